@@ -1,0 +1,3 @@
+//! The `pi-mainteno` command.
+
+fn main() {}

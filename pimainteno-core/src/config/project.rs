@@ -1,0 +1,128 @@
+//! One project with every default filled in.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{Config, HealthConfig, LlmConfig, Mode, ProjectConfig, RestartConfig, StepConfig};
+
+/// The steps of a run, in order, where a project names none.
+const DEFAULT_STEPS: [&str; 8] = ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
+
+/// One project with every default filled in.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Project {
+    /// A slug of the name: lower-case letters, digits and `-`.
+    pub id: String,
+    /// The project's name.
+    pub name: String,
+    /// The checkout.
+    pub path: PathBuf,
+    /// The branch that is maintained; `None` is the checked-out one.
+    pub branch: Option<String>,
+    /// The remote that is pushed to; `None` is the branch's own, or else `origin`.
+    pub remote: Option<String>,
+    /// The cron expression of its slots, as written.
+    pub cron: String,
+    /// What may be done without asking.
+    pub mode: Mode,
+    /// The steps of a run, in order.
+    pub steps: Vec<StepConfig>,
+    /// A Rhai policy; `None` is the bundled default.
+    pub policy: Option<PathBuf>,
+    /// Shell commands that must succeed in the workspace.
+    pub verify: Vec<String>,
+    /// Wall-clock limit for each of them.
+    pub verify_timeout: Duration,
+    /// The units that run from this checkout.
+    pub units: Vec<String>,
+    /// Whether the configuration names the units; a guessed unit may be missing.
+    pub units_are_explicit: bool,
+    /// Who restarts them.
+    pub restart: RestartConfig,
+    /// How the service shows that it is healthy.
+    pub health: Option<HealthConfig>,
+    /// How long the service must stay healthy after a change.
+    pub probation: Duration,
+    /// Globs of files that a change must not touch.
+    pub protect: Vec<String>,
+    /// Globs of files that a change may touch; empty is all.
+    pub allow: Vec<String>,
+    /// The most files that a change may touch.
+    pub max_files: usize,
+    /// The most lines that a change may add and remove.
+    pub max_lines: usize,
+    /// What to tell the backend about the project.
+    pub instructions: String,
+    /// Whether `codex.md` is committed instead of being kept out of Git.
+    pub commit_summary: bool,
+    /// Who answers its prompts.
+    pub llm: LlmConfig,
+}
+
+impl Project {
+    /// The project that `project` describes, with what it leaves open filled in from `config`.
+    pub fn new(project: &ProjectConfig, config: &Config) -> Self {
+        let directory = project.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = project.name.clone().unwrap_or_else(|| directory.clone());
+        Self {
+            id: slug(&name),
+            name,
+            path: project.path.clone(),
+            branch: project.branch.clone(),
+            remote: project.remote.clone(),
+            cron: project.cron.clone().unwrap_or_else(|| config.scheduler.cron.clone()),
+            mode: project.mode,
+            steps: project.steps.clone().unwrap_or_else(|| DEFAULT_STEPS.map(|step| StepConfig::Named(step.into())).to_vec()),
+            policy: project.policy.clone(),
+            verify: project.verify.clone(),
+            verify_timeout: project.verify_timeout.unwrap_or(Duration::from_secs(10 * 60)),
+            units: project.units.clone().unwrap_or_else(|| vec![format!("{directory}.service")]),
+            units_are_explicit: project.units.is_some(),
+            restart: project.restart.clone(),
+            health: project.health.clone(),
+            probation: project.probation.unwrap_or(Duration::from_secs(30)),
+            protect: project.protect.clone(),
+            allow: project.allow.clone(),
+            max_files: project.max_files.unwrap_or(20),
+            max_lines: project.max_lines.unwrap_or(500),
+            instructions: project.instructions.clone(),
+            commit_summary: project.commit_summary,
+            llm: merged_llm(project, config),
+        }
+    }
+}
+
+impl Config {
+    /// Every project of the configuration, those of `scheduler.projects` last.
+    pub fn projects(&self) -> Vec<Project> {
+        let short = self.scheduler.projects.iter().map(|path| ProjectConfig { path: path.clone(), ..ProjectConfig::default() });
+        self.project.iter().cloned().chain(short).map(|project| Project::new(&project, self)).collect()
+    }
+}
+
+/// Lower-case letters, digits and single dashes; `project` where nothing is left.
+fn slug(name: &str) -> String {
+    let words = name.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let slug = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
+    if slug.is_empty() { "project".into() } else { slug }
+}
+
+fn merged_llm(project: &ProjectConfig, config: &Config) -> LlmConfig {
+    let mut llm = config.llm.clone();
+    let Some(over) = project.llm.clone() else { return llm };
+    // A project that names another provider does not inherit what was said for the first one.
+    if over.provider.as_ref().is_some_and(|provider| *provider != llm.provider) {
+        llm = LlmConfig { budget: llm.budget, timeout: llm.timeout, silence_timeout: llm.silence_timeout, ..LlmConfig::default() };
+    }
+    if over.api_key.is_some() || over.api_key_file.is_some() {
+        (llm.api_key, llm.api_key_file) = (over.api_key, over.api_key_file);
+    }
+    llm.provider = over.provider.unwrap_or(llm.provider);
+    llm.model = over.model.unwrap_or(llm.model);
+    llm.base_url = over.base_url.unwrap_or(llm.base_url);
+    llm.extra_args = over.extra_args.unwrap_or(llm.extra_args);
+    llm.edit = over.edit.unwrap_or(llm.edit);
+    llm.timeout = over.timeout.unwrap_or(llm.timeout);
+    llm.silence_timeout = over.silence_timeout.unwrap_or(llm.silence_timeout);
+    llm
+}

@@ -1,0 +1,84 @@
+//! The variables that child processes see.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
+
+/// What children may see of the environment of whoever builds the library: where things are, which language to speak, which proxy to use.
+/// Everything else stays out, because that is where keys and tokens are.
+const ALLOWED: [&str; 26] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "SSH_AUTH_SOCK",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "GOPATH",
+    "JAVA_HOME",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+/// The variables that child processes see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// Those of `variables` that children may see.
+    pub fn from_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let allowed = |name: &OsStr| name.to_str().is_some_and(|name| ALLOWED.contains(&name.to_ascii_uppercase().as_str()));
+        Self(variables.into_iter().filter(|(name, _)| allowed(name)).collect())
+    }
+
+    /// The same with one more variable, whatever its name.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// One variable.
+    pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
+        self.0.get(name.as_ref()).map(OsString::as_os_str)
+    }
+
+    /// The user's home directory.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.get("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_see_where_things_are_but_no_keys() {
+        let variables = [("PATH", "/bin"), ("OPENAI_API_KEY", "sk-1"), ("GITHUB_TOKEN", "t"), ("https_proxy", "http://p")];
+        let environment = Environment::from_variables(variables.map(|(name, value)| (name.into(), value.into())));
+        assert_eq!(environment.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["PATH", "https_proxy"]);
+    }
+}
