@@ -7,6 +7,7 @@ mod event;
 pub mod process;
 mod proposal;
 mod run;
+pub mod service;
 
 pub use backend::{Call, LlmBackend};
 pub use error::{Error, ErrorKind, Result, Retry};

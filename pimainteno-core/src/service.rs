@@ -1,0 +1,187 @@
+//! Restart and health of the units that run from a checkout.
+//!
+//! A [`ServiceManager`] restarts a unit and says what became of it: systemd, a command of the user's, or nobody.
+//! [`Probation`] watches units and a [`HealthProbe`] for a while after a change and gives a [`Verdict`].
+
+mod command;
+mod health;
+mod journal;
+mod none;
+mod probation;
+mod systemd;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{Bus, Project, RestartConfig},
+    error::{Error, ErrorKind, Result},
+    process::{Cancel, Environment},
+};
+
+pub use command::RestartCommand;
+pub use health::HealthProbe;
+pub use journal::{Journal, JournalEntry, Since};
+pub use none::Unmanaged;
+pub use probation::{Baseline, Probation, Verdict};
+pub use systemd::Systemd;
+
+/// The longest name that systemd gives a unit, in bytes; from systemd.unit(5).
+const LONGEST_UNIT_NAME: usize = 255;
+
+/// Restarts units and says what state they are in.
+#[async_trait]
+pub trait ServiceManager: fmt::Debug + Send + Sync {
+    /// What it is called in messages.
+    fn name(&self) -> &str;
+
+    /// Restarts `unit`, or starts it if it does not run, and waits until that is done.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Service`] if it cannot be restarted or takes too long, [`ErrorKind::Usage`] if `unit` is no unit's name,
+    /// [`ErrorKind::Cancelled`].
+    async fn restart(&self, unit: &str, cancel: &Cancel) -> Result<()>;
+
+    /// The state that `unit` is in. A unit that does not exist is a state, not an error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Service`] if there is nobody to ask, [`ErrorKind::Usage`] if `unit` is no unit's name.
+    async fn state(&self, unit: &str) -> Result<UnitState>;
+
+    /// The last entries, at most `limit`, that `unit` has logged since `since`, oldest first; none unless overridden.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Service`] if the log cannot be read, [`ErrorKind::Usage`] if `unit` is no unit's name.
+    async fn journal(&self, unit: &str, since: &Since, limit: usize) -> Result<Vec<JournalEntry>> {
+        let _ = (unit, since, limit);
+        Ok(Vec::new())
+    }
+}
+
+/// What is known of a unit; by default nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UnitState {
+    /// Whether it exists.
+    pub load: LoadState,
+    /// Whether it runs.
+    pub active: ActiveState,
+    /// The same in more detail, in the words of the unit's type: `running`, `auto-restart`, `waiting` …
+    pub sub: String,
+    /// How its last run ended: `success`, `exit-code`, `signal`, `watchdog` …
+    pub result: String,
+    /// Whether it is a service that runs to its end (`Type=oneshot`), so that not running is nothing bad.
+    pub oneshot: bool,
+    /// How often systemd restarted it by itself. Every restart that somebody asks for sets it back to 0.
+    pub restarts: u32,
+    /// Its main process; 0 if there is none.
+    pub main_pid: u32,
+    /// When it last became active, in microseconds of the machine's monotonic clock; 0 is never.
+    pub since: u64,
+}
+
+/// Whether a unit exists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoadState {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// It exists.
+    Loaded,
+    /// There is no such unit.
+    NotFound,
+    /// Somebody has forbidden to start it.
+    Masked,
+    /// Its file cannot be used.
+    Invalid,
+}
+
+/// Whether a unit runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActiveState {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// It runs, or has done what it is for.
+    Active,
+    /// It runs and reads its configuration again.
+    Reloading,
+    /// It does not run.
+    Inactive,
+    /// It does not run because it failed.
+    Failed,
+    /// It is being started, or waits to be.
+    Activating,
+    /// It is being stopped.
+    Deactivating,
+}
+
+/// The manager that the configuration of `project` names.
+pub fn manager(project: &Project, bus: Bus, environment: &Environment) -> Arc<dyn ServiceManager> {
+    match &project.restart {
+        RestartConfig::Systemd => Arc::new(Systemd::new(bus, environment.clone())),
+        RestartConfig::None => Arc::new(Unmanaged),
+        RestartConfig::Command(command) => Arc::new(RestartCommand::new(command, &project.path, environment.clone())),
+    }
+}
+
+/// Refuses what is no unit's name: an option, a path, or a pattern, which would name several.
+fn check_unit_name(unit: &str) -> Result<()> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
+    if unit.is_empty() || unit.len() > LONGEST_UNIT_NAME || unit.starts_with(['-', '.']) || !unit.bytes().all(allowed) {
+        let shown: String = unit.chars().take(80).collect();
+        return Err(Error::new(ErrorKind::Usage, format!("not the name of a unit: `{}`", shown.escape_debug()))
+            .hint("a unit's name consists of letters, digits and `:-_.\\@`, and begins with none of `-.`: `example.service`"));
+    }
+    Ok(())
+}
+
+/// Text of a service without what a terminal would take as a command; line ends and tabs stay.
+fn plain(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control() || matches!(character, '\n' | '\t')).collect()
+}
+
+impl fmt::Display for UnitState {
+    /// Writes it as systemd does: `active (running)`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match (self.load, self.active) {
+            (LoadState::NotFound, _) => "not found",
+            (LoadState::Masked, _) => "masked",
+            (LoadState::Invalid, _) => "invalid",
+            (_, ActiveState::Unknown) => "unknown",
+            (_, ActiveState::Active) => "active",
+            (_, ActiveState::Reloading) => "reloading",
+            (_, ActiveState::Inactive) => "inactive",
+            (_, ActiveState::Failed) => "failed",
+            (_, ActiveState::Activating) => "activating",
+            (_, ActiveState::Deactivating) => "deactivating",
+        })?;
+        let detail = if self.active == ActiveState::Failed { &self.result } else { &self.sub };
+        if detail.is_empty() { Ok(()) } else { write!(formatter, " ({detail})") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_no_units_is_refused() {
+        for name in ["nginx.service", "getty@tty1.service", "srv-data.mount", "a\\x2db.service", "web"] {
+            check_unit_name(name).unwrap();
+        }
+        let long = "a".repeat(256);
+        for name in ["", "-H.service", "--now", "../x.service", "a/b", "*.service", "a b.service", "a\n.service", "é.service", &long] {
+            assert_eq!(check_unit_name(name).unwrap_err().kind(), ErrorKind::Usage, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_service_wrote_cannot_command_a_terminal() {
+        assert_eq!(plain("\u{1b}[31mred\r\n\tend\u{7}\u{9b}"), "[31mred\n\tend");
+    }
+}

@@ -1,0 +1,110 @@
+//! Services that a command restarts.
+
+use std::{path::PathBuf, time::Duration};
+
+use async_trait::async_trait;
+
+use super::{ServiceManager, UnitState, check_unit_name, plain};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    process::{Cancel, Command, End, Environment},
+};
+
+/// How long the command may take.
+const DEADLINE: Duration = Duration::from_secs(3 * 60);
+
+/// How many lines of what the command wrote are told when it fails.
+const TOLD_LINES: usize = 10;
+
+/// Restarts by a shell command; what it starts stays when it has ended.
+///
+/// It runs in the checkout, once for each unit, with the unit's name in `PIMAINTENO_UNIT`. What it leaves running must write elsewhere than to the
+/// command's own output, which is closed when the command has ended. Nothing is known of the state: only a health probe can tell.
+#[derive(Clone, Debug)]
+pub struct RestartCommand {
+    command: String,
+    checkout: PathBuf,
+    environment: Environment,
+}
+
+impl RestartCommand {
+    /// Restarts by `command`, run by `sh -c` in `checkout`.
+    pub fn new(command: impl Into<String>, checkout: impl Into<PathBuf>, environment: Environment) -> Self {
+        Self { command: command.into(), checkout: checkout.into(), environment }
+    }
+}
+
+#[async_trait]
+impl ServiceManager for RestartCommand {
+    fn name(&self) -> &str {
+        "command"
+    }
+
+    async fn restart(&self, unit: &str, cancel: &Cancel) -> Result<()> {
+        check_unit_name(unit)?;
+        let command = Command::shell(&self.command)
+            .directory(&self.checkout)
+            .envs(self.environment.iter())
+            .env("PIMAINTENO_UNIT", unit)
+            .timeout(DEADLINE)
+            .cancel(cancel)
+            .keep_descendants();
+        let output = command.run().await?;
+        match output.end {
+            End::Exited(0) => Ok(()),
+            End::Cancelled => cancel.check(),
+            end => {
+                let message = format!("cannot restart `{unit}`: the restart command failed: `{}`: {end}", self.command);
+                Err(Error::new(ErrorKind::Service, told(message, &output.tail(TOLD_LINES))))
+            }
+        }
+    }
+
+    async fn state(&self, unit: &str) -> Result<UnitState> {
+        check_unit_name(unit)?;
+        Ok(UnitState::default())
+    }
+}
+
+/// The message, with what was written below it if there is something.
+fn told(message: String, written: &str) -> String {
+    if written.is_empty() { message } else { format!("{message}\n{}", plain(written)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn restart_command(command: &str) -> RestartCommand {
+        RestartCommand::new(command, "/tmp", Environment::default().with("PATH", "/usr/bin:/bin"))
+    }
+
+    #[tokio::test]
+    async fn the_service_that_the_command_starts_keeps_running() {
+        let directory = tempfile::tempdir().unwrap();
+        let pid_file = directory.path().join("pid");
+        let command = format!("sleep 60 >/dev/null 2>&1 & echo $! $PIMAINTENO_UNIT >{}", pid_file.display());
+        restart_command(&command).restart("web.service", &Cancel::new()).await.unwrap();
+        let written = std::fs::read_to_string(pid_file).unwrap();
+        let (pid, unit) = written.trim().split_once(' ').unwrap();
+        assert_eq!(unit, "web.service");
+        let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+        // A process that was killed and not yet waited for could still be signalled; it has no command line any more.
+        assert!(std::fs::read_to_string(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap().starts_with("sleep"));
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_command_that_fails_says_what_it_wrote() {
+        let error = restart_command("pwd; echo no such container >&2; exit 4").restart("web", &Cancel::new()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Service);
+        assert!(error.message().contains("exit code 4\nno such container"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_raised_flag_stops_the_command() {
+        let cancel = Cancel::new();
+        cancel.raise();
+        assert_eq!(restart_command("sleep 60").restart("web", &cancel).await.unwrap_err().kind(), ErrorKind::Cancelled);
+    }
+}

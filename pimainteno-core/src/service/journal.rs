@@ -1,0 +1,188 @@
+//! What a unit has logged, by way of `journalctl`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{check_unit_name, plain};
+use crate::{
+    config::Bus,
+    error::{Context, Error, ErrorKind, Result},
+    process::{Command, Environment},
+};
+
+/// How long reading the journal may take; an SD card with a large journal is slow.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The most bytes of one message that are kept.
+const MESSAGE_LIMIT: usize = 2000;
+
+/// The priority of a message that has none: `info`; from systemd.journal-fields(7) and syslog(3).
+const DEFAULT_PRIORITY: u8 = 6;
+
+/// The journal of a systemd.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    bus: Bus,
+    environment: Environment,
+}
+
+/// One message in the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalEntry {
+    /// When it was logged.
+    pub at: Timestamp,
+    /// From 0, an emergency, over 3, an error, to 7, for debugging.
+    pub priority: u8,
+    /// Who logged it: the program's name, or `systemd`.
+    pub identifier: String,
+    /// What was logged, cut at 2000 bytes. What is not UTF-8 is replaced; control characters are dropped.
+    pub message: String,
+    /// Its place in the journal, for [`Since::Cursor`].
+    pub cursor: String,
+}
+
+/// From where on the journal is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// From its beginning.
+    Beginning,
+    /// From a point in time.
+    Time(Timestamp),
+    /// From after the entry with this [`JournalEntry::cursor`].
+    Cursor(String),
+}
+
+/// An entry as `journalctl` writes it.
+#[derive(Deserialize)]
+struct RawEntry {
+    #[serde(rename = "__REALTIME_TIMESTAMP")]
+    microseconds: String,
+    #[serde(rename = "__CURSOR")]
+    cursor: String,
+    #[serde(rename = "MESSAGE", default)]
+    message: Value,
+    #[serde(rename = "PRIORITY", default)]
+    priority: Value,
+    #[serde(rename = "SYSLOG_IDENTIFIER", default)]
+    identifier: Value,
+}
+
+impl Journal {
+    /// The journal of the systemd of `bus`; `journalctl` is looked for in the `PATH` of `environment`.
+    pub fn new(bus: Bus, environment: Environment) -> Self {
+        Self { bus, environment }
+    }
+
+    /// The last entries, at most `limit`, that `unit` has logged, or that systemd has logged about it, since `since`; oldest first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Service`] if the journal cannot be read, [`ErrorKind::Usage`] if `unit` is no unit's name.
+    pub async fn entries(&self, unit: &str, since: &Since, limit: usize) -> Result<Vec<JournalEntry>> {
+        check_unit_name(unit)?;
+        let selector = match self.bus {
+            Bus::System => format!("--unit={unit}"),
+            Bus::User => format!("--user-unit={unit}"),
+        };
+        let command = self.journalctl().args([
+            "--quiet",
+            "--output=json",
+            "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER",
+            // Otherwise a field of more than 4096 bytes is left out.
+            "--all",
+            &selector,
+        ]);
+        let command = match since {
+            Since::Beginning => command.arg(format!("--lines={limit}")),
+            Since::Time(time) => {
+                command.arg(format!("--lines={limit}")).arg(format!("--since=@{}.{:06}", time.as_second(), time.subsec_microsecond()))
+            }
+            // With a cursor, `--lines` would give the first ones after it.
+            Since::Cursor(cursor) => command.arg(format!("--after-cursor={cursor}")),
+        };
+        let output = command.run().await.context(ErrorKind::Service, || format!("cannot read the journal of `{unit}`"))?;
+        if !output.success() {
+            let message =
+                format!("cannot read the journal of `{unit}`: `journalctl` ended with {}: {}", output.end, plain(&output.tail(3)));
+            return Err(
+                Error::new(ErrorKind::Service, message).hint("the daemon's user must be in the group `systemd-journal`, or be root")
+            );
+        }
+        let text = output.text();
+        // What the limit on output has cut in two is no JSON any more.
+        let mut entries: Vec<_> = text.lines().filter_map(|line| serde_json::from_str(line).ok().and_then(JournalEntry::read)).collect();
+        entries.drain(..entries.len().saturating_sub(limit));
+        Ok(entries)
+    }
+
+    /// The last entries since `started` of a unit that has just failed; none if they cannot be read, because the failure itself is what matters.
+    pub(super) async fn entries_of_failure(&self, unit: &str, started: Timestamp, limit: usize) -> Vec<JournalEntry> {
+        // What a process wrote just before it ended may still be on its way. Only root may wait for it.
+        drop(self.journalctl().arg("--sync").run().await);
+        self.entries(unit, &Since::Time(started), limit).await.unwrap_or_default()
+    }
+
+    fn journalctl(&self) -> Command {
+        Command::new("journalctl").arg("--no-pager").envs(self.environment.iter()).timeout(DEADLINE)
+    }
+}
+
+impl JournalEntry {
+    fn read(raw: RawEntry) -> Option<Self> {
+        let mut message = plain(&text_of(&raw.message));
+        if message.len() > MESSAGE_LIMIT {
+            message.truncate(message.floor_char_boundary(MESSAGE_LIMIT));
+            message.push_str(" [...]");
+        }
+        Some(Self {
+            at: Timestamp::from_microsecond(raw.microseconds.parse().ok()?).ok()?,
+            priority: text_of(&raw.priority).parse().unwrap_or(DEFAULT_PRIORITY),
+            identifier: plain(&text_of(&raw.identifier)),
+            message,
+            cursor: raw.cursor,
+        })
+    }
+}
+
+/// The text of a field: a string, an array of bytes where it is not UTF-8, or an array of both where an entry has the field more than once.
+fn text_of(field: &Value) -> String {
+    match field {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            match items.iter().map(|item| item.as_u64().and_then(|byte| u8::try_from(byte).ok())).collect::<Option<Vec<_>>>() {
+                Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                None => items.iter().map(text_of).collect::<Vec<_>>().join("\n"),
+            }
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> JournalEntry {
+        JournalEntry::read(serde_json::from_str(json).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_message_may_be_text_bytes_or_several() {
+        let entry = |message: &str| format!(r#"{{"__REALTIME_TIMESTAMP":"1000001","__CURSOR":"s=1","PRIORITY":"3","MESSAGE":{message}}}"#);
+        let expected = JournalEntry {
+            at: Timestamp::from_microsecond(1_000_001).unwrap(),
+            priority: 3,
+            identifier: String::new(),
+            message: "red".into(),
+            cursor: "s=1".into(),
+        };
+        assert_eq!(read(&entry(r#""r\u001bed""#)), expected);
+        assert_eq!(read(&entry("[104,105,255]")).message, "hi\u{fffd}");
+        assert_eq!(read(&entry(r#"["one",[116,119,111]]"#)).message, "one\ntwo");
+        assert_eq!(read(&entry("null")).message, "");
+        assert_eq!(read(&entry(&format!("\"{}\"", "ä".repeat(3000)))).message, format!("{} [...]", "ä".repeat(1000)));
+    }
+}
