@@ -1,7 +1,6 @@
 //! A systemd for tests: one of our own beside the machine's, or, without root, that of the user.
 
 use std::{
-    fmt::Write as _,
     fs,
     io::{BufRead, BufReader, Write as _},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
@@ -67,11 +66,10 @@ impl TestSystemd {
 
     /// An environment in which `systemctl` and `journalctl` are run by way of `prefix`, beside systemd.
     pub(crate) fn environment_by_way_of(&self, name: &str, prefix: &str) -> Environment {
-        let mut before = String::new();
-        if let Some(rig) = &self.rig {
-            write!(before, "RIG_NAME={} exec {} exec ", rig.name, script().display()).unwrap();
+        match &self.rig {
+            Some(rig) => environment_with_tools(name, &format!("exec {} exec {prefix}", script().display())).with("RIG_NAME", &rig.name),
+            None => environment_with_tools(name, prefix),
         }
-        environment_with_tools(name, &format!("{before}{prefix}"))
     }
 
     fn boot() -> Self {
@@ -135,7 +133,8 @@ impl Drop for Unit {
 
 /// An environment in which `systemctl` and `journalctl` are the machine's own, run by way of `prefix`.
 pub(crate) fn environment_with_tools(name: &str, prefix: &str) -> Environment {
-    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("systemd-{}-{name}", std::process::id()));
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("systemd-{name}"));
+    drop(fs::remove_dir_all(&directory));
     fs::create_dir_all(&directory).unwrap();
     let variables = Environment::from_variables(std::env::vars_os());
     let path = variables.get("PATH").unwrap().to_owned();

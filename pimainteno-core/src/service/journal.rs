@@ -79,6 +79,8 @@ impl Journal {
 
     /// The last entries, at most `limit`, that `unit` has logged, or that systemd has logged about it, since `since`; oldest first.
     ///
+    /// Of a unit of the user's systemd, the last lines of a process may be missing: the journal tells whose they are only while the process lives.
+    ///
     /// # Errors
     /// [`ErrorKind::Service`] if the journal cannot be read, [`ErrorKind::Usage`] if `unit` is no unit's name.
     pub async fn entries(&self, unit: &str, since: &Since, limit: usize) -> Result<Vec<JournalEntry>> {
