@@ -82,14 +82,17 @@ async fn a_unit_that_stays_as_it_is_is_healthy_after_the_whole_probation() {
     let before = baseline(running(4, 5), None).await;
     let verdict = watch(vec![Ok(running(0, 9))], None, &before).await.unwrap();
     assert!(matches!(verdict, Verdict::Healthy { watched } if watched >= PROBATION), "{verdict:?}");
+    // Nobody restarted it, so its counter is what it was.
+    assert!(matches!(watch(vec![Ok(running(4, 5))], None, &before).await.unwrap(), Verdict::Healthy { .. }));
 }
 
 #[tokio::test]
 async fn a_restart_that_nobody_asked_for_is_seen_by_counter_and_by_time() {
     let before = baseline(running(0, 5), None).await;
     assert_unhealthy(watch(vec![Ok(running(0, 9)), Ok(running(1, 9))], None, &before).await, "restarted by systemd once");
-    // Before the first look.
-    assert_unhealthy(watch(vec![Ok(running(2, 9))], None, &before).await, "restarted by systemd 2 times");
+    // Before the first look, and less often than before the restart that was asked for.
+    let looping = baseline(running(4, 5), None).await;
+    assert_unhealthy(watch(vec![Ok(running(2, 9))], None, &looping).await, "restarted by systemd 2 times");
     // The counter was set back meanwhile.
     assert_unhealthy(watch(vec![Ok(running(0, 9)), Ok(running(0, 12))], None, &before).await, "started again");
     let waiting = state(ActiveState::Activating, "auto-restart", 0, 9);
@@ -141,6 +144,9 @@ async fn a_probe_may_be_late_and_may_fail_now_and_then() {
     assert_unhealthy(watch(vec![Ok(running(0, 9))], Some(&failing), &before).await, "3 times in a row");
     let silent = probe(directory.path(), "n\n", Duration::from_millis(100));
     assert_unhealthy(watch(vec![Ok(running(0, 9))], Some(&silent), &before).await, "did not succeed within 100ms");
+    // What has not answered when the probation is over is not healthy.
+    let slow = probe(directory.path(), "n\n", 2 * PROBATION);
+    assert_unhealthy(watch(vec![Ok(running(0, 9))], Some(&slow), &before).await, "did not succeed within 600ms");
 }
 
 #[tokio::test]
