@@ -1,0 +1,65 @@
+//! Whether codex could work at all, found out without asking a model.
+
+use std::time::Duration;
+
+use pimainteno_core::{
+    Error, ErrorKind, Result,
+    process::{Command, Output},
+};
+
+/// How long a project is parked for something that a person must repair on this machine.
+pub(crate) const PARKED: Duration = Duration::from_secs(3600);
+
+/// These answer within 50 ms; a busy Pi may need much longer to read a program of 300 MB.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What `codex --version` says.
+pub(crate) async fn version(codex: Command) -> Result<String> {
+    let output = run(codex.arg("--version")).await?;
+    let version = output.text().trim().to_owned();
+    if output.success() && !version.is_empty() {
+        return Ok(version);
+    }
+    Err(Error::new(ErrorKind::Backend, format!("codex does not run ({}): {}", output.end, output.tail(3)))
+        .hint("install it again: `npm install -g @openai/codex@latest`")
+        .retry_after(PARKED))
+}
+
+/// How somebody is signed in, without any part of the credentials.
+///
+/// This only looks at what is stored; whether the provider still takes it shows when it is asked.
+pub(crate) async fn sign_in(codex: Command) -> Result<String> {
+    let output = run(codex.args(["login", "status"])).await?;
+    // It writes to standard error, beside warnings, and shows the ends of a key after ` - `.
+    let written = format!("{}\n{}", output.text(), String::from_utf8_lossy(&output.stderr));
+    if !output.success() {
+        return Err(Error::new(ErrorKind::Backend, "nobody is signed in to codex")
+            .hint("run `codex login` as the user of this service, or set `llm.api_key_file`")
+            .retry_after(PARKED));
+    }
+    Ok(match written.to_lowercase() {
+        written if written.contains("chatgpt") => "signed in with ChatGPT".into(),
+        written if written.contains("api key") => "signed in with an API key".into(),
+        _ => "signed in".into(),
+    })
+}
+
+/// Whether codex's sandbox works here.
+///
+/// With a broken one codex still ends well, having changed nothing: so this is looked at before anything is paid for.
+pub(crate) async fn sandbox(codex: Command) -> Result<()> {
+    let output = run(codex.args(["sandbox", "--", "true"])).await?;
+    if output.success() {
+        return Ok(());
+    }
+    let reason = output.tail(1);
+    Err(Error::new(ErrorKind::Backend, format!("codex's sandbox does not work here ({}): {reason}", output.end))
+        .hint("it needs user namespaces: look at `sysctl user.max_user_namespaces kernel.apparmor_restrict_unprivileged_userns`, and at `RestrictNamespaces=` and `NoNewPrivileges=` of this service")
+        .hint("`llm.edit = \"reply\"` works without a sandbox")
+        .retry_after(PARKED))
+}
+
+async fn run(codex: Command) -> Result<Output> {
+    let output = codex.timeout(TIMEOUT).output_limit(64 << 10).run().await;
+    output.map_err(|error| Error::new(ErrorKind::Backend, "codex could not be run").source(error).retry_after(PARKED))
+}
