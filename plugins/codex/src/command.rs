@@ -109,12 +109,11 @@ impl Account {
         }
     }
 
-    /// The key.
-    pub(crate) fn key(&self) -> Option<&Secret> {
-        match self {
-            Self::SignIn => None,
-            Self::Key(key) => Some(key),
-            Self::Server { key, .. } => key.as_ref(),
+    /// `text` without the key: a server may repeat it in its refusal.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        match self.variables() {
+            Some((_, key)) if !key.is_empty() => text.replace(key, "[key]"),
+            _ => text.to_owned(),
         }
     }
 }

@@ -7,9 +7,6 @@ use std::path::Path;
 use pimainteno_core::Usage;
 use serde_json::Value;
 
-/// The most characters of a progress message.
-const PROGRESS_LIMIT: usize = 120;
-
 /// Programs whose only effect is to show a file.
 const READERS: [&str; 6] = ["cat", "head", "tail", "nl", "sed -n", "wc"];
 
@@ -70,7 +67,7 @@ impl Event {
         }
     }
 
-    /// One short line for a person about what the agent does in `workspace`, if there is something to tell.
+    /// What the agent does in `workspace`, for a person; the words are a model's and must be cut to size and cleaned.
     pub(crate) fn progress(&self, workspace: &Path) -> Option<String> {
         let message = match self {
             Self::CommandStarted { command, .. } => {
@@ -90,7 +87,7 @@ impl Event {
             },
             _ => return None,
         };
-        Some(one_line(&message, PROGRESS_LIMIT))
+        Some(message)
     }
 }
 
@@ -136,7 +133,7 @@ mod tests {
     use super::*;
 
     fn progress(line: &str) -> Option<String> {
-        Event::read(line).progress(Path::new("/w"))
+        Event::read(line).progress(Path::new("/w")).map(|message| one_line(&message, 120))
     }
 
     #[test]
@@ -174,7 +171,7 @@ mod tests {
         assert_eq!(command("/bin/bash -lc \"sed -n '1,3p' a.txt\""), "reads a.txt");
         assert_eq!(command("/bin/bash -c 'cat a.txt | sh'"), "runs `cat a.txt | sh`");
         assert_eq!(command("\u{1b}[2Jrm\n-r x"), "runs ` [2Jrm -r x`");
-        assert!(command(&"x".repeat(1000)).chars().count() <= PROGRESS_LIMIT + 1);
+        assert!(command(&"x".repeat(1000)).chars().count() <= 121);
         let edit = r#"{"type":"item.started","item":{"type":"file_change","changes":[{"path":"/w/src/x.rs","kind":"add"}]}}"#;
         assert_eq!(progress(edit).as_deref(), Some("edits src/x.rs"));
         let trouble = r#"{"type":"error","message":"Reconnecting... 1/2 (503)"}"#;

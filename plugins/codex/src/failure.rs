@@ -12,7 +12,6 @@ use jiff::{
 };
 use pimainteno_core::{
     Error, ErrorKind,
-    config::Secret,
     process::{End, Environment},
 };
 use serde_json::Value;
@@ -99,14 +98,13 @@ const RULES: [(&[&str], Trouble); 9] = [
 ];
 
 impl Failure {
-    /// The error that the host sees; `key` is in none of its words.
-    pub(crate) fn into_error(self, environment: &Environment, key: Option<&Secret>) -> Error {
-        let clean = |text: &str| redact(text, key);
+    /// The error that the host sees. Codex tells times in the time zone of `environment`, which it was given.
+    pub(crate) fn into_error(self, environment: &Environment) -> Error {
         match self {
             Self::Cancelled => Error::new(ErrorKind::Cancelled, "the run was told to stop"),
             Self::Start(error) => Error::new(ErrorKind::Backend, "codex could not be run").source(error),
-            Self::Stated(message) => stated(&clean(&message), &now(environment)),
-            Self::Silent(_, Some(message)) | Self::Late(_, Some(message)) => stated(&clean(&message), &now(environment)),
+            Self::Stated(message) => stated(&message, &now(environment)),
+            Self::Silent(_, Some(message)) | Self::Late(_, Some(message)) => stated(&message, &now(environment)),
             Self::Silent(limit, None) => {
                 Error::new(ErrorKind::Backend, format!("codex heard nothing from the model for {} s", limit.as_secs()))
                     .hint("a slow model needs a longer `llm.silence_timeout`")
@@ -115,12 +113,9 @@ impl Failure {
             Self::Late(limit, None) => Error::new(ErrorKind::Backend, format!("codex did not finish within {} s", limit.as_secs()))
                 .hint("raise `llm.timeout`, or ask for less"),
             Self::Empty => Error::new(ErrorKind::Backend, "codex gave an empty answer"),
-            Self::Died(End::Exited(2), output) => {
-                Error::new(ErrorKind::Backend, format!("codex does not know an option: {}", clean(&output)))
-                    .hint("look at `llm.extra_args`, or update codex: `npm install -g @openai/codex@latest`")
-            }
+            Self::Died(End::Exited(2), output) => Error::new(ErrorKind::Backend, format!("codex does not know an option: {output}"))
+                .hint("look at `llm.extra_args`, or update codex: `npm install -g @openai/codex@latest`"),
             Self::Died(end, output) => {
-                let output = clean(&output);
                 let message = format!("codex ended without an answer ({end}){}{output}", if output.is_empty() { "" } else { ": " });
                 Error::new(ErrorKind::Backend, message)
             }
@@ -201,13 +196,6 @@ fn now(environment: &Environment) -> Zoned {
     Timestamp::now().to_zoned(named.unwrap_or_else(TimeZone::system))
 }
 
-fn redact(text: &str, key: Option<&Secret>) -> String {
-    match key.map(Secret::expose).filter(|key| !key.is_empty()) {
-        Some(key) => text.replace(key, "[key]"),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use pimainteno_core::Retry;
@@ -267,9 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_json_is_opened_and_the_key_is_taken_out() {
-        let message = r#"{"error":{"message":"the key sk-1 is odd","code":null}}"#.to_owned();
-        let error = Failure::Stated(message).into_error(&Environment::default(), Some(&Secret::new("sk-1")));
-        assert_eq!(error.message(), "codex failed: the key [key] is odd");
+    fn a_servers_json_is_opened() {
+        let message = r#"{"error":{"message":"no such parameter","code":null}}"#.to_owned();
+        let error = Failure::Stated(message).into_error(&Environment::default());
+        assert_eq!(error.message(), "codex failed: no such parameter");
     }
 }

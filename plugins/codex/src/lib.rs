@@ -109,8 +109,8 @@ impl LlmBackend for Codex {
         }
         let arguments: Vec<OsString> = command::arguments(request, &self.model, &self.account, &self.extra_arguments);
         let command = self.program(&program, &scratch).args(arguments);
-        let reply = session::run(command, request, call).await;
-        reply.map_err(|failure| failure.into_error(&self.environment, self.account.key()))
+        let reply = session::run(command, request, &self.account, call).await;
+        reply.map_err(|failure| failure.into_error(&self.environment))
     }
 
     async fn health(&self) -> Result<String> {

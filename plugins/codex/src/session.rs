@@ -12,12 +12,16 @@ use tokio::{
 };
 
 use crate::{
+    command::Account,
     events::{Event, one_line},
     failure::Failure,
 };
 
 /// The longest event that is read, in bytes. Events hold the whole output of the agent's commands; what is longer is passed over.
 const EVENT_LIMIT: usize = 8 << 20;
+
+/// The most characters of a progress message.
+const PROGRESS_LIMIT: usize = 120;
 
 /// The most characters of standard error that go into a message.
 const ERROR_LIMIT: usize = 400;
@@ -44,7 +48,9 @@ struct Transcript {
 struct Tidy<'a>(&'a Path);
 
 /// Runs codex on `request` and returns what it answered.
-pub(crate) async fn run(command: Command, request: &Request, call: &Call) -> Result<Reply, Failure> {
+///
+/// The key of `account` is taken out of whatever codex tells; the answer itself stays as it is, because the model cannot know the key.
+pub(crate) async fn run(command: Command, request: &Request, account: &Account, call: &Call) -> Result<Reply, Failure> {
     let _tidy = Tidy(&request.workspace);
     let (sender, mut lines) = mpsc::unbounded_channel();
     let stop = Cancel::new();
@@ -62,7 +68,7 @@ pub(crate) async fn run(command: Command, request: &Request, call: &Call) -> Res
                 biased;
                 Some(line) = lines.recv() => {
                     heard = Instant::now();
-                    transcript.hear(&line, request, call);
+                    transcript.hear(&line, request, account, call);
                 }
                 output = &mut running => break output.map_err(Failure::Start)?,
                 () = call.cancel.raised(), if !stop.is_raised() => stop.raise(),
@@ -74,7 +80,7 @@ pub(crate) async fn run(command: Command, request: &Request, call: &Call) -> Res
         }
     };
     while let Ok(line) = lines.try_recv() {
-        transcript.hear(&line, request, call);
+        transcript.hear(&line, request, account, call);
     }
     match (transcript.end, output.end) {
         (Some(Event::Completed(usage)), _) => {
@@ -83,23 +89,23 @@ pub(crate) async fn run(command: Command, request: &Request, call: &Call) -> Res
             }
             Ok(Reply::new(transcript.message).with_usage(usage))
         }
-        (Some(Event::Failed(message)), _) => Err(Failure::Stated(message)),
+        (Some(Event::Failed(message)), _) => Err(Failure::Stated(account.redact(&message))),
         (_, End::Cancelled) if silent => Err(Failure::Silent(request.silence_timeout, transcript.trouble)),
         (_, End::Cancelled) => Err(Failure::Cancelled),
         (_, End::TimedOut) if !transcript.worked => Err(Failure::Silent(request.timeout, transcript.trouble)),
         (_, End::TimedOut) => Err(Failure::Late(request.timeout, transcript.trouble)),
-        (_, end) => Err(Failure::Died(end, last_words(&output.stderr))),
+        (_, end) => Err(Failure::Died(end, last_words(&account.redact(&String::from_utf8_lossy(&output.stderr))))),
     }
 }
 
 impl Transcript {
-    fn hear(&mut self, line: &str, request: &Request, call: &Call) {
+    fn hear(&mut self, line: &str, request: &Request, account: &Account, call: &Call) {
         let event = Event::read(line);
         if let Some(message) = event.progress(&request.workspace) {
-            call.progress(&message);
+            call.progress(&one_line(&account.redact(&message), PROGRESS_LIMIT));
         }
         match event {
-            Event::Trouble(message) => self.trouble = Some(message),
+            Event::Trouble(message) => self.trouble = Some(account.redact(&message)),
             Event::Other => {}
             event => {
                 self.trouble = None;
@@ -117,9 +123,8 @@ impl Transcript {
 }
 
 /// The end of what codex wrote to standard error, without its warnings, which come with each run.
-fn last_words(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let lines: Vec<_> = text.lines().filter(|line| !line.starts_with("WARNING:")).collect();
+fn last_words(stderr: &str) -> String {
+    let lines: Vec<_> = stderr.lines().filter(|line| !line.starts_with("WARNING:")).collect();
     let tail = lines.iter().rev().take(8).rev().copied().collect::<Vec<_>>().join(" ");
     one_line(&tail, ERROR_LIMIT)
 }
