@@ -3,6 +3,7 @@
 //! It speaks to the real codex, which cannot tell it from a provider. What goes wrong with real providers can be chosen as well.
 //! Each request takes the next answer of the script; the last one stays for all that follow.
 #![allow(dead_code, reason = "each test program that includes this file uses another part of it")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::VecDeque,
@@ -76,9 +77,12 @@ pub(crate) struct Received {
     pub(crate) body: Value,
 }
 
+/// Chooses the answer to a request, of which so many came before.
+type AnswerFn = dyn Fn(&Received, usize) -> Answer + Send + Sync;
+
 struct Shared {
     received: Mutex<Vec<Received>>,
-    answer: Box<dyn Fn(&Received, usize) -> Answer + Send + Sync>,
+    answer: Box<AnswerFn>,
 }
 
 /// A body that is sent piece by piece and then ends in one of three ways.

@@ -1,4 +1,5 @@
 //! A place to run codex in: a project with a worktree, a home, and nothing of the machine's own settings.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     env, fs,
