@@ -263,6 +263,10 @@ impl Received {
 
 /// Takes any request; what is no request for an answer does not count.
 async fn serve(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    if headers.contains_key(header::UPGRADE) {
+        // Codex asks its own provider for a WebSocket first, and takes this as a request to do without at once.
+        return refusal(426, &Value::Null);
+    }
     if method != Method::POST || !uri.path().ends_with("/responses") {
         return refusal(404, &json!({"error": {"message": format!("there is nothing at {uri}")}}));
     }

@@ -124,7 +124,7 @@ impl Transcript {
 
 /// The end of what codex wrote to standard error, without its warnings, which come with each run.
 fn last_words(stderr: &str) -> String {
-    let lines: Vec<_> = stderr.lines().filter(|line| !line.starts_with("WARNING:")).collect();
+    let lines: Vec<_> = stderr.lines().filter(|line| !line.to_lowercase().starts_with("warning:")).collect();
     let tail = lines.iter().rev().take(8).rev().copied().collect::<Vec<_>>().join(" ");
     one_line(&tail, ERROR_LIMIT)
 }
