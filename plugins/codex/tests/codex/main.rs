@@ -115,7 +115,6 @@ async fn a_server_that_is_silent_is_given_up() {
         assert!(started.elapsed() < Duration::from_secs(15), "{answer:?} took {:?}", started.elapsed());
         assert!(server.calls() > 0);
         bench.assert_nothing_runs();
-        assert_eq!(bench.names("workspace"), [".git", "a.txt"], "what codex leaves when it is killed is removed");
     }
 }
 
@@ -131,37 +130,35 @@ async fn a_silent_command_is_not_taken_for_a_silent_server() {
 }
 
 #[tokio::test]
-async fn an_endless_turn_ends_at_its_deadline() {
-    let server = ModelServer::start([Answer::Run("sleep 0.3".into())]).await;
+async fn an_endless_turn_ends_at_its_deadline_with_the_command_that_runs_then() {
+    let server = ModelServer::start([Answer::Run("true".into()), Answer::Run("sleep 60".into())]).await;
     let bench = Bench::new();
     let mut request = bench.request(Edit::Workspace);
     request.timeout = Duration::from_secs(4);
     let started = Instant::now();
     let error = bench.codex(&server).complete(&request, &call().0).await.unwrap_err();
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Backend, Retry::Never), "{error}");
-    assert!(started.elapsed() < Duration::from_secs(15) && server.calls() > 1);
+    assert!(started.elapsed() < Duration::from_secs(15) && server.calls() == 2);
     bench.assert_nothing_runs();
+    assert_eq!(bench.names("workspace"), [".git", "a.txt"], "what codex leaves when it is killed is removed");
 }
 
 #[tokio::test]
 async fn a_call_that_is_not_wanted_any_more_stops() {
+    let server = ModelServer::start([Answer::Run("sleep 60".into())]).await;
+    let bench = Bench::new();
     let cancel = Cancel::new();
     let raise = cancel.clone();
-    let server = ModelServer::answering(move |_, calls| {
-        if calls == 0 {
-            return Answer::Run("sleep 60".into());
-        }
+    let call = Call::new(cancel).with_progress(move |message| {
+        assert_eq!(message, "runs `sleep 60`");
         raise.raise();
-        Answer::HangBeforeHeaders
     });
-    let server = server.await;
-    let bench = Bench::new();
-    let error = bench.codex(&server).complete(&bench.request(Edit::Workspace), &Call::new(cancel.clone())).await.unwrap_err();
+    let error = bench.codex(&server).complete(&bench.request(Edit::Workspace), &call).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     bench.assert_nothing_runs();
     // Raised before it begins, it does not begin.
-    bench.codex(&server).complete(&bench.request(Edit::Workspace), &Call::new(cancel)).await.unwrap_err();
-    assert_eq!(server.calls(), 2);
+    let error = bench.codex(&server).complete(&bench.request(Edit::Workspace), &call).await.unwrap_err();
+    assert_eq!((error.kind(), server.calls()), (ErrorKind::Cancelled, 1));
 }
 
 #[tokio::test]
