@@ -2,7 +2,9 @@
 
 use std::ffi::{OsStr, OsString};
 
-use pimainteno_core::{Edit, Error, ErrorKind, Request, Result, config::Secret, process::Environment};
+use pimainteno_core::{Error, ErrorKind, Request, Result, config::Secret, process::Environment};
+
+use crate::sandbox::Sandbox;
 
 /// The variable that hands the key of a server of one's own to codex.
 const SERVER_KEY: &str = "PIMAINTENO_CODEX_KEY";
@@ -33,7 +35,7 @@ const FIXED: [&str; 8] =
 ///
 /// What the switched-off features and the bundled skills add to each request, about 9 kB of 38 kB, is paid for each time;
 /// agents that codex starts by itself would be paid for without being counted.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 12] = [
     "analytics.enabled=false",
     "feedback.enabled=false",
     "check_for_update_on_startup=false",
@@ -47,9 +49,6 @@ const SETTINGS: [&str; 14] = [
     "features.multi_agent=false",
     // Without this codex waits for ever when there is no network.
     "features.unbounded_connection_retries=false",
-    // The agent may write to the workspace and to the temporary directory of this run: linkers and test suites need one.
-    "sandbox_workspace_write.exclude_slash_tmp=true",
-    "sandbox_workspace_write.exclude_tmpdir_env_var=false",
 ];
 
 /// What the agent's commands may see of codex's environment: no key, no agent's socket, no proxy's password.
@@ -119,17 +118,20 @@ impl Account {
 }
 
 /// The arguments of codex for `request`; the prompt comes on its standard input.
-pub(crate) fn arguments(request: &Request, model: &str, account: &Account, extra: &[String]) -> Vec<OsString> {
-    let sandbox = if request.edit == Edit::Workspace { "workspace-write" } else { "read-only" };
+pub(crate) fn arguments(request: &Request, model: &str, account: &Account, sandbox: &Sandbox, extra: &[String]) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = FIXED.map(OsString::from).into();
     arguments.push(request.workspace.clone().into());
-    arguments.extend(["--sandbox", sandbox].map(OsString::from));
     if !model.is_empty() {
         arguments.extend(["--model", model].map(OsString::from));
     }
     let tool_variables =
         ["shell_environment_policy.inherit=all".to_owned(), format!("shell_environment_policy.include_only={TOOL_VARIABLES}")];
-    let settings = SETTINGS.map(str::to_owned).into_iter().chain(tool_variables).chain(server_settings(request, account));
+    let settings = SETTINGS
+        .map(str::to_owned)
+        .into_iter()
+        .chain(tool_variables)
+        .chain(sandbox.settings(request.edit))
+        .chain(server_settings(request, account));
     arguments.extend(settings.flat_map(|setting| ["-c".into(), setting.into()]));
     arguments.extend(extra.iter().map(OsString::from));
     arguments.push("-".into());
@@ -217,26 +219,33 @@ fn refused(argument: &str) -> Error {
 mod tests {
     use std::time::Duration;
 
-    use pimainteno_core::Task;
+    use pimainteno_core::{Edit, Task};
 
     use super::*;
 
     fn line(request: &Request, account: &Account) -> String {
-        arguments(request, "gpt-5.5", account, &["-c".into(), "model_reasoning_effort=low".into()])
-            .join(OsStr::new(" "))
-            .into_string()
-            .unwrap()
+        arguments(
+            request,
+            "gpt-5.5",
+            account,
+            &Sandbox::new(&Environment::default(), []),
+            &["-c".into(), "model_reasoning_effort=low".into()],
+        )
+        .join(OsStr::new(" "))
+        .into_string()
+        .unwrap()
     }
 
     #[test]
     fn only_an_edit_may_write_and_the_extra_arguments_come_last() {
         let mut request = Request::new(Task::Propose, "/srv/work", "change it");
-        assert!(line(&request, &Account::SignIn).contains(" --sandbox read-only "));
+        assert!(line(&request, &Account::SignIn).contains(r#"{extends=":read-only","#));
         request.edit = Edit::Reply;
-        assert!(line(&request, &Account::SignIn).contains(" --sandbox read-only "));
+        assert!(line(&request, &Account::SignIn).contains(r#"{extends=":read-only","#));
         request.edit = Edit::Workspace;
         let line = line(&request, &Account::SignIn);
-        assert!(line.contains("--cd /srv/work --sandbox workspace-write --model gpt-5.5 ") && !line.contains("model_provider"));
+        assert!(line.contains("--cd /srv/work --model gpt-5.5 ") && line.contains(r#"{extends=":workspace","#));
+        assert!(!line.contains("model_provider"));
         assert!(line.ends_with(" -c model_reasoning_effort=low -"));
     }
 

@@ -73,6 +73,11 @@ impl Home {
         Ok(())
     }
 
+    /// The file with the credentials of a sign-in.
+    pub(crate) fn sign_in(&self) -> PathBuf {
+        self.directory.join("auth.json")
+    }
+
     /// The variables that tell codex.
     pub(crate) fn variables(&self) -> [(&'static str, &Path); 2] {
         [("CODEX_HOME", &self.directory), ("CODEX_SQLITE_HOME", &self.databases)]

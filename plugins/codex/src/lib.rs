@@ -2,7 +2,7 @@
 //!
 //! [`Codex`] answers a request with one run of codex. Each part of that is a file:
 //! `locate` finds the program, `home` keeps what it writes small, `command` is its command line, `session` runs it, `events` reads what it says,
-//! `failure` tells trouble that passes from trouble that stays, `preflight` looks whether it could work at all.
+//! `sandbox` says what the agent may touch, `failure` tells trouble that passes from trouble that stays, `preflight` looks whether it could work at all.
 //!
 //! Everything that is stated here about codex was measured with codex-cli 0.169.0.
 
@@ -12,6 +12,7 @@ mod failure;
 mod home;
 mod locate;
 mod preflight;
+mod sandbox;
 mod session;
 
 use std::{ffi::OsString, fs, path::Path};
@@ -27,6 +28,7 @@ use tokio::sync::OnceCell;
 use crate::{
     command::Account,
     home::{Home, Scratch},
+    sandbox::Sandbox,
 };
 
 /// The backend `codex`.
@@ -38,8 +40,9 @@ pub struct Codex {
     extra_arguments: Vec<String>,
     environment: Environment,
     home: Home,
+    sandbox: Sandbox,
     /// Set once the sandbox was seen to work. A failure is not kept: somebody may repair it while the daemon runs.
-    sandbox: OnceCell<()>,
+    sandbox_works: OnceCell<()>,
 }
 
 impl Codex {
@@ -55,6 +58,7 @@ impl Codex {
         command::check_extra_arguments(&config.extra_args)?;
         let account = Account::new(&config.base_url, key(config)?)?;
         let home = Home::new(&account, environment, state)?;
+        let sandbox = Sandbox::new(environment, config.api_key_file.iter().cloned().chain([home.sign_in()]));
         Ok(Self {
             model: config.model.clone(),
             edit: match config.edit {
@@ -65,7 +69,8 @@ impl Codex {
             extra_arguments: config.extra_args.clone(),
             environment: environment.clone(),
             home,
-            sandbox: OnceCell::new(),
+            sandbox,
+            sandbox_works: OnceCell::new(),
         })
     }
 
@@ -81,7 +86,8 @@ impl Codex {
 
     async fn check_sandbox(&self, program: &Path, scratch: &Scratch) -> Result<()> {
         // The user's own configuration has no say in whether the sandbox works, so the check does not read it.
-        preflight::sandbox(self.program(program, scratch).env("CODEX_HOME", scratch.path())).await
+        let codex = self.program(program, scratch).env("CODEX_HOME", scratch.path());
+        preflight::sandbox(codex, self.sandbox.settings(Edit::Workspace), scratch.path()).await
     }
 }
 
@@ -105,9 +111,9 @@ impl LlmBackend for Codex {
         self.home.prepare()?;
         let scratch = Scratch::new(&self.environment)?;
         if request.edit == Edit::Workspace {
-            self.sandbox.get_or_try_init(|| self.check_sandbox(&program, &scratch)).await?;
+            self.sandbox_works.get_or_try_init(|| self.check_sandbox(&program, &scratch)).await?;
         }
-        let arguments: Vec<OsString> = command::arguments(request, &self.model, &self.account, &self.extra_arguments);
+        let arguments: Vec<OsString> = command::arguments(request, &self.model, &self.account, &self.sandbox, &self.extra_arguments);
         let command = self.program(&program, &scratch).args(arguments);
         let reply = session::run(command, request, &self.account, call).await;
         reply.map_err(|failure| failure.into_error(&self.environment))

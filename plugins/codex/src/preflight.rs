@@ -1,11 +1,13 @@
 //! Whether codex could work at all, found out without asking a model.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use pimainteno_core::{
     Error, ErrorKind, Result,
-    process::{Command, Output},
+    process::{Command, End, Output},
 };
+
+use crate::{events::one_line, sandbox::PROFILE};
 
 /// How long a project is parked for something that a person must repair on this machine.
 pub(crate) const PARKED: Duration = Duration::from_secs(3600);
@@ -47,12 +49,19 @@ pub(crate) async fn sign_in(codex: Command) -> Result<String> {
 /// Whether codex's sandbox works here.
 ///
 /// With a broken one codex still ends well, having changed nothing: so this is looked at before anything is paid for.
-pub(crate) async fn sandbox(codex: Command) -> Result<()> {
-    let output = run(codex.args(["sandbox", "--", "true"])).await?;
+pub(crate) async fn sandbox(codex: Command, settings: [String; 2], directory: &Path) -> Result<()> {
+    let settings = settings.iter().flat_map(|setting| ["-c", setting]);
+    let codex = codex.arg("sandbox").args(settings).args(["--permission-profile", PROFILE, "--cd"]).arg(directory);
+    let output = run(codex.args(["--", "true"])).await?;
     if output.success() {
         return Ok(());
     }
-    let reason = output.tail(1);
+    if output.end == End::Exited(2) {
+        return Err(Error::new(ErrorKind::Backend, "this codex is too old: it knows no permission profiles")
+            .hint("update it: `npm install -g @openai/codex@latest`")
+            .retry_after(PARKED));
+    }
+    let reason = one_line(&output.tail(3), 300);
     Err(Error::new(ErrorKind::Backend, format!("codex's sandbox does not work here ({}): {reason}", output.end))
         .hint("it needs user namespaces: look at `sysctl user.max_user_namespaces kernel.apparmor_restrict_unprivileged_userns`, and at `RestrictNamespaces=` and `NoNewPrivileges=` of this service")
         .hint("`llm.edit = \"reply\"` works without a sandbox")

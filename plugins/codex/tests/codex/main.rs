@@ -200,17 +200,22 @@ async fn the_sandbox_keeps_the_agent_in_its_workspace() {
                 Answer::Run(format!("exec 3<>/dev/tcp/127.0.0.1/{port} && echo escaped"))
             }
             4 => Answer::Run("touch $TMPDIR/file && echo allowed".into()),
+            5 => Answer::Run("cat ~/.ssh/id_ed25519; cat ~/.gitconfig".into()),
             _ => Answer::message("done"),
         }
     });
     let server = server.await;
+    fs::create_dir(bench.path("home/.ssh")).unwrap();
+    fs::write(bench.path("home/.ssh/id_ed25519"), "PRIVATE KEY").unwrap();
+    fs::write(bench.path("home/.gitconfig"), "[user]").unwrap();
     let head = bench.git(&["rev-parse", "HEAD"]);
     bench.codex(&server).complete(&bench.request(Edit::Workspace), &call().0).await.unwrap();
     assert!(!fs::exists(&outside).unwrap());
     assert_eq!(bench.git(&["rev-parse", "HEAD"]), head);
-    let results = server.requests()[5].results();
+    let results = server.requests()[6].results();
     assert!(!results[3].contains("escaped"), "the agent reached the network: {}", results[3]);
     assert!(results[4].contains("allowed"), "the agent has no temporary directory: {}", results[4]);
+    assert!(results[5].contains("[user]") && !results[5].contains("PRIVATE KEY"), "the agent read a key: {}", results[5]);
 }
 
 #[tokio::test]
