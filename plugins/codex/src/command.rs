@@ -51,34 +51,15 @@ const SETTINGS: [&str; 12] = [
     "features.unbounded_connection_retries=false",
 ];
 
-/// What the agent's commands may see of codex's environment: no key, no agent's socket, no proxy's password.
+/// What the agent's commands may see of codex's environment, as a list of TOML: no key, no agent's socket, no proxy's password.
 /// The last one marks them as descendants of this run, so that none of them outlives it.
-const TOOL_VARIABLES: &str = r#"["PATH","HOME","USER","LOGNAME","SHELL","LANG","LC_*","TZ","TMPDIR","CARGO_HOME","RUSTUP_HOME","RUSTUP_TOOLCHAIN","GOPATH","JAVA_HOME","PIMAINTENO_CHILD"]"#;
+const TOOL_VARIABLES: &str = concat!(
+    r#"["PATH","HOME","USER","LOGNAME","SHELL","LANG","LC_*","TZ","TMPDIR","#,
+    r#""CARGO_HOME","RUSTUP_HOME","RUSTUP_TOOLCHAIN","GOPATH","JAVA_HOME","PIMAINTENO_CHILD"]"#
+);
 
 /// What codex has no business with.
 const HIDDEN_VARIABLES: [&str; 2] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS"];
-
-/// Options that may be added, and whether a value follows.
-const EXTRA_OPTIONS: [(&str, bool); 6] =
-    [("-c", true), ("--config", true), ("--enable", true), ("--disable", true), ("--strict-config", false), ("--local-provider", true)];
-
-/// Beginnings of the settings that keep the agent inside its sandbox, or that run programs outside of it.
-const GUARDED_SETTINGS: [&str; 11] = [
-    "sandbox",
-    "permission",
-    "default_permissions",
-    "approval",
-    "shell_environment_policy",
-    "projects",
-    "profile",
-    "hooks",
-    "notify",
-    "mcp_servers",
-    "allow_login_shell",
-];
-
-/// Parts of the names of features that loosen the sandbox.
-const GUARDED_FEATURES: [&str; 5] = ["permission", "approval", "sandbox", "landlock", "network"];
 
 impl Account {
     /// Who is asked if the configuration says `base_url` and `key`.
@@ -122,7 +103,7 @@ pub(crate) fn arguments(request: &Request, model: &str, account: &Account, sandb
     let mut arguments: Vec<OsString> = FIXED.map(OsString::from).into();
     arguments.push(request.workspace.clone().into());
     if !model.is_empty() {
-        arguments.extend(["--model", model].map(OsString::from));
+        arguments.push(format!("--model={model}").into());
     }
     let tool_variables =
         ["shell_environment_policy.inherit=all".to_owned(), format!("shell_environment_policy.include_only={TOOL_VARIABLES}")];
@@ -147,29 +128,6 @@ pub(crate) fn environment(environment: &Environment) -> impl Iterator<Item = (&O
     })
 }
 
-/// Refuses arguments that would undo what keeps the agent inside its workspace.
-pub(crate) fn check_extra_arguments(arguments: &[String]) -> Result<()> {
-    let mut arguments = arguments.iter().map(String::as_str);
-    while let Some(argument) = arguments.next() {
-        let (option, attached) = split(argument);
-        let value = match EXTRA_OPTIONS.iter().find(|(name, _)| *name == option) {
-            Some((_, false)) if attached.is_none() => continue,
-            Some((_, true)) => attached.or_else(|| arguments.next()),
-            _ => return Err(refused(argument)),
-        };
-        let value = value.ok_or_else(|| Error::new(ErrorKind::Config, format!("`{option}` in `llm.extra_args` lacks its value")))?;
-        let guarded = match option {
-            "-c" | "--config" => is_guarded_setting(value),
-            "--enable" | "--disable" => is_guarded_feature(value),
-            _ => false,
-        };
-        if guarded {
-            return Err(refused(&format!("{option} {value}")));
-        }
-    }
-    Ok(())
-}
-
 /// The settings that point codex to a server of one's own.
 fn server_settings(request: &Request, account: &Account) -> Vec<String> {
     let Account::Server { base_url, key } = account else { return Vec::new() };
@@ -177,42 +135,9 @@ fn server_settings(request: &Request, account: &Account) -> Vec<String> {
     // A JSON string without slashes escaped is a TOML string too.
     let base_url = serde_json::Value::from(base_url.as_str());
     let idle = request.silence_timeout.as_millis().max(1000);
-    vec![
-        "model_provider=pimainteno".into(),
-        format!(
-            r#"model_providers.pimainteno={{name="pimainteno",base_url={base_url},{key}wire_api="responses",request_max_retries=2,stream_max_retries=1,stream_idle_timeout_ms={idle},supports_websockets=false}}"#
-        ),
-    ]
-}
-
-/// An option and the value that is attached to it: `--config=a=b`, `-ca=b`.
-fn split(argument: &str) -> (&str, Option<&str>) {
-    match (argument.split_once('='), argument.strip_prefix("-c")) {
-        (_, Some(value)) if !argument.starts_with("--") && !value.is_empty() => ("-c", Some(value.strip_prefix('=').unwrap_or(value))),
-        (Some((option, value)), _) if argument.starts_with("--") => (option, Some(value)),
-        _ => (argument, None),
-    }
-}
-
-fn is_guarded_setting(setting: &str) -> bool {
-    let key = setting.split('=').next().unwrap_or_default();
-    let key: String = key.chars().filter(|character| !character.is_whitespace() && !matches!(character, '"' | '\'')).collect();
-    match key.split_once('.') {
-        Some(("features", feature)) => is_guarded_feature(feature),
-        _ if key == "features" => true,
-        _ => GUARDED_SETTINGS.iter().any(|guarded| key.starts_with(guarded)),
-    }
-}
-
-fn is_guarded_feature(feature: &str) -> bool {
-    GUARDED_FEATURES.iter().any(|guarded| feature.contains(guarded))
-}
-
-fn refused(argument: &str) -> Error {
-    let allowed = EXTRA_OPTIONS.map(|(name, _)| name).join(", ");
-    Error::new(ErrorKind::Config, format!("`llm.extra_args` must not hold `{argument}`")).hint(format!(
-        "allowed are {allowed}, except for what concerns the sandbox, approvals and programs outside of it; the model is `llm.model`"
-    ))
+    let retries = format!("request_max_retries=2,stream_max_retries=1,stream_idle_timeout_ms={idle},supports_websockets=false");
+    let provider = format!(r#"{{name="pimainteno",base_url={base_url},{key}wire_api="responses",{retries}}}"#);
+    vec!["model_provider=pimainteno".into(), format!("model_providers.pimainteno={provider}")]
 }
 
 #[cfg(test)]
@@ -244,7 +169,7 @@ mod tests {
         assert!(line(&request, &Account::SignIn).contains(r#"{extends=":read-only","#));
         request.edit = Edit::Workspace;
         let line = line(&request, &Account::SignIn);
-        assert!(line.contains("--cd /srv/work --model gpt-5.5 ") && line.contains(r#"{extends=":workspace","#));
+        assert!(line.contains("--cd /srv/work --model=gpt-5.5 ") && line.contains(r#"{extends=":workspace","#));
         assert!(!line.contains("model_provider"));
         assert!(line.ends_with(" -c model_reasoning_effort=low -"));
     }
@@ -268,45 +193,6 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(!error.to_string().contains("secret"));
         }
-    }
-
-    #[test]
-    fn arguments_that_undo_the_sandbox_are_refused() {
-        for arguments in [
-            &["--dangerously-bypass-approvals-and-sandbox"][..],
-            &["-s", "danger-full-access"],
-            &["-sdanger-full-access"],
-            &["--sandbox=danger-full-access"],
-            &["--full-auto"],
-            &["--add-dir", "/"],
-            &["-c", "sandbox_mode=danger-full-access"],
-            &["-c", " \"sandbox_mode\" = 'danger-full-access'"],
-            &["-csandbox_mode=danger-full-access"],
-            &["-c=sandbox_mode=danger-full-access"],
-            &["--config=sandbox_workspace_write.network_access=true"],
-            &["-c", "sandbox_workspace_write={writable_roots=[\"/\"]}"],
-            &["-c", "default_permissions=\"x\""],
-            &["-c", "shell_environment_policy.inherit=all"],
-            &["-c", "mcp_servers.x={command=\"sh\"}"],
-            &["-c", "features={use_legacy_landlock=true}"],
-            &["--enable", "network_proxy"],
-            &["-p", "loose"],
-            &["--trust"],
-            &["-C", "/"],
-            &["resume"],
-            &["a prompt"],
-        ] {
-            let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-            let error = check_extra_arguments(&arguments).expect_err(&format!("{arguments:?} was let through"));
-            assert_eq!((error.kind(), error.hints().count()), (ErrorKind::Config, 1), "{arguments:?}");
-        }
-    }
-
-    #[test]
-    fn harmless_arguments_are_let_through_and_a_missing_value_is_told() {
-        let arguments = ["-c", "model_reasoning_effort=high", "--config=personality=none", "--disable", "view_image", "--strict-config"];
-        check_extra_arguments(&arguments.map(String::from)).unwrap();
-        assert!(check_extra_arguments(&["-c".into()]).unwrap_err().message().contains("lacks its value"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Why codex gave no answer, and whether waiting helps.
 //!
-//! Trouble with quota, sign-in, network or server has nothing to do with the project: it says after how long another try makes sense, which parks it.
+//! Trouble with quota, sign-in, network or server has nothing to do with the project:
+//! it says after how long another try makes sense, which parks the project.
 //! A prompt that is too long or that was refused would fail again.
 
 use std::time::Duration;

@@ -2,7 +2,8 @@
 //!
 //! Measured: with `--ephemeral` codex keeps nothing about a run, but it opens five SQLite databases in its home each time.
 //! They take 0.6 to 0.8 MB and do not grow; a run rewrites about 160 kB of them, and nothing on the disk if they are in memory.
-//! A home that is new each time would cost 1.5 to 2 MB a run. The home is therefore kept, and the databases are put where memory is, if possible.
+//! A home that is new each time would cost 1.5 to 2 MB a run.
+//! The home is therefore kept, and the databases are put where memory is, if possible.
 
 use std::{
     fs, io,

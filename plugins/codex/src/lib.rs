@@ -1,13 +1,15 @@
 //! The codex command line as a backend of PiMainteno: it drives the real `codex exec` and trusts nothing but its events.
 //!
 //! [`Codex`] answers a request with one run of codex. Each part of that is a file:
-//! `locate` finds the program, `home` keeps what it writes small, `command` is its command line, `session` runs it, `events` reads what it says,
-//! `sandbox` says what the agent may touch, `failure` tells trouble that passes from trouble that stays, `preflight` looks whether it could work at all.
+//! `locate` finds the program, `home` keeps what it writes small, `command` and `extra_arguments` are its command line,
+//! `sandbox` says what the agent may touch, `session` runs it, `events` reads what it says,
+//! `failure` tells trouble that passes from trouble that stays, `preflight` looks whether it could work at all.
 //!
 //! Everything that is stated here about codex was measured with codex-cli 0.169.0.
 
 mod command;
 mod events;
+mod extra_arguments;
 mod failure;
 mod home;
 mod locate;
@@ -48,14 +50,14 @@ pub struct Codex {
 impl Codex {
     /// A backend that runs the codex found on `environment`'s `PATH` and keeps what codex must write below `state`.
     ///
-    /// With a `base_url` codex speaks to that server; with an `api_key` alone, to its own provider with that key; with neither it uses the sign-in
-    /// in `CODEX_HOME`, or else in `~/.codex`.
+    /// With a `base_url` codex speaks to that server; with an `api_key` alone, to its own provider with that key;
+    /// with neither it uses the sign-in in `CODEX_HOME`, or else in `~/.codex`.
     /// Codex's databases go to `XDG_RUNTIME_DIR` if the environment names one, which spares the SD card, and below `state` if not.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if an extra argument would undo the sandbox, the address is none, or the key's file cannot be read.
     pub fn new(config: &LlmConfig, environment: &Environment, state: &Path) -> Result<Self> {
-        command::check_extra_arguments(&config.extra_args)?;
+        extra_arguments::check(&config.extra_args)?;
         let account = Account::new(&config.base_url, key(config)?)?;
         let home = Home::new(&account, environment, state)?;
         let sandbox = Sandbox::new(environment, config.api_key_file.iter().cloned().chain([home.sign_in()]));

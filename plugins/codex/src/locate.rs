@@ -45,7 +45,8 @@ fn package(program: &Path) -> Option<&Path> {
     program.ends_with("bin/codex.js").then(|| program.parent()?.parent()).flatten()
 }
 
-/// The native program of the npm package: in a package for each platform, which npm puts inside of it or beside it; older ones hold it themselves.
+/// The native program of the npm package: in a package for each platform, which npm puts inside of it or beside it;
+/// older ones hold it themselves.
 fn native(package: &Path) -> Option<PathBuf> {
     let (platform, target) = match ARCH {
         "x86_64" => ("codex-linux-x64", "x86_64-unknown-linux-musl"),

@@ -63,7 +63,8 @@ pub(crate) async fn sandbox(codex: Command, settings: [String; 2], directory: &P
     }
     let reason = one_line(&output.tail(3), 300);
     Err(Error::new(ErrorKind::Backend, format!("codex's sandbox does not work here ({}): {reason}", output.end))
-        .hint("it needs user namespaces: look at `sysctl user.max_user_namespaces kernel.apparmor_restrict_unprivileged_userns`, and at `RestrictNamespaces=` and `NoNewPrivileges=` of this service")
+        .hint("it needs user namespaces: look at `sysctl user.max_user_namespaces kernel.apparmor_restrict_unprivileged_userns`")
+        .hint("and at `RestrictNamespaces=`, `SystemCallFilter=` and `ProtectKernelTunables=` of this service")
         .hint("`llm.edit = \"reply\"` works without a sandbox")
         .retry_after(PARKED))
 }

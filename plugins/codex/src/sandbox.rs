@@ -1,7 +1,8 @@
 //! What the agent's commands may read and write: a permission profile, which codex enforces with bubblewrap.
 //!
-//! An edit may write to the workspace and to the temporary directory of its run, which linkers and test suites need; nothing else may be written, `.git`
-//! included, and there is no network. Everything may be read but credentials: what a command shows goes to the model's provider.
+//! An edit may write to the workspace and to the temporary directory of its run, which linkers and test suites need.
+//! Nothing else may be written, `.git` included, and there is no network.
+//! Everything may be read but credentials: what a command shows goes to the model's provider.
 
 use std::{
     collections::BTreeSet,
@@ -90,11 +91,7 @@ mod tests {
         let [_, profile] =
             Sandbox::new(&environment, [path.join("a \"key\""), path.join("none"), path.join(".ssh")]).settings(Edit::Workspace);
         let path = path.display();
-        assert_eq!(
-            profile,
-            format!(
-                r#"permissions.pimainteno={{extends=":workspace",filesystem={{"{path}/.ssh"="deny","{path}/a \"key\""="deny",":slash_tmp"="read"}}}}"#
-            )
-        );
+        let rules = format!(r#""{path}/.ssh"="deny","{path}/a \"key\""="deny",":slash_tmp"="read""#);
+        assert_eq!(profile, format!(r#"permissions.pimainteno={{extends=":workspace",filesystem={{{rules}}}}}"#));
     }
 }

@@ -151,7 +151,7 @@ fn real_codex() -> PathBuf {
     let in_repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../node_modules/.bin/codex");
     let found = named.into_iter().chain(on_path).chain([in_repository]).find(|file| file.is_file());
     found.expect(
-        "these tests need the real codex: run `npm install --no-save @openai/codex` in the repository, or set `PIMAINTENO_TEST_CODEX` to the program",
+        "these tests need the real codex: run `npm install --no-save @openai/codex` in the repository, or set `PIMAINTENO_TEST_CODEX`",
     )
 }
 
