@@ -35,7 +35,7 @@ const FIXED: [&str; 8] =
 ///
 /// What the switched-off features and the bundled skills add to each request, about 9 kB of 38 kB, is paid for each time;
 /// agents that codex starts by itself would be paid for without being counted.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "analytics.enabled=false",
     "feedback.enabled=false",
     "check_for_update_on_startup=false",
@@ -47,6 +47,8 @@ const SETTINGS: [&str; 12] = [
     "features.shell_snapshot=false",
     "features.goals=false",
     "features.multi_agent=false",
+    // Hooks run outside of the sandbox.
+    "features.hooks=false",
     // Without this codex waits for ever when there is no network.
     "features.unbounded_connection_retries=false",
 ];
