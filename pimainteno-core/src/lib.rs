@@ -8,6 +8,7 @@ pub mod process;
 mod proposal;
 mod run;
 pub mod service;
+mod scheduler;
 
 pub use backend::{Call, LlmBackend};
 pub use error::{Error, ErrorKind, Result, Retry};
@@ -15,3 +16,4 @@ pub use event::{Event, EventSink};
 pub use pimainteno_plugin::{Edit, Reply, Request, Task, Usage};
 pub use proposal::{Proposal, ProposalId, ProposalStatus};
 pub use run::{Outcome, RunId, RunRecord, StepRecord, StepStatus, Trigger};
+pub use scheduler::Schedule;

@@ -1,25 +1,35 @@
 //! Durations as people write them: `90s`, `1h 30m`, `2 days`.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use jiff::SignedDuration;
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::{
+    Deserializer,
+    de::{Error, Visitor},
+};
 
 /// Reads a duration that is not negative.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse::<SignedDuration>()
-        .ok()
-        .and_then(|duration| Duration::try_from(duration).ok())
-        .ok_or_else(|| D::Error::custom(format!("not a duration: `{text}`; write it like \"90s\", \"10m\" or \"1h 30m\"")))
+pub(super) fn any<'de, D: Deserializer<'de>, T: From<Duration>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_str(DurationVisitor).map(T::from)
 }
 
-/// The same for keys that may be absent.
-pub(super) mod option {
-    use super::{Deserializer, Duration};
+/// Reads a duration that something must be done in.
+pub(super) fn limit<'de, D: Deserializer<'de>, T: From<Duration>>(deserializer: D) -> Result<T, D::Error> {
+    let duration: Duration = any(deserializer)?;
+    if duration.is_zero() { Err(D::Error::custom("nothing can be done in no time at all")) } else { Ok(T::from(duration)) }
+}
 
-    /// Reads a duration that is not negative.
-    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-        super::deserialize(deserializer).map(Some)
+struct DurationVisitor;
+
+impl Visitor<'_> for DurationVisitor {
+    type Value = Duration;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a duration in quotes, like \"90s\", \"10m\" or \"1h 30m\"")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
+        let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+        duration.ok_or_else(|| E::custom(format!("not a duration: `{text}`; write it like \"90s\", \"10m\" or \"1h 30m\"")))
     }
 }

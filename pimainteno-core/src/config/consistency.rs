@@ -1,0 +1,72 @@
+//! What keys must be together, and what projects must be among each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Config, problem::Problem, tree::Node};
+
+/// Checks a configuration that was read from `tree`. Of a table that something was taken out of, only what is in it counts.
+pub(super) fn check(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
+    if let Some(llm) = tree.find(["llm"]) {
+        refuse_both(llm, "api_key", "api_key_file", problems);
+    }
+    if let Some(web) = tree.find(["web"]) {
+        refuse_both(web, "token", "token_file", problems);
+    }
+    for section in elements(tree, &["project"]) {
+        check_project(section, problems);
+    }
+    check_uniqueness(config, tree, problems);
+}
+
+fn check_project(section: &Node, problems: &mut Vec<Problem>) {
+    if section.entry("path").is_none() && !section.damaged {
+        problems.push(Problem::new(section.at, "a project needs a `path`"));
+    }
+    if let Some(steps) = section.entry("steps")
+        && steps.node.elements().is_empty()
+        && !steps.node.damaged
+    {
+        problems.push(Problem::new(steps.node.at, "`steps` is empty; leave it out to get the usual steps"));
+    }
+    if let Some(llm) = section.find(["llm"]) {
+        refuse_both(llm, "api_key", "api_key_file", problems);
+    }
+    if let Some(health) = section.find(["health"]) {
+        refuse_both(health, "http", "command", problems);
+        if !health.damaged && health.entry("http").or(health.entry("command")).is_none() {
+            problems.push(Problem::new(health.at, "`health` needs `http` or `command`"));
+        }
+    }
+}
+
+fn refuse_both(table: &Node, one: &str, other: &str, problems: &mut Vec<Problem>) {
+    if let (Some(_), Some(entry)) = (table.entry(one), table.entry(other)) {
+        problems.push(Problem::new(entry.at, format!("`{one}` and `{other}` are given both; one of them must go")));
+    }
+}
+
+/// Projects have their directories and their ids for themselves.
+fn check_uniqueness(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
+    // In the order of `Config::projects`.
+    let sections = elements(tree, &["project"])
+        .iter()
+        .map(|section| section.entry("name").or(section.entry("path")).map_or(section.at, |entry| entry.node.at));
+    let positions = sections.chain(elements(tree, &["scheduler", "projects"]).iter().map(|path| path.at));
+    let (mut paths, mut ids) = (BTreeSet::new(), BTreeMap::new());
+    for (project, at) in config.projects().into_iter().zip(positions) {
+        if project.path.as_os_str().is_empty() {
+            continue;
+        }
+        let path = project.path.display().to_string();
+        if !paths.insert(project.path) {
+            problems.push(Problem::new(at, format!("the project in `{path}` is given twice")));
+        } else if let Some(first) = ids.insert(project.id.clone(), path.clone()) {
+            let message = format!("the projects in `{first}` and `{path}` have the same id `{}`; give one another `name`", project.id);
+            problems.push(Problem::new(at, message));
+        }
+    }
+}
+
+fn elements<'a>(tree: &'a Node, keys: &[&str]) -> &'a [Node] {
+    tree.find(keys.iter().copied()).map(Node::elements).unwrap_or_default()
+}

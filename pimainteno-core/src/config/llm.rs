@@ -1,0 +1,129 @@
+//! Who answers prompts, as `PiMainteno.toml` says it.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Secret,
+    check::{self, Address, Check, Filled},
+    duration,
+};
+use crate::error::Result;
+
+/// Who answers prompts: `[llm]`, and `[project.llm]` over it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LlmConfig {
+    /// The backend's name: `codex`, `offline`, or one that the embedding program registered.
+    #[serde(deserialize_with = "Filled::text")]
+    pub provider: String,
+    /// The model; empty leaves the choice to the backend.
+    pub model: String,
+    /// The key for the provider. Prefer `api_key_file`.
+    pub api_key: Option<Secret>,
+    /// A file with the key, and nothing else.
+    #[serde(deserialize_with = "check::path")]
+    pub api_key_file: Option<PathBuf>,
+    /// The address of an OpenAI-compatible server, ending in `/v1`; empty means the provider's own.
+    #[serde(deserialize_with = "Address::text_or_empty")]
+    pub base_url: String,
+    /// Arguments added to the backend's command line.
+    pub extra_args: Vec<String>,
+    /// How a change is handed over.
+    pub edit: EditMode,
+    /// Wall-clock limit for one answer.
+    #[serde(deserialize_with = "duration::limit")]
+    pub timeout: Duration,
+    /// How long the backend may show no sign of life.
+    #[serde(deserialize_with = "duration::limit")]
+    pub silence_timeout: Duration,
+    /// What may be spent.
+    pub budget: BudgetConfig,
+}
+
+/// How the backend hands over a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EditMode {
+    /// It edits the files of the workspace.
+    #[default]
+    Workspace,
+    /// It answers with a unified diff.
+    Reply,
+}
+
+/// What may be spent. The figures are for all projects together, per day in the scheduler's time zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct BudgetConfig {
+    /// Calls a day; `None` is no limit.
+    pub calls_per_day: Option<u64>,
+    /// Tokens a day, read and written; `None` is no limit.
+    pub tokens_per_day: Option<u64>,
+    /// Calls kept back for repairs.
+    pub repair_reserve: Option<u64>,
+}
+
+/// Overrides of `[llm]` for one project: each key that is set wins.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LlmOverrides {
+    /// See [`LlmConfig::provider`].
+    #[serde(deserialize_with = "Filled::text")]
+    pub provider: Option<String>,
+    /// See [`LlmConfig::model`].
+    pub model: Option<String>,
+    /// See [`LlmConfig::api_key`].
+    pub api_key: Option<Secret>,
+    /// See [`LlmConfig::api_key_file`].
+    #[serde(deserialize_with = "check::path")]
+    pub api_key_file: Option<PathBuf>,
+    /// See [`LlmConfig::base_url`].
+    #[serde(deserialize_with = "Address::text_or_empty")]
+    pub base_url: Option<String>,
+    /// See [`LlmConfig::extra_args`].
+    pub extra_args: Option<Vec<String>>,
+    /// See [`LlmConfig::edit`].
+    pub edit: Option<EditMode>,
+    /// See [`LlmConfig::timeout`].
+    #[serde(deserialize_with = "duration::limit")]
+    pub timeout: Option<Duration>,
+    /// See [`LlmConfig::silence_timeout`].
+    #[serde(deserialize_with = "duration::limit")]
+    pub silence_timeout: Option<Duration>,
+}
+
+impl Default for LlmConfig {
+    fn default() -> Self {
+        Self {
+            provider: "codex".into(),
+            model: String::new(),
+            api_key: None,
+            api_key_file: None,
+            base_url: String::new(),
+            extra_args: Vec::new(),
+            edit: EditMode::default(),
+            timeout: Duration::from_secs(15 * 60),
+            silence_timeout: Duration::from_secs(3 * 60),
+            budget: BudgetConfig::default(),
+        }
+    }
+}
+
+impl LlmConfig {
+    /// The key for the provider, read now if it is in a file; `None` if the configuration has none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read or does not hold one line.
+    pub fn key(&self) -> Result<Option<Secret>> {
+        match &self.api_key_file {
+            Some(path) => Secret::read(path).map(Some),
+            None => Ok(self.api_key.clone()),
+        }
+    }
+}

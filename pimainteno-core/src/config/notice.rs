@@ -1,0 +1,55 @@
+//! What the owner of a configuration should know about it, though it can be used.
+
+use super::{Config, Mode, problem::Problem, secret, tree::Node};
+
+/// The keys that are understood and have no effect yet, and what they will be good for.
+pub(super) const NOT_YET: [(&str, &str); 11] = [
+    ("llm.budget.repair_reserve", "calls kept back for repairs"),
+    ("plugin", "backends from shared libraries"),
+    ("systemd_monitor.enabled", "runs that start when a unit fails"),
+    ("systemd_monitor.units", "the choice of units that are watched"),
+    ("systemd_monitor.cooldown", "a least time between two runs for the same unit"),
+    ("systemd_monitor.freeze_after", "an end to repairs that do not help"),
+    ("web.host", "the dashboard"),
+    ("web.port", "the dashboard"),
+    ("web.token", "access to the dashboard"),
+    ("web.token_file", "access to the dashboard"),
+    ("web.allowed_hosts", "access to the dashboard"),
+];
+
+/// The notices about a configuration and the tree that it was read from, in the order of the file.
+pub(super) fn notices(config: &Config, tree: &Node) -> Vec<Problem> {
+    let mut notices = Vec::new();
+    for (key, purpose) in NOT_YET {
+        let (table, last) = key.rsplit_once('.').map_or((None, key), |(table, last)| (Some(table), last));
+        if let Some(entry) = tree.find(table.iter().flat_map(|table| table.split('.'))).and_then(|table| table.entry(last)) {
+            notices.push(Problem::new(entry.at, format!("`{key}` has no effect yet; it is meant for {purpose}")));
+        }
+    }
+    note_readable_secrets(config, tree, &mut notices);
+    let sections = tree.find(["project"]).map(Node::elements).unwrap_or_default();
+    for (project, section) in config.project.iter().zip(sections) {
+        if project.mode == Mode::Auto && project.verify.is_empty() {
+            let at = section.entry("mode").map_or(section.at, |entry| entry.at);
+            notices.push(Problem::new(at, "`mode = \"auto\"` without `verify`: nothing checks a change, so each is held for review"));
+        }
+    }
+    notices.sort_by_key(Problem::at);
+    notices
+}
+
+fn note_readable_secrets(config: &Config, tree: &Node, notices: &mut Vec<Problem>) {
+    let mut note = |section: Option<&Node>, key: &str, path: Option<&std::path::PathBuf>| {
+        let Some((entry, path)) = section.and_then(|section| section.entry(key)).zip(path) else { return };
+        if secret::is_readable_by_everybody(path) {
+            let message = format!("everybody on this machine can read the secret in `{0}`; `chmod 600 {0}` changes that", path.display());
+            notices.push(Problem::new(entry.at, message));
+        }
+    };
+    note(tree.find(["llm"]), "api_key_file", config.llm.api_key_file.as_ref());
+    note(tree.find(["web"]), "token_file", config.web.token_file.as_ref());
+    let sections = tree.find(["project"]).map(Node::elements).unwrap_or_default();
+    for (project, section) in config.project.iter().zip(sections) {
+        note(section.find(["llm"]), "api_key_file", project.llm.as_ref().and_then(|llm| llm.api_key_file.as_ref()));
+    }
+}

@@ -1,0 +1,167 @@
+//! One project, as `PiMainteno.toml` says it.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{
+    LlmOverrides,
+    check::{self, Address, Check, Cron, Filled, GitName, Glob, Unit},
+    duration,
+};
+
+/// One project: `[[project]]`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ProjectConfig {
+    /// The checkout.
+    #[serde(deserialize_with = "check::path")]
+    pub path: PathBuf,
+    /// The project's name; the checkout's directory name if it is not given.
+    #[serde(deserialize_with = "Filled::text")]
+    pub name: Option<String>,
+    /// The branch that is maintained; the checked-out one if it is not given.
+    #[serde(deserialize_with = "GitName::text")]
+    pub branch: Option<String>,
+    /// The remote that is pushed to; the branch's own, or else `origin`, if it is not given.
+    #[serde(deserialize_with = "GitName::text")]
+    pub remote: Option<String>,
+    /// The project's slots, instead of the scheduler's.
+    #[serde(deserialize_with = "Cron::text")]
+    pub cron: Option<String>,
+    /// What may be done without asking.
+    pub mode: Mode,
+    /// The steps of a run, in order.
+    pub steps: Option<Vec<StepConfig>>,
+    /// A Rhai policy.
+    #[serde(deserialize_with = "check::path")]
+    pub policy: Option<PathBuf>,
+    /// Shell commands that must succeed in the workspace.
+    #[serde(deserialize_with = "Filled::texts")]
+    pub verify: Vec<String>,
+    /// Wall-clock limit for each of them.
+    #[serde(deserialize_with = "duration::limit")]
+    pub verify_timeout: Option<Duration>,
+    /// The units that run from this checkout; `<directory name>.service` if they are not given.
+    #[serde(deserialize_with = "Unit::texts")]
+    pub units: Option<Vec<String>>,
+    /// Who restarts them.
+    pub restart: RestartConfig,
+    /// How the service shows that it is healthy.
+    pub health: Option<HealthConfig>,
+    /// How long the service must stay healthy after a change.
+    #[serde(deserialize_with = "duration::any")]
+    pub probation: Option<Duration>,
+    /// Globs of files that a change must not touch.
+    #[serde(deserialize_with = "Glob::texts")]
+    pub protect: Vec<String>,
+    /// Globs of files that a change may touch; empty is all.
+    #[serde(deserialize_with = "Glob::texts")]
+    pub allow: Vec<String>,
+    /// The most files that a change may touch.
+    #[serde(deserialize_with = "check::at_least_one")]
+    pub max_files: Option<usize>,
+    /// The most lines that a change may add and remove.
+    #[serde(deserialize_with = "check::at_least_one")]
+    pub max_lines: Option<usize>,
+    /// What to tell the backend about the project.
+    pub instructions: String,
+    /// Whether `codex.md` is committed instead of being kept out of Git.
+    pub commit_summary: bool,
+    /// Overrides of `[llm]`.
+    pub llm: Option<LlmOverrides>,
+}
+
+/// What may be done without asking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Nothing outside the state directory changes.
+    DryRun,
+    /// Changes are proposed, checked and held for a person.
+    #[default]
+    Review,
+    /// Changes that pass their checks are delivered.
+    Auto,
+}
+
+/// One entry of `steps`: a name, or `{ name = "…", command = "…" }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepConfig {
+    /// A registered step.
+    Named(String),
+    /// A shell command as a step.
+    Command(CommandStepConfig),
+}
+
+/// A shell command as a step of the pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CommandStepConfig {
+    /// The step's name.
+    #[serde(deserialize_with = "Filled::text")]
+    pub name: String,
+    /// The command, run by `sh -c` in the workspace.
+    #[serde(deserialize_with = "Filled::text")]
+    pub command: String,
+    /// Wall-clock limit; ten minutes if it is not given.
+    #[serde(default, deserialize_with = "duration::limit")]
+    pub timeout: Option<Duration>,
+}
+
+/// Who restarts a project's units: `"systemd"`, `"none"` or `{ command = "…" }`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RestartConfig {
+    /// systemd.
+    #[default]
+    Systemd,
+    /// Nobody.
+    None,
+    /// This shell command, run in the checkout.
+    Command(String),
+}
+
+/// How a service shows that it is healthy: one probe and how long it may take to answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct HealthConfig {
+    /// An address that answers a GET with a status from 200 to 399.
+    #[serde(deserialize_with = "Address::text")]
+    pub http: Option<String>,
+    /// A shell command that exits with 0, run in the checkout.
+    #[serde(deserialize_with = "Filled::text")]
+    pub command: Option<String>,
+    /// How long after a restart the probe may still fail.
+    #[serde(deserialize_with = "duration::any")]
+    pub within: Option<Duration>,
+}
+
+impl<'de> Deserialize<'de> for StepConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let named = |text: &str| check::filled(text).map(|()| Self::Named(text.to_owned()));
+        check::text_or_table(deserializer, "the name of a step, or a table with `name` and `command`", named, Self::Command)
+    }
+}
+
+impl<'de> Deserialize<'de> for RestartConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Shell {
+            #[serde(deserialize_with = "Filled::text")]
+            command: String,
+        }
+
+        let named = |text: &str| match text {
+            "systemd" => Ok(Self::Systemd),
+            "none" => Ok(Self::None),
+            _ => Err(format!("expected `systemd`, `none` or a table with `command`, found `{text}`")),
+        };
+        check::text_or_table(deserializer, "`systemd`, `none` or a table with `command`", named, |shell: Shell| {
+            Self::Command(shell.command)
+        })
+    }
+}

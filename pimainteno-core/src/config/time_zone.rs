@@ -1,0 +1,35 @@
+//! The time zone in which slots are told.
+
+use jiff::tz::{TimeZone, db};
+
+use super::SchedulerConfig;
+use crate::error::{Error, ErrorKind, Result};
+
+impl SchedulerConfig {
+    /// The time zone of the slots; `machine` where the configuration names none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the time zone is not in the machine's database of time zones.
+    pub fn time_zone(&self, machine: &TimeZone) -> Result<TimeZone> {
+        if self.timezone.is_empty() {
+            return Ok(machine.clone());
+        }
+        named(&self.timezone).map_err(|message| Error::new(ErrorKind::Config, message))
+    }
+}
+
+/// The time zone of this name, or what is wrong with the name.
+pub(super) fn named(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| {
+        let known: Vec<_> = db().available().map(|name| name.to_string()).collect();
+        if known.is_empty() {
+            return format!("the time zone `{name}` is not known: this machine has no time zones; install its package `tzdata`");
+        }
+        let alike = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
+        match alike.max_by(|left, right| left.0.total_cmp(&right.0)) {
+            Some((_, nearest)) => format!("`{name}` is not a time zone; did you mean `{nearest}`?"),
+            None => format!("`{name}` is not a time zone"),
+        }
+    })
+}

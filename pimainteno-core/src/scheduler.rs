@@ -1,0 +1,5 @@
+//! When runs start.
+
+mod cron;
+
+pub use cron::Schedule;
