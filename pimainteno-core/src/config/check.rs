@@ -52,6 +52,9 @@ pub(super) struct Unit;
 /// An address of a web server.
 pub(super) struct Address;
 
+/// An address that a health probe can ask.
+pub(super) struct ProbeAddress;
+
 /// A SHA-256 in hexadecimal.
 pub(super) struct Sha256;
 
@@ -84,6 +87,11 @@ pub(super) fn text_or_table<'de, D: Deserializer<'de>, T, U: Deserialize<'de>>(
 /// Says whether a string holds anything.
 pub(super) fn filled(text: &str) -> Result<(), String> {
     if text.trim().is_empty() { Err("must not be empty".into()) } else { Ok(()) }
+}
+
+/// Whether there is something, and nothing that separates words.
+fn is_one_word(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|character: char| character.is_whitespace() || character.is_control())
 }
 
 struct Checked<C> {
@@ -123,23 +131,33 @@ impl Check for Glob {
 
 impl Check for GitName {
     fn check(text: &str) -> Result<(), String> {
-        let usable = !text.starts_with('-') && !text.contains(|character: char| character.is_whitespace() || character.is_control());
+        let usable = !text.starts_with('-') && is_one_word(text);
         if usable { Ok(()) } else { Err(format!("`{text}` is not a name that git knows")) }
     }
 }
 
 impl Check for Unit {
     fn check(text: &str) -> Result<(), String> {
-        let usable = !text.starts_with('-') && !text.contains(|character: char| character.is_whitespace() || character == '/');
+        let usable = !text.starts_with('-') && !text.contains('/') && is_one_word(text);
         if usable { Ok(()) } else { Err(format!("`{text}` is not the name of a unit; write it like \"blog.service\"")) }
     }
 }
 
 impl Check for Address {
+    // The address is not shown: it may carry a password.
     fn check(text: &str) -> Result<(), String> {
-        let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        let usable = host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', ':']) && !host.contains(char::is_whitespace));
-        if usable { Ok(()) } else { Err(format!("`{text}` is not an address; write it like \"http://127.0.0.1:8080/health\"")) }
+        let address = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        let usable = address.is_some_and(|address| !address.starts_with(['/', ':']) && is_one_word(address));
+        if usable { Ok(()) } else { Err("not an address; write it like \"https://example.org/v1\"".into()) }
+    }
+}
+
+impl Check for ProbeAddress {
+    fn check(text: &str) -> Result<(), String> {
+        if text.starts_with("https://") {
+            return Err("a probe cannot speak TLS; use `command = \"curl -fsS https://…\"` instead".into());
+        }
+        Address::check(text).map_err(|_| "not an address; write it like \"http://localhost:8080/health\"".into())
     }
 }
 

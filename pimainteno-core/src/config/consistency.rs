@@ -23,7 +23,7 @@ fn check_project(section: &Node, problems: &mut Vec<Problem>) {
         problems.push(Problem::new(section.at, "a project needs a `path`"));
     }
     if let Some(steps) = section.entry("steps")
-        && steps.node.elements().is_empty()
+        && steps.node.elements().next().is_none()
         && !steps.node.damaged
     {
         problems.push(Problem::new(steps.node.at, "`steps` is empty; leave it out to get the usual steps"));
@@ -49,9 +49,8 @@ fn refuse_both(table: &Node, one: &str, other: &str, problems: &mut Vec<Problem>
 fn check_uniqueness(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
     // In the order of `Config::projects`.
     let sections = elements(tree, &["project"])
-        .iter()
         .map(|section| section.entry("name").or(section.entry("path")).map_or(section.at, |entry| entry.node.at));
-    let positions = sections.chain(elements(tree, &["scheduler", "projects"]).iter().map(|path| path.at));
+    let positions = sections.chain(elements(tree, &["scheduler", "projects"]).map(|path| path.at));
     let (mut paths, mut ids) = (BTreeSet::new(), BTreeMap::new());
     for (project, at) in config.projects().into_iter().zip(positions) {
         if project.path.as_os_str().is_empty() {
@@ -61,12 +60,13 @@ fn check_uniqueness(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
         if !paths.insert(project.path) {
             problems.push(Problem::new(at, format!("the project in `{path}` is given twice")));
         } else if let Some(first) = ids.insert(project.id.clone(), path.clone()) {
-            let message = format!("the projects in `{first}` and `{path}` have the same id `{}`; give one another `name`", project.id);
+            let message =
+                format!("the projects in `{first}` and `{path}` have the same id `{}`; give one of them another `name`", project.id);
             problems.push(Problem::new(at, message));
         }
     }
 }
 
-fn elements<'a>(tree: &'a Node, keys: &[&str]) -> &'a [Node] {
-    tree.find(keys.iter().copied()).map(Node::elements).unwrap_or_default()
+fn elements<'a>(tree: &'a Node, keys: &[&str]) -> impl Iterator<Item = &'a Node> {
+    tree.find(keys.iter().copied()).into_iter().flat_map(Node::elements)
 }

@@ -45,8 +45,9 @@ impl CronExpression {
             [second, minute, hour, day, month, weekday] => (second, minute, hour, day, month, weekday, "*"),
             [second, minute, hour, day, month, weekday, year] => (second, minute, hour, day, month, weekday, year),
             _ => {
-                let count = fields.len();
-                return Err(format!("not a cron expression: `{text}` has {count} fields, not 5 (minute hour day month weekday), 6 or 7"));
+                return Err(format!(
+                    "not a cron expression: `{text}`; it has 5 fields (minute hour day month weekday), 6 (seconds first) or 7 (years last)"
+                ));
             }
         };
         let field = |name, least, most, names| Field { name, least, most, names };
@@ -262,7 +263,10 @@ mod tests {
     #[test]
     fn a_bad_expression_is_told_what_is_wrong() {
         let error = |text| CronExpression::parse(text).unwrap_err();
-        assert_eq!(error("* * *"), "not a cron expression: `* * *` has 3 fields, not 5 (minute hour day month weekday), 6 or 7");
+        assert_eq!(
+            error("* * *"),
+            "not a cron expression: `* * *`; it has 5 fields (minute hour day month weekday), 6 (seconds first) or 7 (years last)"
+        );
         assert_eq!(error("0 24 * * *"), "`24` does not fit the field hour: it takes 0 to 23, lists `1,2`, ranges `1-5` and steps `*/2`");
         assert_eq!(
             error("0 0 * * monday"),

@@ -27,7 +27,7 @@ pub(super) fn notices(config: &Config, tree: &Node) -> Vec<Problem> {
         }
     }
     note_readable_secrets(config, tree, &mut notices);
-    let sections = tree.find(["project"]).map(Node::elements).unwrap_or_default();
+    let sections = tree.find(["project"]).into_iter().flat_map(Node::elements);
     for (project, section) in config.project.iter().zip(sections) {
         if project.mode == Mode::Auto && project.verify.is_empty() {
             let at = section.entry("mode").map_or(section.at, |entry| entry.at);
@@ -48,7 +48,7 @@ fn note_readable_secrets(config: &Config, tree: &Node, notices: &mut Vec<Problem
     };
     note(tree.find(["llm"]), "api_key_file", config.llm.api_key_file.as_ref());
     note(tree.find(["web"]), "token_file", config.web.token_file.as_ref());
-    let sections = tree.find(["project"]).map(Node::elements).unwrap_or_default();
+    let sections = tree.find(["project"]).into_iter().flat_map(Node::elements);
     for (project, section) in config.project.iter().zip(sections) {
         note(section.find(["llm"]), "api_key_file", project.llm.as_ref().and_then(|llm| llm.api_key_file.as_ref()));
     }

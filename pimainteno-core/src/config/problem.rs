@@ -4,6 +4,9 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind};
 
+/// How alike a known word must be to what was written to be suggested, from 0 to 1 (Jaro-Winkler).
+const ALIKE: f64 = 0.8;
+
 /// One thing that is wrong, and where.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -32,11 +35,20 @@ impl Problem {
 /// The error that tells all `problems`, a line each, in the order in which they stand in the file.
 pub(super) fn error(mut problems: Vec<Problem>, path: &Path, text: &str) -> Error {
     problems.sort_by_key(|problem| problem.at);
+    // What is said later about the same place follows from what was said first.
+    problems.dedup_by_key(|problem| problem.at);
     let mut lines: Vec<_> = problems.iter().map(|problem| problem.line(path, text)).collect();
     if lines.len() > 1 {
         lines.insert(0, format!("the configuration has {} problems", lines.len()));
     }
     Error::new(ErrorKind::Config, lines.join("\n"))
+}
+
+/// `; did you mean …?` with the one of `known` that looks most like `word`, if any does.
+pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let alike = known.into_iter().map(|known| (strsim::jaro_winkler(word, known), known)).filter(|(alike, _)| *alike > ALIKE);
+    let (_, nearest) = alike.max_by(|left, right| left.0.total_cmp(&right.0))?;
+    Some(format!("; did you mean `{nearest}`?"))
 }
 
 /// The line and the column of an offset: from 1, and columns are characters.

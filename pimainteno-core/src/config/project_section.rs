@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     LlmOverrides,
-    check::{self, Address, Check, Cron, Filled, GitName, Glob, Unit},
+    check::{self, Check, Cron, Filled, GitName, Glob, ProbeAddress, Unit},
     duration,
 };
 
@@ -128,8 +128,8 @@ pub enum RestartConfig {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct HealthConfig {
-    /// An address that answers a GET with a status from 200 to 399.
-    #[serde(deserialize_with = "Address::text")]
+    /// An `http://` address that answers a GET with a status from 200 to 399.
+    #[serde(deserialize_with = "ProbeAddress::text")]
     pub http: Option<String>,
     /// A shell command that exits with 0, run in the checkout.
     #[serde(deserialize_with = "Filled::text")]

@@ -7,7 +7,7 @@ mod fault;
 
 use serde::{
     Deserializer,
-    de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor, value::StrDeserializer},
+    de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Unexpected, Visitor, value::StrDeserializer},
 };
 
 use super::{
@@ -15,6 +15,9 @@ use super::{
     tree::{Entry, Node, Segment, Value},
 };
 use fault::Fault;
+
+/// After so many problems reading ends: a file with that many is something else, and each of them has it read once more.
+const MOST_PROBLEMS: usize = 100;
 
 /// Reads what `tree` says. What cannot be read becomes a problem and is taken out of the tree.
 pub(super) fn read<T: DeserializeOwned + Default>(tree: &mut Node, problems: &mut Vec<Problem>) -> T {
@@ -31,6 +34,9 @@ pub(super) fn read<T: DeserializeOwned + Default>(tree: &mut Node, problems: &mu
         // What a table lacks may be what was taken out of it.
         if !(fault.is_missing_key() && removed.damaged) {
             problems.push(Problem::new(if fault.is_about_key() { at } else { removed.at }, fault.message(&path)));
+        }
+        if problems.len() >= MOST_PROBLEMS {
+            return T::default();
         }
     }
 }
@@ -52,7 +58,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match &self.0.value {
-            Value::Null => visitor.visit_unit(),
+            Value::Gone | Value::Null => visitor.visit_unit(),
             Value::Boolean(boolean) => visitor.visit_bool(*boolean),
             Value::Integer(integer) => visitor.visit_i64(*integer),
             Value::Float(float) => visitor.visit_f64(*float),
@@ -70,6 +76,14 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+        match &self.0.value {
+            // serde would take the elements for the values of the keys.
+            Value::List(_) => Err(de::Error::invalid_type(Unexpected::Seq, &visitor)),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, variants: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
         match &self.0.value {
             Value::Text(text) => visitor.visit_enum(IntoDeserializer::<Fault>::into_deserializer(text.as_str())),
@@ -78,7 +92,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map
         identifier ignored_any
     }
 }
@@ -87,7 +101,7 @@ impl<'de> de::SeqAccess<'de> for Elements<'de> {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        let Some((index, node)) = self.0.next() else { return Ok(None) };
+        let Some((index, node)) = self.0.find(|(_, node)| !node.is_gone()) else { return Ok(None) };
         seed.deserialize(Reader(node)).map(Some).map_err(|fault| fault.inside(Segment::Index(index)))
     }
 }

@@ -1,1 +1,182 @@
+//! What whole files mean.
 
+mod bad;
+mod reference;
+
+use std::path::Path;
+
+use super::*;
+use crate::error::{ErrorKind, Result};
+
+/// What the text means as a file in `/etc/pm`, with `USER` as the only variable.
+fn parse(text: &str, name: &str) -> Result<Loaded> {
+    let variable = |name: &str| (name == "USER").then(|| "ada".to_owned());
+    Config::parse(text, &Path::new("/etc/pm").join(name), variable, Some(Path::new("/home/ada")))
+}
+
+fn toml(text: &str) -> Loaded {
+    parse(text, "PiMainteno.toml").unwrap()
+}
+
+#[test]
+fn an_empty_file_means_the_defaults() {
+    assert_eq!(toml("").config, Config::default());
+    assert_eq!(parse("{}", "a.json").unwrap().config, Config::default());
+}
+
+#[test]
+fn toml_and_json_mean_the_same() {
+    let toml = toml(
+        r#"
+        [llm]
+        timeout = "1h 30m"
+        budget.calls_per_day = 0x10
+        [[project]]
+        path = "/srv/${USER}/blog"
+        mode = "dry-run"
+        steps = ["verify", { name = "lint", command = "make $TARGET $${X}" }]
+        restart = { command = "true" }
+        health.http = "http://localhost/"
+        [[plugin]]
+        name = "p"
+        path = "p.so"
+        config = { list = [1, 2.5, true], table.text = "x" }
+        "#,
+    );
+    let json = parse(
+        r#"{
+            "llm": { "timeout": "1h 30m", "budget": { "calls_per_day": 16 } },
+            "project": [{
+                "path": "/srv/${USER}/blog",
+                "mode": "dry-run",
+                "steps": ["verify", { "name": "lint", "command": "make $TARGET $${X}" }],
+                "restart": { "command": "true" },
+                "health": { "http": "http:\/\/localhost\u002f" }
+            }],
+            "plugin": [{ "name": "p", "path": "p.so", "config": { "list": [1, 2.5, true], "table": { "text": "x" } } }]
+        }"#,
+        "PiMainteno.json",
+    );
+    assert_eq!(toml.config, json.unwrap().config);
+    let project = &toml.config.projects()[0];
+    let lint = CommandStepConfig { name: "lint".into(), command: "make $TARGET ${X}".into(), timeout: None };
+    assert_eq!(project.steps, [StepConfig::Named("verify".into()), StepConfig::Command(lint)]);
+    assert_eq!((project.path.as_path(), project.mode), (Path::new("/srv/ada/blog"), Mode::DryRun));
+    assert_eq!((project.restart.clone(), project.llm.timeout), (RestartConfig::Command("true".into()), Duration::from_secs(5400)));
+}
+
+#[test]
+fn every_relative_path_starts_at_the_directory_of_the_file() {
+    let config = toml(
+        r#"
+        llm.api_key_file = "a"
+        cache.path = "./b"
+        scheduler.projects = ["c", "~/d"]
+        web = { token_file = "e", socket = "f" }
+        plugin = [{ name = "p", path = "g" }]
+        project = [{ path = "h/./i", policy = "j", llm = { api_key_file = "k" } }]
+        "#,
+    );
+    let text = format!("{:?}", config.config);
+    let paths: Vec<_> = text.split('"').filter(|part| part.starts_with('/')).collect();
+    assert_eq!(
+        paths,
+        [
+            "/etc/pm/a",
+            "/etc/pm/b",
+            "/etc/pm/c",
+            "/home/ada/d",
+            "/etc/pm/h/i",
+            "/etc/pm/j",
+            "/etc/pm/k",
+            "/etc/pm/e",
+            "/etc/pm/f",
+            "/etc/pm/g"
+        ]
+    );
+}
+
+#[test]
+fn a_path_through_a_parent_directory_gives_the_project_its_directorys_name() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(directory.path().join("blog/config")).unwrap();
+    let path = directory.path().join("blog/config/PiMainteno.toml");
+    std::fs::write(&path, "scheduler.projects = ['..']").unwrap();
+    let projects = Config::load(&path, |_| None, None).unwrap().config.projects();
+    assert_eq!((projects[0].id.as_str(), &projects[0].path), ("blog", &directory.path().join("blog").canonicalize().unwrap()));
+}
+
+#[test]
+fn a_key_that_has_no_effect_yet_is_noticed_where_it_stands() {
+    let loaded = toml("web.port = 80\nllm.budget = { repair_reserve = 1, calls_per_day = 2 }\nplugin = [{ name = 'p', path = '/p' }]\n");
+    assert_eq!(
+        loaded.notices,
+        [
+            "/etc/pm/PiMainteno.toml:1:5: `web.port` has no effect yet; it is meant for the dashboard",
+            "/etc/pm/PiMainteno.toml:2:16: `llm.budget.repair_reserve` has no effect yet; it is meant for calls kept back for repairs",
+            "/etc/pm/PiMainteno.toml:3:1: `plugin` has no effect yet; it is meant for backends from shared libraries",
+        ]
+    );
+    assert_eq!(toml("systemd_monitor.bus = 'user'\nweb.socket = 's'").notices, [""; 0]);
+}
+
+#[test]
+fn automatic_delivery_without_checks_is_noticed() {
+    let loaded = toml("[[project]]\npath = '/a'\nverify = ['true']\nmode = 'auto'\n[[project]]\npath = '/b'\nmode = 'auto'");
+    assert_eq!(
+        loaded.notices,
+        ["/etc/pm/PiMainteno.toml:7:1: `mode = \"auto\"` without `verify`: nothing checks a change, so each is held for review"]
+    );
+}
+
+#[test]
+fn a_key_is_read_from_its_file_and_noticed_if_everybody_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let (path, key) = (directory.path().join("c.toml"), directory.path().join("key"));
+    std::fs::write(&path, "llm.api_key_file = 'key'").unwrap();
+    std::fs::write(&key, "sk-1\n").unwrap();
+    let load = |mode| {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        Config::load(&path, |_| None, None).unwrap()
+    };
+    assert_eq!(load(0o640).notices, [""; 0]);
+    let loaded = load(0o604);
+    let expected = "{path}:1:5: everybody on this machine can read the secret in `{key}`; `chmod 600 {key}` changes that";
+    let expected = expected.replace("{path}", path.to_str().unwrap()).replace("{key}", key.to_str().unwrap());
+    assert_eq!(loaded.notices, [expected]);
+    assert_eq!(loaded.config.llm.key().unwrap(), Some(Secret::new("sk-1")));
+    assert_eq!(Config::default().llm.key().unwrap(), None);
+}
+
+#[test]
+fn the_file_is_looked_for_in_three_places() {
+    let directory = tempfile::tempdir().unwrap();
+    let (current, system) = (directory.path().join("here"), directory.path().join("etc.toml"));
+    std::fs::create_dir(&current).unwrap();
+    let path = |name: &str| current.join(name);
+    let error = find(None, &current, &system).unwrap_err();
+    let expected = format!("no configuration: there is no `{}` or `{}`", path("PiMainteno.toml").display(), system.display());
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Config, expected.as_str()));
+    assert_eq!(error.hints().collect::<Vec<_>>(), ["`pi-mainteno init` writes one"]);
+
+    std::fs::write(&system, "").unwrap();
+    assert_eq!(find(None, &current, &system).unwrap(), system);
+    std::fs::write(path("PiMainteno.toml"), "").unwrap();
+    assert_eq!(find(None, &current, &system).unwrap(), path("PiMainteno.toml"));
+    // What is asked for is not replaced by something else.
+    let error = find(Some(Path::new("my.toml")), &current, &system).unwrap_err();
+    assert_eq!(error.message(), format!("no configuration: there is no `{}`", path("my.toml").display()));
+    std::fs::write(path("my.toml"), "").unwrap();
+    assert_eq!(find(Some(Path::new("my.toml")), &current, &system).unwrap(), path("my.toml"));
+}
+
+#[test]
+fn the_time_zone_is_the_named_one_or_the_machines() {
+    let machine = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+    let named = |name| SchedulerConfig { timezone: String::from(name), ..SchedulerConfig::default() }.time_zone(&machine);
+    assert_eq!(named("").unwrap(), machine);
+    assert_eq!(named("Europe/Berlin").unwrap().iana_name(), Some("Europe/Berlin"));
+    assert_eq!(named("Mars").unwrap_err().kind(), ErrorKind::Config);
+}

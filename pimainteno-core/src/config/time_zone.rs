@@ -2,7 +2,7 @@
 
 use jiff::tz::{TimeZone, db};
 
-use super::SchedulerConfig;
+use super::{SchedulerConfig, problem::did_you_mean};
 use crate::error::{Error, ErrorKind, Result};
 
 impl SchedulerConfig {
@@ -26,10 +26,7 @@ pub(super) fn named(name: &str) -> Result<TimeZone, String> {
         if known.is_empty() {
             return format!("the time zone `{name}` is not known: this machine has no time zones; install its package `tzdata`");
         }
-        let alike = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
-        match alike.max_by(|left, right| left.0.total_cmp(&right.0)) {
-            Some((_, nearest)) => format!("`{name}` is not a time zone; did you mean `{nearest}`?"),
-            None => format!("`{name}` is not a time zone"),
-        }
+        let suggestion = did_you_mean(name, known.iter().map(String::as_str)).unwrap_or_default();
+        format!("`{name}` is not a time zone{suggestion}")
     })
 }

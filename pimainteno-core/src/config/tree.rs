@@ -23,6 +23,8 @@ pub(super) struct Node {
 /// What a node is.
 #[derive(Debug)]
 pub(super) enum Value {
+    /// An element of a list that was taken out; those behind it keep their numbers.
+    Gone,
     /// JSON's `null`.
     Null,
     Boolean(bool),
@@ -69,8 +71,14 @@ impl Node {
     }
 
     /// The elements of a list; none of anything else.
-    pub(super) fn elements(&self) -> &[Self] {
-        if let Value::List(elements) = &self.value { elements } else { &[] }
+    pub(super) fn elements(&self) -> impl Iterator<Item = &Self> {
+        let elements = if let Value::List(elements) = &self.value { elements.as_slice() } else { &[] };
+        elements.iter().filter(|element| !element.is_gone())
+    }
+
+    /// Whether it was taken out of its list.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.value, Value::Gone)
     }
 
     /// The entry of a table that has this key.
@@ -89,7 +97,7 @@ impl Node {
             Value::Text(text) => visit(self.at, text),
             Value::List(elements) => elements.iter_mut().for_each(|element| element.for_each_text(visit)),
             Value::Table(entries) => entries.iter_mut().for_each(|entry| entry.node.for_each_text(visit)),
-            Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Float(_) => {}
+            Value::Gone | Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Float(_) => {}
         }
     }
 
@@ -107,11 +115,12 @@ impl Node {
                 entries.get_mut(position)?.node.remove(rest)
             }
             (Value::List(elements), Segment::Index(index)) => {
-                if rest.is_empty() && *index < elements.len() {
-                    let element = elements.remove(*index);
-                    return Some((element.at, element));
+                let element = elements.get_mut(*index)?;
+                if rest.is_empty() {
+                    let gone = Self::new(element.at, Value::Gone);
+                    return Some((element.at, std::mem::replace(element, gone)));
                 }
-                elements.get_mut(*index)?.remove(rest)
+                element.remove(rest)
             }
             _ => None,
         }

@@ -4,10 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use serde::de::{self, Expected, Unexpected};
 
-use crate::config::tree::Segment;
-
-/// How alike a key must be to what was written to be taken for it, from 0 to 1 (Jaro-Winkler).
-const ALIKE: f64 = 0.8;
+use crate::config::{problem::did_you_mean, tree::Segment};
 
 /// Why a value could not be read.
 #[derive(Debug)]
@@ -56,7 +53,8 @@ impl Fault {
                     Some(Segment::Key(key)) => key.as_str(),
                     _ => "",
                 };
-                format!("unknown key `{key}`{}", suggestion(key, known))
+                let suggestion = did_you_mean(key, known.iter().copied()).unwrap_or_else(|| format!("; known here: {}", list(known)));
+                format!("unknown key `{key}`{suggestion}")
             }
             What::MissingKey(key) => format!("`{}` lacks the key `{key}`", written(path)),
             What::Value(message) => format!("`{}`: {message}", written(path)),
@@ -97,8 +95,8 @@ impl de::Error for Fault {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let nearest = nearest(variant, expected).map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
-        Self::custom(format_args!("expected one of {}, found `{variant}`{nearest}", list(expected)))
+        let suggestion = did_you_mean(variant, expected.iter().copied()).unwrap_or_default();
+        Self::custom(format_args!("expected one of {}, found `{variant}`{suggestion}", list(expected)))
     }
 
     fn unknown_field(_key: &str, expected: &'static [&'static str]) -> Self {
@@ -122,18 +120,6 @@ fn written(path: &[Segment]) -> String {
         };
     }
     written
-}
-
-fn suggestion(key: &str, known: &[&str]) -> String {
-    match nearest(key, known) {
-        Some(nearest) => format!("; did you mean `{nearest}`?"),
-        None => format!("; known here: {}", list(known)),
-    }
-}
-
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let alike = known.iter().map(|known| (strsim::jaro_winkler(word, known), *known)).filter(|(alike, _)| *alike > ALIKE);
-    alike.max_by(|left, right| left.0.total_cmp(&right.0)).map(|(_, known)| known)
 }
 
 fn list(words: &[&str]) -> String {
@@ -163,7 +149,7 @@ fn kind(found: Unexpected<'_>) -> &'static str {
         Unexpected::Str(_) => "a string",
         Unexpected::Seq => "a list",
         Unexpected::Map => "a table",
-        Unexpected::Unit => "nothing: leave the key out instead",
+        Unexpected::Unit => "null; leave the key out instead",
         _ => "something else",
     }
 }

@@ -1,5 +1,7 @@
 //! TOML as a tree.
 
+use std::collections::BTreeSet;
+
 use toml::de::{DeTable, DeValue};
 
 use super::{Entry, Node, Problem, Value};
@@ -7,7 +9,11 @@ use super::{Entry, Node, Problem, Value};
 pub(super) fn parse(text: &str) -> Result<Node, Vec<Problem>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        return Err(errors.iter().map(|error| Problem::new(error.span().map_or(0, |span| span.start), error.message())).collect());
+        let mut lines = BTreeSet::new();
+        let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+        // What is said later about the same line mostly follows from what was said first.
+        let first = errors.iter().filter(|error| lines.insert(text.get(..start(error)).unwrap_or_default().matches('\n').count()));
+        return Err(first.map(|error| Problem::new(start(error), error.message())).collect());
     }
     let mut problems = Vec::new();
     let node = Node::new(0, Value::Table(entries(table.get_ref(), &mut problems)));
