@@ -1,6 +1,7 @@
 //! What `PiMainteno.toml` says, as data.
 //!
-//! [`Config`] mirrors the file key by key. [`Project`] is what the rest of the library works with: one project with every default filled in.
+//! [`find`] says which file it is, [`Config::load`] reads and checks it. [`Config`] mirrors the file key by key. [`Project`] is what the rest of the
+//! library works with: one project with every default filled in.
 
 mod check;
 mod consistency;

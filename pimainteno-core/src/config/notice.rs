@@ -1,5 +1,7 @@
 //! What the owner of a configuration should know about it, though it can be used.
 
+use std::path::PathBuf;
+
 use super::{Config, Mode, problem::Problem, secret, tree::Node};
 
 /// The keys that are understood and have no effect yet, and what they will be good for.
@@ -39,7 +41,7 @@ pub(super) fn notices(config: &Config, tree: &Node) -> Vec<Problem> {
 }
 
 fn note_readable_secrets(config: &Config, tree: &Node, notices: &mut Vec<Problem>) {
-    let mut note = |section: Option<&Node>, key: &str, path: Option<&std::path::PathBuf>| {
+    let mut note = |section: Option<&Node>, key: &str, path: Option<&PathBuf>| {
         let Some((entry, path)) = section.and_then(|section| section.entry(key)).zip(path) else { return };
         if secret::is_readable_by_everybody(path) {
             let message = format!("everybody on this machine can read the secret in `{0}`; `chmod 600 {0}` changes that", path.display());

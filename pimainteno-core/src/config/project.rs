@@ -62,7 +62,7 @@ pub struct Project {
 impl Project {
     /// The project that `project` describes, with what it leaves open filled in from `config`.
     pub fn new(project: &ProjectConfig, config: &Config) -> Self {
-        let directory = project.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let directory = project.path.file_name().map_or("project".into(), |name| name.to_string_lossy().into_owned());
         let name = project.name.clone().unwrap_or_else(|| directory.clone());
         Self {
             id: slug(&name),

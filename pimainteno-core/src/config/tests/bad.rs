@@ -218,6 +218,17 @@ fn a_wrong_shape_is_not_taken_for_a_right_one() {
 }
 
 #[test]
+fn what_is_missing_because_it_is_wrong_is_said_once() {
+    let expected = r#"
+        the configuration has 3 problems
+        a.toml:1:25: unknown key `htpp`; did you mean `http`?
+        a.toml:1:48: `project[0].steps[0]`: expected the name of a step, or a table with `name` and `command`, found a number
+        a.toml:1:52: unknown key `pth`; did you mean `path`?
+    "#;
+    check("a.toml", "project = [{ health = { htpp = 'x' }, steps = [3], pth = '/a' }]", expected);
+}
+
+#[test]
 fn columns_count_characters() {
     check("a.toml", "llm = { model = 'größer', modle = 'x' }", "a.toml:1:27: unknown key `modle`; did you mean `model`?");
 }
