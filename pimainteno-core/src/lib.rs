@@ -4,6 +4,7 @@ mod backend;
 pub mod config;
 mod error;
 mod event;
+pub mod policy;
 pub mod process;
 mod proposal;
 mod run;

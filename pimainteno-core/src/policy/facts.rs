@@ -1,0 +1,273 @@
+//! What a hook sees of a run, as the value `facts` of the script.
+
+use std::sync::Arc;
+
+use jiff::civil::{DateTime, Weekday};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString};
+
+use crate::{
+    config::Mode,
+    run::{RunId, Trigger},
+};
+
+/// What is known when a run leaves the queue.
+#[derive(Clone, Debug)]
+pub struct RunFacts {
+    /// The project's id.
+    pub project: String,
+    /// The project's name.
+    pub name: String,
+    /// The branch that is maintained.
+    pub branch: String,
+    /// What may be done without asking.
+    pub mode: Mode,
+    /// Why the run was started.
+    pub trigger: Trigger,
+    /// The run.
+    pub run: RunId,
+    /// What the clock on the wall says, in the scheduler's time zone.
+    pub now: DateTime,
+    /// The commit that the checkout is at, in hexadecimal.
+    pub head: String,
+    /// The message of that commit.
+    pub head_message: String,
+    /// The units that run from the checkout.
+    pub units: Vec<String>,
+}
+
+/// What is known once there is a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// The paths of the files that the change touches, relative to the root of the repository; a renamed file has both of its names here.
+    pub files: Vec<String>,
+    /// Those of them that the change deletes.
+    pub deleted: Vec<String>,
+    /// How many lines it adds.
+    pub added: usize,
+    /// How many lines it removes.
+    pub removed: usize,
+    /// The change as `git diff` writes it.
+    pub diff: String,
+    /// What the proposer says about it.
+    pub message: String,
+}
+
+/// How the project's checks ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Checks {
+    /// There are none, or they have not run yet.
+    #[default]
+    None,
+    /// The change made nothing fail.
+    Passed,
+    /// The change made something fail.
+    Failed,
+}
+
+/// What a hook sees: built once a run, and cheap to derive for each step.
+///
+/// A clone shares the run's and the change's facts with the original.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    run: Arc<RunValues>,
+    change: Arc<ChangeValues>,
+    checks: Checks,
+    step: ImmutableString,
+    effects: ImmutableString,
+    task: ImmutableString,
+}
+
+/// [`RunFacts`] as the values that a script gets, so that reading one costs no conversion.
+#[derive(Debug)]
+struct RunValues {
+    project: ImmutableString,
+    name: ImmutableString,
+    branch: ImmutableString,
+    mode: &'static str,
+    trigger: &'static str,
+    failed_unit: ImmutableString,
+    run: ImmutableString,
+    hour: INT,
+    minute: INT,
+    weekday: &'static str,
+    date: ImmutableString,
+    head: ImmutableString,
+    head_message: ImmutableString,
+    units: Vec<ImmutableString>,
+}
+
+/// [`Change`] as the values that a script gets.
+#[derive(Debug, Default)]
+struct ChangeValues {
+    files: Vec<ImmutableString>,
+    deleted: Vec<ImmutableString>,
+    added: INT,
+    removed: INT,
+    diff: ImmutableString,
+    message: ImmutableString,
+}
+
+/// Reads one fact.
+type Getter = fn(&Facts) -> Dynamic;
+
+/// Every fact that a script can read, by name.
+const FACTS: [(&str, Getter); 25] = [
+    ("project", |facts| facts.run.project.clone().into()),
+    ("name", |facts| facts.run.name.clone().into()),
+    ("branch", |facts| facts.run.branch.clone().into()),
+    ("mode", |facts| facts.run.mode.into()),
+    ("trigger", |facts| facts.run.trigger.into()),
+    ("failed_unit", |facts| facts.run.failed_unit.clone().into()),
+    ("run", |facts| facts.run.run.clone().into()),
+    ("hour", |facts| facts.run.hour.into()),
+    ("minute", |facts| facts.run.minute.into()),
+    ("weekday", |facts| facts.run.weekday.into()),
+    ("date", |facts| facts.run.date.clone().into()),
+    ("head", |facts| facts.run.head.clone().into()),
+    ("head_message", |facts| facts.run.head_message.clone().into()),
+    ("units", |facts| array(&facts.run.units)),
+    ("step", |facts| facts.step.clone().into()),
+    ("effects", |facts| facts.effects.clone().into()),
+    ("task", |facts| facts.task.clone().into()),
+    ("files", |facts| array(&facts.change.files)),
+    ("deleted", |facts| array(&facts.change.deleted)),
+    ("added", |facts| facts.change.added.into()),
+    ("removed", |facts| facts.change.removed.into()),
+    ("lines", |facts| facts.change.added.saturating_add(facts.change.removed).into()),
+    ("diff", |facts| facts.change.diff.clone().into()),
+    ("message", |facts| facts.change.message.clone().into()),
+    ("checks", |facts| facts.checks.name().into()),
+];
+
+impl Facts {
+    /// The facts of a run that has no change yet and is in no step.
+    pub fn new(run: RunFacts) -> Self {
+        Self {
+            run: Arc::new(run.into()),
+            change: Arc::default(),
+            checks: Checks::default(),
+            step: ImmutableString::new(),
+            effects: ImmutableString::new(),
+            task: ImmutableString::new(),
+        }
+    }
+
+    /// The same facts, with a change.
+    #[must_use]
+    pub fn with_change(self, change: Change) -> Self {
+        Self { change: Arc::new(change.into()), ..self }
+    }
+
+    /// The same facts, after the checks.
+    #[must_use]
+    pub fn with_checks(self, checks: Checks) -> Self {
+        Self { checks, ..self }
+    }
+
+    /// The facts before the step named `step`, whose reach is called `effects`.
+    #[must_use]
+    pub fn at_step(&self, step: &str, effects: &str) -> Self {
+        Self { step: step.into(), effects: effects.into(), ..self.clone() }
+    }
+
+    /// The facts before a prompt for the task named `task`.
+    pub(super) fn for_task(&self, task: &str) -> Self {
+        Self { task: task.into(), ..self.clone() }
+    }
+
+    /// The paths of the files that the change touches.
+    pub(super) fn files(&self) -> &[ImmutableString] {
+        &self.change.files
+    }
+
+    /// The units that run from the checkout.
+    pub(super) fn units(&self) -> impl Iterator<Item = &str> {
+        self.run.units.iter().map(ImmutableString::as_str)
+    }
+
+    /// The names of all facts.
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        FACTS.iter().map(|(name, _)| *name)
+    }
+}
+
+impl Checks {
+    /// What a script reads.
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl From<RunFacts> for RunValues {
+    fn from(run: RunFacts) -> Self {
+        Self {
+            project: run.project.into(),
+            name: run.name.into(),
+            branch: run.branch.into(),
+            mode: match run.mode {
+                Mode::DryRun => "dry-run",
+                Mode::Review => "review",
+                Mode::Auto => "auto",
+            },
+            trigger: run.trigger.name(),
+            failed_unit: match &run.trigger {
+                Trigger::UnitFailure { unit } => unit.into(),
+                _ => ImmutableString::new(),
+            },
+            run: run.run.to_string().into(),
+            hour: run.now.hour().into(),
+            minute: run.now.minute().into(),
+            weekday: match run.now.weekday() {
+                Weekday::Monday => "monday",
+                Weekday::Tuesday => "tuesday",
+                Weekday::Wednesday => "wednesday",
+                Weekday::Thursday => "thursday",
+                Weekday::Friday => "friday",
+                Weekday::Saturday => "saturday",
+                Weekday::Sunday => "sunday",
+            },
+            date: run.now.date().to_string().into(),
+            head: run.head.into(),
+            head_message: run.head_message.into(),
+            units: run.units.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Change> for ChangeValues {
+    fn from(change: Change) -> Self {
+        Self {
+            files: change.files.into_iter().map(Into::into).collect(),
+            deleted: change.deleted.into_iter().map(Into::into).collect(),
+            added: INT::try_from(change.added).unwrap_or(INT::MAX),
+            removed: INT::try_from(change.removed).unwrap_or(INT::MAX),
+            diff: change.diff.into(),
+            message: change.message.into(),
+        }
+    }
+}
+
+/// Makes `facts.name` work in scripts, and an unknown name an error that helps.
+pub(super) fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<Facts>("Facts");
+    for (name, getter) in FACTS {
+        engine.register_get(name, move |facts: &mut Facts| getter(facts));
+    }
+    // The engine falls back to this indexer for properties that have no getter.
+    engine.register_indexer_get(|_: &mut Facts, name: ImmutableString| -> Result<Dynamic, Box<EvalAltResult>> {
+        let known = Facts::names().collect::<Vec<_>>().join(", ");
+        Err(match super::nearest(&name, Facts::names()) {
+            Some(near) => format!("facts have no `{name}`, perhaps `{near}`; there are {known}").into(),
+            None => format!("facts have no `{name}`; there are {known}").into(),
+        })
+    });
+}
+
+fn array(strings: &[ImmutableString]) -> Dynamic {
+    Dynamic::from_array(strings.iter().cloned().map(Dynamic::from).collect::<Array>())
+}
