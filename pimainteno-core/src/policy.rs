@@ -17,7 +17,7 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
-use rhai::{AST, Array, Dynamic, FnArgsVec, serde::to_dynamic};
+use rhai::{Array, Dynamic, FnArgsVec, serde::to_dynamic};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
     event::Event,
 };
 
+use engine::Program;
 pub use engine::{Limits, PolicyEngine};
 pub use facts::{Change, Checks, Facts, RunFacts};
 use hook::{Hook, Hooks};
@@ -48,7 +49,7 @@ pub struct Policy(Arc<Inner>);
 struct Inner {
     engine: PolicyEngine,
     name: String,
-    ast: AST,
+    program: Program,
     hooks: Hooks,
     notices: Vec<String>,
 }
@@ -89,8 +90,8 @@ impl fmt::Debug for Policy {
 }
 
 impl Policy {
-    fn new(engine: PolicyEngine, name: String, ast: AST, hooks: Hooks, notices: Vec<String>) -> Self {
-        Self(Arc::new(Inner { engine, name, ast, hooks, notices }))
+    fn new(engine: PolicyEngine, name: String, program: Program, hooks: Hooks, notices: Vec<String>) -> Self {
+        Self(Arc::new(Inner { engine, name, program, hooks, notices }))
     }
 
     /// What errors call the policy: its path, for one that was loaded.
@@ -216,11 +217,11 @@ impl Policy {
 
     /// Calls `hook`; `None` if the policy does not have it.
     fn call<const N: usize>(&self, hook: Hook, arguments: [Dynamic; N]) -> Result<Option<Dynamic>> {
-        let Inner { engine, name, ast, hooks, .. } = &*self.0;
+        let Inner { engine, name, program, hooks, .. } = &*self.0;
         if !hooks.contains(hook) {
             return Ok(None);
         }
-        let value = engine.call(name, ast, hook.name(), FnArgsVec::from_iter(arguments));
+        let value = engine.call(name, program, hook.name(), FnArgsVec::from_iter(arguments));
         value.map(Some).map_err(|reason| Error::new(ErrorKind::Policy, format!("`{}` failed at {reason}", hook.name())))
     }
 

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     cell::Cell,
+    collections::BTreeMap,
     fmt,
     fs::File,
     io::Read,
@@ -31,8 +32,25 @@ const OPERATIONS_PER_LOOK: u64 = 64;
 const MAX_SOURCE_BYTES: u64 = 256 * 1024;
 
 thread_local! {
-    /// When the hook that runs on this thread has to end. A hook runs on one thread from its start to its end, and starts no other.
-    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// What the call under way on this thread has left. A hook runs on one thread from its start to its end, and starts no other.
+    static BUDGET: Cell<Budget> = const { Cell::new(Budget { operations: 0, deadline: None }) };
+}
+
+/// What a call has left.
+///
+/// Rhai's own count does not do: a function that is handed to `map`, `filter` or `sort` counts from where it was handed over, and what it used is
+/// forgotten when it is done, so that nested ones would never come to an end. And `sort` goes on when its function fails.
+#[derive(Clone, Copy)]
+struct Budget {
+    operations: u64,
+    deadline: Option<Instant>,
+}
+
+/// What ended a call that was not done.
+#[derive(Clone, Copy, Debug)]
+enum Overrun {
+    Operations,
+    Time,
 }
 
 /// How much one call of a hook may use.
@@ -69,6 +87,16 @@ struct Sandbox {
     engine: Engine,
     limits: Limits,
 }
+
+/// A script that is ready to be called.
+pub(super) struct Program {
+    ast: AST,
+    constants: Constants,
+}
+
+/// The constants of a script. Rhai's functions see nothing of what surrounds them, so the engine is told where to look.
+#[derive(Clone)]
+struct Constants(Arc<BTreeMap<String, Dynamic>>);
 
 /// The ample limits for a policy written in good faith. What a broken one can do in a call: 100 000 operations, a quarter of a second,
 /// and memory of 12 calls deep × 32 variables × 256 KiB, which is 96 MiB.
@@ -121,18 +149,20 @@ impl PolicyEngine {
         helpers::register(&mut engine);
         engine
             .set_strict_variables(true)
-            .set_max_operations(limits.operations)
             .set_max_string_size(limits.string_bytes)
             .set_max_array_size(limits.array_elements)
             .set_max_map_size(limits.map_entries)
             .set_max_variables(limits.variables)
             .set_max_call_levels(limits.call_depth)
-            .on_progress(|operations| {
-                let is_late = operations % OPERATIONS_PER_LOOK == 0 && DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline);
-                is_late.then_some(Dynamic::UNIT)
-            })
+            .on_progress(|_| Budget::spend().map(Dynamic::from))
             .on_print(|text| tracing::info!(?text, "a policy prints"))
             .on_debug(|text, policy, position| tracing::debug!(text, policy, %position, "a policy prints"));
+        #[expect(deprecated, reason = "the only way for functions to see constants; Rhai marks the signature as one that may change")]
+        engine.on_var(|name, index, context| {
+            // A variable of the function itself has an index.
+            let constants = if index == 0 { context.tag().read_lock::<Constants>() } else { None };
+            Ok(constants.and_then(|constants| constants.0.get(name).cloned()))
+        });
         Self(Arc::new(Sandbox { engine, limits }))
     }
 
@@ -152,13 +182,14 @@ impl PolicyEngine {
         }
         let compile = || {
             let constants = self.constants(name, source)?;
-            self.0.engine.compile_with_scope(&constants, source).map_err(|error| unreadable(name, &error))
+            let ast = self.0.engine.compile_with_scope(&constants, source).map_err(|error| unreadable(name, &error))?;
+            Ok((ast, Constants::new(&constants)))
         };
-        let mut ast = contained(compile).unwrap_or_else(|panic| Err(failure(name, Position::NONE, &panic)))?;
+        let (mut ast, constants) = contained(compile).unwrap_or_else(|panic| Err(failure(name, Position::NONE, &panic)))?;
         ast.set_source(name);
         ast.clear_statements();
         let (hooks, notices) = hook::declared(name, &ast)?;
-        Ok(Policy::new(self.clone(), name.into(), ast, hooks, notices))
+        Ok(Policy::new(self.clone(), name.into(), Program { ast, constants }, hooks, notices))
     }
 
     /// Compiles the policy in the file `path`.
@@ -183,7 +214,7 @@ impl PolicyEngine {
         self.compile("default.rhai", include_str!("../../../scripts/default.rhai"))
     }
 
-    /// The constants of the policy, for its functions to see: Rhai's functions see nothing of what surrounds them.
+    /// The constants of the policy, for its functions to see.
     ///
     /// Only their values are evaluated, within the limits of a call. Anything else at the top level would never run, and is refused.
     fn constants(&self, name: &str, source: &str) -> Result<Scope<'static>> {
@@ -198,31 +229,62 @@ impl PolicyEngine {
             }
         }
         let mut scope = Scope::new();
-        limits.start();
+        Budget::start(limits);
         engine.run_ast_with_scope(&mut scope, &ast).map_err(|error| Error::new(ErrorKind::Policy, explain(name, *error, limits)))?;
         Ok(scope)
     }
 
-    /// Calls the function `function` of `ast`, within the limits. The error says where and why it failed, in one line.
-    pub(super) fn call(&self, name: &str, ast: &AST, function: &str, arguments: FnArgsVec<Dynamic>) -> Result<Dynamic, String> {
+    /// Calls the function `function` of `program`, within the limits. The error says where and why it failed, in one line.
+    pub(super) fn call(&self, name: &str, program: &Program, function: &str, arguments: FnArgsVec<Dynamic>) -> Result<Dynamic, String> {
         let Sandbox { engine, limits } = &*self.0;
         let call = || {
-            limits.start();
-            let options = CallFnOptions::new().eval_ast(false);
-            engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), ast, function, arguments)
+            Budget::start(limits);
+            let options = CallFnOptions::new().eval_ast(false).with_tag(Dynamic::from(program.constants.clone()));
+            engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &program.ast, function, arguments)
         };
         match contained(call) {
-            Ok(Ok(value)) => Ok(value),
+            // A script that has caught or ignored the error has not decided anything.
+            Ok(Ok(value)) => match Budget::spend() {
+                None => Ok(value),
+                Some(overrun) => Err(at(name, Position::NONE, &overrun.explain(limits))),
+            },
             Ok(Err(error)) => Err(explain(name, *error, limits)),
             Err(panic) => Err(at(name, Position::NONE, &panic)),
         }
     }
 }
 
-impl Limits {
-    /// Starts the clock for what this thread evaluates next.
-    fn start(&self) {
-        DEADLINE.set(Instant::now().checked_add(self.wall_clock));
+impl Overrun {
+    fn explain(self, limits: &Limits) -> String {
+        match self {
+            Self::Operations => format!("more than {} operations", limits.operations),
+            Self::Time => format!("takes longer than {} ms", limits.wall_clock.as_millis()),
+        }
+    }
+}
+
+impl Constants {
+    fn new(scope: &Scope<'_>) -> Self {
+        Self(Arc::new(scope.iter().map(|(name, _, value)| (name.to_owned(), value)).collect()))
+    }
+}
+
+impl Budget {
+    /// Gives the calls that follow on this thread everything that `limits` allow.
+    fn start(limits: &Limits) {
+        BUDGET.set(Self { operations: limits.operations, deadline: Instant::now().checked_add(limits.wall_clock) });
+    }
+
+    /// Takes one operation, and says if there is none left or no time. Once that is so it stays so, until the next start.
+    fn spend() -> Option<Overrun> {
+        let mut budget = BUDGET.get();
+        let Some(left) = budget.operations.checked_sub(1) else { return Some(Overrun::Operations) };
+        let is_late = left % OPERATIONS_PER_LOOK == 0 && budget.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if !is_late {
+            budget.operations = left;
+            BUDGET.set(budget);
+        }
+        is_late.then_some(Overrun::Time)
     }
 }
 
@@ -273,8 +335,9 @@ fn explain(name: &str, mut error: EvalAltResult, limits: &Limits) -> String {
     }
     let position = error.take_position();
     let reason = match &error {
-        EvalAltResult::ErrorTooManyOperations(_) => format!("more than {} operations", limits.operations),
-        EvalAltResult::ErrorTerminated(..) => format!("takes longer than {} ms", limits.wall_clock.as_millis()),
+        EvalAltResult::ErrorTerminated(token, _) => {
+            token.clone().try_cast::<Overrun>().map_or_else(|| error.to_string(), |overrun| overrun.explain(limits))
+        }
         EvalAltResult::ErrorStackOverflow(_) => format!("functions call each other more than {} deep", limits.call_depth),
         EvalAltResult::ErrorTooManyVariables(_) => format!("more than {} variables", limits.variables),
         EvalAltResult::ErrorRuntime(value, _) if value.is_string() => value.to_string(),

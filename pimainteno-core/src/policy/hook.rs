@@ -23,7 +23,7 @@ pub(super) enum Hook {
 pub(super) struct Hooks(u8);
 
 impl Hook {
-    const ALL: [Self; 6] = [Self::Skip, Self::Allow, Self::RestartUnits, Self::Prompt, Self::CommitMessage, Self::OnEvent];
+    pub(super) const ALL: [Self; 6] = [Self::Skip, Self::Allow, Self::RestartUnits, Self::Prompt, Self::CommitMessage, Self::OnEvent];
 
     /// The function's name.
     pub(super) fn name(self) -> &'static str {
