@@ -349,3 +349,14 @@ fn explain(name: &str, mut error: EvalAltResult, limits: &Limits) -> String {
     };
     at(name, position, &reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_message() {
+        assert_eq!(contained(|| 3), Ok(3));
+        assert_eq!(contained(|| panic!("out of {}", "luck")), Err::<(), _>("the script engine panicked: out of luck".into()));
+    }
+}

@@ -51,10 +51,14 @@ fn compile_error(source: &str) -> String {
     engine().compile("test.rhai", source).unwrap_err().to_string()
 }
 
+/// What the hook `allow` in `source` says about the facts of these tests.
+fn allow_with(source: &str) -> Decision {
+    policy(source).allow(&facts().with_change(change()).with_checks(Checks::Passed).at_step("commit", "repository"))
+}
+
 /// What `fn allow(facts) { body }` says about the facts of these tests.
 fn allow(body: &str) -> Decision {
-    policy(&format!("fn allow(facts) {{ {body} }}"))
-        .allow(&facts().with_change(change()).with_checks(Checks::Passed).at_step("commit", "repository"))
+    allow_with(&format!("fn allow(facts) {{ {body} }}"))
 }
 
 /// Why `fn allow(facts) { body }` denies because of an error.
@@ -316,6 +320,9 @@ fn an_endless_loop_ends_at_the_limit_of_operations() {
     ] {
         assert!(error_of(body).ends_with("more than 100000 operations"), "{body}");
     }
+    // Nothing is evaluated after the error here, and `sort` ignores it.
+    let last = policy("fn skip(facts) { let a = [2, 1]; a.sort(|a, b| { loop { } }); }");
+    assert!(last.skip(&facts()).unwrap_err().to_string().ends_with("more than 100000 operations"));
 }
 
 #[test]
@@ -341,6 +348,11 @@ fn constants_are_evaluated_within_the_limits() {
 
 #[test]
 fn endless_recursion_ends_at_the_limit_of_depth() {
+    let deep = |depth: u8| {
+        allow_with(&format!("fn allow(facts) {{ down({depth}) }} fn down(n) {{ if n > 1 {{ down(n - 1) }} else {{ allow() }} }}"))
+    };
+    assert_eq!(deep(12), Decision::Allow);
+    assert!(deep(13).reason().ends_with("functions call each other more than 12 deep"));
     let endless = policy("fn allow(facts) { down(facts) } fn down(facts) { down(facts) }");
     assert!(endless.allow(&facts()).reason().ends_with("functions call each other more than 12 deep"));
     // As deep as the limits permit, inside of expressions that are as deep as they permit, on the stack of a test's thread: two megabytes.
