@@ -10,6 +10,7 @@ mod proposal;
 mod run;
 pub mod service;
 mod scheduler;
+pub mod store;
 
 pub use backend::{Call, LlmBackend};
 pub use error::{Error, ErrorKind, Result, Retry};
@@ -18,3 +19,4 @@ pub use pimainteno_plugin::{Edit, Reply, Request, Task, Usage};
 pub use proposal::{Proposal, ProposalId, ProposalStatus};
 pub use run::{Outcome, RunId, RunRecord, StepRecord, StepStatus, Trigger};
 pub use scheduler::Schedule;
+pub use store::{Effect, Journal, ProjectState, Store};

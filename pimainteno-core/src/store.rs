@@ -1,0 +1,160 @@
+//! The store: history, proposals, ledgers and what is remembered about projects. The only place that knows redb.
+//!
+//! It lies in one directory, with one process at a time:
+//!
+//! | file | is |
+//! |---|---|
+//! | `state.redb` (or the configured name) | everything that is kept; see `store/schema.rs` |
+//! | `journal/<run id>.jsonl` | the journal of an open run; see `store/journal.rs` |
+//! | `*.damaged*` | what could not be read and was kept aside |
+//!
+//! Every method is synchronous. What is asked often ([`Store::project`], [`Store::usage_on`]) is answered from memory.
+//! Reading the history takes well below a millisecond per run, so an async caller may call it in place.
+//! Writing syncs the disk, which takes a slow SD card some tens of milliseconds, and happens a few times per run;
+//! a caller with many tasks on one thread may move [`Store::finish_run`] to a blocking thread.
+//!
+//! Each write is one transaction that is durable when the call returns. A session that stores nothing writes nothing.
+
+mod checks;
+mod file;
+mod ids;
+mod journal;
+mod open;
+mod project;
+mod proposals;
+mod rows;
+mod runs;
+mod schema;
+mod usage;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    any::Any,
+    collections::{HashMap, HashSet},
+    fmt, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use pimainteno_plugin::Reply;
+use redb::{Database, Durability, Error as RedbError, ReadableDatabase};
+
+pub use checks::CheckResults;
+pub use journal::{Answer, Effect, Entry, Intent, Journal, OpenRun, OpenRuns, ReplyKey, What};
+pub use project::{Parked, ProjectState, RepeatedFailure, Seen, Summary};
+pub use runs::{FinishedRun, Output};
+pub use usage::UsageEntry;
+
+use self::{
+    file::Mark,
+    project::States,
+    schema::{ROWS, Snapshot, Table},
+    usage::Totals,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    run::RunId,
+};
+
+/// Everything that is kept. Clones are the same store.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    /// Dropped by hand, after `mark` was told that the session is over; never `None` before.
+    database: Database,
+    mark: Mark,
+    /// The store's file, for messages.
+    path: PathBuf,
+    /// Where the journals of open runs are; `None` in a store that is only in memory.
+    journals: Option<PathBuf>,
+    keep_runs: usize,
+    states: RwLock<States>,
+    totals: Mutex<Totals>,
+    /// The answers that open runs got, which redb does not have yet.
+    pending_replies: Mutex<HashMap<ReplyKey, Reply>>,
+    /// The runs whose journals this process writes.
+    open_journals: Mutex<HashSet<RunId>>,
+    /// What the next [`Store::open_runs`] has to say.
+    notices: Mutex<Vec<String>>,
+    /// Held while a project's state is changed in memory and on disk.
+    turn: Mutex<()>,
+}
+
+impl Store {
+    /// Reads from one consistent state of the file.
+    fn read<T>(&self, work: impl FnOnce(&Snapshot) -> Result<T, RedbError>) -> Result<T> {
+        let result = contained(|| work(&self.0.database.begin_read()?.open_table(ROWS)?));
+        result.map_err(|error| self.explain("read", error))
+    }
+
+    /// Changes the file in one transaction, which is durable when this returns.
+    fn write<T>(&self, work: impl FnOnce(&mut Table<'_>) -> Result<T, RedbError>) -> Result<T> {
+        let result = contained(|| {
+            self.0.mark.write()?;
+            let mut transaction = self.0.database.begin_write()?;
+            transaction.set_durability(Durability::Immediate)?;
+            let result = work(&mut transaction.open_table(ROWS)?)?;
+            transaction.commit()?;
+            Ok(result)
+        });
+        result.map_err(|error| self.explain("write", error))
+    }
+
+    fn explain(&self, verb: &str, error: RedbError) -> Error {
+        let path = self.0.path.display();
+        let hint = match &error {
+            error if is_damage(error) => format!(
+                "the file seems to be damaged; stop the program, move `{path}` aside and start it again: projects are not touched, the history is lost"
+            ),
+            RedbError::Io(source) if source.kind() == io::ErrorKind::StorageFull => "free some space and restart the program".into(),
+            _ => "look at the disk, and restart the program: after a failed write the file is not used any more".into(),
+        };
+        Error::new(ErrorKind::Store, format!("cannot {verb} the store: `{path}`")).source(error).hint(hint)
+    }
+}
+
+/// Cuts closing the file short if nothing was stored.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.mark.drop_unwritten();
+    }
+}
+
+/// Writes the path.
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Store").field("path", &self.0.path).finish_non_exhaustive()
+    }
+}
+
+/// Runs `work`; where redb gives up on a damaged file by a panic, that becomes an error.
+fn contained<T>(work: impl FnOnce() -> Result<T, RedbError>) -> Result<T, RedbError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(RedbError::Corrupted(format!("redb gave up: {}", words(&*panic)))))
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
+}
+
+/// Whether the error means that the file holds what nobody wrote.
+fn is_damage(error: &RedbError) -> bool {
+    match error {
+        RedbError::Corrupted(_)
+        | RedbError::LockPoisoned(_)
+        | RedbError::TableTypeMismatch { .. }
+        | RedbError::TypeDefinitionChanged { .. } => true,
+        RedbError::TableDoesNotExist(_) | RedbError::TableIsMultimap(_) => true,
+        RedbError::Io(error) => matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof),
+        _ => false,
+    }
+}
+
+/// Locks, also after a panic of another holder: what is locked here is always consistent.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,50 @@
+//! Results of checks, by commit: what the base of a change was like need not be found out twice.
+
+use redb::Error as RedbError;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    Store, rows,
+    schema::{CHECKS, Table},
+};
+use crate::error::Result;
+
+/// How many commits' results are kept per project.
+const KEEP: usize = 4;
+
+/// The results of the checks on one commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckResults {
+    /// The commit.
+    pub commit: String,
+    /// A hash of the checks: of their commands and whatever else decides what they mean.
+    pub checks: String,
+    /// What they said, in the shape that whoever ran them chose. Kept small: logs are outputs of the run.
+    pub results: Value,
+}
+
+impl Store {
+    /// What these checks said about this commit, if it is one of the last four of the project.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn check_results(&self, project: &str, commit: &str, checks: &str) -> Result<Option<Value>> {
+        let kept = self.read(|table| rows::get_json::<Vec<CheckResults>>(table, project, CHECKS, &[]))?.unwrap_or_default();
+        Ok(kept.into_iter().find(|kept| kept.commit == commit && kept.checks == checks).map(|kept| kept.results))
+    }
+}
+
+/// Adds results to those of the project, and drops the oldest.
+pub(super) fn put(table: &mut Table<'_>, project: &str, new: Vec<CheckResults>) -> Result<(), RedbError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut kept = rows::get_json::<Vec<CheckResults>>(table, project, CHECKS, &[])?.unwrap_or_default();
+    for new in new {
+        kept.retain(|old| (&old.commit, &old.checks) != (&new.commit, &new.checks));
+        kept.push(new);
+    }
+    kept.drain(..kept.len().saturating_sub(KEEP));
+    rows::put_json(table, project, CHECKS, &[], &kept)
+}

@@ -1,0 +1,340 @@
+//! The journal of an open run: an append-only file, so that intent is durable before effect.
+//!
+//! A transaction of redb costs about 20 KiB in 6 writes and a sync, however little it says, which an SD card pays for in wear.
+//! A run announces several effects, so its journal is a file of its own, `journal/<run id>.jsonl` beside the store:
+//! one JSON line per entry, a line costs its length (a page of 4 KiB as the card sees it), and only announcements are synced.
+//! When the run ends, its record and its journal go into redb in one transaction, and the file is removed.
+//! A file that is still there at the next start is a run that was cut off: [`Store::open_runs`].
+//!
+//! | entry | durable when the call returns |
+//! |---|---|
+//! | [`Journal::intend`] | yes: the effect may happen right after |
+//! | [`Journal::answer`] | if it was paid for: a crash must not make us pay twice |
+//! | all others | no: they survive the end of the process, and a power cut only if a durable entry comes after them |
+//!
+//! So after a power cut an effect that happened may lack its mark; recovery looks at the world before it does anything again.
+//!
+//! Paid answers stay in the journal also when it is stored, and [`Store::cached_reply`] finds them there: a cache of its own would store them twice.
+
+mod open_runs;
+mod writer;
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{Timestamp, civil::Date};
+use pimainteno_plugin::{Reply, Task, Usage};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use open_runs::{OpenRun, OpenRuns};
+
+use self::writer::Writer;
+use super::{Store, locked};
+use crate::{
+    error::Result,
+    proposal::Proposal,
+    run::{RunId, RunRecord, StepRecord},
+};
+
+/// The journal of one open run. [`Store::finish_run`] ends it; one that is dropped instead is an open run again.
+pub struct Journal {
+    store: Store,
+    run: RunId,
+    project: String,
+    writer: Mutex<Writer>,
+}
+
+/// One line of a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Entry {
+    /// When it was written.
+    pub at: Timestamp,
+    /// What it says.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What a line of a journal says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "entry")]
+#[non_exhaustive]
+pub enum What {
+    /// The run began; always the first line.
+    Started {
+        /// The run's record as it was then.
+        record: Box<RunRecord>,
+    },
+    /// An effect is about to happen.
+    Intent {
+        /// Which intent of the run it is.
+        number: Intent,
+        /// The effect.
+        effect: Effect,
+    },
+    /// An intended effect happened.
+    Done {
+        /// Which one.
+        number: Intent,
+    },
+    /// An intended effect did not happen and will not.
+    Failed {
+        /// Which one.
+        number: Intent,
+        /// Why.
+        reason: String,
+    },
+    /// A backend answered, or was paid without answering.
+    Answer(Answer),
+    /// There is a change.
+    Proposed {
+        /// The change.
+        proposal: Box<Proposal>,
+    },
+    /// A step ended.
+    Step {
+        /// What it did.
+        step: StepRecord,
+    },
+    /// Something worth keeping, in words.
+    Note {
+        /// What.
+        text: String,
+    },
+}
+
+/// Names an intent within its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Intent(u32);
+
+/// Something that can be seen from outside, or that costs money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+#[non_exhaustive]
+pub enum Effect {
+    /// A backend is asked.
+    Call {
+        /// What for.
+        task: Task,
+        /// The backend's name.
+        backend: String,
+    },
+    /// A commit is made in the workspace.
+    Commit {
+        /// The branch.
+        branch: String,
+        /// The commit it is made on.
+        base: String,
+        /// The tree of the new commit: what tells whether it was made.
+        tree: String,
+    },
+    /// A remote's branch is moved.
+    Push {
+        /// The remote's name.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// The commit it was at.
+        from: String,
+        /// The commit it will be at.
+        to: String,
+    },
+    /// The checkout is moved: a fast-forward to a verified commit, or the undo of one.
+    Move {
+        /// The commit it was at.
+        from: String,
+        /// The commit it will be at.
+        to: String,
+    },
+    /// A unit is restarted.
+    Restart {
+        /// The unit's name.
+        unit: String,
+    },
+}
+
+/// What came of asking a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The day whose budget pays, in the scheduler's time zone.
+    pub day: Date,
+    /// What the answer is for.
+    pub task: Task,
+    /// The backend's name.
+    pub backend: String,
+    /// What it cost.
+    pub usage: Usage,
+    /// The question, and the answer if there was one.
+    pub key: ReplyKey,
+    /// The answer's text; `None` if the backend failed.
+    pub text: Option<String>,
+}
+
+/// Tells one question to a backend from all others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReplyKey(String);
+
+impl Answer {
+    /// The backend answered.
+    pub fn new(day: Date, task: Task, backend: impl Into<String>, key: ReplyKey, reply: &Reply) -> Self {
+        Self { day, task, backend: backend.into(), usage: reply.usage, key, text: Some(reply.text.clone()) }
+    }
+
+    /// The backend failed, and `usage` was spent on it.
+    pub fn failed(day: Date, task: Task, backend: impl Into<String>, key: ReplyKey, usage: Usage) -> Self {
+        Self { day, task, backend: backend.into(), usage, key, text: None }
+    }
+
+    /// The answer, if there was one.
+    pub(super) fn reply(&self) -> Option<Reply> {
+        self.text.as_ref().map(|text| Reply::new(text.clone()).with_usage(self.usage))
+    }
+}
+
+impl ReplyKey {
+    /// The key of a question: what was asked of whom about which commit of which project.
+    pub fn new(project: &str, head: &str, task: Task, backend: &str, model: &str, prompt: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in [project, head, &task.to_string(), backend, model, prompt] {
+            // The length first, so that no two questions run into each other.
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl Store {
+    /// Opens the journal of a run that begins.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`] if the file cannot be made.
+    pub fn begin_run(&self, record: &RunRecord) -> Result<Journal> {
+        let writer = match &self.0.journals {
+            Some(directory) => Writer::create(directory, record.id)?,
+            None => Writer::in_memory(),
+        };
+        let journal = Journal::new(self, record, writer);
+        if let Err(error) = journal.write(What::Started { record: Box::new(record.clone()) }) {
+            journal.remove();
+            return Err(error);
+        }
+        Ok(journal)
+    }
+}
+
+impl Journal {
+    /// Announces an effect. It may happen once this returns without an error, and not before.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`] if the announcement is not certain to survive a power cut.
+    pub fn intend(&self, effect: Effect) -> Result<Intent> {
+        let mut writer = self.writer();
+        let number = Intent(writer.entries().iter().filter(|entry| matches!(entry.what, What::Intent { .. })).count() as u32 + 1);
+        writer.append(Entry { at: Timestamp::now(), what: What::Intent { number, effect } })?;
+        writer.sync()?;
+        Ok(number)
+    }
+
+    /// Marks an intended effect as done.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn done(&self, number: Intent) -> Result<()> {
+        self.write(What::Done { number })
+    }
+
+    /// Marks an intended effect as one that did not happen and will not.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn failed(&self, number: Intent, reason: impl Into<String>) -> Result<()> {
+        self.write(What::Failed { number, reason: reason.into() })
+    }
+
+    /// Keeps what came of asking a backend; durable if it was paid for. From now on it counts in [`Store::usage_on`] and is
+    /// found by [`Store::cached_reply`].
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`]. The cost is counted all the same.
+    pub fn answer(&self, answer: Answer) -> Result<()> {
+        self.store.count(&answer);
+        let is_paid = answer.usage.calls > 0;
+        let mut writer = self.writer();
+        writer.append(Entry { at: Timestamp::now(), what: What::Answer(answer) })?;
+        if is_paid { writer.sync() } else { Ok(()) }
+    }
+
+    /// Keeps a change that was proposed, so that it outlives a crash. [`Store::finish_run`] stores it for good.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn proposed(&self, proposal: &Proposal) -> Result<()> {
+        self.write(What::Proposed { proposal: Box::new(proposal.clone()) })
+    }
+
+    /// Keeps what a step did.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn step(&self, step: &StepRecord) -> Result<()> {
+        self.write(What::Step { step: step.clone() })
+    }
+
+    /// Keeps a note.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn note(&self, text: impl Into<String>) -> Result<()> {
+        self.write(What::Note { text: text.into() })
+    }
+
+    /// The run's id.
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// The project's id.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// What was written so far.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.writer().entries().to_vec()
+    }
+
+    fn new(store: &Store, record: &RunRecord, writer: Writer) -> Self {
+        locked(&store.0.open_journals).insert(record.id);
+        Self { store: store.clone(), run: record.id, project: record.project.clone(), writer: Mutex::new(writer) }
+    }
+
+    fn write(&self, what: What) -> Result<()> {
+        self.writer().append(Entry { at: Timestamp::now(), what })
+    }
+
+    fn writer(&self) -> std::sync::MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes the file: the run is recorded.
+    pub(super) fn remove(&self) {
+        self.writer().remove();
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        locked(&self.store.0.open_journals).remove(&self.run);
+    }
+}
+
+/// Writes the run and the project.
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Journal").field("run", &self.run).field("project", &self.project).finish_non_exhaustive()
+    }
+}

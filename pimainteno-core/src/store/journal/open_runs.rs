@@ -1,0 +1,191 @@
+//! Finds the journals of runs that were cut off.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{Answer, Effect, Entry, Intent, Journal, What, writer, writer::Writer};
+use crate::{
+    error::{Context, ErrorKind, Result},
+    proposal::Proposal,
+    run::{RunId, RunRecord},
+    store::{Store, locked},
+};
+
+/// What was left over by earlier processes.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct OpenRuns {
+    /// The runs that were cut off, the oldest first.
+    pub runs: Vec<OpenRun>,
+    /// What a person should know: files that were damaged, and where they are kept.
+    pub notices: Vec<String>,
+}
+
+/// A run that was cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenRun {
+    /// The run's record as it was when it began.
+    pub record: RunRecord,
+    /// What its journal says.
+    pub entries: Vec<Entry>,
+    /// The length of the file up to the last whole line.
+    length: u64,
+}
+
+impl Store {
+    /// The runs that were cut off: those with a journal which nobody in this process writes.
+    ///
+    /// A last line that was torn by a power cut is dropped: its effect was not announced yet.
+    /// A file that is damaged elsewhere is kept aside with the ending `.damaged`, and what can be read before the damage is an open run.
+    /// In a store that is only in memory there are none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] if the directory or a file cannot be read.
+    pub fn open_runs(&self) -> Result<OpenRuns> {
+        let mut found = OpenRuns { notices: std::mem::take(&mut *locked(&self.0.notices)), ..OpenRuns::default() };
+        let Some(directory) = &self.0.journals else { return Ok(found) };
+        for run in journals(directory)? {
+            if locked(&self.0.open_journals).contains(&run) {
+                continue;
+            }
+            let path = writer::path(directory, run);
+            // The power failed between the end of the run and the removal of its journal.
+            if self.run(run)?.is_some() {
+                fs::remove_file(&path)
+                    .context(ErrorKind::Store, || format!("cannot remove the journal of a run that ended: `{}`", path.display()))?;
+                continue;
+            }
+            if let Some(open) = read(&path, run, &mut found.notices).context(ErrorKind::Store, || cannot_read(&path))? {
+                found.runs.push(open);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Goes on with the journal of a run that was cut off.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] if the file cannot be opened.
+    pub fn resume(&self, open: OpenRun) -> Result<Journal> {
+        let writer = match &self.0.journals {
+            Some(directory) => Writer::resume(directory, open.record.id, open.entries, open.length)?,
+            None => Writer::in_memory(),
+        };
+        Ok(Journal::new(self, &open.record, writer))
+    }
+}
+
+impl OpenRun {
+    /// The effects that were announced and have no mark: each may have happened, or not.
+    pub fn pending(&self) -> Vec<(Intent, &Effect)> {
+        let marked = |wanted: Intent| {
+            self.entries.iter().any(|entry| match &entry.what {
+                What::Done { number } | What::Failed { number, .. } => *number == wanted,
+                _ => false,
+            })
+        };
+        self.effects().filter(|(number, _)| !marked(*number)).collect()
+    }
+
+    /// The effects that were announced and are marked as done.
+    pub fn done(&self) -> Vec<&Effect> {
+        let is_done = |wanted: Intent| self.entries.iter().any(|entry| entry.what == What::Done { number: wanted });
+        self.effects().filter(|(number, _)| is_done(*number)).map(|(_, effect)| effect).collect()
+    }
+
+    /// The change that the run was about, as it was journalled last.
+    pub fn proposal(&self) -> Option<&Proposal> {
+        self.entries.iter().rev().find_map(|entry| match &entry.what {
+            What::Proposed { proposal } => Some(&**proposal),
+            _ => None,
+        })
+    }
+
+    /// What came of asking backends.
+    pub fn answers(&self) -> impl Iterator<Item = &Answer> {
+        self.entries.iter().filter_map(|entry| match &entry.what {
+            What::Answer(answer) => Some(answer),
+            _ => None,
+        })
+    }
+
+    fn effects(&self) -> impl Iterator<Item = (Intent, &Effect)> {
+        self.entries.iter().filter_map(|entry| match &entry.what {
+            What::Intent { number, effect } => Some((*number, effect)),
+            _ => None,
+        })
+    }
+}
+
+/// The runs that have a journal, the oldest first.
+fn journals(directory: &Path) -> Result<Vec<RunId>> {
+    let context = || format!("cannot read the journals: `{}`", directory.display());
+    let mut runs = Vec::new();
+    for file in fs::read_dir(directory).context(ErrorKind::Store, context)? {
+        let name = file.context(ErrorKind::Store, context)?.file_name();
+        let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".jsonl")) else { continue };
+        runs.extend(name.parse::<RunId>().ok().filter(|run| run.to_string() == name));
+    }
+    runs.sort_unstable();
+    Ok(runs)
+}
+
+/// Reads a journal. What does not even say that it started is of a run that did nothing.
+fn read(path: &Path, run: RunId, notices: &mut Vec<String>) -> io::Result<Option<OpenRun>> {
+    let bytes = fs::read(path)?;
+    let (mut entries, mut length) = (Vec::new(), 0);
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').peekable();
+    let mut is_damaged = false;
+    while let Some(line) = lines.next() {
+        match serde_json::from_slice::<Entry>(line) {
+            Ok(entry) if line.ends_with(b"\n") => {
+                entries.push(entry);
+                length += line.len() as u64;
+            }
+            _ => {
+                is_damaged = lines.peek().is_some();
+                break;
+            }
+        }
+    }
+    let record = match entries.first().map(|entry| &entry.what) {
+        Some(What::Started { record }) if record.id == run => Some(RunRecord::clone(record)),
+        Some(_) => {
+            is_damaged = true;
+            None
+        }
+        None => None,
+    };
+    if is_damaged {
+        let kept = keep_aside(path, record.as_ref().and(bytes.get(..usize::try_from(length).unwrap_or(0))))?;
+        let rest = if record.is_some() { "the run is recovered from what comes before the damage" } else { "nothing of it could be read" };
+        notices.push(format!("the journal of run {run} is damaged and kept as `{}`; {rest}", kept.display()));
+    } else if record.is_none() {
+        fs::remove_file(path)?;
+    }
+    Ok(record.map(|record| OpenRun { record, entries, length }))
+}
+
+/// Renames a damaged journal and puts its readable beginning in its place.
+fn keep_aside(path: &Path, readable: Option<&[u8]>) -> io::Result<PathBuf> {
+    let kept = PathBuf::from(format!("{}.damaged", path.display()));
+    if let Some(readable) = readable {
+        // A copy first, so that no power cut leaves the run without a journal.
+        fs::copy(path, &kept)?;
+        let mut file = File::options().write(true).open(path)?;
+        file.set_len(readable.len() as u64)?;
+        file.flush()?;
+        file.sync_all()?;
+    } else {
+        fs::rename(path, &kept)?;
+    }
+    Ok(kept)
+}
+
+fn cannot_read(path: &Path) -> String {
+    format!("cannot read the run's journal: `{}`", path.display())
+}

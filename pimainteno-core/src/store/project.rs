@@ -1,0 +1,189 @@
+//! What is remembered about a project between runs.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use redb::{Error as RedbError, ReadableTable};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Store, locked, rows,
+    schema::{Key, STATE, SUMMARY, Table},
+};
+use crate::{
+    error::Result,
+    run::{Outcome, RunId},
+};
+
+/// The most heads that [`ProjectState::seen`] holds.
+const MAX_SEEN: usize = 4;
+
+/// What is remembered about a project between runs.
+///
+/// All of them are kept in memory, so that looking at an unchanged project reads no disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ProjectState {
+    /// What was looked at and needs no new run, the newest last; at most four.
+    pub seen: Vec<Seen>,
+    /// Whether a person paused the project.
+    pub paused: bool,
+    /// When a parked project may be tried again, and what the trouble was.
+    pub parked: Option<Parked>,
+    /// The last cron slot that was taken care of.
+    pub last_slot: Option<Timestamp>,
+    /// The commit that the last summary describes; [`Store::summary`] has its text.
+    pub summary_head: Option<String>,
+    /// The last run that was recorded.
+    pub last_run: Option<RunId>,
+    /// How it ended.
+    pub last_outcome: Option<Outcome>,
+    /// By unit: the failure that was seen last and how many times in a row.
+    pub failures: BTreeMap<String, RepeatedFailure>,
+}
+
+/// A state of a project that needs no new run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The commit.
+    pub head: String,
+    /// A fingerprint of whatever else a run depends on: configuration, instructions, policy, backend.
+    pub inputs: String,
+}
+
+/// A project is left alone for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// When it is tried again.
+    pub until: Timestamp,
+    /// What the trouble was.
+    pub reason: String,
+}
+
+/// A failure of a unit that came more than once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepeatedFailure {
+    /// What tells this failure from others.
+    pub signature: String,
+    /// How many times in a row it was seen.
+    pub count: u32,
+}
+
+/// A summary of a project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The commit that it describes.
+    pub head: String,
+    /// The summary, in Markdown.
+    pub text: String,
+}
+
+impl ProjectState {
+    /// Whether a run on this commit with these inputs would be futile.
+    pub fn has_seen(&self, head: &str, inputs: &str) -> bool {
+        self.seen.iter().any(|seen| seen.head == head && seen.inputs == inputs)
+    }
+
+    /// Remembers that this commit with these inputs needs no new run.
+    pub fn see(&mut self, head: impl Into<String>, inputs: impl Into<String>) {
+        let seen = Seen { head: head.into(), inputs: inputs.into() };
+        self.seen.retain(|other| *other != seen);
+        self.seen.push(seen);
+        self.seen.drain(..self.seen.len().saturating_sub(MAX_SEEN));
+    }
+}
+
+impl Store {
+    /// What is remembered about a project; the default for one that is not known. Reads no disk and copies nothing.
+    pub fn project(&self, project: &str) -> Arc<ProjectState> {
+        let states = self.0.states.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        states.known.get(project).unwrap_or(&states.unknown).clone()
+    }
+
+    /// The ids of the projects that anything is remembered about, in order.
+    pub fn known_projects(&self) -> Vec<String> {
+        self.0.states.read().unwrap_or_else(std::sync::PoisonError::into_inner).known.keys().cloned().collect()
+    }
+
+    /// Changes what is remembered about a project, durably; writes nothing if `change` changes nothing.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`], and nothing is changed.
+    pub fn update_project(&self, project: &str, change: impl FnOnce(&mut ProjectState)) -> Result<Arc<ProjectState>> {
+        let _turn = locked(&self.0.turn);
+        let old = self.project(project);
+        let mut new = ProjectState::clone(&old);
+        change(&mut new);
+        if new == *old && !self.is_unsaved(project) {
+            return Ok(old);
+        }
+        self.write(|table| put_state(table, project, &new))?;
+        Ok(self.set_state(project, new, true))
+    }
+
+    /// Changes what is remembered about a project in memory. It is stored when something else about the project is.
+    ///
+    /// For what may be forgotten when the power fails, such as the last slot: an unchanged project must not cost a write at each slot.
+    pub fn note_project(&self, project: &str, change: impl FnOnce(&mut ProjectState)) -> Arc<ProjectState> {
+        let _turn = locked(&self.0.turn);
+        let old = self.project(project);
+        let mut new = ProjectState::clone(&old);
+        change(&mut new);
+        if new == *old { old } else { self.set_state(project, new, false) }
+    }
+
+    /// The project's last summary.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn summary(&self, project: &str) -> Result<Option<Summary>> {
+        self.read(|table| rows::get_json(table, project, SUMMARY, &[]))
+    }
+
+    /// Puts a state into memory; `saved` says whether it is also on disk.
+    pub(super) fn set_state(&self, project: &str, state: ProjectState, saved: bool) -> Arc<ProjectState> {
+        let state = Arc::new(state);
+        let mut states = self.0.states.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        states.known.insert(project.to_owned(), state.clone());
+        if saved {
+            states.unsaved.remove(project);
+        } else {
+            states.unsaved.insert(project.to_owned());
+        }
+        state
+    }
+
+    fn is_unsaved(&self, project: &str) -> bool {
+        self.0.states.read().unwrap_or_else(std::sync::PoisonError::into_inner).unsaved.contains(project)
+    }
+}
+
+/// The states of all projects.
+#[derive(Default)]
+pub(super) struct States {
+    known: BTreeMap<String, Arc<ProjectState>>,
+    /// Those of which the disk knows an older state.
+    unsaved: HashSet<String>,
+    unknown: Arc<ProjectState>,
+}
+
+impl States {
+    /// Reads the states of `projects`.
+    pub(super) fn load(table: &impl ReadableTable<Key, &'static [u8]>, projects: &[String]) -> Result<Self, RedbError> {
+        let mut states = Self::default();
+        for project in projects {
+            let state = rows::get_json(table, project, STATE, &[])?.unwrap_or_default();
+            states.known.insert(project.clone(), Arc::new(state));
+        }
+        Ok(states)
+    }
+}
+
+/// Writes a project's state.
+pub(super) fn put_state(table: &mut Table<'_>, project: &str, state: &ProjectState) -> Result<(), RedbError> {
+    rows::put_json(table, project, STATE, &[], state)
+}

@@ -1,0 +1,111 @@
+//! Changes that were proposed, and what became of them.
+
+use redb::Error as RedbError;
+
+use super::{
+    Store, ids, locked, rows, runs,
+    schema::{PROPOSAL, Snapshot, Table},
+};
+use crate::{
+    error::Result,
+    proposal::{Proposal, ProposalId, ProposalStatus},
+};
+
+impl Store {
+    /// Stores a proposal durably, in place of what was stored under its id. [`Store::finish_run`] does the same at no further cost.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn put_proposal(&self, proposal: &Proposal) -> Result<()> {
+        let _turn = locked(&self.0.turn);
+        // A project is known by its state, and what is not known is not found.
+        let state = self.project(&proposal.project);
+        self.write(|table| {
+            super::project::put_state(table, &proposal.project, &state)?;
+            put(table, proposal)
+        })?;
+        self.set_state(&proposal.project, (*state).clone(), true);
+        Ok(())
+    }
+
+    /// Changes a proposal durably; `None` if there is no such proposal.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn update_proposal(&self, id: ProposalId, change: impl FnOnce(&mut Proposal)) -> Result<Option<Proposal>> {
+        let Some(project) = self.project_of(PROPOSAL, id.as_bytes())? else { return Ok(None) };
+        self.write(|table| {
+            let Some((mut proposal, diff)) = rows::get_both::<Proposal>(table, &project, PROPOSAL, id.as_bytes())? else { return Ok(None) };
+            proposal.diff = text(diff)?;
+            change(&mut proposal);
+            put(table, &proposal)?;
+            Ok(Some(proposal))
+        })
+    }
+
+    /// A proposal.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn proposal(&self, id: ProposalId) -> Result<Option<Proposal>> {
+        let Some(project) = self.project_of(PROPOSAL, id.as_bytes())? else { return Ok(None) };
+        self.read(|table| get(table, &project, id.as_bytes()))
+    }
+
+    /// The one proposal whose id begins with `prefix`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] if there is none or more than one, [`crate::ErrorKind::Store`].
+    pub fn find_proposal(&self, prefix: &str) -> Result<Proposal> {
+        let id = ids::one_match("proposal", prefix, self.matches(PROPOSAL, prefix)?)?;
+        self.proposal(ProposalId::from_bytes(id))?.ok_or_else(|| ids::none_match("proposal", prefix))
+    }
+
+    /// The last `limit` proposals whose status is wanted, the newest first, without their diffs: of one project, or of all.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn proposals(&self, project: Option<&str>, is_wanted: impl Fn(&ProposalStatus) -> bool, limit: usize) -> Result<Vec<Proposal>> {
+        let projects = project.map_or_else(|| self.known_projects(), |project| vec![project.to_owned()]);
+        self.read(|table| {
+            let mut found = Vec::new();
+            for (project, id) in runs::newest(table, &projects, PROPOSAL, usize::MAX)? {
+                if found.len() == limit {
+                    break;
+                }
+                let proposal = rows::get_head::<Proposal>(table, &project, PROPOSAL, &id)?;
+                found.extend(proposal.filter(|proposal| is_wanted(&proposal.status)));
+            }
+            Ok(found)
+        })
+    }
+}
+
+/// Writes a proposal: the diff behind the rest, so that a list need not read it.
+pub(super) fn put(table: &mut Table<'_>, proposal: &Proposal) -> Result<(), RedbError> {
+    let mut head = proposal.clone();
+    let diff = std::mem::take(&mut head.diff);
+    rows::put_both(table, &proposal.project, PROPOSAL, proposal.id.as_bytes(), &head, diff.as_bytes())
+}
+
+/// Drops the project's oldest proposals beyond `keep`, except those that something may still become of.
+pub(super) fn drop_old(table: &mut Table<'_>, project: &str, keep: usize) -> Result<(), RedbError> {
+    let ids = rows::ids(table, project, PROPOSAL)?;
+    for id in ids.iter().take(ids.len().saturating_sub(keep)) {
+        let head = rows::get_head::<Proposal>(table, project, PROPOSAL, id)?;
+        if head.is_some_and(|head| !matches!(head.status, ProposalStatus::Open | ProposalStatus::Held { .. })) {
+            rows::remove(table, project, PROPOSAL, id)?;
+        }
+    }
+    Ok(())
+}
+
+fn get(table: &Snapshot, project: &str, id: &[u8]) -> Result<Option<Proposal>, RedbError> {
+    let Some((mut proposal, diff)) = rows::get_both::<Proposal>(table, project, PROPOSAL, id)? else { return Ok(None) };
+    proposal.diff = text(diff)?;
+    Ok(Some(proposal))
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, RedbError> {
+    String::from_utf8(bytes).map_err(|_| RedbError::Corrupted("a diff is not text".into()))
+}

@@ -1,0 +1,328 @@
+//! The history: records, journals and outputs of runs that ended.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use pimainteno_plugin::{Reply, Usage};
+use redb::Error as RedbError;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Store, checks,
+    checks::CheckResults,
+    ids,
+    journal::{Answer, Entry, Journal, ReplyKey, What},
+    locked,
+    project::{ProjectState, Summary, put_state},
+    proposals, rows,
+    schema::{MESSAGE, RUN, SUMMARY, Snapshot, Table},
+    usage,
+};
+use crate::{
+    error::Result,
+    proposal::Proposal,
+    run::{RunId, RunRecord},
+};
+
+/// The most bytes kept of one output: its beginning and its end.
+const MAX_OUTPUT: usize = 64 << 10;
+
+/// The most outputs kept of one run.
+const MAX_OUTPUTS: usize = 64;
+
+/// The most bytes kept of a commit message.
+const MAX_MESSAGE: usize = 2 << 10;
+
+/// How many commit messages are kept per project.
+const KEEP_MESSAGES: usize = 50;
+
+/// Among how many of a project's last runs a reply is looked for.
+const REPLY_RUNS: usize = 16;
+
+/// What is stored when a run ends, besides its journal.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FinishedRun {
+    /// The run's record; its outcome is set.
+    pub record: RunRecord,
+    /// Check logs and the like; of each the first and the last 32 KiB are kept. Answers of backends are kept by the journal.
+    pub outputs: Vec<Output>,
+    /// The change that the run was about, with its new status.
+    pub proposal: Option<Proposal>,
+    /// The message of the commit that the run made.
+    pub commit_message: Option<String>,
+    /// A new summary of the project.
+    pub summary: Option<Summary>,
+    /// Results of checks that were run on a commit.
+    pub checks: Vec<CheckResults>,
+}
+
+/// A text that a run left behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// What it is, such as the command of a check.
+    pub name: String,
+    /// The text.
+    pub text: String,
+}
+
+/// What is kept of a run behind its record.
+#[derive(Default, Serialize, Deserialize)]
+struct Archive {
+    journal: Vec<Entry>,
+    outputs: Vec<Output>,
+}
+
+impl FinishedRun {
+    /// The end of a run that leaves nothing but its record.
+    pub fn new(record: RunRecord) -> Self {
+        Self { record, outputs: Vec::new(), proposal: None, commit_message: None, summary: None, checks: Vec::new() }
+    }
+}
+
+impl Store {
+    /// Ends a run: stores whatever it leaves behind, changes what is remembered about its project, and removes its journal.
+    ///
+    /// All of it is one durable transaction. The state's last run, last outcome and summarised head are set from `finished` before `change` sees it.
+    /// The project's runs beyond the number to keep are dropped, with their outputs.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`], and nothing is changed: the journal stays, and this can be called again.
+    pub fn finish_run(&self, journal: &Journal, finished: FinishedRun, change: impl FnOnce(&mut ProjectState)) -> Result<()> {
+        let _turn = locked(&self.0.turn);
+        let FinishedRun { record, mut outputs, proposal, commit_message, summary, checks } = finished;
+        let project = record.project.as_str();
+        let mut state = ProjectState::clone(&self.project(project));
+        state.last_run = Some(record.id);
+        state.last_outcome = record.outcome.clone();
+        if let Some(summary) = &summary {
+            state.summary_head = Some(summary.head.clone());
+        }
+        change(&mut state);
+        outputs.truncate(MAX_OUTPUTS);
+        for output in &mut outputs {
+            output.text = capped(std::mem::take(&mut output.text), MAX_OUTPUT);
+        }
+        let entries = journal.entries();
+        self.write(|table| {
+            put_state(table, project, &state)?;
+            if let Some(summary) = &summary {
+                rows::put_json(table, project, SUMMARY, &[], summary)?;
+            }
+            if let Some(message) = commit_message {
+                rows::put(table, project, MESSAGE, record.id.as_bytes(), capped(message, MAX_MESSAGE).as_bytes())?;
+                drop_all_but_last(table, project, MESSAGE, KEEP_MESSAGES)?;
+            }
+            if let Some(proposal) = &proposal {
+                proposals::put(table, proposal)?;
+                proposals::drop_old(table, project, self.0.keep_runs)?;
+            }
+            checks::put(table, project, checks)?;
+            for answer in entries.iter().filter_map(answer).filter(|answer| answer.usage != Usage::default()) {
+                usage::add(table, project, answer.day, answer.task, &answer.backend, answer.usage)?;
+            }
+            // The record and the change have places of their own.
+            let is_elsewhere = |entry: &Entry| matches!(entry.what, What::Started { .. } | What::Proposed { .. });
+            let archive = Archive { journal: entries.into_iter().filter(|entry| !is_elsewhere(entry)).collect(), outputs };
+            rows::put_both(table, project, RUN, record.id.as_bytes(), &record, &rows::to_json(&archive)?)?;
+            drop_all_but_last(table, project, RUN, self.0.keep_runs)
+        })?;
+        self.set_state(project, state, true);
+        journal.remove();
+        self.forget_pending(&journal.entries());
+        Ok(())
+    }
+
+    /// Changes the record of a run that ended, durably; `false` if there is no such run.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn update_run(&self, run: RunId, change: impl FnOnce(&mut RunRecord)) -> Result<bool> {
+        let Some(project) = self.project_of(RUN, run.as_bytes())? else { return Ok(false) };
+        self.write(|table| {
+            let Some((mut record, body)) = rows::get_both::<RunRecord>(table, &project, RUN, run.as_bytes())? else { return Ok(false) };
+            change(&mut record);
+            rows::put_both(table, &project, RUN, run.as_bytes(), &record, &body)?;
+            Ok(true)
+        })
+    }
+
+    /// The last `limit` runs that ended, the newest first: of one project, or of all.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn runs(&self, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
+        let projects = project.map_or_else(|| self.known_projects(), |project| vec![project.to_owned()]);
+        self.read(|table| {
+            let newest = newest(table, &projects, RUN, limit)?;
+            newest.iter().map(|(project, id)| rows::get_head(table, project, RUN, id)).filter_map(Result::transpose).collect()
+        })
+    }
+
+    /// The record of a run that ended.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn run(&self, run: RunId) -> Result<Option<RunRecord>> {
+        let Some(project) = self.project_of(RUN, run.as_bytes())? else { return Ok(None) };
+        self.read(|table| rows::get_head(table, &project, RUN, run.as_bytes()))
+    }
+
+    /// The one run whose id begins with `prefix`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] if there is none or more than one, [`crate::ErrorKind::Store`].
+    pub fn find_run(&self, prefix: &str) -> Result<RunRecord> {
+        let id = ids::one_match("run", prefix, self.matches(RUN, prefix)?)?;
+        self.run(RunId::from_bytes(id))?.ok_or_else(|| ids::none_match("run", prefix))
+    }
+
+    /// The journal of a run that ended; empty if there is no such run.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn run_journal(&self, run: RunId) -> Result<Vec<Entry>> {
+        Ok(self.archive(run)?.journal)
+    }
+
+    /// The texts that a run left behind, the answers of its backends among them; empty if there is no such run.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn run_outputs(&self, run: RunId) -> Result<Vec<Output>> {
+        let Archive { journal, mut outputs } = self.archive(run)?;
+        let answers = journal.into_iter().filter_map(|entry| match entry.what {
+            What::Answer(Answer { task, text: Some(text), .. }) => Some(Output { name: format!("answer: {task}"), text }),
+            _ => None,
+        });
+        outputs.extend(answers);
+        Ok(outputs)
+    }
+
+    /// The messages of a project's last 50 commits made by us, the newest first.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn commit_messages(&self, project: &str) -> Result<Vec<String>> {
+        self.read(|table| {
+            let ids = rows::last_ids(table, project, MESSAGE, KEEP_MESSAGES)?;
+            let messages = ids.iter().map(|id| rows::get(table, project, MESSAGE, id)).filter_map(Result::transpose);
+            messages.map(|message| message.map(|message| String::from_utf8_lossy(&message).into_owned())).collect()
+        })
+    }
+
+    /// The answer that this question already got: from an open run, or from one of the project's last 16 runs.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn cached_reply(&self, project: &str, key: &ReplyKey) -> Result<Option<Reply>> {
+        if let Some(reply) = locked(&self.0.pending_replies).get(key) {
+            return Ok(Some(reply.clone()));
+        }
+        self.read(|table| {
+            for id in rows::last_ids(table, project, RUN, REPLY_RUNS)? {
+                let archive = read_archive(table, project, &id)?;
+                if let Some(reply) = archive.journal.iter().filter_map(answer).filter(|answer| answer.key == *key).find_map(Answer::reply) {
+                    return Ok(Some(reply));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Counts an answer of an open run.
+    pub(super) fn count(&self, answer: &Answer) {
+        locked(&self.0.totals).add(answer.day, answer.usage);
+        if let Some(reply) = answer.reply() {
+            locked(&self.0.pending_replies).insert(answer.key.clone(), reply);
+        }
+    }
+
+    /// The ids of a kind that begin with `prefix`, of all projects.
+    pub(super) fn matches(&self, kind: u8, prefix: &str) -> Result<Vec<[u8; 16]>> {
+        let range = ids::range(prefix)?;
+        let projects = self.known_projects();
+        self.read(|table| {
+            let mut found = Vec::new();
+            for project in &projects {
+                for row in table.range((project.as_str(), kind, &range.0[..], 0)..=(project.as_str(), kind, &range.1[..], 0))? {
+                    let key = row?.0;
+                    let (_, _, id, part) = key.value();
+                    found.extend(<[u8; 16]>::try_from(id).ok().filter(|_| part == 0));
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// The project that has this id.
+    pub(super) fn project_of(&self, kind: u8, id: &[u8]) -> Result<Option<String>> {
+        let projects = self.known_projects();
+        self.read(|table| {
+            for project in projects {
+                if table.get((project.as_str(), kind, id, 0))?.is_some() {
+                    return Ok(Some(project));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    fn archive(&self, run: RunId) -> Result<Archive> {
+        let Some(project) = self.project_of(RUN, run.as_bytes())? else { return Ok(Archive::default()) };
+        self.read(|table| read_archive(table, &project, run.as_bytes()))
+    }
+
+    fn forget_pending(&self, entries: &[Entry]) {
+        let mut pending = locked(&self.0.pending_replies);
+        for answer in entries.iter().filter_map(answer) {
+            pending.remove(&answer.key);
+        }
+    }
+}
+
+/// The newest ids of a kind among all `projects`, with the project of each.
+pub(super) fn newest(table: &Snapshot, projects: &[String], kind: u8, limit: usize) -> Result<Vec<(String, Vec<u8>)>, RedbError> {
+    // The oldest of the candidates is on top, so that a newer one replaces it.
+    let mut newest = BinaryHeap::new();
+    for project in projects {
+        for id in rows::last_ids(table, project, kind, limit)? {
+            newest.push(Reverse((id, project)));
+            if newest.len() > limit && newest.pop().is_some_and(|Reverse((_, dropped))| dropped == project) {
+                // What this project has besides is older still.
+                break;
+            }
+        }
+    }
+    Ok(newest.into_sorted_vec().into_iter().map(|Reverse((id, project))| (project.clone(), id)).collect())
+}
+
+fn answer(entry: &Entry) -> Option<&Answer> {
+    match &entry.what {
+        What::Answer(answer) => Some(answer),
+        _ => None,
+    }
+}
+
+fn read_archive(table: &Snapshot, project: &str, id: &[u8]) -> Result<Archive, RedbError> {
+    let Some((_, body)) = rows::get_both::<serde::de::IgnoredAny>(table, project, RUN, id)? else { return Ok(Archive::default()) };
+    rows::from_json(&body)
+}
+
+fn drop_all_but_last(table: &mut Table<'_>, project: &str, kind: u8, keep: usize) -> Result<(), RedbError> {
+    let ids = rows::ids(table, project, kind)?;
+    for id in ids.iter().take(ids.len().saturating_sub(keep)) {
+        rows::remove(table, project, kind, id)?;
+    }
+    Ok(())
+}
+
+/// A text of at most about `limit` bytes: what is too much is taken out of the middle.
+fn capped(text: String, limit: usize) -> String {
+    if text.len() <= limit {
+        return text;
+    }
+    let head = text.floor_char_boundary(limit / 2);
+    let tail = text.ceil_char_boundary(text.len() - limit / 2);
+    let (first, last) = (text.get(..head).unwrap_or_default(), text.get(tail..).unwrap_or_default());
+    format!("{first}\n[{} bytes left out]\n{last}", tail - head)
+}

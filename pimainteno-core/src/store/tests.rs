@@ -1,0 +1,52 @@
+//! Tests of the store against real files.
+
+mod damage;
+mod history;
+mod journals;
+mod wear;
+
+use std::path::Path;
+
+use jiff::{Timestamp, civil::Date};
+use pimainteno_plugin::{Reply, Task, Usage};
+
+use super::*;
+use crate::{
+    proposal::{Proposal, ProposalStatus},
+    run::{Outcome, RunRecord, StepRecord, StepStatus, Trigger},
+};
+
+const DAY: Date = Date::constant(2026, 1, 31);
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn open(directory: &Path) -> Store {
+    Store::open(&directory.join("state.redb"), 50).unwrap()
+}
+
+fn record(project: &str) -> RunRecord {
+    RunRecord::new(project, Trigger::Manual, Timestamp::now())
+}
+
+/// Records a run that did nothing.
+fn finish(store: &Store, project: &str) -> RunRecord {
+    let mut record = record(project);
+    let journal = store.begin_run(&record).unwrap();
+    record.outcome = Some(Outcome::NoChange);
+    store.finish_run(&journal, FinishedRun::new(record.clone()), |_| {}).unwrap();
+    record
+}
+
+fn proposal(project: &str, lines: usize) -> Proposal {
+    Proposal::new(project, "c0ffee", "+a line of a diff\n".repeat(lines), "Fix a typo", "scripted")
+}
+
+fn key(prompt: &str) -> ReplyKey {
+    ReplyKey::new("garden", "c0ffee", Task::Propose, "scripted", "", prompt)
+}
+
+fn reply(text: &str) -> Reply {
+    Reply::new(text).with_usage(Usage::call(1_000, 200, 50))
+}
