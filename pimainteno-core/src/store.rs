@@ -50,6 +50,7 @@ pub use usage::UsageEntry;
 
 use self::{
     file::Mark,
+    open::Failure,
     project::States,
     schema::{ROWS, Snapshot, Table},
     usage::Totals,
@@ -64,9 +65,9 @@ use crate::{
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    /// Dropped by hand, after `mark` was told that the session is over; never `None` before.
-    database: Database,
-    mark: Mark,
+    /// `None` after the disk failed, until it is tried again.
+    opened: RwLock<Option<Opened>>,
+    open: Box<dyn Fn() -> Result<Opened, Failure> + Send + Sync>,
     /// The store's file, for messages.
     path: PathBuf,
     /// Where the journals of open runs are; `None` in a store that is only in memory.
@@ -84,24 +85,50 @@ struct Inner {
     turn: Mutex<()>,
 }
 
+/// The file, open.
+struct Opened {
+    /// Taken out when this is dropped, and not before.
+    database: Option<Database>,
+    mark: Mark,
+}
+
 impl Store {
     /// Reads from one consistent state of the file.
     fn read<T>(&self, work: impl FnOnce(&Snapshot) -> Result<T, RedbError>) -> Result<T> {
-        let result = contained(|| work(&self.0.database.begin_read()?.open_table(ROWS)?));
-        result.map_err(|error| self.explain("read", error))
+        self.with_opened("read", |opened| work(&opened.database()?.begin_read()?.open_table(ROWS)?))
     }
 
     /// Changes the file in one transaction, which is durable when this returns.
     fn write<T>(&self, work: impl FnOnce(&mut Table<'_>) -> Result<T, RedbError>) -> Result<T> {
-        let result = contained(|| {
-            self.0.mark.write()?;
-            let mut transaction = self.0.database.begin_write()?;
+        self.with_opened("write", |opened| {
+            opened.mark.write()?;
+            let mut transaction = opened.database()?.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
             let result = work(&mut transaction.open_table(ROWS)?)?;
             transaction.commit()?;
             Ok(result)
-        });
-        result.map_err(|error| self.explain("write", error))
+        })
+    }
+
+    /// Opens the file again if the disk had failed: redb does not touch a file any more after a failed write,
+    /// and a disk that was full must not stop the daemon for good.
+    fn with_opened<T>(&self, verb: &str, work: impl FnOnce(&Opened) -> Result<T, RedbError>) -> Result<T> {
+        let mut guard = self.0.opened.read().unwrap_or_else(PoisonError::into_inner);
+        if guard.is_none() {
+            drop(guard);
+            let mut opened = self.0.opened.write().unwrap_or_else(PoisonError::into_inner);
+            if opened.is_none() {
+                *opened = Some((self.0.open)().map_err(|failure| failure.explain(&self.0.path))?);
+            }
+            drop(opened);
+            guard = self.0.opened.read().unwrap_or_else(PoisonError::into_inner);
+        }
+        let result = contained(|| guard.as_ref().map_or(Err(RedbError::DatabaseClosed), work));
+        drop(guard);
+        if matches!(result, Err(RedbError::Io(_) | RedbError::PreviousIo)) {
+            *self.0.opened.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        result.map_err(|error| self.explain(verb, error))
     }
 
     fn explain(&self, verb: &str, error: RedbError) -> Error {
@@ -110,17 +137,29 @@ impl Store {
             error if is_damage(error) => format!(
                 "the file seems to be damaged; stop the program, move `{path}` aside and start it again: projects are not touched, the history is lost"
             ),
-            RedbError::Io(source) if source.kind() == io::ErrorKind::StorageFull => "free some space and restart the program".into(),
-            _ => "look at the disk, and restart the program: after a failed write the file is not used any more".into(),
+            RedbError::Io(source) if source.kind() == io::ErrorKind::StorageFull => "free some space".into(),
+            _ => "look at the disk".into(),
         };
         Error::new(ErrorKind::Store, format!("cannot {verb} the store: `{path}`")).source(error).hint(hint)
     }
 }
 
-/// Cuts closing the file short if nothing was stored.
-impl Drop for Inner {
+impl Opened {
+    fn database(&self) -> Result<&Database, RedbError> {
+        self.database.as_ref().ok_or(RedbError::DatabaseClosed)
+    }
+}
+
+/// Cuts closing the file short if nothing was stored, and contains what redb says about closing a damaged one.
+impl Drop for Opened {
     fn drop(&mut self) {
         self.mark.drop_unwritten();
+        let database = self.database.take();
+        // What was stored is durable already: a file that is not closed properly costs the next opening some time.
+        drop(contained(|| {
+            drop(database);
+            Ok(())
+        }));
     }
 }
 

@@ -14,7 +14,7 @@ use redb::{
 };
 
 use super::{
-    Inner, Store, contained,
+    Inner, Opened, Store, contained,
     file::Quiet,
     is_damage,
     project::States,
@@ -50,10 +50,7 @@ impl Store {
     /// The file is left as it is.
     pub fn open(path: &Path, keep_runs: usize) -> Result<Self> {
         let path = file_path(path);
-        Self::attempt(&path, keep_runs).map_err(|failure| match failure {
-            Failure::Refused(error) => error,
-            Failure::Damaged(source) => damaged(&path, source),
-        })
+        Self::attempt(&path, keep_runs).map_err(|failure| failure.explain(&path))
     }
 
     /// Like [`Store::open`], but a damaged file is renamed to `<name>.damaged-<time>` and a new one is begun.
@@ -87,54 +84,30 @@ impl Store {
     /// None are expected.
     pub fn in_memory(keep_runs: usize) -> Result<Self> {
         let path = PathBuf::from(":memory:");
-        Self::with_backend(InMemoryBackend::new(), &path, None, keep_runs).map_err(|failure| match failure {
-            Failure::Refused(error) => error,
-            Failure::Damaged(source) => damaged(&path, source),
-        })
+        let backend = || Ok(InMemoryBackend::new());
+        Self::with_backend(backend, &path, None, keep_runs).map_err(|failure| failure.explain(&path))
     }
 
     fn attempt(path: &Path, keep_runs: usize) -> Result<Self, Failure> {
-        let (file, journals) = prepare(path).map_err(Failure::Refused)?;
-        let backend = FileBackend::new(file).map_err(|error| failure(path, error.into()))?;
+        let journals = prepare(path).map_err(Failure::Refused)?;
+        let file = path.to_owned();
+        let backend = move || FileBackend::new(open_file(&file)?).map_err(|error| failure(&file, error.into()));
         Self::with_backend(backend, path, Some(journals), keep_runs)
     }
 
-    pub(super) fn with_backend(
-        backend: impl StorageBackend,
+    pub(super) fn with_backend<B: StorageBackend>(
+        backend: impl Fn() -> Result<B, Failure> + Send + Sync + 'static,
         path: &Path,
         journals: Option<PathBuf>,
         keep_runs: usize,
     ) -> Result<Self, Failure> {
-        let (backend, mark) = Quiet::new(backend);
-        let opened = contained(|| {
-            let database = Builder::new().set_cache_size(CACHE).create_with_backend(backend)?;
-            let format = schema::format(&database)?;
-            if matches!(format, Format::Empty) {
-                mark.write()?;
-                schema::create(&database)?;
-            }
-            Ok((database, format))
-        });
-        let (database, format) = opened.map_err(|error| failure(path, error))?;
-        if let Some(error) = refused(path, format) {
-            mark.drop_unwritten();
-            return Err(Failure::Refused(error));
-        }
-        let loaded = contained(|| {
-            let table = database.begin_read()?.open_table(ROWS)?;
-            let projects = rows::projects(&table)?;
-            Ok((States::load(&table, &projects)?, Totals::load(&table, &projects)?))
-        });
-        let (states, totals) = match loaded {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                mark.drop_unwritten();
-                return Err(failure(path, error));
-            }
-        };
+        let file = path.to_owned();
+        let open = move || Opened::new(backend()?, &file);
+        let opened = open()?;
+        let (states, totals) = opened.load().map_err(|error| failure(path, error))?;
         let store = Self(Arc::new(Inner {
-            database,
-            mark,
+            opened: RwLock::new(Some(opened)),
+            open: Box::new(open),
             path: path.to_owned(),
             journals,
             keep_runs: keep_runs.max(1),
@@ -158,22 +131,62 @@ impl Store {
     }
 }
 
+impl Opened {
+    /// Opens a database of ours, or makes it.
+    fn new(backend: impl StorageBackend, path: &Path) -> Result<Self, Failure> {
+        let (backend, mark) = Quiet::new(backend);
+        let database = contained(|| Ok(Builder::new().set_cache_size(CACHE).create_with_backend(backend)?));
+        let opened = Self { database: Some(database.map_err(|error| failure(path, error))?), mark };
+        let format = contained(|| {
+            let format = schema::format(opened.database()?)?;
+            if matches!(format, Format::Empty) {
+                opened.mark.write()?;
+                schema::create(opened.database()?)?;
+            }
+            Ok(format)
+        });
+        match refused(path, format.map_err(|error| failure(path, error))?) {
+            Some(error) => Err(Failure::Refused(error)),
+            None => Ok(opened),
+        }
+    }
+
+    /// Reads what is kept in memory.
+    fn load(&self) -> Result<(States, Totals), RedbError> {
+        contained(|| {
+            let table = self.database()?.begin_read()?.open_table(ROWS)?;
+            let projects = rows::projects(&table)?;
+            Ok((States::load(&table, &projects)?, Totals::load(&table, &projects)?))
+        })
+    }
+}
+
+impl Failure {
+    pub(super) fn explain(self, path: &Path) -> Error {
+        match self {
+            Self::Refused(error) => error,
+            Self::Damaged(source) => damaged(path, source),
+        }
+    }
+}
+
 fn file_path(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() }
 }
 
-/// Makes the directories, and opens the file.
-fn prepare(path: &Path) -> Result<(File, PathBuf)> {
+/// Makes the directories; returns that of the journals.
+fn prepare(path: &Path) -> Result<PathBuf> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let journals = directory.join("journal");
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&journals)
-        .map_err(|source| unusable(format!("cannot make the state directory: `{}`", journals.display())).source(source))?;
+    match DirBuilder::new().recursive(true).mode(0o700).create(&journals) {
+        Ok(()) => Ok(journals),
+        Err(source) => Err(unusable(format!("cannot make the state directory: `{}`", journals.display())).source(source)),
+    }
+}
+
+fn open_file(path: &Path) -> Result<File, Failure> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    let file = file.map_err(|source| unusable(format!("cannot open the store: `{}`", path.display())).source(source))?;
-    Ok((file, journals))
+    file.map_err(|source| Failure::Refused(unusable(format!("cannot open the store: `{}`", path.display())).source(source)))
 }
 
 fn unusable(message: String) -> Error {

@@ -11,6 +11,9 @@ use crate::{
     proposal::{Proposal, ProposalId, ProposalStatus},
 };
 
+/// How many commit messages are told.
+const COMMIT_MESSAGES: usize = 50;
+
 impl Store {
     /// Stores a proposal durably, in place of what was stored under its id. [`Store::finish_run`] does the same at no further cost.
     ///
@@ -78,6 +81,16 @@ impl Store {
             }
             Ok(found)
         })
+    }
+
+    /// The messages of a project's last 50 commits made by us, the newest first, as far as their proposals are kept.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn commit_messages(&self, project: &str) -> Result<Vec<String>> {
+        let is_committed = |status: &ProposalStatus| matches!(status, ProposalStatus::Applied { .. } | ProposalStatus::RolledBack { .. });
+        let committed = self.proposals(Some(project), is_committed, COMMIT_MESSAGES)?;
+        Ok(committed.into_iter().map(|proposal| proposal.message).collect())
     }
 }
 

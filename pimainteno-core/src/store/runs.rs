@@ -14,7 +14,7 @@ use super::{
     locked,
     project::{ProjectState, Summary, put_state},
     proposals, rows,
-    schema::{MESSAGE, RUN, SUMMARY, Snapshot, Table},
+    schema::{RUN, SUMMARY, Snapshot, Table},
     usage,
 };
 use crate::{
@@ -29,12 +29,6 @@ const MAX_OUTPUT: usize = 64 << 10;
 /// The most outputs kept of one run.
 const MAX_OUTPUTS: usize = 64;
 
-/// The most bytes kept of a commit message.
-const MAX_MESSAGE: usize = 2 << 10;
-
-/// How many commit messages are kept per project.
-const KEEP_MESSAGES: usize = 50;
-
 /// Among how many of a project's last runs a reply is looked for.
 const REPLY_RUNS: usize = 16;
 
@@ -46,10 +40,8 @@ pub struct FinishedRun {
     pub record: RunRecord,
     /// Check logs and the like; of each the first and the last 32 KiB are kept. Answers of backends are kept by the journal.
     pub outputs: Vec<Output>,
-    /// The change that the run was about, with its new status.
+    /// The change that the run was about, with its new status and, if it was committed, the message of the commit.
     pub proposal: Option<Proposal>,
-    /// The message of the commit that the run made.
-    pub commit_message: Option<String>,
     /// A new summary of the project.
     pub summary: Option<Summary>,
     /// Results of checks that were run on a commit.
@@ -75,7 +67,7 @@ struct Archive {
 impl FinishedRun {
     /// The end of a run that leaves nothing but its record.
     pub fn new(record: RunRecord) -> Self {
-        Self { record, outputs: Vec::new(), proposal: None, commit_message: None, summary: None, checks: Vec::new() }
+        Self { record, outputs: Vec::new(), proposal: None, summary: None, checks: Vec::new() }
     }
 }
 
@@ -89,7 +81,7 @@ impl Store {
     /// [`crate::ErrorKind::Store`], and nothing is changed: the journal stays, and this can be called again.
     pub fn finish_run(&self, journal: &Journal, finished: FinishedRun, change: impl FnOnce(&mut ProjectState)) -> Result<()> {
         let _turn = locked(&self.0.turn);
-        let FinishedRun { record, mut outputs, proposal, commit_message, summary, checks } = finished;
+        let FinishedRun { record, mut outputs, proposal, summary, checks } = finished;
         let project = record.project.as_str();
         let mut state = ProjectState::clone(&self.project(project));
         state.last_run = Some(record.id);
@@ -108,10 +100,6 @@ impl Store {
             if let Some(summary) = &summary {
                 rows::put_json(table, project, SUMMARY, &[], summary)?;
             }
-            if let Some(message) = commit_message {
-                rows::put(table, project, MESSAGE, record.id.as_bytes(), capped(message, MAX_MESSAGE).as_bytes())?;
-                drop_all_but_last(table, project, MESSAGE, KEEP_MESSAGES)?;
-            }
             if let Some(proposal) = &proposal {
                 proposals::put(table, proposal)?;
                 proposals::drop_old(table, project, self.0.keep_runs)?;
@@ -120,11 +108,11 @@ impl Store {
             for answer in entries.iter().filter_map(answer).filter(|answer| answer.usage != Usage::default()) {
                 usage::add(table, project, answer.day, answer.task, &answer.backend, answer.usage)?;
             }
-            // The record and the change have places of their own.
-            let is_elsewhere = |entry: &Entry| matches!(entry.what, What::Started { .. } | What::Proposed { .. });
+            // The record, its steps and the change have places of their own.
+            let is_elsewhere = |entry: &Entry| matches!(entry.what, What::Started { .. } | What::Step { .. } | What::Proposed { .. });
             let archive = Archive { journal: entries.into_iter().filter(|entry| !is_elsewhere(entry)).collect(), outputs };
             rows::put_both(table, project, RUN, record.id.as_bytes(), &record, &rows::to_json(&archive)?)?;
-            drop_all_but_last(table, project, RUN, self.0.keep_runs)
+            drop_old(table, project, self.0.keep_runs)
         })?;
         self.set_state(project, state, true);
         journal.remove();
@@ -196,18 +184,6 @@ impl Store {
         });
         outputs.extend(answers);
         Ok(outputs)
-    }
-
-    /// The messages of a project's last 50 commits made by us, the newest first.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Store`].
-    pub fn commit_messages(&self, project: &str) -> Result<Vec<String>> {
-        self.read(|table| {
-            let ids = rows::last_ids(table, project, MESSAGE, KEEP_MESSAGES)?;
-            let messages = ids.iter().map(|id| rows::get(table, project, MESSAGE, id)).filter_map(Result::transpose);
-            messages.map(|message| message.map(|message| String::from_utf8_lossy(&message).into_owned())).collect()
-        })
     }
 
     /// The answer that this question already got: from an open run, or from one of the project's last 16 runs.
@@ -308,10 +284,10 @@ fn read_archive(table: &Snapshot, project: &str, id: &[u8]) -> Result<Archive, R
     rows::from_json(&body)
 }
 
-fn drop_all_but_last(table: &mut Table<'_>, project: &str, kind: u8, keep: usize) -> Result<(), RedbError> {
-    let ids = rows::ids(table, project, kind)?;
+fn drop_old(table: &mut Table<'_>, project: &str, keep: usize) -> Result<(), RedbError> {
+    let ids = rows::ids(table, project, RUN)?;
     for id in ids.iter().take(ids.len().saturating_sub(keep)) {
-        rows::remove(table, project, kind, id)?;
+        rows::remove(table, project, RUN, id)?;
     }
     Ok(())
 }

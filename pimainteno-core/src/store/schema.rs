@@ -7,13 +7,12 @@
 //! |---|---|---|
 //! | [`SUMMARY`] | empty | [`Summary`](super::Summary) |
 //! | [`RUN`] | the run's 16 bytes | head: [`RunRecord`](crate::RunRecord); body: the journal and the outputs |
-//! | [`MESSAGE`] | the run's 16 bytes | a commit message, plain text |
+//! | [`PROPOSAL`] | the proposal's 16 bytes | head: [`Proposal`](crate::Proposal) without its diff; body: the diff |
 //! | [`STATE`] | empty | [`ProjectState`](super::ProjectState) |
 //! | [`USAGE`] | the day, complemented, so that the newest comes first | list of [`UsageEntry`](super::UsageEntry) |
 //! | [`CHECKS`] | empty | list of [`CheckResults`](super::CheckResults) |
-//! | [`PROPOSAL`] | the proposal's 16 bytes | head: [`Proposal`](crate::Proposal) without its diff; body: the diff |
 //!
-//! The kinds are numbered so that what one run writes lies together: its newest message, the state and the newest day's usage share a page.
+//! The kinds are numbered so that what one run writes lies together: its proposal, the state and the newest day's usage are neighbours.
 //! Values are JSON in the shape that serde gives these types; head and body are separated by a newline.
 //! A value longer than [`PART`] bytes continues in rows with the next part numbers: redb rounds the page of a long value up to a power of two,
 //! which would write up to twice what is stored.
@@ -41,16 +40,15 @@ const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// The version of all of the above. It rises when an older program could no longer read what is written.
 pub(super) const FORMAT: u64 = 1;
 
-/// The most bytes in one row: with a key of up to 150 bytes it fits a page of 4 KiB.
-pub(super) const PART: usize = 3900;
+/// The most bytes in one row: with its key it fits a page of 16 KiB.
+pub(super) const PART: usize = 16_000;
 
 pub(super) const SUMMARY: u8 = 1;
 pub(super) const RUN: u8 = 2;
-pub(super) const MESSAGE: u8 = 3;
+pub(super) const PROPOSAL: u8 = 3;
 pub(super) const STATE: u8 = 4;
 pub(super) const USAGE: u8 = 5;
 pub(super) const CHECKS: u8 = 6;
-pub(super) const PROPOSAL: u8 = 7;
 
 /// What a file turned out to be.
 pub(super) enum Format {

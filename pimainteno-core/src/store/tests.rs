@@ -1,6 +1,7 @@
 //! Tests of the store against real files.
 
 mod damage;
+mod disk;
 mod history;
 mod journals;
 mod wear;

@@ -28,7 +28,7 @@ pub struct OpenRuns {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OpenRun {
-    /// The run's record as it was when it began.
+    /// The run's record as it was when it began, with the steps that ended since and what answers cost.
     pub record: RunRecord,
     /// What its journal says.
     pub entries: Vec<Entry>,
@@ -167,7 +167,15 @@ fn read(path: &Path, run: RunId, notices: &mut Vec<String>) -> io::Result<Option
     } else if record.is_none() {
         fs::remove_file(path)?;
     }
-    Ok(record.map(|record| OpenRun { record, entries, length }))
+    let Some(mut record) = record else { return Ok(None) };
+    for entry in &entries {
+        match &entry.what {
+            What::Step { step } => record.steps.push(step.clone()),
+            What::Answer(answer) => record.usage += answer.usage,
+            _ => {}
+        }
+    }
+    Ok(Some(OpenRun { record, entries, length }))
 }
 
 /// Renames a damaged journal and puts its readable beginning in its place.

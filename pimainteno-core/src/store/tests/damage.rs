@@ -1,6 +1,11 @@
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::atomic::Ordering};
 
-use super::*;
+use redb::backends::FileBackend;
+
+use super::{
+    disk::{Counting, Counts},
+    *,
+};
 
 /// A store with some history, closed; the bytes of its file.
 fn closed(directory: &Path) -> (PathBuf, Vec<u8>) {
@@ -81,7 +86,7 @@ fn damage_anywhere_is_an_error_and_never_a_panic() {
 fn a_newer_format_is_refused_and_not_set_aside() {
     let directory = directory();
     let (path, _) = closed(directory.path());
-    let database = redb::Database::open(&path).unwrap();
+    let database = Database::open(&path).unwrap();
     let transaction = database.begin_write().unwrap();
     transaction.open_table(redb::TableDefinition::<&str, u64>::new("meta")).unwrap().insert("format", 99).unwrap();
     transaction.commit().unwrap();
@@ -96,7 +101,7 @@ fn a_newer_format_is_refused_and_not_set_aside() {
 fn the_database_of_another_program_is_refused() {
     let directory = directory();
     let path = directory.path().join("state.redb");
-    let database = redb::Database::create(&path).unwrap();
+    let database = Database::create(&path).unwrap();
     let transaction = database.begin_write().unwrap();
     transaction.open_table(redb::TableDefinition::<u64, u64>::new("theirs")).unwrap();
     transaction.commit().unwrap();
@@ -142,4 +147,32 @@ fn what_is_made_is_for_the_owner_alone() {
     // A directory is taken for the one the file is in.
     drop(Store::open(&state, 50).unwrap());
     assert_eq!(fs::read_dir(&state).unwrap().count(), 2);
+}
+
+#[test]
+fn a_disk_that_was_full_does_not_stop_the_store_for_good() {
+    let directory = directory();
+    let (path, _) = closed(directory.path());
+    let counts = Arc::new(Counts::default());
+    let (file, disk) = (path.clone(), counts.clone());
+    let backend = move || {
+        let file = fs::OpenOptions::new().read(true).write(true).open(&file).unwrap();
+        Ok(Counting { inner: FileBackend::new(file).unwrap(), counts: disk.clone() })
+    };
+    let store = Store::with_backend(backend, &path, Some(directory.path().join("journal")), 50).unwrap();
+    let record = record("garden");
+    let journal = store.begin_run(&record).unwrap();
+    counts.is_full.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        let error = store.finish_run(&journal, FinishedRun::new(record.clone()), |state| state.paused = true).unwrap_err();
+        assert!(error.hints().any(|hint| hint.contains("space")), "{error}");
+        assert!(!store.project("garden").paused, "what was not stored is not remembered");
+        assert_eq!(store.runs(None, 100).unwrap().len(), 20, "what is there can be read");
+    }
+    counts.is_full.store(false, Ordering::SeqCst);
+    store.finish_run(&journal, FinishedRun::new(record.clone()), |state| state.paused = true).unwrap();
+    drop((journal, store));
+    let store = open(directory.path());
+    assert_eq!(store.run(record.id).unwrap(), Some(record));
+    assert!(store.project("garden").paused && store.open_runs().unwrap().runs.is_empty());
 }

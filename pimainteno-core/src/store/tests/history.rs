@@ -17,7 +17,6 @@ fn finish_full(store: &Store, project: &str) -> (RunRecord, Proposal) {
     let mut finished = FinishedRun::new(record.clone());
     finished.outputs.push(Output { name: "cargo test".into(), text: "ok\n".repeat(4_000) });
     finished.proposal = Some(proposal.clone());
-    finished.commit_message = Some("Fix a typo".into());
     finished.summary = Some(Summary { head: "c0ffee".into(), text: "# Garden".into() });
     finished.checks.push(CheckResults {
         commit: "beef".into(),
@@ -213,11 +212,15 @@ fn usage_adds_up_over_runs_projects_and_days_and_old_days_go() {
 #[test]
 fn messages_and_heads_are_bounded() {
     let store = Store::in_memory(100).unwrap();
+    store.put_proposal(&proposal("garden", 1)).unwrap();
     for number in 0..60 {
         let record = record("garden");
         let journal = store.begin_run(&record).unwrap();
         let mut finished = FinishedRun::new(record);
-        finished.commit_message = Some(format!("Change {number}"));
+        let mut proposal = proposal("garden", 1);
+        proposal.message = format!("Change {number}");
+        proposal.status = ProposalStatus::Applied { commit: "beef".into() };
+        finished.proposal = Some(proposal);
         store.finish_run(&journal, finished, |state| state.see(format!("head {number}"), "")).unwrap();
     }
     let messages = store.commit_messages("garden").unwrap();
