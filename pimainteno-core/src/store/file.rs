@@ -108,11 +108,10 @@ impl StorageBackend for Quiet {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        if offset == 0 && data.len() <= HEADER {
-            if let State::Held(writes) = &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
-                writes.push(data.to_vec());
-                return Ok(());
-            }
+        let is_mark = offset == 0 && data.len() <= HEADER;
+        if is_mark && let State::Held(writes) = &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            writes.push(data.to_vec());
+            return Ok(());
         }
         release(&*self.inner, &self.state)?;
         self.inner.write(offset, data)

@@ -29,7 +29,7 @@ fn finish_full(store: &Store, project: &str) -> (RunRecord, Proposal) {
 
 fn assert_full(store: &Store, record: &RunRecord, proposal: &Proposal) {
     assert_eq!(store.run(record.id).unwrap().as_ref(), Some(record));
-    assert_eq!(store.runs(Some("garden"), 10).unwrap(), [record.clone()]);
+    assert_eq!(store.runs(Some("garden"), 10).unwrap(), std::slice::from_ref(record));
     let journal = store.run_journal(record.id).unwrap();
     assert_eq!(journal.len(), 4, "{journal:?}");
     let outputs = store.run_outputs(record.id).unwrap();
@@ -79,10 +79,19 @@ fn a_kill_loses_nothing_that_was_stored() {
     let directory = directory();
     let store = open(directory.path());
     let (record, proposal) = finish_full(&store, "garden");
+    let second = self::record("garden");
+    let journal = store.begin_run(&second).unwrap();
+    journal.intend(Effect::Restart { unit: "garden.service".into() }).unwrap();
     // What a killed process leaves is what lies on the disk while it runs.
     let copy = self::directory();
-    std::fs::copy(directory.path().join("state.redb"), copy.path().join("state.redb")).unwrap();
-    assert_full(&open(copy.path()), &record, &proposal);
+    std::fs::create_dir(copy.path().join("journal")).unwrap();
+    for file in ["state.redb".to_owned(), format!("journal/{}.jsonl", second.id)] {
+        std::fs::copy(directory.path().join(&file), copy.path().join(&file)).unwrap();
+    }
+    let store = open(copy.path());
+    assert_full(&store, &record, &proposal);
+    let open = store.open_runs().unwrap();
+    assert_eq!((open.runs.len(), &open.runs[0].record, open.runs[0].pending().len()), (1, &second, 1));
 }
 
 #[test]
