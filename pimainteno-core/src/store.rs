@@ -13,6 +13,8 @@
 //! Writing syncs the disk, which takes a slow SD card some tens of milliseconds, and happens a few times per run;
 //! a caller with many tasks on one thread may move [`Store::finish_run`] to a blocking thread.
 //!
+//! A function that is passed in to change something must not change the store itself: it would wait for its own turn for ever.
+//!
 //! Each write is one transaction that is durable when the call returns. A session that stores nothing writes nothing.
 
 mod checks;

@@ -236,3 +236,16 @@ fn messages_and_heads_are_bounded() {
     assert_eq!((messages.len(), &*messages[0], &*messages[49]), (50, "Change 59", "Change 10"));
     assert_eq!(store.project("garden").seen.len(), 4);
 }
+
+#[test]
+fn a_shorter_text_leaves_nothing_of_a_longer_one() {
+    let store = Store::in_memory(50).unwrap();
+    for text in ["a".repeat(100_000), "b".repeat(20_000), "c".into(), String::new()] {
+        let record = record("garden");
+        let journal = store.begin_run(&record).unwrap();
+        let mut finished = FinishedRun::new(record);
+        finished.summary = Some(Summary { head: "c0ffee".into(), text: text.clone() });
+        store.finish_run(&journal, finished, |_| {}).unwrap();
+        assert_eq!(store.summary("garden").unwrap().unwrap().text, text);
+    }
+}
