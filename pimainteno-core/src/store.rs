@@ -104,7 +104,11 @@ impl Store {
     fn write<T>(&self, work: impl FnOnce(&mut Table<'_>) -> Result<T, RedbError>) -> Result<T> {
         self.with_opened("write", |opened| {
             opened.mark.write()?;
-            let mut transaction = opened.database()?.begin_write()?;
+            let database = opened.database()?;
+            // While somebody reads the old state, redb does not reuse its pages right after the commit but in the next one.
+            // Otherwise it keeps the changed bookkeeping in its cache, and writes up to 16 KiB of it early and again when reads fill the cache.
+            let _reader = database.begin_read()?;
+            let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
             let result = work(&mut transaction.open_table(ROWS)?)?;
             transaction.commit()?;

@@ -16,6 +16,7 @@ const COMMIT_MESSAGES: usize = 50;
 
 impl Store {
     /// Stores a proposal durably, in place of what was stored under its id. [`Store::finish_run`] does the same at no further cost.
+    /// A proposal that is decided is dropped together with the run whose record names it.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
@@ -101,16 +102,12 @@ pub(super) fn put(table: &mut Table<'_>, proposal: &Proposal) -> Result<(), Redb
     rows::put_both(table, &proposal.project, PROPOSAL, proposal.id.as_bytes(), &head, diff.as_bytes())
 }
 
-/// Drops the project's oldest proposals beyond `keep`, except those that something may still become of.
-pub(super) fn drop_old(table: &mut Table<'_>, project: &str, keep: usize) -> Result<(), RedbError> {
-    let ids = rows::ids(table, project, PROPOSAL)?;
-    for id in ids.iter().take(ids.len().saturating_sub(keep)) {
-        let head = rows::get_head::<Proposal>(table, project, PROPOSAL, id)?;
-        if head.is_some_and(|head| !matches!(head.status, ProposalStatus::Open | ProposalStatus::Held { .. })) {
-            rows::remove(table, project, PROPOSAL, id)?;
-        }
+/// Drops a proposal unless something may still become of it.
+pub(super) fn drop_decided(table: &mut Table<'_>, project: &str, id: &[u8]) -> Result<(), RedbError> {
+    match rows::get_head::<Proposal>(table, project, PROPOSAL, id)? {
+        Some(Proposal { status: ProposalStatus::Open | ProposalStatus::Held { .. }, .. }) | None => Ok(()),
+        Some(_) => rows::remove(table, project, PROPOSAL, id),
     }
-    Ok(())
 }
 
 fn get(table: &Snapshot, project: &str, id: &[u8]) -> Result<Option<Proposal>, RedbError> {

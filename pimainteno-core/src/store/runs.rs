@@ -14,7 +14,7 @@ use super::{
     locked,
     project::{ProjectState, Summary, put_state},
     proposals, rows,
-    schema::{RUN, SUMMARY, Snapshot, Table},
+    schema::{ARCHIVE, RUN, SUMMARY, Snapshot, Table},
     usage,
 };
 use crate::{
@@ -102,7 +102,6 @@ impl Store {
             }
             if let Some(proposal) = &proposal {
                 proposals::put(table, proposal)?;
-                proposals::drop_old(table, project, self.0.keep_runs)?;
             }
             checks::put(table, project, checks)?;
             for answer in entries.iter().filter_map(answer).filter(|answer| answer.usage != Usage::default()) {
@@ -111,7 +110,8 @@ impl Store {
             // The record, its steps and the change have places of their own.
             let is_elsewhere = |entry: &Entry| matches!(entry.what, What::Started { .. } | What::Step { .. } | What::Proposed { .. });
             let archive = Archive { journal: entries.into_iter().filter(|entry| !is_elsewhere(entry)).collect(), outputs };
-            rows::put_both(table, project, RUN, record.id.as_bytes(), &record, &rows::to_json(&archive)?)?;
+            rows::put_json(table, project, ARCHIVE, record.id.as_bytes(), &archive)?;
+            rows::put_json(table, project, RUN, record.id.as_bytes(), &record)?;
             drop_old(table, project, self.0.keep_runs)
         })?;
         self.set_state(project, state, true);
@@ -127,9 +127,9 @@ impl Store {
     pub fn update_run(&self, run: RunId, change: impl FnOnce(&mut RunRecord)) -> Result<bool> {
         let Some(project) = self.project_of(RUN, run.as_bytes())? else { return Ok(false) };
         self.write(|table| {
-            let Some((mut record, body)) = rows::get_both::<RunRecord>(table, &project, RUN, run.as_bytes())? else { return Ok(false) };
+            let Some(mut record) = rows::get_json(table, &project, RUN, run.as_bytes())? else { return Ok(false) };
             change(&mut record);
-            rows::put_both(table, &project, RUN, run.as_bytes(), &record, &body)?;
+            rows::put_json(table, &project, RUN, run.as_bytes(), &record)?;
             Ok(true)
         })
     }
@@ -142,7 +142,7 @@ impl Store {
         let projects = project.map_or_else(|| self.known_projects(), |project| vec![project.to_owned()]);
         self.read(|table| {
             let newest = newest(table, &projects, RUN, limit)?;
-            newest.iter().map(|(project, id)| rows::get_head(table, project, RUN, id)).filter_map(Result::transpose).collect()
+            newest.iter().map(|(project, id)| rows::get_json(table, project, RUN, id)).filter_map(Result::transpose).collect()
         })
     }
 
@@ -152,7 +152,7 @@ impl Store {
     /// [`crate::ErrorKind::Store`].
     pub fn run(&self, run: RunId) -> Result<Option<RunRecord>> {
         let Some(project) = self.project_of(RUN, run.as_bytes())? else { return Ok(None) };
-        self.read(|table| rows::get_head(table, &project, RUN, run.as_bytes()))
+        self.read(|table| rows::get_json(table, &project, RUN, run.as_bytes()))
     }
 
     /// The one run whose id begins with `prefix`.
@@ -280,13 +280,17 @@ fn answer(entry: &Entry) -> Option<&Answer> {
 }
 
 fn read_archive(table: &Snapshot, project: &str, id: &[u8]) -> Result<Archive, RedbError> {
-    let Some((_, body)) = rows::get_both::<serde::de::IgnoredAny>(table, project, RUN, id)? else { return Ok(Archive::default()) };
-    rows::from_json(&body)
+    Ok(rows::get_json(table, project, ARCHIVE, id)?.unwrap_or_default())
 }
 
+/// Drops a project's oldest runs with all that belongs to them.
 fn drop_old(table: &mut Table<'_>, project: &str, keep: usize) -> Result<(), RedbError> {
     let ids = rows::ids(table, project, RUN)?;
     for id in ids.iter().take(ids.len().saturating_sub(keep)) {
+        if let Some(proposal) = rows::get_json::<RunRecord>(table, project, RUN, id)?.and_then(|record| record.proposal) {
+            proposals::drop_decided(table, project, proposal.as_bytes())?;
+        }
+        rows::remove(table, project, ARCHIVE, id)?;
         rows::remove(table, project, RUN, id)?;
     }
     Ok(())

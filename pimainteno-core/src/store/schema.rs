@@ -6,22 +6,24 @@
 //! | kind | id | value |
 //! |---|---|---|
 //! | [`SUMMARY`] | empty | [`Summary`](super::Summary) |
-//! | [`RUN`] | the run's 16 bytes | head: [`RunRecord`](crate::RunRecord); body: the journal and the outputs |
+//! | [`ARCHIVE`] | the run's 16 bytes | the run's journal and outputs |
 //! | [`PROPOSAL`] | the proposal's 16 bytes | head: [`Proposal`](crate::Proposal) without its diff; body: the diff |
+//! | [`RUN`] | the run's 16 bytes | [`RunRecord`](crate::RunRecord) |
 //! | [`STATE`] | empty | [`ProjectState`](super::ProjectState) |
 //! | [`USAGE`] | the day, complemented, so that the newest comes first | list of [`UsageEntry`](super::UsageEntry) |
 //! | [`CHECKS`] | empty | list of [`CheckResults`](super::CheckResults) |
 //!
-//! The kinds are numbered so that what one run writes lies together: its proposal, the state and the newest day's usage are neighbours.
+//! The kinds are numbered so that what one run writes lies together: its record, the state and the newest day's usage are neighbours.
+//! The archive is apart, so that looking through the records reads few pages: reading much fills redb's cache, and that costs writes.
 //! Values are JSON in the shape that serde gives these types; head and body are separated by a newline.
 //! A value longer than [`PART`] bytes continues in rows with the next part numbers: redb rounds the page of a long value up to a power of two,
-//! which would write up to twice what is stored. Shorter parts were measured too, and write more: their leaves are written over again.
+//! which would write up to twice what is stored.
 //!
 //! Measured with redb 4.4, when every run drops an old one: a run of 30 journal entries, four of them announcements, a paid answer,
-//! a change and 4 KiB of output writes 50 to 58 KB: 6 KB of journal with five syncs, and 11 writes of redb with one sync, 16 KB of which are
-//! redb's own bookkeeping. There is a test that it stays below 64 KiB.
-//! As the kernel counts, in whole pages, the same run is 70 to 78 KB, because each sync of the journal costs a page of 4 KiB.
-//! Opening and closing a clean file writes nothing, see [`super::file`].
+//! a change and 4 KiB of output writes 47 to 63 KB, 53 KB on average: 5.7 KB of journal with five syncs of the file and one of its directory,
+//! and 9 to 14 writes of redb with one sync. Changing a project's state alone writes 25 KB. There is a test that a run stays below 64 KiB.
+//! The kernel counts in whole pages, and each sync of the journal costs one: by its count the same run writes 66 to 82 KB.
+//! Opening and closing a clean file writes nothing, see [`super::file`]; closing one that was written to writes 21 KB.
 
 use redb::{ReadOnlyTable, ReadableDatabase, TableDefinition};
 
@@ -47,11 +49,12 @@ pub(super) const FORMAT: u64 = 1;
 pub(super) const PART: usize = 16_000;
 
 pub(super) const SUMMARY: u8 = 1;
-pub(super) const RUN: u8 = 2;
+pub(super) const ARCHIVE: u8 = 2;
 pub(super) const PROPOSAL: u8 = 3;
-pub(super) const STATE: u8 = 4;
-pub(super) const USAGE: u8 = 5;
-pub(super) const CHECKS: u8 = 6;
+pub(super) const RUN: u8 = 4;
+pub(super) const STATE: u8 = 5;
+pub(super) const USAGE: u8 = 6;
+pub(super) const CHECKS: u8 = 7;
 
 /// What a file turned out to be.
 pub(super) enum Format {

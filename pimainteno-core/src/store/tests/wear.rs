@@ -14,6 +14,7 @@ fn typical_run(store: &Store, directory: &Path, project: &str) -> u64 {
     let journal = store.begin_run(&record).unwrap();
     let hash = "4".repeat(40);
     let mut proposal = proposal(project, 40);
+    record.proposal = Some(proposal.id);
     let effects = [
         Effect::Call { task: Task::Propose, backend: "codex".into() },
         Effect::Commit { branch: "main".into(), base: hash.clone(), tree: hash.clone() },
@@ -60,22 +61,21 @@ fn a_typical_run_writes_at_most_64_kib() {
     let backend = move || Ok(Counting { inner: InMemoryBackend::new(), counts: disk.clone() });
     let path = directory.path().join("state.redb");
     let store = Store::with_backend(backend, &path, Some(directory.path().join("journal")), 20).unwrap();
-    // Grown until every run drops an old one, with a tree of three levels.
-    let projects = (0..40).map(|number| format!("project-{number}")).collect::<Vec<_>>();
-    for _ in 0..6 {
+    // Grown until every run drops an old one, with a tree of three levels and a file larger than redb's cache.
+    let projects = (0..10).map(|number| format!("project-{number}")).collect::<Vec<_>>();
+    for _ in 0..23 {
         for project in &projects {
             typical_run(&store, directory.path(), project);
         }
     }
-    for _ in 0..24 {
-        typical_run(&store, directory.path(), "project-20");
-    }
     counts.take();
     let mut most = (0, 0, 0);
-    for _ in 0..20 {
-        let journal = typical_run(&store, directory.path(), "project-20");
-        let (writes, bytes, syncs) = counts.take();
-        most = most.max((bytes + journal, writes, syncs));
+    for _ in 0..4 {
+        for project in &projects {
+            let journal = typical_run(&store, directory.path(), project);
+            let (writes, bytes, syncs) = counts.take();
+            most = most.max((bytes + journal, writes, syncs));
+        }
     }
     let (bytes, writes, syncs) = most;
     assert!(bytes <= 64 << 10, "{bytes} bytes in {writes} writes");
