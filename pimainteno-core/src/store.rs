@@ -9,9 +9,9 @@
 //! | `*.damaged*` | what could not be read and was kept aside |
 //!
 //! Every method is synchronous. What is asked often ([`Store::project`], [`Store::usage_on`]) is answered from memory.
-//! Reading the history takes well below a millisecond per run, so an async caller may call it in place.
-//! Writing syncs the disk, which takes a slow SD card some tens of milliseconds, and happens a few times per run;
-//! a caller with many tasks on one thread may move [`Store::finish_run`] to a blocking thread.
+//! Reading the history reads a few pages per run, so an async caller may call it in place.
+//! Writing waits for the disk, and happens a few times per run; a caller with many tasks on one thread may move [`Store::finish_run`]
+//! to a blocking thread.
 //!
 //! A function that is passed in to change something must not change the store itself: it would wait for its own turn for ever.
 //!
