@@ -122,6 +122,13 @@ impl Files {
         path.is_empty() || self.directories.contains(path)
     }
 
+    /// Paths that files had once, as far back as 2000 commits. Must be called where blocking is allowed.
+    pub(crate) fn deleted(&self) -> BTreeSet<String> {
+        let log = ["log", "-2000", "--diff-filter=D", "--no-renames", "--no-ext-diff", "--format=", "--name-only", "-z"];
+        let paths = tokio::runtime::Handle::current().block_on(self.git.fact(log)).unwrap_or_default();
+        paths.split('\0').map(|path| path.trim_start_matches('\n')).filter(|path| !path.is_empty()).map(str::to_owned).collect()
+    }
+
     /// The text of `file`, or `None` if it is gone, too large or no UTF-8 text.
     pub(crate) fn read(&self, file: &File) -> Option<String> {
         if file.size > FILE_LIMIT {
@@ -174,7 +181,7 @@ impl File {
         let (directories, name) = path.rsplit_once('/').unwrap_or(("", &path));
         let foreign =
             |part: &str| part.starts_with('.') || FOREIGN.iter().any(|foreign| part.contains(foreign)) || FOREIGN_WHOLE.contains(&part);
-        if directories.split('/').any(foreign) || name.starts_with('.') {
+        if directories.split('/').any(foreign) || directories.contains("tests/ui") || name.starts_with('.') {
             return false;
         }
         let stem = name.split('.').next().unwrap_or(name);
@@ -223,7 +230,7 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
 }
 
 /// Parts of the names of directories whose files come from elsewhere, or are compared byte by byte.
-const FOREIGN: [&str; 12] = [
+const FOREIGN: [&str; 14] = [
     "vendor",
     "third_party",
     "third-party",
@@ -236,6 +243,8 @@ const FOREIGN: [&str; 12] = [
     "golden",
     "testdata",
     "test_data",
+    "compile-fail",
+    "compile_fail",
 ];
 
 /// Names of such directories.

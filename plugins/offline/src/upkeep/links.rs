@@ -1,6 +1,9 @@
 //! Relative links in Markdown whose target is not there.
 
-use std::{collections::HashMap, ops::ControlFlow, ops::Range};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::{ControlFlow, Range},
+};
 
 use pimainteno_core::Result;
 
@@ -17,15 +20,23 @@ pub(crate) struct DeadLink {
     pub(crate) path: String,
     /// The target as it is written, without what follows `#` or `?`.
     pub(crate) target: String,
-    /// What the target should be, if there is only one possibility.
-    fix: Option<String>,
+    /// The path that the target leads to.
+    resolved: String,
+    /// The only file that can have been meant, if there is one.
+    only: Option<String>,
     range: Range<usize>,
 }
 
 /// Finds dead links with one obvious target.
 pub(super) fn find(files: &Files, edits: &mut Edits) -> Result<()> {
+    let mut deleted = None;
     dead_links(files, |link, text| {
-        let Some(fix) = link.fix else { return ControlFlow::Continue(()) };
+        let is_obvious = |found: &&String| {
+            found.eq_ignore_ascii_case(&link.resolved) || has_moved(&link, found, deleted.get_or_insert_with(|| files.deleted()))
+        };
+        let Some(fix) = link.only.as_ref().filter(is_obvious).map(|found| relative(&link.path, found)).filter(|fix| is_simple(fix)) else {
+            return ControlFlow::Continue(());
+        };
         let note = format!("{} -> {fix}", link.target);
         if edits.add(&link.path, text, Edit { range: link.range, replacement: fix, note }) {
             ControlFlow::Continue(())
@@ -52,12 +63,19 @@ pub(crate) fn dead_links(files: &Files, mut visit: impl FnMut(DeadLink, &str) ->
             if files.get(&resolved).is_some() || files.has_directory(&resolved) || files.root().join(&resolved).exists() {
                 continue;
             }
-            let fix = index.only(&resolved).map(|found| relative(&file.path, found)).filter(|fix| is_simple(fix));
-            visit(DeadLink { path: file.path.clone(), target: target.to_owned(), fix, range }, text)?;
+            let only = index.only(&resolved).map(str::to_owned);
+            visit(DeadLink { path: file.path.clone(), target: target.to_owned(), resolved, only, range }, text)?;
         }
         ControlFlow::Continue(())
     })?;
     Ok(())
+}
+
+/// Whether history shows that a link to `found` was broken by a move: of its target, or of the file that it is written in.
+fn has_moved(link: &DeadLink, found: &str, deleted: &BTreeSet<String>) -> bool {
+    let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    let was_here = |old: &&String| name(old) == name(&link.path) && resolve(old, &link.target).as_deref() == Some(found);
+    deleted.contains(&link.resolved) || deleted.iter().any(|old| was_here(&old))
 }
 
 /// Where files are, by name.

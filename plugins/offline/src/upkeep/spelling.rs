@@ -57,7 +57,9 @@ pub(super) fn find(files: &Files, edits: &mut Edits) -> Result<()> {
         let Some(text) = files.get(&candidate.path).and_then(|file| files.read(file)) else { continue };
         let replacement = with_case_of(&candidate.word, candidate.correction);
         let note = format!("{} -> {replacement}", candidate.word);
-        edits.add(&candidate.path, &text, Edit { range: candidate.range, replacement, note });
+        if !edits.add(&candidate.path, &text, Edit { range: candidate.range, replacement, note }) {
+            break;
+        }
     }
     Ok(())
 }

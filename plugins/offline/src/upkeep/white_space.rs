@@ -14,6 +14,9 @@ use crate::{
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
+/// What begins a comment that documents something.
+const DOCUMENTATION: [&str; 4] = ["///", "//!", "/**", "/*!"];
+
 /// Finds stray white space.
 pub(super) fn find(files: &Files, edits: &mut Edits) -> Result<()> {
     let editor_config = EditorConfig::read(files);
@@ -48,6 +51,13 @@ fn in_text(path: &str, text: &str, trim: bool, end: bool) -> Vec<Edit> {
     let syntax = languages::of(path).and_then(lexed);
     let spans = syntax.map(|syntax| comments::spans(text, syntax)).unwrap_or_default();
     let in_string = |at: usize| spans.iter().any(|Span { range, kind }| *kind == Kind::String && range.start < at && at < range.end);
+    // The comments that a program makes pages of are often written in Markdown.
+    let in_documentation = |at: usize| {
+        let comment = spans.iter().find(|Span { range, kind }| *kind != Kind::String && range.start < at && at <= range.end);
+        comment
+            .and_then(|comment| text.get(comment.range.clone()))
+            .is_some_and(|comment| DOCUMENTATION.iter().any(|mark| comment.starts_with(mark)))
+    };
     let mut edits = Vec::new();
     if let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK).filter(|rest| syntax.is_some() && rest.is_ascii()) {
         edits.push(Edit { range: 0..text.len() - rest.len(), replacement: String::new(), note: "no byte order mark".into() });
@@ -58,7 +68,8 @@ fn in_text(path: &str, text: &str, trim: bool, end: bool) -> Vec<Edit> {
         let kept = content.trim_end_matches([' ', '\t']);
         let stray = kept.len() < content.len();
         // Two blanks break a line in Markdown, and what is in its code may be there to be seen.
-        let means_something = is_markdown && (line.is_code || (!kept.is_empty() && content.len() - kept.len() > 1));
+        let breaks_line = !kept.is_empty() && content.len() - kept.len() > 1;
+        let means_something = (is_markdown && line.is_code) || (breaks_line && (is_markdown || in_documentation(line.range.end)));
         // A blank after the last backslash keeps it from joining lines.
         if stray && !means_something && !kept.ends_with('\\') && !in_string(line.range.end) {
             let range = line.range.start + kept.len()..line.range.end;
@@ -93,6 +104,7 @@ mod tests {
         assert_eq!(cleaned("a.rs", "fn a() { \n\t\n let b = \"c \nd\"; // e \r\n}"), "fn a() {\n\n let b = \"c \nd\"; // e\r\n}\r\n");
         assert_eq!(cleaned("a.md", "one  \ntwo \n \n```\nthree \n```"), "one  \ntwo\n\n```\nthree \n```\n");
         assert_eq!(cleaned("a.c", "#define A \\ \n 1\n"), "#define A \\ \n 1\n");
+        assert_eq!(cleaned("a.rs", "/// a  \n/// b \n// c  \n"), "/// a  \n/// b\n// c\n");
         assert_eq!(cleaned("a.py", "\u{feff}a = '''b \n''' \n"), "a = '''b \n'''\n");
         assert_eq!(cleaned("a.py", "\u{feff}a = 'é'\n"), "\u{feff}a = 'é'\n");
         for untouched in ["", " ", "a\n"] {
