@@ -69,6 +69,12 @@ impl Readme {
             let content = text.get(line.range).unwrap_or_default().trim();
             // Titles, badges, pictures, tags, rules and the tables and lists before the first sentence say little.
             let is_decoration = content.starts_with(['#', '!', '<', '|', '=', '[', '*', '.', '-']) || content.contains("[![");
+            let is_underline = content.len() >= 3 && (content.bytes().all(|byte| byte == b'=') || content.bytes().all(|byte| byte == b'-'));
+            if let ([title], true) = (&paragraph[..], is_underline) {
+                readme.title = readme.title.or_else(|| Some(inline(title)));
+                paragraph.clear();
+                continue;
+            }
             if let Some(title) = content.strip_prefix("# ").filter(|_| !line.is_code && readme.title.is_none()) {
                 readme.title = Some(inline(title));
             }
@@ -86,10 +92,11 @@ impl Readme {
 }
 
 fn heading(readme: &Readme, manifests: &[Manifest]) -> String {
-    let named = manifests.iter().find_map(|manifest| manifest.name.clone());
+    let root = || manifests.iter().filter(|manifest| manifest.directory().is_empty());
+    let named = root().find_map(|manifest| manifest.name.clone());
     let title = readme.title.clone().or(named).unwrap_or_else(|| "Summary".into());
     let mut text = format!("# {title}\n\n");
-    let description = manifests.iter().find_map(|manifest| manifest.description.as_deref());
+    let description = root().find_map(|manifest| manifest.description.as_deref());
     for said in [description, readme.paragraph.as_deref()].into_iter().flatten() {
         let _ = write!(text, "{said}\n\n");
     }
@@ -161,6 +168,8 @@ mod tests {
         let readme = Readme::parse("[![CI](x)](y)\n# Tool\n\n<p>logo</p>\n\nIt does <b>this</b>\nand that.\n\nMore.\n");
         assert_eq!(readme.title.as_deref(), Some("Tool"));
         assert_eq!(readme.paragraph.as_deref(), Some("It does \\<b>this\\</b> and that."));
+        let underlined = Readme::parse("Tool\n====\n\nIt does this.\n");
+        assert_eq!((underlined.title.as_deref(), underlined.paragraph.as_deref()), (Some("Tool"), Some("It does this.")));
     }
 
     #[test]

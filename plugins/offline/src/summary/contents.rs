@@ -6,6 +6,7 @@ use pimainteno_core::Result;
 
 use super::{Manifest, code, count, human_size, list, titled};
 use crate::{
+    comments::{self, Kind},
     files::{File, Files},
     languages,
 };
@@ -76,8 +77,17 @@ impl Contents {
         if languages::is_prose(path) {
             return;
         }
-        for mark in OPEN_ENDS {
-            let found = words(text, mark);
+        // What has such a word in its code or strings is a tool that looks for it.
+        let is_marked = OPEN_ENDS.iter().any(|mark| text.contains(mark));
+        let comments: Vec<&str> = match language.syntax.filter(|_| is_marked) {
+            Some(syntax) => {
+                let spans = comments::spans(text, syntax).into_iter().filter(|span| span.kind != Kind::String);
+                spans.filter_map(|span| text.get(span.range)).collect()
+            }
+            None => vec![text],
+        };
+        for mark in OPEN_ENDS.into_iter().filter(|_| is_marked) {
+            let found: usize = comments.iter().map(|comment| words(comment, mark)).sum();
             if found > 0 {
                 *self.open_ends.entry(mark).or_default() += found;
                 *self.open_ends_by_path.entry(path.to_owned()).or_default() += found;
