@@ -12,12 +12,23 @@ use std::{collections::HashMap, ops::ControlFlow, ops::Range};
 use pimainteno_core::Result;
 
 use super::{Edit, Edits};
-use crate::files::{self, Files};
+use crate::{
+    files::{self, Files},
+    languages,
+};
+use dictionary::Dictionary;
 use english::Tongue;
 use prose::Block;
 
 /// A word that occurs so often belongs to the project's vocabulary.
 const VOCABULARY: usize = 3;
+
+/// Reads the texts of a repository one after the other, and tells in the end which words are certainly misspelt.
+struct Search {
+    dictionary: Dictionary,
+    seen: HashMap<String, Seen>,
+    candidates: Vec<Candidate>,
+}
 
 /// What is known of a misspelling that occurs in the repository.
 #[derive(Debug, Default)]
@@ -27,6 +38,7 @@ struct Seen {
 }
 
 /// A misspelling in prose.
+#[derive(Debug)]
 struct Candidate {
     path: String,
     range: Range<usize>,
@@ -36,24 +48,16 @@ struct Candidate {
 
 /// Finds misspellings.
 pub(super) fn find(files: &Files, edits: &mut Edits) -> Result<()> {
-    let mut seen: HashMap<String, Seen> = HashMap::new();
-    let mut candidates = Vec::new();
+    let mut search = Search::new();
     files.walk(
         |_| true,
         |file, text| {
-            let skipped = !file.is_kept_by_hand() || files::is_generated(text);
-            let blocks = if skipped || (file.is_in_tests() && crate::languages::is_prose(&file.path)) {
-                Vec::new()
-            } else {
-                prose::blocks(&file.path, text)
-            };
-            look_at(&file.path, text, &blocks, &mut seen, &mut candidates);
+            let is_data = file.is_in_tests() && languages::is_prose(&file.path);
+            search.look_at(&file.path, text, || file.is_kept_by_hand() && !is_data && !files::is_generated(text));
             ControlFlow::Continue(())
         },
     )?;
-    candidates
-        .retain(|candidate| seen.get(&candidate.word.to_ascii_lowercase()).is_some_and(|seen| !seen.is_name && seen.count < VOCABULARY));
-    for candidate in candidates {
+    for candidate in search.certain() {
         let Some(text) = files.get(&candidate.path).and_then(|file| files.read(file)) else { continue };
         let replacement = with_case_of(&candidate.word, candidate.correction);
         let note = format!("{} -> {replacement}", candidate.word);
@@ -64,29 +68,47 @@ pub(super) fn find(files: &Files, edits: &mut Edits) -> Result<()> {
     Ok(())
 }
 
-/// Counts the misspellings of one text, and collects those that are in its prose.
-fn look_at(path: &str, text: &str, blocks: &[Block], seen: &mut HashMap<String, Seen>, candidates: &mut Vec<Candidate>) {
-    let mut tongue = Tongue::default();
-    for piece in blocks.iter().flat_map(|block| &block.pieces) {
-        tongue.hear(text.get(piece.clone()).unwrap_or_default());
+impl Search {
+    fn new() -> Self {
+        Self { dictionary: Dictionary::new(), seen: HashMap::new(), candidates: Vec::new() }
     }
-    for range in words(text) {
-        let Some(word) = text.get(range.clone()) else { continue };
-        let lower = word.to_ascii_lowercase();
-        let Some(correction) = dictionary::correction(&lower) else { continue };
-        let entry = seen.entry(lower).or_default();
-        entry.count += 1;
-        let block = blocks.iter().find(|block| block.pieces.iter().any(|piece| piece.start <= range.start && range.end <= piece.end));
-        match block {
-            Some(block) if is_plain(text, &range) => {
-                let mut here = Tongue::default();
-                block.pieces.iter().for_each(|piece| here.hear(text.get(piece.clone()).unwrap_or_default()));
-                if tongue.is_english() && !here.is_foreign() {
-                    candidates.push(Candidate { path: path.to_owned(), range, word: word.to_owned(), correction });
-                }
-            }
-            _ => entry.is_name = true,
+
+    /// Counts the misspellings of one text, and collects those in its prose if `may_change` says that the text may be changed.
+    fn look_at(&mut self, path: &str, text: &str, may_change: impl FnOnce() -> bool) {
+        let correction = |range: Range<usize>| Some((self.dictionary.correction(text.get(range.clone())?)?, range));
+        let hits: Vec<_> = words(text).filter_map(correction).collect();
+        // Most texts have no misspelling, and need not be understood.
+        if hits.is_empty() {
+            return;
         }
+        let blocks = if may_change() { prose::blocks(path, text) } else { Vec::new() };
+        let tongue = |blocks: &[Block]| {
+            let mut tongue = Tongue::default();
+            blocks.iter().flat_map(|block| &block.pieces).for_each(|piece| tongue.hear(text.get(piece.clone()).unwrap_or_default()));
+            tongue
+        };
+        let is_english = tongue(&blocks).is_english();
+        for (correction, range) in hits {
+            let word = text.get(range.clone()).unwrap_or_default();
+            let entry = self.seen.entry(word.to_ascii_lowercase()).or_default();
+            entry.count += 1;
+            let holds = |block: &&Block| block.pieces.iter().any(|piece| piece.start <= range.start && range.end <= piece.end);
+            match blocks.iter().find(holds).filter(|_| is_plain(text, &range)) {
+                Some(block) if is_english && !tongue(std::slice::from_ref(block)).is_foreign() => {
+                    self.candidates.push(Candidate { path: path.to_owned(), range, word: word.to_owned(), correction });
+                }
+                Some(_) => {}
+                None => entry.is_name = true,
+            }
+        }
+    }
+
+    /// The misspellings that are no name and no word of the project's own.
+    fn certain(self) -> impl Iterator<Item = Candidate> {
+        let Self { seen, candidates, .. } = self;
+        let is_certain =
+            move |word: &str| seen.get(&word.to_ascii_lowercase()).is_some_and(|seen| !seen.is_name && seen.count < VOCABULARY);
+        candidates.into_iter().filter(move |candidate| is_certain(&candidate.word))
     }
 }
 
@@ -152,14 +174,11 @@ mod tests {
 
     /// What is put right in files with these texts.
     fn fixed(files: &[(&str, &str)]) -> Vec<String> {
-        let (mut seen, mut candidates) = (HashMap::new(), Vec::new());
+        let mut search = Search::new();
         for (path, text) in files {
-            look_at(path, text, &prose::blocks(path, text), &mut seen, &mut candidates);
+            search.look_at(path, text, || true);
         }
-        candidates.retain(|candidate| {
-            seen.get(&candidate.word.to_ascii_lowercase()).is_some_and(|seen| !seen.is_name && seen.count < VOCABULARY)
-        });
-        candidates.into_iter().map(|candidate| with_case_of(&candidate.word, candidate.correction)).collect()
+        search.certain().map(|candidate| with_case_of(&candidate.word, candidate.correction)).collect()
     }
 
     #[test]
