@@ -140,12 +140,13 @@ impl Files {
         is_text.then(|| String::from_utf8(bytes).ok()).flatten()
     }
 
-    /// Shows `visit` the texts of those files that `wanted` accepts, in order, and says whether all of them were shown.
+    /// Shows `visit` the texts of those files that `wanted` accepts, in order, and says whether
+    /// all of them were read; those that [`Self::read`] refuses are left out.
     pub(crate) fn walk(&self, wanted: impl Fn(&File) -> bool, mut visit: impl FnMut(&File, &str) -> ControlFlow<()>) -> Result<bool> {
         let mut left = WALK_LIMIT;
-        for file in self.list.iter().filter(|file| wanted(file)) {
+        for file in self.list.iter().filter(|file| file.size <= FILE_LIMIT && wanted(file)) {
             self.git.check()?;
-            let Some(rest) = left.checked_sub(file.size.min(FILE_LIMIT)) else { return Ok(false) };
+            let Some(rest) = left.checked_sub(file.size) else { return Ok(false) };
             if let Some(text) = self.read(file) {
                 left = rest;
                 if visit(file, &text).is_break() {

@@ -14,8 +14,13 @@ mod message;
 mod summary;
 mod upkeep;
 
+use std::{path::Path, time::Duration};
+
 use async_trait::async_trait;
-use pimainteno_core::{Call, Edit, Error, ErrorKind, LlmBackend, Reply, Request, Result, Task, process::Environment};
+use pimainteno_core::{
+    Call, Edit, Error, ErrorKind, LlmBackend, Reply, Request, Result, Task,
+    process::{Cancel, Environment},
+};
 
 use git::Git;
 
@@ -75,6 +80,8 @@ impl LlmBackend for Offline {
     }
 
     async fn health(&self) -> Result<String> {
-        Ok("needs no model and no network".into())
+        let git = Git::new(Path::new("/"), self.environment.clone(), Cancel::new(), Duration::from_secs(10));
+        let version = git.run(["version"]).await.map_err(|error| error.hint("install git, and make sure that it is in `PATH`"))?;
+        Ok(format!("{}; needs no model and no network", String::from_utf8_lossy(&version).trim()))
     }
 }

@@ -170,6 +170,32 @@ fn what_is_not_ours_is_left_alone() {
 }
 
 #[test]
+fn a_link_is_put_right_only_if_its_target_is_known() {
+    let readme = "[wrong case](Docs/Guide.md) [never there](docs/unique.md) [of many](docs/README.md)\n";
+    let manual = "See [the other one](other.md) and [this](#one).\n";
+    let repository = Repository::new(&[
+        ("README.md", readme),
+        ("docs/guide.md", "Guide\n"),
+        ("elsewhere/unique.md", "Unique\n"),
+        ("elsewhere/README.md", "Elsewhere\n"),
+        ("docs/manual.md", manual),
+        ("docs/other.md", "Other\n"),
+    ]);
+    fs::create_dir(repository.path().join("docs/deep")).unwrap();
+    repository.git(&["mv", "docs/manual.md", "docs/deep/manual.md"]);
+    repository.commit(&[], "move");
+    let text = repository.propose();
+    assert!(text.starts_with("docs: fix 2 dead links in 2 files\n"), "{text}");
+    let changed = [
+        "[wrong case](docs/guide.md) [never there](docs/unique.md) [of many](docs/README.md)",
+        "See [the other one](../other.md) and [this](#one).",
+    ];
+    assert_eq!(repository.diff().iter().filter_map(|line| line.strip_prefix('+')).collect::<Vec<_>>(), changed);
+    repository.commit(&[], &text);
+    assert_eq!(repository.propose(), "");
+}
+
+#[test]
 fn a_proposal_is_as_large_as_a_person_can_review() {
     let files: Vec<_> = (0..15).map(|number| (format!("notes-{number:02}.txt"), "one \n".repeat(6))).collect();
     let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
@@ -233,6 +259,11 @@ fn an_empty_repository_is_summarised_and_has_nothing_to_improve() {
 
 #[test]
 fn what_cannot_be_done_is_said() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let health = |environment| runtime.block_on(Offline::new(environment).health());
+    assert!(health(Environment::from_variables(std::env::vars_os())).unwrap().starts_with("git version "));
+    assert_eq!(health(Environment::default().with("PATH", "/nowhere")).unwrap_err().hints().count(), 1);
+
     let directory = TempDir::new().unwrap();
     let error = complete(&Request::new(Task::Summarize, directory.path(), "")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Git);

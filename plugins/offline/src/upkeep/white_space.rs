@@ -6,7 +6,7 @@ use pimainteno_core::Result;
 
 use super::{Edit, Edits, editor_config::EditorConfig};
 use crate::{
-    comments::{self, Kind, Span},
+    comments::{self, Kind},
     files::{self, File, Files},
     languages::{self, Dialect, Language, Syntax},
     markdown,
@@ -50,13 +50,16 @@ fn in_text(path: &str, text: &str, trim: bool, end: bool) -> Vec<Edit> {
     }
     let syntax = languages::of(path).and_then(lexed);
     let spans = syntax.map(|syntax| comments::spans(text, syntax)).unwrap_or_default();
-    let in_string = |at: usize| spans.iter().any(|Span { range, kind }| *kind == Kind::String && range.start < at && at < range.end);
+    // The comment or string around a place; they are sorted and apart.
+    let around = |at: usize| {
+        let index = spans.partition_point(|span| span.range.start < at).checked_sub(1)?;
+        spans.get(index).filter(|span| at <= span.range.end)
+    };
+    let in_string = |at: usize| around(at).is_some_and(|span| span.kind == Kind::String && at < span.range.end);
     // The comments that a program makes pages of are often written in Markdown.
     let in_documentation = |at: usize| {
-        let comment = spans.iter().find(|Span { range, kind }| *kind != Kind::String && range.start < at && at <= range.end);
-        comment
-            .and_then(|comment| text.get(comment.range.clone()))
-            .is_some_and(|comment| DOCUMENTATION.iter().any(|mark| comment.starts_with(mark)))
+        let comment = around(at).filter(|span| span.kind != Kind::String).and_then(|span| text.get(span.range.clone()));
+        comment.is_some_and(|comment| DOCUMENTATION.iter().any(|mark| comment.starts_with(mark)))
     };
     let mut edits = Vec::new();
     if let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK).filter(|rest| syntax.is_some() && rest.is_ascii()) {
@@ -76,11 +79,8 @@ fn in_text(path: &str, text: &str, trim: bool, end: bool) -> Vec<Edit> {
             edits.push(Edit { range, replacement: String::new(), note: "no white space at the end of lines".into() });
         }
     }
-    if end
-        && !text.ends_with('\n')
-        && !in_string(text.len())
-        && !spans.last().is_some_and(|span| span.kind == Kind::String && span.range.end == text.len())
-    {
+    let open_string = around(text.len()).is_some_and(|span| span.kind == Kind::String);
+    if end && !text.ends_with('\n') && !open_string {
         let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
         edits.push(Edit { range: text.len()..text.len(), replacement: line_end.into(), note: "an end for the last line".into() });
     }
