@@ -1,5 +1,7 @@
 //! The backend on real repositories.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails like the test")]
+
 use std::{
     fs,
     path::Path,
