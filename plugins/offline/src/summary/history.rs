@@ -142,6 +142,7 @@ mod tests {
         let history = History { head: Some(head.into()), ..History::default() };
         assert_eq!(stamped(&history.stamp()).as_deref(), Some(head));
         assert_eq!(stamped("Counted at commit `--output=/tmp/x`."), None);
+        assert_eq!(stamped("Counted at commit `abcdef`."), None);
         assert_eq!(stamped("no stamp"), None);
     }
 
