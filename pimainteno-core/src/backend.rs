@@ -1,4 +1,7 @@
-//! What answers a prompt.
+//! What answers a prompt, and the one place where it is asked.
+
+mod desk;
+pub(crate) mod prompt;
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -6,6 +9,8 @@ use async_trait::async_trait;
 use pimainteno_plugin::{Edit, Reply, Request};
 
 use crate::{error::Result, process::Cancel};
+
+pub(crate) use desk::Desk;
 
 /// Answers prompts: the codex command line, a server, a plugin, or no model at all.
 ///

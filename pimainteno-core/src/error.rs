@@ -76,6 +76,13 @@ impl Error {
         self
     }
 
+    /// The same error, saying in front what it is about.
+    #[must_use]
+    pub fn about(mut self, what: impl fmt::Display) -> Self {
+        self.0.message = format!("{what}: {}", self.0.message).into();
+        self
+    }
+
     /// The same error, worth another try after `delay`.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {

@@ -28,6 +28,7 @@ use crate::{
 use engine::Program;
 pub use engine::{Limits, PolicyEngine};
 pub use facts::{Change, Checks, Facts, RunFacts};
+pub(crate) use globs::Globs;
 use hook::{Hook, Hooks};
 
 /// What a policy says before a step.

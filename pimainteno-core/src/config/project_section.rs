@@ -139,6 +139,13 @@ pub struct HealthConfig {
     pub within: Option<Duration>,
 }
 
+impl ProjectConfig {
+    /// The project in the checkout at `path`, with every default.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), ..Self::default() }
+    }
+}
+
 impl<'de> Deserialize<'de> for StepConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let named = |text: &str| check::filled(text).map(|()| Self::Named(text.to_owned()));

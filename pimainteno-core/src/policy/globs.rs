@@ -17,7 +17,7 @@ const MAX_GLOB_BYTES: usize = 256;
 ///
 /// `*` and `?` stop at a `/`, `**` does not, and a glob without a `/` is about the name of the file, in whatever directory, as in `.gitignore`.
 #[derive(Clone, Debug)]
-pub(super) struct Globs(Arc<GlobSet>);
+pub(crate) struct Globs(Arc<GlobSet>);
 
 /// Globs as a script wrote them, in one string: the key by which a compiled set is found again.
 #[derive(Debug, Default)]
@@ -58,6 +58,13 @@ impl GlobList {
 }
 
 impl Globs {
+    /// Compiles `globs`; the error says which one is wrong.
+    pub(crate) fn compile<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
+        let mut list = GlobList::default();
+        globs.into_iter().try_for_each(|glob| list.push(glob))?;
+        Self::new(&list)
+    }
+
     /// Compiles `list`; the error says which glob is wrong.
     fn new(list: &GlobList) -> Result<Self, String> {
         let mut set = GlobSetBuilder::new();
@@ -70,7 +77,7 @@ impl Globs {
     }
 
     /// Whether `path`, relative to the root of the repository, is one that the globs mean.
-    pub(super) fn matches(&self, path: &str) -> bool {
+    pub(crate) fn matches(&self, path: &str) -> bool {
         self.0.is_match_candidate(&Candidate::from_bytes(path))
     }
 

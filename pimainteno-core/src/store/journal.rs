@@ -170,6 +170,9 @@ pub struct Answer {
     pub key: ReplyKey,
     /// The answer's text; `None` if the backend failed.
     pub text: Option<String>,
+    /// The change that came with the answer, apart from its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
 }
 
 /// Tells one question to a backend from all others.
@@ -180,17 +183,19 @@ pub struct ReplyKey(String);
 impl Answer {
     /// The backend answered.
     pub fn new(day: Date, task: Task, backend: impl Into<String>, key: ReplyKey, reply: &Reply) -> Self {
-        Self { day, task, backend: backend.into(), usage: reply.usage, key, text: Some(reply.text.clone()) }
+        Self { day, task, backend: backend.into(), usage: reply.usage, key, text: Some(reply.text.clone()), diff: reply.diff.clone() }
     }
 
     /// The backend failed, and `usage` was spent on it.
     pub fn failed(day: Date, task: Task, backend: impl Into<String>, key: ReplyKey, usage: Usage) -> Self {
-        Self { day, task, backend: backend.into(), usage, key, text: None }
+        Self { day, task, backend: backend.into(), usage, key, text: None, diff: None }
     }
 
     /// The answer, if there was one.
     pub(super) fn reply(&self) -> Option<Reply> {
-        self.text.as_ref().map(|text| Reply::new(text.clone()).with_usage(self.usage))
+        let mut reply = Reply::new(self.text.clone()?).with_usage(self.usage);
+        reply.diff.clone_from(&self.diff);
+        Some(reply)
     }
 }
 

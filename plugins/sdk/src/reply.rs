@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 
 /// A backend's answer.
 ///
-/// An empty `text` together with an untouched workspace means that there is nothing to change.
+/// To a request for a change, an answer without one in the workspace, in `diff` and in `text` means that there is nothing to change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reply {
     /// The final text, as the model wrote it. It is data: the host never runs it.
     pub text: String,
+    /// The change as a unified diff, where it is apart from the text. The host fills it in for a backend that edited the workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
     /// What the answer cost.
     pub usage: Usage,
 }
@@ -34,7 +37,7 @@ pub struct Usage {
 impl Reply {
     /// An answer that cost nothing.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), usage: Usage::default() }
+        Self { text: text.into(), ..Self::default() }
     }
 
     /// The same answer at the given cost.

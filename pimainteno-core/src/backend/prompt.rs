@@ -1,0 +1,86 @@
+//! What a backend is asked, from templates.
+
+use std::sync::LazyLock;
+
+use handlebars::{Handlebars, no_escape};
+use pimainteno_plugin::Edit;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    config::Project,
+    error::{Context, ErrorKind, Result},
+};
+
+/// How many bytes of a diff a question about its message carries.
+const TOLD_DIFF: usize = 32 << 10;
+
+static TEMPLATES: LazyLock<std::result::Result<Handlebars<'static>, handlebars::TemplateError>> = LazyLock::new(|| {
+    let mut templates = Handlebars::new();
+    templates.set_strict_mode(true);
+    // Prompts are plain text.
+    templates.register_escape_fn(no_escape);
+    templates.register_template_string("summarize", include_str!("prompt/summarize.hbs"))?;
+    templates.register_template_string("propose", include_str!("prompt/propose.hbs"))?;
+    templates.register_template_string("commit_message", include_str!("prompt/commit_message.hbs"))?;
+    Ok(templates)
+});
+
+/// Asks for a summary: of the whole project, or from the previous one and what changed since.
+pub(crate) fn summarize(project: &Project, previous: Option<&str>, log: &str, diff: &str) -> Result<String> {
+    render(
+        "summarize",
+        &json!({ "name": project.name, "instructions": project.instructions, "previous": previous, "log": log, "diff": diff }),
+    )
+}
+
+/// Asks for one minimal change.
+pub(crate) fn propose(project: &Project, summary: &str, edit: Edit) -> Result<String> {
+    render(
+        "propose",
+        &json!({
+            "name": project.name,
+            "instructions": project.instructions,
+            "summary": summary,
+            "workspace": edit == Edit::Workspace,
+            "protect": project.protect,
+            "allow": project.allow,
+            "checks": project.verify,
+            "max_files": project.max_files,
+            "max_lines": project.max_lines,
+        }),
+    )
+}
+
+/// Asks for a commit message in the manner of the recent ones.
+pub(crate) fn commit_message(project: &Project, diff: &str, recent: &[String]) -> Result<String> {
+    let shown = diff.get(..diff.floor_char_boundary(TOLD_DIFF)).unwrap_or(diff);
+    let recent: Vec<_> = recent.iter().take(10).filter_map(|message| message.lines().next()).collect();
+    render("commit_message", &json!({ "name": project.name, "diff": shown, "recent": recent }))
+}
+
+fn render(name: &str, data: &impl Serialize) -> Result<String> {
+    let fail = || format!("cannot make the prompt `{name}`");
+    let templates = TEMPLATES.as_ref().map_err(ToString::to_string).context(ErrorKind::Internal, fail)?;
+    templates.render(name, data).context(ErrorKind::Internal, fail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, ProjectConfig};
+
+    #[test]
+    fn prompts_say_what_is_wanted_and_how() {
+        let project = ProjectConfig { path: "/srv/radio".into(), instructions: "Mind the <antenna>.".into(), ..Default::default() };
+        let project = Project::new(&project, &Config::default());
+        let first = summarize(&project, None, "abc first", "").unwrap();
+        let later = summarize(&project, Some("# Radio"), "abc more", "+line").unwrap();
+        assert!(first.contains("Mind the <antenna>.") && !first.contains("previous summary"));
+        assert!(later.contains("# Radio") && later.contains("+line"));
+        let (edits, reply) = (propose(&project, "", Edit::Workspace).unwrap(), propose(&project, "", Edit::Reply).unwrap());
+        assert!(edits.contains("Edit the files") && !edits.contains("unified diff"));
+        assert!(reply.contains("unified diff") && reply.contains("NO CHANGE"));
+        assert!(commit_message(&project, "+x", &["fix: y\n\nbody".into()]).unwrap().contains("fix: y"));
+    }
+}

@@ -1,0 +1,266 @@
+//! The directory that the user and the service live in.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    command::{Git, failed},
+    head::Head,
+    workspace::Change,
+};
+use crate::error::{Context, Error, ErrorKind, Result};
+
+/// How many modified files a message names.
+const NAMED_FILES: usize = 3;
+
+/// A project's checkout. It is only ever looked at, fast-forwarded to a verified commit, or moved back from one that we made.
+#[derive(Clone, Debug)]
+pub struct Checkout {
+    path: PathBuf,
+    /// The directory that all worktrees of the repository share.
+    common_directory: PathBuf,
+    git: Git,
+}
+
+/// Where a branch is pushed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Upstream {
+    /// The remote's name.
+    pub remote: String,
+    /// The branch's name there, without `refs/heads/`.
+    pub branch: String,
+    /// Commits that the checkout has and the remote, as last seen, has not.
+    pub ahead: usize,
+}
+
+impl Checkout {
+    /// The checkout at `path`, which must be the top of a work tree.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if it is not.
+    pub async fn open(path: &Path, git: Git) -> Result<Self> {
+        let text = git.call(path, ["rev-parse", "--show-toplevel", "--path-format=absolute", "--git-common-dir"]).text().await;
+        let text = text.map_err(|error| {
+            Error::new(ErrorKind::Git, format!("not a Git checkout: `{}`", path.display()))
+                .source(error)
+                .hint("a project's path is the directory that contains `.git`")
+        })?;
+        let (top, common) = text.split_once('\n').unwrap_or((&text, ""));
+        let same = fs::canonicalize(path).ok() == fs::canonicalize(top).ok();
+        if !same || common.is_empty() {
+            return Err(Error::new(ErrorKind::Git, format!("not the top of a Git checkout: `{}`", path.display()))
+                .hint(format!("use `{top}` as the project's path")));
+        }
+        Ok(Self { path: path.to_owned(), common_directory: PathBuf::from(common), git })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory that all worktrees of the repository share.
+    pub(crate) fn common_directory(&self) -> &Path {
+        &self.common_directory
+    }
+
+    /// The Git that it is worked on with.
+    pub(crate) fn git(&self) -> &Git {
+        &self.git
+    }
+
+    /// Where its head is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if it has no commit yet or cannot be read.
+    pub async fn head(&self) -> Result<Head> {
+        if let Some(head) = Head::read(&self.path)? {
+            return Ok(head);
+        }
+        let commit = self.git.call(&self.path, ["rev-parse", "--verify", "HEAD^{commit}"]).text().await;
+        let commit = commit.map_err(|error| {
+            Error::new(ErrorKind::Git, format!("`{}` has no commit yet", self.path.display())).source(error).hint("make a first commit")
+        })?;
+        let branch = self.git.call(&self.path, ["symbolic-ref", "--quiet", "--short", "HEAD"]).text().await.ok();
+        Ok(Head { commit, branch })
+    }
+
+    /// What keeps it from being moved: tracked files that are modified, or an operation that is under way. `None` if nothing does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell.
+    pub async fn obstacle(&self) -> Result<Option<String>> {
+        let unfinished = [
+            ("MERGE_HEAD", "merge"),
+            ("rebase-merge", "rebase"),
+            ("rebase-apply", "rebase"),
+            ("CHERRY_PICK_HEAD", "cherry-pick"),
+            ("BISECT_LOG", "bisect"),
+        ];
+        let status = self
+            .git
+            .call(&self.path, ["status", "--porcelain=v1", "-z", "--untracked-files=no", "--ignore-submodules=none"])
+            .text()
+            .await?;
+        let files: Vec<_> = status.split('\0').filter_map(|entry| entry.get(3..)).filter(|file| !file.is_empty()).collect();
+        if !files.is_empty() {
+            let named = files.iter().take(NAMED_FILES).copied().collect::<Vec<_>>().join(", ");
+            let more = if files.len() > NAMED_FILES { format!(" and {} more", files.len() - NAMED_FILES) } else { String::new() };
+            return Ok(Some(format!("the checkout has uncommitted changes: {named}{more}")));
+        }
+        let directory = self.git_directory().await?;
+        let operation = unfinished.iter().find(|(file, _)| directory.join(file).exists());
+        Ok(operation.map(|(_, name)| format!("a {name} is under way in the checkout")))
+    }
+
+    /// Where `branch` is pushed to: to `remote` if that is given, or else where Git's configuration says, or else to the same branch of `origin`.
+    /// `None` if there is no such remote.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell, or if `remote` is given and does not exist.
+    pub async fn upstream(&self, branch: &str, remote: Option<&str>) -> Result<Option<Upstream>> {
+        let remotes = self.git.call(&self.path, ["remote"]).text().await?;
+        let exists = |name: &str| remotes.lines().any(|remote| remote == name);
+        let format = "%(upstream:remotename)%00%(upstream:remoteref)";
+        let configured =
+            self.git.call(&self.path, ["for-each-ref", &format!("--format={format}"), &format!("refs/heads/{branch}")]).text().await?;
+        let (configured_remote, configured_branch) = configured.split_once('\0').unwrap_or_default();
+        let name = match remote {
+            Some(remote) if !exists(remote) => {
+                return Err(Error::new(ErrorKind::Git, format!("`{}` has no remote `{remote}`", self.path.display()))
+                    .hint(format!("its remotes are: {}", remotes.lines().collect::<Vec<_>>().join(", "))));
+            }
+            Some(remote) => remote,
+            None if exists(configured_remote) => configured_remote,
+            None if exists("origin") => "origin",
+            None => return Ok(None),
+        };
+        let target = match configured_branch.strip_prefix("refs/heads/") {
+            Some(target) if configured_remote == name => target,
+            _ => branch,
+        };
+        // What the remote has of the branch, as last seen; without such a memory nothing is known to be ahead.
+        let range = format!("refs/remotes/{name}/{target}..refs/heads/{branch}");
+        let ahead = self.git.call(&self.path, ["rev-list", "--count", &range, "--"]).output().await?;
+        let ahead = if ahead.success() { ahead.text().trim().parse().unwrap_or(0) } else { 0 };
+        Ok(Some(Upstream { remote: name.to_owned(), branch: target.to_owned(), ahead }))
+    }
+
+    /// Moves the checkout from `from` forward to `to`. Its hooks run.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if it is not at `from`, has modified files, or something untracked is in the way; then nothing was moved.
+    pub async fn fast_forward(&self, from: &str, to: &str) -> Result<()> {
+        self.expect_at(from).await?;
+        self.git.call_with_hooks(&self.path, ["merge", "--ff-only", "--quiet", "--no-stat", to]).text().await?;
+        Ok(())
+    }
+
+    /// Moves the checkout from our own commit `from` back to `to`, its ancestor. Modified files stay as they are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if it is not at `from` or something is in the way; then nothing was moved.
+    pub async fn undo(&self, from: &str, to: &str) -> Result<()> {
+        self.expect_at(from).await?;
+        self.git.call(&self.path, ["reset", "--keep", "--quiet", to]).text().await?;
+        Ok(())
+    }
+
+    /// Keeps `pattern` out of Git for this checkout alone, through `info/exclude`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if the file cannot be written.
+    pub fn exclude(&self, pattern: &str) -> Result<()> {
+        let file = self.common_directory.join("info/exclude");
+        let content = fs::read_to_string(&file).unwrap_or_default();
+        if content.lines().any(|line| line.trim_end() == pattern) {
+            return Ok(());
+        }
+        let separator = if content.is_empty() || content.ends_with('\n') { "" } else { "\n" };
+        let write = || {
+            fs::create_dir_all(self.common_directory.join("info"))?;
+            fs::OpenOptions::new().create(true).append(true).open(&file)?.write_all(format!("{separator}{pattern}\n").as_bytes())
+        };
+        write().context(ErrorKind::Git, || format!("cannot write `{}`", file.display()))
+    }
+
+    /// Whether Git tracks `path`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell.
+    pub async fn is_tracked(&self, path: &str) -> Result<bool> {
+        Ok(!self.git.call(&self.path, ["ls-files", "--", path]).text().await?.is_empty())
+    }
+
+    /// The log from `from` (exclusive) to `to` with the files that changed, at most `commits` of them; the whole history if there is no `from`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if a commit does not exist.
+    pub async fn log(&self, from: Option<&str>, to: &str, commits: usize) -> Result<String> {
+        let range = from.map_or_else(|| to.to_owned(), |from| format!("{from}..{to}"));
+        let limit = format!("--max-count={commits}");
+        let arguments = ["log", &limit, "--no-color", "--no-decorate", "--no-ext-diff", "--stat=100", "--format=%h %s%n%b", &range, "--"];
+        self.git.call(&self.path, arguments).output_limit(64 << 10).text().await
+    }
+
+    /// The differences between two commits as text, at most `bytes` of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if a commit does not exist.
+    pub async fn diff(&self, from: &str, to: &str, bytes: usize) -> Result<String> {
+        self.git.call(&self.path, ["diff", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"]).output_limit(bytes).text().await
+    }
+
+    /// Whether `ancestor` is an ancestor of `commit`, or the same.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if one does not exist.
+    pub async fn is_ancestor(&self, ancestor: &str, commit: &str) -> Result<bool> {
+        let output = self.git.call(&self.path, ["merge-base", "--is-ancestor", ancestor, commit]).output().await?;
+        match output.end {
+            crate::process::End::Exited(code @ (0 | 1)) => Ok(code == 0),
+            _ => Err(failed("git merge-base --is-ancestor", &output)),
+        }
+    }
+
+    /// A commit's message.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if it does not exist.
+    pub async fn message(&self, commit: &str) -> Result<String> {
+        self.git.call(&self.path, ["show", "--no-patch", "--format=%B", commit, "--"]).text().await
+    }
+
+    /// What differs between two commits, in the same shape as a change of ours.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if a commit does not exist.
+    pub async fn change(&self, from: &str, to: &str) -> Result<Change> {
+        let arguments = ["diff", "--numstat", "--patch", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"];
+        Ok(Change::parse(&self.git.call(&self.path, arguments).text().await?))
+    }
+
+    async fn expect_at(&self, commit: &str) -> Result<()> {
+        let head = self.head().await?.commit;
+        if head != commit {
+            return Err(Error::new(ErrorKind::Git, format!("the checkout moved meanwhile: it is at {head:.12}, not at {commit:.12}")));
+        }
+        match self.obstacle().await? {
+            Some(obstacle) => Err(Error::new(ErrorKind::Git, obstacle).hint("commit or undo them; the next run goes on from there")),
+            None => Ok(()),
+        }
+    }
+
+    /// The checkout's own Git directory; differs from the common one when it is a linked worktree itself.
+    async fn git_directory(&self) -> Result<PathBuf> {
+        let plain = self.path.join(".git");
+        if plain.is_dir() {
+            return Ok(plain);
+        }
+        Ok(PathBuf::from(self.git.call(&self.path, ["rev-parse", "--absolute-git-dir"]).text().await?))
+    }
+}

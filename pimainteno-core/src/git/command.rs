@@ -1,0 +1,130 @@
+//! Running `git` so that it answers the same everywhere and never waits for a person.
+
+use std::{ffi::OsStr, path::Path, time::Duration};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    process::{Command, Environment, Output},
+};
+
+/// The wall-clock limit of what works on local files. Generous: a first checkout of a large tree on an SD card takes minutes.
+const LOCAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Settings that every call overrides, whatever the user's or the repository's configuration says.
+///
+/// The first ones keep a repository from running programs of its choice when it is only looked at; the rest keep the output in one shape.
+const SETTINGS: [&str; 9] = [
+    "core.fsmonitor=false",
+    "core.quotePath=false",
+    "diff.external=",
+    "diff.noprefix=false",
+    "diff.mnemonicPrefix=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "merge.autoStash=false",
+    "advice.detachedHead=false",
+];
+
+/// The `git` program, with the environment it runs in.
+///
+/// A run that is told to stop waits for its Git: what Git does is short, and half of it would have to be undone.
+#[derive(Clone, Debug)]
+pub struct Git {
+    environment: Environment,
+}
+
+/// One call of `git`, being built.
+pub(super) struct Call {
+    command: Command,
+    what: String,
+}
+
+impl Git {
+    /// Git with the variables of `environment`.
+    pub fn new(environment: Environment) -> Self {
+        Self { environment }
+    }
+
+    /// A call in `directory`, which the daemon's user need not own: the configuration names it, so it is trusted.
+    /// The repository's hooks do not run.
+    pub(super) fn call<A: AsRef<OsStr>>(&self, directory: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
+        self.build(directory, &["core.hooksPath=/dev/null"], arguments)
+    }
+
+    /// The same, with the repository's hooks.
+    pub(super) fn call_with_hooks<A: AsRef<OsStr>>(&self, directory: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
+        self.build(directory, &[], arguments)
+    }
+
+    fn build<A: AsRef<OsStr>>(&self, directory: &Path, settings: &[&str], arguments: impl IntoIterator<Item = A>) -> Call {
+        let mut command = Command::new("git").directory(directory).envs(self.environment.iter());
+        for setting in SETTINGS.iter().chain(settings) {
+            command = command.arg("-c").arg(setting);
+        }
+        command = command.arg("-c").arg(format!("safe.directory={}", directory.display()));
+        let mut what = String::from("git");
+        for argument in arguments {
+            what.push(' ');
+            what.push_str(&argument.as_ref().to_string_lossy());
+            command = command.arg(argument);
+        }
+        command = command
+            .env("LC_ALL", "C")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("GIT_EDITOR", "true")
+            .env("GIT_PAGER", "cat")
+            // A question for a password or about a host key would never be answered; asked of `true`, it gets an empty answer at once.
+            .env("GIT_ASKPASS", "true")
+            .env("SSH_ASKPASS", "true")
+            .env("SSH_ASKPASS_REQUIRE", "force")
+            .timeout(LOCAL_TIMEOUT)
+            // Git ends its own children; looking for others after each call would cost more than the call.
+            .keep_descendants();
+        Call { command, what }
+    }
+}
+
+impl Call {
+    /// Sets a variable.
+    pub(super) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command = self.command.env(name, value);
+        self
+    }
+
+    /// Gives it something to read.
+    pub(super) fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.command = self.command.input(input);
+        self
+    }
+
+    /// Keeps at most so many bytes of its output.
+    pub(super) fn output_limit(mut self, bytes: usize) -> Self {
+        self.command = self.command.output_limit(bytes);
+        self
+    }
+
+    /// Sets another wall-clock limit.
+    pub(super) fn timeout(mut self, timeout: Duration) -> Self {
+        self.command = self.command.timeout(timeout);
+        self
+    }
+
+    /// Runs it, however it ends.
+    pub(super) async fn output(self) -> Result<Output> {
+        self.command.run().await.map_err(|error| error.hint("install git, or put it on the PATH"))
+    }
+
+    /// Runs it and takes its standard output as text, without the last line end.
+    pub(super) async fn text(self) -> Result<String> {
+        let what = self.what.clone();
+        let output = self.output().await?;
+        if output.success() { Ok(output.text().trim_end_matches('\n').to_owned()) } else { Err(failed(&what, &output)) }
+    }
+}
+
+/// The error of a call that did not end with 0: its first three words and the end of what it said.
+pub(super) fn failed(what: &str, output: &Output) -> Error {
+    let what = what.split(' ').take(3).collect::<Vec<_>>().join(" ");
+    Error::new(ErrorKind::Git, format!("`{what}` failed ({}): {}", output.end, output.tail(6)))
+}

@@ -1,0 +1,115 @@
+//! Bringing a commit to the remote, without ever forcing anything.
+
+use std::time::Duration;
+
+use super::{
+    checkout::{Checkout, Upstream},
+    command::failed,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The wall-clock limit of what goes over the network.
+const NETWORK_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// How long a project is left alone when its remote cannot be reached.
+const RETRY_DELAY: Duration = Duration::from_secs(15 * 60);
+
+/// What the remote or the way to it says when it cannot be reached or does not let us in: trouble that passes by itself or by a person's hand.
+const UNREACHABLE: [&str; 14] = [
+    "could not resolve host",
+    "couldn't resolve host",
+    "temporary failure in name resolution",
+    "connection refused",
+    "connection timed out",
+    "connection reset",
+    "network is unreachable",
+    "no route to host",
+    "could not read from remote repository",
+    "could not read username",
+    "authentication failed",
+    "permission denied (publickey",
+    "the requested url returned error: 5",
+    "operation timed out",
+];
+
+/// How a push ended that the remote answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PushEnd {
+    /// The remote has the commit.
+    Pushed,
+    /// The remote's branch has moved to this commit meanwhile; it was fetched.
+    Moved(String),
+}
+
+// The remote is asked from the checkout: a remote's path may be relative to it. The workspace shares its objects.
+impl Checkout {
+    /// Pushes `commit` to `upstream`, with the repository's hooks and never by force.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if the remote refuses; with [`crate::Retry::After`] if it cannot be reached.
+    pub async fn push(&self, commit: &str, upstream: &Upstream) -> Result<PushEnd> {
+        let target = format!("{commit}:refs/heads/{}", upstream.branch);
+        let push = ["push", "--porcelain", "--no-progress", &upstream.remote, &target];
+        let output = self.git().call_with_hooks(self.path(), push).timeout(NETWORK_TIMEOUT).output().await?;
+        if output.success() {
+            return Ok(PushEnd::Pushed);
+        }
+        let said = format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr));
+        let moved = ["(fetch first)", "(non-fast-forward)", "(stale info)"].iter().any(|reason| said.contains(reason));
+        if moved {
+            return Ok(PushEnd::Moved(self.fetch(upstream).await?));
+        }
+        Err(explained(failed("git push", &output), &said, &upstream.remote))
+    }
+
+    /// Fetches the upstream branch and gives its commit; empty if the remote has no such branch.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub async fn fetch(&self, upstream: &Upstream) -> Result<String> {
+        let reference = format!("refs/heads/{}", upstream.branch);
+        let fetch = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            "--porcelain",
+            &upstream.remote,
+            &reference,
+        ];
+        // The porcelain output is only there for a tracked branch; the remote itself is asked where the branch is.
+        let output = self.git().call(self.path(), fetch).timeout(NETWORK_TIMEOUT).output().await?;
+        if !output.success() {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(explained(failed("git fetch", &output), &said, &upstream.remote));
+        }
+        self.remote_commit(upstream).await
+    }
+
+    /// Asks the remote where the upstream branch is; empty if it has no such branch.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub async fn remote_commit(&self, upstream: &Upstream) -> Result<String> {
+        let reference = format!("refs/heads/{}", upstream.branch);
+        let output = self.git().call(self.path(), ["ls-remote", &upstream.remote, &reference]).timeout(NETWORK_TIMEOUT).output().await?;
+        if !output.success() {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(explained(failed("git ls-remote", &output), &said, &upstream.remote));
+        }
+        Ok(output.text().split_whitespace().next().unwrap_or_default().to_owned())
+    }
+}
+
+/// The error with what to do about it; worth a later try if the remote could not be reached.
+fn explained(error: Error, said: &str, remote: &str) -> Error {
+    let said = said.to_ascii_lowercase();
+    if UNREACHABLE.iter().any(|sign| said.contains(sign)) {
+        return error
+            .retry_after(RETRY_DELAY)
+            .hint(format!("try `git push {remote}` in the checkout, as the user that PiMainteno runs as"));
+    }
+    Error::new(ErrorKind::Git, format!("remote `{remote}` refused")).source(error)
+}

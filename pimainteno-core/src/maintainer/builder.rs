@@ -1,0 +1,160 @@
+//! Says what to maintain, and with what.
+
+use std::{path::PathBuf, sync::Arc};
+
+use jiff::tz::TimeZone;
+use tokio::sync::Semaphore;
+
+use super::{Inner, Maintainer, Prepared};
+use crate::{
+    backend::LlmBackend,
+    config::{Config, ProjectConfig},
+    error::{Context, Error, ErrorKind, Result},
+    event::{Event, EventSink},
+    policy::{Limits, PolicyEngine},
+    process::{Cancel, Environment},
+    registry::{BackendFactory, Registry},
+    step::Step,
+    store::Store,
+};
+
+/// Says what to maintain, and with what; made by [`Maintainer::builder`].
+#[derive(Default)]
+pub struct MaintainerBuilder {
+    config: Config,
+    state_directory: Option<PathBuf>,
+    environment: Environment,
+    steps: Vec<Arc<dyn Step>>,
+    backends: Vec<(String, BackendFactory)>,
+    events: Vec<Arc<dyn EventSink>>,
+}
+
+/// Several sinks as one.
+struct Sinks(Vec<Arc<dyn EventSink>>);
+
+impl MaintainerBuilder {
+    /// Maintains what `config` says.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Maintains one more project.
+    #[must_use]
+    pub fn project(mut self, project: ProjectConfig) -> Self {
+        self.config.project.push(project);
+        self
+    }
+
+    /// Lets the backend of this name answer the prompts of every project that names no other.
+    #[must_use]
+    pub fn provider(mut self, name: impl Into<String>) -> Self {
+        self.config.llm.provider = name.into();
+        self
+    }
+
+    /// Keeps the store and the workspaces here; beside the configuration's `cache.path` if it is not given.
+    #[must_use]
+    pub fn state_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.state_directory = Some(directory.into());
+        self
+    }
+
+    /// Gives child processes these variables; without them they have none, and `git` is not found.
+    #[must_use]
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// Adds a step, which `steps` then selects by its name.
+    #[must_use]
+    pub fn step(mut self, step: impl Step + 'static) -> Self {
+        self.steps.push(Arc::new(step));
+        self
+    }
+
+    /// Adds a backend, which `llm.provider` then selects by its name. All projects share it.
+    #[must_use]
+    pub fn backend(self, backend: impl LlmBackend + 'static) -> Self {
+        let backend: Arc<dyn LlmBackend> = Arc::new(backend);
+        let name = backend.name().to_owned();
+        self.backend_factory(name, Arc::new(move |_| Ok(backend.clone())))
+    }
+
+    /// Adds a backend that is made for each project from what the configuration says.
+    #[must_use]
+    pub fn backend_factory(mut self, name: impl Into<String>, factory: BackendFactory) -> Self {
+        self.backends.push((name.into(), factory));
+        self
+    }
+
+    /// Adds a receiver of events.
+    #[must_use]
+    pub fn events(mut self, sink: impl EventSink + 'static) -> Self {
+        self.events.push(Arc::new(sink));
+        self
+    }
+
+    /// Opens the state directory and makes every project ready. No child process is started.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] and [`ErrorKind::Policy`] for what cannot be used, [`ErrorKind::Store`] if another program holds the state directory.
+    pub fn build(self) -> Result<Maintainer> {
+        let Self { config, state_directory, environment, steps, backends, events } = self;
+        let mut registry = Registry::new();
+        for step in steps {
+            registry.add_step(step)?;
+        }
+        for (name, factory) in backends {
+            registry.add_backend(&name, factory)?;
+        }
+        let file = match (&config.cache.path, state_directory) {
+            (_, Some(directory)) => directory.join("state.redb"),
+            (Some(path), None) => path.clone(),
+            (None, None) => {
+                return Err(Error::new(ErrorKind::Config, "there is no place to keep state")
+                    .hint("set `cache.path`, or give the builder a state directory"));
+            }
+        };
+        let state_directory = file.parent().map(PathBuf::from).unwrap_or_default();
+        let timezone = match config.scheduler.timezone.as_str() {
+            "" => TimeZone::system(),
+            name => TimeZone::get(name).context(ErrorKind::Config, || format!("there is no time zone `{name}`"))?,
+        };
+        let policies = PolicyEngine::new(Limits::default());
+        let mut projects: Vec<Arc<Prepared>> = Vec::new();
+        for project in config.projects() {
+            if projects.iter().any(|other| other.project.id == project.id) {
+                return Err(Error::new(ErrorKind::Config, format!("two projects have the id `{}`", project.id))
+                    .hint("give one of them another `name`"));
+            }
+            let name = project.name.clone();
+            let prepared = Prepared::new(project, &config, &registry, &policies, &environment, &state_directory, &timezone);
+            projects.push(Arc::new(prepared.map_err(|error| error.about(format!("project `{name}`")))?));
+        }
+        let store = Store::open(&file, config.cache.keep_runs)?;
+        let slots = Semaphore::new(config.scheduler.concurrency.max(1));
+        Ok(Maintainer(Arc::new(Inner {
+            timezone,
+            projects,
+            registry,
+            store,
+            environment,
+            workspaces: state_directory.join("workspaces"),
+            events: Arc::new(Sinks(events)),
+            cancel: Cancel::new(),
+            slots,
+            config,
+        })))
+    }
+}
+
+impl EventSink for Sinks {
+    fn event(&self, event: &Event) {
+        for sink in &self.0 {
+            sink.event(event);
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! One run, from its trigger to its record in the history.
+
+use std::{
+    fs::{File, TryLockError},
+    path::Path,
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use super::{Inner, Prepared, RunOptions};
+use crate::{
+    backend::Desk,
+    config::{Mode, Project},
+    error::{Context, ErrorKind, Result},
+    event::{Event, EventSink},
+    git::{Change, Checkout, Git, Head, Workspace},
+    pipeline::{self, Finished, Plan},
+    policy::{Facts, Policy, RunFacts},
+    run::{Outcome, RunRecord, Trigger},
+    step::{Delivery, RunParts, Step},
+    store::{Journal, OpenRun, Parked, ProjectState},
+};
+
+/// What a run goes on from: nothing, or what the journal tells of a run that was cut off.
+pub(crate) struct Start {
+    pub(crate) record: RunRecord,
+    pub(crate) steps: Vec<Arc<dyn Step>>,
+    pub(crate) change: Option<Change>,
+    pub(crate) delivery: Delivery,
+}
+
+/// Hands the events of a project's runs to its policy as well.
+struct WithPolicy {
+    events: Arc<dyn EventSink>,
+    policy: Policy,
+}
+
+impl Inner {
+    /// Why a run would be futile, as far as two small files tell.
+    pub(crate) fn futile(&self, prepared: &Prepared, options: RunOptions) -> Option<String> {
+        let state = self.store.project(&prepared.project.id);
+        if state.paused {
+            return Some("the project is paused".into());
+        }
+        if options.force {
+            return None;
+        }
+        if let Some(Parked { until, reason }) = state.parked.as_ref().filter(|parked| parked.until > Timestamp::now()) {
+            return Some(format!("parked until {until:.0}: {reason}"));
+        }
+        let head = Head::read(&prepared.project.path).ok()??;
+        state.has_seen(&head.commit, &prepared.inputs).then(|| "nothing changed since the last run".into())
+    }
+
+    /// The record of a run that was not worth starting; it is told but not stored.
+    pub(crate) fn skipped(&self, prepared: &Prepared, trigger: Trigger, reason: String) -> RunRecord {
+        self.events.event(&Event::ProjectSkipped { project: prepared.project.id.clone(), reason: reason.clone() });
+        let now = Timestamp::now();
+        let mut record = RunRecord::new(&prepared.project.id, trigger, now);
+        record.ended = Some(now);
+        record.outcome = Some(Outcome::Skipped { reason });
+        record
+    }
+
+    /// Runs a project: waits for a slot, takes its lock, looks whether there is something to do, and goes through its steps.
+    pub(crate) async fn run(&self, prepared: &Prepared, trigger: Trigger, options: RunOptions) -> Result<RunRecord> {
+        let _slot = self.slots.acquire().await.context(ErrorKind::Internal, || "the queue is closed")?;
+        // Looked at again: the project may have waited for its slot behind a run of its own.
+        if let Some(reason) = self.futile(prepared, options) {
+            return Ok(self.skipped(prepared, trigger, reason));
+        }
+        let git = Git::new(self.environment.clone());
+        let checkout = match Checkout::open(&prepared.project.path, git).await {
+            Ok(checkout) => checkout,
+            Err(error) => return self.failed_early(prepared, trigger, "queue", &error),
+        };
+        let Some(_lock) = lock(checkout.common_directory())? else {
+            return Ok(self.skipped(prepared, trigger, "another run of the project is going on".into()));
+        };
+        match reason_to_skip(&prepared.project, &checkout).await {
+            Ok(None) => {}
+            Ok(Some(reason)) => return Ok(self.skipped(prepared, trigger, reason)),
+            Err(error) => return self.failed_early(prepared, trigger, "queue", &error),
+        }
+        let mut record = RunRecord::new(&prepared.project.id, trigger, Timestamp::now());
+        record.base = checkout.head().await?.commit;
+        let facts = self.facts(prepared, &checkout, &record).await?;
+        match prepared.policy.skip(&facts) {
+            Ok(None) => {}
+            Ok(Some(reason)) => return Ok(self.skipped(prepared, record.trigger, reason)),
+            Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
+        }
+        let workspace = match Workspace::prepare(&self.workspaces.join(&prepared.project.id), &checkout, &record.base).await {
+            Ok(workspace) => workspace,
+            Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
+        };
+        let journal = self.store.begin_run(&record)?;
+        let start = Start { record, steps: prepared.steps.clone(), change: None, delivery: Delivery::default() };
+        self.carry_out(prepared, &checkout, &workspace, &journal, facts, start, options).await
+    }
+
+    /// Goes on with a run that was cut off after its change could be seen from outside.
+    pub(crate) async fn resume(&self, prepared: &Prepared, checkout: &Checkout, open: OpenRun, start: Start) -> Result<RunRecord> {
+        let Some(_lock) = lock(checkout.common_directory())? else {
+            return Ok(self.skipped(prepared, open.record.trigger, "another run of the project is going on".into()));
+        };
+        let at = start.record.commit.as_ref().unwrap_or(&start.record.base);
+        let workspace = Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, at).await?;
+        let facts = self.facts(prepared, checkout, &start.record).await?;
+        let journal = self.store.resume(open)?;
+        self.carry_out(prepared, checkout, &workspace, &journal, facts, start, RunOptions::default()).await
+    }
+
+    /// Goes through the steps of a run whose project is locked, takes back what proves unhealthy, and stores what came of it.
+    #[expect(clippy::too_many_arguments, reason = "each is made in another order by the two callers")]
+    async fn carry_out(
+        &self,
+        prepared: &Prepared,
+        checkout: &Checkout,
+        workspace: &Workspace,
+        journal: &Journal,
+        facts: Facts,
+        start: Start,
+        options: RunOptions,
+    ) -> Result<RunRecord> {
+        let Start { record, steps, change, delivery } = start;
+        let events: Arc<dyn EventSink> = Arc::new(WithPolicy { events: self.events.clone(), policy: prepared.policy.clone() });
+        let parts = RunParts {
+            project: &prepared.project,
+            environment: &self.environment,
+            checkout,
+            workspace,
+            desk: Desk { backend: &prepared.backend, budget: &self.config.llm.budget, timezone: &self.timezone, fresh: options.force },
+            policy: &prepared.policy,
+            services: &*prepared.services,
+            probe: prepared.probe.as_ref(),
+            store: &self.store,
+            journal,
+            events: &events,
+            cancel: &self.cancel,
+            mode: if options.dry_run { Mode::DryRun } else { prepared.project.mode },
+            force: options.force,
+        };
+        let summary = self.store.summary(&prepared.project.id)?;
+        let plan = Plan { record, steps, facts, summary, candidate: None, proposal: None, change, delivery, approved: None };
+        let mut finished = pipeline::execute(plan, &parts).await;
+        let rollback = match reason_to_roll_back(&finished) {
+            Some(reason) => {
+                let trigger = Trigger::Rollback { of: finished.record.id };
+                let record = RunRecord::new(&prepared.project.id, trigger, Timestamp::now());
+                let facts = self.facts(prepared, checkout, &record).await?;
+                Some(pipeline::roll_back(&mut finished, &reason, record, facts, &parts, &self.registry).await)
+            }
+            None => None,
+        };
+        // A run that was told to stop after its change was delivered stays open: the next start finishes it.
+        let delivered = finished.delivery.pushed || finished.delivery.moved;
+        if finished.record.outcome == Some(Outcome::Interrupted) && delivered {
+            events.event(&Event::RunFinished { record: Box::new(finished.record.clone()) });
+            return Ok(finished.record);
+        }
+        self.conclude(prepared, journal, finished, rollback, options, &*events)
+    }
+
+    /// Stores a run, and the run that took its change back.
+    fn conclude(
+        &self,
+        prepared: &Prepared,
+        journal: &Journal,
+        finished: Finished,
+        rollback: Option<Finished>,
+        options: RunOptions,
+        events: &dyn EventSink,
+    ) -> Result<RunRecord> {
+        let record = finished.record.clone();
+        let mut seen = vec![record.base.clone()];
+        seen.extend(record.commit.clone());
+        if let Some(rollback) = &rollback {
+            seen.extend(rollback.record.commit.clone());
+        }
+        if let Some(rollback) = rollback {
+            let journal = self.store.begin_run(&rollback.record)?;
+            let rollback_record = rollback.record.clone();
+            self.store.finish_run(&journal, rollback.into_stored(), |_| {})?;
+            events.event(&Event::RunFinished { record: Box::new(rollback_record) });
+        }
+        let outcome = record.outcome.clone();
+        let inputs = prepared.inputs.clone();
+        let change_state = move |state: &mut ProjectState| {
+            state.parked = match &outcome {
+                Some(Outcome::Parked { until, reason }) => Some(Parked { until: *until, reason: reason.clone() }),
+                _ => None,
+            };
+            let is_settled = !matches!(outcome, Some(Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. }));
+            if is_settled && !options.dry_run {
+                for head in seen {
+                    state.see(head, &inputs);
+                }
+            }
+        };
+        self.store.finish_run(journal, finished.into_stored(), change_state)?;
+        events.event(&Event::RunFinished { record: Box::new(record.clone()) });
+        Ok(record)
+    }
+
+    /// The record of a run that failed before its first step; it is told but not stored.
+    fn failed_early(&self, prepared: &Prepared, trigger: Trigger, step: &str, error: &crate::Error) -> Result<RunRecord> {
+        let mut record = self.skipped(prepared, trigger, error.to_string());
+        let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
+        record.outcome = Some(Outcome::Failed { step: step.to_owned(), message: format!("{error}{hints}") });
+        Ok(record)
+    }
+
+    async fn facts(&self, prepared: &Prepared, checkout: &Checkout, record: &RunRecord) -> Result<Facts> {
+        let project = &prepared.project;
+        let head = checkout.head().await?;
+        Ok(Facts::new(RunFacts {
+            project: project.id.clone(),
+            name: project.name.clone(),
+            branch: head.branch.unwrap_or_default(),
+            mode: project.mode,
+            trigger: record.trigger.clone(),
+            run: record.id,
+            now: Timestamp::now().to_zoned(self.timezone.clone()).datetime(),
+            head_message: checkout.message(&head.commit).await?,
+            head: head.commit,
+            units: project.units.clone(),
+        }))
+    }
+}
+
+impl EventSink for WithPolicy {
+    fn event(&self, event: &Event) {
+        self.events.event(event);
+        // Progress lines are for people who watch; a script is told what happened.
+        if !matches!(event, Event::StepProgress { .. })
+            && let Err(error) = self.policy.on_event(event)
+        {
+            tracing::warn!(%error, "The policy's `on_event` failed.");
+        }
+    }
+}
+
+/// Why a run must not start now: the checkout is not as it has to be.
+async fn reason_to_skip(project: &Project, checkout: &Checkout) -> Result<Option<String>> {
+    let head = checkout.head().await?;
+    let Some(branch) = head.branch else { return Ok(Some("the checkout is on no branch".into())) };
+    if let Some(wanted) = project.branch.as_ref().filter(|wanted| **wanted != branch) {
+        return Ok(Some(format!("the checkout is on branch `{branch}`, not on `{wanted}`")));
+    }
+    if let Some(obstacle) = checkout.obstacle().await? {
+        return Ok(Some(obstacle));
+    }
+    let upstream = checkout.upstream(&branch, project.remote.as_deref()).await?;
+    // Pushing ours would push theirs.
+    Ok(upstream.filter(|upstream| upstream.ahead > 0).map(|upstream| {
+        let commits = if upstream.ahead == 1 { "1 commit that is".into() } else { format!("{} commits that are", upstream.ahead) };
+        format!("the checkout has {commits} not at `{}/{}` yet; push first", upstream.remote, upstream.branch)
+    }))
+}
+
+/// Why a run's change has to be taken back: a step failed after it was delivered.
+fn reason_to_roll_back(finished: &Finished) -> Option<String> {
+    let delivered = finished.delivery.pushed || finished.delivery.moved;
+    match &finished.record.outcome {
+        Some(Outcome::Failed { step, message }) if delivered => Some(format!("{step}: {message}")),
+        Some(Outcome::Parked { reason, .. } | Outcome::Rejected { reason } | Outcome::Held { reason }) if delivered => Some(reason.clone()),
+        _ => None,
+    }
+}
+
+/// Takes the project's lock, which the system releases when the process ends; `None` if somebody has it.
+fn lock(common_directory: &Path) -> Result<Option<File>> {
+    let path = common_directory.join("pimainteno.lock");
+    let file =
+        File::options().create(true).append(true).open(&path).context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).context(ErrorKind::Git, || format!("cannot lock `{}`", path.display())),
+    }
+}

@@ -1,0 +1,221 @@
+//! In which order: the gate before each step, the journal, and how a run ends.
+
+mod gate;
+mod rollback;
+
+use std::{
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    error::{Error, ErrorKind, Result, Retry},
+    event::Event,
+    git::Change,
+    policy::Facts,
+    proposal::{Proposal, ProposalStatus},
+    run::{Outcome, RunRecord, StepRecord, StepStatus},
+    step::{Candidate, Checks, Delivery, Flow, RunParts, Step, StepContext},
+    store::{CheckResults, FinishedRun, Output, Summary},
+};
+
+use gate::Ruling;
+pub(crate) use rollback::roll_back;
+
+/// How often a change is placed anew because its branch moved, in one run.
+const REBASES: usize = 3;
+
+/// What a run is to do.
+pub(crate) struct Plan {
+    pub(crate) record: RunRecord,
+    pub(crate) steps: Vec<Arc<dyn Step>>,
+    /// What the policy is told; grows with the run.
+    pub(crate) facts: Facts,
+    /// The newest summary of the project.
+    pub(crate) summary: Option<Summary>,
+    /// A change that is there from the start.
+    pub(crate) candidate: Option<Candidate>,
+    pub(crate) proposal: Option<Proposal>,
+    pub(crate) change: Option<Change>,
+    /// How far the change had come when the run was cut off.
+    pub(crate) delivery: Delivery,
+    /// The SHA-256 of the diff that a person approved.
+    pub(crate) approved: Option<String>,
+}
+
+/// A run that went through its steps and is not stored yet.
+pub(crate) struct Finished {
+    pub(crate) record: RunRecord,
+    pub(crate) proposal: Option<Proposal>,
+    pub(crate) change: Option<Change>,
+    pub(crate) delivery: Delivery,
+    /// A summary that is newer than the stored one.
+    pub(crate) summary: Option<Summary>,
+    pub(crate) base_checks: Vec<CheckResults>,
+    pub(crate) outputs: Vec<Output>,
+}
+
+impl Finished {
+    /// What the store is to keep.
+    pub(crate) fn into_stored(self) -> FinishedRun {
+        let mut stored = FinishedRun::new(self.record);
+        stored.outputs = self.outputs;
+        stored.proposal = self.proposal;
+        stored.summary = self.summary;
+        stored.checks = self.base_checks;
+        stored
+    }
+}
+
+/// Takes a run through its steps. It always ends with an outcome; nothing is stored but the journal.
+pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
+    let Plan { record, steps, facts, summary, candidate, proposal, change, delivery, approved } = plan;
+    let mut context = StepContext {
+        parts,
+        step: String::new(),
+        record,
+        facts,
+        candidate,
+        proposal,
+        change,
+        checks: Checks::default(),
+        delivery,
+        summary,
+        base_checks: Vec::new(),
+        outputs: Vec::new(),
+    };
+    let summarized = context.summary.clone();
+    context.emit(&Event::RunStarted {
+        project: context.record.project.clone(),
+        run: context.record.id,
+        trigger: context.record.trigger.name().into(),
+        steps: steps.iter().map(|step| step.name().to_owned()).collect(),
+    });
+    let outcome = go_through(&mut context, &steps, approved.as_deref()).await;
+    if let Some(proposal) = &mut context.proposal {
+        proposal.status = status_after(&outcome);
+    }
+    context.record.outcome = Some(outcome);
+    context.record.ended = Some(Timestamp::now());
+    let StepContext { record, proposal, change, delivery, summary, base_checks, outputs, .. } = context;
+    let summary = summary.filter(|summary| summarized.as_ref() != Some(summary));
+    Finished { record, proposal, change, delivery, summary, base_checks, outputs }
+}
+
+async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], approved: Option<&str>) -> Outcome {
+    let mut rebases = 0;
+    let mut next = 0;
+    while let Some(step) = steps.get(next) {
+        next += 1;
+        step.name().clone_into(&mut context.step);
+        context.facts = context.facts.at_step(step.name(), step.effects().name());
+        if context.parts.cancel.is_raised() {
+            return Outcome::Interrupted;
+        }
+        match gate::rule(context, step.as_ref(), approved) {
+            Ok(Ruling::Go) => {}
+            Ok(Ruling::Pass(reason)) => {
+                record_step(context, Timestamp::now(), Duration::ZERO, StepStatus::Skipped, reason);
+                continue;
+            }
+            Ok(Ruling::End(outcome)) => return outcome,
+            Err(error) => return outcome_of(step.name(), &error),
+        }
+        context.emit(&Event::StepStarted { project: context.record.project.clone(), run: context.record.id, step: step.name().into() });
+        let (started, clock) = (Timestamp::now(), Instant::now());
+        let flow = contained(step.run(context)).await;
+        let (status, note, outcome) = match flow {
+            Ok(Flow::Done(note)) => (StepStatus::Done, note, None),
+            Ok(Flow::Skipped(note)) => (StepStatus::Skipped, note, None),
+            Ok(Flow::End(outcome)) => (StepStatus::Ended, outcome.to_string(), Some(outcome)),
+            Ok(Flow::Rebase(base)) => {
+                rebases += 1;
+                let apply = steps.iter().position(|step| step.name() == "apply");
+                match apply.filter(|_| rebases <= REBASES) {
+                    Some(apply) => {
+                        next = apply;
+                        let note = format!("the branch moved to {base:.12}; placing the change on top of it");
+                        rebase(context, base);
+                        (StepStatus::Done, note, None)
+                    }
+                    None => {
+                        let error = Error::new(ErrorKind::Git, format!("the branch moved {rebases} times during the run"));
+                        (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
+                    }
+                }
+            }
+            Err(error) => (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error))),
+        };
+        record_step(context, started, clock.elapsed(), status, note);
+        if let Some(outcome) = outcome {
+            return outcome;
+        }
+    }
+    match &context.record.commit {
+        Some(commit) => Outcome::Applied { commit: commit.clone() },
+        None => Outcome::NoChange,
+    }
+}
+
+/// Starts again from `apply` with the same change on another base.
+fn rebase(context: &mut StepContext<'_>, base: String) {
+    if let Some(proposal) = &context.proposal {
+        context.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
+    }
+    context.record.base = base;
+    context.record.commit = None;
+    context.checks = Checks::None;
+}
+
+fn record_step(context: &mut StepContext<'_>, started: Timestamp, elapsed: Duration, status: StepStatus, note: String) {
+    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let step = StepRecord { name: context.step.clone(), started, milliseconds, status, note };
+    context.record.steps.push(step.clone());
+    if let Err(error) = context.parts.journal.step(&step) {
+        tracing::warn!(%error, "The journal misses a step.");
+    }
+    context.emit(&Event::StepFinished { project: context.record.project.clone(), run: context.record.id, step });
+}
+
+/// Runs a step so that one that panics ends the run and not the program.
+async fn contained(step: impl Future<Output = Result<Flow>>) -> Result<Flow> {
+    let mut step = pin!(step);
+    std::future::poll_fn(move |task| {
+        std::panic::catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(task))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            let message = format!("the step panicked: {}", text.unwrap_or("without a word"));
+            std::task::Poll::Ready(Err(Error::new(ErrorKind::Internal, message).hint("this is a defect; please report it")))
+        })
+    })
+    .await
+}
+
+/// How a run ends when a step fails.
+fn outcome_of(step: &str, error: &Error) -> Outcome {
+    if error.kind() == ErrorKind::Cancelled {
+        return Outcome::Interrupted;
+    }
+    match error.retry() {
+        Retry::After(delay) => Outcome::Parked { until: Timestamp::now() + delay, reason: error.to_string() },
+        Retry::Never => {
+            let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
+            Outcome::Failed { step: step.to_owned(), message: format!("{error}{hints}") }
+        }
+    }
+}
+
+/// What became of the proposal of a run that ended so.
+fn status_after(outcome: &Outcome) -> ProposalStatus {
+    match outcome {
+        Outcome::Held { reason } => ProposalStatus::Held { reason: reason.clone() },
+        Outcome::Applied { commit } => ProposalStatus::Applied { commit: commit.clone() },
+        Outcome::Rejected { reason } => ProposalStatus::Rejected { reason: reason.clone() },
+        Outcome::RolledBack { reason } => ProposalStatus::RolledBack { reason: reason.clone() },
+        Outcome::Failed { message, .. } => ProposalStatus::Failed { reason: message.clone() },
+        Outcome::NoChange | Outcome::Skipped { .. } | Outcome::Parked { .. } | Outcome::Interrupted => ProposalStatus::Open,
+    }
+}

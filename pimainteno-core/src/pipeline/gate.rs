@@ -1,0 +1,93 @@
+//! The one gate before each step: policy, mode and limits.
+
+use std::path::Path;
+
+use crate::{
+    config::Mode,
+    error::{Error, ErrorKind, Result},
+    git::Change,
+    policy::{Decision, Globs},
+    run::{Outcome, Trigger},
+    step::{Checks, Effects, Step, StepContext},
+};
+
+/// What the gate says about a step.
+pub(super) enum Ruling {
+    /// It may run.
+    Go,
+    /// It is passed over, for this reason.
+    Pass(String),
+    /// The run ends before it.
+    End(Outcome),
+}
+
+/// Rules whether `step` may run now.
+///
+/// The policy is asked before each step. A step with effects outside the state directory is let through only when the mode, the limits and the checks
+/// allow it, or when a person approved exactly this diff. A rollback answers to the policy's denial alone: nobody can be asked while a service is down.
+pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<&str>) -> Result<Ruling> {
+    let is_rollback = matches!(context.record.trigger, Trigger::Rollback { .. });
+    let is_approved = approved.is_some() && context.proposal.as_ref().map(|proposal| proposal.sha256.as_str()) == approved;
+    match context.parts.policy.allow(&context.facts) {
+        Decision::Allow => {}
+        Decision::Ask(_) if is_rollback || is_approved => {}
+        Decision::Ask(reason) => return Ok(Ruling::End(Outcome::Held { reason })),
+        Decision::Deny(reason) => return Ok(Ruling::End(Outcome::Rejected { reason })),
+    }
+    if step.effects() == Effects::Workspace || is_rollback {
+        return Ok(Ruling::Go);
+    }
+    let Some(change) = &context.change else {
+        return Ok(match context.parts.mode {
+            Mode::DryRun => Ruling::Pass("a dry run changes nothing outside the state directory".into()),
+            Mode::Review | Mode::Auto => Ruling::Go,
+        });
+    };
+    if let Some(reason) = forbidden(context, change)? {
+        return Ok(Ruling::End(Outcome::Rejected { reason }));
+    }
+    if !is_approved && let Some(reason) = hold(context, change) {
+        return Ok(Ruling::End(Outcome::Held { reason }));
+    }
+    if let Some(proposal) = &context.proposal {
+        // The allow that a commit must have: bound to the exact diff.
+        context.parts.journal.note(format!("{} is allowed for the diff {}", step.name(), proposal.sha256))?;
+    }
+    Ok(Ruling::Go)
+}
+
+/// Why a change is refused whoever approves it: it touches what it must not.
+fn forbidden(context: &StepContext<'_>, change: &Change) -> Result<Option<String>> {
+    let project = context.project();
+    let compile = |globs: &[String]| {
+        let compiled = Globs::compile(globs.iter().map(String::as_str));
+        compiled.map_err(|reason| Error::new(ErrorKind::Config, format!("in `protect` or `allow` of project `{}`: {reason}", project.name)))
+    };
+    let (protect, allow) = (compile(&project.protect)?, compile(&project.allow)?);
+    // Whoever may change the policy decides what the policy says.
+    let policy = project.policy.as_deref().and_then(|policy| policy.strip_prefix(&project.path).ok());
+    let is_protected = |path: &str| protect.matches(path) || policy == Some(Path::new(path));
+    let paths = || change.files.iter().map(|file| file.path.as_str());
+    if let Some(path) = paths().find(|path| is_protected(path)) {
+        return Ok(Some(format!("it touches `{path}`, which is protected")));
+    }
+    let outside = paths().find(|path| !project.allow.is_empty() && !allow.matches(path));
+    Ok(outside.map(|path| format!("it touches `{path}`, which is not among the allowed files")))
+}
+
+/// Why a change waits for a person.
+fn hold(context: &StepContext<'_>, change: &Change) -> Option<String> {
+    let project = context.project();
+    let (added, removed) = change.lines();
+    let lines = added + removed;
+    match (context.parts.mode, context.checks) {
+        (Mode::DryRun, _) => Some("a dry run changes nothing outside the state directory".into()),
+        _ if change.files.len() > project.max_files => {
+            Some(format!("it touches {} files; `max_files` is {}", change.files.len(), project.max_files))
+        }
+        _ if lines > project.max_lines => Some(format!("it changes {lines} lines; `max_lines` is {}", project.max_lines)),
+        (Mode::Review, _) => Some("`mode` is \"review\"".into()),
+        (Mode::Auto, Checks::None) => Some("nothing was checked, and what cannot be checked is not delivered unseen; set `verify`".into()),
+        (Mode::Auto, Checks::Passed | Checks::RedBefore) => None,
+    }
+}

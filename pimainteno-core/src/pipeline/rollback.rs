@@ -1,0 +1,62 @@
+//! Rollback is a run too: its change is the inverse of a commit, and no model is involved.
+
+use std::sync::Arc;
+
+use super::{Finished, Plan, execute};
+use crate::{
+    policy::Facts,
+    registry::Registry,
+    run::{Outcome, RunRecord},
+    step::{Candidate, Delivery, RunParts, Step},
+};
+
+/// Takes back what `failed` delivered, in the run of `record`. Sets the failed run's outcome, and gives the rollback's own run.
+///
+/// A commit that is at the remote is taken back by a commit of its inverse. One that never left the machine is dropped: the checkout goes back.
+pub(crate) async fn roll_back(
+    failed: &mut Finished,
+    reason: &str,
+    mut record: RunRecord,
+    facts: Facts,
+    parts: &RunParts<'_>,
+    registry: &Registry,
+) -> Finished {
+    let commit = failed.record.commit.clone().unwrap_or_default();
+    record.base.clone_from(&commit);
+    let message = parts.checkout.message(&commit).await.unwrap_or_default();
+    let subject = message.lines().next().unwrap_or_default();
+    let message = format!("Revert \"{subject}\"\n\nThis takes back {commit}: {reason}");
+    let mut names = Vec::new();
+    let mut candidate = None;
+    if failed.delivery.pushed {
+        names.extend(["apply", "commit", "push"]);
+        candidate = Some(Candidate::Inverse { commit: commit.clone(), message });
+    } else {
+        record.commit = Some(failed.record.base.clone());
+    }
+    if failed.delivery.moved {
+        names.extend(["restart", "monitor"]);
+    }
+    let steps: Vec<Arc<dyn Step>> = names.into_iter().filter_map(|name| registry.step_named(name)).collect();
+    let plan = Plan {
+        record,
+        steps,
+        facts,
+        summary: None,
+        candidate,
+        proposal: None,
+        change: failed.change.clone(),
+        delivery: Delivery::default(),
+        approved: None,
+    };
+    let rollback = execute(plan, parts).await;
+    failed.record.rolled_back_by = Some(rollback.record.id);
+    failed.record.outcome = Some(match &rollback.record.outcome {
+        Some(Outcome::Applied { .. }) => Outcome::RolledBack { reason: reason.to_owned() },
+        outcome => {
+            let what = outcome.as_ref().map(ToString::to_string).unwrap_or_default();
+            Outcome::Failed { step: "rollback".into(), message: format!("{reason}; taking it back did not succeed: {what}") }
+        }
+    });
+    rollback
+}

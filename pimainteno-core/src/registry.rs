@@ -1,0 +1,160 @@
+//! Which steps and backends there are, by name.
+
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
+
+use crate::{
+    backend::LlmBackend,
+    config::{LlmConfig, Project, StepConfig},
+    error::{Error, ErrorKind, Result},
+    process::Environment,
+    step::{
+        Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor, propose::Propose, push::Push, restart::Restart,
+        summarize::Summarize, verify::Verify,
+    },
+};
+
+/// Makes a backend for a project.
+pub type BackendFactory = Arc<dyn Fn(&BackendContext<'_>) -> Result<Arc<dyn LlmBackend>> + Send + Sync>;
+
+/// What a backend is made from.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct BackendContext<'a> {
+    /// What the configuration says about it.
+    pub llm: &'a LlmConfig,
+    /// The variables that its children may see.
+    pub environment: &'a Environment,
+    /// A directory that it may write to.
+    pub state_directory: &'a Path,
+}
+
+impl<'a> BackendContext<'a> {
+    /// What a backend is made from.
+    pub fn new(llm: &'a LlmConfig, environment: &'a Environment, state_directory: &'a Path) -> Self {
+        Self { llm, environment, state_directory }
+    }
+}
+
+/// Which steps and backends there are; built once, then read only.
+#[derive(Clone)]
+pub(crate) struct Registry {
+    steps: BTreeMap<String, Arc<dyn Step>>,
+    backends: BTreeMap<String, BackendFactory>,
+}
+
+impl Registry {
+    /// A registry of the built-in steps, without backends.
+    pub(crate) fn new() -> Self {
+        let built_in: [Arc<dyn Step>; 8] = [
+            Arc::new(Summarize),
+            Arc::new(Propose),
+            Arc::new(Apply),
+            Arc::new(Verify),
+            Arc::new(Commit),
+            Arc::new(Push),
+            Arc::new(Restart),
+            Arc::new(Monitor),
+        ];
+        Self { steps: built_in.into_iter().map(|step| (step.name().to_owned(), step)).collect(), backends: BTreeMap::new() }
+    }
+
+    /// Adds a step under its name.
+    pub(crate) fn add_step(&mut self, step: Arc<dyn Step>) -> Result<()> {
+        let name = check_name(step.name())?;
+        match self.steps.insert(name.clone(), step) {
+            None => Ok(()),
+            Some(_) => Err(Error::new(ErrorKind::Config, format!("there is already a step named `{name}`")).hint("give it another name")),
+        }
+    }
+
+    /// Adds a backend under a name.
+    pub(crate) fn add_backend(&mut self, name: &str, factory: BackendFactory) -> Result<()> {
+        let name = check_name(name)?;
+        match self.backends.insert(name.clone(), factory) {
+            None => Ok(()),
+            Some(_) => {
+                Err(Error::new(ErrorKind::Config, format!("there is already a backend named `{name}`")).hint("give it another name"))
+            }
+        }
+    }
+
+    /// The steps of a project, in its order.
+    pub(crate) fn steps_of(&self, project: &Project) -> Result<Vec<Arc<dyn Step>>> {
+        project.steps.iter().map(|step| self.step(step, project)).collect()
+    }
+
+    /// One registered step.
+    pub(crate) fn step_named(&self, name: &str) -> Option<Arc<dyn Step>> {
+        self.steps.get(name).cloned()
+    }
+
+    /// The backend that answers a project's prompts.
+    pub(crate) fn backend(&self, context: &BackendContext<'_>) -> Result<Arc<dyn LlmBackend>> {
+        let name = &context.llm.provider;
+        let Some(factory) = self.backends.get(name) else {
+            return Err(unknown("backend", name, self.backends.keys()).hint("set `llm.provider`"));
+        };
+        factory(context)
+    }
+
+    fn step(&self, step: &StepConfig, project: &Project) -> Result<Arc<dyn Step>> {
+        match step {
+            StepConfig::Named(name) => self
+                .steps
+                .get(name)
+                .cloned()
+                .ok_or_else(|| unknown("step", name, self.steps.keys()).hint(format!("see `steps` of project `{}`", project.name))),
+            StepConfig::Command(command) if self.steps.contains_key(&command.name) => {
+                Err(Error::new(ErrorKind::Config, format!("a command must not take the name of a step: `{}`", command.name)))
+            }
+            StepConfig::Command(command) => {
+                check_name(&command.name)?;
+                Ok(Arc::new(CommandStep(command.clone())))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Registry").field("steps", &self.steps.keys()).field("backends", &self.backends.keys()).finish()
+    }
+}
+
+/// A name that can stand in a configuration, a file name and a table.
+fn check_name(name: &str) -> Result<String> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.is_empty() || name.starts_with('-') || !name.bytes().all(fits) {
+        return Err(Error::new(ErrorKind::Config, format!("not a name for a step or a backend: `{name}`"))
+            .hint("use lower-case letters, digits and `-`"));
+    }
+    Ok(name.to_owned())
+}
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Error {
+    let known: Vec<_> = known.map(String::as_str).collect();
+    let error = Error::new(ErrorKind::Config, format!("there is no {what} named `{name}`"));
+    let nearest = known.iter().copied().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    let error = match nearest.filter(|nearest| strsim::jaro_winkler(nearest, name) > 0.8) {
+        Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
+        None => error,
+    };
+    error.hint(format!("there are: {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, ProjectConfig};
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        let project = ProjectConfig { path: "/srv/x".into(), steps: Some(vec![StepConfig::Named("verfy".into())]), ..Default::default() };
+        let error = Registry::new().steps_of(&Project::new(&project, &Config::default())).unwrap_err();
+        let hints: Vec<_> = error.hints().collect();
+        assert_eq!(hints[0], "did you mean `verify`?");
+        assert!(hints[1].contains("apply, commit, monitor"), "{hints:?}");
+        let error = Registry::new().add_step(Arc::new(Apply)).unwrap_err();
+        assert!(error.to_string().contains("`apply`"), "{error}");
+    }
+}

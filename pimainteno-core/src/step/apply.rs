@@ -1,0 +1,72 @@
+//! Places the proposed change in a clean workspace.
+
+use std::fs;
+
+use async_trait::async_trait;
+
+use super::{Candidate, Effects, Flow, Step, StepContext, summarize};
+use crate::{
+    error::{Context, ErrorKind, Result},
+    patch,
+    proposal::Proposal,
+    run::Outcome,
+};
+
+/// Places the proposed change in a workspace that is clean and at the base commit, and stores it as a proposal.
+#[derive(Debug)]
+pub(crate) struct Apply;
+
+#[async_trait]
+impl Step for Apply {
+    fn name(&self) -> &str {
+        "apply"
+    }
+
+    fn effects(&self) -> Effects {
+        Effects::Workspace
+    }
+
+    async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        let Some(candidate) = context.candidate.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let workspace = context.parts.workspace;
+        workspace.reset(&context.record.base).await?;
+        let message = match &candidate {
+            Candidate::Diff { diff, message } => {
+                workspace.apply(diff).await?;
+                message.clone()
+            }
+            Candidate::Reply { text } => {
+                let found = patch::extract(text)?;
+                workspace.apply_reply(&found.diff, found.strip).await?;
+                patch::message_of(text)
+            }
+            Candidate::Inverse { commit, message } => {
+                workspace.revert(commit).await?;
+                message.clone()
+            }
+        };
+        let mut change = workspace.staged().await?;
+        if change.is_empty() {
+            return Ok(Flow::End(Outcome::NoChange));
+        }
+        let summary = context.summary();
+        if context.project().commit_summary && !summary.is_empty() {
+            let file = workspace.path().join(summarize::SUMMARY_FILE);
+            fs::write(&file, summarize::summary_file(summary)).context(ErrorKind::Step, || format!("cannot write `{}`", file.display()))?;
+            change = workspace.take_change().await?;
+        }
+        patch::check_paths(&change)?;
+        let note = change.describe();
+        // A stored proposal that is placed again on the same lines stays the same proposal: an approval is bound to its diff.
+        let unchanged = context.proposal.take().filter(|proposal| proposal.diff == change.diff);
+        let proposal = unchanged.unwrap_or_else(|| {
+            Proposal::new(&context.record.project, &context.record.base, change.diff.clone(), message, context.parts.desk.backend_name())
+        });
+        context.parts.journal.proposed(&proposal)?;
+        context.record.proposal = Some(proposal.id);
+        context.tell_policy(&change, &proposal.message);
+        context.proposal = Some(proposal);
+        context.change = Some(change);
+        Ok(Flow::Done(note))
+    }
+}

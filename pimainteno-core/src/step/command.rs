@@ -1,0 +1,47 @@
+//! A shell command as a step.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Flow, Step, StepContext};
+use crate::{
+    config::CommandStepConfig,
+    error::{Error, ErrorKind, Result},
+    process::Command,
+};
+
+/// The wall-clock limit of a command that names none.
+const TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Runs a shell command of the configuration in the workspace; the run goes on if it ends with 0.
+#[derive(Debug)]
+pub(crate) struct CommandStep(pub(crate) CommandStepConfig);
+
+#[async_trait]
+impl Step for CommandStep {
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        let output = Command::shell(&self.0.command)
+            .directory(context.workspace())
+            .envs(context.environment().iter())
+            .env("PIMAINTENO_PROJECT", &context.record.project)
+            .env("PIMAINTENO_RUN", context.run_id().to_string())
+            .env("PIMAINTENO_CHECKOUT", context.checkout())
+            .env("PIMAINTENO_BASE", context.base())
+            .env("PIMAINTENO_COMMIT", context.record.commit.as_deref().unwrap_or_default())
+            .timeout(self.0.timeout.unwrap_or(TIMEOUT))
+            .cancel(context.cancel())
+            .run()
+            .await?;
+        context.cancel().check()?;
+        context.keep_output(format!("log of {}", self.0.name), format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr)));
+        if output.success() {
+            return Ok(Flow::Done(output.text().trim().lines().last().unwrap_or_default().to_owned()));
+        }
+        Err(Error::new(ErrorKind::Step, format!("`{}` failed ({}): {}", self.0.command, output.end, output.tail(10))))
+    }
+}

@@ -1,0 +1,73 @@
+//! Makes a commit of the verified change.
+
+use async_trait::async_trait;
+use pimainteno_plugin::Task;
+
+use super::{Effects, Flow, Step, StepContext};
+use crate::{
+    backend::prompt,
+    error::{Error, ErrorKind, Result},
+    git::Change,
+    run::Outcome,
+    store::Effect,
+};
+
+/// The longest message that is committed, in bytes; what a person still reads.
+const LONGEST: usize = 8 << 10;
+
+/// Commits the staged change in the workspace, with a message from the backend and the run's id as a trailer.
+#[derive(Debug)]
+pub(crate) struct Commit;
+
+#[async_trait]
+impl Step for Commit {
+    fn name(&self) -> &str {
+        "commit"
+    }
+
+    fn effects(&self) -> Effects {
+        Effects::Outside
+    }
+
+    async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        let (Some(change), Some(proposal)) = (context.change.clone(), context.proposal.clone()) else {
+            return Ok(Flow::End(Outcome::NoChange));
+        };
+        let workspace = context.parts.workspace;
+        // Checks may have written over files, and a program that they left behind may still.
+        if workspace.staged().await?.diff != proposal.diff {
+            return Err(Error::new(ErrorKind::Step, "what is staged is not the change that was verified")
+                .hint("a check changes Git's index; let it work on files alone"));
+        }
+        let message = message(context, &change, &proposal.message).await?;
+        let message = context.parts.policy.commit_message(&context.facts, &message)?;
+        let branch = context.parts.checkout.head().await?.branch.unwrap_or_default();
+        let tree = workspace.write_tree().await?;
+        let journal = context.parts.journal;
+        let intent = journal.intend(Effect::Commit { branch, base: context.record.base.clone(), tree: tree.clone() })?;
+        let commit = workspace.commit(&tree, &message, &context.record.id.to_string()).await?;
+        journal.done(intent)?;
+        context.record.commit = Some(commit.clone());
+        if let Some(proposal) = &mut context.proposal {
+            proposal.message.clone_from(&message);
+        }
+        Ok(Flow::Done(format!("{commit:.12} {}", message.lines().next().unwrap_or_default())))
+    }
+}
+
+/// The proposal's own message; where it has none, one that the backend makes from the diff; where it makes none, what was changed.
+async fn message(context: &mut StepContext<'_>, change: &Change, proposed: &str) -> Result<String> {
+    let mut message = proposed.trim().to_owned();
+    if message.is_empty() {
+        let recent = context.parts.store.commit_messages(&context.record.project)?;
+        let prompt = prompt::commit_message(context.project(), &change.diff, &recent)?;
+        let mut request = context.request(Task::CommitMessage, prompt);
+        request.diff = Some(change.diff.clone());
+        message = context.ask(request).await?.text.trim().trim_matches('`').trim().to_owned();
+    }
+    message.retain(|character| character == '\n' || character == '\t' || !character.is_control());
+    if message.len() > LONGEST {
+        message.truncate(message.floor_char_boundary(LONGEST));
+    }
+    Ok(if message.is_empty() { format!("maintenance: change {}", change.describe()) } else { message })
+}

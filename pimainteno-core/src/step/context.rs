@@ -1,0 +1,225 @@
+//! What a step may use, and what the run knows so far.
+
+use std::{path::Path, sync::Arc};
+
+use pimainteno_plugin::{Reply, Request, Task};
+
+use crate::{
+    backend::Desk,
+    config::{Mode, Project},
+    error::Result,
+    event::{Event, EventSink},
+    git::{Change, Checkout, Upstream, Workspace},
+    policy::{self, Facts, Policy},
+    process::{Cancel, Environment},
+    proposal::Proposal,
+    run::{RunId, RunRecord, Trigger},
+    service::{Baseline, HealthProbe, ServiceManager},
+    store::{CheckResults, Journal, Output, Store, Summary},
+};
+
+/// What surrounds a run and does not change while it goes on.
+pub(crate) struct RunParts<'run> {
+    pub(crate) project: &'run Project,
+    pub(crate) environment: &'run Environment,
+    pub(crate) checkout: &'run Checkout,
+    pub(crate) workspace: &'run Workspace,
+    pub(crate) desk: Desk<'run>,
+    pub(crate) policy: &'run Policy,
+    pub(crate) services: &'run dyn ServiceManager,
+    pub(crate) probe: Option<&'run HealthProbe>,
+    pub(crate) store: &'run Store,
+    pub(crate) journal: &'run Journal,
+    pub(crate) events: &'run Arc<dyn EventSink>,
+    pub(crate) cancel: &'run Cancel,
+    pub(crate) mode: Mode,
+    pub(crate) force: bool,
+}
+
+/// What a step may use, and what the run knows so far.
+pub struct StepContext<'run> {
+    pub(crate) parts: &'run RunParts<'run>,
+    /// The step that is running.
+    pub(crate) step: String,
+    pub(crate) record: RunRecord,
+    pub(crate) facts: Facts,
+    /// What the backend answered, before it is placed.
+    pub(crate) candidate: Option<Candidate>,
+    pub(crate) proposal: Option<Proposal>,
+    pub(crate) change: Option<Change>,
+    pub(crate) checks: Checks,
+    pub(crate) delivery: Delivery,
+    /// The newest summary of the project.
+    pub(crate) summary: Option<Summary>,
+    /// What checks said about the base.
+    pub(crate) base_checks: Vec<CheckResults>,
+    /// Texts to keep with the run, such as the logs of checks.
+    pub(crate) outputs: Vec<Output>,
+}
+
+/// A change that is not placed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Candidate {
+    /// As Git wrote it.
+    Diff {
+        /// The diff.
+        diff: String,
+        /// What was said about it.
+        message: String,
+    },
+    /// As a model wrote it.
+    Reply {
+        /// The whole reply.
+        text: String,
+    },
+    /// The inverse of a commit.
+    Inverse {
+        /// The commit.
+        commit: String,
+        /// Why it is taken back.
+        message: String,
+    },
+}
+
+/// What the project's checks say about the change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Checks {
+    /// Nothing was checked.
+    #[default]
+    None,
+    /// Everything passed.
+    Passed,
+    /// Some were red, before the change too; none is newly red.
+    RedBefore,
+}
+
+/// How far the change has come.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Delivery {
+    /// The commit is at the remote.
+    pub(crate) pushed: bool,
+    /// The checkout is at the commit.
+    pub(crate) moved: bool,
+    /// The units that were restarted.
+    pub(crate) restarted: Vec<String>,
+    /// How units and probe were before the checkout was moved.
+    pub(crate) before: Baseline,
+}
+
+impl StepContext<'_> {
+    /// The project.
+    pub fn project(&self) -> &Project {
+        self.parts.project
+    }
+
+    /// The run's id.
+    pub fn run_id(&self) -> RunId {
+        self.record.id
+    }
+
+    /// Why the run was started.
+    pub fn trigger(&self) -> &Trigger {
+        &self.record.trigger
+    }
+
+    /// The commit that the run started from.
+    pub fn base(&self) -> &str {
+        &self.record.base
+    }
+
+    /// The checkout, where the user and the service live. Steps look at it; only `restart` moves it.
+    pub fn checkout(&self) -> &Path {
+        self.parts.checkout.path()
+    }
+
+    /// The workspace, where everything is edited, built and tested.
+    pub fn workspace(&self) -> &Path {
+        self.parts.workspace.path()
+    }
+
+    /// The change that the run is about, once it is placed.
+    pub fn change(&self) -> Option<&Change> {
+        self.change.as_ref()
+    }
+
+    /// The proposal that the change is stored as, once it is placed.
+    pub fn proposal(&self) -> Option<&Proposal> {
+        self.proposal.as_ref()
+    }
+
+    /// The newest summary of the project; empty if there is none.
+    pub fn summary(&self) -> &str {
+        self.summary.as_ref().map_or("", |summary| &summary.text)
+    }
+
+    /// The variables that children may see.
+    pub fn environment(&self) -> &Environment {
+        self.parts.environment
+    }
+
+    /// Raised when the run is to stop; hand it to every child.
+    pub fn cancel(&self) -> &Cancel {
+        self.parts.cancel
+    }
+
+    /// Hands the run a change, as a unified diff from the top of the project, for `apply` to place.
+    pub fn propose(&mut self, diff: impl Into<String>, message: impl Into<String>) {
+        self.candidate = Some(Candidate::Diff { diff: diff.into(), message: message.into() });
+    }
+
+    /// Tells in one line what the step is doing.
+    pub fn progress(&self, message: impl Into<String>) {
+        self.emit(&Event::StepProgress {
+            project: self.record.project.clone(),
+            run: self.record.id,
+            step: self.step.clone(),
+            message: message.into(),
+        });
+    }
+
+    /// Keeps a text with the run, such as a log.
+    pub fn keep_output(&mut self, name: impl Into<String>, text: impl Into<String>) {
+        self.outputs.push(Output { name: name.into(), text: text.into() });
+    }
+
+    /// A request about the workspace with the project's limits.
+    pub fn request(&self, task: Task, prompt: impl Into<String>) -> Request {
+        let mut request = Request::new(task, self.workspace(), prompt);
+        request.timeout = self.project().llm.timeout;
+        request.silence_timeout = self.project().llm.silence_timeout;
+        request.previous_summary = self.summary.as_ref().map(|summary| summary.text.clone());
+        request
+    }
+
+    /// Asks the backend, within the budget; what was asked before about the same commit is answered from the cache.
+    ///
+    /// # Errors
+    /// What the backend says, or that the budget is used up; both may park the project.
+    pub async fn ask(&mut self, mut request: Request) -> Result<Reply> {
+        request.prompt = self.parts.policy.prompt(&self.facts, &request.task.to_string(), &request.prompt)?;
+        self.parts.desk.ask(&request, self.parts, &self.step, &mut self.record).await
+    }
+
+    /// Lets the policy see the change.
+    pub(crate) fn tell_policy(&mut self, change: &Change, message: &str) {
+        let (added, removed) = change.lines();
+        self.facts = self.facts.clone().with_change(policy::Change {
+            files: change.files.iter().map(|file| file.path.clone()).collect(),
+            deleted: change.deleted().map(str::to_owned).collect(),
+            added,
+            removed,
+            diff: change.diff.clone(),
+            message: message.to_owned(),
+        });
+    }
+
+    pub(crate) fn emit(&self, event: &Event) {
+        self.parts.events.event(event);
+    }
+
+    /// Where the project's branch is pushed to.
+    pub(crate) async fn upstream(&self) -> Result<Option<Upstream>> {
+        let Some(branch) = self.parts.checkout.head().await?.branch else { return Ok(None) };
+        self.parts.checkout.upstream(&branch, self.project().remote.as_deref()).await
+    }
+}

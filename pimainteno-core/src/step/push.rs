@@ -1,0 +1,56 @@
+//! Brings the commit to the remote.
+
+use async_trait::async_trait;
+
+use super::{Effects, Flow, Step, StepContext};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    git::PushEnd,
+    run::Outcome,
+    store::Effect,
+};
+
+/// Pushes the commit to the tracked branch, never by force. If the branch moved there, the change is placed, verified and committed again on top.
+#[derive(Debug)]
+pub(crate) struct Push;
+
+#[async_trait]
+impl Step for Push {
+    fn name(&self) -> &str {
+        "push"
+    }
+
+    fn effects(&self) -> Effects {
+        Effects::Outside
+    }
+
+    async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        let Some(commit) = context.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let Some(upstream) = context.upstream().await? else { return Ok(Flow::Skipped("the project has no remote".into())) };
+        if let Some(obstacle) = context.parts.checkout.obstacle().await? {
+            return Err(
+                Error::new(ErrorKind::Git, obstacle).hint("nothing was pushed; commit or undo them, and the next run goes on from there")
+            );
+        }
+        let journal = context.parts.journal;
+        let (remote, branch, from) = (upstream.remote.clone(), upstream.branch.clone(), context.record.base.clone());
+        let intent = journal.intend(Effect::Push { remote, branch, from, to: commit.clone() })?;
+        match context.parts.checkout.push(&commit, &upstream).await? {
+            PushEnd::Pushed => {
+                journal.done(intent)?;
+                context.delivery.pushed = true;
+                Ok(Flow::Done(format!("{commit:.12} to {}/{}", upstream.remote, upstream.branch)))
+            }
+            PushEnd::Moved(there) if context.parts.checkout.is_ancestor(&context.record.base, &there).await.unwrap_or(false) => {
+                journal.failed(intent, "the branch moved there")?;
+                Ok(Flow::Rebase(there))
+            }
+            PushEnd::Moved(there) => {
+                let message =
+                    format!("`{}/{}` is at {there:.12}, which does not contain the checkout's commit", upstream.remote, upstream.branch);
+                Err(Error::new(ErrorKind::Git, message)
+                    .hint("the branch was rewritten or has diverged; bring checkout and remote together by hand"))
+            }
+        }
+    }
+}

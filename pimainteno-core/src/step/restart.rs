@@ -1,0 +1,103 @@
+//! Brings the commit to the checkout and restarts what runs from it.
+
+use async_trait::async_trait;
+
+use super::{Effects, Flow, Step, StepContext};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    process::Cancel,
+    run::{Outcome, Trigger},
+    service::{ActiveState, LoadState, Probation},
+    store::Effect,
+};
+
+/// Moves the checkout to the commit, then restarts the units that the policy maps to the changed files.
+#[derive(Debug)]
+pub(crate) struct Restart;
+
+#[async_trait]
+impl Step for Restart {
+    fn name(&self) -> &str {
+        "restart"
+    }
+
+    fn effects(&self) -> Effects {
+        Effects::Outside
+    }
+
+    async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        let Some(commit) = context.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let units = self.units(context).await?;
+        let probation = Probation::new(context.parts.services, &units, context.parts.probe, context.project().probation);
+        let before = probation.baseline(context.parts.cancel).await?;
+        // Somebody stopped these on purpose.
+        let stopped = |unit: &String| before.units.get(unit).is_some_and(|state| state.active == ActiveState::Inactive && !state.oneshot);
+        let (stopped, units): (Vec<_>, Vec<_>) = units.iter().cloned().partition(stopped);
+        context.delivery.before = before;
+        for unit in stopped {
+            context.progress(format!("{unit} is stopped, and stays so"));
+        }
+        move_checkout(context, &commit).await?;
+        let journal = context.parts.journal;
+        for unit in &units {
+            let intent = journal.intend(Effect::Restart { unit: unit.clone() })?;
+            context.progress(format!("restarts {unit}"));
+            // Noted before the restart: one that fails half way has touched the unit as well.
+            context.delivery.restarted.push(unit.clone());
+            // A restart is not stopped half way; it has a deadline of its own.
+            context.parts.services.restart(unit, &Cancel::new()).await?;
+            journal.done(intent)?;
+        }
+        Ok(Flow::Done(match units.as_slice() {
+            [] => format!("checkout at {commit:.12}; nothing to restart"),
+            units => format!("checkout at {commit:.12}; restarted {}", units.join(", ")),
+        }))
+    }
+}
+
+impl Restart {
+    /// The units to restart: those that the policy names and that exist.
+    async fn units(&self, context: &StepContext<'_>) -> Result<Vec<String>> {
+        let mut units = Vec::new();
+        for unit in context.parts.policy.restart_units(&context.facts)? {
+            let is_guessed = !context.project().units_are_explicit && context.project().units.contains(&unit);
+            match context.parts.services.state(&unit).await {
+                Ok(state) if state.load != LoadState::NotFound => units.push(unit),
+                // The name was guessed from the directory's, and not every project has a service.
+                Ok(_) if is_guessed => context.progress(format!("there is no {unit} on this machine")),
+                Err(error) if is_guessed => context.progress(format!("cannot ask for {unit}: {error}")),
+                Ok(_) => {
+                    return Err(Error::new(ErrorKind::Service, format!("there is no unit `{unit}`"))
+                        .hint("set `units` to the units that run from this checkout, or `units = []`"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(units)
+    }
+}
+
+/// Moves the checkout to `commit`: forward, or back from a commit of ours that never left the machine.
+async fn move_checkout(context: &mut StepContext<'_>, commit: &str) -> Result<()> {
+    let checkout = context.parts.checkout;
+    let from = checkout.head().await?.commit;
+    if from == commit {
+        context.delivery.moved = true;
+        return Ok(());
+    }
+    let is_forward = checkout.is_ancestor(&from, commit).await?;
+    // Only a rollback goes back, and only from the commit that it takes back, which never left the machine.
+    let is_back = matches!(context.record.trigger, Trigger::Rollback { .. }) && from == context.record.base;
+    if !is_forward && !is_back {
+        return Err(Error::new(ErrorKind::Git, format!("the checkout is at {from:.12}, which {commit:.12} does not contain")));
+    }
+    let journal = context.parts.journal;
+    let intent = journal.intend(Effect::Move { from: from.clone(), to: commit.to_owned() })?;
+    if is_forward {
+        checkout.fast_forward(&from, commit).await?;
+    } else {
+        checkout.undo(&from, commit).await?;
+    }
+    context.delivery.moved = true;
+    journal.done(intent)
+}

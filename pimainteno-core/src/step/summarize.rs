@@ -1,0 +1,120 @@
+//! Keeps a summary of the project: what it is, and what changed lately.
+
+use std::{fs, path::Path};
+
+use async_trait::async_trait;
+use pimainteno_plugin::Task;
+
+use super::{Effects, Flow, Step, StepContext};
+use crate::{
+    backend::prompt,
+    config::Mode,
+    error::{Context, ErrorKind, Result},
+    store::Summary,
+};
+
+/// The file in the checkout's root that holds the summary.
+pub(crate) const SUMMARY_FILE: &str = "codex.md";
+
+/// The first line of a file that we wrote: one without it is somebody else's and is left alone.
+const MARK: &str = "<!-- Written by PiMainteno; changes here are overwritten. -->";
+
+/// How many commits, and how many bytes of their differences, a backend is told about.
+const TOLD_COMMITS: usize = 30;
+const TOLD_BYTES: usize = 32 << 10;
+
+/// Asks for a new summary when the head changed: the previous one plus what changed since, not the whole tree.
+#[derive(Debug)]
+pub(crate) struct Summarize;
+
+#[async_trait]
+impl Step for Summarize {
+    fn name(&self) -> &str {
+        "summarize"
+    }
+
+    fn effects(&self) -> Effects {
+        Effects::Workspace
+    }
+
+    async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        let base = context.record.base.clone();
+        let previous = context.summary.clone();
+        if previous.as_ref().is_some_and(|summary| summary.head == base) && !context.parts.force {
+            return Ok(Flow::Skipped("nothing changed since the last summary".into()));
+        }
+        let checkout = context.parts.checkout;
+        // A previous summary of a history that was rewritten says nothing about what changed.
+        let since = match &previous {
+            Some(summary) if checkout.is_ancestor(&summary.head, &base).await.unwrap_or(false) => Some(summary.head.as_str()),
+            _ => None,
+        };
+        let log = checkout.log(since, &base, TOLD_COMMITS).await?;
+        let diff = match since {
+            Some(since) => checkout.diff(since, &base, TOLD_BYTES).await?,
+            None => String::new(),
+        };
+        let prompt = prompt::summarize(context.project(), previous.as_ref().map(|summary| summary.text.as_str()), &log, &diff)?;
+        let request = context.request(Task::Summarize, prompt);
+        let reply = context.ask(request).await?;
+        let text = reply.text.trim();
+        if text.is_empty() {
+            return Ok(Flow::Skipped("the backend had nothing to say".into()));
+        }
+        context.summary = Some(Summary { head: base, text: text.to_owned() });
+        let note = match (context.parts.mode, context.project().commit_summary) {
+            (Mode::DryRun, _) => "kept in the store only".into(),
+            (_, true) => format!("{SUMMARY_FILE} goes with the next change"),
+            (_, false) if checkout.is_tracked(SUMMARY_FILE).await? => format!("{SUMMARY_FILE} is tracked by Git; left alone"),
+            (_, false) => {
+                checkout.exclude(&format!("/{SUMMARY_FILE}"))?;
+                write_summary(checkout.path(), text)?
+            }
+        };
+        Ok(Flow::Done(note))
+    }
+}
+
+/// The summary as it is written to a file.
+pub(crate) fn summary_file(text: &str) -> String {
+    format!("{MARK}\n\n{text}\n")
+}
+
+/// Writes the summary to the checkout's root in one go, unless somebody else's file is there. Says what was done.
+fn write_summary(directory: &Path, text: &str) -> Result<String> {
+    let file = directory.join(SUMMARY_FILE);
+    match fs::symlink_metadata(&file) {
+        Ok(metadata) if !metadata.is_file() => return Ok(format!("{SUMMARY_FILE} is no plain file; left alone")),
+        Ok(_) if !fs::read_to_string(&file).is_ok_and(|content| content.starts_with(MARK)) => {
+            return Ok(format!("{SUMMARY_FILE} is somebody else's; left alone"));
+        }
+        _ => {}
+    }
+    let content = summary_file(text);
+    if fs::read_to_string(&file).is_ok_and(|old| old == content) {
+        return Ok(format!("{SUMMARY_FILE} is up to date"));
+    }
+    let temporary = directory.join(format!(".{SUMMARY_FILE}.pimainteno"));
+    fs::write(&temporary, content)
+        .and_then(|()| fs::rename(&temporary, &file))
+        .context(ErrorKind::Step, || format!("cannot write `{}`", file.display()))?;
+    Ok(format!("wrote {SUMMARY_FILE}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_of_our_own_is_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(SUMMARY_FILE);
+        assert_eq!(write_summary(directory.path(), "one").unwrap(), "wrote codex.md");
+        assert_eq!(write_summary(directory.path(), "one").unwrap(), "codex.md is up to date");
+        assert_eq!(write_summary(directory.path(), "two").unwrap(), "wrote codex.md");
+        fs::write(&file, "mine").unwrap();
+        assert_eq!(write_summary(directory.path(), "three").unwrap(), "codex.md is somebody else's; left alone");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}

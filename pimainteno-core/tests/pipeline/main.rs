@@ -1,0 +1,6 @@
+//! Whole runs on real Git repositories; the model is the only fake.
+
+mod delivery;
+mod invariants;
+mod outcomes;
+mod support;

@@ -1,0 +1,178 @@
+//! A project with a bare remote, in a directory of its own.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use pimainteno_core::{
+    LlmBackend, Maintainer, MaintainerBuilder, Outcome, RunRecord,
+    config::{Config, HealthConfig, Mode, ProjectConfig, RestartConfig},
+    process::Environment,
+};
+
+/// A checkout, its bare remote and a state directory.
+pub struct World {
+    directory: tempfile::TempDir,
+    /// What the configuration says of the project; change it before the maintainer is built.
+    pub project: ProjectConfig,
+    /// The whole configuration.
+    pub config: Config,
+}
+
+impl World {
+    /// A project with two files, one commit and a bare remote; in mode `auto`, checked by `test -f README.md`, without units.
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("radio");
+        fs::create_dir(&path).unwrap();
+        let mut project = ProjectConfig::default();
+        project.path = path;
+        project.mode = Mode::Auto;
+        project.verify = vec!["test -f README.md".into()];
+        project.units = Some(Vec::new());
+        project.probation = Some(Duration::from_millis(200));
+        let mut config = Config::default();
+        config.llm.provider = "scripted".into();
+        let world = Self { directory, project, config };
+        world.git(&["init", "--quiet", "--initial-branch=main"]);
+        world.git(&["config", "user.name", "Ada"]);
+        world.git(&["config", "user.email", "ada@example.com"]);
+        world.write("README.md", "# Radio\n\nPlays musik.\n");
+        world.write("src/play.sh", "#!/bin/sh\necho play\n");
+        world.commit("first");
+        world.git(&["clone", "--quiet", "--bare", ".", "../remote.git"]);
+        world.git(&["remote", "add", "origin", "../remote.git"]);
+        world.git(&["fetch", "--quiet"]);
+        world.git(&["branch", "--quiet", "--set-upstream-to=origin/main"]);
+        world
+    }
+
+    /// The checkout.
+    pub fn path(&self) -> &Path {
+        &self.project.path
+    }
+
+    /// The directory that everything is in.
+    pub fn root(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The bare remote.
+    pub fn remote(&self) -> PathBuf {
+        self.root().join("remote.git")
+    }
+
+    /// A file of the checkout, read.
+    pub fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.path().join(file)).unwrap()
+    }
+
+    /// A file of the checkout, written.
+    pub fn write(&self, file: &str, content: &str) {
+        let file = self.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, content).unwrap();
+    }
+
+    /// Commits everything in the checkout.
+    pub fn commit(&self, message: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", message]);
+    }
+
+    /// Runs Git in the checkout.
+    pub fn git(&self, arguments: &[&str]) -> String {
+        git(self.path(), arguments)
+    }
+
+    /// Where the checkout's head is.
+    pub fn head(&self) -> String {
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Where the remote's branch is.
+    pub fn remote_head(&self) -> String {
+        git(&self.remote(), &["rev-parse", "main"])
+    }
+
+    /// A service that is restarted by a command and healthy while the file `healthy` says so.
+    pub fn with_service(mut self) -> Self {
+        self.project.units = Some(vec!["radio.service".into()]);
+        self.project.restart = RestartConfig::Command(format!("echo restarted >> {}/restarts", self.root().display()));
+        let mut health = HealthConfig::default();
+        health.command = Some("! grep -q broken README.md".into());
+        health.within = Some(Duration::from_millis(500));
+        self.project.health = Some(health);
+        self
+    }
+
+    /// How often the service was restarted.
+    pub fn restarts(&self) -> usize {
+        fs::read_to_string(self.root().join("restarts")).unwrap_or_default().lines().count()
+    }
+
+    /// A builder for this project.
+    pub fn builder(&self, backend: impl LlmBackend + 'static) -> MaintainerBuilder {
+        let mut config = self.config.clone();
+        config.project.push(self.project.clone());
+        Maintainer::builder().config(config).state_directory(self.root().join("state")).environment(environment()).backend(backend)
+    }
+
+    /// A maintainer of this project.
+    pub fn maintainer(&self, backend: impl LlmBackend + 'static) -> Maintainer {
+        self.builder(backend).build().unwrap()
+    }
+
+    /// Everything that can be seen of the project from outside: each file of the checkout, the refs here and at the remote.
+    pub fn seen_from_outside(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut seen = BTreeMap::new();
+        collect(self.path(), self.path(), &mut seen);
+        for (name, repository) in [("checkout", self.path().to_owned()), ("remote", self.remote())] {
+            seen.insert(format!("refs of {name}"), git(&repository, &["for-each-ref"]).into_bytes());
+            seen.insert(format!("head of {name}"), git(&repository, &["rev-parse", "HEAD"]).into_bytes());
+        }
+        seen.insert("status".into(), self.git(&["status", "--porcelain"]).into_bytes());
+        seen
+    }
+}
+
+/// The outcome of the only record.
+pub fn outcome(records: &[RunRecord]) -> &Outcome {
+    assert_eq!(records.len(), 1);
+    records[0].outcome.as_ref().unwrap()
+}
+
+/// Runs Git without the machine's configuration.
+pub fn git(directory: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(arguments)
+        .current_dir(directory)
+        .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+fn environment() -> Environment {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    Environment::default().with("PATH", path).with("GIT_CONFIG_GLOBAL", "/dev/null").with("GIT_CONFIG_SYSTEM", "/dev/null")
+}
+
+fn collect(top: &Path, directory: &Path, seen: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap() == ".git" {
+            continue;
+        }
+        if path.is_dir() {
+            collect(top, &path, seen);
+        } else {
+            seen.insert(path.strip_prefix(top).unwrap().display().to_string(), fs::read(&path).unwrap());
+        }
+    }
+}
