@@ -1,5 +1,7 @@
 //! Whole runs on real Git repositories; the model is the only fake.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod delivery;
 mod invariants;
 mod outcomes;

@@ -15,17 +15,17 @@ use pimainteno_core::{
 };
 
 /// A checkout, its bare remote and a state directory.
-pub struct World {
+pub(crate) struct World {
     directory: tempfile::TempDir,
     /// What the configuration says of the project; change it before the maintainer is built.
-    pub project: ProjectConfig,
+    pub(crate) project: ProjectConfig,
     /// The whole configuration.
-    pub config: Config,
+    pub(crate) config: Config,
 }
 
 impl World {
     /// A project with two files, one commit and a bare remote; in mode `auto`, checked by `test -f README.md`, without units.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("radio");
         fs::create_dir(&path).unwrap();
@@ -52,55 +52,55 @@ impl World {
     }
 
     /// The checkout.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.project.path
     }
 
     /// The directory that everything is in.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.directory.path()
     }
 
     /// The bare remote.
-    pub fn remote(&self) -> PathBuf {
+    pub(crate) fn remote(&self) -> PathBuf {
         self.root().join("remote.git")
     }
 
     /// A file of the checkout, read.
-    pub fn read(&self, file: &str) -> String {
+    pub(crate) fn read(&self, file: &str) -> String {
         fs::read_to_string(self.path().join(file)).unwrap()
     }
 
     /// A file of the checkout, written.
-    pub fn write(&self, file: &str, content: &str) {
+    pub(crate) fn write(&self, file: &str, content: &str) {
         let file = self.path().join(file);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, content).unwrap();
     }
 
     /// Commits everything in the checkout.
-    pub fn commit(&self, message: &str) {
+    pub(crate) fn commit(&self, message: &str) {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", message]);
     }
 
     /// Runs Git in the checkout.
-    pub fn git(&self, arguments: &[&str]) -> String {
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
         git(self.path(), arguments)
     }
 
     /// Where the checkout's head is.
-    pub fn head(&self) -> String {
+    pub(crate) fn head(&self) -> String {
         self.git(&["rev-parse", "HEAD"])
     }
 
     /// Where the remote's branch is.
-    pub fn remote_head(&self) -> String {
+    pub(crate) fn remote_head(&self) -> String {
         git(&self.remote(), &["rev-parse", "main"])
     }
 
     /// A service that is restarted by a command and healthy while the file `healthy` says so.
-    pub fn with_service(mut self) -> Self {
+    pub(crate) fn with_service(mut self) -> Self {
         self.project.units = Some(vec!["radio.service".into()]);
         self.project.restart = RestartConfig::Command(format!("echo restarted >> {}/restarts", self.root().display()));
         let mut health = HealthConfig::default();
@@ -111,24 +111,24 @@ impl World {
     }
 
     /// How often the service was restarted.
-    pub fn restarts(&self) -> usize {
+    pub(crate) fn restarts(&self) -> usize {
         fs::read_to_string(self.root().join("restarts")).unwrap_or_default().lines().count()
     }
 
     /// A builder for this project.
-    pub fn builder(&self, backend: impl LlmBackend + 'static) -> MaintainerBuilder {
+    pub(crate) fn builder(&self, backend: impl LlmBackend + 'static) -> MaintainerBuilder {
         let mut config = self.config.clone();
         config.project.push(self.project.clone());
         Maintainer::builder().config(config).state_directory(self.root().join("state")).environment(environment()).backend(backend)
     }
 
     /// A maintainer of this project.
-    pub fn maintainer(&self, backend: impl LlmBackend + 'static) -> Maintainer {
+    pub(crate) fn maintainer(&self, backend: impl LlmBackend + 'static) -> Maintainer {
         self.builder(backend).build().unwrap()
     }
 
     /// Everything that can be seen of the project from outside: each file of the checkout, the refs here and at the remote.
-    pub fn seen_from_outside(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn seen_from_outside(&self) -> BTreeMap<String, Vec<u8>> {
         let mut seen = BTreeMap::new();
         collect(self.path(), self.path(), &mut seen);
         for (name, repository) in [("checkout", self.path().to_owned()), ("remote", self.remote())] {
@@ -141,13 +141,13 @@ impl World {
 }
 
 /// The outcome of the only record.
-pub fn outcome(records: &[RunRecord]) -> &Outcome {
+pub(crate) fn outcome(records: &[RunRecord]) -> &Outcome {
     assert_eq!(records.len(), 1);
     records[0].outcome.as_ref().unwrap()
 }
 
 /// Runs Git without the machine's configuration.
-pub fn git(directory: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args(arguments)
         .current_dir(directory)
