@@ -1,0 +1,259 @@
+//! The command line: what can be said, and the way from there to an exit code.
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use pimainteno_core::{Error, ErrorKind, Result};
+
+use crate::{
+    commands,
+    exit::{self, Ending},
+    terminal::Terminal,
+};
+
+/// Maintains Git projects and their services with a language model.
+///
+/// Without a command it is the daemon: it runs every project on its schedule until it is told to stop.
+/// A run either ends with a verified commit whose service proved healthy, or leaves everything as it was.
+#[derive(Debug, Parser)]
+#[command(name = "pi-mainteno", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    /// Looks at every project once, runs those that changed, and exits.
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) one_shot: bool,
+
+    #[command(flatten)]
+    pub(crate) options: GlobalOptions,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What works with every command.
+#[derive(Args, Debug)]
+pub(crate) struct GlobalOptions {
+    /// Reads this configuration instead of ./PiMainteno.toml or /etc/pi-mainteno/PiMainteno.toml.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Prints one JSON document instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Tells more on standard error; twice tells even more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs projects now: all of them, or those that are named.
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArguments),
+    /// Writes a configuration for the projects it finds.
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(InitArguments),
+    /// Looks whether everything that runs need is there, and says what to do about what is not.
+    Check,
+    /// Shows every project at a glance.
+    Status,
+    /// Lists the last runs, the newest first.
+    Runs(RunsArguments),
+    /// Shows one run: its steps, its change, its checks.
+    Show(ShowArguments),
+    /// Prints what a run left behind: logs of checks, answers of the backend.
+    #[command(after_help = LOG_EXAMPLES)]
+    Log(LogArguments),
+    /// Works with policies.
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
+    /// Prints a completion script for a shell.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// What to run, and how.
+#[derive(Args, Debug, Default)]
+pub(crate) struct RunArguments {
+    /// Ids or names of projects; all if none is given.
+    #[arg(value_name = "PROJECT")]
+    pub(crate) projects: Vec<String>,
+
+    /// Proposes and checks changes, and applies nothing outside the state directory.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Runs although nothing changed or the project is parked, and asks the backend again.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// What to write a configuration for.
+#[derive(Args, Debug)]
+pub(crate) struct InitArguments {
+    /// Git checkouts; without any, those in and directly below the current directory and up to two levels below the home directory.
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// The file to write.
+    #[arg(long, short, value_name = "FILE", default_value = "PiMainteno.toml")]
+    pub(crate) output: PathBuf,
+
+    /// Overwrites the file if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Which runs to list.
+#[derive(Args, Debug)]
+pub(crate) struct RunsArguments {
+    /// Id or name of a project; all if it is not given.
+    pub(crate) project: Option<String>,
+
+    /// How many runs to list at most.
+    #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) limit: u16,
+}
+
+/// Which run to show.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArguments {
+    /// The id of a run, or the beginning of it.
+    pub(crate) id: String,
+}
+
+/// Which texts to print.
+#[derive(Args, Debug)]
+pub(crate) struct LogArguments {
+    /// The id of a run, or the beginning of it.
+    pub(crate) id: String,
+
+    /// Prints this text only: its name, or a part of it that only one name has.
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) output: Option<String>,
+}
+
+/// What can be done with policies.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Runs policies on their cases.
+    #[command(after_help = POLICY_EXAMPLES)]
+    Test {
+        /// Files with cases (.toml), or policies (.rhai) whose cases are in `cases/NAME.toml` beside them.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pi-mainteno init ~/site           write PiMainteno.toml for a project
+  pi-mainteno check                 see whether everything is in place
+  pi-mainteno run site --dry-run    see what would be changed
+  pi-mainteno show 0199a3           look at a run: its steps, its change, its checks
+  pi-mainteno                       run as the daemon
+
+Exit codes: 0 done, 1 ended without success, 2 error in use or configuration.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  pi-mainteno run                   every project that changed since its last run
+  pi-mainteno run site --dry-run    propose and check a change, apply nothing
+  pi-mainteno run site --force      even if nothing changed
+
+The exit code is 1 if a run failed, was rejected, rolled back, parked or interrupted.";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  pi-mainteno init                  for the Git checkouts that it finds
+  pi-mainteno init ~/site ~/radio   for these
+  sudo pi-mainteno init /srv/site --output /etc/pi-mainteno/PiMainteno.toml";
+
+const LOG_EXAMPLES: &str = "\
+Examples:
+  pi-mainteno log 0199a3                           everything
+  pi-mainteno log 0199a3 --output 'cargo test'     the log of one check";
+
+const POLICY_EXAMPLES: &str = "\
+Examples:
+  pi-mainteno policy test careful.rhai             the cases in cases/careful.toml
+  pi-mainteno policy test cases/*.toml             several files of cases";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  pi-mainteno completions bash > ~/.local/share/bash-completion/completions/pi-mainteno
+  pi-mainteno completions fish > ~/.config/fish/completions/pi-mainteno.fish";
+
+/// Reads the command line, does what it says and gives the exit code.
+pub(crate) fn main() -> ExitCode {
+    run(std::env::args_os())
+}
+
+fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(answer) => return refuse(&answer),
+    };
+    let terminal = Terminal::new(cli.options.json, cli.options.verbose);
+    let mut result = carry_out(cli, &terminal);
+    if let Err(error) = &result {
+        terminal.error(error);
+    }
+    // What was printed last may not have reached its file.
+    if let Err(error) = terminal.close() {
+        terminal.error(&error);
+        result = Err(error);
+    }
+    exit::code(&result)
+}
+
+/// One thread is enough: Git, checks and backends are processes of their own, and each thread costs memory and wake-ups.
+fn carry_out(cli: Cli, terminal: &Terminal) -> Result<Ending> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| Error::new(ErrorKind::Internal, "cannot start the runtime").source(source))?;
+    runtime.block_on(commands::dispatch(cli, terminal))
+}
+
+/// Prints what clap has to say: help and the version are answers, everything else is an error in use.
+fn refuse(answer: &clap::Error) -> ExitCode {
+    let terminal = Terminal::new(false, 0);
+    let text = answer.render().ansi().to_string();
+    if answer.use_stderr() {
+        terminal.tell(&text);
+        return ExitCode::from(2);
+    }
+    terminal.print(&text);
+    match terminal.close() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal.error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_work_on_both_sides_of_a_command() {
+        for arguments in [["pi-mainteno", "--json", "status"], ["pi-mainteno", "status", "--json"]] {
+            assert!(Cli::try_parse_from(arguments).unwrap().options.json);
+        }
+    }
+}

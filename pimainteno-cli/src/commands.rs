@@ -1,0 +1,73 @@
+//! The commands: one file each, and thin. They ask [`Access`] or look around by themselves, and hand what they found to the terminal.
+
+mod check;
+mod completions;
+mod init;
+mod log;
+mod policy;
+mod run;
+mod runs;
+mod show;
+mod status;
+
+use anstyle::Style;
+use pimainteno_core::{Outcome, Result, RunId};
+
+use crate::{
+    access::Access,
+    cli::{Cli, Command, PolicyCommand, RunArguments},
+    daemon,
+    exit::Ending,
+    setup::Setup,
+    terminal::{BAD, FAINT, GOOD, NOTABLE, Terminal},
+};
+
+/// How many hexadecimal digits of a run's id are shown: those that tell the millisecond at which it started.
+const SHORT_ID: usize = 12;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// Whatever keeps the command from doing its work; what its work has shown is in the [`Ending`].
+pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
+    let setup = || Setup::load(cli.options.config.as_deref());
+    let is_daemon = cli.command.is_none() && !cli.one_shot;
+    terminal.log(is_daemon);
+    match cli.command {
+        None if is_daemon => {
+            daemon::run(&setup()?, daemon::signals()).await?;
+            Ok(Ending::Done)
+        }
+        None => run::run(&setup()?, &RunArguments::default(), terminal).await,
+        Some(Command::Run(arguments)) => run::run(&setup()?, &arguments, terminal).await,
+        Some(Command::Init(arguments)) => init::run(&arguments, terminal),
+        Some(Command::Check) => check::run(&setup()?, terminal).await,
+        Some(Command::Status) => status::run(&look(&setup()?).await?, terminal).await,
+        Some(Command::Runs(arguments)) => runs::run(&look(&setup()?).await?, &arguments, terminal).await,
+        Some(Command::Show(arguments)) => show::run(&look(&setup()?).await?, &arguments, terminal).await,
+        Some(Command::Log(arguments)) => log::run(&look(&setup()?).await?, &arguments, terminal).await,
+        Some(Command::Policy { command: PolicyCommand::Test { files } }) => policy::test(&files, terminal),
+        Some(Command::Completions { shell }) => Ok(completions::run(shell, terminal)),
+    }
+}
+
+/// A run's id as it is shown in lists.
+pub(crate) fn short_id(run: RunId) -> String {
+    run.to_string().chars().take(SHORT_ID).collect()
+}
+
+/// The colour of how a run ended; of one that has not, if there is no outcome.
+pub(crate) fn outcome_style(outcome: Option<&Outcome>) -> Style {
+    match outcome {
+        Some(Outcome::Applied { .. }) => GOOD,
+        Some(Outcome::NoChange | Outcome::Skipped { .. }) => FAINT,
+        Some(Outcome::Failed { .. } | Outcome::RolledBack { .. } | Outcome::Rejected { .. }) => BAD,
+        // Held, parked, interrupted, and whatever may come.
+        _ => NOTABLE,
+    }
+}
+
+/// Access for a command that starts nothing, so that there is nothing to tell.
+async fn look(setup: &Setup) -> Result<Access> {
+    Access::open(setup, |_| {}).await
+}

@@ -1,0 +1,158 @@
+//! `check`: looks whether everything that runs need is there, and says what to do about what is not.
+
+mod machine;
+mod project;
+
+use std::time::Duration;
+
+use pimainteno_core::{Error, Result};
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use crate::{
+    exit::Ending,
+    setup::Setup,
+    terminal::{BAD, FAINT, GOOD, NOTABLE, STRONG, Terminal, paint, plain},
+};
+
+/// How long everything about one project, or about the machine, may take.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What was found; the shape of `--json`.
+#[derive(Debug, Serialize)]
+struct Report {
+    /// How many of the items are problems.
+    problems: usize,
+    /// What was looked at, project by project.
+    items: Vec<Item>,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+struct Item {
+    /// What it belongs to: a project's id, or nothing for what belongs to all.
+    project: String,
+    /// What was looked at.
+    name: String,
+    /// How it is.
+    finding: Finding,
+    /// What was found.
+    message: String,
+    /// What to do about it.
+    hints: Vec<String>,
+}
+
+/// How a thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Finding {
+    /// As it should be.
+    Ok,
+    /// Fit for use, and worth knowing.
+    Note,
+    /// Keeps runs from working.
+    Problem,
+}
+
+/// The items of one project, or of the machine.
+struct Items {
+    project: String,
+    list: Vec<Item>,
+}
+
+impl Items {
+    fn new(project: &str) -> Self {
+        Self { project: project.to_owned(), list: Vec::new() }
+    }
+
+    fn ok(&mut self, name: &str, message: impl Into<String>) {
+        self.add(name, Finding::Ok, message.into(), Vec::new());
+    }
+
+    fn note(&mut self, name: &str, message: impl Into<String>, hint: &str) {
+        self.add(name, Finding::Note, message.into(), vec![hint.to_owned()]);
+    }
+
+    fn problem(&mut self, name: &str, message: impl Into<String>, hint: &str) {
+        self.add(name, Finding::Problem, message.into(), vec![hint.to_owned()]);
+    }
+
+    fn error(&mut self, name: &str, finding: Finding, error: &Error) {
+        self.add(name, finding, error.to_string(), error.hints().map(str::to_owned).collect());
+    }
+
+    fn add(&mut self, name: &str, finding: Finding, message: String, mut hints: Vec<String>) {
+        hints.retain(|hint| !hint.is_empty());
+        self.list.push(Item { project: self.project.clone(), name: name.to_owned(), finding, message, hints });
+    }
+}
+
+/// Looks at everything at once, and prints a line for each item.
+///
+/// # Errors
+/// [`pimainteno_core::ErrorKind::Internal`] if a look was lost; whatever a look finds is in the report.
+pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
+    let spinner = terminal.spinner("looking at everything");
+    let mut looks = JoinSet::new();
+    looks.spawn(within_deadline(0, String::new(), machine::look(machine::Machine::new(setup))));
+    for (place, look) in project::Look::all(setup).into_iter().enumerate() {
+        looks.spawn(within_deadline(place + 1, look.id().to_owned(), look.at_everything()));
+    }
+    let mut found = Vec::new();
+    while let Some(joined) = looks.join_next().await {
+        found.push(joined.map_err(|source| Error::new(pimainteno_core::ErrorKind::Internal, "a check was lost").source(source))?);
+    }
+    drop(spinner);
+    found.sort_by_key(|(place, _)| *place);
+    let items: Vec<Item> = found.into_iter().flat_map(|(_, items)| items.list).collect();
+    let problems = items.iter().filter(|item| item.finding == Finding::Problem).count();
+    let report = Report { problems, items };
+    if terminal.is_json() {
+        terminal.print_json(&report)?;
+    } else {
+        print(&report, terminal);
+    }
+    Ok(Ending::of(problems == 0))
+}
+
+async fn within_deadline(place: usize, project: String, look: impl Future<Output = Items>) -> (usize, Items) {
+    let items = tokio::time::timeout(DEADLINE, look).await.unwrap_or_else(|_| {
+        let mut items = Items::new(&project);
+        items.problem(
+            "time",
+            format!("looking at it took more than {} s", DEADLINE.as_secs()),
+            "see what keeps the disk or the network busy",
+        );
+        items
+    });
+    (place, items)
+}
+
+fn print(report: &Report, terminal: &Terminal) {
+    let mut project = None;
+    let width = report.items.iter().map(|item| item.name.len()).max().unwrap_or(0);
+    for item in &report.items {
+        if project != Some(&item.project) {
+            let title = if item.project.is_empty() { "this machine".into() } else { plain::inline(&item.project) };
+            let gap = if project.is_some() { "\n" } else { "" };
+            terminal.print(format_args!("{gap}{}", paint(STRONG, title)));
+            project = Some(&item.project);
+        }
+        let mark = match item.finding {
+            Finding::Ok => paint(GOOD, "ok     "),
+            Finding::Note => paint(NOTABLE, "note   "),
+            Finding::Problem => paint(BAD.bold(), "problem"),
+        };
+        terminal.print(format_args!("  {mark}  {:<width$}  {}", item.name, plain::inline(&item.message)));
+        for hint in item.hints.iter().filter(|_| item.finding != Finding::Ok) {
+            terminal.print(format_args!("           {:width$}  {}", "", paint(FAINT, format_args!("→ {}", plain::inline(hint)))));
+        }
+    }
+    let notes = report.items.iter().filter(|item| item.finding == Finding::Note).count();
+    let counted = |number: usize, noun: &str| if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") };
+    let (style, end) = match report.problems {
+        0 => (GOOD, "no problems".to_owned()),
+        number => (BAD, counted(number, "problem")),
+    };
+    terminal.print(format_args!("\n{}, {}", paint(style, end), counted(notes, "note")));
+}

@@ -1,0 +1,161 @@
+//! What all projects need: configuration, state, programs.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use pimainteno_core::process::{Command, Environment};
+
+use super::Items;
+use crate::{client, setup::Setup};
+
+/// How long a program may take to say its version.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// With less space than this the store may fail during a run, in MiB.
+const LEAST_SPACE: u64 = 50;
+
+/// With less space than this a workspace and its build may not fit, in MiB.
+const LITTLE_SPACE: u64 = 500;
+
+/// The oldest Git that will do, as major and minor version: the first one with `rev-parse --path-format`.
+const LEAST_GIT: (u32, u32) = (2, 31);
+
+/// What is looked at.
+pub(super) struct Machine {
+    config_path: PathBuf,
+    notices: Vec<String>,
+    environment: Environment,
+    state_directory: PathBuf,
+    socket: PathBuf,
+    projects: usize,
+}
+
+impl Machine {
+    /// The machine that `setup` describes.
+    pub(super) fn new(setup: &Setup) -> Self {
+        Self {
+            config_path: setup.config_path.clone(),
+            notices: setup.notices.clone(),
+            environment: setup.environment.clone(),
+            state_directory: setup.state_directory.clone(),
+            socket: setup.socket.clone(),
+            projects: setup.config.projects().len(),
+        }
+    }
+}
+
+/// Looks at what all projects need.
+pub(super) async fn look(machine: Machine) -> Items {
+    let mut items = Items::new("");
+    configuration(&machine, &mut items);
+    state(&machine.state_directory, &mut items);
+    git(&machine.environment, &mut items).await;
+    daemon(&machine.socket, &mut items).await;
+    items
+}
+
+fn configuration(machine: &Machine, items: &mut Items) {
+    let path = machine.config_path.display();
+    match machine.projects {
+        0 => items.problem(
+            "configuration",
+            format!("`{path}` has no projects"),
+            "add a `[[project]]`, or let `pi-mainteno init --force` write it anew",
+        ),
+        1 => items.ok("configuration", format!("`{path}`, 1 project")),
+        number => items.ok("configuration", format!("`{path}`, {number} projects")),
+    }
+    for notice in &machine.notices {
+        items.note("configuration", notice.clone(), "");
+    }
+}
+
+/// Whether state can be kept. Nothing is made that a run would make.
+fn state(directory: &Path, items: &mut Items) {
+    let shown = directory.display();
+    // What does not exist yet is made at the first run, in the nearest directory that exists.
+    let existing = directory.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."));
+    if !existing.is_dir() {
+        return items.problem(
+            "state",
+            format!("`{}` is no directory", existing.display()),
+            "set `cache.path` to a file in another directory",
+        );
+    }
+    if rustix::fs::access(existing, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_err() {
+        let message = format!("this user cannot write to `{}`", existing.display());
+        return items.problem("state", message, "set `cache.path`, change the directory's owner, or run as the user of the daemon");
+    }
+    let space = rustix::fs::statvfs(existing).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >> 20);
+    match space {
+        Ok(free @ ..LEAST_SPACE) => items.problem("state", format!("`{shown}` has only {free} MiB left"), "make room, or set `cache.path`"),
+        Ok(free @ LEAST_SPACE..LITTLE_SPACE) => {
+            items.note("state", format!("`{shown}` has only {free} MiB left"), "builds in the workspaces may need more")
+        }
+        Ok(free) => items.ok("state", format!("`{shown}`, {free} MiB free")),
+        Err(error) => items.note("state", format!("`{shown}`, nobody knows how much space is left: {error}"), ""),
+    }
+    let others = fs::metadata(directory).map(|metadata| metadata.permissions().mode() & 0o007).unwrap_or(0);
+    if others != 0 {
+        items.note("state", format!("everybody on this machine can enter `{shown}`"), &format!("`chmod 700 {shown}`"));
+    }
+}
+
+async fn git(environment: &Environment, items: &mut Items) {
+    let output = Command::new("git").arg("--version").envs(environment.iter()).timeout(DEADLINE).run().await;
+    match output {
+        Ok(output) if output.success() => {
+            let version = output.text().trim().trim_start_matches("git version ").to_owned();
+            if git_version(&version).is_some_and(|version| version < LEAST_GIT) {
+                let (major, minor) = LEAST_GIT;
+                items.problem("git", format!("version {version} is too old"), &format!("install {major}.{minor} or newer"));
+            } else {
+                items.ok("git", format!("version {version}"));
+            }
+        }
+        Ok(output) => items.problem("git", format!("does not run: {}", output.tail(1)), "repair its installation"),
+        Err(error) => items.problem("git", error.to_string(), "install git, or put it on the PATH"),
+    }
+}
+
+fn git_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+async fn daemon(socket: &Path, items: &mut Items) {
+    match client::Client::find(socket, std::sync::Arc::new(())).await {
+        Ok(Some(_)) => items.ok("daemon", format!("answers at `{}`", socket.display())),
+        Ok(None) => items.note("daemon", "none runs, so nothing happens on schedule", "start it: `pi-mainteno`, or its systemd unit"),
+        Err(error) => items.error("daemon", super::Finding::Problem, &error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::check::Finding;
+
+    #[test]
+    fn a_version_of_git_is_read_with_whatever_follows() {
+        assert_eq!(git_version("2.39.5 (Apple Git-154)"), Some((2, 39)));
+        assert_eq!(git_version("2.50.0.windows.1"), Some((2, 50)));
+        assert_eq!(git_version("from the future"), None);
+    }
+
+    #[test]
+    fn a_state_directory_that_a_file_is_in_the_way_of_is_a_problem() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let mut items = Items::new("");
+        state(&file.join("state"), &mut items);
+        state(&directory.path().join("not/yet"), &mut items);
+        assert_eq!(items.list[0].finding, Finding::Problem);
+        assert_ne!(items.list[1].finding, Finding::Problem);
+    }
+}

@@ -1,0 +1,321 @@
+//! What one project needs: its checkout, its remote, its settings, its checks, its backend, its units.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use pimainteno_core::{
+    Maintainer,
+    config::{Config, Mode, Project, RestartConfig},
+    git::{Checkout, Git},
+    policy::{Limits, PolicyEngine},
+    process::{Command, Environment},
+    service::{self, LoadState},
+};
+
+use super::{Finding, Items};
+use crate::{backends, setup::Setup};
+
+/// How long a remote may take to answer.
+const REMOTE_DEADLINE: Duration = Duration::from_secs(15);
+
+/// How long a question to the shell, to systemd or to Git on local files may take.
+const LOCAL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a backend may take to say whether it could answer.
+const BACKEND_DEADLINE: Duration = Duration::from_secs(40);
+
+/// One project, and what has to be known to look at it.
+pub(super) struct Look {
+    project: Project,
+    /// The configuration with no other project in it.
+    alone: Config,
+    environment: Environment,
+    /// Whether an earlier project has the same backend, which is asked once.
+    shares_backend: bool,
+}
+
+/// A directory for what the library writes while its settings are tried; removed in the end.
+struct Scratch(PathBuf);
+
+impl Look {
+    /// Every project of the configuration, in its order.
+    pub(super) fn all(setup: &Setup) -> Vec<Self> {
+        let projects = setup.config.projects();
+        let alone = alone(&setup.config);
+        let look = |(place, (project, alone)): (usize, (&Project, Config))| Self {
+            shares_backend: projects.iter().take(place).any(|earlier| earlier.llm == project.llm),
+            project: project.clone(),
+            alone,
+            environment: setup.environment.clone(),
+        };
+        projects.iter().zip(alone).enumerate().map(look).collect()
+    }
+
+    /// The project's id.
+    pub(super) fn id(&self) -> &str {
+        &self.project.id
+    }
+
+    /// Looks at everything that the project needs.
+    pub(super) async fn at_everything(self) -> Items {
+        let mut items = Items::new(&self.project.id);
+        self.checkout(&mut items).await;
+        self.settings(&mut items).await;
+        self.policy(&mut items);
+        self.checks(&mut items).await;
+        self.units(&mut items).await;
+        items
+    }
+
+    async fn checkout(&self, items: &mut Items) {
+        let git = Git::new(self.environment.clone());
+        let found = async {
+            let checkout = Checkout::open(&self.project.path, git).await?;
+            let head = checkout.head().await?;
+            Ok((checkout.obstacle().await?, checkout, head))
+        };
+        let (obstacle, checkout, head) = match found.await {
+            Ok(found) => found,
+            Err(error) => return items.error("checkout", Finding::Problem, &error),
+        };
+        let path = self.project.path.display();
+        let Some(branch) = head.branch else {
+            return items.problem("checkout", format!("`{path}` is on no branch"), "check out a branch");
+        };
+        if let Some(wanted) = self.project.branch.as_ref().filter(|wanted| **wanted != branch) {
+            items.problem(
+                "checkout",
+                format!("`{path}` is on branch `{branch}`, not on `{wanted}`"),
+                "check out the branch, or correct the project's `branch`",
+            );
+        } else {
+            items.ok("checkout", format!("`{path}` on branch `{branch}`"));
+        }
+        if let Some(obstacle) = obstacle {
+            items.note("checkout", obstacle, "runs are skipped until it is done");
+        }
+        if !self.git(["var", "GIT_COMMITTER_IDENT"]).await {
+            items.note(
+                "identity",
+                "Git knows no name and address here, so commits will be by PiMainteno",
+                "`git config user.name` and `user.email` set them",
+            );
+        }
+        match checkout.upstream(&branch, self.project.remote.as_deref()).await {
+            Ok(Some(upstream)) => self.remote(&upstream.remote, &upstream.branch, upstream.ahead, items).await,
+            Ok(None) => items.note("remote", "there is none, so nothing is pushed", ""),
+            Err(error) => items.error("remote", Finding::Problem, &error),
+        }
+    }
+
+    async fn remote(&self, remote: &str, branch: &str, ahead: usize, items: &mut Items) {
+        let output = self.git_command(["ls-remote", "--quiet", "--", remote]).timeout(REMOTE_DEADLINE).run().await;
+        match output {
+            Ok(output) if output.success() => items.ok("remote", format!("`{remote}` answers; changes go to its branch `{branch}`")),
+            Ok(output) => {
+                let said = output.tail(2).replace('\n', "; ");
+                let message = format!("`{remote}` does not answer ({}): {said}", output.end);
+                items.problem("remote", message, "the user of the daemon needs the network, and access without a password prompt");
+            }
+            Err(error) => items.error("remote", Finding::Problem, &error),
+        }
+        if ahead > 0 {
+            items.note("remote", format!("commits that are not at `{remote}` yet: {ahead}"), "push them; runs are skipped until then");
+        }
+    }
+
+    /// Makes the project ready as a run would, in a directory of its own, and asks its backend.
+    async fn settings(&self, items: &mut Items) {
+        let scratch = match Scratch::new(&self.project.id) {
+            Ok(scratch) => scratch,
+            Err(error) => return items.note("settings", format!("cannot be tried: no temporary directory: {error}"), ""),
+        };
+        let mut config = self.alone.clone();
+        config.cache.path = None;
+        let builder = Maintainer::builder().config(config).environment(self.environment.clone()).state_directory(&scratch.0);
+        let maintainer = match backends::register(builder).build() {
+            Ok(maintainer) => maintainer,
+            Err(error) => return items.error("settings", Finding::Problem, &error),
+        };
+        items.ok(
+            "settings",
+            format!("{} steps, backend {}, cron `{}`", self.project.steps.len(), self.project.llm.provider, self.project.cron),
+        );
+        if self.shares_backend {
+            return;
+        }
+        match tokio::time::timeout(BACKEND_DEADLINE, maintainer.health()).await {
+            Err(_) => items.problem("backend", format!("did not answer within {} s", BACKEND_DEADLINE.as_secs()), "try it by hand"),
+            Ok(answers) => {
+                for (_, answer) in answers {
+                    match answer {
+                        Ok(found) => items.ok("backend", format!("{}: {found}", self.project.llm.provider)),
+                        Err(error) => items.error("backend", Finding::Problem, &error),
+                    }
+                }
+            }
+        }
+    }
+
+    fn policy(&self, items: &mut Items) {
+        let Some(path) = &self.project.policy else { return };
+        let policy = match PolicyEngine::new(Limits::default()).load(path) {
+            Ok(policy) => policy,
+            Err(error) => return items.error("policy", Finding::Problem, &error),
+        };
+        let hooks = policy.hooks().collect::<Vec<_>>().join(", ");
+        let shown = path.display();
+        if hooks.is_empty() {
+            items.problem("policy", format!("`{shown}` has no hooks, so it says nothing"), "give it a function such as `allow(facts)`");
+        } else {
+            items.ok("policy", format!("`{shown}` with {hooks}"));
+        }
+        for notice in policy.notices() {
+            items.note("policy", notice.clone(), "");
+        }
+        if path.starts_with(&self.project.path) {
+            let hint = "put it outside the checkout, or add it to `protect`";
+            items.note("policy", "it lies in the project, where a change could touch it", hint);
+        }
+    }
+
+    async fn checks(&self, items: &mut Items) {
+        let commands = &self.project.verify;
+        let lacking = self.lacking_programs(commands).await;
+        for (program, command) in &lacking {
+            items.problem(
+                "checks",
+                format!("there is no program `{program}` for `{command}`"),
+                "install it, or put it on the PATH of the daemon",
+            );
+        }
+        match (commands.is_empty(), self.project.mode) {
+            (true, Mode::Auto) => {
+                items.note("checks", "there are none, so changes are held although the mode is \"auto\"", "add commands to `verify`");
+            }
+            (true, _) => items.note("checks", "there are none, so nothing vouches for a change", "add commands to `verify`"),
+            (false, _) if lacking.is_empty() => items.ok("checks", commands.join(", ")),
+            (false, _) => {}
+        }
+    }
+
+    /// The programs that checks begin with and that the shell does not find, each with its check.
+    async fn lacking_programs<'a>(&self, commands: &'a [String]) -> Vec<(&'a str, &'a str)> {
+        let mut lacking = Vec::new();
+        for command in commands {
+            let Some(program) = program(command) else { continue };
+            let look =
+                Command::shell("command -v \"$1\"").args(["sh", program]).directory(&self.project.path).envs(self.environment.iter());
+            // A shell that cannot be started is told by everything else.
+            if look.timeout(LOCAL_DEADLINE).run().await.is_ok_and(|output| !output.success()) {
+                lacking.push((program, command.as_str()));
+            }
+        }
+        lacking
+    }
+
+    async fn units(&self, items: &mut Items) {
+        if self.project.restart != RestartConfig::Systemd || self.project.units.is_empty() {
+            return items.ok("units", "systemd restarts none");
+        }
+        let manager = service::manager(&self.project, self.alone.systemd_monitor.bus, &self.environment);
+        for unit in &self.project.units {
+            let Ok(state) = tokio::time::timeout(LOCAL_DEADLINE, manager.state(unit)).await else {
+                return items.problem("units", "systemd does not answer", "look at `systemctl status`");
+            };
+            match state {
+                Ok(state) if state.load == LoadState::Loaded => items.ok("units", format!("`{unit}` is {state}")),
+                Ok(_) if !self.project.units_are_explicit => items.note(
+                    "units",
+                    format!("there is no `{unit}`, so nothing is restarted"),
+                    "if the project has a service, name it in `units`",
+                ),
+                Ok(state) => items.problem("units", format!("`{unit}` is {state}"), "correct the project's `units`, or install the unit"),
+                Err(error) if self.project.units_are_explicit => return items.error("units", Finding::Problem, &error),
+                Err(error) => return items.error("units", Finding::Note, &error),
+            }
+        }
+    }
+
+    /// Whether a question to Git is answered with yes.
+    async fn git<const N: usize>(&self, arguments: [&str; N]) -> bool {
+        self.git_command(arguments).timeout(LOCAL_DEADLINE).run().await.is_ok_and(|output| output.success())
+    }
+
+    /// A question to Git, which must not ask back.
+    fn git_command<const N: usize>(&self, arguments: [&str; N]) -> Command {
+        let environment = self.environment.iter();
+        let command = Command::new("git").arg("-c").arg(format!("safe.directory={}", self.project.path.display()));
+        let command = command.args(arguments).directory(&self.project.path).envs(environment).env("LC_ALL", "C");
+        command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "true").env("SSH_ASKPASS", "true").env("SSH_ASKPASS_REQUIRE", "force")
+    }
+}
+
+impl Scratch {
+    fn new(id: &str) -> std::io::Result<Self> {
+        let directory = std::env::temp_dir().join(format!("pi-mainteno-check-{}-{id}", std::process::id()));
+        fs::create_dir(&directory)?;
+        Ok(Self(directory))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+/// For each project the configuration with no other one in it, so that what is wrong with one does not hide what is wrong with the next.
+fn alone(config: &Config) -> Vec<Config> {
+    let mut empty = config.clone();
+    empty.project.clear();
+    empty.scheduler.projects.clear();
+    let long = config.project.iter().map(|project| {
+        let mut alone = empty.clone();
+        alone.project.push(project.clone());
+        alone
+    });
+    let short = config.scheduler.projects.iter().map(|path| {
+        let mut alone = empty.clone();
+        alone.scheduler.projects.push(path.clone());
+        alone
+    });
+    long.chain(short).collect()
+}
+
+/// The program that a command begins with; `None` if only a shell could tell.
+fn program(command: &str) -> Option<&str> {
+    let is_assignment =
+        |word: &&str| word.split_once('=').is_some_and(|(name, _)| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+    let word = command.split_whitespace().find(|word| !is_assignment(word))?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte);
+    // What a check builds first is not there yet.
+    let is_built = word.contains('/') && !Path::new(word).is_absolute();
+    (word.bytes().all(is_plain) && !is_built).then_some(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_of_a_check_is_its_first_word_unless_only_a_shell_can_tell() {
+        assert_eq!(program("cargo test --locked"), Some("cargo"));
+        assert_eq!(program("RUSTFLAGS=-Dwarnings CI=1 cargo test"), Some("cargo"));
+        assert_eq!(program("/usr/bin/true"), Some("/usr/bin/true"));
+        for command in ["$RUNNER test", "(cd a && make)", "./target/test", "\"my program\"", "A=b", ""] {
+            assert_eq!(program(command), None, "{command}");
+        }
+    }
+
+    #[test]
+    fn each_project_is_looked_at_by_itself() {
+        let text = "[scheduler]\nprojects = [\"/srv/c\"]\n[[project]]\npath = \"/srv/a\"\n[[project]]\npath = \"/srv/b\"\n";
+        let config = Config::parse(text, Path::new("/etc/x.toml"), |_| None, None).unwrap().config;
+        let ids: Vec<_> = alone(&config).iter().flat_map(Config::projects).map(|project| project.id).collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+    }
+}

@@ -1,0 +1,14 @@
+//! `completions`: a script that lets a shell complete the command line.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use crate::{cli::Cli, exit::Ending, terminal::Terminal};
+
+/// Prints the script for `shell`.
+pub(crate) fn run(shell: Shell, terminal: &Terminal) -> Ending {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "pi-mainteno", &mut script);
+    terminal.print_raw(&String::from_utf8_lossy(&script));
+    Ending::Done
+}

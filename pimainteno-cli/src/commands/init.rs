@@ -1,0 +1,119 @@
+//! `init`: writes a configuration for the projects it finds.
+
+mod file;
+mod find;
+mod guess;
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use pimainteno_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+use crate::{
+    cli::InitArguments,
+    exit::Ending,
+    setup,
+    terminal::{FAINT, GOOD, NAME, STRONG, Terminal, paint, plain},
+};
+
+/// What was written; the shape of `--json`.
+#[derive(Debug, Serialize)]
+struct Written {
+    /// The file.
+    path: PathBuf,
+    /// The projects in it.
+    projects: Vec<Project>,
+}
+
+/// A project as it is written to the file.
+#[derive(Debug, Serialize)]
+struct Project {
+    /// The checkout.
+    path: PathBuf,
+    /// The guessed checks.
+    verify: Vec<String>,
+    /// The unit that is restarted where the file names none.
+    unit: String,
+}
+
+/// Writes a configuration for the checkouts that are named, or for those that are found.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] if a path is no checkout, none is found, or the file exists and is not to be overwritten.
+pub(crate) fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<Ending> {
+    let directory = setup::current_directory()?;
+    let output = directory.join(&arguments.output);
+    if output.exists() && !arguments.force {
+        return Err(exists(&output));
+    }
+    let checkouts = if arguments.paths.is_empty() {
+        find::below(&directory, setup::environment().home().as_deref())?
+    } else {
+        find::named(&directory, &arguments.paths)?
+    };
+    let projects: Vec<_> = checkouts.into_iter().map(Project::guess).collect();
+    write(&output, &file::render(&projects)?, arguments.force)?;
+    let written = Written { path: output, projects };
+    if terminal.is_json() {
+        terminal.print_json(&written)?;
+    } else {
+        tell(&written, arguments, terminal);
+    }
+    Ok(Ending::Done)
+}
+
+impl Project {
+    fn guess(path: PathBuf) -> Self {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Self { verify: guess::checks(&path), unit: format!("{name}.service"), path }
+    }
+}
+
+/// Writes the file as a whole or not at all. Only `force` lets it take the place of another one.
+fn write(path: &Path, text: &str, force: bool) -> Result<()> {
+    let failed = |source| Error::new(ErrorKind::Usage, format!("cannot write `{}`", path.display())).source(source);
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).map_err(failed)?;
+    }
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    let write = || {
+        let mut file = fs::File::create_new(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        // A link refuses to take the place of a file that somebody made meanwhile.
+        if force { fs::rename(&beside, path) } else { fs::hard_link(&beside, path) }
+    };
+    let result = write();
+    // After a rename there is nothing left to remove.
+    drop(fs::remove_file(&beside));
+    result.map_err(|source| if source.kind() == std::io::ErrorKind::AlreadyExists && !force { exists(path) } else { failed(source) })
+}
+
+fn exists(path: &Path) -> Error {
+    Error::new(ErrorKind::Usage, format!("there is already a file `{}`", path.display()))
+        .hint("`--output FILE` writes to another one, `--force` overwrites it")
+}
+
+fn tell(written: &Written, arguments: &InitArguments, terminal: &Terminal) {
+    let path = written.path.display().to_string();
+    terminal.print(format_args!("{} wrote {}", paint(GOOD, "✓"), paint(NAME, plain::inline(&path))));
+    for project in &written.projects {
+        let checks = if project.verify.is_empty() { "no checks found; add some".to_owned() } else { project.verify.join(", ") };
+        let place = project.path.display().to_string();
+        terminal.print(format_args!("    {}  {}", plain::inline(&place), paint(FAINT, plain::inline(&checks))));
+    }
+    let is_found = arguments.output == Path::new("PiMainteno.toml") || written.path == Path::new(pimainteno_core::config::SYSTEM_PATH);
+    let option = if is_found { String::new() } else { format!(" --config {}", plain::inline(&path)) };
+    terminal.print(format_args!("\n{}", paint(STRONG, "next")));
+    for (command, purpose) in [
+        ("check", "sees whether everything is in place"),
+        ("run --dry-run", "shows what would be changed"),
+        ("run", "makes changes and holds them for review, until `mode = \"auto\"`"),
+    ] {
+        terminal.print(format_args!("  {}  {purpose}", paint(NAME, format_args!("pi-mainteno {command}{option}"))));
+    }
+}

@@ -1,0 +1,69 @@
+//! `run` and `--one-shot`: runs projects to the end, and shows what they do meanwhile.
+
+use pimainteno_core::{Error, ErrorKind, Outcome, Result, RunOptions, RunRecord};
+
+use super::short_id;
+use crate::{
+    access::Access,
+    cli::RunArguments,
+    exit::Ending,
+    setup::Setup,
+    terminal::{BAD, NAME, Terminal, paint, plain},
+};
+
+/// Runs the projects that are named, or all of them.
+///
+/// # Errors
+/// As [`Access::open`] and [`Access::start`], and [`ErrorKind::Cancelled`] if a person did not want to wait for the runs to stop.
+pub(crate) async fn run(setup: &Setup, arguments: &RunArguments, terminal: &Terminal) -> Result<Ending> {
+    let mut options = RunOptions::default();
+    options.dry_run = arguments.dry_run;
+    options.force = arguments.force;
+    let several = arguments.projects.len() != 1 && setup.config.projects().len() > 1;
+    let progress = terminal.progress(several);
+    let access = Access::open(setup, move |event| progress.event(event)).await?;
+    let records = until_stopped(&access, &arguments.projects, options, terminal).await?;
+    if terminal.is_json() {
+        terminal.print_json(&records)?;
+    } else {
+        for record in &records {
+            conclude(record, terminal);
+        }
+    }
+    Ok(Ending::of_runs(&records))
+}
+
+/// Carries the runs out. The first Ctrl-C tells them to stop, the second does not wait for that.
+async fn until_stopped(access: &Access, projects: &[String], options: RunOptions, terminal: &Terminal) -> Result<Vec<RunRecord>> {
+    let mut start = std::pin::pin!(access.start(projects, options));
+    let mut asked_to_stop = false;
+    loop {
+        tokio::select! {
+            records = &mut start => return records,
+            // Where there are no signals to wait for, this waits for ever.
+            Ok(()) = tokio::signal::ctrl_c() => {
+                if asked_to_stop {
+                    return Err(Error::new(ErrorKind::Cancelled, "stopped").hint("what was left open is finished or undone at the next start"));
+                }
+                asked_to_stop = true;
+                terminal.tell("stopping; press Ctrl-C again not to wait for it");
+                access.stop().await;
+            }
+        }
+    }
+}
+
+/// Says what a record tells beyond the events: an error before the first step, and where to look next.
+fn conclude(record: &RunRecord, terminal: &Terminal) {
+    let project = plain::inline(&record.project);
+    match &record.outcome {
+        Some(Outcome::Failed { message, .. }) if record.steps.is_empty() => {
+            terminal.print(format_args!("{} {project}: {}", paint(BAD.bold(), "failed:"), plain::text(message)));
+        }
+        Some(Outcome::Held { .. } | Outcome::Failed { .. } | Outcome::Rejected { .. } | Outcome::RolledBack { .. }) => {
+            let command = format!("pi-mainteno show {}", short_id(record.id));
+            terminal.tell(format_args!("{project}: {} tells more", paint(NAME, command)));
+        }
+        _ => {}
+    }
+}

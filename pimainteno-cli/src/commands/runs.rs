@@ -1,0 +1,54 @@
+//! `runs`: the last runs, the newest first.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pimainteno_core::{Result, RunRecord};
+
+use super::{outcome_style, short_id};
+use crate::{
+    access::Access,
+    cli::RunsArguments,
+    exit::Ending,
+    terminal::{
+        FAINT, NAME, Terminal,
+        table::{Cell, Table},
+        time,
+    },
+};
+
+/// Prints the last runs, of one project or of all.
+///
+/// # Errors
+/// As [`Access::runs`].
+pub(crate) async fn run(access: &Access, arguments: &RunsArguments, terminal: &Terminal) -> Result<Ending> {
+    let records = access.runs(arguments.project.as_deref(), arguments.limit.into()).await?;
+    if terminal.is_json() {
+        terminal.print_json(&records)?;
+        return Ok(Ending::Done);
+    }
+    if records.is_empty() {
+        terminal.tell("there are no runs yet; `pi-mainteno run` starts them");
+        return Ok(Ending::Done);
+    }
+    let now = Timestamp::now();
+    let mut table = Table::new(["run", "project", "trigger", "when", "took", "outcome"]);
+    for record in &records {
+        table.row(row(record, now));
+    }
+    terminal.print(table.render(terminal.width()));
+    Ok(Ending::Done)
+}
+
+fn row(record: &RunRecord, now: Timestamp) -> [Cell; 6] {
+    let took = record.ended.and_then(|ended| Duration::try_from(ended.duration_since(record.started)).ok());
+    let outcome = record.outcome.as_ref().map_or_else(|| "running".to_owned(), ToString::to_string);
+    [
+        Cell::styled(&short_id(record.id), NAME),
+        record.project.as_str().into(),
+        record.trigger.name().into(),
+        time::relative(record.started, now).into(),
+        took.map_or_else(|| Cell::styled("-", FAINT), |took| time::duration(took).into()),
+        Cell::styled(&outcome, outcome_style(record.outcome.as_ref())),
+    ]
+}

@@ -1,0 +1,147 @@
+//! `show`: everything about one run.
+
+use std::{fmt::Write as _, time::Duration};
+
+use jiff::Timestamp;
+use pimainteno_core::{ProposalStatus, Result, RunRecord, Trigger, Usage};
+
+use super::{outcome_style, short_id};
+use crate::{
+    access::Access,
+    api::RunDetail,
+    cli::ShowArguments,
+    exit::Ending,
+    terminal::{FAINT, NAME, STRONG, Terminal, diff, paint, plain, time, timeline},
+};
+
+/// Prints one run: why it started, how it ended, its steps, its change, what it left behind.
+///
+/// # Errors
+/// As [`Access::run`].
+pub(crate) async fn run(access: &Access, arguments: &ShowArguments, terminal: &Terminal) -> Result<Ending> {
+    let detail = access.run(&arguments.id).await?;
+    if terminal.is_json() {
+        terminal.print_json(&detail)?;
+    } else {
+        terminal.print(render(&detail, Timestamp::now(), terminal.width()));
+    }
+    Ok(Ending::Done)
+}
+
+fn render(detail: &RunDetail, now: Timestamp, width: Option<usize>) -> String {
+    let record = &detail.record;
+    let mut text = format!("{} of {}\n", paint(STRONG, format_args!("run {}", record.id)), paint(NAME, plain::inline(&record.project)));
+    for (name, value) in facts(record, now) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {} {value}", paint(FAINT, format_args!("{name:<9}")));
+    }
+    if !record.steps.is_empty() {
+        heading(&mut text, "steps");
+        text.push_str(&timeline::render(&record.steps, width));
+    }
+    if let Some(proposal) = &detail.proposal {
+        heading(&mut text, "change");
+        let _ = writeln!(text, "  {} {}", paint(FAINT, "status   "), plain::inline(&status(&proposal.status)));
+        let _ = writeln!(text, "  {} {}", paint(FAINT, "made by  "), plain::inline(&proposal.backend));
+        let _ = writeln!(text, "  {} {}\n", paint(FAINT, "sha256   "), plain::inline(&proposal.sha256));
+        for line in plain::text(proposal.message.trim()).lines() {
+            let _ = writeln!(text, "    {line}");
+        }
+        let _ = writeln!(text, "\n{}", diff::render(&proposal.diff).trim_end());
+    }
+    if !detail.outputs.is_empty() {
+        heading(&mut text, "left behind");
+        for output in &detail.outputs {
+            let lines = output.text.lines().count();
+            let size = if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
+            let _ = writeln!(text, "  {}  {}", plain::inline(&output.name), paint(FAINT, size));
+        }
+        let _ = writeln!(text, "  {}", paint(FAINT, format_args!("`pi-mainteno log {}` prints it", short_id(record.id))));
+    }
+    text
+}
+
+/// The facts that fit a line each.
+fn facts(record: &RunRecord, now: Timestamp) -> Vec<(&'static str, String)> {
+    let outcome = record.outcome.as_ref();
+    let told = outcome.map_or_else(|| "still running".into(), ToString::to_string);
+    let mut facts = vec![
+        ("outcome", paint(outcome_style(outcome), plain::inline(&told)).to_string()),
+        ("trigger", plain::inline(&trigger(&record.trigger)).into_owned()),
+        ("started", format!("{} ({})", time::absolute(record.started), time::relative(record.started, now))),
+    ];
+    if let Some(took) = record.ended.and_then(|ended| Duration::try_from(ended.duration_since(record.started)).ok()) {
+        facts.push(("took", time::duration(took)));
+    }
+    if !record.base.is_empty() {
+        facts.push(("base", plain::inline(&record.base).into_owned()));
+    }
+    facts.extend(record.commit.as_ref().map(|commit| ("commit", plain::inline(commit).into_owned())));
+    facts.extend(record.rolled_back_by.map(|run| ("taken back", format!("by run {run}"))));
+    if record.usage != Usage::default() {
+        facts.push(("cost", usage(record.usage)));
+    }
+    facts
+}
+
+fn trigger(trigger: &Trigger) -> String {
+    match trigger {
+        Trigger::UnitFailure { unit } => format!("{}: {unit}", trigger.name()),
+        Trigger::Rollback { of } => format!("{} of run {of}", trigger.name()),
+        Trigger::Approval { proposal } => format!("{} of proposal {proposal}", trigger.name()),
+        _ => trigger.name().to_owned(),
+    }
+}
+
+fn usage(usage: Usage) -> String {
+    let calls = if usage.calls == 1 { "1 call".to_owned() } else { format!("{} calls", usage.calls) };
+    let cached = if usage.cached_input_tokens == 0 { String::new() } else { format!(", {} of them cached", usage.cached_input_tokens) };
+    format!("{calls}, {} tokens read{cached}, {} written", usage.input_tokens, usage.output_tokens)
+}
+
+fn status(status: &ProposalStatus) -> String {
+    match status {
+        ProposalStatus::Open => "open".into(),
+        ProposalStatus::Held { reason } => format!("held: {reason}"),
+        ProposalStatus::Applied { commit } => format!("applied: {}", commit.get(..12).unwrap_or(commit)),
+        ProposalStatus::Rejected { reason } => format!("rejected: {reason}"),
+        ProposalStatus::Failed { reason } => format!("failed: {reason}"),
+        ProposalStatus::RolledBack { reason } => format!("rolled back: {reason}"),
+        // A status that is newer than this program has a name all the same.
+        _ => format!("{status:?}"),
+    }
+}
+
+fn heading(text: &mut String, heading: &str) {
+    let _ = writeln!(text, "\n{}", paint(STRONG, heading));
+}
+
+#[cfg(test)]
+mod tests {
+    use pimainteno_core::{Outcome, Proposal, store::Output};
+
+    use super::*;
+
+    #[test]
+    fn a_run_is_shown_with_its_change_and_nothing_in_it_commands_the_terminal() {
+        let mut record = RunRecord::new("site", Trigger::UnitFailure { unit: "x\u{1b}.service".into() }, Timestamp::UNIX_EPOCH);
+        record.outcome = Some(Outcome::Held { reason: "a person\u{7} decides".into() });
+        record.base = "0123456789".into();
+        record.usage = Usage::call(1000, 400, 50);
+        let proposal = Proposal::new("site", "0123", "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\n".into(), "fix\u{1b}[2J", "codex");
+        let outputs = vec![Output { name: "check\u{9b}".into(), text: "one\ntwo\n".into() }];
+        let detail = RunDetail { record, proposal: Some(proposal), journal: Vec::new(), outputs };
+        let text = render(&detail, Timestamp::UNIX_EPOCH, Some(80));
+        let shown = anstream::adapter::strip_str(&text).to_string();
+        for expected in [
+            "a person␇ decides",
+            "unit-failure: x␛.service",
+            "1 call, 1000 tokens read, 400 of them cached, 50 written",
+            "+␛[31mb",
+            "2 lines",
+        ] {
+            assert!(shown.contains(expected), "{expected:?} in {shown}");
+        }
+        assert!(!shown.chars().any(|character| character.is_control() && character != '\n'), "{shown:?}");
+    }
+}

@@ -1,0 +1,68 @@
+//! `status`: every project at a glance.
+
+use jiff::Timestamp;
+use pimainteno_core::{Result, config::Mode};
+
+use super::outcome_style;
+use crate::{
+    access::Access,
+    api::{ProjectStatus, Status},
+    exit::Ending,
+    terminal::{
+        FAINT, GOOD, NAME, NOTABLE, Terminal, paint, plain,
+        table::{Cell, Table},
+        time,
+    },
+};
+
+/// Prints every project at a glance.
+///
+/// # Errors
+/// As [`Access::status`].
+pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> {
+    let status = access.status().await?;
+    if terminal.is_json() {
+        terminal.print_json(&status)?;
+        return Ok(Ending::Done);
+    }
+    let now = Timestamp::now();
+    let mut table = Table::new(["project", "mode", "next", "last run", ""]);
+    for project in &status.projects {
+        table.row(row(project, &status, now));
+    }
+    terminal.print(table.render(terminal.width()));
+    terminal.print("");
+    terminal.print(if status.daemon {
+        format!("{} {}", paint(GOOD, "●"), paint(FAINT, format_args!("the daemon runs, version {}", plain::inline(&status.version))))
+    } else {
+        format!("{} {}", paint(NOTABLE, "○"), paint(FAINT, "no daemon runs, so nothing happens on schedule; `pi-mainteno` starts one"))
+    });
+    Ok(Ending::Done)
+}
+
+fn row(project: &ProjectStatus, status: &Status, now: Timestamp) -> [Cell; 5] {
+    let next = match (&project.parked, project.next_slot) {
+        _ if project.paused => Cell::styled("paused", NOTABLE),
+        (Some(parked), _) if parked.until > now => Cell::styled(&format!("parked, {}", time::relative(parked.until, now)), NOTABLE),
+        (_, Some(slot)) if status.daemon => time::relative(slot, now).into(),
+        _ => Cell::styled("-", FAINT),
+    };
+    let last = project.last_run.as_ref();
+    let when = match (project.running, last) {
+        (Some(_), _) => Cell::styled("running", GOOD),
+        (None, Some(record)) => time::relative(record.ended.unwrap_or(record.started), now).into(),
+        (None, None) => Cell::styled("never", FAINT),
+    };
+    let outcome = last.and_then(|record| record.outcome.as_ref());
+    let outcome = outcome.map_or_else(|| "".into(), |outcome| Cell::styled(&outcome.to_string(), outcome_style(Some(outcome))));
+    [Cell::styled(&project.id, NAME), mode(project.mode).into(), next, when, outcome]
+}
+
+/// A mode as the configuration writes it.
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::DryRun => "dry-run",
+        Mode::Review => "review",
+        Mode::Auto => "auto",
+    }
+}

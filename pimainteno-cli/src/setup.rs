@@ -1,0 +1,156 @@
+//! Everything that comes from the command line, the environment and the configuration file.
+//!
+//! The library reads no global state; here is where the program reads it, once.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use pimainteno_core::{
+    Error, ErrorKind, Maintainer, MaintainerBuilder, Result,
+    config::{self, Config},
+    process::Environment,
+};
+
+use crate::backends;
+
+/// Where the state of a daemon of the whole machine is.
+const SYSTEM_STATE: &str = "/var/lib/pi-mainteno";
+
+/// Where systemd puts the runtime directory of that daemon, if its unit asks for one.
+const SYSTEM_RUNTIME: &str = "/run/pi-mainteno";
+
+/// Everything that comes from the command line, the environment and the configuration file.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// What the configuration file says.
+    pub(crate) config: Config,
+    /// The configuration file.
+    pub(crate) config_path: PathBuf,
+    /// What its owner should know, a line each.
+    pub(crate) notices: Vec<String>,
+    /// The variables that child processes see.
+    pub(crate) environment: Environment,
+    /// Where the store and the workspaces are.
+    pub(crate) state_directory: PathBuf,
+    /// Where a daemon listens for commands.
+    pub(crate) socket: PathBuf,
+}
+
+impl Setup {
+    /// Reads the configuration, at `explicit` or at one of the usual places, and finds out where everything is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if there is no usable configuration, or no place for state.
+    pub(crate) fn load(explicit: Option<&Path>) -> Result<Self> {
+        let environment = environment();
+        let path = config::find(explicit, &current_directory()?, Path::new(config::SYSTEM_PATH))?;
+        let loaded = Config::load(&path, |name| env::var(name).ok(), environment.home().as_deref())?;
+        let is_root = rustix::process::geteuid().is_root();
+        let state_directory = state_directory(&loaded.config, variable, is_root)?;
+        let socket = socket(&loaded.config, variable, &state_directory);
+        Ok(Self { config: loaded.config, config_path: loaded.path, notices: loaded.notices, environment, state_directory, socket })
+    }
+
+    /// A builder of what this setup describes.
+    pub(crate) fn builder(&self) -> MaintainerBuilder {
+        let builder = Maintainer::builder().config(self.config.clone()).environment(self.environment.clone());
+        // A configured path also names the store's file, which a directory would override.
+        let builder = if self.config.cache.path.is_some() { builder } else { builder.state_directory(&self.state_directory) };
+        backends::register(builder)
+    }
+}
+
+/// The variables of this process that child processes may see.
+pub(crate) fn environment() -> Environment {
+    Environment::from_variables(env::vars_os())
+}
+
+/// The directory that the command was called in.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] if it was removed meanwhile.
+pub(crate) fn current_directory() -> Result<PathBuf> {
+    env::current_dir().map_err(|source| Error::new(ErrorKind::Usage, "cannot tell the current directory").source(source))
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The configured place, or what systemd gives a service, or else the usual place for the user.
+fn state_directory(config: &Config, variable: impl Fn(&str) -> Option<OsString>, is_root: bool) -> Result<PathBuf> {
+    if let Some(file) = &config.cache.path {
+        return Ok(file.parent().map(Path::to_owned).unwrap_or_default());
+    }
+    if let Some(directory) = variable("STATE_DIRECTORY") {
+        return Ok(first(directory));
+    }
+    if is_root {
+        return Ok(PathBuf::from(SYSTEM_STATE));
+    }
+    // The specification of these directories has relative paths ignored.
+    let state_home = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let state_home = state_home.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")));
+    state_home.map(|directory| directory.join("pi-mainteno")).ok_or_else(|| {
+        Error::new(ErrorKind::Config, "there is no place to keep state: `HOME` is not set").hint("set `cache.path` in the configuration")
+    })
+}
+
+/// The configured place, or the runtime directory that systemd gives a service, or else beside the state.
+fn socket(config: &Config, variable: impl Fn(&str) -> Option<OsString>, state_directory: &Path) -> PathBuf {
+    const NAME: &str = "control.sock";
+    if let Some(socket) = &config.web.socket {
+        return socket.clone();
+    }
+    if let Some(directory) = variable("RUNTIME_DIRECTORY") {
+        return first(directory).join(NAME);
+    }
+    // A command that a person types does not get the service's variables, and is to find its daemon all the same.
+    let of_service = Path::new(SYSTEM_RUNTIME).join(NAME);
+    if state_directory == Path::new(SYSTEM_STATE) && of_service.exists() { of_service } else { state_directory.join(NAME) }
+}
+
+/// systemd separates several directories by colons; the first one is ours.
+fn first(directories: OsString) -> PathBuf {
+    env::split_paths(&directories).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(list: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<OsString> + Copy {
+        move |name| list.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+    }
+
+    #[test]
+    fn the_state_is_where_the_configuration_the_service_or_the_user_has_it() {
+        let user = variables(&[("HOME", "/home/ada")]);
+        let xdg = variables(&[("HOME", "/home/ada"), ("XDG_STATE_HOME", "/s")]);
+        let relative = variables(&[("HOME", "/home/ada"), ("XDG_STATE_HOME", "s")]);
+        let service = variables(&[("HOME", "/home/ada"), ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")]);
+        let mut config = Config::default();
+        let place = |config: &Config, variable, is_root| state_directory(config, variable, is_root).unwrap();
+        assert_eq!(place(&config, user, false), Path::new("/home/ada/.local/state/pi-mainteno"));
+        assert_eq!(place(&config, user, true), Path::new(SYSTEM_STATE));
+        assert_eq!(state_directory(&config, xdg, false).unwrap(), Path::new("/s/pi-mainteno"));
+        assert_eq!(state_directory(&config, relative, false).unwrap(), Path::new("/home/ada/.local/state/pi-mainteno"));
+        assert_eq!(state_directory(&config, service, true).unwrap(), Path::new("/var/lib/a"));
+        assert_eq!(state_directory(&config, |_| None, false).unwrap_err().kind(), ErrorKind::Config);
+        config.cache.path = Some("/srv/state/x.redb".into());
+        assert_eq!(state_directory(&config, service, true).unwrap(), Path::new("/srv/state"));
+    }
+
+    #[test]
+    fn the_socket_is_beside_the_state_unless_something_else_is_said() {
+        let mut config = Config::default();
+        let state = Path::new("/nowhere/state");
+        assert_eq!(socket(&config, |_| None, state), Path::new("/nowhere/state/control.sock"));
+        assert_eq!(socket(&config, variables(&[("RUNTIME_DIRECTORY", "/run/x:/run/y")]), state), Path::new("/run/x/control.sock"));
+        config.web.socket = Some("/tmp/s".into());
+        assert_eq!(socket(&config, |_| None, state), Path::new("/tmp/s"));
+    }
+}

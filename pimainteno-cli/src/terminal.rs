@@ -1,0 +1,248 @@
+//! The only place that prints.
+//!
+//! Results go to standard output, everything else to standard error. A reader that went away, as in `pi-mainteno runs | head -1`, is no failure:
+//! what it does not want is dropped. Any other trouble with standard output is told at the end, by [`Terminal::close`].
+//!
+//! Text from models, logs and repositories is data: whoever puts it into a line passes it through [`plain`] first.
+
+pub(crate) mod diff;
+mod log;
+pub(crate) mod plain;
+mod progress;
+pub(crate) mod table;
+pub(crate) mod time;
+pub(crate) mod timeline;
+
+use std::{
+    fmt,
+    io::{self, IsTerminal as _, Write},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use pimainteno_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+pub(crate) use progress::Progress;
+
+/// What went well.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// What did not.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+/// What a person should look at.
+pub(crate) const NOTABLE: Style = AnsiColor::Yellow.on_default();
+/// Places and names.
+pub(crate) const NAME: Style = AnsiColor::Cyan.on_default();
+/// Headings.
+pub(crate) const STRONG: Style = Style::new().bold();
+/// What is there for completeness.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// How often a spinner moves.
+const TICK: Duration = Duration::from_millis(125);
+
+/// Standard output and standard error, and what is shown on them at the moment. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Terminal(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    json: bool,
+    verbosity: u8,
+    /// The bars at the bottom of the screen, which have to step aside when something is printed.
+    bars: MultiProgress,
+    /// The first trouble with standard output, after which nothing more is written to it.
+    trouble: Mutex<Option<io::Error>>,
+}
+
+/// A text in a style.
+pub(crate) struct Painted<T>(Style, T);
+
+/// Writes `text` in `style`.
+pub(crate) fn paint<T: fmt::Display>(style: Style, text: T) -> Painted<T> {
+    Painted(style, text)
+}
+
+impl<T: fmt::Display> fmt::Display for Painted<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(style, text) = self;
+        write!(formatter, "{style}{text}{style:#}")
+    }
+}
+
+impl Terminal {
+    /// `json` says that standard output is for one JSON document; `verbosity` is how often a person asked for more.
+    pub(crate) fn new(json: bool, verbosity: u8) -> Self {
+        Self(Arc::new(Inner { json, verbosity, bars: MultiProgress::new(), trouble: Mutex::new(None) }))
+    }
+
+    /// Whether standard output is for one JSON document.
+    pub(crate) fn is_json(&self) -> bool {
+        self.0.json
+    }
+
+    /// How often a person asked for more.
+    pub(crate) fn verbosity(&self) -> u8 {
+        self.0.verbosity
+    }
+
+    /// The columns of standard output; `None` if it is not a terminal.
+    pub(crate) fn width(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
+
+    /// Prints a result, and ends its last line if the text does not.
+    pub(crate) fn print(&self, text: impl fmt::Display) {
+        self.write(|| anstream::stdout().lock(), &line(text));
+    }
+
+    /// Prints text of ours as it is, for another program to read.
+    pub(crate) fn print_raw(&self, text: &str) {
+        self.write(|| io::stdout().lock(), text);
+    }
+
+    /// Prints the JSON document.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] if the value cannot be written as JSON.
+    pub(crate) fn print_json(&self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|source| Error::new(ErrorKind::Internal, "cannot write the result as JSON").source(source))?;
+        // JSON lets some control characters stand, and a terminal would obey them.
+        self.print_raw(&line(plain::json(&text)));
+        Ok(())
+    }
+
+    /// Tells something on standard error, and ends its last line if the text does not.
+    pub(crate) fn tell(&self, text: impl fmt::Display) {
+        let text = line(text);
+        // Whoever does not listen is not told.
+        self.0.bars.suspend(|| drop(anstream::stderr().lock().write_all(text.as_bytes())));
+    }
+
+    /// Tells what a person should know.
+    pub(crate) fn note(&self, text: &str) {
+        self.tell(format_args!("{} {}", paint(NOTABLE.bold(), "note:"), plain::text(text)));
+    }
+
+    /// Tells an error: what failed, its causes, what to do about it.
+    pub(crate) fn error(&self, error: &Error) {
+        self.tell(rendered(error));
+    }
+
+    /// What shows the events of runs, of more than one project if `several`.
+    pub(crate) fn progress(&self, several: bool) -> Progress {
+        Progress::new(self.clone(), several)
+    }
+
+    /// Shows a spinner until it is dropped, if somebody looks.
+    pub(crate) fn spinner(&self, text: &'static str) -> Spinner {
+        if !self.has_audience() {
+            return Spinner(ProgressBar::hidden());
+        }
+        let bar = self.0.bars.add(ProgressBar::new_spinner().with_message(text));
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        Spinner(bar)
+    }
+
+    /// Sends the log of the program to standard error: what a `daemon` does, or for a command what is worth a warning.
+    pub(crate) fn log(&self, daemon: bool) {
+        log::start(self, daemon);
+    }
+
+    /// Says that nothing more will be printed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if standard output could not be written, unless its reader just went away.
+    pub(crate) fn close(&self) -> Result<()> {
+        self.write(|| io::stdout().lock(), "");
+        match self.trouble().take() {
+            Some(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::new(ErrorKind::Usage, "cannot write to standard output").source(source))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is somebody who looks at both streams.
+    fn has_audience(&self) -> bool {
+        !self.0.json && io::stdout().is_terminal() && io::stderr().is_terminal()
+    }
+
+    fn write<W: Write>(&self, stream: impl FnOnce() -> W, text: &str) {
+        let mut trouble = self.trouble();
+        if trouble.is_some() {
+            return;
+        }
+        *trouble = self.0.bars.suspend(|| {
+            let mut stream = stream();
+            stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).err()
+        });
+    }
+
+    fn trouble(&self) -> std::sync::MutexGuard<'_, Option<io::Error>> {
+        self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A spinner that is shown as long as this lives.
+pub(crate) struct Spinner(ProgressBar);
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// An error as lines: what failed, its causes, what to do about it.
+fn rendered(error: &Error) -> String {
+    let mut text = format!("{} {}\n", paint(BAD.bold(), "error:"), plain::text(error.message()));
+    let mut hints: Vec<String> = error.hints().map(str::to_owned).collect();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let message = match cause.downcast_ref::<Error>() {
+            Some(cause) => {
+                hints.extend(cause.hints().map(str::to_owned));
+                cause.message().to_owned()
+            }
+            None => cause.to_string(),
+        };
+        text.push_str(&format!("  {} {}\n", paint(FAINT, "because:"), plain::text(message.trim_end())));
+        source = cause.source();
+    }
+    for (place, hint) in hints.iter().enumerate() {
+        if !hints.iter().take(place).any(|earlier| earlier == hint) {
+            text.push_str(&format!("{} {}\n", paint(GOOD.bold(), "hint:"), plain::text(hint)));
+        }
+    }
+    text
+}
+
+fn line(text: impl fmt::Display) -> String {
+    let mut text = text.to_string();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_its_causes_and_each_hint_once() {
+        let cause = Error::new(ErrorKind::Process, "cannot start `git`").source(io::Error::from_raw_os_error(2)).hint("install git");
+        let error = Error::new(ErrorKind::Git, "no checkout: `/x\u{1b}[2J`").source(cause).hint("look at the path").hint("install git");
+        let text = anstream::adapter::strip_str(&rendered(&error)).to_string();
+        let expected = "error: no checkout: `/x␛[2J`\n  because: cannot start `git`\n  because: No such file or directory (os error 2)\n\
+                        hint: look at the path\nhint: install git\n";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,189 @@
+//! A diff in colours, with the words that changed inside a line brought out.
+
+use anstyle::{AnsiColor, Effects, Style};
+use similar::{ChangeTag, TextDiff};
+
+use super::{BAD, GOOD, NAME, STRONG, paint, plain};
+
+/// A removed and an added line of more characters than this together are not compared word by word: that takes time, and nobody reads it.
+const LONGEST_PAIR: usize = 4000;
+
+/// How much of two lines must be the same for their differences to be worth bringing out.
+const LEAST_RATIO: f32 = 0.4;
+
+/// The words that are gone.
+const REMOVED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD.insert(Effects::UNDERLINE));
+/// The words that are new.
+const ADDED: Style = AnsiColor::Green.on_default().effects(Effects::BOLD.insert(Effects::UNDERLINE));
+
+/// Lines that were removed and the lines that came for them.
+#[derive(Default)]
+struct Block<'a> {
+    removed: Vec<&'a str>,
+    added: Vec<&'a str>,
+}
+
+/// A unified diff as `git diff` writes it, in colours.
+pub(crate) fn render(diff: &str) -> String {
+    let mut text = String::with_capacity(diff.len() * 2);
+    let mut block = Block::default();
+    // How many lines of the two sides are left in the hunk: only these tell a removed line `-- a` from the head of a file.
+    let (mut old, mut new) = (0_usize, 0_usize);
+    for line in diff.lines() {
+        if old + new > 0 {
+            match line.split_at_checked(1) {
+                Some(("-", rest)) if old > 0 => {
+                    old -= 1;
+                    if !block.added.is_empty() {
+                        block.flush(&mut text);
+                    }
+                    block.removed.push(rest);
+                    continue;
+                }
+                Some(("+", rest)) if new > 0 => {
+                    new -= 1;
+                    block.added.push(rest);
+                    continue;
+                }
+                Some(("\\", _)) => {}
+                _ => {
+                    old = old.saturating_sub(1);
+                    new = new.saturating_sub(1);
+                }
+            }
+            block.flush(&mut text);
+            push(&mut text, plain::text(line));
+            continue;
+        }
+        block.flush(&mut text);
+        if let Some(sizes) = sizes(line) {
+            (old, new) = sizes;
+            push(&mut text, paint(NAME, plain::text(line)));
+        } else if line.starts_with('\\') {
+            push(&mut text, plain::text(line));
+        } else {
+            push(&mut text, paint(STRONG, plain::text(line)));
+        }
+    }
+    block.flush(&mut text);
+    text
+}
+
+impl Block<'_> {
+    /// Writes the lines, in pairs where there are as many new ones as old ones.
+    fn flush(&mut self, text: &mut String) {
+        let Self { removed, added } = std::mem::take(self);
+        let visible = |lines: Vec<&str>| lines.into_iter().map(|line| plain::text(line).into_owned()).collect::<Vec<_>>();
+        let (removed, added) = (visible(removed), visible(added));
+        let pairs: Vec<_> = if removed.len() == added.len() {
+            removed.iter().zip(&added).map(|(old, new)| compared(old, new)).collect()
+        } else {
+            Vec::new()
+        };
+        for (place, line) in removed.iter().enumerate() {
+            let line = pairs.get(place).map_or(line, |(old, _)| old);
+            push(text, paint(BAD, format_args!("-{line}")));
+        }
+        for (place, line) in added.iter().enumerate() {
+            let line = pairs.get(place).map_or(line, |(_, new)| new);
+            push(text, paint(GOOD, format_args!("+{line}")));
+        }
+    }
+}
+
+/// Two lines with their differences brought out; as they are if they have little in common.
+fn compared(old: &str, new: &str) -> (String, String) {
+    let as_they_are = || (old.to_owned(), new.to_owned());
+    if old.len() + new.len() > LONGEST_PAIR {
+        return as_they_are();
+    }
+    let (old_words, new_words) = (words(old), words(new));
+    let diff = TextDiff::from_slices(&old_words, &new_words);
+    if diff.ratio() < LEAST_RATIO {
+        return as_they_are();
+    }
+    let (mut old_line, mut new_line) = (String::new(), String::new());
+    for change in diff.iter_all_changes() {
+        let word = change.value();
+        match change.tag() {
+            ChangeTag::Equal => {
+                old_line.push_str(word);
+                new_line.push_str(word);
+            }
+            // The line's own colour follows, because the end of a style ends all styles.
+            ChangeTag::Delete => old_line.push_str(&format!("{BAD:#}{}{BAD}", paint(REMOVED, word))),
+            ChangeTag::Insert => new_line.push_str(&format!("{GOOD:#}{}{GOOD}", paint(ADDED, word))),
+        }
+    }
+    (old_line, new_line)
+}
+
+/// Names and numbers, white space, and every other character by itself.
+fn words(line: &str) -> Vec<&str> {
+    let kind = |character: char| match character {
+        _ if character.is_alphanumeric() || character == '_' => 0,
+        _ if character.is_whitespace() => 1,
+        _ => 2,
+    };
+    let mut words = Vec::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let same = |character: char| kind(first) < 2 && kind(character) == kind(first);
+        let end = rest.char_indices().skip(1).find(|(_, character)| !same(*character)).map_or(rest.len(), |(at, _)| at);
+        let (word, after) = rest.split_at(end);
+        words.push(word);
+        rest = after;
+    }
+    words
+}
+
+/// The numbers of old and of new lines that the head of a hunk announces.
+fn sizes(line: &str) -> Option<(usize, usize)> {
+    let (ranges, _) = line.strip_prefix("@@ -")?.split_once(" @@")?;
+    let (old, new) = ranges.split_once(" +")?;
+    let size = |range: &str| range.split_once(',').map_or(Some(1), |(_, size)| size.parse().ok());
+    Some((size(old)?, size(new)?))
+}
+
+fn push(text: &mut String, line: impl std::fmt::Display) {
+    text.push_str(&format!("{line}\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIFF: &str = "diff --git a/x.sql b/x.sql\n--- a/x.sql\n+++ b/x.sql\n@@ -1,3 +1,3 @@ fn x\n keep\n--- old comment\n-limit(10)\n+++ new comment\n+limit(20)\n";
+
+    #[test]
+    fn no_line_is_lost_or_changed() {
+        let diff = format!("{DIFF}\\ No newline at end of file\ndiff --git a/y b/y\nBinary files differ\n");
+        assert_eq!(anstream::adapter::strip_str(&render(&diff)).to_string(), diff);
+        // A model may write anything.
+        for diff in
+            ["", "@@ -1,9 +1,9 @@\n", "@@ -1 +1 @@\n-a\n+b\n+c\n", "@@ -99999999999999999999 +1 @@\n-é\n", "\\\n", "@@ -1,2 +1,2 @@\n\n \n"]
+        {
+            assert_eq!(anstream::adapter::strip_str(&render(diff)).to_string(), diff);
+        }
+    }
+
+    #[test]
+    fn a_removed_line_that_looks_like_the_head_of_a_file_is_red() {
+        let text = render(DIFF);
+        assert!(text.contains(&paint(STRONG, "--- a/x.sql").to_string()), "{text:?}");
+        assert!(text.contains(&format!("{BAD}---")), "{text:?}");
+    }
+
+    #[test]
+    fn the_words_that_changed_are_brought_out() {
+        let text = render(DIFF);
+        assert!(text.contains(&paint(REMOVED, "10").to_string()) && text.contains(&paint(ADDED, "20").to_string()), "{text:?}");
+        assert_eq!(words("a_1  (é)"), ["a_1", "  ", "(", "é", ")"]);
+    }
+
+    #[test]
+    fn a_change_cannot_command_the_terminal() {
+        let text = render("@@ -1 +1 @@\n-a\n+\u{1b}]0;title\u{7}\r\n");
+        assert!(text.contains("␛]0;title␇"), "{text:?}");
+    }
+}

@@ -1,0 +1,48 @@
+//! The program's log, on standard error.
+
+use std::{
+    env,
+    io::{self, IsTerminal as _, Write},
+};
+
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use super::Terminal;
+
+/// Starts the log: `RUST_LOG` decides what is in it, or else whether the program is a `daemon` and how often a person asked for more.
+pub(super) fn start(terminal: &Terminal, daemon: bool) {
+    let level = match terminal.verbosity() + u8::from(daemon) {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(Bars(terminal.clone()));
+    let log = log.with_ansi(io::stderr().is_terminal() && anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never);
+    // The journal has the time of each line already. Whoever called us may have a log of their own; that one stays.
+    drop(if env::var_os("JOURNAL_STREAM").is_some() || !daemon { log.without_time().try_init() } else { log.try_init() });
+}
+
+/// Writes to standard error while the bars step aside.
+struct Bars(Terminal);
+
+struct Line<'a>(&'a Terminal);
+
+impl<'a> MakeWriter<'a> for Bars {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line(&self.0)
+    }
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.0.bars.suspend(|| io::stderr().lock().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
+}

@@ -1,0 +1,86 @@
+//! Tables: columns that are as wide as what is in them, and a last one that takes what the terminal leaves.
+
+use anstyle::Style;
+
+use super::{FAINT, paint, plain};
+
+/// What separates two columns.
+const GAP: usize = 2;
+
+/// The least width of the last column. A terminal that leaves less has to wrap lines.
+const NARROWEST: usize = 12;
+
+/// A table with a heading.
+pub(crate) struct Table {
+    rows: Vec<Vec<Cell>>,
+}
+
+/// A text in a style; one line of it.
+pub(crate) struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    /// A text in a style.
+    pub(crate) fn styled(text: &str, style: Style) -> Self {
+        Self { text: plain::inline(text).into_owned(), style }
+    }
+}
+
+impl<T: AsRef<str>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::styled(text.as_ref(), Style::new())
+    }
+}
+
+impl Table {
+    /// A table with these headings and no rows.
+    pub(crate) fn new<const N: usize>(headings: [&str; N]) -> Self {
+        Self { rows: vec![headings.map(|heading| Cell::styled(heading, FAINT)).into()] }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// The table as lines, none longer than `width` if there is one.
+    pub(crate) fn render(&self, width: Option<usize>) -> String {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let widest = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| plain::width(&cell.text)).max();
+        let widths: Vec<usize> = (0..columns.saturating_sub(1)).map(|column| widest(column).unwrap_or(0)).collect();
+        let taken: usize = widths.iter().map(|width| width + GAP).sum();
+        let left = width.map(|width| width.saturating_sub(taken).max(NARROWEST));
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                let padding = width - plain::width(&cell.text) + GAP;
+                line.push_str(&format!("{}{}", paint(cell.style, &cell.text), " ".repeat(padding)));
+            }
+            if let Some(last) = row.get(widths.len()) {
+                let shown = left.map_or_else(|| last.text.as_str().into(), |left| plain::truncated(&last.text, left));
+                line.push_str(&paint(last.style, shown).to_string());
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_the_last_one_gives_way() {
+        let mut table = Table::new(["project", "last run"]);
+        table.row(["漢字".into(), "applied: a change that says a lot\u{1b}[2J".into()]);
+        table.row(["radio".into(), "never".into()]);
+        let lines = |width| anstream::adapter::strip_str(&table.render(width)).to_string();
+        assert_eq!(lines(Some(24)), "project  last run\n漢字     applied: a chan…\nradio    never\n");
+        assert!(lines(None).contains("a change that says a lot␛[2J\n"));
+    }
+}
