@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use pimainteno_core::{Error, ErrorKind, Result};
 
@@ -20,7 +20,7 @@ use crate::{
 #[command(name = "pi-mainteno", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// Looks at every project once, runs those that changed, and exits.
-    #[arg(long, conflicts_with = "command")]
+    #[arg(long)]
     pub(crate) one_shot: bool,
 
     #[command(flatten)]
@@ -197,7 +197,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(arguments).and_then(sensible) {
         Ok(cli) => cli,
         Err(answer) => return refuse(&answer),
     };
@@ -212,6 +212,16 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         result = Err(error);
     }
     exit::code(&result)
+}
+
+/// Refuses what clap cannot: it knows of no conflict between an option and all commands that leaves the other options alone.
+fn sensible(cli: Cli) -> Result<Cli, clap::Error> {
+    if cli.one_shot && cli.command.is_some() {
+        return Err(
+            Cli::command().error(clap::error::ErrorKind::ArgumentConflict, "--one-shot goes with no command; `run` is a scan of its own")
+        );
+    }
+    Ok(cli)
 }
 
 /// One thread is enough: Git, checks and backends are processes of their own, and each thread costs memory and wake-ups.
@@ -241,8 +251,6 @@ fn refuse(answer: &clap::Error) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -102,20 +102,18 @@ fn compared(old: &str, new: &str) -> (String, String) {
     if diff.ratio() < LEAST_RATIO {
         return as_they_are();
     }
-    let (mut old_line, mut new_line) = (String::new(), String::new());
-    for change in diff.iter_all_changes() {
-        let word = change.value();
-        match change.tag() {
-            ChangeTag::Equal => {
-                old_line.push_str(word);
-                new_line.push_str(word);
-            }
+    let side = |own: ChangeTag, line: Style, emphasis: Style| {
+        let words = diff.iter_all_changes().filter(|change| change.tag() == own || change.tag() == ChangeTag::Equal);
+        let words: Vec<_> = words.map(|change| (change.tag() == own, change.value())).collect();
+        let same = |a: &(bool, &str), b: &(bool, &str)| a.0 == b.0;
+        let parts = words.chunk_by(same).map(|part| {
+            let text: String = part.iter().map(|(_, word)| *word).collect();
             // The line's own colour follows, because the end of a style ends all styles.
-            ChangeTag::Delete => old_line.push_str(&format!("{BAD:#}{}{BAD}", paint(REMOVED, word))),
-            ChangeTag::Insert => new_line.push_str(&format!("{GOOD:#}{}{GOOD}", paint(ADDED, word))),
-        }
-    }
-    (old_line, new_line)
+            if part.iter().any(|(changed, _)| *changed) { format!("{line:#}{}{line}", paint(emphasis, text)) } else { text }
+        });
+        parts.collect::<String>()
+    };
+    (side(ChangeTag::Delete, BAD, REMOVED), side(ChangeTag::Insert, GOOD, ADDED))
 }
 
 /// Names and numbers, white space, and every other character by itself.
@@ -169,9 +167,9 @@ mod tests {
 
     #[test]
     fn a_removed_line_that_looks_like_the_head_of_a_file_is_red() {
-        let text = render(DIFF);
+        let text = render(&DIFF.replace("+++ new comment\n", "").replace("+1,3", "+1,2"));
         assert!(text.contains(&paint(STRONG, "--- a/x.sql").to_string()), "{text:?}");
-        assert!(text.contains(&format!("{BAD}---")), "{text:?}");
+        assert!(text.contains(&paint(BAD, "--- old comment").to_string()), "{text:?}");
     }
 
     #[test]

@@ -80,7 +80,7 @@ mod tests {
         table.row(["漢字".into(), "applied: a change that says a lot\u{1b}[2J".into()]);
         table.row(["radio".into(), "never".into()]);
         let lines = |width| anstream::adapter::strip_str(&table.render(width)).to_string();
-        assert_eq!(lines(Some(24)), "project  last run\n漢字     applied: a chan…\nradio    never\n");
+        assert_eq!(lines(Some(24)), "project  last run\n漢字     applied: a cha…\nradio    never\n");
         assert!(lines(None).contains("a change that says a lot␛[2J\n"));
     }
 }

@@ -51,9 +51,10 @@ pub(super) fn render(projects: &[Project]) -> Result<String> {
     Ok(text)
 }
 
-/// A TOML string that means `text` after the configuration's own expansion of `$`.
+/// A TOML string in one line that means `text` after the configuration's own expansion of `$`.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.replace('$', "$$")).to_string()
+    // A string in JSON is one in TOML, except that JSON lets this one character stand.
+    serde_json::Value::from(text.replace('$', "$$")).to_string().replace('\u{7f}', "\\u007f")
 }
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ mod tests {
 
     fn project(path: &str, verify: &[&str]) -> Project {
         let verify = verify.iter().map(|check| (*check).to_owned()).collect();
-        Project { path: PathBuf::from(path), verify, unit: "x\n.service".into() }
+        Project { path: PathBuf::from(path), verify, unit: "x\n\u{7f}.service".into() }
     }
 
     #[test]
@@ -88,7 +89,7 @@ mod tests {
     fn what_is_commented_out_loads_too() {
         let text = render(&[project("/srv/radio", &["make check"])]).unwrap();
         let set = |line: &str| line.strip_prefix("# ").filter(|line| line.split(' ').nth(1) == Some("=")).unwrap_or(line).to_owned();
-        let text: Vec<_> = text.replace("x\\n.service", "radio.service").lines().map(set).collect();
+        let text: Vec<_> = text.replace("x\\n\\u007f.service", "radio.service").lines().map(set).collect();
         let loaded = Config::parse(&text.join("\n"), Path::new("/etc/PiMainteno.toml"), |_| None, None).unwrap();
         assert_eq!(loaded.config.scheduler.timezone, "Europe/Berlin");
         assert_eq!(loaded.config.projects()[0].units, ["radio.service"]);

@@ -1,0 +1,20 @@
+//! End-to-end tests: the real program, real Git, real files, and no network.
+//!
+//! A test that can be written beside the code belongs there: it is faster and says more when it fails.
+//! What is here needs the process around it: arguments, environment, signals, exit codes.
+
+mod support;
+mod t_commands;
+mod t_policy;
+mod t_run;
+
+#[test]
+fn no_file_of_tests_is_forgotten() {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if let Some(module) = name.strip_suffix(".rs").filter(|name| name.starts_with("t_")) {
+            assert!(include_str!("main.rs").contains(&format!("\nmod {module};\n")), "tests/{name} is not part of tests/main.rs");
+        }
+    }
+}
