@@ -1,0 +1,121 @@
+//! How commands reach the projects: through the daemon that runs, or by themselves.
+
+pub(crate) mod local;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use pimainteno_core::{ErrorKind, Event, EventSink, Maintainer, MaintainerBuilder, Result, RunOptions, RunRecord};
+
+use crate::{
+    api::{RunDetail, RunRequest, Status},
+    client::{Client, segment},
+    setup::Setup,
+};
+
+/// How long to look for the socket of a process that has the store: a daemon that is starting answers a moment after it opened its store.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often to look for it meanwhile.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// A way to the projects.
+pub(crate) enum Access {
+    /// No daemon runs; this process does what is asked, and holds the store meanwhile.
+    Local(Maintainer),
+    /// The daemon does it.
+    Remote(Client),
+}
+
+impl Access {
+    /// Reaches the daemon if its socket answers, and opens the store itself if not. `events` are those of the runs that are started through this.
+    ///
+    /// # Errors
+    /// What keeps a daemon that is there from answering; without one, what [`MaintainerBuilder::build`] says.
+    pub(crate) async fn open(setup: &Setup, events: impl Fn(&Event) + Send + Sync + 'static) -> Result<Self> {
+        Self::reach(&setup.socket, || setup.builder(), Arc::new(events)).await
+    }
+
+    async fn reach(socket: &Path, builder: impl Fn() -> MaintainerBuilder, events: Arc<dyn EventSink>) -> Result<Self> {
+        let mut waited = Duration::ZERO;
+        loop {
+            if let Some(client) = Client::find(socket, events.clone()).await? {
+                return Ok(Self::Remote(client));
+            }
+            let sink = events.clone();
+            match builder().events(move |event: &Event| sink.event(event)).build() {
+                Ok(maintainer) => return Ok(Self::Local(maintainer)),
+                Err(error) if error.kind() != ErrorKind::Store => return Err(error),
+                Err(error) if waited >= PATIENCE => {
+                    return Err(error.hint(format!(
+                        "no daemon answers at `{}`: if a command or a daemon that is stopping has the store, wait for its end",
+                        socket.display()
+                    )));
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(GLANCE).await;
+            waited += GLANCE;
+        }
+    }
+
+    /// All projects at a glance.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`], or that the daemon does not answer.
+    pub(crate) async fn status(&self) -> Result<Status> {
+        match self {
+            Self::Local(maintainer) => local::status(maintainer, false, |_| None),
+            Self::Remote(client) => client.get("/api/status").await,
+        }
+    }
+
+    /// The last `limit` runs that ended, the newest first: of one project, named by its id or its name, or of all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if there is no such project; otherwise as [`Self::status`].
+    pub(crate) async fn runs(&self, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
+        match (self, project) {
+            (Self::Local(maintainer), _) => local::runs(maintainer, project, limit),
+            (Self::Remote(client), None) => client.get(&format!("/api/runs?limit={limit}")).await,
+            (Self::Remote(client), Some(project)) => client.get(&format!("/api/projects/{}/runs?limit={limit}", segment(project))).await,
+        }
+    }
+
+    /// Everything about one run, named by its id or the beginning of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if there is none or more than one; otherwise as [`Self::status`].
+    pub(crate) async fn run(&self, id_prefix: &str) -> Result<RunDetail> {
+        match self {
+            Self::Local(maintainer) => local::run(maintainer, id_prefix),
+            Self::Remote(client) => client.get(&format!("/api/runs/{}", segment(id_prefix))).await,
+        }
+    }
+
+    /// Runs projects, or all of them if none is named, to the end; gives a record for each.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if there is no such project, and then none is run; [`ErrorKind::Store`]; that the daemon stopped answering.
+    pub(crate) async fn start(&self, projects: &[String], options: RunOptions) -> Result<Vec<RunRecord>> {
+        match self {
+            Self::Local(maintainer) => local::start(maintainer, projects, options).await,
+            Self::Remote(client) => client.start(&RunRequest::new(projects, options)).await,
+        }
+    }
+
+    /// Tells runs of this process to stop; [`Self::start`] ends soon. Runs in the daemon go on, and the sink is told so.
+    pub(crate) async fn stop(&self) {
+        match self {
+            Self::Local(maintainer) => maintainer.stop(),
+            Self::Remote(client) => client.events().event(&Event::Notice {
+                project: String::new(),
+                at: Timestamp::now(),
+                message: "the daemon goes on with what was started; `pi-mainteno status` shows it".into(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! What is asked of a maintainer in this process: by a command without a daemon, and by the daemon for its callers.
+
+use pimainteno_core::{Error, ErrorKind, Maintainer, Result, RunId, RunOptions, RunRecord, Trigger};
+use tokio::task::JoinSet;
+
+use crate::api::{ProjectStatus, RunDetail, Status, VERSION};
+
+/// All projects at a glance; `running` says which run of a project goes on.
+pub(crate) fn status(maintainer: &Maintainer, daemon: bool, running: impl Fn(&str) -> Option<RunId>) -> Result<Status> {
+    let projects = maintainer.projects().into_iter().map(|status| {
+        let last_run = match status.state.last_run {
+            Some(id) => maintainer.store().run(id)?,
+            None => None,
+        };
+        Ok(ProjectStatus {
+            running: running(&status.project.id),
+            id: status.project.id,
+            name: status.project.name,
+            path: status.project.path,
+            mode: status.project.mode,
+            backend: status.backend,
+            cron: status.project.cron,
+            next_slot: status.next_slot,
+            paused: status.state.paused,
+            parked: status.state.parked.clone(),
+            last_run,
+        })
+    });
+    Ok(Status { version: VERSION.to_owned(), daemon, projects: projects.collect::<Result<_>>()? })
+}
+
+/// The last runs that ended, also of a project that is not in the configuration any more.
+pub(crate) fn runs(maintainer: &Maintainer, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
+    let id = match project {
+        Some(name) if maintainer.store().known_projects().iter().any(|known| known == name) => Some(name.to_owned()),
+        Some(name) => Some(project_id(maintainer, name)?),
+        None => None,
+    };
+    maintainer.store().runs(id.as_deref(), limit)
+}
+
+/// Everything about one run, named by its id or the beginning of it.
+pub(crate) fn run(maintainer: &Maintainer, id_prefix: &str) -> Result<RunDetail> {
+    let record = maintainer.run(id_prefix)?;
+    Ok(RunDetail {
+        proposal: maintainer.proposal_of(record.id)?,
+        journal: maintainer.store().run_journal(record.id)?,
+        outputs: maintainer.store().run_outputs(record.id)?,
+        record,
+    })
+}
+
+/// The ids of projects that are named by their ids or names, each once.
+pub(crate) fn project_ids(maintainer: &Maintainer, names: &[String]) -> Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for name in names {
+        let id = project_id(maintainer, name)?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}
+
+/// Runs projects, or all of them if none is named, to the end; gives a record for each.
+pub(crate) async fn start(maintainer: &Maintainer, names: &[String], options: RunOptions) -> Result<Vec<RunRecord>> {
+    if names.is_empty() {
+        return maintainer.run_all(options).await;
+    }
+    let ids = project_ids(maintainer, names)?;
+    // Once for all of them, before they run side by side.
+    maintainer.recover().await?;
+    let mut running = JoinSet::new();
+    for (place, id) in ids.into_iter().enumerate() {
+        let maintainer = maintainer.clone();
+        running.spawn(async move { (place, maintainer.run_project(&id, Trigger::Manual, options).await) });
+    }
+    let mut records = Vec::new();
+    while let Some(joined) = running.join_next().await {
+        let (place, record) = joined.map_err(|source| Error::new(ErrorKind::Internal, "a run was lost").source(source))?;
+        records.push((place, record?));
+    }
+    records.sort_unstable_by_key(|(place, _)| *place);
+    Ok(records.into_iter().map(|(_, record)| record).collect())
+}
+
+fn project_id(maintainer: &Maintainer, name: &str) -> Result<String> {
+    let projects = maintainer.projects();
+    let found = projects.iter().find(|status| status.project.id == name || status.project.name == name);
+    found.map(|status| status.project.id.clone()).ok_or_else(|| {
+        let known: Vec<_> = projects.iter().map(|status| status.project.id.as_str()).collect();
+        Error::new(ErrorKind::Usage, format!("there is no project `{name}`")).hint(format!("there are: {}", known.join(", ")))
+    })
+}

@@ -1,0 +1,138 @@
+//! What the daemon and the commands exchange, as JSON; also the shape of `--json`.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /healthz` | [`Health`] |
+//! | `GET /api/status` | [`Status`] |
+//! | `GET /api/runs?limit=`, `GET /api/projects/{id}/runs?limit=` | a list of [`RunRecord`], the newest first |
+//! | `GET /api/runs/{id}` | [`RunDetail`]; the beginning of an id will do |
+//! | `POST /api/run` with a [`RunRequest`] | one [`RunLine`] a line, the last of them the records or a problem; empty lines say that the daemon is alive |
+//! | `GET /api/events` | server-sent events: [`Event`] as `data`, and `event: resync` where some may be missing |
+//!
+//! Whatever is refused is answered with a fitting status code and a [`Problem`].
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use pimainteno_core::{
+    Error, Event, Proposal, RunId, RunOptions, RunRecord,
+    config::Mode,
+    store::{Entry, Output, Parked},
+};
+use serde::{Deserialize, Serialize};
+
+/// The version of this program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Says that the daemon answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Health {
+    /// The version of the program that answers.
+    pub(crate) version: String,
+}
+
+/// All projects at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    /// The version of the program that answers.
+    pub(crate) version: String,
+    /// Whether the daemon answers; without one, nothing runs on schedule.
+    pub(crate) daemon: bool,
+    /// The projects, in the configuration's order.
+    pub(crate) projects: Vec<ProjectStatus>,
+}
+
+/// A project at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ProjectStatus {
+    /// The project's id.
+    pub(crate) id: String,
+    /// The project's name.
+    pub(crate) name: String,
+    /// The checkout.
+    pub(crate) path: PathBuf,
+    /// What may be done without asking.
+    pub(crate) mode: Mode,
+    /// The backend that answers its prompts.
+    pub(crate) backend: String,
+    /// The cron expression of its slots, as written.
+    pub(crate) cron: String,
+    /// The next slot; `None` if there is none.
+    pub(crate) next_slot: Option<Timestamp>,
+    /// Whether a person paused the project.
+    pub(crate) paused: bool,
+    /// Until when it is left alone, and why.
+    pub(crate) parked: Option<Parked>,
+    /// The last run that ended.
+    pub(crate) last_run: Option<RunRecord>,
+    /// The run that goes on.
+    pub(crate) running: Option<RunId>,
+}
+
+/// Everything that is kept of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunDetail {
+    /// The run.
+    pub(crate) record: RunRecord,
+    /// The change that it was about.
+    pub(crate) proposal: Option<Proposal>,
+    /// What it announced and did.
+    pub(crate) journal: Vec<Entry>,
+    /// Check logs and the backend's answers.
+    pub(crate) outputs: Vec<Output>,
+}
+
+/// What is to be run, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RunRequest {
+    /// Ids or names; none means all projects.
+    pub(crate) projects: Vec<String>,
+    /// See [`RunOptions::dry_run`].
+    pub(crate) dry_run: bool,
+    /// See [`RunOptions::force`].
+    pub(crate) force: bool,
+}
+
+/// One line of the answer to a request to run projects.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RunLine {
+    /// Something happened.
+    Event(Event),
+    /// The end: a record for each project.
+    Records(Vec<RunRecord>),
+    /// The end: the runs could not be carried out.
+    Problem(Problem),
+}
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Problem {
+    /// What failed, on what, and its causes, in one line.
+    pub(crate) error: String,
+    /// What to do about it.
+    #[serde(default)]
+    pub(crate) hints: Vec<String>,
+}
+
+impl RunRequest {
+    /// What the command line asked for.
+    pub(crate) fn new(projects: &[String], options: RunOptions) -> Self {
+        Self { projects: projects.to_vec(), dry_run: options.dry_run, force: options.force }
+    }
+
+    /// How the runs differ from scheduled ones.
+    pub(crate) fn options(&self) -> RunOptions {
+        let mut options = RunOptions::default();
+        options.dry_run = self.dry_run;
+        options.force = self.force;
+        options
+    }
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        Self { error: error.to_string(), hints: error.hints().map(str::to_owned).collect() }
+    }
+}

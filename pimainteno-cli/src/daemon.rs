@@ -1,0 +1,150 @@
+//! The daemon: the schedule and the control socket, until it is told to stop.
+
+mod log;
+mod manager;
+mod socket;
+
+use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
+
+use pimainteno_core::{Event, MaintainerBuilder, Result, process::Cancel};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Interval, MissedTickBehavior, interval, timeout},
+};
+
+use crate::{
+    api::VERSION,
+    setup::Setup,
+    web::{self, Control, Live},
+};
+
+pub(crate) use log::{log_events, log_to_stderr};
+
+use socket::Socket;
+
+/// How long a stop may take: less than the 90 s after which systemd kills a service (`DefaultTimeoutStopSec`, systemd-system.conf(5)).
+const LONGEST_STOP: Duration = Duration::from_secs(80);
+
+/// How long the last answers may take to be read after the runs have ended.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Maintains the projects on their schedules and answers on the control socket until `shutdown` is ready.
+///
+/// Runs that go on then are stopped; the next start finishes or undoes them.
+///
+/// # Errors
+/// [`pimainteno_core::ErrorKind::Usage`] if a daemon answers at the socket already, [`pimainteno_core::ErrorKind::Service`] if the socket cannot be made;
+/// what [`MaintainerBuilder::build`] and [`pimainteno_core::Maintainer::serve`] say.
+pub(crate) async fn run(setup: &Setup, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+    for notice in &setup.notices {
+        tracing::warn!("{notice}");
+    }
+    serve(setup.builder(), &setup.socket, shutdown).await
+}
+
+/// Waits for the first SIGINT or SIGTERM. From then on, a second one ends the process at once.
+pub(crate) async fn signals() {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        tracing::warn!("Signals cannot be received; they end the program at once.");
+        return std::future::pending().await;
+    };
+    next(&mut interrupt, &mut terminate).await;
+    tokio::spawn(async move {
+        let number = next(&mut interrupt, &mut terminate).await;
+        #[expect(clippy::exit, reason = "a person who asks twice does not want to wait")]
+        std::process::exit(128 + number);
+    });
+}
+
+async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> i32 {
+    tokio::select! {
+        _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+        _ = terminate.recv() => SignalKind::terminate().as_raw_value(),
+    }
+}
+
+async fn serve(builder: MaintainerBuilder, path: &std::path::Path, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+    // Asked first, because it says more than a store that is in use.
+    socket::refuse_if_alive(path).await?;
+    let live = Arc::new(Live::new());
+    let events = live.clone();
+    let maintainer = builder.events(log_events).events(manager::tell_event).events(move |event: &Event| events.take(event)).build()?;
+    let (socket, listener) = Socket::bind(path)?;
+    let stopping = Cancel::new();
+    let control = Arc::new(Control::new(maintainer.clone(), live, stopping.clone()));
+    let server = axum::serve(listener, web::router(control.clone())).with_graceful_shutdown({
+        let stopping = stopping.clone();
+        async move { stopping.raised().await }
+    });
+    let server = tokio::spawn(server.into_future());
+    let projects = maintainer.projects().len();
+    tracing::info!(version = VERSION, projects, socket = %path.display(), "The daemon is ready.");
+    manager::ready(projects);
+
+    let mut upkeep = pin!(upkeep());
+    let mut serving = pin!(async {
+        control.recover().await?;
+        maintainer.serve(stopping.raised()).await
+    });
+    let mut result = tokio::select! {
+        biased;
+        () = shutdown => None,
+        // It ends by itself only if it cannot go on.
+        result = &mut serving => Some(result),
+        never = &mut upkeep => match never {},
+    };
+    tracing::info!("The daemon stops.");
+    manager::stopping();
+    drop(socket);
+    stopping.raise();
+    maintainer.stop();
+    let ended = timeout(LONGEST_STOP, async {
+        if result.is_none() {
+            result = Some(serving.await);
+        }
+        control.finish_orders().await;
+    });
+    tokio::select! {
+        ended = ended => if ended.is_err() {
+            tracing::warn!("Not all runs have stopped; the next start finishes or undoes them.");
+        },
+        never = &mut upkeep => match never {},
+    }
+    // What is still open then waits for a reader who does not read.
+    drop(timeout(LAST_ANSWERS, server).await);
+    result.unwrap_or(Ok(()))
+}
+
+/// Tells systemd that the daemon is alive, in the task of the scheduler: one that hangs does not say so.
+async fn upkeep() -> Infallible {
+    let mut watchdog = manager::watchdog().map(|period| {
+        let mut interval = interval(period);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        interval
+    });
+    // Without a receiver the signal would end the process.
+    let mut hangup = signal(SignalKind::hangup()).ok();
+    loop {
+        tokio::select! {
+            () = tick(&mut watchdog) => manager::alive(),
+            () = received(&mut hangup) => tracing::info!("The configuration is read at start only; restart the daemon to use a new one."),
+        }
+    }
+}
+
+async fn tick(interval: &mut Option<Interval>) {
+    match interval {
+        Some(interval) => drop(interval.tick().await),
+        None => std::future::pending().await,
+    }
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! What systemd is told about the daemon; nothing where it did not start it.
+
+use std::time::Duration;
+
+use pimainteno_core::Event;
+use sd_notify::NotifyState;
+
+/// The daemon answers and maintains so many projects.
+pub(super) fn ready(projects: usize) {
+    let status = format!("Maintains {projects} {}.", if projects == 1 { "project" } else { "projects" });
+    tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+}
+
+/// The daemon was told to stop.
+pub(super) fn stopping() {
+    tell(&[NotifyState::Stopping, NotifyState::Status("Stops.")]);
+}
+
+/// The daemon makes progress.
+pub(super) fn alive() {
+    tell(&[NotifyState::Watchdog]);
+}
+
+/// How often [`alive`] is to be said: twice as often as systemd wants to hear it. `None` if it does not want to.
+pub(super) fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled().map(|limit| limit / 2).filter(|period| !period.is_zero())
+}
+
+/// Shows the beginning and the end of a run as the daemon's status.
+pub(super) fn tell_event(event: &Event) {
+    if matches!(event, Event::RunStarted { .. } | Event::RunFinished { .. }) {
+        tell(&[NotifyState::Status(&one_line(&event.to_string()))]);
+    }
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "systemd cannot be told.");
+    }
+}
+
+/// A text as one line: each line of a message is one of systemd's assignments.
+fn one_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_run_says_cannot_tell_systemd_anything_else() {
+        assert_eq!(one_line("failed\nMAINPID=1\r\n"), "failed MAINPID=1  ");
+    }
+}

@@ -1,0 +1,91 @@
+//! What the daemon answers over HTTP; see [`crate::api`] for the requests.
+
+mod handlers;
+mod live;
+mod refusal;
+mod stream;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use pimainteno_core::{Maintainer, Result, process::Cancel};
+use tokio::sync::{OnceCell, Semaphore};
+
+pub(crate) use live::Live;
+
+use refusal::Refusal;
+
+/// How often a streaming answer says that the daemon is alive when there is nothing else to say.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How many requests to run projects may be open at once, and how many readers of events.
+const MOST: u32 = 16;
+
+/// The longest body of a request, in bytes.
+const LONGEST_BODY: usize = 64 << 10;
+
+/// What the answers are made from.
+pub(crate) struct Control {
+    maintainer: Maintainer,
+    live: Arc<Live>,
+    /// Raised when the daemon is to stop: no run is begun any more, and streams of events end.
+    stopping: Cancel,
+    /// A permit for each request to run projects that is being carried out.
+    orders: Arc<Semaphore>,
+    /// A permit for each reader of events.
+    readers: Arc<Semaphore>,
+    recovered: OnceCell<()>,
+}
+
+impl Control {
+    /// Answers for `maintainer`, whose events go to `live`.
+    pub(crate) fn new(maintainer: Maintainer, live: Arc<Live>, stopping: Cancel) -> Self {
+        let permits = || Arc::new(Semaphore::new(MOST as usize));
+        Self { maintainer, live, stopping, orders: permits(), readers: permits(), recovered: OnceCell::new() }
+    }
+
+    /// Finishes or undoes what an earlier process left open: once, whoever asks first. The others wait for it.
+    pub(crate) async fn recover(&self) -> Result<()> {
+        self.recovered.get_or_try_init(async || self.maintainer.recover().await.map(drop)).await.map(drop)
+    }
+
+    /// Waits for the end of the runs that were asked for. New ones are refused from now on.
+    pub(crate) async fn finish_orders(&self) {
+        drop(self.orders.acquire_many(MOST).await);
+    }
+}
+
+/// The daemon's answers.
+pub(crate) fn router(control: Arc<Control>) -> Router {
+    Router::new()
+        .route("/healthz", get(handlers::health))
+        .route("/api/status", get(handlers::status))
+        .route("/api/runs", get(handlers::runs))
+        .route("/api/runs/{id}", get(handlers::run))
+        .route("/api/projects/{id}/runs", get(handlers::project_runs))
+        .route("/api/run", post(handlers::start))
+        .route("/api/events", get(handlers::events))
+        .method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done with it"))
+        .fallback(async |request: Request| Refusal::new(StatusCode::NOT_FOUND, format!("there is no `{}`", request.uri().path())))
+        .layer(from_fn(contained))
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .with_state(control)
+}
+
+/// Answers in a task of its own, so that a handler that panics still gives an answer.
+async fn contained(request: Request, next: Next) -> Response {
+    tokio::spawn(next.run(request)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "An answer was lost; this is a defect.");
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost; this is a defect").into_response()
+    })
+}
+
+#[cfg(test)]
+mod tests;

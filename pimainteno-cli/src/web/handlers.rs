@@ -1,0 +1,99 @@
+//! One function per route.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{
+        Path, Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
+    http::StatusCode,
+    response::Response,
+};
+use pimainteno_core::RunRecord;
+use serde::Deserialize;
+
+use super::{Control, refusal::Refusal, stream};
+use crate::{
+    access::local,
+    api::{Health, RunDetail, RunRequest, Status, VERSION},
+};
+
+/// How many runs are listed if the request does not say.
+const RUNS: usize = 20;
+
+/// The most runs that are listed.
+const MOST_RUNS: usize = 1000;
+
+type Answer<T> = Result<T, Refusal>;
+
+/// How many runs to list.
+#[derive(Deserialize)]
+pub(super) struct Limit {
+    limit: Option<usize>,
+}
+
+/// Says that the daemon answers.
+pub(super) async fn health() -> Json<Health> {
+    Json(Health { version: VERSION.to_owned() })
+}
+
+/// All projects at a glance.
+pub(super) async fn status(State(control): State<Arc<Control>>) -> Answer<Json<Status>> {
+    Ok(Json(local::status(&control.maintainer, true, |project| control.live.run_of(project))?))
+}
+
+/// The last runs.
+pub(super) async fn runs(State(control): State<Arc<Control>>, limit: Result<Query<Limit>, QueryRejection>) -> Answer<Json<Vec<RunRecord>>> {
+    Ok(Json(local::runs(&control.maintainer, None, limit?.number())?))
+}
+
+/// The last runs of one project.
+pub(super) async fn project_runs(
+    State(control): State<Arc<Control>>,
+    Path(project): Path<String>,
+    limit: Result<Query<Limit>, QueryRejection>,
+) -> Answer<Json<Vec<RunRecord>>> {
+    Ok(Json(local::runs(&control.maintainer, Some(&project), limit?.number())?))
+}
+
+/// Everything about one run.
+pub(super) async fn run(State(control): State<Arc<Control>>, Path(id): Path<String>) -> Answer<Json<RunDetail>> {
+    Ok(Json(local::run(&control.maintainer, &id)?))
+}
+
+/// Runs projects. The runs go on when the caller is gone.
+pub(super) async fn start(State(control): State<Arc<Control>>, order: Result<Json<RunRequest>, JsonRejection>) -> Answer<Response> {
+    let Json(order) = order?;
+    let projects = local::project_ids(&control.maintainer, &order.projects)?;
+    if control.stopping.is_raised() {
+        return Err(unavailable("the daemon is stopping").hint("try again when it runs"));
+    }
+    let permit = control.orders.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| unavailable("too many runs were asked for at once").hint("wait until some have ended"))?;
+    let events = control.live.subscribe();
+    let (options, names) = (order.options(), projects.clone());
+    let run = tokio::spawn(async move {
+        let _permit = permit;
+        control.recover().await?;
+        local::start(&control.maintainer, &names, options).await
+    });
+    Ok(stream::run_lines(projects, run, events))
+}
+
+/// Whatever happens from now on.
+pub(super) async fn events(State(control): State<Arc<Control>>) -> Answer<Response> {
+    let permit = control.readers.clone().try_acquire_owned().map_err(|_| unavailable("too many read the events at once"))?;
+    Ok(stream::server_sent_events(control.live.subscribe(), permit, control.stopping.clone()))
+}
+
+impl Limit {
+    fn number(&self) -> usize {
+        self.limit.unwrap_or(RUNS).min(MOST_RUNS)
+    }
+}
+
+fn unavailable(error: &str) -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error)
+}
