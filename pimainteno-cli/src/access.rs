@@ -36,7 +36,8 @@ impl Access {
         Self::reach(&setup.socket, || setup.builder(), Arc::new(events)).await
     }
 
-    async fn reach(socket: &Path, builder: impl Fn() -> MaintainerBuilder, events: Arc<dyn EventSink>) -> Result<Self> {
+    /// The same with its parts: where the daemon would be, and what to maintain without one.
+    pub(crate) async fn reach(socket: &Path, builder: impl Fn() -> MaintainerBuilder, events: Arc<dyn EventSink>) -> Result<Self> {
         let mut waited = Duration::ZERO;
         loop {
             if let Some(client) = Client::find(socket, events.clone()).await? {
@@ -116,6 +117,3 @@ impl Access {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -174,9 +174,10 @@ impl Client {
     }
 }
 
-/// Whether nobody listens: there is no socket, or the one that is there was left behind.
+/// Whether nobody listens: there is no socket, the one that is there was left behind, or the path is too long for one.
 pub(crate) fn is_nobody(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory)
+    use io::ErrorKind::{ConnectionRefused, InvalidInput, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | ConnectionRefused | NotADirectory | InvalidInput)
 }
 
 /// A text as one segment of a path.

@@ -72,7 +72,9 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/api/projects/{id}/runs", get(handlers::project_runs))
         .route("/api/run", post(handlers::start))
         .route("/api/events", get(handlers::events))
-        .method_not_allowed_fallback(async || Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done with it"))
+        .method_not_allowed_fallback(async |request: Request| {
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("`{}` does not go with `{}`", request.method(), request.uri().path()))
+        })
         .fallback(async |request: Request| Refusal::new(StatusCode::NOT_FOUND, format!("there is no `{}`", request.uri().path())))
         .layer(from_fn(contained))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
@@ -88,4 +90,32 @@ async fn contained(request: Request, next: Next) -> Response {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use pimainteno_core::ErrorKind;
+
+    use super::*;
+    use crate::client::Client;
+
+    #[tokio::test]
+    async fn an_answer_that_panics_is_an_error_and_the_next_one_works() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let router = Router::new()
+            .route("/healthz", get(handlers::health))
+            .route(
+                "/broken",
+                get(async || {
+                    if true {
+                        panic!("on purpose")
+                    }
+                }),
+            )
+            .layer(from_fn(contained));
+        tokio::spawn(axum::serve(listener, router).into_future());
+        let client = Client::find(&path, Arc::new(())).await.unwrap().unwrap();
+        let error = client.get::<serde_json::Value>("/broken").await.unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Internal, "the answer was lost; this is a defect"));
+        client.get::<serde_json::Value>("/healthz").await.unwrap();
+    }
+}

@@ -33,8 +33,8 @@ pub(super) struct Socket {
 pub(super) async fn refuse_if_alive(path: &Path) -> Result<()> {
     match timeout(CONNECT, UnixStream::connect(path)).await {
         Ok(Err(error)) if is_nobody(&error) => Ok(()),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => Err(unusable(path).source(error)),
-        // Also one that does not accept is alive.
+        // One that has no time to accept is alive too.
+        Ok(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => Err(unusable(path).source(error)),
         _ => Err(Error::new(ErrorKind::Usage, format!("a daemon is running already: `{}`", path.display()))
             .hint("`pi-mainteno status` asks it; stop it before another one is started")),
     }
