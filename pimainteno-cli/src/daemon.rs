@@ -18,7 +18,7 @@ use crate::{
     web::{self, Control, Live},
 };
 
-pub(crate) use log::{log_events, log_to_stderr};
+pub(crate) use log::log_events;
 
 use socket::Socket;
 

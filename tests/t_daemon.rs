@@ -1,0 +1,187 @@
+//! The daemon as systemd starts, watches and stops it.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::net::{UnixDatagram, UnixStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::TestEnv;
+
+/// How long anything may take here.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A project, its configuration, and a place for state and sockets.
+struct House {
+    env: TestEnv,
+    place: TempDir,
+}
+
+/// A daemon in a process of its own, killed when the test is over.
+struct Daemon {
+    process: Child,
+    manager: UnixDatagram,
+    log: PathBuf,
+}
+
+impl House {
+    fn new(cron: &str) -> Self {
+        let house = Self { env: TestEnv::new(), place: tempfile::tempdir().unwrap() };
+        let project = house.env.project("radio");
+        house.env.write_config(&format!(
+            "[llm]\nprovider = 'offline'\n[cache]\npath = '{0}/state/state.redb'\n[web]\nsocket = '{0}/control.sock'\n[scheduler]\ncron = '{cron}'\n\
+             [[project]]\npath = '{1}'\nmode = 'dry-run'\n",
+            house.place.path().display(),
+            project.display()
+        ));
+        house
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.place.path().join("control.sock")
+    }
+
+    /// What a command says and how it ends.
+    fn command(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.env.command(arguments).output().unwrap();
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code(), text)
+    }
+
+    /// What a command answers as JSON.
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.env.command(arguments).arg("--json").output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    }
+
+    /// Starts a daemon and waits until it says that it is ready.
+    fn start(&self, variables: &[(&str, &str)]) -> Daemon {
+        let (notify, log) = (self.place.path().join("notify"), self.place.path().join("log"));
+        drop(fs::remove_file(&notify));
+        let manager = UnixDatagram::bind(&notify).unwrap();
+        manager.set_read_timeout(Some(DEADLINE)).unwrap();
+        let mut command = self.env.command(&[]);
+        command.env("NOTIFY_SOCKET", notify).envs(variables.iter().copied()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        let daemon = Daemon { process: command.spawn().unwrap(), manager, log };
+        daemon.hear("READY=1");
+        daemon
+    }
+
+    /// The events from now on.
+    fn events(&self) -> impl Iterator<Item = Value> {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.write_all(b"GET /api/events HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+        lines.by_ref().find(|line| line == "event: resync").unwrap();
+        let events = lines.filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
+        events.filter(|event| event.get("event").is_some())
+    }
+}
+
+impl Daemon {
+    /// Waits until systemd would hear this.
+    fn hear(&self, what: &str) {
+        let start = Instant::now();
+        let mut message = [0; 4096];
+        while start.elapsed() < DEADLINE {
+            let Ok(length) = self.manager.recv(&mut message) else { break };
+            if String::from_utf8_lossy(&message[..length]).lines().any(|line| line.starts_with(what)) {
+                return;
+            }
+        }
+        panic!("`{what}` was not said: {}", fs::read_to_string(&self.log).unwrap());
+    }
+
+    fn send(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end of the process.
+    fn end(mut self) -> Option<i32> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(start.elapsed() < DEADLINE, "the daemon does not end");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+#[test]
+fn a_daemon_answers_refuses_a_second_one_and_leaves_nothing_when_it_is_stopped() {
+    let house = House::new("0 3 1 1 *");
+    let daemon = house.start(&[]);
+    let status = house.json(&["status"]);
+    assert_eq!((&status["daemon"], &status["projects"][0]["id"]), (&true.into(), &"radio".into()), "{status}");
+
+    let (code, text) = house.command(&["run", "radio"]);
+    assert_eq!(code, Some(0), "{text}");
+    daemon.hear("STATUS=radio: run ");
+    let (code, text) = house.command(&["run", "radoi"]);
+    assert!(code == Some(2) && text.contains("there is no project `radoi`"), "{text}");
+    let (code, text) = house.command(&[]);
+    assert!(code == Some(2) && text.contains("a daemon is running already"), "{text}");
+
+    // It reads its configuration at start only, and does not end.
+    daemon.send("-HUP");
+    assert_eq!(house.json(&["status"])["daemon"], true);
+    daemon.send("-TERM");
+    daemon.hear("STOPPING=1");
+    assert_eq!(daemon.end(), Some(0));
+    assert!(!house.socket().exists());
+    assert_eq!(house.json(&["status"])["daemon"], false);
+}
+
+#[test]
+fn a_daemon_that_was_killed_does_not_keep_the_next_one_from_starting() {
+    let house = House::new("0 3 1 1 *");
+    let killed = house.start(&[]);
+    killed.send("-KILL");
+    assert_eq!(killed.end(), None);
+    assert!(house.socket().exists());
+    assert_eq!(house.json(&["status"])["daemon"], false);
+    let next = house.start(&[]);
+    assert_eq!(house.json(&["status"])["daemon"], true);
+    next.send("-INT");
+    assert_eq!(next.end(), Some(0));
+}
+
+#[test]
+fn the_watchdog_hears_from_a_daemon_that_goes_on() {
+    let house = House::new("0 3 1 1 *");
+    let daemon = house.start(&[("WATCHDOG_USEC", "200000")]);
+    for _ in 0..3 {
+        daemon.hear("WATCHDOG=1");
+    }
+}
+
+#[test]
+fn each_slot_of_a_schedule_is_taken_care_of_once() {
+    let house = House::new("* * * * * *");
+    let start = Instant::now();
+    let _daemon = house.start(&[]);
+    let taken = |event: &Value| event["event"] == "run-started" || event["event"] == "project-skipped";
+    let slots: Vec<_> = house.events().filter(taken).take(5).collect();
+    // A slot comes every second, and the first of five may come at once.
+    assert!(start.elapsed() >= Duration::from_secs(4), "within {:?}: {slots:?}", start.elapsed());
+    // Nothing changes in the project, so that all slots but the first are passed over.
+    let runs = house.json(&["runs"]);
+    assert_eq!((runs.as_array().map(Vec::len), &runs[0]["trigger"]["kind"]), (Some(1), &"schedule".into()), "{runs}");
+}
