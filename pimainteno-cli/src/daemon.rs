@@ -42,18 +42,21 @@ pub(crate) async fn run(setup: &Setup, shutdown: impl Future<Output = ()> + Send
     serve(setup.builder(), &setup.socket, shutdown).await
 }
 
-/// Waits for the first SIGINT or SIGTERM. From then on, a second one ends the process at once.
-pub(crate) async fn signals() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
-        tracing::warn!("Signals cannot be received; they end the program at once.");
-        return std::future::pending().await;
-    };
-    next(&mut interrupt, &mut terminate).await;
-    tokio::spawn(async move {
-        let number = next(&mut interrupt, &mut terminate).await;
-        #[expect(clippy::exit, reason = "a person who asks twice does not want to wait")]
-        std::process::exit(128 + number);
-    });
+/// Catches SIGINT and SIGTERM from the call on, and is ready when the first has come. After that, a second one ends the process at once.
+pub(crate) fn signals() -> impl Future<Output = ()> + Send {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+            tracing::warn!("Signals cannot be caught; they end the program at once.");
+            return std::future::pending().await;
+        };
+        next(&mut interrupt, &mut terminate).await;
+        tokio::spawn(async move {
+            let number = next(&mut interrupt, &mut terminate).await;
+            #[expect(clippy::exit, reason = "a person who asks twice does not want to wait")]
+            std::process::exit(128 + number);
+        });
+    }
 }
 
 async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> i32 {
@@ -77,11 +80,11 @@ async fn serve(builder: MaintainerBuilder, path: &std::path::Path, shutdown: imp
         async move { stopping.raised().await }
     });
     let server = tokio::spawn(server.into_future());
+    let mut upkeep = pin!(upkeep());
     let projects = maintainer.projects().len();
     tracing::info!(version = VERSION, projects, socket = %path.display(), "The daemon is ready.");
     manager::ready(projects);
 
-    let mut upkeep = pin!(upkeep());
     let mut serving = pin!(async {
         control.recover().await?;
         maintainer.serve(stopping.raised()).await
@@ -115,19 +118,21 @@ async fn serve(builder: MaintainerBuilder, path: &std::path::Path, shutdown: imp
     result.unwrap_or(Ok(()))
 }
 
-/// Tells systemd that the daemon is alive, in the task of the scheduler: one that hangs does not say so.
-async fn upkeep() -> Infallible {
+/// Tells systemd that the daemon is alive, in the task of the scheduler: one that hangs does not say so. Catches SIGHUP from the call on.
+fn upkeep() -> impl Future<Output = Infallible> {
     let mut watchdog = manager::watchdog().map(|period| {
         let mut interval = interval(period);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         interval
     });
-    // Without a receiver the signal would end the process.
+    // Uncaught, the signal would end the process.
     let mut hangup = signal(SignalKind::hangup()).ok();
-    loop {
-        tokio::select! {
-            () = tick(&mut watchdog) => manager::alive(),
-            () = received(&mut hangup) => tracing::info!("The configuration is read at start only; restart the daemon to use a new one."),
+    async move {
+        loop {
+            tokio::select! {
+                () = tick(&mut watchdog) => manager::alive(),
+                () = received(&mut hangup) => tracing::info!("The configuration is read at start only; restart the daemon to use a new one."),
+            }
         }
     }
 }

@@ -62,7 +62,7 @@ async fn a_run_in_the_daemon_tells_its_events_and_is_found_again() {
     let records = access.start(&["Radio Küche".into()], RunOptions::default()).await.unwrap();
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].outcome, Some(Outcome::NoChange));
-    let told = told.lock().unwrap();
+    let told = std::mem::take(&mut *told.lock().unwrap());
     assert!(matches!(&told[0], Event::RunStarted { run, .. } if *run == records[0].id), "{told:?}");
     assert!(matches!(&told[told.len() - 1], Event::RunFinished { record } if **record == records[0]), "{told:?}");
 
