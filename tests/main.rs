@@ -5,6 +5,7 @@
 
 mod support;
 mod t_commands;
+mod t_daemon;
 mod t_policy;
 mod t_run;
 

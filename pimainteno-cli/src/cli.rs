@@ -52,6 +52,8 @@ pub(crate) enum Command {
     /// Runs projects now: all of them, or those that are named.
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArguments),
+    /// Shows whole runs on a throwaway project, remote and service; needs no model and no network.
+    Demo(DemoArguments),
     /// Writes a configuration for the projects it finds.
     #[command(after_help = INIT_EXAMPLES)]
     Init(InitArguments),
@@ -93,6 +95,14 @@ pub(crate) struct RunArguments {
     /// Runs although nothing changed or the project is parked, and asks the backend again.
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// How to play the demo.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArguments {
+    /// Leaves the project, its remote and the state where they are, to look at.
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 /// What to write a configuration for.

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod demo;
 mod init;
 mod log;
 mod policy;
@@ -40,6 +41,7 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
         }
         None => run::run(&setup()?, &RunArguments::default(), terminal).await,
         Some(Command::Run(arguments)) => run::run(&setup()?, &arguments, terminal).await,
+        Some(Command::Demo(arguments)) => demo::run(&arguments, terminal).await,
         Some(Command::Init(arguments)) => init::run(&arguments, terminal),
         Some(Command::Check) => check::run(&setup()?, terminal).await,
         Some(Command::Status) => status::run(&look(&setup()?).await?, terminal).await,

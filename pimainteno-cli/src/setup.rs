@@ -63,9 +63,13 @@ impl Setup {
     }
 }
 
-/// The variables of this process that child processes may see.
+/// The variables of this process that child processes may see, and where codex has its sign-in.
 pub(crate) fn environment() -> Environment {
-    Environment::from_variables(env::vars_os())
+    let environment = Environment::from_variables(env::vars_os());
+    match variable("CODEX_HOME") {
+        Some(home) => environment.with("CODEX_HOME", home),
+        None => environment,
+    }
 }
 
 /// The directory that the command was called in.

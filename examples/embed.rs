@@ -1,0 +1,24 @@
+//! Maintains one project from a program of one's own, without a model: `cargo run --example embed -- PATH-OF-A-CHECKOUT`.
+
+use std::sync::Arc;
+
+use pimainteno_core::{Event, Maintainer, Result, config::ProjectConfig, process::Environment};
+use pimainteno_offline::Offline;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let path = std::env::args().nth(1).unwrap_or_else(|| ".".into());
+    let environment = Environment::from_variables(std::env::vars_os());
+    let maintainer = Maintainer::builder()
+        .project(ProjectConfig::new(path))
+        .provider("offline")
+        .backend_factory("offline", Arc::new(|context| Ok(Arc::new(Offline::new(context.environment.clone())))))
+        .environment(environment)
+        .state_directory(std::env::temp_dir().join("pi-mainteno-embed"))
+        .events(|event: &Event| println!("{event}"))
+        .build()?;
+    for record in maintainer.run_once().await? {
+        println!("{} took {} steps", record.project, record.steps.len());
+    }
+    Ok(())
+}
