@@ -1,5 +1,12 @@
 //! Runs from the command line, with the backend that needs no model.
 
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::Stdio,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::{Output, TestEnv};
 
 /// A project in which the backend `offline` finds a misspelling, beside a line that would command a terminal.
@@ -85,4 +92,27 @@ fn what_a_repository_holds_cannot_command_the_terminal() {
     let output = env.run(&["show", &id]).expect(0);
     output.says(&["red ␛[31m and a bell ␇"]);
     assert!(!output.stdout.contains('\u{1b}'), "{:?}", output.stdout);
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_ends_soon_and_leaves_nothing_behind() {
+    let env = env("auto", "verify = [\"sleep 300\"]");
+    let site = env.path("home/site");
+    let before = env.git(&site, &["rev-parse", "HEAD"]);
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut child = env.command(&["run", "--force"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("runs `sleep 300`") {
+            line.clear();
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "the run ended by itself");
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let mut rest = String::new();
+        // The end of its output comes when it and all that it started are gone.
+        output.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{rest}");
+        assert!(rest.contains("site: interrupted"), "{rest}");
+        assert_eq!(env.git(&site, &["rev-parse", "HEAD"]), before);
+    }
 }

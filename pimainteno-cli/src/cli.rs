@@ -17,7 +17,7 @@ use crate::{
 /// Without a command it is the daemon: it runs every project on its schedule until it is told to stop.
 /// A run either ends with a verified commit whose service proved healthy, or leaves everything as it was.
 #[derive(Debug, Parser)]
-#[command(name = "pi-mainteno", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "pi-mainteno", version, verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     /// Looks at every project once, runs those that changed, and exits.
     #[arg(long)]

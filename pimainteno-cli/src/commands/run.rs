@@ -1,6 +1,7 @@
 //! `run` and `--one-shot`: runs projects to the end, and shows what they do meanwhile.
 
 use pimainteno_core::{Error, ErrorKind, Outcome, Result, RunOptions, RunRecord};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::short_id;
 use crate::{
@@ -33,23 +34,24 @@ pub(crate) async fn run(setup: &Setup, arguments: &RunArguments, terminal: &Term
     Ok(Ending::of_runs(&records))
 }
 
-/// Carries the runs out. The first Ctrl-C tells them to stop, the second does not wait for that.
+/// Carries the runs out. The first Ctrl-C or SIGTERM tells them to stop, the second does not wait for that.
 async fn until_stopped(access: &Access, projects: &[String], options: RunOptions, terminal: &Terminal) -> Result<Vec<RunRecord>> {
+    let listen = |kind| signal(kind).map_err(|source| Error::new(ErrorKind::Internal, "cannot listen to signals").source(source));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let mut start = std::pin::pin!(access.start(projects, options));
     let mut asked_to_stop = false;
     loop {
         tokio::select! {
             records = &mut start => return records,
-            // Where there are no signals to wait for, this waits for ever.
-            Ok(()) = tokio::signal::ctrl_c() => {
-                if asked_to_stop {
-                    return Err(Error::new(ErrorKind::Cancelled, "stopped").hint("what was left open is finished or undone at the next start"));
-                }
-                asked_to_stop = true;
-                terminal.tell("stopping; press Ctrl-C again not to wait for it");
-                access.stop().await;
-            }
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
+        if asked_to_stop {
+            return Err(Error::new(ErrorKind::Cancelled, "stopped").hint("what was left open is finished or undone at the next start"));
+        }
+        asked_to_stop = true;
+        terminal.tell("stopping; press Ctrl-C again not to wait for it");
+        access.stop().await;
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> 
         return Ok(Ending::Done);
     }
     let now = Timestamp::now();
-    let mut table = Table::new(["project", "mode", "next", "last run", ""]);
+    let mut table = Table::new(["project", "mode", "next", "last run", "outcome"]);
     for project in &status.projects {
         table.row(row(project, &status, now));
     }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -257,7 +258,8 @@ impl Look {
 impl Scratch {
     fn new(id: &str) -> std::io::Result<Self> {
         let directory = std::env::temp_dir().join(format!("pi-mainteno-check-{}-{id}", std::process::id()));
-        fs::create_dir(&directory)?;
+        // A backend may write there what is nobody else's business.
+        fs::DirBuilder::new().mode(0o700).create(&directory)?;
         Ok(Self(directory))
     }
 }
