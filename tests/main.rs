@@ -3,6 +3,8 @@
 //! A test that can be written beside the code belongs there: it is faster and says more when it fails.
 //! What is here needs the process around it: arguments, environment, signals, exit codes.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "what goes wrong in a helper of a test fails the test")]
+
 mod support;
 mod t_commands;
 mod t_daemon;

@@ -29,9 +29,9 @@ pub(crate) async fn run(access: &Access, arguments: &LogArguments, terminal: &Te
     };
     let output = find(&outputs, name)?;
     if terminal.is_json() {
-        terminal.print_json(output)?
+        terminal.print_json(output)?;
     } else {
-        terminal.print(plain::text(&output.text))
+        terminal.print(plain::text(&output.text));
     }
     Ok(Ending::Done)
 }

@@ -94,7 +94,7 @@ fn state(directory: &Path, items: &mut Items) {
     match space {
         Ok(free @ ..LEAST_SPACE) => items.problem("state", format!("`{shown}` has only {free} MiB left"), "make room, or set `cache.path`"),
         Ok(free @ LEAST_SPACE..LITTLE_SPACE) => {
-            items.note("state", format!("`{shown}` has only {free} MiB left"), "builds in the workspaces may need more")
+            items.note("state", format!("`{shown}` has only {free} MiB left"), "builds in the workspaces may need more");
         }
         Ok(free) => items.ok("state", format!("`{shown}`, {free} MiB free")),
         Err(error) => items.note("state", format!("`{shown}`, nobody knows how much space is left: {error}"), ""),

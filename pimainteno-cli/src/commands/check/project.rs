@@ -113,7 +113,7 @@ impl Look {
     }
 
     async fn remote(&self, remote: &str, branch: &str, ahead: usize, items: &mut Items) {
-        let output = self.git_command(["ls-remote", "--quiet", "--", remote]).timeout(REMOTE_DEADLINE).run().await;
+        let output = self.git_command(["ls-remote", "--quiet", "--", remote, "HEAD"]).timeout(REMOTE_DEADLINE).run().await;
         match output {
             Ok(output) if output.success() => items.ok("remote", format!("`{remote}` answers; changes go to its branch `{branch}`")),
             Ok(output) => {
