@@ -6,8 +6,11 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "what goes wrong in a helper of a test fails the test")]
 
 mod support;
+mod t_codex;
 mod t_commands;
 mod t_daemon;
+mod t_demo;
+mod t_examples;
 mod t_policy;
 mod t_run;
 

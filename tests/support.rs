@@ -1,5 +1,8 @@
 //! A machine of its own for each test: home, state, configuration, projects with remotes.
 
+pub(crate) mod codex;
+pub(crate) mod model_server;
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -206,9 +206,12 @@ impl Inner {
 
     /// The record of a run that failed before its first step; it is told but not stored.
     fn failed_early(&self, prepared: &Prepared, trigger: Trigger, step: &str, error: &crate::Error) -> Result<RunRecord> {
-        let mut record = self.skipped(prepared, trigger, error.to_string());
+        let now = Timestamp::now();
+        let mut record = RunRecord::new(&prepared.project.id, trigger, now);
+        record.ended = Some(now);
         let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
         record.outcome = Some(Outcome::Failed { step: step.to_owned(), message: format!("{error}{hints}") });
+        self.events.event(&Event::RunFinished { record: Box::new(record.clone()) });
         Ok(record)
     }
 

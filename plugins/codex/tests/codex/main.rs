@@ -4,6 +4,8 @@
 
 #[path = "../../../../tests/support/model_server.rs"]
 mod model_server;
+#[path = "../../../../tests/support/codex.rs"]
+mod real_codex;
 mod support;
 
 use std::{

@@ -2,7 +2,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
-    env, fs,
+    fs,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::Command,
@@ -17,7 +17,7 @@ use pimainteno_core::{
     process::{Cancel, Environment},
 };
 
-use crate::model_server::ModelServer;
+use crate::{model_server::ModelServer, real_codex::real_codex};
 
 /// The key that a server of one's own is asked with.
 pub(crate) const KEY: &str = "sk-test-0123456789abcdef";
@@ -142,17 +142,6 @@ pub(crate) fn call() -> (Call, Arc<Mutex<Vec<String>>>) {
 /// The command lines of all processes.
 pub(crate) fn command_lines() -> String {
     processes().map(|process| read(&process.join("cmdline"))).collect::<Vec<_>>().join("\n")
-}
-
-/// The codex to test with.
-fn real_codex() -> PathBuf {
-    let named = env::var_os("PIMAINTENO_TEST_CODEX").map(PathBuf::from);
-    let on_path = env::split_paths(&env::var_os("PATH").unwrap_or_default()).map(|directory| directory.join("codex")).collect::<Vec<_>>();
-    let in_repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../node_modules/.bin/codex");
-    let found = named.into_iter().chain(on_path).chain([in_repository]).find(|file| file.is_file());
-    found.expect(
-        "these tests need the real codex: run `npm install --no-save @openai/codex` in the repository, or set `PIMAINTENO_TEST_CODEX`",
-    )
 }
 
 fn git(directory: &Path, arguments: &[&str]) -> String {
