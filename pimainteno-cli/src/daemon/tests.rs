@@ -9,11 +9,15 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{UnixListener, UnixStream},
     sync::Notify,
+    time::timeout,
 };
 
 use crate::{access::Access, api::VERSION, client::Client, daemon::serve};
 
-use fixture::{Backend, House, is_alive, until};
+use fixture::{Backend, DEADLINE, House, is_alive, until};
+
+/// A request to run all projects.
+const RUN_ALL: &str = "POST /api/run HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 
 fn short() -> Backend {
     Backend::Summary("short".into())
@@ -29,7 +33,7 @@ async fn ask(socket: &Path, request: &str, end: &str) -> String {
 async fn read_to(stream: &mut UnixStream, end: &str) -> String {
     let (mut answer, mut piece) = (String::new(), [0; 4096]);
     while end.is_empty() || !answer.contains(end) {
-        match stream.read(&mut piece).await.unwrap() {
+        match timeout(DEADLINE, stream.read(&mut piece)).await.expect("the answer goes on for too long").unwrap() {
             0 => break,
             length => answer.push_str(&String::from_utf8_lossy(&piece[..length])),
         }
@@ -152,8 +156,7 @@ async fn a_run_goes_on_when_its_caller_is_gone() {
     let house = House::new();
     let told = Arc::new(Notify::new());
     let daemon = house.start(Backend::When(told.clone())).await;
-    let request = "POST /api/run HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-    let heard = ask(&house.socket(), request, "step-started").await;
+    let heard = ask(&house.socket(), RUN_ALL, "step-started").await;
     assert!(heard.contains("\"event\":\"run-started\""), "{heard}");
     let (access, _) = house.access().await;
     assert!(access.status().await.unwrap().projects[0].running.is_some());
@@ -185,6 +188,20 @@ async fn a_stop_ends_the_runs_with_their_processes_and_tells_who_waits() {
     assert_eq!(waiting.await.unwrap().unwrap()[0].outcome, Some(Outcome::Interrupted));
     let told = told.lock().unwrap();
     assert!(matches!(told.last(), Some(Event::Notice { message, .. }) if message.contains("goes on")), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_runs_whose_caller_is_gone() {
+    let house = House::new();
+    let number = house.path("number");
+    let daemon = house.start(Backend::Child(number.clone())).await;
+    drop(ask(&house.socket(), RUN_ALL, "step-started").await);
+    until(async || number.exists()).await;
+    daemon.stop().await.unwrap().unwrap();
+    assert!(!is_alive(&number));
+    let (local, _) = house.access().await;
+    assert!(matches!(local, Access::Local(_)));
+    assert_eq!(local.runs(None, 1).await.unwrap()[0].outcome, Some(Outcome::Interrupted));
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use tokio::{
 use crate::{access::Access, client::Client, daemon::serve};
 
 /// How long anything may take in a test.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A project, and room for state and a socket.
 pub(super) struct House {
