@@ -87,6 +87,9 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Option<String> {
         }
         _ if lines > project.max_lines => Some(format!("it changes {lines} lines; `max_lines` is {}", project.max_lines)),
         (Mode::Review, _) => Some("`mode` is \"review\"".into()),
+        (Mode::Auto, Checks::None) if !project.verify.is_empty() => {
+            Some("no check passes, with the change or without it, so nothing is known about it; mend the checks first".into())
+        }
         (Mode::Auto, Checks::None) => Some("nothing was checked, and what cannot be checked is not delivered unseen; set `verify`".into()),
         (Mode::Auto, Checks::Passed | Checks::RedBefore) => None,
     }
