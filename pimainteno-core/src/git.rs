@@ -3,14 +3,16 @@
 //! Looking whether anything changed reads two small files and starts no process ([`Head::read`]).
 //! Everything else is done by the `git` program, because what it writes is what people trust.
 
+mod change;
 mod checkout;
 mod command;
 mod deliver;
 mod head;
 mod workspace;
 
+pub use change::{Change, FileChange};
 pub use checkout::{Checkout, Upstream};
 pub use command::Git;
 pub use deliver::PushEnd;
 pub use head::Head;
-pub use workspace::{Change, FileChange, Workspace};
+pub use workspace::Workspace;

@@ -9,10 +9,11 @@ use super::{Call, LlmBackend};
 use crate::{
     config::BudgetConfig,
     error::{Error, ErrorKind, Result},
-    event::Event,
+    event::{Event, EventSink},
+    git::Workspace,
+    process::Cancel,
     run::RunRecord,
-    step::RunParts,
-    store::{Answer, Effect, ReplyKey},
+    store::{Answer, Effect, Journal, ReplyKey, Store},
 };
 
 /// Asks one backend on behalf of one run.
@@ -26,6 +27,11 @@ pub(crate) struct Desk<'run> {
     pub(crate) timezone: &'run TimeZone,
     /// Whether the cache is passed over.
     pub(crate) fresh: bool,
+    pub(crate) workspace: &'run Workspace,
+    pub(crate) store: &'run Store,
+    pub(crate) journal: &'run Journal,
+    pub(crate) events: &'run Arc<dyn EventSink>,
+    pub(crate) cancel: &'run Cancel,
 }
 
 impl Desk<'_> {
@@ -43,28 +49,28 @@ impl Desk<'_> {
     ///
     /// # Errors
     /// What the backend says; [`ErrorKind::Backend`] with [`crate::Retry::After`] if the budget is used up.
-    pub(crate) async fn ask(&self, request: &Request, parts: &RunParts<'_>, step: &str, record: &mut RunRecord) -> Result<Reply> {
+    pub(crate) async fn ask(&self, request: &Request, step: &str, record: &mut RunRecord) -> Result<Reply> {
         let (name, task) = (self.backend.name(), request.task);
         let key = ReplyKey::new(&record.project, &record.base, task, name, self.backend.model(), &request.prompt);
         if !self.fresh
-            && let Some(reply) = parts.store.cached_reply(&record.project, &key)?
+            && let Some(reply) = self.store.cached_reply(&record.project, &key)?
         {
             return Ok(reply);
         }
         let today = Timestamp::now().to_zoned(self.timezone.clone());
         let mut intent = None;
         if self.backend.is_paid() {
-            self.check_budget(&today, parts)?;
-            intent = Some(parts.journal.intend(Effect::Call { task, backend: name.to_owned() })?);
+            self.check_budget(&today)?;
+            intent = Some(self.journal.intend(Effect::Call { task, backend: name.to_owned() })?);
         }
-        let call = Call::new(parts.cancel.clone()).with_progress({
-            let (events, project, run, step) = (parts.events.clone(), record.project.clone(), record.id, step.to_owned());
+        let call = Call::new(self.cancel.clone()).with_progress({
+            let (events, project, run, step) = (self.events.clone(), record.project.clone(), record.id, step.to_owned());
             move |message| {
                 events.event(&Event::StepProgress { project: project.clone(), run, step: step.clone(), message: message.to_owned() });
             }
         });
         let reply = self.backend.complete(request, &call).await;
-        let reply = self.with_edits(reply, request, parts).await;
+        let reply = self.with_edits(reply, request).await;
         let answer = match &reply {
             Ok(reply) => Answer::new(today.date(), task, name, key, reply),
             // A call that failed is a call; what it cost otherwise is not known.
@@ -72,26 +78,26 @@ impl Desk<'_> {
             Err(_) => Answer::failed(today.date(), task, name, key, Usage::default()),
         };
         record.usage += answer.usage;
-        parts.journal.answer(answer)?;
+        self.journal.answer(answer)?;
         if let Some(intent) = intent {
-            parts.journal.done(intent)?;
+            self.journal.done(intent)?;
         }
-        parts.cancel.check()?;
+        self.cancel.check()?;
         reply
     }
 
     /// The reply together with what the backend edited in the workspace.
-    async fn with_edits(&self, reply: Result<Reply>, request: &Request, parts: &RunParts<'_>) -> Result<Reply> {
+    async fn with_edits(&self, reply: Result<Reply>, request: &Request) -> Result<Reply> {
         let mut reply = reply?;
         if request.edit == Edit::Workspace {
-            reply.diff = Some(parts.workspace.take_change().await?.diff).filter(|diff| !diff.is_empty());
+            reply.diff = Some(self.workspace.take_change().await?.diff).filter(|diff| !diff.is_empty());
         }
         Ok(reply)
     }
 
     /// Refuses a call when the day's budget is used up.
-    fn check_budget(&self, now: &Zoned, parts: &RunParts<'_>) -> Result<()> {
-        let used = parts.store.usage_on(now.date());
+    fn check_budget(&self, now: &Zoned) -> Result<()> {
+        let used = self.store.usage_on(now.date());
         let limits = [("calls", used.calls, self.budget.calls_per_day), ("tokens", used.tokens(), self.budget.tokens_per_day)];
         for (what, used, limit) in limits {
             if let Some(limit) = limit.filter(|limit| used >= *limit) {

@@ -7,9 +7,9 @@ use std::{
 };
 
 use super::{
+    change::Change,
     command::{Git, failed},
     head::Head,
-    workspace::Change,
 };
 use crate::error::{Context, Error, ErrorKind, Result};
 

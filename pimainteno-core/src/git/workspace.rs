@@ -5,9 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
-
 use super::{
+    change::Change,
     checkout::Checkout,
     command::{Call, Git},
 };
@@ -23,28 +22,6 @@ pub struct Workspace {
     /// The repository's directory for this worktree. It is always passed on: the `.git` file in the workspace is within reach of whoever edits there.
     git_directory: PathBuf,
     git: Git,
-}
-
-/// What is changed in the workspace.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Change {
-    /// The change as `git diff --binary` writes it; empty if there is none.
-    pub diff: String,
-    /// The files it touches. A renamed file is one removed and one added.
-    pub files: Vec<FileChange>,
-}
-
-/// What is changed in one file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct FileChange {
-    /// The path from the top of the project, with `/`.
-    pub path: String,
-    /// Lines added; 0 for a binary file.
-    pub added: usize,
-    /// Lines removed; 0 for a binary file.
-    pub removed: usize,
 }
 
 impl Workspace {
@@ -226,58 +203,6 @@ impl Workspace {
     }
 }
 
-impl Change {
-    /// Whether nothing is changed.
-    pub fn is_empty(&self) -> bool {
-        self.diff.is_empty()
-    }
-
-    /// Lines added and removed, in all files.
-    pub fn lines(&self) -> (usize, usize) {
-        self.files.iter().fold((0, 0), |(added, removed), file| (added + file.added, removed + file.removed))
-    }
-
-    /// The paths of the files that it deletes.
-    pub fn deleted(&self) -> impl Iterator<Item = &str> {
-        let sections = self.diff.split("\ndiff --git ");
-        let deleted = sections
-            .zip(&self.files)
-            .filter(|(section, _)| section.lines().nth(1).is_some_and(|line| line.starts_with("deleted file mode ")));
-        deleted.map(|(_, file)| file.path.as_str())
-    }
-
-    /// One line: how many files and lines.
-    pub fn describe(&self) -> String {
-        let (added, removed) = self.lines();
-        let files = self.files.len();
-        format!("{files} file{}, +{added} -{removed}", if files == 1 { "" } else { "s" })
-    }
-
-    /// Reads what `git diff --numstat --patch` writes: a line for each file, an empty line, the diff.
-    pub(crate) fn parse(text: &str) -> Self {
-        let (numbers, diff) = text.split_once("\n\n").unwrap_or((text, ""));
-        let file = |line: &str| {
-            let mut fields = line.splitn(3, '\t');
-            let (added, removed, path) = (fields.next()?, fields.next()?, fields.next()?);
-            // Binary files have dashes for numbers.
-            Some(FileChange { path: unquoted(path), added: added.parse().unwrap_or(0), removed: removed.parse().unwrap_or(0) })
-        };
-        Self { diff: diff.to_owned(), files: numbers.lines().filter_map(file).collect() }
-    }
-
-    /// Refuses symbolic links (which could lead out of the project) and submodules (which name code that nobody saw).
-    fn check_modes(&self) -> Result<()> {
-        let header = |line: &str| {
-            let mode = line.strip_prefix("new file mode ").or_else(|| line.strip_prefix("new mode "))?;
-            matches!(mode, "120000" | "160000").then_some(())
-        };
-        match self.diff.lines().find_map(header) {
-            Some(()) => Err(Error::new(ErrorKind::Patch, "the change adds a symbolic link or a submodule")),
-            None => Ok(()),
-        }
-    }
-}
-
 /// The directory in which the repository keeps the worktree at `path`.
 fn registered(common_directory: &Path, path: &Path) -> Option<PathBuf> {
     let link = path.join(".git");
@@ -285,44 +210,4 @@ fn registered(common_directory: &Path, path: &Path) -> Option<PathBuf> {
     directories
         .into_iter()
         .find(|directory| fs::read_to_string(directory.join("gitdir")).is_ok_and(|target| Path::new(target.trim_end()) == link))
-}
-
-/// A path as Git writes it: in quotes and with C escapes if it holds quotes, backslashes or control characters.
-fn unquoted(path: &str) -> String {
-    let Some(quoted) = path.strip_prefix('"').and_then(|path| path.strip_suffix('"')) else { return path.to_owned() };
-    let mut bytes = Vec::with_capacity(quoted.len());
-    let mut rest = quoted.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'\\' {
-            bytes.push(byte);
-            continue;
-        }
-        match rest.next() {
-            Some(b'n') => bytes.push(b'\n'),
-            Some(b't') => bytes.push(b'\t'),
-            Some(b'r') => bytes.push(b'\r'),
-            Some(digit @ b'0'..=b'3') => {
-                let digits = [Some(digit), rest.next(), rest.next()];
-                bytes.push(
-                    digits.into_iter().flatten().fold(0_u8, |value, digit| value.wrapping_mul(8).wrapping_add(digit.wrapping_sub(b'0'))),
-                );
-            }
-            Some(other) => bytes.push(other),
-            None => {}
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_diff_is_read_with_its_numbers() {
-        let change = Change::parse("3\t1\tsrc/a.rs\n-\t-\t\"a\\tb\\303\\244.png\"\n\ndiff --git a/src/a.rs b/src/a.rs\n");
-        assert_eq!(change.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["src/a.rs", "a\tbä.png"]);
-        assert_eq!((change.lines(), change.describe().as_str()), ((3, 1), "2 files, +3 -1"));
-        assert_eq!(Change::parse(""), Change::default());
-    }
 }

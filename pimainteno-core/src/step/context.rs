@@ -197,7 +197,7 @@ impl StepContext<'_> {
     /// What the backend says, or that the budget is used up; both may park the project.
     pub async fn ask(&mut self, mut request: Request) -> Result<Reply> {
         request.prompt = self.parts.policy.prompt(&self.facts, &request.task.to_string(), &request.prompt)?;
-        self.parts.desk.ask(&request, self.parts, &self.step, &mut self.record).await
+        self.parts.desk.ask(&request, &self.step, &mut self.record).await
     }
 
     /// Lets the policy see the change.
