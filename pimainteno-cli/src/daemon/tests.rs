@@ -31,14 +31,17 @@ async fn ask(socket: &Path, request: &str, end: &str) -> String {
 }
 
 async fn read_to(stream: &mut UnixStream, end: &str) -> String {
-    let (mut answer, mut piece) = (String::new(), [0; 4096]);
-    while end.is_empty() || !answer.contains(end) {
-        match timeout(DEADLINE, stream.read(&mut piece)).await.expect("the answer goes on for too long").unwrap() {
-            0 => break,
-            length => answer.push_str(&String::from_utf8_lossy(&piece[..length])),
+    let reading = async {
+        let (mut answer, mut piece) = (String::new(), [0; 4096]);
+        while end.is_empty() || !answer.contains(end) {
+            match stream.read(&mut piece).await.unwrap() {
+                0 => break,
+                length => answer.push_str(&String::from_utf8_lossy(&piece[..length])),
+            }
         }
-    }
-    answer
+        answer
+    };
+    timeout(DEADLINE, reading).await.expect("the answer goes on for too long")
 }
 
 /// A server that says it is a daemon, and then answers each further connection with these bytes and is gone.
