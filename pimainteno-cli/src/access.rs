@@ -28,7 +28,9 @@ pub(crate) enum Access {
 }
 
 impl Access {
-    /// Reaches the daemon if its socket answers, and opens the store itself if not. `events` are those of the runs that are started through this.
+    /// Reaches the daemon if its socket answers, and opens the store itself if not.
+    ///
+    /// `events` receives those of the runs that are started through this.
     ///
     /// # Errors
     /// What keeps a daemon that is there from answering; without one, what [`MaintainerBuilder::build`] says.

@@ -33,8 +33,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Runs that go on then are stopped; the next start finishes or undoes them.
 ///
 /// # Errors
-/// [`pimainteno_core::ErrorKind::Usage`] if a daemon answers at the socket already, [`pimainteno_core::ErrorKind::Service`] if the socket cannot be made;
-/// what [`MaintainerBuilder::build`] and [`pimainteno_core::Maintainer::serve`] say.
+/// [`pimainteno_core::ErrorKind::Usage`] if a daemon answers at the socket already, [`pimainteno_core::ErrorKind::Service`] if the socket
+/// cannot be made; what [`MaintainerBuilder::build`] and [`pimainteno_core::Maintainer::serve`] say.
 pub(crate) async fn run(setup: &Setup, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
     for notice in &setup.notices {
         tracing::warn!("{notice}");
@@ -131,7 +131,7 @@ fn upkeep() -> impl Future<Output = Infallible> {
         loop {
             tokio::select! {
                 () = tick(&mut watchdog) => manager::alive(),
-                () = received(&mut hangup) => tracing::info!("The configuration is read at start only; restart the daemon to use a new one."),
+                () = received(&mut hangup) => tracing::info!("The configuration is read at start; restart the daemon to use a new one."),
             }
         }
     }

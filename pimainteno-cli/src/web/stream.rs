@@ -73,7 +73,7 @@ pub(super) fn run_lines(
     response
 }
 
-/// All events from now on, until the daemon stops. The first line, and each one after events were missed, tells to ask for everything again.
+/// All events from now on, until the daemon stops. At first, and where events were missed, it tells to ask for everything again.
 pub(super) fn server_sent_events(mut events: broadcast::Receiver<Arc<Event>>, permit: OwnedSemaphorePermit, stopping: Cancel) -> Response {
     let (sender, response) = streaming("text/event-stream");
     tokio::spawn(async move {
