@@ -6,7 +6,7 @@
 //! | `GET /api/status` | [`Status`] |
 //! | `GET /api/runs?limit=`, `GET /api/projects/{id}/runs?limit=` | a list of [`RunRecord`], the newest first |
 //! | `GET /api/runs/{id}` | [`RunDetail`]; the beginning of an id will do |
-//! | `POST /api/run` with a [`RunRequest`] | lines, each a [`RunLine`], the last of them the records or a problem; empty ones are signs of life |
+//! | `POST /api/run` with a [`RunRequest`] | lines, each a [`RunLine`], the last one the records or a problem; empty ones are signs of life |
 //! | `GET /api/events` | server-sent events: [`Event`] as `data`, and `event: resync` where some may be missing |
 //!
 //! Whatever is refused is answered with a fitting status code and a [`Problem`].
