@@ -1,5 +1,7 @@
 //! Maintains one project from a program of one's own, without a model: `cargo run --example embed -- PATH-OF-A-CHECKOUT`.
 
+#![expect(clippy::print_stdout, reason = "a program may print; the library does not")]
+
 use std::sync::Arc;
 
 use pimainteno_core::{Event, Maintainer, Result, config::ProjectConfig, process::Environment};
