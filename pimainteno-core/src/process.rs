@@ -218,9 +218,11 @@ impl Command {
             tokio::spawn(async move { drop(stdin.write_all(&input).await) })
         });
         let stdout = output::Reader::new(child.stdout.take(), self.output_limit, alive.clone(), self.lines);
-        let stderr = output::Reader::new(child.stderr.take(), self.output_limit, alive, None);
+        let stderr = output::Reader::new(child.stderr.take(), self.output_limit, alive.clone(), None);
 
         let silence = async {
+            // A child that has closed its output is silent, not dead: `alive` keeps the channel open, so that only time tells.
+            let _alive = alive;
             match self.silence_timeout {
                 Some(limit) => while let Ok(Ok(())) = tokio::time::timeout(limit, signs_of_life.changed()).await {},
                 None => std::future::pending().await,
@@ -371,6 +373,14 @@ mod tests {
         let cancel = Cancel::new();
         cancel.raise();
         assert_eq!(shell("sleep 60").cancel(&cancel).run().await.unwrap().end, End::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn a_command_that_closes_its_output_may_go_on_until_the_limit() {
+        let output = shell("exec >&- 2>&-; sleep 0.2").silence_timeout(Duration::from_secs(30)).run().await.unwrap();
+        assert_eq!(output.end, End::Exited(0));
+        let output = shell("exec >&- 2>&-; sleep 60").silence_timeout(Duration::from_millis(100)).run().await.unwrap();
+        assert_eq!(output.end, End::Silent);
     }
 
     #[tokio::test]
