@@ -156,7 +156,7 @@ impl Checkout {
     /// [`ErrorKind::Git`] if it is not at `from`, has modified files, or something untracked is in the way; then nothing was moved.
     pub async fn fast_forward(&self, from: &str, to: &str) -> Result<()> {
         self.expect_at(from).await?;
-        self.git.call_with_hooks(&self.path, ["merge", "--ff-only", "--quiet", "--no-stat", to]).text().await?;
+        self.git.call_with_hooks(&self.path, ["merge", "--ff-only", "--no-squash", "--quiet", "--no-stat", to]).text().await?;
         Ok(())
     }
 

@@ -13,16 +13,22 @@ const LOCAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// Settings that every call overrides, whatever the user's or the repository's configuration says.
 ///
 /// The first ones keep a repository from running programs of its choice when it is only looked at; the rest keep the output in one shape.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 15] = [
     "core.fsmonitor=false",
     "core.quotePath=false",
+    "core.safecrlf=false",
+    "diff.context=3",
+    "diff.dstPrefix=b/",
     "diff.external=",
-    "diff.noprefix=false",
     "diff.mnemonicPrefix=false",
+    "diff.noprefix=false",
+    "diff.srcPrefix=a/",
+    "diff.submodule=short",
     "gc.auto=0",
+    "log.showSignature=false",
     "maintenance.auto=false",
     "merge.autoStash=false",
-    "advice.detachedHead=false",
+    "submodule.recurse=false",
 ];
 
 /// The `git` program, with the environment it runs in.

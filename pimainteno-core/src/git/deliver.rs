@@ -50,7 +50,9 @@ impl Checkout {
     /// [`ErrorKind::Git`] if the remote refuses; with [`crate::Retry::After`] if it cannot be reached.
     pub async fn push(&self, commit: &str, upstream: &Upstream) -> Result<PushEnd> {
         let target = format!("{commit}:refs/heads/{}", upstream.branch);
-        let push = ["push", "--porcelain", "--no-progress", &upstream.remote, &target];
+        // Nothing goes along: neither tags nor submodules, whatever the user's settings send with a push of their own.
+        let push =
+            ["push", "--porcelain", "--no-progress", "--no-follow-tags", "--recurse-submodules=no", &upstream.remote, &target];
         let output = self.git().call_with_hooks(self.path(), push).timeout(NETWORK_TIMEOUT).output().await?;
         if output.success() {
             return Ok(PushEnd::Pushed);
@@ -69,17 +71,7 @@ impl Checkout {
     /// As [`Self::push`].
     pub async fn fetch(&self, upstream: &Upstream) -> Result<String> {
         let reference = format!("refs/heads/{}", upstream.branch);
-        let fetch = [
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--no-recurse-submodules",
-            "--no-write-fetch-head",
-            "--porcelain",
-            &upstream.remote,
-            &reference,
-        ];
-        // The porcelain output is only there for a tracked branch; the remote itself is asked where the branch is.
+        let fetch = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", &upstream.remote, &reference];
         let output = self.git().call(self.path(), fetch).timeout(NETWORK_TIMEOUT).output().await?;
         if !output.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -99,7 +91,10 @@ impl Checkout {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(explained(failed("git ls-remote", &output), &said, &upstream.remote));
         }
-        Ok(output.text().split_whitespace().next().unwrap_or_default().to_owned())
+        // The remote takes what it is asked for as the end of a name, so it may tell of others too.
+        let text = output.text();
+        let mut lines = text.lines().filter_map(|line| line.split_once('\t'));
+        Ok(lines.find(|(_, name)| *name == reference).map(|(commit, _)| commit.to_owned()).unwrap_or_default())
     }
 }
 

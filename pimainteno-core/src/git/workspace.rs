@@ -90,6 +90,7 @@ impl Workspace {
             "--binary",
             "--full-index",
             "--no-renames",
+            "--ignore-submodules=none",
             "--no-color",
             "--no-ext-diff",
             "--no-textconv",
