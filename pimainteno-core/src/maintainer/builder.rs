@@ -118,6 +118,8 @@ impl MaintainerBuilder {
                     .hint("set `cache.path`, or give the builder a state directory"));
             }
         };
+        // Children run elsewhere, and backends are promised an absolute path.
+        let file = std::path::absolute(&file).context(ErrorKind::Config, || format!("not a place to keep state: `{}`", file.display()))?;
         let state_directory = file.parent().map(PathBuf::from).unwrap_or_default();
         let timezone = match config.scheduler.timezone.as_str() {
             "" => TimeZone::system(),
