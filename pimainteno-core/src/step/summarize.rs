@@ -1,9 +1,10 @@
 //! Keeps a summary of the project: what it is, and what changed lately.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write as _, path::Path};
 
 use async_trait::async_trait;
 use pimainteno_plugin::Task;
+use uuid::Uuid;
 
 use super::{Effects, Flow, Step, StepContext};
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// The file in the checkout's root that holds the summary.
-pub(crate) const SUMMARY_FILE: &str = "codex.md";
+const SUMMARY_FILE: &str = "codex.md";
 
 /// The first line of a file that we wrote: one without it is somebody else's and is left alone.
 const MARK: &str = "<!-- Written by PiMainteno; changes here are overwritten. -->";
@@ -57,6 +58,8 @@ impl Step for Summarize {
         let prompt = prompt::summarize(context.project(), previous.as_ref().map(|summary| summary.text.as_str()), &log, &diff)?;
         let request = context.request(Task::Summarize, prompt);
         let reply = context.ask(request).await?;
+        // What was left in the workspace by whoever was asked for text is not part of any change.
+        context.parts.workspace.reset(&base).await?;
         let text = reply.text.trim();
         if text.is_empty() {
             return Ok(Flow::Skipped("the backend had nothing to say".into()));
@@ -75,13 +78,8 @@ impl Step for Summarize {
     }
 }
 
-/// The summary as it is written to a file.
-pub(crate) fn summary_file(text: &str) -> String {
-    format!("{MARK}\n\n{text}\n")
-}
-
-/// Writes the summary to the checkout's root in one go, unless somebody else's file is there. Says what was done.
-fn write_summary(directory: &Path, text: &str) -> Result<String> {
+/// Writes the summary to a directory in one go, unless somebody else's file is there. Says what was done.
+pub(super) fn write_summary(directory: &Path, text: &str) -> Result<String> {
     let file = directory.join(SUMMARY_FILE);
     match fs::symlink_metadata(&file) {
         Ok(metadata) if !metadata.is_file() => return Ok(format!("{SUMMARY_FILE} is no plain file; left alone")),
@@ -90,12 +88,14 @@ fn write_summary(directory: &Path, text: &str) -> Result<String> {
         }
         _ => {}
     }
-    let content = summary_file(text);
+    let content = format!("{MARK}\n\n{text}\n");
     if fs::read_to_string(&file).is_ok_and(|old| old == content) {
         return Ok(format!("{SUMMARY_FILE} is up to date"));
     }
-    let temporary = directory.join(format!(".{SUMMARY_FILE}.pimainteno"));
-    fs::write(&temporary, content)
+    // A name that no file of the project has, nor a link to somewhere else.
+    let temporary = directory.join(format!(".{SUMMARY_FILE}.{}", Uuid::now_v7().simple()));
+    let create = || fs::File::options().write(true).create_new(true).open(&temporary)?.write_all(content.as_bytes());
+    create()
         .and_then(|()| fs::rename(&temporary, &file))
         .context(ErrorKind::Step, || format!("cannot write `{}`", file.display()))?;
     Ok(format!("wrote {SUMMARY_FILE}"))
