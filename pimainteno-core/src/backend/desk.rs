@@ -70,7 +70,7 @@ impl Desk<'_> {
             }
         });
         let reply = self.backend.complete(request, &call).await;
-        let reply = self.with_edits(reply, request).await;
+        let reply = self.with_edits(reply, request, &record.base).await;
         let answer = match &reply {
             Ok(reply) => Answer::new(today.date(), task, name, key, reply),
             // A call that failed is a call; what it cost otherwise is not known.
@@ -87,10 +87,10 @@ impl Desk<'_> {
     }
 
     /// The reply together with what the backend edited in the workspace.
-    async fn with_edits(&self, reply: Result<Reply>, request: &Request) -> Result<Reply> {
+    async fn with_edits(&self, reply: Result<Reply>, request: &Request, base: &str) -> Result<Reply> {
         let mut reply = reply?;
         if request.edit == Edit::Workspace {
-            reply.diff = Some(self.workspace.take_change().await?.diff).filter(|diff| !diff.is_empty());
+            reply.diff = Some(self.workspace.take_change(base).await?.diff).filter(|diff| !diff.is_empty());
         }
         Ok(reply)
     }

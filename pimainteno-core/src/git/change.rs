@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, ErrorKind, Result};
-
 /// What differs between two states of a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -65,16 +63,14 @@ impl Change {
         Self { diff: diff.to_owned(), files: numbers.lines().filter_map(file).collect() }
     }
 
-    /// Refuses symbolic links (which could lead out of the project) and submodules (which name code that nobody saw).
-    pub(super) fn check_modes(&self) -> Result<()> {
-        let header = |line: &str| {
-            let mode = line.strip_prefix("new file mode ").or_else(|| line.strip_prefix("new mode "))?;
-            matches!(mode, "120000" | "160000").then_some(())
+    /// Whether it makes or moves a symbolic link (which could lead out of the project) or a submodule (which names code that nobody saw).
+    pub(crate) fn makes_links(&self) -> bool {
+        let mode = |line: &str| match line.strip_prefix("new file mode ").or_else(|| line.strip_prefix("new mode ")) {
+            Some(mode) => matches!(mode, "120000" | "160000"),
+            // The mode of a file that keeps it stands behind the two objects.
+            None => line.starts_with("index ") && (line.ends_with(" 120000") || line.ends_with(" 160000")),
         };
-        match self.diff.lines().find_map(header) {
-            Some(()) => Err(Error::new(ErrorKind::Patch, "the change adds a symbolic link or a submodule")),
-            None => Ok(()),
-        }
+        self.diff.lines().any(mode)
     }
 }
 

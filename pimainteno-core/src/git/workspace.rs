@@ -1,7 +1,9 @@
 //! The project's private worktree, where everything is edited, built and tested.
 
 use std::{
-    fs,
+    ffi::OsStr,
+    fs, io,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +16,9 @@ use crate::error::{Context, Error, ErrorKind, Result};
 
 /// The largest diff that is handled, in bytes. What is larger cannot be reviewed and is no minimal change.
 const DIFF_LIMIT: usize = 8 << 20;
+
+/// The most that the files of a change may hold together, in bytes: a small change of a large file is still a small change.
+const FILES_LIMIT: u64 = 32 << 20;
 
 /// A project's worktree in the state directory. It stays from run to run, so that build caches last and a run costs what changed.
 #[derive(Clone, Debug)]
@@ -61,27 +66,38 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if the commit does not exist.
     pub async fn reset(&self, commit: &str) -> Result<()> {
+        self.link().context(ErrorKind::Git, || format!("cannot link the workspace to its repository: `{}`", self.path.display()))?;
         // A process that was killed leaves its lock behind; the workspace is ours alone, under the project's lock.
         drop(fs::remove_file(self.git_directory.join("index.lock")));
-        self.call(["reset", "--hard", "--quiet", commit]).text().await?;
+        // A hard reset would move the branch that an agent or a check switched to.
+        self.call(["checkout", "--force", "--detach", "--quiet", commit, "--"]).text().await?;
         self.call(["clean", "-ffdq"]).text().await?;
         Ok(())
     }
 
-    /// Takes everything that is changed against the workspace's commit, new files too, and stages it.
+    /// Takes everything that is changed against `base`, new files and commits that somebody made meanwhile too, and stages it.
     ///
     /// # Errors
-    /// [`ErrorKind::Patch`] if it is too large, not text, or adds a symbolic link or a submodule.
-    pub async fn take_change(&self) -> Result<Change> {
+    /// [`ErrorKind::Patch`] if it is too large or not UTF-8.
+    pub async fn take_change(&self, base: &str) -> Result<Change> {
+        // Looked at before: what is staged stays in the user's repository for weeks.
+        let files = self.call(["ls-files", "-z", "--modified", "--others", "--exclude-standard"]).output_limit(DIFF_LIMIT).output().await?;
+        let sizes = files.stdout.split(|byte| *byte == 0).filter(|file| !file.is_empty()).filter_map(|file| {
+            let metadata = fs::symlink_metadata(self.path.join(OsStr::from_bytes(file))).ok()?;
+            Some(metadata.len()).filter(|_| metadata.is_file())
+        });
+        if files.truncated || sizes.sum::<u64>() > FILES_LIMIT {
+            return Err(Error::new(ErrorKind::Patch, format!("the files of the change are larger than {} MiB", FILES_LIMIT >> 20)));
+        }
         self.call(["add", "--all"]).text().await?;
-        self.staged().await
+        self.staged(base).await
     }
 
-    /// What is staged against the workspace's commit.
+    /// What is staged against `base`.
     ///
     /// # Errors
     /// As [`Self::take_change`].
-    pub async fn staged(&self) -> Result<Change> {
+    pub async fn staged(&self, base: &str) -> Result<Change> {
         let arguments = [
             "diff",
             "--cached",
@@ -94,6 +110,8 @@ impl Workspace {
             "--no-color",
             "--no-ext-diff",
             "--no-textconv",
+            base,
+            "--",
         ];
         let output = self.call(arguments).output_limit(2 * DIFF_LIMIT).output().await?;
         if !output.success() {
@@ -107,9 +125,7 @@ impl Workspace {
                 .source(source)
                 .hint("convert the file to UTF-8, or list it under `protect`")
         })?;
-        let change = Change::parse(&text);
-        change.check_modes()?;
-        Ok(change)
+        Ok(Change::parse(&text))
     }
 
     /// Places `diff` in the clean workspace and stages it: all of it or nothing.
@@ -160,11 +176,11 @@ impl Workspace {
         self.call(["write-tree"]).text().await
     }
 
-    /// Commits `tree`, which is what is staged, and gives the commit. The repository's hooks and signing are respected.
+    /// Commits `tree`, which is what is staged, on `base`, and gives the commit. The repository's hooks and signing are respected.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if a hook refuses, or if one changed what is committed: that is not what was verified.
-    pub async fn commit(&self, tree: &str, message: &str, run: &str) -> Result<String> {
+    pub async fn commit(&self, base: &str, tree: &str, message: &str, run: &str) -> Result<String> {
         let trailer = format!("--trailer=PiMainteno-Run: {run}");
         let mut call =
             self.call_with_hooks(["commit", "--quiet", "--no-edit", "--cleanup=whitespace", "--file=-", &trailer]).input(message);
@@ -172,12 +188,24 @@ impl Workspace {
             call = call.env(name, value);
         }
         call.text().await?;
-        let text = self.call(["rev-parse", "HEAD", "HEAD^{tree}"]).text().await?;
-        match text.split_once('\n') {
-            Some((commit, committed)) if committed == tree => Ok(commit.to_owned()),
-            _ => Err(Error::new(ErrorKind::Git, "a hook of the repository changed what was committed, so it is not what was verified")
-                .hint("let the hook check instead of change, or put what it does into `verify`")),
+        let text = self.call(["rev-parse", "HEAD", "HEAD^{tree}", "HEAD^@"]).text().await?;
+        match text.lines().collect::<Vec<_>>().as_slice() {
+            [commit, committed, parent] if *committed == tree && *parent == base => Ok((*commit).to_owned()),
+            _ => Err(Error::new(ErrorKind::Git, "a hook or a check changed what was committed, so it is not what was verified")
+                .hint("let hooks check instead of change, and checks work on files alone")),
         }
+    }
+
+    /// Puts the file right that tells programs in the workspace where the repository is: it is within reach of whoever edits there.
+    fn link(&self) -> io::Result<()> {
+        let (link, content) = (self.path.join(".git"), format!("gitdir: {}\n", self.git_directory.display()));
+        match fs::symlink_metadata(&link) {
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&link)?,
+            Ok(metadata) if metadata.is_file() && fs::read(&link)? == content.as_bytes() => return Ok(()),
+            Ok(_) => fs::remove_file(&link)?,
+            Err(_) => {}
+        }
+        fs::write(link, content)
     }
 
     /// A call in the workspace, without hooks.
@@ -206,9 +234,11 @@ impl Workspace {
 
 /// The directory in which the repository keeps the worktree at `path`.
 fn registered(common_directory: &Path, path: &Path) -> Option<PathBuf> {
-    let link = path.join(".git");
-    let directories = fs::read_dir(common_directory.join("worktrees")).ok()?.flatten().map(|entry| entry.path());
-    directories
-        .into_iter()
-        .find(|directory| fs::read_to_string(directory.join("gitdir")).is_ok_and(|target| Path::new(target.trim_end()) == link))
+    // Git notes where the worktree is without symbolic links, and may do so from its own directory on.
+    let path = fs::canonicalize(path).ok()?;
+    let mut directories = fs::read_dir(common_directory.join("worktrees")).ok()?.flatten().map(|entry| entry.path());
+    directories.find(|directory| {
+        let link = fs::read_to_string(directory.join("gitdir")).map(|target| directory.join(target.trim_end_matches('\n')));
+        link.ok().and_then(|link| fs::canonicalize(link.parent()?).ok()).is_some_and(|top| top == path)
+    })
 }

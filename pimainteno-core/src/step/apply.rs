@@ -1,15 +1,13 @@
 //! Places the proposed change in a clean workspace.
 
-use std::fs;
-
 use async_trait::async_trait;
 
 use super::{Candidate, Effects, Flow, Step, StepContext, summarize};
 use crate::{
-    error::{Context, ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     patch,
     proposal::Proposal,
-    run::Outcome,
+    run::{Outcome, Trigger},
 };
 
 /// Places the proposed change in a workspace that is clean and at the base commit, and stores it as a proposal.
@@ -45,17 +43,20 @@ impl Step for Apply {
                 message.clone()
             }
         };
-        let mut change = workspace.staged().await?;
+        let mut change = workspace.staged(&context.record.base).await?;
         if change.is_empty() {
             return Ok(Flow::End(Outcome::NoChange));
         }
         let summary = context.summary();
         if context.project().commit_summary && !summary.is_empty() {
-            let file = workspace.path().join(summarize::SUMMARY_FILE);
-            fs::write(&file, summarize::summary_file(summary)).context(ErrorKind::Step, || format!("cannot write `{}`", file.display()))?;
-            change = workspace.take_change().await?;
+            summarize::write_summary(workspace.path(), summary)?;
+            change = workspace.take_change(&context.record.base).await?;
         }
         patch::check_paths(&change)?;
+        // What a rollback brings back was there before.
+        if change.makes_links() && !matches!(context.record.trigger, Trigger::Rollback { .. }) {
+            return Err(Error::new(ErrorKind::Patch, "the change adds or moves a symbolic link or a submodule"));
+        }
         let note = change.describe();
         // A stored proposal that is placed again on the same lines stays the same proposal: an approval is bound to its diff.
         let unchanged = context.proposal.take().filter(|proposal| proposal.diff == change.diff);

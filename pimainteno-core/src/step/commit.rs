@@ -34,18 +34,18 @@ impl Step for Commit {
             return Ok(Flow::End(Outcome::NoChange));
         };
         let workspace = context.parts.workspace;
-        // Checks may have written over files, and a program that they left behind may still.
-        if workspace.staged().await?.diff != proposal.diff {
+        let message = message(context, &change, &proposal.message).await?;
+        let message = context.parts.policy.commit_message(&context.facts, &message)?;
+        // Checks may have changed the index, and so may whoever was asked for the message.
+        if workspace.staged(&context.record.base).await?.diff != proposal.diff {
             return Err(Error::new(ErrorKind::Step, "what is staged is not the change that was verified")
                 .hint("a check changes Git's index; let it work on files alone"));
         }
-        let message = message(context, &change, &proposal.message).await?;
-        let message = context.parts.policy.commit_message(&context.facts, &message)?;
         let branch = context.parts.checkout.head().await?.branch.unwrap_or_default();
         let tree = workspace.write_tree().await?;
         let journal = context.parts.journal;
         let intent = journal.intend(Effect::Commit { branch, base: context.record.base.clone(), tree: tree.clone() })?;
-        let commit = workspace.commit(&tree, &message, &context.record.id.to_string()).await?;
+        let commit = workspace.commit(&context.record.base, &tree, &message, &context.record.id.to_string()).await?;
         journal.done(intent)?;
         context.record.commit = Some(commit.clone());
         if let Some(proposal) = &mut context.proposal {
