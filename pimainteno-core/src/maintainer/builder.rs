@@ -1,6 +1,6 @@
 //! Says what to maintain, and with what.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc};
 
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
@@ -156,7 +156,10 @@ impl MaintainerBuilder {
 impl EventSink for Sinks {
     fn event(&self, event: &Event) {
         for sink in &self.0 {
-            sink.event(event);
+            // A sink is somebody else's; what goes wrong in it does not end a run between two steps.
+            if std::panic::catch_unwind(AssertUnwindSafe(|| sink.event(event))).is_err() {
+                tracing::error!(%event, "A receiver of events panicked.");
+            }
         }
     }
 }
