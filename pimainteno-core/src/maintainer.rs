@@ -105,11 +105,16 @@ impl Maintainer {
                 }
             }
         }
+        let mut failure = None;
+        // All are waited for: those that go on would be cut off otherwise.
         while let Some(joined) = running.join_next().await {
-            let (place, record) = joined.map_err(|source| Error::new(ErrorKind::Internal, "a run was lost").source(source))?;
-            records.insert(place, record?);
+            match joined {
+                Ok((place, Ok(record))) => drop(records.insert(place, record)),
+                Ok((_, Err(error))) => failure = Some(error),
+                Err(source) => failure = Some(Error::new(ErrorKind::Internal, "a run was lost").source(source)),
+            }
         }
-        Ok(records.into_values().collect())
+        failure.map_or_else(|| Ok(records.into_values().collect()), Err)
     }
 
     /// Runs one project, named by its id or its name.

@@ -57,11 +57,12 @@ fn interrupt(inner: &Inner, open: OpenRun) -> Result<RunRecord> {
 async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Option<Start> {
     let mut delivery = Delivery::default();
     let mut commit = None;
+    let mut branch = String::new();
     let mut base = open.record.base.clone();
     for effect in open.done().into_iter().chain(open.pending().into_iter().map(|(_, effect)| effect)) {
         match effect {
             Effect::Push { remote, branch, from, to } => {
-                let upstream = Upstream { remote: remote.clone(), branch: branch.clone(), ahead: 0 };
+                let upstream = Upstream { remote: remote.clone(), branch: branch.clone(), ahead: None };
                 let there = checkout.fetch(&upstream).await.unwrap_or_default();
                 if there == *to || checkout.is_ancestor(to, &there).await.unwrap_or(false) {
                     delivery.pushed = true;
@@ -80,7 +81,8 @@ async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Op
                 }
             }
             Effect::Restart { unit } => delivery.restarted.push(unit.clone()),
-            Effect::Call { .. } | Effect::Commit { .. } => {}
+            Effect::Commit { branch: of, .. } => branch.clone_from(of),
+            Effect::Call { .. } => {}
         }
     }
     let commit = commit?;
@@ -100,7 +102,7 @@ async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Op
     record.base = base;
     record.commit = Some(commit);
     record.proposal = open.proposal().map(|proposal| proposal.id);
-    Some(Start { record, steps, change: Some(change), delivery })
+    Some(Start { record, branch, steps, change: Some(change), delivery })
 }
 
 /// The project's steps behind the one named `after`, without a push that was made.

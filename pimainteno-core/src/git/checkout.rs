@@ -33,8 +33,8 @@ pub struct Upstream {
     pub remote: String,
     /// The branch's name there, without `refs/heads/`.
     pub branch: String,
-    /// Commits that the checkout has and the remote, as last seen, has not.
-    pub ahead: usize,
+    /// How many commits the branch has that the remote, as last seen, has not; `None` if the branch was not seen there.
+    pub ahead: Option<usize>,
 }
 
 impl Checkout {
@@ -143,10 +143,9 @@ impl Checkout {
             Some(target) if configured_remote == name => target,
             _ => branch,
         };
-        // What the remote has of the branch, as last seen; without such a memory nothing is known to be ahead.
         let range = format!("refs/remotes/{name}/{target}..refs/heads/{branch}");
         let ahead = self.git.call(&self.path, ["rev-list", "--count", &range, "--"]).output().await?;
-        let ahead = if ahead.success() { ahead.text().trim().parse().unwrap_or(0) } else { 0 };
+        let ahead = ahead.text().trim().parse().ok().filter(|_| ahead.success());
         Ok(Some(Upstream { remote: name.to_owned(), branch: target.to_owned(), ahead }))
     }
 
@@ -256,7 +255,7 @@ impl Checkout {
     }
 
     /// The checkout's own Git directory; differs from the common one when it is a linked worktree itself.
-    async fn git_directory(&self) -> Result<PathBuf> {
+    pub(crate) async fn git_directory(&self) -> Result<PathBuf> {
         let plain = self.path.join(".git");
         if plain.is_dir() {
             return Ok(plain);

@@ -44,15 +44,17 @@ pub enum PushEnd {
 
 // The remote is asked from the checkout: a remote's path may be relative to it. The workspace shares its objects.
 impl Checkout {
-    /// Pushes `commit` to `upstream`, with the repository's hooks and never by force.
+    /// Pushes `commit`, which is built on `base`, to `upstream`, with the repository's hooks and never by force.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the remote refuses; with [`crate::Retry::After`] if it cannot be reached.
-    pub async fn push(&self, commit: &str, upstream: &Upstream) -> Result<PushEnd> {
+    pub async fn push(&self, base: &str, commit: &str, upstream: &Upstream) -> Result<PushEnd> {
         let target = format!("{commit}:refs/heads/{}", upstream.branch);
+        // The lease can only refuse: a branch that was moved back at the remote is not to get again what was taken off it.
+        let lease = format!("--force-with-lease=refs/heads/{}:{base}", upstream.branch);
         // Nothing goes along: neither tags nor submodules, whatever the user's settings send with a push of their own.
         let push =
-            ["push", "--porcelain", "--no-progress", "--no-follow-tags", "--recurse-submodules=no", &upstream.remote, &target];
+            ["push", "--porcelain", "--no-progress", "--no-follow-tags", "--recurse-submodules=no", &lease, &upstream.remote, &target];
         let output = self.git().call_with_hooks(self.path(), push).timeout(NETWORK_TIMEOUT).output().await?;
         if output.success() {
             return Ok(PushEnd::Pushed);

@@ -2,7 +2,6 @@
 
 use std::{
     fs::{File, TryLockError},
-    path::Path,
     sync::Arc,
 };
 
@@ -12,7 +11,7 @@ use super::{Inner, Prepared, RunOptions};
 use crate::{
     backend::Desk,
     config::{Mode, Project},
-    error::{Context, ErrorKind, Result},
+    error::{Context, Error, ErrorKind, Result},
     event::{Event, EventSink},
     git::{Change, Checkout, Git, Head, Workspace},
     pipeline::{self, Finished, Plan},
@@ -25,6 +24,8 @@ use crate::{
 /// What a run goes on from: nothing, or what the journal tells of a run that was cut off.
 pub(crate) struct Start {
     pub(crate) record: RunRecord,
+    /// The branch that the checkout was on.
+    pub(crate) branch: String,
     pub(crate) steps: Vec<Arc<dyn Step>>,
     pub(crate) change: Option<Change>,
     pub(crate) delivery: Delivery,
@@ -75,17 +76,22 @@ impl Inner {
             Ok(checkout) => checkout,
             Err(error) => return self.failed_early(prepared, trigger, "queue", &error),
         };
-        let Some(_lock) = lock(checkout.common_directory())? else {
-            return Ok(self.skipped(prepared, trigger, "another run of the project is going on".into()));
-        };
-        match reason_to_skip(&prepared.project, &checkout).await {
-            Ok(None) => {}
-            Ok(Some(reason)) => return Ok(self.skipped(prepared, trigger, reason)),
+        let _lock = match lock(&checkout).await {
+            Ok(Some(lock)) => lock,
+            Ok(None) => return Ok(self.skipped(prepared, trigger, "another run of the project is going on".into())),
             Err(error) => return self.failed_early(prepared, trigger, "queue", &error),
-        }
+        };
+        let head = match place_to_start(&prepared.project, &checkout).await {
+            Ok(Ok(head)) => head,
+            Ok(Err(reason)) => return Ok(self.skipped(prepared, trigger, reason)),
+            Err(error) => return self.failed_early(prepared, trigger, "queue", &error),
+        };
         let mut record = RunRecord::new(&prepared.project.id, trigger, Timestamp::now());
-        record.base = checkout.head().await?.commit;
-        let facts = self.facts(prepared, &checkout, &record).await?;
+        record.base.clone_from(&head.commit);
+        let facts = match self.facts(prepared, &checkout, &record).await {
+            Ok(facts) => facts,
+            Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
+        };
         match prepared.policy.skip(&facts) {
             Ok(None) => {}
             Ok(Some(reason)) => return Ok(self.skipped(prepared, record.trigger, reason)),
@@ -96,14 +102,15 @@ impl Inner {
             Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
         };
         let journal = self.store.begin_run(&record)?;
-        let start = Start { record, steps: prepared.steps.clone(), change: None, delivery: Delivery::default() };
+        let branch = head.branch.unwrap_or_default();
+        let start = Start { record, branch, steps: prepared.steps.clone(), change: None, delivery: Delivery::default() };
         self.carry_out(prepared, &checkout, &workspace, &journal, facts, start, options).await
     }
 
     /// Goes on with a run that was cut off after its change could be seen from outside.
     pub(crate) async fn resume(&self, prepared: &Prepared, checkout: &Checkout, open: OpenRun, start: Start) -> Result<RunRecord> {
-        let Some(_lock) = lock(checkout.common_directory())? else {
-            return Ok(self.skipped(prepared, open.record.trigger, "another run of the project is going on".into()));
+        let Some(_lock) = lock(checkout).await? else {
+            return Err(Error::new(ErrorKind::Git, "another program runs the project"));
         };
         let at = start.record.commit.as_ref().unwrap_or(&start.record.base);
         let workspace = Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, at).await?;
@@ -124,12 +131,13 @@ impl Inner {
         start: Start,
         options: RunOptions,
     ) -> Result<RunRecord> {
-        let Start { record, steps, change, delivery } = start;
+        let Start { record, branch, steps, change, delivery } = start;
         let events: Arc<dyn EventSink> = Arc::new(WithPolicy { events: self.events.clone(), policy: prepared.policy.clone() });
         let parts = RunParts {
             project: &prepared.project,
             environment: &self.environment,
             checkout,
+            branch: &branch,
             workspace,
             desk: Desk {
                 backend: &prepared.backend,
@@ -215,7 +223,7 @@ impl Inner {
     }
 
     /// The record of a run that failed before its first step; it is told but not stored.
-    fn failed_early(&self, prepared: &Prepared, trigger: Trigger, step: &str, error: &crate::Error) -> Result<RunRecord> {
+    fn failed_early(&self, prepared: &Prepared, trigger: Trigger, step: &str, error: &Error) -> Result<RunRecord> {
         let now = Timestamp::now();
         let mut record = RunRecord::new(&prepared.project.id, trigger, now);
         record.ended = Some(now);
@@ -225,6 +233,7 @@ impl Inner {
         Ok(record)
     }
 
+    /// What the policy is told about a run that starts where the checkout is.
     async fn facts(&self, prepared: &Prepared, checkout: &Checkout, record: &RunRecord) -> Result<Facts> {
         let project = &prepared.project;
         let head = checkout.head().await?;
@@ -255,22 +264,27 @@ impl EventSink for WithPolicy {
     }
 }
 
-/// Why a run must not start now: the checkout is not as it has to be.
-async fn reason_to_skip(project: &Project, checkout: &Checkout) -> Result<Option<String>> {
+/// Where a run starts, or why it must not start now: the checkout is not as it has to be.
+async fn place_to_start(project: &Project, checkout: &Checkout) -> Result<std::result::Result<Head, String>> {
     let head = checkout.head().await?;
-    let Some(branch) = head.branch else { return Ok(Some("the checkout is on no branch".into())) };
-    if let Some(wanted) = project.branch.as_ref().filter(|wanted| **wanted != branch) {
-        return Ok(Some(format!("the checkout is on branch `{branch}`, not on `{wanted}`")));
+    let Some(branch) = &head.branch else { return Ok(Err("the checkout is on no branch".into())) };
+    if let Some(wanted) = project.branch.as_ref().filter(|wanted| *wanted != branch) {
+        return Ok(Err(format!("the checkout is on branch `{branch}`, not on `{wanted}`")));
     }
     if let Some(obstacle) = checkout.obstacle().await? {
-        return Ok(Some(obstacle));
+        return Ok(Err(obstacle));
     }
-    let upstream = checkout.upstream(&branch, project.remote.as_deref()).await?;
+    let Some(upstream) = checkout.upstream(branch, project.remote.as_deref()).await? else { return Ok(Ok(head)) };
     // Pushing ours would push theirs.
-    Ok(upstream.filter(|upstream| upstream.ahead > 0).map(|upstream| {
-        let commits = if upstream.ahead == 1 { "1 commit that is".into() } else { format!("{} commits that are", upstream.ahead) };
-        format!("the checkout has {commits} not at `{}/{}` yet; push first", upstream.remote, upstream.branch)
-    }))
+    let unpushed = match upstream.ahead {
+        Some(0) => return Ok(Ok(head)),
+        Some(1) => "1 commit that is",
+        Some(_) => "commits that are",
+        // Not every clone follows every branch of its remote.
+        None if checkout.remote_commit(&upstream).await? == head.commit => return Ok(Ok(head)),
+        None => "commits that are",
+    };
+    Ok(Err(format!("the checkout has {unpushed} not at `{}/{}` yet; push first", upstream.remote, upstream.branch)))
 }
 
 /// Why a run's change has to be taken back: a step failed after it was delivered.
@@ -283,9 +297,9 @@ fn reason_to_roll_back(finished: &Finished) -> Option<String> {
     }
 }
 
-/// Takes the project's lock, which the system releases when the process ends; `None` if somebody has it.
-fn lock(common_directory: &Path) -> Result<Option<File>> {
-    let path = common_directory.join("pimainteno.lock");
+/// Takes the checkout's lock, which the system releases when the process ends; `None` if somebody has it.
+async fn lock(checkout: &Checkout) -> Result<Option<File>> {
+    let path = checkout.git_directory().await?.join("pimainteno.lock");
     let file =
         File::options().create(true).append(true).open(&path).context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
     match file.try_lock() {

@@ -41,7 +41,7 @@ impl Step for Commit {
             return Err(Error::new(ErrorKind::Step, "what is staged is not the change that was verified")
                 .hint("a check changes Git's index; let it work on files alone"));
         }
-        let branch = context.parts.checkout.head().await?.branch.unwrap_or_default();
+        let branch = context.parts.branch.to_owned();
         let tree = workspace.write_tree().await?;
         let journal = context.parts.journal;
         let intent = journal.intend(Effect::Commit { branch, base: context.record.base.clone(), tree: tree.clone() })?;

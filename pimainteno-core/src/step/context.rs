@@ -7,7 +7,7 @@ use pimainteno_plugin::{Reply, Request, Task};
 use crate::{
     backend::Desk,
     config::{Mode, Project},
-    error::Result,
+    error::{Error, ErrorKind, Result},
     event::{Event, EventSink},
     git::{Change, Checkout, Upstream, Workspace},
     policy::{self, Facts, Policy},
@@ -23,6 +23,8 @@ pub(crate) struct RunParts<'run> {
     pub(crate) project: &'run Project,
     pub(crate) environment: &'run Environment,
     pub(crate) checkout: &'run Checkout,
+    /// The branch that the checkout was on when the run started.
+    pub(crate) branch: &'run str,
     pub(crate) workspace: &'run Workspace,
     pub(crate) desk: Desk<'run>,
     pub(crate) policy: &'run Policy,
@@ -219,7 +221,19 @@ impl StepContext<'_> {
 
     /// Where the project's branch is pushed to.
     pub(crate) async fn upstream(&self) -> Result<Option<Upstream>> {
-        let Some(branch) = self.parts.checkout.head().await?.branch else { return Ok(None) };
-        self.parts.checkout.upstream(&branch, self.project().remote.as_deref()).await
+        self.parts.checkout.upstream(self.parts.branch, self.project().remote.as_deref()).await
+    }
+
+    /// The commit that the checkout is at.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if somebody switched to another branch meanwhile.
+    pub(crate) async fn checkout_commit(&self) -> Result<String> {
+        let head = self.parts.checkout.head().await?;
+        let branch = head.branch.unwrap_or_default();
+        if branch == self.parts.branch {
+            return Ok(head.commit);
+        }
+        Err(Error::new(ErrorKind::Git, format!("the checkout was switched from `{}` to `{branch}` meanwhile", self.parts.branch)))
     }
 }

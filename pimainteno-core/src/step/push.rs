@@ -6,7 +6,7 @@ use super::{Effects, Flow, Step, StepContext};
 use crate::{
     error::{Error, ErrorKind, Result},
     git::PushEnd,
-    run::Outcome,
+    run::{Outcome, Trigger},
     store::Effect,
 };
 
@@ -32,13 +32,21 @@ impl Step for Push {
                 Error::new(ErrorKind::Git, obstacle).hint("nothing was pushed; commit or undo them, and the next run goes on from there")
             );
         }
+        // A rollback takes back what was pushed, wherever the checkout is by now.
+        if !matches!(context.record.trigger, Trigger::Rollback { .. }) {
+            let at = context.checkout_commit().await?;
+            if !context.parts.checkout.is_ancestor(&at, &commit).await? {
+                return Err(Error::new(ErrorKind::Git, format!("the checkout moved meanwhile: it is at {at:.12}"))
+                    .hint("nothing was pushed; the next run goes on from there"));
+            }
+        }
         let journal = context.parts.journal;
         let (remote, branch, from) = (upstream.remote.clone(), upstream.branch.clone(), context.record.base.clone());
         let intent = journal.intend(Effect::Push { remote, branch, from, to: commit.clone() })?;
-        match context.parts.checkout.push(&commit, &upstream).await? {
+        match context.parts.checkout.push(&context.record.base, &commit, &upstream).await? {
             PushEnd::Pushed => {
-                journal.done(intent)?;
                 context.delivery.pushed = true;
+                journal.done(intent)?;
                 Ok(Flow::Done(format!("{commit:.12} to {}/{}", upstream.remote, upstream.branch)))
             }
             PushEnd::Moved(there) if context.parts.checkout.is_ancestor(&context.record.base, &there).await.unwrap_or(false) => {

@@ -80,7 +80,7 @@ impl Restart {
 /// Moves the checkout to `commit`: forward, or back from a commit of ours that never left the machine.
 async fn move_checkout(context: &mut StepContext<'_>, commit: &str) -> Result<()> {
     let checkout = context.parts.checkout;
-    let from = checkout.head().await?.commit;
+    let from = context.checkout_commit().await?;
     if from == commit {
         context.delivery.moved = true;
         return Ok(());
