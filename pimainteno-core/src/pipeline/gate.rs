@@ -46,7 +46,11 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<
     if let Some(reason) = forbidden(context, change)? {
         return Ok(Ruling::End(Outcome::Rejected { reason }));
     }
-    if !is_approved && let Some(reason) = hold(context, change) {
+    // What was delivered before the run was cut off had its allow; holding it now would take it back.
+    let is_delivered = context.delivery.pushed || context.delivery.moved;
+    if !is_approved
+        && !is_delivered
+        && let Some(reason) = hold(context, change) {
         return Ok(Ruling::End(Outcome::Held { reason }));
     }
     if let Some(proposal) = &context.proposal {

@@ -46,7 +46,7 @@ pub(crate) async fn roll_back(
         candidate,
         proposal: None,
         change: failed.change.clone(),
-        delivery: Delivery::default(),
+        delivery: Delivery { before: Some(failed.delivery.before.clone().unwrap_or_default()), ..Delivery::default() },
         approved: None,
     };
     let rollback = execute(plan, parts).await;

@@ -104,8 +104,8 @@ pub(crate) struct Delivery {
     pub(crate) moved: bool,
     /// The units that were restarted.
     pub(crate) restarted: Vec<String>,
-    /// How units and probe were before the checkout was moved.
-    pub(crate) before: Baseline,
+    /// How units and probe were before the change came to the checkout; `None` while it has not.
+    pub(crate) before: Option<Baseline>,
 }
 
 impl StepContext<'_> {

@@ -32,7 +32,8 @@ impl Step for Monitor {
         }
         let probation = Probation::new(parts.services, &delivery.restarted, parts.probe, context.project().probation);
         let progress = |message: &str| context.progress(message);
-        match probation.watch(&delivery.before, parts.cancel, &progress).await? {
+        let before = delivery.before.clone().unwrap_or_default();
+        match probation.watch(&before, parts.cancel, &progress).await? {
             Verdict::Healthy { watched } => Ok(Flow::Done(format!("healthy for {:.1} s", watched.as_secs_f64()))),
             Verdict::UnchangedUnhealthy { reason, .. } => Ok(Flow::Done(format!("no worse than before: {reason}"))),
             Verdict::Unhealthy { unit, reason } => {

@@ -29,11 +29,15 @@ impl Step for Restart {
         let Some(commit) = context.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
         let units = self.units(context).await?;
         let probation = Probation::new(context.parts.services, &units, context.parts.probe, context.project().probation);
-        let before = probation.baseline(context.parts.cancel).await?;
+        // What a rollback finds is what the change did; it is measured by what was before.
+        let before = match context.delivery.before.take() {
+            Some(before) => before,
+            None => probation.baseline(context.parts.cancel).await?,
+        };
         // Somebody stopped these on purpose.
         let stopped = |unit: &String| before.units.get(unit).is_some_and(|state| state.active == ActiveState::Inactive && !state.oneshot);
         let (stopped, units): (Vec<_>, Vec<_>) = units.iter().cloned().partition(stopped);
-        context.delivery.before = before;
+        context.delivery.before = Some(before);
         for unit in stopped {
             context.progress(format!("{unit} is stopped, and stays so"));
         }
