@@ -62,9 +62,13 @@ pub(crate) struct Finished {
 impl Finished {
     /// What the store is to keep.
     pub(crate) fn into_stored(self) -> FinishedRun {
+        let mut proposal = self.proposal;
+        if let (Some(proposal), Some(outcome)) = (&mut proposal, &self.record.outcome) {
+            proposal.status = status_after(outcome);
+        }
         let mut stored = FinishedRun::new(self.record);
         stored.outputs = self.outputs;
-        stored.proposal = self.proposal;
+        stored.proposal = proposal;
         stored.summary = self.summary;
         stored.checks = self.base_checks;
         stored
@@ -95,10 +99,11 @@ pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
         trigger: context.record.trigger.name().into(),
         steps: steps.iter().map(|step| step.name().to_owned()).collect(),
     });
-    let outcome = go_through(&mut context, &steps, approved.as_deref()).await;
-    if let Some(proposal) = &mut context.proposal {
-        proposal.status = status_after(&outcome);
+    if let Some(change) = context.change.clone() {
+        let message = context.proposal.as_ref().map(|proposal| proposal.message.clone()).unwrap_or_default();
+        context.tell_policy(&change, &message);
     }
+    let outcome = go_through(&mut context, &steps, approved.as_deref()).await;
     context.record.outcome = Some(outcome);
     context.record.ended = Some(Timestamp::now());
     let StepContext { record, proposal, change, delivery, summary, base_checks, outputs, .. } = context;
@@ -132,6 +137,11 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
             Ok(Flow::Done(note)) => (StepStatus::Done, note, None),
             Ok(Flow::Skipped(note)) => (StepStatus::Skipped, note, None),
             Ok(Flow::End(outcome)) => (StepStatus::Ended, outcome.to_string(), Some(outcome)),
+            Ok(Flow::Rebase(base)) if context.delivery.moved => {
+                // The service runs the commit already; another one would have to be restarted and watched anew.
+                let error = Error::new(ErrorKind::Git, format!("the branch moved to {base:.12} after the checkout was at the change"));
+                (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
+            }
             Ok(Flow::Rebase(base)) => {
                 rebases += 1;
                 let apply = steps.iter().position(|step| step.name() == "apply");
