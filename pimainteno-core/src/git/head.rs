@@ -1,7 +1,8 @@
 //! Reading where a checkout is, without starting a process.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -9,6 +10,9 @@ use crate::error::{Context, Error, ErrorKind, Result};
 
 /// How many symbolic references are followed before they are taken for a circle; Git's own limit is 5 as well.
 const MAX_DEPTH: usize = 5;
+
+/// How long the files are in the usual case: a commit, or the name of a branch.
+const PLAIN_BYTES: usize = 256;
 
 /// Where a checkout is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +33,9 @@ impl Head {
     /// # Errors
     /// [`ErrorKind::Git`] if `path` is no checkout or its files cannot be read.
     pub fn read(path: &Path) -> Result<Option<Self>> {
-        // The usual case first, without a look at what `.git` is.
+        if let Some(head) = read_plain(path) {
+            return Ok(Some(head));
+        }
         let mut git_directory = path.join(".git");
         let head = match fs::read_to_string(git_directory.join("HEAD")) {
             Ok(head) => head,
@@ -45,6 +51,24 @@ impl Head {
         };
         resolve(&git_directory, head.trim_end())
     }
+}
+
+/// The head where nothing is special: a branch whose file lies beside HEAD. `None` for all else, which is looked at with care then.
+///
+/// This is what a scan does for each project, so each file is opened and read once, without a look at what it is or how long.
+fn read_plain(path: &Path) -> Option<Head> {
+    let git_directory = path.join(".git");
+    let (mut head, mut commit) = ([0; PLAIN_BYTES], [0; PLAIN_BYTES]);
+    let reference = read_line(&git_directory.join("HEAD"), &mut head)?.strip_prefix("ref: ")?;
+    let branch = reference.strip_prefix("refs/heads/")?;
+    let commit = read_line(&git_directory.join(reference), &mut commit)?;
+    is_object_id(commit).then(|| Head { commit: commit.to_owned(), branch: Some(branch.to_owned()) })
+}
+
+/// The only line of a file; `None` if it does not fit, as it may have been cut off then.
+fn read_line<'a>(file: &Path, buffer: &'a mut [u8]) -> Option<&'a str> {
+    let count = File::open(file).ok()?.read(buffer).ok()?;
+    std::str::from_utf8(buffer.get(..count)?).ok()?.strip_suffix('\n')
 }
 
 /// The directory that a `.git` file (of a worktree or a submodule) names.
@@ -100,4 +124,45 @@ fn read(file: &Path) -> Result<String> {
 /// SHA-1 or SHA-256, in hexadecimal.
 fn is_object_id(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn git(directory: &Path, arguments: &[&str]) -> String {
+        let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"];
+        let output = Command::new("git").args(identity).args(arguments).current_dir(directory).output().unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    #[test]
+    fn a_head_is_found_wherever_git_keeps_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (checkout, worktree) = (directory.path().join("checkout"), directory.path().join("worktree"));
+        fs::create_dir(&checkout).unwrap();
+        git(&checkout, &["init", "--quiet", "--initial-branch=main"]);
+        assert_eq!(Head::read(&checkout).unwrap(), None);
+        git(&checkout, &["commit", "--quiet", "--allow-empty", "--message", "first"]);
+        git(&checkout, &["worktree", "add", "--quiet", "-b", "side", "../worktree"]);
+        git(&worktree, &["commit", "--quiet", "--allow-empty", "--message", "second"]);
+        let head = |path: &Path, branch: Option<&str>| {
+            let expected = Head { commit: git(path, &["rev-parse", "HEAD"]), branch: branch.map(str::to_owned) };
+            assert_eq!(Head::read(path).unwrap(), Some(expected));
+        };
+        head(&checkout, Some("main"));
+        head(&worktree, Some("side"));
+        git(&checkout, &["pack-refs", "--all"]);
+        head(&checkout, Some("main"));
+        head(&worktree, Some("side"));
+        git(&checkout, &["symbolic-ref", "refs/heads/alias", "refs/heads/side"]);
+        git(&checkout, &["symbolic-ref", "HEAD", "refs/heads/alias"]);
+        head(&checkout, Some("alias"));
+        git(&checkout, &["checkout", "--quiet", "--detach"]);
+        head(&checkout, None);
+        assert_eq!(Head::read(directory.path()).unwrap_err().kind(), ErrorKind::Git);
+    }
 }
