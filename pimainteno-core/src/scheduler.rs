@@ -21,7 +21,7 @@ use crate::{
 pub use cron::Schedule;
 
 /// The longest sleep in one go. The clock is read again after it: it may have been set, and the machine may have slept.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_secs(120);
 
 /// Starts runs at their slots until `shutdown` is ready, then stops those that go on and waits for them.
 pub(crate) async fn serve(maintainer: &Maintainer, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
