@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) environment: Environment,
     pub(crate) workspaces: std::path::PathBuf,
     pub(crate) events: Arc<dyn EventSink>,
+    /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
+    pub(crate) unfinished: tokio::sync::Mutex<BTreeMap<String, String>>,
     /// Raised when the program is to stop.
     pub(crate) cancel: Cancel,
     /// How many runs may go on at once.

@@ -24,7 +24,7 @@ use crate::{
 };
 
 use gate::Ruling;
-pub(crate) use rollback::roll_back;
+pub(crate) use rollback::{conclude_rollback, roll_back};
 
 /// How often a change is placed anew because its branch moved, in one run.
 const REBASES: usize = 3;

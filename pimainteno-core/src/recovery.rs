@@ -7,37 +7,51 @@
 use std::sync::Arc;
 
 use crate::{
-    error::Result,
+    error::{Result, Retry},
     event::Event,
     git::{Checkout, Git, Upstream},
     maintainer::{Inner, Prepared, Start},
     run::{Outcome, RunRecord},
+    service::Baseline,
     step::{Delivery, Step},
     store::{Effect, FinishedRun, OpenRun},
 };
 
 /// Finishes or undoes every open run; gives their records.
+///
+/// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made) stays open, and its project waits for it.
 pub(crate) async fn recover(inner: &Inner) -> Result<Vec<RunRecord>> {
+    // One at a time: two would find the same open runs.
+    let mut unfinished = inner.unfinished.lock().await;
+    unfinished.clear();
     let open = inner.store.open_runs()?;
     for message in open.notices {
         inner.events.event(&Event::Notice { project: String::new(), at: jiff::Timestamp::now(), message });
     }
     let mut records = Vec::new();
     for run in open.runs {
-        records.push(recover_run(inner, run).await?);
+        let project = run.record.project.clone();
+        match inner.projects.iter().find(|prepared| prepared.project.id == project) {
+            None => records.push(interrupt(inner, run)?),
+            Some(prepared) => match recover_run(inner, prepared, run).await {
+                Ok(record) => records.push(record),
+                Err(error) => {
+                    let message = format!("a run that was cut off cannot be finished yet: {error}");
+                    unfinished.insert(project.clone(), message.clone());
+                    inner.events.event(&Event::Notice { project, at: jiff::Timestamp::now(), message });
+                }
+            },
+        }
     }
     Ok(records)
 }
 
-async fn recover_run(inner: &Inner, open: OpenRun) -> Result<RunRecord> {
-    let project = inner.projects.iter().find(|prepared| prepared.project.id == open.record.project);
-    if let Some(prepared) = project
-        && let Ok(checkout) = Checkout::open(&prepared.project.path, Git::new(inner.environment.clone())).await
-        && let Some(start) = rest_of(prepared, &checkout, &open).await
-    {
-        return inner.resume(prepared, &checkout, open, start).await;
+async fn recover_run(inner: &Inner, prepared: &Prepared, open: OpenRun) -> Result<RunRecord> {
+    let checkout = Checkout::open(&prepared.project.path, Git::new(inner.environment.clone())).await?;
+    match rest_of(prepared, &checkout, &open).await? {
+        Some(start) => inner.resume(prepared, &checkout, open, start).await,
+        None => interrupt(inner, open),
     }
-    interrupt(inner, open)
 }
 
 /// Ends a run of which nothing can be seen from outside.
@@ -54,59 +68,87 @@ fn interrupt(inner: &Inner, open: OpenRun) -> Result<RunRecord> {
 }
 
 /// How far a run came whose commit can be seen from outside; `None` if it cannot.
-async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Option<Start> {
-    let mut delivery = Delivery::default();
-    let mut commit = None;
-    let mut branch = String::new();
-    let mut base = open.record.base.clone();
-    for effect in open.done().into_iter().chain(open.pending().into_iter().map(|(_, effect)| effect)) {
-        match effect {
-            Effect::Push { remote, branch, from, to } => {
-                let upstream = Upstream { remote: remote.clone(), branch: branch.clone(), ahead: None };
-                let there = checkout.fetch(&upstream).await.unwrap_or_default();
-                if there == *to || checkout.is_ancestor(to, &there).await.unwrap_or(false) {
-                    delivery.pushed = true;
-                    commit = Some(to.clone());
-                    base.clone_from(from);
-                }
+async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Result<Option<Start>> {
+    let done = open.done();
+    let head = checkout.head().await?.commit;
+    let mut start = Start::new(open.record.clone(), String::new());
+    let (mut delivered, mut all_restarted) = (Vec::new(), true);
+    for effect in done.iter().copied().chain(open.pending().into_iter().map(|(_, effect)| effect)) {
+        let is_done = done.contains(&effect);
+        let (from, to, is_push) = match effect {
+            Effect::Push { from, to, .. } => (from, to, true),
+            Effect::Move { from, to } => (from, to, false),
+            Effect::Commit { branch, .. } => {
+                start.branch.clone_from(branch);
+                continue;
             }
-            Effect::Move { from, to } => {
-                let head = checkout.head().await.ok()?.commit;
-                if head == *to || checkout.is_ancestor(to, &head).await.unwrap_or(false) {
-                    delivery.moved = true;
-                    commit = Some(to.clone());
-                    if !delivery.pushed {
-                        base.clone_from(from);
-                    }
-                }
+            Effect::Restart { unit } => {
+                start.delivery.restarted.push(unit.clone());
+                all_restarted &= is_done;
+                continue;
             }
-            Effect::Restart { unit } => delivery.restarted.push(unit.clone()),
-            Effect::Commit { branch: of, .. } => branch.clone_from(of),
-            Effect::Call { .. } => {}
+            Effect::Call { .. } => continue,
+        };
+        let is_taken_back = delivered.contains(&from);
+        delivered.push(to);
+        let is_seen = match effect {
+            Effect::Push { remote, branch, .. } if !is_done => is_pushed(checkout, remote, branch, to).await?,
+            Effect::Push { .. } => true,
+            // One that goes back has what it goes back to behind it from the beginning.
+            _ => head != *from && checkout.is_ancestor(to, &head).await.unwrap_or(false),
+        };
+        if !is_seen {
+            continue;
         }
+        if start.record.commit.as_ref() != Some(to) {
+            // Another commit than so far: how far that one came says nothing about this one.
+            (start.delivery, all_restarted) = (Delivery::default(), true);
+            start.record.commit = Some(to.clone());
+            start.record.base.clone_from(from);
+            start.taken_back = is_taken_back;
+        }
+        start.delivery.pushed |= is_push;
+        start.delivery.moved |= !is_push;
     }
-    let commit = commit?;
-    let change = checkout.change(&base, &commit).await.ok()?;
-    let done: Vec<_> = open.done();
-    let all_restarted = delivery.moved && delivery.restarted.iter().all(|unit| done.contains(&&Effect::Restart { unit: unit.clone() }));
-    let after = match (delivery.moved, all_restarted && !delivery.restarted.is_empty()) {
+    let Some(commit) = &start.record.commit else { return Ok(None) };
+    start.change = Some(checkout.change(&start.record.base, commit).await?);
+    start.proposal = open.proposal().cloned();
+    start.record.proposal = start.proposal.as_ref().map(|proposal| proposal.id);
+    let Delivery { pushed, moved, restarted, before } = &mut start.delivery;
+    let after = match (*moved, all_restarted && !restarted.is_empty()) {
         (true, true) => "restart",
-        _ if delivery.pushed => "push",
+        _ if *pushed => "push",
         _ => "commit",
     };
     if after != "restart" {
-        delivery.restarted.clear();
+        restarted.clear();
     }
-    let steps = steps_after(prepared, after, delivery.pushed);
-    let mut record = open.record.clone();
-    record.base = base;
-    record.commit = Some(commit);
-    record.proposal = open.proposal().map(|proposal| proposal.id);
-    Some(Start { record, branch, steps, change: Some(change), delivery })
+    if *moved || start.taken_back {
+        // How things are now is no measure: the change is there, or was.
+        *before = Some(Baseline::default());
+    }
+    let needs_push = !*pushed && !start.taken_back;
+    start.steps = steps_after(prepared, after, needs_push);
+    Ok(Some(start))
 }
 
-/// The project's steps behind the one named `after`, without a push that was made.
-fn steps_after(prepared: &Prepared, after: &str, pushed: bool) -> Vec<Arc<dyn Step>> {
+/// Whether the remote's branch has `commit`.
+///
+/// # Errors
+/// That the remote cannot be reached, so that nobody knows.
+async fn is_pushed(checkout: &Checkout, remote: &str, branch: &str, commit: &str) -> Result<bool> {
+    let upstream = Upstream { remote: remote.to_owned(), branch: branch.to_owned(), ahead: None };
+    match checkout.remote_commit(&upstream).await {
+        Ok(there) if there == commit => Ok(true),
+        Ok(there) if there.is_empty() => Ok(false),
+        Ok(_) => Ok(checkout.is_ancestor(commit, &checkout.fetch(&upstream).await?).await.unwrap_or(false)),
+        Err(error) if matches!(error.retry(), Retry::After(_)) => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
+/// The project's steps behind the one named `after`, with or without its push.
+fn steps_after(prepared: &Prepared, after: &str, needs_push: bool) -> Vec<Arc<dyn Step>> {
     let place = prepared.steps.iter().position(|step| step.name() == after).map_or(prepared.steps.len(), |place| place + 1);
-    prepared.steps.iter().skip(place).filter(|step| !(pushed && step.name() == "push")).cloned().collect()
+    prepared.steps.iter().skip(place).filter(|step| needs_push || step.name() != "push").cloned().collect()
 }

@@ -15,6 +15,7 @@ use crate::{
     config::CatchUp,
     error::Result,
     maintainer::{Maintainer, Prepared, RunOptions},
+    recovery,
     run::Trigger,
 };
 
@@ -39,7 +40,9 @@ pub(crate) async fn serve(maintainer: &Maintainer, shutdown: impl Future<Output 
                     *due = slot_after(maintainer, prepared, now);
                     let (inner, prepared) = (inner.clone(), prepared.clone());
                     running.spawn(async move {
-                        if let Err(error) = inner.run(&prepared, Trigger::Schedule, RunOptions::default()).await {
+                        // What could not be finished at the start may be by now.
+                        let recovered = recovery::recover(&inner).await;
+                        if let Err(error) = recovered.and(inner.run(&prepared, Trigger::Schedule, RunOptions::default()).await) {
                             tracing::error!(project = prepared.project.id, %error, "A run could not be stored.");
                         }
                     });

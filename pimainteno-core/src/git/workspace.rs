@@ -181,6 +181,8 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if a hook refuses, or if one changed what is committed: that is not what was verified.
     pub async fn commit(&self, base: &str, tree: &str, message: &str, run: &str) -> Result<String> {
+        // Whatever a check has committed is left behind.
+        self.call(["reset", "--soft", base]).text().await?;
         let trailer = format!("--trailer=PiMainteno-Run: {run}");
         let mut call =
             self.call_with_hooks(["commit", "--quiet", "--no-edit", "--cleanup=whitespace", "--file=-", &trailer]).input(message);

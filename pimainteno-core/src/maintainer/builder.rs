@@ -146,6 +146,7 @@ impl MaintainerBuilder {
             environment,
             workspaces: state_directory.join("workspaces"),
             events: Arc::new(Sinks(events)),
+            unfinished: tokio::sync::Mutex::default(),
             cancel: Cancel::new(),
             slots,
             config,

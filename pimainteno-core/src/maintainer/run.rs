@@ -15,8 +15,9 @@ use crate::{
     event::{Event, EventSink},
     git::{Change, Checkout, Git, Head, Workspace},
     pipeline::{self, Finished, Plan},
-    policy::{Facts, Policy, RunFacts},
-    run::{Outcome, RunRecord, Trigger},
+    policy::{self, Facts, Policy, RunFacts},
+    proposal::Proposal,
+    run::{Outcome, RunRecord, StepStatus, Trigger},
     step::{Delivery, RunParts, Step},
     store::{Journal, OpenRun, Parked, ProjectState},
 };
@@ -27,8 +28,19 @@ pub(crate) struct Start {
     /// The branch that the checkout was on.
     pub(crate) branch: String,
     pub(crate) steps: Vec<Arc<dyn Step>>,
+    pub(crate) proposal: Option<Proposal>,
     pub(crate) change: Option<Change>,
     pub(crate) delivery: Delivery,
+    /// Whether the commit is the one that takes the run's change back.
+    pub(crate) taken_back: bool,
+}
+
+impl Start {
+    /// A run of which nothing is there yet, not even its steps.
+    pub(crate) fn new(record: RunRecord, branch: String) -> Self {
+        let (steps, delivery) = (Vec::new(), Delivery::default());
+        Self { record, branch, steps, proposal: None, change: None, delivery, taken_back: false }
+    }
 }
 
 /// Hands the events of a project's runs to its policy as well.
@@ -71,6 +83,9 @@ impl Inner {
         if let Some(reason) = self.futile(prepared, options) {
             return Ok(self.skipped(prepared, trigger, reason));
         }
+        if let Some(reason) = self.unfinished.lock().await.get(&prepared.project.id) {
+            return Ok(self.skipped(prepared, trigger, reason.clone()));
+        }
         let git = Git::new(self.environment.clone());
         let checkout = match Checkout::open(&prepared.project.path, git).await {
             Ok(checkout) => checkout,
@@ -102,8 +117,8 @@ impl Inner {
             Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
         };
         let journal = self.store.begin_run(&record)?;
-        let branch = head.branch.unwrap_or_default();
-        let start = Start { record, branch, steps: prepared.steps.clone(), change: None, delivery: Delivery::default() };
+        let mut start = Start::new(record, head.branch.unwrap_or_default());
+        start.steps.clone_from(&prepared.steps);
         self.carry_out(prepared, &checkout, &workspace, &journal, facts, start, options).await
     }
 
@@ -114,7 +129,10 @@ impl Inner {
         };
         let at = start.record.commit.as_ref().unwrap_or(&start.record.base);
         let workspace = Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, at).await?;
-        let facts = self.facts(prepared, checkout, &start.record).await?;
+        let mut facts = self.facts(prepared, checkout, &start.record).await?;
+        if start.record.steps.iter().any(|step| step.name == "verify" && step.status == StepStatus::Done) {
+            facts = facts.with_checks(policy::Checks::Passed);
+        }
         let journal = self.store.resume(open)?;
         self.carry_out(prepared, checkout, &workspace, &journal, facts, start, RunOptions::default()).await
     }
@@ -131,7 +149,8 @@ impl Inner {
         start: Start,
         options: RunOptions,
     ) -> Result<RunRecord> {
-        let Start { record, branch, steps, change, delivery } = start;
+        let Start { record, branch, steps, proposal, change, delivery, taken_back } = start;
+        let started_at = record.base.clone();
         let events: Arc<dyn EventSink> = Arc::new(WithPolicy { events: self.events.clone(), policy: prepared.policy.clone() });
         let parts = RunParts {
             project: &prepared.project,
@@ -161,9 +180,13 @@ impl Inner {
             force: options.force,
         };
         let summary = self.store.summary(&prepared.project.id)?;
-        let plan = Plan { record, steps, facts, summary, candidate: None, proposal: None, change, delivery, approved: None };
+        let plan = Plan { record, steps, facts, summary, candidate: None, proposal, change, delivery, approved: None };
         let mut finished = pipeline::execute(plan, &parts).await;
         let rollback = match reason_to_roll_back(&finished) {
+            Some(_) | None if taken_back => {
+                pipeline::conclude_rollback(&mut finished, "the run was cut off while its change was taken back");
+                None
+            }
             Some(reason) => {
                 let trigger = Trigger::Rollback { of: finished.record.id };
                 let record = RunRecord::new(&prepared.project.id, trigger, Timestamp::now());
@@ -172,27 +195,30 @@ impl Inner {
             }
             None => None,
         };
-        // A run that was told to stop after its change was delivered stays open: the next start finishes it.
+        // A run that was told to stop after its change was delivered, or while it was taken back, stays open: the next start finishes it.
         let delivered = finished.delivery.pushed || finished.delivery.moved;
         if finished.record.outcome == Some(Outcome::Interrupted) && delivered {
             events.event(&Event::RunFinished { record: Box::new(finished.record.clone()) });
             return Ok(finished.record);
         }
-        self.conclude(prepared, journal, finished, rollback, options, &*events)
+        self.conclude(prepared, journal, started_at, finished, rollback, options, &*events)
     }
 
     /// Stores a run, and the run that took its change back.
+    #[expect(clippy::too_many_arguments, reason = "it is the end of the function above, apart only for its length")]
     fn conclude(
         &self,
         prepared: &Prepared,
         journal: &Journal,
+        started_at: String,
         finished: Finished,
         rollback: Option<Finished>,
         options: RunOptions,
         events: &dyn EventSink,
     ) -> Result<RunRecord> {
         let record = finished.record.clone();
-        let mut seen = vec![record.base.clone()];
+        // A change that was placed anew on another commit was still made for the one that the checkout is at.
+        let mut seen = vec![started_at, record.base.clone()];
         seen.extend(record.commit.clone());
         if let Some(rollback) = &rollback {
             seen.extend(rollback.record.commit.clone());

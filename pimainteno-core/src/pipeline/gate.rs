@@ -50,7 +50,8 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<
     let is_delivered = context.delivery.pushed || context.delivery.moved;
     if !is_approved
         && !is_delivered
-        && let Some(reason) = hold(context, change) {
+        && let Some(reason) = hold(context, change)
+    {
         return Ok(Ruling::End(Outcome::Held { reason }));
     }
     if let Some(proposal) = &context.proposal {

@@ -50,13 +50,20 @@ pub(crate) async fn roll_back(
         approved: None,
     };
     let rollback = execute(plan, parts).await;
-    failed.record.rolled_back_by = Some(rollback.record.id);
-    failed.record.outcome = Some(match &rollback.record.outcome {
+    failed.record.rolled_back_by = Some(rollback.record.id).filter(|_| rollback.record.outcome != Some(Outcome::Interrupted));
+    failed.record.outcome = rollback.record.outcome.clone();
+    conclude_rollback(failed, reason);
+    rollback
+}
+
+/// Says of a run how it ended, from how taking its change back ended.
+pub(crate) fn conclude_rollback(failed: &mut Finished, reason: &str) {
+    failed.record.outcome = Some(match &failed.record.outcome {
         Some(Outcome::Applied { .. }) => Outcome::RolledBack { reason: reason.to_owned() },
-        outcome => {
-            let what = outcome.as_ref().map(ToString::to_string).unwrap_or_default();
-            Outcome::Failed { step: "rollback".into(), message: format!("{reason}; taking it back did not succeed: {what}") }
+        // It is taken back at the next start.
+        None | Some(Outcome::Interrupted) => Outcome::Interrupted,
+        Some(outcome) => {
+            Outcome::Failed { step: "rollback".into(), message: format!("{reason}; taking it back did not succeed: {outcome}") }
         }
     });
-    rollback
 }

@@ -95,9 +95,7 @@ pub(super) fn write_summary(directory: &Path, text: &str) -> Result<String> {
     // A name that no file of the project has, nor a link to somewhere else.
     let temporary = directory.join(format!(".{SUMMARY_FILE}.{}", Uuid::now_v7().simple()));
     let create = || fs::File::options().write(true).create_new(true).open(&temporary)?.write_all(content.as_bytes());
-    create()
-        .and_then(|()| fs::rename(&temporary, &file))
-        .context(ErrorKind::Step, || format!("cannot write `{}`", file.display()))?;
+    create().and_then(|()| fs::rename(&temporary, &file)).context(ErrorKind::Step, || format!("cannot write `{}`", file.display()))?;
     Ok(format!("wrote {SUMMARY_FILE}"))
 }
 

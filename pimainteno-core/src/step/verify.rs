@@ -74,7 +74,8 @@ impl Step for Verify {
         workspace.reset(&context.record.base).await?;
         workspace.apply(&change.diff).await?;
         // Where everything was red before, nothing says that the change is any good.
-        let told = if red.len() < checks.len() { (Checks::RedBefore, policy::Checks::Passed) } else { (Checks::None, policy::Checks::None) };
+        let told =
+            if red.len() < checks.len() { (Checks::RedBefore, policy::Checks::Passed) } else { (Checks::None, policy::Checks::None) };
         context.checks = told.0;
         context.facts = context.facts.clone().with_checks(told.1);
         Ok(Flow::Done(format!(

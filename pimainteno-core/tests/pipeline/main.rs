@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod adversarial;
 mod delivery;
 mod invariants;
 mod outcomes;
+mod recovery;
+mod repositories;
 mod support;

@@ -2,15 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
     time::Duration,
 };
 
+use async_trait::async_trait;
 use pimainteno_core::{
-    LlmBackend, Maintainer, MaintainerBuilder, Outcome, RunRecord,
-    config::{Config, HealthConfig, Mode, ProjectConfig, RestartConfig},
+    Call, Edit, LlmBackend, Maintainer, MaintainerBuilder, Outcome, Reply, Request, Result, RunRecord, Task,
+    config::{Config, HealthConfig, Mode, ProjectConfig, RestartConfig, StepConfig},
     process::Environment,
 };
 
@@ -21,6 +23,47 @@ pub(crate) struct World {
     pub(crate) project: ProjectConfig,
     /// The whole configuration.
     pub(crate) config: Config,
+}
+
+/// A backend that edits the workspace by a function, every time that it is asked for a change, and says nothing else.
+#[derive(Clone)]
+pub(crate) struct Agent(Arc<dyn Fn(&Path) + Send + Sync>);
+
+impl Agent {
+    /// An agent that edits by `edit`.
+    pub(crate) fn new(edit: impl Fn(&Path) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(edit))
+    }
+
+    /// An agent that writes one file.
+    pub(crate) fn writes(file: &'static str, content: &'static str) -> Self {
+        Self::new(move |workspace| fs::write(workspace.join(file), content).unwrap())
+    }
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Agent")
+    }
+}
+
+#[async_trait]
+impl LlmBackend for Agent {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn edit(&self) -> Edit {
+        Edit::Workspace
+    }
+
+    async fn complete(&self, request: &Request, _: &Call) -> Result<Reply> {
+        if request.task != Task::Propose {
+            return Ok(Reply::default());
+        }
+        (self.0)(&request.workspace);
+        Ok(Reply::new("docs: edit"))
+    }
 }
 
 impl World {
@@ -110,6 +153,33 @@ impl World {
         self
     }
 
+    /// The same world, whose project goes through other steps.
+    pub(crate) fn with_steps(mut self, steps: &[&str]) -> Self {
+        self.project.steps = Some(steps.iter().map(|step| StepConfig::Named((*step).into())).collect());
+        self
+    }
+
+    /// The same world, with a policy.
+    pub(crate) fn with_policy(mut self, policy: &str) -> Self {
+        let file = self.root().join("policy.rhai");
+        fs::write(&file, policy).unwrap();
+        self.project.policy = Some(file);
+        self
+    }
+
+    /// A commit of somebody else at the remote.
+    pub(crate) fn commit_at_remote(&self, file: &str, content: &str) {
+        let other = self.root().join("other");
+        if !other.exists() {
+            git(self.root(), &["clone", "--quiet", "remote.git", "other"]);
+        }
+        git(&other, &["pull", "--quiet"]);
+        fs::write(other.join(file), content).unwrap();
+        git(&other, &["add", file]);
+        git(&other, &["-c", "user.name=Bob", "-c", "user.email=b@example.com", "commit", "--quiet", "-m", file]);
+        git(&other, &["push", "--quiet"]);
+    }
+
     /// How often the service was restarted.
     pub(crate) fn restarts(&self) -> usize {
         fs::read_to_string(self.root().join("restarts")).unwrap_or_default().lines().count()
@@ -158,7 +228,8 @@ pub(crate) fn git(directory: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
-fn environment() -> Environment {
+/// The variables that children see: no configuration of the machine's.
+pub(crate) fn environment() -> Environment {
     let path = std::env::var_os("PATH").unwrap_or_default();
     Environment::default().with("PATH", path).with("GIT_CONFIG_GLOBAL", "/dev/null").with("GIT_CONFIG_SYSTEM", "/dev/null")
 }
@@ -169,7 +240,10 @@ fn collect(top: &Path, directory: &Path, seen: &mut BTreeMap<String, Vec<u8>>) {
         if path.file_name().unwrap() == ".git" {
             continue;
         }
-        if path.is_dir() {
+        if path.is_symlink() {
+            let target = fs::read_link(&path).unwrap().display().to_string();
+            seen.insert(path.strip_prefix(top).unwrap().display().to_string(), target.into_bytes());
+        } else if path.is_dir() {
             collect(top, &path, seen);
         } else {
             seen.insert(path.strip_prefix(top).unwrap().display().to_string(), fs::read(&path).unwrap());

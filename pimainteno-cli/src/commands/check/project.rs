@@ -112,7 +112,7 @@ impl Look {
         }
     }
 
-    async fn remote(&self, remote: &str, branch: &str, ahead: usize, items: &mut Items) {
+    async fn remote(&self, remote: &str, branch: &str, ahead: Option<usize>, items: &mut Items) {
         let output = self.git_command(["ls-remote", "--quiet", "--", remote, "HEAD"]).timeout(REMOTE_DEADLINE).run().await;
         match output {
             Ok(output) if output.success() => items.ok("remote", format!("`{remote}` answers; changes go to its branch `{branch}`")),
@@ -123,7 +123,7 @@ impl Look {
             }
             Err(error) => items.error("remote", Finding::Problem, &error),
         }
-        if ahead > 0 {
+        if let Some(ahead @ 1..) = ahead {
             items.note("remote", format!("commits that are not at `{remote}` yet: {ahead}"), "push them; runs are skipped until then");
         }
     }
