@@ -351,7 +351,6 @@ async fn a_service_that_stays_down_after_the_rollback_is_not_called_rolled_back(
 #[tokio::test]
 async fn a_sink_that_panics_harms_nobody() {
     let world = World::new();
-    #[expect(clippy::panic, reason = "that is what is tested")]
     let sink = |_: &Event| panic!("full disk");
     let maintainer = world.builder(shorten()).events(sink).build().unwrap();
     let records = maintainer.run_once().await.unwrap();
