@@ -15,6 +15,7 @@ mod problem;
 mod project;
 mod project_section;
 mod read;
+mod schedule;
 mod secret;
 mod time_zone;
 mod tree;
@@ -25,11 +26,12 @@ use serde::{Deserialize, Serialize};
 
 use check::{Check, Cron, Filled, Sha256, TimeZoneName};
 
-pub(crate) use cron::CronExpression;
+use cron::CronExpression;
 pub use llm::{BudgetConfig, EditMode, LlmConfig, LlmOverrides};
 pub use load::{Loaded, SYSTEM_PATH, find};
 pub use project::Project;
 pub use project_section::{CommandStepConfig, HealthConfig, Mode, ProjectConfig, RestartConfig, StepConfig};
+pub use schedule::Schedule;
 pub use secret::Secret;
 
 /// The whole configuration.

@@ -1,63 +1,31 @@
 //! The front door: whoever embeds the library meets [`Maintainer`].
 
 mod builder;
-mod prepared;
-mod run;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use jiff::{Timestamp, tz::TimeZone};
-use tokio::{sync::Semaphore, task::JoinSet};
+use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
-    event::EventSink,
-    process::{Cancel, Environment},
     proposal::Proposal,
     recovery,
-    registry::Registry,
     run::{RunId, RunRecord, Trigger},
+    runner::{Prepared, Runner},
     scheduler,
     store::{ProjectState, Store},
 };
 
+pub use crate::runner::RunOptions;
 pub use builder::MaintainerBuilder;
-pub(crate) use prepared::Prepared;
-pub(crate) use run::Start;
 
 /// Maintains the projects of a configuration: runs them once, on request, or on their schedules.
 ///
 /// Clones share everything. One program at a time can hold a state directory.
 #[derive(Clone)]
-pub struct Maintainer(pub(crate) Arc<Inner>);
-
-pub(crate) struct Inner {
-    pub(crate) config: Config,
-    pub(crate) timezone: TimeZone,
-    pub(crate) projects: Vec<Arc<Prepared>>,
-    pub(crate) registry: Registry,
-    pub(crate) store: Store,
-    pub(crate) environment: Environment,
-    pub(crate) workspaces: std::path::PathBuf,
-    pub(crate) events: Arc<dyn EventSink>,
-    /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
-    pub(crate) unfinished: tokio::sync::Mutex<BTreeMap<String, String>>,
-    /// Raised when the program is to stop.
-    pub(crate) cancel: Cancel,
-    /// How many runs may go on at once.
-    pub(crate) slots: Semaphore,
-}
-
-/// How a run that was asked for differs from a scheduled one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RunOptions {
-    /// Nothing outside the state directory changes, whatever the project's mode.
-    pub dry_run: bool,
-    /// Run although nothing changed, the project is parked, or an answer is in the cache.
-    pub force: bool,
-}
+pub struct Maintainer(Arc<Runner>);
 
 /// A project at a glance.
 #[derive(Clone, Debug)]
@@ -102,8 +70,8 @@ impl Maintainer {
             match self.0.futile(prepared, options) {
                 Some(reason) => drop(records.insert(place, self.0.skipped(prepared, Trigger::Manual, reason))),
                 None => {
-                    let (inner, prepared) = (self.0.clone(), prepared.clone());
-                    running.spawn(async move { (place, inner.run(&prepared, Trigger::Manual, options).await) });
+                    let (runner, prepared) = (self.0.clone(), prepared.clone());
+                    running.spawn(async move { (place, runner.run(&prepared, Trigger::Manual, options).await) });
                 }
             }
         }
@@ -135,7 +103,7 @@ impl Maintainer {
     /// As [`Self::run_once`].
     pub async fn serve(&self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
         self.recover().await?;
-        scheduler::serve(self, shutdown).await
+        scheduler::serve(&self.0, shutdown).await
     }
 
     /// Finishes or undoes what a stopped program left open; gives the records of those runs.
@@ -208,16 +176,5 @@ impl Maintainer {
             Some(id) => self.0.store.proposal(id),
             None => Ok(None),
         }
-    }
-}
-
-impl Inner {
-    /// One project, named by its id or its name.
-    pub(crate) fn project(&self, name: &str) -> Result<Arc<Prepared>> {
-        let found = self.projects.iter().find(|prepared| prepared.project.id == name || prepared.project.name == name);
-        found.cloned().ok_or_else(|| {
-            let known: Vec<_> = self.projects.iter().map(|prepared| prepared.project.id.as_str()).collect();
-            Error::new(ErrorKind::Usage, format!("there is no project `{name}`")).hint(format!("there are: {}", known.join(", ")))
-        })
     }
 }

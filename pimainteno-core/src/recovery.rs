@@ -10,8 +10,8 @@ use crate::{
     error::{Result, Retry},
     event::Event,
     git::{Checkout, Git, Upstream},
-    maintainer::{Inner, Prepared, Start},
     run::{Outcome, RunRecord},
+    runner::{Prepared, Runner, Start},
     service::Baseline,
     step::{Delivery, Step},
     store::{Effect, FinishedRun, OpenRun},
@@ -20,25 +20,25 @@ use crate::{
 /// Finishes or undoes every open run; gives their records.
 ///
 /// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made) stays open, and its project waits for it.
-pub(crate) async fn recover(inner: &Inner) -> Result<Vec<RunRecord>> {
+pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     // One at a time: two would find the same open runs.
-    let mut unfinished = inner.unfinished.lock().await;
+    let mut unfinished = runner.unfinished.lock().await;
     unfinished.clear();
-    let open = inner.store.open_runs()?;
+    let open = runner.store.open_runs()?;
     for message in open.notices {
-        inner.events.event(&Event::Notice { project: String::new(), at: jiff::Timestamp::now(), message });
+        runner.events.event(&Event::Notice { project: String::new(), at: jiff::Timestamp::now(), message });
     }
     let mut records = Vec::new();
     for run in open.runs {
         let project = run.record.project.clone();
-        match inner.projects.iter().find(|prepared| prepared.project.id == project) {
-            None => records.push(interrupt(inner, run)?),
-            Some(prepared) => match recover_run(inner, prepared, run).await {
+        match runner.projects.iter().find(|prepared| prepared.project.id == project) {
+            None => records.push(interrupt(runner, run)?),
+            Some(prepared) => match recover_run(runner, prepared, run).await {
                 Ok(record) => records.push(record),
                 Err(error) => {
                     let message = format!("a run that was cut off cannot be finished yet: {error}");
                     unfinished.insert(project.clone(), message.clone());
-                    inner.events.event(&Event::Notice { project, at: jiff::Timestamp::now(), message });
+                    runner.events.event(&Event::Notice { project, at: jiff::Timestamp::now(), message });
                 }
             },
         }
@@ -46,24 +46,24 @@ pub(crate) async fn recover(inner: &Inner) -> Result<Vec<RunRecord>> {
     Ok(records)
 }
 
-async fn recover_run(inner: &Inner, prepared: &Prepared, open: OpenRun) -> Result<RunRecord> {
-    let checkout = Checkout::open(&prepared.project.path, Git::new(inner.environment.clone())).await?;
+async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Result<RunRecord> {
+    let checkout = Checkout::open(&prepared.project.path, Git::new(runner.environment.clone())).await?;
     match rest_of(prepared, &checkout, &open).await? {
-        Some(start) => inner.resume(prepared, &checkout, open, start).await,
-        None => interrupt(inner, open),
+        Some(start) => runner.resume(prepared, &checkout, open, start).await,
+        None => interrupt(runner, open),
     }
 }
 
 /// Ends a run of which nothing can be seen from outside.
-fn interrupt(inner: &Inner, open: OpenRun) -> Result<RunRecord> {
+fn interrupt(runner: &Runner, open: OpenRun) -> Result<RunRecord> {
     let mut record = open.record.clone();
     record.ended = Some(jiff::Timestamp::now());
     record.outcome = Some(Outcome::Interrupted);
     let mut finished = FinishedRun::new(record.clone());
     finished.proposal = open.proposal().cloned();
-    let journal = inner.store.resume(open)?;
-    inner.store.finish_run(&journal, finished, |_| {})?;
-    inner.events.event(&Event::RunFinished { record: Box::new(record.clone()) });
+    let journal = runner.store.resume(open)?;
+    runner.store.finish_run(&journal, finished, |_| {})?;
+    runner.events.event(&Event::RunFinished { record: Box::new(record.clone()) });
     Ok(record)
 }
 

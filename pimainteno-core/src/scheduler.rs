@@ -1,7 +1,5 @@
 //! When: the cron slots of each project, once each.
 
-mod cron;
-
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Arc,
@@ -14,43 +12,40 @@ use tokio::task::JoinSet;
 use crate::{
     config::CatchUp,
     error::Result,
-    maintainer::{Maintainer, Prepared, RunOptions},
     recovery,
     run::Trigger,
+    runner::{Prepared, RunOptions, Runner},
 };
-
-pub use cron::Schedule;
 
 /// The longest sleep in one go. The clock is read again after it: it may have been set, and the machine may have slept.
 const LONGEST_SLEEP: Duration = Duration::from_secs(120);
 
 /// Starts runs at their slots until `shutdown` is ready, then stops those that go on and waits for them.
-pub(crate) async fn serve(maintainer: &Maintainer, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
-    let inner = &maintainer.0;
+pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
     let mut shutdown = std::pin::pin!(shutdown);
     let mut running = JoinSet::new();
-    let mut due: Vec<_> = inner.projects.iter().map(|prepared| first_slot(maintainer, prepared)).collect();
+    let mut due: Vec<_> = runner.projects.iter().map(|prepared| first_slot(runner, prepared)).collect();
     loop {
         let now = Timestamp::now();
-        if inner.config.scheduler.enabled {
-            for (prepared, due) in inner.projects.iter().zip(&mut due) {
+        if runner.config.scheduler.enabled {
+            for (prepared, due) in runner.projects.iter().zip(&mut due) {
                 if due.is_some_and(|due| due <= now) {
                     // The slot counts as taken care of when its run starts; several that passed during a sleep are one.
-                    inner.store.note_project(&prepared.project.id, |state| state.last_slot = Some(now));
-                    *due = slot_after(maintainer, prepared, now);
-                    let (inner, prepared) = (inner.clone(), prepared.clone());
+                    runner.store.note_project(&prepared.project.id, |state| state.last_slot = Some(now));
+                    *due = slot_after(runner, prepared, now);
+                    let (runner, prepared) = (runner.clone(), prepared.clone());
                     running.spawn(async move {
                         // What could not be finished at the start may be by now.
-                        let recovered = recovery::recover(&inner).await;
-                        if let Err(error) = recovered.and(inner.run(&prepared, Trigger::Schedule, RunOptions::default()).await) {
+                        let recovered = recovery::recover(&runner).await;
+                        if let Err(error) = recovered.and(runner.run(&prepared, Trigger::Schedule, RunOptions::default()).await) {
                             tracing::error!(project = prepared.project.id, %error, "A run could not be stored.");
                         }
                     });
                 }
             }
         }
-        let parked = |prepared: &Arc<Prepared>| inner.store.project(&prepared.project.id).parked.as_ref().map(|parked| parked.until);
-        let next = due.iter().copied().flatten().chain(inner.projects.iter().filter_map(parked).filter(|until| *until > now)).min();
+        let parked = |prepared: &Arc<Prepared>| runner.store.project(&prepared.project.id).parked.as_ref().map(|parked| parked.until);
+        let next = due.iter().copied().flatten().chain(runner.projects.iter().filter_map(parked).filter(|until| *until > now)).min();
         let sleep =
             next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()).map_or(LONGEST_SLEEP, |left| left.min(LONGEST_SLEEP));
         tokio::select! {
@@ -60,29 +55,29 @@ pub(crate) async fn serve(maintainer: &Maintainer, shutdown: impl Future<Output 
             Some(_) = running.join_next(), if !running.is_empty() => {}
             () = tokio::time::sleep(sleep) => {}
         }
-        for (prepared, due) in inner.projects.iter().zip(&mut due) {
+        for (prepared, due) in runner.projects.iter().zip(&mut due) {
             // A parked project is tried again when its time has come, not only at its next slot.
             if parked(prepared).is_some_and(|until| until > now && until <= Timestamp::now()) {
                 *due = Some(Timestamp::now());
             }
         }
     }
-    maintainer.stop();
+    runner.cancel.raise();
     while running.join_next().await.is_some() {}
     Ok(())
 }
 
 /// The first slot of a project after the program started: at once if slots were missed and are to be caught up.
-fn first_slot(maintainer: &Maintainer, prepared: &Prepared) -> Option<Timestamp> {
+fn first_slot(runner: &Runner, prepared: &Prepared) -> Option<Timestamp> {
     let now = Timestamp::now();
-    let last = maintainer.0.store.project(&prepared.project.id).last_slot;
+    let last = runner.store.project(&prepared.project.id).last_slot;
     let missed = last.and_then(|last| prepared.schedule.next_after(last)).is_some_and(|slot| slot <= now);
-    if missed && maintainer.0.config.scheduler.catch_up == CatchUp::Once { Some(now) } else { slot_after(maintainer, prepared, now) }
+    if missed && runner.config.scheduler.catch_up == CatchUp::Once { Some(now) } else { slot_after(runner, prepared, now) }
 }
 
 /// The next slot of a project, with its delay.
-fn slot_after(maintainer: &Maintainer, prepared: &Prepared, time: Timestamp) -> Option<Timestamp> {
-    let delay = jitter(&prepared.project.id, maintainer.0.config.scheduler.jitter);
+fn slot_after(runner: &Runner, prepared: &Prepared, time: Timestamp) -> Option<Timestamp> {
+    let delay = jitter(&prepared.project.id, runner.config.scheduler.jitter);
     // The delay is taken off first: a slot whose delayed time is still to come has not been taken care of.
     let slot = prepared.schedule.next_after(time.checked_sub(delay).ok()?)?;
     slot.checked_add(delay).ok()

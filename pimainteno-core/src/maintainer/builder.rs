@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc};
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
 
-use super::{Inner, Maintainer, Prepared};
+use super::Maintainer;
 use crate::{
     backend::LlmBackend,
     config::{Config, ProjectConfig},
@@ -14,6 +14,7 @@ use crate::{
     policy::{Limits, PolicyEngine},
     process::{Cancel, Environment},
     registry::{BackendFactory, Registry},
+    runner::{Prepared, Runner},
     step::Step,
     store::Store,
 };
@@ -138,7 +139,7 @@ impl MaintainerBuilder {
         }
         let store = Store::open(&file, config.cache.keep_runs)?;
         let slots = Semaphore::new(config.scheduler.concurrency.max(1));
-        Ok(Maintainer(Arc::new(Inner {
+        Ok(Maintainer(Arc::new(Runner {
             timezone,
             projects,
             registry,

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Inner, Prepared, RunOptions};
+use super::{Prepared, RunOptions, Runner};
 use crate::{
     backend::Desk,
     config::{Mode, Project},
@@ -49,7 +49,7 @@ struct WithPolicy {
     policy: Policy,
 }
 
-impl Inner {
+impl Runner {
     /// Why a run would be futile, as far as two small files tell.
     pub(crate) fn futile(&self, prepared: &Prepared, options: RunOptions) -> Option<String> {
         let state = self.store.project(&prepared.project.id);

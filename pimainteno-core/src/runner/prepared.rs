@@ -6,13 +6,12 @@ use jiff::tz::TimeZone;
 
 use crate::{
     backend::LlmBackend,
-    config::{Config, Project},
+    config::{Config, Project, Schedule},
     error::{Context, ErrorKind, Result},
     policy::{Policy, PolicyEngine},
     process::Environment,
     proposal::sha256,
     registry::{BackendContext, Registry},
-    scheduler::Schedule,
     service::{self, HealthProbe, ServiceManager},
     step::Step,
 };

@@ -6,10 +6,8 @@ use jiff::{
     tz::{TimeZone, TimeZoneTransition},
 };
 
-use crate::{
-    config::CronExpression,
-    error::{Error, ErrorKind, Result},
-};
+use super::CronExpression;
+use crate::error::{Error, ErrorKind, Result};
 
 /// When something is due: a cron expression in a time zone.
 ///

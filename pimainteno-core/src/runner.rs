@@ -1,0 +1,60 @@
+//! Runs of the configured projects: everything that was built at start, and the way from a trigger to a record.
+
+mod prepared;
+mod run;
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use jiff::tz::TimeZone;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::{
+    config::Config,
+    error::{Error, ErrorKind, Result},
+    event::EventSink,
+    process::{Cancel, Environment},
+    registry::Registry,
+    store::Store,
+};
+
+pub(crate) use prepared::Prepared;
+pub(crate) use run::Start;
+
+/// Runs the configured projects.
+pub(crate) struct Runner {
+    pub(crate) config: Config,
+    pub(crate) timezone: TimeZone,
+    pub(crate) projects: Vec<Arc<Prepared>>,
+    pub(crate) registry: Registry,
+    pub(crate) store: Store,
+    pub(crate) environment: Environment,
+    pub(crate) workspaces: PathBuf,
+    pub(crate) events: Arc<dyn EventSink>,
+    /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
+    pub(crate) unfinished: Mutex<BTreeMap<String, String>>,
+    /// Raised when the program is to stop.
+    pub(crate) cancel: Cancel,
+    /// How many runs may go on at once.
+    pub(crate) slots: Semaphore,
+}
+
+/// How a run that was asked for differs from a scheduled one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// Nothing outside the state directory changes, whatever the project's mode.
+    pub dry_run: bool,
+    /// Run although nothing changed, the project is parked, or an answer is in the cache.
+    pub force: bool,
+}
+
+impl Runner {
+    /// One project, named by its id or its name.
+    pub(crate) fn project(&self, name: &str) -> Result<Arc<Prepared>> {
+        let found = self.projects.iter().find(|prepared| prepared.project.id == name || prepared.project.name == name);
+        found.cloned().ok_or_else(|| {
+            let known: Vec<_> = self.projects.iter().map(|prepared| prepared.project.id.as_str()).collect();
+            Error::new(ErrorKind::Usage, format!("there is no project `{name}`")).hint(format!("there are: {}", known.join(", ")))
+        })
+    }
+}
