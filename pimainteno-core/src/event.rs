@@ -5,7 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Outcome, RunId, RunRecord, StepRecord, StepStatus};
+use crate::id::RunId;
+use crate::run::{Outcome, RunRecord, StepRecord, StepStatus};
 
 /// Something that happened; what the terminal, the log and the dashboard show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

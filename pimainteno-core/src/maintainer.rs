@@ -10,9 +10,10 @@ use tokio::task::JoinSet;
 use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
+    id::RunId,
     proposal::Proposal,
     recovery,
-    run::{RunId, RunRecord, Trigger},
+    run::{RunRecord, Trigger},
     runner::{Prepared, Runner},
     scheduler,
     store::{ProjectState, Store},

@@ -1,18 +1,10 @@
 //! What a change is: plain data.
 
-use std::{fmt, str::FromStr};
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
-use crate::error::{Error, ErrorKind, Result};
-
-/// Names a proposal; sorts by the time at which it was made (UUIDv7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ProposalId(Uuid);
+use crate::id::ProposalId;
 
 /// A change as stored data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,43 +63,6 @@ pub enum ProposalStatus {
         /// Why.
         reason: String,
     },
-}
-
-impl ProposalId {
-    /// A new id for a proposal that is made now.
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
-
-    /// The id as bytes, in the order in which ids sort.
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        self.0.as_bytes()
-    }
-
-    /// The id that these bytes name.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(Uuid::from_bytes(bytes))
-    }
-}
-
-impl Default for ProposalId {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Display for ProposalId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_simple().fmt(formatter)
-    }
-}
-
-impl FromStr for ProposalId {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Uuid::from_str(text).map(Self).map_err(|source| Error::new(ErrorKind::Usage, format!("not a proposal id: `{text}`")).source(source))
-    }
 }
 
 impl Proposal {

@@ -1,21 +1,12 @@
 //! What a run is: plain data.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use jiff::Timestamp;
 use pimainteno_plugin::Usage;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::{
-    error::{Error, ErrorKind, Result},
-    proposal::ProposalId,
-};
-
-/// Names a run; sorts by the time at which the run was started (UUIDv7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RunId(Uuid);
+use crate::id::{ProposalId, RunId};
 
 /// Why a run was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,43 +145,6 @@ pub enum StepStatus {
     Failed,
 }
 
-impl RunId {
-    /// A new id for a run that starts now.
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
-
-    /// The id as bytes, in the order in which ids sort.
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        self.0.as_bytes()
-    }
-
-    /// The id that these bytes name.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(Uuid::from_bytes(bytes))
-    }
-}
-
-impl Default for RunId {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Display for RunId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_simple().fmt(formatter)
-    }
-}
-
-impl FromStr for RunId {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Uuid::from_str(text).map(Self).map_err(|source| Error::new(ErrorKind::Usage, format!("not a run id: `{text}`")).source(source))
-    }
-}
-
 impl Trigger {
     /// The trigger's name, without what it carries.
     pub fn name(&self) -> &'static str {
@@ -265,15 +219,6 @@ impl RunRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_sort_by_time_and_survive_text_and_bytes() {
-        let (first, second) = (RunId::new(), RunId::new());
-        assert!(first < second);
-        assert_eq!(first.to_string().parse::<RunId>().unwrap(), first);
-        assert_eq!(RunId::from_bytes(*second.as_bytes()), second);
-        assert_eq!("run 7".parse::<RunId>().unwrap_err().kind(), ErrorKind::Usage);
-    }
 
     #[test]
     fn outcomes_read_as_one_line() {

@@ -59,7 +59,7 @@ use self::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    run::RunId,
+    id::RunId,
 };
 
 /// Everything that is kept. Clones are the same store.

@@ -31,8 +31,9 @@ use super::{Change, Checks, Facts, Policy, RunFacts};
 use crate::{
     config::Mode,
     error::{Context, Error, ErrorKind, Result},
-    proposal::ProposalId,
-    run::{RunId, Trigger},
+    id::ProposalId,
+    id::RunId,
+    run::Trigger,
 };
 
 /// A file with cases for a policy.

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use jiff::civil::{DateTime, Weekday};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString};
 
-use crate::{
-    config::Mode,
-    run::{RunId, Trigger},
-};
+use crate::{config::Mode, id::RunId, run::Trigger};
 
 /// What is known when a run leaves the queue.
 #[derive(Clone, Debug)]

@@ -9,7 +9,8 @@ use std::{
 use super::*;
 use crate::{
     config::Mode,
-    run::{RunId, RunRecord, Trigger},
+    id::RunId,
+    run::{RunRecord, Trigger},
 };
 
 fn facts() -> Facts {

@@ -10,10 +10,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{Event, EventSink},
     git::{Change, Checkout, Upstream, Workspace},
+    id::RunId,
     policy::{self, Facts, Policy},
     process::{Cancel, Environment},
     proposal::Proposal,
-    run::{RunId, RunRecord, Trigger},
+    run::{RunRecord, Trigger},
     service::{Baseline, HealthProbe, ServiceManager},
     store::{CheckResults, Journal, Output, Store, Summary},
 };

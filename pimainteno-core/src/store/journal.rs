@@ -32,8 +32,9 @@ use self::writer::Writer;
 use super::{Store, locked};
 use crate::{
     error::Result,
+    id::RunId,
     proposal::Proposal,
-    run::{RunId, RunRecord, StepRecord},
+    run::{RunRecord, StepRecord},
 };
 
 /// The journal of one open run. [`Store::finish_run`] ends it; one that is dropped instead is an open run again.

@@ -13,10 +13,7 @@ use super::{
     Store, locked, rows,
     schema::{Key, STATE, SUMMARY, Table},
 };
-use crate::{
-    error::Result,
-    run::{Outcome, RunId},
-};
+use crate::{error::Result, id::RunId, run::Outcome};
 
 /// The most heads that [`ProjectState::seen`] holds.
 const MAX_SEEN: usize = 4;

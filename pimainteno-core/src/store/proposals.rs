@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     error::Result,
-    proposal::{Proposal, ProposalId, ProposalStatus},
+    id::ProposalId,
+    proposal::{Proposal, ProposalStatus},
 };
 
 /// How many commit messages are told.

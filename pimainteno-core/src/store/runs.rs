@@ -17,11 +17,7 @@ use super::{
     schema::{ARCHIVE, RUN, SUMMARY, Snapshot, Table},
     usage,
 };
-use crate::{
-    error::Result,
-    proposal::Proposal,
-    run::{RunId, RunRecord},
-};
+use crate::{error::Result, id::RunId, proposal::Proposal, run::RunRecord};
 
 /// The most bytes kept of one output: its beginning and its end.
 const MAX_OUTPUT: usize = 64 << 10;

@@ -9,8 +9,9 @@ use std::{
 use super::{Answer, Effect, Entry, Intent, Journal, What, writer, writer::Writer};
 use crate::{
     error::{Context, ErrorKind, Result},
+    id::RunId,
     proposal::Proposal,
-    run::{RunId, RunRecord},
+    run::RunRecord,
     store::{Store, locked},
 };
 

@@ -10,7 +10,7 @@ use std::{
 use super::Entry;
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    run::RunId,
+    id::RunId,
 };
 
 /// The file of a journal, and what is in it.
