@@ -175,7 +175,8 @@ impl Checkout {
     /// [`ErrorKind::Git`] if the file cannot be written.
     pub fn exclude(&self, pattern: &str) -> Result<()> {
         let file = self.common_directory.join("info/exclude");
-        let content = fs::read_to_string(&file).unwrap_or_default();
+        let content = fs::read(&file).unwrap_or_default();
+        let content = String::from_utf8_lossy(&content);
         if content.lines().any(|line| line.trim_end() == pattern) {
             return Ok(());
         }

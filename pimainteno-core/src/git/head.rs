@@ -107,8 +107,9 @@ fn resolve(git_directory: &Path, head: &str) -> Result<Option<Head>> {
 /// The commit that `packed-refs` gives for `reference`.
 fn packed(common: &Path, reference: &str) -> Result<Option<String>> {
     let file = common.join("packed-refs");
-    let content = match fs::read_to_string(&file) {
-        Ok(content) => content,
+    // Names need not be UTF-8; those that are not cannot be the one that is looked for.
+    let content = match fs::read(&file) {
+        Ok(content) => String::from_utf8_lossy(&content).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).context(ErrorKind::Git, || format!("cannot read `{}`", file.display())),
     };

@@ -154,6 +154,25 @@ async fn a_branch_of_another_name_and_packed_references_are_followed() {
 }
 
 #[tokio::test]
+async fn names_and_patterns_that_are_not_utf8_are_no_obstacle() {
+    use pimainteno_core::{
+        Edit, Task,
+        testing::{Scripted, ScriptedBackend},
+    };
+    let world = World::new();
+    world.git(&["pack-refs", "--all"]);
+    let (packed, exclude) = (world.path().join(".git/packed-refs"), world.path().join(".git/info/exclude"));
+    let entry = [format!("{} refs/tags/", world.head()).as_bytes(), b"\xe4\n"].concat();
+    fs::write(&packed, [fs::read(&packed).unwrap(), entry].concat()).unwrap();
+    // Without a line end, so that what is added must not be joined to it.
+    fs::write(&exclude, b"\xe4.tmp").unwrap();
+    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Summarize, Scripted::Text("# Radio".into()));
+    let records = world.maintainer(backend).run_once().await.unwrap();
+    assert_eq!(*outcome(&records), Outcome::NoChange);
+    assert_eq!(fs::read(&exclude).unwrap(), b"\xe4.tmp\n/codex.md\n");
+}
+
+#[tokio::test]
 async fn a_branch_that_the_remote_does_not_have_is_not_published() {
     let world = World::new();
     world.git(&["switch", "--quiet", "--create", "secret"]);
