@@ -8,4 +8,7 @@ mod invariants;
 mod outcomes;
 mod recovery;
 mod repositories;
+mod services;
 mod support;
+#[path = "../../../tests/support/systemd.rs"]
+mod systemd;

@@ -1,0 +1,68 @@
+//! Whole runs whose service is a unit of a real systemd.
+
+use pimainteno_core::{
+    Edit, Outcome, Task,
+    process::Environment,
+    service::{ActiveState, ServiceManager as _, Systemd},
+    testing::{Scripted, ScriptedBackend},
+};
+
+use crate::{
+    support::{World, outcome},
+    systemd::{TestSystemd, Unit},
+};
+
+/// A project whose service says what its README says, until it is told to break.
+fn world() -> (World, Unit) {
+    let mut world = World::new();
+    world.write("serve.sh", "#!/bin/sh\nexec sleep infinity\n");
+    world.commit("serve");
+    world.git(&["push", "--quiet"]);
+    let text = format!("[Service]\nExecStart=/bin/sh {}/serve.sh\nRestart=always\nRestartSec=100ms\n", world.path().display());
+    let unit = TestSystemd::get().unit("pipeline.service", &text);
+    world.project.units = Some(vec![unit.name.clone()]);
+    world.config.systemd_monitor.bus = TestSystemd::get().bus;
+    world.project.probation = Some(std::time::Duration::from_secs(1));
+    (world, unit)
+}
+
+/// The tools of the test's systemd, and a Git that knows nothing of the machine.
+fn environment() -> Environment {
+    let environment = TestSystemd::get().environment.clone();
+    environment.with("GIT_CONFIG_GLOBAL", "/dev/null").with("GIT_CONFIG_SYSTEM", "/dev/null")
+}
+
+fn proposal(script: &str) -> ScriptedBackend {
+    let answer = Scripted::Edit { path: "serve.sh".into(), content: script.into(), text: "serve: other".into() };
+    ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, answer)
+}
+
+#[tokio::test]
+async fn a_unit_is_restarted_into_the_new_commit_and_taken_back_from_one_that_crashes() {
+    let (world, unit) = world();
+    let systemd = Systemd::new(TestSystemd::get().bus, environment());
+    systemd.restart(&unit.name, &pimainteno_core::process::Cancel::new()).await.unwrap();
+    let first = systemd.state(&unit.name).await.unwrap();
+
+    let good = proposal("#!/bin/sh\necho new\nexec sleep infinity\n");
+    let maintainer = world.builder(good).environment(environment()).build().unwrap();
+    let records = maintainer.run_once().await.unwrap();
+    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
+    let second = systemd.state(&unit.name).await.unwrap();
+    assert_eq!(second.active, ActiveState::Active);
+    assert!(second.main_pid != first.main_pid && second.since > first.since, "{first:?} {second:?}");
+    drop(maintainer);
+
+    world.write("README.md", "# Radio 2\n");
+    world.commit("readme");
+    world.git(&["push", "--quiet"]);
+    let delivered = world.read("serve.sh");
+    // It starts, so that the restart succeeds, and then falls over again and again.
+    let bad = proposal("#!/bin/sh\nsleep 0.1\nexit 1\n");
+    let maintainer = world.builder(bad).environment(environment()).build().unwrap();
+    let records = maintainer.run_once().await.unwrap();
+    assert!(matches!(outcome(&records), Outcome::RolledBack { reason } if reason.contains(&unit.name)), "{records:#?}");
+    assert_eq!(world.read("serve.sh"), delivered);
+    assert_eq!(world.head(), world.remote_head());
+    assert_eq!(systemd.state(&unit.name).await.unwrap().active, ActiveState::Active);
+}
