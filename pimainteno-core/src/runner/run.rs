@@ -18,6 +18,7 @@ use crate::{
     policy::{self, Facts, Policy, RunFacts},
     proposal::Proposal,
     run::{Outcome, RunRecord, StepStatus, Trigger},
+    service::LoadState,
     step::{Delivery, RunParts, Step},
     store::{Journal, OpenRun, Parked, ProjectState},
 };
@@ -111,6 +112,9 @@ impl Runner {
             Ok(None) => {}
             Ok(Some(reason)) => return Ok(self.skipped(prepared, record.trigger, reason)),
             Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
+        }
+        if let Err(error) = units_exist(prepared).await {
+            return self.failed_early(prepared, record.trigger, "queue", &error);
         }
         let workspace = match Workspace::prepare(&self.workspaces.join(&prepared.project.id), &checkout, &record.base).await {
             Ok(workspace) => workspace,
@@ -288,6 +292,21 @@ impl EventSink for WithPolicy {
             tracing::warn!(%error, "The policy's `on_event` failed.");
         }
     }
+}
+
+/// Makes sure that the units which the configuration names can be restarted: found out after the push, it would cost a push and its revert.
+async fn units_exist(prepared: &Prepared) -> Result<()> {
+    let project = &prepared.project;
+    if !project.units_are_explicit || !prepared.steps.iter().any(|step| step.name() == "restart") {
+        return Ok(());
+    }
+    for unit in &project.units {
+        if prepared.services.state(unit).await?.load == LoadState::NotFound {
+            return Err(Error::new(ErrorKind::Service, format!("there is no unit `{unit}`"))
+                .hint("set `units` to the units that run from this checkout, or `units = []`"));
+        }
+    }
+    Ok(())
 }
 
 /// Where a run starts, or why it must not start now: the checkout is not as it has to be.

@@ -19,7 +19,8 @@ fn world() -> (World, Unit) {
     world.commit("serve");
     world.git(&["push", "--quiet"]);
     let text = format!("[Service]\nExecStart=/bin/sh {}/serve.sh\nRestart=always\nRestartSec=100ms\n", world.path().display());
-    let unit = TestSystemd::get().unit("pipeline.service", &text);
+    let unit = TestSystemd::get()
+        .unit(&format!("pipeline-{}.service", world.root().file_name().unwrap().to_str().unwrap().trim_start_matches('.')), &text);
     world.project.units = Some(vec![unit.name.clone()]);
     world.config.systemd_monitor.bus = TestSystemd::get().bus;
     world.project.probation = Some(std::time::Duration::from_secs(1));
@@ -65,4 +66,14 @@ async fn a_unit_is_restarted_into_the_new_commit_and_taken_back_from_one_that_cr
     assert_eq!(world.read("serve.sh"), delivered);
     assert_eq!(world.head(), world.remote_head());
     assert_eq!(systemd.state(&unit.name).await.unwrap().active, ActiveState::Active);
+}
+
+#[tokio::test]
+async fn a_unit_that_does_not_exist_is_noticed_before_anything_is_asked_or_pushed() {
+    let (mut world, _unit) = world();
+    world.project.units = Some(vec!["pimainteno-test-nowhere.service".into()]);
+    let (before, backend) = (world.seen_from_outside(), proposal("#!/bin/sh\n"));
+    let records = world.builder(backend.clone()).environment(environment()).build().unwrap().run_once().await.unwrap();
+    assert!(matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("there is no unit")), "{records:#?}");
+    assert_eq!((world.seen_from_outside(), backend.requests().len()), (before, 0));
 }
