@@ -116,3 +116,10 @@ fn a_run_that_is_told_to_stop_ends_soon_and_leaves_nothing_behind() {
         assert_eq!(env.git(&site, &["rev-parse", "HEAD"]), before);
     }
 }
+
+#[test]
+fn a_setting_that_has_no_effect_yet_is_told_with_its_place() {
+    let env = TestEnv::new();
+    env.write_config("[llm]\nprovider = \"offline\"\n[web]\nport = 8080\n");
+    env.run(&["run"]).expect(0).tells(&["PiMainteno.toml:4:1: `web.port` has no effect yet"]);
+}

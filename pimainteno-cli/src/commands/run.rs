@@ -17,6 +17,10 @@ use crate::{
 /// # Errors
 /// As [`Access::open`] and [`Access::start`], and [`ErrorKind::Cancelled`] if a person did not want to wait for the runs to stop.
 pub(crate) async fn run(setup: &Setup, arguments: &RunArguments, terminal: &Terminal) -> Result<Ending> {
+    // A setting that does nothing yet must not look as if it did.
+    for notice in &setup.notices {
+        terminal.note(notice);
+    }
     let mut options = RunOptions::default();
     options.dry_run = arguments.dry_run;
     options.force = arguments.force;
