@@ -187,7 +187,7 @@ impl Runner {
         let plan = Plan { record, steps, facts, summary, candidate: None, proposal, change, delivery, approved: None };
         let mut finished = pipeline::execute(plan, &parts).await;
         let rollback = match reason_to_roll_back(&finished) {
-            Some(_) | None if taken_back => {
+            _ if taken_back => {
                 pipeline::conclude_rollback(&mut finished, "the run was cut off while its change was taken back");
                 None
             }
