@@ -95,6 +95,11 @@ impl Systemd {
         }
     }
 
+    /// Sets back the counters of a unit's crashes. Where that is not allowed or there is nothing to forget, the restart itself tells more.
+    async fn forget_crashes(&self, unit: &str) {
+        drop(self.systemctl(&["reset-failed", "--no-ask-password"], unit, QUERY_DEADLINE, &Cancel::new()).await);
+    }
+
     /// Why systemd could not even be asked, if that is what `said` means.
     fn connection_error(&self, said: &str) -> Option<Error> {
         if said.contains("not been booted with systemd") {
@@ -122,10 +127,16 @@ impl ServiceManager for Systemd {
 
     async fn restart(&self, unit: &str, cancel: &Cancel) -> Result<()> {
         let started = Timestamp::now();
+        // A unit that has crashed too often is not started again by systemd until somebody says so.
+        self.forget_crashes(unit).await;
         // Nobody is there to type a password.
         let output = self.systemctl(&["restart", "--no-ask-password"], unit, self.deadline, cancel).await?;
         match output.end {
-            End::Exited(0) => Ok(()),
+            End::Exited(0) => {
+                // The counter of restarts outlives a restart that comes while the unit waits for its next one, and would be held against what runs now.
+                self.forget_crashes(unit).await;
+                Ok(())
+            }
             End::Cancelled => cancel.check(),
             _ => Err(self.restart_error(unit, &output, started).await),
         }
