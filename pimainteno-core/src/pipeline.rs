@@ -87,6 +87,7 @@ pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
         proposal,
         change,
         checks: Checks::default(),
+        concerns: Vec::new(),
         delivery,
         summary,
         base_checks: Vec::new(),
@@ -179,6 +180,7 @@ fn rebase(context: &mut StepContext<'_>, base: String) {
     context.record.base = base;
     context.record.commit = None;
     context.checks = Checks::None;
+    context.concerns.clear();
 }
 
 fn record_step(context: &mut StepContext<'_>, started: Timestamp, elapsed: Duration, status: StepStatus, note: String) {

@@ -91,6 +91,7 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Option<String> {
             Some(format!("it touches {} files; `max_files` is {}", change.files.len(), project.max_files))
         }
         _ if lines > project.max_lines => Some(format!("it changes {lines} lines; `max_lines` is {}", project.max_lines)),
+        _ if !context.concerns.is_empty() => Some(context.concerns.join("; ")),
         (Mode::Review, _) => Some("`mode` is \"review\"".into()),
         (Mode::Auto, Checks::None) if !project.verify.is_empty() => {
             Some("no check passes, with the change or without it, so nothing is known about it; mend the checks first".into())

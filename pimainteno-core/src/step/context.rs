@@ -51,6 +51,8 @@ pub struct StepContext<'run> {
     pub(crate) proposal: Option<Proposal>,
     pub(crate) change: Option<Change>,
     pub(crate) checks: Checks,
+    /// What a person should see before the change is delivered: each holds it, in whatever mode.
+    pub(crate) concerns: Vec<String>,
     pub(crate) delivery: Delivery,
     /// The newest summary of the project.
     pub(crate) summary: Option<Summary>,

@@ -18,7 +18,7 @@ pub struct Request {
     ///
     /// It may be read by every task, and written only under [`Edit::Workspace`].
     pub workspace: PathBuf,
-    /// The change that the question is about, as a unified diff; set for [`Task::CommitMessage`].
+    /// The change that the question is about, as a unified diff; set for [`Task::CommitMessage`] and [`Task::Repair`].
     pub diff: Option<String>,
     /// The summary made by an earlier run, if there is one.
     pub previous_summary: Option<String>,
@@ -39,6 +39,10 @@ pub enum Task {
     Propose,
     /// A commit message for [`Request::diff`].
     CommitMessage,
+    /// The change of [`Request::diff`] once more, so that it passes the checks that it failed.
+    Repair,
+    /// The change of a reply that did not fit the files once more, so that it does.
+    Rebase,
 }
 
 /// How a backend hands over a change.
@@ -77,6 +81,8 @@ impl fmt::Display for Task {
             Self::Summarize => "summarize",
             Self::Propose => "propose",
             Self::CommitMessage => "commit-message",
+            Self::Repair => "repair",
+            Self::Rebase => "rebase",
         })
     }
 }
