@@ -10,6 +10,7 @@ mod deliver;
 mod head;
 mod workspace;
 
+pub(crate) use change::Section;
 pub use change::{Change, FileChange};
 pub use checkout::{Checkout, Upstream};
 pub use command::Git;

@@ -87,4 +87,4 @@ pub use pimainteno_plugin::{Edit, Reply, Request, Task, Usage};
 pub use proposal::{Proposal, ProposalStatus};
 pub use registry::{BackendContext, BackendFactory};
 pub use run::{Outcome, RunRecord, StepRecord, StepStatus, Trigger};
-pub use step::{Effects, Flow, Step, StepContext};
+pub use step::{Effects, Failure, Flow, Step, StepContext};

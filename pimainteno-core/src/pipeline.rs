@@ -159,6 +159,9 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
                     }
                 }
             }
+            Ok(Flow::Repair(failure)) => {
+                (StepStatus::Failed, failure.message.clone(), Some(Outcome::Failed { step: step.name().into(), message: failure.message }))
+            }
             Err(error) => (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error))),
         };
         record_step(context, started, clock.elapsed(), status, note);

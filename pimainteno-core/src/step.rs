@@ -74,4 +74,30 @@ pub enum Flow {
     End(Outcome),
     /// From `apply` again, on top of this commit, because the branch moved meanwhile.
     Rebase(String),
+    /// From `apply` again, with the change as the backend mended it; where it may not or cannot, the run fails in this step.
+    Repair(Failure),
+}
+
+/// What is wrong with a change, for whoever made it to mend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// What failed, as the run's outcome tells it.
+    pub message: String,
+    /// What failed, by name, and what it wrote.
+    pub logs: Vec<(String, String)>,
+}
+
+impl Failure {
+    /// A failure of which this is told.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), logs: Vec::new() }
+    }
+
+    /// The same failure, with what `name` wrote.
+    #[must_use]
+    pub fn with_log(mut self, name: impl Into<String>, log: impl Into<String>) -> Self {
+        self.logs.push((name.into(), log.into()));
+        self
+    }
 }

@@ -62,12 +62,12 @@ pub(crate) fn diff(index: usize) -> String {
     format!("diff --git a/{name} b/{name}\n--- a/{name}\n+++ b/{name}\n@@ -1,2 +1,2 @@\n-{line}\n+{line}, mended\n {LINE}")
 }
 
-/// A project in mode `auto` that no service runs from, checked by a command that does nothing.
+/// A project in mode `auto` that no service runs from, checked by a command that does next to nothing.
 pub(crate) fn project(path: &Path, steps: &[&str]) -> ProjectConfig {
     let mut project = ProjectConfig::new(path);
     project.mode = Mode::Auto;
     project.steps = Some(steps.iter().map(|step| StepConfig::Named((*step).into())).collect());
-    project.verify = vec!["true".into()];
+    project.verify = vec!["test -f area-00/note-00.txt".into()];
     project.units = Some(Vec::new());
     project.restart = RestartConfig::None;
     project.probation = Some(Duration::ZERO);

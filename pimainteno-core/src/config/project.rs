@@ -33,6 +33,8 @@ pub struct Project {
     pub verify: Vec<String>,
     /// Wall-clock limit for each of them.
     pub verify_timeout: Duration,
+    /// How often the backend may mend a change that makes a check fail, in one run.
+    pub repairs: usize,
     /// The units that run from this checkout.
     pub units: Vec<String>,
     /// Whether the configuration names the units; a guessed unit may be missing.
@@ -76,6 +78,7 @@ impl Project {
             policy: project.policy.clone(),
             verify: project.verify.clone(),
             verify_timeout: project.verify_timeout.unwrap_or(Duration::from_secs(10 * 60)),
+            repairs: project.repairs.unwrap_or(2),
             units: project.units.clone().unwrap_or_else(|| vec![format!("{directory}.service")]),
             units_are_explicit: project.units.is_some(),
             restart: project.restart.clone(),

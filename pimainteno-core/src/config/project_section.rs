@@ -43,6 +43,8 @@ pub struct ProjectConfig {
     /// Wall-clock limit for each of them.
     #[serde(deserialize_with = "duration::limit")]
     pub verify_timeout: Option<Duration>,
+    /// How often the backend may mend a change that makes a check fail, in one run; 0 is never.
+    pub repairs: Option<usize>,
     /// The units that run from this checkout; `<directory name>.service` if they are not given.
     #[serde(deserialize_with = "Unit::texts")]
     pub units: Option<Vec<String>>,

@@ -24,6 +24,19 @@ pub struct FileChange {
     pub removed: usize,
 }
 
+/// What is changed in one file, line by line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Section<'change> {
+    /// The path from the top of the project, with `/`.
+    pub(crate) path: String,
+    /// Whether the file is new.
+    pub(crate) is_new: bool,
+    /// Whether the file is deleted.
+    pub(crate) is_deleted: bool,
+    /// The lines with their marks `+`, `-` and ` `, all hunks one after the other; none for a binary file.
+    pub(crate) lines: Vec<&'change str>,
+}
+
 impl Change {
     /// Whether nothing is changed.
     pub fn is_empty(&self) -> bool {
@@ -42,6 +55,13 @@ impl Change {
             .zip(&self.files)
             .filter(|(section, _)| section.lines().nth(1).is_some_and(|line| line.starts_with("deleted file mode ")));
         deleted.map(|(_, file)| file.path.as_str())
+    }
+
+    /// What is changed in each file, line by line.
+    pub(crate) fn sections(&self) -> Vec<Section<'_>> {
+        // The first section begins with the words that the others were split at.
+        let sections = self.diff.split("\ndiff --git ").zip(&self.files);
+        sections.map(|(section, file)| Section::read(section, file.path.clone())).collect()
     }
 
     /// One line: how many files and lines.
@@ -71,6 +91,33 @@ impl Change {
             None => line.starts_with("index ") && (line.ends_with(" 120000") || line.ends_with(" 160000")),
         };
         self.diff.lines().any(mode)
+    }
+}
+
+impl<'change> Section<'change> {
+    fn read(section: &'change str, path: String) -> Self {
+        let (mut found, mut in_hunk) = (Self { path, ..Self::default() }, false);
+        for line in section.lines() {
+            if line.starts_with("@@ ") {
+                in_hunk = true;
+            } else if in_hunk {
+                found.lines.extend(Some(line).filter(|line| line.starts_with(['+', '-', ' '])));
+            } else {
+                found.is_new |= line.starts_with("new file mode ");
+                found.is_deleted |= line.starts_with("deleted file mode ");
+            }
+        }
+        found
+    }
+
+    /// The lines that are added, without their mark.
+    pub(crate) fn added(&self) -> impl Iterator<Item = &'change str> {
+        self.lines.iter().filter_map(|line| line.strip_prefix('+'))
+    }
+
+    /// The lines that are removed, without their mark.
+    pub(crate) fn removed(&self) -> impl Iterator<Item = &'change str> {
+        self.lines.iter().filter_map(|line| line.strip_prefix('-'))
     }
 }
 
@@ -111,5 +158,19 @@ mod tests {
         assert_eq!(change.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["src/a.rs", "a\tbä.png"]);
         assert_eq!((change.lines(), change.describe().as_str()), ((3, 1), "2 files, +3 -1"));
         assert_eq!(Change::parse(""), Change::default());
+    }
+
+    #[test]
+    fn the_lines_of_each_file_are_told_apart() {
+        let text = "1\t1\ta\n0\t1\tb\n\ndiff --git a/a b/a\nindex 1..2 100644\n--- a/a\n+++ b/a\n@@ -1,2 +1,2 @@ fn x\n-old\n+++ new\n same\n\
+                    diff --git a/b b/b\ndeleted file mode 100644\n--- a/b\n+++ /dev/null\n@@ -1 +0,0 @@\n--- b\n\\ No newline at end of file\n";
+        let change = Change::parse(text);
+        let sections = change.sections();
+        assert_eq!(sections[0].added().chain(sections[0].removed()).collect::<Vec<_>>(), ["++ new", "old"]);
+        assert_eq!((sections[0].lines.len(), sections[0].is_deleted), (3, false));
+        assert_eq!(
+            (sections[1].path.as_str(), sections[1].removed().collect::<Vec<_>>(), sections[1].is_deleted),
+            ("b", vec!["-- b"], true)
+        );
     }
 }

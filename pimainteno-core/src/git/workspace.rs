@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    os::unix::ffi::OsStrExt as _,
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -19,6 +19,9 @@ const DIFF_LIMIT: usize = 8 << 20;
 
 /// The most that the files of a change may hold together, in bytes: a small change of a large file is still a small change.
 const FILES_LIMIT: u64 = 32 << 20;
+
+/// The most bytes that a list of all tracked files may have: some hundred thousand files.
+const LIST_LIMIT: usize = 64 << 20;
 
 /// A project's worktree in the state directory. It stays from run to run, so that build caches last and a run costs what changed.
 #[derive(Clone, Debug)]
@@ -43,6 +46,7 @@ impl Workspace {
             }
         }
         if path.exists() {
+            make_writable(path);
             fs::remove_dir_all(path).context(ErrorKind::Git, || format!("cannot remove the broken workspace `{}`", path.display()))?;
         }
         if let Some(parent) = path.parent() {
@@ -70,9 +74,52 @@ impl Workspace {
         // A process that was killed leaves its lock behind; the workspace is ours alone, under the project's lock.
         drop(fs::remove_file(self.git_directory.join("index.lock")));
         // A hard reset would move the branch that an agent or a check switched to.
-        self.call(["checkout", "--force", "--detach", "--quiet", commit, "--"]).text().await?;
-        self.call(["clean", "-ffdq"]).text().await?;
+        let checkout = ["checkout", "--force", "--detach", "--quiet", commit, "--"];
+        let clean = ["clean", "-ffdq"];
+        if self.call(checkout).output().await?.success() && self.call(clean).output().await?.success() {
+            return Ok(());
+        }
+        // A tool may have left directories that nothing can be removed from, as Go does with its cache of modules.
+        make_writable(&self.path);
+        self.call(checkout).text().await?;
+        self.call(clean).text().await?;
         Ok(())
+    }
+
+    /// Makes every tracked file as it is staged again. What is not tracked stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot.
+    pub async fn restore(&self) -> Result<()> {
+        self.call(["checkout-index", "--force", "--all"]).text().await.map(drop)
+    }
+
+    /// Makes `paths` as they are in `commit`, which removes those that it does not have; all of them are staged.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if one is neither in the commit nor staged.
+    pub async fn put_back(&self, commit: &str, paths: &[&str]) -> Result<()> {
+        let arguments = ["checkout", "--no-overlay", "--quiet", commit, "--"].into_iter().chain(paths.iter().copied());
+        self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").text().await.map(drop)
+    }
+
+    /// What is tracked as a plain file: the path of each, and the id of what it holds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell.
+    pub async fn tracked(&self) -> Result<Vec<(PathBuf, String)>> {
+        let list = self.call(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).output().await?;
+        if !list.success() || list.truncated {
+            return Err(super::command::failed("git ls-files --stage", &list));
+        }
+        let file = |entry: &[u8]| {
+            // Mode, object and stage, a tab, the path. Links and submodules have other modes.
+            let entry = entry.strip_prefix(b"100")?;
+            let (head, path) = entry.split_at_checked(entry.iter().position(|byte| *byte == b'\t')?)?;
+            let object = std::str::from_utf8(head).ok()?.split(' ').nth(1)?.to_owned();
+            Some((PathBuf::from(OsStr::from_bytes(path.get(1..)?)), object))
+        };
+        Ok(list.stdout.split(|byte| *byte == 0).filter_map(file).collect())
     }
 
     /// Takes everything that is changed against `base`, new files and commits that somebody made meanwhile too, and stages it.
@@ -98,8 +145,21 @@ impl Workspace {
     /// # Errors
     /// As [`Self::take_change`].
     pub async fn staged(&self, base: &str) -> Result<Change> {
+        self.staged_around(base, "--unified=3").await
+    }
+
+    /// The same, with each file from its first line to its last.
+    ///
+    /// # Errors
+    /// As [`Self::take_change`].
+    pub async fn staged_whole(&self, base: &str) -> Result<Change> {
+        self.staged_around(base, "--unified=1000000").await
+    }
+
+    async fn staged_around(&self, base: &str, context: &str) -> Result<Change> {
         let arguments = [
             "diff",
+            context,
             "--cached",
             "--numstat",
             "--patch",
@@ -231,6 +291,21 @@ impl Workspace {
         }
         let (name, email) = ("PiMainteno", "pi-mainteno@localhost");
         Ok(vec![("GIT_AUTHOR_NAME", name), ("GIT_AUTHOR_EMAIL", email), ("GIT_COMMITTER_NAME", name), ("GIT_COMMITTER_EMAIL", email)])
+    }
+}
+
+/// Lets the directory's owner remove whatever is below it. What cannot be changed is left; whoever removes it will say so.
+fn make_writable(directory: &Path) {
+    let Ok(metadata) = fs::symlink_metadata(directory) else { return };
+    let mode = metadata.permissions().mode();
+    if !metadata.is_dir() {
+        return;
+    }
+    if mode & 0o700 != 0o700 {
+        drop(fs::set_permissions(directory, fs::Permissions::from_mode(mode | 0o700)));
+    }
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        make_writable(&entry.path());
     }
 }
 

@@ -1,16 +1,33 @@
 //! Runs the project's checks on the change, and blames it only for what was green before.
+//!
+//! | the check, with the change | without it | means |
+//! |---|---|---|
+//! | passes | (not run) | passed |
+//! | fails, again and again | passes, or checks nothing | the change is to blame: it is repaired, or the run fails |
+//! | fails | fails | not blamed, and not passed |
+//! | fails and passes on the same tree, with the change or without | | flaky: a person decides |
+//! | checks nothing | passes | a person decides |
+//! | checks nothing | anything else | not passed |
+//!
+//! Besides, a person decides where the change makes the checks weaker, where the old tests fail with the new code,
+//! and where no check fails on a project that is broken on purpose.
+
+mod base;
+mod files;
+mod self_test;
+mod verdict;
+mod weakening;
 
 use async_trait::async_trait;
-use serde_json::Value;
 
-use super::{Checks, Effects, Flow, Step, StepContext};
+use self::{base::Base, verdict::Verdict};
+use super::{Checks, Effects, Failure, Flow, Step, StepContext};
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::Result,
+    git::Change,
     policy,
-    process::Command,
-    proposal::sha256,
+    process::{Command, End},
     run::Outcome,
-    store::CheckResults,
 };
 
 /// How much of a check's output is kept, in bytes.
@@ -19,16 +36,37 @@ const KEPT_OUTPUT: usize = 64 << 10;
 /// How many lines of a failed check a message carries.
 const TOLD_LINES: usize = 15;
 
-/// Runs the project's checks on the change. One that fails is run on the base as well: only a new failure counts.
+/// Runs the project's checks on the change, relative to the base: only a new failure counts.
 #[derive(Debug)]
 pub(crate) struct Verify;
 
 /// How a check ended.
 struct CheckResult {
-    passed: bool,
+    verdict: Verdict,
     end: String,
+    /// Whether it was killed at its deadline. Then it is not run again to see whether it is flaky: that would take as long once more.
+    is_overdue: bool,
     tail: String,
     log: String,
+}
+
+/// A check with its result on the change.
+struct Checked {
+    check: String,
+    result: CheckResult,
+}
+
+/// What the checks that did not pass come to.
+#[derive(Default)]
+struct Tally {
+    /// Red or empty before the change too.
+    known: Vec<String>,
+    /// The change made them fail.
+    new: Vec<Checked>,
+    /// They say one thing and then another.
+    flaky: Vec<String>,
+    /// They checked something without the change, and nothing with it.
+    emptied: Vec<String>,
 }
 
 #[async_trait]
@@ -44,62 +82,158 @@ impl Step for Verify {
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
         let Some(change) = context.change.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
         let checks = context.project().verify.clone();
+        let workspace = context.parts.workspace;
+        // A change that is too large to be read whole is read as it is.
+        let whole = workspace.staged_whole(&context.record.base).await.unwrap_or_else(|_| change.clone());
+        context.concerns.extend(weakening::concerns(&whole, &checks));
         if checks.is_empty() {
             return Ok(Flow::Skipped("no checks are configured".into()));
         }
-        let mut red = Vec::new();
-        for check in &checks {
-            context.progress(format!("runs `{check}`"));
-            let result = run_check(context, check).await?;
-            context.keep_output(format!("check `{check}`"), result.log.clone());
-            if !result.passed {
-                red.push((check.clone(), result));
+        let (passed, rest) = run_all(context, &checks).await?;
+        let tally = compare(context, &change, &checks, rest).await?;
+        if !tally.new.is_empty() {
+            context.facts = context.facts.clone().with_checks(policy::Checks::Failed);
+            return Ok(Flow::Repair(failure(&tally.new)));
+        }
+        if !passed.is_empty() {
+            let old = old_tests(context, &change, &passed).await?;
+            context.concerns.extend(old);
+            if !self_test::can_fail(context, &passed).await? {
+                context.concerns.push(
+                    "no check fails on a project that is broken on purpose, so that they passed says nothing; mend the checks".into(),
+                );
             }
         }
-        if red.is_empty() {
-            context.checks = Checks::Passed;
-            context.facts = context.facts.clone().with_checks(policy::Checks::Passed);
-            return Ok(Flow::Done(format!("{} of {} checks passed", checks.len(), checks.len())));
-        }
-        let mut known = Vec::new();
-        let workspace = context.parts.workspace;
-        workspace.reset(&context.record.base).await?;
-        for (check, result) in &red {
-            if passes_on_base(context, check).await? {
-                let message = format!("`{check}` fails with the change ({}) and passes without it: {}", result.end, result.tail);
-                return Err(Error::new(ErrorKind::Step, message));
-            }
-            known.push(format!("`{check}`"));
-        }
-        workspace.reset(&context.record.base).await?;
-        workspace.apply(&change.diff).await?;
-        // Where everything was red before, nothing says that the change is any good.
-        let told =
-            if red.len() < checks.len() { (Checks::RedBefore, policy::Checks::Passed) } else { (Checks::None, policy::Checks::None) };
+        // Whatever the checks did to files and index: what is committed is the change.
+        place(context, &change).await?;
+        // Where nothing passed, nothing says that the change is any good.
+        let told = match (passed.is_empty(), passed.len() == checks.len()) {
+            (true, _) => (Checks::None, policy::Checks::None),
+            (false, true) => (Checks::Passed, policy::Checks::Passed),
+            (false, false) => (Checks::RedBefore, policy::Checks::Passed),
+        };
         context.checks = told.0;
         context.facts = context.facts.clone().with_checks(told.1);
-        Ok(Flow::Done(format!(
-            "{} of {} checks passed; red before the change too: {}",
-            checks.len() - red.len(),
-            checks.len(),
-            known.join(", ")
-        )))
+        context.concerns.extend(tally.concerns());
+        Ok(Flow::Done(tally.note(passed.len(), checks.len())))
     }
 }
 
-/// Whether a check passes on the base commit, which the workspace is at.
-async fn passes_on_base(context: &mut StepContext<'_>, check: &str) -> Result<bool> {
-    let checks = sha256(check);
-    let base = context.record.base.clone();
-    if let Some(Value::Bool(passed)) = context.parts.store.check_results(&context.record.project, &base, &checks)? {
-        return Ok(passed);
+impl Tally {
+    fn concerns(&self) -> impl Iterator<Item = String> {
+        let flaky = self.flaky.iter().map(|check| format!("{check} is flaky: it fails and passes on the same files, so it proves nothing"));
+        flaky.chain(self.emptied.iter().map(|check| format!("{check} checks nothing with the change, and passes without it")))
     }
-    context.progress(format!("runs `{check}` without the change"));
-    let passed = run_check(context, check).await?.passed;
-    context.base_checks.push(CheckResults { commit: base, checks, results: Value::Bool(passed) });
-    Ok(passed)
+
+    fn note(&self, passed: usize, all: usize) -> String {
+        let mut note = format!("{passed} of {all} checks passed");
+        let groups = [("red before the change too", &self.known), ("flaky", &self.flaky), ("checked nothing", &self.emptied)];
+        for (what, checks) in groups.into_iter().filter(|(_, checks)| !checks.is_empty()) {
+            note.push_str(&format!("; {what}: {}", checks.join(", ")));
+        }
+        note
+    }
 }
 
+/// Runs all checks on the change; gives those that passed, and the others with their results.
+async fn run_all(context: &mut StepContext<'_>, checks: &[String]) -> Result<(Vec<String>, Vec<Checked>)> {
+    let (mut passed, mut rest) = (Vec::new(), Vec::new());
+    for (place, check) in checks.iter().enumerate() {
+        if place > 0 {
+            // A check that edits files must not change what the next one sees.
+            context.parts.workspace.restore().await?;
+        }
+        context.progress(format!("runs `{check}`"));
+        let result = run_check(context, check).await?;
+        context.keep_output(format!("check `{check}`"), result.log.clone());
+        match result.verdict {
+            Verdict::Passed => passed.push(check.clone()),
+            _ => rest.push(Checked { check: check.clone(), result }),
+        }
+    }
+    Ok((passed, rest))
+}
+
+/// Tells what the checks that did not pass come to, from what they say about the base and when they are run again.
+async fn compare(context: &mut StepContext<'_>, change: &Change, checks: &[String], rest: Vec<Checked>) -> Result<Tally> {
+    let mut tally = Tally::default();
+    if rest.is_empty() {
+        return Ok(tally);
+    }
+    let mut base = Base::load(context, checks)?;
+    let mut suspects = Vec::new();
+    context.parts.workspace.reset(&context.record.base).await?;
+    for checked in rest {
+        let before = base.verdict(context, &checked.check).await?;
+        context.parts.workspace.restore().await?;
+        let name = format!("`{}`", checked.check);
+        match (checked.result.verdict, before) {
+            (Verdict::Failed, Verdict::Passed | Verdict::Skipped) => suspects.push(checked),
+            (Verdict::Failed, Verdict::Flaky) => tally.flaky.push(name),
+            (Verdict::Skipped, Verdict::Passed) => tally.emptied.push(name),
+            _ => tally.known.push(name),
+        }
+    }
+    base.keep(context)?;
+    if !suspects.is_empty() {
+        place(context, change).await?;
+    }
+    for checked in suspects {
+        if checked.result.is_overdue {
+            tally.new.push(checked);
+            continue;
+        }
+        context.progress(format!("runs `{}` again, to see whether it is flaky", checked.check));
+        match run_check(context, &checked.check).await?.verdict {
+            Verdict::Failed => tally.new.push(checked),
+            _ => tally.flaky.push(format!("`{}`", checked.check)),
+        }
+        context.parts.workspace.restore().await?;
+    }
+    Ok(tally)
+}
+
+/// Runs the checks on the change with the tests as they were; tells which of them fail then.
+///
+/// A change that edits tests may do so to pass them. Nothing is run where it edits nothing else; tests that are new stay.
+async fn old_tests(context: &mut StepContext<'_>, change: &Change, passed: &[String]) -> Result<Option<String>> {
+    let sections = change.sections();
+    let tests: Vec<_> =
+        sections.iter().filter(|section| !section.is_new && files::is_test(&section.path)).map(|section| section.path.as_str()).collect();
+    if tests.is_empty() || change.files.iter().all(|file| files::is_test(&file.path)) {
+        return Ok(None);
+    }
+    let workspace = context.parts.workspace;
+    let mut failed = Vec::new();
+    for check in passed {
+        place(context, change).await?;
+        workspace.put_back(&context.record.base, &tests).await?;
+        context.progress(format!("runs `{check}` with the tests as they were"));
+        let result = run_check(context, check).await?;
+        if result.verdict != Verdict::Passed {
+            context.keep_output(format!("check `{check}` with the old tests"), result.log);
+            failed.push(format!("`{check}`"));
+        }
+    }
+    Ok((!failed.is_empty()).then(|| format!("it changes tests, and with the tests as they were {} fails", failed.join(", "))))
+}
+
+/// Puts the change, and nothing else, into the workspace and Git's index.
+async fn place(context: &StepContext<'_>, change: &Change) -> Result<()> {
+    context.parts.workspace.reset(&context.record.base).await?;
+    context.parts.workspace.apply(&change.diff).await
+}
+
+/// What is said of a change that made checks fail.
+fn failure(new: &[Checked]) -> Failure {
+    let lines = new.iter().map(|Checked { check, result }| {
+        format!("`{check}` fails with the change ({}) and passes without it: {}", result.end, result.tail)
+    });
+    let logs = new.iter().map(|Checked { check, result }| (check.clone(), result.log.clone()));
+    Failure { message: lines.collect::<Vec<_>>().join("\n"), logs: logs.collect() }
+}
+
+/// Runs a check in the workspace as it is.
 async fn run_check(context: &StepContext<'_>, check: &str) -> Result<CheckResult> {
     let output = Command::shell(check)
         .directory(context.workspace())
@@ -111,5 +245,11 @@ async fn run_check(context: &StepContext<'_>, check: &str) -> Result<CheckResult
         .await?;
     context.cancel().check()?;
     let log = format!("{}{}[{}]\n", output.text(), String::from_utf8_lossy(&output.stderr), output.end);
-    Ok(CheckResult { passed: output.success(), end: output.end.to_string(), tail: output.tail(TOLD_LINES), log })
+    Ok(CheckResult {
+        verdict: verdict::verdict(check, output.end, &log),
+        end: output.end.to_string(),
+        is_overdue: output.end == End::TimedOut,
+        tail: output.tail(TOLD_LINES),
+        log,
+    })
 }

@@ -16,7 +16,7 @@ const KEEP: usize = 4;
 /// The results of the checks on one commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResults {
-    /// The commit.
+    /// The commit, or [`CheckResults::BROKEN`].
     pub commit: String,
     /// A hash of the checks: of their commands and whatever else decides what they mean.
     pub checks: String,
@@ -24,8 +24,13 @@ pub struct CheckResults {
     pub results: Value,
 }
 
+impl CheckResults {
+    /// Stands for the commit of a project that was broken on purpose, to see whether its checks notice.
+    pub const BROKEN: &str = "broken";
+}
+
 impl Store {
-    /// What these checks said about this commit, if it is one of the last four of the project.
+    /// What these checks said about this commit, if it is one of the last four of the project. What they said about a broken project is kept besides.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
@@ -45,6 +50,9 @@ pub(super) fn put(table: &mut Table<'_>, project: &str, new: Vec<CheckResults>) 
         kept.retain(|old| (&old.commit, &old.checks) != (&new.commit, &new.checks));
         kept.push(new);
     }
-    kept.drain(..kept.len().saturating_sub(KEEP));
+    let (broken, mut commits): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| kept.commit == CheckResults::BROKEN);
+    commits.drain(..commits.len().saturating_sub(KEEP));
+    let mut kept: Vec<_> = broken.into_iter().next_back().into_iter().collect();
+    kept.append(&mut commits);
     rows::put_json(table, project, CHECKS, &[], &kept)
 }

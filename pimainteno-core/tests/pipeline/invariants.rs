@@ -115,7 +115,7 @@ async fn a_change_that_failed_its_checks_is_not_tried_again_until_something_chan
     assert_eq!(backend.calls(Task::Propose), 1);
     drop(maintainer);
     // Other checks are other inputs.
-    world.project.verify = vec!["true".into()];
+    world.project.verify = vec!["test -f README.md".into()];
     assert!(matches!(outcome(&world.maintainer(backend).run_once().await.unwrap()), Outcome::Applied { .. }));
 }
 

@@ -12,3 +12,4 @@ mod services;
 mod support;
 #[path = "../../../tests/support/systemd.rs"]
 mod systemd;
+mod verify;

@@ -31,7 +31,7 @@ fn what_the_reference_shows_of_a_project_is_what_holds_without_it() {
     let shown = Project::new(&config.project[0], &Config::default());
     let default = Project::new(&ProjectConfig { path: config.project[0].path.clone(), ..ProjectConfig::default() }, &Config::default());
     let comparable = |project: Project| {
-        let limits = (project.verify_timeout, project.probation, project.max_files, project.max_lines);
+        let limits = (project.verify_timeout, project.repairs, project.probation, project.max_files, project.max_lines);
         (project.name, project.id, project.mode, project.steps, project.units, project.restart, project.commit_summary, limits)
     };
     assert_eq!(comparable(shown), comparable(default));
