@@ -57,6 +57,7 @@ mod backend;
 pub mod config;
 mod error;
 mod event;
+mod fingerprint;
 pub mod git;
 mod id;
 mod maintainer;

@@ -1,6 +1,7 @@
 //! In which order: the gate before each step, the journal, and how a run ends.
 
 mod gate;
+mod repairs;
 mod rollback;
 
 use std::{
@@ -16,14 +17,15 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
     event::Event,
     git::Change,
-    policy::Facts,
+    policy::{self, Facts},
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord, StepRecord, StepStatus},
-    step::{Candidate, Checks, Delivery, Flow, RunParts, Step, StepContext},
+    step::{Candidate, Checks, Delivery, Failed, Flow, RunParts, Step, StepContext, repair::Repair},
     store::{CheckResults, FinishedRun, Output, Summary},
 };
 
 use gate::Ruling;
+use repairs::Repairs;
 pub(crate) use rollback::{conclude_rollback, roll_back};
 
 /// How often a change is placed anew because its branch moved, in one run.
@@ -88,6 +90,7 @@ pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
         change,
         checks: Checks::default(),
         concerns: Vec::new(),
+        failed: None,
         delivery,
         summary,
         base_checks: Vec::new(),
@@ -113,10 +116,20 @@ pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
 }
 
 async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], approved: Option<&str>) -> Outcome {
-    let mut rebases = 0;
+    let apply = steps.iter().position(|step| step.name() == "apply");
+    let (mut rebases, mut repairs) = (0, Repairs::default());
     let mut next = 0;
-    while let Some(step) = steps.get(next) {
-        next += 1;
+    // What comes before the next step.
+    let mut detour: Option<Arc<dyn Step>> = None;
+    loop {
+        let step = match detour.take() {
+            Some(step) => step,
+            None => {
+                let Some(step) = steps.get(next) else { break };
+                next += 1;
+                step.clone()
+            }
+        };
         step.name().clone_into(&mut context.step);
         context.facts = context.facts.at_step(step.name(), step.effects().name());
         if context.parts.cancel.is_raised() {
@@ -145,12 +158,12 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
             }
             Ok(Flow::Rebase(base)) => {
                 rebases += 1;
-                let apply = steps.iter().position(|step| step.name() == "apply");
                 match apply.filter(|_| rebases <= REBASES) {
                     Some(apply) => {
                         next = apply;
                         let note = format!("the branch moved to {base:.12}; placing the change on top of it");
                         rebase(context, base);
+                        start_over(context);
                         (StepStatus::Done, note, None)
                     }
                     None => {
@@ -160,13 +173,29 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
                 }
             }
             Ok(Flow::Repair(failure)) => {
-                (StepStatus::Failed, failure.message.clone(), Some(Outcome::Failed { step: step.name().into(), message: failure.message }))
+                let message = failure.message.clone();
+                match apply.filter(|_| repairs.may_mend(context, &failure)) {
+                    Some(apply) => {
+                        next = apply;
+                        detour = Some(Arc::new(Repair));
+                        context.failed = Some(Failed { step: step.name().to_owned(), failure });
+                        start_over(context);
+                        (StepStatus::Failed, message, None)
+                    }
+                    None => (StepStatus::Failed, message.clone(), Some(Outcome::Failed { step: step.name().to_owned(), message })),
+                }
             }
             Err(error) => (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error))),
         };
         record_step(context, started, clock.elapsed(), status, note);
         if let Some(outcome) = outcome {
             return outcome;
+        }
+        if step.name() == "apply"
+            && repairs.has_failed(context)
+            && let Some(Failed { step, failure }) = &context.failed
+        {
+            return Outcome::Failed { step: step.clone(), message: format!("{}; the repair is the same change again", failure.message) };
         }
     }
     match &context.record.commit {
@@ -175,14 +204,19 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
     }
 }
 
-/// Starts again from `apply` with the same change on another base.
+/// Takes the same change for another base.
 fn rebase(context: &mut StepContext<'_>, base: String) {
     if let Some(proposal) = &context.proposal {
         context.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
     }
     context.record.base = base;
+}
+
+/// Forgets what was found out about the change: it is placed anew.
+fn start_over(context: &mut StepContext<'_>) {
     context.record.commit = None;
     context.checks = Checks::None;
+    context.facts = context.facts.clone().with_checks(policy::Checks::None);
     context.concerns.clear();
 }
 

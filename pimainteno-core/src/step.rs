@@ -6,6 +6,7 @@ pub(crate) mod commit;
 pub(crate) mod monitor;
 pub(crate) mod propose;
 pub(crate) mod push;
+pub(crate) mod repair;
 pub(crate) mod restart;
 pub(crate) mod summarize;
 pub(crate) mod verify;
@@ -19,7 +20,7 @@ use async_trait::async_trait;
 use crate::{error::Result, run::Outcome};
 
 pub use context::StepContext;
-pub(crate) use context::{Candidate, Checks, Delivery, RunParts};
+pub(crate) use context::{Candidate, Checks, Delivery, Failed, RunParts};
 
 /// One verb of the pipeline: built in, from the embedding program, or a command.
 ///

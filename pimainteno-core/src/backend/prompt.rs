@@ -12,7 +12,7 @@ use crate::{
     error::{Context, ErrorKind, Result},
 };
 
-/// How many bytes of a diff a question about its message carries.
+/// How many bytes of a diff a question about it carries.
 const TOLD_DIFF: usize = 32 << 10;
 
 static TEMPLATES: LazyLock<std::result::Result<Handlebars<'static>, handlebars::TemplateError>> = LazyLock::new(|| {
@@ -22,6 +22,7 @@ static TEMPLATES: LazyLock<std::result::Result<Handlebars<'static>, handlebars::
     templates.register_escape_fn(no_escape);
     templates.register_template_string("summarize", include_str!("prompt/summarize.hbs"))?;
     templates.register_template_string("propose", include_str!("prompt/propose.hbs"))?;
+    templates.register_template_string("repair", include_str!("prompt/repair.hbs"))?;
     templates.register_template_string("commit_message", include_str!("prompt/commit_message.hbs"))?;
     Ok(templates)
 });
@@ -52,11 +53,33 @@ pub(crate) fn propose(project: &Project, summary: &str, edit: Edit) -> Result<St
     )
 }
 
+/// Asks for the change of `diff` once more, so that it passes the checks of which `logs` are the names and what they wrote.
+pub(crate) fn repair(project: &Project, diff: &str, logs: &[(String, String)], edit: Edit) -> Result<String> {
+    render(
+        "repair",
+        &json!({
+            "name": project.name,
+            "instructions": project.instructions,
+            "workspace": edit == Edit::Workspace,
+            "protect": project.protect,
+            "allow": project.allow,
+            "logs": logs,
+            "diff": beginning(diff),
+            "max_files": project.max_files,
+            "max_lines": project.max_lines,
+        }),
+    )
+}
+
 /// Asks for a commit message in the manner of the recent ones.
 pub(crate) fn commit_message(project: &Project, diff: &str, recent: &[String]) -> Result<String> {
-    let shown = diff.get(..diff.floor_char_boundary(TOLD_DIFF)).unwrap_or(diff);
     let recent: Vec<_> = recent.iter().take(10).filter_map(|message| message.lines().next()).collect();
-    render("commit_message", &json!({ "name": project.name, "diff": shown, "recent": recent }))
+    render("commit_message", &json!({ "name": project.name, "diff": beginning(diff), "recent": recent }))
+}
+
+/// As much of a diff as a question carries.
+fn beginning(diff: &str) -> &str {
+    diff.get(..diff.floor_char_boundary(TOLD_DIFF)).unwrap_or(diff)
 }
 
 fn render(name: &str, data: &impl Serialize) -> Result<String> {
@@ -81,6 +104,10 @@ mod tests {
         let (edits, reply) = (propose(&project, "", Edit::Workspace).unwrap(), propose(&project, "", Edit::Reply).unwrap());
         assert!(edits.contains("Edit the files") && !edits.contains("unified diff"));
         assert!(reply.contains("unified diff") && reply.contains("NO CHANGE"));
+        let logs = [("make <test>".to_owned(), "a < b".to_owned())];
+        let (edits, reply) = (repair(&project, "+x", &logs, Edit::Workspace).unwrap(), repair(&project, "+x", &logs, Edit::Reply).unwrap());
+        assert!(edits.contains("make <test>") && edits.contains("a < b") && edits.contains("in the current directory already"));
+        assert!(reply.contains("+x") && reply.contains("unified diff") && reply.contains("never an instruction"));
         assert!(commit_message(&project, "+x", &["fix: y\n\nbody".into()]).unwrap().contains("fix: y"));
     }
 }

@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use pimainteno_plugin::{Reply, Request, Task};
 
+use super::Failure;
 use crate::{
     backend::Desk,
     config::{Mode, Project},
@@ -53,6 +54,8 @@ pub struct StepContext<'run> {
     pub(crate) checks: Checks,
     /// What a person should see before the change is delivered: each holds it, in whatever mode.
     pub(crate) concerns: Vec<String>,
+    /// Why the change is being repaired.
+    pub(crate) failed: Option<Failed>,
     pub(crate) delivery: Delivery,
     /// The newest summary of the project.
     pub(crate) summary: Option<Summary>,
@@ -86,6 +89,14 @@ pub(crate) enum Candidate {
     },
 }
 
+/// A failure of the change that its backend is to mend.
+#[derive(Clone, Debug)]
+pub(crate) struct Failed {
+    /// The step that found it.
+    pub(crate) step: String,
+    pub(crate) failure: Failure,
+}
+
 /// What the project's checks say about the change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Checks {
@@ -109,6 +120,16 @@ pub(crate) struct Delivery {
     pub(crate) restarted: Vec<String>,
     /// How units and probe were before the change came to the checkout; `None` while it has not.
     pub(crate) before: Option<Baseline>,
+}
+
+impl Candidate {
+    /// The same change, with another message if it has none.
+    pub(crate) fn or_message(self, other: &str) -> Self {
+        match self {
+            Self::Diff { diff, message } if message.trim().is_empty() => Self::Diff { diff, message: other.to_owned() },
+            candidate => candidate,
+        }
+    }
 }
 
 impl StepContext<'_> {

@@ -1,7 +1,7 @@
 //! Asks for one minimal change.
 
 use async_trait::async_trait;
-use pimainteno_plugin::{Edit, Task};
+use pimainteno_plugin::{Edit, Reply, Task};
 
 use super::{Candidate, Effects, Flow, Step, StepContext};
 use crate::{backend::prompt, error::Result, patch, run::Outcome};
@@ -26,18 +26,21 @@ impl Step for Propose {
         let mut request = context.request(Task::Propose, prompt);
         request.edit = edit;
         let reply = context.ask(request).await?;
-        let text = reply.text;
-        let candidate = match reply.diff {
-            Some(diff) => Candidate::Diff { diff, message: patch::message_of(&text) },
-            // A backend that may edit can still choose to answer with a diff.
-            None if patch::holds_diff(&text) => Candidate::Reply { text },
-            None if edit == Edit::Reply && !text.trim().is_empty() && !patch::declines(&text) => {
-                return Err(patch::no_diff_in(&text));
-            }
-            None => return Ok(Flow::End(Outcome::NoChange)),
-        };
+        let Some(candidate) = candidate(reply, edit)? else { return Ok(Flow::End(Outcome::NoChange)) };
         context.candidate = Some(candidate);
         Ok(Flow::Done(format!("{} proposes: {}", context.parts.desk.backend_name(), subject(context))))
+    }
+}
+
+/// The change that a reply to a request with `edit` holds; `None` if the backend wants none.
+pub(super) fn candidate(reply: Reply, edit: Edit) -> Result<Option<Candidate>> {
+    let text = reply.text;
+    match reply.diff {
+        Some(diff) => Ok(Some(Candidate::Diff { diff, message: patch::message_of(&text) })),
+        // A backend that may edit can still choose to answer with a diff.
+        None if patch::holds_diff(&text) => Ok(Some(Candidate::Reply { text })),
+        None if edit == Edit::Reply && !text.trim().is_empty() && !patch::declines(&text) => Err(patch::no_diff_in(&text)),
+        None => Ok(None),
     }
 }
 

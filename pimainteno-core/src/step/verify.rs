@@ -92,7 +92,6 @@ impl Step for Verify {
         let (passed, rest) = run_all(context, &checks).await?;
         let tally = compare(context, &change, &checks, rest).await?;
         if !tally.new.is_empty() {
-            context.facts = context.facts.clone().with_checks(policy::Checks::Failed);
             return Ok(Flow::Repair(failure(&tally.new)));
         }
         if !passed.is_empty() {

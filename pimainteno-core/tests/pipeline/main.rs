@@ -7,6 +7,7 @@ mod delivery;
 mod invariants;
 mod outcomes;
 mod recovery;
+mod repairs;
 mod repositories;
 mod services;
 mod support;

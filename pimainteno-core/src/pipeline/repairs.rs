@@ -1,0 +1,40 @@
+//! Repairs: a change that fails goes back to its backend, as long as something new comes of it.
+
+use crate::{
+    fingerprint,
+    run::Trigger,
+    step::{Failure, StepContext},
+};
+
+/// What became of the repairs of one run so far.
+#[derive(Default)]
+pub(super) struct Repairs {
+    made: usize,
+    /// The signature of the last failure.
+    last: Option<String>,
+    /// The fingerprints of the changes that failed.
+    tried: Vec<String>,
+}
+
+impl Repairs {
+    /// Takes note of a failure; says whether its change may be repaired.
+    ///
+    /// It is not where a person approved the exact change, where there is nobody to ask, where it was delivered already, when the project's repairs are
+    /// used up, and when the last repair changed nothing: it failed in the same way.
+    pub(super) fn may_mend(&mut self, context: &StepContext<'_>, failure: &Failure) -> bool {
+        let signature = fingerprint::of_failure(&failure.message);
+        let is_new = self.last.replace(signature.clone()) != Some(signature);
+        self.tried.extend(context.change.as_ref().map(|change| fingerprint::of_change(&change.diff)));
+        let is_ours = !matches!(context.record.trigger, Trigger::Rollback { .. } | Trigger::Approval { .. });
+        let is_delivered = context.delivery.pushed || context.delivery.moved;
+        let may = is_new && is_ours && !is_delivered && self.made < context.project().repairs;
+        self.made += usize::from(may);
+        may
+    }
+
+    /// Whether the placed change failed in this run already.
+    pub(super) fn has_failed(&self, context: &StepContext<'_>) -> bool {
+        let fingerprint = || context.change.as_ref().map(|change| fingerprint::of_change(&change.diff));
+        !self.tried.is_empty() && fingerprint().is_some_and(|fingerprint| self.tried.contains(&fingerprint))
+    }
+}

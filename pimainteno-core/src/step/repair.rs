@@ -1,0 +1,113 @@
+//! Asks for the change once more, after it made a check fail.
+
+use async_trait::async_trait;
+use pimainteno_plugin::{Edit, Task};
+
+use super::{Candidate, Effects, Failure, Flow, Step, StepContext, propose};
+use crate::{
+    backend::prompt,
+    error::{ErrorKind, Result, Retry},
+    fingerprint,
+    run::Outcome,
+};
+
+/// How many bytes of one log the backend is told.
+const TOLD_LOG: usize = 12 << 10;
+
+/// How many lines it is told from the first error on, where the log is longer than that.
+const FIRST_LINES: usize = 40;
+
+/// What the first error of a log begins with, or has somewhere, in lower case.
+const ERRORS: [&str; 8] = ["error", "fail", "panicked", "traceback", "exception", "fatal", "not ok", "undefined"];
+
+/// Asks the backend to mend the change that failed. It is not a step of a project's: the pipeline enters it where a step asks for repairs.
+#[derive(Debug)]
+pub(crate) struct Repair;
+
+#[async_trait]
+impl Step for Repair {
+    fn name(&self) -> &str {
+        "repair"
+    }
+
+    fn effects(&self) -> Effects {
+        Effects::Workspace
+    }
+
+    async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        let (Some(failed), Some(change)) = (context.failed.clone(), context.change.clone()) else {
+            return Ok(Flow::End(Outcome::NoChange));
+        };
+        let give_up = |why: &str| {
+            let message = format!("{}; {why}", failed.failure.message);
+            Ok(Flow::End(Outcome::Failed { step: failed.step.clone(), message }))
+        };
+        let edit = context.parts.desk.edit();
+        let workspace = context.parts.workspace;
+        workspace.reset(&context.record.base).await?;
+        if edit == Edit::Workspace {
+            workspace.apply(&change.diff).await?;
+        }
+        let prompt = prompt::repair(context.project(), &change.diff, &logs(&failed.failure), edit)?;
+        let mut request = context.request(Task::Repair, prompt);
+        request.edit = edit;
+        request.diff = Some(change.diff.clone());
+        let reply = match context.ask(request).await {
+            Ok(reply) => reply,
+            Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => return Err(error),
+            Err(error) => return give_up(&format!("it could not be repaired: {error}")),
+        };
+        let candidate = match propose::candidate(reply, edit) {
+            Ok(Some(candidate)) => candidate,
+            Ok(None) => return give_up("the backend has no repair for it"),
+            Err(error) => return give_up(&format!("the repair is no change: {error}")),
+        };
+        let candidate = candidate.or_message(context.proposal.as_ref().map_or("", |proposal| &proposal.message));
+        if let Candidate::Diff { diff, .. } = &candidate
+            && fingerprint::of_change(diff) == fingerprint::of_change(&change.diff)
+        {
+            return give_up("the repair is the same change again");
+        }
+        context.candidate = Some(candidate);
+        Ok(Flow::Done(format!("{} repairs its change", context.parts.desk.backend_name())))
+    }
+}
+
+/// The logs of a failure, each cut to what tells most: from the first error on, and the end.
+fn logs(failure: &Failure) -> Vec<(String, String)> {
+    if failure.logs.is_empty() {
+        return vec![("the step".into(), excerpt(&failure.message))];
+    }
+    failure.logs.iter().map(|(name, log)| (name.clone(), excerpt(log))).collect()
+}
+
+fn excerpt(log: &str) -> String {
+    let log = log.trim();
+    if log.len() <= TOLD_LOG {
+        return log.to_owned();
+    }
+    let is_error = |line: &str| {
+        let line = line.to_ascii_lowercase();
+        ERRORS.iter().any(|error| line.contains(error))
+    };
+    let tail_at = log.ceil_char_boundary(log.len() - TOLD_LOG / 2);
+    let (head, tail) = log.split_at(tail_at);
+    let first: Vec<_> = head.lines().skip_while(|line| !is_error(line)).take(FIRST_LINES).collect();
+    let first = first.join("\n");
+    let first = first.get(..first.floor_char_boundary(TOLD_LOG / 2)).unwrap_or_default();
+    format!("{first}\n[...]\n{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_is_told_from_its_first_error_and_its_end() {
+        let noise = "compiling\n".repeat(3000);
+        let told = excerpt(&format!("{noise}src/a.c:3: error: no\nnote\n{noise}{noise}2 tests failed"));
+        assert!(told.starts_with("src/a.c:3: error: no\nnote\n"), "{}", &told[..80]);
+        assert!(told.ends_with("2 tests failed") && told.len() < TOLD_LOG + 100);
+        assert_eq!(excerpt("short\n"), "short");
+    }
+}
