@@ -30,7 +30,7 @@ use cron::CronExpression;
 pub use llm::{BudgetConfig, EditMode, LlmConfig, LlmOverrides};
 pub use load::{Loaded, SYSTEM_PATH, find};
 pub use project::Project;
-pub use project_section::{CommandStepConfig, HealthConfig, Mode, ProjectConfig, RestartConfig, StepConfig};
+pub use project_section::{CommandStepConfig, HealthConfig, Mode, OnSilence, ProjectConfig, RestartConfig, StepConfig};
 pub use schedule::Schedule;
 pub use secret::Secret;
 

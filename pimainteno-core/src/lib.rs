@@ -85,7 +85,7 @@ pub use git::{Change, FileChange};
 pub use id::{ProposalId, RunId};
 pub use maintainer::{Maintainer, MaintainerBuilder, ProjectStatus, RunOptions};
 pub use pimainteno_plugin::{Edit, Reply, Request, Task, Usage};
-pub use proposal::{Proposal, ProposalStatus};
+pub use proposal::{CheckVerdict, Proposal, ProposalStatus};
 pub use registry::{BackendContext, BackendFactory};
 pub use run::{Outcome, RunRecord, StepRecord, StepStatus, Trigger};
 pub use step::{Effects, Failure, Flow, Step, StepContext};

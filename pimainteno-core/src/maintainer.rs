@@ -1,6 +1,7 @@
 //! The front door: whoever embeds the library meets [`Maintainer`].
 
 mod builder;
+mod review;
 
 use std::{collections::BTreeMap, sync::Arc};
 

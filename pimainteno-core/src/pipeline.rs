@@ -26,7 +26,7 @@ use crate::{
 
 use gate::Ruling;
 use repairs::Repairs;
-pub(crate) use rollback::{conclude_rollback, roll_back};
+pub(crate) use rollback::{conclude_rollback, roll_back, rollback_message};
 
 /// How often a change is placed anew because its branch moved, in one run.
 const REBASES: usize = 3;

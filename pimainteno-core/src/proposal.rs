@@ -1,10 +1,12 @@
 //! What a change is: plain data.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::id::ProposalId;
+use crate::id::{ProposalId, RunId};
 
 /// A change as stored data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,24 @@ pub struct Proposal {
     pub created: Timestamp,
     /// What became of it.
     pub status: ProposalStatus,
+    /// The run that made it; `None` while that run goes on.
+    #[serde(default)]
+    pub run: Option<RunId>,
+    /// What the project's checks said about it, in their order.
+    #[serde(default)]
+    pub checks: Vec<CheckVerdict>,
+    /// When a held change is given up, or its owner is reminded of it; `None` if it waits for as long as it takes.
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
+}
+
+/// What one check said about a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckVerdict {
+    /// The check's command.
+    pub check: String,
+    /// What came of it, in a few words, such as `passed`.
+    pub result: String,
 }
 
 /// What became of a proposal.
@@ -63,6 +83,13 @@ pub enum ProposalStatus {
         /// Why.
         reason: String,
     },
+    /// Another change was held in its place: a project has one at most that waits.
+    Superseded {
+        /// The one that waits now.
+        by: ProposalId,
+    },
+    /// Nobody answered in time.
+    Expired,
 }
 
 impl Proposal {
@@ -84,6 +111,30 @@ impl Proposal {
             backend: backend.into(),
             created: Timestamp::now(),
             status: ProposalStatus::Open,
+            run: None,
+            checks: Vec::new(),
+            expires: None,
+        }
+    }
+
+    /// Whether it waits for a person.
+    pub fn is_held(&self) -> bool {
+        matches!(self.status, ProposalStatus::Held { .. })
+    }
+}
+
+/// Writes the status with its reason in one line.
+impl fmt::Display for ProposalStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => formatter.write_str("open"),
+            Self::Held { reason } => write!(formatter, "held: {reason}"),
+            Self::Applied { commit } => write!(formatter, "applied: {}", commit.get(..12).unwrap_or(commit)),
+            Self::Rejected { reason } => write!(formatter, "rejected: {reason}"),
+            Self::Failed { reason } => write!(formatter, "failed: {reason}"),
+            Self::RolledBack { reason } => write!(formatter, "rolled back: {reason}"),
+            Self::Superseded { by } => write!(formatter, "superseded by {by}"),
+            Self::Expired => formatter.write_str("expired: nobody answered in time"),
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::{
     error::{Result, Retry},
     event::Event,
     git::{Checkout, Git, Upstream},
-    run::{Outcome, RunRecord},
-    runner::{Prepared, Runner, Start},
+    run::{Outcome, RunRecord, Trigger},
+    runner::{Prepared, Runner, Start, cut_off},
     service::Baseline,
     step::{Delivery, Step},
     store::{Effect, FinishedRun, OpenRun},
@@ -60,7 +60,11 @@ fn interrupt(runner: &Runner, open: OpenRun) -> Result<RunRecord> {
     record.ended = Some(jiff::Timestamp::now());
     record.outcome = Some(Outcome::Interrupted);
     let mut finished = FinishedRun::new(record.clone());
-    finished.proposal = open.proposal().cloned();
+    finished.proposal = match record.trigger {
+        // It is stored, and waits again.
+        Trigger::Approval { proposal } => cut_off(&runner.store, proposal)?,
+        _ => open.proposal().cloned(),
+    };
     let journal = runner.store.resume(open)?;
     runner.store.finish_run(&journal, finished, |_| {})?;
     runner.events.event(&Event::RunFinished { record: Box::new(record.clone()) });
@@ -70,7 +74,8 @@ fn interrupt(runner: &Runner, open: OpenRun) -> Result<RunRecord> {
 /// How far a run came whose commit can be seen from outside; `None` if it cannot.
 async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Result<Option<Start>> {
     let done = open.done();
-    let head = checkout.head().await?.commit;
+    let place = checkout.head().await?;
+    let head = place.commit;
     let mut start = Start::new(open.record.clone(), String::new());
     let (mut delivered, mut all_restarted) = (Vec::new(), true);
     for effect in done.iter().copied().chain(open.pending().into_iter().map(|(_, effect)| effect)) {
@@ -127,7 +132,12 @@ async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Re
         // How things are now is no measure: the change is there, or was.
         *before = Some(Baseline::default());
     }
-    let needs_push = !*pushed && !start.taken_back;
+    // A commit that a person had taken back was dropped, not followed by another one: there is nothing to push.
+    let is_dropped = matches!(start.record.trigger, Trigger::Rollback { .. }) && start.branch.is_empty();
+    if is_dropped {
+        start.branch = place.branch.unwrap_or_default();
+    }
+    let needs_push = !*pushed && !start.taken_back && !is_dropped;
     start.steps = steps_after(prepared, after, needs_push);
     Ok(Some(start))
 }

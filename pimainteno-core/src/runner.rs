@@ -1,9 +1,16 @@
 //! Runs of the configured projects: everything that was built at start, and the way from a trigger to a record.
 
 mod prepared;
+mod queue;
+mod review;
+mod rollback;
 mod run;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, Semaphore};
@@ -12,12 +19,14 @@ use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
     event::EventSink,
+    id::ProposalId,
     process::{Cancel, Environment},
     registry::Registry,
     store::Store,
 };
 
 pub(crate) use prepared::Prepared;
+pub(crate) use review::cut_off;
 pub(crate) use run::Start;
 
 /// Runs the configured projects.
@@ -32,6 +41,8 @@ pub(crate) struct Runner {
     pub(crate) events: Arc<dyn EventSink>,
     /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
     pub(crate) unfinished: Mutex<BTreeMap<String, String>>,
+    /// The proposals that somebody is deciding about.
+    pub(crate) deciding: std::sync::Mutex<HashSet<ProposalId>>,
     /// Raised when the program is to stop.
     pub(crate) cancel: Cancel,
     /// How many runs may go on at once.

@@ -27,6 +27,10 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
     let mut due: Vec<_> = runner.projects.iter().map(|prepared| first_slot(runner, prepared)).collect();
     loop {
         let now = Timestamp::now();
+        // No wake-up of its own: nobody waits for the minute in which a change is given up.
+        if let Err(error) = runner.hear_silence() {
+            tracing::error!(%error, "What nobody answered could not be given up.");
+        }
         if runner.config.scheduler.enabled {
             for (prepared, due) in runner.projects.iter().zip(&mut due) {
                 if due.is_some_and(|due| due <= now) {

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use jiff::SignedDuration;
+use jiff::{Span, SpanRelativeTo};
 use serde::{
     Deserializer,
     de::{Error, Visitor},
@@ -29,7 +29,9 @@ impl Visitor<'_> for DurationVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
-        let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
+        // A day is 24 hours here, whatever the clocks do.
+        let span = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+        let duration = span.ok().and_then(|duration| Duration::try_from(duration).ok());
         duration.ok_or_else(|| E::custom(format!("not a duration: `{text}`; write it like \"90s\", \"10m\" or \"1h 30m\"")))
     }
 }

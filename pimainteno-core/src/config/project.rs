@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{Config, HealthConfig, LlmConfig, Mode, ProjectConfig, RestartConfig, StepConfig};
+use super::{Config, HealthConfig, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, StepConfig};
 
 /// The steps of a run, in order, where a project names none.
 const DEFAULT_STEPS: [&str; 8] = ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
@@ -25,6 +25,10 @@ pub struct Project {
     pub cron: String,
     /// What may be done without asking.
     pub mode: Mode,
+    /// How long a held change waits for an answer.
+    pub approval_expires: Duration,
+    /// What happens when nobody answers in that time.
+    pub on_silence: OnSilence,
     /// The steps of a run, in order.
     pub steps: Vec<StepConfig>,
     /// A Rhai policy; `None` is the bundled default.
@@ -74,6 +78,8 @@ impl Project {
             remote: project.remote.clone(),
             cron: project.cron.clone().unwrap_or_else(|| config.scheduler.cron.clone()),
             mode: project.mode,
+            approval_expires: project.approval_expires.unwrap_or(Duration::from_secs(7 * 24 * 60 * 60)),
+            on_silence: project.on_silence,
             steps: project.steps.clone().unwrap_or_else(|| DEFAULT_STEPS.map(|step| StepConfig::Named(step.into())).to_vec()),
             policy: project.policy.clone(),
             verify: project.verify.clone(),

@@ -32,6 +32,11 @@ pub struct ProjectConfig {
     pub cron: Option<String>,
     /// What may be done without asking.
     pub mode: Mode,
+    /// How long a held change waits for an answer.
+    #[serde(deserialize_with = "duration::limit")]
+    pub approval_expires: Option<Duration>,
+    /// What happens when nobody answers in that time.
+    pub on_silence: OnSilence,
     /// The steps of a run, in order.
     pub steps: Option<Vec<StepConfig>>,
     /// A Rhai policy.
@@ -86,6 +91,19 @@ pub enum Mode {
     Review,
     /// Changes that pass their checks are delivered.
     Auto,
+}
+
+/// What happens to a held change that nobody answers. It is never delivered: silence is no consent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnSilence {
+    /// It is given up.
+    #[default]
+    Expire,
+    /// Its owner is told again, each time that this long has passed, and it goes on waiting.
+    Remind,
+    /// It goes on waiting.
+    Keep,
 }
 
 /// One entry of `steps`: a name, or `{ name = "…", command = "…" }`.

@@ -66,6 +66,19 @@ fn toml_and_json_mean_the_same() {
 }
 
 #[test]
+fn what_nobody_answers_is_told_in_days_and_words() {
+    let project = |text: &str| parse(&format!("[[project]]\npath = \"a\"\n{text}"), "a.toml");
+    let told = project("approval_expires = \"2d 12h\"\non_silence = \"remind\"").unwrap().config.projects().remove(0);
+    assert_eq!((told.approval_expires, told.on_silence), (Duration::from_secs(60 * 3600), OnSilence::Remind));
+    let silent = project("").unwrap().config.projects().remove(0);
+    assert_eq!((silent.approval_expires, silent.on_silence), (Duration::from_secs(7 * 24 * 3600), OnSilence::Expire));
+    // Silence is no consent.
+    let error = project("approval_expires = \"0s\"\non_silence = \"apply\"").unwrap_err().to_string();
+    assert!(error.contains("`project[0].approval_expires`: nothing can be done in no time"), "{error}");
+    assert!(error.contains("`project[0].on_silence`: expected one of `expire`, `remind`, `keep`, found `apply`"), "{error}");
+}
+
+#[test]
 fn every_relative_path_starts_at_the_directory_of_the_file() {
     let config = toml(
         r#"

@@ -148,6 +148,7 @@ impl MaintainerBuilder {
             workspaces: state_directory.join("workspaces"),
             events: Arc::new(Sinks(events)),
             unfinished: tokio::sync::Mutex::default(),
+            deciding: std::sync::Mutex::default(),
             cancel: Cancel::new(),
             slots,
             config,

@@ -48,6 +48,13 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<
     }
     // What was delivered before the run was cut off had its allow; holding it now would take it back.
     let is_delivered = context.delivery.pushed || context.delivery.moved;
+    if approved.is_some() && !is_approved && !is_delivered {
+        let reason = "the project changed since it was approved, and so did the change; look at it again";
+        return Ok(Ruling::End(Outcome::Held { reason: reason.into() }));
+    }
+    if context.parts.mode == Mode::DryRun && !is_delivered {
+        return Ok(Ruling::End(Outcome::Held { reason: "a dry run changes nothing outside the state directory".into() }));
+    }
     if !is_approved
         && !is_delivered
         && let Some(reason) = hold(context, change)
@@ -86,13 +93,12 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Option<String> {
     let (added, removed) = change.lines();
     let lines = added + removed;
     match (context.parts.mode, context.checks) {
-        (Mode::DryRun, _) => Some("a dry run changes nothing outside the state directory".into()),
         _ if change.files.len() > project.max_files => {
             Some(format!("it touches {} files; `max_files` is {}", change.files.len(), project.max_files))
         }
         _ if lines > project.max_lines => Some(format!("it changes {lines} lines; `max_lines` is {}", project.max_lines)),
         _ if !context.concerns.is_empty() => Some(context.concerns.join("; ")),
-        (Mode::Review, _) => Some("`mode` is \"review\"".into()),
+        (Mode::DryRun | Mode::Review, _) => Some("`mode` is \"review\"".into()),
         (Mode::Auto, Checks::None) if !project.verify.is_empty() => {
             Some("no check passes, with the change or without it, so nothing is known about it; mend the checks first".into())
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Finished, Plan, execute};
 use crate::{
+    git::Checkout,
     policy::Facts,
     registry::Registry,
     run::{Outcome, RunRecord},
@@ -23,9 +24,7 @@ pub(crate) async fn roll_back(
 ) -> Finished {
     let commit = failed.record.commit.clone().unwrap_or_default();
     record.base.clone_from(&commit);
-    let message = parts.checkout.message(&commit).await.unwrap_or_default();
-    let subject = message.lines().next().unwrap_or_default();
-    let message = format!("Revert \"{subject}\"\n\nThis takes back {commit}: {reason}");
+    let message = rollback_message(parts.checkout, &commit, reason).await;
     let mut names = Vec::new();
     let mut candidate = None;
     if failed.delivery.pushed {
@@ -53,7 +52,20 @@ pub(crate) async fn roll_back(
     failed.record.rolled_back_by = Some(rollback.record.id).filter(|_| rollback.record.outcome != Some(Outcome::Interrupted));
     failed.record.outcome = rollback.record.outcome.clone();
     conclude_rollback(failed, reason);
+    if rollback.delivery.pushed
+        && !rollback.delivery.moved
+        && let Some(Outcome::Failed { message, .. }) = &mut failed.record.outcome
+    {
+        message.push_str("; at the remote it is taken back, so pull it into the checkout (`git pull`) and restart what runs from there");
+    }
     rollback
+}
+
+/// The message of the commit that takes `commit` back.
+pub(crate) async fn rollback_message(checkout: &Checkout, commit: &str, reason: &str) -> String {
+    let message = checkout.message(commit).await.unwrap_or_default();
+    let subject = message.lines().next().unwrap_or_default();
+    format!("Revert \"{subject}\"\n\nThis takes back {commit}: {reason}")
 }
 
 /// Says of a run how it ended, from how taking its change back ended.

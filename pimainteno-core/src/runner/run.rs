@@ -1,25 +1,21 @@
 //! One run, from its trigger to its record in the history.
 
-use std::{
-    fs::{File, TryLockError},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Prepared, RunOptions, Runner};
+use super::{Prepared, RunOptions, Runner, queue, rollback};
 use crate::{
     backend::Desk,
-    config::{Mode, Project},
+    config::Mode,
     error::{Context, Error, ErrorKind, Result},
     event::{Event, EventSink},
-    git::{Change, Checkout, Git, Head, Workspace},
+    git::{Change, Checkout, Head, Workspace},
     pipeline::{self, Finished, Plan},
     policy::{self, Facts, Policy, RunFacts},
     proposal::Proposal,
     run::{Outcome, RunRecord, StepStatus, Trigger},
-    service::LoadState,
-    step::{Delivery, RunParts, Step},
+    step::{Candidate, Delivery, RunParts, Step},
     store::{Journal, OpenRun, Parked, ProjectState},
 };
 
@@ -29,18 +25,22 @@ pub(crate) struct Start {
     /// The branch that the checkout was on.
     pub(crate) branch: String,
     pub(crate) steps: Vec<Arc<dyn Step>>,
+    /// A change that is not placed yet.
+    pub(crate) candidate: Option<Candidate>,
     pub(crate) proposal: Option<Proposal>,
     pub(crate) change: Option<Change>,
     pub(crate) delivery: Delivery,
     /// Whether the commit is the one that takes the run's change back.
     pub(crate) taken_back: bool,
+    /// The SHA-256 of the diff that a person approved.
+    pub(crate) approved: Option<String>,
 }
 
 impl Start {
     /// A run of which nothing is there yet, not even its steps.
     pub(crate) fn new(record: RunRecord, branch: String) -> Self {
         let (steps, delivery) = (Vec::new(), Delivery::default());
-        Self { record, branch, steps, proposal: None, change: None, delivery, taken_back: false }
+        Self { record, branch, steps, candidate: None, proposal: None, change: None, delivery, taken_back: false, approved: None }
     }
 }
 
@@ -84,27 +84,20 @@ impl Runner {
         if let Some(reason) = self.futile(prepared, options) {
             return Ok(self.skipped(prepared, trigger, reason));
         }
-        if let Some(reason) = self.unfinished.lock().await.get(&prepared.project.id) {
-            return Ok(self.skipped(prepared, trigger, reason.clone()));
-        }
-        let git = Git::new(self.environment.clone());
-        let checkout = match Checkout::open(&prepared.project.path, git).await {
-            Ok(checkout) => checkout,
+        let turn = match self.turn(prepared).await {
+            Ok(Ok(turn)) => turn,
+            Ok(Err(reason)) => return Ok(self.skipped(prepared, trigger, reason)),
             Err(error) => return self.failed_early(prepared, trigger, "queue", &error),
         };
-        let _lock = match lock(&checkout).await {
-            Ok(Some(lock)) => lock,
-            Ok(None) => return Ok(self.skipped(prepared, trigger, "another run of the project is going on".into())),
-            Err(error) => return self.failed_early(prepared, trigger, "queue", &error),
-        };
-        let head = match place_to_start(&prepared.project, &checkout).await {
+        let checkout = &turn.checkout;
+        let head = match queue::place_to_start(&prepared.project, checkout).await {
             Ok(Ok(head)) => head,
             Ok(Err(reason)) => return Ok(self.skipped(prepared, trigger, reason)),
             Err(error) => return self.failed_early(prepared, trigger, "queue", &error),
         };
         let mut record = RunRecord::new(&prepared.project.id, trigger, Timestamp::now());
         record.base.clone_from(&head.commit);
-        let facts = match self.facts(prepared, &checkout, &record).await {
+        let facts = match self.facts(prepared, checkout, &record).await {
             Ok(facts) => facts,
             Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
         };
@@ -113,22 +106,22 @@ impl Runner {
             Ok(Some(reason)) => return Ok(self.skipped(prepared, record.trigger, reason)),
             Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
         }
-        if let Err(error) = units_exist(prepared).await {
+        if let Err(error) = queue::units_exist(prepared).await {
             return self.failed_early(prepared, record.trigger, "queue", &error);
         }
-        let workspace = match Workspace::prepare(&self.workspaces.join(&prepared.project.id), &checkout, &record.base).await {
+        let workspace = match Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, &record.base).await {
             Ok(workspace) => workspace,
             Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
         };
         let journal = self.store.begin_run(&record)?;
         let mut start = Start::new(record, head.branch.unwrap_or_default());
         start.steps.clone_from(&prepared.steps);
-        self.carry_out(prepared, &checkout, &workspace, &journal, facts, start, options).await
+        self.carry_out(prepared, checkout, &workspace, &journal, facts, start, options).await
     }
 
     /// Goes on with a run that was cut off after its change could be seen from outside.
     pub(crate) async fn resume(&self, prepared: &Prepared, checkout: &Checkout, open: OpenRun, start: Start) -> Result<RunRecord> {
-        let Some(_lock) = lock(checkout).await? else {
+        let Some(_lock) = queue::lock(checkout).await? else {
             return Err(Error::new(ErrorKind::Git, "another program runs the project"));
         };
         let at = start.record.commit.as_ref().unwrap_or(&start.record.base);
@@ -137,13 +130,15 @@ impl Runner {
         if start.record.steps.iter().any(|step| step.name == "verify" && step.status == StepStatus::Done) {
             facts = facts.with_checks(policy::Checks::Passed);
         }
+        let approved = open.approved().map(str::to_owned);
         let journal = self.store.resume(open)?;
+        let start = Start { approved, ..start };
         self.carry_out(prepared, checkout, &workspace, &journal, facts, start, RunOptions::default()).await
     }
 
     /// Goes through the steps of a run whose project is locked, takes back what proves unhealthy, and stores what came of it.
     #[expect(clippy::too_many_arguments, reason = "each is made in another order by the two callers")]
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         prepared: &Prepared,
         checkout: &Checkout,
@@ -153,7 +148,7 @@ impl Runner {
         start: Start,
         options: RunOptions,
     ) -> Result<RunRecord> {
-        let Start { record, branch, steps, proposal, change, delivery, taken_back } = start;
+        let Start { record, branch, steps, candidate, proposal, change, delivery, taken_back, approved } = start;
         let started_at = record.base.clone();
         let events: Arc<dyn EventSink> = Arc::new(WithPolicy { events: self.events.clone(), policy: prepared.policy.clone() });
         let parts = RunParts {
@@ -184,7 +179,7 @@ impl Runner {
             force: options.force,
         };
         let summary = self.store.summary(&prepared.project.id)?;
-        let plan = Plan { record, steps, facts, summary, candidate: None, proposal, change, delivery, approved: None };
+        let plan = Plan { record, steps, facts, summary, candidate, proposal, change, delivery, approved };
         let mut finished = pipeline::execute(plan, &parts).await;
         let rollback = match reason_to_roll_back(&finished) {
             _ if taken_back => {
@@ -233,6 +228,9 @@ impl Runner {
             self.store.finish_run(&journal, rollback.into_stored(), |_| {})?;
             events.event(&Event::RunFinished { record: Box::new(rollback_record) });
         }
+        // What a person asked for says that his commit needs no run of its own only if it came to something: nobody else looked at it.
+        let was_asked_for = matches!(record.trigger, Trigger::Approval { .. } | Trigger::Rollback { .. });
+        let came_to_something = matches!(record.outcome, Some(Outcome::Applied { .. } | Outcome::RolledBack { .. } | Outcome::Held { .. }));
         let outcome = record.outcome.clone();
         let inputs = prepared.inputs.clone();
         let change_state = move |state: &mut ProjectState| {
@@ -241,13 +239,18 @@ impl Runner {
                 _ => None,
             };
             let is_settled = !matches!(outcome, Some(Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. }));
-            if is_settled && !options.dry_run {
+            if is_settled && !options.dry_run && (!was_asked_for || came_to_something) {
                 for head in seen {
                     state.see(head, &inputs);
                 }
             }
         };
-        self.store.finish_run(journal, finished.into_stored(), change_state)?;
+        let takes_back = rollback::takes_back(&finished);
+        let mut stored = finished.into_stored();
+        stored.takes_back = takes_back;
+        self.settle(prepared, &mut stored)?;
+        let record = stored.record.clone();
+        self.store.finish_run(journal, stored, change_state)?;
         events.event(&Event::RunFinished { record: Box::new(record.clone()) });
         Ok(record)
     }
@@ -264,7 +267,7 @@ impl Runner {
     }
 
     /// What the policy is told about a run that starts where the checkout is.
-    async fn facts(&self, prepared: &Prepared, checkout: &Checkout, record: &RunRecord) -> Result<Facts> {
+    pub(super) async fn facts(&self, prepared: &Prepared, checkout: &Checkout, record: &RunRecord) -> Result<Facts> {
         let project = &prepared.project;
         let head = checkout.head().await?;
         Ok(Facts::new(RunFacts {
@@ -294,62 +297,16 @@ impl EventSink for WithPolicy {
     }
 }
 
-/// Makes sure that the units which the configuration names can be restarted: found out after the push, it would cost a push and its revert.
-async fn units_exist(prepared: &Prepared) -> Result<()> {
-    let project = &prepared.project;
-    if !project.units_are_explicit || !prepared.steps.iter().any(|step| step.name() == "restart") {
-        return Ok(());
-    }
-    for unit in &project.units {
-        if prepared.services.state(unit).await?.load == LoadState::NotFound {
-            return Err(Error::new(ErrorKind::Service, format!("there is no unit `{unit}`"))
-                .hint("set `units` to the units that run from this checkout, or `units = []`"));
-        }
-    }
-    Ok(())
-}
-
-/// Where a run starts, or why it must not start now: the checkout is not as it has to be.
-async fn place_to_start(project: &Project, checkout: &Checkout) -> Result<std::result::Result<Head, String>> {
-    let head = checkout.head().await?;
-    let Some(branch) = &head.branch else { return Ok(Err("the checkout is on no branch".into())) };
-    if let Some(wanted) = project.branch.as_ref().filter(|wanted| *wanted != branch) {
-        return Ok(Err(format!("the checkout is on branch `{branch}`, not on `{wanted}`")));
-    }
-    if let Some(obstacle) = checkout.obstacle().await? {
-        return Ok(Err(obstacle));
-    }
-    let Some(upstream) = checkout.upstream(branch, project.remote.as_deref()).await? else { return Ok(Ok(head)) };
-    // Pushing ours would push theirs.
-    let unpushed = match upstream.ahead {
-        Some(0) => return Ok(Ok(head)),
-        Some(1) => "1 commit that is",
-        Some(_) => "commits that are",
-        // Not every clone follows every branch of its remote.
-        None if checkout.remote_commit(&upstream).await? == head.commit => return Ok(Ok(head)),
-        None => "commits that are",
-    };
-    Ok(Err(format!("the checkout has {unpushed} not at `{}/{}` yet; push first", upstream.remote, upstream.branch)))
-}
-
 /// Why a run's change has to be taken back: a step failed after it was delivered.
 fn reason_to_roll_back(finished: &Finished) -> Option<String> {
+    // What a person wanted to get away from does not come back by itself.
+    if matches!(finished.record.trigger, Trigger::Rollback { .. }) {
+        return None;
+    }
     let delivered = finished.delivery.pushed || finished.delivery.moved;
     match &finished.record.outcome {
         Some(Outcome::Failed { step, message }) if delivered => Some(format!("{step}: {message}")),
         Some(Outcome::Parked { reason, .. } | Outcome::Rejected { reason } | Outcome::Held { reason }) if delivered => Some(reason.clone()),
         _ => None,
-    }
-}
-
-/// Takes the checkout's lock, which the system releases when the process ends; `None` if somebody has it.
-async fn lock(checkout: &Checkout) -> Result<Option<File>> {
-    let path = checkout.git_directory().await?.join("pimainteno.lock");
-    let file =
-        File::options().create(true).append(true).open(&path).context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error).context(ErrorKind::Git, || format!("cannot lock `{}`", path.display())),
     }
 }

@@ -27,13 +27,12 @@ impl Step for Push {
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
         let Some(commit) = context.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
         let Some(upstream) = context.upstream().await? else { return Ok(Flow::Skipped("the project has no remote".into())) };
-        if let Some(obstacle) = context.parts.checkout.obstacle().await? {
-            return Err(
-                Error::new(ErrorKind::Git, obstacle).hint("nothing was pushed; commit or undo them, and the next run goes on from there")
-            );
-        }
-        // A rollback takes back what was pushed, wherever the checkout is by now.
+        // A rollback takes back what was pushed, however the checkout is by now: it is not touched here.
         if !matches!(context.record.trigger, Trigger::Rollback { .. }) {
+            if let Some(obstacle) = context.parts.checkout.obstacle().await? {
+                let error = Error::new(ErrorKind::Git, obstacle);
+                return Err(error.hint("nothing was pushed; commit or undo them, and the next run goes on from there"));
+            }
             let at = context.checkout_commit().await?;
             if !context.parts.checkout.is_ancestor(&at, &commit).await? {
                 return Err(Error::new(ErrorKind::Git, format!("the checkout moved meanwhile: it is at {at:.12}"))

@@ -27,6 +27,7 @@ use crate::{
     git::Change,
     policy,
     process::{Command, End},
+    proposal::CheckVerdict,
     run::Outcome,
 };
 
@@ -111,6 +112,10 @@ impl Step for Verify {
             (false, true) => (Checks::Passed, policy::Checks::Passed),
             (false, false) => (Checks::RedBefore, policy::Checks::Passed),
         };
+        if let Some(proposal) = &mut context.proposal {
+            proposal.checks =
+                checks.iter().map(|check| CheckVerdict { check: check.clone(), result: tally.result(check).into() }).collect();
+        }
         context.checks = told.0;
         context.facts = context.facts.clone().with_checks(told.1);
         context.concerns.extend(tally.concerns());
@@ -124,9 +129,19 @@ impl Tally {
         flaky.chain(self.emptied.iter().map(|check| format!("{check} checks nothing with the change, and passes without it")))
     }
 
+    /// What came of one check, in a few words.
+    fn result(&self, check: &str) -> &'static str {
+        let name = format!("`{check}`");
+        self.groups().into_iter().find(|(_, checks)| checks.contains(&name)).map_or("passed", |(what, _)| what)
+    }
+
+    fn groups(&self) -> [(&'static str, &[String]); 3] {
+        [("red before the change too", &self.known), ("flaky", &self.flaky), ("checked nothing", &self.emptied)]
+    }
+
     fn note(&self, passed: usize, all: usize) -> String {
         let mut note = format!("{passed} of {all} checks passed");
-        let groups = [("red before the change too", &self.known), ("flaky", &self.flaky), ("checked nothing", &self.emptied)];
+        let groups = self.groups();
         for (what, checks) in groups.into_iter().filter(|(_, checks)| !checks.is_empty()) {
             note.push_str(&format!("; {what}: {}", checks.join(", ")));
         }

@@ -9,6 +9,7 @@
 //! | entry | durable when the call returns |
 //! |---|---|
 //! | [`Journal::intend`] | yes: the effect may happen right after |
+//! | [`Journal::approved`] | yes: nothing is done because of it before |
 //! | [`Journal::answer`] | if it was paid for: a crash must not make us pay twice |
 //! | all others | no: they survive the end of the process, and a power cut only if a durable entry comes after them |
 //!
@@ -91,6 +92,11 @@ pub enum What {
     Proposed {
         /// The change.
         proposal: Box<Proposal>,
+    },
+    /// A person approved a change; the run is about it.
+    Approved {
+        /// The SHA-256 of the diff that was approved, and no other.
+        sha256: String,
     },
     /// A step ended.
     Step {
@@ -280,6 +286,16 @@ impl Journal {
     /// [`crate::ErrorKind::Store`].
     pub fn proposed(&self, proposal: &Proposal) -> Result<()> {
         self.write(What::Proposed { proposal: Box::new(proposal.clone()) })
+    }
+
+    /// Keeps that a person approved the diff with this SHA-256.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`] if it is not certain to survive a power cut.
+    pub fn approved(&self, sha256: impl Into<String>) -> Result<()> {
+        let mut writer = self.writer();
+        writer.append(Entry { at: Timestamp::now(), what: What::Approved { sha256: sha256.into() } })?;
+        writer.sync()
     }
 
     /// Keeps what a step did.

@@ -13,7 +13,12 @@ use super::{
     Store, locked, rows,
     schema::{Key, STATE, SUMMARY, Table},
 };
-use crate::{error::Result, id::RunId, run::Outcome};
+use crate::{
+    error::Result,
+    id::{ProposalId, RunId},
+    proposal::Proposal,
+    run::Outcome,
+};
 
 /// The most heads that [`ProjectState::seen`] holds.
 const MAX_SEEN: usize = 4;
@@ -41,6 +46,17 @@ pub struct ProjectState {
     pub last_outcome: Option<Outcome>,
     /// By unit: the failure that was seen last and how many times in a row.
     pub failures: BTreeMap<String, RepeatedFailure>,
+    /// The change that waits for a person; there is one at most. The store keeps this in step with the proposals.
+    pub held: Option<Held>,
+}
+
+/// A change waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The change.
+    pub proposal: ProposalId,
+    /// See [`Proposal::expires`].
+    pub expires: Option<Timestamp>,
 }
 
 /// A state of a project that needs no new run.
@@ -91,6 +107,26 @@ impl ProjectState {
         self.seen.retain(|other| *other != seen);
         self.seen.push(seen);
         self.seen.drain(..self.seen.len().saturating_sub(MAX_SEEN));
+    }
+
+    /// Forgets everything that keeps the project from its runs: that it is paused or parked, and failures that froze the repair of a unit.
+    pub fn release(&mut self) {
+        self.paused = false;
+        self.parked = None;
+        self.failures.clear();
+    }
+
+    /// Takes note of what became of a change. Gives the one that it takes the place of, if there is one.
+    pub(super) fn note(&mut self, proposal: &Proposal) -> Option<ProposalId> {
+        let held = self.held.as_ref().map(|held| held.proposal);
+        if proposal.is_held() {
+            self.held = Some(Held { proposal: proposal.id, expires: proposal.expires });
+            return held.filter(|held| *held != proposal.id);
+        }
+        if held == Some(proposal.id) {
+            self.held = None;
+        }
+        None
     }
 }
 

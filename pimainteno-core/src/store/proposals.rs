@@ -3,7 +3,9 @@
 use redb::Error as RedbError;
 
 use super::{
-    Store, ids, locked, rows, runs,
+    Store, ids, locked,
+    project::ProjectState,
+    rows, runs,
     schema::{PROPOSAL, Snapshot, Table},
 };
 use crate::{
@@ -17,20 +19,13 @@ const COMMIT_MESSAGES: usize = 50;
 
 impl Store {
     /// Stores a proposal durably, in place of what was stored under its id. [`Store::finish_run`] does the same at no further cost.
-    /// A proposal that is decided is dropped together with the run whose record names it.
+    /// One that is held takes the place of the project's other one. A proposal that is decided is dropped together with the run whose record names it.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
     pub fn put_proposal(&self, proposal: &Proposal) -> Result<()> {
         let _turn = locked(&self.0.turn);
-        // A project is known by its state, and what is not known is not found.
-        let state = self.project(&proposal.project);
-        self.write(|table| {
-            super::project::put_state(table, &proposal.project, &state)?;
-            put(table, proposal)
-        })?;
-        self.set_state(&proposal.project, (*state).clone(), true);
-        Ok(())
+        self.put_in_turn(proposal)
     }
 
     /// Changes a proposal durably; `None` if there is no such proposal.
@@ -38,14 +33,11 @@ impl Store {
     /// # Errors
     /// [`crate::ErrorKind::Store`].
     pub fn update_proposal(&self, id: ProposalId, change: impl FnOnce(&mut Proposal)) -> Result<Option<Proposal>> {
-        let Some(project) = self.project_of(PROPOSAL, id.as_bytes())? else { return Ok(None) };
-        self.write(|table| {
-            let Some((mut proposal, diff)) = rows::get_both::<Proposal>(table, &project, PROPOSAL, id.as_bytes())? else { return Ok(None) };
-            proposal.diff = text(diff)?;
-            change(&mut proposal);
-            put(table, &proposal)?;
-            Ok(Some(proposal))
-        })
+        let _turn = locked(&self.0.turn);
+        let Some(mut proposal) = self.proposal(id)? else { return Ok(None) };
+        change(&mut proposal);
+        self.put_in_turn(&proposal)?;
+        Ok(Some(proposal))
     }
 
     /// A proposal.
@@ -94,13 +86,35 @@ impl Store {
         let committed = self.proposals(Some(project), is_committed, COMMIT_MESSAGES)?;
         Ok(committed.into_iter().map(|proposal| proposal.message).collect())
     }
+
+    fn put_in_turn(&self, proposal: &Proposal) -> Result<()> {
+        // A project is known by its state, and what is not known is not found.
+        let mut state = ProjectState::clone(&self.project(&proposal.project));
+        let superseded = state.note(proposal);
+        self.write(|table| {
+            super::project::put_state(table, &proposal.project, &state)?;
+            put(table, proposal, superseded)
+        })?;
+        self.set_state(&proposal.project, state, true);
+        Ok(())
+    }
 }
 
-/// Writes a proposal: the diff behind the rest, so that a list need not read it.
-pub(super) fn put(table: &mut Table<'_>, proposal: &Proposal) -> Result<(), RedbError> {
+/// Writes a proposal, the diff behind the rest, so that a list need not read it; and notes of the one whose place it takes that it does.
+pub(super) fn put(table: &mut Table<'_>, proposal: &Proposal, superseded: Option<ProposalId>) -> Result<(), RedbError> {
+    if let Some(id) = superseded {
+        update(table, &proposal.project, id, |old| old.status = ProposalStatus::Superseded { by: proposal.id })?;
+    }
     let mut head = proposal.clone();
     let diff = std::mem::take(&mut head.diff);
     rows::put_both(table, &proposal.project, PROPOSAL, proposal.id.as_bytes(), &head, diff.as_bytes())
+}
+
+/// Changes a proposal that may be there.
+pub(super) fn update(table: &mut Table<'_>, project: &str, id: ProposalId, change: impl FnOnce(&mut Proposal)) -> Result<(), RedbError> {
+    let Some((mut head, diff)) = rows::get_both::<Proposal>(table, project, PROPOSAL, id.as_bytes())? else { return Ok(()) };
+    change(&mut head);
+    rows::put_both(table, project, PROPOSAL, id.as_bytes(), &head, &diff)
 }
 
 /// Drops a proposal unless something may still become of it.

@@ -17,7 +17,12 @@ use super::{
     schema::{ARCHIVE, RUN, SUMMARY, Snapshot, Table},
     usage,
 };
-use crate::{error::Result, id::RunId, proposal::Proposal, run::RunRecord};
+use crate::{
+    error::Result,
+    id::RunId,
+    proposal::{Proposal, ProposalStatus},
+    run::{Outcome, RunRecord},
+};
 
 /// The most bytes kept of one output: its beginning and its end.
 const MAX_OUTPUT: usize = 64 << 10;
@@ -42,6 +47,17 @@ pub struct FinishedRun {
     pub summary: Option<Summary>,
     /// Results of checks that were run on a commit.
     pub checks: Vec<CheckResults>,
+    /// The run whose change this one took back: its record and its proposal say so from now on.
+    pub takes_back: Option<TakenBack>,
+}
+
+/// A run's change is taken back by another run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenBack {
+    /// The run whose change it is.
+    pub run: RunId,
+    /// Why.
+    pub reason: String,
 }
 
 /// A text that a run left behind.
@@ -63,7 +79,7 @@ struct Archive {
 impl FinishedRun {
     /// The end of a run that leaves nothing but its record.
     pub fn new(record: RunRecord) -> Self {
-        Self { record, outputs: Vec::new(), proposal: None, summary: None, checks: Vec::new() }
+        Self { record, outputs: Vec::new(), proposal: None, summary: None, checks: Vec::new(), takes_back: None }
     }
 }
 
@@ -77,7 +93,7 @@ impl Store {
     /// [`crate::ErrorKind::Store`], and nothing is changed: the journal stays, and this can be called again.
     pub fn finish_run(&self, journal: &Journal, finished: FinishedRun, change: impl FnOnce(&mut ProjectState)) -> Result<()> {
         let _turn = locked(&self.0.turn);
-        let FinishedRun { record, mut outputs, proposal, summary, checks } = finished;
+        let FinishedRun { record, mut outputs, proposal, summary, checks, takes_back } = finished;
         let project = record.project.as_str();
         let mut state = ProjectState::clone(&self.project(project));
         state.last_run = Some(record.id);
@@ -85,6 +101,7 @@ impl Store {
         if let Some(summary) = &summary {
             state.summary_head = Some(summary.head.clone());
         }
+        let superseded = proposal.as_ref().and_then(|proposal| state.note(proposal));
         change(&mut state);
         outputs.truncate(MAX_OUTPUTS);
         for output in &mut outputs {
@@ -97,7 +114,10 @@ impl Store {
                 rows::put_json(table, project, SUMMARY, &[], summary)?;
             }
             if let Some(proposal) = &proposal {
-                proposals::put(table, proposal)?;
+                proposals::put(table, proposal, superseded)?;
+            }
+            if let Some(taken_back) = &takes_back {
+                take_back(table, project, taken_back, record.id)?;
             }
             checks::put(table, project, checks)?;
             for answer in entries.iter().filter_map(answer).filter(|answer| answer.usage != Usage::default()) {
@@ -266,6 +286,21 @@ pub(super) fn newest(table: &Snapshot, projects: &[String], kind: u8, limit: usi
         }
     }
     Ok(newest.into_sorted_vec().into_iter().map(|Reverse((id, project))| (project.clone(), id)).collect())
+}
+
+/// Notes of a run, and of its proposal, that its change was taken back by the run `by`.
+fn take_back(table: &mut Table<'_>, project: &str, taken_back: &TakenBack, by: RunId) -> Result<(), RedbError> {
+    let TakenBack { run, reason } = taken_back;
+    let Some(mut record) = rows::get_json::<RunRecord>(table, project, RUN, run.as_bytes())? else { return Ok(()) };
+    record.rolled_back_by = Some(by);
+    record.outcome = Some(Outcome::RolledBack { reason: reason.clone() });
+    rows::put_json(table, project, RUN, run.as_bytes(), &record)?;
+    match record.proposal {
+        Some(id) => {
+            proposals::update(table, project, id, |proposal| proposal.status = ProposalStatus::RolledBack { reason: reason.clone() })
+        }
+        None => Ok(()),
+    }
 }
 
 fn answer(entry: &Entry) -> Option<&Answer> {

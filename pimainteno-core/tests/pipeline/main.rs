@@ -9,6 +9,8 @@ mod outcomes;
 mod recovery;
 mod repairs;
 mod repositories;
+mod review;
+mod rollback;
 mod services;
 mod support;
 #[path = "../../../tests/support/systemd.rs"]

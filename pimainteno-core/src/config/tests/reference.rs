@@ -32,7 +32,8 @@ fn what_the_reference_shows_of_a_project_is_what_holds_without_it() {
     let default = Project::new(&ProjectConfig { path: config.project[0].path.clone(), ..ProjectConfig::default() }, &Config::default());
     let comparable = |project: Project| {
         let limits = (project.verify_timeout, project.repairs, project.probation, project.max_files, project.max_lines);
-        (project.name, project.id, project.mode, project.steps, project.units, project.restart, project.commit_summary, limits)
+        let silence = (project.approval_expires, project.on_silence);
+        (project.name, project.id, project.mode, project.steps, project.units, project.restart, project.commit_summary, limits, silence)
     };
     assert_eq!(comparable(shown), comparable(default));
 }

@@ -106,6 +106,14 @@ impl OpenRun {
         })
     }
 
+    /// The SHA-256 of the diff that a person approved for this run.
+    pub fn approved(&self) -> Option<&str> {
+        self.entries.iter().find_map(|entry| match &entry.what {
+            What::Approved { sha256 } => Some(sha256.as_str()),
+            _ => None,
+        })
+    }
+
     /// What came of asking backends.
     pub fn answers(&self) -> impl Iterator<Item = &Answer> {
         self.entries.iter().filter_map(|entry| match &entry.what {

@@ -1,0 +1,77 @@
+//! What a person decides: about held changes, delivered ones, and whole projects.
+
+use super::Maintainer;
+use crate::{
+    error::Result,
+    proposal::{Proposal, ProposalStatus},
+    run::RunRecord,
+};
+
+impl Maintainer {
+    /// The last `limit` changes, the newest first, without their diffs: of one project or of all, those that wait for a person or also what became of others.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`].
+    pub fn proposals(&self, project: Option<&str>, all: bool, limit: usize) -> Result<Vec<Proposal>> {
+        self.0.hear_silence()?;
+        let is_wanted = |status: &ProposalStatus| all || matches!(status, ProposalStatus::Held { .. });
+        self.0.store.proposals(project, is_wanted, limit)
+    }
+
+    /// Approves the change that is held as the proposal named by its id or the beginning of it, and delivers it in a run of its own.
+    ///
+    /// `sha256` says which diff was looked at: [`Proposal::sha256`], or at least eight digits of its beginning. The run places that diff on the checkout's
+    /// head, runs the checks again and goes on to the last step. If the files that it touches have changed meanwhile, it becomes another diff: then
+    /// nothing is delivered, and that one is held in its place. An approval goes before whatever held the change, but not before a policy's denial,
+    /// protected files, failing checks or the mode `dry-run`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] if there is no such proposal, it is not held, or its run cannot start now; then it stays as it was.
+    /// Whatever goes wrong in the run is in its record.
+    pub async fn approve(&self, proposal: &str, sha256: &str) -> Result<RunRecord> {
+        self.recover().await?;
+        let id = self.0.store.find_proposal(proposal)?.id;
+        self.0.approve(id, sha256).await
+    }
+
+    /// Rejects a held change, named by its id or the beginning of it. The backend is told why the next time that it is asked.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] if there is no such proposal, it is not held, or no reason is given.
+    pub async fn reject(&self, proposal: &str, reason: &str) -> Result<Proposal> {
+        self.recover().await?;
+        let id = self.0.store.find_proposal(proposal)?.id;
+        self.0.reject(id, reason)
+    }
+
+    /// Takes back what a run delivered, in a run of its own and without a model: the run whose id begins with `run`, or the project's last one that
+    /// delivered something.
+    ///
+    /// What is at the remote is taken back by a commit of the inverse, what never left the machine is dropped, and the same units are restarted.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] if there is nothing to take back, or it cannot be done now; then nothing was touched.
+    /// Whatever goes wrong in the run is in its record.
+    pub async fn rollback(&self, project: &str, run: Option<&str>) -> Result<RunRecord> {
+        self.recover().await?;
+        self.0.roll_back(project, run).await
+    }
+
+    /// Keeps a project from being run until it is resumed, also by the next program that opens this state. A run that goes on goes on.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] if there is no such project, [`crate::ErrorKind::Store`].
+    pub fn pause(&self, project: &str) -> Result<()> {
+        let id = &self.0.project(project)?.project.id;
+        self.0.store.update_project(id, |state| state.paused = true).map(drop)
+    }
+
+    /// Lets a project be run again, whatever kept it from that: it was paused, it was parked, or the repair of a unit was given up.
+    ///
+    /// # Errors
+    /// As [`Self::pause`].
+    pub fn resume(&self, project: &str) -> Result<()> {
+        let id = &self.0.project(project)?.project.id;
+        self.0.store.update_project(id, crate::store::ProjectState::release).map(drop)
+    }
+}

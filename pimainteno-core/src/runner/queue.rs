@@ -1,0 +1,102 @@
+//! Before a run starts: its turn, and whether the checkout is as it has to be.
+
+use std::fs::{File, TryLockError};
+
+use super::{Prepared, Runner};
+use crate::{
+    config::Project,
+    error::{Context, Error, ErrorKind, Result},
+    git::{Checkout, Git, Head},
+    service::LoadState,
+};
+
+/// The turn of a run: nobody else runs the project until this is dropped.
+pub(super) struct Turn {
+    pub(super) checkout: Checkout,
+    _lock: Lock,
+}
+
+/// The checkout's lock; the system releases it when the process ends.
+pub(super) struct Lock(File);
+
+impl Runner {
+    /// Takes the turn at a project, or says why it cannot be had now.
+    pub(super) async fn turn(&self, prepared: &Prepared) -> Result<std::result::Result<Turn, String>> {
+        if let Some(reason) = self.unfinished.lock().await.get(&prepared.project.id) {
+            return Ok(Err(reason.clone()));
+        }
+        let checkout = Checkout::open(&prepared.project.path, Git::new(self.environment.clone())).await?;
+        match lock(&checkout).await? {
+            Some(lock) => Ok(Ok(Turn { checkout, _lock: lock })),
+            None => Ok(Err("another run of the project is going on".into())),
+        }
+    }
+}
+
+/// Makes sure that the units which the configuration names can be restarted: found out after the push, it would cost a push and its revert.
+pub(super) async fn units_exist(prepared: &Prepared) -> Result<()> {
+    let project = &prepared.project;
+    if !project.units_are_explicit || !prepared.steps.iter().any(|step| step.name() == "restart") {
+        return Ok(());
+    }
+    for unit in &project.units {
+        if prepared.services.state(unit).await?.load == LoadState::NotFound {
+            return Err(Error::new(ErrorKind::Service, format!("there is no unit `{unit}`"))
+                .hint("set `units` to the units that run from this checkout, or `units = []`"));
+        }
+    }
+    Ok(())
+}
+
+/// Where a run starts, or why it must not start now: the checkout is not as it has to be.
+pub(super) async fn place_to_start(project: &Project, checkout: &Checkout) -> Result<std::result::Result<Head, String>> {
+    let head = match clean_place(project, checkout).await? {
+        Ok(head) => head,
+        Err(obstacle) => return Ok(Err(obstacle)),
+    };
+    Ok(unpushed(project, checkout, &head).await?.map_or(Ok(head), Err))
+}
+
+/// The head of a checkout that is on its branch and has no uncommitted changes, or what is in the way.
+pub(super) async fn clean_place(project: &Project, checkout: &Checkout) -> Result<std::result::Result<Head, String>> {
+    let head = checkout.head().await?;
+    let Some(branch) = &head.branch else { return Ok(Err("the checkout is on no branch".into())) };
+    if let Some(wanted) = project.branch.as_ref().filter(|wanted| *wanted != branch) {
+        return Ok(Err(format!("the checkout is on branch `{branch}`, not on `{wanted}`")));
+    }
+    Ok(checkout.obstacle().await?.map_or(Ok(head), Err))
+}
+
+/// Says so if the checkout has commits that are not at the remote: pushing ours would push theirs.
+pub(super) async fn unpushed(project: &Project, checkout: &Checkout, head: &Head) -> Result<Option<String>> {
+    let branch = head.branch.as_deref().unwrap_or_default();
+    let Some(upstream) = checkout.upstream(branch, project.remote.as_deref()).await? else { return Ok(None) };
+    let commits = match upstream.ahead {
+        Some(0) => return Ok(None),
+        Some(1) => "1 commit that is",
+        Some(_) => "commits that are",
+        // Not every clone follows every branch of its remote.
+        None if checkout.remote_commit(&upstream).await? == head.commit => return Ok(None),
+        None => "commits that are",
+    };
+    Ok(Some(format!("the checkout has {commits} not at `{}/{}` yet; push first", upstream.remote, upstream.branch)))
+}
+
+impl Drop for Lock {
+    /// A child that was just forked has the file open too until it becomes another program: closing it here would not be enough.
+    fn drop(&mut self) {
+        drop(self.0.unlock());
+    }
+}
+
+/// Takes the checkout's lock; `None` if somebody has it.
+pub(super) async fn lock(checkout: &Checkout) -> Result<Option<Lock>> {
+    let path = checkout.git_directory().await?.join("pimainteno.lock");
+    let file =
+        File::options().create(true).append(true).open(&path).context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Lock(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).context(ErrorKind::Git, || format!("cannot lock `{}`", path.display())),
+    }
+}

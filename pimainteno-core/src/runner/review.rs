@@ -1,0 +1,219 @@
+//! What a person decides about a held change, and what happens when nobody does.
+
+use std::{collections::HashSet, sync::Mutex, sync::PoisonError};
+
+use jiff::Timestamp;
+
+use super::{Prepared, RunOptions, Runner, Start, queue};
+use crate::{
+    config::{Mode, OnSilence},
+    error::{Context, Error, ErrorKind, Result},
+    event::Event,
+    git::Workspace,
+    id::ProposalId,
+    proposal::{Proposal, ProposalStatus},
+    run::{Outcome, RunRecord, Trigger},
+    step::Candidate,
+    store::{FinishedRun, Store},
+};
+
+/// The fewest digits of a SHA-256 that say which diff is meant: nobody finds another diff with the same ones by accident.
+const LEAST_DIGITS: usize = 8;
+
+/// The longest reason for a rejection, in bytes: it is told to the backend in every later prompt.
+const LONGEST_REASON: usize = 4 << 10;
+
+/// Somebody is deciding about a proposal; others have to wait until this is dropped.
+struct Deciding<'r> {
+    all: &'r Mutex<HashSet<ProposalId>>,
+    proposal: ProposalId,
+}
+
+impl Runner {
+    /// Delivers a held change, in a run that begins at `apply` with the stored diff on the checkout's head. `sha256` is that of the diff that was looked at.
+    ///
+    /// The approval is in the run's journal before anything else is. Until the run has delivered the change, the proposal stays held in the store: a run
+    /// that is cut off before that leaves it to be approved again, and one that is cut off after that is finished at the next start.
+    pub(crate) async fn approve(&self, id: ProposalId, sha256: &str) -> Result<RunRecord> {
+        self.approvable(id, sha256)?;
+        let _deciding = self.decide(id)?;
+        let _slot = self.slots.acquire().await.context(ErrorKind::Internal, || "the queue is closed")?;
+        // Looked at again: it may have been decided while this waited.
+        let (proposal, prepared) = self.approvable(id, sha256)?;
+        let refused =
+            |reason: String| Error::new(ErrorKind::Usage, format!("the change cannot be applied now: {reason}")).hint("it is still held");
+        let turn = self.turn(&prepared).await?.map_err(refused)?;
+        let head = queue::place_to_start(&prepared.project, &turn.checkout).await?.map_err(refused)?;
+        queue::units_exist(&prepared).await?;
+        let mut record = RunRecord::new(&prepared.project.id, Trigger::Approval { proposal: id }, Timestamp::now());
+        record.base.clone_from(&head.commit);
+        record.proposal = Some(id);
+        let facts = self.facts(&prepared, &turn.checkout, &record).await?;
+        let workspace = Workspace::prepare(&self.workspaces.join(&prepared.project.id), &turn.checkout, &record.base).await?;
+        let journal = self.store.begin_run(&record)?;
+        journal.approved(&proposal.sha256)?;
+        let mut start = Start::new(record, head.branch.unwrap_or_default());
+        start.steps = prepared.steps.iter().skip_while(|step| step.name() != "apply").cloned().collect();
+        start.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
+        start.approved = Some(proposal.sha256.clone());
+        start.proposal = Some(proposal);
+        self.carry_out(&prepared, &turn.checkout, &workspace, &journal, facts, start, RunOptions::default()).await
+    }
+
+    /// Gives up a held change, for a reason that the backend is told the next time.
+    pub(crate) fn reject(&self, id: ProposalId, reason: &str) -> Result<Proposal> {
+        let reason = reason.trim();
+        if reason.is_empty() || reason.len() > LONGEST_REASON {
+            let problem = if reason.is_empty() {
+                "a rejection needs a reason".into()
+            } else {
+                format!("a reason has at most {LONGEST_REASON} bytes")
+            };
+            return Err(Error::new(ErrorKind::Usage, problem).hint("say in a sentence what is wrong with the change; the backend is told"));
+        }
+        let _deciding = self.decide(id)?;
+        self.held(id)?;
+        let status = ProposalStatus::Rejected { reason: reason.to_owned() };
+        self.store.update_proposal(id, |proposal| proposal.status = status)?.ok_or_else(|| unknown(id))
+    }
+
+    /// Does what the configuration says about held changes that nobody answered in time.
+    pub(crate) fn hear_silence(&self) -> Result<()> {
+        let now = Timestamp::now();
+        for prepared in &self.projects {
+            let state = self.store.project(&prepared.project.id);
+            let Some(held) = state.held.as_ref().filter(|held| held.expires.is_some_and(|expires| expires <= now)) else { continue };
+            // Somebody is answering right now.
+            let Ok(_deciding) = self.decide(held.proposal) else { continue };
+            let message = match prepared.project.on_silence {
+                OnSilence::Keep => continue,
+                OnSilence::Expire => {
+                    self.store.update_proposal(held.proposal, |proposal| proposal.status = ProposalStatus::Expired)?;
+                    format!("nobody answered in time, so the change {} is given up", held.proposal)
+                }
+                OnSilence::Remind => {
+                    let expires = self.expiry(prepared);
+                    self.store.update_proposal(held.proposal, |proposal| proposal.expires = expires)?;
+                    format!("the change {} is still waiting to be approved or rejected", held.proposal)
+                }
+            };
+            self.events.event(&Event::Notice { project: prepared.project.id.clone(), at: now, message });
+        }
+        Ok(())
+    }
+
+    /// Completes what a run that ended leaves of its change: which run it was, how long a held one waits, and what a run that was approved makes of the proposal.
+    pub(super) fn settle(&self, prepared: &Prepared, stored: &mut FinishedRun) -> Result<()> {
+        if let Trigger::Approval { proposal } = stored.record.trigger {
+            self.settle_approval(proposal, stored)?;
+        }
+        let run = stored.record.id;
+        if let Some(proposal) = &mut stored.proposal {
+            proposal.run.get_or_insert(run);
+            if proposal.is_held() {
+                proposal.expires = self.expiry(prepared);
+            }
+        }
+        Ok(())
+    }
+
+    /// The change that was approved keeps its place in the store unless another one, which came of it, is held instead.
+    fn settle_approval(&self, id: ProposalId, stored: &mut FinishedRun) -> Result<()> {
+        let outcome = stored.record.outcome.clone().unwrap_or(Outcome::Interrupted);
+        if stored.proposal.as_ref().is_some_and(|proposal| proposal.id != id) && !matches!(outcome, Outcome::Held { .. }) {
+            let status = stored.proposal.take().map(|proposal| proposal.status).unwrap_or_default();
+            stored.proposal = self.store.proposal(id)?.map(|proposal| Proposal { status, ..proposal });
+            stored.record.proposal = Some(id);
+        }
+        if let (Some(proposal), Some(status)) = (&mut stored.proposal, status_after_approval(&outcome)) {
+            proposal.status = status;
+        }
+        Ok(())
+    }
+
+    /// A proposal that can be approved as the diff with this SHA-256, and its project.
+    fn approvable(&self, id: ProposalId, sha256: &str) -> Result<(Proposal, std::sync::Arc<Prepared>)> {
+        let proposal = self.held(id)?;
+        let digits = sha256.trim().to_ascii_lowercase();
+        if digits.len() < LEAST_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(Error::new(ErrorKind::Usage, format!("not the beginning of a SHA-256: `{sha256}`"))
+                .hint(format!("give at least {LEAST_DIGITS} hexadecimal digits of the SHA-256 of the diff that you looked at")));
+        }
+        if !proposal.sha256.starts_with(&digits) {
+            let message = format!("the diff of proposal {id} is not the one that was looked at: its SHA-256 is {}", proposal.sha256);
+            return Err(Error::new(ErrorKind::Usage, message).hint("look at it again before you approve it"));
+        }
+        let prepared = self.project(&proposal.project)?;
+        if prepared.project.mode == Mode::DryRun {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("`mode` of project `{}` is \"dry-run\", so nothing of it is applied", proposal.project),
+            )
+            .hint("set `mode = \"review\"`"));
+        }
+        if self.store.project(&proposal.project).paused {
+            return Err(Error::new(ErrorKind::Usage, format!("project `{}` is paused", proposal.project)).hint("resume it first"));
+        }
+        Ok((proposal, prepared))
+    }
+
+    /// A proposal that is held, or why it cannot be decided about.
+    fn held(&self, id: ProposalId) -> Result<Proposal> {
+        self.hear_silence()?;
+        let proposal = self.store.proposal(id)?.ok_or_else(|| unknown(id))?;
+        if proposal.is_held() {
+            return Ok(proposal);
+        }
+        let error = Error::new(ErrorKind::Usage, format!("proposal {id} is not held any more; it is {}", proposal.status));
+        Err(match proposal.status {
+            ProposalStatus::Superseded { .. } => error.hint("look at the other one"),
+            ProposalStatus::Expired => error.hint("a forced run of the project asks for a change again"),
+            _ => error,
+        })
+    }
+
+    /// Keeps everybody else from deciding about a proposal.
+    fn decide(&self, proposal: ProposalId) -> Result<Deciding<'_>> {
+        let all = &self.deciding;
+        if all.lock().unwrap_or_else(PoisonError::into_inner).insert(proposal) {
+            return Ok(Deciding { all, proposal });
+        }
+        Err(Error::new(ErrorKind::Usage, format!("proposal {proposal} is being decided about already")).hint("wait for what comes of it"))
+    }
+
+    fn expiry(&self, prepared: &Prepared) -> Option<Timestamp> {
+        let project = &prepared.project;
+        // Longer than time goes on is for ever.
+        if project.on_silence == OnSilence::Keep { None } else { Timestamp::now().checked_add(project.approval_expires).ok() }
+    }
+}
+
+impl Drop for Deciding<'_> {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.proposal);
+    }
+}
+
+/// The approved proposal of a run that was cut off before it delivered anything: it waits again.
+pub(crate) fn cut_off(store: &Store, proposal: ProposalId) -> Result<Option<Proposal>> {
+    let status = status_after_approval(&Outcome::Interrupted).unwrap_or_default();
+    Ok(store.proposal(proposal)?.map(|proposal| if proposal.is_held() { Proposal { status, ..proposal } } else { proposal }))
+}
+
+/// What becomes of an approved change, where that is something else than of any other: what says nothing about the change lets it wait again.
+fn status_after_approval(outcome: &Outcome) -> Option<ProposalStatus> {
+    let again = |what: String| Some(ProposalStatus::Held { reason: format!("it was approved, but {what}; approve it again") });
+    match outcome {
+        Outcome::Interrupted => again("its run was cut off before it delivered anything".into()),
+        Outcome::Parked { reason, .. } => again(format!("its run was put off: {reason}")),
+        Outcome::Failed { step, message } if !matches!(step.as_str(), "apply" | "verify" | "rollback") => {
+            again(format!("{step} failed: {message}"))
+        }
+        Outcome::NoChange => Some(ProposalStatus::Failed { reason: "nothing is left of it: the project has it already".into() }),
+        _ => None,
+    }
+}
+
+fn unknown(id: ProposalId) -> Error {
+    Error::new(ErrorKind::Usage, format!("there is no proposal {id}"))
+}

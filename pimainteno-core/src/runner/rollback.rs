@@ -1,0 +1,170 @@
+//! Taking back a change that was delivered, because a person asks for it.
+
+use jiff::Timestamp;
+
+use super::{Prepared, RunOptions, Runner, Start, queue, queue::Turn};
+use crate::{
+    error::{Context, Error, ErrorKind, Result},
+    git::{Head, Workspace},
+    pipeline::{self, Finished},
+    run::{Outcome, RunRecord, Trigger},
+    service::{Baseline, Probation},
+    step::Candidate,
+    store::TakenBack,
+};
+
+/// Why a change is taken back, as it is told in the commit and in the history.
+const REASON: &str = "a person asked for it";
+
+/// How a change is taken back.
+struct Way {
+    /// Whether the commit was at the remote, so that the one that takes it back goes there as well.
+    is_pushed: bool,
+    /// Whether the checkout just goes back: the commit never left the machine, and nothing was built upon it.
+    is_dropped: bool,
+    /// Whether somebody committed something after it, so that what is left has never been checked.
+    is_covered: bool,
+}
+
+impl Runner {
+    /// Takes back what a run delivered, in a run without a model: the project's last one that delivered something, or the one whose id begins with `run`.
+    ///
+    /// A commit that is at the remote is taken back by a commit of its inverse. One that never left the machine is dropped, unless others are built upon it.
+    /// It works while the project is paused. What fails stays as it is: taking back a rollback by itself would bring back what a person wanted to be rid of.
+    pub(crate) async fn roll_back(&self, project: &str, run: Option<&str>) -> Result<RunRecord> {
+        let prepared = self.project(project)?;
+        self.target(&prepared, run)?;
+        let _slot = self.slots.acquire().await.context(ErrorKind::Internal, || "the queue is closed")?;
+        let refused = |reason: String| Error::new(ErrorKind::Usage, format!("nothing was taken back: {reason}"));
+        let turn = self.turn(&prepared).await?.map_err(refused)?;
+        // Looked at again: it may have been taken back while this waited.
+        let target = self.target(&prepared, run)?;
+        let head = queue::clean_place(&prepared.project, &turn.checkout).await?.map_err(refused)?;
+        let commit = target.commit.clone().unwrap_or_default();
+        if !turn.checkout.is_ancestor(&commit, &head.commit).await.unwrap_or(false) {
+            let reason = format!("commit {commit:.12} of run {} is not in the checkout", target.id);
+            return Err(refused(reason).hint("pull it first; if the history was rewritten, there is nothing of ours left to take back"));
+        }
+        let way = self.way(&prepared, &turn, &head, &commit).await?;
+        if way.is_pushed
+            && has_step(&prepared, "push")
+            && let Some(reason) = queue::unpushed(&prepared.project, &turn.checkout, &head).await?
+        {
+            return Err(refused(reason));
+        }
+        let start = self.start(&prepared, &turn, head, &target, &way).await?;
+        let facts = self.facts(&prepared, &turn.checkout, &start.record).await?;
+        let workspace = Workspace::prepare(&self.workspaces.join(&prepared.project.id), &turn.checkout, &start.record.base).await?;
+        let journal = self.store.begin_run(&start.record)?;
+        self.carry_out(&prepared, &turn.checkout, &workspace, &journal, facts, start, RunOptions::default()).await
+    }
+
+    /// The run whose change is to be taken back.
+    fn target(&self, prepared: &Prepared, run: Option<&str>) -> Result<RunRecord> {
+        let project = &prepared.project.id;
+        let target = match run {
+            Some(prefix) => self.store.find_run(prefix)?,
+            None => {
+                let runs = self.store.runs(Some(project), usize::MAX)?;
+                runs.into_iter().find(|run| !is_rollback(run) && (has_delivered(run) || is_taken_back(run))).ok_or_else(|| {
+                    Error::new(ErrorKind::Usage, format!("no run of project `{project}` that is remembered has delivered anything"))
+                })?
+            }
+        };
+        let refused = |reason: String| Error::new(ErrorKind::Usage, format!("run {} cannot be taken back: {reason}", target.id));
+        if target.project != *project {
+            return Err(refused(format!("it is one of project `{}`", target.project)));
+        }
+        if is_rollback(&target) {
+            return Err(refused("it took a change back itself".into()).hint("a forced run of the project can propose that change again"));
+        }
+        if is_taken_back(&target) {
+            let by = target.rolled_back_by.map_or_else(String::new, |by| format!(" by run {by}"));
+            return Err(refused(format!("that was done already{by}")).hint("to take back an earlier change as well, name its run"));
+        }
+        if !has_delivered(&target) {
+            let outcome = target.outcome.as_ref().map_or_else(String::new, ToString::to_string);
+            return Err(refused(format!("it delivered nothing; it ended as {outcome}")));
+        }
+        Ok(target)
+    }
+
+    async fn way(&self, prepared: &Prepared, turn: &Turn, head: &Head, commit: &str) -> Result<Way> {
+        let branch = head.branch.as_deref().unwrap_or_default();
+        let is_pushed = match turn.checkout.upstream(branch, prepared.project.remote.as_deref()).await? {
+            None => false,
+            Some(upstream) if upstream.ahead == Some(0) => true,
+            Some(upstream) => {
+                let there = turn.checkout.fetch(&upstream).await?;
+                !there.is_empty() && turn.checkout.is_ancestor(commit, &there).await?
+            }
+        };
+        let is_covered = head.commit != commit;
+        Ok(Way { is_pushed, is_dropped: !is_pushed && !is_covered, is_covered })
+    }
+
+    /// What the run begins with: the inverse of the commit for `apply`, or the commit before it for `restart`.
+    async fn start(&self, prepared: &Prepared, turn: &Turn, head: Head, target: &RunRecord, way: &Way) -> Result<Start> {
+        let commit = target.commit.clone().unwrap_or_default();
+        let mut record = RunRecord::new(&prepared.project.id, Trigger::Rollback { of: target.id }, Timestamp::now());
+        record.base = head.commit;
+        let mut start = Start::new(record, head.branch.unwrap_or_default());
+        let names = if way.is_dropped {
+            start.change = Some(turn.checkout.change(&commit, &target.base).await?);
+            start.record.commit = Some(target.base.clone());
+            vec!["restart", "monitor"]
+        } else {
+            let message = pipeline::rollback_message(&turn.checkout, &commit, REASON).await;
+            start.candidate = Some(Candidate::Inverse { commit, message });
+            let mut names = vec!["apply", "verify", "commit", "push", "restart", "monitor"];
+            names.retain(|name| match *name {
+                "verify" => way.is_covered && has_step(prepared, name),
+                "push" => way.is_pushed && has_step(prepared, name),
+                "restart" | "monitor" => has_step(prepared, name),
+                _ => true,
+            });
+            names
+        };
+        start.steps = names.into_iter().filter_map(|name| self.registry.step_named(name)).collect();
+        start.delivery.before = Some(self.units_now(prepared).await);
+        Ok(start)
+    }
+
+    /// How the units are, as if nothing was wrong with them: the change is no measure for what comes after it, but a unit that somebody stopped stays so.
+    async fn units_now(&self, prepared: &Prepared) -> Baseline {
+        let probation = Probation::new(&*prepared.services, &prepared.project.units, None, prepared.project.probation);
+        let mut now = probation.baseline(&self.cancel).await.unwrap_or_default();
+        now.unit_faults.clear();
+        now
+    }
+}
+
+/// What a run says about the one whose change it took back, if a person asked for it.
+pub(super) fn takes_back(finished: &Finished) -> Option<TakenBack> {
+    let Trigger::Rollback { of } = finished.record.trigger else { return None };
+    let is_applied = matches!(finished.record.outcome, Some(Outcome::Applied { .. }));
+    let is_done = is_applied || finished.delivery.pushed || finished.delivery.moved;
+    is_done.then(|| TakenBack { run: of, reason: REASON.to_owned() })
+}
+
+fn is_rollback(run: &RunRecord) -> bool {
+    matches!(run.trigger, Trigger::Rollback { .. })
+}
+
+fn is_taken_back(run: &RunRecord) -> bool {
+    matches!(run.outcome, Some(Outcome::RolledBack { .. }))
+}
+
+/// Whether the run's commit is out there: it was applied, or taking it back did not succeed.
+fn has_delivered(run: &RunRecord) -> bool {
+    let is_out = match &run.outcome {
+        Some(Outcome::Applied { .. }) => true,
+        Some(Outcome::Failed { step, .. }) => step == "rollback",
+        _ => false,
+    };
+    is_out && run.commit.is_some()
+}
+
+fn has_step(prepared: &Prepared, name: &str) -> bool {
+    prepared.steps.iter().any(|step| step.name() == name)
+}
