@@ -5,10 +5,10 @@ pub(crate) mod local;
 use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use pimainteno_core::{ErrorKind, Event, EventSink, Maintainer, MaintainerBuilder, Result, RunOptions, RunRecord};
+use pimainteno_core::{Error, ErrorKind, Event, EventSink, Maintainer, MaintainerBuilder, Proposal, Result, RunOptions, RunRecord};
 
 use crate::{
-    api::{RunDetail, RunRequest, Status},
+    api::{ApproveRequest, Paused, RejectRequest, RollbackRequest, RunDetail, RunRequest, Status},
     client::{Client, segment},
     setup::Setup,
 };
@@ -103,8 +103,94 @@ impl Access {
     pub(crate) async fn start(&self, projects: &[String], options: RunOptions) -> Result<Vec<RunRecord>> {
         match self {
             Self::Local(maintainer) => local::start(maintainer, projects, options).await,
-            Self::Remote(client) => client.start(&RunRequest::new(projects, options)).await,
+            Self::Remote(client) => client.order("/api/run", &RunRequest::new(projects, options)).await,
         }
+    }
+
+    /// The last `limit` changes that are held, the newest first and without their diffs: of one project or of all; with `all`, also those that are decided.
+    ///
+    /// # Errors
+    /// As [`Self::runs`].
+    pub(crate) async fn proposals(&self, project: Option<&str>, all: bool, limit: usize) -> Result<Vec<Proposal>> {
+        match self {
+            Self::Local(maintainer) => local::proposals(maintainer, project, all, limit),
+            Self::Remote(client) => {
+                let of = project.map_or_else(String::new, |project| format!("&project={}", segment(project)));
+                client.get(&format!("/api/proposals?all={all}&limit={limit}{of}")).await
+            }
+        }
+    }
+
+    /// One change, named by its id or the beginning of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if there is none or more than one; otherwise as [`Self::status`].
+    pub(crate) async fn proposal(&self, id_prefix: &str) -> Result<Proposal> {
+        match self {
+            Self::Local(maintainer) => maintainer.proposal(id_prefix),
+            Self::Remote(client) => client.get(&format!("/api/proposals/{}", segment(id_prefix))).await,
+        }
+    }
+
+    /// Approves the held change whose diff has this SHA-256, and delivers it; gives the record of that run.
+    ///
+    /// # Errors
+    /// As [`Maintainer::approve`], and that the daemon stopped answering.
+    pub(crate) async fn approve(&self, id: &str, sha256: &str) -> Result<RunRecord> {
+        match self {
+            Self::Local(maintainer) => maintainer.approve(id, sha256).await,
+            Self::Remote(client) => {
+                let order = ApproveRequest { sha256: sha256.to_owned() };
+                only(client.order(&format!("/api/proposals/{}/approve", segment(id)), &order).await?)
+            }
+        }
+    }
+
+    /// Rejects a held change.
+    ///
+    /// # Errors
+    /// As [`Maintainer::reject`], and that the daemon does not answer.
+    pub(crate) async fn reject(&self, id: &str, reason: &str) -> Result<Proposal> {
+        match self {
+            Self::Local(maintainer) => maintainer.reject(id, reason).await,
+            Self::Remote(client) => {
+                client.post(&format!("/api/proposals/{}/reject", segment(id)), &RejectRequest { reason: reason.to_owned() }).await
+            }
+        }
+    }
+
+    /// Takes back what a run delivered; gives the record of the run that does.
+    ///
+    /// # Errors
+    /// As [`Maintainer::rollback`], and that the daemon stopped answering.
+    pub(crate) async fn rollback(&self, project: &str, run: Option<&str>) -> Result<RunRecord> {
+        match self {
+            Self::Local(maintainer) => maintainer.rollback(project, run).await,
+            Self::Remote(client) => {
+                let order = RollbackRequest { run: run.map(str::to_owned) };
+                only(client.order(&format!("/api/projects/{}/rollback", segment(project)), &order).await?)
+            }
+        }
+    }
+
+    /// Keeps projects, or all of them if none is named, from their runs, or lets them go on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if there is no such project; otherwise as [`Self::status`].
+    pub(crate) async fn set_paused(&self, projects: &[String], paused: bool) -> Result<Vec<Paused>> {
+        let names = match projects {
+            [] => self.status().await?.projects.into_iter().map(|project| project.id).collect(),
+            names => names.to_vec(),
+        };
+        let verb = if paused { "pause" } else { "resume" };
+        let mut answers = Vec::new();
+        for name in names {
+            answers.push(match self {
+                Self::Local(maintainer) => local::set_paused(maintainer, &name, paused)?,
+                Self::Remote(client) => client.post(&format!("/api/projects/{}/{verb}", segment(&name)), &()).await?,
+            });
+        }
+        Ok(answers)
     }
 
     /// Tells runs of this process to stop; [`Self::start`] ends soon. Runs in the daemon go on, and the sink is told so.
@@ -118,4 +204,10 @@ impl Access {
             }),
         }
     }
+}
+
+/// The record of what was asked for.
+fn only(records: Vec<RunRecord>) -> Result<RunRecord> {
+    let record = records.into_iter().next();
+    record.ok_or_else(|| Error::new(ErrorKind::Service, "the daemon does not say how the run ended").hint("`pi-mainteno runs` lists it"))
 }

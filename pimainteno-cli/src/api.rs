@@ -6,6 +6,11 @@
 //! | `GET /api/status` | [`Status`] |
 //! | `GET /api/runs?limit=`, `GET /api/projects/{id}/runs?limit=` | a list of [`RunRecord`], the newest first |
 //! | `GET /api/runs/{id}` | [`RunDetail`]; the beginning of an id will do |
+//! | `GET /api/proposals?project=&all=&limit=` | a list of [`Proposal`] without their diffs, the newest first: those that are held, or with `all=true` all |
+//! | `GET /api/proposals/{id}` | [`Proposal`]; the beginning of an id will do, here and below |
+//! | `POST /api/proposals/{id}/approve` with an [`ApproveRequest`], `POST /api/projects/{id}/rollback` with a [`RollbackRequest`] | as `POST /api/run` |
+//! | `POST /api/proposals/{id}/reject` with a [`RejectRequest`] | [`Proposal`] |
+//! | `POST /api/projects/{id}/pause`, `POST /api/projects/{id}/resume` | [`Paused`] |
 //! | `POST /api/run` with a [`RunRequest`] | lines, each a [`RunLine`], the last one the records or a problem; empty ones are signs of life |
 //! | `GET /api/events` | server-sent events: [`Event`] as `data`, and `event: resync` where some may be missing |
 //!
@@ -17,7 +22,7 @@ use jiff::Timestamp;
 use pimainteno_core::{
     Error, Event, Proposal, RunId, RunOptions, RunRecord,
     config::Mode,
-    store::{Entry, Output, Parked},
+    store::{Entry, Held, Output, Parked},
 };
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +68,8 @@ pub(crate) struct ProjectStatus {
     pub(crate) paused: bool,
     /// Until when it is left alone, and why.
     pub(crate) parked: Option<Parked>,
+    /// The change that waits for a person.
+    pub(crate) held: Option<Held>,
     /// The last run that ended.
     pub(crate) last_run: Option<RunRecord>,
     /// The run that goes on.
@@ -92,6 +99,39 @@ pub(crate) struct RunRequest {
     pub(crate) dry_run: bool,
     /// See [`RunOptions::force`].
     pub(crate) force: bool,
+}
+
+/// Which diff is approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApproveRequest {
+    /// The SHA-256 of the diff that was looked at, or at least eight digits of its beginning.
+    pub(crate) sha256: String,
+}
+
+/// Why a change is rejected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RejectRequest {
+    /// What is wrong with it; the backend is told.
+    pub(crate) reason: String,
+}
+
+/// What is taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RollbackRequest {
+    /// The run whose change it is; the last one that delivered something if it is not given.
+    pub(crate) run: Option<String>,
+}
+
+/// Whether a project is paused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Paused {
+    /// The project's id.
+    pub(crate) project: String,
+    /// Whether it is.
+    pub(crate) paused: bool,
 }
 
 /// One line of the answer to a request to run projects.

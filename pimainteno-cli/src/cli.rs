@@ -68,6 +68,24 @@ pub(crate) enum Command {
     /// Prints what a run left behind: logs of checks, answers of the backend.
     #[command(after_help = LOG_EXAMPLES)]
     Log(LogArguments),
+    /// Lists the changes that wait for you.
+    Proposals(ProposalsArguments),
+    /// Shows a change; into a pipe or a file, as a diff that `git apply` takes.
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(DiffArguments),
+    /// Delivers a change that waits for you: on the newest commit, and checked again.
+    #[command(after_help = APPROVE_EXAMPLES)]
+    Approve(ApproveArguments),
+    /// Gives up a change that waits for you, and tells the backend why.
+    #[command(after_help = REJECT_EXAMPLES)]
+    Reject(RejectArguments),
+    /// Takes back what a run delivered, and restarts what was restarted for it.
+    #[command(after_help = ROLLBACK_EXAMPLES)]
+    Rollback(RollbackArguments),
+    /// Keeps projects from being run: those that are named, or all.
+    Pause(PauseArguments),
+    /// Lets projects be run again that are paused or parked, or whose repair was given up.
+    Resume(PauseArguments),
     /// Works with policies.
     Policy {
         #[command(subcommand)]
@@ -150,6 +168,73 @@ pub(crate) struct LogArguments {
     pub(crate) output: Option<String>,
 }
 
+/// Which changes to list.
+#[derive(Args, Debug)]
+pub(crate) struct ProposalsArguments {
+    /// Id or name of a project; all if it is not given.
+    pub(crate) project: Option<String>,
+
+    /// Also lists those that are decided.
+    #[arg(long, short)]
+    pub(crate) all: bool,
+
+    /// How many to list at most.
+    #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) limit: u16,
+}
+
+/// Which change to show.
+#[derive(Args, Debug)]
+pub(crate) struct DiffArguments {
+    /// The id of a proposal, or the beginning of it.
+    pub(crate) id: String,
+
+    /// Prints the diff byte by byte, also to a terminal.
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+/// What to approve.
+#[derive(Args, Debug)]
+pub(crate) struct ApproveArguments {
+    /// The id of a proposal, or the beginning of it.
+    pub(crate) id: String,
+
+    /// Approves the diff with this SHA-256 and no other: at least eight digits of it, as `diff` shows it.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) sha256: Option<String>,
+}
+
+/// What to reject.
+#[derive(Args, Debug)]
+pub(crate) struct RejectArguments {
+    /// The id of a proposal, or the beginning of it.
+    pub(crate) id: String,
+
+    /// What is wrong with it, in a sentence.
+    #[arg(long, short)]
+    pub(crate) reason: String,
+}
+
+/// What to take back.
+#[derive(Args, Debug)]
+pub(crate) struct RollbackArguments {
+    /// Id or name of a project.
+    pub(crate) project: String,
+
+    /// The id of a run, or the beginning of it, instead of the last one that delivered something.
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+}
+
+/// Which projects.
+#[derive(Args, Debug)]
+pub(crate) struct PauseArguments {
+    /// Ids or names of projects; all if none is given.
+    #[arg(value_name = "PROJECT")]
+    pub(crate) projects: Vec<String>,
+}
+
 /// What can be done with policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
@@ -190,6 +275,31 @@ const LOG_EXAMPLES: &str = "\
 Examples:
   pi-mainteno log 0199a3                           everything
   pi-mainteno log 0199a3 --output 'cargo test'     the log of one check";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  pi-mainteno diff 0199a3                      the change, its checks, and why it waits
+  pi-mainteno diff 0199a3 | git apply --stat   as a diff for another program";
+
+const APPROVE_EXAMPLES: &str = "\
+Examples:
+  pi-mainteno approve 0199a3
+  pi-mainteno approve 0199a3 --sha256 5f2c19e0   that diff and no other
+
+If the files that it touches have changed meanwhile, it becomes another change, which waits for you again.
+The exit code is 1 if the change is not delivered.";
+
+const REJECT_EXAMPLES: &str = "\
+Examples:
+  pi-mainteno reject 0199a3 --reason 'the old name is part of the API'";
+
+const ROLLBACK_EXAMPLES: &str = "\
+Examples:
+  pi-mainteno rollback site                 what was delivered last
+  pi-mainteno rollback site --run 0199a3    what that run delivered
+
+A commit that is at the remote is taken back by another commit, one that never left this machine is dropped.
+The exit code is 1 if that did not succeed.";
 
 const POLICY_EXAMPLES: &str = "\
 Examples:

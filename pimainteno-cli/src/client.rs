@@ -11,10 +11,10 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use pimainteno_core::{Error, ErrorKind, EventSink, Result, RunRecord};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, time::timeout};
 
-use crate::api::{Health, Problem, RunLine, RunRequest, VERSION};
+use crate::api::{Health, Problem, RunLine, VERSION};
 
 /// How long the daemon may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -63,15 +63,22 @@ impl Client {
         self.answer(self.send(stream, request(Method::GET, path, Bytes::new())?)).await
     }
 
-    /// Has the daemon run projects, and waits for their end.
+    /// What the daemon answers when it has done something that does not take long.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, order: &impl Serialize) -> Result<T> {
+        let stream = self.connect().await?.ok_or_else(|| self.gone())?;
+        self.answer(self.send(stream, request(Method::POST, path, json(order)?)?)).await
+    }
+
+    /// Has the daemon carry out runs, and waits for their end.
     ///
     /// # Errors
     /// What the daemon refused, or [`ErrorKind::Service`] if it stops answering before the runs have ended.
-    pub(crate) async fn start(&self, order: &RunRequest) -> Result<Vec<RunRecord>> {
-        let body =
-            serde_json::to_vec(order).map_err(|source| Error::new(ErrorKind::Internal, "cannot write the request").source(source))?;
+    pub(crate) async fn order(&self, path: &str, order: &impl Serialize) -> Result<Vec<RunRecord>> {
         let stream = self.connect().await?.ok_or_else(|| self.gone())?;
-        let response = self.in_time(ANSWER, self.send(stream, request(Method::POST, "/api/run", body.into())?)).await?;
+        let response = self.in_time(ANSWER, self.send(stream, request(Method::POST, path, json(order)?)?)).await?;
         if !response.status().is_success() {
             return Err(self.refusal(response).await);
         }
@@ -184,6 +191,11 @@ pub(crate) fn is_nobody(error: &io::Error) -> bool {
 pub(crate) fn segment(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+fn json(order: &impl Serialize) -> Result<Bytes> {
+    let json = serde_json::to_vec(order);
+    json.map(Bytes::from).map_err(|source| Error::new(ErrorKind::Internal, "cannot write the request").source(source))
 }
 
 fn request(method: Method, path: &str, body: Bytes) -> Result<Request<Full<Bytes>>> {

@@ -2,17 +2,21 @@
 
 mod check;
 mod completions;
+mod decide;
 mod demo;
+mod diff;
 mod init;
 mod log;
+mod pause;
 mod policy;
+mod proposals;
 mod run;
 mod runs;
 mod show;
 mod status;
 
 use anstyle::Style;
-use pimainteno_core::{Outcome, Result, RunId};
+use pimainteno_core::{Outcome, ProposalStatus, Result};
 
 use crate::{
     access::Access,
@@ -23,7 +27,7 @@ use crate::{
     terminal::{BAD, FAINT, GOOD, NOTABLE, Terminal},
 };
 
-/// How many hexadecimal digits of a run's id are shown: those that tell the millisecond at which it started.
+/// How many hexadecimal digits of an id are shown: those that tell the millisecond at which it was made.
 const SHORT_ID: usize = 12;
 
 /// Does what the command line says.
@@ -48,14 +52,21 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
         Some(Command::Runs(arguments)) => runs::run(&look(&setup()?).await?, &arguments, terminal).await,
         Some(Command::Show(arguments)) => show::run(&look(&setup()?).await?, &arguments, terminal).await,
         Some(Command::Log(arguments)) => log::run(&look(&setup()?).await?, &arguments, terminal).await,
+        Some(Command::Proposals(arguments)) => proposals::run(&look(&setup()?).await?, &arguments, terminal).await,
+        Some(Command::Diff(arguments)) => diff::run(&look(&setup()?).await?, &arguments, terminal).await,
+        Some(Command::Approve(arguments)) => decide::approve(&setup()?, &arguments, terminal).await,
+        Some(Command::Reject(arguments)) => decide::reject(&setup()?, &arguments, terminal).await,
+        Some(Command::Rollback(arguments)) => decide::roll_back(&setup()?, &arguments, terminal).await,
+        Some(Command::Pause(arguments)) => pause::run(&look(&setup()?).await?, &arguments.projects, true, terminal).await,
+        Some(Command::Resume(arguments)) => pause::run(&look(&setup()?).await?, &arguments.projects, false, terminal).await,
         Some(Command::Policy { command: PolicyCommand::Test { files } }) => policy::test(&files, terminal),
         Some(Command::Completions { shell }) => Ok(completions::run(shell, terminal)),
     }
 }
 
-/// A run's id as it is shown in lists.
-pub(crate) fn short_id(run: RunId) -> String {
-    run.to_string().chars().take(SHORT_ID).collect()
+/// The id of a run or a proposal as it is shown in lists.
+pub(crate) fn short_id(id: impl std::fmt::Display) -> String {
+    id.to_string().chars().take(SHORT_ID).collect()
 }
 
 /// The colour of how a run ended; of one that has not, if there is no outcome.
@@ -65,6 +76,17 @@ pub(crate) fn outcome_style(outcome: Option<&Outcome>) -> Style {
         Some(Outcome::NoChange | Outcome::Skipped { .. }) => FAINT,
         Some(Outcome::Failed { .. } | Outcome::RolledBack { .. } | Outcome::Rejected { .. }) => BAD,
         // Held, parked, interrupted, and whatever may come.
+        _ => NOTABLE,
+    }
+}
+
+/// The colour of what became of a change.
+pub(crate) fn status_style(status: &ProposalStatus) -> Style {
+    match status {
+        ProposalStatus::Applied { .. } => GOOD,
+        ProposalStatus::Failed { .. } | ProposalStatus::RolledBack { .. } | ProposalStatus::Rejected { .. } => BAD,
+        ProposalStatus::Superseded { .. } | ProposalStatus::Expired => FAINT,
+        // Held, open, and whatever may come.
         _ => NOTABLE,
     }
 }

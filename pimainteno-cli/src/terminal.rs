@@ -88,6 +88,11 @@ impl Terminal {
         self.0.verbosity
     }
 
+    /// Whether a person reads standard output, and not another program.
+    pub(crate) fn is_read_by_a_person(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// The columns of standard output; `None` if it is not a terminal.
     pub(crate) fn width(&self) -> Option<usize> {
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;

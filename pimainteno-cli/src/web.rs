@@ -3,6 +3,7 @@
 mod handlers;
 mod live;
 mod refusal;
+mod review;
 mod stream;
 
 use std::{sync::Arc, time::Duration};
@@ -70,6 +71,13 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/api/runs", get(handlers::runs))
         .route("/api/runs/{id}", get(handlers::run))
         .route("/api/projects/{id}/runs", get(handlers::project_runs))
+        .route("/api/projects/{id}/rollback", post(review::rollback))
+        .route("/api/projects/{id}/pause", post(review::pause))
+        .route("/api/projects/{id}/resume", post(review::resume))
+        .route("/api/proposals", get(review::proposals))
+        .route("/api/proposals/{id}", get(review::proposal))
+        .route("/api/proposals/{id}/approve", post(review::approve))
+        .route("/api/proposals/{id}/reject", post(review::reject))
         .route("/api/run", post(handlers::start))
         .route("/api/events", get(handlers::events))
         .method_not_allowed_fallback(async |request: Request| {

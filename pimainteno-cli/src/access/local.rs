@@ -1,9 +1,9 @@
 //! What is asked of a maintainer in this process: by a command without a daemon, and by the daemon for its callers.
 
-use pimainteno_core::{Error, ErrorKind, Maintainer, Result, RunId, RunOptions, RunRecord, Trigger};
+use pimainteno_core::{Error, ErrorKind, Maintainer, Proposal, Result, RunId, RunOptions, RunRecord, Trigger};
 use tokio::task::JoinSet;
 
-use crate::api::{ProjectStatus, RunDetail, Status, VERSION};
+use crate::api::{Paused, ProjectStatus, RunDetail, Status, VERSION};
 
 /// All projects at a glance; `running` says which run of a project goes on.
 pub(crate) fn status(maintainer: &Maintainer, daemon: bool, running: impl Fn(&str) -> Option<RunId>) -> Result<Status> {
@@ -23,6 +23,7 @@ pub(crate) fn status(maintainer: &Maintainer, daemon: bool, running: impl Fn(&st
             next_slot: status.next_slot,
             paused: status.state.paused,
             parked: status.state.parked.clone(),
+            held: status.state.held.clone(),
             last_run,
         })
     });
@@ -31,12 +32,25 @@ pub(crate) fn status(maintainer: &Maintainer, daemon: bool, running: impl Fn(&st
 
 /// The last runs that ended, also of a project that is not in the configuration any more.
 pub(crate) fn runs(maintainer: &Maintainer, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
-    let id = match project {
-        Some(name) if maintainer.store().known_projects().iter().any(|known| known == name) => Some(name.to_owned()),
-        Some(name) => Some(project_id(maintainer, name)?),
-        None => None,
-    };
+    let id = project.map(|name| known_id(maintainer, name)).transpose()?;
     maintainer.store().runs(id.as_deref(), limit)
+}
+
+/// The last changes that are held, or all; also those of a project that is not in the configuration any more.
+pub(crate) fn proposals(maintainer: &Maintainer, project: Option<&str>, all: bool, limit: usize) -> Result<Vec<Proposal>> {
+    let id = project.map(|name| known_id(maintainer, name)).transpose()?;
+    maintainer.proposals(id.as_deref(), all, limit)
+}
+
+/// Keeps a project from its runs, or lets it go on.
+pub(crate) fn set_paused(maintainer: &Maintainer, name: &str, paused: bool) -> Result<Paused> {
+    let project = project_id(maintainer, name)?;
+    if paused {
+        maintainer.pause(&project)?;
+    } else {
+        maintainer.resume(&project)?;
+    }
+    Ok(Paused { project, paused })
 }
 
 /// Everything about one run, named by its id or the beginning of it.
@@ -84,7 +98,14 @@ pub(crate) async fn start(maintainer: &Maintainer, names: &[String], options: Ru
     Ok(records.into_iter().map(|(_, record)| record).collect())
 }
 
-fn project_id(maintainer: &Maintainer, name: &str) -> Result<String> {
+/// The id of a project that is in the configuration or in the store.
+fn known_id(maintainer: &Maintainer, name: &str) -> Result<String> {
+    let is_known = maintainer.store().known_projects().iter().any(|known| known == name);
+    if is_known { Ok(name.to_owned()) } else { project_id(maintainer, name) }
+}
+
+/// The id of a project that is named by its id or its name.
+pub(crate) fn project_id(maintainer: &Maintainer, name: &str) -> Result<String> {
     let projects = maintainer.projects();
     let found = projects.iter().find(|status| status.project.id == name || status.project.name == name);
     found.map(|status| status.project.id.clone()).ok_or_else(|| {

@@ -27,7 +27,7 @@ pub(crate) async fn run(setup: &Setup, arguments: &RunArguments, terminal: &Term
     let several = arguments.projects.len() != 1 && setup.config.projects().len() > 1;
     let progress = terminal.progress(several);
     let access = Access::open(setup, move |event| progress.event(event)).await?;
-    let records = until_stopped(&access, &arguments.projects, options, terminal).await?;
+    let records = until_stopped(&access, access.start(&arguments.projects, options), terminal).await?;
     if terminal.is_json() {
         terminal.print_json(&records)?;
     } else {
@@ -38,15 +38,18 @@ pub(crate) async fn run(setup: &Setup, arguments: &RunArguments, terminal: &Term
     Ok(Ending::of_runs(&records))
 }
 
-/// Carries the runs out. The first Ctrl-C or SIGTERM tells them to stop, the second does not wait for that.
-async fn until_stopped(access: &Access, projects: &[String], options: RunOptions, terminal: &Terminal) -> Result<Vec<RunRecord>> {
+/// Waits for runs. The first Ctrl-C or SIGTERM tells them to stop, the second does not wait for that.
+///
+/// # Errors
+/// As `runs`, and [`ErrorKind::Cancelled`] if a person did not want to wait.
+pub(super) async fn until_stopped<T>(access: &Access, runs: impl Future<Output = Result<T>>, terminal: &Terminal) -> Result<T> {
     let listen = |kind| signal(kind).map_err(|source| Error::new(ErrorKind::Internal, "cannot listen to signals").source(source));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let mut start = std::pin::pin!(access.start(projects, options));
+    let mut runs = std::pin::pin!(runs);
     let mut asked_to_stop = false;
     loop {
         tokio::select! {
-            records = &mut start => return records,
+            ended = &mut runs => return ended,
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
@@ -60,11 +63,16 @@ async fn until_stopped(access: &Access, projects: &[String], options: RunOptions
 }
 
 /// Says what a record tells beyond the events: an error before the first step, and where to look next.
-fn conclude(record: &RunRecord, terminal: &Terminal) {
+pub(super) fn conclude(record: &RunRecord, terminal: &Terminal) {
     let project = plain::inline(&record.project);
     match &record.outcome {
         Some(Outcome::Failed { message, .. }) if record.steps.is_empty() => {
             terminal.print(format_args!("{} {project}: {}", paint(BAD.bold(), "failed:"), plain::text(message)));
+        }
+        Some(Outcome::Held { .. }) if let Some(proposal) = record.proposal => {
+            let id = short_id(proposal);
+            let (show, approve) = (format!("pi-mainteno diff {id}"), format!("pi-mainteno approve {id}"));
+            terminal.tell(format_args!("{project}: {} shows the change, {} delivers it", paint(NAME, show), paint(NAME, approve)));
         }
         Some(Outcome::Held { .. } | Outcome::Failed { .. } | Outcome::Rejected { .. } | Outcome::RolledBack { .. }) => {
             let command = format!("pi-mainteno show {}", short_id(record.id));

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use jiff::Timestamp;
-use pimainteno_core::{ProposalStatus, Result, RunRecord, Trigger, Usage};
+use pimainteno_core::{Result, RunRecord, Trigger, Usage};
 
 use super::{outcome_style, short_id};
 use crate::{
@@ -41,7 +41,7 @@ fn render(detail: &RunDetail, now: Timestamp, width: Option<usize>) -> String {
     }
     if let Some(proposal) = &detail.proposal {
         heading(&mut text, "change");
-        let _ = writeln!(text, "  {} {}", paint(FAINT, "status   "), plain::inline(&status(&proposal.status)));
+        let _ = writeln!(text, "  {} {}", paint(FAINT, "status   "), plain::inline(&proposal.status.to_string()));
         let _ = writeln!(text, "  {} {}", paint(FAINT, "made by  "), plain::inline(&proposal.backend));
         let _ = writeln!(text, "  {} {}\n", paint(FAINT, "sha256   "), plain::inline(&proposal.sha256));
         for line in plain::text(proposal.message.trim()).lines() {
@@ -97,19 +97,6 @@ fn usage(usage: Usage) -> String {
     let calls = if usage.calls == 1 { "1 call".to_owned() } else { format!("{} calls", usage.calls) };
     let cached = if usage.cached_input_tokens == 0 { String::new() } else { format!(", {} of them cached", usage.cached_input_tokens) };
     format!("{calls}, {} tokens read{cached}, {} written", usage.input_tokens, usage.output_tokens)
-}
-
-fn status(status: &ProposalStatus) -> String {
-    match status {
-        ProposalStatus::Open => "open".into(),
-        ProposalStatus::Held { reason } => format!("held: {reason}"),
-        ProposalStatus::Applied { commit } => format!("applied: {}", commit.get(..12).unwrap_or(commit)),
-        ProposalStatus::Rejected { reason } => format!("rejected: {reason}"),
-        ProposalStatus::Failed { reason } => format!("failed: {reason}"),
-        ProposalStatus::RolledBack { reason } => format!("rolled back: {reason}"),
-        // A status that is newer than this program has a name all the same.
-        _ => format!("{status:?}"),
-    }
 }
 
 fn heading(text: &mut String, heading: &str) {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use pimainteno_core::{Result, config::Mode};
 
-use super::outcome_style;
+use super::{outcome_style, short_id};
 use crate::{
     access::Access,
     api::{ProjectStatus, Status},
@@ -32,6 +32,12 @@ pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> 
     }
     terminal.print(table.render(terminal.width()));
     terminal.print("");
+    for project in &status.projects {
+        if let Some(held) = &project.held {
+            let (name, command) = (plain::inline(&project.id), format!("pi-mainteno diff {}", short_id(held.proposal)));
+            terminal.print(format_args!("{} {name}: a change waits for you; {} shows it", paint(NOTABLE, "●"), paint(NAME, command)));
+        }
+    }
     terminal.print(if status.daemon {
         format!("{} {}", paint(GOOD, "●"), paint(FAINT, format_args!("the daemon runs, version {}", plain::inline(&status.version))))
     } else {

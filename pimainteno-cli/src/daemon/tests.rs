@@ -12,7 +12,12 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{access::Access, api::VERSION, client::Client, daemon::serve};
+use crate::{
+    access::Access,
+    api::{RunRequest, VERSION},
+    client::Client,
+    daemon::serve,
+};
 
 use fixture::{Backend, DEADLINE, House, is_alive, until};
 
@@ -293,7 +298,7 @@ async fn a_daemon_that_dies_during_a_run_is_an_error() {
         let house = House::new();
         impostor(&house, answer);
         let client = Client::find(&house.socket(), Arc::new(())).await.unwrap().unwrap();
-        let error = client.start(&Default::default()).await.unwrap_err();
+        let error = client.order("/api/run", &RunRequest::default()).await.unwrap_err();
         assert!(error.message().contains("the daemon ended"), "{answer:?}: {error}");
         let error = client.get::<serde_json::Value>("/api/status").await.unwrap_err();
         assert!(error.message().contains("the daemon is gone"), "{answer:?}: {error}");
@@ -305,5 +310,5 @@ async fn an_event_that_is_not_known_is_passed_over() {
     let house = House::new();
     impostor(&house, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"event\":{\"event\":\"from-the-future\"}}\n{\"records\":[]}\n");
     let client = Client::find(&house.socket(), Arc::new(())).await.unwrap().unwrap();
-    assert_eq!(client.start(&Default::default()).await.unwrap(), []);
+    assert_eq!(client.order("/api/run", &RunRequest::default()).await.unwrap(), []);
 }

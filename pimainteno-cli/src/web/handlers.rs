@@ -26,7 +26,8 @@ const RUNS: usize = 20;
 /// The most runs that are listed.
 const MOST_RUNS: usize = 1000;
 
-type Answer<T> = Result<T, Refusal>;
+/// What a route gives.
+pub(super) type Answer<T> = Result<T, Refusal>;
 
 /// How many runs to list.
 #[derive(Deserialize)]
@@ -63,21 +64,30 @@ pub(super) async fn run(State(control): State<Arc<Control>>, Path(id): Path<Stri
     Ok(Json(local::run(&control.maintainer, &id)?))
 }
 
-/// Runs projects. The runs go on when the caller is gone.
+/// Runs projects.
 pub(super) async fn start(State(control): State<Arc<Control>>, order: Result<Json<RunRequest>, JsonRejection>) -> Answer<Response> {
     let Json(order) = order?;
     let projects = local::project_ids(&control.maintainer, &order.projects)?;
+    let (options, names, maintainer) = (order.options(), projects.clone(), control.maintainer.clone());
+    carry_out(control, projects, async move { local::start(&maintainer, &names, options).await })
+}
+
+/// Has runs of `projects`, or of all if none is given, carried out. They go on when the caller is gone.
+pub(super) fn carry_out(
+    control: Arc<Control>,
+    projects: Vec<String>,
+    work: impl Future<Output = pimainteno_core::Result<Vec<RunRecord>>> + Send + 'static,
+) -> Answer<Response> {
     if control.stopping.is_raised() {
         return Err(unavailable("the daemon is stopping").hint("try again when it runs"));
     }
     let permit = control.orders.clone().try_acquire_owned();
     let permit = permit.map_err(|_| unavailable("too many runs were asked for at once").hint("wait until some have ended"))?;
     let events = control.live.subscribe();
-    let (options, names) = (order.options(), projects.clone());
     let run = tokio::spawn(async move {
         let _permit = permit;
         control.recover().await?;
-        local::start(&control.maintainer, &names, options).await
+        work.await
     });
     Ok(stream::run_lines(projects, run, events))
 }

@@ -1,0 +1,73 @@
+//! `approve`, `reject` and `rollback`: what a person decides about a change.
+
+use pimainteno_core::{Outcome, Result, RunRecord};
+
+use super::{
+    run::{conclude, until_stopped},
+    short_id,
+};
+use crate::{
+    access::Access,
+    cli::{ApproveArguments, RejectArguments, RollbackArguments},
+    exit::Ending,
+    setup::Setup,
+    terminal::{Terminal, plain},
+};
+
+/// Approves a change that is held, and waits until it is delivered.
+///
+/// # Errors
+/// As [`Access::open`] and [`Access::approve`].
+pub(crate) async fn approve(setup: &Setup, arguments: &ApproveArguments, terminal: &Terminal) -> Result<Ending> {
+    let access = open(setup, terminal).await?;
+    let proposal = access.proposal(&arguments.id).await?;
+    // Without a choice of his own, a person approves what is there now: it cannot become another diff before the run begins.
+    let sha256 = arguments.sha256.as_ref().unwrap_or(&proposal.sha256);
+    let id = proposal.id.to_string();
+    let run = access.approve(&id, sha256);
+    let record = until_stopped(&access, run, terminal).await?;
+    let is_delivered = matches!(record.outcome, Some(Outcome::Applied { .. }));
+    tell(&record, is_delivered, terminal)
+}
+
+/// Rejects a change that is held.
+///
+/// # Errors
+/// As [`Access::open`] and [`Access::reject`].
+pub(crate) async fn reject(setup: &Setup, arguments: &RejectArguments, terminal: &Terminal) -> Result<Ending> {
+    let access = open(setup, terminal).await?;
+    let proposal = access.reject(&arguments.id, &arguments.reason).await?;
+    if terminal.is_json() {
+        terminal.print_json(&proposal)?;
+    } else {
+        terminal.print(format_args!("{}: rejected {}", plain::inline(&proposal.project), short_id(proposal.id)));
+    }
+    Ok(Ending::Done)
+}
+
+/// Takes back what a run delivered, and waits until that is done.
+///
+/// # Errors
+/// As [`Access::open`] and [`Access::rollback`].
+pub(crate) async fn roll_back(setup: &Setup, arguments: &RollbackArguments, terminal: &Terminal) -> Result<Ending> {
+    let access = open(setup, terminal).await?;
+    let run = access.rollback(&arguments.project, arguments.run.as_deref());
+    let record = until_stopped(&access, run, terminal).await?;
+    // Somebody else may have taken it back already.
+    let is_gone = matches!(record.outcome, Some(Outcome::Applied { .. } | Outcome::NoChange));
+    tell(&record, is_gone, terminal)
+}
+
+async fn open(setup: &Setup, terminal: &Terminal) -> Result<Access> {
+    let progress = terminal.progress(false);
+    Access::open(setup, move |event| progress.event(event)).await
+}
+
+fn tell(record: &RunRecord, is_done: bool, terminal: &Terminal) -> Result<Ending> {
+    if terminal.is_json() {
+        terminal.print_json(record)?;
+    } else {
+        conclude(record, terminal);
+    }
+    Ok(Ending::of(is_done))
+}

@@ -1,0 +1,62 @@
+//! `proposals`: the changes that wait for a person.
+
+use jiff::Timestamp;
+use pimainteno_core::{Proposal, ProposalStatus, Result};
+
+use super::{short_id, status_style};
+use crate::{
+    access::Access,
+    cli::ProposalsArguments,
+    exit::Ending,
+    terminal::{
+        FAINT, NAME, NOTABLE, Terminal, plain,
+        table::{Cell, Table},
+        time,
+    },
+};
+
+/// How many columns the first line of a message takes at most.
+const SUBJECT: usize = 40;
+
+/// Prints the changes that are held, or all of them.
+///
+/// # Errors
+/// As [`Access::proposals`].
+pub(crate) async fn run(access: &Access, arguments: &ProposalsArguments, terminal: &Terminal) -> Result<Ending> {
+    let proposals = access.proposals(arguments.project.as_deref(), arguments.all, arguments.limit.into()).await?;
+    if terminal.is_json() {
+        terminal.print_json(&proposals)?;
+        return Ok(Ending::Done);
+    }
+    if proposals.is_empty() {
+        terminal.tell(if arguments.all { "there are no changes yet" } else { "no change waits for you; `--all` lists the others" });
+        return Ok(Ending::Done);
+    }
+    let now = Timestamp::now();
+    let mut table = Table::new(["proposal", "project", "made", "expires", "change", "status"]);
+    for proposal in &proposals {
+        table.row(row(proposal, now));
+    }
+    terminal.print(table.render(terminal.width()));
+    Ok(Ending::Done)
+}
+
+fn row(proposal: &Proposal, now: Timestamp) -> [Cell; 6] {
+    let expires = match (proposal.is_held(), proposal.expires) {
+        (true, Some(expires)) => Cell::styled(&time::relative(expires, now), NOTABLE),
+        _ => Cell::styled("-", FAINT),
+    };
+    let subject = plain::inline(proposal.message.trim().lines().next().unwrap_or_default()).into_owned();
+    let status = match &proposal.status {
+        ProposalStatus::Superseded { by } => format!("superseded by {}", short_id(by)),
+        status => status.to_string(),
+    };
+    [
+        Cell::styled(&short_id(proposal.id), NAME),
+        proposal.project.as_str().into(),
+        time::relative(proposal.created, now).into(),
+        expires,
+        plain::truncated(&subject, SUBJECT).into(),
+        Cell::styled(&status, status_style(&proposal.status)),
+    ]
+}
