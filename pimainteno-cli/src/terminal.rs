@@ -14,15 +14,16 @@ pub(crate) mod time;
 pub(crate) mod timeline;
 
 use std::{
+    borrow::Cow,
     fmt,
     io::{self, IsTerminal as _, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use pimainteno_core::{Error, ErrorKind, Result};
+use pimainteno_core::{Error, ErrorKind, Result, Secrets};
 use serde::Serialize;
 
 pub(crate) use progress::Progress;
@@ -135,7 +136,7 @@ impl Terminal {
 
     /// Tells an error: what failed, its causes, what to do about it.
     pub(crate) fn error(&self, error: &Error) {
-        self.tell(rendered(error));
+        self.tell(redacted(&rendered(error)));
     }
 
     /// What shows the events of runs, of more than one project if `several`.
@@ -227,6 +228,12 @@ fn rendered(error: &Error) -> String {
         }
     }
     text
+}
+
+/// A text without what looks like a secret.
+fn redacted(text: &str) -> Cow<'_, str> {
+    static SECRETS: LazyLock<Option<Secrets>> = LazyLock::new(|| Secrets::new().ok());
+    SECRETS.as_ref().map_or(Cow::Borrowed(text), |secrets| secrets.redact(text))
 }
 
 fn line(text: impl fmt::Display) -> String {

@@ -24,6 +24,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Result;
+
 use check::{Check, Cron, Filled, Sha256, TimeZoneName};
 
 use cron::CronExpression;
@@ -172,6 +174,20 @@ pub struct PluginConfig {
     /// Handed to the plugin as it is.
     #[serde(default)]
     pub config: BTreeMap<String, toml::Value>,
+}
+
+impl WebConfig {
+    /// What a caller must present, read now if it is in a file; `None` if the configuration has none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read or does not hold one line.
+    pub fn access_token(&self) -> Result<Option<Secret>> {
+        match &self.token_file {
+            Some(path) => Secret::read(path).map(Some),
+            None => Ok(self.token.clone()),
+        }
+    }
 }
 
 impl Default for CacheConfig {

@@ -5,8 +5,11 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::RunId;
-use crate::run::{Outcome, RunRecord, StepRecord, StepStatus};
+use crate::{
+    id::RunId,
+    run::{Outcome, RunRecord, StepRecord, StepStatus},
+    secrets::Secrets,
+};
 
 /// Something that happened; what the terminal, the log and the dashboard show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +110,20 @@ impl Event {
             | Self::Notice { project, .. } => project,
             Self::RunFinished { record } => &record.project,
         }
+    }
+
+    /// The event without the secrets in it.
+    pub(crate) fn redacted(&self, secrets: &Secrets) -> Self {
+        let mut event = self.clone();
+        match &mut event {
+            Self::StepProgress { message: text, .. } | Self::ProjectSkipped { reason: text, .. } | Self::Notice { message: text, .. } => {
+                secrets.clean(text);
+            }
+            Self::StepFinished { step, .. } => secrets.clean(&mut step.note),
+            Self::RunFinished { record } => record.redact(secrets),
+            Self::RunStarted { .. } | Self::StepStarted { .. } => {}
+        }
+        event
     }
 }
 

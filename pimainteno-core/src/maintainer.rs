@@ -160,22 +160,22 @@ impl Maintainer {
         self.0.store.find_run(id)
     }
 
-    /// One proposal, named by its id or the beginning of it.
+    /// One proposal, named by its id or the beginning of it, for showing: secrets are taken out of its diff. [`Store::proposal`] has the exact one.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] if there is none or more than one.
     pub fn proposal(&self, id: &str) -> Result<Proposal> {
-        self.0.store.find_proposal(id)
+        Ok(self.0.store.find_proposal(id)?.for_showing(self.0.store.secrets()))
     }
 
-    /// The proposal that a run was about.
+    /// The proposal that a run was about, for showing as in [`Self::proposal`].
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn proposal_of(&self, run: RunId) -> Result<Option<Proposal>> {
         let record = self.0.store.run(run)?;
         match record.and_then(|record| record.proposal) {
-            Some(id) => self.0.store.proposal(id),
+            Some(id) => Ok(self.0.store.proposal(id)?.map(|proposal| proposal.for_showing(self.0.store.secrets()))),
             None => Ok(None),
         }
     }

@@ -109,6 +109,7 @@ pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
     }
     let outcome = go_through(&mut context, &steps, approved.as_deref()).await;
     context.record.outcome = Some(outcome);
+    context.record.redact(parts.store.secrets());
     context.record.ended = Some(Timestamp::now());
     let StepContext { record, proposal, change, delivery, summary, base_checks, outputs, .. } = context;
     let summary = summary.filter(|summary| summarized.as_ref() != Some(summary));
@@ -220,7 +221,8 @@ fn start_over(context: &mut StepContext<'_>) {
     context.concerns.clear();
 }
 
-fn record_step(context: &mut StepContext<'_>, started: Timestamp, elapsed: Duration, status: StepStatus, note: String) {
+fn record_step(context: &mut StepContext<'_>, started: Timestamp, elapsed: Duration, status: StepStatus, mut note: String) {
+    context.parts.store.secrets().clean(&mut note);
     let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     let step = StepRecord { name: context.step.clone(), started, milliseconds, status, note };
     context.record.steps.push(step.clone());

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::id::{ProposalId, RunId};
+use crate::{
+    id::{ProposalId, RunId},
+    secrets::Secrets,
+};
 
 /// A change as stored data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +123,26 @@ impl Proposal {
     /// Whether it waits for a person.
     pub fn is_held(&self) -> bool {
         matches!(self.status, ProposalStatus::Held { .. })
+    }
+
+    /// The same proposal for showing: without the secrets that its diff adds. Its SHA-256 stays that of the exact diff.
+    #[must_use]
+    pub(crate) fn for_showing(mut self, secrets: &Secrets) -> Self {
+        secrets.clean(&mut self.diff);
+        self.redact(secrets);
+        self
+    }
+
+    /// Takes the secrets out of what is said about the change; the diff stays exact.
+    pub(crate) fn redact(&mut self, secrets: &Secrets) {
+        secrets.clean(&mut self.message);
+        match &mut self.status {
+            ProposalStatus::Held { reason }
+            | ProposalStatus::Rejected { reason }
+            | ProposalStatus::Failed { reason }
+            | ProposalStatus::RolledBack { reason } => secrets.clean(reason),
+            ProposalStatus::Open | ProposalStatus::Applied { .. } | ProposalStatus::Superseded { .. } | ProposalStatus::Expired => {}
+        }
     }
 }
 

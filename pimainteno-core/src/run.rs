@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use pimainteno_plugin::Usage;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ProposalId, RunId};
+use crate::{
+    id::{ProposalId, RunId},
+    secrets::Secrets,
+};
 
 /// Why a run was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,6 +177,19 @@ impl Outcome {
         }
     }
 
+    /// Takes the secrets out of its reason.
+    pub(crate) fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::Skipped { reason }
+            | Self::Held { reason }
+            | Self::Rejected { reason }
+            | Self::RolledBack { reason }
+            | Self::Parked { reason, .. }
+            | Self::Failed { message: reason, .. } => secrets.clean(reason),
+            Self::NoChange | Self::Applied { .. } | Self::Interrupted => {}
+        }
+    }
+
     /// Whether the run did what it could: nothing failed, was refused, taken back, parked or cut off.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::NoChange | Self::Skipped { .. } | Self::Held { .. } | Self::Applied { .. })
@@ -213,6 +229,12 @@ impl RunRecord {
             outcome: None,
             rolled_back_by: None,
         }
+    }
+
+    /// Takes the secrets out of what steps and outcome say.
+    pub(crate) fn redact(&mut self, secrets: &Secrets) {
+        self.steps.iter_mut().for_each(|step| secrets.clean(&mut step.note));
+        self.outcome.iter_mut().for_each(|outcome| outcome.redact(secrets));
     }
 }
 

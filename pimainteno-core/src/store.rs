@@ -15,6 +15,8 @@
 //!
 //! A function that is passed in to change something must not change the store itself: it would wait for its own turn for ever.
 //!
+//! Whatever is kept is kept without the secrets in it, see [`Store::secrets`]; only the diff of a proposal stays as it is.
+//!
 //! Each write is one transaction that is durable when the call returns. A session that stores nothing writes nothing.
 
 mod checks;
@@ -60,6 +62,7 @@ use self::{
 use crate::{
     error::{Error, ErrorKind, Result},
     id::RunId,
+    secrets::Secrets,
 };
 
 /// Everything that is kept. Clones are the same store.
@@ -75,6 +78,7 @@ struct Inner {
     /// Where the journals of open runs are; `None` in a store that is only in memory.
     journals: Option<PathBuf>,
     keep_runs: usize,
+    secrets: Secrets,
     states: RwLock<States>,
     totals: Mutex<Totals>,
     /// The answers that open runs got, which redb does not have yet.
@@ -95,6 +99,11 @@ struct Opened {
 }
 
 impl Store {
+    /// What is taken out of everything that is kept. It knows the formats of secrets; values of this configuration are for [`Secrets::learn`].
+    pub fn secrets(&self) -> &Secrets {
+        &self.0.secrets
+    }
+
     /// Reads from one consistent state of the file.
     fn read<T>(&self, work: impl FnOnce(&Snapshot) -> Result<T, RedbError>) -> Result<T> {
         self.with_opened("read", |opened| work(&opened.database()?.begin_read()?.open_table(ROWS)?))

@@ -1,6 +1,7 @@
 //! The program's log, on standard error.
 
 use std::{
+    borrow::Cow,
     env,
     io::{self, IsTerminal as _, Write},
 };
@@ -24,7 +25,7 @@ pub(super) fn start(terminal: &Terminal, daemon: bool) {
     drop(if env::var_os("JOURNAL_STREAM").is_some() || !daemon { log.without_time().try_init() } else { log.try_init() });
 }
 
-/// Writes to standard error while the bars step aside.
+/// Writes to standard error while the bars step aside, without the secrets in a line.
 struct Bars(Terminal);
 
 struct Line<'a>(&'a Terminal);
@@ -38,11 +39,36 @@ impl<'a> MakeWriter<'a> for Bars {
 }
 
 impl Write for Line<'_> {
+    /// Gets a whole line at a time.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.0.bars.suspend(|| io::stderr().lock().write(bytes))
+        let line = redacted(bytes);
+        self.0.0.bars.suspend(|| io::stderr().lock().write_all(&line)).map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().lock().flush()
+    }
+}
+
+/// A line without its secrets. Events were told without them already; this is for whatever else is logged.
+fn redacted(line: &[u8]) -> Cow<'_, [u8]> {
+    match std::str::from_utf8(line) {
+        Ok(text) => match super::redacted(text) {
+            Cow::Borrowed(_) => Cow::Borrowed(line),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        },
+        Err(_) => Cow::Borrowed(line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_logged_without_the_secrets_in_it() {
+        let line = redacted(b"WARN cannot fetch `https://ada:hunter2@git.home/x`\n");
+        assert_eq!(&*line, b"WARN cannot fetch `https://ada:[redacted: password in an address]@git.home/x`\n");
+        assert!(matches!(redacted(b"nothing\n"), Cow::Borrowed(_)));
     }
 }

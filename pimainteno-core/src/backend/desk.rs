@@ -50,6 +50,7 @@ impl Desk<'_> {
     /// # Errors
     /// What the backend says; [`ErrorKind::Backend`] with [`crate::Retry::After`] if the budget is used up.
     pub(crate) async fn ask(&self, request: &Request, step: &str, record: &mut RunRecord) -> Result<Reply> {
+        let request = &self.redacted(request);
         let (name, task) = (self.backend.name(), request.task);
         let key = ReplyKey::new(&record.project, &record.base, task, name, self.backend.model(), &request.prompt);
         if !self.fresh
@@ -86,11 +87,22 @@ impl Desk<'_> {
         reply
     }
 
-    /// The reply together with what the backend edited in the workspace.
+    /// The question without the secrets in it. What the backend can read in the workspace is the project's own and stays as it is.
+    fn redacted(&self, request: &Request) -> Request {
+        let (secrets, mut request) = (self.store.secrets(), request.clone());
+        secrets.clean(&mut request.prompt);
+        [&mut request.diff, &mut request.previous_summary].into_iter().flatten().for_each(|text| secrets.clean(text));
+        request
+    }
+
+    /// The reply together with what the backend edited in the workspace. A text that holds no change holds no secrets either.
     async fn with_edits(&self, reply: Result<Reply>, request: &Request, base: &str) -> Result<Reply> {
         let mut reply = reply?;
         if request.edit == Edit::Workspace {
             reply.diff = Some(self.workspace.take_change(base).await?.diff).filter(|diff| !diff.is_empty());
+        }
+        if request.edit == Edit::None || reply.diff.is_some() {
+            self.store.secrets().clean(&mut reply.text);
         }
         Ok(reply)
     }

@@ -14,7 +14,8 @@ use crate::{
     policy::{Limits, PolicyEngine},
     process::{Cancel, Environment},
     registry::{BackendFactory, Registry},
-    runner::{Prepared, Runner},
+    runner::{Prepared, Runner, learn_key},
+    secrets::Secrets,
     step::Step,
     store::Store,
 };
@@ -30,8 +31,11 @@ pub struct MaintainerBuilder {
     events: Vec<Arc<dyn EventSink>>,
 }
 
-/// Several sinks as one.
-struct Sinks(Vec<Arc<dyn EventSink>>);
+/// Several sinks as one. None is told a secret.
+struct Sinks {
+    secrets: Secrets,
+    sinks: Vec<Arc<dyn EventSink>>,
+}
 
 impl MaintainerBuilder {
     /// Maintains what `config` says.
@@ -138,27 +142,34 @@ impl MaintainerBuilder {
             projects.push(Arc::new(prepared.map_err(|error| error.about(format!("project `{name}`")))?));
         }
         let store = Store::open(&file, config.cache.keep_runs)?;
+        for project in &projects {
+            learn_key(&store, &project.project)?;
+        }
+        if let Ok(Some(token)) = config.web.access_token() {
+            store.secrets().learn(token.expose())?;
+        }
         let slots = Semaphore::new(config.scheduler.concurrency.max(1));
         Ok(Maintainer(Arc::new(Runner {
             timezone,
             projects,
             registry,
-            store,
             environment,
             workspaces: state_directory.join("workspaces"),
-            events: Arc::new(Sinks(events)),
+            events: Arc::new(Sinks { secrets: store.secrets().clone(), sinks: events }),
             unfinished: tokio::sync::Mutex::default(),
             deciding: std::sync::Mutex::default(),
             cancel: Cancel::new(),
             slots,
             config,
+            store,
         })))
     }
 }
 
 impl EventSink for Sinks {
     fn event(&self, event: &Event) {
-        for sink in &self.0 {
+        let event = &event.redacted(&self.secrets);
+        for sink in &self.sinks {
             // A sink is somebody else's; what goes wrong in it does not end a run between two steps.
             if std::panic::catch_unwind(AssertUnwindSafe(|| sink.event(event))).is_err() {
                 tracing::error!(%event, "A receiver of events panicked.");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Prepared, RunOptions, Runner, queue, rollback};
 use crate::{
     backend::Desk,
-    config::Mode,
+    config::{Mode, Project},
     error::{Context, Error, ErrorKind, Result},
     event::{Event, EventSink},
     git::{Change, Checkout, Head, Workspace},
@@ -16,7 +16,7 @@ use crate::{
     proposal::Proposal,
     run::{Outcome, RunRecord, StepStatus, Trigger},
     step::{Candidate, Delivery, RunParts, Step},
-    store::{Journal, OpenRun, Parked, ProjectState},
+    store::{Journal, OpenRun, Parked, ProjectState, Store},
 };
 
 /// What a run goes on from: nothing, or what the journal tells of a run that was cut off.
@@ -74,6 +74,7 @@ impl Runner {
         let mut record = RunRecord::new(&prepared.project.id, trigger, now);
         record.ended = Some(now);
         record.outcome = Some(Outcome::Skipped { reason });
+        record.redact(self.store.secrets());
         record
     }
 
@@ -149,6 +150,7 @@ impl Runner {
         options: RunOptions,
     ) -> Result<RunRecord> {
         let Start { record, branch, steps, candidate, proposal, change, delivery, taken_back, approved } = start;
+        learn_key(&self.store, &prepared.project)?;
         let started_at = record.base.clone();
         let events: Arc<dyn EventSink> = Arc::new(WithPolicy { events: self.events.clone(), policy: prepared.policy.clone() });
         let parts = RunParts {
@@ -262,6 +264,7 @@ impl Runner {
         record.ended = Some(now);
         let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
         record.outcome = Some(Outcome::Failed { step: step.to_owned(), message: format!("{error}{hints}") });
+        record.redact(self.store.secrets());
         self.events.event(&Event::RunFinished { record: Box::new(record.clone()) });
         Ok(record)
     }
@@ -282,6 +285,15 @@ impl Runner {
             head: head.commit,
             units: project.units.clone(),
         }))
+    }
+}
+
+/// Has the key of a project's provider taken out of everything. The file that it is in may have another one at each run.
+pub(crate) fn learn_key(store: &Store, project: &Project) -> Result<()> {
+    // A file that cannot be read is for the backend to complain about.
+    match project.llm.key() {
+        Ok(Some(key)) => store.secrets().learn(key.expose()),
+        _ => Ok(()),
     }
 }
 

@@ -57,6 +57,9 @@ impl Step for Apply {
         if change.makes_links() && !matches!(context.record.trigger, Trigger::Rollback { .. }) {
             return Err(Error::new(ErrorKind::Patch, "the change adds or moves a symbolic link or a submodule"));
         }
+        let secrets = context.parts.store.secrets();
+        context.concerns.extend(secrets.concern(&change.diff));
+        let message = secrets.redact(&message).into_owned();
         let note = change.describe();
         // A stored proposal that is placed again on the same lines stays the same proposal: an approval is bound to its diff.
         let unchanged = context.proposal.take().filter(|proposal| proposal.diff == change.diff);

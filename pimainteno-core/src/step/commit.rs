@@ -36,6 +36,7 @@ impl Step for Commit {
         let workspace = context.parts.workspace;
         let message = message(context, &change, &proposal.message).await?;
         let message = context.parts.policy.commit_message(&context.facts, &message)?;
+        let message = context.parts.store.secrets().redact(&message).into_owned();
         // Checks may have changed the index, and so may whoever was asked for the message.
         if workspace.staged(&context.record.base).await?.diff != proposal.diff {
             return Err(Error::new(ErrorKind::Step, "what is staged is not the change that was verified")

@@ -15,9 +15,12 @@
 //!
 //! So after a power cut an effect that happened may lack its mark; recovery looks at the world before it does anything again.
 //!
+//! Every line is written without the secrets in it, but for a proposal's diff.
+//!
 //! Paid answers stay in the journal also when it is stored, and [`Store::cached_reply`] finds them there: a cache of its own would store them twice.
 
 mod open_runs;
+mod redact;
 mod writer;
 
 use std::sync::{Mutex, PoisonError};
@@ -180,6 +183,9 @@ pub struct Answer {
     /// The change that came with the answer, apart from its text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
+    /// Whether a secret was taken out of text or diff. Such an answer is kept for reading and is not given again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redacted: bool,
 }
 
 /// Tells one question to a backend from all others.
@@ -190,16 +196,28 @@ pub struct ReplyKey(String);
 impl Answer {
     /// The backend answered.
     pub fn new(day: Date, task: Task, backend: impl Into<String>, key: ReplyKey, reply: &Reply) -> Self {
-        Self { day, task, backend: backend.into(), usage: reply.usage, key, text: Some(reply.text.clone()), diff: reply.diff.clone() }
+        Self {
+            day,
+            task,
+            backend: backend.into(),
+            usage: reply.usage,
+            key,
+            text: Some(reply.text.clone()),
+            diff: reply.diff.clone(),
+            redacted: false,
+        }
     }
 
     /// The backend failed, and `usage` was spent on it.
     pub fn failed(day: Date, task: Task, backend: impl Into<String>, key: ReplyKey, usage: Usage) -> Self {
-        Self { day, task, backend: backend.into(), usage, key, text: None, diff: None }
+        Self { day, task, backend: backend.into(), usage, key, text: None, diff: None, redacted: false }
     }
 
-    /// The answer, if there was one.
+    /// The answer, if there was one and nothing is missing from it.
     pub(super) fn reply(&self) -> Option<Reply> {
+        if self.redacted {
+            return None;
+        }
         let mut reply = Reply::new(self.text.clone()?).with_usage(self.usage);
         reply.diff.clone_from(&self.diff);
         Some(reply)
@@ -273,10 +291,14 @@ impl Journal {
     /// # Errors
     /// [`crate::ErrorKind::Store`]. The cost is counted all the same.
     pub fn answer(&self, answer: Answer) -> Result<()> {
-        self.store.count(&answer);
         let is_paid = answer.usage.calls > 0;
+        let mut what = What::Answer(answer);
+        what.redact(self.store.secrets());
+        if let What::Answer(answer) = &what {
+            self.store.count(answer);
+        }
         let mut writer = self.writer();
-        writer.append(Entry { at: Timestamp::now(), what: What::Answer(answer) })?;
+        writer.append(Entry { at: Timestamp::now(), what })?;
         if is_paid { writer.sync() } else { Ok(()) }
     }
 
@@ -334,7 +356,8 @@ impl Journal {
         Self { store: store.clone(), run: record.id, project: record.project.clone(), writer: Mutex::new(writer) }
     }
 
-    fn write(&self, what: What) -> Result<()> {
+    fn write(&self, mut what: What) -> Result<()> {
+        what.redact(self.store.secrets());
         self.writer().append(Entry { at: Timestamp::now(), what })
     }
 

@@ -22,7 +22,10 @@ use super::{
     schema::{self, FORMAT, Format, ROWS},
     usage::Totals,
 };
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::{
+    error::{Context, Error, ErrorKind, Result},
+    secrets::Secrets,
+};
 
 /// What redb may keep of the file in memory, in bytes. Its own default is 1 GiB.
 const CACHE: usize = 2 << 20;
@@ -105,12 +108,14 @@ impl Store {
         let open = move || Opened::new(backend()?, &file);
         let opened = open()?;
         let (states, totals) = opened.load().map_err(|error| failure(path, error))?;
+        let secrets = Secrets::new().map_err(Failure::Refused)?;
         let store = Self(Arc::new(Inner {
             opened: RwLock::new(Some(opened)),
             open: Box::new(open),
             path: path.to_owned(),
             journals,
             keep_runs: keep_runs.max(1),
+            secrets,
             states: RwLock::new(states),
             totals: Mutex::new(totals),
             pending_replies: Mutex::default(),

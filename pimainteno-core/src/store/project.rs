@@ -18,6 +18,7 @@ use crate::{
     id::{ProposalId, RunId},
     proposal::Proposal,
     run::Outcome,
+    secrets::Secrets,
 };
 
 /// The most heads that [`ProjectState::seen`] holds.
@@ -128,6 +129,12 @@ impl ProjectState {
         }
         None
     }
+
+    /// Takes the secrets out of what was said.
+    pub(super) fn redact(&mut self, secrets: &Secrets) {
+        self.parked.iter_mut().for_each(|parked| secrets.clean(&mut parked.reason));
+        self.last_outcome.iter_mut().for_each(|outcome| outcome.redact(secrets));
+    }
 }
 
 impl Store {
@@ -151,6 +158,7 @@ impl Store {
         let old = self.project(project);
         let mut new = ProjectState::clone(&old);
         change(&mut new);
+        new.redact(self.secrets());
         if new == *old && !self.is_unsaved(project) {
             return Ok(old);
         }
@@ -166,6 +174,7 @@ impl Store {
         let old = self.project(project);
         let mut new = ProjectState::clone(&old);
         change(&mut new);
+        new.redact(self.secrets());
         if new == *old { old } else { self.set_state(project, new, false) }
     }
 

@@ -91,9 +91,11 @@ impl Store {
         // A project is known by its state, and what is not known is not found.
         let mut state = ProjectState::clone(&self.project(&proposal.project));
         let superseded = state.note(proposal);
+        let mut proposal = proposal.clone();
+        proposal.redact(self.secrets());
         self.write(|table| {
             super::project::put_state(table, &proposal.project, &state)?;
-            put(table, proposal, superseded)
+            put(table, &proposal, superseded)
         })?;
         self.set_state(&proposal.project, state, true);
         Ok(())

@@ -93,7 +93,12 @@ impl Store {
     /// [`crate::ErrorKind::Store`], and nothing is changed: the journal stays, and this can be called again.
     pub fn finish_run(&self, journal: &Journal, finished: FinishedRun, change: impl FnOnce(&mut ProjectState)) -> Result<()> {
         let _turn = locked(&self.0.turn);
-        let FinishedRun { record, mut outputs, proposal, summary, checks, takes_back } = finished;
+        let FinishedRun { mut record, mut outputs, mut proposal, mut summary, checks, mut takes_back } = finished;
+        let secrets = self.secrets();
+        record.redact(secrets);
+        proposal.iter_mut().for_each(|proposal| proposal.redact(secrets));
+        takes_back.iter_mut().for_each(|taken_back| secrets.clean(&mut taken_back.reason));
+        summary.iter_mut().for_each(|summary| secrets.clean(&mut summary.text));
         let project = record.project.as_str();
         let mut state = ProjectState::clone(&self.project(project));
         state.last_run = Some(record.id);
@@ -103,8 +108,12 @@ impl Store {
         }
         let superseded = proposal.as_ref().and_then(|proposal| state.note(proposal));
         change(&mut state);
+        state.redact(secrets);
         outputs.truncate(MAX_OUTPUTS);
         for output in &mut outputs {
+            // Before it is cut: what is left of a secret is not recognised any more.
+            secrets.clean(&mut output.name);
+            secrets.clean(&mut output.text);
             output.text = capped(std::mem::take(&mut output.text), MAX_OUTPUT);
         }
         let entries = journal.entries();
@@ -145,6 +154,7 @@ impl Store {
         self.write(|table| {
             let Some(mut record) = rows::get_json(table, &project, RUN, run.as_bytes())? else { return Ok(false) };
             change(&mut record);
+            record.redact(self.secrets());
             rows::put_json(table, &project, RUN, run.as_bytes(), &record)?;
             Ok(true)
         })

@@ -11,6 +11,7 @@ mod repairs;
 mod repositories;
 mod review;
 mod rollback;
+mod secrets;
 mod services;
 mod support;
 #[path = "../../../tests/support/systemd.rs"]

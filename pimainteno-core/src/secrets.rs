@@ -1,0 +1,191 @@
+//! What must not leave: keys, tokens and passwords in a text, found and taken out.
+//!
+//! Text goes in, text comes out; this knows nothing of runs. Two things are looked for:
+//!
+//! | what | where |
+//! |---|---|
+//! | values that are known exactly, such as the configured key, also encoded | `secrets/known.rs` |
+//! | what looks like a secret: tokens of known formats, private keys, addresses with a password, assignments | the other files in `secrets/` |
+//!
+//! One pass finds the anchors, short fixed texts that a secret begins with or stands beside; around each the text is looked at once, as far as a fixed
+//! bound. So time grows with the length of the text and with nothing else, whoever wrote it.
+
+mod added;
+mod address;
+mod assignment;
+mod authorization;
+mod base64;
+mod known;
+mod private_key;
+mod token;
+mod value;
+
+use std::{
+    borrow::Cow,
+    fmt,
+    ops::Range,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use crate::error::{Context, ErrorKind, Result};
+
+pub use added::AddedSecret;
+
+use known::Known;
+
+/// Finds secrets in texts and takes them out. Clones share what they learned.
+#[derive(Clone)]
+pub struct Secrets(Arc<Inner>);
+
+struct Inner {
+    anchors: AhoCorasick,
+    /// What each of the anchors leads to.
+    lookers: Vec<Looker>,
+    known: RwLock<Known>,
+}
+
+/// Where a secret is in a text, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The secret's bytes.
+    pub range: Range<usize>,
+    /// What it is, such as `AWS access key`.
+    pub kind: &'static str,
+}
+
+/// What a secret is replaced by begins so; its kind and a bracket follow.
+const MARK: &str = "[redacted: ";
+
+/// Looks around an anchor, which is at the range, and adds what it finds. Looks no further than a fixed bound, or than what it adds.
+type Look = fn(&str, Range<usize>, &mut Vec<Finding>);
+
+/// What an anchor leads to.
+#[derive(Clone, Copy)]
+enum Looker {
+    Token(&'static token::Format),
+    Other(Look),
+}
+
+impl Secrets {
+    /// Knows the formats of secrets, and no values yet.
+    ///
+    /// # Errors
+    /// None are expected.
+    pub fn new() -> Result<Self> {
+        let mut words: Vec<&'static str> = Vec::new();
+        let mut lookers = Vec::new();
+        for format in &token::FORMATS {
+            words.push(format.prefix);
+            lookers.push(Looker::Token(format));
+        }
+        let others: [(&[&'static str], Look); 6] = [
+            (&assignment::ANCHORS, assignment::look),
+            (&private_key::ANCHORS, private_key::look),
+            (&address::ANCHORS, address::look),
+            (&authorization::ANCHORS, authorization::look),
+            (&token::WEB_TOKEN_ANCHORS, token::look_for_web_token),
+            (&token::BOT_TOKEN_ANCHORS, token::look_for_bot_token),
+        ];
+        for (anchors, look) in others {
+            words.extend(anchors);
+            lookers.extend(anchors.iter().map(|_| Looker::Other(look)));
+        }
+        let anchors = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(words)
+            .context(ErrorKind::Internal, || "cannot prepare the search for secrets")?;
+        Ok(Self(Arc::new(Inner { anchors, lookers, known: RwLock::default() })))
+    }
+
+    /// Takes this value out of every text from now on, as it is and in base64, hexadecimal and the encoding of addresses.
+    /// Values of fewer than six bytes are left alone: they would be found in the middle of words.
+    ///
+    /// # Errors
+    /// None are expected.
+    pub fn learn(&self, value: &str) -> Result<()> {
+        if self.0.known.read().unwrap_or_else(PoisonError::into_inner).has(value) {
+            return Ok(());
+        }
+        self.0.known.write().unwrap_or_else(PoisonError::into_inner).learn(value)
+    }
+
+    /// The text without its secrets: each is replaced by what it is, in square brackets. Lines stay lines.
+    pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let findings = self.find(text);
+        if findings.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut clean = String::with_capacity(text.len());
+        let mut end = 0;
+        for Finding { range, kind } in findings {
+            clean.push_str(text.get(end..range.start).unwrap_or_default());
+            clean.push_str(MARK);
+            clean.push_str(kind);
+            clean.push(']');
+            end = range.end;
+        }
+        clean.push_str(text.get(end..).unwrap_or_default());
+        Cow::Owned(clean)
+    }
+
+    /// Takes the secrets out of a text that is changed in place.
+    pub(crate) fn clean(&self, text: &mut String) {
+        if let Cow::Owned(clean) = self.redact(text) {
+            *text = clean;
+        }
+    }
+
+    /// The secrets in a text, in its order; none overlaps another.
+    pub fn find(&self, text: &str) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for anchor in self.0.anchors.find_overlapping_iter(text) {
+            match self.0.lookers.get(anchor.pattern().as_usize()) {
+                Some(Looker::Token(format)) => format.look(text, anchor.range(), &mut found),
+                Some(Looker::Other(look)) => look(text, anchor.range(), &mut found),
+                None => {}
+            }
+        }
+        self.0.known.read().unwrap_or_else(PoisonError::into_inner).look(text, &mut found);
+        merged(found)
+    }
+
+    /// The secrets that a unified diff adds: in its added lines, and not in its removed ones.
+    ///
+    /// A secret that is moved is in the history already; what is held for it would be held in vain. Binary files are not looked into.
+    pub fn added_in(&self, diff: &str) -> Vec<AddedSecret> {
+        added::added_in(self, diff)
+    }
+
+    /// Why a change with this diff is for a person to look at, in one line: it adds secrets, or writes our mark over one; `None` if it does neither.
+    pub(crate) fn concern(&self, diff: &str) -> Option<String> {
+        added::concern(self, diff)
+    }
+}
+
+/// Writes nothing of what is known.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secrets")
+    }
+}
+
+/// In order, with those that overlap made one; the one that begins first, or is longer, says what it is.
+fn merged(mut found: Vec<Finding>) -> Vec<Finding> {
+    found.sort_by(|one, other| (one.range.start, other.range.end).cmp(&(other.range.start, one.range.end)));
+    let mut merged: Vec<Finding> = Vec::with_capacity(found.len());
+    for finding in found {
+        match merged.last_mut() {
+            Some(last) if finding.range.start < last.range.end => last.range.end = last.range.end.max(finding.range.end),
+            _ => merged.push(finding),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests;

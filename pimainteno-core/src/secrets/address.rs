@@ -1,0 +1,45 @@
+//! Passwords in addresses, such as `postgres://user:password@host/database` (RFC 3986, section 3.2.1).
+
+use std::ops::Range;
+
+use super::{Finding, value};
+
+/// What stands between the scheme and the rest.
+pub(super) const ANCHORS: [&str; 1] = ["://"];
+
+/// The longest user and password that are looked at, in bytes.
+const LONGEST: usize = 512;
+
+/// What stands for a password in manuals.
+const STAND_INS: [&str; 9] = ["pass", "pw", "pwd", "passwd", "password", "pswd", "p", "foo", "bar"];
+
+/// Adds the password of the address that the anchor is in.
+pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
+    let bytes = text.as_bytes();
+    if !anchor.start.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(u8::is_ascii_alphanumeric) {
+        return;
+    }
+    let rest = &bytes[anchor.end..];
+    // A password may hold `@` unescaped, against the rules; its last one separates.
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || byte.is_ascii_control() || b"/?#\"'`<>\\,".contains(byte);
+    let length = rest.iter().take(LONGEST).take_while(|byte| !ends(byte)).count();
+    let Some(authority) = text.get(anchor.end..anchor.end + length) else { return };
+    let Some((credentials, host)) = authority.rsplit_once('@') else { return };
+    let Some((user, password)) = credentials.split_once(':') else { return };
+    let host = host.split(':').next().unwrap_or_default();
+    // Domains that exist for examples (RFC 2606).
+    let is_example = host.split('.').any(|label| label.eq_ignore_ascii_case("example"))
+        || [".invalid", ".test"].iter().any(|end| host.to_ascii_lowercase().ends_with(end))
+        || host.is_empty();
+    let stands_in = STAND_INS.iter().any(|stand_in| password.eq_ignore_ascii_case(stand_in)) || password == user;
+    if password.len() < 3
+        || is_example
+        || stands_in
+        || value::is_placeholder(password)
+        || password.contains(['(', ')', '|', '[', ']', '*', '%']) && password.len() < 8
+    {
+        return;
+    }
+    let start = anchor.end + user.len() + 1;
+    found.push(Finding { range: start..start + password.len(), kind: "password in an address" });
+}

@@ -1,0 +1,206 @@
+//! Whether a value is a secret, or a word, a name, a placeholder.
+
+/// Words that stand where a secret would; a value that has one of them is none.
+const PLACEHOLDERS: [&str; 20] = [
+    "example",
+    "changeme",
+    "change-me",
+    "change_me",
+    "placeholder",
+    "your",
+    "xxx",
+    "***",
+    "dummy",
+    "insert",
+    "replace",
+    "redacted",
+    "sample",
+    "fake",
+    "mock",
+    "foobar",
+    "0123456789",
+    "123456789",
+    "abcdef",
+    "deadbeef",
+];
+
+/// Words that a made-up value of a test or a manual consists of.
+const COMMON: [&str; 25] = [
+    "password",
+    "passphrase",
+    "passwd",
+    "pass",
+    "secret",
+    "token",
+    "access",
+    "refresh",
+    "bearer",
+    "private",
+    "public",
+    "user",
+    "admin",
+    "root",
+    "test",
+    "testing",
+    "key",
+    "api",
+    "auth",
+    "my",
+    "the",
+    "some",
+    "valid",
+    "invalid",
+    "wrong",
+];
+
+/// The fewest characters of a random value.
+const SHORTEST: usize = 12;
+
+/// The least entropy of a random value, in bits per byte. Twelve random hexadecimal digits have 3 on average, words of that length 2 to 3.
+const LEAST_ENTROPY: f64 = 3.0;
+
+/// Whether it stands for a value that the reader is to fill in, or for one that is made up.
+pub(super) fn is_placeholder(value: &str) -> bool {
+    if is_template(value) {
+        return true;
+    }
+    let lower = value.to_ascii_lowercase();
+    // A few letters of a long random value are a word by chance, or by its maker's wish.
+    if value.len() >= 32 && !is_wordy(value) && entropy(value) >= 4.0 {
+        return false;
+    }
+    if PLACEHOLDERS.iter().any(|word| lower.contains(word)) || is_periodic(value) {
+        return true;
+    }
+    // What is left of words that everybody uses in tests.
+    let mut letters: String = lower.chars().map(|character| if character.is_ascii_alphabetic() { character } else { ' ' }).collect();
+    for word in COMMON {
+        letters = letters.replace(word, " ");
+    }
+    letters.split_whitespace().map(str::len).sum::<usize>() < 2 && lower.chars().any(|character| character.is_ascii_alphabetic())
+}
+
+/// Whether a machine made it up: long, without a space, not made of words, and of many different characters.
+pub(super) fn is_random(value: &str) -> bool {
+    value.len() >= SHORTEST
+        && value.bytes().all(|byte| byte.is_ascii_graphic())
+        && value.bytes().any(|byte| byte.is_ascii_digit())
+        && !is_hash_with_a_name(value)
+        && !is_uuid(value)
+        && !is_wordy(value)
+        && entropy(value) >= LEAST_ENTROPY
+        && !is_placeholder(value)
+}
+
+/// Whether a person would choose it as a password: letters with digits or with other signs, in one word.
+pub(super) fn is_password(value: &str) -> bool {
+    let has = |is: fn(&u8) -> bool| value.bytes().any(|byte| is(&byte));
+    let is_sign = |byte: &u8| b"!@#%^&*+=?~$".contains(byte);
+    (6..=256).contains(&value.len())
+        && value.chars().all(|character| !character.is_whitespace() && !character.is_control())
+        && has(u8::is_ascii_alphabetic)
+        && (has(u8::is_ascii_digit) || has(is_sign))
+        && !is_hash_with_a_name(value)
+        && !is_uuid(value)
+        && !is_placeholder(value)
+}
+
+/// Whether it is made of words and numbers, as names are: `sha256_digest`, `nextToken2`, `v1.2.3`. Most of its letters and digits decide.
+pub(super) fn is_wordy(value: &str) -> bool {
+    let (mut wordy, mut other) = (0, 0);
+    for segment in value.split(|character: char| !character.is_ascii_alphanumeric()).filter(|segment| !segment.is_empty()) {
+        if is_word(segment) { wordy += segment.len() } else { other += segment.len() }
+    }
+    wordy > other
+}
+
+/// Letters, in words of two or more, with a few digits at the end; or digits alone.
+fn is_word(segment: &str) -> bool {
+    let letters = segment.trim_end_matches(|character: char| character.is_ascii_digit());
+    let digits = segment.len() - letters.len();
+    if letters.is_empty() {
+        return digits <= 8;
+    }
+    let changes =
+        letters.as_bytes().windows(2).filter(|pair| matches!(pair, [one, other] if one.is_ascii_lowercase() && other.is_ascii_uppercase()));
+    // Random letters change their case every fourth time, names at most every third letter.
+    digits <= 4 && letters.bytes().all(|byte| byte.is_ascii_alphabetic()) && (letters.len() < 16 || changes.count() * 5 <= letters.len())
+}
+
+/// The same few characters again and again.
+fn is_periodic(value: &str) -> bool {
+    let mut seen = [false; 256];
+    value.bytes().for_each(|byte| seen[usize::from(byte)] = true);
+    seen.iter().filter(|seen| **seen).count() < 5.min(value.len())
+}
+
+/// Whether something is to be put in its place: `${KEY}`, `$KEY`, `{key}`, `<key>`, `%s`.
+fn is_template(value: &str) -> bool {
+    let is_variable = value.strip_prefix('$').is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+    let has = |open: &str, close: &str| value.split_once(open).is_some_and(|(_, rest)| rest.contains(close));
+    is_variable
+        || has("${", "}")
+        || has("$(", ")")
+        || has("{", "}")
+        || has("<", ">")
+        || has("#{", "}")
+        || value.contains("%s")
+        || value.contains('…')
+}
+
+/// `sha256-…`, `sha1:…`, `$2b$…`: what is kept so that the secret need not be.
+fn is_hash_with_a_name(value: &str) -> bool {
+    let lower = value.get(..8.min(value.len())).unwrap_or_default().to_ascii_lowercase();
+    ["sha1", "sha2", "sha3", "sha5", "md5", "$2a$", "$2b$", "$2y$", "$argon2", "$6$", "$5$", "blake", "pbkdf2", "scrypt"]
+        .iter()
+        .any(|name| lower.starts_with(name))
+}
+
+/// 8-4-4-4-12 hexadecimal digits (RFC 9562).
+fn is_uuid(value: &str) -> bool {
+    value.len() == 36
+        && value.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+        && value.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+/// Shannon's entropy of the value's bytes, in bits per byte.
+fn entropy(value: &str) -> f64 {
+    let mut counts = [0_u32; 256];
+    value.bytes().for_each(|byte| counts[usize::from(byte)] += 1);
+    let length = value.len() as f64;
+    counts.iter().filter(|count| **count > 0).map(|count| f64::from(*count) / length).map(|share| -share * share.log2()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_names_and_placeholders_are_told_from_what_is_random() {
+        for random in
+            ["9f86d081884c7d659a2feaa0c55ad015", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzQ83mTxkW1", "aZ3kP9qX7vB2nM4t", "Xk29-dkQ0z_Plw81jQ"]
+        {
+            assert!(is_random(random), "{random}");
+        }
+        for other in [
+            "kubernetes.io/service-account-token2",
+            "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+            "next_page_token_version_2",
+            "getAccessTokenFromRequest3",
+            "sha256-9f86d081884c7d659a2feaa0c55ad015",
+            "your-key-9f86d081884c7d659a2",
+            "aaaaaaaaaaaaaaaaaaaaaaaa1",
+            "${SECRET_9f86d081884c7d659a2f}",
+        ] {
+            assert!(!is_random(other), "{other}");
+        }
+        for password in ["hunter2", "Tr0ub4dor&3", "s3cr3t-Passw0rd!", "SuperSecret123!", "pa$$w0rd9"] {
+            assert!(is_password(password), "{password}");
+        }
+        for other in
+            ["password1", "my-secret-token", "secret123", "swordfish", "<password1>", "********", "hello world 1", "$2b$12$abcdefgh"]
+        {
+            assert!(!is_password(other), "{other}");
+        }
+    }
+}
