@@ -10,6 +10,9 @@ const LENGTH: usize = 32;
 /// Directories whose entries have names that are made up.
 const TEMPORARY: [&str; 4] = ["/tmp/", "/var/tmp/", "/dev/shm/", "/private/var/folders/"];
 
+/// What Git says of a file that matters beside its lines.
+const HEADERS: [&str; 3] = ["new file mode", "deleted file mode", "new mode"];
+
 /// Words of a date.
 const DATE_WORDS: [&str; 22] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun",
@@ -19,25 +22,35 @@ const DATE_WORDS: [&str; 22] = [
 /// The fingerprint of a change, as Git writes it: which lines go and come in which files. Where they are, what surrounds them and blanks do not count.
 pub(crate) fn of_change(diff: &str) -> String {
     let mut text = String::new();
+    // Which of two neighbours goes first depends on the lines around them.
+    let mut added = String::new();
     let (mut in_hunk, mut is_binary) = (false, false);
     for line in diff.lines() {
-        let counts = if line.starts_with("diff --git ") {
+        let mut into = Some(&mut text);
+        if line.starts_with("diff --git ") {
             (in_hunk, is_binary) = (false, false);
-            true
+            text.push_str(&std::mem::take(&mut added));
+            into = Some(&mut text);
         } else if line.starts_with("@@ ") {
             in_hunk = true;
-            false
+            into = None;
+        } else if in_hunk {
+            into = match line.bytes().next() {
+                Some(b'+') => Some(&mut added),
+                Some(b'-') => Some(&mut text),
+                _ => None,
+            };
         } else {
-            is_binary |= !in_hunk && line == "GIT binary patch";
-            let is_header = !in_hunk && ["new file mode", "deleted file mode", "new mode"].iter().any(|header| line.starts_with(header));
-            is_header || is_binary || in_hunk && line.starts_with(['+', '-'])
-        };
+            is_binary |= line == "GIT binary patch";
+            into = into.filter(|_| is_binary || HEADERS.iter().any(|header| line.starts_with(header)));
+        }
         let packed = || line.chars().filter(|character| !character.is_whitespace());
-        if counts && packed().nth(1).is_some() {
-            text.extend(packed());
-            text.push('\n');
+        if let Some(into) = into.filter(|_| packed().nth(1).is_some()) {
+            into.extend(packed());
+            into.push('\n');
         }
     }
+    text.push_str(&added);
     short(&text)
 }
 
@@ -153,6 +166,8 @@ mod tests {
         ] {
             assert_ne!(one, of_change(&other), "{other}");
         }
+        let around = "diff --git a/a b/a\n@@ -1,3 +1 @@\n-a\n-\n-b\n+c\n";
+        assert_eq!(of_change(around), of_change("diff --git a/a b/a\n@@ -1,3 +1,2 @@\n-a\n+c\n \n-b\n"));
         let binary = |data: &str| format!("diff --git a/i.png b/i.png\nindex 1..2 100644\nGIT binary patch\nliteral 3\n{data}\n");
         assert_ne!(of_change(&binary("Kc1")), of_change(&binary("Kc2")));
     }

@@ -1,5 +1,6 @@
 //! In which order: the gate before each step, the journal, and how a run ends.
 
+mod futility;
 mod gate;
 mod repairs;
 mod rollback;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use crate::{
     error::{Error, ErrorKind, Result, Retry},
     event::Event,
+    fingerprint,
     git::Change,
     policy::{self, Facts},
     proposal::{Proposal, ProposalStatus},
@@ -59,6 +61,8 @@ pub(crate) struct Finished {
     pub(crate) summary: Option<Summary>,
     pub(crate) base_checks: Vec<CheckResults>,
     pub(crate) outputs: Vec<Output>,
+    /// The run was skipped because its change had been tried before: it need not be looked at again.
+    pub(crate) is_futile: bool,
 }
 
 impl Finished {
@@ -91,6 +95,7 @@ pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
         checks: Checks::default(),
         concerns: Vec::new(),
         failed: None,
+        is_futile: false,
         delivery,
         summary,
         base_checks: Vec::new(),
@@ -107,19 +112,27 @@ pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
         let message = context.proposal.as_ref().map(|proposal| proposal.message.clone()).unwrap_or_default();
         context.tell_policy(&change, &message);
     }
-    let outcome = go_through(&mut context, &steps, approved.as_deref()).await;
+    let mut repairs = Repairs::default();
+    let outcome = go_through(&mut context, &steps, approved.as_deref(), &mut repairs).await;
+    if let Some(proposal) = &mut context.proposal {
+        proposal.run = Some(context.record.id);
+        parts.inputs.clone_into(&mut proposal.inputs);
+        proposal.fingerprints = repairs.into_tried();
+        proposal.fingerprints.push(fingerprint::of_change(&proposal.diff));
+        proposal.fingerprints.sort();
+        proposal.fingerprints.dedup();
+    }
     context.record.outcome = Some(outcome);
     context.record.redact(parts.store.secrets());
     context.record.ended = Some(Timestamp::now());
-    let StepContext { record, proposal, change, delivery, summary, base_checks, outputs, .. } = context;
+    let StepContext { record, proposal, change, delivery, summary, base_checks, outputs, is_futile, .. } = context;
     let summary = summary.filter(|summary| summarized.as_ref() != Some(summary));
-    Finished { record, proposal, change, delivery, summary, base_checks, outputs }
+    Finished { record, proposal, change, delivery, summary, base_checks, outputs, is_futile }
 }
 
-async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], approved: Option<&str>) -> Outcome {
+async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], approved: Option<&str>, repairs: &mut Repairs) -> Outcome {
     let apply = steps.iter().position(|step| step.name() == "apply");
-    let (mut rebases, mut repairs) = (0, Repairs::default());
-    let mut next = 0;
+    let (mut rebases, mut next) = (0, 0);
     // What comes before the next step.
     let mut detour: Option<Arc<dyn Step>> = None;
     loop {
@@ -193,16 +206,33 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
             return outcome;
         }
         if step.name() == "apply"
-            && repairs.has_failed(context)
-            && let Some(Failed { step, failure }) = &context.failed
+            && let Some(outcome) = tried_before(context, repairs).await
         {
-            return Outcome::Failed { step: step.clone(), message: format!("{}; the repair is the same change again", failure.message) };
+            return outcome;
         }
     }
     match &context.record.commit {
         Some(commit) => Outcome::Applied { commit: commit.clone() },
         None => Outcome::NoChange,
     }
+}
+
+/// How the run ends because the change that was just placed was tried before, in this run or in an earlier one.
+async fn tried_before(context: &mut StepContext<'_>, repairs: &Repairs) -> Option<Outcome> {
+    let is_again = repairs.has_failed(context);
+    if let Some(Failed { step, failure }) = context.failed.as_ref().filter(|_| is_again) {
+        return Some(Outcome::Failed { step: step.clone(), message: format!("{}; the repair is the same change again", failure.message) });
+    }
+    let reason = match futility::earlier(context).await {
+        Ok(reason) => reason?,
+        Err(error) => return Some(outcome_of("apply", &error)),
+    };
+    if let Some(Failed { step, failure }) = &context.failed {
+        return Some(Outcome::Failed { step: step.clone(), message: format!("{}; as for the repair, {reason}", failure.message) });
+    }
+    // What became of the change is stored already.
+    (context.proposal, context.record.proposal, context.is_futile) = (None, None, true);
+    Some(Outcome::Skipped { reason })
 }
 
 /// Takes the same change for another base.

@@ -33,7 +33,7 @@ pub struct Proposal {
     pub created: Timestamp,
     /// What became of it.
     pub status: ProposalStatus,
-    /// The run that made it; `None` while that run goes on.
+    /// The run that made it, or tried it last; `None` while that run goes on.
     #[serde(default)]
     pub run: Option<RunId>,
     /// What the project's checks said about it, in their order.
@@ -42,6 +42,12 @@ pub struct Proposal {
     /// When a held change is given up, or its owner is reminded of it; `None` if it waits for as long as it takes.
     #[serde(default)]
     pub expires: Option<Timestamp>,
+    /// The fingerprints of the change and of what it was before it was repaired: the same lines are not tried again in vain.
+    #[serde(default)]
+    pub fingerprints: Vec<String>,
+    /// The fingerprint of what that run depended on besides the project's files, as in [`crate::store::Seen`].
+    #[serde(default)]
+    pub inputs: String,
 }
 
 /// What one check said about a change.
@@ -95,6 +101,13 @@ pub enum ProposalStatus {
     Expired,
 }
 
+impl ProposalStatus {
+    /// Whether the change was tried and is not wanted: it was refused, failed or was taken back.
+    pub fn is_bad(&self) -> bool {
+        matches!(self, Self::Rejected { .. } | Self::Failed { .. } | Self::RolledBack { .. })
+    }
+}
+
 impl Proposal {
     /// A proposal that is made now.
     pub fn new(
@@ -117,6 +130,8 @@ impl Proposal {
             run: None,
             checks: Vec::new(),
             expires: None,
+            fingerprints: Vec::new(),
+            inputs: String::new(),
         }
     }
 

@@ -48,7 +48,7 @@ use redb::{Database, Durability, Error as RedbError, ReadableDatabase};
 
 pub use checks::CheckResults;
 pub use journal::{Answer, Effect, Entry, Intent, Journal, OpenRun, OpenRuns, ReplyKey, What};
-pub use project::{Held, Parked, ProjectState, RepeatedFailure, Seen, Summary};
+pub use project::{Frozen, Held, Parked, ProjectState, RepeatedFailure, Seen, Summary};
 pub use runs::{FinishedRun, Output, TakenBack};
 pub use usage::UsageEntry;
 

@@ -35,14 +35,15 @@ pub(crate) fn summarize(project: &Project, previous: Option<&str>, log: &str, di
     )
 }
 
-/// Asks for one minimal change.
-pub(crate) fn propose(project: &Project, summary: &str, edit: Edit) -> Result<String> {
+/// Asks for one minimal change. `tried` is what was tried lately and is not wanted.
+pub(crate) fn propose(project: &Project, summary: &str, tried: &[String], edit: Edit) -> Result<String> {
     render(
         "propose",
         &json!({
             "name": project.name,
             "instructions": project.instructions,
             "summary": summary,
+            "tried": tried,
             "workspace": edit == Edit::Workspace,
             "protect": project.protect,
             "allow": project.allow,
@@ -101,9 +102,11 @@ mod tests {
         let later = summarize(&project, Some("# Radio"), "abc more", "+line").unwrap();
         assert!(first.contains("Mind the <antenna>.") && !first.contains("previous summary"));
         assert!(later.contains("# Radio") && later.contains("+line"));
-        let (edits, reply) = (propose(&project, "", Edit::Workspace).unwrap(), propose(&project, "", Edit::Reply).unwrap());
+        let (edits, reply) =
+            (propose(&project, "", &[], Edit::Workspace).unwrap(), propose(&project, "", &["a < b".into()], Edit::Reply).unwrap());
         assert!(edits.contains("Edit the files") && !edits.contains("unified diff"));
         assert!(reply.contains("unified diff") && reply.contains("NO CHANGE"));
+        assert!(reply.contains("- a < b") && !edits.contains("were tried"));
         let logs = [("make <test>".to_owned(), "a < b".to_owned())];
         let (edits, reply) = (repair(&project, "+x", &logs, Edit::Workspace).unwrap(), repair(&project, "+x", &logs, Edit::Reply).unwrap());
         assert!(edits.contains("make <test>") && edits.contains("a < b") && edits.contains("in the current directory already"));

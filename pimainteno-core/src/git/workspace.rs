@@ -103,6 +103,13 @@ impl Workspace {
         self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").text().await.map(drop)
     }
 
+    /// Whether any of `paths` differs between two commits; one that is not known any more differs.
+    pub async fn differ(&self, one: &str, other: &str, paths: &[&str]) -> bool {
+        let arguments = ["diff", "--quiet", "--no-ext-diff", "--no-textconv", one, other, "--"].into_iter().chain(paths.iter().copied());
+        let output = self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").output().await;
+        !output.is_ok_and(|output| output.success())
+    }
+
     /// What is tracked as a plain file: the path of each, and the id of what it holds.
     ///
     /// # Errors

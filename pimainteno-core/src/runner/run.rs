@@ -10,6 +10,7 @@ use crate::{
     config::{Mode, Project},
     error::{Context, Error, ErrorKind, Result},
     event::{Event, EventSink},
+    fingerprint,
     git::{Change, Checkout, Head, Workspace},
     pipeline::{self, Finished, Plan},
     policy::{self, Facts, Policy, RunFacts},
@@ -50,6 +51,28 @@ struct WithPolicy {
     policy: Policy,
 }
 
+/// A failure that counts: one of a run that nobody asked for with a proposal in hand.
+struct Failure {
+    /// The unit that was to be repaired; empty if the run was about the project itself.
+    unit: String,
+    signature: String,
+    reason: String,
+}
+
+impl Failure {
+    fn of(record: &RunRecord) -> Option<Self> {
+        let unit = match &record.trigger {
+            Trigger::UnitFailure { unit } => unit.clone(),
+            Trigger::Schedule | Trigger::Manual => String::new(),
+            Trigger::Rollback { .. } | Trigger::Approval { .. } => return None,
+        };
+        let outcome = record.outcome.as_ref()?;
+        let is_failure = matches!(outcome, Outcome::Failed { .. } | Outcome::RolledBack { .. });
+        let reason = outcome.to_string();
+        is_failure.then(|| Self { unit, signature: fingerprint::of_failure(&reason), reason })
+    }
+}
+
 impl Runner {
     /// Why a run would be futile, as far as two small files tell.
     pub(crate) fn futile(&self, prepared: &Prepared, options: RunOptions) -> Option<String> {
@@ -59,6 +82,9 @@ impl Runner {
         }
         if options.force {
             return None;
+        }
+        if let Some(frozen) = &state.frozen {
+            return Some(frozen.describe());
         }
         if let Some(Parked { until, reason }) = state.parked.as_ref().filter(|parked| parked.until > Timestamp::now()) {
             return Some(format!("parked until {until:.0}: {reason}"));
@@ -179,6 +205,7 @@ impl Runner {
             cancel: &self.cancel,
             mode: if options.dry_run { Mode::DryRun } else { prepared.project.mode },
             force: options.force,
+            inputs: &prepared.inputs,
         };
         let summary = self.store.summary(&prepared.project.id)?;
         let plan = Plan { record, steps, facts, summary, candidate, proposal, change, delivery, approved };
@@ -234,13 +261,21 @@ impl Runner {
         let was_asked_for = matches!(record.trigger, Trigger::Approval { .. } | Trigger::Rollback { .. });
         let came_to_something = matches!(record.outcome, Some(Outcome::Applied { .. } | Outcome::RolledBack { .. } | Outcome::Held { .. }));
         let outcome = record.outcome.clone();
+        let is_futile = finished.is_futile;
+        let failure = Failure::of(&record).filter(|_| !options.dry_run);
+        let was_frozen = self.store.project(&prepared.project.id).frozen.is_some();
         let inputs = prepared.inputs.clone();
         let change_state = move |state: &mut ProjectState| {
             state.parked = match &outcome {
                 Some(Outcome::Parked { until, reason }) => Some(Parked { until: *until, reason: reason.clone() }),
                 _ => None,
             };
-            let is_settled = !matches!(outcome, Some(Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. }));
+            match (&outcome, failure) {
+                (Some(Outcome::Applied { .. }), _) => state.note_success(),
+                (_, Some(Failure { unit, signature, reason })) => state.note_failure(&unit, signature, reason),
+                _ => {}
+            }
+            let is_settled = is_futile || !matches!(outcome, Some(Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. }));
             if is_settled && !options.dry_run && (!was_asked_for || came_to_something) {
                 for head in seen {
                     state.see(head, &inputs);
@@ -253,6 +288,10 @@ impl Runner {
         self.settle(prepared, &mut stored)?;
         let record = stored.record.clone();
         self.store.finish_run(journal, stored, change_state)?;
+        if let Some(frozen) = self.store.project(&prepared.project.id).frozen.as_ref().filter(|_| !was_frozen) {
+            let message = format!("{}; it is left alone until it is resumed or run by force", frozen.describe());
+            events.event(&Event::Notice { project: prepared.project.id.clone(), at: frozen.since, message });
+        }
         events.event(&Event::RunFinished { record: Box::new(record.clone()) });
         Ok(record)
     }

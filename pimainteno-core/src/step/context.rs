@@ -38,6 +38,8 @@ pub(crate) struct RunParts<'run> {
     pub(crate) cancel: &'run Cancel,
     pub(crate) mode: Mode,
     pub(crate) force: bool,
+    /// The fingerprint of what the run depends on besides the project's files.
+    pub(crate) inputs: &'run str,
 }
 
 /// What a step may use, and what the run knows so far.
@@ -56,6 +58,8 @@ pub struct StepContext<'run> {
     pub(crate) concerns: Vec<String>,
     /// Why the change is being repaired.
     pub(crate) failed: Option<Failed>,
+    /// The change was tried before and is not tried again.
+    pub(crate) is_futile: bool,
     pub(crate) delivery: Delivery,
     /// The newest summary of the project.
     pub(crate) summary: Option<Summary>,

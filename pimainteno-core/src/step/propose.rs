@@ -4,7 +4,19 @@ use async_trait::async_trait;
 use pimainteno_plugin::{Edit, Reply, Task};
 
 use super::{Candidate, Effects, Flow, Step, StepContext};
-use crate::{backend::prompt, error::Result, patch, run::Outcome};
+use crate::{
+    backend::prompt,
+    error::Result,
+    patch,
+    proposal::{Proposal, ProposalStatus},
+    run::Outcome,
+};
+
+/// How many changes that were not wanted the backend is told of, so that it does not propose them again.
+const TOLD_TRIED: usize = 5;
+
+/// The most bytes that it is told of each.
+const TOLD_LENGTH: usize = 400;
 
 /// Asks the backend for one minimal change: edits in the workspace, or a diff in the reply.
 #[derive(Debug)]
@@ -22,7 +34,7 @@ impl Step for Propose {
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
         let edit = context.parts.desk.edit();
-        let prompt = prompt::propose(context.project(), context.summary(), edit)?;
+        let prompt = prompt::propose(context.project(), context.summary(), &tried(context)?, edit)?;
         let mut request = context.request(Task::Propose, prompt);
         request.edit = edit;
         let reply = context.ask(request).await?;
@@ -30,6 +42,25 @@ impl Step for Propose {
         context.candidate = Some(candidate);
         Ok(Flow::Done(format!("{} proposes: {}", context.parts.desk.backend_name(), subject(context))))
     }
+}
+
+/// What was tried lately and is not wanted: what each change was, and why, in one line.
+fn tried(context: &StepContext<'_>) -> Result<Vec<String>> {
+    let bad = context.parts.store.proposals(Some(&context.record.project), ProposalStatus::is_bad, TOLD_TRIED)?;
+    let line = |proposal: Proposal| {
+        let (ProposalStatus::Rejected { reason } | ProposalStatus::Failed { reason } | ProposalStatus::RolledBack { reason }) =
+            &proposal.status
+        else {
+            return None;
+        };
+        let subject = proposal.message.lines().next().filter(|line| !line.is_empty()).unwrap_or("a change without a word");
+        let what = if matches!(proposal.status, ProposalStatus::Rejected { .. }) { "rejected" } else { "failed" };
+        let words: Vec<_> = reason.split_whitespace().collect();
+        let mut line = format!("{subject}: {what}: {}", words.join(" "));
+        line.truncate(line.floor_char_boundary(TOLD_LENGTH));
+        Some(line)
+    };
+    Ok(bad.into_iter().filter_map(line).collect())
 }
 
 /// The change that a reply to a request with `edit` holds; `None` if the backend wants none.

@@ -21,6 +21,12 @@ use crate::{
     secrets::Secrets,
 };
 
+/// How often a project may fail in the same way before it is left alone.
+const FREEZE_AFTER: u32 = 3;
+
+/// The most bytes that are kept of the reason.
+const MAX_REASON: usize = 500;
+
 /// The most heads that [`ProjectState::seen`] holds.
 const MAX_SEEN: usize = 4;
 
@@ -45,8 +51,10 @@ pub struct ProjectState {
     pub last_run: Option<RunId>,
     /// How it ended.
     pub last_outcome: Option<Outcome>,
-    /// By unit: the failure that was seen last and how many times in a row.
+    /// By unit: the failure that was seen last and how many times in a row. What is not about a unit is under the empty name.
     pub failures: BTreeMap<String, RepeatedFailure>,
+    /// Why the project is left alone until a person resumes it: it fails in the same way again and again.
+    pub frozen: Option<Frozen>,
     /// The change that waits for a person; there is one at most. The store keeps this in step with the proposals.
     pub held: Option<Held>,
 }
@@ -78,6 +86,15 @@ pub struct Parked {
     pub reason: String,
 }
 
+/// A project is left alone until a person looks at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// Since when.
+    pub since: Timestamp,
+    /// How it failed, the last time.
+    pub reason: String,
+}
+
 /// A failure of a unit that came more than once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepeatedFailure {
@@ -96,7 +113,39 @@ pub struct Summary {
     pub text: String,
 }
 
+impl Frozen {
+    /// One line: since when and why.
+    pub fn describe(&self) -> String {
+        let reason = self.reason.lines().next().unwrap_or_default();
+        format!("frozen since {:.0}: it failed {FREEZE_AFTER} times in the same way: {reason}", self.since)
+    }
+}
+
 impl ProjectState {
+    /// Takes note of a failure of `unit`, or of the project where that is empty: the third with the same signature in a row freezes the project.
+    pub fn note_failure(&mut self, unit: &str, signature: String, mut reason: String) {
+        let failure = self.failures.entry(unit.to_owned()).or_default();
+        if failure.signature != signature {
+            *failure = RepeatedFailure { signature, count: 0 };
+        }
+        failure.count = failure.count.saturating_add(1);
+        if failure.count >= FREEZE_AFTER && self.frozen.is_none() {
+            reason.truncate(reason.floor_char_boundary(MAX_REASON));
+            self.frozen = Some(Frozen { since: Timestamp::now(), reason });
+        }
+    }
+
+    /// Takes note that a change was delivered and proved healthy: whatever failed before is forgotten.
+    pub fn note_success(&mut self) {
+        self.failures.clear();
+        self.frozen = None;
+    }
+
+    /// Lets the project be run again, and counts its failures anew: what a person does who resumes it.
+    pub fn thaw(&mut self) {
+        self.note_success();
+    }
+
     /// Whether a run on this commit with these inputs would be futile.
     pub fn has_seen(&self, head: &str, inputs: &str) -> bool {
         self.seen.iter().any(|seen| seen.head == head && seen.inputs == inputs)
@@ -114,6 +163,7 @@ impl ProjectState {
     pub fn release(&mut self) {
         self.paused = false;
         self.parked = None;
+        self.frozen = None;
         self.failures.clear();
     }
 

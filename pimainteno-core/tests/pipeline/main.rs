@@ -4,6 +4,7 @@
 
 mod adversarial;
 mod delivery;
+mod futility;
 mod invariants;
 mod outcomes;
 mod recovery;
