@@ -28,19 +28,19 @@ pub(super) enum Ruling {
 pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<&str>) -> Result<Ruling> {
     let is_rollback = matches!(context.record.trigger, Trigger::Rollback { .. });
     let is_approved = approved.is_some() && context.proposal.as_ref().map(|proposal| proposal.sha256.as_str()) == approved;
-    match context.parts.policy.allow(&context.facts) {
-        Decision::Allow => {}
-        Decision::Ask(_) if is_rollback || is_approved => {}
-        Decision::Ask(reason) => return Ok(Ruling::End(Outcome::Held { reason })),
+    let asked = match context.parts.policy.allow(&context.facts) {
+        Decision::Allow => None,
+        Decision::Ask(_) if is_rollback || is_approved => None,
+        Decision::Ask(reason) => Some(reason),
         Decision::Deny(reason) => return Ok(Ruling::End(Outcome::Rejected { reason })),
-    }
-    if step.effects() == Effects::Workspace || is_rollback {
-        return Ok(Ruling::Go);
-    }
-    let Some(change) = &context.change else {
-        return Ok(match context.parts.mode {
-            Mode::DryRun => Ruling::Pass("a dry run changes nothing outside the state directory".into()),
-            Mode::Review | Mode::Auto => Ruling::Go,
+    };
+    let (Effects::Outside, false, Some(change)) = (step.effects(), is_rollback, &context.change) else {
+        return Ok(match asked {
+            Some(reason) => Ruling::End(Outcome::Held { reason }),
+            None if context.parts.mode == Mode::DryRun && step.effects() == Effects::Outside && !is_rollback => {
+                Ruling::Pass("a dry run changes nothing outside the state directory".into())
+            }
+            None => Ruling::Go,
         });
     };
     if let Some(reason) = forbidden(context, change)? {
@@ -55,11 +55,12 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<
     if context.parts.mode == Mode::DryRun && !is_delivered {
         return Ok(Ruling::End(Outcome::Held { reason: "a dry run changes nothing outside the state directory".into() }));
     }
-    if !is_approved
-        && !is_delivered
-        && let Some(reason) = hold(context, change)
-    {
-        return Ok(Ruling::End(Outcome::Held { reason }));
+    let mut reasons: Vec<_> = asked.into_iter().collect();
+    if !is_approved && !is_delivered {
+        reasons.extend(hold(context, change));
+    }
+    if !reasons.is_empty() {
+        return Ok(Ruling::End(Outcome::Held { reason: reasons.join("; ") }));
     }
     if let Some(proposal) = &context.proposal {
         // The allow that a commit must have: bound to the exact diff.
@@ -87,22 +88,28 @@ fn forbidden(context: &StepContext<'_>, change: &Change) -> Result<Option<String
     Ok(outside.map(|path| format!("it touches `{path}`, which is not among the allowed files")))
 }
 
-/// Why a change waits for a person.
-fn hold(context: &StepContext<'_>, change: &Change) -> Option<String> {
+/// Why a change waits for a person: every reason, so that he need not find out one after the other.
+fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
     let project = context.project();
     let (added, removed) = change.lines();
     let lines = added + removed;
-    match (context.parts.mode, context.checks) {
-        _ if change.files.len() > project.max_files => {
-            Some(format!("it touches {} files; `max_files` is {}", change.files.len(), project.max_files))
-        }
-        _ if lines > project.max_lines => Some(format!("it changes {lines} lines; `max_lines` is {}", project.max_lines)),
-        _ if !context.concerns.is_empty() => Some(context.concerns.join("; ")),
-        (Mode::DryRun | Mode::Review, _) => Some("`mode` is \"review\"".into()),
-        (Mode::Auto, Checks::None) if !project.verify.is_empty() => {
-            Some("no check passes, with the change or without it, so nothing is known about it; mend the checks first".into())
-        }
-        (Mode::Auto, Checks::None) => Some("nothing was checked, and what cannot be checked is not delivered unseen; set `verify`".into()),
-        (Mode::Auto, Checks::Passed | Checks::RedBefore) => None,
+    let mut reasons = Vec::new();
+    if change.files.len() > project.max_files {
+        reasons.push(format!("it touches {} files; `max_files` is {}", change.files.len(), project.max_files));
     }
+    if lines > project.max_lines {
+        reasons.push(format!("it changes {lines} lines; `max_lines` is {}", project.max_lines));
+    }
+    reasons.extend(context.concerns.iter().cloned());
+    match (context.parts.mode, context.checks) {
+        (Mode::DryRun | Mode::Review, _) => reasons.push("`mode` is \"review\"".into()),
+        (Mode::Auto, Checks::None) if !project.verify.is_empty() => {
+            reasons.push("no check passes, with the change or without it, so nothing is known about it; mend the checks first".into());
+        }
+        (Mode::Auto, Checks::None) => {
+            reasons.push("nothing was checked, and what cannot be checked is not delivered unseen; set `verify`".into());
+        }
+        (Mode::Auto, Checks::Passed | Checks::RedBefore) => {}
+    }
+    reasons
 }

@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 
 use super::{Prepared, Runner};
 use crate::{
-    config::Project,
+    config::{Project, StepConfig},
     error::{Context, Error, ErrorKind, Result},
     git::{Checkout, Git, Head},
     service::LoadState,
@@ -54,6 +54,10 @@ pub(super) async fn place_to_start(project: &Project, checkout: &Checkout) -> Re
         Ok(head) => head,
         Err(obstacle) => return Ok(Err(obstacle)),
     };
+    // What is not pushed takes nothing along.
+    if !project.steps.iter().any(|step| matches!(step, StepConfig::Named(name) if name == "push")) {
+        return Ok(Ok(head));
+    }
     Ok(unpushed(project, checkout, &head).await?.map_or(Ok(head), Err))
 }
 

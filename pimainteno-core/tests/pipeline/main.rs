@@ -4,6 +4,7 @@
 
 mod adversarial;
 mod delivery;
+mod dry_run;
 mod futility;
 mod invariants;
 mod outcomes;

@@ -162,6 +162,17 @@ async fn an_approval_goes_before_what_held_the_change() {
 }
 
 #[tokio::test]
+async fn a_held_change_tells_every_reason_at_once() {
+    let mut world = world().with_policy("fn allow(facts) { if facts.step == \"commit\" { ask(\"look at it\") } else { allow() } }");
+    world.project.max_lines = Some(1);
+    let maintainer = world.maintainer(speller());
+    let told = hold(&maintainer).await.status.to_string();
+    for reason in ["look at it; ", "`max_lines` is 1; ", "`mode` is \"review\""] {
+        assert!(told.contains(reason), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn an_approval_does_not_go_before_a_denial_protected_files_failing_checks_or_a_dry_run() {
     let denies: fn(World) -> World =
         |world| world.with_policy("fn allow(facts) { if facts.trigger == \"approval\" { deny(\"no\") } else { allow() } }");

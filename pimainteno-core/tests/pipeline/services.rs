@@ -52,6 +52,12 @@ async fn a_unit_is_restarted_into_the_new_commit_and_taken_back_from_one_that_cr
     let second = systemd.state(&unit.name).await.unwrap();
     assert_eq!(second.active, ActiveState::Active);
     assert!(second.main_pid != first.main_pid && second.since > first.since, "{first:?} {second:?}");
+    // Taken back by hand, the same unit is restarted into what was there before.
+    let record = maintainer.rollback("radio", None).await.unwrap();
+    assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
+    let back = systemd.state(&unit.name).await.unwrap();
+    assert!(back.active == ActiveState::Active && back.main_pid != second.main_pid, "{second:?} {back:?}");
+    assert_eq!(world.read("serve.sh"), "#!/bin/sh\nexec sleep infinity\n");
     drop(maintainer);
 
     world.write("README.md", "# Radio 2\n");
