@@ -50,7 +50,8 @@ async fn a_secret_reaches_no_prompt_no_record_no_event_no_commit_and_no_file_of_
     // The key comes out of the check in base64.
     world.project.verify =
         vec![format!("echo 'PASSWORD={password}'; printf '%s' {key} | base64; echo {token}"), format!("! echo token {token}")];
-    let world = world.with_policy(&format!("fn on_event(event) {{ print(\"{token}\"); }}"));
+    let policy = format!("fn commit_message(facts, message) {{ message + \"\\n\\nSigned with {key}.\" }}");
+    let world = world.with_policy(&policy);
     let backend = ScriptedBackend::new("scripted", Edit::Workspace)
         .answer(Task::Summarize, Scripted::Text(format!("A radio. Its token is {token}.")))
         .answer(
@@ -86,6 +87,7 @@ async fn a_secret_reaches_no_prompt_no_record_no_event_no_commit_and_no_file_of_
     assert!(world.read("codex.md").contains("[redacted: GitHub token]"));
     let message = git(&world.remote(), &["log", "-1", "--format=%B", "main"]);
     assert!(message.contains("Found [redacted: GitHub token] and [redacted: configured secret]."), "{message}");
+    assert!(message.contains("Signed with [redacted: configured secret]."), "{message}");
 
     let store = maintainer.store();
     let run = records[0].id;
