@@ -14,6 +14,7 @@ mod t_examples;
 mod t_policy;
 mod t_review;
 mod t_run;
+mod t_sandbox;
 
 #[test]
 fn no_file_of_tests_is_forgotten() {

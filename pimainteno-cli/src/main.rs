@@ -13,5 +13,6 @@ mod terminal;
 mod web;
 
 fn main() -> std::process::ExitCode {
-    cli::main()
+    // Before there is a second thread: this program is also what sets up the sandboxes of its checks.
+    pimainteno_core::process::help(std::env::args_os()).unwrap_or_else(cli::main)
 }

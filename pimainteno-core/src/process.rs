@@ -5,6 +5,7 @@
 
 mod environment;
 mod output;
+mod sandbox;
 mod tree;
 
 use std::{
@@ -24,6 +25,7 @@ use tokio::{
 use crate::error::{Context, Error, ErrorKind, Result};
 
 pub use environment::Environment;
+pub use sandbox::{COVERED, Excess, Limits, Places, READABLE, READABLE_IN_HOME, Sandbox, SandboxHelper, Support, help};
 
 /// How long a child that is to stop may take to do so.
 const GRACE: Duration = Duration::from_secs(2);
@@ -42,6 +44,7 @@ pub struct Command {
     lines: Option<mpsc::UnboundedSender<String>>,
     cancel: Option<Cancel>,
     keep_descendants: bool,
+    sandbox: Option<Box<Sandbox>>,
 }
 
 /// What a child process did.
@@ -74,6 +77,8 @@ pub enum End {
     Silent,
     /// Killed: the run was told to stop.
     Cancelled,
+    /// Killed: it used up more than its sandbox allows.
+    Exceeded(Excess),
 }
 
 /// Tells running work to stop; clones share the flag.
@@ -95,6 +100,7 @@ impl Command {
             lines: None,
             cancel: None,
             keep_descendants: false,
+            sandbox: None,
         }
     }
 
@@ -187,14 +193,33 @@ impl Command {
         self
     }
 
+    /// Runs it in `sandbox`, in which `TMPDIR` is a temporary directory of its own.
+    #[must_use]
+    pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = Some(Box::new(sandbox));
+        self
+    }
+
     /// Runs it to its end, or kills it at the first limit.
     ///
     /// # Errors
-    /// [`ErrorKind::Process`] if it cannot be started. However it ends, even killed, that is an [`Output`].
+    /// [`ErrorKind::Process`] if it cannot be started, or its sandbox cannot be set up. However it ends, even killed, that is an [`Output`].
     pub async fn run(self) -> Result<Output> {
         let started = Instant::now();
         let marker = tree::Marker::new();
-        let mut command = tokio::process::Command::new(&self.program);
+        let enclosure = match &self.sandbox {
+            Some(sandbox) => Some(sandbox::Enclosure::new(sandbox, self.directory.as_deref(), &marker)?),
+            None => None,
+        };
+        let mut command = match &enclosure {
+            Some(enclosure) => {
+                let (helper, arguments) = enclosure.helper()?;
+                let mut command = tokio::process::Command::new(helper);
+                command.args(arguments).arg(&self.program);
+                command
+            }
+            None => tokio::process::Command::new(&self.program),
+        };
         command
             .args(&self.arguments)
             .env_clear()
@@ -204,6 +229,9 @@ impl Command {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
+        if let Some(enclosure) = &enclosure {
+            command.env("TMPDIR", enclosure.temporary());
+        }
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
@@ -247,7 +275,7 @@ impl Command {
         match end {
             End::Exited(_) | End::Signalled(_) if self.keep_descendants => family.release(),
             End::Exited(_) | End::Signalled(_) => family.kill(),
-            End::TimedOut | End::Silent | End::Cancelled => {
+            End::TimedOut | End::Silent | End::Cancelled | End::Exceeded(_) => {
                 family.terminate();
                 // Whoever does not go when asked is made to.
                 drop(tokio::time::timeout(GRACE, child.wait()).await);
@@ -260,6 +288,10 @@ impl Command {
         }
         let (stdout, stdout_truncated) = stdout.finish().await;
         let (stderr, stderr_truncated) = stderr.finish().await;
+        let end = match (&enclosure, end) {
+            (Some(enclosure), End::Exited(_) | End::Signalled(_)) => enclosure.end(end)?,
+            _ => end,
+        };
         Ok(Output { end, stdout, stderr, truncated: stdout_truncated || stderr_truncated, elapsed: started.elapsed() })
     }
 }
@@ -292,6 +324,7 @@ impl std::fmt::Display for End {
             Self::TimedOut => formatter.write_str("killed at its deadline"),
             Self::Silent => formatter.write_str("killed after too long a silence"),
             Self::Cancelled => formatter.write_str("stopped"),
+            Self::Exceeded(excess) => write!(formatter, "killed: it {excess}"),
         }
     }
 }

@@ -27,13 +27,18 @@ impl Marker {
         Self(Uuid::now_v7().simple().to_string())
     }
 
+    /// The marker with this value.
+    pub(super) fn of(value: &str) -> Self {
+        Self(value.to_owned())
+    }
+
     /// The variable's value.
     pub(super) fn value(&self) -> &str {
         &self.0
     }
 
     /// The living processes that carry the marker; those of other users are not seen.
-    fn carriers(&self) -> Vec<Pid> {
+    pub(super) fn carriers(&self) -> Vec<Pid> {
         let needle = format!("{}={}", Self::VARIABLE, self.0).into_bytes();
         let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
         let carries = |pid: &i32| {

@@ -1,0 +1,110 @@
+//! Where code runs that nobody has read: the description of a sandbox, as plain data, and what this machine can enforce of it.
+//!
+//! A sandboxed [`Command`](super::Command) is not started directly but by a *helper*, a program that calls [`help`] first thing in its `main`, as
+//! `pi-mainteno` does. The helper is a process of one thread, so that it may do to itself what a program with several threads must not, and it does so in
+//! stages, each of which is the same program started again:
+//!
+//! 1. `enter` makes namespaces (users, mounts, processes, System V objects, network) and covers directories that are nobody's business;
+//! 2. `guard` is the first process of the new process namespace: it watches memory, processes and disk, and when it ends, the kernel kills whatever is left;
+//! 3. `confine` sets limits, restricts itself by Landlock, and becomes the command.
+//!
+//! Where there are no namespaces, `enter` is left out and the guard finds its processes by the variable that all of them carry.
+
+mod confine;
+mod enclosure;
+mod guard;
+mod helper;
+mod namespaces;
+mod places;
+mod protocol;
+mod support;
+mod watch;
+
+use std::{fmt, fs, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use enclosure::Enclosure;
+pub use helper::help;
+pub use places::{COVERED, Places, READABLE, READABLE_IN_HOME};
+pub use support::{SandboxHelper, Support};
+
+/// A sandbox: what a command may see, change and use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// The program that sets it up.
+    pub helper: PathBuf,
+    /// Where its temporary directory is made, which is removed when the command has ended.
+    pub scratch: PathBuf,
+    /// What may be read and changed, beside the temporary directory.
+    pub write: Vec<PathBuf>,
+    /// What may be read and run. What does not exist is passed over, here and in the other lists.
+    pub read: Vec<PathBuf>,
+    /// Directories that appear empty, but for what is named above. Needs namespaces.
+    pub cover: Vec<PathBuf>,
+    /// Whether the network can be reached. A loopback interface of its own is there in any case.
+    pub network: bool,
+    /// What may be used up.
+    pub limits: Limits,
+    /// What is to be enforced; what cannot be is an error.
+    pub support: Support,
+}
+
+/// What a sandboxed command and its descendants may use up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory of all of them together, in bytes.
+    pub memory: u64,
+    /// Processes, at the same time. Where the kernel counts for us, it counts threads too.
+    pub processes: u32,
+    /// By how much the free space of the disk may shrink while it runs, in bytes. No single file may become larger.
+    pub disk: u64,
+}
+
+/// Which limit a command was killed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Excess {
+    /// Memory; the limit in bytes.
+    Memory(u64),
+    /// Processes; the limit.
+    Processes(u32),
+    /// Disk; the limit in bytes.
+    Disk(u64),
+}
+
+impl Sandbox {
+    /// What may be read, as it is without symbolic links.
+    fn visible(&self) -> impl Iterator<Item = PathBuf> {
+        self.write.iter().chain(&self.read).filter_map(|path| fs::canonicalize(path).ok())
+    }
+
+    /// What is covered: what the sandbox names, and the common temporary directories, where sockets of running programs lie.
+    fn covered(&self) -> Vec<PathBuf> {
+        let common = [PathBuf::from("/tmp"), PathBuf::from("/var/tmp")];
+        self.cover.iter().chain(&common).filter_map(|path| fs::canonicalize(path).ok()).filter(|path| path.is_dir()).collect()
+    }
+}
+
+impl Limits {
+    /// Three quarters of the memory of this machine, 1024 processes, and 8 GiB of disk.
+    pub fn of_this_machine() -> Self {
+        let memory = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+            let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        Self { memory: memory.map_or(u64::MAX, |kibibytes| kibibytes / 4 * 3 * 1024), processes: 1024, disk: 8 << 30 }
+    }
+}
+
+/// Writes what was exceeded, as the end of a sentence: "used more than 512 MiB of memory".
+impl fmt::Display for Excess {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory(bytes) => write!(formatter, "used more than {} MiB of memory", bytes >> 20),
+            Self::Processes(count) => write!(formatter, "had more than {count} processes"),
+            Self::Disk(bytes) => write!(formatter, "filled the disk with more than {} MiB", bytes >> 20),
+        }
+    }
+}

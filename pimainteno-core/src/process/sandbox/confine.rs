@@ -1,0 +1,111 @@
+//! The last stage before the command: limits of the process, and Landlock.
+
+use std::{env, path::Path};
+
+use landlock::{
+    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, LandlockStatus, RestrictionStatus, Ruleset, RulesetAttr as _, RulesetCreated,
+    RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope, path_beneath_rules,
+};
+use rustix::{
+    process::{Resource, Rlimit, geteuid, getrlimit, setrlimit},
+    thread::{CapabilitySet, remove_capability_from_bounding_set},
+};
+
+use super::{protocol::Plan, watch};
+
+/// The newest version of Landlock that is made use of; older kernels do what they can.
+const NEWEST: ABI = ABI::V9;
+
+/// Files that are devices and belong to nobody.
+const DEVICES: [&str; 8] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"];
+
+/// How many files a process may open at most, which is what most systems allow.
+const OPEN_FILES: u64 = 65_536;
+
+/// What is left of root's powers: those over files and processes, which Landlock and namespaces bound. What configures the machine is not among them.
+const POWERS: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::FSETID)
+    .union(CapabilitySet::KILL)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::NET_BIND_SERVICE);
+
+/// Confines this process and whatever it becomes. The error is a sentence.
+pub(super) fn confine(plan: &Plan) -> Result<(), String> {
+    env::set_current_dir(&plan.directory).map_err(|error| format!("cannot go to `{}`: {error}", plan.directory.display()))?;
+    limit(plan).map_err(|error| format!("cannot set the limits of a process: {error}"))?;
+    disempower().map_err(|error| format!("cannot give up capabilities: {error}"))?;
+    if plan.sandbox.support.landlock == 0 {
+        return Ok(());
+    }
+    match restrict(plan).map_err(|error| format!("Landlock: {error}"))? {
+        RestrictionStatus { ruleset: RulesetStatus::NotEnforced, .. } => Err("Landlock does nothing here any more".into()),
+        RestrictionStatus { .. } => Ok(()),
+    }
+}
+
+/// The version of Landlock that the kernel has, found out by restricting this process to nothing; 0 if it has none.
+pub(super) fn landlock_version() -> u32 {
+    let restricted = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(NEWEST))
+        .and_then(Ruleset::create)
+        .and_then(RulesetCreated::restrict_self);
+    match restricted.map(|status| status.landlock) {
+        Ok(LandlockStatus::Available { effective_abi, kernel_abi }) => {
+            kernel_abi.and_then(|abi| u32::try_from(abi).ok()).unwrap_or(effective_abi as u32)
+        }
+        Ok(LandlockStatus::NotEnabled | LandlockStatus::NotImplemented) | Err(_) => 0,
+    }
+}
+
+fn restrict(plan: &Plan) -> Result<RestrictionStatus, RulesetError> {
+    let (all, read) = (AccessFs::from_all(NEWEST), AccessFs::from_read(NEWEST));
+    let device = AccessFs::from_file(NEWEST) & !BitFlags::from(AccessFs::Execute);
+    let shared_memory = Path::new("/dev/shm");
+    let sandbox = &plan.sandbox;
+    let temporary = [plan.temporary()];
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(all)?;
+    let scope = if sandbox.network { Scope::Signal.into() } else { Scope::from_all(NEWEST) };
+    let ruleset = ruleset.scope(scope)?;
+    ruleset
+        .create()?
+        .add_rules(path_beneath_rules(&sandbox.read, read))?
+        .add_rules(path_beneath_rules(&sandbox.write, all))?
+        .add_rules(path_beneath_rules(&temporary, all))?
+        .add_rules(path_beneath_rules([shared_memory], all))?
+        .add_rules(path_beneath_rules(DEVICES, device | AccessFs::ReadDir))?
+        .restrict_self()
+}
+
+/// Gives up what root can do, as of the next program.
+fn disempower() -> rustix::io::Result<()> {
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    for capability in CapabilitySet::all().difference(POWERS).iter() {
+        match remove_capability_from_bounding_set(capability) {
+            // The kernel does not know it.
+            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn limit(plan: &Plan) -> rustix::io::Result<()> {
+    let limits = &plan.sandbox.limits;
+    let lower = |resource, value: u64| {
+        let Rlimit { current, maximum } = getrlimit(resource);
+        let at_most = |limit: Option<u64>| Some(limit.unwrap_or(u64::MAX).min(value));
+        setrlimit(resource, Rlimit { current: at_most(current), maximum: at_most(maximum) })
+    };
+    lower(Resource::Core, 0)?;
+    lower(Resource::Fsize, limits.disk)?;
+    lower(Resource::Nofile, OPEN_FILES)?;
+    // In a user namespace of its own the kernel counts what is in there; elsewhere, whatever else the user runs. It never counts for root.
+    let others = if plan.sandbox.support.has_namespaces() { 3 } else { watch::tasks_of_user() };
+    lower(Resource::Nproc, u64::from(limits.processes).saturating_add(others))
+}

@@ -1,0 +1,72 @@
+//! The process that stands beside a sandboxed command and watches what it uses up.
+
+use std::{ffi::OsString, io, process::ExitCode, time::Duration};
+
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, set_parent_process_death_signal, wait};
+use tokio::{
+    select,
+    signal::unix::{SignalKind, signal},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{
+    namespaces,
+    protocol::{FAILED, Plan, Report, Stage},
+    watch::Watch,
+};
+
+/// How often it looks. In a process namespace a look costs some microseconds a process; elsewhere all processes of the machine are looked at.
+const PERIOD: Duration = Duration::from_millis(100);
+const LONG_PERIOD: Duration = Duration::from_millis(500);
+
+/// Starts the command, watches it to its end or its first excess, and reports. Whoever is left is killed with this process, by the kernel in a process
+/// namespace, by whoever started the helper elsewhere.
+pub(super) fn stand(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
+    let own_processes = plan.sandbox.support.has_namespaces();
+    if own_processes {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        namespaces::settle(plan)?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(async {
+        let mut watch = Watch::new(plan);
+        // The command shall have time to end when the group is asked to; the guard itself goes last.
+        let mut asked = signal(SignalKind::terminate())?;
+        let mut ended = signal(SignalKind::child())?;
+        let child = plan.next(Stage::Confine, command)?.spawn()?;
+        let child = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let mut look = interval(if own_processes { PERIOD } else { LONG_PERIOD });
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            select! {
+                biased;
+                _ = look.tick() => if let Some(excess) = watch.look() { return Ok(Report::Exceeded(excess)) },
+                _ = ended.recv() => {}
+                _ = asked.recv() => {}
+            }
+            // The first process of a namespace inherits the orphans, whose ends are of no interest.
+            while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+                if Some(pid) == child {
+                    // What happened since the last look may be why.
+                    return Ok(watch.look().map_or_else(|| end_of(status), Report::Exceeded));
+                }
+            }
+        }
+    });
+    let report: Report = report.map_err(|error: io::Error| io::Error::other(format!("cannot start the guard: {error}")))?;
+    // A stage that failed has said so itself.
+    if report != Report::Exited(FAILED.into()) || Report::read(&plan.scratch).is_none() {
+        report.write(Report::open(&plan.scratch)?)?;
+    }
+    Ok(ExitCode::from(match report {
+        Report::Exited(code) => u8::try_from(code).unwrap_or(FAILED),
+        Report::Signalled(_) | Report::Exceeded(_) | Report::Failed(_) => FAILED,
+    }))
+}
+
+fn end_of(status: WaitStatus) -> Report {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Report::Exited(code),
+        (None, signal) => Report::Signalled(signal.unwrap_or_default()),
+    }
+}

@@ -1,0 +1,82 @@
+//! The helper's way in.
+
+use std::{
+    ffi::OsString,
+    io,
+    os::unix::process::CommandExt as _,
+    process::{Child, ExitCode},
+};
+
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{
+    confine, guard, namespaces,
+    protocol::{ARGUMENT, FAILED, PROBE, Plan, Report, Stage},
+    support::PROBE_BASE,
+};
+
+/// Sets up a sandbox and runs a command in it, if this program was started for that; `None` if it was not.
+///
+/// Call it first thing in `main`, before there is a second thread, and return what it gives:
+///
+/// ```
+/// fn main() -> std::process::ExitCode {
+///     if let Some(code) = pimainteno_core::process::help(std::env::args_os()) {
+///         return code;
+///     }
+///     // What the program is really for.
+///     std::process::ExitCode::SUCCESS
+/// }
+/// ```
+pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
+    let mut arguments = arguments.into_iter().skip(1);
+    let first = arguments.next()?;
+    if first == PROBE {
+        return Some(ExitCode::from(u8::try_from(confine::landlock_version()).unwrap_or(u8::MAX).saturating_add(PROBE_BASE)));
+    }
+    if first != ARGUMENT {
+        return None;
+    }
+    let plan = arguments.next().and_then(|plan| serde_json::from_slice::<Plan>(plan.as_encoded_bytes()).ok());
+    let Some(plan) = plan else { return Some(ExitCode::from(FAILED)) };
+    let command: Vec<_> = arguments.collect();
+    // Opened now: confined, it could not be.
+    let report = if plan.stage == Stage::Confine { Report::open(&plan.scratch).ok() } else { None };
+    let result = match plan.stage {
+        Stage::Enter => enter(&plan, &command),
+        Stage::Guard => guard::stand(&plan, &command),
+        Stage::Confine => confine::confine(&plan).map_err(io::Error::other).and_then(|()| become_command(&command)),
+    };
+    Some(result.unwrap_or_else(|error| {
+        // Without a report, the exit code has to do.
+        if let Some(file) = report.or_else(|| Report::open(&plan.scratch).ok()) {
+            drop(Report::Failed(error.to_string()).write(file));
+        }
+        ExitCode::from(FAILED)
+    }))
+}
+
+/// Makes the namespaces, and waits for the guard in them.
+fn enter(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
+    let mut next = plan.next(Stage::Guard, command)?;
+    namespaces::enter(plan)?;
+    let mut guard = next.spawn().map_err(|error| io::Error::other(format!("cannot start a process in a new namespace: {error}")))?;
+    outlast(&mut guard)
+}
+
+/// Waits for the next stage, and does not go when the group is asked to: the command shall have the time to.
+fn outlast(next: &mut Child) -> io::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _caught = runtime.block_on(async { signal(SignalKind::terminate()) })?;
+    let status = next.wait()?;
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED)))
+}
+
+fn become_command(command: &[OsString]) -> io::Result<ExitCode> {
+    let Some((program, arguments)) = command.split_first() else { return Err(io::Error::other("there is no command")) };
+    // Signals that the helper catches are the command's again.
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    let error = std::process::Command::new(program).args(arguments).exec();
+    Err(io::Error::other(format!("cannot start `{}`: {error}", program.to_string_lossy())))
+}

@@ -1,0 +1,204 @@
+//! Which places of this machine a sandboxed command needs, and which are nobody's business.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::process::Environment;
+
+/// What can be read and run in every sandbox. Of `/etc` everything can that does not keep a secret.
+pub const READABLE: [&str; 20] = [
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/opt",
+    "/nix",
+    "/gnu/store",
+    "/snap",
+    "/home/linuxbrew/.linuxbrew",
+    "/run/current-system",
+    "/sys",
+    "/proc",
+    "/dev/fd",
+    "/var/lib/ca-certificates",
+    "/var/lib/dpkg",
+    "/var/cache/fontconfig",
+    "/var/lib/dbus/machine-id",
+];
+
+/// What can be read and run of the home directory: toolchains and what they have fetched, and nothing that holds a password or a token.
+pub const READABLE_IN_HOME: [&str; 43] = [
+    ".asdf",
+    ".bun/bin",
+    ".bun/install",
+    ".bundle/cache",
+    ".cabal/bin",
+    ".cabal/packages",
+    ".cargo/bin",
+    ".cargo/config",
+    ".cargo/config.toml",
+    ".cargo/env",
+    ".cargo/git",
+    ".cargo/registry",
+    ".config/git",
+    ".deno",
+    ".dotnet",
+    ".elan",
+    ".fnm",
+    ".gem",
+    ".ghcup",
+    ".gitconfig",
+    ".gradle/caches",
+    ".gradle/wrapper",
+    ".jdks",
+    ".juliaup",
+    ".local/bin",
+    ".local/lib",
+    ".local/pipx",
+    ".local/share/fnm",
+    ".local/share/mise",
+    ".local/share/pipx",
+    ".local/share/pnpm",
+    ".local/share/uv",
+    ".m2/repository",
+    ".npm-global",
+    ".nvm",
+    ".opam",
+    ".pyenv",
+    ".rbenv",
+    ".rustup",
+    ".rvm",
+    ".sdkman",
+    ".volta",
+    "go",
+];
+
+/// What appears empty where there are namespaces: sockets of running programs, which Landlock does not keep from being connected to, and credentials, for a
+/// kernel without Landlock. Without a `/` at the beginning it is in the home directory.
+pub const COVERED: [&str; 16] = [
+    "/run",
+    ".aws",
+    ".azure",
+    ".codex",
+    ".config/gcloud",
+    ".config/gh",
+    ".config/pi-mainteno",
+    ".docker",
+    ".gnupg",
+    ".kube",
+    ".local/share/keyrings",
+    ".mozilla",
+    ".password-store",
+    ".pki",
+    ".ssh",
+    "/etc/pi-mainteno",
+];
+
+/// Names in `/etc` that keep secrets from whoever may not read them, which is nobody if the daemon runs as root.
+const SECRET_IN_ETC: [&str; 13] = [
+    "NetworkManager",
+    "cups",
+    "gshadow",
+    "gshadow-",
+    "letsencrypt",
+    "openvpn",
+    "pi-mainteno",
+    "ppp",
+    "shadow",
+    "shadow-",
+    "ssh",
+    "sudoers.d",
+    "wireguard",
+];
+
+/// Variables that are left out: they lead to programs outside, or to credentials.
+const LEFT_OUT: [&str; 5] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "CODEX_HOME"];
+
+/// Variables that may hold a password, and are of no use without the network.
+const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+
+/// The places of this machine, as far as a user's variables tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a>(&'a Environment);
+
+impl<'a> Places<'a> {
+    /// The places that `environment` tells of.
+    pub fn new(environment: &'a Environment) -> Self {
+        Self(environment)
+    }
+
+    /// What can be read and run: [`READABLE`], most of `/etc`, [`READABLE_IN_HOME`], and where `PATH` and the variables of toolchains point to.
+    pub fn readable(&self) -> Vec<PathBuf> {
+        let mut places: BTreeSet<_> = READABLE.iter().map(PathBuf::from).collect();
+        let in_etc = fs::read_dir("/etc").into_iter().flatten().flatten();
+        places.extend(in_etc.filter(|entry| !SECRET_IN_ETC.iter().any(|name| entry.file_name() == **name)).map(|entry| entry.path()));
+        // Where the names of the network are looked up.
+        places.extend(fs::canonicalize("/etc/resolv.conf"));
+        let home = self.0.home();
+        if let Some(home) = &home {
+            places.extend(READABLE_IN_HOME.iter().map(|place| home.join(place)));
+        }
+        if let Some(cargo) = self.0.get("CARGO_HOME") {
+            // Its credentials lie beside.
+            places.extend(["bin", "config", "config.toml", "env", "git", "registry"].map(|place| Path::new(cargo).join(place)));
+        }
+        places.extend(["RUSTUP_HOME", "GOPATH", "JAVA_HOME"].iter().filter_map(|name| self.0.get(name)).map(PathBuf::from));
+        let path = self.0.get("PATH").unwrap_or_default();
+        let home = home.unwrap_or_else(|| "/nonexistent".into());
+        for directory in std::env::split_paths(path).filter(|directory| directory.is_absolute()) {
+            // What a program in somebody's home needs mostly lies beside its directory.
+            places.extend(directory.parent().filter(|parent| is_toolchain(parent, &home)).map(Path::to_owned));
+            // A directory that everything else is in is not taken at its word.
+            places.extend(Some(directory).filter(|directory| !home.starts_with(directory)));
+        }
+        places.retain(|place| place.is_absolute() && place.exists());
+        places.into_iter().collect()
+    }
+
+    /// What appears empty: [`COVERED`].
+    pub fn covered(&self) -> Vec<PathBuf> {
+        // An absolute path takes the place of the home directory.
+        let home = self.0.home().unwrap_or_else(|| "/nonexistent".into());
+        COVERED.iter().map(|place| home.join(place)).filter(|place| place.is_dir()).collect()
+    }
+
+    /// The variables of a sandboxed command, whose caches are in `caches`.
+    pub fn environment(&self, caches: &Path, network: bool) -> Environment {
+        let is_left_out = |name: &str| {
+            let proxy = PROXIES.contains(&name.to_ascii_uppercase().as_str());
+            LEFT_OUT.contains(&name) || (proxy && !network)
+        };
+        let kept = self.0.iter().filter(|(name, _)| !name.to_str().is_some_and(is_left_out));
+        let mut environment = kept.fold(Environment::default(), |environment, (name, value)| environment.with(name, value));
+        let caches = [
+            ("XDG_CACHE_HOME", "cache"),
+            ("XDG_STATE_HOME", "state"),
+            ("XDG_CONFIG_HOME", "config"),
+            ("GOCACHE", "go-build"),
+            ("npm_config_cache", "npm"),
+            ("npm_config_userconfig", "npmrc"),
+            ("PIP_CACHE_DIR", "pip"),
+            ("UV_CACHE_DIR", "uv"),
+        ]
+        .map(|(name, directory)| (name, caches.join(directory).into_os_string()));
+        // Asking for what cannot be reached only costs time, and gives messages that lead astray.
+        let offline = [("CARGO_NET_OFFLINE", "true"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")].map(|(name, value)| (name, OsString::from(value)));
+        for (name, value) in caches.into_iter().chain(offline.into_iter().filter(|_| !network)) {
+            environment = environment.with(name, value);
+        }
+        environment
+    }
+}
+
+/// Whether a directory with programs in it is a toolchain in somebody's home, and not a home, nor what keeps other things too.
+fn is_toolchain(directory: &Path, home: &Path) -> bool {
+    let in_a_home = (directory.starts_with(home) && directory != home) || (directory.starts_with("/home") && directory.components().count() > 3);
+    in_a_home && ![".local", ".cargo"].iter().any(|name| directory.ends_with(name))
+}

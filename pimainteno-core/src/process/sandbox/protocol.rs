@@ -1,0 +1,90 @@
+//! What the stages of the helper tell each other: a plan on the command line, a report in a file.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Excess, Sandbox};
+
+/// The first argument of a program that is started as helper. No person would type it.
+pub(super) const ARGUMENT: &str = "--be-the-sandbox-helper";
+
+/// The first argument of a helper that is to tell the version of Landlock, by its exit code.
+pub(super) const PROBE: &str = "--tell-the-version-of-landlock";
+
+/// The exit code of a helper that could not set up the sandbox; the report says why.
+pub(super) const FAILED: u8 = 125;
+
+/// What the helper is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub(super) stage: Stage,
+    pub(super) sandbox: Sandbox,
+    /// Where the command runs.
+    pub(super) directory: PathBuf,
+    /// The directory with the temporary directory and the report.
+    pub(super) scratch: PathBuf,
+    /// The directories that its temporary directory takes the place of.
+    pub(super) private_temporary: Vec<PathBuf>,
+    /// The value of the variable that every descendant carries.
+    pub(super) marker: String,
+}
+
+/// What the helper does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Stage {
+    Enter,
+    Guard,
+    Confine,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Report {
+    Exited(i32),
+    Signalled(i32),
+    Exceeded(Excess),
+    Failed(String),
+}
+
+impl Plan {
+    /// The temporary directory.
+    pub(super) fn temporary(&self) -> PathBuf {
+        self.scratch.join("tmp")
+    }
+
+    /// The command that starts the next stage: this program again.
+    pub(super) fn next(&self, stage: Stage, command: &[OsString]) -> io::Result<Command> {
+        let mut next = Command::new("/proc/self/exe");
+        next.args(Self { stage, ..self.clone() }.arguments()?).args(command);
+        Ok(next)
+    }
+
+    /// The arguments of a helper that is to carry this out, up to those of the command.
+    pub(super) fn arguments(&self) -> io::Result<[OsString; 2]> {
+        Ok([ARGUMENT.into(), serde_json::to_string(self)?.into()])
+    }
+}
+
+impl Report {
+    /// Opens the file that it is looked for in; what is there is gone.
+    pub(super) fn open(scratch: &Path) -> io::Result<File> {
+        File::create(scratch.join("report"))
+    }
+
+    /// Writes it.
+    pub(super) fn write(&self, mut file: File) -> io::Result<()> {
+        file.write_all(&serde_json::to_vec(self)?)
+    }
+
+    /// Reads it; `None` if the helper was killed before it could write one.
+    pub(super) fn read(scratch: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(scratch.join("report")).ok()?).ok()
+    }
+}

@@ -1,0 +1,283 @@
+//! The sandbox for checks, with real processes, real namespaces and the real helper: `pi-mainteno` itself.
+//!
+//! Where the machine lacks Landlock or namespaces, the tests ask for what there is; those of what is lacking do so everywhere.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::{fs::PermissionsExt as _, net::UnixListener},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use pimainteno_core::process::{Cancel, Command, End, Environment, Excess, Limits, Output, Places, Sandbox, SandboxHelper, Support};
+
+/// A home with credentials and a toolchain, a checkout, and the workspace of a project of it.
+struct World {
+    root: tempfile::TempDir,
+    sandbox: Sandbox,
+    environment: Environment,
+}
+
+impl World {
+    /// A world on this machine.
+    fn new() -> Self {
+        Self::with(|support| support)
+    }
+
+    /// A world on a machine that supports less than this one.
+    fn with(less: impl FnOnce(Support) -> Support) -> Self {
+        // Not in `/tmp` if that can be helped: it is one of the places that are covered.
+        let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).or_else(|_| tempfile::tempdir()).unwrap();
+        let path = |path: &str| root.path().join(path);
+        for directory in ["home/.ssh", "home/.cargo/bin", "state/workspaces/radio", "state/sandbox/radio/caches", "checkout/.git/hooks"] {
+            fs::create_dir_all(path(directory)).unwrap();
+        }
+        for (file, text) in SECRETS {
+            fs::write(path(file), text).unwrap();
+        }
+        fs::write(path("checkout/.git/config"), "[core]\n").unwrap();
+        fs::write(path("home/.cargo/bin/tool"), "#!/bin/sh\necho works\n").unwrap();
+        fs::set_permissions(path("home/.cargo/bin/tool"), fs::Permissions::from_mode(0o755)).unwrap();
+        let variables = [("HOME".into(), path("home").into_os_string()), ("PATH".into(), std::env::var_os("PATH").unwrap())];
+        let toolchains = ["CARGO_HOME", "RUSTUP_HOME"].map(|name| (name.into(), toolchain(name).into_os_string()));
+        let environment = Environment::from_variables(variables.into_iter().chain(toolchains));
+        let places = Places::new(&environment);
+        // The toolchains that are used here are in the home of whoever runs the tests.
+        let of_tester = Places::new(&Environment::from_variables(std::env::vars_os())).readable();
+        let sandbox = Sandbox {
+            helper: helper().program().to_owned(),
+            scratch: path("state/sandbox/radio"),
+            write: vec![path("state/workspaces/radio"), path("state/sandbox/radio/caches")],
+            read: [places.readable(), of_tester, vec![path("checkout/.git")]].concat(),
+            cover: [places.covered(), vec![path("state"), path("checkout")]].concat(),
+            network: false,
+            limits: Limits { memory: 1 << 30, processes: 200, disk: 1 << 30 },
+            support: less(runtime().block_on(helper().support(&path("state/sandbox"))).clone()),
+        };
+        let environment = places.environment(&path("state/sandbox/radio/caches"), false);
+        Self { sandbox, environment, root }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    fn workspace(&self) -> PathBuf {
+        self.path("state/workspaces/radio")
+    }
+
+    /// A command in the workspace; `ROOT` in its text is the directory that everything is in.
+    fn command(&self, script: &str) -> Command {
+        let script = script.replace("ROOT", self.root.path().to_str().unwrap());
+        let command = Command::shell(script).directory(self.workspace()).envs(self.environment.iter());
+        command.sandbox(self.sandbox.clone()).timeout(Duration::from_secs(60))
+    }
+
+    fn run(&self, script: &str) -> Output {
+        runtime().block_on(self.command(script).run()).unwrap()
+    }
+
+    #[track_caller]
+    fn passes(&self, script: &str) -> Output {
+        let output = self.run(script);
+        assert!(output.success(), "{script}: {}: {}", output.end, said(&output));
+        output
+    }
+}
+
+/// Files that a check must not see, and what is in them.
+const SECRETS: [(&str, &str); 4] = [
+    ("home/.ssh/id", "secret of ssh"),
+    ("home/.cargo/credentials.toml", "secret of cargo"),
+    ("checkout/.env", "secret of the service"),
+    ("state/state.redb", "secret of the store"),
+];
+
+fn helper() -> SandboxHelper {
+    SandboxHelper::new(env!("CARGO_BIN_EXE_pi-mainteno"))
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Where the toolchain is that these tests are built by.
+fn toolchain(variable: &str) -> PathBuf {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    std::env::var_os(variable).map_or_else(|| home.join(if variable == "CARGO_HOME" { ".cargo" } else { ".rustup" }), PathBuf::from)
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Whether a process with this text in its command line or its environment is gone, or goes soon.
+fn is_gone(text: &str) -> bool {
+    let has = |file: PathBuf| fs::read(file).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()));
+    let lives = || fs::read_dir("/proc").unwrap().flatten().any(|process| has(process.path().join("cmdline")));
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while lives() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    true
+}
+
+#[test]
+fn a_check_sees_its_workspace_and_its_tools_and_no_secret() {
+    let world = World::new();
+    fs::write(world.workspace().join("file"), "mine\n").unwrap();
+    let output = world.passes("cat file; ROOT/home/.cargo/bin/tool; cat ROOT/checkout/.git/config; echo temporary > $TMPDIR/x; cat $TMPDIR/x");
+    assert_eq!(output.text(), "mine\nworks\n[core]\ntemporary\n");
+    for (file, secret) in SECRETS {
+        let output = world.run(&format!("cat ROOT/{file}"));
+        assert!(!output.success() && !said(&output).contains(secret), "{file}: {}", said(&output));
+    }
+    assert!(!world.run("cat /etc/shadow").success());
+    assert!(!world.path("state/sandbox/radio").read_dir().unwrap().any(|entry| entry.unwrap().file_name() != "caches"), "the temporary directory stays");
+}
+
+#[test]
+fn a_check_writes_nowhere_but_to_its_workspace_its_caches_and_its_temporary_directory() {
+    let world = World::new();
+    let outside = ["home/new", "home/.cargo/bin/tool", "checkout/.env", "checkout/.git/config", "checkout/.git/hooks/post-commit", "state/state.redb", "new"];
+    for file in outside {
+        let before = fs::read(world.path(file)).ok();
+        world.run(&format!("echo planted >> ROOT/{file}; mv -f $TMPDIR/a ROOT/{file}; ln -sf /dev/null ROOT/{file}; rm -f ROOT/{file}; chmod 777 ROOT/{file}"));
+        assert_eq!(fs::read(world.path(file)).ok(), before, "{file}");
+    }
+    assert!(!world.run("echo x > /usr/planted").success() && !Path::new("/usr/planted").exists());
+    world.passes("echo x > here && mkdir -p $XDG_CACHE_HOME && echo x > $XDG_CACHE_HOME/there && mv here here2 && ln here2 here3");
+}
+
+#[test]
+fn a_check_reaches_its_own_loopback_and_not_the_machines() {
+    let world = World::new();
+    if !world.sandbox.support.has_namespaces() {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connect = format!("python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 5)'");
+    assert!(std::process::Command::new("sh").args(["-c", &connect]).status().unwrap().success());
+    let output = world.run(&connect);
+    assert!(said(&output).contains("Connection refused"), "{}", said(&output));
+    world.passes(concat!(
+        "python3 -c 'import socket, threading\n",
+        "server = socket.create_server((\"127.0.0.1\", 0))\n",
+        "client = socket.create_connection(server.getsockname())\n",
+        "client.sendall(b\"x\"); assert server.accept()[0].recv(1) == b\"x\"'"
+    ));
+    // What listens on a socket in the file system could be the daemon itself, which approves changes.
+    let _listener = UnixListener::bind(world.path("state/control.sock")).unwrap();
+    let output = world.run("python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"ROOT/state/control.sock\")'");
+    assert!(said(&output).contains("No such file or directory"), "{}", said(&output));
+}
+
+#[test]
+fn what_a_check_leaves_behind_ends_with_it() {
+    for world in [World::new(), World::with(|support| Support { obstacle: Some("as told".into()), ..support })] {
+        let (left, escaped) = ("300.0101", "300.0202");
+        world.passes(&format!("setsid sleep {left} & true"));
+        assert!(is_gone(left));
+        if world.sandbox.support.has_namespaces() {
+            world.passes(&format!("env -i setsid sh -c 'sleep {escaped} & sleep {escaped}' & true"));
+            assert!(is_gone(escaped));
+        }
+    }
+}
+
+#[test]
+fn a_check_that_uses_too_much_is_killed_and_told_so() {
+    for mut world in [World::new(), World::with(|support| Support { obstacle: Some("as told".into()), ..support })] {
+        world.sandbox.limits = Limits { memory: 96 << 20, processes: 40, disk: 64 << 20 };
+        let greedy = world.run("python3 -c 'import time; x = bytearray(200 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(300.0303)'");
+        assert_eq!(greedy.end, End::Exceeded(Excess::Memory(96 << 20)), "{}", said(&greedy));
+        assert!(is_gone("300.0303"));
+        // Bounded, should nothing bound it.
+        let bomb = "import os, time\nfor i in range(400):\n  try:\n    if os.fork() == 0: time.sleep(300.0404)\n  except OSError: time.sleep(0.01)\ntime.sleep(300)";
+        let bomb = world.run(&format!("python3 -c '{bomb}'"));
+        assert_eq!(bomb.end, End::Exceeded(Excess::Processes(40)), "{}", said(&bomb));
+        assert!(is_gone("300.0404"));
+        let filler = world.run("for i in 1 2 3 4; do head -c 40000000 /dev/zero > $TMPDIR/$i; done; exec sleep 300.0505");
+        assert_eq!(filler.end, End::Exceeded(Excess::Disk(64 << 20)), "{}", said(&filler));
+        assert!(!world.run("head -c 90000000 /dev/zero > $TMPDIR/x").success());
+    }
+}
+
+#[test]
+fn deadlines_silence_and_stopping_work_in_a_sandbox() {
+    for world in [World::new(), World::with(|support| Support { obstacle: Some("as told".into()), ..support })] {
+        let run = |command: Command| runtime().block_on(command.run()).unwrap();
+        let patient = run(world.command("trap 'echo asked; exit 0' TERM; echo ready; sleep 300.0606 & wait").timeout(Duration::from_millis(700)));
+        assert_eq!((patient.end, patient.text().as_str()), (End::TimedOut, "ready\nasked\n"));
+        let stubborn = run(world.command("trap '' TERM; setsid sleep 300.0606 & wait").silence_timeout(Duration::from_millis(300)));
+        assert_eq!(stubborn.end, End::Silent);
+        let cancel = Cancel::new();
+        cancel.raise();
+        assert_eq!(run(world.command("sleep 300.0606").cancel(&cancel)).end, End::Cancelled);
+        assert!(is_gone("300.0606"));
+    }
+}
+
+#[test]
+fn a_sandboxed_command_ends_as_it_would_elsewhere() {
+    for world in [World::new(), World::with(|_| Support::none("as told"))] {
+        assert_eq!(world.run("exit 3").end, End::Exited(3));
+        assert_eq!(world.run("exit 125").end, End::Exited(125));
+        assert_eq!(world.run("kill -SEGV $$").end, End::Signalled(11));
+        let input = runtime().block_on(world.command("cat; echo $0 $PIMAINTENO_X").env("PIMAINTENO_X", "y").input("in ").run()).unwrap();
+        assert_eq!(input.text(), "in /bin/sh y\n");
+        let missing = Command::new("no-such-program").envs(world.environment.iter()).sandbox(world.sandbox.clone()).run();
+        assert!(runtime().block_on(missing).unwrap_err().to_string().contains("cannot start `no-such-program`"));
+    }
+}
+
+#[test]
+fn what_a_machine_lacks_is_done_without_and_what_was_promised_is_not() {
+    let world = World::with(|support| Support { landlock: 0, ..support });
+    if world.sandbox.support.has_namespaces() {
+        // Without Landlock, directories that are covered still hide what is in them.
+        for file in ["home/.ssh/id", "checkout/.env", "state/state.redb"] {
+            assert!(!world.run(&format!("cat ROOT/{file}")).success(), "{file}");
+        }
+    }
+    // Nobody may call a machine capable and get less, silently.
+    let mut world = World::new();
+    world.sandbox.helper = "/bin/true".into();
+    let error = runtime().block_on(world.command("true").run()).unwrap_err();
+    assert!(error.to_string().contains("ended without a report"), "{error}");
+    let support = runtime().block_on(SandboxHelper::new("/bin/false").support(&world.path("state"))).clone();
+    assert!(!support.is_full() && support.landlock == 0, "{support:?}");
+}
+
+#[test]
+fn ordinary_projects_are_built_and_tested_in_a_sandbox() {
+    let world = World::new();
+    let write = |file: &str, text: &str| {
+        let path = world.workspace().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("Cargo.toml", "[package]\nname = \"tiny\"\nedition = \"2024\"\n[workspace]\n");
+    write("src/lib.rs", "#[test]\nfn binds() {\n    std::net::TcpListener::bind(\"127.0.0.1:0\").unwrap();\n    std::fs::write(std::env::temp_dir().join(\"x\"), \"\").unwrap();\n}\n");
+    world.passes("cargo test --quiet --offline");
+    write("Makefile", "test:\n\techo made > made && grep -q made made\n");
+    write("test.sh", "#!/bin/sh\nset -eu\ntrap 'rm -r \"$d\"' EXIT\nd=$(mktemp -d)\necho 1 > \"$d/x\"; test \"$(cat \"$d/x\")\" = 1\n");
+    world.passes("sh test.sh");
+    write("test_it.py", "import multiprocessing, tempfile, unittest\nclass T(unittest.TestCase):\n  def test(self):\n    multiprocessing.Lock(); tempfile.TemporaryFile()\n");
+    world.passes("python3 -m unittest -q test_it");
+    if world.run("command -v make").success() {
+        world.passes("make test");
+    }
+    if world.run("command -v node").success() {
+        world.passes("node -e 'const s = require(\"http\").createServer((q, a) => a.end(\"x\")).listen(0, \"127.0.0.1\", () => require(\"http\").get({ port: s.address().port }, () => s.close()).on(\"error\", () => process.exit(1)))'");
+    }
+    if world.run("command -v npm").success() {
+        write("package.json", "{\"scripts\": {\"test\": \"node -e 0\"}}\n");
+        world.passes("npm test");
+    }
+}
