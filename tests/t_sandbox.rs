@@ -130,20 +130,32 @@ fn is_gone(text: &str) -> bool {
 fn a_check_sees_its_workspace_and_its_tools_and_no_secret() {
     let world = World::new();
     fs::write(world.workspace().join("file"), "mine\n").unwrap();
-    let output = world.passes("cat file; ROOT/home/.cargo/bin/tool; cat ROOT/checkout/.git/config; echo temporary > $TMPDIR/x; cat $TMPDIR/x");
+    let output =
+        world.passes("cat file; ROOT/home/.cargo/bin/tool; cat ROOT/checkout/.git/config; echo temporary > $TMPDIR/x; cat $TMPDIR/x");
     assert_eq!(output.text(), "mine\nworks\n[core]\ntemporary\n");
     for (file, secret) in SECRETS {
         let output = world.run(&format!("cat ROOT/{file}"));
         assert!(!output.success() && !said(&output).contains(secret), "{file}: {}", said(&output));
     }
     assert!(!world.run("cat /etc/shadow").success());
-    assert!(!world.path("state/sandbox/radio").read_dir().unwrap().any(|entry| entry.unwrap().file_name() != "caches"), "the temporary directory stays");
+    assert!(
+        !world.path("state/sandbox/radio").read_dir().unwrap().any(|entry| entry.unwrap().file_name() != "caches"),
+        "the temporary directory stays"
+    );
 }
 
 #[test]
 fn a_check_writes_nowhere_but_to_its_workspace_its_caches_and_its_temporary_directory() {
     let world = World::new();
-    let outside = ["home/new", "home/.cargo/bin/tool", "checkout/.env", "checkout/.git/config", "checkout/.git/hooks/post-commit", "state/state.redb", "new"];
+    let outside = [
+        "home/new",
+        "home/.cargo/bin/tool",
+        "checkout/.env",
+        "checkout/.git/config",
+        "checkout/.git/hooks/post-commit",
+        "state/state.redb",
+        "new",
+    ];
     for file in outside {
         let before = fs::read(world.path(file)).ok();
         world.run(&format!("echo planted >> ROOT/{file}; mv -f $TMPDIR/a ROOT/{file}; ln -sf /dev/null ROOT/{file}; rm -f ROOT/{file}; chmod 777 ROOT/{file}"));
@@ -194,7 +206,8 @@ fn what_a_check_leaves_behind_ends_with_it() {
 fn a_check_that_uses_too_much_is_killed_and_told_so() {
     for mut world in [World::new(), World::with(|support| Support { obstacle: Some("as told".into()), ..support })] {
         world.sandbox.limits = Limits { memory: 96 << 20, processes: 40, disk: 64 << 20 };
-        let greedy = world.run("python3 -c 'import time; x = bytearray(200 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(300.0303)'");
+        let greedy = world
+            .run("python3 -c 'import time; x = bytearray(200 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(300.0303)'");
         assert_eq!(greedy.end, End::Exceeded(Excess::Memory(96 << 20)), "{}", said(&greedy));
         assert!(is_gone("300.0303"));
         // Bounded, should nothing bound it.
@@ -212,7 +225,8 @@ fn a_check_that_uses_too_much_is_killed_and_told_so() {
 fn deadlines_silence_and_stopping_work_in_a_sandbox() {
     for world in [World::new(), World::with(|support| Support { obstacle: Some("as told".into()), ..support })] {
         let run = |command: Command| runtime().block_on(command.run()).unwrap();
-        let patient = run(world.command("trap 'echo asked; exit 0' TERM; echo ready; sleep 300.0606 & wait").timeout(Duration::from_millis(700)));
+        let patient =
+            run(world.command("trap 'echo asked; exit 0' TERM; echo ready; sleep 300.0606 & wait").timeout(Duration::from_millis(700)));
         assert_eq!((patient.end, patient.text().as_str()), (End::TimedOut, "ready\nasked\n"));
         let stubborn = run(world.command("trap '' TERM; setsid sleep 300.0606 & wait").silence_timeout(Duration::from_millis(300)));
         assert_eq!(stubborn.end, End::Silent);
@@ -263,12 +277,18 @@ fn ordinary_projects_are_built_and_tested_in_a_sandbox() {
         fs::write(path, text).unwrap();
     };
     write("Cargo.toml", "[package]\nname = \"tiny\"\nedition = \"2024\"\n[workspace]\n");
-    write("src/lib.rs", "#[test]\nfn binds() {\n    std::net::TcpListener::bind(\"127.0.0.1:0\").unwrap();\n    std::fs::write(std::env::temp_dir().join(\"x\"), \"\").unwrap();\n}\n");
+    write(
+        "src/lib.rs",
+        "#[test]\nfn binds() {\n    std::net::TcpListener::bind(\"127.0.0.1:0\").unwrap();\n    std::fs::write(std::env::temp_dir().join(\"x\"), \"\").unwrap();\n}\n",
+    );
     world.passes("cargo test --quiet --offline");
     write("Makefile", "test:\n\techo made > made && grep -q made made\n");
     write("test.sh", "#!/bin/sh\nset -eu\ntrap 'rm -r \"$d\"' EXIT\nd=$(mktemp -d)\necho 1 > \"$d/x\"; test \"$(cat \"$d/x\")\" = 1\n");
     world.passes("sh test.sh");
-    write("test_it.py", "import multiprocessing, tempfile, unittest\nclass T(unittest.TestCase):\n  def test(self):\n    multiprocessing.Lock(); tempfile.TemporaryFile()\n");
+    write(
+        "test_it.py",
+        "import multiprocessing, tempfile, unittest\nclass T(unittest.TestCase):\n  def test(self):\n    multiprocessing.Lock(); tempfile.TemporaryFile()\n",
+    );
     world.passes("python3 -m unittest -q test_it");
     if world.run("command -v make").success() {
         world.passes("make test");

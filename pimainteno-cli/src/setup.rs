@@ -11,7 +11,7 @@ use std::{
 use pimainteno_core::{
     Error, ErrorKind, Maintainer, MaintainerBuilder, Result,
     config::{self, Config},
-    process::Environment,
+    process::{Environment, SandboxHelper},
 };
 
 use crate::backends;
@@ -56,7 +56,8 @@ impl Setup {
 
     /// A builder of what this setup describes.
     pub(crate) fn builder(&self) -> MaintainerBuilder {
-        let builder = Maintainer::builder().config(self.config.clone()).environment(self.environment.clone());
+        let builder =
+            Maintainer::builder().config(self.config.clone()).environment(self.environment.clone()).sandbox_helper(sandbox_helper());
         // A configured path also names the store's file, which a directory would override.
         let builder = if self.config.cache.path.is_some() { builder } else { builder.state_directory(&self.state_directory) };
         backends::register(builder)
@@ -70,6 +71,11 @@ pub(crate) fn environment() -> Environment {
         Some(home) => environment.with("CODEX_HOME", home),
         None => environment,
     }
+}
+
+/// What sets up the sandboxes of checks: this very program, also when its file was replaced meanwhile.
+pub(crate) fn sandbox_helper() -> SandboxHelper {
+    SandboxHelper::new("/proc/self/exe")
 }
 
 /// The directory that the command was called in.

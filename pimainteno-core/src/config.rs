@@ -8,6 +8,7 @@ mod consistency;
 mod cron;
 mod duration;
 mod expand;
+mod hold;
 mod llm;
 mod load;
 mod notice;
@@ -15,6 +16,7 @@ mod problem;
 mod project;
 mod project_section;
 mod read;
+mod sandbox;
 mod schedule;
 mod secret;
 mod time_zone;
@@ -29,10 +31,12 @@ use crate::error::Result;
 use check::{Check, Cron, Filled, Sha256, TimeZoneName};
 
 use cron::CronExpression;
+pub use hold::DEFAULT_HOLD;
 pub use llm::{BudgetConfig, EditMode, LlmConfig, LlmOverrides};
 pub use load::{Loaded, SYSTEM_PATH, find};
 pub use project::Project;
 pub use project_section::{CommandStepConfig, HealthConfig, Mode, OnSilence, ProjectConfig, RestartConfig, StepConfig};
+pub use sandbox::{SandboxMode, SandboxSettings};
 pub use schedule::Schedule;
 pub use secret::Secret;
 

@@ -11,6 +11,7 @@ mod engine;
 mod facts;
 mod globs;
 mod helpers;
+mod hold;
 mod hook;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use engine::Program;
 pub use engine::{Limits, PolicyEngine};
 pub use facts::{Change, Checks, Facts, RunFacts};
 pub(crate) use globs::Globs;
+pub(crate) use hold::held_files;
 use hook::{Hook, Hooks};
 
 /// What a policy says before a step.

@@ -25,7 +25,7 @@ use tokio::{
 use crate::error::{Context, Error, ErrorKind, Result};
 
 pub use environment::Environment;
-pub use sandbox::{COVERED, Excess, Limits, Places, READABLE, READABLE_IN_HOME, Sandbox, SandboxHelper, Support, help};
+pub use sandbox::{Excess, Limits, Places, Sandbox, SandboxHelper, Support, help};
 
 /// How long a child that is to stop may take to do so.
 const GRACE: Duration = Duration::from_secs(2);

@@ -20,7 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::EventSink,
     id::ProposalId,
-    process::{Cancel, Environment},
+    process::{Cancel, Environment, SandboxHelper},
     registry::Registry,
     store::Store,
 };
@@ -38,6 +38,9 @@ pub(crate) struct Runner {
     pub(crate) store: Store,
     pub(crate) environment: Environment,
     pub(crate) workspaces: PathBuf,
+    /// Where the store, the workspaces and the private places of sandboxes are.
+    pub(crate) state_directory: PathBuf,
+    pub(crate) sandbox_helper: Option<SandboxHelper>,
     pub(crate) events: Arc<dyn EventSink>,
     /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
     pub(crate) unfinished: Mutex<BTreeMap<String, String>>,

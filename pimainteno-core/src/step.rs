@@ -8,6 +8,7 @@ pub(crate) mod propose;
 pub(crate) mod push;
 pub(crate) mod repair;
 pub(crate) mod restart;
+pub(crate) mod sandboxed;
 pub(crate) mod summarize;
 pub(crate) mod verify;
 

@@ -95,6 +95,7 @@ async fn play(stage: &Stage, builder: MaintainerBuilder, terminal: &Terminal) ->
     let progress = terminal.progress(false);
     let maintainer = builder
         .environment(stage.environment().clone())
+        .sandbox_helper(setup::sandbox_helper())
         .state_directory(stage.state())
         .events(move |event: &pimainteno_core::Event| progress.event(event))
         .build()?;

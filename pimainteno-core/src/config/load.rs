@@ -101,6 +101,7 @@ impl Config {
         paths.extend(self.plugin.iter_mut().map(|plugin| &mut plugin.path));
         for project in &mut self.project {
             paths.extend([&mut project.path].into_iter().chain(&mut project.policy));
+            paths.extend(project.sandbox_read.iter_mut().chain(&mut project.sandbox_write));
             paths.extend(project.llm.iter_mut().filter_map(|llm| llm.api_key_file.as_mut()));
         }
         for path in paths {

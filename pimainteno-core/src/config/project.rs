@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{Config, HealthConfig, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, StepConfig};
+use super::{Config, DEFAULT_HOLD, HealthConfig, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings, StepConfig};
 
 /// The steps of a run, in order, where a project names none.
 const DEFAULT_STEPS: [&str; 8] = ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
@@ -39,6 +39,8 @@ pub struct Project {
     pub verify_timeout: Duration,
     /// How often the backend may mend a change that makes a check fail, in one run.
     pub repairs: usize,
+    /// What checks and command steps run in.
+    pub sandbox: SandboxSettings,
     /// The units that run from this checkout.
     pub units: Vec<String>,
     /// Whether the configuration names the units; a guessed unit may be missing.
@@ -53,6 +55,8 @@ pub struct Project {
     pub protect: Vec<String>,
     /// Globs of files that a change may touch; empty is all.
     pub allow: Vec<String>,
+    /// Globs of files that a person looks at before a change to them is delivered.
+    pub hold: Vec<String>,
     /// The most files that a change may touch.
     pub max_files: usize,
     /// The most lines that a change may add and remove.
@@ -85,6 +89,7 @@ impl Project {
             verify: project.verify.clone(),
             verify_timeout: project.verify_timeout.unwrap_or(Duration::from_secs(10 * 60)),
             repairs: project.repairs.unwrap_or(2),
+            sandbox: SandboxSettings::new(project),
             units: project.units.clone().unwrap_or_else(|| vec![format!("{directory}.service")]),
             units_are_explicit: project.units.is_some(),
             restart: project.restart.clone(),
@@ -92,6 +97,7 @@ impl Project {
             probation: project.probation.unwrap_or(Duration::from_secs(30)),
             protect: project.protect.clone(),
             allow: project.allow.clone(),
+            hold: project.hold.clone().unwrap_or_else(|| DEFAULT_HOLD.map(Into::into).to_vec()),
             max_files: project.max_files.unwrap_or(20),
             max_lines: project.max_lines.unwrap_or(500),
             instructions: project.instructions.clone(),

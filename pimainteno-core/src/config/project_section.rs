@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    LlmOverrides,
+    LlmOverrides, SandboxMode,
     check::{self, Check, Cron, Filled, GitName, Glob, ProbeAddress, Unit},
     duration,
 };
@@ -50,6 +50,25 @@ pub struct ProjectConfig {
     pub verify_timeout: Option<Duration>,
     /// How often the backend may mend a change that makes a check fail, in one run; 0 is never.
     pub repairs: Option<usize>,
+    /// How much of a sandbox checks and command steps run in.
+    pub sandbox: SandboxMode,
+    /// Whether they can reach the network.
+    pub sandbox_network: bool,
+    /// What they may read besides what every project may.
+    #[serde(deserialize_with = "check::paths")]
+    pub sandbox_read: Vec<PathBuf>,
+    /// What they may read and change besides the workspace.
+    #[serde(deserialize_with = "check::paths")]
+    pub sandbox_write: Vec<PathBuf>,
+    /// The most memory that one of them may use, with its children, in MiB.
+    #[serde(deserialize_with = "check::at_least_one")]
+    pub sandbox_memory: Option<usize>,
+    /// The most processes that one of them may have at a time.
+    #[serde(deserialize_with = "check::at_least_one")]
+    pub sandbox_processes: Option<usize>,
+    /// The most that one of them may write to the disk, in MiB.
+    #[serde(deserialize_with = "check::at_least_one")]
+    pub sandbox_disk: Option<usize>,
     /// The units that run from this checkout; `<directory name>.service` if they are not given.
     #[serde(deserialize_with = "Unit::texts")]
     pub units: Option<Vec<String>>,
@@ -66,6 +85,9 @@ pub struct ProjectConfig {
     /// Globs of files that a change may touch; empty is all.
     #[serde(deserialize_with = "Glob::texts")]
     pub allow: Vec<String>,
+    /// Globs of files that a person looks at before a change to them is delivered; [`super::DEFAULT_HOLD`] if they are not given.
+    #[serde(deserialize_with = "Glob::texts")]
+    pub hold: Option<Vec<String>>,
     /// The most files that a change may touch.
     #[serde(deserialize_with = "check::at_least_one")]
     pub max_files: Option<usize>,
@@ -129,6 +151,9 @@ pub struct CommandStepConfig {
     /// Wall-clock limit; ten minutes if it is not given.
     #[serde(default, deserialize_with = "duration::limit")]
     pub timeout: Option<Duration>,
+    /// How much of a sandbox it runs in; the project's `sandbox` if it is not given.
+    #[serde(default)]
+    pub sandbox: Option<SandboxMode>,
 }
 
 /// Who restarts a project's units: `"systemd"`, `"none"` or `{ command = "…" }`.

@@ -59,7 +59,7 @@ fn toml_and_json_mean_the_same() {
     );
     assert_eq!(toml.config, json.unwrap().config);
     let project = &toml.config.projects()[0];
-    let lint = CommandStepConfig { name: "lint".into(), command: "make $TARGET ${X}".into(), timeout: None };
+    let lint = CommandStepConfig { name: "lint".into(), command: "make $TARGET ${X}".into(), timeout: None, sandbox: None };
     assert_eq!(project.steps, [StepConfig::Named("verify".into()), StepConfig::Command(lint)]);
     assert_eq!((project.path.as_path(), project.mode), (Path::new("/srv/ada/blog"), Mode::DryRun));
     assert_eq!((project.restart.clone(), project.llm.timeout), (RestartConfig::Command("true".into()), Duration::from_secs(5400)));
@@ -87,7 +87,7 @@ fn every_relative_path_starts_at_the_directory_of_the_file() {
         scheduler.projects = ["c", "~/d"]
         web = { token_file = "e", socket = "f" }
         plugin = [{ name = "p", path = "g" }]
-        project = [{ path = "h/./i", policy = "j", llm = { api_key_file = "k" } }]
+        project = [{ path = "h/./i", policy = "j", sandbox_read = ["l"], sandbox_write = ["m"], llm = { api_key_file = "k" } }]
         "#,
     );
     let text = format!("{:?}", config.config);
@@ -101,6 +101,8 @@ fn every_relative_path_starts_at_the_directory_of_the_file() {
             "/home/ada/d",
             "/etc/pm/h/i",
             "/etc/pm/j",
+            "/etc/pm/l",
+            "/etc/pm/m",
             "/etc/pm/k",
             "/etc/pm/e",
             "/etc/pm/f",

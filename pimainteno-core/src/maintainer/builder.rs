@@ -12,7 +12,7 @@ use crate::{
     error::{Context, Error, ErrorKind, Result},
     event::{Event, EventSink},
     policy::{Limits, PolicyEngine},
-    process::{Cancel, Environment},
+    process::{Cancel, Environment, SandboxHelper},
     registry::{BackendFactory, Registry},
     runner::{Prepared, Runner, learn_key},
     secrets::Secrets,
@@ -29,6 +29,7 @@ pub struct MaintainerBuilder {
     steps: Vec<Arc<dyn Step>>,
     backends: Vec<(String, BackendFactory)>,
     events: Vec<Arc<dyn EventSink>>,
+    sandbox_helper: Option<SandboxHelper>,
 }
 
 /// Several sinks as one. None is told a secret.
@@ -73,6 +74,14 @@ impl MaintainerBuilder {
         self
     }
 
+    /// Runs checks and command steps in sandboxes that this program sets up: one that calls [`crate::process::help`] first thing in its `main`, and
+    /// `/proc/self/exe` if that is the program itself. Without, there are none.
+    #[must_use]
+    pub fn sandbox_helper(mut self, helper: SandboxHelper) -> Self {
+        self.sandbox_helper = Some(helper);
+        self
+    }
+
     /// Adds a step, which `steps` then selects by its name.
     #[must_use]
     pub fn step(mut self, step: impl Step + 'static) -> Self {
@@ -107,7 +116,7 @@ impl MaintainerBuilder {
     /// # Errors
     /// [`ErrorKind::Config`] and [`ErrorKind::Policy`] for what cannot be used, [`ErrorKind::Store`] if another program holds the state directory.
     pub fn build(self) -> Result<Maintainer> {
-        let Self { config, state_directory, environment, steps, backends, events } = self;
+        let Self { config, state_directory, environment, steps, backends, events, sandbox_helper } = self;
         let mut registry = Registry::new();
         for step in steps {
             registry.add_step(step)?;
@@ -155,6 +164,8 @@ impl MaintainerBuilder {
             registry,
             environment,
             workspaces: state_directory.join("workspaces"),
+            state_directory,
+            sandbox_helper,
             events: Arc::new(Sinks { secrets: store.secrets().clone(), sinks: events }),
             unfinished: tokio::sync::Mutex::default(),
             deciding: std::sync::Mutex::default(),

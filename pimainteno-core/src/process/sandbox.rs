@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use enclosure::Enclosure;
 pub use helper::help;
-pub use places::{COVERED, Places, READABLE, READABLE_IN_HOME};
+pub use places::Places;
 pub use support::{SandboxHelper, Support};
 
 /// A sandbox: what a command may see, change and use.

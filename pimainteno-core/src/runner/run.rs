@@ -16,7 +16,7 @@ use crate::{
     policy::{self, Facts, Policy, RunFacts},
     proposal::Proposal,
     run::{Outcome, RunRecord, StepStatus, Trigger},
-    step::{Candidate, Delivery, RunParts, Step},
+    step::{Candidate, Delivery, RunParts, Step, sandboxed::Sandboxing},
     store::{Journal, OpenRun, Parked, ProjectState, Store},
 };
 
@@ -133,7 +133,11 @@ impl Runner {
             Ok(Some(reason)) => return Ok(self.skipped(prepared, record.trigger, reason)),
             Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
         }
-        if let Err(error) = queue::units_exist(prepared).await {
+        let able = async {
+            queue::units_exist(prepared).await?;
+            Sandboxing::new(self.sandbox_helper.as_ref(), &self.state_directory).require(&prepared.project).await
+        };
+        if let Err(error) = able.await {
             return self.failed_early(prepared, record.trigger, "queue", &error);
         }
         let workspace = match Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, &record.base).await {
@@ -203,6 +207,7 @@ impl Runner {
             journal,
             events: &events,
             cancel: &self.cancel,
+            sandboxing: Sandboxing::new(self.sandbox_helper.as_ref(), &self.state_directory),
             mode: if options.dry_run { Mode::DryRun } else { prepared.project.mode },
             force: options.force,
             inputs: &prepared.inputs,

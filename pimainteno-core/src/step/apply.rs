@@ -6,6 +6,7 @@ use super::{Candidate, Effects, Flow, Step, StepContext, summarize};
 use crate::{
     error::{Error, ErrorKind, Result},
     patch,
+    policy::held_files,
     proposal::Proposal,
     run::{Outcome, Trigger},
 };
@@ -70,6 +71,7 @@ impl Step for Apply {
         context.record.proposal = Some(proposal.id);
         context.tell_policy(&change, &proposal.message);
         context.proposal = Some(proposal);
+        context.concerns.extend(held_files(context.project(), &change)?);
         context.change = Some(change);
         Ok(Flow::Done(note))
     }

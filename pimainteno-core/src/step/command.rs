@@ -8,7 +8,6 @@ use super::{Flow, Step, StepContext};
 use crate::{
     config::CommandStepConfig,
     error::{Error, ErrorKind, Result},
-    process::Command,
 };
 
 /// The wall-clock limit of a command that names none.
@@ -25,16 +24,14 @@ impl Step for CommandStep {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let output = Command::shell(&self.0.command)
-            .directory(context.workspace())
-            .envs(context.environment().iter())
+        let command = context.sandboxed_shell(&self.0.command, self.0.sandbox).await?;
+        let output = command
             .env("PIMAINTENO_PROJECT", &context.record.project)
             .env("PIMAINTENO_RUN", context.run_id().to_string())
             .env("PIMAINTENO_CHECKOUT", context.checkout())
             .env("PIMAINTENO_BASE", context.base())
             .env("PIMAINTENO_COMMIT", context.record.commit.as_deref().unwrap_or_default())
             .timeout(self.0.timeout.unwrap_or(TIMEOUT))
-            .cancel(context.cancel())
             .run()
             .await?;
         context.cancel().check()?;

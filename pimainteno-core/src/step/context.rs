@@ -20,6 +20,8 @@ use crate::{
     store::{CheckResults, Journal, Output, Store, Summary},
 };
 
+use super::sandboxed::Sandboxing;
+
 /// What surrounds a run and does not change while it goes on.
 pub(crate) struct RunParts<'run> {
     pub(crate) project: &'run Project,
@@ -36,6 +38,7 @@ pub(crate) struct RunParts<'run> {
     pub(crate) journal: &'run Journal,
     pub(crate) events: &'run Arc<dyn EventSink>,
     pub(crate) cancel: &'run Cancel,
+    pub(crate) sandboxing: Sandboxing<'run>,
     pub(crate) mode: Mode,
     pub(crate) force: bool,
     /// The fingerprint of what the run depends on besides the project's files.

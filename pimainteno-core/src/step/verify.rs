@@ -22,14 +22,7 @@ use async_trait::async_trait;
 
 use self::{base::Base, verdict::Verdict};
 use super::{Checks, Effects, Failure, Flow, Step, StepContext};
-use crate::{
-    error::Result,
-    git::Change,
-    policy,
-    process::{Command, End},
-    proposal::CheckVerdict,
-    run::Outcome,
-};
+use crate::{error::Result, git::Change, policy, process::End, proposal::CheckVerdict, run::Outcome};
 
 /// How much of a check's output is kept, in bytes.
 const KEPT_OUTPUT: usize = 64 << 10;
@@ -249,14 +242,8 @@ fn failure(new: &[Checked]) -> Failure {
 
 /// Runs a check in the workspace as it is.
 async fn run_check(context: &StepContext<'_>, check: &str) -> Result<CheckResult> {
-    let output = Command::shell(check)
-        .directory(context.workspace())
-        .envs(context.environment().iter())
-        .timeout(context.project().verify_timeout)
-        .output_limit(KEPT_OUTPUT)
-        .cancel(context.cancel())
-        .run()
-        .await?;
+    let command = context.sandboxed_shell(check, None).await?;
+    let output = command.timeout(context.project().verify_timeout).output_limit(KEPT_OUTPUT).run().await?;
     context.cancel().check()?;
     let log = format!("{}{}[{}]\n", output.text(), String::from_utf8_lossy(&output.stderr), output.end);
     Ok(CheckResult {

@@ -10,7 +10,7 @@ use std::{
 use crate::process::Environment;
 
 /// What can be read and run in every sandbox. Of `/etc` everything can that does not keep a secret.
-pub const READABLE: [&str; 20] = [
+pub(super) const READABLE: [&str; 20] = [
     "/usr",
     "/bin",
     "/sbin",
@@ -34,7 +34,7 @@ pub const READABLE: [&str; 20] = [
 ];
 
 /// What can be read and run of the home directory: toolchains and what they have fetched, and nothing that holds a password or a token.
-pub const READABLE_IN_HOME: [&str; 43] = [
+const READABLE_IN_HOME: [&str; 43] = [
     ".asdf",
     ".bun/bin",
     ".bun/install",
@@ -82,7 +82,7 @@ pub const READABLE_IN_HOME: [&str; 43] = [
 
 /// What appears empty where there are namespaces: sockets of running programs, which Landlock does not keep from being connected to, and credentials, for a
 /// kernel without Landlock. Without a `/` at the beginning it is in the home directory.
-pub const COVERED: [&str; 16] = [
+const COVERED: [&str; 16] = [
     "/run",
     ".aws",
     ".azure",
@@ -134,7 +134,7 @@ impl<'a> Places<'a> {
         Self(environment)
     }
 
-    /// What can be read and run: [`READABLE`], most of `/etc`, [`READABLE_IN_HOME`], and where `PATH` and the variables of toolchains point to.
+    /// What can be read and run: system directories, most of `/etc`, toolchains in the home directory, and where `PATH` and the variables of toolchains point to.
     pub fn readable(&self) -> Vec<PathBuf> {
         let mut places: BTreeSet<_> = READABLE.iter().map(PathBuf::from).collect();
         let in_etc = fs::read_dir("/etc").into_iter().flatten().flatten();
@@ -162,7 +162,7 @@ impl<'a> Places<'a> {
         places.into_iter().collect()
     }
 
-    /// What appears empty: [`COVERED`].
+    /// What appears empty: `/run`, and what keeps credentials in the home directory.
     pub fn covered(&self) -> Vec<PathBuf> {
         // An absolute path takes the place of the home directory.
         let home = self.0.home().unwrap_or_else(|| "/nonexistent".into());
@@ -189,7 +189,8 @@ impl<'a> Places<'a> {
         ]
         .map(|(name, directory)| (name, caches.join(directory).into_os_string()));
         // Asking for what cannot be reached only costs time, and gives messages that lead astray.
-        let offline = [("CARGO_NET_OFFLINE", "true"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")].map(|(name, value)| (name, OsString::from(value)));
+        let offline = [("CARGO_NET_OFFLINE", "true"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")]
+            .map(|(name, value)| (name, OsString::from(value)));
         for (name, value) in caches.into_iter().chain(offline.into_iter().filter(|_| !network)) {
             environment = environment.with(name, value);
         }
@@ -199,6 +200,7 @@ impl<'a> Places<'a> {
 
 /// Whether a directory with programs in it is a toolchain in somebody's home, and not a home, nor what keeps other things too.
 fn is_toolchain(directory: &Path, home: &Path) -> bool {
-    let in_a_home = (directory.starts_with(home) && directory != home) || (directory.starts_with("/home") && directory.components().count() > 3);
+    let in_a_home =
+        (directory.starts_with(home) && directory != home) || (directory.starts_with("/home") && directory.components().count() > 3);
     in_a_home && ![".local", ".cargo"].iter().any(|name| directory.ends_with(name))
 }

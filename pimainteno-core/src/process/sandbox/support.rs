@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
-use super::{Limits, Sandbox};
+use super::{Limits, Sandbox, places::READABLE};
 use crate::process::{Command, End, Environment};
 
 /// How long finding out may take.
@@ -107,7 +107,7 @@ impl SandboxHelper {
             helper: self.program.clone(),
             scratch: scratch.to_owned(),
             write: Vec::new(),
-            read: super::READABLE.iter().map(PathBuf::from).collect(),
+            read: READABLE.iter().map(PathBuf::from).collect(),
             cover: vec!["/run".into()],
             network: false,
             limits: Limits::of_this_machine(),
