@@ -10,7 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pimainteno_core::process::{Cancel, Command, End, Environment, Excess, Limits, Output, Places, Sandbox, SandboxHelper, Support};
+use pimainteno_core::{
+    Edit, Event, Maintainer, Outcome, RunRecord, Task,
+    config::{CommandStepConfig, Config, Mode, ProjectConfig, SandboxMode, StepConfig},
+    process::{Cancel, Command, End, Environment, Excess, Limits, Output, Places, Sandbox, SandboxHelper, Support},
+    testing::{RecordingSink, Scripted, ScriptedBackend},
+};
+
+use crate::support::TestEnv;
 
 /// A home with credentials and a toolchain, a checkout, and the workspace of a project of it.
 struct World {
@@ -124,6 +131,37 @@ fn is_gone(text: &str) -> bool {
         std::thread::yield_now();
     }
     true
+}
+
+/// A run of a project that a scripted change of `file` is proposed for, and what was told meanwhile.
+fn run_of(env: &TestEnv, file: &str, helper: SandboxHelper, adjust: impl FnOnce(&mut ProjectConfig)) -> (RunRecord, Vec<Event>) {
+    let mut project = ProjectConfig::new(env.path("home/site"));
+    project.mode = Mode::Auto;
+    project.units = Some(Vec::new());
+    project.verify = vec!["true".into()];
+    project.probation = Some(Duration::ZERO);
+    adjust(&mut project);
+    let mut config = Config::default();
+    config.llm.provider = "scripted".into();
+    config.project.push(project);
+    let change = Scripted::Edit { path: file.into(), content: "new\n".into(), text: "docs: change".into() };
+    let events = RecordingSink::default();
+    let environment = Environment::from_variables(std::env::vars_os()).with("HOME", env.path("home"));
+    let maintainer = Maintainer::builder()
+        .config(config)
+        .backend(ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, change))
+        .environment(environment)
+        .state_directory(env.path("state"))
+        .sandbox_helper(helper)
+        .events(events.clone())
+        .build()
+        .unwrap();
+    let record = runtime().block_on(maintainer.run_once()).unwrap().remove(0);
+    (record, events.events())
+}
+
+fn notices(events: &[Event]) -> Vec<&str> {
+    events.iter().filter_map(|event| if let Event::Notice { message, .. } = event { Some(message.as_str()) } else { None }).collect()
 }
 
 #[test]
@@ -300,4 +338,109 @@ fn ordinary_projects_are_built_and_tested_in_a_sandbox() {
         write("package.json", "{\"scripts\": {\"test\": \"node -e 0\"}}\n");
         world.passes("npm test");
     }
+}
+
+#[test]
+fn a_run_tells_what_its_check_was_killed_for() {
+    let env = TestEnv::new();
+    env.project("site");
+    let (record, _) = run_of(&env, "new.txt", helper(), |project| {
+        let greedy = "python3 -c 'import time; x = bytearray(200 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(300)'";
+        project.verify = vec![format!("test ! -e new.txt || {greedy}")];
+        project.sandbox_memory = Some(96);
+    });
+    let Some(Outcome::Failed { step, message }) = &record.outcome else { panic!("{:?}", record.outcome) };
+    assert!(step == "verify" && message.contains("killed: it used more than 96 MiB of memory"), "{message}");
+}
+
+#[test]
+fn the_checks_of_a_run_see_the_repository_but_neither_keys_nor_the_checkout_nor_the_store() {
+    let env = TestEnv::new();
+    let site = env.project_with("site", &[("README.md", "# Site\n"), ("private/file", "x\n")]);
+    fs::create_dir_all(env.path("home/.ssh")).unwrap();
+    fs::write(env.path("home/.ssh/id"), "a key").unwrap();
+    let store = env.path("state/state.redb");
+    let (record, events) = run_of(&env, "new.txt", helper(), |project| {
+        let (site, store) = (site.display(), store.display());
+        project.verify = vec![
+            "test \"$(git log -1 --format=%s)\" = begin && git status --short | grep -q new.txt".into(),
+            format!("! cat $HOME/.ssh/id && ! cat {store} && ! cat {site}/private/file && ! ls {site}/../../state/journal"),
+            format!(
+                "! touch {site}/x && ! touch {site}/.git/hooks/post-commit && ! git config --local core.hooksPath /x && ! git commit -am x"
+            ),
+            "touch $XDG_CACHE_HOME 2>/dev/null || mkdir -p $XDG_CACHE_HOME".into(),
+        ];
+    });
+    assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
+    assert!(!site.join(".git/hooks/post-commit").exists() && !site.join("x").exists());
+    let is_whole = runtime().block_on(helper().support(&env.path("probe"))).is_full();
+    assert_eq!(notices(&events).is_empty(), is_whole, "{events:?}");
+}
+
+#[test]
+fn what_a_machine_lacks_is_told_once_a_run_and_a_project_that_requires_it_runs_nothing() {
+    let env = TestEnv::new();
+    env.project("site");
+    let poor = || helper().with_support(Support::none("as told"));
+    let (record, events) = run_of(&env, "a.txt", poor(), |project| {
+        project.sandbox = SandboxMode::Required;
+        project.verify = vec!["touch ran".into()];
+    });
+    let Some(Outcome::Failed { step, message }) = &record.outcome else { panic!("{:?}", record.outcome) };
+    assert!(step == "queue" && message.contains("whole sandbox") && message.contains("as told"), "{message}");
+    assert!(!events.iter().any(|event| matches!(event, Event::StepStarted { .. })), "{events:?}");
+    let (record, events) = run_of(&env, "b.txt", poor(), |project| project.verify = vec!["true".into(), "true".into()]);
+    assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
+    let notices = notices(&events);
+    assert!(notices.len() == 1 && notices[0].contains("no Landlock") && notices[0].contains("as told"), "{notices:?}");
+}
+
+#[test]
+fn a_project_or_a_step_can_do_without_the_sandbox() {
+    let env = TestEnv::new();
+    env.project("site");
+    fs::write(env.path("home/key"), "a key").unwrap();
+    let (record, events) = run_of(&env, "new.txt", helper(), |project| {
+        let command = |name: &str, command: &str, sandbox| {
+            let text = format!("{{ \"name\": \"{name}\", \"command\": \"{command}\", \"sandbox\": \"{sandbox}\" }}");
+            StepConfig::Command(serde_json::from_str::<CommandStepConfig>(&text).unwrap())
+        };
+        let named = |name: &str| StepConfig::Named(name.into());
+        project.steps = Some(vec![
+            named("propose"),
+            named("apply"),
+            named("verify"),
+            command("in", "! cat ~/key", "auto"),
+            command("out", "cat ~/key", "off"),
+            named("commit"),
+        ]);
+    });
+    let lacks_landlock = notices(&events).iter().any(|notice| notice.contains("no Landlock"));
+    assert!(lacks_landlock || matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
+}
+
+#[test]
+fn a_change_of_a_file_that_decides_about_others_waits_for_a_person() {
+    let env = TestEnv::new();
+    env.project("site");
+    let quick = || helper().with_support(Support::none("as told"));
+    let (record, _) = run_of(&env, "web/package.json", quick(), |_| {});
+    let Some(Outcome::Held { reason }) = &record.outcome else { panic!("{:?}", record.outcome) };
+    assert_eq!(reason, "it touches `web/package.json`, a file that a person looks at first (`hold`)");
+    let (record, _) = run_of(&env, "web/package.json", quick(), |project| project.hold = Some(vec!["web/**".into()]));
+    assert!(matches!(record.outcome, Some(Outcome::Held { .. })), "{:?}", record.outcome);
+    let (record, _) = run_of(&env, "web/package.json", quick(), |project| project.hold = Some(Vec::new()));
+    assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
+}
+
+#[test]
+fn check_tells_what_the_machine_supports() {
+    let env = TestEnv::new();
+    env.project("site");
+    env.write_config("[llm]\nprovider = \"offline\"\n[[project]]\npath = \"../home/site\"\nunits = []\n");
+    let report = env.run(&["check", "--json"]).json();
+    let item = report["items"].as_array().unwrap().iter().find(|item| item["name"] == "sandbox").unwrap().clone();
+    let is_whole = runtime().block_on(helper().support(&env.path("probe"))).is_full();
+    assert_eq!(item["finding"], if is_whole { "ok" } else { "note" }, "{item}");
+    assert_eq!(fs::read_dir(env.path("tmp")).unwrap().count(), 0, "what was tried leaves nothing");
 }

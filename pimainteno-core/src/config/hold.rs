@@ -2,8 +2,8 @@
 
 /// The globs of `hold` where a project names none: files that decide what is run, fetched, built or allowed, on this machine and elsewhere.
 ///
-/// They are not refused as those of `protect` are. A change that touches one waits for a person, in whatever mode.
-pub const DEFAULT_HOLD: [&str; 67] = [
+/// This holds with every policy; the bundled one asks about some of these files, too. They are not refused as those of `protect` are. A change that touches one waits for a person, in whatever mode.
+pub const DEFAULT_HOLD: [&str; 72] = [
     // Files and directories whose name begins with a dot configure tools: editors, hooks, linters, CI, agents, and Git itself.
     ".*",
     "**/.*/**",
@@ -77,4 +77,9 @@ pub const DEFAULT_HOLD: [&str; 67] = [
     "docker-compose*.y*ml",
     "compose*.y*ml",
     "*.service",
+    "*.socket",
+    "*.timer",
+    "*.path",
+    "*.mount",
+    "PiMainteno.toml",
 ];

@@ -7,10 +7,16 @@ use std::{
     time::Duration,
 };
 
-use pimainteno_core::process::{Command, Environment};
+use pimainteno_core::{
+    config::SandboxMode,
+    process::{Command, Environment, Limits, Support},
+};
 
-use super::Items;
-use crate::{client, setup::Setup};
+use super::{Items, project::Scratch};
+use crate::{
+    client,
+    setup::{self, Setup},
+};
 
 /// How long a program may take to say its version.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -32,18 +38,28 @@ pub(super) struct Machine {
     state_directory: PathBuf,
     socket: PathBuf,
     projects: usize,
+    /// The projects that have a sandbox, and those that run nothing without a whole one.
+    sandboxed: Vec<String>,
+    in_need: Vec<String>,
 }
 
 impl Machine {
     /// The machine that `setup` describes.
     pub(super) fn new(setup: &Setup) -> Self {
+        let projects = setup.config.projects();
+        let with = |is_meant: fn(SandboxMode) -> bool| {
+            let meant = projects.iter().filter(|project| is_meant(project.sandbox.mode));
+            meant.map(|project| format!("`{}`", project.id)).collect()
+        };
         Self {
+            sandboxed: with(|mode| mode != SandboxMode::Off),
+            in_need: with(|mode| mode == SandboxMode::Required),
             config_path: setup.config_path.clone(),
             notices: setup.notices.clone(),
             environment: setup.environment.clone(),
             state_directory: setup.state_directory.clone(),
             socket: setup.socket.clone(),
-            projects: setup.config.projects().len(),
+            projects: projects.len(),
         }
     }
 }
@@ -54,6 +70,7 @@ pub(super) async fn look(machine: Machine) -> Items {
     configuration(&machine, &mut items);
     state(&machine.state_directory, &mut items);
     git(&machine.environment, &mut items).await;
+    sandbox(&machine, &mut items).await;
     daemon(&machine.socket, &mut items).await;
     items
 }
@@ -122,6 +139,32 @@ async fn git(environment: &Environment, items: &mut Items) {
     }
 }
 
+/// What this machine can enforce of the sandbox that checks run in.
+async fn sandbox(machine: &Machine, items: &mut Items) {
+    let support = match Scratch::new("sandbox") {
+        Ok(scratch) => setup::sandbox_helper().support(&scratch.0).await.clone(),
+        Err(error) => return items.note("sandbox", format!("cannot be tried: no temporary directory: {error}"), ""),
+    };
+    judge_sandbox(&support, &machine.sandboxed, &machine.in_need, items);
+}
+
+fn judge_sandbox(support: &Support, sandboxed: &[String], in_need: &[String], items: &mut Items) {
+    let Limits { memory, processes, disk } = Limits::of_this_machine();
+    let limits = format!("{} MiB of memory, {processes} processes, {} MiB of disk", memory >> 20, disk >> 20);
+    if support.is_full() {
+        return items.ok("sandbox", format!("{support}; {limits}"));
+    }
+    let hint = "a kernel with Landlock (5.13 or newer, `lsm=landlock,...`), and user namespaces for this user, or root, make it whole";
+    match (in_need, sandboxed) {
+        ([], []) => items.note("sandbox", format!("{support}; no project uses it"), ""),
+        ([], _) => items.note("sandbox", format!("not whole, so checks run with what there is: {}", support.lacks()), hint),
+        (in_need, _) => {
+            let projects = in_need.join(", ");
+            items.problem("sandbox", format!("not whole, and required by {projects}: {}", support.lacks()), hint);
+        }
+    }
+}
+
 fn git_version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.split('.').map(|number| number.parse().ok());
     Some((numbers.next()??, numbers.next()??))
@@ -145,6 +188,22 @@ mod tests {
         assert_eq!(git_version("2.39.5 (Apple Git-154)"), Some((2, 39)));
         assert_eq!(git_version("2.50.0.windows.1"), Some((2, 50)));
         assert_eq!(git_version("from the future"), None);
+    }
+
+    #[test]
+    fn a_sandbox_that_is_not_whole_is_a_problem_only_where_it_is_required() {
+        let whole = Support { landlock: 1, obstacle: None };
+        let less = Support { landlock: 0, obstacle: None };
+        let found = |support: &Support, in_need: &[String]| {
+            let mut items = Items::new("");
+            judge_sandbox(support, &["`a`".into()], in_need, &mut items);
+            items.list.remove(0)
+        };
+        assert_eq!(found(&whole, &["`a`".into()]).finding, Finding::Ok);
+        assert_eq!(found(&less, &[]).finding, Finding::Note);
+        let problem = found(&less, &["`a`".into()]);
+        assert_eq!(problem.finding, Finding::Problem);
+        assert!(problem.message.contains("required by `a`: the kernel has no Landlock"), "{}", problem.message);
     }
 
     #[test]

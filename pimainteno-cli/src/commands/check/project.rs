@@ -39,7 +39,7 @@ pub(super) struct Look {
 }
 
 /// A directory for what the library writes while its settings are tried; removed in the end.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Look {
     /// Every project of the configuration, in its order.
@@ -256,7 +256,7 @@ impl Look {
 }
 
 impl Scratch {
-    fn new(id: &str) -> std::io::Result<Self> {
+    pub(super) fn new(id: &str) -> std::io::Result<Self> {
         let directory = std::env::temp_dir().join(format!("pi-mainteno-check-{}-{id}", std::process::id()));
         // A backend may write there what is nobody else's business.
         fs::DirBuilder::new().mode(0o700).create(&directory)?;

@@ -200,7 +200,8 @@ impl<'a> Places<'a> {
 
 /// Whether a directory with programs in it is a toolchain in somebody's home, and not a home, nor what keeps other things too.
 fn is_toolchain(directory: &Path, home: &Path) -> bool {
-    let in_a_home =
-        (directory.starts_with(home) && directory != home) || (directory.starts_with("/home") && directory.components().count() > 3);
+    let depth = directory.components().count();
+    let in_another = (directory.starts_with("/home") && depth > 3) || (directory.starts_with("/root") && depth > 2);
+    let in_a_home = (directory.starts_with(home) && directory != home) || in_another;
     in_a_home && ![".local", ".cargo"].iter().any(|name| directory.ends_with(name))
 }
