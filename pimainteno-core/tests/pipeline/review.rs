@@ -281,6 +281,24 @@ async fn a_change_that_nobody_answers_is_given_up_told_again_or_kept() {
 }
 
 #[tokio::test]
+async fn the_schedule_gives_up_what_nobody_answers_without_being_asked() {
+    let mut world = world();
+    world.project.approval_expires = Some(Duration::from_millis(1));
+    let maintainer = world.maintainer(speller());
+    maintainer.run_once().await.unwrap();
+    let proposal = maintainer.store().proposals(None, |_| true, 1).unwrap().remove(0);
+    let given_up = async {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while status(&maintainer, &proposal) != ProposalStatus::Expired {
+            assert!(Instant::now() < deadline, "it is still {}", status(&maintainer, &proposal));
+            tokio::task::yield_now().await;
+        }
+    };
+    // It sleeps until its shutdown is ready, which never comes unless the first look gives the change up.
+    tokio::time::timeout(Duration::from_secs(60), maintainer.serve(given_up)).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_project_has_one_change_at_most_that_waits() {
     let world = world();
     let maintainer = world.maintainer(speller());
