@@ -138,7 +138,7 @@ fn run_of(env: &TestEnv, file: &str, helper: SandboxHelper, adjust: impl FnOnce(
     let mut project = ProjectConfig::new(env.path("home/site"));
     project.mode = Mode::Auto;
     project.units = Some(Vec::new());
-    project.verify = vec!["true".into()];
+    project.verify = vec!["test -s README.md".into()];
     project.probation = Some(Duration::ZERO);
     adjust(&mut project);
     let mut config = Config::default();
@@ -389,7 +389,8 @@ fn what_a_machine_lacks_is_told_once_a_run_and_a_project_that_requires_it_runs_n
     let Some(Outcome::Failed { step, message }) = &record.outcome else { panic!("{:?}", record.outcome) };
     assert!(step == "queue" && message.contains("whole sandbox") && message.contains("as told"), "{message}");
     assert!(!events.iter().any(|event| matches!(event, Event::StepStarted { .. })), "{events:?}");
-    let (record, events) = run_of(&env, "b.txt", poor(), |project| project.verify = vec!["true".into(), "true".into()]);
+    let (record, events) =
+        run_of(&env, "b.txt", poor(), |project| project.verify = vec!["test -s README.md".into(), "test -f README.md".into()]);
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
     let notices = notices(&events);
     assert!(notices.len() == 1 && notices[0].contains("no Landlock") && notices[0].contains("as told"), "{notices:?}");
