@@ -8,6 +8,7 @@
 mod support;
 mod t_codex;
 mod t_commands;
+mod t_crash;
 mod t_daemon;
 mod t_demo;
 mod t_examples;

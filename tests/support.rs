@@ -1,6 +1,7 @@
 //! A machine of its own for each test: home, state, configuration, projects with remotes.
 
 pub(crate) mod codex;
+pub(crate) mod crash;
 pub(crate) mod model_server;
 
 use std::{

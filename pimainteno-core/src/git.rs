@@ -8,6 +8,8 @@ mod checkout;
 mod command;
 mod deliver;
 mod head;
+mod lock;
+mod mend;
 mod workspace;
 
 pub(crate) use change::Section;
@@ -16,4 +18,5 @@ pub use checkout::{Checkout, Upstream};
 pub use command::Git;
 pub use deliver::PushEnd;
 pub use head::Head;
+pub(crate) use lock::ProjectLock;
 pub use workspace::Workspace;

@@ -6,6 +6,7 @@
 mod environment;
 mod output;
 mod sandbox;
+pub(crate) mod survivors;
 mod tree;
 
 use std::{

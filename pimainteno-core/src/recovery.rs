@@ -4,22 +4,27 @@
 //! One whose commit is at the remote or in the checkout goes on where it was: delivery is finished, the service is watched, and taken back if it proves unhealthy.
 //! What happened is looked up where it would be seen (the remote, the checkout), so nothing is done twice.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    error::{Result, Retry},
+    error::{Error, ErrorKind, Result, Retry},
     event::Event,
     git::{Checkout, Git, Upstream},
+    id::RunId,
     run::{Outcome, RunRecord, Trigger},
     runner::{Prepared, Runner, Start, cut_off},
     service::Baseline,
-    step::{Delivery, Step},
-    store::{Effect, FinishedRun, OpenRun},
+    step::{Delivery, Step, summarize},
+    store::{Answer, Effect, FinishedRun, Journal, OpenRun},
 };
+
+/// How long a run that was cut off may wait until it can be finished. Then it ends as failed, so that a remote that is gone for good does not keep its
+/// project from being looked after.
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Finishes or undoes every open run; gives their records.
 ///
-/// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made) stays open, and its project waits for it.
+/// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made) stays open, and its project waits for it, for a day.
 pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     // One at a time: two would find the same open runs.
     let mut unfinished = runner.unfinished.lock().await;
@@ -28,13 +33,16 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     for message in open.notices {
         runner.events.event(&Event::Notice { project: String::new(), at: jiff::Timestamp::now(), message });
     }
+    let rollbacks: Vec<_> = open.runs.iter().filter_map(|run| Some((rollback_of(&run.record)?, run.record.id))).collect();
     let mut records = Vec::new();
-    for run in open.runs {
+    for mut run in open.runs {
+        run.record.rolled_back_by = rollbacks.iter().find(|(of, _)| *of == run.record.id).map(|(_, by)| *by);
         let project = run.record.project.clone();
         match runner.projects.iter().find(|prepared| prepared.project.id == project) {
             None => records.push(interrupt(runner, run)?),
-            Some(prepared) => match recover_run(runner, prepared, run).await {
+            Some(prepared) => match recover_run(runner, prepared, run.clone()).await {
                 Ok(record) => records.push(record),
+                Err(error) if run.last_sign() + PATIENCE < jiff::Timestamp::now() => records.push(give_up(runner, run, &error)?),
                 Err(error) => {
                     let message = format!("a run that was cut off cannot be finished yet: {error}");
                     unfinished.insert(project.clone(), message.clone());
@@ -46,26 +54,98 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     Ok(records)
 }
 
+/// The run that this one took back.
+fn rollback_of(record: &RunRecord) -> Option<RunId> {
+    match record.trigger {
+        Trigger::Rollback { of } => Some(of),
+        _ => None,
+    }
+}
+
 async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Result<RunRecord> {
     let checkout = Checkout::open(&prepared.project.path, Git::new(runner.environment.clone())).await?;
+    let workspace = runner.workspaces.join(&prepared.project.id);
+    let Some(lock) = checkout.lock(&workspace).await? else {
+        return Err(Error::new(ErrorKind::Git, "another program runs the project"));
+    };
+    put_right(runner, &checkout, &open).await?;
     match rest_of(prepared, &checkout, &open).await? {
-        Some(start) => runner.resume(prepared, &checkout, open, start).await,
+        Some(mut start) => {
+            start.approved = open.approved().map(str::to_owned);
+            let journal = reopen(runner, open, &mut start.record)?;
+            runner.resume(prepared, &checkout, &lock, &journal, start).await
+        }
         None => interrupt(runner, open),
     }
 }
 
-/// Ends a run of which nothing can be seen from outside.
+/// Puts right what was cut off half way in the checkout: locks that a killed `git` left, a move between two commits, half a summary.
+async fn put_right(runner: &Runner, checkout: &Checkout, open: &OpenRun) -> Result<()> {
+    checkout.remove_stale_locks(open.record.started.into()).await?;
+    summarize::remove_unfinished(checkout.path());
+    for effect in open.pending().into_iter().map(|(_, effect)| effect) {
+        let Effect::Move { from, to } = effect else { continue };
+        let left = checkout.mend_move(from, to).await?;
+        if !left.is_empty() {
+            let message = format!(
+                "the program was stopped while it moved the checkout from {from:.12} to {to:.12}; these files hold something else by now and were left: {}",
+                left.join(", ")
+            );
+            runner.events.event(&Event::Notice { project: open.record.project.clone(), at: jiff::Timestamp::now(), message });
+        }
+    }
+    Ok(())
+}
+
+/// Goes on with the journal of a run. A call that was announced and whose answer is not known is counted: it may have been paid for, and a program that
+/// dies of each of its calls must not make them without end.
+fn reopen(runner: &Runner, open: OpenRun, record: &mut RunRecord) -> Result<Journal> {
+    let lost: Vec<_> = open.lost_calls().map(|(number, at, task, backend)| (number, at, task, backend.to_owned())).collect();
+    let journal = runner.store.resume(open)?;
+    for (number, at, task, backend) in lost {
+        let answer = Answer::lost(at.to_zoned(runner.timezone.clone()).date(), task, &backend);
+        record.usage += answer.usage;
+        journal.answer(answer)?;
+        journal.failed(number, "the program was stopped before the answer was noted")?;
+    }
+    Ok(journal)
+}
+
+/// Ends a run of which nothing can be seen from outside, or one that had ended and was not stored yet.
 fn interrupt(runner: &Runner, open: OpenRun) -> Result<RunRecord> {
-    let mut record = open.record.clone();
-    record.ended = Some(jiff::Timestamp::now());
-    record.outcome = Some(Outcome::Interrupted);
-    let mut finished = FinishedRun::new(record.clone());
-    finished.proposal = match record.trigger {
+    let outcome = open.record.outcome.clone().unwrap_or(Outcome::Interrupted);
+    conclude(runner, open, outcome)
+}
+
+/// Ends a run that could not be finished for too long; `error` says why. What is known of it is told, and what is not.
+fn give_up(runner: &Runner, open: OpenRun, error: &Error) -> Result<RunRecord> {
+    let mut message =
+        format!("the program was stopped in the middle of the run, and it could not be finished since {:.0}: {error}", open.last_sign());
+    for (effect, is_done) in open.announced() {
+        let what = match effect {
+            Effect::Push { remote, branch, to, .. } => format!("`{remote}/{branch}` has commit {to:.12}"),
+            Effect::Move { to, .. } => format!("the checkout was brought to {to:.12}"),
+            _ => continue,
+        };
+        message.push_str(&if is_done { format!("; {what}") } else { format!("; whether {what} is not known") });
+    }
+    message.push_str("; look at both before the next run");
+    conclude(runner, open, Outcome::Failed { step: "recovery".into(), message })
+}
+
+fn conclude(runner: &Runner, open: OpenRun, outcome: Outcome) -> Result<RunRecord> {
+    let proposal = match open.record.trigger {
         // It is stored, and waits again.
         Trigger::Approval { proposal } => cut_off(&runner.store, proposal)?,
         _ => open.proposal().cloned(),
     };
-    let journal = runner.store.resume(open)?;
+    let mut record = open.record.clone();
+    let journal = reopen(runner, open, &mut record)?;
+    record.ended.get_or_insert_with(jiff::Timestamp::now);
+    record.outcome = Some(outcome);
+    record.proposal = record.proposal.or(proposal.as_ref().map(|proposal| proposal.id));
+    let mut finished = FinishedRun::new(record.clone());
+    finished.proposal = proposal;
     runner.store.finish_run(&journal, finished, |_| {})?;
     runner.events.event(&Event::RunFinished { record: Box::new(record.clone()) });
     Ok(record)
@@ -73,13 +153,15 @@ fn interrupt(runner: &Runner, open: OpenRun) -> Result<RunRecord> {
 
 /// How far a run came whose commit can be seen from outside; `None` if it cannot.
 async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Result<Option<Start>> {
-    let done = open.done();
+    // It had ended, and only its record was not stored yet.
+    if open.record.outcome.is_some() {
+        return Ok(None);
+    }
     let place = checkout.head().await?;
     let head = place.commit;
     let mut start = Start::new(open.record.clone(), String::new());
     let (mut delivered, mut all_restarted) = (Vec::new(), true);
-    for effect in done.iter().copied().chain(open.pending().into_iter().map(|(_, effect)| effect)) {
-        let is_done = done.contains(&effect);
+    for (effect, is_done) in open.announced() {
         let (from, to, is_push) = match effect {
             Effect::Push { from, to, .. } => (from, to, true),
             Effect::Move { from, to } => (from, to, false),
@@ -149,8 +231,8 @@ async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Re
 async fn is_pushed(checkout: &Checkout, remote: &str, branch: &str, commit: &str) -> Result<bool> {
     let upstream = Upstream { remote: remote.to_owned(), branch: branch.to_owned(), ahead: None };
     match checkout.remote_commit(&upstream).await {
-        Ok(there) if there == commit => Ok(true),
         Ok(there) if there.is_empty() => Ok(false),
+        // Fetched also if it has just that commit: a push that was cut off did not note where the branch is now, and the user's own work would be seen in it.
         Ok(_) => Ok(checkout.is_ancestor(commit, &checkout.fetch(&upstream).await?).await.unwrap_or(false)),
         Err(error) if matches!(error.retry(), Retry::After(_)) => Err(error),
         Err(_) => Ok(false),

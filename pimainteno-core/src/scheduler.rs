@@ -3,7 +3,7 @@
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -25,11 +25,22 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
     let mut shutdown = std::pin::pin!(shutdown);
     let mut running = JoinSet::new();
     let mut due: Vec<_> = runner.projects.iter().map(|prepared| first_slot(runner, prepared)).collect();
+    let mut last_recovery = Instant::now();
     loop {
         let now = Timestamp::now();
         // No wake-up of its own: nobody waits for the minute in which a change is given up.
         if let Err(error) = runner.hear_silence() {
             tracing::error!(%error, "What nobody answered could not be given up.");
+        }
+        // After a power cut the machine may be up before its network is.
+        if last_recovery.elapsed() >= LONGEST_SLEEP && runner.unfinished.try_lock().is_ok_and(|unfinished| !unfinished.is_empty()) {
+            last_recovery = Instant::now();
+            let runner = runner.clone();
+            running.spawn(async move {
+                if let Err(error) = recovery::recover(&runner).await {
+                    tracing::error!(%error, "What was left open could not be looked at.");
+                }
+            });
         }
         if runner.config.scheduler.enabled {
             for (prepared, due) in runner.projects.iter().zip(&mut due) {

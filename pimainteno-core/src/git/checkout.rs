@@ -149,24 +149,24 @@ impl Checkout {
         Ok(Some(Upstream { remote: name.to_owned(), branch: target.to_owned(), ahead }))
     }
 
-    /// Moves the checkout from `from` forward to `to`. Its hooks run.
+    /// Moves the checkout from `from` forward to `to`, durably. Its hooks run.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if it is not at `from`, has modified files, or something untracked is in the way; then nothing was moved.
     pub async fn fast_forward(&self, from: &str, to: &str) -> Result<()> {
         self.expect_at(from).await?;
         self.git.call_with_hooks(&self.path, ["merge", "--ff-only", "--no-squash", "--quiet", "--no-stat", to]).text().await?;
-        Ok(())
+        self.sync_move(from, to).await
     }
 
-    /// Moves the checkout from our own commit `from` back to `to`, its ancestor. Modified files stay as they are.
+    /// Moves the checkout from our own commit `from` back to `to`, its ancestor, durably. Modified files stay as they are.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if it is not at `from` or something is in the way; then nothing was moved.
     pub async fn undo(&self, from: &str, to: &str) -> Result<()> {
         self.expect_at(from).await?;
         self.git.call(&self.path, ["reset", "--keep", "--quiet", to]).text().await?;
-        Ok(())
+        self.sync_move(from, to).await
     }
 
     /// Keeps `pattern` out of Git for this checkout alone, through `info/exclude`.
@@ -244,7 +244,7 @@ impl Checkout {
         Ok(Change::parse(&self.git.call(&self.path, arguments).text().await?))
     }
 
-    async fn expect_at(&self, commit: &str) -> Result<()> {
+    pub(super) async fn expect_at(&self, commit: &str) -> Result<()> {
         let head = self.head().await?.commit;
         if head != commit {
             return Err(Error::new(ErrorKind::Git, format!("the checkout moved meanwhile: it is at {head:.12}, not at {commit:.12}")));

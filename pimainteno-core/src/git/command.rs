@@ -4,7 +4,7 @@ use std::{ffi::OsStr, path::Path, time::Duration};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    process::{Command, Environment, Output},
+    process::{Command, Environment, Output, survivors},
 };
 
 /// The wall-clock limit of what works on local files. Generous: a first checkout of a large tree on an SD card takes minutes.
@@ -13,8 +13,10 @@ const LOCAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// Settings that every call overrides, whatever the user's or the repository's configuration says.
 ///
 /// The first ones keep a repository from running programs of its choice when it is only looked at; the rest keep the output in one shape.
-const SETTINGS: [&str; 15] = [
+const SETTINGS: [&str; 16] = [
     "core.fsmonitor=false",
+    // What the journal says was committed must be there after a power cut. Git is content with less (`core.fsync` in git-config(1), from 2.36 on).
+    "core.fsync=committed,reference",
     "core.quotePath=false",
     "core.safecrlf=false",
     "diff.context=3",
@@ -76,6 +78,7 @@ impl Git {
         }
         command = command
             .env("LC_ALL", "C")
+            .env(survivors::GIT_VARIABLE, directory)
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_EDITOR", "true")

@@ -71,8 +71,10 @@ impl Workspace {
     /// [`ErrorKind::Git`] if the commit does not exist.
     pub async fn reset(&self, commit: &str) -> Result<()> {
         self.link().context(ErrorKind::Git, || format!("cannot link the workspace to its repository: `{}`", self.path.display()))?;
-        // A process that was killed leaves its lock behind; the workspace is ours alone, under the project's lock.
-        drop(fs::remove_file(self.git_directory.join("index.lock")));
+        // A process that was killed leaves its locks behind; the workspace is ours alone, under the project's lock.
+        for lock in ["index.lock", "HEAD.lock", "ORIG_HEAD.lock"] {
+            drop(fs::remove_file(self.git_directory.join(lock)));
+        }
         // A hard reset would move the branch that an agent or a check switched to.
         let checkout = ["checkout", "--force", "--detach", "--quiet", commit, "--"];
         let clean = ["clean", "-ffdq"];

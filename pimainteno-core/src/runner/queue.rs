@@ -1,23 +1,18 @@
 //! Before a run starts: its turn, and whether the checkout is as it has to be.
 
-use std::fs::{File, TryLockError};
-
 use super::{Prepared, Runner};
 use crate::{
     config::{Project, StepConfig},
-    error::{Context, Error, ErrorKind, Result},
-    git::{Checkout, Git, Head},
+    error::{Error, ErrorKind, Result},
+    git::{Checkout, Git, Head, ProjectLock},
     service::LoadState,
 };
 
 /// The turn of a run: nobody else runs the project until this is dropped.
 pub(super) struct Turn {
     pub(super) checkout: Checkout,
-    _lock: Lock,
+    _lock: ProjectLock,
 }
-
-/// The checkout's lock; the system releases it when the process ends.
-pub(super) struct Lock(File);
 
 impl Runner {
     /// Takes the turn at a project, or says why it cannot be had now.
@@ -26,7 +21,7 @@ impl Runner {
             return Ok(Err(reason.clone()));
         }
         let checkout = Checkout::open(&prepared.project.path, Git::new(self.environment.clone())).await?;
-        match lock(&checkout).await? {
+        match checkout.lock(&self.workspaces.join(&prepared.project.id)).await? {
             Some(lock) => Ok(Ok(Turn { checkout, _lock: lock })),
             None => Ok(Err("another run of the project is going on".into())),
         }
@@ -84,23 +79,4 @@ pub(super) async fn unpushed(project: &Project, checkout: &Checkout, head: &Head
         None => "commits that are",
     };
     Ok(Some(format!("the checkout has {commits} not at `{}/{}` yet; push first", upstream.remote, upstream.branch)))
-}
-
-impl Drop for Lock {
-    /// A child that was just forked has the file open too until it becomes another program: closing it here would not be enough.
-    fn drop(&mut self) {
-        drop(self.0.unlock());
-    }
-}
-
-/// Takes the checkout's lock; `None` if somebody has it.
-pub(super) async fn lock(checkout: &Checkout) -> Result<Option<Lock>> {
-    let path = checkout.git_directory().await?.join("pimainteno.lock");
-    let file =
-        File::options().create(true).append(true).open(&path).context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(Lock(file))),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error).context(ErrorKind::Git, || format!("cannot lock `{}`", path.display())),
-    }
 }

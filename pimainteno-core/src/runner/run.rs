@@ -11,13 +11,13 @@ use crate::{
     error::{Context, Error, ErrorKind, Result},
     event::{Event, EventSink},
     fingerprint,
-    git::{Change, Checkout, Head, Workspace},
+    git::{Change, Checkout, Head, ProjectLock, Workspace},
     pipeline::{self, Finished, Plan},
     policy::{self, Facts, Policy, RunFacts},
     proposal::Proposal,
     run::{Outcome, RunRecord, StepStatus, Trigger},
     step::{Candidate, Delivery, RunParts, Step, sandboxed::Sandboxing},
-    store::{Journal, OpenRun, Parked, ProjectState, Store},
+    store::{Journal, Parked, ProjectState, Store},
 };
 
 /// What a run goes on from: nothing, or what the journal tells of a run that was cut off.
@@ -151,20 +151,21 @@ impl Runner {
     }
 
     /// Goes on with a run that was cut off after its change could be seen from outside.
-    pub(crate) async fn resume(&self, prepared: &Prepared, checkout: &Checkout, open: OpenRun, start: Start) -> Result<RunRecord> {
-        let Some(_lock) = queue::lock(checkout).await? else {
-            return Err(Error::new(ErrorKind::Git, "another program runs the project"));
-        };
+    pub(crate) async fn resume(
+        &self,
+        prepared: &Prepared,
+        checkout: &Checkout,
+        _: &ProjectLock,
+        journal: &Journal,
+        start: Start,
+    ) -> Result<RunRecord> {
         let at = start.record.commit.as_ref().unwrap_or(&start.record.base);
         let workspace = Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, at).await?;
         let mut facts = self.facts(prepared, checkout, &start.record).await?;
         if start.record.steps.iter().any(|step| step.name == "verify" && step.status == StepStatus::Done) {
             facts = facts.with_checks(policy::Checks::Passed);
         }
-        let approved = open.approved().map(str::to_owned);
-        let journal = self.store.resume(open)?;
-        let start = Start { approved, ..start };
-        self.carry_out(prepared, checkout, &workspace, &journal, facts, start, RunOptions::default()).await
+        self.carry_out(prepared, checkout, &workspace, journal, facts, start, RunOptions::default()).await
     }
 
     /// Goes through the steps of a run whose project is locked, takes back what proves unhealthy, and stores what came of it.
@@ -215,7 +216,10 @@ impl Runner {
         let summary = self.store.summary(&prepared.project.id)?;
         let plan = Plan { record, steps, facts, summary, candidate, proposal, change, delivery, approved };
         let mut finished = pipeline::execute(plan, &parts).await;
+        let delivered = finished.delivery.pushed || finished.delivery.moved;
         let rollback = match reason_to_roll_back(&finished) {
+            // What can be seen from outside must be announced, and the disk takes nothing any more.
+            _ if delivered && journal.has_failed() => None,
             _ if taken_back => {
                 pipeline::conclude_rollback(&mut finished, "the run was cut off while its change was taken back");
                 None
@@ -229,8 +233,8 @@ impl Runner {
             None => None,
         };
         // A run that was told to stop after its change was delivered, or while it was taken back, stays open: the next start finishes it.
-        let delivered = finished.delivery.pushed || finished.delivery.moved;
-        if finished.record.outcome == Some(Outcome::Interrupted) && delivered {
+        // So does one whose journal could not be written: it is finished when the disk has space again.
+        if delivered && (finished.record.outcome == Some(Outcome::Interrupted) || journal.has_failed()) {
             events.event(&Event::RunFinished { record: Box::new(finished.record.clone()) });
             return Ok(finished.record);
         }

@@ -95,6 +95,8 @@ async fn move_checkout(context: &mut StepContext<'_>, commit: &str) -> Result<()
     if !is_forward && !is_back {
         return Err(Error::new(ErrorKind::Git, format!("the checkout is at {from:.12}, which {commit:.12} does not contain")));
     }
+    // Before the intent, so that whatever recovery finds there later came after it.
+    checkout.expect_movable(&from, commit).await?;
     let journal = context.parts.journal;
     let intent = journal.intend(Effect::Move { from: from.clone(), to: commit.to_owned() })?;
     if is_forward {

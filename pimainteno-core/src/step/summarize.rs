@@ -93,10 +93,25 @@ pub(super) fn write_summary(directory: &Path, text: &str) -> Result<String> {
         return Ok(format!("{SUMMARY_FILE} is up to date"));
     }
     // A name that no file of the project has, nor a link to somewhere else.
-    let temporary = directory.join(format!(".{SUMMARY_FILE}.{}", Uuid::now_v7().simple()));
+    let temporary = directory.join(format!("{}{}", unfinished_prefix(), Uuid::now_v7().simple()));
     let create = || fs::File::options().write(true).create_new(true).open(&temporary)?.write_all(content.as_bytes());
     create().and_then(|()| fs::rename(&temporary, &file)).context(ErrorKind::Step, || format!("cannot write `{}`", file.display()))?;
     Ok(format!("wrote {SUMMARY_FILE}"))
+}
+
+/// Removes the summaries that were cut off while they were written to `directory`.
+pub(crate) fn remove_unfinished(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix(&unfinished_prefix()));
+        if id.is_some_and(|id| id.parse::<Uuid>().is_ok()) && entry.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+fn unfinished_prefix() -> String {
+    format!(".{SUMMARY_FILE}.")
 }
 
 #[cfg(test)]

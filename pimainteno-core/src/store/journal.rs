@@ -213,6 +213,11 @@ impl Answer {
         Self { day, task, backend: backend.into(), usage, key, text: None, diff: None, redacted: false }
     }
 
+    /// The program was killed before it heard the answer, or could note it. The question is not known any more.
+    pub(crate) fn lost(day: Date, task: Task, backend: &str) -> Self {
+        Self::failed(day, task, backend, ReplyKey(String::new()), Usage::call(0, 0, 0))
+    }
+
     /// The answer, if there was one and nothing is missing from it.
     pub(super) fn reply(&self) -> Option<Reply> {
         if self.redacted {
@@ -334,6 +339,11 @@ impl Journal {
     /// [`crate::ErrorKind::Store`].
     pub fn note(&self, text: impl Into<String>) -> Result<()> {
         self.write(What::Note { text: text.into() })
+    }
+
+    /// Whether something could not be written, so that less is noted than was done.
+    pub fn has_failed(&self) -> bool {
+        self.writer().has_failed()
     }
 
     /// The run's id.

@@ -6,6 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::Timestamp;
+use pimainteno_plugin::Task;
+
 use super::{Answer, Effect, Entry, Intent, Journal, What, writer, writer::Writer};
 use crate::{
     error::{Context, ErrorKind, Result},
@@ -98,10 +101,44 @@ impl OpenRun {
         self.effects().filter(|(number, _)| is_done(*number)).map(|(_, effect)| effect).collect()
     }
 
-    /// The change that the run was about, as it was journalled last.
+    /// The effects in the order in which they were announced, and whether each is marked as done; without those that are marked as failed.
+    pub fn announced(&self) -> impl Iterator<Item = (&Effect, bool)> {
+        self.effects().filter_map(|(wanted, effect)| {
+            let mark = self.entries.iter().find_map(|entry| match &entry.what {
+                What::Done { number } if *number == wanted => Some(true),
+                What::Failed { number, .. } if *number == wanted => Some(false),
+                _ => None,
+            });
+            (mark != Some(false)).then_some((effect, mark == Some(true)))
+        })
+    }
+
+    /// The calls of backends of whose answers nothing is known, and when each was announced: they may have been paid for.
+    pub fn lost_calls(&self) -> impl Iterator<Item = (Intent, Timestamp, Task, &str)> {
+        self.entries.iter().enumerate().filter_map(|(place, entry)| {
+            let What::Intent { number, effect: Effect::Call { task, backend } } = &entry.what else { return None };
+            let mut later = self.entries.iter().skip(place).map(|entry| &entry.what);
+            let is_known = later.any(|what| match what {
+                What::Answer(_) => true,
+                What::Done { number: other } | What::Failed { number: other, .. } => other == number,
+                _ => false,
+            });
+            (!is_known).then_some((*number, entry.at, *task, backend.as_str()))
+        })
+    }
+
+    /// When the run was heard of last.
+    pub fn last_sign(&self) -> Timestamp {
+        self.entries.last().map_or(self.record.started, |entry| entry.at)
+    }
+
+    /// The change that the run was about, as it was journalled last. The change that takes it back is not meant.
     pub fn proposal(&self) -> Option<&Proposal> {
+        let is_delivered = |commit: &String| {
+            self.effects().any(|(_, effect)| matches!(effect, Effect::Push { to, .. } | Effect::Move { to, .. } if to == commit))
+        };
         self.entries.iter().rev().find_map(|entry| match &entry.what {
-            What::Proposed { proposal } => Some(&**proposal),
+            What::Proposed { proposal } if !is_delivered(&proposal.base) => Some(&**proposal),
             _ => None,
         })
     }

@@ -16,6 +16,8 @@ use crate::{
 /// The file of a journal, and what is in it.
 pub(super) struct Writer {
     entries: Vec<Entry>,
+    /// Whether something was refused by the disk.
+    has_failed: bool,
     /// `None` in a store that is only in memory.
     file: Option<JournalFile>,
 }
@@ -42,12 +44,12 @@ impl Writer {
         let path = path(directory, run);
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path).context(ErrorKind::Store, || cannot(&path))?;
         let file = JournalFile { file, path, length: 0, directory_is_synced: false, is_broken: false };
-        Ok(Self { entries: Vec::new(), file: Some(file) })
+        Ok(Self { entries: Vec::new(), has_failed: false, file: Some(file) })
     }
 
     /// No file at all.
     pub(super) fn in_memory() -> Self {
-        Self { entries: Vec::new(), file: None }
+        Self { entries: Vec::new(), has_failed: false, file: None }
     }
 
     /// The file of a run that was cut off; what comes after its first `length` bytes is dropped.
@@ -56,11 +58,15 @@ impl Writer {
         let file = OpenOptions::new().append(true).open(&path).context(ErrorKind::Store, || cannot(&path))?;
         file.set_len(length).context(ErrorKind::Store, || cannot(&path))?;
         let file = JournalFile { file, path, length, directory_is_synced: false, is_broken: false };
-        Ok(Self { entries, file: Some(file) })
+        Ok(Self { entries, has_failed: false, file: Some(file) })
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     /// Appends a line; it is not durable yet.
@@ -68,7 +74,9 @@ impl Writer {
         if let Some(file) = &mut self.file {
             let mut line = serde_json::to_vec(&entry).context(ErrorKind::Internal, || "cannot write a journal entry as JSON")?;
             line.push(b'\n');
-            file.append(&line).context(ErrorKind::Store, || cannot(&file.path))?;
+            let appended = file.append(&line);
+            self.has_failed |= appended.is_err();
+            appended.context(ErrorKind::Store, || cannot(&file.path))?;
         }
         self.entries.push(entry);
         Ok(())
@@ -77,8 +85,9 @@ impl Writer {
     /// Makes durable what was appended, and the file's name.
     pub(super) fn sync(&mut self) -> Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.sync()
-            .map_err(|source| Error::new(ErrorKind::Store, cannot(&file.path)).source(source).hint("look at the disk and its free space"))
+        let synced = file.sync();
+        self.has_failed |= synced.is_err();
+        synced.map_err(|source| Error::new(ErrorKind::Store, cannot(&file.path)).source(source).hint("look at the disk and its free space"))
     }
 
     /// Removes the file. One that stays is recognised at the next start as that of a run that is recorded.
@@ -134,7 +143,7 @@ mod tests {
 
     fn writer(file: File, path: &str) -> Writer {
         let file = JournalFile { file, path: path.into(), length: 0, directory_is_synced: false, is_broken: false };
-        Writer { entries: Vec::new(), file: Some(file) }
+        Writer { entries: Vec::new(), has_failed: false, file: Some(file) }
     }
 
     fn note(text: &str) -> Entry {
@@ -148,7 +157,7 @@ mod tests {
         let error = writer.append(note("one")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store);
         assert!(error.to_string().contains("No space left"), "{error}");
-        assert!(writer.entries().is_empty());
+        assert!(writer.entries().is_empty() && writer.has_failed());
         assert!(writer.sync().unwrap_err().to_string().contains("an earlier write"));
     }
 }

@@ -1,0 +1,89 @@
+//! One run per project at a time, and what a killed one leaves in the way of the next.
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use super::checkout::Checkout;
+use crate::{
+    error::{Context, ErrorKind, Result},
+    process::survivors,
+};
+
+/// The name of the lock's file, in the checkout's Git directory.
+const FILE_NAME: &str = "pimainteno.lock";
+
+/// How long a `git` that outlived its program may take to come to its end: a checkout of a large tree on an SD card takes its time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How much earlier than the run a lock of Git's may seem to be made: file systems count time in steps, of 2 s at the most (FAT).
+const CLOCK_STEP: Duration = Duration::from_secs(2);
+
+/// The right to work on a project. The system takes it back when the process ends.
+#[derive(Debug)]
+pub(crate) struct ProjectLock(File);
+
+impl Drop for ProjectLock {
+    /// A child that was just forked has the file open too until it becomes another program: closing it here would not be enough.
+    fn drop(&mut self) {
+        drop(self.0.unlock());
+    }
+}
+
+impl Checkout {
+    /// Takes the project's lock, and waits until nothing works on it any more that an earlier program left running; `None` if somebody has the lock.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if the file cannot be made.
+    pub(crate) async fn lock(&self, workspace: &Path) -> Result<Option<ProjectLock>> {
+        let path = self.git_directory().await?.join(FILE_NAME);
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error).context(ErrorKind::Git, || format!("cannot lock `{}`", path.display())),
+        }
+        survivors::end_survivors(self.path(), workspace, PATIENCE).await;
+        Ok(Some(ProjectLock(file)))
+    }
+
+    /// Removes the locks that a killed `git` left behind, made at or after `since`, unless a `git` works in the checkout: then they may be its own.
+    /// Gives those that were removed.
+    pub(crate) async fn remove_stale_locks(&self, since: SystemTime) -> Result<Vec<PathBuf>> {
+        let since = since.checked_sub(CLOCK_STEP).unwrap_or(SystemTime::UNIX_EPOCH);
+        let directory = self.git_directory().await?;
+        let mut locks = Vec::new();
+        for place in [&directory, self.common_directory()] {
+            find_locks(place, false, since, &mut locks);
+        }
+        for place in ["refs", "reftable"] {
+            find_locks(&self.common_directory().join(place), true, since, &mut locks);
+        }
+        locks.sort();
+        locks.dedup();
+        if locks.is_empty() || survivors::git_works_in(self.path()) || survivors::git_works_in(self.common_directory()) {
+            return Ok(Vec::new());
+        }
+        locks.retain(|lock| fs::remove_file(lock).is_ok());
+        Ok(locks)
+    }
+}
+
+fn find_locks(directory: &Path, and_below: bool, since: SystemTime, locks: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let (path, Ok(metadata)) = (entry.path(), entry.metadata()) else { continue };
+        if metadata.is_dir() && and_below {
+            find_locks(&path, true, since, locks);
+        }
+        let is_lock = metadata.is_file() && path.extension().is_some_and(|extension| extension == "lock") && entry.file_name() != FILE_NAME;
+        if is_lock && metadata.modified().is_ok_and(|time| time >= since) {
+            locks.push(path);
+        }
+    }
+}
