@@ -61,7 +61,7 @@ mod fingerprint;
 pub mod git;
 mod id;
 mod maintainer;
-mod patch;
+pub mod patch;
 mod pipeline;
 pub mod policy;
 pub mod process;

@@ -1,10 +1,68 @@
-//! From a model's reply to a change that can be placed.
+//! From a model's reply to files, in steps that each can refuse.
 //!
-//! A reply is data: it is cleaned, searched for a unified diff, and every path in it is checked before Git sees any of it.
+//! 1. `reply` makes text of it: colours, carriage returns of transport and what the model thought first are dropped.
+//! 2. `extract` finds the regions that hold changes, in code fences and between chatter.
+//! 3. `unified` reads them into sections and hunks, with `label` for the names of files; both formats, and what models make of them.
+//! 4. `paths` checks every path and finds the one file that is meant.
+//! 5. `place` puts the hunks of a file into it: `locate` finds whole hunks, compared ever more loosely, and `align` the others by what of them is there;
+//!    `indent` indents what is added as the file does, and `text` keeps every byte that is not touched.
+//! 6. `plan` does that for all files in memory, and `write` writes all of them or none.
+//!
+//! What could mean two places is refused. Wrong is far worse than refused: a [`Refusal`] says why, where, and what the file really says there, which is
+//! good for a person and for asking the model again.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use pimainteno_core::patch::{self, Content, Rules};
+//!
+//! let files = BTreeMap::from([("greet.py".to_owned(), Content { bytes: b"print('hello')\n".to_vec(), executable: false })]);
+//! let reply = "Louder:\n\n```diff\n--- a/greet.py\n+++ b/greet.py\n@@ -1 +1 @@\n-print('hello')\n+print('HELLO')\n```\n";
+//! let plan = patch::plan(reply.as_bytes(), &files, &Rules::new()).unwrap();
+//! assert_eq!(plan.files()[0].after.as_ref().unwrap().bytes, b"print('HELLO')\n");
+//! ```
 
+mod align;
+mod change;
 mod extract;
+mod files;
+mod indent;
+mod label;
+mod locate;
 mod paths;
+mod place;
+mod placeholder;
+mod plan;
+mod refusal;
 mod reply;
+mod text;
+mod unified;
+mod write;
 
-pub(crate) use extract::{declines, extract, holds_diff, message_of, no_diff_in};
+pub use files::{Content, Directory, Entry, Files};
+pub use locate::Fit;
+pub use plan::{Placement, Plan, PlannedFile, Rules, plan};
+pub use refusal::{Reason, Refusal};
+
 pub(crate) use paths::check_paths;
+
+use crate::error::Error;
+
+/// Whether a reply holds something that looks like a change.
+pub(crate) fn holds_change(reply: &str) -> bool {
+    extract::holds_change(&reply::clean(reply))
+}
+
+/// Whether a reply says that there is nothing to change.
+pub(crate) fn declines(reply: &str) -> bool {
+    extract::declines(&reply::clean(reply))
+}
+
+/// What a reply says besides its change, if it can serve as a commit message: a first line that is a subject, then a body.
+pub(crate) fn message_of(reply: &str) -> String {
+    extract::message(&reply::clean(reply))
+}
+
+/// The error for a reply without a change: what it says instead.
+pub(crate) fn no_change_in(reply: &str) -> Error {
+    plan::no_change_in(&reply::clean(reply)).into()
+}

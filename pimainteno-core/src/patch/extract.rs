@@ -1,70 +1,50 @@
-//! Finding the unified diff in a reply.
-
-use super::{paths::check_path, reply::clean};
-use crate::error::{Error, ErrorKind, Result};
+//! Where in a reply its changes are.
 
 /// What a backend writes when there is nothing to change; the prompts ask for it.
 const DECLINE: &str = "NO CHANGE";
 
-/// How much of a reply an error shows, in characters.
-const SHOWN: usize = 200;
-
 /// The longest first line that is taken for the subject of a commit message, in characters.
 const LONGEST_SUBJECT: usize = 100;
 
-/// A diff that was found in a reply.
+/// Some lines of a reply with changes among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    /// The diff, one section after the other, nothing around it.
-    pub(crate) diff: String,
-    /// How many leading components the paths carry besides their own: 1 for `a/` and `b/`.
-    pub(crate) strip: usize,
+pub(super) struct Region<'a> {
+    /// The lines, without the indentation that all share.
+    pub(super) lines: Vec<&'a str>,
+    /// Whether it stands in a code fence, so that nothing but changes is expected in it.
+    pub(super) fenced: bool,
+    /// Whether the reply ends with it, without a closing fence: it may have been cut off.
+    pub(super) open: bool,
+    /// Whether it is cut off within a line: the reply ends with it, and without a newline.
+    pub(super) torn: bool,
 }
 
-/// Takes the unified diff out of a reply.
-///
-/// # Errors
-/// [`ErrorKind::Patch`] if there is none, if it was cut off, or if a path in it leads out of the project.
-pub(crate) fn extract(reply: &str) -> Result<Found> {
-    let text = clean(reply);
-    let diff = sections(&text)?.0;
-    if diff.is_empty() {
-        return Err(no_diff_in(reply));
-    }
-    let mut paths = Vec::new();
-    for line in diff.lines() {
-        let label = line.strip_prefix("--- ").or_else(|| line.strip_prefix("+++ "));
-        // A removed line that begins with `-- ` looks like a label; it is checked as well, and can only make the check stricter.
-        if let Some(path) = label.map(|label| label.split('\t').next().unwrap_or(label).trim()).filter(|path| *path != "/dev/null") {
-            paths.push(path.to_owned());
-        }
-    }
-    let prefixed = |path: &String| path.starts_with("a/") || path.starts_with("b/");
-    let strip = usize::from(!paths.is_empty() && paths.iter().all(prefixed));
-    for path in &paths {
-        check_path(if strip == 1 { path.get(2..).unwrap_or_default() } else { path })?;
-    }
-    Ok(Found { diff, strip })
+/// The regions of a reply that hold changes, and everything else that it says.
+pub(super) fn extract(text: &str) -> (Vec<Region<'_>>, String) {
+    let torn = !text.ends_with('\n');
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let lines: Vec<_> = text.split('\n').collect();
+    let mut walk = Walk { torn, ..Walk::default() };
+    walk.over(&lines, true);
+    (walk.regions, walk.rest)
 }
 
-/// Whether a reply holds something that looks like a diff.
-pub(crate) fn holds_diff(reply: &str) -> bool {
-    let text = clean(reply);
-    text.lines().zip(text.lines().skip(1)).any(|(line, next)| line.starts_with("--- ") && next.starts_with("+++ "))
+/// Whether a reply holds something that looks like a change.
+pub(super) fn holds_change(text: &str) -> bool {
+    !extract(text).0.is_empty()
 }
 
 /// Whether a reply says that there is nothing to change.
-pub(crate) fn declines(reply: &str) -> bool {
-    clean(reply).lines().any(|line| line.trim().trim_matches(['.', '*', '`']).eq_ignore_ascii_case(DECLINE))
+pub(super) fn declines(text: &str) -> bool {
+    text.lines().any(|line| line.trim().trim_matches(['.', '*', '`']).eq_ignore_ascii_case(DECLINE))
 }
 
-/// What a reply says besides its diff, if it can serve as a commit message: a first line that is a subject, then a body.
-pub(crate) fn message_of(reply: &str) -> String {
-    let text = clean(reply);
-    let rest = sections(&text).map(|(_, rest)| rest).unwrap_or_default();
+/// What a reply says besides its change, if it can serve as a commit message: a first line that is a subject, then a body.
+pub(super) fn message(text: &str) -> String {
+    let (_, rest) = extract(text);
     let mut lines = rest.lines().skip_while(|line| line.trim().is_empty());
     let subject = lines.next().unwrap_or_default().trim().trim_matches(['#', '*', '`']).trim();
-    // A subject is one short line. Whoever ends it with a colon introduces the diff.
+    // A subject is one short line. Whoever ends it with a colon introduces the change.
     if subject.is_empty() || subject.ends_with(':') || subject.chars().count() > LONGEST_SUBJECT {
         return String::new();
     }
@@ -72,124 +52,124 @@ pub(crate) fn message_of(reply: &str) -> String {
     if body.trim().is_empty() { subject.to_owned() } else { format!("{subject}\n\n{}", body.trim()) }
 }
 
-/// The error for a reply without a diff: what it says instead.
-pub(crate) fn no_diff_in(reply: &str) -> Error {
-    let text = clean(reply);
-    let shown: String = text.trim().chars().take(SHOWN).map(|character| if character.is_control() { ' ' } else { character }).collect();
-    Error::new(ErrorKind::Patch, format!("the reply holds no unified diff; it begins with: {shown:?}"))
+/// Whether a section begins with the first of `lines`.
+pub(super) fn begins_section(lines: &[&str]) -> bool {
+    let Some(line) = lines.first() else { return false };
+    let next = lines.get(1).copied().unwrap_or_default();
+    line.starts_with("diff --git ")
+        || line.starts_with("diff --cc ")
+        || line.starts_with("diff --combined ")
+        || (line.starts_with("--- ") && next.starts_with("+++ "))
+        || is_patch_header(line)
 }
 
-/// Splits a text into the sections of its diffs and everything else.
-fn sections(text: &str) -> Result<(String, String)> {
-    let (mut diff, mut rest) = (String::new(), String::new());
-    let mut lines = text.lines().peekable();
-    let mut fence: Option<String> = None;
-    let mut in_hunk = false;
-    while let Some(line) = lines.next() {
-        let starts =
-            line.starts_with("diff --git ") || (line.starts_with("--- ") && lines.peek().is_some_and(|next| next.starts_with("+++ ")));
-        if starts {
-            in_hunk = false;
-            push(&mut diff, line);
-            // The header runs up to the first hunk; a section may also have none, such as a deletion of an empty file.
-            while let Some(next) = lines.peek() {
-                let header =
-                    ["index ", "new file mode ", "deleted file mode ", "old mode ", "new mode ", "similarity ", "rename ", "--- ", "+++ "];
-                if !header.iter().any(|prefix| next.starts_with(prefix)) {
-                    break;
-                }
-                push(&mut diff, next);
-                lines.next();
+/// Whether a line belongs to the format that begins with `*** Begin Patch`, and begins something in it.
+pub(super) fn is_patch_header(line: &str) -> bool {
+    ["*** Begin Patch", "*** Update File:", "*** Add File:", "*** Delete File:"].iter().any(|start| line.starts_with(start))
+}
+
+#[derive(Default)]
+struct Walk<'a> {
+    regions: Vec<Region<'a>>,
+    rest: String,
+    torn: bool,
+}
+
+impl<'a> Walk<'a> {
+    /// Looks through `lines`; `last` says that the reply ends with them.
+    fn over(&mut self, lines: &[&'a str], last: bool) {
+        let mut at = 0;
+        while let Some(line) = lines.get(at) {
+            if let Some(fence) = Fence::open(line) {
+                let closing = (at + 1..lines.len()).find(|number| fence.is_closed_by(lines[*number]));
+                let end = closing.unwrap_or(lines.len());
+                let inside: Vec<_> = lines[at + 1..end].iter().map(|line| without_indentation(line, fence.indentation)).collect();
+                let open = closing.is_none() && last;
+                self.inside(&inside, open);
+                at = end + 1;
+            } else if let Some(indentation) = begins_indented(&lines[at..]) {
+                let end = end_of_unfenced(lines, at, indentation);
+                let region = lines[at..end].iter().map(|line| without_indentation(line, indentation)).collect();
+                let open = last && end == lines.len();
+                self.regions.push(Region { lines: region, fenced: false, open, torn: open && self.torn });
+                at = end;
+            } else {
+                self.rest.push_str(line);
+                self.rest.push('\n');
+                at += 1;
             }
-            continue;
-        }
-        if line.starts_with("@@ ") && !diff.is_empty() {
-            in_hunk = true;
-            push(&mut diff, line);
-            continue;
-        }
-        let closes = fence.as_deref().is_some_and(|fence| line.trim_end() == fence);
-        if in_hunk && !closes && fits_hunk(line, lines.peek().copied()) {
-            push(&mut diff, line);
-            continue;
-        }
-        in_hunk = false;
-        match fence_of(line) {
-            Some(_) if closes => fence = None,
-            Some(opening) if fence.is_none() => fence = Some(opening),
-            _ => push(&mut rest, line),
         }
     }
-    if fence.is_some() && !diff.is_empty() {
-        return Err(Error::new(ErrorKind::Patch, "the reply ends in the middle of its diff: a code fence is never closed"));
-    }
-    Ok((diff, rest))
-}
 
-/// Whether a line belongs to a hunk. An empty one is a context line that lost its blank, if the hunk goes on after it.
-fn fits_hunk(line: &str, next: Option<&str>) -> bool {
-    match line.as_bytes().first() {
-        Some(b' ' | b'+' | b'-' | b'\\') => true,
-        Some(_) => false,
-        None => next.is_some_and(|next| next.starts_with([' ', '+', '-']) || next.starts_with("@@ ")),
+    /// Looks at what stands in a fence.
+    fn inside(&mut self, lines: &[&'a str], open: bool) {
+        let first = (0..lines.len()).find(|at| begins_section(&lines[*at..]));
+        let inner = lines.iter().position(|line| Fence::open(line).is_some());
+        match (first, inner) {
+            // A fence around a whole answer, with fences of its own.
+            (Some(first), Some(inner)) if inner < first => self.over(lines, open),
+            (Some(_), _) => self.regions.push(Region { lines: lines.to_vec(), fenced: true, open, torn: open && self.torn }),
+            (None, _) => {}
+        }
     }
 }
 
-/// The characters of a line that opens or closes a code fence.
-fn fence_of(line: &str) -> Option<String> {
-    let mark = ['`', '~'].into_iter().find(|mark| line.starts_with(&mark.to_string().repeat(3)))?;
-    Some(line.chars().take_while(|character| *character == mark).collect())
+/// The line that opens a code fence.
+struct Fence {
+    indentation: usize,
+    mark: char,
+    length: usize,
 }
 
-fn push(text: &mut String, line: &str) {
-    text.push_str(line);
-    text.push('\n');
+impl Fence {
+    fn open(line: &str) -> Option<Self> {
+        let text = line.trim_start_matches(' ');
+        let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
+        let length = text.chars().take_while(|character| *character == mark).count();
+        // What follows names the language; a mark there makes it code within a line.
+        (length >= 3 && !text[length..].contains('`')).then_some(Self { indentation: line.len() - text.len(), mark, length })
+    }
+
+    fn is_closed_by(&self, line: &str) -> bool {
+        let text = line.trim_start_matches(' ');
+        let marks = text.trim_end();
+        line.len() - text.len() == self.indentation && marks.len() == self.length && marks.chars().all(|character| character == self.mark)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DIFF: &str = "--- a/src/x.rs\n+++ b/src/x.rs\n@@ -1,2 +1,2 @@\n-old\n+new\n same\n";
-
-    #[test]
-    fn a_diff_is_found_bare_fenced_and_among_chatter() {
-        let found = Found { diff: DIFF.into(), strip: 1 };
-        assert_eq!(extract(DIFF).unwrap(), found);
-        assert_eq!(extract(&format!("fix the thing\n\nIt was old.\n\n```diff\n{DIFF}```\nThat is all.\n")).unwrap(), found);
-        assert_eq!(extract(&format!("Sure:\n\u{1b}[32m{}\u{1b}[0m", DIFF.replace('\n', "\r\n"))).unwrap(), found);
-        let two = format!("```diff\n{DIFF}```\nand\n~~~\n{}~~~\n", DIFF.replace('x', "y"));
-        assert_eq!(extract(&two).unwrap().diff, format!("{DIFF}{}", DIFF.replace('x', "y")));
-        assert_eq!(extract(&DIFF.replace("a/", "").replace("b/", "")).unwrap().strip, 0);
+/// By how many blanks a section is indented that begins here.
+fn begins_indented(lines: &[&str]) -> Option<usize> {
+    if begins_section(lines) {
+        return Some(0);
     }
-
-    #[test]
-    fn blank_context_without_its_blank_stays_in_the_hunk() {
-        let diff = "--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n-old\n+new\n\n same\n";
-        assert_eq!(extract(&format!("{diff}\nRegards\n")).unwrap().diff, diff);
+    let line = lines.first()?;
+    let indentation = line.len() - line.trim_start_matches(' ').len();
+    if indentation == 0 {
+        return None;
     }
+    let two: Vec<_> = lines.iter().take(2).map(|line| without_indentation(line, indentation)).collect();
+    begins_section(&two).then_some(indentation)
+}
 
-    #[test]
-    fn what_leads_out_of_the_project_or_is_cut_off_is_refused() {
-        for path in ["a/../etc/passwd", "/etc/passwd", "a/.git/hooks/pre-commit", "a/.GIT/config", "a/x\\y", "~/x"] {
-            let error = extract(&format!("--- {path}\n+++ {path}\n@@ -1 +1 @@\n-a\n+b\n")).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Patch, "{path}");
-            assert!(error.to_string().contains("path"), "{error}");
-        }
-        assert!(extract(&format!("```diff\n{DIFF}")).unwrap_err().to_string().contains("fence"));
-        assert!(extract("I would rather not.").unwrap_err().to_string().contains("I would rather not."));
-    }
+/// Where an unfenced change ends that begins at `at`: with the reply, before a fence, or before a line that is indented less.
+fn end_of_unfenced(lines: &[&str], at: usize, indentation: usize) -> usize {
+    (at + 1..lines.len())
+        .find(|number| {
+            let line = lines[*number];
+            let less = indentation > 0 && !line.trim().is_empty() && !line.get(..indentation).is_some_and(|start| start.trim().is_empty());
+            // A fence opens another block only if it is closed again and holds a change, or names a language.
+            less || (indentation == 0 && line.starts_with(['`', '~']) && Fence::open(line).is_some_and(|fence| opens_block(lines, *number, &fence)))
+        })
+        .unwrap_or(lines.len())
+}
 
-    #[test]
-    fn what_is_said_besides_the_diff_is_the_message() {
-        assert_eq!(message_of(&format!("fix: the thing\n\nIt was old.\n```diff\n{DIFF}```\n")), "fix: the thing\n\nIt was old.");
-        assert_eq!(message_of(&format!("Here is the diff:\n{DIFF}")), "");
-        assert_eq!(message_of(DIFF), "");
-    }
+fn opens_block(lines: &[&str], at: usize, fence: &Fence) -> bool {
+    let closing = (at + 1..lines.len()).find(|number| fence.is_closed_by(lines[*number]));
+    let end = closing.unwrap_or(lines.len());
+    closing.is_none() || lines[at].trim_end().len() > fence.length || (at + 1..end).any(|number| begins_section(&lines[number..end]))
+}
 
-    #[test]
-    fn declining_is_a_line_of_its_own() {
-        assert!(declines("I looked at everything.\n\n**NO CHANGE**\n"));
-        assert!(!declines("There is no change in behaviour."));
-    }
+fn without_indentation(line: &str, indentation: usize) -> &str {
+    let blanks = line.bytes().take(indentation).take_while(|byte| *byte == b' ').count();
+    &line[blanks..]
 }

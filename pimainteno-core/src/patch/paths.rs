@@ -1,29 +1,176 @@
-//! Which paths a change may name.
+//! Which paths a change may name, and which file a label means.
 
 use std::path::{Component, Path};
 
-use crate::{
-    error::{Error, ErrorKind, Result},
-    git::Change,
+use super::{
+    files::{Entry, Files},
+    refusal::{Reason, Refusal},
 };
+use crate::{error::Result, git::Change};
+
+/// Code points that HFS+ leaves out when it compares names (Apple Technical Note 1150); Git refuses names for them too.
+const IGNORED: [std::ops::RangeInclusive<char>; 4] =
+    ['\u{200c}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{206a}'..='\u{206f}', '\u{feff}'..='\u{feff}'];
+
+/// Pairs of prefixes that `git diff` puts in front of the old and the new path.
+const PREFIXES: [(&str, &str); 9] =
+    [("a", "b"), ("i", "w"), ("c", "w"), ("c", "i"), ("o", "w"), ("1", "2"), ("old", "new"), ("original", "modified"), ("before", "after")];
 
 /// Refuses a change that touches a path outside the project or inside `.git`.
 pub(crate) fn check_paths(change: &Change) -> Result<()> {
-    change.files.iter().try_for_each(|file| check_path(&file.path))
+    change.files.iter().try_for_each(|file| check_path(&file.path).map_err(Into::into))
 }
 
 /// Refuses a path that is not plainly below the project's top.
-pub(super) fn check_path(path: &str) -> Result<()> {
+pub(super) fn check_path(path: &str) -> Result<(), Refusal> {
     let plain = |component| match component {
-        // File systems that fold case, and some that fold more, would take these for `.git`.
-        Component::Normal(name) => {
-            name.to_str().is_some_and(|name| !name.eq_ignore_ascii_case(".git") && !name.eq_ignore_ascii_case("git~1"))
-        }
+        Component::Normal(name) => name.to_str().is_some_and(|name| !is_git_directory(name)),
         _ => false,
     };
     let odd = path.is_empty() || path.starts_with('~') || path.contains(['\\', '\0']) || path.chars().any(char::is_control);
+    // Components of a path leave out `.` and double slashes.
+    let odd = odd || path.ends_with('/') || path.split('/').any(|component| component.is_empty() || component == ".");
     if odd || !Path::new(path).components().all(plain) {
-        return Err(Error::new(ErrorKind::Patch, format!("the change names a path that it must not touch: {path:?}")));
+        return Err(Refusal::new(Reason::Path, format!("the change names a path that it must not touch: {path:?}")));
     }
     Ok(())
+}
+
+/// Refuses a path that leads through something other than directories, or to something other than a file.
+pub(super) fn check_way(files: &dyn Files, path: &str) -> Result<(), Refusal> {
+    for (at, _) in path.match_indices('/') {
+        match entry(files, &path[..at])? {
+            Entry::Directory | Entry::Missing | Entry::File(_) => {}
+            Entry::Other => {
+                return Err(Refusal::new(Reason::Path, format!("`{}` on the way to it is a link, which is not followed", &path[..at])).file(path));
+            }
+        }
+    }
+    match entry(files, path)? {
+        Entry::Missing | Entry::File(_) => Ok(()),
+        Entry::Directory => Err(Refusal::new(Reason::Path, "it is a directory").file(path)),
+        Entry::Other => Err(Refusal::new(Reason::Path, "it is a link or something else that is no file").file(path)),
+    }
+}
+
+/// What is at `path`.
+pub(super) fn entry(files: &dyn Files, path: &str) -> Result<Entry, Refusal> {
+    files.entry(path).map_err(|error| Refusal::new(Reason::Unreadable, format!("it cannot be read: {error}")).file(path))
+}
+
+/// What the two labels of a section mean.
+pub(super) struct Meaning {
+    /// The paths that each label can mean, the likelier first.
+    pub(super) old: Vec<String>,
+    pub(super) new: Vec<String>,
+}
+
+/// Reads the labels of a section: with the prefixes that are common, and without.
+///
+/// # Errors
+/// [`Reason::Path`] if a reading leads out of the project.
+pub(super) fn meaning(old: Option<&str>, new: Option<&str>, prefixed: bool) -> Result<Meaning, Refusal> {
+    let parts = |label: Option<&str>| label.map(|label| label.trim_start_matches("./").to_owned());
+    let (old, new) = (parts(old), parts(new));
+    for label in [&old, &new].into_iter().flatten() {
+        check_path(label)?;
+    }
+    let first = |label: &Option<String>| label.as_deref().and_then(|label| label.split_once('/')).map(|(first, _)| first.to_owned());
+    let pair = PREFIXES.iter().any(|(a, b)| match (first(&old), first(&new)) {
+        (Some(old), Some(new)) => old == *a && new == *b,
+        // Beside `/dev/null` only the usual prefixes are prefixes.
+        (Some(old), None) if new.is_none() => old == "a" && *a == "a",
+        (None, Some(new)) if old.is_none() => new == "b" && *b == "b",
+        _ => false,
+    });
+    let read = |label: Option<String>| -> Result<Vec<String>, Refusal> {
+        let Some(label) = label else { return Ok(Vec::new()) };
+        let known = |first: &str| PREFIXES.iter().any(|(a, b)| first == *a || first == *b);
+        let rest = label.split_once('/').filter(|(first, _)| known(first)).map(|(_, rest)| rest.to_owned());
+        if let Some(rest) = &rest {
+            check_path(rest)?;
+        }
+        Ok(match rest {
+            Some(rest) if prefixed && pair => vec![rest, label],
+            Some(rest) => vec![label, rest],
+            None => vec![label],
+        })
+    };
+    Ok(Meaning { old: read(old)?, new: read(new)? })
+}
+
+/// The one existing file that a label means, and whether that is a guess: a label with directories too many or too few.
+///
+/// # Errors
+/// [`Reason::Missing`] if there is none, or several.
+pub(super) fn existing(files: &dyn Files, readings: &[String], exists: &dyn Fn(&str) -> Result<bool, Refusal>) -> Result<Option<(String, bool)>, Refusal> {
+    for reading in readings {
+        if exists(reading)? {
+            return Ok(Some((reading.clone(), false)));
+        }
+    }
+    let mut found = Vec::new();
+    for reading in readings {
+        // Too many directories in front, such as the project's own.
+        for (at, _) in reading.match_indices('/') {
+            let shorter = &reading[at + 1..];
+            if !found.iter().any(|known| known == shorter) && check_path(shorter).is_ok() && exists(shorter)? {
+                found.push(shorter.to_owned());
+            }
+        }
+    }
+    if found.is_empty() {
+        let paths = files.paths().map_err(|error| Refusal::new(Reason::Unreadable, format!("the project's files cannot be listed: {error}")))?;
+        for reading in readings {
+            let end = format!("/{reading}");
+            found.extend(paths.iter().filter(|path| path.ends_with(&end)).cloned());
+        }
+        found.sort();
+        found.dedup();
+    }
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some((one.clone(), true))),
+        several => {
+            let shown: Vec<_> = several.iter().take(4).map(|path| format!("`{path}`")).collect();
+            let label = readings.first().map_or("", String::as_str);
+            Err(Refusal::new(Reason::Missing, format!("there is no such file; it could be {}", shown.join(", "))).file(label))
+        }
+    }
+}
+
+/// Whether a file system could take a name for `.git`: some fold case, some leave out code points, some shorten names or drop what is at their end.
+fn is_git_directory(name: &str) -> bool {
+    let visible: String = name.chars().filter(|character| !IGNORED.iter().any(|range| range.contains(character))).collect();
+    let name = visible.split(':').next().unwrap_or_default().trim_end_matches([' ', '.']);
+    name.eq_ignore_ascii_case(".git") || name.to_ascii_lowercase().strip_prefix("git~").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_lead_elsewhere_are_refused() {
+        let bad = [
+            "", "/etc/passwd", "a/../b", "..", "~/x", "a\\b", ".git/config", "a/.GIT/x", "GIT~1/x", ".g\u{200c}it/x", ".git./x", ".git::$INDEX/x", "a//b",
+            "./a", "a/", "a\nb",
+        ];
+        for path in bad {
+            assert_eq!(check_path(path).unwrap_err().reason, Reason::Path, "{path:?}");
+        }
+        for path in [".github/x", ".gitignore", "src/a b.rs", "git/x", "ä/ö", "a..b/c"] {
+            check_path(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn prefixes_are_taken_off_in_pairs() {
+        let read = |old: &str, new: &str| meaning(Some(old), Some(new), true).unwrap().new;
+        assert_eq!(read("a/b/x", "b/b/x"), ["b/x", "b/b/x"]);
+        assert_eq!(read("i/x", "w/x"), ["x", "w/x"]);
+        assert_eq!(read("b/x", "b/x"), ["b/x", "x"]);
+        assert_eq!(meaning(None, Some("b/x"), true).unwrap().new, ["x", "b/x"]);
+        assert_eq!(meaning(None, Some("new/x"), true).unwrap().new, ["new/x", "x"]);
+    }
 }

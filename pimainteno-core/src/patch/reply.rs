@@ -1,11 +1,51 @@
 //! The text of a reply, without what transport and terminals put around it.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-/// The reply's text: JSON Lines are read for the agent's messages, ANSI escapes and carriage returns are dropped.
+use super::refusal::{Reason, Refusal};
+
+/// The largest reply that is read, in bytes.
+const LARGEST: usize = 16 << 20;
+
+/// Tags that models put around what they think, at the start of a reply.
+const THOUGHTS: [(&str, &str); 2] = [("<think>", "</think>"), ("<thinking>", "</thinking>")];
+
+/// The reply as text.
+pub(super) fn read(reply: &[u8]) -> Result<String, Refusal> {
+    let unreadable = |message: String| Refusal::new(Reason::Unreadable, message);
+    if reply.len() > LARGEST {
+        return Err(unreadable(format!("the reply is larger than {} MiB", LARGEST >> 20)));
+    }
+    let text = str::from_utf8(reply).map_err(|error| unreadable(format!("the reply is not UTF-8 from byte {} on", error.valid_up_to())))?;
+    if let Some(place) = text.find('\0') {
+        return Err(unreadable(format!("the reply has a NUL at byte {place}")));
+    }
+    Ok(clean(text))
+}
+
+/// The reply's text: JSON Lines are read for the agent's messages; what it thought first, colours and the carriage returns of transport are dropped.
 pub(super) fn clean(reply: &str) -> String {
-    let text = messages_of_json_lines(reply).unwrap_or_else(|| reply.to_owned());
-    without_escapes(&text)
+    let text = messages_of_json_lines(reply).map_or(Cow::Borrowed(reply), Cow::Owned);
+    let text = without_thoughts(text.strip_prefix('\u{feff}').unwrap_or(&text));
+    // A file may hold escapes and carriage returns of its own. Headers do not: what they carry comes from the way here.
+    let text = if headers(text).any(|line| line.starts_with('\u{1b}')) { Cow::Owned(without_escapes(text)) } else { Cow::Borrowed(text) };
+    let from_transport = headers(&text).next().is_some() && headers(&text).all(|line| line.ends_with('\r'));
+    if from_transport { text.replace("\r\n", "\n") } else { text.into_owned() }
+}
+
+/// The lines that begin a section or a hunk, as they are.
+fn headers(text: &str) -> impl Iterator<Item = &str> {
+    let is_header = |line: &&str| {
+        if !line.contains("@@") && !line.contains("---") && !line.contains("+++") && !line.contains("***") {
+            return false;
+        }
+        let line = if line.contains('\u{1b}') { Cow::Owned(without_escapes(line)) } else { Cow::Borrowed(*line) };
+        let line = line.trim_start();
+        ["@@ ", "--- a/", "+++ b/", "*** Update File:", "*** Begin Patch", "*** Add File:"].iter().any(|start| line.starts_with(start))
+    };
+    text.split('\n').filter(is_header)
 }
 
 /// The agent's messages, if the reply is a log of codex events: every line that is not empty is a JSON object with a type.
@@ -22,31 +62,41 @@ fn messages_of_json_lines(reply: &str) -> Option<String> {
     (!messages.is_empty()).then(|| messages.join("\n"))
 }
 
-/// Drops ANSI escape sequences (CSI, OSC and two-character ones, ECMA-48) and the carriage return of each line end.
+/// The text behind what the model thought before it answered.
+fn without_thoughts(text: &str) -> &str {
+    let start = text.trim_start();
+    let end = THOUGHTS.iter().find_map(|(open, close)| {
+        let thoughts = start.strip_prefix(open)?;
+        Some(&thoughts[thoughts.find(close)? + close.len()..])
+    });
+    end.unwrap_or(text)
+}
+
+/// Drops ANSI escape sequences (CSI, OSC and two-character ones, ECMA-48).
 fn without_escapes(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
-        match character {
-            '\u{1b}' => match characters.next() {
-                // CSI: parameters, then one final byte from `@` to `~`.
-                Some('[') => while characters.next().is_some_and(|next| !('@'..='~').contains(&next)) {},
-                // OSC: up to BEL or ESC \.
-                Some(']') => {
-                    while let Some(next) = characters.next() {
-                        if next == '\u{7}' {
-                            break;
-                        }
-                        if next == '\u{1b}' {
-                            characters.next_if_eq(&'\\');
-                            break;
-                        }
+        if character != '\u{1b}' {
+            clean.push(character);
+            continue;
+        }
+        match characters.next() {
+            // CSI: parameters, then one final byte from `@` to `~`.
+            Some('[') => while characters.next().is_some_and(|next| !('@'..='~').contains(&next)) {},
+            // OSC: up to BEL or ESC \.
+            Some(']') => {
+                while let Some(next) = characters.next() {
+                    if next == '\u{7}' {
+                        break;
+                    }
+                    if next == '\u{1b}' {
+                        characters.next_if_eq(&'\\');
+                        break;
                     }
                 }
-                _ => {}
-            },
-            '\r' if characters.peek() == Some(&'\n') => {}
-            _ => clean.push(character),
+            }
+            _ => {}
         }
     }
     clean
@@ -57,8 +107,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_and_carriage_returns_are_dropped() {
-        assert_eq!(clean("\u{1b}[1;32m+ok\u{1b}[0m\r\n\u{1b}]8;;http://x\u{7}link\u{1b}]8;;\u{1b}\\ end"), "+ok\nlink end");
+    fn escapes_and_carriage_returns_of_transport_are_dropped() {
+        let diff = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
+        assert_eq!(clean(&diff.replace('\n', "\r\n")), diff);
+        assert_eq!(clean(&diff.replace("@@ -1 +1 @@", "\u{1b}[36m@@ -1 +1 @@\u{1b}[m").replace("+b", "\u{1b}[32m+b\u{1b}[0m")), diff);
+        assert_eq!(without_escapes("\u{1b}]8;;http://x\u{7}link\u{1b}]8;;\u{1b}\\ end"), "link end");
+    }
+
+    #[test]
+    fn escapes_and_carriage_returns_of_the_file_stay() {
+        let diff = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\r\n+\u{1b}[0m\r\n";
+        assert_eq!(clean(diff), diff);
+    }
+
+    #[test]
+    fn what_the_model_thought_first_is_dropped() {
+        assert_eq!(clean("<think>\n--- a/x\n</think>\nfine"), "\nfine");
+        assert_eq!(clean("a <think>b</think>"), "a <think>b</think>");
     }
 
     #[test]
@@ -69,5 +134,11 @@ mod tests {
 {"type":"turn.completed","usage":{}}"#;
         assert_eq!(clean(log), "--- a/x\n+++ b/x");
         assert_eq!(clean("{\"type\": 1}\nnot json"), "{\"type\": 1}\nnot json");
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused() {
+        assert_eq!(read(b"a\0b").unwrap_err().reason, Reason::Unreadable);
+        assert_eq!(read(b"a\xffb").unwrap_err().reason, Reason::Unreadable);
     }
 }

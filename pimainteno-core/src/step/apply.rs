@@ -35,8 +35,9 @@ impl Step for Apply {
                 message.clone()
             }
             Candidate::Reply { text } => {
-                let found = patch::extract(text)?;
-                workspace.apply_reply(&found.diff, found.strip).await?;
+                let plan = patch::plan(text.as_bytes(), &patch::Directory::new(workspace.path()), &patch::Rules::new())?;
+                plan.write(workspace.path())?;
+                workspace.take_change(&context.record.base).await?;
                 patch::message_of(text)
             }
             Candidate::Inverse { commit, message } => {

@@ -69,8 +69,8 @@ pub(super) fn candidate(reply: Reply, edit: Edit) -> Result<Option<Candidate>> {
     match reply.diff {
         Some(diff) => Ok(Some(Candidate::Diff { diff, message: patch::message_of(&text) })),
         // A backend that may edit can still choose to answer with a diff.
-        None if patch::holds_diff(&text) => Ok(Some(Candidate::Reply { text })),
-        None if edit == Edit::Reply && !text.trim().is_empty() && !patch::declines(&text) => Err(patch::no_diff_in(&text)),
+        None if patch::holds_change(&text) => Ok(Some(Candidate::Reply { text })),
+        None if edit == Edit::Reply && !text.trim().is_empty() && !patch::declines(&text) => Err(patch::no_change_in(&text)),
         None => Ok(None),
     }
 }

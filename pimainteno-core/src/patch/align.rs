@@ -1,0 +1,419 @@
+//! Placing a hunk whose lines do not stand in the file as they are: context is missing, mistyped, elided or invented.
+//!
+//! What is removed must be there. Context is evidence: each line that is there counts for a place, each that is not counts against it. The best place is
+//! taken if enough of the hunk is there, and if every other place that any change of the hunk could go to has clearly less to say for itself.
+
+use super::{
+    change::{Hunk, Kind},
+    locate::{Fit, Index, Steps},
+    refusal::{Reason, Refusal},
+    text::Text,
+};
+
+/// The most cells of the table of a hunk's lines against a file's lines.
+const MOST_CELLS: usize = 6_000_000;
+
+// Evidence is counted in hundredths of a line that says something.
+
+/// What a removed line counts more than a line of context, because the change is about it.
+const REMOVED: i32 = 150;
+/// What a line of context counts that is almost the same, in percent.
+const MISTYPED: i32 = 60;
+/// What a line of context costs that is not in the file, in percent of what it says.
+const INVENTED: i32 = 50;
+/// What a line of the file costs that is not in the hunk.
+const MISSING: i32 = 60;
+/// The same beside an insertion, which could go before or behind that line.
+const MISSING_AT_INSERTION: i32 = 120;
+/// The most that a gap costs, however long: the hunk continues elsewhere.
+const ELSEWHERE: i32 = 400;
+/// What a blank line costs that one side has more than the other within what is removed.
+const BLANK: i32 = 30;
+
+/// How much more must speak for the best place than for any other.
+const MARGIN: i32 = 100;
+/// How much must speak for the best place at least.
+const EVIDENCE: i32 = 150;
+/// The share of the hunk that must be in the file, in percent.
+const SHARE: i32 = 50;
+
+/// How alike two lines must be for one to be the other mistyped.
+const ALIKE: f64 = 0.75;
+
+/// No way leads here.
+const NO_WAY: i32 = i32::MIN / 4;
+
+/// Where the lines of a hunk stand: for each line of the hunk the line of the file, and for each change where it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Alignment {
+    /// For each line of the hunk that is in the old file: where it stands, if it does.
+    pub(super) lines: Vec<Option<usize>>,
+    /// For each run of changed lines, in order: the lines of the file that it replaces.
+    pub(super) blocks: Vec<std::ops::Range<usize>>,
+}
+
+/// One thing that is held against the file.
+#[derive(Clone, Copy, Debug)]
+struct Element {
+    what: What,
+    /// Which line of the hunk it is; the first of the block for an insertion.
+    line: usize,
+    /// Which run of changed lines it belongs to.
+    block: usize,
+    weight: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Context,
+    Removed,
+    /// The place of lines that are added where none is removed.
+    Insertion,
+    /// A line that stands for others, such as `...`.
+    Elision,
+}
+
+/// Aligns a hunk with a file.
+///
+/// # Errors
+/// [`Reason::NotFound`] if too little of it is there, [`Reason::Ambiguous`] if it could be meant elsewhere too.
+pub(super) fn align(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, steps: &mut Steps) -> Result<Alignment, Refusal> {
+    let (elements, blocks) = elements(hunk, index);
+    if (elements.len() + 1).saturating_mul(text.len() + 1) > MOST_CELLS {
+        return Err(Refusal::new(Reason::NotFound, "its lines are not in the file as they are, and the file is too large to look for something alike"));
+    }
+    steps.take((elements.len() + 1) * (text.len() + 1))?;
+    let table = Table::new(hunk, text, index, &elements);
+    let (forward, backward) = (table.forward(), table.backward());
+    let width = text.len() + 1;
+    let last = &forward[elements.len() * width..];
+    let Some((end, best)) = last.iter().enumerate().max_by_key(|(at, score)| (**score, usize::MAX - at)) else { return Err(not_found()) };
+    let best = *best;
+    if best < EVIDENCE {
+        return Err(not_found());
+    }
+    let path = table.trace(&forward, end);
+    table.check_evidence(&path)?;
+    let mut rivals = Vec::new();
+    for block in 0..blocks {
+        let Some(pin) = table.pin(block) else { continue };
+        let chosen = path[pin];
+        for place in 0..width {
+            if Some(place) != chosen && table.total(&forward, &backward, pin, place) > best - MARGIN {
+                rivals.push(place);
+            }
+        }
+        if let (false, Some(chosen)) = (rivals.is_empty(), chosen) {
+            rivals.push(chosen);
+            rivals.sort_unstable();
+            rivals.dedup();
+            let message = format!("its lines are not in the file as they are, and what is alike stands in {} places", rivals.len());
+            return Err(Refusal::new(Reason::Ambiguous, message).places(text, &rivals, 1));
+        }
+    }
+    Ok(table.alignment(&path, blocks))
+}
+
+fn not_found() -> Refusal {
+    Refusal::new(Reason::NotFound, "its lines are not in the file")
+}
+
+/// What a hunk is made of, and how many runs of changed lines it has.
+fn elements(hunk: &Hunk, index: &Index<'_>) -> (Vec<Element>, usize) {
+    let (mut elements, mut blocks, mut line) = (Vec::new(), 0, 0);
+    while let Some(current) = hunk.lines.get(line) {
+        if current.kind == Kind::Context {
+            let is_elision = is_elision(&current.text) && index.number(current.text.as_bytes()).is_none();
+            let what = if is_elision { What::Elision } else { What::Context };
+            elements.push(Element { what, line, block: blocks, weight: weight(&current.text) });
+            line += 1;
+            continue;
+        }
+        let start = line;
+        while hunk.lines.get(line).is_some_and(|line| line.kind != Kind::Context) {
+            if hunk.lines[line].kind == Kind::Removed {
+                elements.push(Element { what: What::Removed, line, block: blocks, weight: weight(&hunk.lines[line].text) });
+            }
+            line += 1;
+        }
+        if !elements.last().is_some_and(|last| last.what == What::Removed && last.block == blocks) {
+            elements.push(Element { what: What::Insertion, line: start, block: blocks, weight: 0 });
+        }
+        blocks += 1;
+    }
+    (elements, blocks)
+}
+
+/// Whether a line of context stands for others that were left out.
+fn is_elision(text: &str) -> bool {
+    let text = text.trim().trim_start_matches(['#', '/', '*', ';', '-', '<', '!', ' ']).trim_end_matches(['*', '/', '-', '>', ' ']);
+    let text = text.trim_matches(['(', ')', '[', ']', ' ']);
+    text == "..." || text == "…" || text == "⋮" || text == "etc." || ((text.starts_with("...") || text.starts_with('…')) && (text.ends_with("...") || text.ends_with('…')))
+}
+
+/// What a line says, in hundredths: little if it is short, next to nothing if it is blank.
+fn weight(text: &str) -> i32 {
+    match text.chars().filter(|character| character.is_alphanumeric()).count() {
+        0 if text.trim().is_empty() => 10,
+        0 => 30,
+        1..=3 => 60,
+        _ => 100,
+    }
+}
+
+/// A hunk's elements against a file's lines. A state is how many elements are done and at which line of the file one stands.
+struct Table<'a> {
+    elements: &'a [Element],
+    text: &'a Text<'a>,
+    /// What an element gains at a line, by the line's number; none where it cannot stand.
+    gains: Vec<Vec<i32>>,
+    numbers: &'a [u32],
+    blank: Vec<bool>,
+}
+
+impl<'a> Table<'a> {
+    fn new(hunk: &Hunk, text: &'a Text<'a>, index: &'a Index<'_>, elements: &'a [Element]) -> Self {
+        let numbers = index.lines();
+        let distinct = numbers.iter().max().map_or(0, |most| *most as usize + 1);
+        let mut samples = vec![0; distinct];
+        for (at, number) in numbers.iter().enumerate() {
+            samples[*number as usize] = at;
+        }
+        let lines: Vec<Sample> = samples.iter().map(|at| Sample::new(text.line(*at))).collect();
+        let gains = elements.iter().map(|element| {
+            let line = &hunk.lines[element.line].text;
+            let mut gains = vec![NO_WAY; if matches!(element.what, What::Context | What::Removed) { distinct } else { 0 }];
+            if element.what == What::Context && element.weight > 30 {
+                let sample = Sample::new(line.as_bytes());
+                for (gain, other) in gains.iter_mut().zip(&lines) {
+                    if sample.is_alike(other) {
+                        *gain = element.weight * MISTYPED / 100;
+                    }
+                }
+            }
+            if let Some(number) = index.number(line.as_bytes())
+                && let Some(gain) = gains.get_mut(number as usize)
+            {
+                *gain = if element.what == What::Removed { element.weight * REMOVED / 100 } else { element.weight };
+            }
+            gains
+        });
+        let blank = text.lines().map(|line| line.trim_ascii().is_empty()).collect();
+        Self { gains: gains.collect(), elements, text, numbers, blank }
+    }
+
+    fn width(&self) -> usize {
+        self.text.len() + 1
+    }
+
+    /// What element `at` gains if it stands at `line`.
+    fn gain(&self, at: usize, line: usize) -> i32 {
+        let gains = self.numbers.get(line).and_then(|number| self.gains[at].get(*number as usize));
+        gains.copied().unwrap_or(NO_WAY)
+    }
+
+    /// What it costs that element `at` stands nowhere.
+    fn cost_of_none(&self, at: usize) -> i32 {
+        let element = self.elements[at];
+        match element.what {
+            What::Context => element.weight * INVENTED / 100,
+            What::Insertion | What::Elision => 0,
+            What::Removed if element.weight <= 10 => BLANK,
+            What::Removed => -NO_WAY,
+        }
+    }
+
+    /// What it costs to pass over a line of the file before element `at`, and what at most to pass over many.
+    fn cost_of_missing(&self, at: usize, line: usize) -> (i32, i32) {
+        let (before, behind) = (self.elements.get(at.wrapping_sub(1)), self.elements.get(at));
+        let what = |element: Option<&Element>| element.map(|element| element.what);
+        match (what(before), what(behind)) {
+            (Some(What::Removed), Some(What::Removed)) if before.map(|element| element.block) == behind.map(|element| element.block) => {
+                (if self.blank.get(line) == Some(&true) { BLANK } else { -NO_WAY }, -NO_WAY)
+            }
+            (Some(What::Insertion), _) | (_, Some(What::Insertion)) => (MISSING_AT_INSERTION, -NO_WAY),
+            _ => (if self.blank.get(line) == Some(&true) { BLANK } else { MISSING }, ELSEWHERE),
+        }
+    }
+
+    /// The best that can be said for having done `row` elements and standing at a line, for each row and line.
+    fn forward(&self) -> Vec<i32> {
+        let width = self.width();
+        let mut table = vec![NO_WAY; (self.elements.len() + 1) * width];
+        table[..width].fill(0);
+        for at in 0..self.elements.len() {
+            let (done, rest) = table.split_at_mut((at + 1) * width);
+            let (before, row) = (&done[at * width..], &mut rest[..width]);
+            let none = self.cost_of_none(at);
+            let is_elision = self.elements[at].what == What::Elision;
+            let (mut most, mut elided) = (NO_WAY, NO_WAY);
+            for line in 0..width {
+                elided = elided.max(before[line]);
+                let mut score = if is_elision { elided } else { before[line] - none };
+                if line > 0 {
+                    score = score.max(before[line - 1] + self.gain(at, line - 1));
+                    if at + 1 < self.elements.len() {
+                        let (cost, cap) = self.cost_of_missing(at + 1, line - 1);
+                        score = score.max(row[line - 1] - cost).max(most - cap);
+                    }
+                }
+                row[line] = score.max(NO_WAY);
+                most = most.max(row[line]);
+            }
+        }
+        table
+    }
+
+    /// The best that can be said for what follows, for each row and line.
+    fn backward(&self) -> Vec<i32> {
+        let (width, count) = (self.width(), self.elements.len());
+        let mut table = vec![NO_WAY; (count + 1) * width];
+        table[count * width..].fill(0);
+        for at in (0..count).rev() {
+            let (rest, done) = table.split_at_mut((at + 1) * width);
+            let (row, behind) = (&mut rest[at * width..], &done[..width]);
+            let none = self.cost_of_none(at);
+            let is_elision = self.elements[at].what == What::Elision;
+            let (mut most, mut elided) = (NO_WAY, NO_WAY);
+            for line in (0..width).rev() {
+                elided = elided.max(behind[line]);
+                let mut score = if is_elision { elided } else { behind[line] - none };
+                if line + 1 < width {
+                    score = score.max(behind[line + 1] + self.gain(at, line));
+                    if at > 0 {
+                        let (cost, cap) = self.cost_of_missing(at, line);
+                        score = score.max(row[line + 1] - cost).max(most - cap);
+                    }
+                }
+                row[line] = score.max(NO_WAY);
+                most = most.max(row[line]);
+            }
+        }
+        table
+    }
+
+    /// The best that can be said for a whole way on which element `at` stands at `line`.
+    fn total(&self, forward: &[i32], backward: &[i32], at: usize, line: usize) -> i32 {
+        let width = self.width();
+        let before = forward[at * width + line];
+        match self.elements[at].what {
+            What::Insertion => before + backward[(at + 1) * width + line],
+            _ if line + 1 < width => before + self.gain(at, line) + backward[(at + 1) * width + line + 1],
+            _ => NO_WAY,
+        }
+    }
+
+    /// The element that says where a block is: its first removed line that says something, or its insertion.
+    fn pin(&self, block: usize) -> Option<usize> {
+        let of_block = |element: &Element| element.block == block && matches!(element.what, What::Removed | What::Insertion);
+        let says = self.elements.iter().position(|element| of_block(element) && (element.weight > 10 || element.what == What::Insertion));
+        says.or_else(|| self.elements.iter().position(of_block))
+    }
+
+    /// The way that ends at `end`: for each element the line where it stands.
+    fn trace(&self, forward: &[i32], end: usize) -> Vec<Option<usize>> {
+        let width = self.width();
+        let mut path = vec![None; self.elements.len()];
+        let (mut row, mut line) = (self.elements.len(), end);
+        while row > 0 {
+            let (at, score) = (row - 1, forward[row * width + line]);
+            let before = |line: usize| forward[at * width + line];
+            if line > 0 && self.gain(at, line - 1) > NO_WAY && before(line - 1) + self.gain(at, line - 1) == score {
+                path[at] = Some(line - 1);
+                (row, line) = (at, line - 1);
+            } else if self.elements[at].what == What::Elision
+                && let Some(from) = (0..=line).rev().find(|from| before(*from) == score)
+            {
+                (row, line) = (at, from);
+            } else if before(line) - self.cost_of_none(at) == score {
+                path[at] = (self.elements[at].what == What::Insertion).then_some(line);
+                row = at;
+            } else if line > 0 && forward[row * width + line - 1] - self.cost_of_missing(row, line - 1).0 == score {
+                line -= 1;
+            } else {
+                let cap = self.cost_of_missing(row, line.saturating_sub(1)).1;
+                match (0..line).rev().find(|from| forward[row * width + from] - cap == score) {
+                    Some(from) => line = from,
+                    None => break,
+                }
+            }
+        }
+        path
+    }
+
+    /// Refuses a way on which too little of the hunk is in the file, or an insertion of which one side is not there at all.
+    fn check_evidence(&self, path: &[Option<usize>]) -> Result<(), Refusal> {
+        let (mut there, mut all) = (0, 0);
+        for (at, element) in self.elements.iter().enumerate() {
+            let full = match element.what {
+                What::Context => element.weight,
+                What::Removed => element.weight * REMOVED / 100,
+                What::Insertion | What::Elision => continue,
+            };
+            all += full;
+            there += path[at].map_or(0, |line| self.gain(at, line));
+        }
+        if there < EVIDENCE || there * 100 < all * SHARE {
+            return Err(not_found());
+        }
+        for at in (0..self.elements.len()).filter(|at| self.elements[*at].what == What::Insertion) {
+            let is_context = |other: &usize| self.elements[*other].what == What::Context && self.elements[*other].weight > 30;
+            let stops = |other: &usize| matches!(self.elements[*other].what, What::Context | What::Elision);
+            let before: Vec<_> = (0..at).rev().take_while(stops).filter(is_context).take(3).collect();
+            let behind: Vec<_> = (at + 1..self.elements.len()).take_while(stops).filter(is_context).take(3).collect();
+            for side in [before, behind] {
+                if !side.is_empty() && side.iter().all(|other| path[*other].is_none()) {
+                    return Err(Refusal::new(Reason::NotFound, "the lines beside an insertion are not in the file"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn alignment(&self, path: &[Option<usize>], blocks: usize) -> Alignment {
+        let lines = self.elements.iter().map(|element| element.line).max().map_or(0, |line| line + 1);
+        let mut alignment = Alignment { lines: vec![None; lines], blocks: vec![0..0; blocks] };
+        let mut seen = vec![false; blocks];
+        for (element, place) in self.elements.iter().zip(path) {
+            match (element.what, place) {
+                (What::Context, Some(_)) => alignment.lines[element.line] = *place,
+                (What::Removed, Some(place)) => {
+                    alignment.lines[element.line] = Some(*place);
+                    let block = &mut alignment.blocks[element.block];
+                    *block = if seen[element.block] { block.start..place + 1 } else { *place..place + 1 };
+                    seen[element.block] = true;
+                }
+                (What::Insertion, Some(place)) => alignment.blocks[element.block] = *place..*place,
+                _ => {}
+            }
+        }
+        alignment
+    }
+}
+
+/// A line, ready to be compared with many.
+struct Sample {
+    text: String,
+    /// Which of 64 classes its pairs of characters fall into.
+    pairs: u64,
+}
+
+impl Sample {
+    fn new(line: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(&Fit::Punctuation.key(line)).into_owned();
+        let pairs = text.as_bytes().windows(2).fold(0, |pairs, pair| {
+            pairs | 1_u64 << ((u32::from(pair[0]).wrapping_mul(31).wrapping_add(u32::from(pair[1]))).wrapping_mul(0x9e37_79b1) >> 26)
+        });
+        Self { text, pairs }
+    }
+
+    fn is_alike(&self, other: &Self) -> bool {
+        let (short, long) = (self.text.len().min(other.text.len()), self.text.len().max(other.text.len()));
+        // Cheap bounds first: each character that differs changes two pairs.
+        if (short as f64) < long as f64 * ALIKE || long > 500 {
+            return false;
+        }
+        let (common, all) = ((self.pairs & other.pairs).count_ones(), (self.pairs | other.pairs).count_ones());
+        common * 5 >= all * 2 && strsim::normalized_damerau_levenshtein(&self.text, &other.text) >= ALIKE
+    }
+}

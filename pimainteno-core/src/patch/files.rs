@@ -1,0 +1,109 @@
+//! The files that a change is placed in.
+
+use std::{collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt as _, path::PathBuf};
+
+/// How many files are looked through for a path that lacks its leading directories.
+const MOST_FILES: usize = 100_000;
+
+/// Where a change is placed: a directory, or files in memory.
+pub trait Files {
+    /// What is at `path`, which is relative, has `/` between its components and was checked.
+    ///
+    /// # Errors
+    /// What kept it from being read.
+    fn entry(&self, path: &str) -> io::Result<Entry>;
+
+    /// The paths of all files, up to a limit; none if there are more.
+    ///
+    /// # Errors
+    /// What kept them from being listed.
+    fn paths(&self) -> io::Result<Vec<String>>;
+}
+
+/// What is at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Nothing.
+    Missing,
+    /// A file.
+    File(Content),
+    /// A directory.
+    Directory,
+    /// A symbolic link, a device or something else that a change leaves alone.
+    Other,
+}
+
+/// A file's bytes and mode.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Whether it may be executed.
+    pub executable: bool,
+}
+
+/// The files below a directory.
+#[derive(Clone, Debug)]
+pub struct Directory(PathBuf);
+
+impl Directory {
+    /// The files below `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+}
+
+impl Files for Directory {
+    fn entry(&self, path: &str) -> io::Result<Entry> {
+        let path = self.0.join(path);
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Entry::Missing),
+            Err(error) => return Err(error),
+        };
+        if metadata.is_dir() {
+            return Ok(Entry::Directory);
+        }
+        if !metadata.is_file() {
+            return Ok(Entry::Other);
+        }
+        Ok(Entry::File(Content { bytes: fs::read(&path)?, executable: metadata.permissions().mode() & 0o100 != 0 }))
+    }
+
+    fn paths(&self) -> io::Result<Vec<String>> {
+        let (mut paths, mut open) = (Vec::new(), vec![String::new()]);
+        while let Some(directory) = open.pop() {
+            for entry in fs::read_dir(self.0.join(&directory))? {
+                let entry = entry?;
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                let path = if directory.is_empty() { name.clone() } else { format!("{directory}/{name}") };
+                let kind = entry.file_type()?;
+                if kind.is_dir() && name != ".git" {
+                    open.push(path);
+                } else if kind.is_file() {
+                    paths.push(path);
+                }
+                if paths.len() + open.len() > MOST_FILES {
+                    return Ok(Vec::new());
+                }
+            }
+        }
+        Ok(paths)
+    }
+}
+
+/// Files in memory, by path.
+impl Files for BTreeMap<String, Content> {
+    fn entry(&self, path: &str) -> io::Result<Entry> {
+        if let Some(content) = self.get(path) {
+            return Ok(Entry::File(content.clone()));
+        }
+        let below = format!("{path}/");
+        let next = self.range(below.clone()..).next();
+        Ok(if next.is_some_and(|(path, _)| path.starts_with(&below)) { Entry::Directory } else { Entry::Missing })
+    }
+
+    fn paths(&self) -> io::Result<Vec<String>> {
+        Ok(self.keys().cloned().collect())
+    }
+}

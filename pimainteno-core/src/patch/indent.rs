@@ -1,0 +1,173 @@
+//! Indenting added lines as the file does, when a reply indents its lines differently.
+
+use super::refusal::{Reason, Refusal};
+
+/// How the lines of a hunk that are in the file are indented there and in the reply.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pairs {
+    /// Of lines of context: in the reply, in the file.
+    context: Vec<(String, String)>,
+    /// Of removed lines.
+    removed: Vec<(String, String)>,
+}
+
+/// What is done to the indentation of added lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Mapping {
+    /// Nothing.
+    Same,
+    /// This is put in front.
+    Add(String),
+    /// This is taken away.
+    Take(String),
+    /// So many blanks become a tab.
+    ToTabs(usize),
+    /// A tab becomes so many blanks.
+    ToBlanks(usize),
+}
+
+impl Pairs {
+    /// Notes a line of the reply and the line of the file where it stands; blank lines tell nothing.
+    pub(super) fn note(&mut self, reply: &str, file: &[u8], is_removed: bool) {
+        let file = String::from_utf8_lossy(file);
+        let (reply, file) = (reply.trim_end(), file.trim_end());
+        if reply.is_empty() || file.is_empty() {
+            return;
+        }
+        let pair = (indentation(reply).to_owned(), indentation(file).to_owned());
+        if is_removed { self.removed.push(pair) } else { self.context.push(pair) }
+    }
+
+    /// What is done to these added lines.
+    ///
+    /// # Errors
+    /// [`Reason::NotFound`] if the lines are indented differently in ways that do not go together.
+    pub(super) fn mapping<'a>(&self, added: impl Iterator<Item = &'a str> + Clone) -> Result<Mapping, Refusal> {
+        let differs = |pairs: &[(String, String)]| pairs.iter().any(|(reply, file)| reply != file);
+        if !differs(&self.context) && !differs(&self.removed) {
+            return Ok(Mapping::Same);
+        }
+        let mut added = added.filter(|line| !line.trim().is_empty()).map(indentation).peekable();
+        if added.peek().is_none() {
+            return Ok(Mapping::Same);
+        }
+        // Lines that are removed and lines that are added come from the same hand; context may be damaged alone.
+        let tells = self.removed.iter().any(|(reply, file)| !(reply.is_empty() && file.is_empty()));
+        if tells && !differs(&self.removed) {
+            return Ok(Mapping::Same);
+        }
+        if !differs(&self.removed) && self.as_in_file(added.clone()) {
+            return Ok(Mapping::Same);
+        }
+        let all: Vec<_> = self.context.iter().chain(&self.removed).collect();
+        let only_removed: Vec<_> = self.removed.iter().collect();
+        let mapping = find(&all).or_else(|| find(&only_removed).filter(|_| differs(&self.removed)));
+        let mapping = mapping.filter(|mapping| added.all(|indentation| mapping.indentation(indentation).is_some()));
+        mapping.ok_or_else(|| {
+            Refusal::new(Reason::NotFound, "its lines are indented differently than in the file, and it cannot be told how to indent what is added")
+        })
+    }
+
+    /// Whether added lines are indented as the file is, and not as the reply's context: only the context was damaged.
+    fn as_in_file<'a>(&self, added: impl Iterator<Item = &'a str>) -> bool {
+        let (mut file_only, mut reply_only) = (0, 0);
+        for indentation in added {
+            let in_file = self.context.iter().any(|(_, file)| file == indentation);
+            let in_reply = self.context.iter().any(|(reply, _)| reply == indentation);
+            let file_tabs = self.context.iter().any(|(reply, file)| file.contains('\t') && !reply.contains('\t'));
+            let reply_tabs = self.context.iter().any(|(reply, file)| reply.contains('\t') && !file.contains('\t'));
+            let tabs = indentation.contains('\t');
+            if (in_file && !in_reply) || (file_tabs && !reply_tabs && tabs) || (reply_tabs && !file_tabs && !tabs && !indentation.is_empty()) {
+                file_only += 1;
+            } else if in_reply && !in_file {
+                reply_only += 1;
+            }
+        }
+        file_only > 0 && reply_only == 0
+    }
+}
+
+impl Mapping {
+    /// The line as the file would indent it.
+    pub(super) fn apply(&self, line: &str) -> String {
+        if line.trim().is_empty() {
+            return if *self == Self::Same { line.to_owned() } else { String::new() };
+        }
+        let old = indentation(line);
+        // That every line can be mapped was asked before.
+        let new = self.indentation(old).unwrap_or_else(|| old.to_owned());
+        format!("{new}{}", &line[old.len()..])
+    }
+
+    /// What an indentation becomes; `None` if it cannot.
+    fn indentation(&self, old: &str) -> Option<String> {
+        Some(match self {
+            Self::Same => old.to_owned(),
+            Self::Add(prefix) => format!("{prefix}{old}"),
+            Self::Take(prefix) => old.strip_prefix(prefix.as_str())?.to_owned(),
+            Self::ToTabs(width) => {
+                let blanks = spread(old, *width);
+                format!("{}{}", "\t".repeat(blanks / width), " ".repeat(blanks % width))
+            }
+            Self::ToBlanks(width) => " ".repeat(spread(old, *width)),
+        })
+    }
+}
+
+/// The one mapping that explains all pairs.
+fn find(pairs: &[&(String, String)]) -> Option<Mapping> {
+    let explains = |mapping: &Mapping| pairs.iter().all(|(reply, file)| mapping.indentation(reply).as_deref() == Some(file));
+    let (reply, file) = pairs.first()?;
+    let mut candidates = Vec::new();
+    if let Some(prefix) = file.strip_suffix(reply.as_str()) {
+        candidates.push(Mapping::Add(prefix.to_owned()));
+    }
+    if let Some(prefix) = reply.strip_suffix(file.as_str()) {
+        candidates.push(Mapping::Take(prefix.to_owned()));
+    }
+    candidates.extend((1..=8).map(Mapping::ToTabs));
+    candidates.extend((1..=8).map(Mapping::ToBlanks));
+    candidates.into_iter().find(explains)
+}
+
+fn indentation(line: &str) -> &str {
+    &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
+}
+
+/// How many blanks an indentation is wide.
+fn spread(indentation: &str, width: usize) -> usize {
+    indentation.chars().map(|character| if character == '\t' { width } else { 1 }).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mapping(pairs: &[(&str, &str, bool)], added: &[&str]) -> Option<Mapping> {
+        let mut noted = Pairs::default();
+        for (reply, file, is_removed) in pairs {
+            noted.note(reply, file.as_bytes(), *is_removed);
+        }
+        noted.mapping(added.iter().copied()).ok()
+    }
+
+    #[test]
+    fn one_shift_for_all_lines_is_undone() {
+        assert_eq!(mapping(&[("a", "    a", false), ("  b", "      b", true)], &["c"]), Some(Mapping::Add("    ".into())));
+        assert_eq!(mapping(&[(" \ta", "\ta", false), (" \t\tb", "\t\tb", true)], &[" \tc"]), Some(Mapping::Take(" ".into())));
+        assert_eq!(mapping(&[("    a", "\ta", false), ("        b", "\t\tb", true)], &["            c"]), Some(Mapping::ToTabs(4)));
+        assert_eq!(Mapping::ToTabs(4).apply("            c"), "\t\t\tc");
+        assert_eq!(Mapping::Add("  ".into()).apply(""), "");
+    }
+
+    #[test]
+    fn added_lines_stay_when_only_context_was_damaged() {
+        assert_eq!(mapping(&[("    a", "\ta", false), ("\tb", "\tb", true)], &["\tc"]), Some(Mapping::Same));
+        assert_eq!(mapping(&[("    a", "\ta", false)], &["\tc"]), Some(Mapping::Same));
+    }
+
+    #[test]
+    fn shifts_that_do_not_go_together_are_refused() {
+        assert_eq!(mapping(&[("a", "  a", true), ("b", "     b", true)], &["c"]), None);
+    }
+}

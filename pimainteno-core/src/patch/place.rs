@@ -1,0 +1,464 @@
+//! Placing the hunks of one file.
+//!
+//! Each hunk is looked for in the file as it was; if it is not there, in the file as the other hunks leave it; and if it is not there either, by what of it
+//! can be found. Every place counts: a hunk that could stand in several is refused, unless its line number or the line that it is said to be below decides.
+
+use std::{borrow::Cow, cell::OnceCell, ops::Range};
+
+use super::{
+    align::{Alignment, align},
+    change::{Hunk, HunkLine, Kind},
+    indent::{Mapping, Pairs},
+    locate::{Fit, Index, Steps},
+    refusal::{Reason, Refusal},
+    text::{Edit, End, NewLine, Text},
+};
+
+/// The mark in front of UTF-8, which belongs to the file and not to its first line.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// The most places that the line above is looked up for.
+const MOST_ANCHORED: usize = 64;
+
+/// How often hunks are looked for in what the others leave.
+const MOST_ROUNDS: usize = 8;
+
+/// A hunk that is to be placed in a file.
+#[derive(Clone, Debug)]
+pub(super) struct Job<'a> {
+    pub(super) hunk: &'a Hunk,
+    /// Its number in the file, from 1.
+    pub(super) number: usize,
+    /// Which section it is from.
+    pub(super) section: usize,
+    /// The loosest fit that is accepted.
+    pub(super) loosest: Fit,
+}
+
+/// A file with its hunks in place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub(super) bytes: Vec<u8>,
+    /// For each hunk, how well it fits and the first line of what it changes, from 1.
+    pub(super) fits: Vec<(usize, Fit, usize)>,
+}
+
+/// Places all hunks in a file, or none.
+pub(super) fn place(content: &[u8], jobs: &[Job<'_>]) -> Result<Placed, Refusal> {
+    if content.contains(&0) {
+        return Err(Refusal::new(Reason::Binary, "it is a binary file"));
+    }
+    let text = Text::new(content);
+    let mut steps = Steps::new();
+    let mut fits = Vec::new();
+    let mut first = Round::new(&text);
+    let mut left = first.whole_hunks(jobs, &mut steps)?;
+    let edits = merged(&text, std::mem::take(&mut first.edits))?;
+    fits.append(&mut first.fits);
+    let mut image = text.edited(&edits);
+    let mut rounds = 0;
+    // Later hunks may be written against what the earlier ones leave.
+    while !left.is_empty() && !fits.is_empty() && rounds < MOST_ROUNDS {
+        let (after, rest, mut found) = {
+            let mut round = Round::new(&image);
+            let rest = round.whole_hunks(&left, &mut steps)?;
+            let edits = merged(&image, std::mem::take(&mut round.edits))?;
+            (image.edited(&edits), rest, std::mem::take(&mut round.fits))
+        };
+        if found.is_empty() {
+            break;
+        }
+        fits.append(&mut found);
+        (image, left) = (after, rest);
+        rounds += 1;
+    }
+    if !left.is_empty() {
+        // By what can be found of them, in the file as it was unless some already went on top of others.
+        let base = if rounds == 0 { &text } else { &image };
+        let mut round = Round::new(base);
+        for job in &left {
+            round.align(job, &mut steps)?;
+        }
+        let mut all = std::mem::take(&mut round.edits);
+        if rounds == 0 {
+            all.extend(edits.into_iter().map(|edit| (0, edit)));
+        }
+        fits.append(&mut round.fits);
+        let all = merged(base, all)?;
+        image = base.edited(&all);
+    }
+    fits.sort_by_key(|(number, ..)| *number);
+    Ok(Placed { bytes: image.bytes(), fits })
+}
+
+/// Hunks against one state of a file.
+struct Round<'a> {
+    text: &'a Text<'a>,
+    indexes: [OnceCell<Index<'a>>; 4],
+    /// With the number of the hunk that each is from.
+    edits: Vec<(usize, Edit)>,
+    fits: Vec<(usize, Fit, usize)>,
+}
+
+/// Where a whole hunk stands.
+struct Found<'a> {
+    hunk: Cow<'a, Hunk>,
+    fit: Fit,
+    places: Vec<usize>,
+}
+
+impl<'a> Round<'a> {
+    fn new(text: &'a Text<'a>) -> Self {
+        Self { text, indexes: [const { OnceCell::new() }; 4], edits: Vec::new(), fits: Vec::new() }
+    }
+
+    fn index(&self, fit: Fit) -> &Index<'a> {
+        self.indexes[(fit as usize).min(3)].get_or_init(|| Index::new(self.text, fit))
+    }
+
+    /// Places the hunks that stand in the file as a whole; gives those that do not.
+    fn whole_hunks<'j>(&mut self, jobs: &[Job<'j>], steps: &mut Steps) -> Result<Vec<Job<'j>>, Refusal> {
+        let (mut found, mut left) = (Vec::new(), Vec::new());
+        for job in jobs {
+            match self.find(job, steps).map_err(|refusal| refusal.hunk(job.number))? {
+                Some(places) => found.push((job, places)),
+                None => left.push(job.clone()),
+            }
+        }
+        // Line numbers decide only while nothing shows that they are wrong.
+        let is_off = |found: &Found<'_>| matches!((found.places.as_slice(), found.hunk.old), ([place], Some((start, _))) if place + 1 != start);
+        let numbers_hold = !found.iter().any(|(_, found)| is_off(found));
+        let several: Vec<_> = found.iter().enumerate().filter(|(_, (_, found))| found.places.len() > 1).map(|(at, _)| at).collect();
+        for at in several {
+            let (job, _) = &found[at];
+            let alike: Vec<_> = found.iter().filter(|(other, _)| other.section == job.section && other.hunk.lines == job.hunk.lines).collect();
+            let turn = alike.iter().take_while(|(other, _)| other.number < job.number).count();
+            let place = self.decide(&found[at].1, numbers_hold, (turn, alike.len())).map_err(|refusal| refusal.hunk(job.number))?;
+            found[at].1.places = vec![place];
+        }
+        for (job, found) in found {
+            let Some(place) = found.places.first() else { continue };
+            let lines = straight(&found.hunk, *place);
+            self.edit(job, &found.hunk, &lines, found.fit)?;
+        }
+        Ok(left)
+    }
+
+    /// Where a hunk stands as a whole, compared as strictly as finds it.
+    fn find<'j>(&self, job: &Job<'j>, steps: &mut Steps) -> Result<Option<Found<'j>>, Refusal> {
+        if job.hunk.old_lines().next().is_none() {
+            return self.find_insertion(job).map(Some);
+        }
+        let readings = readings(job.hunk);
+        for fit in Fit::OF_LINES.into_iter().filter(|fit| *fit <= job.loosest) {
+            let index = self.index(fit);
+            let mut hits = Vec::new();
+            for hunk in &readings {
+                let pattern: Option<Vec<u32>> = hunk.old_lines().map(|line| number(index, line, fit)).collect();
+                let Some(pattern) = pattern else { continue };
+                let mut places = index.find(&pattern, steps)?;
+                // There may be more places than are listed.
+                if let Some(start) = hunk.old.and_then(|(start, _)| start.checked_sub(1))
+                    && index.is_at(&pattern, start)
+                    && !places.contains(&start)
+                {
+                    places.push(start);
+                }
+                if !places.is_empty() {
+                    hits.push(Found { hunk: hunk.clone(), fit, places });
+                }
+            }
+            // Of several readings, the counts choose.
+            if hits.len() > 1 && hits.iter().filter(|found| found.hunk.counts_fit()).count() == 1 {
+                hits.retain(|found| found.hunk.counts_fit());
+            }
+            if hits.len() > 1 {
+                let places: Vec<_> = hits.iter().flat_map(|found| found.places.iter().copied()).collect();
+                let message = "it has empty lines without a marker, and both readings of them fit";
+                return Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &places, 1));
+            }
+            if let Some(found) = hits.pop() {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where lines are added that have no others around them.
+    fn find_insertion<'j>(&self, job: &Job<'j>) -> Result<Found<'j>, Refusal> {
+        let place = if self.text.is_empty() {
+            0
+        } else if job.hunk.at_end {
+            self.text.len()
+        } else {
+            let refusal = Refusal::new(Reason::Ambiguous, "it adds lines and has no line of the file around them, so that they could go anywhere");
+            return Err(refusal.hunk(job.number));
+        };
+        Ok(Found { hunk: Cow::Borrowed(job.hunk), fit: Fit::Exact, places: vec![place] })
+    }
+
+    /// Which of several places is meant. `turn` says which of how many hunks with the same lines this is.
+    fn decide(&self, found: &Found<'_>, numbers_hold: bool, turn: (usize, usize)) -> Result<usize, Refusal> {
+        let (places, length) = (&found.places, found.hunk.old_lines().count());
+        let start = found.hunk.old.and_then(|(start, _)| start.checked_sub(1));
+        if let Some(start) = start.filter(|start| numbers_hold && places.contains(start)) {
+            return Ok(start);
+        }
+        if found.hunk.at_end
+            && let Some(place) = places.iter().find(|place| **place + length == self.text.len())
+        {
+            return Ok(*place);
+        }
+        if let Some(anchor) = found.hunk.anchors.last()
+            && let Some(place) = self.below(anchor, places)
+        {
+            return Ok(place);
+        }
+        // So many times the same change for so many places.
+        if turn.1 == places.len() {
+            return Ok(places[turn.0]);
+        }
+        let shown: Vec<_> = places.iter().take(8).map(|place| (place + 1).to_string()).collect();
+        let more = if places.len() > shown.len() { " …" } else { "" };
+        let message = format!("its lines stand in {} places, at lines {}{more}, and it cannot be told which is meant", places.len(), shown.join(", "));
+        Err(Refusal::new(Reason::Ambiguous, message).places(self.text, places, length))
+    }
+
+    /// The one place in what begins with the line that says `anchor`, if that line and the place are the only ones.
+    fn below(&self, anchor: &str, places: &[usize]) -> Option<usize> {
+        let wanted = Fit::Punctuation.key(anchor.as_bytes());
+        // Git cuts long lines off.
+        let is_anchor = |line: &[u8]| {
+            let line = Fit::Punctuation.key(line);
+            line == wanted || (wanted.len() >= 40 && line.starts_with(&wanted))
+        };
+        let mut anchors = (0..self.text.len()).filter(|line| is_anchor(self.text.line(*line)));
+        let (line, None) = (anchors.next()?, anchors.next()) else { return None };
+        let depth = indentation(self.text.line(line));
+        let begins = |other: &usize| {
+            let text = self.text.line(*other);
+            let first = text.trim_ascii_start().first();
+            indentation(text) <= depth && first.is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$' | b'#' | b'@') || *byte >= 128)
+        };
+        let mut below = places.iter().take(MOST_ANCHORED + 1).filter(|place| (0..**place).rev().find(begins) == Some(line));
+        let (place, None) = (below.next()?, below.next()) else { return None };
+        (places.len() <= MOST_ANCHORED).then_some(*place)
+    }
+
+    /// Places a hunk by what can be found of it.
+    fn align(&mut self, job: &Job<'_>, steps: &mut Steps) -> Result<(), Refusal> {
+        let refused = |refusal: Refusal| self.explained(refusal, job.hunk).hunk(job.number);
+        if job.loosest < Fit::Context {
+            return Err(refused(Refusal::new(Reason::NotFound, "its lines are not in the file")));
+        }
+        if self.stands_already(job.hunk, steps)? {
+            return Err(refused(Refusal::new(Reason::NoChange, "the file already says what it would be changed to")));
+        }
+        let (mut best, mut refusal) = (Vec::new(), None);
+        for hunk in readings(job.hunk) {
+            match align(&hunk, self.text, self.index(Fit::Punctuation), steps) {
+                Ok(alignment) => best.push((hunk, alignment)),
+                Err(error) if error.reason == Reason::NotFound => refusal = refusal.or(Some(error)),
+                Err(error) => return Err(refused(error)),
+            }
+        }
+        if best.len() > 1 && best.iter().filter(|(hunk, _)| hunk.counts_fit()).count() == 1 {
+            best.retain(|(hunk, _)| hunk.counts_fit());
+        }
+        match (best.pop(), best.is_empty()) {
+            (Some((hunk, alignment)), true) => self.edit(job, &hunk, &alignment, Fit::Context),
+            (Some(_), false) => {
+                Err(refused(Refusal::new(Reason::Ambiguous, "it has empty lines without a marker, and it cannot be told what they are")))
+            }
+            (None, _) => Err(refused(refusal.unwrap_or_else(|| Refusal::new(Reason::NotFound, "its lines are not in the file")))),
+        }
+    }
+
+    /// Notes what a hunk does to the file, its lines standing where `alignment` says.
+    fn edit(&mut self, job: &Job<'_>, hunk: &Hunk, alignment: &Alignment, fit: Fit) -> Result<(), Refusal> {
+        let mut pairs = Pairs::default();
+        if fit >= Fit::Blanks {
+            for (line, place) in hunk.lines.iter().zip(&alignment.lines) {
+                if let Some(place) = place.filter(|_| line.is_old()) {
+                    // A line that is only alike says nothing about blanks.
+                    if Fit::Punctuation.key(line.text.as_bytes()) == Fit::Punctuation.key(self.text.line(place)) {
+                        pairs.note(&line.text, self.text.line(place), line.kind == Kind::Removed);
+                    }
+                }
+            }
+        }
+        let added = hunk.lines.iter().filter(|line| line.kind == Kind::Added).map(|line| line.text.as_str());
+        let mapping = pairs.mapping(added).map_err(|refusal| refusal.hunk(job.number))?;
+        let edits: Vec<_> = blocks(hunk).zip(&alignment.blocks).map(|(block, place)| self.block(hunk, block, place, &mapping)).collect();
+        let first = edits.first().map_or(0, |edit| edit.start);
+        self.fits.push((job.number, fit, first + 1));
+        self.edits.extend(edits.into_iter().map(|edit| (job.number, edit)));
+        Ok(())
+    }
+
+    /// What one run of changed lines does.
+    fn block(&self, hunk: &Hunk, block: Range<usize>, place: &Range<usize>, mapping: &Mapping) -> Edit {
+        // A hunk that shows carriage returns shows all of them.
+        let shows_ends = hunk.lines.iter().any(|line| line.carriage_return);
+        let lines = &hunk.lines[block];
+        let removed = || lines.iter().filter(|line| line.kind == Kind::Removed);
+        let new_line = |line: &HunkLine| NewLine {
+            text: mapping.apply(&line.text).into_bytes(),
+            end: match (line.bare, line.carriage_return, shows_ends) {
+                (true, ..) => Some(End::Missing),
+                (_, true, _) => Some(End::CrLf),
+                (_, false, true) => Some(End::Lf),
+                _ => None,
+            },
+        };
+        let mut edit = Edit {
+            start: place.start,
+            end: place.end,
+            lines: lines.iter().filter(|line| line.kind == Kind::Added).map(new_line).collect(),
+            ended_bare: removed().last().is_some_and(|line| line.bare),
+        };
+        // The mark in front of the file stays, unless the reply shows it.
+        let marked = self.text.line(0).starts_with(BYTE_ORDER_MARK.as_bytes());
+        if marked
+            && place.contains(&0)
+            && removed().next().is_some_and(|line| !line.text.starts_with(BYTE_ORDER_MARK))
+            && let Some(first) = edit.lines.first_mut()
+        {
+            first.text.splice(0..0, BYTE_ORDER_MARK.bytes());
+        }
+        edit
+    }
+
+    /// Whether the lines that a hunk leads to stand in the file already.
+    fn stands_already(&self, hunk: &Hunk, steps: &mut Steps) -> Result<bool, Refusal> {
+        let index = self.index(Fit::TrailingBlanks);
+        let pattern: Option<Vec<u32>> = hunk.lines.iter().filter(|line| line.is_new()).map(|line| index.number(line.text.as_bytes())).collect();
+        let says_something = hunk.lines.iter().any(|line| line.kind == Kind::Added && !line.text.trim().is_empty());
+        match pattern {
+            Some(pattern) if says_something => Ok(!index.find(&pattern, steps)?.is_empty()),
+            _ => Ok(false),
+        }
+    }
+
+    /// The same refusal with what the file says where the hunk most likely belongs.
+    fn explained(&self, refusal: Refusal, hunk: &Hunk) -> Refusal {
+        if !refusal.places.is_empty() {
+            return refusal;
+        }
+        let index = self.index(Fit::Punctuation);
+        let mut votes = std::collections::BTreeMap::new();
+        for (offset, line) in hunk.old_lines().enumerate() {
+            let Some(number) = index.number(line.text.as_bytes()).filter(|_| !line.text.trim().is_empty()) else { continue };
+            for place in index.places(number).iter().take(MOST_ANCHORED) {
+                *votes.entry((*place as usize).saturating_sub(offset)).or_insert(0_usize) += 1;
+            }
+        }
+        let said = hunk.old.map_or(0, |(start, _)| start.saturating_sub(1));
+        let most = votes.iter().max_by_key(|(place, count)| (**count, usize::MAX - place.abs_diff(said))).map(|(place, _)| *place);
+        match most.or_else(|| hunk.old.map(|_| said.min(self.text.len().saturating_sub(1)))) {
+            Some(place) => refusal.places(self.text, &[place], hunk.old_lines().count()),
+            None => refusal,
+        }
+    }
+}
+
+/// The number of a hunk's line in an index.
+fn number(index: &Index<'_>, line: &HunkLine, fit: Fit) -> Option<u32> {
+    let text = line.text.as_bytes();
+    index.number(text).or_else(|| {
+        // The mark in front of a file belongs to its first line, and replies leave it out.
+        (fit != Fit::Exact).then(|| index.number(format!("{BYTE_ORDER_MARK}{}", line.text).as_bytes())).flatten()
+    })
+}
+
+/// The ways to read a hunk: empty lines without a marker are context, or belong to the change that they stand in.
+fn readings(hunk: &Hunk) -> Vec<Cow<'_, Hunk>> {
+    let mut readings = vec![Cow::Borrowed(hunk)];
+    let is_guess = |line: &HunkLine| line.guessed && line.text.is_empty();
+    if !hunk.lines.iter().any(is_guess) {
+        return readings;
+    }
+    // Between two lines of a change, then also at the end of one.
+    for at_both_sides in [true, false] {
+        let mut other = hunk.clone();
+        let mut at = 0;
+        while at < hunk.lines.len() {
+            let end = at + hunk.lines[at..].iter().take_while(|line| is_guess(line)).count();
+            if end > at {
+                let before = at.checked_sub(1).map_or(Kind::Context, |before| hunk.lines[before].kind);
+                let behind = hunk.lines.get(end).map_or(Kind::Context, |line| line.kind);
+                let kind = match (before, behind) {
+                    (Kind::Added, Kind::Added) | (Kind::Removed, Kind::Removed) => before,
+                    (Kind::Removed, Kind::Added) => Kind::Context,
+                    (Kind::Added, _) | (_, Kind::Added) if !at_both_sides => Kind::Added,
+                    _ => Kind::Context,
+                };
+                other.lines[at..end].iter_mut().for_each(|line| line.kind = kind);
+            }
+            at = end.max(at) + 1;
+        }
+        if readings.iter().all(|reading| reading.lines != other.lines) {
+            readings.push(Cow::Owned(other));
+        }
+    }
+    readings
+}
+
+/// The runs of changed lines in a hunk.
+fn blocks(hunk: &Hunk) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + hunk.lines.get(at..)?.iter().position(|line| line.kind != Kind::Context)?;
+        at = start + hunk.lines[start..].iter().take_while(|line| line.kind != Kind::Context).count();
+        Some(start..at)
+    })
+}
+
+/// How the lines of a hunk stand that is in the file as a whole, from `place` on.
+fn straight(hunk: &Hunk, place: usize) -> Alignment {
+    let mut next = place;
+    let lines = hunk.lines.iter().map(|line| {
+        let at = next;
+        next += usize::from(line.is_old());
+        line.is_old().then_some(at)
+    });
+    let lines: Vec<_> = lines.collect();
+    let mut seen = (0, place);
+    let blocks = blocks(hunk).map(|block| {
+        let start = seen.1 + hunk.lines[seen.0..block.start].iter().filter(|line| line.is_old()).count();
+        let end = start + hunk.lines[block.clone()].iter().filter(|line| line.is_old()).count();
+        seen = (block.end, end);
+        start..end
+    });
+    let blocks = blocks.collect();
+    Alignment { lines, blocks }
+}
+
+/// The edits in order, each once.
+///
+/// # Errors
+/// [`Reason::Conflict`] if two change the same lines differently.
+fn merged(text: &Text<'_>, mut edits: Vec<(usize, Edit)>) -> Result<Vec<Edit>, Refusal> {
+    edits.sort_by_key(|(_, edit)| (edit.start, edit.end));
+    let mut merged: Vec<(usize, Edit)> = Vec::with_capacity(edits.len());
+    for (number, edit) in edits {
+        let Some((_, last)) = merged.last() else {
+            merged.push((number, edit));
+            continue;
+        };
+        if *last == edit {
+            continue;
+        }
+        let both_insert = last.start == last.end && edit.start == edit.end && last.start == edit.start;
+        if edit.start < last.end || both_insert {
+            let message = format!("two parts of the change do different things to line {}", edit.start + 1);
+            return Err(Refusal::new(Reason::Conflict, message).hunk(number).places(text, &[edit.start], 1));
+        }
+        merged.push((number, edit));
+    }
+    Ok(merged.into_iter().map(|(_, edit)| edit).collect())
+}
+
+fn indentation(line: &[u8]) -> usize {
+    line.len() - line.trim_ascii_start().len()
+}

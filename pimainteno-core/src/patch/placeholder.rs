@@ -1,0 +1,54 @@
+//! Added lines that stand for text that a model left out.
+
+use super::{
+    change::{Kind, Section},
+    refusal::{Reason, Refusal},
+};
+
+/// Words that such a line says beside its dots.
+const WORDS: [&str; 13] = [
+    "rest of", "the rest", "unchanged", "existing", "remaining", "remainder", "omitted", "same as", "as before", "previous code", "other code", "snip",
+    "no change",
+];
+
+/// Refuses a section with an added line that stands for others.
+pub(super) fn check(section: &Section) -> Result<(), Refusal> {
+    for (number, hunk) in section.hunks.iter().enumerate() {
+        for line in hunk.lines.iter().filter(|line| line.kind == Kind::Added) {
+            // Text about placeholders is moved as it is.
+            let is_moved = || hunk.lines.iter().any(|other| other.is_old() && other.text.trim() == line.text.trim());
+            if stands_for_others(&line.text) && !is_moved() {
+                let message = format!("an added line stands for text that is left out: {:?}", line.text.trim());
+                return Err(Refusal::new(Reason::Placeholder, message).hunk(number + 1));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a line is dots and a word about what they stand for.
+fn stands_for_others(line: &str) -> bool {
+    let text = line.trim().trim_start_matches(['/', '#', '*', ';', '-', '<', '!', '%', '(', '[', '{', '"', '\'', ' ']);
+    let text = text.trim_end_matches(['*', '/', '-', '>', ')', ']', '}', '"', '\'', ' ']);
+    let dotted = |text: &str| text.starts_with("...") || text.starts_with('…') || text.ends_with("...") || text.ends_with('…');
+    if !dotted(text) {
+        return false;
+    }
+    let text = text.to_lowercase();
+    WORDS.iter().any(|word| text.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_with_a_word_about_what_they_stand_for_are_a_placeholder() {
+        for line in ["    // ... rest of the code unchanged ...", "# ... (existing code)", "/* ... remaining methods ... */", "<!-- … unchanged … -->"] {
+            assert!(stands_for_others(line), "{line}");
+        }
+        for line in ["...", "    ...", "the rest is unchanged.", "fn rest(..) {}", "println!(\"working...\")", "[1, 2, ...]"] {
+            assert!(!stands_for_others(line), "{line}");
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! What a reply does to all files, worked out in memory before anything is written.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use super::{
+    change::{Action, Hunk, Kind, Section},
+    extract::extract,
+    files::{Content, Entry, Files},
+    locate::Fit,
+    paths::{self, Meaning, check_path, check_way, existing, meaning},
+    place::{Job, place},
+    placeholder,
+    refusal::{Reason, Refusal},
+    reply,
+    text::Text,
+    unified,
+};
+
+/// How much of a reply without a change a refusal shows, in characters.
+const SHOWN: usize = 200;
+
+/// What a change must keep to, besides staying in the project.
+#[derive(Default)]
+pub struct Rules<'a> {
+    protected: Option<Box<dyn Fn(&str) -> bool + 'a>>,
+}
+
+/// What a reply does to files: all of it was placed, nothing was written yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub(super) files: Vec<PlannedFile>,
+    placements: Vec<Placement>,
+}
+
+/// What happens to one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlannedFile {
+    /// Its path from the top of the project.
+    pub path: String,
+    /// What it is now; `None` if it is not there.
+    pub before: Option<Content>,
+    /// What it becomes; `None` if it is removed.
+    pub after: Option<Content>,
+}
+
+/// Where one hunk went, and how well it fits there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Placement {
+    /// The file.
+    pub path: String,
+    /// The hunk, counted from 1 within what the reply says of the file.
+    pub hunk: usize,
+    /// The first line that it changes, from 1.
+    pub line: usize,
+    /// How loosely lines were compared to find it.
+    pub fit: Fit,
+}
+
+/// Works out what `reply` does to `files`.
+///
+/// The reply is what a model wrote: unified diffs or sections of `*** Begin Patch`, in fences or bare, with text around them.
+///
+/// # Errors
+/// Why it is refused. What could mean two places, or is not there, is refused; so is a reply of which only a part can be placed.
+pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, Refusal> {
+    let text = reply::read(reply)?;
+    let (regions, _) = extract(&text);
+    let mut sections = unified::parse(&regions)?;
+    if sections.is_empty() {
+        return Err(no_change_in(&text));
+    }
+    // A draft and its final form may be the same.
+    let mut at = 0;
+    while at < sections.len() {
+        if sections[..at].contains(&sections[at]) {
+            sections.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+    let mut planner = Planner { files, rules, sections: &sections, ..Planner::new(files, rules) };
+    planner.run()?;
+    planner.finish()
+}
+
+/// The refusal of a reply without a change: what it says instead.
+pub(super) fn no_change_in(text: &str) -> Refusal {
+    let shown: String = text.trim().chars().take(SHOWN).map(|character| if character.is_control() { ' ' } else { character }).collect();
+    Refusal::new(Reason::NoDiff, format!("the reply holds no unified diff; it begins with: {shown:?}"))
+}
+
+impl<'a> Rules<'a> {
+    /// No rules besides those that always hold.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Refuses changes to the files for which `is_protected` is true; it is given paths from the top of the project.
+    #[must_use]
+    pub fn protect(mut self, is_protected: impl Fn(&str) -> bool + 'a) -> Self {
+        self.protected = Some(Box::new(is_protected));
+        self
+    }
+}
+
+impl fmt::Debug for Rules<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Rules").field("protected", &self.protected.is_some()).finish()
+    }
+}
+
+impl Plan {
+    /// The files that it touches, in the order of their paths.
+    pub fn files(&self) -> &[PlannedFile] {
+        &self.files
+    }
+
+    /// Where each hunk goes.
+    pub fn placements(&self) -> &[Placement] {
+        &self.placements
+    }
+
+    /// The loosest way in which lines had to be compared.
+    pub fn fit(&self) -> Fit {
+        self.placements.iter().map(|placement| placement.fit).max().unwrap_or(Fit::Exact)
+    }
+}
+
+struct Planner<'a> {
+    files: &'a dyn Files,
+    rules: &'a Rules<'a>,
+    sections: &'a [Section],
+    /// Files that are made or changed.
+    written: BTreeMap<String, Content>,
+    /// Files that are removed or renamed.
+    removed: BTreeSet<String>,
+    /// Files that some section removes or renames, whenever that is.
+    vacated: BTreeSet<String>,
+    /// Hunks that wait until all of their file are known, with their section and whether the file was guessed.
+    pending: BTreeMap<String, Vec<(usize, &'a Hunk, bool)>>,
+    placements: Vec<Placement>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(files: &'a dyn Files, rules: &'a Rules<'a>) -> Self {
+        Self {
+            files,
+            rules,
+            sections: &[],
+            written: BTreeMap::new(),
+            removed: BTreeSet::new(),
+            vacated: BTreeSet::new(),
+            pending: BTreeMap::new(),
+            placements: Vec::new(),
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Refusal> {
+        let sections = self.sections;
+        let mut meanings = Vec::with_capacity(sections.len());
+        for section in sections {
+            let file = section.new.as_deref().or(section.old.as_deref()).unwrap_or_default();
+            placeholder::check(section).map_err(|refusal| refusal.file(file))?;
+            let meaning = meaning(section.old.as_deref(), section.new.as_deref(), section.prefixed)?;
+            if matches!(section.action, Action::Delete | Action::Rename) {
+                self.vacated.extend(meaning.old.iter().cloned());
+            }
+            meanings.push(meaning);
+        }
+        for (number, (section, meaning)) in sections.iter().zip(meanings).enumerate() {
+            match section.action {
+                Action::Create => self.create(section, &meaning)?,
+                Action::Delete => self.delete(section, &meaning)?,
+                Action::Rename | Action::Copy => self.rename(number, section, &meaning)?,
+                Action::Modify => self.modify(number, section, &meaning)?,
+            }
+        }
+        self.place_pending(None)
+    }
+
+    /// The plan, if there is anything in it.
+    fn finish(self) -> Result<Plan, Refusal> {
+        let mut planned = Vec::new();
+        let paths: BTreeSet<_> = self.removed.iter().chain(self.written.keys()).cloned().collect();
+        for path in paths {
+            let before = match paths::entry(self.files, &path)? {
+                Entry::File(content) => Some(content),
+                _ => None,
+            };
+            let after = self.written.get(&path).cloned();
+            if after.is_some() {
+                self.check_parents(&path)?;
+            }
+            if before != after {
+                planned.push(PlannedFile { path, before, after });
+            }
+        }
+        if planned.is_empty() {
+            return Err(Refusal::new(Reason::NoChange, "the change leaves every file as it is"));
+        }
+        Ok(Plan { files: planned, placements: self.placements })
+    }
+
+    fn create(&mut self, section: &'a Section, meaning: &Meaning) -> Result<(), Refusal> {
+        let Some(path) = meaning.new.first().or(meaning.old.first()) else { return Err(nameless()) };
+        let path = path.clone();
+        self.check(&path)?;
+        let content = Content { bytes: new_content(section).map_err(|refusal| refusal.file(&path))?, executable: section.executable == Some(true) };
+        if self.written.get(&path) == Some(&content) {
+            return Ok(());
+        }
+        self.check_vacant(&path)?;
+        self.written.insert(path, content);
+        Ok(())
+    }
+
+    fn delete(&mut self, section: &'a Section, meaning: &Meaning) -> Result<(), Refusal> {
+        let readings = if meaning.old.is_empty() { &meaning.new } else { &meaning.old };
+        let label = readings.first().ok_or_else(nameless)?;
+        let found = existing(self.files, readings, &|path| self.exists_now(path))?.filter(|(_, guessed)| !guessed);
+        let (path, _) = found.ok_or_else(|| Refusal::new(Reason::Missing, "the file to delete does not exist").file(label))?;
+        self.check(&path)?;
+        if self.pending.contains_key(&path) || self.written.contains_key(&path) {
+            return Err(Refusal::new(Reason::Conflict, "one part of the change deletes the file and another changes it").file(&path));
+        }
+        let content = self.now(&path)?.unwrap_or_default();
+        check_deleted(section, &content.bytes).map_err(|refusal| refusal.file(&path))?;
+        self.removed.insert(path);
+        Ok(())
+    }
+
+    fn rename(&mut self, number: usize, section: &'a Section, meaning: &Meaning) -> Result<(), Refusal> {
+        let label = meaning.old.first().ok_or_else(nameless)?;
+        let found = existing(self.files, &meaning.old, &|path| self.exists_at_first(path))?.filter(|(_, guessed)| !guessed);
+        let (from, _) = found.ok_or_else(|| Refusal::new(Reason::Missing, "the file to rename does not exist").file(label))?;
+        // Both paths are to be read in the same way.
+        let reading = meaning.old.iter().position(|reading| *reading == from).unwrap_or(0);
+        let to = meaning.new.get(reading).or(meaning.new.first()).ok_or_else(nameless)?.clone();
+        if from == to {
+            return self.modify(number, section, meaning);
+        }
+        self.move_file(&from, &to, section)?;
+        self.wait(&to, number, section, false);
+        Ok(())
+    }
+
+    fn modify(&mut self, number: usize, section: &'a Section, meaning: &Meaning) -> Result<(), Refusal> {
+        let (old, new) = (meaning.old.first().ok_or_else(nameless)?, meaning.new.first().ok_or_else(nameless)?);
+        let mut readings = meaning.old.clone();
+        if old != new {
+            let (old_exists, new_exists) = (self.exists_now(old)?, self.exists_now(new)?);
+            if old_exists && new_exists {
+                let message = format!("its section names two files that both exist, `{old}` and `{new}`");
+                return Err(Refusal::new(Reason::Ambiguous, message).file(new));
+            }
+            // The first readings of both are without their prefixes, if they had such.
+            let is_pair = section.old.as_ref() != Some(old) && section.new.as_ref() != Some(new);
+            if old_exists && is_pair {
+                self.move_file(old, new, section)?;
+                self.wait(new, number, section, false);
+                return Ok(());
+            }
+            if new_exists {
+                readings = vec![new.clone()];
+            }
+        }
+        let strictly = existing(self.files, &readings, &|path| self.exists_now(path))?;
+        let Some((path, guessed)) = strictly else {
+            let creates = !section.hunks.is_empty() && section.hunks.iter().all(|hunk| hunk.old == Some((0, 0)) && hunk.old_lines().all(|line| line.guessed));
+            if creates {
+                return self.create(section, meaning);
+            }
+            return Err(Refusal::new(Reason::Missing, "the file to change does not exist").file(new));
+        };
+        self.check(&path)?;
+        if section.hunks.is_empty() && section.executable.is_none() {
+            return Err(Refusal::new(Reason::Malformed, "the reply names the file and no change to it").file(&path));
+        }
+        if let Some(executable) = section.executable {
+            let content = self.now(&path)?.unwrap_or_default();
+            self.written.insert(path.clone(), Content { executable, ..content });
+        }
+        self.wait(&path, number, section, guessed);
+        Ok(())
+    }
+
+    /// Renames or copies a file.
+    fn move_file(&mut self, from: &str, to: &str, section: &Section) -> Result<(), Refusal> {
+        self.check(from)?;
+        self.check(to)?;
+        self.place_pending(Some(from))?;
+        let keep = section.action == Action::Copy;
+        if self.removed.contains(from) {
+            return Err(Refusal::new(Reason::Conflict, "two parts of the change move or delete the file").file(from));
+        }
+        // What another section puts in its place came later in the change, whatever the order.
+        let at_first = match paths::entry(self.files, from)? {
+            Entry::File(content) => Some(content),
+            _ => None,
+        };
+        let replaced = at_first.is_some() && self.vacated.contains(from) && self.written.contains_key(from);
+        let content = if replaced { at_first } else { self.now(from)? };
+        let mut content = content.ok_or_else(|| Refusal::new(Reason::Missing, "the file to rename does not exist").file(from))?;
+        self.check_vacant(to)?;
+        if let Some(executable) = section.executable {
+            content.executable = executable;
+        }
+        self.written.insert(to.to_owned(), content);
+        if !keep {
+            self.removed.insert(from.to_owned());
+            if !replaced {
+                self.written.remove(from);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the hunks of a section wait for others of the same file.
+    fn wait(&mut self, path: &str, number: usize, section: &'a Section, guessed: bool) {
+        if section.hunks.is_empty() {
+            return;
+        }
+        self.pending.entry(path.to_owned()).or_default().extend(section.hunks.iter().map(|hunk| (number, hunk, guessed)));
+    }
+
+    /// Places the hunks that wait: all, or those of one file.
+    fn place_pending(&mut self, only: Option<&str>) -> Result<(), Refusal> {
+        let due = match only {
+            Some(path) => self.pending.remove_entry(path).into_iter().collect(),
+            None => std::mem::take(&mut self.pending),
+        };
+        for (path, hunks) in due {
+            let content = self.now(&path)?.unwrap_or_default();
+            let jobs: Vec<_> = hunks
+                .iter()
+                .enumerate()
+                .map(|(at, (section, hunk, guessed))| Job {
+                    hunk,
+                    number: at + 1,
+                    section: *section,
+                    // Where the file is a guess, the lines must not be one.
+                    loosest: if *guessed { Fit::TrailingBlanks } else { Fit::Context },
+                })
+                .collect();
+            let placed = place(&content.bytes, &jobs).map_err(|refusal| refusal.file(&path))?;
+            if placed.bytes == content.bytes {
+                return Err(Refusal::new(Reason::NoChange, "the change leaves the file as it is").file(&path));
+            }
+            self.placements.extend(placed.fits.iter().map(|(hunk, fit, line)| Placement { path: path.clone(), hunk: *hunk, line: *line, fit: *fit }));
+            self.written.insert(path, Content { bytes: placed.bytes, executable: content.executable });
+        }
+        Ok(())
+    }
+
+    /// Refuses a path that a change must not touch.
+    fn check(&self, path: &str) -> Result<(), Refusal> {
+        check_path(path)?;
+        check_way(self.files, path)?;
+        if self.rules.protected.as_ref().is_some_and(|is_protected| is_protected(path)) {
+            return Err(Refusal::new(Reason::Protected, "the file is protected").file(path));
+        }
+        Ok(())
+    }
+
+    /// Refuses a path where something is and stays.
+    fn check_vacant(&self, path: &str) -> Result<(), Refusal> {
+        if self.written.contains_key(path) {
+            return Err(Refusal::new(Reason::Conflict, "two parts of the change make the same file").file(path));
+        }
+        let is_there = !matches!(paths::entry(self.files, path)?, Entry::Missing);
+        if is_there && !self.removed.contains(path) && !self.vacated.contains(path) {
+            return Err(Refusal::new(Reason::Exists, "the file to create exists already").file(path));
+        }
+        Ok(())
+    }
+
+    /// Refuses a file below another file.
+    fn check_parents(&self, path: &str) -> Result<(), Refusal> {
+        for (at, _) in path.match_indices('/') {
+            let parent = &path[..at];
+            let is_file = self.written.contains_key(parent)
+                || (matches!(paths::entry(self.files, parent)?, Entry::File(_)) && !self.removed.contains(parent));
+            if is_file {
+                return Err(Refusal::new(Reason::Path, format!("`{parent}` on the way to it is a file")).file(path));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a file says after the sections that were read so far.
+    fn now(&self, path: &str) -> Result<Option<Content>, Refusal> {
+        if let Some(content) = self.written.get(path) {
+            return Ok(Some(content.clone()));
+        }
+        if self.removed.contains(path) {
+            return Ok(None);
+        }
+        check_way(self.files, path)?;
+        Ok(match paths::entry(self.files, path)? {
+            Entry::File(content) => Some(content),
+            _ => None,
+        })
+    }
+
+    fn exists_now(&self, path: &str) -> Result<bool, Refusal> {
+        if self.written.contains_key(path) {
+            return Ok(true);
+        }
+        Ok(!self.removed.contains(path) && !matches!(paths::entry(self.files, path)?, Entry::Missing | Entry::Directory))
+    }
+
+    fn exists_at_first(&self, path: &str) -> Result<bool, Refusal> {
+        Ok(self.written.contains_key(path) || !matches!(paths::entry(self.files, path)?, Entry::Missing | Entry::Directory))
+    }
+}
+
+fn nameless() -> Refusal {
+    Refusal::new(Reason::Malformed, "a section names no file")
+}
+
+/// What a section makes a new file of.
+fn new_content(section: &Section) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::new();
+    if section.hunks.len() > 1 {
+        return Err(Refusal::new(Reason::Malformed, "the new file is made of several hunks"));
+    }
+    let lines = section.hunks.iter().flat_map(|hunk| &hunk.lines);
+    let last = section.hunks.last().map_or(0, |hunk| hunk.lines.len()).saturating_sub(1);
+    for (number, line) in lines.enumerate() {
+        match line.kind {
+            Kind::Added => {}
+            // An empty line that lost its marker.
+            Kind::Context if line.text.trim().is_empty() => {}
+            _ => return Err(Refusal::new(Reason::Malformed, format!("the new file has a line that is not added: {:?}", line.text))),
+        }
+        let text = if line.kind == Kind::Added { line.text.as_str() } else { "" };
+        bytes.extend_from_slice(text.as_bytes());
+        if line.carriage_return {
+            bytes.push(b'\r');
+        }
+        if !(line.bare && number == last) {
+            bytes.push(b'\n');
+        }
+    }
+    Ok(bytes)
+}
+
+/// Refuses the deletion of a file that says something else than what is deleted.
+fn check_deleted(section: &Section, content: &[u8]) -> Result<(), Refusal> {
+    if section.hunks.is_empty() {
+        return Ok(());
+    }
+    let text = Text::new(content);
+    let lines: Vec<_> = section.hunks.iter().flat_map(|hunk| &hunk.lines).collect();
+    if lines.iter().any(|line| line.kind == Kind::Added && !line.text.trim().is_empty()) {
+        return Err(Refusal::new(Reason::Malformed, "the reply deletes the file and adds lines to it"));
+    }
+    let says = |line: &[u8]| Fit::Blanks.key(line).into_owned();
+    let deleted: Vec<_> = lines.iter().filter(|line| line.is_old()).map(|line| says(line.text.as_bytes())).collect();
+    let real: Vec<_> = text.lines().map(says).collect();
+    if deleted == real {
+        return Ok(());
+    }
+    let first = deleted.iter().zip(&real).position(|(deleted, real)| deleted != real).unwrap_or(deleted.len().min(real.len()));
+    let message = format!("the file to delete says something else than the reply, from line {} on", first + 1);
+    Err(Refusal::new(Reason::NotFound, message).places(&text, &[first.min(real.len().saturating_sub(1))], 1))
+}
