@@ -141,11 +141,6 @@ impl ProjectState {
         self.frozen = None;
     }
 
-    /// Lets the project be run again, and counts its failures anew: what a person does who resumes it.
-    pub fn thaw(&mut self) {
-        self.note_success();
-    }
-
     /// Whether a run on this commit with these inputs would be futile.
     pub fn has_seen(&self, head: &str, inputs: &str) -> bool {
         self.seen.iter().any(|seen| seen.head == head && seen.inputs == inputs)

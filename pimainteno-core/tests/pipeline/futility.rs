@@ -145,7 +145,7 @@ async fn the_same_failure_three_times_freezes_the_project_and_is_told_once() {
     let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap();
     assert!(matches!(record.outcome, Some(Outcome::Failed { .. })), "{record:#?}");
     assert!(maintainer.store().project("radio").frozen.is_some());
-    maintainer.store().update_project("radio", |state| state.thaw()).unwrap();
+    maintainer.resume("radio").unwrap();
     drop(maintainer);
     news(&world, "resumed\n");
     let records = run().await;
