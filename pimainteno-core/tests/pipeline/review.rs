@@ -270,7 +270,8 @@ async fn a_change_that_nobody_answers_is_given_up_told_again_or_kept() {
             tokio::task::yield_now().await;
         }
         assert_eq!(maintainer.proposals(None, false, 10).unwrap().len(), stays, "{on_silence:?}");
-        let told = |event: &Event| matches!(event, Event::Notice { project, .. } if project == "radio");
+        let id = proposal.id.to_string();
+        let told = |event: &Event| matches!(event, Event::Notice { message, .. } if message.contains(&id));
         assert_eq!(sink.events().iter().filter(|event| told(event)).count(), notices, "{on_silence:?}");
         let answer = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await;
         assert_eq!(answer.is_ok(), stays == 1, "{on_silence:?}: {answer:?}");
