@@ -7,6 +7,7 @@ use std::{
     net::TcpListener,
     os::unix::{fs::PermissionsExt as _, net::UnixListener},
     path::{Path, PathBuf},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -119,12 +120,18 @@ fn said(output: &Output) -> String {
     format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr))
 }
 
-/// Whether a process with this text in its command line or its environment is gone, or goes soon.
+/// Whether some process has this text in its command line; `whole` asks for it as one argument.
+fn lives(text: &str, whole: bool) -> bool {
+    let is_in =
+        |argument: &[u8]| argument == text.as_bytes() || (!whole && argument.windows(text.len()).any(|part| part == text.as_bytes()));
+    let has = |file: PathBuf| fs::read(file).is_ok_and(|bytes| bytes.split(|byte| *byte == 0).any(is_in));
+    fs::read_dir("/proc").unwrap().flatten().any(|process| has(process.path().join("cmdline")))
+}
+
+/// Whether no process has this text in its command line, or none soon.
 fn is_gone(text: &str) -> bool {
-    let has = |file: PathBuf| fs::read(file).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()));
-    let lives = || fs::read_dir("/proc").unwrap().flatten().any(|process| has(process.path().join("cmdline")));
     let deadline = Instant::now() + Duration::from_secs(5);
-    while lives() {
+    while lives(text, false) {
         if Instant::now() > deadline {
             return false;
         }
@@ -372,9 +379,29 @@ fn the_checks_of_a_run_see_the_repository_but_neither_keys_nor_the_checkout_nor_
         ];
     });
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
+    let verify = record.steps.iter().find(|step| step.name == "verify").unwrap();
+    assert!(verify.note.starts_with("4 of 4 checks passed"), "{}", verify.note);
     assert!(!site.join(".git/hooks/post-commit").exists() && !site.join("x").exists());
     let is_whole = runtime().block_on(helper().support(&env.path("probe"))).is_full();
     assert_eq!(notices(&events).is_empty(), is_whole, "{events:?}");
+}
+
+#[test]
+fn a_check_ends_with_the_program_that_waits_for_it() {
+    let env = TestEnv::new();
+    env.project_with("site", &[("README.md", "# Site\n\nYou will recieve a letter.\n")]);
+    let sleeping = "300.0707";
+    let project = format!("[[project]]\npath = \"../home/site\"\nmode = \"auto\"\nunits = []\nverify = [\"sleep {sleeping}\"]\n");
+    env.write_config(&format!("[llm]\nprovider = \"offline\"\n{project}"));
+    let mut program = env.command(&["run"]).stdout(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !lives(sleeping, true) {
+        assert!(Instant::now() < deadline, "the check does not start");
+        std::thread::yield_now();
+    }
+    program.kill().unwrap();
+    program.wait().unwrap();
+    assert!(is_gone(sleeping));
 }
 
 #[test]

@@ -30,7 +30,15 @@ impl Enclosure {
             let stage = if sandbox.support.has_namespaces() { Stage::Enter } else { Stage::Guard };
             let directory = directory.map_or_else(|| PathBuf::from("/"), Path::to_owned);
             let private_temporary = private_temporary(sandbox);
-            let plan = Plan { stage, sandbox: sandbox.clone(), directory, scratch, private_temporary, marker: marker.value().into() };
+            let plan = Plan {
+                stage,
+                sandbox: sandbox.clone(),
+                directory,
+                scratch,
+                private_temporary,
+                parent: std::process::id(),
+                marker: marker.value().into(),
+            };
             let enclosure = Self(plan);
             fs::create_dir(enclosure.0.temporary())?;
             Ok::<_, io::Error>(enclosure)

@@ -40,7 +40,16 @@ pub(super) fn stand(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
         loop {
             select! {
                 biased;
-                _ = look.tick() => if let Some(excess) = watch.look() { return Ok(Report::Exceeded(excess)) },
+                _ = look.tick() => {
+                    // In a namespace of its own, the process outside of it looks after that.
+                    if !own_processes && plan.is_orphaned() {
+                        watch.kill();
+                        return Ok(Report::Failed("whoever waited for the command is gone".into()));
+                    }
+                    if let Some(excess) = watch.look() {
+                        return Ok(Report::Exceeded(excess));
+                    }
+                }
                 _ = ended.recv() => {}
                 _ = asked.recv() => {}
             }

@@ -4,17 +4,25 @@ use std::{
     ffi::OsString,
     io,
     os::unix::process::CommandExt as _,
-    process::{Child, ExitCode},
+    process::{self, ExitCode},
+    time::Duration,
 };
 
 use rustix::process::Signal;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    select,
+    signal::unix::{SignalKind, signal},
+    time::interval,
+};
 
 use super::{
     confine, guard, namespaces,
     protocol::{ARGUMENT, FAILED, PROBE, Plan, Report, Stage},
     support::PROBE_BASE,
 };
+
+/// How often it is looked whether somebody still waits for the command.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Sets up a sandbox and runs a command in it, if this program was started for that; `None` if it was not.
 ///
@@ -59,24 +67,34 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
 
 /// Makes the namespaces, and waits for the guard in them.
 fn enter(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
-    let mut next = plan.next(Stage::Guard, command)?;
+    let next = plan.next(Stage::Guard, command)?;
     namespaces::enter(plan)?;
-    let mut guard = next.spawn().map_err(|error| io::Error::other(format!("cannot start a process in a new namespace: {error}")))?;
-    outlast(&mut guard)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(outlast(plan, next))
 }
 
-/// Waits for the next stage, and does not go when the group is asked to: the command shall have the time to.
-fn outlast(next: &mut Child) -> io::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let _caught = runtime.block_on(async { signal(SignalKind::terminate()) })?;
-    let status = next.wait()?;
-    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED)))
+/// Waits for the next stage. It does not go when the group is asked to, because the command shall have the time to; it does when nobody waits for it.
+async fn outlast(plan: &Plan, mut start: process::Command) -> io::Result<ExitCode> {
+    let mut asked = signal(SignalKind::terminate())?;
+    let mut ended = signal(SignalKind::child())?;
+    let mut look = interval(LOOK);
+    let mut next = start.spawn().map_err(|error| io::Error::other(format!("cannot start a process in a new namespace: {error}")))?;
+    loop {
+        select! {
+            _ = ended.recv() => {}
+            _ = asked.recv() => {}
+            _ = look.tick() => if plan.is_orphaned() { next.kill()? }
+        }
+        if let Some(status) = next.try_wait()? {
+            return Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED)));
+        }
+    }
 }
 
 fn become_command(command: &[OsString]) -> io::Result<ExitCode> {
     let Some((program, arguments)) = command.split_first() else { return Err(io::Error::other("there is no command")) };
     // Signals that the helper catches are the command's again.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    let error = std::process::Command::new(program).args(arguments).exec();
+    let error = process::Command::new(program).args(arguments).exec();
     Err(io::Error::other(format!("cannot start `{}`: {error}", program.to_string_lossy())))
 }

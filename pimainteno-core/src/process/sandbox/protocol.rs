@@ -32,6 +32,8 @@ pub(super) struct Plan {
     pub(super) scratch: PathBuf,
     /// The directories that its temporary directory takes the place of.
     pub(super) private_temporary: Vec<PathBuf>,
+    /// Who started the helper, and without whom nothing is to go on.
+    pub(super) parent: u32,
     /// The value of the variable that every descendant carries.
     pub(super) marker: String,
 }
@@ -57,6 +59,11 @@ impl Plan {
     /// The temporary directory.
     pub(super) fn temporary(&self) -> PathBuf {
         self.scratch.join("tmp")
+    }
+
+    /// Whether whoever started the helper is gone. To be asked by the process that was started.
+    pub(super) fn is_orphaned(&self) -> bool {
+        std::os::unix::process::parent_id() != self.parent
     }
 
     /// The command that starts the next stage: this program again.

@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use rustix::{fs::statvfs, param::page_size, process::getuid};
+use rustix::{
+    fs::statvfs,
+    param::page_size,
+    process::{Pid, Signal, getuid, kill_process},
+};
 
 use super::{Excess, Limits, protocol::Plan};
 use crate::process::tree::Marker;
@@ -44,6 +48,13 @@ impl Watch {
             return Some(Excess::Disk(before.saturating_sub(now).min(limits.disk)));
         }
         None
+    }
+
+    /// Kills all of them.
+    pub(super) fn kill(&self) {
+        for pid in self.processes().into_iter().filter_map(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
     }
 
     /// The living processes, but for the guard itself.
