@@ -151,6 +151,7 @@ impl Proposal {
     /// Takes the secrets out of what is said about the change; the diff stays exact.
     pub(crate) fn redact(&mut self, secrets: &Secrets) {
         secrets.clean(&mut self.message);
+        self.checks.iter_mut().for_each(|verdict| secrets.clean(&mut verdict.check));
         match &mut self.status {
             ProposalStatus::Held { reason }
             | ProposalStatus::Rejected { reason }

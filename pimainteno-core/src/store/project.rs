@@ -178,6 +178,7 @@ impl ProjectState {
     /// Takes the secrets out of what was said.
     pub(super) fn redact(&mut self, secrets: &Secrets) {
         self.parked.iter_mut().for_each(|parked| secrets.clean(&mut parked.reason));
+        self.frozen.iter_mut().for_each(|frozen| secrets.clean(&mut frozen.reason));
         self.last_outcome.iter_mut().for_each(|outcome| outcome.redact(secrets));
     }
 }

@@ -48,8 +48,10 @@ async fn a_secret_reaches_no_prompt_no_record_no_event_no_commit_and_no_file_of_
     world.commit(&format!("deploy with {token}"));
     world.git(&["push", "--quiet"]);
     // The key comes out of the check in base64.
-    world.project.verify =
-        vec![format!("echo 'PASSWORD={password}'; printf '%s' {key} | base64; echo {token}"), format!("! echo token {token}")];
+    world.project.verify = vec![
+        format!("echo 'PASSWORD={password}'; printf '%s' {key} | base64; echo {token}; grep -q Radio README.md"),
+        format!("! echo token {token}"),
+    ];
     let policy = format!("fn commit_message(facts, message) {{ message + \"\\n\\nSigned with {key}.\" }}");
     let world = world.with_policy(&policy);
     let backend = ScriptedBackend::new("scripted", Edit::Workspace)

@@ -12,6 +12,7 @@ pub(super) struct Base {
     commit: String,
     /// A hash of all commands, under which the verdicts are kept.
     checks: String,
+    /// By the hash of a command: the command may hold a secret, and this is kept.
     verdicts: BTreeMap<String, Verdict>,
 }
 
@@ -24,10 +25,11 @@ impl Base {
         let mut verdicts = known(&all)?.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_else(BTreeMap::new);
         for check in checks {
             // Earlier versions kept a row for each check, and in it whether it passed.
-            if !verdicts.contains_key(check)
-                && let Some(Value::Bool(passed)) = known(&sha256(check))?
+            let check = sha256(check);
+            if !verdicts.contains_key(&check)
+                && let Some(Value::Bool(passed)) = known(&check)?
             {
-                verdicts.insert(check.clone(), if passed { Verdict::Passed } else { Verdict::Failed });
+                verdicts.insert(check, if passed { Verdict::Passed } else { Verdict::Failed });
             }
         }
         Ok(Self { commit, checks: all, verdicts })
@@ -35,7 +37,7 @@ impl Base {
 
     /// The verdict on the base, if it is known.
     pub(super) fn get(&self, check: &str) -> Option<Verdict> {
-        self.verdicts.get(check).copied()
+        self.verdicts.get(&sha256(check)).copied()
     }
 
     /// Runs a check on the base, which the workspace is at, unless its verdict is known. One that fails is run again: it may be flaky.
@@ -51,7 +53,7 @@ impl Base {
                 first.verdict = Verdict::Flaky;
             }
         }
-        self.verdicts.insert(check.to_owned(), first.verdict);
+        self.verdicts.insert(sha256(check), first.verdict);
         Ok(first.verdict)
     }
 
