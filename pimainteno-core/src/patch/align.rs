@@ -32,6 +32,12 @@ const BLANK: i32 = 30;
 
 /// How much more must speak for the best place than for any other.
 const MARGIN: i32 = 100;
+/// How much more for a place where the line number is right, too.
+const NUMBER_MARGIN: i32 = 30;
+/// How much more than for places nearby, if the lines right before and behind the change are there: the others then leave out one of them.
+const NEARBY_MARGIN: i32 = 20;
+/// How near that is, in lines.
+const NEARBY: usize = 8;
 /// How much must speak for the best place at least.
 const EVIDENCE: i32 = 150;
 /// The share of the hunk that must be in the file, in percent.
@@ -89,17 +95,30 @@ pub(super) fn align(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, steps: &mut
     let last = &forward[elements.len() * width..];
     let Some((end, best)) = last.iter().enumerate().max_by_key(|(at, score)| (**score, usize::MAX - at)) else { return Err(not_found()) };
     let best = *best;
-    if best < EVIDENCE {
+    if best <= 0 {
         return Err(not_found());
     }
     let path = table.trace(&forward, end);
     table.check_evidence(&path)?;
+    // The line number is a witness too, if the first line that is there stands exactly where it says.
+    let first = elements.iter().zip(&path).find_map(|(element, place)| Some((element, (*place)?)));
+    let at_number = hunk.old.is_some_and(|(start, _)| {
+        first.is_some_and(|(element, place)| {
+            let before = hunk.lines[..element.line].iter().filter(|line| line.is_old()).count();
+            place + 1 == start + before
+        })
+    });
     let mut rivals = Vec::new();
     for block in 0..blocks {
         let Some(pin) = table.pin(block) else { continue };
         let chosen = path[pin];
         for place in 0..width {
-            if Some(place) != chosen && table.total(&forward, &backward, pin, place) > best - MARGIN {
+            let margin = match chosen {
+                Some(chosen) if chosen.abs_diff(place) <= NEARBY && table.is_enclosed(pin, &path) => NEARBY_MARGIN,
+                _ if at_number => NUMBER_MARGIN,
+                _ => MARGIN,
+            };
+            if Some(place) != chosen && table.total(&forward, &backward, pin, place) > best - margin {
                 rivals.push(place);
             }
         }
@@ -145,7 +164,7 @@ fn elements(hunk: &Hunk, index: &Index<'_>) -> (Vec<Element>, usize) {
 }
 
 /// Whether a line of context stands for others that were left out.
-fn is_elision(text: &str) -> bool {
+pub(super) fn is_elision(text: &str) -> bool {
     let text = text.trim().trim_start_matches(['#', '/', '*', ';', '-', '<', '!', ' ']).trim_end_matches(['*', '/', '-', '>', ' ']);
     let text = text.trim_matches(['(', ')', '[', ']', ' ']);
     text == "..." || text == "…" || text == "⋮" || text == "etc." || ((text.starts_with("...") || text.starts_with('…')) && (text.ends_with("...") || text.ends_with('…')))
@@ -303,6 +322,14 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Whether the hunk's lines right before and behind an element stand right before and behind its place.
+    fn is_enclosed(&self, pin: usize, path: &[Option<usize>]) -> bool {
+        let Some(place) = path[pin] else { return false };
+        let behind = if self.elements[pin].what == What::Insertion { place } else { place + 1 };
+        let is_before = pin.checked_sub(1).is_some_and(|at| path[at].is_some() && path[at] == place.checked_sub(1));
+        is_before && path.get(pin + 1) == Some(&Some(behind))
+    }
+
     /// The element that says where a block is: its first removed line that says something, or its insertion.
     fn pin(&self, block: usize) -> Option<usize> {
         let of_block = |element: &Element| element.block == block && matches!(element.what, What::Removed | What::Insertion);
@@ -362,7 +389,11 @@ impl<'a> Table<'a> {
             let before: Vec<_> = (0..at).rev().take_while(stops).filter(is_context).take(3).collect();
             let behind: Vec<_> = (at + 1..self.elements.len()).take_while(stops).filter(is_context).take(3).collect();
             for side in [before, behind] {
-                if !side.is_empty() && side.iter().all(|other| path[*other].is_none()) {
+                // Lines that say little are witnesses only if several stand right beside it.
+                let little = |at: usize| path.get(at).copied().flatten();
+                let before = at >= 2 && path[at].is_some_and(|place| place >= 2 && little(at - 1) == Some(place - 1) && little(at - 2) == Some(place - 2));
+                let says = self.elements.get(at.saturating_sub(2)..at).is_some_and(|two| two.iter().any(|element| element.weight > 10));
+                if !side.is_empty() && side.iter().all(|other| path[*other].is_none()) && !(side[0] < at && before && says) {
                     return Err(Refusal::new(Reason::NotFound, "the lines beside an insertion are not in the file"));
                 }
             }

@@ -12,6 +12,8 @@ pub(super) struct Section {
     pub(super) prefixed: bool,
     /// The mode that the file gets, if it is said.
     pub(super) executable: Option<bool>,
+    /// The content is said to be that of an empty file.
+    pub(super) is_empty_file: bool,
     pub(super) hunks: Vec<Hunk>,
 }
 
@@ -39,6 +41,8 @@ pub(super) struct Hunk {
     pub(super) lines: Vec<HunkLine>,
     /// The hunk is said to end where the file does.
     pub(super) at_end: bool,
+    /// The hunk may have been cut off, so that all of its lines must be in the file as they are.
+    pub(super) must_fit: bool,
 }
 
 /// A line of a hunk.

@@ -51,27 +51,32 @@ impl Pairs {
         if added.peek().is_none() {
             return Ok(Mapping::Same);
         }
-        // Lines that are removed and lines that are added come from the same hand; context may be damaged alone.
-        let tells = self.removed.iter().any(|(reply, file)| !(reply.is_empty() && file.is_empty()));
-        if tells && !differs(&self.removed) {
-            return Ok(Mapping::Same);
-        }
-        if !differs(&self.removed) && self.as_in_file(added.clone()) {
+        if !differs(&self.removed) && self.only_context_differs(added.clone()) {
             return Ok(Mapping::Same);
         }
         let all: Vec<_> = self.context.iter().chain(&self.removed).collect();
         let only_removed: Vec<_> = self.removed.iter().collect();
         let mapping = find(&all).or_else(|| find(&only_removed).filter(|_| differs(&self.removed)));
+        // Context that lost its marker looks as if everything were shifted by one blank.
+        let looks_lost = |mapping: &Mapping| *mapping == Mapping::Add(" ".into()) && !differs(&self.removed);
+        let in_reply = |indentation: &str| self.context.iter().any(|(reply, _)| reply == indentation);
+        let mapping = mapping.filter(|mapping| !looks_lost(mapping) || added.clone().all(in_reply));
         let mapping = mapping.filter(|mapping| added.all(|indentation| mapping.indentation(indentation).is_some()));
         mapping.ok_or_else(|| {
             Refusal::new(Reason::NotFound, "its lines are indented differently than in the file, and it cannot be told how to indent what is added")
         })
     }
 
-    /// Whether added lines are indented as the file is, and not as the reply's context: only the context was damaged.
-    fn as_in_file<'a>(&self, added: impl Iterator<Item = &'a str>) -> bool {
+    /// Whether added lines are indented as the file is, where the removed ones are and some context is not: only context was damaged.
+    fn only_context_differs<'a>(&self, mut added: impl Iterator<Item = &'a str> + Clone) -> bool {
+        // Lines that are removed and lines that are added come from the same hand.
+        let tells = self.removed.iter().any(|(reply, _)| !reply.is_empty());
+        let as_removed = |indentation: &str| self.removed.iter().any(|(reply, _)| reply == indentation);
+        if tells || added.clone().all(as_removed) {
+            return true;
+        }
         let (mut file_only, mut reply_only) = (0, 0);
-        for indentation in added {
+        for indentation in added.by_ref() {
             let in_file = self.context.iter().any(|(_, file)| file == indentation);
             let in_reply = self.context.iter().any(|(reply, _)| reply == indentation);
             let file_tabs = self.context.iter().any(|(reply, file)| file.contains('\t') && !reply.contains('\t'));
@@ -83,7 +88,11 @@ impl Pairs {
                 reply_only += 1;
             }
         }
-        file_only > 0 && reply_only == 0
+        match (file_only, reply_only) {
+            (0, 0) => self.context.iter().any(|(reply, file)| reply == file && !reply.is_empty()),
+            (_, 0) => true,
+            _ => false,
+        }
     }
 }
 

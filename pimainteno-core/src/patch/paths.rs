@@ -70,7 +70,8 @@ pub(super) struct Meaning {
 /// # Errors
 /// [`Reason::Path`] if a reading leads out of the project.
 pub(super) fn meaning(old: Option<&str>, new: Option<&str>, prefixed: bool) -> Result<Meaning, Refusal> {
-    let parts = |label: Option<&str>| label.map(|label| label.trim_start_matches("./").to_owned());
+    // `.` means nothing between slashes.
+    let parts = |label: Option<&str>| label.map(|label| label.trim_start_matches("./").replace("/./", "/"));
     let (old, new) = (parts(old), parts(new));
     for label in [&old, &new].into_iter().flatten() {
         check_path(label)?;

@@ -20,6 +20,9 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// The most places that the line above is looked up for.
 const MOST_ANCHORED: usize = 64;
 
+/// The most runs of empty lines without a marker that are each read in both ways.
+const MOST_RUNS: usize = 4;
+
 /// How often hunks are looked for in what the others leave.
 const MOST_ROUNDS: usize = 8;
 
@@ -138,6 +141,13 @@ impl<'a> Round<'a> {
         }
         for (job, found) in found {
             let Some(place) = found.places.first() else { continue };
+            // The change may have been made where it was meant, so that its lines fit elsewhere only.
+            let is_meant = found.hunk.old.map(|(start, _)| start) == Some(place + 1);
+            let only_adds = found.hunk.lines.iter().all(|line| line.kind != Kind::Removed);
+            let has_context = found.hunk.old_lines().any(|line| !line.text.trim().is_empty());
+            if !is_meant && only_adds && has_context && self.stands_already(&found.hunk, found.fit, steps)? {
+                return Err(Refusal::new(Reason::NoChange, "the file already says what it would be changed to").hunk(job.number));
+            }
             let lines = straight(&found.hunk, *place);
             self.edit(job, &found.hunk, &lines, found.fit)?;
         }
@@ -150,7 +160,7 @@ impl<'a> Round<'a> {
             return self.find_insertion(job).map(Some);
         }
         let readings = readings(job.hunk);
-        for fit in Fit::OF_LINES.into_iter().filter(|fit| *fit <= job.loosest) {
+        for fit in Fit::OF_LINES.into_iter().filter(|fit| *fit <= job.loosest && (*fit <= Fit::TrailingBlanks || !job.hunk.must_fit)) {
             let index = self.index(fit);
             let mut hits = Vec::new();
             for hunk in &readings {
@@ -171,6 +181,12 @@ impl<'a> Round<'a> {
             // Of several readings, the counts choose.
             if hits.len() > 1 && hits.iter().filter(|found| found.hunk.counts_fit()).count() == 1 {
                 hits.retain(|found| found.hunk.counts_fit());
+            }
+            let result = |found: &Found<'_>| (found.places.len() == 1).then(|| self.result(&found.hunk, &straight(&found.hunk, found.places[0])));
+            if let (true, Some(Some(first))) = (hits.len() > 1, hits.first().map(result))
+                && hits.iter().all(|found| result(found).as_ref() == Some(&first))
+            {
+                hits.truncate(1);
             }
             if hits.len() > 1 {
                 let places: Vec<_> = hits.iter().flat_map(|found| found.places.iter().copied()).collect();
@@ -226,19 +242,21 @@ impl<'a> Round<'a> {
 
     /// The one place in what begins with the line that says `anchor`, if that line and the place are the only ones.
     fn below(&self, anchor: &str, places: &[usize]) -> Option<usize> {
-        let wanted = Fit::Punctuation.key(anchor.as_bytes());
-        // Git cuts long lines off.
-        let is_anchor = |line: &[u8]| {
-            let line = Fit::Punctuation.key(line);
-            line == wanted || (wanted.len() >= 40 && line.starts_with(&wanted))
+        // With its indentation if that finds it. Git cuts long lines off.
+        let only = |fit: Fit| {
+            let wanted = fit.key(anchor.as_bytes());
+            let mut found = (0..self.text.len()).filter(|line| {
+                let line = fit.key(self.text.line(*line));
+                line == wanted || (wanted.len() >= 40 && line.starts_with(&wanted))
+            });
+            found.next().filter(|_| found.next().is_none())
         };
-        let mut anchors = (0..self.text.len()).filter(|line| is_anchor(self.text.line(*line)));
-        let (line, None) = (anchors.next()?, anchors.next()) else { return None };
+        let line = only(Fit::TrailingBlanks).or_else(|| only(Fit::Punctuation))?;
         let depth = indentation(self.text.line(line));
         let begins = |other: &usize| {
             let text = self.text.line(*other);
             let first = text.trim_ascii_start().first();
-            indentation(text) <= depth && first.is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$' | b'#' | b'@') || *byte >= 128)
+            indentation(text) <= depth && first.is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$'))
         };
         let mut below = places.iter().take(MOST_ANCHORED + 1).filter(|place| (0..**place).rev().find(begins) == Some(line));
         let (place, None) = (below.next()?, below.next()) else { return None };
@@ -248,10 +266,10 @@ impl<'a> Round<'a> {
     /// Places a hunk by what can be found of it.
     fn align(&mut self, job: &Job<'_>, steps: &mut Steps) -> Result<(), Refusal> {
         let refused = |refusal: Refusal| self.explained(refusal, job.hunk).hunk(job.number);
-        if job.loosest < Fit::Context {
+        if job.loosest < Fit::Context || job.hunk.must_fit {
             return Err(refused(Refusal::new(Reason::NotFound, "its lines are not in the file")));
         }
-        if self.stands_already(job.hunk, steps)? {
+        if self.stands_already(job.hunk, Fit::TrailingBlanks, steps)? {
             return Err(refused(Refusal::new(Reason::NoChange, "the file already says what it would be changed to")));
         }
         let (mut best, mut refusal) = (Vec::new(), None);
@@ -262,8 +280,21 @@ impl<'a> Round<'a> {
                 Err(error) => return Err(refused(error)),
             }
         }
+        // Empty lines that stand in the file where they are as context are context.
+        if let Some((hunk, alignment)) = best.first()
+            && hunk.lines.iter().zip(&alignment.lines).all(|(line, place)| !(line.guessed && line.text.is_empty()) || place.is_some())
+        {
+            best.truncate(1);
+        }
         if best.len() > 1 && best.iter().filter(|(hunk, _)| hunk.counts_fit()).count() == 1 {
             best.retain(|(hunk, _)| hunk.counts_fit());
+        }
+        if best.len() > 1 {
+            let mut results = best.iter().map(|(hunk, alignment)| self.result(hunk, alignment));
+            let first = results.next();
+            if results.all(|result| Some(result) == first) {
+                best.truncate(1);
+            }
         }
         match (best.pop(), best.is_empty()) {
             (Some((hunk, alignment)), true) => self.edit(job, &hunk, &alignment, Fit::Context),
@@ -294,6 +325,12 @@ impl<'a> Round<'a> {
         self.fits.push((job.number, fit, first + 1));
         self.edits.extend(edits.into_iter().map(|edit| (job.number, edit)));
         Ok(())
+    }
+
+    /// The whole file with one hunk in place.
+    fn result(&self, hunk: &Hunk, alignment: &Alignment) -> Vec<u8> {
+        let edits: Vec<_> = blocks(hunk).zip(&alignment.blocks).map(|(block, place)| self.block(hunk, block, place, &Mapping::Same)).collect();
+        self.text.edited(&edits).bytes()
     }
 
     /// What one run of changed lines does.
@@ -330,8 +367,8 @@ impl<'a> Round<'a> {
     }
 
     /// Whether the lines that a hunk leads to stand in the file already.
-    fn stands_already(&self, hunk: &Hunk, steps: &mut Steps) -> Result<bool, Refusal> {
-        let index = self.index(Fit::TrailingBlanks);
+    fn stands_already(&self, hunk: &Hunk, fit: Fit, steps: &mut Steps) -> Result<bool, Refusal> {
+        let index = self.index(fit);
         let pattern: Option<Vec<u32>> = hunk.lines.iter().filter(|line| line.is_new()).map(|line| index.number(line.text.as_bytes())).collect();
         let says_something = hunk.lines.iter().any(|line| line.kind == Kind::Added && !line.text.trim().is_empty());
         match pattern {
@@ -371,37 +408,37 @@ fn number(index: &Index<'_>, line: &HunkLine, fit: Fit) -> Option<u32> {
     })
 }
 
-/// The ways to read a hunk: empty lines without a marker are context, or belong to the change that they stand in.
+/// The ways to read a hunk: empty lines without a marker are context, or belong to the change that they stand beside.
 fn readings(hunk: &Hunk) -> Vec<Cow<'_, Hunk>> {
-    let mut readings = vec![Cow::Borrowed(hunk)];
     let is_guess = |line: &HunkLine| line.guessed && line.text.is_empty();
-    if !hunk.lines.iter().any(is_guess) {
-        return readings;
-    }
-    // Between two lines of a change, then also at the end of one.
-    for at_both_sides in [true, false] {
-        let mut other = hunk.clone();
-        let mut at = 0;
-        while at < hunk.lines.len() {
-            let end = at + hunk.lines[at..].iter().take_while(|line| is_guess(line)).count();
-            if end > at {
-                let before = at.checked_sub(1).map_or(Kind::Context, |before| hunk.lines[before].kind);
-                let behind = hunk.lines.get(end).map_or(Kind::Context, |line| line.kind);
-                let kind = match (before, behind) {
-                    (Kind::Added, Kind::Added) | (Kind::Removed, Kind::Removed) => before,
-                    (Kind::Removed, Kind::Added) => Kind::Context,
-                    (Kind::Added, _) | (_, Kind::Added) if !at_both_sides => Kind::Added,
-                    _ => Kind::Context,
-                };
-                other.lines[at..end].iter_mut().for_each(|line| line.kind = kind);
+    let kind = |at: Option<usize>| at.and_then(|at| hunk.lines.get(at)).map(|line| line.kind);
+    let (mut runs, mut at) = (Vec::new(), 0);
+    while at < hunk.lines.len() {
+        let end = at + hunk.lines[at..].iter().take_while(|line| is_guess(line)).count();
+        if end > at {
+            match (kind(at.checked_sub(1)), kind(Some(end))) {
+                (Some(Kind::Removed), Some(Kind::Removed)) => runs.push((at..end, Kind::Removed)),
+                (Some(Kind::Added), _) | (_, Some(Kind::Added)) => runs.push((at..end, Kind::Added)),
+                _ => {}
             }
-            at = end.max(at) + 1;
         }
-        if readings.iter().all(|reading| reading.lines != other.lines) {
-            readings.push(Cow::Owned(other));
-        }
+        at = end + 1;
     }
-    readings
+    // Each run for itself while they are few, otherwise all alike.
+    let choices: Vec<u32> = if runs.len() <= MOST_RUNS { (0..1 << runs.len()).collect() } else { vec![0, u32::MAX] };
+    let read = |choice: u32| {
+        if choice == 0 {
+            return Cow::Borrowed(hunk);
+        }
+        let mut other = hunk.clone();
+        for (number, (run, kind)) in runs.iter().enumerate() {
+            if choice >> number.min(31) & 1 == 1 {
+                other.lines[run.clone()].iter_mut().for_each(|line| line.kind = *kind);
+            }
+        }
+        Cow::Owned(other)
+    };
+    choices.into_iter().map(read).collect()
 }
 
 /// The runs of changed lines in a hunk.

@@ -26,8 +26,13 @@ pub(super) fn check(section: &Section) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a line is dots and a word about what they stand for.
+/// Whether a line is dots and a word about what they stand for, or a comment that says so.
 fn stands_for_others(line: &str) -> bool {
+    let line = line.trim();
+    let comment = ["//", "#", "/*", "<!--", "--", ";", "%", "*"].iter().find_map(|mark| line.strip_prefix(mark));
+    if comment.is_some_and(|comment| is_remark(comment)) {
+        return true;
+    }
     let text = line.trim().trim_start_matches(['/', '#', '*', ';', '-', '<', '!', '%', '(', '[', '{', '"', '\'', ' ']);
     let text = text.trim_end_matches(['*', '/', '-', '>', ')', ']', '}', '"', '\'', ' ']);
     let dotted = |text: &str| text.starts_with("...") || text.starts_with('…') || text.ends_with("...") || text.ends_with('…');
@@ -38,16 +43,31 @@ fn stands_for_others(line: &str) -> bool {
     WORDS.iter().any(|word| text.contains(word))
 }
 
+/// Whether a comment says that something is left out.
+fn is_remark(comment: &str) -> bool {
+    let text = comment.trim_end_matches(['*', '/', '-', '>', ' ']).trim_start_matches(['/', '#', '*', '-', '!', ' ']);
+    let text = text.trim_matches(['[', ']', '(', ')', '{', '}', '<', '>', '.', '…', ' ']).to_lowercase();
+    // Dots alone.
+    if text.is_empty() {
+        return comment.contains("...") || comment.contains('…');
+    }
+    let starts = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
+    let ends = |ends: &[&str]| ends.iter().any(|end| text.ends_with(end));
+    let stays = ends(&["unchanged", "the same", "as is", "as before", "omitted", "here", "goes here", "as it was", "untouched"]);
+    (starts(&["rest of ", "the rest of ", "remaining ", "existing ", "other ", "previous ", "keep ", "same "]) && stays)
+        || matches!(text.as_str(), "unchanged" | "same as before" | "no changes" | "no change" | "existing code" | "rest of code" | "rest of the code" | "rest of the file")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn dots_with_a_word_about_what_they_stand_for_are_a_placeholder() {
-        for line in ["    // ... rest of the code unchanged ...", "# ... (existing code)", "/* ... remaining methods ... */", "<!-- … unchanged … -->"] {
+        for line in ["    // ... rest of the code unchanged ...", "# ... (existing code)", "/* ... remaining methods ... */", "<!-- … unchanged … -->", "// [existing code here]", "# ...", "// rest of the file stays the same"] {
             assert!(stands_for_others(line), "{line}");
         }
-        for line in ["...", "    ...", "the rest is unchanged.", "fn rest(..) {}", "println!(\"working...\")", "[1, 2, ...]"] {
+        for line in ["...", "    ...", "the rest is unchanged.", "fn rest(..) {}", "println!(\"working...\")", "[1, 2, ...]", "# keep the existing order", "// other callers must not be touched"] {
             assert!(!stands_for_others(line), "{line}");
         }
     }

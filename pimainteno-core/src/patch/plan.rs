@@ -260,7 +260,7 @@ impl<'a> Planner<'a> {
             }
             // The first readings of both are without their prefixes, if they had such.
             let is_pair = section.old.as_ref() != Some(old) && section.new.as_ref() != Some(new);
-            if old_exists && is_pair {
+            if old_exists && is_pair && !section.hunks.is_empty() {
                 self.move_file(old, new, section)?;
                 self.wait(new, number, section, false);
                 return Ok(());

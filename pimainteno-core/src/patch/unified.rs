@@ -4,6 +4,7 @@
 
 use super::{
     change::{Action, Hunk, HunkLine, Kind, Section},
+    align::is_elision,
     extract::{Region, begins_section, is_patch_header},
     label,
     refusal::{Reason, Refusal},
@@ -24,6 +25,9 @@ const EXTENDED: [&str; 9] = [
     "old mode ",
     "new mode ",
 ];
+
+/// How the name of an empty file's content begins in Git.
+const EMPTY_FILE: &str = "e69de29";
 
 /// Reads all sections of a reply.
 pub(super) fn parse(regions: &[Region<'_>]) -> Result<Vec<Section>, Refusal> {
@@ -73,7 +77,17 @@ impl<'a> Parser<'a> {
         if begun && !ended {
             return Err(Refusal::new(Reason::Truncated, "the reply ends before `*** End Patch`"));
         }
-        Ok(())
+        match self.sections.last() {
+            Some(last) if self.region.open && last.prefixed && last.hunks.is_empty() && !self.is_whole(last) => {
+                Err(Refusal::new(Reason::Truncated, "the reply ends in the middle of its change"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a section without hunks, with which the reply ends, says all that there is to say.
+    fn is_whole(&self, section: &Section) -> bool {
+        !self.region.torn && (section.is_empty_file || section.executable.is_some_and(|_| section.action == Action::Modify))
     }
 
     /// Reads the header of a section, and its first hunk if that has no header.
@@ -137,6 +151,7 @@ impl<'a> Parser<'a> {
             } else if !EXTENDED.iter().any(|start| line.starts_with(start)) {
                 break;
             }
+            section.is_empty_file |= line.starts_with("index ") && line.contains(EMPTY_FILE);
             // A link that keeps being one is no file either.
             if line.starts_with("index ") && let Some((_, mode)) = line.rsplit_once(' ') && mode.len() == 6 {
                 executable(mode)?;
@@ -173,6 +188,10 @@ impl<'a> Parser<'a> {
             section.new = Some(to);
             self.at += 1;
         }
+        // Labels of the other format say nothing more.
+        if self.line(0).is_some_and(|line| line.starts_with("--- ")) && self.line(1).is_some_and(|line| line.starts_with("+++ ")) {
+            self.at += 2;
+        }
         let has_body = section.action != Action::Delete;
         self.sections.push(section);
         if has_body && self.line(0).is_some_and(|line| !is_hunk_header(line) && !line.starts_with("***")) {
@@ -202,7 +221,7 @@ impl<'a> Parser<'a> {
     fn body(&mut self, mut hunk: Hunk) -> Result<(), Refusal> {
         let end = self.body_end();
         let lines = &self.lines[self.at..end];
-        let taken = if self.region.fenced { lines.len() } else { self.without_chatter(lines, &hunk) };
+        let taken = if self.region.fenced { lines.len() } else { without_chatter(lines, &hunk)? };
         let is_patch = self.sections.last().is_some_and(|section| !section.prefixed);
         for line in lines.iter().take(taken) {
             if is_patch && line.starts_with("*** End of File") {
@@ -222,7 +241,7 @@ impl<'a> Parser<'a> {
             hunk.lines.pop();
         }
         self.at += lines.len();
-        self.notice_truncation(&hunk)?;
+        self.notice_truncation(&mut hunk)?;
         let Some(section) = self.sections.last_mut() else { return Ok(()) };
         if hunk.changes() {
             section.hunks.push(hunk);
@@ -247,30 +266,12 @@ impl<'a> Parser<'a> {
         at
     }
 
-    /// How many of the lines of an unfenced hunk are its own, and not of the text that follows.
-    fn without_chatter(&self, lines: &[&str], hunk: &Hunk) -> usize {
-        let solid = lines.iter().rposition(|line| is_solid(line)).map_or(0, |last| last + 1);
-        let mut count = Count::new(hunk);
-        for line in &lines[..solid] {
-            count.add(line);
-        }
-        let mut taken = solid;
-        for (number, line) in lines.iter().enumerate().skip(solid) {
-            let marked = line.starts_with(['+', '-', '\\']) && !matches!(line.trim_end(), "--" | "---");
-            // What follows without a gap belongs to the hunk; the rest does while lines are missing.
-            let follows = marked && taken == number && (number == 0 || !lines[number - 1].is_empty());
-            if !(count.wants(line) || (follows && !count.is_full())) {
-                break;
-            }
-            count.add(line);
-            taken = number + 1;
-        }
-        taken
-    }
-
     /// Refuses a hunk with which the reply breaks off.
-    fn notice_truncation(&self, hunk: &Hunk) -> Result<(), Refusal> {
-        if !self.region.open || self.at < self.lines.len() {
+    fn notice_truncation(&self, hunk: &mut Hunk) -> Result<(), Refusal> {
+        // What is deleted is compared with the whole file.
+        let deletes = self.sections.last().is_some_and(|section| section.action == Action::Delete);
+        let leaves_out = hunk.lines.iter().any(|line| line.kind == Kind::Context && is_elision(&line.text));
+        if !self.region.open || self.at < self.lines.len() || deletes || leaves_out {
             return Ok(());
         }
         let mut count = Count::new(hunk);
@@ -283,9 +284,12 @@ impl<'a> Parser<'a> {
             // The fence would have been closed.
             (true, true) => short || last_is_change || hunk.old.is_none(),
             (true, false) => short || hunk.old.is_none(),
-            (false, true) => short || (last_is_change && !count.is_full()),
+            (false, true) => last_is_change && !count.is_full(),
             (false, false) => short && last_is_change,
         };
+        let cut = cut || (short && !hunk.changes());
+        // Replies often lack the last newline, and counts are often wrong. Both together are fine if the last line is one of the file's.
+        hunk.must_fit = !self.region.fenced && self.region.torn && short;
         if cut { Err(Refusal::new(Reason::Truncated, "the reply ends in the middle of its change")) } else { Ok(()) }
     }
 
@@ -335,6 +339,29 @@ impl Count {
     fn is_short(&self) -> bool {
         self.promised.is_some_and(|(old, new)| (self.read.0 < old && self.read.1 <= new) || (self.read.1 < new && self.read.0 <= old))
     }
+}
+
+/// How many of the lines of an unfenced hunk are its own, and not of the text that follows.
+///
+/// # Errors
+/// [`Reason::Malformed`] if lines after a gap can be either.
+fn without_chatter(lines: &[&str], hunk: &Hunk) -> Result<usize, Refusal> {
+    let solid = lines.iter().rposition(|line| is_solid(line)).map_or(0, |last| last + 1);
+    let is_marked = |line: &str| line.starts_with(['+', '-', '\\']) && !matches!(line.trim_end(), "--" | "---");
+    // What follows without a gap belongs to the hunk; behind a gap, what is still missing.
+    let mut taken = solid + lines[solid..].iter().take_while(|line| is_marked(line)).count();
+    let mut count = Count::new(hunk);
+    lines[..taken].iter().for_each(|line| count.add(line));
+    while let Some(line) = lines.get(taken).filter(|line| count.wants(line)) {
+        count.add(line);
+        taken += 1;
+    }
+    let rest = lines[taken..].iter().skip_while(|line| line.trim().is_empty());
+    if !count.is_full() && rest.clone().next().is_some_and(|line| is_marked(line)) {
+        let message = format!("it cannot be told whether {:?} is part of the change or a remark below it", rest.clone().next().unwrap_or(&""));
+        return Err(Refusal::new(Reason::Malformed, message));
+    }
+    Ok(taken)
 }
 
 /// Whether a line is the header of a hunk, with or without numbers.
@@ -394,8 +421,8 @@ fn is_solid(line: &str) -> bool {
     match line.as_bytes() {
         [b' ' | b'\t', rest @ ..] => !rest.is_empty(),
         // A list in Markdown, or the rule above a signature.
-        [b'+' | b'-', b' ', ..] => false,
-        b"--" | b"---" | b"-- " => false,
+        [b'+' | b'-', b' ', rest @ ..] => rest.first().is_some_and(u8::is_ascii_whitespace),
+        b"--" | b"-- " | b"---" => false,
         [b'+' | b'-', ..] => true,
         _ => is_marker(line),
     }
