@@ -182,6 +182,13 @@ impl<'a> Round<'a> {
             if hits.len() > 1 && hits.iter().filter(|found| found.hunk.counts_fit()).count() == 1 {
                 hits.retain(|found| found.hunk.counts_fit());
             }
+            // At one place the reading is right that takes the fewest of them for something else than context.
+            let converted = |found: &Found<'_>| found.hunk.lines.iter().filter(|line| line.guessed && line.kind != Kind::Context).count();
+            if let Some((fewest, place)) = hits.iter().map(|found| (converted(found), found.places[0])).min()
+                && hits.iter().all(|found| found.places.len() == 1 && found.places[0].abs_diff(place) <= job.hunk.lines.len())
+            {
+                hits.retain(|found| converted(found) == fewest);
+            }
             let result = |found: &Found<'_>| (found.places.len() == 1).then(|| self.result(&found.hunk, &straight(&found.hunk, found.places[0])));
             if let (true, Some(Some(first))) = (hits.len() > 1, hits.first().map(result))
                 && hits.iter().all(|found| result(found).as_ref() == Some(&first))
