@@ -86,7 +86,10 @@ enum What {
 pub(super) fn align(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, steps: &mut Steps) -> Result<Alignment, Refusal> {
     let (elements, blocks) = elements(hunk, index);
     if (elements.len() + 1).saturating_mul(text.len() + 1) > MOST_CELLS {
-        return Err(Refusal::new(Reason::NotFound, "its lines are not in the file as they are, and the file is too large to look for something alike"));
+        return Err(Refusal::new(
+            Reason::NotFound,
+            "its lines are not in the file as they are, and the file is too large to look for something alike",
+        ));
     }
     steps.take((elements.len() + 1) * (text.len() + 1))?;
     let table = Table::new(hunk, text, index, &elements);
@@ -167,7 +170,11 @@ fn elements(hunk: &Hunk, index: &Index<'_>) -> (Vec<Element>, usize) {
 pub(super) fn is_elision(text: &str) -> bool {
     let text = text.trim().trim_start_matches(['#', '/', '*', ';', '-', '<', '!', ' ']).trim_end_matches(['*', '/', '-', '>', ' ']);
     let text = text.trim_matches(['(', ')', '[', ']', ' ']);
-    text == "..." || text == "…" || text == "⋮" || text == "etc." || ((text.starts_with("...") || text.starts_with('…')) && (text.ends_with("...") || text.ends_with('…')))
+    text == "..."
+        || text == "…"
+        || text == "⋮"
+        || text == "etc."
+        || ((text.starts_with("...") || text.starts_with('…')) && (text.ends_with("...") || text.ends_with('…')))
 }
 
 /// What a line says, in hundredths: little if it is short, next to nothing if it is blank.
@@ -391,7 +398,8 @@ impl<'a> Table<'a> {
             for side in [before, behind] {
                 // Lines that say little are witnesses only if several stand right beside it.
                 let little = |at: usize| path.get(at).copied().flatten();
-                let before = at >= 2 && path[at].is_some_and(|place| place >= 2 && little(at - 1) == Some(place - 1) && little(at - 2) == Some(place - 2));
+                let before = at >= 2
+                    && path[at].is_some_and(|place| place >= 2 && little(at - 1) == Some(place - 1) && little(at - 2) == Some(place - 2));
                 let says = self.elements.get(at.saturating_sub(2)..at).is_some_and(|two| two.iter().any(|element| element.weight > 10));
                 if !side.is_empty() && side.iter().all(|other| path[*other].is_none()) && !(side[0] < at && before && says) {
                     return Err(Refusal::new(Reason::NotFound, "the lines beside an insertion are not in the file"));

@@ -158,7 +158,9 @@ fn end_of_unfenced(lines: &[&str], at: usize, indentation: usize) -> usize {
             let line = lines[*number];
             let less = indentation > 0 && !line.trim().is_empty() && !line.get(..indentation).is_some_and(|start| start.trim().is_empty());
             // A fence opens another block only if it is closed again and holds a change, or names a language.
-            less || (indentation == 0 && line.starts_with(['`', '~']) && Fence::open(line).is_some_and(|fence| opens_block(lines, *number, &fence)))
+            less || (indentation == 0
+                && line.starts_with(['`', '~'])
+                && Fence::open(line).is_some_and(|fence| opens_block(lines, *number, &fence)))
         })
         .unwrap_or(lines.len())
 }

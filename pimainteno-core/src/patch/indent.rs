@@ -63,7 +63,10 @@ impl Pairs {
         let mapping = mapping.filter(|mapping| !looks_lost(mapping) || added.clone().all(in_reply));
         let mapping = mapping.filter(|mapping| added.all(|indentation| mapping.indentation(indentation).is_some()));
         mapping.ok_or_else(|| {
-            Refusal::new(Reason::NotFound, "its lines are indented differently than in the file, and it cannot be told how to indent what is added")
+            Refusal::new(
+                Reason::NotFound,
+                "its lines are indented differently than in the file, and it cannot be told how to indent what is added",
+            )
         })
     }
 
@@ -82,7 +85,10 @@ impl Pairs {
             let file_tabs = self.context.iter().any(|(reply, file)| file.contains('\t') && !reply.contains('\t'));
             let reply_tabs = self.context.iter().any(|(reply, file)| reply.contains('\t') && !file.contains('\t'));
             let tabs = indentation.contains('\t');
-            if (in_file && !in_reply) || (file_tabs && !reply_tabs && tabs) || (reply_tabs && !file_tabs && !tabs && !indentation.is_empty()) {
+            if (in_file && !in_reply)
+                || (file_tabs && !reply_tabs && tabs)
+                || (reply_tabs && !file_tabs && !tabs && !indentation.is_empty())
+            {
                 file_only += 1;
             } else if in_reply && !in_file {
                 reply_only += 1;

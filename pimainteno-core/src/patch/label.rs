@@ -26,7 +26,8 @@ pub(super) fn pair(labels: &str) -> Option<(String, String)> {
     }
     // A path may hold blanks. Mostly both are the same behind their prefixes.
     let splits = || labels.match_indices(' ').map(|(at, _)| (&labels[..at], &labels[at + 1..]));
-    let same = |(old, new): &(&str, &str)| old.split_once('/').map(|(_, path)| path) == new.split_once('/').map(|(_, path)| path) || old == new;
+    let same =
+        |(old, new): &(&str, &str)| old.split_once('/').map(|(_, path)| path) == new.split_once('/').map(|(_, path)| path) || old == new;
     let split = splits().find(same).or_else(|| splits().find(|(_, new)| new.starts_with("b/"))).or_else(|| splits().next())?;
     Some((read(split.0)?, read(split.1)?))
 }
@@ -38,7 +39,9 @@ pub(super) fn are_alike(old: &str, new: &str) -> bool {
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let behind_prefix = |path: &str| path.split_once('/').map_or(path.to_owned(), |(_, path)| path.to_owned());
     let is_path = |path: &str| path.contains(['/', '.']) && !path.contains("  ");
-    name(&old) == name(&new) || behind_prefix(&old) == behind_prefix(&new) || (old.starts_with("a/") && new.starts_with("b/") && is_path(&old) && is_path(&new))
+    name(&old) == name(&new)
+        || behind_prefix(&old) == behind_prefix(&new)
+        || (old.starts_with("a/") && new.starts_with("b/") && is_path(&old) && is_path(&new))
 }
 
 /// A label without quotes: a tab, a time or a remark ends it.
@@ -100,7 +103,9 @@ mod tests {
 
     #[test]
     fn a_label_is_read_without_what_stands_behind_it() {
-        for label in ["a/x y.rs", "a/x y.rs\t2024-01-01", "a/x y.rs 2024-03-01 10:00:00", "`a/x y.rs`", "a/x y.rs (Original)", "\"a/x y.rs\""] {
+        for label in
+            ["a/x y.rs", "a/x y.rs\t2024-01-01", "a/x y.rs 2024-03-01 10:00:00", "`a/x y.rs`", "a/x y.rs (Original)", "\"a/x y.rs\""]
+        {
             assert_eq!(read(label).as_deref(), Some("a/x y.rs"), "{label}");
         }
         assert_eq!(read("/dev/null\t1970-01-01"), None);

@@ -42,7 +42,9 @@ pub(super) fn check_way(files: &dyn Files, path: &str) -> Result<(), Refusal> {
         match entry(files, &path[..at])? {
             Entry::Directory | Entry::Missing | Entry::File(_) => {}
             Entry::Other => {
-                return Err(Refusal::new(Reason::Path, format!("`{}` on the way to it is a link, which is not followed", &path[..at])).file(path));
+                return Err(
+                    Refusal::new(Reason::Path, format!("`{}` on the way to it is a link, which is not followed", &path[..at])).file(path)
+                );
             }
         }
     }
@@ -104,7 +106,11 @@ pub(super) fn meaning(old: Option<&str>, new: Option<&str>, prefixed: bool) -> R
 ///
 /// # Errors
 /// [`Reason::Missing`] if there is none, or several.
-pub(super) fn existing(files: &dyn Files, readings: &[String], exists: &dyn Fn(&str) -> Result<bool, Refusal>) -> Result<Option<(String, bool)>, Refusal> {
+pub(super) fn existing(
+    files: &dyn Files,
+    readings: &[String],
+    exists: &dyn Fn(&str) -> Result<bool, Refusal>,
+) -> Result<Option<(String, bool)>, Refusal> {
     for reading in readings {
         if exists(reading)? {
             return Ok(Some((reading.clone(), false)));
@@ -121,7 +127,8 @@ pub(super) fn existing(files: &dyn Files, readings: &[String], exists: &dyn Fn(&
         }
     }
     if found.is_empty() {
-        let paths = files.paths().map_err(|error| Refusal::new(Reason::Unreadable, format!("the project's files cannot be listed: {error}")))?;
+        let paths =
+            files.paths().map_err(|error| Refusal::new(Reason::Unreadable, format!("the project's files cannot be listed: {error}")))?;
         for reading in readings {
             let end = format!("/{reading}");
             found.extend(paths.iter().filter(|path| path.ends_with(&end)).cloned());
@@ -144,7 +151,8 @@ pub(super) fn existing(files: &dyn Files, readings: &[String], exists: &dyn Fn(&
 fn is_git_directory(name: &str) -> bool {
     let visible: String = name.chars().filter(|character| !IGNORED.iter().any(|range| range.contains(character))).collect();
     let name = visible.split(':').next().unwrap_or_default().trim_end_matches([' ', '.']);
-    name.eq_ignore_ascii_case(".git") || name.to_ascii_lowercase().strip_prefix("git~").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+    name.eq_ignore_ascii_case(".git")
+        || name.to_ascii_lowercase().strip_prefix("git~").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -154,8 +162,22 @@ mod tests {
     #[test]
     fn paths_that_lead_elsewhere_are_refused() {
         let bad = [
-            "", "/etc/passwd", "a/../b", "..", "~/x", "a\\b", ".git/config", "a/.GIT/x", "GIT~1/x", ".g\u{200c}it/x", ".git./x", ".git::$INDEX/x", "a//b",
-            "./a", "a/", "a\nb",
+            "",
+            "/etc/passwd",
+            "a/../b",
+            "..",
+            "~/x",
+            "a\\b",
+            ".git/config",
+            "a/.GIT/x",
+            "GIT~1/x",
+            ".g\u{200c}it/x",
+            ".git./x",
+            ".git::$INDEX/x",
+            "a//b",
+            "./a",
+            "a/",
+            "a\nb",
         ];
         for path in bad {
             assert_eq!(check_path(path).unwrap_err().reason, Reason::Path, "{path:?}");

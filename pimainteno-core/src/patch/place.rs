@@ -129,12 +129,14 @@ impl<'a> Round<'a> {
             }
         }
         // Line numbers decide only while nothing shows that they are wrong.
-        let is_off = |found: &Found<'_>| matches!((found.places.as_slice(), found.hunk.old), ([place], Some((start, _))) if place + 1 != start);
+        let is_off =
+            |found: &Found<'_>| matches!((found.places.as_slice(), found.hunk.old), ([place], Some((start, _))) if place + 1 != start);
         let numbers_hold = !found.iter().any(|(_, found)| is_off(found));
         let several: Vec<_> = found.iter().enumerate().filter(|(_, (_, found))| found.places.len() > 1).map(|(at, _)| at).collect();
         for at in several {
             let (job, _) = &found[at];
-            let alike: Vec<_> = found.iter().filter(|(other, _)| other.section == job.section && other.hunk.lines == job.hunk.lines).collect();
+            let alike: Vec<_> =
+                found.iter().filter(|(other, _)| other.section == job.section && other.hunk.lines == job.hunk.lines).collect();
             let turn = alike.iter().take_while(|(other, _)| other.number < job.number).count();
             let place = self.decide(&found[at].1, numbers_hold, (turn, alike.len())).map_err(|refusal| refusal.hunk(job.number))?;
             found[at].1.places = vec![place];
@@ -189,7 +191,8 @@ impl<'a> Round<'a> {
             {
                 hits.retain(|found| converted(found) == fewest);
             }
-            let result = |found: &Found<'_>| (found.places.len() == 1).then(|| self.result(&found.hunk, &straight(&found.hunk, found.places[0])));
+            let result =
+                |found: &Found<'_>| (found.places.len() == 1).then(|| self.result(&found.hunk, &straight(&found.hunk, found.places[0])));
             if let (true, Some(Some(first))) = (hits.len() > 1, hits.first().map(result))
                 && hits.iter().all(|found| result(found).as_ref() == Some(&first))
             {
@@ -214,7 +217,8 @@ impl<'a> Round<'a> {
         } else if job.hunk.at_end {
             self.text.len()
         } else {
-            let refusal = Refusal::new(Reason::Ambiguous, "it adds lines and has no line of the file around them, so that they could go anywhere");
+            let refusal =
+                Refusal::new(Reason::Ambiguous, "it adds lines and has no line of the file around them, so that they could go anywhere");
             return Err(refusal.hunk(job.number));
         };
         Ok(Found { hunk: Cow::Borrowed(job.hunk), fit: Fit::Exact, places: vec![place] })
@@ -243,7 +247,11 @@ impl<'a> Round<'a> {
         }
         let shown: Vec<_> = places.iter().take(8).map(|place| (place + 1).to_string()).collect();
         let more = if places.len() > shown.len() { " …" } else { "" };
-        let message = format!("its lines stand in {} places, at lines {}{more}, and it cannot be told which is meant", places.len(), shown.join(", "));
+        let message = format!(
+            "its lines stand in {} places, at lines {}{more}, and it cannot be told which is meant",
+            places.len(),
+            shown.join(", ")
+        );
         Err(Refusal::new(Reason::Ambiguous, message).places(self.text, places, length))
     }
 
@@ -336,7 +344,8 @@ impl<'a> Round<'a> {
 
     /// The whole file with one hunk in place.
     fn result(&self, hunk: &Hunk, alignment: &Alignment) -> Vec<u8> {
-        let edits: Vec<_> = blocks(hunk).zip(&alignment.blocks).map(|(block, place)| self.block(hunk, block, place, &Mapping::Same)).collect();
+        let edits: Vec<_> =
+            blocks(hunk).zip(&alignment.blocks).map(|(block, place)| self.block(hunk, block, place, &Mapping::Same)).collect();
         self.text.edited(&edits).bytes()
     }
 
@@ -376,7 +385,8 @@ impl<'a> Round<'a> {
     /// Whether the lines that a hunk leads to stand in the file already.
     fn stands_already(&self, hunk: &Hunk, fit: Fit, steps: &mut Steps) -> Result<bool, Refusal> {
         let index = self.index(fit);
-        let pattern: Option<Vec<u32>> = hunk.lines.iter().filter(|line| line.is_new()).map(|line| index.number(line.text.as_bytes())).collect();
+        let pattern: Option<Vec<u32>> =
+            hunk.lines.iter().filter(|line| line.is_new()).map(|line| index.number(line.text.as_bytes())).collect();
         let says_something = hunk.lines.iter().any(|line| line.kind == Kind::Added && !line.text.trim().is_empty());
         match pattern {
             Some(pattern) if says_something => Ok(!index.find(&pattern, steps)?.is_empty()),

@@ -7,7 +7,18 @@ use super::{
 
 /// Words that such a line says beside its dots.
 const WORDS: [&str; 13] = [
-    "rest of", "the rest", "unchanged", "existing", "remaining", "remainder", "omitted", "same as", "as before", "previous code", "other code", "snip",
+    "rest of",
+    "the rest",
+    "unchanged",
+    "existing",
+    "remaining",
+    "remainder",
+    "omitted",
+    "same as",
+    "as before",
+    "previous code",
+    "other code",
+    "snip",
     "no change",
 ];
 
@@ -55,7 +66,17 @@ fn is_remark(comment: &str) -> bool {
     let ends = |ends: &[&str]| ends.iter().any(|end| text.ends_with(end));
     let stays = ends(&["unchanged", "the same", "as is", "as before", "omitted", "here", "goes here", "as it was", "untouched"]);
     (starts(&["rest of ", "the rest of ", "remaining ", "existing ", "other ", "previous ", "keep ", "same "]) && stays)
-        || matches!(text.as_str(), "unchanged" | "same as before" | "no changes" | "no change" | "existing code" | "rest of code" | "rest of the code" | "rest of the file")
+        || matches!(
+            text.as_str(),
+            "unchanged"
+                | "same as before"
+                | "no changes"
+                | "no change"
+                | "existing code"
+                | "rest of code"
+                | "rest of the code"
+                | "rest of the file"
+        )
 }
 
 #[cfg(test)]
@@ -64,10 +85,27 @@ mod tests {
 
     #[test]
     fn dots_with_a_word_about_what_they_stand_for_are_a_placeholder() {
-        for line in ["    // ... rest of the code unchanged ...", "# ... (existing code)", "/* ... remaining methods ... */", "<!-- … unchanged … -->", "// [existing code here]", "# ...", "// rest of the file stays the same"] {
+        for line in [
+            "    // ... rest of the code unchanged ...",
+            "# ... (existing code)",
+            "/* ... remaining methods ... */",
+            "<!-- … unchanged … -->",
+            "// [existing code here]",
+            "# ...",
+            "// rest of the file stays the same",
+        ] {
             assert!(stands_for_others(line), "{line}");
         }
-        for line in ["...", "    ...", "the rest is unchanged.", "fn rest(..) {}", "println!(\"working...\")", "[1, 2, ...]", "# keep the existing order", "// other callers must not be touched"] {
+        for line in [
+            "...",
+            "    ...",
+            "the rest is unchanged.",
+            "fn rest(..) {}",
+            "println!(\"working...\")",
+            "[1, 2, ...]",
+            "# keep the existing order",
+            "// other callers must not be touched",
+        ] {
             assert!(!stands_for_others(line), "{line}");
         }
     }

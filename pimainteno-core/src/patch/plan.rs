@@ -210,7 +210,8 @@ impl<'a> Planner<'a> {
         let Some(path) = meaning.new.first().or(meaning.old.first()) else { return Err(nameless()) };
         let path = path.clone();
         self.check(&path)?;
-        let content = Content { bytes: new_content(section).map_err(|refusal| refusal.file(&path))?, executable: section.executable == Some(true) };
+        let content =
+            Content { bytes: new_content(section).map_err(|refusal| refusal.file(&path))?, executable: section.executable == Some(true) };
         if self.written.get(&path) == Some(&content) {
             return Ok(());
         }
@@ -271,7 +272,8 @@ impl<'a> Planner<'a> {
         }
         let strictly = existing(self.files, &readings, &|path| self.exists_now(path))?;
         let Some((path, guessed)) = strictly else {
-            let creates = !section.hunks.is_empty() && section.hunks.iter().all(|hunk| hunk.old == Some((0, 0)) && hunk.old_lines().all(|line| line.guessed));
+            let creates = !section.hunks.is_empty()
+                && section.hunks.iter().all(|hunk| hunk.old == Some((0, 0)) && hunk.old_lines().all(|line| line.guessed));
             if creates {
                 return self.create(section, meaning);
             }
@@ -351,7 +353,12 @@ impl<'a> Planner<'a> {
             if placed.bytes == content.bytes {
                 return Err(Refusal::new(Reason::NoChange, "the change leaves the file as it is").file(&path));
             }
-            self.placements.extend(placed.fits.iter().map(|(hunk, fit, line)| Placement { path: path.clone(), hunk: *hunk, line: *line, fit: *fit }));
+            self.placements.extend(placed.fits.iter().map(|(hunk, fit, line)| Placement {
+                path: path.clone(),
+                hunk: *hunk,
+                line: *line,
+                fit: *fit,
+            }));
             self.written.insert(path, Content { bytes: placed.bytes, executable: content.executable });
         }
         Ok(())

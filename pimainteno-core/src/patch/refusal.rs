@@ -98,7 +98,8 @@ impl Refusal {
             }
             for number in from..to {
                 let line: String = String::from_utf8_lossy(text.line(number)).chars().take(LONGEST_LINE).collect();
-                let line: String = line.chars().map(|character| if character.is_control() && character != '\t' { ' ' } else { character }).collect();
+                let line: String =
+                    line.chars().map(|character| if character.is_control() && character != '\t' { ' ' } else { character }).collect();
                 // Writing to a string cannot fail.
                 let _ = writeln!(self.excerpt, "{:>5}  {line}", number + 1);
             }
@@ -125,7 +126,9 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let hint = match refusal.reason {
             Reason::Ambiguous => "the change needs more unchanged lines around it, so that it fits one place only",
-            Reason::NotFound | Reason::Missing | Reason::Exists => "the change was made for other files than there are now; ask for it again",
+            Reason::NotFound | Reason::Missing | Reason::Exists => {
+                "the change was made for other files than there are now; ask for it again"
+            }
             Reason::Path | Reason::Protected => "a change may only touch files below the project's top that are not protected",
             _ => "",
         };

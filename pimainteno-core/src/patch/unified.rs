@@ -3,8 +3,8 @@
 //! Counts never end a hunk. They choose between readings where the text has two, and they tell that a hunk was cut off.
 
 use super::{
-    change::{Action, Hunk, HunkLine, Kind, Section},
     align::is_elision,
+    change::{Action, Hunk, HunkLine, Kind, Section},
     extract::{Region, begins_section, is_patch_header},
     label,
     refusal::{Reason, Refusal},
@@ -117,7 +117,10 @@ impl<'a> Parser<'a> {
             (action, ..) => action,
         };
         self.sections.push(section);
-        if self.line(0).is_some_and(|line| !is_hunk_header(line) && line.starts_with([' ', '+', '-', '\t']) && !begins_section(&self.lines[self.at..])) {
+        if self
+            .line(0)
+            .is_some_and(|line| !is_hunk_header(line) && line.starts_with([' ', '+', '-', '\t']) && !begins_section(&self.lines[self.at..]))
+        {
             return self.body(Hunk::default());
         }
         Ok(())
@@ -153,7 +156,10 @@ impl<'a> Parser<'a> {
             }
             section.is_empty_file |= line.starts_with("index ") && line.contains(EMPTY_FILE);
             // A link that keeps being one is no file either.
-            if line.starts_with("index ") && let Some((_, mode)) = line.rsplit_once(' ') && mode.len() == 6 {
+            if line.starts_with("index ")
+                && let Some((_, mode)) = line.rsplit_once(' ')
+                && mode.len() == 6
+            {
                 executable(mode)?;
             }
             self.at += 1;
@@ -358,7 +364,8 @@ fn without_chatter(lines: &[&str], hunk: &Hunk) -> Result<usize, Refusal> {
     }
     let rest = lines[taken..].iter().skip_while(|line| line.trim().is_empty());
     if !count.is_full() && rest.clone().next().is_some_and(|line| is_marked(line)) {
-        let message = format!("it cannot be told whether {:?} is part of the change or a remark below it", rest.clone().next().unwrap_or(&""));
+        let message =
+            format!("it cannot be told whether {:?} is part of the change or a remark below it", rest.clone().next().unwrap_or(&""));
         return Err(Refusal::new(Reason::Malformed, message));
     }
     Ok(taken)
