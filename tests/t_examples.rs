@@ -1,6 +1,6 @@
 //! Every example runs on a project and does what it is there to show.
 
-use std::{path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use crate::support::{Output, TestEnv};
 
@@ -8,12 +8,17 @@ const README: &str = "# Site\n\nYou will recieve a letter.\n";
 
 /// Runs an example on a project of `env`.
 fn run(env: &TestEnv, example: &str) -> Output {
+    Output::of(program(env, example).arg(env.path("home/site")))
+}
+
+/// An example's program, in the environment of `env`.
+fn program(env: &TestEnv, example: &str) -> Command {
     // Cargo builds the examples before it runs the tests of their package, beside the program.
     let program = Path::new(env!("CARGO_BIN_EXE_pi-mainteno")).with_file_name("examples").join(example);
     let mut command = Command::new(program);
-    command.arg(env.path("home/site")).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("HOME", env.path("home")).env("TMPDIR", env.path("tmp"));
-    Output::of(&mut command)
+    command
 }
 
 fn env() -> TestEnv {
@@ -40,9 +45,26 @@ fn custom_backend_answers_with_a_diff() {
 }
 
 #[test]
+fn apply_reply_places_a_reply_or_says_why_not() {
+    let env = env();
+    let reply = |text: &str| {
+        fs::write(env.path("tmp/reply.txt"), text).unwrap();
+        let mut command = program(&env, "apply_reply");
+        Output::of(command.arg(env.path("tmp/reply.txt")).arg(env.path("home/site")))
+    };
+    // The context has lost the blank behind its marker, and the line numbers are invented.
+    let diff = "Sure!\n```diff\n--- a/README.md\n+++ b/README.md\n@@ -40,3 +40,3 @@\n #  Site\n\n-You will recieve a letter.\n+You will receive a letter.\n```\n";
+    reply(diff).expect(0).says(&["changed README.md"]);
+    let readme = || fs::read_to_string(env.path("home/site/README.md")).unwrap();
+    assert_eq!(readme(), README.replace("recieve", "receive"));
+    reply(diff).expect(1).tells(&["refused: README.md, hunk 1", "The file says:"]);
+    assert_eq!(readme(), README.replace("recieve", "receive"));
+}
+
+#[test]
 fn no_example_is_forgotten() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    for entry in std::fs::read_dir(examples).unwrap() {
+    for entry in fs::read_dir(examples).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         if let Some(example) = name.strip_suffix(".rs") {
             assert!(include_str!("t_examples.rs").contains(&format!("\"{example}\")")), "{name} is not run");
