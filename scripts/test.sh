@@ -20,6 +20,7 @@ need /usr/lib/systemd/systemd systemd
 need systemd-run systemd
 need dbus-daemon dbus
 need unshare util-linux
+need strace strace
 need setpriv util-linux
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -83,6 +83,7 @@ fn one_machine(scenario: Scenario, moments: &[(Moment, Victims)], table: &Mutex<
     }
 }
 
+#[expect(clippy::print_stderr, reason = "the table is what one runs this for")]
 fn conclude(table: Mutex<Table>) {
     let Table { tried, findings } = table.into_inner().unwrap();
     let mut text = String::new();

@@ -342,7 +342,7 @@ fn phase_of(journal: &[Value]) -> String {
     if let Some(intent) = of("intent").find(|intent| !is_marked(intent)) {
         return format!("{rollback}during {}", intent["effect"]["kind"].as_str().unwrap());
     }
-    match of("step").last() {
+    match of("step").next_back() {
         Some(step) => format!("{rollback}after {}", step["step"]["name"].as_str().unwrap()),
         None => "around the beginning or the end".to_owned(),
     }

@@ -368,7 +368,7 @@ impl<'a> Round<'a> {
             start: place.start,
             end: place.end,
             lines: lines.iter().filter(|line| line.kind == Kind::Added).map(new_line).collect(),
-            ended_bare: removed().last().is_some_and(|line| line.bare),
+            ended_bare: removed().next_back().is_some_and(|line| line.bare),
         };
         // The mark in front of the file stays, unless the reply shows it.
         let marked = self.text.line(0).starts_with(BYTE_ORDER_MARK.as_bytes());

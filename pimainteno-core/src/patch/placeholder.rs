@@ -41,7 +41,7 @@ pub(super) fn check(section: &Section) -> Result<(), Refusal> {
 fn stands_for_others(line: &str) -> bool {
     let line = line.trim();
     let comment = ["//", "#", "/*", "<!--", "--", ";", "%", "*"].iter().find_map(|mark| line.strip_prefix(mark));
-    if comment.is_some_and(|comment| is_remark(comment)) {
+    if comment.is_some_and(is_remark) {
         return true;
     }
     let text = line.trim().trim_start_matches(['/', '#', '*', ';', '-', '<', '!', '%', '(', '[', '{', '"', '\'', ' ']);

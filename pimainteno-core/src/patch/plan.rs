@@ -25,8 +25,11 @@ const SHOWN: usize = 200;
 /// What a change must keep to, besides staying in the project.
 #[derive(Default)]
 pub struct Rules<'a> {
-    protected: Option<Box<dyn Fn(&str) -> bool + 'a>>,
+    protected: Option<Box<IsProtected<'a>>>,
 }
+
+/// Whether a path from the project's top must not be touched.
+type IsProtected<'a> = dyn Fn(&str) -> bool + 'a;
 
 /// What a reply does to files: all of it was placed, nothing was written yet.
 #[derive(Clone, Debug, PartialEq, Eq)]

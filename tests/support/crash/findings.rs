@@ -109,8 +109,8 @@ impl World {
         };
         // A proposal that is made on a commit which the run delivered is the one that takes it back.
         let before: Vec<_> = attempt.journal.iter().map(|entry| &entry["effect"]["to"]).filter(|to| to.is_string()).collect();
-        let proposals = attempt.journal.iter().filter(|entry| entry["entry"] == "proposed");
-        let proposed = proposals.filter(|entry| !before.contains(&&entry["proposal"]["base"])).last();
+        let mut proposals = attempt.journal.iter().filter(|entry| entry["entry"] == "proposed");
+        let proposed = proposals.rfind(|entry| !before.contains(&&entry["proposal"]["base"]));
         let lost = proposed.is_some_and(|proposed| detail["proposal"]["diff"] != proposed["proposal"]["diff"]);
         check(!lost, format!("the proposal of run {id} is lost"));
         if is_delivered {
