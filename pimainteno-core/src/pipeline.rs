@@ -281,7 +281,9 @@ fn outcome_of(step: &str, error: &Error) -> Outcome {
         return Outcome::Interrupted;
     }
     match error.retry() {
-        Retry::After(delay) => Outcome::Parked { until: Timestamp::now() + delay, reason: error.to_string() },
+        Retry::After(delay) => {
+            Outcome::Parked { until: Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX), reason: error.to_string() }
+        }
         Retry::Never => {
             let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
             Outcome::Failed { step: step.to_owned(), message: format!("{error}{hints}") }

@@ -1,5 +1,6 @@
 //! Runs of the configured projects: everything that was built at start, and the way from a trigger to a record.
 
+mod parked;
 mod prepared;
 mod queue;
 mod review;
@@ -13,7 +14,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
 
 use crate::{
     config::Config,
@@ -46,6 +47,10 @@ pub(crate) struct Runner {
     pub(crate) unfinished: Mutex<BTreeMap<String, String>>,
     /// The proposals that somebody is deciding about.
     pub(crate) deciding: std::sync::Mutex<HashSet<ProposalId>>,
+    /// The parked projects that a person let go on, until the scheduler runs them.
+    pub(crate) released: std::sync::Mutex<HashSet<String>>,
+    /// Wakes the scheduler.
+    pub(crate) wake: Notify,
     /// Raised when the program is to stop.
     pub(crate) cancel: Cancel,
     /// How many runs may go on at once.

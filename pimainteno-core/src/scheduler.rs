@@ -26,6 +26,8 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
     let mut running = JoinSet::new();
     let mut due: Vec<_> = runner.projects.iter().map(|prepared| first_slot(runner, prepared)).collect();
     let mut last_recovery = Instant::now();
+    let mut resumed = vec![None; runner.projects.len()];
+    let parked = |prepared: &Arc<Prepared>| runner.store.project(&prepared.project.id).parked.as_ref().map(|parked| parked.until);
     loop {
         let now = Timestamp::now();
         // No wake-up of its own: nobody waits for the minute in which a change is given up.
@@ -43,7 +45,11 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
             });
         }
         if runner.config.scheduler.enabled {
-            for (prepared, due) in runner.projects.iter().zip(&mut due) {
+            for ((prepared, due), resumed) in runner.projects.iter().zip(&mut due).zip(&mut resumed) {
+                // A parked project is tried again when its time has come, not only at its next slot; also if it came while the program was off.
+                if runner.goes_on(prepared, resumed) {
+                    *due = Some(now);
+                }
                 if due.is_some_and(|due| due <= now) {
                     // The slot counts as taken care of when its run starts; several that passed during a sleep are one.
                     runner.store.note_project(&prepared.project.id, |state| state.last_slot = Some(now));
@@ -59,7 +65,6 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
                 }
             }
         }
-        let parked = |prepared: &Arc<Prepared>| runner.store.project(&prepared.project.id).parked.as_ref().map(|parked| parked.until);
         let next = due.iter().copied().flatten().chain(runner.projects.iter().filter_map(parked).filter(|until| *until > now)).min();
         let sleep =
             next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()).map_or(LONGEST_SLEEP, |left| left.min(LONGEST_SLEEP));
@@ -68,13 +73,8 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
             () = &mut shutdown => break,
             // Joined as they end, so that their tasks do not pile up.
             Some(_) = running.join_next(), if !running.is_empty() => {}
+            () = runner.wake.notified() => {}
             () = tokio::time::sleep(sleep) => {}
-        }
-        for (prepared, due) in runner.projects.iter().zip(&mut due) {
-            // A parked project is tried again when its time has come, not only at its next slot.
-            if parked(prepared).is_some_and(|until| until > now && until <= Timestamp::now()) {
-                *due = Some(Timestamp::now());
-            }
         }
     }
     runner.cancel.raise();

@@ -169,6 +169,8 @@ impl MaintainerBuilder {
             events: Arc::new(Sinks { secrets: store.secrets().clone(), sinks: events }),
             unfinished: tokio::sync::Mutex::default(),
             deciding: std::sync::Mutex::default(),
+            released: std::sync::Mutex::default(),
+            wake: tokio::sync::Notify::new(),
             cancel: Cancel::new(),
             slots,
             config,

@@ -66,12 +66,12 @@ impl Maintainer {
         self.0.store.update_project(id, |state| state.paused = true).map(drop)
     }
 
-    /// Lets a project be run again, whatever kept it from that: it was paused, it was parked, or the repair of a unit was given up.
+    /// Lets a project be run again, whatever kept it from that: it was paused, it was parked, or the repair of a unit was given up. One that was parked is
+    /// run at once by [`Self::serve`], the others at their next slot.
     ///
     /// # Errors
     /// As [`Self::pause`].
     pub fn resume(&self, project: &str) -> Result<()> {
-        let id = &self.0.project(project)?.project.id;
-        self.0.store.update_project(id, crate::store::ProjectState::release).map(drop)
+        self.0.release(&*self.0.project(project)?)
     }
 }

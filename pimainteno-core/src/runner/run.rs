@@ -86,8 +86,8 @@ impl Runner {
         if let Some(frozen) = &state.frozen {
             return Some(frozen.describe());
         }
-        if let Some(Parked { until, reason }) = state.parked.as_ref().filter(|parked| parked.until > Timestamp::now()) {
-            return Some(format!("parked until {until:.0}: {reason}"));
+        if let Some(parked) = state.parked.as_ref().filter(|parked| parked.until > Timestamp::now()) {
+            return Some(parked.describe());
         }
         let head = Head::read(&prepared.project.path).ok()??;
         state.has_seen(&head.commit, &prepared.inputs).then(|| "nothing changed since the last run".into())
@@ -272,13 +272,17 @@ impl Runner {
         let outcome = record.outcome.clone();
         let is_futile = finished.is_futile;
         let failure = Failure::of(&record).filter(|_| !options.dry_run);
-        let was_frozen = self.store.project(&prepared.project.id).frozen.is_some();
+        let before = self.store.project(&prepared.project.id);
+        let (was_frozen, was_parked) = (before.frozen.is_some(), before.parked.is_some());
         let inputs = prepared.inputs.clone();
         let change_state = move |state: &mut ProjectState| {
-            state.parked = match &outcome {
-                Some(Outcome::Parked { until, reason }) => Some(Parked { until: *until, reason: reason.clone() }),
-                _ => None,
-            };
+            match &outcome {
+                Some(Outcome::Parked { until, reason }) => state.parked = Some(Parked { until: *until, reason: reason.clone() }),
+                // Neither says that the trouble is over: one that was stopped, and one that had nobody to ask.
+                Some(Outcome::Interrupted) => {}
+                _ if was_asked_for => {}
+                _ => state.parked = None,
+            }
             match (&outcome, failure) {
                 (Some(Outcome::Applied { .. }), _) => state.note_success(),
                 (_, Some(Failure { unit, signature, reason })) => state.note_failure(&unit, signature, reason),
@@ -301,6 +305,7 @@ impl Runner {
             let message = format!("{}; it is left alone until it is resumed or run by force", frozen.describe());
             events.event(&Event::Notice { project: prepared.project.id.clone(), at: frozen.since, message });
         }
+        self.tell_parked(prepared, was_parked, events);
         events.event(&Event::RunFinished { record: Box::new(record.clone()) });
         Ok(record)
     }

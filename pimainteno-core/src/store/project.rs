@@ -113,6 +113,13 @@ pub struct Summary {
     pub text: String,
 }
 
+impl Parked {
+    /// One line: until when and why.
+    pub fn describe(&self) -> String {
+        format!("parked until {:.0}: {}", self.until, self.reason)
+    }
+}
+
 impl Frozen {
     /// One line: since when and why.
     pub fn describe(&self) -> String {

@@ -8,6 +8,7 @@ mod dry_run;
 mod futility;
 mod invariants;
 mod outcomes;
+mod parked;
 mod recovery;
 mod repairs;
 mod repositories;
