@@ -1,5 +1,6 @@
 //! What answers a prompt, and the one place where it is asked.
 
+mod budget;
 mod desk;
 pub(crate) mod prompt;
 
@@ -10,6 +11,7 @@ use pimainteno_plugin::{Edit, Reply, Request};
 
 use crate::{error::Result, process::Cancel};
 
+pub(crate) use budget::Budget;
 pub(crate) use desk::Desk;
 
 /// Answers prompts: the codex command line, a server, a plugin, or no model at all.

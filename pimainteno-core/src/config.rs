@@ -3,6 +3,7 @@
 //! [`find`] says which file it is, [`Config::load`] reads and checks it. [`Config`] mirrors the file key by key. [`Project`] is what the rest of the
 //! library works with: one project with every default filled in.
 
+mod budget;
 mod check;
 mod consistency;
 mod cron;
@@ -30,9 +31,10 @@ use crate::error::Result;
 
 use check::{Check, Cron, Filled, Sha256, TimeZoneName};
 
+pub use budget::{BudgetConfig, Money, PriceConfig};
 use cron::CronExpression;
 pub use hold::DEFAULT_HOLD;
-pub use llm::{BudgetConfig, EditMode, LlmConfig, LlmOverrides};
+pub use llm::{EditMode, LlmConfig, LlmOverrides};
 pub use load::{Loaded, SYSTEM_PATH, find};
 pub use project::Project;
 pub use project_section::{CommandStepConfig, HealthConfig, Mode, OnSilence, ProjectConfig, RestartConfig, StepConfig};

@@ -84,7 +84,7 @@ pub use error::{Error, ErrorKind, Result, Retry};
 pub use event::{Event, EventSink};
 pub use git::{Change, FileChange};
 pub use id::{ProposalId, RunId};
-pub use maintainer::{Maintainer, MaintainerBuilder, ProjectStatus, RunOptions};
+pub use maintainer::{Maintainer, MaintainerBuilder, ProjectStatus, RunOptions, Spending};
 pub use pimainteno_plugin::{Edit, Reply, Request, Task, Usage};
 pub use proposal::{CheckVerdict, Proposal, ProposalStatus};
 pub use registry::{BackendContext, BackendFactory};

@@ -5,11 +5,13 @@ mod review;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
+use pimainteno_plugin::Usage;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::{
-    config::Config,
+    config::{BudgetConfig, Config},
     error::{Error, ErrorKind, Result},
     id::RunId,
     proposal::Proposal,
@@ -29,6 +31,17 @@ pub use builder::MaintainerBuilder;
 #[derive(Clone)]
 pub struct Maintainer(Arc<Runner>);
 
+/// What was spent on one day, of how much.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Spending {
+    /// What answers cost, those of runs that go on included.
+    pub usage: Usage,
+    /// What they may cost.
+    pub budget: BudgetConfig,
+}
+
 /// A project at a glance.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -41,6 +54,8 @@ pub struct ProjectStatus {
     pub state: Arc<ProjectState>,
     /// The next slot; `None` if there is none.
     pub next_slot: Option<Timestamp>,
+    /// What it spent today; see [`Maintainer::today`].
+    pub today: Spending,
 }
 
 impl Maintainer {
@@ -128,14 +143,28 @@ impl Maintainer {
 
     /// The projects, at a glance.
     pub fn projects(&self) -> Vec<ProjectStatus> {
-        let now = Timestamp::now();
+        let (now, day) = (Timestamp::now(), self.day());
         let status = |prepared: &Arc<Prepared>| ProjectStatus {
             project: prepared.project.clone(),
             backend: prepared.backend.name().to_owned(),
             state: self.0.store.project(&prepared.project.id),
             next_slot: prepared.schedule.next_after(now),
+            today: Spending {
+                usage: self.0.store.usage_of_project_on(&prepared.project.id, day),
+                budget: prepared.project.llm.budget.clone(),
+            },
         };
         self.0.projects.iter().map(status).collect()
+    }
+
+    /// The day that pays for calls now: it ends at midnight in the scheduler's time zone.
+    pub fn day(&self) -> Date {
+        Timestamp::now().to_zoned(self.0.timezone.clone()).date()
+    }
+
+    /// What all projects together spent on [`Self::day`].
+    pub fn today(&self) -> Spending {
+        Spending { usage: self.0.store.usage_on(self.day()), budget: self.0.config.llm.budget.clone() }
     }
 
     /// Whether each project's backend could answer now: a line about what was found, or what is missing.

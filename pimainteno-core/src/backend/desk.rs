@@ -1,14 +1,15 @@
 //! Where a backend is asked: cache, budget, journal, call, account.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use jiff::{Timestamp, Zoned, tz::TimeZone};
 use pimainteno_plugin::{Edit, Reply, Request, Usage};
 
-use super::{Call, LlmBackend};
+use super::{
+    Budget, Call, LlmBackend,
+    budget::{Spent, one_call},
+};
 use crate::{
-    config::BudgetConfig,
-    error::{Error, ErrorKind, Result},
+    error::Result,
     event::{Event, EventSink},
     git::Workspace,
     process::Cancel,
@@ -22,9 +23,7 @@ use crate::{
 /// after it, its cost is counted, also when it failed.
 pub(crate) struct Desk<'run> {
     pub(crate) backend: &'run Arc<dyn LlmBackend>,
-    pub(crate) budget: &'run BudgetConfig,
-    /// Whose midnight ends a budget's day.
-    pub(crate) timezone: &'run TimeZone,
+    pub(crate) budget: Budget<'run>,
     /// Whether the cache is passed over.
     pub(crate) fresh: bool,
     pub(crate) workspace: &'run Workspace,
@@ -45,24 +44,33 @@ impl Desk<'_> {
         self.backend.name()
     }
 
-    /// Answers `request`, which is about the files of `record.base`.
+    /// Answers `request`, which is about the files of `record.base`. `question` tells it from others where its prompt is not the same each time.
     ///
     /// # Errors
-    /// What the backend says; [`ErrorKind::Backend`] with [`crate::Retry::After`] if the budget is used up.
-    pub(crate) async fn ask(&self, request: &Request, step: &str, record: &mut RunRecord) -> Result<Reply> {
+    /// What the backend says; [`crate::ErrorKind::Backend`] if the budget is used up, with [`crate::Retry::After`] if it is the day's.
+    pub(crate) async fn ask(&self, request: &Request, question: Option<&str>, step: &str, record: &mut RunRecord) -> Result<Reply> {
         let request = &self.redacted(request);
         let (name, task) = (self.backend.name(), request.task);
-        let key = ReplyKey::new(&record.project, &record.base, task, name, self.backend.model(), &request.prompt);
+        let key = ReplyKey::new(&record.project, &record.base, task, name, self.backend.model(), question.unwrap_or(&request.prompt));
         if !self.fresh
             && let Some(reply) = self.store.cached_reply(&record.project, &key)?
         {
             return Ok(reply);
         }
-        let today = Timestamp::now().to_zoned(self.timezone.clone());
-        let mut intent = None;
+        let now = self.budget.today();
+        let (today, run) = (now.date(), record.usage);
+        // What is known of the cost of a call of which nothing is heard any more.
+        let mut usage = Usage::default();
+        let failed = |usage| Answer::failed(today, task, name, key.clone(), usage);
+        let mut uncounted = Uncounted { journal: self.journal, answer: None };
+        let (mut claim, mut intent) = (None, None);
         if self.backend.is_paid() {
-            self.check_budget(&today)?;
+            let allow = |project, all| self.budget.allow(task, Spent { run, project, all }, &now);
+            claim = Some(self.store.claim_call(&record.project, today, allow)?);
             intent = Some(self.journal.intend(Effect::Call { task, backend: name.to_owned() })?);
+            usage = one_call();
+            uncounted.answer = Some(failed(usage));
+            record.usage += usage;
         }
         let call = Call::new(self.cancel.clone()).with_progress({
             let (events, project, run, step) = (self.events.clone(), record.project.clone(), record.id, step.to_owned());
@@ -70,16 +78,23 @@ impl Desk<'_> {
                 events.event(&Event::StepProgress { project: project.clone(), run, step: step.clone(), message: message.to_owned() });
             }
         });
-        let reply = self.backend.complete(request, &call).await;
+        let mut reply = self.backend.complete(request, &call).await;
+        if let Ok(reply) = &mut reply {
+            if self.backend.is_paid() {
+                reply.usage = self.budget.priced(reply.usage);
+            }
+            usage = reply.usage;
+        }
         let reply = self.with_edits(reply, request, &record.base).await;
         let answer = match &reply {
-            Ok(reply) => Answer::new(today.date(), task, name, key, reply),
-            // A call that failed is a call; what it cost otherwise is not known.
-            Err(_) if self.backend.is_paid() => Answer::failed(today.date(), task, name, key, Usage::call(0, 0, 0)),
-            Err(_) => Answer::failed(today.date(), task, name, key, Usage::default()),
+            Ok(reply) => Answer::new(today, task, name, key.clone(), reply),
+            Err(_) => failed(usage),
         };
+        record.usage = run;
         record.usage += answer.usage;
+        uncounted.answer = None;
         self.journal.answer(answer)?;
+        drop(claim);
         if let Some(intent) = intent {
             self.journal.done(intent)?;
         }
@@ -106,25 +121,20 @@ impl Desk<'_> {
         }
         Ok(reply)
     }
-
-    /// Refuses a call when the day's budget is used up.
-    fn check_budget(&self, now: &Zoned) -> Result<()> {
-        let used = self.store.usage_on(now.date());
-        let limits = [("calls", used.calls, self.budget.calls_per_day), ("tokens", used.tokens(), self.budget.tokens_per_day)];
-        for (what, used, limit) in limits {
-            if let Some(limit) = limit.filter(|limit| used >= *limit) {
-                return Err(Error::new(ErrorKind::Backend, format!("the day's budget is used up: {used} of {limit} {what}"))
-                    .hint(format!("raise `llm.budget.{what}_per_day`, or wait for tomorrow"))
-                    .retry_after(until_midnight(now)));
-            }
-        }
-        Ok(())
-    }
 }
 
-/// How long the day still is.
-fn until_midnight(now: &Zoned) -> Duration {
-    let tomorrow = now.tomorrow().and_then(|tomorrow| tomorrow.start_of_day());
-    let left = tomorrow.map(|tomorrow| now.duration_until(&tomorrow));
-    left.ok().and_then(|left| Duration::try_from(left).ok()).unwrap_or(Duration::from_secs(3600))
+/// A call that is paid for, until it is counted. One that never comes back, because it panicked or was dropped, is counted when this is dropped.
+struct Uncounted<'run> {
+    journal: &'run Journal,
+    answer: Option<Answer>,
+}
+
+impl Drop for Uncounted<'_> {
+    fn drop(&mut self) {
+        if let Some(answer) = self.answer.take()
+            && let Err(error) = self.journal.answer(answer)
+        {
+            tracing::warn!(%error, "The journal misses a call.");
+        }
+    }
 }

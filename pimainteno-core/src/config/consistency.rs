@@ -2,18 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Config, problem::Problem, tree::Node};
+use super::{BudgetConfig, Config, problem::Problem, tree::Node};
 
 /// Checks a configuration that was read from `tree`. Of a table that something was taken out of, only what is in it counts.
 pub(super) fn check(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
     if let Some(llm) = tree.find(["llm"]) {
         refuse_both(llm, "api_key", "api_key_file", problems);
+        check_reserve(llm, &config.llm.budget, problems);
     }
     if let Some(web) = tree.find(["web"]) {
         refuse_both(web, "token", "token_file", problems);
     }
     for section in elements(tree, &["project"]) {
         check_project(section, problems);
+    }
+    for (project, section) in config.project.iter().zip(elements(tree, &["project"])) {
+        if let Some((llm, budget)) = section.find(["llm"]).zip(project.llm.as_ref().and_then(|llm| llm.budget.as_ref())) {
+            check_reserve(llm, budget, problems);
+        }
     }
     check_uniqueness(config, tree, problems);
 }
@@ -36,6 +42,19 @@ fn check_project(section: &Node, problems: &mut Vec<Problem>) {
         if !health.damaged && health.entry("http").or(health.entry("command")).is_none() {
             problems.push(Problem::new(health.at, "`health` needs `http` or `command`"));
         }
+    }
+}
+
+/// What is kept back must be a part of something.
+fn check_reserve(llm: &Node, budget: &BudgetConfig, problems: &mut Vec<Problem>) {
+    let Some(table) = llm.find(["budget"]).filter(|table| !table.damaged) else { return };
+    let Some((entry, reserve)) = table.entry("repair_reserve").zip(budget.repair_reserve.filter(|reserve| *reserve > 0)) else { return };
+    match budget.calls_per_day {
+        None => problems.push(Problem::new(entry.at, "`repair_reserve` is kept back from `calls_per_day`, which is not given")),
+        Some(calls) if reserve >= calls => {
+            problems.push(Problem::new(entry.node.at, format!("`repair_reserve` leaves none of the {calls} calls of `calls_per_day`")));
+        }
+        Some(_) => {}
     }
 }
 

@@ -1,11 +1,11 @@
 //! Who answers prompts, as `PiMainteno.toml` says it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Secret,
+    BudgetConfig, PriceConfig, Secret,
     check::{self, Address, Check, Filled},
     duration,
 };
@@ -39,8 +39,10 @@ pub struct LlmConfig {
     /// How long the backend may show no sign of life.
     #[serde(deserialize_with = "duration::limit")]
     pub silence_timeout: Duration,
-    /// What may be spent.
+    /// What may be spent: in [`Config`](super::Config) by all projects together, in [`Project`](super::Project) by that one.
     pub budget: BudgetConfig,
+    /// What tokens cost, by model or provider.
+    pub prices: BTreeMap<String, PriceConfig>,
 }
 
 /// How the backend hands over a change.
@@ -52,19 +54,6 @@ pub enum EditMode {
     Workspace,
     /// It answers with a unified diff.
     Reply,
-}
-
-/// What may be spent. The figures are for all projects together, per day in the scheduler's time zone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct BudgetConfig {
-    /// Calls a day; `None` is no limit.
-    pub calls_per_day: Option<u64>,
-    /// Tokens a day, read and written; `None` is no limit.
-    pub tokens_per_day: Option<u64>,
-    /// Calls kept back for repairs.
-    pub repair_reserve: Option<u64>,
 }
 
 /// Overrides of `[llm]` for one project: each key that is set wins.
@@ -95,6 +84,8 @@ pub struct LlmOverrides {
     /// See [`LlmConfig::silence_timeout`].
     #[serde(deserialize_with = "duration::limit")]
     pub silence_timeout: Option<Duration>,
+    /// What this project may spend: figures for a day besides those for all projects, figures for a run instead of theirs.
+    pub budget: Option<BudgetConfig>,
 }
 
 impl Default for LlmConfig {
@@ -110,11 +101,17 @@ impl Default for LlmConfig {
             timeout: Duration::from_secs(15 * 60),
             silence_timeout: Duration::from_secs(3 * 60),
             budget: BudgetConfig::default(),
+            prices: BTreeMap::new(),
         }
     }
 }
 
 impl LlmConfig {
+    /// What its tokens cost: those of its model, or else of its provider; `None` if nobody says.
+    pub fn price(&self) -> Option<&PriceConfig> {
+        self.prices.get(&self.model).or_else(|| self.prices.get(&self.provider))
+    }
+
     /// The key for the provider, read now if it is in a file; `None` if the configuration has none.
     ///
     /// # Errors

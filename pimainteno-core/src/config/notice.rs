@@ -1,12 +1,11 @@
 //! What the owner of a configuration should know about it, though it can be used.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
-use super::{Config, Mode, problem::Problem, secret, tree::Node};
+use super::{Config, LlmConfig, Mode, Project, problem::Problem, secret, tree::Node};
 
 /// The keys that are understood and have no effect yet, and what they will be good for.
-pub(super) const NOT_YET: [(&str, &str); 11] = [
-    ("llm.budget.repair_reserve", "calls kept back for repairs"),
+pub(super) const NOT_YET: [(&str, &str); 10] = [
     ("plugin", "backends from shared libraries"),
     ("systemd_monitor.enabled", "runs that start when a unit fails"),
     ("systemd_monitor.units", "the choice of units that are watched"),
@@ -19,6 +18,12 @@ pub(super) const NOT_YET: [(&str, &str); 11] = [
     ("web.allowed_hosts", "access to the dashboard"),
 ];
 
+/// The backend that asks nobody who could be paid.
+const FREE: &str = "offline";
+
+/// The keys that limit money.
+const MONEY: [&str; 2] = ["money_per_run", "money_per_day"];
+
 /// The notices about a configuration and the tree that it was read from, in the order of the file.
 pub(super) fn notices(config: &Config, tree: &Node) -> Vec<Problem> {
     let mut notices = Vec::new();
@@ -29,6 +34,7 @@ pub(super) fn notices(config: &Config, tree: &Node) -> Vec<Problem> {
         }
     }
     note_readable_secrets(config, tree, &mut notices);
+    note_missing_prices(config, tree, &mut notices);
     let sections = tree.find(["project"]).into_iter().flat_map(Node::elements);
     for (project, section) in config.project.iter().zip(sections) {
         if project.mode == Mode::Auto && project.verify.is_empty() {
@@ -53,5 +59,26 @@ fn note_readable_secrets(config: &Config, tree: &Node, notices: &mut Vec<Problem
     let sections = tree.find(["project"]).into_iter().flat_map(Node::elements);
     for (project, section) in config.project.iter().zip(sections) {
         note(section.find(["llm"]), "api_key_file", project.llm.as_ref().and_then(|llm| llm.api_key_file.as_ref()));
+    }
+}
+
+/// Notes where money is limited and nobody says what a call costs.
+fn note_missing_prices(config: &Config, tree: &Node, notices: &mut Vec<Problem>) {
+    let mut note = |section: Option<&Node>, llms: &[LlmConfig]| {
+        let Some(budget) = section.and_then(|section| section.find(["budget"])) else { return };
+        let without_price = |llm: &&LlmConfig| llm.provider != FREE && llm.price().is_none();
+        let providers: BTreeSet<_> = llms.iter().filter(without_price).map(|llm| format!("`{}`", llm.provider)).collect();
+        let entries = MONEY.iter().filter_map(|key| Some((key, budget.entry(key)?)));
+        if let Some((key, entry)) = entries.min_by_key(|(_, entry)| entry.at).filter(|_| !providers.is_empty()) {
+            let providers = providers.into_iter().collect::<Vec<_>>().join(", ");
+            let message = format!("`{key}` counts only what {providers} itself tells about money: `[llm.prices]` has no price for it");
+            notices.push(Problem::new(entry.at, message));
+        }
+    };
+    let projects: Vec<_> = config.projects().into_iter().map(|project| project.llm).collect();
+    note(tree.find(["llm"]), if projects.is_empty() { std::slice::from_ref(&config.llm) } else { &projects });
+    let sections = tree.find(["project"]).into_iter().flat_map(Node::elements);
+    for (project, section) in config.project.iter().zip(sections) {
+        note(section.find(["llm"]), &[Project::new(project, config).llm]);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{Config, DEFAULT_HOLD, HealthConfig, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings, StepConfig};
+use super::{
+    BudgetConfig, Config, DEFAULT_HOLD, HealthConfig, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings, StepConfig,
+};
 
 /// The steps of a run, in order, where a project names none.
 const DEFAULT_STEPS: [&str; 8] = ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
@@ -124,10 +126,24 @@ fn slug(name: &str) -> String {
 
 fn merged_llm(project: &ProjectConfig, config: &Config) -> LlmConfig {
     let mut llm = config.llm.clone();
+    let own = project.llm.as_ref().and_then(|over| over.budget.clone()).unwrap_or_default();
+    // What all projects may spend in a day is no matter of one project; what a run may spend is.
+    llm.budget = BudgetConfig {
+        calls_per_run: own.calls_per_run.or(llm.budget.calls_per_run),
+        tokens_per_run: own.tokens_per_run.or(llm.budget.tokens_per_run),
+        money_per_run: own.money_per_run.or(llm.budget.money_per_run),
+        ..own
+    };
     let Some(over) = project.llm.clone() else { return llm };
     // A project that names another provider does not inherit what was said for the first one.
     if over.provider.as_ref().is_some_and(|provider| *provider != llm.provider) {
-        llm = LlmConfig { budget: llm.budget, timeout: llm.timeout, silence_timeout: llm.silence_timeout, ..LlmConfig::default() };
+        llm = LlmConfig {
+            budget: llm.budget,
+            prices: llm.prices,
+            timeout: llm.timeout,
+            silence_timeout: llm.silence_timeout,
+            ..LlmConfig::default()
+        };
     }
     if over.api_key.is_some() || over.api_key_file.is_some() {
         (llm.api_key, llm.api_key_file) = (over.api_key, over.api_key_file);

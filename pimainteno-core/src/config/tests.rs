@@ -123,12 +123,12 @@ fn a_path_through_a_parent_directory_gives_the_project_its_directorys_name() {
 
 #[test]
 fn a_key_that_has_no_effect_yet_is_noticed_where_it_stands() {
-    let loaded = toml("web.port = 80\nllm.budget = { repair_reserve = 1, calls_per_day = 2 }\nplugin = [{ name = 'p', path = '/p' }]\n");
+    let loaded = toml("web.port = 80\nsystemd_monitor = { cooldown = '1m', bus = 'user' }\nplugin = [{ name = 'p', path = '/p' }]\n");
     assert_eq!(
         loaded.notices,
         [
             "/etc/pm/PiMainteno.toml:1:5: `web.port` has no effect yet; it is meant for the dashboard",
-            "/etc/pm/PiMainteno.toml:2:16: `llm.budget.repair_reserve` has no effect yet; it is meant for calls kept back for repairs",
+            "/etc/pm/PiMainteno.toml:2:21: `systemd_monitor.cooldown` has no effect yet; it is meant for a least time between two runs for the same unit",
             "/etc/pm/PiMainteno.toml:3:1: `plugin` has no effect yet; it is meant for backends from shared libraries",
         ]
     );
@@ -142,6 +142,59 @@ fn automatic_delivery_without_checks_is_noticed() {
         loaded.notices,
         ["/etc/pm/PiMainteno.toml:7:1: `mode = \"auto\"` without `verify`: nothing checks a change, so each is held for review"]
     );
+}
+
+#[test]
+fn money_that_nobody_counts_is_noticed() {
+    let paid = "[[project]]\npath = '/a'\n";
+    let money = "[llm.budget]\ncalls_per_day = 5\nmoney_per_day = 2\nmoney_per_run = 1\n";
+    let notice = |line: u32, key: &str| {
+        format!(
+            "/etc/pm/PiMainteno.toml:{line}:1: `{key}` counts only what `codex` itself tells about money: `[llm.prices]` has no price for it"
+        )
+    };
+    assert_eq!(toml(&format!("{money}{paid}")).notices, [notice(3, "money_per_day")]);
+    assert_eq!(toml(money).notices, [notice(3, "money_per_day")]);
+    assert_eq!(toml(&format!("{paid}[project.llm.budget]\nmoney_per_run = 1")).notices, [notice(4, "money_per_run")]);
+    let of = |name: &str| format!("{money}[llm.prices.{name}]\ninput = 1\noutput = 2\n{paid}");
+    assert_eq!(toml(&of("other")).notices, [notice(3, "money_per_day")]);
+    // The price of the model, of the provider, and what is free.
+    for text in [of("codex"), format!("{}[project.llm]\nmodel = 'x'", of("x")), format!("{money}{paid}llm.provider = 'offline'")] {
+        assert_eq!(toml(&text).notices, [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn a_project_has_a_day_of_its_own_and_shares_what_holds_for_a_run() {
+    let text = r#"
+        [llm.budget]
+        calls_per_day = 50
+        tokens_per_day = 9000
+        calls_per_run = 12
+        tokens_per_run = 100
+        [llm.prices.codex]
+        input = 1.25
+        output = 10
+        [[project]]
+        path = "/a"
+        [project.llm]
+        provider = "other"
+        [project.llm.budget]
+        calls_per_day = 20
+        repair_reserve = 4
+        calls_per_run = 6
+        [[project]]
+        path = "/b"
+    "#;
+    let config = toml(text).config;
+    let projects = config.projects();
+    let figures = |budget: &BudgetConfig| {
+        (budget.calls_per_day, budget.tokens_per_day, budget.repair_reserve, budget.calls_per_run, budget.tokens_per_run)
+    };
+    assert_eq!(figures(&config.llm.budget), (Some(50), Some(9000), None, Some(12), Some(100)));
+    assert_eq!(figures(&projects[0].llm.budget), (Some(20), None, Some(4), Some(6), Some(100)));
+    assert_eq!(figures(&projects[1].llm.budget), (None, None, None, Some(12), Some(100)));
+    assert_eq!((projects[0].llm.price(), projects[1].llm.price().map(|price| price.output.micros)), (None, Some(10_000_000)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Prepared, RunOptions, Runner, queue, rollback};
 use crate::{
-    backend::Desk,
+    backend::{Budget, Desk},
     config::{Mode, Project},
     error::{Context, Error, ErrorKind, Result},
     event::{Event, EventSink},
@@ -192,8 +192,12 @@ impl Runner {
             workspace,
             desk: Desk {
                 backend: &prepared.backend,
-                budget: &self.config.llm.budget,
-                timezone: &self.timezone,
+                budget: Budget {
+                    all: &self.config.llm.budget,
+                    project: &prepared.project.llm.budget,
+                    price: prepared.project.llm.price(),
+                    timezone: &self.timezone,
+                },
                 fresh: options.force,
                 workspace,
                 store: &self.store,

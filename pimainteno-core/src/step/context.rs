@@ -230,7 +230,16 @@ impl StepContext<'_> {
     /// What the backend says, or that the budget is used up; both may park the project.
     pub async fn ask(&mut self, mut request: Request) -> Result<Reply> {
         request.prompt = self.parts.policy.prompt(&self.facts, &request.task.to_string(), &request.prompt)?;
-        self.parts.desk.ask(&request, &self.step, &mut self.record).await
+        self.parts.desk.ask(&request, None, &self.step, &mut self.record).await
+    }
+
+    /// The same for a prompt that is not the same each time, because it tells logs: `question` stands for it, so that an answer to it is found again.
+    pub(crate) async fn ask_again(&mut self, mut request: Request, question: &str) -> Result<Reply> {
+        let policy = self.parts.policy;
+        let prompt = |prompt: &str| policy.prompt(&self.facts, &request.task.to_string(), prompt);
+        let (told, question) = (prompt(&request.prompt)?, prompt(question)?);
+        request.prompt = told;
+        self.parts.desk.ask(&request, Some(&question), &self.step, &mut self.record).await
     }
 
     /// Lets the policy see the change.

@@ -48,11 +48,13 @@ impl Step for Repair {
         if edit == Edit::Workspace {
             workspace.apply(&change.diff).await?;
         }
-        let prompt = prompt::repair(context.project(), &change.diff, &logs(&failed.failure), edit)?;
+        let logs = logs(&failed.failure);
+        let prompt = prompt::repair(context.project(), &change.diff, &logs, edit)?;
+        let question = question(context, &change.diff, &logs, edit)?;
         let mut request = context.request(Task::Repair, prompt);
         request.edit = edit;
         request.diff = Some(change.diff.clone());
-        let reply = match context.ask(request).await {
+        let reply = match context.ask_again(request, &question).await {
             Ok(reply) => reply,
             Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => return Err(error),
             Err(error) => return give_up(&format!("it could not be repaired: {error}")),
@@ -71,6 +73,12 @@ impl Step for Repair {
         context.candidate = Some(candidate);
         Ok(Flow::Done(format!("{} repairs its change", context.parts.desk.backend_name())))
     }
+}
+
+/// What is asked without what differs each time that the checks fail, such as how long they took: a run that was parked finds the answers to its repairs.
+fn question(context: &StepContext<'_>, diff: &str, logs: &[(String, String)], edit: Edit) -> Result<String> {
+    let logs: Vec<_> = logs.iter().map(|(name, log)| format!("{name}\n{}", fingerprint::of_failure(log))).collect();
+    Ok(format!("{}\n{}\n{diff}", prompt::repair(context.project(), "", &[], edit)?, logs.join("\n")))
 }
 
 /// The logs of a failure, each cut to what tells most: from the first error on, and the end.

@@ -300,7 +300,7 @@ impl Journal {
         let mut what = What::Answer(answer);
         what.redact(self.store.secrets());
         if let What::Answer(answer) = &what {
-            self.store.count(answer);
+            self.store.count(&self.project, answer);
         }
         let mut writer = self.writer();
         writer.append(Entry { at: Timestamp::now(), what })?;

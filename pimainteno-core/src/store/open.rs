@@ -130,7 +130,9 @@ impl Store {
     /// Counts what runs that were cut off had paid for.
     fn count_open_runs(&self) -> Result<()> {
         let found = self.open_runs()?;
-        found.runs.iter().flat_map(|open| open.answers()).for_each(|answer| self.count(answer));
+        for open in &found.runs {
+            open.answers().for_each(|answer| self.count(&open.record.project, answer));
+        }
         *super::locked(&self.0.notices) = found.notices;
         Ok(())
     }

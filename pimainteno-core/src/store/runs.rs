@@ -232,8 +232,8 @@ impl Store {
     }
 
     /// Counts an answer of an open run.
-    pub(super) fn count(&self, answer: &Answer) {
-        locked(&self.0.totals).add(answer.day, answer.usage);
+    pub(super) fn count(&self, project: &str, answer: &Answer) {
+        locked(&self.0.totals).add(answer.day, project, answer.usage);
         if let Some(reply) = answer.reply() {
             locked(&self.0.pending_replies).insert(answer.key.clone(), reply);
         }

@@ -28,14 +28,57 @@ pub struct UsageEntry {
     pub usage: Usage,
 }
 
-/// What all answers cost, by day.
+/// What answers cost, by day and project, and how many calls are being made.
 #[derive(Debug, Default)]
-pub(super) struct Totals(BTreeMap<Date, Usage>);
+pub(super) struct Totals {
+    spent: BTreeMap<(Date, String), Usage>,
+    claimed: BTreeMap<(Date, String), u64>,
+}
+
+/// A call that is being made and not counted yet. It counts until this is dropped, so that two calls at a time do not both take the last one that is left.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct CallClaim {
+    store: Store,
+    day: Date,
+    project: String,
+}
+
+impl Drop for CallClaim {
+    fn drop(&mut self) {
+        let mut totals = locked(&self.store.0.totals);
+        if let Some(claimed) = totals.claimed.get_mut(&(self.day, std::mem::take(&mut self.project))) {
+            *claimed = claimed.saturating_sub(1);
+        }
+    }
+}
 
 impl Store {
     /// What the answers of all projects cost on `day`, those of open runs included. Reads no disk.
     pub fn usage_on(&self, day: Date) -> Usage {
-        locked(&self.0.totals).0.get(&day).copied().unwrap_or_default()
+        locked(&self.0.totals).sum(day, |_| true)
+    }
+
+    /// What the answers of one project cost on `day`, those of open runs included. Reads no disk.
+    pub fn usage_of_project_on(&self, project: &str, day: Date) -> Usage {
+        locked(&self.0.totals).sum(day, |other| other == project)
+    }
+
+    /// Takes the right to one call, if `allow` has nothing against it when it is told what the project and all projects spent on `day`.
+    ///
+    /// # Errors
+    /// What `allow` says.
+    pub(crate) fn claim_call(&self, project: &str, day: Date, allow: impl FnOnce(Usage, Usage) -> Result<()>) -> Result<CallClaim> {
+        let mut totals = locked(&self.0.totals);
+        let with_claims = |is_wanted: &dyn Fn(&str) -> bool| {
+            let mut usage = totals.sum(day, is_wanted);
+            let claims = totals.claimed.iter().filter(|((other, project), _)| *other == day && is_wanted(project));
+            usage.calls = claims.fold(usage.calls, |calls, (_, claimed)| calls.saturating_add(*claimed));
+            usage
+        };
+        allow(with_claims(&|other| other == project), with_claims(&|_| true))?;
+        *totals.claimed.entry((day, project.to_owned())).or_default() += 1;
+        Ok(CallClaim { store: self.clone(), day, project: project.to_owned() })
     }
 
     /// What the answers of a project's ended runs cost on `day`, by task and backend. The last 31 days with any usage are kept.
@@ -55,7 +98,7 @@ impl Totals {
             for id in rows::ids(table, project, USAGE)? {
                 let Some(day) = day(&id) else { return Err(RedbError::Corrupted("a row of usage has no date".into())) };
                 for entry in rows::get_json::<Vec<UsageEntry>>(table, project, USAGE, &id)?.unwrap_or_default() {
-                    totals.add(day, entry.usage);
+                    totals.add(day, project, entry.usage);
                 }
             }
         }
@@ -63,8 +106,14 @@ impl Totals {
     }
 
     /// Counts a cost.
-    pub(super) fn add(&mut self, day: Date, usage: Usage) {
-        *self.0.entry(day).or_default() += usage;
+    pub(super) fn add(&mut self, day: Date, project: &str, usage: Usage) {
+        *self.spent.entry((day, project.to_owned())).or_default() += usage;
+    }
+
+    fn sum(&self, day: Date, is_wanted: impl Fn(&str) -> bool) -> Usage {
+        let mut sum = Usage::default();
+        self.spent.iter().filter(|((other, project), _)| *other == day && is_wanted(project)).for_each(|(_, usage)| sum += *usage);
+        sum
     }
 }
 
@@ -92,4 +141,25 @@ fn id(day: Date) -> [u8; 4] {
 fn day(id: &[u8]) -> Option<Date> {
     let number = (!u32::from_be_bytes(id.try_into().ok()?)).cast_signed();
     Date::new(i16::try_from(number / 10_000).ok()?, i8::try_from(number / 100 % 100).ok()?, i8::try_from(number % 100).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+
+    #[test]
+    fn two_calls_at_a_time_do_not_both_take_the_last_one() {
+        let (store, day) = (Store::in_memory(5).unwrap(), date(2026, 3, 4));
+        let claim = |project: &str| {
+            store.claim_call(project, day, |_, all| if all.calls < 1 { Ok(()) } else { Err(Error::new(ErrorKind::Backend, "used up")) })
+        };
+        let first = claim("radio").unwrap();
+        assert!(claim("radio").is_err() && claim("garden").is_err());
+        assert_eq!(store.usage_on(day), Usage::default(), "nothing is spent yet");
+        drop(first);
+        drop(claim("garden").unwrap());
+    }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod adversarial;
+mod budgets;
 mod delivery;
 mod dry_run;
 mod futility;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pimainteno_core::{Event, Maintainer, Outcome, ProposalStatus, RunRecord, StepStatus, config::RestartConfig};
+use pimainteno_core::{Event, LlmBackend, Maintainer, Outcome, ProposalStatus, RunRecord, StepStatus, config::RestartConfig};
 
 use crate::support::{Agent, World};
 
@@ -42,7 +42,11 @@ async fn run_and_stop(world: &World, agent: Agent, moment: impl Fn(&Event) -> bo
 }
 
 /// Begins a run and cuts it off when `moment` comes: nothing of it is carried out after that.
-async fn run_and_cut_off(world: &World, agent: Agent, moment: impl Fn(&Event) -> bool + Send + Sync + 'static) {
+pub(crate) async fn run_and_cut_off(
+    world: &World,
+    backend: impl LlmBackend + 'static,
+    moment: impl Fn(&Event) -> bool + Send + Sync + 'static,
+) {
     let (reached, wait_for_moment) = mpsc::channel();
     let (go_on, wait_for_end) = mpsc::channel::<()>();
     let ends = Mutex::new(Some((reached, wait_for_end)));
@@ -55,7 +59,7 @@ async fn run_and_cut_off(world: &World, agent: Agent, moment: impl Fn(&Event) ->
             let _ = wait_for_end.recv();
         }
     };
-    let maintainer = world.builder(agent).events(sink).build().unwrap();
+    let maintainer = world.builder(backend).events(sink).build().unwrap();
     let run = tokio::spawn(async move { maintainer.run_once().await });
     tokio::task::spawn_blocking(move || wait_for_moment.recv_timeout(Duration::from_secs(60)).unwrap()).await.unwrap();
     run.abort();
@@ -64,7 +68,7 @@ async fn run_and_cut_off(world: &World, agent: Agent, moment: impl Fn(&Event) ->
     wait_until("the state directory is free", || world.builder(Agent::new(|_| {})).build().is_ok()).await;
 }
 
-async fn wait_until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) async fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < deadline, "{what}");
@@ -83,7 +87,7 @@ async fn run_and_cut_off_at(world: &World, agent: Agent, file: &Path) {
 }
 
 /// A moment: the `count`th time that `step` begins.
-fn begins(step: &'static str, count: usize) -> impl Fn(&Event) -> bool + Send + Sync + 'static {
+pub(crate) fn begins(step: &'static str, count: usize) -> impl Fn(&Event) -> bool + Send + Sync + 'static {
     let seen = Mutex::new(0);
     move |event| {
         let mut seen = seen.lock().unwrap();

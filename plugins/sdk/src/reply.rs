@@ -32,6 +32,8 @@ pub struct Usage {
     pub cached_input_tokens: u64,
     /// Tokens written by the model, its reasoning among them.
     pub output_tokens: u64,
+    /// Money, in millionths of the unit that the host's prices are in. 0 where the backend does not know; the host then goes by its prices.
+    pub cost_micros: u64,
 }
 
 impl Reply {
@@ -51,7 +53,7 @@ impl Reply {
 impl Usage {
     /// The cost of one call of so many tokens.
     pub fn call(input_tokens: u64, cached_input_tokens: u64, output_tokens: u64) -> Self {
-        Self { calls: 1, input_tokens, cached_input_tokens, output_tokens }
+        Self { calls: 1, input_tokens, cached_input_tokens, output_tokens, cost_micros: 0 }
     }
 
     /// All tokens, read and written.
@@ -66,5 +68,6 @@ impl AddAssign for Usage {
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
         self.cached_input_tokens = self.cached_input_tokens.saturating_add(other.cached_input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.cost_micros = self.cost_micros.saturating_add(other.cost_micros);
     }
 }

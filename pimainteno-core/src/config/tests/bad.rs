@@ -100,7 +100,7 @@ max_files = 0
 path = "/b"
 restart = { command = "" }
 health = { http = "https://x", command = "y" }
-llm = { api_key = "a", api_key_file = "b", budget = {} }
+llm = { api_key = "a", api_key_file = "b", prices = {} }
 [[project]]
 path = "/c"
 restart = { cmd = "x" }
@@ -127,13 +127,54 @@ pth = "/d"
         a.toml:19:23: `project[2].restart.command`: must not be empty
         a.toml:20:19: `project[2].health.http`: a probe cannot speak TLS; use `command = "curl -fsS https://…"` instead
         a.toml:21:24: `api_key` and `api_key_file` are given both; one of them must go
-        a.toml:21:44: unknown key `budget`; known here: `provider`, `model`, `api_key`, `api_key_file`, `base_url`, `extra_args`, `edit`, `timeout`, `silence_timeout`
+        a.toml:21:44: unknown key `prices`; known here: `provider`, `model`, `api_key`, `api_key_file`, `base_url`, `extra_args`, `edit`, `timeout`, `silence_timeout`, `budget`
         a.toml:24:13: unknown key `cmd`; known here: `command`
         a.toml:25:31: `http` and `command` are given both; one of them must go
         a.toml:26:8: `project[3].mode`: expected one of `dry-run`, `review`, `auto`
         a.toml:28:1: unknown key `pth`; did you mean `path`?
     "#;
     check("a.toml", text, expected);
+}
+
+#[test]
+fn a_budget_that_makes_no_sense_is_told_at_its_place() {
+    let text = r#"
+[llm.budget]
+money_per_run = -0.5
+money_per_day = nan
+calls_per_day = 10
+repair_reserve = 10
+[llm.prices.codex]
+input = 1.25
+output = inf
+cached = 1
+[[project]]
+path = "/a"
+[project.llm.budget]
+money_per_day = "2"
+[[project]]
+path = "/b"
+llm.budget = { repair_reserve = 3 }
+[[project]]
+path = "/c"
+llm.budget = { calls_per_day = 2, repair_reserve = 3 }
+"#;
+    let expected = r#"
+        the configuration has 7 problems
+        a.toml:3:17: `llm.budget.money_per_run`: not an amount of money: -0.5; write it like 2.5
+        a.toml:4:17: `llm.budget.money_per_day`: not an amount of money: NaN; write it like 2.5
+        a.toml:9:10: `llm.prices.codex.output`: not an amount of money: inf; write it like 2.5
+        a.toml:10:1: unknown key `cached`; did you mean `cached_input`?
+        a.toml:14:17: `project[0].llm.budget.money_per_day`: expected an amount of money, like 2.5, found a string
+        a.toml:17:16: `repair_reserve` is kept back from `calls_per_day`, which is not given
+        a.toml:20:52: `repair_reserve` leaves none of the 2 calls of `calls_per_day`
+    "#;
+    check("a.toml", text, expected);
+    check(
+        "b.toml",
+        "[llm.budget]\ncalls_per_day = 1\nrepair_reserve = 1",
+        "b.toml:3:18: `repair_reserve` leaves none of the 1 calls of `calls_per_day`",
+    );
 }
 
 #[test]
@@ -201,7 +242,7 @@ fn keys_are_not_expanded() {
 }
 
 const LLM_KEYS: &str =
-    "`provider`, `model`, `api_key`, `api_key_file`, `base_url`, `extra_args`, `edit`, `timeout`, `silence_timeout`, `budget`";
+    "`provider`, `model`, `api_key`, `api_key_file`, `base_url`, `extra_args`, `edit`, `timeout`, `silence_timeout`, `budget`, `prices`";
 
 #[test]
 fn a_wrong_shape_is_not_taken_for_a_right_one() {
