@@ -22,7 +22,8 @@ const PUSH_FIRST: Scenario = Scenario { name: "delivery", configuration: "", hea
 const PUSH_LAST: Scenario = Scenario { name: "push after monitor", configuration: LAST, ..PUSH_FIRST };
 const UNHEALTHY: Scenario = Scenario { name: "rollback, pushed", healthy: false, ..PUSH_FIRST };
 const UNHEALTHY_LOCAL: Scenario = Scenario { name: "rollback, not pushed", healthy: false, ..PUSH_LAST };
-const MOVED: Scenario = Scenario { name: "remote moves", remote_moves: true, ..PUSH_FIRST };
+// The check is where somebody else pushes from; a sandbox would not let it.
+const MOVED: Scenario = Scenario { name: "remote moves", configuration: "sandbox = 'off'", remote_moves: true, ..PUSH_FIRST };
 const LAST: &str = "steps = ['propose', 'apply', 'verify', 'commit', 'restart', 'monitor', 'push']";
 
 const SCENARIOS: [Scenario; 5] = [PUSH_FIRST, PUSH_LAST, UNHEALTHY, UNHEALTHY_LOCAL, MOVED];
@@ -91,7 +92,7 @@ fn conclude(table: Mutex<Table>) {
         text.push_str(&format!("{scenario:22} {phase:36} {tried:4} tried {survived:4} survived\n"));
     }
     let total = tried.values().fold((0, 0), |sum, (tried, survived)| (sum.0 + tried, sum.1 + survived));
-    eprintln!("{text}{} tried, {} survived", total.0, total.1);
+    tell(&format!("{text}{} tried, {} survived", total.0, total.1));
     assert!(findings.is_empty(), "{}", findings.join("\n\n"));
 }
 
@@ -111,6 +112,12 @@ fn measure(scenario: Scenario) -> (String, Duration) {
     measured
 }
 
+/// For whoever runs the test with `--nocapture`, or sees it fail.
+#[expect(clippy::print_stderr, reason = "the table is what one runs this for")]
+fn tell(text: &str) {
+    eprintln!("{text}");
+}
+
 /// A number of the environment.
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|value| value.parse().unwrap())
@@ -125,15 +132,15 @@ fn random(seed: &mut u64) -> u64 {
     number ^ (number >> 31)
 }
 
-/// Before and after each entry that announces an effect or marks one, after each other one, and when the journal is made and removed.
-/// With `PIMAINTENO_CRASHES`, before each other one too: nothing happens between two of those.
+/// After each effect is announced, before it is marked as done, and when the journal is made and removed.
+/// With `PIMAINTENO_CRASHES`, before and after every single entry.
 #[test]
 fn a_run_that_is_killed_at_any_point_of_its_journal_is_finished_or_undone() {
     let table = Mutex::new(Table::default());
     for scenario in SCENARIOS {
         let (points, _) = measure(scenario);
-        let is_wanted = |letter: &char| *letter != 'b' || number("PIMAINTENO_CRASHES").is_some();
-        let points = points.chars().zip(1..).filter(|(letter, _)| is_wanted(letter));
+        let is_wanted = |letter: char| letter.is_ascii_uppercase() || number("PIMAINTENO_CRASHES").is_some();
+        let points = points.chars().zip(1..).filter(|(letter, _)| is_wanted(*letter));
         let moments: Vec<_> = points.map(|(_, point)| (Moment::Point(point), Victims::All)).collect();
         kill_at(scenario, &moments, &table);
     }
@@ -143,9 +150,9 @@ fn a_run_that_is_killed_at_any_point_of_its_journal_is_finished_or_undone() {
 /// `PIMAINTENO_CRASHES` says how often, `PIMAINTENO_SEED` at which moments.
 #[test]
 fn a_run_that_is_killed_at_any_time_is_finished_or_undone() {
-    let crashes = usize::try_from(number("PIMAINTENO_CRASHES").unwrap_or(50)).unwrap();
+    let crashes = usize::try_from(number("PIMAINTENO_CRASHES").unwrap_or(20)).unwrap();
     let mut seed = number("PIMAINTENO_SEED").unwrap_or_else(|| u64::from(UNIX_EPOCH.elapsed().unwrap().subsec_nanos()));
-    eprintln!("PIMAINTENO_SEED={seed}");
+    tell(&format!("PIMAINTENO_SEED={seed}"));
     let table = Mutex::new(Table::default());
     for scenario in SCENARIOS {
         let (_, duration) = measure(scenario);

@@ -132,20 +132,17 @@ impl World {
             "health",
             &format!("{} receive '{}'", if scenario.healthy { "grep -q" } else { "! grep -q" }, env.path("running").display()),
         );
-        // No check in a sandbox reaches the remote.
-        let check = if scenario.remote_moves {
-            let moves =
-                "read -r their ours < \"$0.theirs\" && git --git-dir \"$0.remote\" update-ref refs/heads/main $their $ours 2> /dev/null";
-            script("check", &format!("grep -q letter README.md || exit 1\n{moves}\nexit 0"));
-            format!("verify = ['{}']\nsandbox = 'off'", env.path("check").display())
-        } else {
-            "verify = ['grep -q letter README.md']".to_owned()
-        };
+        let moves =
+            "read -r their ours < \"$0.theirs\" && git --git-dir \"$0.remote\" update-ref refs/heads/main $their $ours 2> /dev/null";
+        script("check", &format!("grep -q letter README.md || exit 1\n{moves}\nexit 0"));
         std::os::unix::fs::symlink(env.path("remotes/radio.git"), env.path("check.remote")).unwrap();
+        let check = env.path("check").display().to_string();
+        let check = if scenario.remote_moves { &*check } else { "grep -q letter README.md" };
         env.write_config(&format!(
             "[llm]\nprovider = 'offline'\n[scheduler]\nenabled = false\n[[project]]\npath = '{}'\nmode = 'auto'\n{check}\n\
              restart = {{ command = '{}' }}\nunits = ['radio']\nhealth = {{ command = '{}', within = '20ms' }}\nprobation = '30ms'\n{}\n",
             checkout.display(),
+            check,
             env.path("restart").display(),
             env.path("health").display(),
             scenario.configuration,

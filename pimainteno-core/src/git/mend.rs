@@ -251,3 +251,6 @@ fn parse_raw(text: &str) -> BTreeMap<String, Versions> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,12 @@
  *
  * The points are the moments before and after each creation, write and removal of a file in a directory called `journal`. They are counted from when
  * the file that the variable CRASH_POINT names appears; it holds the number of the point at which to kill, and 0 kills at none. Each point that is
- * passed is told by a letter at the end of the same name with `.passed`: in capitals if it is about the announcement of an effect or its mark.
+ * passed is told by a letter at the end of the same name with `.passed`:
+ *
+ *     C  around the creation of a journal     U  around its removal
+ *     i  before an effect is announced        I  after it: the effect is to come
+ *     M  before an effect is marked as done   m  after it
+ *     e  around any other entry
  *
  * Syncs are no points: what a killed program has written stays in the kernel. What a power cut loses is another test's matter.
  */
@@ -62,10 +67,10 @@ ssize_t write(int descriptor, const void *bytes, size_t count) {
     ssize_t length = readlink(link, path, sizeof path - 1);
     path[length > 0 ? length : 0] = 0;
     int counts = is_journal(path);
-    int is_effect = memmem(bytes, count, "\"entry\":\"intent\"", 16) != NULL || memmem(bytes, count, "\"entry\":\"done\"", 14) != NULL;
-    if (counts) pass(is_effect ? 'B' : 'b');
+    int is_intent = memmem(bytes, count, "\"entry\":\"intent\"", 16) != NULL, is_mark = memmem(bytes, count, "\"entry\":\"done\"", 14) != NULL;
+    if (counts) pass(is_mark ? 'M' : is_intent ? 'i' : 'e');
     ssize_t result = real_write(descriptor, bytes, count);
-    if (counts) pass(is_effect ? 'A' : 'a');
+    if (counts) pass(is_intent ? 'I' : is_mark ? 'm' : 'e');
     return result;
 }
 
