@@ -13,20 +13,25 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use crate::support::crash::{Moment, Scenario, Victims, World};
+use crate::support::crash::{Moment, Order, Scenario, Victims, World};
 
 /// How many rounds one machine sees.
 const ROUNDS: usize = 8;
 
-const PUSH_FIRST: Scenario = Scenario { name: "delivery", configuration: "", healthy: true, remote_moves: false };
+const PUSH_FIRST: Scenario =
+    Scenario { name: "delivery", order: Order::Run, configuration: "", pushes: true, healthy: true, remote_moves: false };
 const PUSH_LAST: Scenario = Scenario { name: "push after monitor", configuration: LAST, ..PUSH_FIRST };
 const UNHEALTHY: Scenario = Scenario { name: "rollback, pushed", healthy: false, ..PUSH_FIRST };
 const UNHEALTHY_LOCAL: Scenario = Scenario { name: "rollback, not pushed", healthy: false, ..PUSH_LAST };
 // The check is where somebody else pushes from; a sandbox would not let it.
 const MOVED: Scenario = Scenario { name: "remote moves", configuration: "sandbox = 'off'", remote_moves: true, ..PUSH_FIRST };
+const APPROVAL: Scenario = Scenario { name: "approval", order: Order::Approval, ..PUSH_FIRST };
+const BY_HAND: Scenario = Scenario { name: "by hand, pushed", order: Order::Rollback, ..PUSH_FIRST };
+const BY_HAND_LOCAL: Scenario = Scenario { name: "by hand, not pushed", configuration: LOCAL, pushes: false, ..BY_HAND };
 const LAST: &str = "steps = ['propose', 'apply', 'verify', 'commit', 'restart', 'monitor', 'push']";
+const LOCAL: &str = "steps = ['propose', 'apply', 'verify', 'commit', 'restart', 'monitor']";
 
-const SCENARIOS: [Scenario; 5] = [PUSH_FIRST, PUSH_LAST, UNHEALTHY, UNHEALTHY_LOCAL, MOVED];
+const SCENARIOS: [Scenario; 8] = [PUSH_FIRST, PUSH_LAST, UNHEALTHY, UNHEALTHY_LOCAL, MOVED, APPROVAL, BY_HAND, BY_HAND_LOCAL];
 
 /// What was tried, and what came of it: by scenario and phase.
 #[derive(Default)]
@@ -84,7 +89,6 @@ fn one_machine(scenario: Scenario, moments: &[(Moment, Victims)], table: &Mutex<
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the table is what one runs this for")]
 fn conclude(table: Mutex<Table>) {
     let Table { tried, findings } = table.into_inner().unwrap();
     let mut text = String::new();
@@ -118,6 +122,12 @@ fn tell(text: &str) {
     eprintln!("{text}");
 }
 
+/// All, or the one that `PIMAINTENO_SCENARIO` names.
+fn scenarios() -> impl Iterator<Item = Scenario> {
+    let wanted = std::env::var("PIMAINTENO_SCENARIO").ok();
+    SCENARIOS.into_iter().filter(move |scenario| wanted.as_deref().is_none_or(|wanted| wanted == scenario.name))
+}
+
 /// A number of the environment.
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|value| value.parse().unwrap())
@@ -137,7 +147,7 @@ fn random(seed: &mut u64) -> u64 {
 #[test]
 fn a_run_that_is_killed_at_any_point_of_its_journal_is_finished_or_undone() {
     let table = Mutex::new(Table::default());
-    for scenario in SCENARIOS {
+    for scenario in scenarios() {
         let (points, _) = measure(scenario);
         let is_wanted = |letter: char| letter.is_ascii_uppercase() || number("PIMAINTENO_CRASHES").is_some();
         let points = points.chars().zip(1..).filter(|(letter, _)| is_wanted(*letter));
@@ -154,14 +164,15 @@ fn a_run_that_is_killed_at_any_time_is_finished_or_undone() {
     let mut seed = number("PIMAINTENO_SEED").unwrap_or_else(|| u64::from(UNIX_EPOCH.elapsed().unwrap().subsec_nanos()));
     tell(&format!("PIMAINTENO_SEED={seed}"));
     let table = Mutex::new(Table::default());
-    for scenario in SCENARIOS {
+    for scenario in scenarios() {
         let (_, duration) = measure(scenario);
         let moment = |number: usize| {
-            let part = (random(&mut seed) % 1000) as u32;
+            let mut part = |number| number * (random(&mut seed) % 1000) as u32 / 1000;
             let victims = if number.is_multiple_of(2) { Victims::All } else { Victims::Daemon };
-            (Moment::After(duration * part / 1000), victims)
+            let moment = if number % 4 < 2 { Moment::After(part(duration)) } else { Moment::Twice(part(duration), part(duration)) };
+            (moment, victims)
         };
-        let moments: Vec<_> = (0..crashes.div_ceil(SCENARIOS.len())).map(moment).collect();
+        let moments: Vec<_> = (0..crashes.div_ceil(scenarios().count())).map(moment).collect();
         kill_at(scenario, &moments, &table);
     }
     conclude(table);

@@ -1,12 +1,12 @@
 //! A project whose daemon is killed in the middle of runs, and what must hold after its next start.
 
 mod findings;
+mod orders;
 mod processes;
 
 use std::{
     fmt,
     fs::{self, File},
-    io::{Read as _, Write as _},
     os::unix::{fs::PermissionsExt as _, net::UnixStream, process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -18,6 +18,8 @@ use std::{
 use serde_json::Value;
 
 use super::TestEnv;
+pub(crate) use orders::Order;
+use orders::post;
 
 /// How long anything may take here.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -38,8 +40,12 @@ const UNTRACKED: [(&str, &str); 2] = [("notes.txt", "mine\n"), ("ignored.bin", "
 pub(crate) struct Scenario {
     /// For the table.
     pub(crate) name: &'static str,
+    /// What is asked for in each round.
+    pub(crate) order: Order,
     /// Further lines of the project's configuration.
     pub(crate) configuration: &'static str,
+    /// Whether what is delivered goes to the remote.
+    pub(crate) pushes: bool,
     /// Whether the service gets on with the change; otherwise it is taken back.
     pub(crate) healthy: bool,
     /// Whether somebody else pushes a commit during the run.
@@ -53,6 +59,8 @@ pub(crate) enum Moment {
     Point(usize),
     /// So long after it was ordered.
     After(Duration),
+    /// The same, and the daemon that is to finish it is killed as well, so long after its start.
+    Twice(Duration, Duration),
     /// Not at all.
     Never,
 }
@@ -72,7 +80,9 @@ pub(crate) struct World {
     scenario: Scenario,
     daemon: Option<Child>,
     round: usize,
-    /// Where the checkout was when the round began.
+    /// The commit of the user's that the round began with.
+    users: String,
+    /// Where the checkout was when the order was given.
     before: String,
     /// The commit that somebody else pushes in this round.
     theirs: String,
@@ -128,10 +138,12 @@ impl World {
                 env.path("restarts").display()
             ),
         );
-        script(
-            "health",
-            &format!("{} receive '{}'", if scenario.healthy { "grep -q" } else { "! grep -q" }, env.path("running").display()),
-        );
+        let likes = match scenario.order {
+            Order::Rollback => "grep -q letter",
+            _ if scenario.healthy => "grep -q receive",
+            _ => "! grep -q receive",
+        };
+        script("health", &format!("{likes} '{}'", env.path("running").display()));
         let moves =
             "read -r their ours < \"$0.theirs\" && git --git-dir \"$0.remote\" update-ref refs/heads/main $their $ours 2> /dev/null";
         script("check", &format!("grep -q letter README.md || exit 1\n{moves}\nexit 0"));
@@ -139,15 +151,16 @@ impl World {
         let check = env.path("check").display().to_string();
         let check = if scenario.remote_moves { &*check } else { "grep -q letter README.md" };
         env.write_config(&format!(
-            "[llm]\nprovider = 'offline'\n[scheduler]\nenabled = false\n[[project]]\npath = '{}'\nmode = 'auto'\n{check}\n\
+            "[llm]\nprovider = 'offline'\n[scheduler]\nenabled = false\n[[project]]\npath = '{}'\nmode = '{}'\nverify = ['{}']\n\
              restart = {{ command = '{}' }}\nunits = ['radio']\nhealth = {{ command = '{}', within = '20ms' }}\nprobation = '30ms'\n{}\n",
             checkout.display(),
+            if scenario.order == Order::Approval { "review" } else { "auto" },
             check,
             env.path("restart").display(),
             env.path("health").display(),
             scenario.configuration,
         ));
-        Self { env, scenario, daemon: None, round: 0, before: String::new(), theirs: String::new() }
+        Self { env, scenario, daemon: None, round: 0, users: String::new(), before: String::new(), theirs: String::new() }
     }
 
     /// The user writes something that is to be put right, commits and pushes it, and restarts the service.
@@ -161,7 +174,7 @@ impl World {
         self.git(&["commit", "--quiet", "--all", "--message", &format!("round {}", self.round)]);
         self.git(&["push", "--quiet"]);
         fs::copy(checkout.join("README.md"), self.env.path("running")).unwrap();
-        self.before = self.git(&["rev-parse", "HEAD"]);
+        self.users = self.git(&["rev-parse", "HEAD"]);
         if self.scenario.remote_moves {
             let blob = self.git(&["hash-object", "-w", "notes.txt"]);
             let index = self.env.path("tmp/theirs.index");
@@ -175,16 +188,13 @@ impl World {
             let tree = with_index(&["write-tree"]);
             self.theirs = self.git(&["commit-tree", &tree, "-p", "HEAD", "-m", "theirs"]);
             self.git(&["push", "--quiet", "--force", "origin", &format!("{}:refs/heads/theirs", self.theirs)]);
-            fs::write(self.env.path("check.theirs"), format!("{} {}\n", self.theirs, self.before)).unwrap();
+            fs::write(self.env.path("check.theirs"), format!("{} {}\n", self.theirs, self.users)).unwrap();
         }
     }
 
     /// Starts a daemon and waits until everything that the last one left open is finished or undone.
     pub(crate) fn start(&mut self) -> Result<(), String> {
-        let log = File::options().create(true).append(true).open(self.env.path("log")).unwrap();
-        let mut command = self.env.command(&[]);
-        command.env("LD_PRELOAD", shim()).env("CRASH_POINT", self.env.path("point"));
-        self.daemon = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
+        self.daemon = Some(self.spawn());
         let socket = self.socket();
         self.wait("the daemon does not answer", || UnixStream::connect(&socket).is_ok())?;
         self.wait("a run stays open", || self.journals().is_empty())
@@ -205,47 +215,40 @@ impl World {
 
     /// Orders a run and kills it at `moment`, or waits for its end.
     pub(crate) fn run(&mut self, moment: Moment, victims: Victims) -> Attempt {
+        let (path, body) = self.prepare();
+        self.before = self.git(&["rev-parse", "HEAD"]);
         let point = self.env.path("point");
-        match moment {
-            Moment::Point(number) => fs::write(&point, format!("{number}\n")).unwrap(),
-            Moment::After(_) | Moment::Never => fs::write(&point, "0\n").unwrap(),
-        }
+        let number = if let Moment::Point(number) = moment { number } else { 0 };
+        fs::write(&point, format!("{number}\n")).unwrap();
         let mut daemon = self.daemon.take().unwrap();
         let clock = Instant::now();
-        let mut stream = UnixStream::connect(self.socket()).unwrap();
-        let body = r#"{"projects":["radio"],"force":true}"#;
-        let head = "POST /api/run HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n";
-        write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
-        let reader = thread::spawn(move || {
-            let mut answer = Vec::new();
-            // A daemon that is killed resets the connection.
-            drop(stream.read_to_end(&mut answer));
-            String::from_utf8_lossy(&answer).into_owned()
-        });
-        if let Moment::After(delay) = moment {
-            while clock.elapsed() < delay && !reader.is_finished() {
-                thread::sleep(Duration::from_micros(300).min(delay.saturating_sub(clock.elapsed())));
-            }
+        let socket = self.socket();
+        let reader = thread::spawn(move || post(&socket, &path, &body).unwrap_or_default());
+        if let Moment::After(delay) | Moment::Twice(delay, _) = moment {
+            wait_for(delay, || reader.is_finished());
             drop(daemon.kill());
-            if victims == Victims::All {
-                processes::kill_all(&self.env.path("home"), &self.env.path("remotes"));
-            }
+            self.kill_others(victims);
         }
         let answer = reader.join().unwrap();
         let elapsed = clock.elapsed();
         let ended = answer.contains("{\"records\":");
         fs::remove_file(&point).unwrap();
-        if ended && !matches!(moment, Moment::After(_)) {
+        if ended && !matches!(moment, Moment::After(_) | Moment::Twice(..)) {
             self.daemon = Some(daemon);
         } else {
             assert_eq!(daemon.wait().unwrap().signal(), Some(9), "{answer}");
-            if victims == Victims::All {
-                processes::kill_all(&self.env.path("home"), &self.env.path("remotes"));
-            }
+            self.kill_others(victims);
         }
         let killed = !ended;
         // The oldest: a rollback is recorded as a run of its own.
         let journal = self.journals().iter().min().map(|path| read_journal(path)).unwrap_or_default();
+        if let Moment::Twice(_, delay) = moment {
+            let mut daemon = self.spawn();
+            wait_for(delay, || false);
+            drop(daemon.kill());
+            drop(daemon.wait());
+            self.kill_others(victims);
+        }
         Attempt { killed, phase: phase_of(&journal), elapsed, journal, answer }
     }
 
@@ -268,14 +271,17 @@ impl World {
         fs::read_to_string(self.env.path("log")).unwrap_or_default()
     }
 
-    fn get(&self, path: &str) -> Result<Value, String> {
-        let mut stream = UnixStream::connect(self.socket()).map_err(|error| format!("the daemon does not answer: {error}"))?;
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).map_err(|error| error.to_string())?;
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        serde_json::from_str(body).map_err(|error| format!("{error}: {answer}"))
+    fn spawn(&self) -> Child {
+        let log = File::options().create(true).append(true).open(self.env.path("log")).unwrap();
+        let mut command = self.env.command(&[]);
+        command.env("LD_PRELOAD", shim()).env("CRASH_POINT", self.env.path("point"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+    }
+
+    fn kill_others(&self, victims: Victims) {
+        if victims == Victims::All {
+            processes::kill_all(&self.env.path("home"), &self.env.path("remotes"));
+        }
     }
 
     fn wait(&self, what: &str, condition: impl Fn() -> bool) -> Result<(), String> {
@@ -310,6 +316,14 @@ impl Drop for World {
     fn drop(&mut self) {
         self.stop();
         processes::kill_all(&self.env.path("home"), Path::new("/nowhere"));
+    }
+}
+
+/// Waits so long, or until `is_over`.
+fn wait_for(delay: Duration, is_over: impl Fn() -> bool) {
+    let clock = Instant::now();
+    while clock.elapsed() < delay && !is_over() {
+        thread::sleep(Duration::from_micros(300).min(delay.saturating_sub(clock.elapsed())));
     }
 }
 

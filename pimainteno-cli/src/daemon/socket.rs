@@ -8,7 +8,7 @@ use std::{
         net::UnixListener as StdListener,
     },
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use pimainteno_core::{Error, ErrorKind, Result};
@@ -22,6 +22,12 @@ use crate::client::is_nobody;
 /// How long somebody who listens at the socket may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(2);
 
+/// How long a socket may seem to be listened at: a child that a daemon forked right before it was killed has it open until it becomes another program.
+const ECHO: Duration = Duration::from_millis(500);
+
+/// How often to look whether it still does.
+const GLANCE: Duration = Duration::from_millis(20);
+
 /// The file of a socket that this process listens at; removed when this is dropped.
 pub(super) struct Socket {
     path: PathBuf,
@@ -31,13 +37,18 @@ pub(super) struct Socket {
 
 /// Refuses to go on if somebody listens at the socket.
 pub(super) async fn refuse_if_alive(path: &Path) -> Result<()> {
-    match timeout(CONNECT, UnixStream::connect(path)).await {
-        Ok(Err(error)) if is_nobody(&error) => Ok(()),
-        // One that has no time to accept is alive too.
-        Ok(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => Err(unusable(path).source(error)),
-        _ => Err(Error::new(ErrorKind::Usage, format!("a daemon is running already: `{}`", path.display()))
-            .hint("`pi-mainteno status` asks it; stop it before another one is started")),
+    let start = Instant::now();
+    loop {
+        match timeout(CONNECT, UnixStream::connect(path)).await {
+            Ok(Err(error)) if is_nobody(&error) => return Ok(()),
+            // One that has no time to accept is alive too.
+            Ok(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => return Err(unusable(path).source(error)),
+            _ if start.elapsed() < ECHO => tokio::time::sleep(GLANCE).await,
+            _ => break,
+        }
     }
+    Err(Error::new(ErrorKind::Usage, format!("a daemon is running already: `{}`", path.display()))
+        .hint("`pi-mainteno status` asks it; stop it before another one is started"))
 }
 
 impl Socket {

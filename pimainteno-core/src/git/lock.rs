@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::checkout::Checkout;
@@ -17,6 +17,12 @@ const FILE_NAME: &str = "pimainteno.lock";
 
 /// How long a `git` that outlived its program may take to come to its end: a checkout of a large tree on an SD card takes its time.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the lock may seem to be taken: a child that a program forked right before it was killed has it too, until it becomes another program.
+const ECHO: Duration = Duration::from_millis(500);
+
+/// How often to look whether it still is.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// How much earlier than the run a lock of Git's may seem to be made: file systems count time in steps, of 2 s at the most (FAT).
 const CLOCK_STEP: Duration = Duration::from_secs(2);
@@ -44,10 +50,16 @@ impl Checkout {
             .append(true)
             .open(&path)
             .context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error).context(ErrorKind::Git, || format!("cannot lock `{}`", path.display())),
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if start.elapsed() < ECHO => tokio::time::sleep(GLANCE).await,
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).context(ErrorKind::Git, || format!("cannot lock `{}`", path.display()));
+                }
+            }
         }
         survivors::end_survivors(self.path(), workspace, PATIENCE).await;
         Ok(Some(ProjectLock(file)))

@@ -5,6 +5,8 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, RwLock},
+    thread,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -33,11 +35,19 @@ const CACHE: usize = 2 << 20;
 /// The name of the store's file where only its directory is given.
 const FILE_NAME: &str = "state.redb";
 
+/// How long a store may seem to be in use: a child that a program forked right before it was killed has the lock too, until it becomes another program.
+const ECHO: Duration = Duration::from_millis(500);
+
+/// How often to look whether it still is.
+const GLANCE: Duration = Duration::from_millis(20);
+
 /// Why a store did not open.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The file holds what nobody wrote.
     Damaged(RedbError),
+    /// Another program has it open.
+    InUse(Error),
     /// Anything else.
     Refused(Error),
 }
@@ -65,7 +75,7 @@ impl Store {
         let path = file_path(path);
         let source = match Self::attempt(&path, keep_runs) {
             Ok(store) => return Ok((store, None)),
-            Err(Failure::Refused(error)) => return Err(error),
+            Err(Failure::Refused(error) | Failure::InUse(error)) => return Err(error),
             Err(Failure::Damaged(source)) => source,
         };
         let kept = PathBuf::from(format!("{}.damaged-{}", path.display(), Timestamp::now().strftime("%Y%m%dT%H%M%SZ")));
@@ -94,7 +104,15 @@ impl Store {
     fn attempt(path: &Path, keep_runs: usize) -> Result<Self, Failure> {
         let journals = prepare(path).map_err(Failure::Refused)?;
         let file = path.to_owned();
-        let backend = move || FileBackend::new(open_file(&file)?).map_err(|error| failure(&file, error.into()));
+        let backend = move || {
+            let start = Instant::now();
+            loop {
+                match FileBackend::new(open_file(&file)?).map_err(|error| failure(&file, error.into())) {
+                    Err(Failure::InUse(_)) if start.elapsed() < ECHO => thread::sleep(GLANCE),
+                    opened => return opened,
+                }
+            }
+        };
         Self::with_backend(backend, path, Some(journals), keep_runs)
     }
 
@@ -171,7 +189,7 @@ impl Opened {
 impl Failure {
     pub(super) fn explain(self, path: &Path) -> Error {
         match self {
-            Self::Refused(error) => error,
+            Self::Refused(error) | Self::InUse(error) => error,
             Self::Damaged(source) => damaged(path, source),
         }
     }
@@ -203,7 +221,7 @@ fn unusable(message: String) -> Error {
 fn failure(path: &Path, error: RedbError) -> Failure {
     let path = path.display();
     match error {
-        RedbError::DatabaseAlreadyOpen => Failure::Refused(
+        RedbError::DatabaseAlreadyOpen => Failure::InUse(
             Error::new(ErrorKind::Store, format!("another pi-mainteno uses the store: `{path}`"))
                 .hint("ask the running daemon through its control socket, or stop it first"),
         ),

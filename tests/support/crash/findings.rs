@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::Value;
 
-use super::{Attempt, FILES, UNTRACKED, World};
+use super::{Attempt, FILES, Order, UNTRACKED, World};
 
 impl World {
     /// What is wrong after the start that followed `attempt`.
@@ -21,23 +21,33 @@ impl World {
         for (file, content) in UNTRACKED {
             check(fs::read_to_string(self.checkout().join(file)).is_ok_and(|now| now == content), format!("{file} was touched"));
         }
-        let log = self.git(&["log", "--format=%H %(trailers:key=PiMainteno-Run,valueonly,separator=)", &format!("{}..HEAD", self.before)]);
+        let head = self.git(&["rev-parse", "HEAD"]);
+        let is_by_hand = self.scenario.order == Order::Rollback;
+        // One that was never pushed is dropped without a commit of its own.
+        let is_dropped = is_by_hand && !self.scenario.pushes && head == self.users;
+        let begin = if is_dropped { &self.users } else { &self.before };
+        let log = self.git(&["log", "--format=%H %(trailers:key=PiMainteno-Run,valueonly,separator=)", &format!("{begin}..HEAD")]);
         let ours: Vec<_> = log.lines().filter_map(|line| line.split_once(' ')).filter(|(_, run)| !run.is_empty()).collect();
         let others = log.lines().count() - ours.len();
         let moved = usize::from(self.scenario.remote_moves);
         check(others <= moved && (attempt.killed || others == moved), format!("{others} commits of others: {log}"));
-        let numbers: &[usize] = if self.scenario.healthy { &[0, 1] } else { &[0, 2] };
-        check(numbers.contains(&ours.len()), format!("{} commits of ours: {log}", ours.len()));
-        let is_changed = self.scenario.healthy && ours.len() == 1;
+        let all = match self.scenario.order {
+            Order::Rollback if !self.scenario.pushes => 0,
+            Order::Run if !self.scenario.healthy => 2,
+            _ => 1,
+        };
+        check([0, all].contains(&ours.len()), format!("{} commits of ours: {log}", ours.len()));
+        let is_right = if is_by_hand { ours.is_empty() && !is_dropped } else { self.scenario.healthy && ours.len() == 1 };
         for (file, wrong, right) in FILES {
             let text = fs::read_to_string(self.checkout().join(file)).unwrap_or_default();
-            check(text.contains(if is_changed { right } else { wrong }), format!("{file}: {text:?} with {log}"));
+            check(text.contains(if is_right { right } else { wrong }), format!("{file}: {text:?} with {log}"));
         }
-        check(self.is_ancestor(&self.before, "HEAD"), "the old commit is not in the branch any more".into());
+        check(self.is_ancestor(&self.users, "HEAD"), "the user's commit is not in the branch any more".into());
         // The remote has what the checkout has, and we know it.
-        let (head, remote) = (self.git(&["rev-parse", "HEAD"]), self.env.git(&self.remote(), &["rev-parse", "main"]));
+        let remote = self.env.git(&self.remote(), &["rev-parse", "main"]);
         let is_theirs = self.scenario.remote_moves && ours.is_empty() && remote == self.theirs;
-        check(remote == head || is_theirs, format!("the remote is at {remote}, the checkout at {head}, before at {}", self.before));
+        let expected = if self.scenario.pushes { &head } else { &self.users };
+        check(remote == *expected || is_theirs, format!("the remote is at {remote}, the checkout at {head}, before at {begin}"));
         let known = self.git(&["rev-parse", "origin/main"]);
         check(known == remote || is_theirs, format!("the remote is at {remote}, but is thought to be at {known}"));
         // What runs is what the checkout has.
@@ -51,7 +61,7 @@ impl World {
         let entries = fs::read_dir(self.checkout().join(".git/worktrees")).map_or(0, Iterator::count);
         check(worktrees.matches("worktree ").count() <= 2 && entries <= 1, format!("worktrees: {worktrees} and {entries} entries"));
         match self.history() {
-            Ok(runs) => self.check_history(&runs, attempt, &ours, &mut findings),
+            Ok(runs) => self.check_history(&runs, attempt, &ours, is_dropped, &mut findings),
             Err(error) => findings.push(error),
         }
         findings
@@ -75,14 +85,18 @@ impl World {
         findings
     }
 
-    fn check_history(&self, runs: &[Value], attempt: &Attempt, ours: &[(&str, &str)], findings: &mut Vec<String>) {
+    fn check_history(&self, runs: &[Value], attempt: &Attempt, ours: &[(&str, &str)], is_dropped: bool, findings: &mut Vec<String>) {
         let mut check = |holds: bool, what: String| {
             if !holds {
                 findings.push(what);
             }
         };
-        let expected: &[&str] =
-            if self.scenario.healthy { &["applied", "interrupted"] } else { &["applied", "rolled-back", "interrupted"] };
+        let mut expected = vec!["applied", "interrupted"];
+        match self.scenario.order {
+            Order::Run if self.scenario.healthy => {}
+            Order::Run | Order::Rollback => expected.push("rolled-back"),
+            Order::Approval => expected.push("held"),
+        }
         for run in runs {
             let kind = run["outcome"]["kind"].as_str().unwrap_or("none");
             check(expected.contains(&kind), format!("outcome: {}", run["outcome"]));
@@ -92,7 +106,7 @@ impl World {
             return check(false, format!("run {id} is not in the history"));
         };
         let kind = run["outcome"]["kind"].as_str().unwrap_or("none");
-        let is_delivered = ours.iter().any(|(_, run)| *run == id.replace('-', ""));
+        let is_delivered = is_dropped || ours.iter().any(|(_, run)| *run == id.replace('-', ""));
         let wanted = match (is_delivered, self.scenario.healthy) {
             (true, true) => "applied",
             (true, false) => "rolled-back",
@@ -101,13 +115,23 @@ impl World {
             (false, _) => "interrupted",
         };
         check(kind == wanted, format!("run {id} is {} and not {wanted}; commits {ours:?}", run["outcome"]));
-        if kind == "applied" {
+        if kind == "applied" && !is_dropped {
             check(run["outcome"]["commit"] == ours[0].0, format!("run {id} names {} and not {ours:?}", run["outcome"]));
         }
         let detail = match self.get(&format!("/api/runs/{id}")) {
             Ok(detail) => detail,
             Err(error) => return check(false, error),
         };
+        if self.scenario.order == Order::Rollback {
+            let taken_back = runs.iter().find(|run| run["commit"] == self.before.as_str()).map(|run| &run["outcome"]["kind"]);
+            let wanted = if is_delivered { "rolled-back" } else { "applied" };
+            return check(taken_back.is_some_and(|kind| kind == wanted), format!("what was to be taken back is {taken_back:?}"));
+        }
+        if self.scenario.order == Order::Approval {
+            let status = if is_delivered { "applied" } else { "held" };
+            let proposal = &detail["proposal"];
+            check(proposal["status"]["kind"] == status, format!("the proposal is {} and not {status}", proposal["status"]));
+        }
         // A proposal that is made on a commit which the run delivered is the one that takes it back.
         let before: Vec<_> = attempt.journal.iter().map(|entry| &entry["effect"]["to"]).filter(|to| to.is_string()).collect();
         let mut proposals = attempt.journal.iter().rev().filter(|entry| entry["entry"] == "proposed");
