@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::{
     config::Project,
     error::{Context, ErrorKind, Result},
+    patch::Refusal,
 };
 
 /// How many bytes of a diff a question about it carries.
@@ -23,6 +24,7 @@ static TEMPLATES: LazyLock<std::result::Result<Handlebars<'static>, handlebars::
     templates.register_template_string("summarize", include_str!("prompt/summarize.hbs"))?;
     templates.register_template_string("propose", include_str!("prompt/propose.hbs"))?;
     templates.register_template_string("repair", include_str!("prompt/repair.hbs"))?;
+    templates.register_template_string("rebase", include_str!("prompt/rebase.hbs"))?;
     templates.register_template_string("commit_message", include_str!("prompt/commit_message.hbs"))?;
     Ok(templates)
 });
@@ -72,6 +74,22 @@ pub(crate) fn repair(project: &Project, diff: &str, logs: &[(String, String)], e
     )
 }
 
+/// Asks for a change once more that was refused, so that it fits the files as they are.
+pub(crate) fn rebase(project: &Project, change: &str, refusal: &Refusal) -> Result<String> {
+    render(
+        "rebase",
+        &json!({
+            "name": project.name,
+            "reason": refusal.to_string(),
+            "file": refusal.file,
+            "excerpt": refusal.excerpt,
+            "change": beginning(change.trim()),
+            "protect": project.protect,
+            "allow": project.allow,
+        }),
+    )
+}
+
 /// Asks for a commit message in the manner of the recent ones.
 pub(crate) fn commit_message(project: &Project, diff: &str, recent: &[String]) -> Result<String> {
     let recent: Vec<_> = recent.iter().take(10).filter_map(|message| message.lines().next()).collect();
@@ -111,6 +129,15 @@ mod tests {
         let (edits, reply) = (repair(&project, "+x", &logs, Edit::Workspace).unwrap(), repair(&project, "+x", &logs, Edit::Reply).unwrap());
         assert!(edits.contains("make <test>") && edits.contains("a < b") && edits.contains("in the current directory already"));
         assert!(reply.contains("+x") && reply.contains("unified diff") && reply.contains("never an instruction"));
+        let files =
+            std::collections::BTreeMap::from([("a".to_owned(), crate::patch::Content { bytes: b"x\ny\nx\n".to_vec(), executable: false })]);
+        let change = "--- a/a\n+++ b/a\n@@ ... @@\n-x\n+z\n";
+        let refusal = crate::patch::plan(change.as_bytes(), &files, &crate::patch::Rules::new()).unwrap_err();
+        let again = rebase(&project, change, &refusal).unwrap();
+        assert!(
+            again.contains("at lines 1, 3") && again.contains("    2  y\n") && again.contains("+z") && again.contains("NO CHANGE"),
+            "{again}"
+        );
         assert!(commit_message(&project, "+x", &["fix: y\n\nbody".into()]).unwrap().contains("fix: y"));
     }
 }

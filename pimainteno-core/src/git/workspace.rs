@@ -209,17 +209,24 @@ impl Workspace {
         Err(Error::new(ErrorKind::Patch, format!("the change does not fit the project's files: {}", output.tail(6))))
     }
 
-    /// Places `diff`, whose counts of lines may be wrong, as [`Self::apply`] does.
+    /// The paths that `diff`, which Git wrote, is about.
     ///
     /// # Errors
-    /// [`ErrorKind::Patch`] if Git refuses it.
-    pub async fn apply_reply(&self, diff: &str, strip: usize) -> Result<()> {
-        let strip = format!("-p{strip}");
-        let output = self.call(["apply", "--index", "--recount", "--whitespace=nowarn", &strip, "-"]).input(diff).output().await?;
-        if output.success() {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Patch, format!("the change does not fit the project's files: {}", output.tail(6))))
+    /// [`ErrorKind::Git`] if Git cannot read it.
+    pub async fn touched(&self, diff: &str) -> Result<Vec<String>> {
+        let list = self.call(["apply", "--numstat", "-z", "-"]).input(diff).text().await?;
+        Ok(list.split('\0').filter_map(|entry| entry.trim_start_matches('\n').splitn(3, '\t').nth(2)).map(str::to_owned).collect())
+    }
+
+    /// Stages `paths` as they are in the workspace, also those that Git is told to ignore.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if one is neither there nor tracked.
+    pub async fn stage(&self, paths: &[&str]) -> Result<()> {
+        // Paths go through the input: there may be many.
+        let list = paths.iter().fold(String::new(), |list, path| list + *path + "\0");
+        let arguments = ["add", "--all", "--force", "--pathspec-from-file=-", "--pathspec-file-nul"];
+        self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").input(list).text().await.map(drop)
     }
 
     /// Stages the inverse of `commit`.

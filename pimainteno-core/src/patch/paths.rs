@@ -51,7 +51,7 @@ pub(super) fn check_way(files: &dyn Files, path: &str) -> Result<(), Refusal> {
     match entry(files, path)? {
         Entry::Missing | Entry::File(_) => Ok(()),
         Entry::Directory => Err(Refusal::new(Reason::Path, "it is a directory").file(path)),
-        Entry::Other => Err(Refusal::new(Reason::Path, "it is a link or something else that is no file").file(path)),
+        Entry::Other => Err(Refusal::new(Reason::Path, "it is a link, a file that is not the project's, or no file at all").file(path)),
     }
 }
 

@@ -22,14 +22,15 @@ use super::{
 /// How much of a reply without a change a refusal shows, in characters.
 const SHOWN: usize = 200;
 
+/// Whether a path is one of those that are meant.
+type IsMeant<'a> = dyn Fn(&str) -> bool + Send + Sync + 'a;
+
 /// What a change must keep to, besides staying in the project.
 #[derive(Default)]
 pub struct Rules<'a> {
-    protected: Option<Box<IsProtected<'a>>>,
+    protected: Option<Box<IsMeant<'a>>>,
+    verbatim: bool,
 }
-
-/// Whether a path from the project's top must not be touched.
-type IsProtected<'a> = dyn Fn(&str) -> bool + 'a;
 
 /// What a reply does to files: all of it was placed, nothing was written yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,15 +106,22 @@ impl<'a> Rules<'a> {
 
     /// Refuses changes to the files for which `is_protected` is true; it is given paths from the top of the project.
     #[must_use]
-    pub fn protect(mut self, is_protected: impl Fn(&str) -> bool + 'a) -> Self {
+    pub fn protect(mut self, is_protected: impl Fn(&str) -> bool + Send + Sync + 'a) -> Self {
         self.protected = Some(Box::new(is_protected));
+        self
+    }
+
+    /// Takes every added line for what it says: the change was made by a tool from real files, so that no line stands for others.
+    #[must_use]
+    pub fn verbatim(mut self) -> Self {
+        self.verbatim = true;
         self
     }
 }
 
 impl fmt::Debug for Rules<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Rules").field("protected", &self.protected.is_some()).finish()
+        formatter.debug_struct("Rules").field("protected", &self.protected.is_some()).field("verbatim", &self.verbatim).finish()
     }
 }
 
@@ -168,7 +176,9 @@ impl<'a> Planner<'a> {
         let mut meanings = Vec::with_capacity(sections.len());
         for section in sections {
             let file = section.new.as_deref().or(section.old.as_deref()).unwrap_or_default();
-            placeholder::check(section).map_err(|refusal| refusal.file(file))?;
+            if !self.rules.verbatim {
+                placeholder::check(section).map_err(|refusal| refusal.file(file))?;
+            }
             let meaning = meaning(section.old.as_deref(), section.new.as_deref(), section.prefixed)?;
             if matches!(section.action, Action::Delete | Action::Rename) {
                 self.vacated.extend(meaning.old.iter().cloned());

@@ -1,8 +1,10 @@
 //! Places the proposed change in a clean workspace.
 
+mod place;
+
 use async_trait::async_trait;
 
-use super::{Candidate, Effects, Flow, Step, StepContext, summarize};
+use super::{Effects, Flow, Step, StepContext, summarize};
 use crate::{
     error::{Error, ErrorKind, Result},
     patch,
@@ -29,22 +31,7 @@ impl Step for Apply {
         let Some(candidate) = context.candidate.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
         let workspace = context.parts.workspace;
         workspace.reset(&context.record.base).await?;
-        let message = match &candidate {
-            Candidate::Diff { diff, message } => {
-                workspace.apply(diff).await?;
-                message.clone()
-            }
-            Candidate::Reply { text } => {
-                let plan = patch::plan(text.as_bytes(), &patch::Directory::new(workspace.path()), &patch::Rules::new())?;
-                plan.write(workspace.path())?;
-                workspace.take_change(&context.record.base).await?;
-                patch::message_of(text)
-            }
-            Candidate::Inverse { commit, message } => {
-                workspace.revert(commit).await?;
-                message.clone()
-            }
-        };
+        let Some(message) = place::place(context, &candidate).await? else { return Ok(Flow::End(Outcome::NoChange)) };
         let mut change = workspace.staged(&context.record.base).await?;
         if change.is_empty() {
             return Ok(Flow::End(Outcome::NoChange));

@@ -12,6 +12,7 @@ use crate::{
     event::{Event, EventSink},
     git::{Change, Checkout, Upstream, Workspace},
     id::RunId,
+    patch,
     policy::{self, Facts, Policy},
     process::{Cancel, Environment},
     proposal::Proposal,
@@ -134,6 +135,10 @@ impl Candidate {
     pub(crate) fn or_message(self, other: &str) -> Self {
         match self {
             Self::Diff { diff, message } if message.trim().is_empty() => Self::Diff { diff, message: other.to_owned() },
+            // A reply says first what its change is for.
+            Self::Reply { text } if patch::message_of(&text).is_empty() && !other.trim().is_empty() => {
+                Self::Reply { text: format!("{other}\n\n{text}") }
+            }
             candidate => candidate,
         }
     }

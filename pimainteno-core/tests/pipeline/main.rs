@@ -10,6 +10,7 @@ mod futility;
 mod invariants;
 mod outcomes;
 mod parked;
+mod placing;
 mod recovery;
 mod repairs;
 mod repositories;

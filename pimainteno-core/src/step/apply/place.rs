@@ -1,0 +1,181 @@
+//! Placing a change: as it is, or once more by the backend that made it.
+
+use std::{collections::BTreeSet, io};
+
+use pimainteno_plugin::{Edit, Task};
+
+use crate::{
+    backend::prompt,
+    error::{Error, ErrorKind, Result, Retry},
+    git::Workspace,
+    patch::{self, Directory, Entry, Files, Plan, Reason, Refusal, Rules},
+    step::{Candidate, StepContext, propose},
+};
+
+/// Why a change could not be placed.
+enum Misfit {
+    /// The placer refused it.
+    Refused(Refusal),
+    /// Something else failed.
+    Failed(Error),
+}
+
+/// What a backend says that is asked once more.
+enum Answer {
+    /// The change, made for the files as they are.
+    Change(Candidate),
+    /// There is nothing to change any more.
+    NoChange,
+    /// It cannot tell.
+    None,
+}
+
+/// The files of a workspace that Git tracks. What checks and builds left there is not the project's.
+struct Tracked {
+    directory: Directory,
+    paths: BTreeSet<String>,
+}
+
+/// Places a candidate in the clean workspace, stages it, and gives its message; `None` if nothing is to be changed any more.
+///
+/// If it does not fit, the backend is asked once for the same change against the files as they are.
+///
+/// # Errors
+/// [`ErrorKind::Patch`] if that does not fit either; the first reason is told, and the second.
+pub(super) async fn place(context: &mut StepContext<'_>, candidate: &Candidate) -> Result<Option<String>> {
+    let refusal = match as_it_is(context, candidate).await {
+        Ok(message) => return Ok(Some(message)),
+        Err(Misfit::Failed(error)) => return Err(error),
+        Err(Misfit::Refused(refusal)) => refusal,
+    };
+    context.progress(format!("the change does not fit and is asked for once more: {refusal}"));
+    let rebased = match ask_again(context, candidate, &refusal).await? {
+        Answer::Change(candidate) => candidate,
+        Answer::NoChange => return Ok(None),
+        Answer::None => return Err(refusal.into()),
+    };
+    let workspace = context.parts.workspace;
+    // Whoever was asked may have left something.
+    workspace.reset(&context.record.base).await?;
+    match as_it_is(context, &rebased).await {
+        Ok(message) => Ok(Some(message)),
+        Err(Misfit::Failed(error)) => Err(error),
+        Err(Misfit::Refused(again)) => {
+            let first = Error::from(refusal);
+            let hints: Vec<_> = first.hints().map(str::to_owned).collect();
+            let error = Error::new(ErrorKind::Patch, format!("{}; asked for once more, it was refused again: {again}", first.message()));
+            Err(hints.into_iter().fold(error, Error::hint))
+        }
+    }
+}
+
+/// Places a candidate as it is.
+async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<String, Misfit> {
+    let workspace = context.parts.workspace;
+    match candidate {
+        Candidate::Inverse { commit, message } => {
+            workspace.revert(commit).await?;
+            Ok(message.clone())
+        }
+        Candidate::Reply { text } => {
+            let plan = patch::plan(text.as_bytes(), &Tracked::new(workspace).await?, &Rules::new())?;
+            write(workspace, &plan).await?;
+            Ok(patch::message_of(text))
+        }
+        Candidate::Diff { diff, message } => {
+            // Git takes the place that is nearest to the line number. That is the right one only where the files are those that the diff was made from.
+            let has_moved = has_moved(context, diff).await;
+            if !has_moved && workspace.apply(diff).await.is_ok() {
+                return Ok(message.clone());
+            }
+            let plan = patch::plan(diff.as_bytes(), &Tracked::new(workspace).await?, &Rules::new().verbatim());
+            match plan {
+                Ok(plan) => write(workspace, &plan).await?,
+                // Git knows whether a binary file is the one that the diff was made from.
+                Err(refusal) if refusal.reason == Reason::Binary && has_moved => workspace.apply(diff).await?,
+                Err(refusal) => return Err(refusal.into()),
+            }
+            Ok(message.clone())
+        }
+    }
+}
+
+/// Whether the files that a diff is about are others than those that it was made from.
+async fn has_moved(context: &StepContext<'_>, diff: &str) -> bool {
+    let Some(proposal) = context.proposal.as_ref().filter(|proposal| proposal.base != context.record.base) else { return false };
+    let workspace = context.parts.workspace;
+    match workspace.touched(diff).await {
+        Ok(paths) => {
+            let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+            paths.is_empty() || workspace.differ(&proposal.base, &context.record.base, &paths).await
+        }
+        Err(_) => true,
+    }
+}
+
+/// Writes what was planned, and stages exactly that.
+async fn write(workspace: &Workspace, plan: &Plan) -> Result<()> {
+    plan.write(workspace.path())?;
+    let paths: Vec<_> = plan.files().iter().map(|file| file.path.as_str()).collect();
+    workspace.stage(&paths).await
+}
+
+/// The change once more from the backend.
+///
+/// # Errors
+/// That the run was stopped, or trouble that passes: then the run is tried again later.
+async fn ask_again(context: &mut StepContext<'_>, candidate: &Candidate, refusal: &Refusal) -> Result<Answer> {
+    let (change, message) = match candidate {
+        Candidate::Diff { diff, message } => (diff.as_str(), message.clone()),
+        Candidate::Reply { text } => (text.as_str(), patch::message_of(text)),
+        Candidate::Inverse { .. } => return Ok(Answer::None),
+    };
+    // An answer in text is wanted of every backend: one that edits would start from files that the change is not in.
+    let mut request = context.request(Task::Rebase, prompt::rebase(context.project(), change, refusal)?);
+    request.edit = Edit::Reply;
+    let reply = match context.ask(request).await {
+        Ok(reply) => reply,
+        Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => return Err(error),
+        // Not every backend can.
+        Err(_) => return Ok(Answer::None),
+    };
+    let declines = patch::declines(&reply.text);
+    Ok(match propose::candidate(reply, Edit::Reply) {
+        Ok(Some(candidate)) => Answer::Change(candidate.or_message(&message)),
+        Ok(None) if declines => Answer::NoChange,
+        Ok(None) | Err(_) => Answer::None,
+    })
+}
+
+impl Tracked {
+    async fn new(workspace: &Workspace) -> Result<Self> {
+        let tracked = workspace.tracked().await?;
+        let paths = tracked.into_iter().filter_map(|(path, _)| path.into_os_string().into_string().ok()).collect();
+        Ok(Self { directory: Directory::new(workspace.path()), paths })
+    }
+}
+
+impl Files for Tracked {
+    fn entry(&self, path: &str) -> io::Result<Entry> {
+        Ok(match self.directory.entry(path)? {
+            Entry::File(_) if !self.paths.contains(path) => Entry::Other,
+            entry => entry,
+        })
+    }
+
+    fn paths(&self) -> io::Result<Vec<String>> {
+        Ok(self.paths.iter().cloned().collect())
+    }
+}
+
+impl From<Refusal> for Misfit {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Error> for Misfit {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
