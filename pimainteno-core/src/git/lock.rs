@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File, TryLockError},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
@@ -18,7 +19,8 @@ const FILE_NAME: &str = "pimainteno.lock";
 /// How long a `git` that outlived its program may take to come to its end: a checkout of a large tree on an SD card takes its time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long the lock may seem to be taken: a child that a program forked right before it was killed has it too, until it becomes another program.
+/// How long the lock may seem to be taken when who took it is gone: a child that it forked right before it was killed has the lock too, until that becomes
+/// another program.
 const ECHO: Duration = Duration::from_millis(500);
 
 /// How often to look whether it still is.
@@ -45,22 +47,22 @@ impl Checkout {
     /// [`ErrorKind::Git`] if the file cannot be made.
     pub(crate) async fn lock(&self, workspace: &Path) -> Result<Option<ProjectLock>> {
         let path = self.git_directory().await?.join(FILE_NAME);
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
+        let mut options = File::options();
+        let file = options.create(true).truncate(false).read(true).write(true).open(&path);
+        let file = file.context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
         let start = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if start.elapsed() < ECHO => tokio::time::sleep(GLANCE).await,
+                Err(TryLockError::WouldBlock) if start.elapsed() < ECHO && !holder_lives(&file) => tokio::time::sleep(GLANCE).await,
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => {
                     return Err(error).context(ErrorKind::Git, || format!("cannot lock `{}`", path.display()));
                 }
             }
         }
+        // Only for the question above: without it, a lock that seems taken is taken.
+        drop(file.set_len(0).and_then(|()| file.write_all_at(std::process::id().to_string().as_bytes(), 0)));
         survivors::end_survivors(self.path(), workspace, PATIENCE).await;
         Ok(Some(ProjectLock(file)))
     }
@@ -85,6 +87,13 @@ impl Checkout {
         locks.retain(|lock| fs::remove_file(lock).is_ok());
         Ok(locks)
     }
+}
+
+/// Whether the program that wrote its number into the lock is there; also if that is not known.
+fn holder_lives(file: &File) -> bool {
+    let mut number = [0; 10];
+    let number = file.read_at(&mut number, 0).ok().and_then(|length| std::str::from_utf8(number.get(..length)?).ok()?.parse::<u32>().ok());
+    number.is_none_or(|number| Path::new("/proc").join(number.to_string()).exists())
 }
 
 fn find_locks(directory: &Path, and_below: bool, since: SystemTime, locks: &mut Vec<PathBuf>) {

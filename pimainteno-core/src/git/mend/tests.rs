@@ -124,7 +124,7 @@ async fn a_move_that_was_killed_at_any_point_is_brought_to_where_the_branch_is()
                     break;
                 }
                 points += 1;
-                half_done += usize::from(repository.git(&["status", "--porcelain", "--untracked-files=no"]) != "");
+                half_done += usize::from(!repository.git(&["status", "--porcelain", "--untracked-files=no"]).is_empty());
                 assert_eq!(repository.mend().await, Vec::<String>::new(), "{arguments:?} {call} {number}");
                 let head = repository.git(&["rev-parse", "HEAD"]);
                 assert_eq!(repository.files(), if head == repository.from { &*at_from } else { &*at_to }, "{arguments:?} {call} {number}");
