@@ -157,6 +157,40 @@ async fn trouble_that_passes_parks_the_project() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_used_up_day_is_told_by_every_command_until_the_project_is_resumed() {
+    let server = server(|_, _| Answer::message("NO CHANGE")).await;
+    let machine = Machine::new(&server, "[llm.budget]\ncalls_per_day = 1\n[llm.prices.codex]\ninput = 2\noutput = 10");
+    let record = machine.record().await;
+    let (outcome, usage) = (&record["outcome"], &record["usage"]);
+    assert_eq!((&outcome["kind"], server.calls()), (&"parked".into(), 1), "{record:#}");
+    let until = outcome["until"].as_str().unwrap();
+    assert!(
+        until.starts_with(&format!("{}T00:00:00", jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().tomorrow().unwrap()))
+    );
+    assert_eq!(usage["cost_micros"], 2 * INPUT_TOKENS + 10 * OUTPUT_TOKENS);
+
+    let status = machine.run(&["status", "--json"]).await.expect(0).json();
+    let project = &status["projects"][0];
+    assert_eq!((&project["parked"]["until"], &project["parked"]["reason"]), (&outcome["until"], &outcome["reason"]), "{status:#}");
+    assert_eq!((&status["today"]["usage"], &status["today"]["budget"]["calls_per_day"]), (usage, &1.into()), "{status:#}");
+    assert_eq!(&project["today"]["usage"], usage, "{status:#}");
+    let until = until[..19].replace('T', " ");
+    let said = ["site: parked until", &until, "1 of 1 calls", "pi-mainteno resume site", "today all projects: 1 of 1 calls"];
+    machine.run(&["status"]).await.expect(0).says(&said);
+    machine.run(&["check"]).await.says(&["parked until", "1 of 1 calls", "`pi-mainteno resume site`"]);
+
+    let id = record["id"].as_str().unwrap();
+    let shown = machine.run(&["show", id, "--json"]).await.expect(0).json();
+    let entry = &shown["usage"][0];
+    assert_eq!((&entry["task"], &entry["backend"], &entry["usage"]), (&"summarize".into(), &"codex".into(), usage), "{shown:#}");
+    machine.run(&["show", id]).await.expect(0).says(&["summarize by codex  1 call"]);
+
+    machine.run(&["resume", "site"]).await.expect(0).says(&["site is run again"]);
+    assert_eq!(machine.run(&["status", "--json"]).await.json()["projects"][0]["parked"], Value::Null);
+    assert_eq!((machine.record().await["outcome"]["kind"].as_str(), server.calls()), (Some("parked"), 1), "nothing is left of the day");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_hangs_before_its_headers_is_given_up() {
     let outcome = run_against(Answer::HangBeforeHeaders).await;
     assert_eq!(outcome["kind"], "parked", "{outcome:#}");

@@ -18,11 +18,11 @@
 
 use std::path::PathBuf;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use pimainteno_core::{
-    Error, Event, Proposal, RunId, RunOptions, RunRecord,
+    Error, Event, Proposal, RunId, RunOptions, RunRecord, Spending,
     config::Mode,
-    store::{Entry, Held, Output, Parked},
+    store::{Entry, Held, Output, Parked, UsageEntry},
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,12 @@ pub(crate) struct Status {
     pub(crate) version: String,
     /// Whether the daemon answers; without one, nothing runs on schedule.
     pub(crate) daemon: bool,
+    /// The day that pays for calls now, in the scheduler's time zone.
+    #[serde(default)]
+    pub(crate) day: Option<Date>,
+    /// What all projects together spent on that day, of how much.
+    #[serde(default)]
+    pub(crate) today: Spending,
     /// The projects, in the configuration's order.
     pub(crate) projects: Vec<ProjectStatus>,
 }
@@ -66,7 +72,10 @@ pub(crate) struct ProjectStatus {
     pub(crate) next_slot: Option<Timestamp>,
     /// Whether a person paused the project.
     pub(crate) paused: bool,
-    /// Until when it is left alone, and why.
+    /// What it spent today, and what its own budget is.
+    #[serde(default)]
+    pub(crate) today: Spending,
+    /// Until when it is left alone, and why; `None` once that is over.
     pub(crate) parked: Option<Parked>,
     /// The change that waits for a person.
     pub(crate) held: Option<Held>,
@@ -83,6 +92,9 @@ pub(crate) struct RunDetail {
     pub(crate) record: RunRecord,
     /// The change that it was about.
     pub(crate) proposal: Option<Proposal>,
+    /// What its answers cost, by task and backend.
+    #[serde(default)]
+    pub(crate) usage: Vec<UsageEntry>,
     /// What it announced and did.
     pub(crate) journal: Vec<Entry>,
     /// Check logs and the backend's answers.

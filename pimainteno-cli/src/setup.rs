@@ -54,6 +54,11 @@ impl Setup {
         Ok(Self { config: loaded.config, config_path: loaded.path, notices: loaded.notices, environment, state_directory, socket })
     }
 
+    /// Whether any state was kept so far.
+    pub(crate) fn has_state(&self) -> bool {
+        self.config.cache.path.as_ref().map_or_else(|| self.state_directory.join("state.redb").exists(), |path| path.exists())
+    }
+
     /// A builder of what this setup describes.
     pub(crate) fn builder(&self) -> MaintainerBuilder {
         let builder =

@@ -5,6 +5,7 @@
 //!
 //! Text from models, logs and repositories is data: whoever puts it into a line passes it through [`plain`] first.
 
+pub(crate) mod cost;
 pub(crate) mod diff;
 mod log;
 pub(crate) mod plain;

@@ -1,12 +1,14 @@
 //! What is asked of a maintainer in this process: by a command without a daemon, and by the daemon for its callers.
 
-use pimainteno_core::{Error, ErrorKind, Maintainer, Proposal, Result, RunId, RunOptions, RunRecord, Trigger};
+use jiff::Timestamp;
+use pimainteno_core::{Error, ErrorKind, Maintainer, Proposal, Result, RunId, RunOptions, RunRecord, Trigger, store::UsageEntry};
 use tokio::task::JoinSet;
 
 use crate::api::{Paused, ProjectStatus, RunDetail, Status, VERSION};
 
 /// All projects at a glance; `running` says which run of a project goes on.
 pub(crate) fn status(maintainer: &Maintainer, daemon: bool, running: impl Fn(&str) -> Option<RunId>) -> Result<Status> {
+    let now = Timestamp::now();
     let projects = maintainer.projects().into_iter().map(|status| {
         let last_run = match status.state.last_run {
             Some(id) => maintainer.store().run(id)?,
@@ -22,12 +24,19 @@ pub(crate) fn status(maintainer: &Maintainer, daemon: bool, running: impl Fn(&st
             cron: status.project.cron,
             next_slot: status.next_slot,
             paused: status.state.paused,
-            parked: status.state.parked.clone(),
+            today: status.today,
+            parked: status.state.parked.clone().filter(|parked| parked.until > now),
             held: status.state.held.clone(),
             last_run,
         })
     });
-    Ok(Status { version: VERSION.to_owned(), daemon, projects: projects.collect::<Result<_>>()? })
+    Ok(Status {
+        version: VERSION.to_owned(),
+        daemon,
+        day: Some(maintainer.day()),
+        today: maintainer.today(),
+        projects: projects.collect::<Result<_>>()?,
+    })
 }
 
 /// The last runs that ended, also of a project that is not in the configuration any more.
@@ -56,9 +65,11 @@ pub(crate) fn set_paused(maintainer: &Maintainer, name: &str, paused: bool) -> R
 /// Everything about one run, named by its id or the beginning of it.
 pub(crate) fn run(maintainer: &Maintainer, id_prefix: &str) -> Result<RunDetail> {
     let record = maintainer.run(id_prefix)?;
+    let journal = maintainer.store().run_journal(record.id)?;
     Ok(RunDetail {
         proposal: maintainer.proposal_of(record.id)?,
-        journal: maintainer.store().run_journal(record.id)?,
+        usage: UsageEntry::of_journal(&journal),
+        journal,
         outputs: maintainer.store().run_outputs(record.id)?,
         record,
     })

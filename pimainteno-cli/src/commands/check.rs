@@ -3,13 +3,14 @@
 mod machine;
 mod project;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use pimainteno_core::{Error, Result};
+use pimainteno_core::{Error, Result, store::Parked};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::{
+    access::Access,
     exit::Ending,
     setup::Setup,
     terminal::{BAD, FAINT, GOOD, NOTABLE, STRONG, Terminal, paint, plain},
@@ -93,9 +94,10 @@ impl Items {
 /// [`pimainteno_core::ErrorKind::Internal`] if a look was lost; whatever a look finds is in the report.
 pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     let spinner = terminal.spinner("looking at everything");
+    let parked = parked(setup).await;
     let mut looks = JoinSet::new();
     looks.spawn(within_deadline(0, String::new(), machine::look(machine::Machine::new(setup))));
-    for (place, look) in project::Look::all(setup).into_iter().enumerate() {
+    for (place, look) in project::Look::all(setup, &parked).into_iter().enumerate() {
         looks.spawn(within_deadline(place + 1, look.id().to_owned(), look.at_everything()));
     }
     let mut found = Vec::new();
@@ -113,6 +115,16 @@ pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
         print(&report, terminal);
     }
     Ok(Ending::of(problems == 0))
+}
+
+/// The projects that are left alone for a while. Nothing is made to find out; what keeps the state from being read is told elsewhere.
+async fn parked(setup: &Setup) -> BTreeMap<String, Parked> {
+    if !setup.has_state() {
+        return BTreeMap::new();
+    }
+    let status = async { Access::open(setup, |_| {}).await?.status().await };
+    let projects = status.await.map(|status| status.projects).unwrap_or_default();
+    projects.into_iter().filter_map(|project| Some((project.id, project.parked?))).collect()
 }
 
 async fn within_deadline(place: usize, project: String, look: impl Future<Output = Items>) -> (usize, Items) {

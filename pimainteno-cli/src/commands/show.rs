@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use jiff::Timestamp;
-use pimainteno_core::{Result, RunRecord, Trigger, Usage};
+use pimainteno_core::{Result, RunRecord, Trigger, Usage, store::UsageEntry};
 
 use super::{outcome_style, short_id};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     api::RunDetail,
     cli::ShowArguments,
     exit::Ending,
-    terminal::{FAINT, NAME, STRONG, Terminal, diff, paint, plain, time, timeline},
+    terminal::{FAINT, NAME, STRONG, Terminal, cost, diff, paint, plain, time, timeline},
 };
 
 /// Prints one run: why it started, how it ended, its steps, its change, what it left behind.
@@ -38,6 +38,14 @@ fn render(detail: &RunDetail, now: Timestamp, width: Option<usize>) -> String {
     if !record.steps.is_empty() {
         heading(&mut text, "steps");
         text.push_str(&timeline::render(&record.steps, width));
+    }
+    if !detail.usage.is_empty() {
+        heading(&mut text, "cost");
+        let what = |entry: &UsageEntry| format!("{} by {}", entry.task, plain::inline(&entry.backend));
+        let width = detail.usage.iter().map(|entry| what(entry).chars().count()).max().unwrap_or(0);
+        for entry in &detail.usage {
+            let _ = writeln!(text, "  {:<width$}  {}", what(entry), paint(FAINT, cost::usage(entry.usage)));
+        }
     }
     if let Some(proposal) = &detail.proposal {
         heading(&mut text, "change");
@@ -79,7 +87,7 @@ fn facts(record: &RunRecord, now: Timestamp) -> Vec<(&'static str, String)> {
     facts.extend(record.commit.as_ref().map(|commit| ("commit", plain::inline(commit).into_owned())));
     facts.extend(record.rolled_back_by.map(|run| ("taken back", format!("by run {run}"))));
     if record.usage != Usage::default() {
-        facts.push(("cost", usage(record.usage)));
+        facts.push(("cost", cost::usage(record.usage)));
     }
     facts
 }
@@ -91,12 +99,6 @@ fn trigger(trigger: &Trigger) -> String {
         Trigger::Approval { proposal } => format!("{} of proposal {proposal}", trigger.name()),
         _ => trigger.name().to_owned(),
     }
-}
-
-fn usage(usage: Usage) -> String {
-    let calls = if usage.calls == 1 { "1 call".to_owned() } else { format!("{} calls", usage.calls) };
-    let cached = if usage.cached_input_tokens == 0 { String::new() } else { format!(", {} of them cached", usage.cached_input_tokens) };
-    format!("{calls}, {} tokens read{cached}, {} written", usage.input_tokens, usage.output_tokens)
 }
 
 fn heading(text: &mut String, heading: &str) {
@@ -117,13 +119,16 @@ mod tests {
         record.usage = Usage::call(1000, 400, 50);
         let proposal = Proposal::new("site", "0123", "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\n".into(), "fix\u{1b}[2J", "codex");
         let outputs = vec![Output { name: "check\u{9b}".into(), text: "one\ntwo\n".into() }];
-        let detail = RunDetail { record, proposal: Some(proposal), journal: Vec::new(), outputs };
+        let usage =
+            serde_json::from_str(r#"[{ "task": "propose", "backend": "cod\u001bex", "usage": { "calls": 3, "cost_micros": 1500000 } }]"#);
+        let detail = RunDetail { record, proposal: Some(proposal), usage: usage.unwrap(), journal: Vec::new(), outputs };
         let text = render(&detail, Timestamp::UNIX_EPOCH, Some(80));
         let shown = anstream::adapter::strip_str(&text).to_string();
         for expected in [
             "a person␇ decides",
             "unit-failure: x␛.service",
             "1 call, 1000 tokens read, 400 of them cached, 50 written",
+            "propose by cod␛ex  3 calls, 0 tokens read, 0 written, for 1.50",
             "+␛[31mb",
             "2 lines",
         ] {

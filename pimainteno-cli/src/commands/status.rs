@@ -9,7 +9,7 @@ use crate::{
     api::{ProjectStatus, Status},
     exit::Ending,
     terminal::{
-        FAINT, GOOD, NAME, NOTABLE, Terminal, paint, plain,
+        FAINT, GOOD, NAME, NOTABLE, Terminal, cost, paint, plain,
         table::{Cell, Table},
         time,
     },
@@ -33,9 +33,22 @@ pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> 
     terminal.print(table.render(terminal.width()));
     terminal.print("");
     for project in &status.projects {
+        if let Some(parked) = &project.parked {
+            let (name, until) = (plain::inline(&project.id), time::absolute(parked.until));
+            let command = paint(NAME, format!("pi-mainteno resume {name}")).to_string();
+            let reason = plain::inline(&parked.reason);
+            terminal.print(format_args!("{} {name}: parked until {until}: {reason}; {command} lets it go on now", paint(NOTABLE, "●")));
+        }
         if let Some(held) = &project.held {
             let (name, command) = (plain::inline(&project.id), format!("pi-mainteno diff {}", short_id(held.proposal)));
             terminal.print(format_args!("{} {name}: a change waits for you; {} shows it", paint(NOTABLE, "●"), paint(NAME, command)));
+        }
+    }
+    let own = status.projects.iter().filter(|project| project.today.budget.limits_a_day());
+    let spendings = own.map(|project| (plain::inline(&project.id).into_owned(), &project.today));
+    for (who, spending) in [("all projects".to_owned(), &status.today)].into_iter().chain(spendings) {
+        if let Some(cost) = cost::day(spending) {
+            terminal.print(format_args!("{} {}", paint(FAINT, "today"), paint(FAINT, format_args!("{who}: {cost}"))));
         }
     }
     terminal.print(if status.daemon {

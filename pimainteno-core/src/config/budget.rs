@@ -55,6 +55,13 @@ pub struct Money {
     pub micros: u64,
 }
 
+impl BudgetConfig {
+    /// Whether there is a limit for a day.
+    pub fn limits_a_day(&self) -> bool {
+        self.calls_per_day.is_some() || self.tokens_per_day.is_some() || self.money_per_day.is_some()
+    }
+}
+
 impl PriceConfig {
     /// What tokens cost, in millionths, rounded up.
     pub fn cost_micros(&self, usage: Usage) -> u64 {

@@ -8,7 +8,9 @@ use redb::{Error as RedbError, ReadableTable};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Store, locked, rows,
+    Store,
+    journal::{Entry, What},
+    locked, rows,
     schema::{Key, Table, USAGE},
 };
 use crate::error::Result;
@@ -42,6 +44,28 @@ pub(crate) struct CallClaim {
     store: Store,
     day: Date,
     project: String,
+}
+
+impl UsageEntry {
+    /// What the answers of one run cost by task and backend, as its journal tells; in the order in which they were asked first, without what cost nothing.
+    pub fn of_journal(journal: &[Entry]) -> Vec<Self> {
+        let mut entries = Vec::new();
+        for entry in journal {
+            if let What::Answer(answer) = &entry.what
+                && answer.usage != Usage::default()
+            {
+                Self::add(&mut entries, answer.task, &answer.backend, answer.usage);
+            }
+        }
+        entries
+    }
+
+    fn add(entries: &mut Vec<Self>, task: Task, backend: &str, usage: Usage) {
+        match entries.iter_mut().find(|entry| entry.task == task && entry.backend == backend) {
+            Some(entry) => entry.usage += usage,
+            None => entries.push(Self { task, backend: backend.to_owned(), usage }),
+        }
+    }
 }
 
 impl Drop for CallClaim {
@@ -120,10 +144,7 @@ impl Totals {
 /// Adds a cost to a project's day, and drops days that are too old.
 pub(super) fn add(table: &mut Table<'_>, project: &str, day: Date, task: Task, backend: &str, usage: Usage) -> Result<(), RedbError> {
     let mut entries = rows::get_json::<Vec<UsageEntry>>(table, project, USAGE, &id(day))?.unwrap_or_default();
-    match entries.iter_mut().find(|entry| entry.task == task && entry.backend == backend) {
-        Some(entry) => entry.usage += usage,
-        None => entries.push(UsageEntry { task, backend: backend.to_owned(), usage }),
-    }
+    UsageEntry::add(&mut entries, task, backend, usage);
     rows::put_json(table, project, USAGE, &id(day), &entries)?;
     // The newest day comes first.
     for old in rows::ids(table, project, USAGE)?.into_iter().skip(KEEP_DAYS) {

@@ -1,6 +1,7 @@
 //! What one project needs: its checkout, its remote, its settings, its checks, its backend, its units.
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -9,11 +10,12 @@ use std::{
 
 use pimainteno_core::{
     Maintainer,
-    config::{Config, Mode, Project, RestartConfig},
+    config::{BudgetConfig, Config, Mode, Project, RestartConfig},
     git::{Checkout, Git},
     policy::{Limits, PolicyEngine},
     process::{Command, Environment},
     service::{self, LoadState},
+    store::Parked,
 };
 
 use super::{Finding, Items};
@@ -36,18 +38,25 @@ pub(super) struct Look {
     environment: Environment,
     /// Whether an earlier project has the same backend, which is asked once.
     shares_backend: bool,
+    parked: Option<Parked>,
 }
 
 /// A directory for what the library writes while its settings are tried; removed in the end.
 pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Look {
-    /// Every project of the configuration, in its order.
-    pub(super) fn all(setup: &Setup) -> Vec<Self> {
+    /// Every project of the configuration, in its order; `parked` are those that are left alone for a while.
+    pub(super) fn all(setup: &Setup, parked: &BTreeMap<String, Parked>) -> Vec<Self> {
         let projects = setup.config.projects();
         let alone = alone(&setup.config);
+        let backend = |project: &Project| {
+            let mut llm = project.llm.clone();
+            llm.budget = BudgetConfig::default();
+            llm
+        };
         let look = |(place, (project, alone)): (usize, (&Project, Config))| Self {
-            shares_backend: projects.iter().take(place).any(|earlier| earlier.llm == project.llm),
+            shares_backend: projects.iter().take(place).any(|earlier| backend(earlier) == backend(project)),
+            parked: parked.get(&project.id).cloned(),
             project: project.clone(),
             alone,
             environment: setup.environment.clone(),
@@ -63,6 +72,10 @@ impl Look {
     /// Looks at everything that the project needs.
     pub(super) async fn at_everything(self) -> Items {
         let mut items = Items::new(&self.project.id);
+        if let Some(parked) = &self.parked {
+            let hint = format!("`pi-mainteno resume {}` lets it go on now", self.project.id);
+            items.note("runs", parked.describe(), &hint);
+        }
         self.checkout(&mut items).await;
         self.settings(&mut items).await;
         self.policy(&mut items);

@@ -219,6 +219,40 @@ fn usage_adds_up_over_runs_projects_and_days_and_old_days_go() {
 }
 
 #[test]
+fn what_a_run_cost_is_told_by_task_and_backend() {
+    let store = Store::in_memory(50).unwrap();
+    let record = record("garden");
+    let journal = store.begin_run(&record).unwrap();
+    let mut money = Usage::call(10, 0, 1);
+    money.cost_micros = 7;
+    let answers = [
+        (Task::Summarize, "codex", money),
+        (Task::Propose, "codex", money),
+        (Task::Repair, "codex", money),
+        (Task::Repair, "codex", Usage::call(0, 0, 0)),
+        (Task::Repair, "other", Usage::call(5, 0, 0)),
+        (Task::CommitMessage, "offline", Usage::default()),
+    ];
+    for (task, backend, usage) in answers {
+        journal.answer(Answer::failed(DAY, task, backend, key("a"), usage)).unwrap();
+    }
+    store.finish_run(&journal, FinishedRun::new(record.clone()), |_| {}).unwrap();
+    let told = |entries: Vec<UsageEntry>| -> Vec<_> {
+        let figures = |entry: UsageEntry| (entry.task, entry.backend, entry.usage.calls, entry.usage.tokens(), entry.usage.cost_micros);
+        entries.into_iter().map(figures).collect()
+    };
+    let expected = [
+        (Task::Summarize, "codex".to_owned(), 1, 11, 7),
+        (Task::Propose, "codex".into(), 1, 11, 7),
+        (Task::Repair, "codex".into(), 2, 11, 7),
+        (Task::Repair, "other".into(), 1, 5, 0),
+    ];
+    assert_eq!(told(UsageEntry::of_journal(&store.run_journal(record.id).unwrap())), expected);
+    assert_eq!(told(store.usage_of("garden", DAY).unwrap()), expected);
+    assert_eq!((store.usage_on(DAY).cost_micros, store.usage_of_project_on("kitchen", DAY)), (21, Usage::default()));
+}
+
+#[test]
 fn messages_and_heads_are_bounded() {
     let store = Store::in_memory(100).unwrap();
     store.put_proposal(&proposal("garden", 1)).unwrap();

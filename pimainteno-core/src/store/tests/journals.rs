@@ -52,6 +52,20 @@ fn a_run_that_was_cut_off_is_found_resumed_and_ended() {
 }
 
 #[test]
+fn what_was_written_before_money_was_counted_is_read() {
+    let directory = directory();
+    let (record, text) = cut_off(directory.path());
+    let older = text.replace(",\"cost_micros\":0", "");
+    assert!(older != text && !older.contains("cost_micros"));
+    fs::write(path(directory.path(), &record), older).unwrap();
+    let store = open(directory.path());
+    let found = store.open_runs().unwrap();
+    assert_eq!((found.notices, found.runs[0].record.usage, store.usage_on(DAY)), (Vec::new(), reply("").usage, reply("").usage));
+    let entry: Vec<UsageEntry> = serde_json::from_str(r#"[{"task":"propose","backend":"codex","usage":{"calls":1}}]"#).unwrap();
+    assert_eq!(entry[0].usage, Usage::call(0, 0, 0));
+}
+
+#[test]
 fn a_journal_that_is_dropped_is_an_open_run_again() {
     let directory = directory();
     let store = open(directory.path());
