@@ -35,8 +35,8 @@ fn is_parked(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Parked { .. })
 }
 
-/// Serves until a run has applied its change.
-async fn serve_until_applied(world: &World, backend: &ScriptedBackend, and: impl FnOnce(&Maintainer)) {
+/// Serves until a run has applied its change; does something `meanwhile`, when there is nothing to run.
+async fn serve_until_applied(world: &World, backend: &ScriptedBackend, meanwhile: impl FnOnce(&Maintainer)) {
     let applied = Arc::new(Notify::new());
     let sink = {
         let applied = applied.clone();
@@ -47,8 +47,12 @@ async fn serve_until_applied(world: &World, backend: &ScriptedBackend, and: impl
         }
     };
     let maintainer = world.builder(backend.clone()).events(sink).build().unwrap();
-    and(&maintainer);
-    tokio::time::timeout(Duration::from_secs(60), maintainer.serve(applied.notified())).await.unwrap().unwrap();
+    let serving = tokio::time::timeout(Duration::from_secs(60), maintainer.serve(applied.notified()));
+    let (served, ()) = tokio::join!(serving, async {
+        tokio::task::yield_now().await;
+        meanwhile(&maintainer);
+    });
+    served.unwrap().unwrap();
     assert!(maintainer.store().project("radio").parked.is_none());
 }
 
