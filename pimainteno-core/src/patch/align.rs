@@ -30,6 +30,9 @@ const ELSEWHERE: i32 = 400;
 /// What a blank line costs that one side has more than the other within what is removed.
 const BLANK: i32 = 30;
 
+/// What a blank line costs that would go with what is removed around it, and that the hunk does not show.
+const BLANK_REMOVED: i32 = 50;
+
 /// How much more must speak for the best place than for any other.
 const MARGIN: i32 = 100;
 /// How much more for a place where the line number is right, too.
@@ -142,7 +145,7 @@ fn not_found() -> Refusal {
 
 /// What a hunk is made of, and how many runs of changed lines it has.
 fn elements(hunk: &Hunk, index: &Index<'_>) -> (Vec<Element>, usize) {
-    let (mut elements, mut blocks, mut line) = (Vec::new(), 0, 0);
+    let (mut elements, mut blocks, mut line, mut runs) = (Vec::new(), 0, 0, hunk.blocks());
     while let Some(current) = hunk.lines.get(line) {
         if current.kind == Kind::Context {
             let is_elision = is_elision(&current.text) && index.number(current.text.as_bytes()).is_none();
@@ -152,7 +155,8 @@ fn elements(hunk: &Hunk, index: &Index<'_>) -> (Vec<Element>, usize) {
             continue;
         }
         let start = line;
-        while hunk.lines.get(line).is_some_and(|line| line.kind != Kind::Context) {
+        let end = runs.next().map_or(hunk.lines.len(), |run| run.end);
+        while line < end {
             if hunk.lines[line].kind == Kind::Removed {
                 elements.push(Element { what: What::Removed, line, block: blocks, weight: weight(&hunk.lines[line].text) });
             }
@@ -255,7 +259,7 @@ impl<'a> Table<'a> {
         let what = |element: Option<&Element>| element.map(|element| element.what);
         match (what(before), what(behind)) {
             (Some(What::Removed), Some(What::Removed)) if before.map(|element| element.block) == behind.map(|element| element.block) => {
-                (if self.blank.get(line) == Some(&true) { BLANK } else { -NO_WAY }, -NO_WAY)
+                (if self.blank.get(line) == Some(&true) { BLANK_REMOVED } else { -NO_WAY }, -NO_WAY)
             }
             (Some(What::Insertion), _) | (_, Some(What::Insertion)) => (MISSING_AT_INSERTION, -NO_WAY),
             _ => (if self.blank.get(line) == Some(&true) { BLANK } else { MISSING }, ELSEWHERE),

@@ -94,6 +94,28 @@ impl Hunk {
         self.lines.iter().filter(|line| line.is_old())
     }
 
+    /// The runs of changed lines.
+    ///
+    /// Where lines are removed, others added, and then some are removed again, two runs meet: a line between them was left out, or none was there.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let start = at + self.lines.get(at..)?.iter().position(|line| line.kind != Kind::Context)?;
+            let (mut removes, mut adds) = (false, false);
+            let is_of_run = |line: &&HunkLine| match line.kind {
+                Kind::Context => false,
+                Kind::Removed if removes && adds => false,
+                kind => {
+                    removes |= kind == Kind::Removed;
+                    adds |= removes && kind == Kind::Added;
+                    true
+                }
+            };
+            at = start + self.lines[start..].iter().take_while(is_of_run).count();
+            Some(start..at)
+        })
+    }
+
     /// Whether it changes anything.
     pub(super) fn changes(&self) -> bool {
         self.lines.iter().any(|line| line.kind != Kind::Context)

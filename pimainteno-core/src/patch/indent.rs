@@ -1,6 +1,15 @@
 //! Indenting added lines as the file does, when a reply indents its lines differently.
 
-use super::refusal::{Reason, Refusal};
+use super::{
+    locate::Fit,
+    refusal::{Reason, Refusal},
+    text::Text,
+};
+
+/// How many lines make a habit, where the reply indents its lines otherwise than the file.
+const FEW: usize = 3;
+/// How many make one where it does not.
+const MANY: usize = 8;
 
 /// How the lines of a hunk that are in the file are indented there and in the reply.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +35,14 @@ pub(super) enum Mapping {
     ToBlanks(usize),
 }
 
+/// How a file indents its lines: how many begin with a tab, how many with two blanks or more, and whether any has a blank before a tab.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Habit {
+    tabs: usize,
+    blanks: usize,
+    mixes: bool,
+}
+
 impl Pairs {
     /// Notes a line of the reply and the line of the file where it stands; blank lines tell nothing.
     pub(super) fn note(&mut self, reply: &str, file: &[u8], is_removed: bool) {
@@ -43,6 +60,7 @@ impl Pairs {
     /// # Errors
     /// [`Reason::NotFound`] if the lines are indented differently in ways that do not go together.
     pub(super) fn mapping<'a>(&self, added: impl Iterator<Item = &'a str> + Clone) -> Result<Mapping, Refusal> {
+        let in_reply = |indentation: &str| self.context.iter().any(|(reply, _)| reply == indentation);
         let differs = |pairs: &[(String, String)]| pairs.iter().any(|(reply, file)| reply != file);
         if !differs(&self.context) && !differs(&self.removed) {
             return Ok(Mapping::Same);
@@ -51,22 +69,30 @@ impl Pairs {
         if added.peek().is_none() {
             return Ok(Mapping::Same);
         }
+        let all: Vec<_> = self.context.iter().chain(&self.removed).collect();
+        if let Some(shift) = self.shift(&all) {
+            let goes = added.clone().all(|indentation| shift.indentation(indentation).is_some());
+            return if goes { Ok(shift) } else { Err(unclear()) };
+        }
         if !differs(&self.removed) && self.only_context_differs(added.clone()) {
             return Ok(Mapping::Same);
         }
-        let all: Vec<_> = self.context.iter().chain(&self.removed).collect();
         let only_removed: Vec<_> = self.removed.iter().collect();
         let mapping = find(&all).or_else(|| find(&only_removed).filter(|_| differs(&self.removed)));
         // Context that lost its marker looks as if everything were shifted by one blank.
         let looks_lost = |mapping: &Mapping| *mapping == Mapping::Add(" ".into()) && !differs(&self.removed);
-        let in_reply = |indentation: &str| self.context.iter().any(|(reply, _)| reply == indentation);
         let mapping = mapping.filter(|mapping| !looks_lost(mapping) || added.clone().all(in_reply));
         let mapping = mapping.filter(|mapping| added.all(|indentation| mapping.indentation(indentation).is_some()));
-        mapping.ok_or_else(|| {
-            Refusal::new(
-                Reason::NotFound,
-                "its lines are indented differently than in the file, and it cannot be told how to indent what is added",
-            )
+        mapping.ok_or_else(unclear)
+    }
+
+    /// The shift of the whole hunk, if it is more than the one blank of a marker. Context that lost its blanks looks like one if all of it has the same depth.
+    fn shift(&self, pairs: &[&(String, String)]) -> Option<Mapping> {
+        let of_several_depths = pairs.iter().any(|pair| pair.1 != pairs[0].1);
+        find(pairs).filter(|mapping| match mapping {
+            Mapping::Add(shift) => of_several_depths && shift != " ",
+            Mapping::Take(shift) => shift != " " && !shift.is_empty(),
+            _ => false,
         })
     }
 
@@ -98,6 +124,43 @@ impl Pairs {
             (0, 0) => self.context.iter().any(|(reply, file)| reply == file && !reply.is_empty()),
             (_, 0) => true,
             _ => false,
+        }
+    }
+}
+
+impl Habit {
+    /// How the lines of a file are indented.
+    pub(super) fn of(text: &Text<'_>) -> Self {
+        let mut habit = Self::default();
+        for line in text.lines() {
+            let indentation = &line[..line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()];
+            if indentation.len() == line.len() {
+                continue;
+            }
+            habit.tabs += usize::from(indentation.first() == Some(&b'\t'));
+            habit.blanks += usize::from(indentation.starts_with(b"  "));
+            habit.mixes |= indentation.windows(2).any(|pair| pair == b" \t");
+        }
+        habit
+    }
+
+    /// Refuses added lines that are indented in a way that the file is not, though it has a way.
+    pub(super) fn check(&self, mut added: impl Iterator<Item = String>, fit: Fit) -> Result<(), Refusal> {
+        // Whoever damaged the indentation of context may have done so with what is added.
+        let enough = if fit >= Fit::Blanks { FEW } else { MANY };
+        let is_odd = |line: String| {
+            let indentation = indentation(&line);
+            let other = if indentation.starts_with('\t') {
+                self.tabs == 0 && self.blanks >= enough
+            } else {
+                indentation.starts_with("  ") && self.blanks == 0 && self.tabs >= enough
+            };
+            !line.trim().is_empty() && (other || (fit >= Fit::Blanks && !self.mixes && indentation.contains(" \t")))
+        };
+        if added.any(is_odd) {
+            Err(Refusal { message: "what it adds is indented otherwise than anything in the file".into(), ..unclear() })
+        } else {
+            Ok(())
         }
     }
 }
@@ -143,6 +206,10 @@ fn find(pairs: &[&(String, String)]) -> Option<Mapping> {
     candidates.extend((1..=8).map(Mapping::ToTabs));
     candidates.extend((1..=8).map(Mapping::ToBlanks));
     candidates.into_iter().find(explains)
+}
+
+fn unclear() -> Refusal {
+    Refusal::new(Reason::NotFound, "its lines are indented differently than in the file, and it cannot be told how to indent what is added")
 }
 
 fn indentation(line: &str) -> &str {

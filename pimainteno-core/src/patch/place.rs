@@ -8,7 +8,7 @@ use std::{borrow::Cow, cell::OnceCell, ops::Range};
 use super::{
     align::{Alignment, align},
     change::{Hunk, HunkLine, Kind},
-    indent::{Mapping, Pairs},
+    indent::{Habit, Mapping, Pairs},
     locate::{Fit, Index, Steps},
     refusal::{Reason, Refusal},
     text::{Edit, End, NewLine, Text},
@@ -23,6 +23,9 @@ const MOST_ANCHORED: usize = 64;
 /// The most runs of empty lines without a marker that are each read in both ways.
 const MOST_RUNS: usize = 4;
 
+/// The most lines between those of a hunk where its number says that it stands.
+const MOST_BETWEEN: usize = 3;
+
 /// How often hunks are looked for in what the others leave.
 const MOST_ROUNDS: usize = 8;
 
@@ -36,6 +39,8 @@ pub(super) struct Job<'a> {
     pub(super) section: usize,
     /// The loosest fit that is accepted.
     pub(super) loosest: Fit,
+    /// A tool made it from real files, so that what it adds is meant as it is.
+    pub(super) verbatim: bool,
 }
 
 /// A file with its hunks in place.
@@ -101,6 +106,7 @@ struct Round<'a> {
     /// With the number of the hunk that each is from.
     edits: Vec<(usize, Edit)>,
     fits: Vec<(usize, Fit, usize)>,
+    habit: OnceCell<Habit>,
 }
 
 /// Where a whole hunk stands.
@@ -112,7 +118,7 @@ struct Found<'a> {
 
 impl<'a> Round<'a> {
     fn new(text: &'a Text<'a>) -> Self {
-        Self { text, indexes: [const { OnceCell::new() }; 4], edits: Vec::new(), fits: Vec::new() }
+        Self { text, indexes: [const { OnceCell::new() }; 4], edits: Vec::new(), fits: Vec::new(), habit: OnceCell::new() }
     }
 
     fn index(&self, fit: Fit) -> &Index<'a> {
@@ -147,6 +153,12 @@ impl<'a> Round<'a> {
             let is_meant = found.hunk.old.map(|(start, _)| start) == Some(place + 1);
             let only_adds = found.hunk.lines.iter().all(|line| line.kind != Kind::Removed);
             let has_context = found.hunk.old_lines().any(|line| !line.text.trim().is_empty());
+            if !is_meant && self.stands_with_gaps(&found.hunk, *place) {
+                let message = "its lines stand in one place as they are, and with others between them where its line number says";
+                let start = found.hunk.old.map_or(0, |(start, _)| start.saturating_sub(1));
+                let refusal = Refusal::new(Reason::Ambiguous, message).places(self.text, &[start, *place], found.hunk.old_lines().count());
+                return Err(refusal.hunk(job.number));
+            }
             if !is_meant && only_adds && has_context && self.stands_already(&found.hunk, found.fit, steps)? {
                 return Err(Refusal::new(Reason::NoChange, "the file already says what it would be changed to").hunk(job.number));
             }
@@ -334,8 +346,12 @@ impl<'a> Round<'a> {
             }
         }
         let added = hunk.lines.iter().filter(|line| line.kind == Kind::Added).map(|line| line.text.as_str());
-        let mapping = pairs.mapping(added).map_err(|refusal| refusal.hunk(job.number))?;
-        let edits: Vec<_> = blocks(hunk).zip(&alignment.blocks).map(|(block, place)| self.block(hunk, block, place, &mapping)).collect();
+        let mapping = pairs.mapping(added.clone()).map_err(|refusal| refusal.hunk(job.number))?;
+        if !job.verbatim {
+            let habit = self.habit.get_or_init(|| Habit::of(self.text));
+            habit.check(added.map(|line| mapping.apply(line)), fit).map_err(|refusal| refusal.hunk(job.number))?;
+        }
+        let edits: Vec<_> = hunk.blocks().zip(&alignment.blocks).map(|(block, place)| self.block(hunk, block, place, &mapping)).collect();
         let first = edits.first().map_or(0, |edit| edit.start);
         self.fits.push((job.number, fit, first + 1));
         self.edits.extend(edits.into_iter().map(|edit| (job.number, edit)));
@@ -345,7 +361,7 @@ impl<'a> Round<'a> {
     /// The whole file with one hunk in place.
     fn result(&self, hunk: &Hunk, alignment: &Alignment) -> Vec<u8> {
         let edits: Vec<_> =
-            blocks(hunk).zip(&alignment.blocks).map(|(block, place)| self.block(hunk, block, place, &Mapping::Same)).collect();
+            hunk.blocks().zip(&alignment.blocks).map(|(block, place)| self.block(hunk, block, place, &Mapping::Same)).collect();
         self.text.edited(&edits).bytes()
     }
 
@@ -380,6 +396,31 @@ impl<'a> Round<'a> {
             first.text.splice(0..0, BYTE_ORDER_MARK.bytes());
         }
         edit
+    }
+
+    /// Whether the lines of a hunk that stands at `place` also stand where its number says, with a few others between them.
+    fn stands_with_gaps(&self, hunk: &Hunk, place: usize) -> bool {
+        let Some(start) = hunk.old.and_then(|(start, _)| start.checked_sub(1)) else { return false };
+        let count = hunk.old_lines().count();
+        // A window that reaches the place itself says nothing.
+        if count < 3 || start.abs_diff(place) < 2 * (count + MOST_BETWEEN) {
+            return false;
+        }
+        let (mut next, mut between) = (start, 0);
+        for line in hunk.old_lines() {
+            let wanted = Fit::Punctuation.key(line.text.as_bytes());
+            while next < self.text.len() && Fit::Punctuation.key(self.text.line(next)) != wanted {
+                (next, between) = (next + 1, between + 1);
+                if between > MOST_BETWEEN || next == start + 1 {
+                    return false;
+                }
+            }
+            if next >= self.text.len() {
+                return false;
+            }
+            next += 1;
+        }
+        true
     }
 
     /// Whether the lines that a hunk leads to stand in the file already.
@@ -441,6 +482,7 @@ fn readings(hunk: &Hunk) -> Vec<Cow<'_, Hunk>> {
         }
         at = end + 1;
     }
+    let ends_hunk = runs.last().is_some_and(|(run, _)| run.end == hunk.lines.len());
     // Each run for itself while they are few, otherwise all alike.
     let choices: Vec<u32> = if runs.len() <= MOST_RUNS { (0..1 << runs.len()).collect() } else { vec![0, u32::MAX] };
     let read = |choice: u32| {
@@ -455,17 +497,11 @@ fn readings(hunk: &Hunk) -> Vec<Cow<'_, Hunk>> {
         }
         Cow::Owned(other)
     };
-    choices.into_iter().map(read).collect()
-}
-
-/// The runs of changed lines in a hunk.
-fn blocks(hunk: &Hunk) -> impl Iterator<Item = Range<usize>> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let start = at + hunk.lines.get(at..)?.iter().position(|line| line.kind != Kind::Context)?;
-        at = start + hunk.lines[start..].iter().take_while(|line| line.kind != Kind::Context).count();
-        Some(start..at)
-    })
+    // With nothing behind them, empty lines are added only if the counts say so.
+    let is_likely = |read: &Cow<'_, Hunk>| {
+        !ends_hunk || hunk.lines.last().map(|line| line.kind) == read.lines.last().map(|line| line.kind) || read.counts_fit()
+    };
+    choices.into_iter().map(read).filter(is_likely).collect()
 }
 
 /// How the lines of a hunk stand that is in the file as a whole, from `place` on.
@@ -478,7 +514,7 @@ fn straight(hunk: &Hunk, place: usize) -> Alignment {
     });
     let lines: Vec<_> = lines.collect();
     let mut seen = (0, place);
-    let blocks = blocks(hunk).map(|block| {
+    let blocks = hunk.blocks().map(|block| {
         let start = seen.1 + hunk.lines[seen.0..block.start].iter().filter(|line| line.is_old()).count();
         let end = start + hunk.lines[block.clone()].iter().filter(|line| line.is_old()).count();
         seen = (block.end, end);

@@ -360,6 +360,7 @@ impl<'a> Planner<'a> {
                     section: *section,
                     // Where the file is a guess, the lines must not be one.
                     loosest: if *guessed { Fit::TrailingBlanks } else { Fit::Context },
+                    verbatim: self.rules.verbatim,
                 })
                 .collect();
             let placed = place(&content.bytes, &jobs).map_err(|refusal| refusal.file(&path))?;
