@@ -5,6 +5,7 @@
 
 mod arguments;
 mod daemon;
+mod placing;
 mod policy;
 mod report;
 mod repository;
@@ -28,10 +29,11 @@ struct Group {
     measure: fn(&Arguments) -> Result<Vec<Line>>,
 }
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 6] = [
     Group { name: scan::NAME, measure: scan::measure },
     Group { name: transaction::NAME, measure: transaction::measure },
     Group { name: writes::NAME, measure: writes::measure },
+    Group { name: placing::NAME, measure: placing::measure },
     Group { name: policy::NAME, measure: policy::measure },
     Group { name: daemon::NAME, measure: daemon::measure },
 ];

@@ -3,6 +3,8 @@
 //! What is removed must be there. Context is evidence: each line that is there counts for a place, each that is not counts against it. The best place is
 //! taken if enough of the hunk is there, and if every other place that any change of the hunk could go to has clearly less to say for itself.
 
+use std::collections::HashMap;
+
 use super::{
     change::{Hunk, Kind},
     locate::{Fit, Index, Steps},
@@ -12,6 +14,13 @@ use super::{
 
 /// The most cells of the table of a hunk's lines against a file's lines.
 const MOST_CELLS: usize = 6_000_000;
+
+/// From how many lines on a file is looked at in parts.
+const LONG: usize = 4000;
+/// The most places of a line around which it is looked at: a line that stands more often says nothing.
+const MOST_PLACES: usize = 500;
+/// How many lines around those are looked at: so many that to pass over them costs as much as any gap.
+const AROUND: usize = 20;
 
 // Evidence is counted in hundredths of a line that says something.
 
@@ -61,6 +70,39 @@ pub(super) struct Alignment {
     pub(super) blocks: Vec<std::ops::Range<usize>>,
 }
 
+/// The lines of a file that a hunk is held against: all, or in a long file those around the lines that are in the hunk too.
+struct Window(Vec<usize>);
+
+impl Window {
+    fn new(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>) -> Self {
+        if text.len() <= LONG {
+            return Self((0..text.len()).collect());
+        }
+        let mut lines = vec![false; text.len()];
+        for line in hunk.old_lines().filter(|line| weight(&line.text) > 30) {
+            let places = index.number(line.text.as_bytes()).map_or(&[][..], |number| index.places(number));
+            for place in places.iter().take(MOST_PLACES) {
+                let place = *place as usize;
+                lines[place.saturating_sub(AROUND)..(place + AROUND + 1).min(text.len())].fill(true);
+            }
+        }
+        Self((0..text.len()).filter(|line| lines[*line]).collect())
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().copied()
+    }
+
+    /// The line of the file that is at `place`; behind the last one, the line that would follow.
+    fn line(&self, place: usize) -> usize {
+        self.0.get(place).copied().unwrap_or_else(|| self.0.last().map_or(0, |last| last + 1))
+    }
+}
+
 /// One thing that is held against the file.
 #[derive(Clone, Copy, Debug)]
 struct Element {
@@ -88,16 +130,18 @@ enum What {
 /// [`Reason::NotFound`] if too little of it is there, [`Reason::Ambiguous`] if it could be meant elsewhere too.
 pub(super) fn align(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, steps: &mut Steps) -> Result<Alignment, Refusal> {
     let (elements, blocks) = elements(hunk, index);
-    if (elements.len() + 1).saturating_mul(text.len() + 1) > MOST_CELLS {
+    let window = Window::new(hunk, text, index);
+    let width = window.len() + 1;
+    if (elements.len() + 1).saturating_mul(width) > MOST_CELLS {
         return Err(Refusal::new(
             Reason::NotFound,
             "its lines are not in the file as they are, and the file is too large to look for something alike",
         ));
     }
-    steps.take((elements.len() + 1) * (text.len() + 1))?;
-    let table = Table::new(hunk, text, index, &elements);
+    // Both ways through the table, and each line of context held against each line.
+    steps.take(3 * (elements.len() + 1) * width)?;
+    let table = Table::new(hunk, text, index, &elements, &window);
     let (forward, backward) = (table.forward(), table.backward());
-    let width = text.len() + 1;
     let last = &forward[elements.len() * width..];
     let Some((end, best)) = last.iter().enumerate().max_by_key(|(at, score)| (**score, usize::MAX - at)) else { return Err(not_found()) };
     let best = *best;
@@ -111,7 +155,7 @@ pub(super) fn align(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, steps: &mut
     let at_number = hunk.old.is_some_and(|(start, _)| {
         first.is_some_and(|(element, place)| {
             let before = hunk.lines[..element.line].iter().filter(|line| line.is_old()).count();
-            place + 1 == start + before
+            window.line(place) + 1 == start + before
         })
     });
     let mut rivals = Vec::new();
@@ -120,7 +164,9 @@ pub(super) fn align(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, steps: &mut
         let chosen = path[pin];
         for place in 0..width {
             let margin = match chosen {
-                Some(chosen) if chosen.abs_diff(place) <= NEARBY && table.is_enclosed(pin, &path) => NEARBY_MARGIN,
+                Some(chosen) if window.line(chosen).abs_diff(window.line(place)) <= NEARBY && table.is_enclosed(pin, &path) => {
+                    NEARBY_MARGIN
+                }
                 _ if at_number => NUMBER_MARGIN,
                 _ => MARGIN,
             };
@@ -130,12 +176,14 @@ pub(super) fn align(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, steps: &mut
         }
         if let (false, Some(chosen)) = (rivals.is_empty(), chosen) {
             rivals.push(chosen);
+            rivals.iter_mut().for_each(|rival| *rival = window.line(*rival));
             rivals.sort_unstable();
             rivals.dedup();
             let message = format!("its lines are not in the file as they are, and what is alike stands in {} places", rivals.len());
             return Err(Refusal::new(Reason::Ambiguous, message).places(text, &rivals, 1));
         }
     }
+    let path: Vec<_> = path.into_iter().map(|place| place.map(|place| window.line(place))).collect();
     Ok(table.alignment(&path, blocks))
 }
 
@@ -194,51 +242,52 @@ fn weight(text: &str) -> i32 {
 /// A hunk's elements against a file's lines. A state is how many elements are done and at which line of the file one stands.
 struct Table<'a> {
     elements: &'a [Element],
-    text: &'a Text<'a>,
     /// What an element gains at a line, by the line's number; none where it cannot stand.
     gains: Vec<Vec<i32>>,
-    numbers: &'a [u32],
+    numbers: Vec<usize>,
     blank: Vec<bool>,
 }
 
 impl<'a> Table<'a> {
-    fn new(hunk: &Hunk, text: &'a Text<'a>, index: &'a Index<'_>, elements: &'a [Element]) -> Self {
-        let numbers = index.lines();
-        let distinct = numbers.iter().max().map_or(0, |most| *most as usize + 1);
-        let mut samples = vec![0; distinct];
-        for (at, number) in numbers.iter().enumerate() {
-            samples[*number as usize] = at;
+    fn new(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, elements: &'a [Element], window: &Window) -> Self {
+        // Lines that compare as equal are held against a line once.
+        let (mut known, mut samples, mut numbers) = (HashMap::new(), Vec::new(), Vec::with_capacity(window.len()));
+        for line in window.lines() {
+            let number = index.lines().get(line).copied().unwrap_or(u32::MAX);
+            numbers.push(*known.entry(number).or_insert_with(|| {
+                samples.push(Sample::new(text.line(line)));
+                samples.len() - 1
+            }));
         }
-        let lines: Vec<Sample> = samples.iter().map(|at| Sample::new(text.line(*at))).collect();
         let gains = elements.iter().map(|element| {
             let line = &hunk.lines[element.line].text;
-            let mut gains = vec![NO_WAY; if matches!(element.what, What::Context | What::Removed) { distinct } else { 0 }];
+            let mut gains = vec![NO_WAY; if matches!(element.what, What::Context | What::Removed) { samples.len() } else { 0 }];
             if element.what == What::Context && element.weight > 30 {
                 let sample = Sample::new(line.as_bytes());
-                for (gain, other) in gains.iter_mut().zip(&lines) {
+                for (gain, other) in gains.iter_mut().zip(&samples) {
                     if sample.is_alike(other) {
                         *gain = element.weight * MISTYPED / 100;
                     }
                 }
             }
-            if let Some(number) = index.number(line.as_bytes())
-                && let Some(gain) = gains.get_mut(number as usize)
-            {
+            let number = index.number(line.as_bytes()).and_then(|number| known.get(&number));
+            if let Some(gain) = number.and_then(|number| gains.get_mut(*number)) {
                 *gain = if element.what == What::Removed { element.weight * REMOVED / 100 } else { element.weight };
             }
             gains
         });
-        let blank = text.lines().map(|line| line.trim_ascii().is_empty()).collect();
-        Self { gains: gains.collect(), elements, text, numbers, blank }
+        let gains = gains.collect();
+        let blank = window.lines().map(|line| text.line(line).trim_ascii().is_empty()).collect();
+        Self { elements, gains, numbers, blank }
     }
 
     fn width(&self) -> usize {
-        self.text.len() + 1
+        self.numbers.len() + 1
     }
 
     /// What element `at` gains if it stands at `line`.
     fn gain(&self, at: usize, line: usize) -> i32 {
-        let gains = self.numbers.get(line).and_then(|number| self.gains[at].get(*number as usize));
+        let gains = self.numbers.get(line).and_then(|number| self.gains[at].get(*number));
         gains.copied().unwrap_or(NO_WAY)
     }
 

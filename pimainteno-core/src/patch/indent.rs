@@ -86,6 +86,12 @@ impl Pairs {
         mapping.ok_or_else(unclear)
     }
 
+    /// Whether tabs in place of blanks, or blanks in place of tabs, are all that differs in context where one side has tabs.
+    fn tabs_fit(&self) -> bool {
+        let of_tabs = |(reply, file): &&(String, String)| reply.contains('\t') != file.contains('\t');
+        (1..=8).any(|width| self.context.iter().filter(of_tabs).all(|(reply, file)| spread(reply, width) == spread(file, width)))
+    }
+
     /// The shift of the whole hunk, if it is more than the one blank of a marker. Context that lost its blanks looks like one if all of it has the same depth.
     fn shift(&self, pairs: &[&(String, String)]) -> Option<Mapping> {
         let of_several_depths = pairs.iter().any(|pair| pair.1 != pairs[0].1);
@@ -122,7 +128,7 @@ impl Pairs {
         }
         match (file_only, reply_only) {
             (0, 0) => self.context.iter().any(|(reply, file)| reply == file && !reply.is_empty()),
-            (_, 0) => true,
+            (_, 0) => self.tabs_fit(),
             _ => false,
         }
     }

@@ -36,6 +36,16 @@ pub(super) fn check_path(path: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Refuses a path for a new file that looks like another one: characters that cannot be seen or turn the text around, or a drive in front.
+pub(super) fn check_new_path(path: &str) -> Result<(), Refusal> {
+    let is_hidden = |character| matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let has_drive = matches!(path.as_bytes(), [letter, b':', b'/', ..] if letter.is_ascii_alphabetic());
+    if has_drive || path.chars().any(is_hidden) {
+        return Err(Refusal::new(Reason::Path, format!("the change makes a file whose name looks like another: {path:?}")));
+    }
+    Ok(())
+}
+
 /// Refuses a path that leads through something other than directories, or to something other than a file.
 pub(super) fn check_way(files: &dyn Files, path: &str) -> Result<(), Refusal> {
     for (at, _) in path.match_indices('/') {

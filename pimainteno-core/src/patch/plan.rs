@@ -10,7 +10,7 @@ use super::{
     extract::extract,
     files::{Content, Entry, Files},
     locate::Fit,
-    paths::{self, Meaning, check_path, check_way, existing, meaning},
+    paths::{self, Meaning, check_new_path, check_path, check_way, existing, meaning},
     place::{Job, place},
     placeholder,
     refusal::{Reason, Refusal},
@@ -393,6 +393,7 @@ impl<'a> Planner<'a> {
         if self.written.contains_key(path) {
             return Err(Refusal::new(Reason::Conflict, "two parts of the change make the same file").file(path));
         }
+        check_new_path(path)?;
         let is_there = !matches!(paths::entry(self.files, path)?, Entry::Missing);
         if is_there && !self.removed.contains(path) && !self.vacated.contains(path) {
             return Err(Refusal::new(Reason::Exists, "the file to create exists already").file(path));

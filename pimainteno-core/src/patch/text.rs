@@ -94,12 +94,11 @@ impl<'a> Text<'a> {
     /// The text with `edits`, which are in order and do not overlap.
     ///
     /// Untouched lines keep their bytes. A new line ends as its neighbours do, and whether the file has a final newline changes only where an edit says so.
-    pub(super) fn edited(&self, edits: &[Edit]) -> Text<'static> {
+    pub(super) fn edited(&self, edits: &[Edit]) -> Text<'a> {
         let mut lines = Vec::with_capacity(self.lines.len() + edits.iter().map(|edit| edit.lines.len()).sum::<usize>());
         let mut from = 0;
-        let owned = |line: &Line<'_>| Line { text: Cow::Owned(line.text.to_vec()), end: line.end };
         for edit in edits {
-            lines.extend(self.lines.get(from..edit.start).unwrap_or_default().iter().map(owned));
+            lines.extend(self.lines.get(from..edit.start).unwrap_or_default().iter().cloned());
             let usual = self.usual_end(edit);
             for line in &edit.lines {
                 let end = line.end.filter(|end| *end != End::Missing).unwrap_or(usual);
@@ -107,7 +106,7 @@ impl<'a> Text<'a> {
             }
             from = edit.end.max(from);
         }
-        lines.extend(self.lines.get(from..).unwrap_or_default().iter().map(owned));
+        lines.extend(self.lines.get(from..).unwrap_or_default().iter().cloned());
         let had_none = self.lines.last().is_some_and(|line| line.end == End::Missing);
         let at_end = edits.last().filter(|edit| edit.end >= self.lines.len() && !edit.lines.is_empty());
         let none_now = match at_end {

@@ -1,6 +1,7 @@
 //! Writing what was planned: all files or none.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, OpenOptions, Permissions},
     io::{self, Write as _},
     os::unix::fs::PermissionsExt as _,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::error::{Context as _, Error, ErrorKind, Result};
 
-/// How many names are tried for a file of our own.
+/// How many names are tried for a file of our own; others may have been left behind.
 const TRIES: u32 = 10_000;
 
 impl Plan {
@@ -25,7 +26,8 @@ impl Plan {
     /// # Errors
     /// [`ErrorKind::Patch`] if a file is not what the plan was made for, or cannot be written. Then everything is as it was.
     pub fn write(&self, directory: &Path) -> Result<()> {
-        let mut writer = Writer { directory, made: Vec::new(), undo: Vec::new(), spare: Vec::new() };
+        let planned = self.files.iter().map(|file| directory.join(&file.path)).collect();
+        let mut writer = Writer { directory, planned, next: 0, made: Vec::new(), undo: Vec::new(), spare: Vec::new() };
         let written = writer.write(self);
         match &written {
             Ok(()) => writer.tidy(self),
@@ -45,6 +47,10 @@ enum Undo {
 
 struct Writer<'a> {
     directory: &'a Path,
+    /// Where files are made or removed, so that none of our own has the same name.
+    planned: BTreeSet<PathBuf>,
+    /// The number of the next file of our own.
+    next: u32,
     /// Directories that were made, the outer first.
     made: Vec<PathBuf>,
     undo: Vec<Undo>,
@@ -96,12 +102,13 @@ impl Writer<'_> {
     }
 
     /// Does something with a new name beside `path`, and gives the name.
-    fn step(&self, path: &Path, act: impl Fn(&Path) -> io::Result<()>) -> Result<PathBuf> {
+    fn step(&mut self, path: &Path, act: impl Fn(&Path) -> io::Result<()>) -> Result<PathBuf> {
         let parent = path.parent().unwrap_or(self.directory);
         let fail = || format!("cannot write beside `{}`", path.display());
-        for number in 0..TRIES {
-            let name = parent.join(format!(".pimainteno-{number}"));
-            if fs::symlink_metadata(&name).is_ok() {
+        for _ in 0..TRIES {
+            let name = parent.join(format!(".pimainteno-{}", self.next));
+            self.next = self.next.wrapping_add(1);
+            if self.planned.contains(&name) || fs::symlink_metadata(&name).is_ok() {
                 continue;
             }
             return match act(&name) {
