@@ -94,7 +94,7 @@ impl<'a> Text<'a> {
     /// The text with `edits`, which are in order and do not overlap.
     ///
     /// Untouched lines keep their bytes. A new line ends as its neighbours do, and whether the file has a final newline changes only where an edit says so.
-    pub(super) fn edited(&self, edits: &[Edit]) -> Text<'a> {
+    pub(super) fn edited(&self, edits: &[Edit]) -> Self {
         let mut lines = Vec::with_capacity(self.lines.len() + edits.iter().map(|edit| edit.lines.len()).sum::<usize>());
         let mut from = 0;
         for edit in edits {
