@@ -10,6 +10,7 @@ mod deliver;
 mod head;
 mod lock;
 mod mend;
+mod unfinished;
 mod workspace;
 
 pub(crate) use change::Section;
@@ -19,4 +20,5 @@ pub use command::Git;
 pub use deliver::PushEnd;
 pub use head::Head;
 pub(crate) use lock::ProjectLock;
+pub(crate) use unfinished::is_left_half_made;
 pub use workspace::Workspace;

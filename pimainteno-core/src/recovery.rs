@@ -7,9 +7,9 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    error::{Error, ErrorKind, Result, Retry},
+    error::{Error, ErrorKind, Result},
     event::Event,
-    git::{Checkout, Git, Upstream},
+    git::{Checkout, Git, Upstream, is_left_half_made},
     id::RunId,
     run::{Outcome, RunRecord, Trigger},
     runner::{Prepared, Runner, Start, cut_off},
@@ -18,13 +18,14 @@ use crate::{
     store::{Answer, Effect, FinishedRun, Journal, OpenRun},
 };
 
-/// How long a run that was cut off may wait until it can be finished. Then it ends as failed, so that a remote that is gone for good does not keep its
-/// project from being looked after.
+/// How long a run that was cut off may wait until it can be finished, unless a person resumes the project before. Then it ends as failed, so that a remote
+/// that is gone for good does not keep its project from being looked after.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Finishes or undoes every open run; gives their records.
 ///
-/// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made) stays open, and its project waits for it, for a day.
+/// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made) stays open, and its project waits for it: for a day, or until a
+/// person resumes the project.
 pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     // One at a time: two would find the same open runs.
     let mut unfinished = runner.unfinished.lock().await;
@@ -33,6 +34,7 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     for message in open.notices {
         runner.events.event(&Event::Notice { project: String::new(), at: jiff::Timestamp::now(), message });
     }
+    remove_half_made(runner, &open.runs).await;
     let rollbacks: Vec<_> = open.runs.iter().filter_map(|run| Some((rollback_of(&run.record)?, run.record.id))).collect();
     let mut records = Vec::new();
     for mut run in open.runs {
@@ -42,9 +44,11 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
             None => records.push(interrupt(runner, run)?),
             Some(prepared) => match recover_run(runner, prepared, run.clone()).await {
                 Ok(record) => records.push(record),
-                Err(error) if run.last_sign() + PATIENCE < jiff::Timestamp::now() => records.push(give_up(runner, run, &error)?),
+                Err(error) if is_given_up(runner, &run) => records.push(give_up(runner, run, &error)?),
                 Err(error) => {
-                    let message = format!("a run that was cut off cannot be finished yet: {error}");
+                    let message = format!(
+                        "a run that was cut off cannot be finished yet: {error}; it is tried again for a day, or until `pi-mainteno resume {project}`"
+                    );
                     unfinished.insert(project.clone(), message.clone());
                     runner.events.event(&Event::Notice { project, at: jiff::Timestamp::now(), message });
                 }
@@ -54,11 +58,30 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     Ok(records)
 }
 
+/// Whether a run that cannot be finished has waited long enough.
+fn is_given_up(runner: &Runner, run: &OpenRun) -> bool {
+    let resumed = runner.store.project(&run.record.project).resumed;
+    run.last_sign() + PATIENCE < jiff::Timestamp::now() || resumed.is_some_and(|resumed| resumed > run.last_sign())
+}
+
 /// The run that this one took back.
 fn rollback_of(record: &RunRecord) -> Option<RunId> {
     match record.trigger {
         Trigger::Rollback { of } => Some(of),
         _ => None,
+    }
+}
+
+/// Removes workspaces that were left half made before their run began: Git in the user's checkout stumbles over them.
+async fn remove_half_made(runner: &Runner, open: &[OpenRun]) {
+    for prepared in runner.projects.iter().filter(|prepared| !open.iter().any(|run| run.record.project == prepared.project.id)) {
+        let (path, workspace) = (&prepared.project.path, runner.workspaces.join(&prepared.project.id));
+        if is_left_half_made(path, &workspace)
+            && let Ok(checkout) = Checkout::open(path, Git::new(runner.environment.clone())).await
+        {
+            // Taking the lock does it. If somebody has it, that is who makes the workspace.
+            drop(checkout.lock(&workspace).await);
+        }
     }
 }
 
@@ -179,7 +202,10 @@ async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Re
         let is_taken_back = delivered.contains(&from);
         delivered.push(to);
         let is_seen = match effect {
-            Effect::Push { remote, branch, .. } if !is_done => is_pushed(checkout, remote, branch, to).await?,
+            Effect::Push { remote, branch, .. } if !is_done => {
+                let upstream = Upstream { remote: remote.to_owned(), branch: branch.to_owned(), ahead: None };
+                checkout.has_arrived(to, &upstream).await?
+            }
             Effect::Push { .. } => true,
             // One that goes back has what it goes back to behind it from the beginning.
             _ => head != *from && checkout.is_ancestor(to, &head).await.unwrap_or(false),
@@ -201,7 +227,7 @@ async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Re
     start.change = Some(checkout.change(&start.record.base, commit).await?);
     start.proposal = open.proposal().cloned();
     start.record.proposal = start.proposal.as_ref().map(|proposal| proposal.id);
-    let Delivery { pushed, moved, restarted, before } = &mut start.delivery;
+    let Delivery { pushed, moved, restarted, before, .. } = &mut start.delivery;
     let after = match (*moved, all_restarted && !restarted.is_empty()) {
         (true, true) => "restart",
         _ if *pushed => "push",
@@ -222,21 +248,6 @@ async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Re
     let needs_push = !*pushed && !start.taken_back && !is_dropped;
     start.steps = steps_after(prepared, after, needs_push);
     Ok(Some(start))
-}
-
-/// Whether the remote's branch has `commit`.
-///
-/// # Errors
-/// That the remote cannot be reached, so that nobody knows.
-async fn is_pushed(checkout: &Checkout, remote: &str, branch: &str, commit: &str) -> Result<bool> {
-    let upstream = Upstream { remote: remote.to_owned(), branch: branch.to_owned(), ahead: None };
-    match checkout.remote_commit(&upstream).await {
-        Ok(there) if there.is_empty() => Ok(false),
-        // Fetched also if it has just that commit: a push that was cut off did not note where the branch is now, and the user's own work would be seen in it.
-        Ok(_) => Ok(checkout.is_ancestor(commit, &checkout.fetch(&upstream).await?).await.unwrap_or(false)),
-        Err(error) if matches!(error.retry(), Retry::After(_)) => Err(error),
-        Err(_) => Ok(false),
-    }
 }
 
 /// The project's steps behind the one named `after`, with or without its push.

@@ -10,6 +10,9 @@ use crate::{
 /// The wall-clock limit of what works on local files. Generous: a first checkout of a large tree on an SD card takes minutes.
 const LOCAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
+/// The wall-clock limit of what goes over the network.
+const NETWORK_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
 /// Settings that every call overrides, whatever the user's or the repository's configuration says.
 ///
 /// The first ones keep a repository from running programs of its choice when it is only looked at; the rest keep the output in one shape.
@@ -39,6 +42,7 @@ const SETTINGS: [&str; 16] = [
 #[derive(Clone, Debug)]
 pub struct Git {
     environment: Environment,
+    network_timeout: Duration,
 }
 
 /// One call of `git`, being built.
@@ -50,7 +54,24 @@ pub(super) struct Call {
 impl Git {
     /// Git with the variables of `environment`.
     pub fn new(environment: Environment) -> Self {
-        Self { environment }
+        Self { environment, network_timeout: NETWORK_TIMEOUT }
+    }
+
+    /// The same with another limit of what goes over the network.
+    #[cfg(test)]
+    pub(super) fn with_network_timeout(mut self, timeout: Duration) -> Self {
+        self.network_timeout = timeout;
+        self
+    }
+
+    /// A call that goes over the network, without the repository's hooks.
+    pub(super) fn call_remote<A: AsRef<OsStr>>(&self, directory: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
+        self.call(directory, arguments).timeout(self.network_timeout)
+    }
+
+    /// The same, with the repository's hooks.
+    pub(super) fn call_remote_with_hooks<A: AsRef<OsStr>>(&self, directory: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
+        self.call_with_hooks(directory, arguments).timeout(self.network_timeout)
     }
 
     /// A call in `directory`, which the daemon's user need not own: the configuration names it, so it is trusted.

@@ -8,14 +8,11 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 
-/// The wall-clock limit of what goes over the network.
-const NETWORK_TIMEOUT: Duration = Duration::from_secs(5 * 60);
-
 /// How long a project is left alone when its remote cannot be reached.
 const RETRY_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// What the remote or the way to it says when it cannot be reached or does not let us in: trouble that passes by itself or by a person's hand.
-const UNREACHABLE: [&str; 14] = [
+const UNREACHABLE: [&str; 15] = [
     "could not resolve host",
     "couldn't resolve host",
     "temporary failure in name resolution",
@@ -30,6 +27,23 @@ const UNREACHABLE: [&str; 14] = [
     "permission denied (publickey",
     "the requested url returned error: 5",
     "operation timed out",
+    "the remote end hung up",
+];
+
+/// Those of them after which it is certain that nothing arrived there: there was no connection, or nobody let us in.
+const NEVER_ARRIVED: [&str; 12] = [
+    "could not resolve host",
+    "couldn't resolve host",
+    "temporary failure in name resolution",
+    "connection refused",
+    "network is unreachable",
+    "no route to host",
+    "could not read username",
+    "authentication failed",
+    "permission denied (publickey",
+    "the requested url returned error: 401",
+    "the requested url returned error: 403",
+    "does not appear to be a git repository",
 ];
 
 /// How a push ended that the remote answered.
@@ -40,6 +54,8 @@ pub enum PushEnd {
     Pushed,
     /// The remote's branch has moved to this commit meanwhile; it was fetched.
     Moved(String),
+    /// The connection broke, the remote does not answer any more, and nobody knows whether it has the commit. With what was said.
+    Unclear(String),
 }
 
 // The remote is asked from the checkout: a remote's path may be relative to it. The workspace shares its objects.
@@ -47,7 +63,7 @@ impl Checkout {
     /// Pushes `commit`, which is built on `base`, to `upstream`, with the repository's hooks and never by force.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if the remote refuses; with [`crate::Retry::After`] if it cannot be reached.
+    /// [`ErrorKind::Git`] if the remote refuses; with [`crate::Retry::After`] if it cannot be reached. Then it has not got the commit.
     pub async fn push(&self, base: &str, commit: &str, upstream: &Upstream) -> Result<PushEnd> {
         let target = format!("{commit}:refs/heads/{}", upstream.branch);
         // The lease can only refuse: a branch that was moved back at the remote is not to get again what was taken off it.
@@ -55,7 +71,7 @@ impl Checkout {
         // Nothing goes along: neither tags nor submodules, whatever the user's settings send with a push of their own.
         let push =
             ["push", "--porcelain", "--no-progress", "--no-follow-tags", "--recurse-submodules=no", &lease, &upstream.remote, &target];
-        let output = self.git().call_with_hooks(self.path(), push).timeout(NETWORK_TIMEOUT).output().await?;
+        let output = self.git().call_remote_with_hooks(self.path(), push).output().await?;
         if output.success() {
             return Ok(PushEnd::Pushed);
         }
@@ -64,7 +80,30 @@ impl Checkout {
         if moved {
             return Ok(PushEnd::Moved(self.fetch(upstream).await?));
         }
-        Err(explained(failed("git push", &output), &said, &upstream.remote))
+        let error = failed("git push", &output);
+        let is_answered = output.text().lines().any(|line| line.starts_with("!\t"));
+        let said = said.to_ascii_lowercase();
+        if !is_answered && !NEVER_ARRIVED.iter().any(|sign| said.contains(sign)) {
+            // A remote may take the commit and be cut off before it says so.
+            match self.has_arrived(commit, upstream).await {
+                Ok(true) => return Ok(PushEnd::Pushed),
+                Ok(false) => {}
+                Err(_) => return Ok(PushEnd::Unclear(error.to_string())),
+            }
+        }
+        Err(explained(error, &said, &upstream.remote))
+    }
+
+    /// Whether the upstream branch has `commit`; then it is fetched, so that it is known here where the branch is now.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`]: nobody knows.
+    pub(crate) async fn has_arrived(&self, commit: &str, upstream: &Upstream) -> Result<bool> {
+        if self.remote_commit(upstream).await?.is_empty() {
+            return Ok(false);
+        }
+        let there = self.fetch(upstream).await?;
+        Ok(self.is_ancestor(commit, &there).await.unwrap_or(false))
     }
 
     /// Fetches the upstream branch and gives its commit; empty if the remote has no such branch.
@@ -74,7 +113,7 @@ impl Checkout {
     pub async fn fetch(&self, upstream: &Upstream) -> Result<String> {
         let reference = format!("refs/heads/{}", upstream.branch);
         let fetch = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", &upstream.remote, &reference];
-        let output = self.git().call(self.path(), fetch).timeout(NETWORK_TIMEOUT).output().await?;
+        let output = self.git().call_remote(self.path(), fetch).output().await?;
         if !output.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(explained(failed("git fetch", &output), &said, &upstream.remote));
@@ -88,7 +127,7 @@ impl Checkout {
     /// As [`Self::push`].
     pub async fn remote_commit(&self, upstream: &Upstream) -> Result<String> {
         let reference = format!("refs/heads/{}", upstream.branch);
-        let output = self.git().call(self.path(), ["ls-remote", &upstream.remote, &reference]).timeout(NETWORK_TIMEOUT).output().await?;
+        let output = self.git().call_remote(self.path(), ["ls-remote", &upstream.remote, &reference]).output().await?;
         if !output.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(explained(failed("git ls-remote", &output), &said, &upstream.remote));
@@ -110,3 +149,6 @@ fn explained(error: Error, said: &str, remote: &str) -> Error {
     }
     Error::new(ErrorKind::Git, format!("remote `{remote}` refused")).source(error)
 }
+
+#[cfg(test)]
+mod tests;

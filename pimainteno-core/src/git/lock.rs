@@ -42,6 +42,7 @@ impl Drop for ProjectLock {
 
 impl Checkout {
     /// Takes the project's lock, and waits until nothing works on it any more that an earlier program left running; `None` if somebody has the lock.
+    /// A workspace that such a program left half made is removed.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the file cannot be made.
@@ -64,6 +65,7 @@ impl Checkout {
         // Only for the question above: without it, a lock that seems taken is taken.
         drop(file.set_len(0).and_then(|()| file.write_all_at(std::process::id().to_string().as_bytes(), 0)));
         survivors::end_survivors(self.path(), workspace, PATIENCE).await;
+        self.remove_half_made(workspace);
         Ok(Some(ProjectLock(file)))
     }
 

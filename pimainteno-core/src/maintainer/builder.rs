@@ -115,6 +115,7 @@ impl MaintainerBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] and [`ErrorKind::Policy`] for what cannot be used, [`ErrorKind::Store`] if another program holds the state directory.
+    /// A store that is damaged is set aside, see [`Store::open_or_set_aside`].
     pub fn build(self) -> Result<Maintainer> {
         let Self { config, state_directory, environment, steps, backends, events, sandbox_helper } = self;
         let mut registry = Registry::new();
@@ -150,7 +151,9 @@ impl MaintainerBuilder {
             let prepared = Prepared::new(project, &config, &registry, &policies, &environment, &state_directory, &timezone);
             projects.push(Arc::new(prepared.map_err(|error| error.about(format!("project `{name}`")))?));
         }
-        let store = Store::open(&file, config.cache.keep_runs)?;
+        let ids = projects.iter().map(|prepared| prepared.project.id.as_str());
+        // The notice comes with those of the first recovery, when somebody listens.
+        let (store, _) = Store::open_or_set_aside(&file, config.cache.keep_runs, ids)?;
         for project in &projects {
             learn_key(&store, &project.project)?;
         }

@@ -66,8 +66,8 @@ impl Maintainer {
         self.0.store.update_project(id, |state| state.paused = true).map(drop)
     }
 
-    /// Lets a project be run again, whatever kept it from that: it was paused, it was parked, or the repair of a unit was given up. One that was parked is
-    /// run at once by [`Self::serve`], the others at their next slot.
+    /// Lets a project be run again, whatever kept it from that: it was paused, it was parked, it failed again and again, or a run that was cut off cannot be
+    /// finished and is given up now. One that was parked is run at once by [`Self::serve`], the others at their next slot.
     ///
     /// # Errors
     /// As [`Self::pause`].

@@ -220,7 +220,7 @@ impl Runner {
         let summary = self.store.summary(&prepared.project.id)?;
         let plan = Plan { record, steps, facts, summary, candidate, proposal, change, delivery, approved };
         let mut finished = pipeline::execute(plan, &parts).await;
-        let delivered = finished.delivery.pushed || finished.delivery.moved;
+        let delivered = finished.delivery.pushed || finished.delivery.moved || finished.delivery.is_unclear;
         let rollback = match reason_to_roll_back(&finished) {
             // What can be seen from outside must be announced, and the disk takes nothing any more.
             _ if delivered && journal.has_failed() => None,
@@ -237,7 +237,7 @@ impl Runner {
             None => None,
         };
         // A run that was told to stop after its change was delivered, or while it was taken back, stays open: the next start finishes it.
-        // So does one whose journal could not be written: it is finished when the disk has space again.
+        // So does one whose journal could not be written: it is finished when the disk has space again; and one whose remote fell silent during the push.
         if delivered && (finished.record.outcome == Some(Outcome::Interrupted) || journal.has_failed()) {
             events.event(&Event::RunFinished { record: Box::new(finished.record.clone()) });
             return Ok(finished.record);

@@ -122,6 +122,8 @@ pub(crate) enum Checks {
 pub(crate) struct Delivery {
     /// The commit is at the remote.
     pub(crate) pushed: bool,
+    /// The commit may be at the remote: the connection broke, and the remote does not answer.
+    pub(crate) is_unclear: bool,
     /// The checkout is at the commit.
     pub(crate) moved: bool,
     /// The units that were restarted.

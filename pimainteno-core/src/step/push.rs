@@ -42,11 +42,21 @@ impl Step for Push {
         let journal = context.parts.journal;
         let (remote, branch, from) = (upstream.remote.clone(), upstream.branch.clone(), context.record.base.clone());
         let intent = journal.intend(Effect::Push { remote, branch, from, to: commit.clone() })?;
-        match context.parts.checkout.push(&context.record.base, &commit, &upstream).await? {
+        let pushed = context.parts.checkout.push(&context.record.base, &commit, &upstream).await;
+        if let Err(error) = &pushed {
+            journal.failed(intent, error.to_string())?;
+        }
+        match pushed? {
             PushEnd::Pushed => {
                 context.delivery.pushed = true;
                 journal.done(intent)?;
                 Ok(Flow::Done(format!("{commit:.12} to {}/{}", upstream.remote, upstream.branch)))
+            }
+            PushEnd::Unclear(said) => {
+                // The run stays open, and recovery looks again until it knows.
+                context.delivery.is_unclear = true;
+                let message = format!("whether `{}/{}` has {commit:.12} is not known: {said}", upstream.remote, upstream.branch);
+                Err(Error::new(ErrorKind::Cancelled, message))
             }
             PushEnd::Moved(there) if context.parts.checkout.is_ancestor(&context.record.base, &there).await.unwrap_or(false) => {
                 journal.failed(intent, "the branch moved there")?;

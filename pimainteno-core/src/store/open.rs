@@ -66,12 +66,17 @@ impl Store {
         Self::attempt(&path, keep_runs).map_err(|failure| failure.explain(&path))
     }
 
-    /// Like [`Store::open`], but a damaged file is renamed to `<name>.damaged-<time>` and a new one is begun.
-    /// The text says so, for a person to read: the history is in the renamed file, projects are not touched.
+    /// Like [`Store::open`], but a damaged file is renamed to `<name>.damaged-<time>` and a new one is begun, in which `projects` are paused: that a person
+    /// had paused one is forgotten, and so is what the day's budget has paid for.
+    /// The text says so, for a person to read, and so does the next [`Store::open_runs`]: the history is in the renamed file, checkouts are not touched.
     ///
     /// # Errors
     /// As [`Store::open`], except for a damaged file that can be renamed.
-    pub fn open_or_set_aside(path: &Path, keep_runs: usize) -> Result<(Self, Option<String>)> {
+    pub fn open_or_set_aside<'p>(
+        path: &Path,
+        keep_runs: usize,
+        projects: impl IntoIterator<Item = &'p str>,
+    ) -> Result<(Self, Option<String>)> {
         let path = file_path(path);
         let source = match Self::attempt(&path, keep_runs) {
             Ok(store) => return Ok((store, None)),
@@ -84,11 +89,17 @@ impl Store {
         }
         fs::rename(&path, &kept).context(ErrorKind::Store, || format!("cannot set the damaged store aside: `{}`", path.display()))?;
         let notice = format!(
-            "the store `{}` was damaged ({source}); it is kept as `{}` and a new one is begun; projects are not touched",
+            "the store `{}` was damaged ({source}); it is kept as `{}` and a new one is begun; checkouts are not touched, and all projects are paused until \
+             `pi-mainteno resume`: their history and today's use of the budget are forgotten",
             path.display(),
             kept.display()
         );
-        Ok((Self::open(&path, keep_runs)?, Some(notice)))
+        let store = Self::open(&path, keep_runs)?;
+        for project in projects {
+            store.update_project(project, |state| state.paused = true)?;
+        }
+        super::locked(&store.0.notices).push(notice.clone());
+        Ok((store, Some(notice)))
     }
 
     /// A store that is only in memory, and so are its journals. For tests and throwaway programs.
@@ -103,17 +114,19 @@ impl Store {
 
     fn attempt(path: &Path, keep_runs: usize) -> Result<Self, Failure> {
         let journals = prepare(path).map_err(Failure::Refused)?;
-        let file = path.to_owned();
-        let backend = move || {
-            let start = Instant::now();
-            loop {
-                match FileBackend::new(open_file(&file)?).map_err(|error| failure(&file, error.into())) {
-                    Err(Failure::InUse(_)) if start.elapsed() < ECHO => thread::sleep(GLANCE),
-                    opened => return opened,
-                }
+        // redb would take it for a new one, and nobody would hear that the history is gone.
+        if fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
+            return Err(Failure::Damaged(RedbError::Corrupted("the file is empty".into())));
+        }
+        let start = Instant::now();
+        loop {
+            let file = path.to_owned();
+            let backend = move || FileBackend::new(open_file(&file)?).map_err(|error| failure(&file, error.into()));
+            match Self::with_backend(backend, path, Some(journals.clone()), keep_runs) {
+                Err(Failure::InUse(_)) if start.elapsed() < ECHO => thread::sleep(GLANCE),
+                opened => return opened,
             }
-        };
-        Self::with_backend(backend, path, Some(journals), keep_runs)
+        }
     }
 
     pub(super) fn with_backend<B: StorageBackend>(

@@ -41,6 +41,8 @@ pub struct ProjectState {
     pub seen: Vec<Seen>,
     /// Whether a person paused the project.
     pub paused: bool,
+    /// When a person resumed it last.
+    pub resumed: Option<Timestamp>,
     /// When a parked project may be tried again, and what the trouble was.
     pub parked: Option<Parked>,
     /// The last cron slot that was taken care of.
@@ -161,8 +163,10 @@ impl ProjectState {
         self.seen.drain(..self.seen.len().saturating_sub(MAX_SEEN));
     }
 
-    /// Forgets everything that keeps the project from its runs: that it is paused or parked, and failures that froze the repair of a unit.
+    /// Forgets everything that keeps the project from its runs: that it is paused or parked, and failures that froze the repair of a unit. A run that was cut
+    /// off before and cannot be finished is given up.
     pub fn release(&mut self) {
+        self.resumed = Some(Timestamp::now());
         self.paused = false;
         self.parked = None;
         self.frozen = None;

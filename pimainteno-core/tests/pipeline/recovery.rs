@@ -228,3 +228,73 @@ async fn a_project_that_cannot_be_recovered_does_not_keep_others_from_their_runs
     let maintainer = start_again(&world, shorten()).await;
     assert_applied_once(&world, &maintainer, "workspace");
 }
+
+/// The machine died during the push, and the remote never comes back.
+async fn lose_the_remote_during_a_push(world: &World) {
+    let (hook, arrived) = (world.remote().join("hooks/post-receive"), world.root().join("arrived"));
+    fs::write(&hook, format!("#!/bin/sh\ntouch {}\nsleep 600\n", arrived.display())).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    run_and_cut_off_at(world, shorten(), &arrived).await;
+    fs::rename(world.remote(), world.root().join("away")).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_remote_is_gone_for_good_waits_until_a_person_resumes_the_project() {
+    let world = World::new().with_service();
+    lose_the_remote_during_a_push(&world).await;
+    let head = world.head();
+    let maintainer = world.maintainer(shorten());
+    for _ in 0..2 {
+        let records = maintainer.run_once().await.unwrap();
+        let Some(Outcome::Skipped { reason }) = &records[0].outcome else { panic!("{records:#?}") };
+        assert!(reason.contains("cannot be finished yet") && reason.contains("pi-mainteno resume radio"), "{reason}");
+    }
+    // Also if it is another program that resumes.
+    drop(maintainer);
+    world.maintainer(shorten()).resume("radio").unwrap();
+    let maintainer = world.maintainer(shorten());
+    let records = maintainer.recover().await.unwrap();
+    let Some(Outcome::Failed { step, message }) = &records[0].outcome else { panic!("{records:#?}") };
+    assert!(step == "recovery" && message.contains("whether `origin/main` has commit") && message.contains("is not known"), "{message}");
+    assert_eq!((world.head(), world.restarts()), (head, 0));
+    let records = maintainer.run_once().await.unwrap();
+    assert!(matches!(records[0].outcome, Some(Outcome::Parked { .. })), "the next run meets the remote itself: {records:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_remote_is_gone_for_good_is_given_up_after_a_day() {
+    let world = World::new().with_service();
+    lose_the_remote_during_a_push(&world).await;
+    let journals = world.root().join("state/journal");
+    let journal = fs::read_dir(&journals).unwrap().next().unwrap().unwrap().path();
+    let mut lines = String::new();
+    for line in fs::read_to_string(&journal).unwrap().lines() {
+        let mut entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        entry["at"] = "2020-01-01T00:00:00Z".into();
+        lines.push_str(&format!("{entry}\n"));
+    }
+    fs::write(&journal, lines).unwrap();
+    let records = world.maintainer(shorten()).recover().await.unwrap();
+    assert!(matches!(&records[0].outcome, Some(Outcome::Failed { step, .. }) if step == "recovery"), "{records:#?}");
+    assert!(fs::read_dir(&journals).unwrap().next().is_none());
+}
+
+/// The remote took the commit, and nothing was heard of it any more after that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_nobody_knows_the_end_of_is_finished_when_the_remote_answers() {
+    let world = World::new().with_service();
+    let away = world.root().join("away");
+    let hook = world.remote().join("hooks/post-receive");
+    fs::write(&hook, format!("#!/bin/sh\nmv ../remote.git ../away\nkill -9 $PPID\n")).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let maintainer = world.maintainer(shorten());
+    let records = maintainer.run_once().await.unwrap();
+    assert_eq!(records[0].outcome, Some(Outcome::Interrupted), "{records:#?}");
+    let records = maintainer.run_once().await.unwrap();
+    assert!(matches!(records[0].outcome, Some(Outcome::Skipped { .. })), "{records:#?}");
+    drop(maintainer);
+    fs::rename(away, world.remote()).unwrap();
+    fs::remove_file(hook).unwrap();
+    let maintainer = start_again(&world, shorten()).await;
+    assert_applied_once(&world, &maintainer, "push");
+}

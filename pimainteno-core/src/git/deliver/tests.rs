@@ -1,0 +1,106 @@
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command, time::Instant};
+
+use super::*;
+use crate::{error::Retry, git::Git, process::Environment};
+
+/// A checkout with a commit that its remote does not have yet.
+struct Site {
+    directory: tempfile::TempDir,
+    base: String,
+    commit: String,
+}
+
+impl Site {
+    fn new() -> Self {
+        let mut site = Self { directory: tempfile::tempdir().unwrap(), base: String::new(), commit: String::new() };
+        fs::create_dir(site.path("work")).unwrap();
+        site.git(&["init", "--quiet", "--initial-branch=main"]);
+        site.git(&["config", "user.name", "Ada"]);
+        site.git(&["config", "user.email", "ada@example.com"]);
+        site.git(&["commit", "--quiet", "--allow-empty", "--message", "base"]);
+        site.base = site.git(&["rev-parse", "HEAD"]);
+        site.git(&["clone", "--quiet", "--bare", ".", "../remote.git"]);
+        site.git(&["remote", "add", "origin", "../remote.git"]);
+        site.git(&["fetch", "--quiet"]);
+        site.git(&["commit", "--quiet", "--allow-empty", "--message", "change"]);
+        site.commit = site.git(&["rev-parse", "HEAD"]);
+        site
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("git");
+        command.args(arguments).current_dir(self.path("work"));
+        let output = command.envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")]).output().unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// The remote is far away: `script` stands for the connection, with what is to be run there as its last argument.
+    fn connection(&self, script: &str) {
+        let last = "for command; do :; done";
+        self.script("ssh", &format!("cd '{}'\n{last}\n{script}", self.path("work").display()));
+        self.git(&["config", "core.sshCommand", self.path("ssh").to_str().unwrap()]);
+        self.git(&["remote", "set-url", "origin", "far:../remote.git"]);
+    }
+
+    /// The connection breaks right after the remote took the commit, before it says so; then `what` happens.
+    fn breaks_after_arrival(&self, what: &str) {
+        self.connection("test -f ../gone && exit 255\necho $$ > ../connection\nsh -c \"$command\"");
+        let top = self.directory.path().display();
+        self.script("remote.git/hooks/post-receive", &format!("cd '{top}'; {what}; kill -9 $(cat connection) $PPID"));
+    }
+
+    fn script(&self, name: &str, text: &str) {
+        fs::write(self.path(name), format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    async fn push(&self, timeout: Duration) -> Result<PushEnd> {
+        let environment = Environment::default().with("PATH", std::env::var_os("PATH").unwrap()).with("GIT_CONFIG_GLOBAL", "/dev/null");
+        let checkout = Checkout::open(&self.path("work"), Git::new(environment).with_network_timeout(timeout)).await.unwrap();
+        let upstream = Upstream { remote: "origin".into(), branch: "main".into(), ahead: None };
+        checkout.push(&self.base, &self.commit, &upstream).await
+    }
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_push_whose_answer_was_lost_is_known_by_what_the_remote_has() {
+    let site = Site::new();
+    site.breaks_after_arrival("true");
+    assert_eq!(site.push(LONG).await.unwrap(), PushEnd::Pushed);
+    assert_eq!(site.git(&["rev-parse", "origin/main"]), site.commit);
+}
+
+#[tokio::test]
+async fn a_remote_that_falls_silent_during_a_push_leaves_it_unclear() {
+    let site = Site::new();
+    site.breaks_after_arrival("touch gone");
+    let end = site.push(LONG).await.unwrap();
+    assert!(matches!(&end, PushEnd::Unclear(said) if said.contains("git push")), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_remote_that_hangs_is_given_up_at_its_deadline() {
+    let site = Site::new();
+    site.connection("exec sleep 600");
+    let start = Instant::now();
+    let end = site.push(Duration::from_millis(400)).await.unwrap();
+    assert!(matches!(&end, PushEnd::Unclear(_)), "{end:?}");
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn nothing_is_unclear_where_nobody_was_let_in() {
+    let site = Site::new();
+    for said in ["Permission denied (publickey).", "ssh: Could not resolve hostname far: Name or service not known"] {
+        site.connection(&format!("echo '{said}' >&2; exit 255"));
+        let error = site.push(LONG).await.unwrap_err();
+        assert!(matches!(error.retry(), Retry::After(_)), "{said}: {error}");
+    }
+}
