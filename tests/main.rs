@@ -12,6 +12,7 @@ mod t_crash;
 mod t_daemon;
 mod t_demo;
 mod t_examples;
+mod t_faults;
 mod t_policy;
 mod t_review;
 mod t_run;

@@ -2,6 +2,7 @@
 
 pub(crate) mod codex;
 pub(crate) mod crash;
+pub(crate) mod faults;
 pub(crate) mod model_server;
 
 use std::{

@@ -25,11 +25,12 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
     let mut shutdown = std::pin::pin!(shutdown);
     let mut running = JoinSet::new();
     let mut due: Vec<_> = runner.projects.iter().map(|prepared| first_slot(runner, prepared)).collect();
-    let mut last_recovery = Instant::now();
+    let (mut last_recovery, mut clock) = (Instant::now(), Timestamp::now());
     let mut resumed = vec![None; runner.projects.len()];
     let parked = |prepared: &Arc<Prepared>| runner.store.project(&prepared.project.id).parked.as_ref().map(|parked| parked.until);
     loop {
         let now = Timestamp::now();
+        let was_set_back = now < std::mem::replace(&mut clock, now);
         // No wake-up of its own: nobody waits for the minute in which a change is given up.
         if let Err(error) = runner.hear_silence() {
             tracing::error!(%error, "What nobody answered could not be given up.");
@@ -46,6 +47,9 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
         }
         if runner.config.scheduler.enabled {
             for ((prepared, due), resumed) in runner.projects.iter().zip(&mut due).zip(&mut resumed) {
+                if was_set_back {
+                    *due = sooner(*due, slot_after(runner, prepared, now));
+                }
                 // A parked project is tried again when its time has come, not only at its next slot; also if it came while the program was off.
                 if runner.goes_on(prepared, resumed) {
                     *due = Some(now);
@@ -90,6 +94,11 @@ fn first_slot(runner: &Runner, prepared: &Prepared) -> Option<Timestamp> {
     if missed && runner.config.scheduler.catch_up == CatchUp::Once { Some(now) } else { slot_after(runner, prepared, now) }
 }
 
+/// When the next run is due: a clock that was set back has slots again that lie before the one that was waited for.
+fn sooner(due: Option<Timestamp>, next: Option<Timestamp>) -> Option<Timestamp> {
+    [due, next].into_iter().flatten().min()
+}
+
 /// The next slot of a project, with its delay.
 fn slot_after(runner: &Runner, prepared: &Prepared, time: Timestamp) -> Option<Timestamp> {
     let delay = jitter(&prepared.project.id, runner.config.scheduler.jitter);
@@ -110,6 +119,16 @@ fn jitter(project: &str, window: Duration) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_neither_puts_off_a_slot_nor_brings_one_forward() {
+        let at = |text: &str| text.parse::<Timestamp>().ok();
+        // The clock was a year ahead, and what was due is due at the next slot of the right time.
+        assert_eq!(sooner(at("2027-05-02T03:00:00Z"), at("2026-05-01T03:00:00Z")), at("2026-05-01T03:00:00Z"));
+        // What was missed, or is tried again, does not wait for the next slot.
+        assert_eq!(sooner(at("2026-04-30T12:00:00Z"), at("2026-05-01T03:00:00Z")), at("2026-04-30T12:00:00Z"));
+        assert_eq!((sooner(None, at("2026-05-01T03:00:00Z")), sooner(None, None)), (at("2026-05-01T03:00:00Z"), None));
+    }
 
     #[test]
     fn the_delay_of_a_project_is_always_the_same_and_within_its_window() {

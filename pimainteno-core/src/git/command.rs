@@ -156,5 +156,9 @@ impl Call {
 /// The error of a call that did not end with 0: its first three words and the end of what it said.
 pub(super) fn failed(what: &str, output: &Output) -> Error {
     let what = what.split(' ').take(3).collect::<Vec<_>>().join(" ");
-    Error::new(ErrorKind::Git, format!("`{what}` failed ({}): {}", output.end, output.tail(6)))
+    let said = output.tail(6);
+    // Git does not always say why it could not.
+    let is_disk = ["unable to write", "unable to create", "write error", "No space left"].iter().any(|sign| said.contains(sign));
+    let error = Error::new(ErrorKind::Git, format!("`{what}` failed ({}): {said}", output.end));
+    if is_disk { error.hint("look at the disk: its free space, and whether it can be written to") } else { error }
 }

@@ -36,8 +36,8 @@ fn half_made(common_directory: &Path, workspace: &Path) -> Vec<PathBuf> {
 }
 
 fn is_half_made(directory: &Path) -> bool {
-    let is_empty = |file: &&str| fs::metadata(directory.join(file)).map_or(true, |metadata| metadata.len() == 0);
-    directory.is_dir() && FILES.iter().any(|file| is_empty(&file))
+    let is_whole = |file: &str| fs::metadata(directory.join(file)).is_ok_and(|metadata| metadata.len() > 0);
+    directory.is_dir() && !FILES.iter().all(|file| is_whole(file))
 }
 
 /// Whether a half made worktree is the one of `workspace`: by what it says, or by its name if it says nothing yet.

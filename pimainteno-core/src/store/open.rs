@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
+    io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, RwLock},
@@ -114,6 +115,9 @@ impl Store {
 
     fn attempt(path: &Path, keep_runs: usize) -> Result<Self, Failure> {
         let journals = prepare(path).map_err(Failure::Refused)?;
+        if !path.exists() {
+            create(path)?;
+        }
         // redb would take it for a new one, and nobody would hear that the history is gone.
         if fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
             return Err(Failure::Damaged(RedbError::Corrupted("the file is empty".into())));
@@ -222,6 +226,23 @@ fn prepare(path: &Path) -> Result<PathBuf> {
     }
 }
 
+/// Makes an empty store beside `path` and then puts it there, whole: one that a full disk or a power cut left half made would be taken for a damaged one.
+fn create(path: &Path) -> Result<(), Failure> {
+    let new = PathBuf::from(format!("{}.new-{}", path.display(), std::process::id()));
+    drop(fs::remove_file(&new));
+    let backend = FileBackend::new(open_file(&new)?).map_err(|error| failure(path, error.into()));
+    let made = backend.and_then(|backend| Opened::new(backend, path).map(drop)).and_then(|()| {
+        // Whoever was faster made the same. Not every file system has links.
+        let placed = match fs::hard_link(&new, path) {
+            Err(_) if !path.exists() => fs::rename(&new, path),
+            _ => Ok(()),
+        };
+        placed.map_err(|source| Failure::Refused(unusable(format!("cannot make the store: `{}`", path.display())).source(source)))
+    });
+    drop(fs::remove_file(&new));
+    made
+}
+
 fn open_file(path: &Path) -> Result<File, Failure> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     file.map_err(|source| Failure::Refused(unusable(format!("cannot open the store: `{}`", path.display())).source(source)))
@@ -243,7 +264,11 @@ fn failure(path: &Path, error: RedbError) -> Failure {
                 .hint("use the version of pi-mainteno that wrote it, or move the file aside"),
         ),
         error if is_damage(&error) => Failure::Damaged(error),
-        error => Failure::Refused(Error::new(ErrorKind::Store, format!("cannot open the store: `{path}`")).source(error)),
+        error => {
+            let is_full = matches!(&error, RedbError::Io(source) if source.kind() == io::ErrorKind::StorageFull);
+            let hint = if is_full { "free some space" } else { "look at the disk" };
+            Failure::Refused(Error::new(ErrorKind::Store, format!("cannot open the store: `{path}`")).source(error).hint(hint))
+        }
     }
 }
 
