@@ -63,8 +63,7 @@ fn reply(lines: &[String], mistyped: bool) -> String {
         let at = hunk * (LINES / HUNKS) + 100;
         let number = at - 2 + SHIFT;
         reply += &format!("@@ -{number},7 +{number},7 @@\n");
-        for line in at - 3..=at + 3 {
-            let text = &lines[line];
+        for (line, text) in lines.iter().enumerate().skip(at - 3).take(7) {
             if line == at {
                 reply += &format!("-{text}\n+{}\n", text.replace("read", "peek"));
             } else if mistyped && line == at - 2 {
