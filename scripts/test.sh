@@ -21,6 +21,7 @@ need systemd-run systemd
 need dbus-daemon dbus
 need unshare util-linux
 need strace strace
+need faketime faketime
 need setpriv util-linux
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -185,3 +185,27 @@ fn each_slot_of_a_schedule_is_taken_care_of_once() {
     let runs = house.json(&["runs"]);
     assert_eq!((runs.as_array().map(Vec::len), &runs[0]["trigger"]["kind"]), (Some(1), &"schedule".into()), "{runs}");
 }
+
+/// A machine without a clock of its own wakes up in the past; one whose battery is flat, or a person, may set it to anything.
+#[test]
+fn a_clock_that_is_set_forward_or_back_neither_piles_up_slots_nor_loses_them() {
+    let house = House::new("* * * * * *");
+    let clock = house.place.path().join("clock");
+    // The clock alone is moved, not what timers go by.
+    let variables = [
+        ("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1"),
+        ("FAKETIME_TIMESTAMP_FILE", clock.to_str().unwrap()),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    fs::write(&clock, "+0\n").unwrap();
+    let _daemon = house.start(&variables);
+    let mut slots = house.events().filter(|event| event["event"] == "run-started" || event["event"] == "project-skipped");
+    assert_eq!(slots.by_ref().take(2).count(), 2);
+    for time in ["+400d\n", "-400d\n", "+0\n"] {
+        fs::write(&clock, time).unwrap();
+        let start = Instant::now();
+        assert_eq!(slots.by_ref().take(4).count(), 4, "slots go on {time}");
+        assert!(start.elapsed() >= Duration::from_secs(2), "{time}within {:?}", start.elapsed());
+    }
+}

@@ -71,7 +71,7 @@ struct Output {
 #[test]
 fn a_disk_that_is_full_when_the_program_wants_to_write_loses_nothing_and_is_told() {
     // From not even a store to nearly enough, in pages of 4 KiB.
-    for kept in [0, 4, 12, 14, 16, 20, 24, 28, 36] {
+    for kept in [0, 12, 16, 24, 36] {
         let script = FILL_AND_RUN.replace("KEPT", &kept.to_string());
         let seen = in_namespace(env(), &format!("mount -t tmpfs -o size=4m tmpfs \"$STATE\"\n{script}"));
         assert_eq!(seen.file("status"), "?? notes.txt", "{kept}: the checkout is on another disk\n{}", seen.file("first"));
@@ -86,7 +86,10 @@ fn a_machine_whose_only_disk_is_full_is_left_whole() {
 mkdir "$OUT/disk" && mount -t tmpfs -o size=8m tmpfs "$OUT/disk"
 cp -a "$ROOT/." "$OUT/disk" && mount --move "$OUT/disk" "$ROOT" && cd "$ROOT/work"
 "#;
-    for kept in [16, 40, 64, 76, 90, 110] {
+    // In pages of 4 KiB: what there is room for goes from not even a store to almost everything.
+    let some = [6, 12, 30, 36, 39, 42, 45, 49, 50, 52, 53, 55, 56].to_vec();
+    let sizes = if std::env::var_os("PIMAINTENO_CRASHES").is_some() { (0..64).collect() } else { some };
+    for kept in sizes {
         let seen = in_namespace(env(), &format!("{move_there}\n{}", FILL_AND_RUN.replace("KEPT", &kept.to_string())));
         assert_nothing_is_lost(&seen, &format!("{kept} pages"));
     }

@@ -231,8 +231,16 @@ impl Runner {
             Some(reason) => {
                 let trigger = Trigger::Rollback { of: finished.record.id };
                 let record = RunRecord::new(&prepared.project.id, trigger, Timestamp::now());
-                let facts = self.facts(prepared, checkout, &record).await?;
-                Some(pipeline::roll_back(&mut finished, &reason, record, facts, &parts, &self.registry).await)
+                match self.facts(prepared, checkout, &record).await {
+                    Ok(facts) => Some(pipeline::roll_back(&mut finished, &reason, record, facts, &parts, &self.registry).await),
+                    // The checkout cannot even be looked at. The change is taken back when it can.
+                    Err(error) => {
+                        let message = format!("the change cannot be taken back yet: {error}; it failed in {reason}");
+                        events.event(&Event::Notice { project: prepared.project.id.clone(), at: Timestamp::now(), message });
+                        finished.record.outcome = Some(Outcome::Interrupted);
+                        None
+                    }
+                }
             }
             None => None,
         };

@@ -97,7 +97,7 @@ pub(crate) fn begins(step: &'static str, count: usize) -> impl Fn(&Event) -> boo
 }
 
 /// Starts again and runs once more; everything must then be as after a run that was not disturbed.
-async fn start_again(world: &World, agent: Agent) -> Maintainer {
+pub(crate) async fn start_again(world: &World, agent: Agent) -> Maintainer {
     let maintainer = world.maintainer(agent);
     maintainer.run_once().await.unwrap();
     assert!(maintainer.recover().await.unwrap().is_empty(), "nothing is left open");
@@ -108,7 +108,7 @@ async fn start_again(world: &World, agent: Agent) -> Maintainer {
     maintainer
 }
 
-fn assert_applied_once(world: &World, maintainer: &Maintainer, moment: &str) {
+pub(crate) fn assert_applied_once(world: &World, maintainer: &Maintainer, moment: &str) {
     assert_eq!(world.read("README.md"), "# Radio\n", "{moment}");
     assert_eq!(world.git(&["log", "--format=%s"]), "docs: edit\nfirst", "{moment}");
     let runs = maintainer.store().runs(Some("radio"), 20).unwrap();
