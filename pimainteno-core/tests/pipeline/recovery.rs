@@ -285,7 +285,7 @@ async fn a_push_that_nobody_knows_the_end_of_is_finished_when_the_remote_answers
     let world = World::new().with_service();
     let away = world.root().join("away");
     let hook = world.remote().join("hooks/post-receive");
-    fs::write(&hook, format!("#!/bin/sh\nmv ../remote.git ../away\nkill -9 $PPID\n")).unwrap();
+    fs::write(&hook, "#!/bin/sh\nmv ../remote.git ../away\nkill -9 $PPID\n").unwrap();
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
     let maintainer = world.maintainer(shorten());
     let records = maintainer.run_once().await.unwrap();
