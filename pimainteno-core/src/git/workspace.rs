@@ -71,9 +71,12 @@ impl Workspace {
     /// [`ErrorKind::Git`] if the commit does not exist.
     pub async fn reset(&self, commit: &str) -> Result<()> {
         self.link().context(ErrorKind::Git, || format!("cannot link the workspace to its repository: `{}`", self.path.display()))?;
-        // A process that was killed leaves its locks behind; the workspace is ours alone, under the project's lock.
-        for lock in ["index.lock", "HEAD.lock", "ORIG_HEAD.lock"] {
-            drop(fs::remove_file(self.git_directory.join(lock)));
+        // A process that was killed leaves its locks behind, also those of references that come and go, as `REVERT_HEAD`; the workspace is ours alone, under
+        // the project's lock.
+        for entry in fs::read_dir(&self.git_directory).into_iter().flatten().flatten() {
+            if entry.path().extension().is_some_and(|extension| extension == "lock") {
+                drop(fs::remove_file(entry.path()));
+            }
         }
         // A hard reset would move the branch that an agent or a check switched to.
         let checkout = ["checkout", "--force", "--detach", "--quiet", commit, "--"];

@@ -9,7 +9,6 @@ use crate::{
     config::{Mode, OnSilence},
     error::{Context, Error, ErrorKind, Result},
     event::Event,
-    git::Workspace,
     id::ProposalId,
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord, Trigger},
@@ -49,8 +48,7 @@ impl Runner {
         record.base.clone_from(&head.commit);
         record.proposal = Some(id);
         let facts = self.facts(&prepared, &turn.checkout, &record).await?;
-        let workspace = Workspace::prepare(&self.workspaces.join(&prepared.project.id), &turn.checkout, &record.base).await?;
-        let journal = self.store.begin_run(&record)?;
+        let (journal, workspace) = self.begin(&prepared, &turn.checkout, &record).await?;
         journal.approved(&proposal.sha256)?;
         let mut start = Start::new(record, head.branch.unwrap_or_default());
         start.steps = prepared.steps.iter().skip_while(|step| step.name() != "apply").cloned().collect();

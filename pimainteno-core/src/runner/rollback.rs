@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Prepared, RunOptions, Runner, Start, queue, queue::Turn};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    git::{Head, Workspace},
+    git::Head,
     pipeline::{self, Finished},
     run::{Outcome, RunRecord, Trigger},
     service::{Baseline, Probation},
@@ -54,8 +54,7 @@ impl Runner {
         }
         let start = self.start(&prepared, &turn, head, &target, &way).await?;
         let facts = self.facts(&prepared, &turn.checkout, &start.record).await?;
-        let workspace = Workspace::prepare(&self.workspaces.join(&prepared.project.id), &turn.checkout, &start.record.base).await?;
-        let journal = self.store.begin_run(&start.record)?;
+        let (journal, workspace) = self.begin(&prepared, &turn.checkout, &start.record).await?;
         self.carry_out(&prepared, &turn.checkout, &workspace, &journal, facts, start, RunOptions::default()).await
     }
 

@@ -140,14 +140,25 @@ impl Runner {
         if let Err(error) = able.await {
             return self.failed_early(prepared, record.trigger, "queue", &error);
         }
-        let workspace = match Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, &record.base).await {
-            Ok(workspace) => workspace,
+        let (journal, workspace) = match self.begin(prepared, checkout, &record).await {
+            Ok(begun) => begun,
             Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
         };
-        let journal = self.store.begin_run(&record)?;
         let mut start = Start::new(record, head.branch.unwrap_or_default());
         start.steps.clone_from(&prepared.steps);
         self.carry_out(prepared, checkout, &workspace, &journal, facts, start, options).await
+    }
+
+    /// Opens the journal of a run and makes its workspace ready, in this order: recovery removes what a Git that is killed meanwhile leaves in the repository.
+    pub(super) async fn begin(&self, prepared: &Prepared, checkout: &Checkout, record: &RunRecord) -> Result<(Journal, Workspace)> {
+        let journal = self.store.begin_run(record)?;
+        match Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, &record.base).await {
+            Ok(workspace) => Ok((journal, workspace)),
+            Err(error) => {
+                journal.discard();
+                Err(error)
+            }
+        }
     }
 
     /// Goes on with a run that was cut off after its change could be seen from outside.

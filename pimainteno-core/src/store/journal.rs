@@ -346,6 +346,11 @@ impl Journal {
         self.writer().has_failed()
     }
 
+    /// Gives up a run that did nothing yet: it leaves no trace.
+    pub(crate) fn discard(&self) {
+        self.remove();
+    }
+
     /// The run's id.
     pub fn run(&self) -> RunId {
         self.run
