@@ -116,6 +116,10 @@ impl Runner {
             Ok(Err(reason)) => return Ok(self.skipped(prepared, trigger, reason)),
             Err(error) => return self.failed_early(prepared, trigger, "queue", &error),
         };
+        // And once more: a run that had the turn meanwhile may have done all that there was to do.
+        if let Some(reason) = self.futile(prepared, options) {
+            return Ok(self.skipped(prepared, trigger, reason));
+        }
         let checkout = &turn.checkout;
         let head = match queue::place_to_start(&prepared.project, checkout).await {
             Ok(Ok(head)) => head,
