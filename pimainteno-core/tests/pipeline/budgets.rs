@@ -158,6 +158,18 @@ async fn calls_that_are_kept_back_mend_a_change() {
 }
 
 #[tokio::test]
+async fn a_change_that_the_runs_budget_does_not_let_mend_fails_for_both_reasons() {
+    let (mut world, backend) = (world(), backend(edit("# TV\n")).answer(Task::Repair, edit("# Radio\n")));
+    world.project.verify = vec!["grep -q Radio README.md".into()];
+    world.config.llm.budget.calls_per_run = Some(2);
+    let (outcome, _maintainer) = run(&world, &backend).await;
+    let Outcome::Failed { step, message } = &outcome else { panic!("{outcome}") };
+    assert!(step == "verify" && message.contains("passes without it"), "{message}");
+    assert!(message.ends_with("it could not be repaired: the run's budget is used up: 2 of 2 calls"), "{message}");
+    assert_eq!(calls(&backend), [1, 1, 0]);
+}
+
+#[tokio::test]
 async fn a_run_that_was_parked_between_two_repairs_asks_only_for_the_second_one() {
     let (mut world, backend) =
         (world(), backend(edit("# TV\n")).answer(Task::Repair, edit("# Film\n")).answer(Task::Repair, edit("# Radio\n")));
