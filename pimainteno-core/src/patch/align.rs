@@ -3,24 +3,23 @@
 //! What is removed must be there. Context is evidence: each line that is there counts for a place, each that is not counts against it. The best place is
 //! taken if enough of the hunk is there, and if every other place that any change of the hunk could go to has clearly less to say for itself.
 
+mod sample;
+mod window;
+
 use std::collections::HashMap;
+
+use sample::Sample;
+use window::Window;
 
 use super::{
     change::{Hunk, Kind},
-    locate::{Fit, Index, Steps},
+    locate::{Index, Steps},
     refusal::{Reason, Refusal},
     text::Text,
 };
 
 /// The most cells of the table of a hunk's lines against a file's lines.
 const MOST_CELLS: usize = 6_000_000;
-
-/// From how many lines on a file is looked at in parts.
-const LONG: usize = 4000;
-/// The most places of a line around which it is looked at: a line that stands more often says nothing.
-const MOST_PLACES: usize = 500;
-/// How many lines around those are looked at: so many that to pass over them costs as much as any gap.
-const AROUND: usize = 20;
 
 // Evidence is counted in hundredths of a line that says something.
 
@@ -55,9 +54,6 @@ const EVIDENCE: i32 = 150;
 /// The share of the hunk that must be in the file, in percent.
 const SHARE: i32 = 50;
 
-/// How alike two lines must be for one to be the other mistyped.
-const ALIKE: f64 = 0.75;
-
 /// No way leads here.
 const NO_WAY: i32 = i32::MIN / 4;
 
@@ -68,39 +64,6 @@ pub(super) struct Alignment {
     pub(super) lines: Vec<Option<usize>>,
     /// For each run of changed lines, in order: the lines of the file that it replaces.
     pub(super) blocks: Vec<std::ops::Range<usize>>,
-}
-
-/// The lines of a file that a hunk is held against: all, or in a long file those around the lines that are in the hunk too.
-struct Window(Vec<usize>);
-
-impl Window {
-    fn new(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>) -> Self {
-        if text.len() <= LONG {
-            return Self((0..text.len()).collect());
-        }
-        let mut lines = vec![false; text.len()];
-        for line in hunk.old_lines().filter(|line| weight(&line.text) > 30) {
-            let places = index.number(line.text.as_bytes()).map_or(&[][..], |number| index.places(number));
-            for place in places.iter().take(MOST_PLACES) {
-                let place = *place as usize;
-                lines[place.saturating_sub(AROUND)..(place + AROUND + 1).min(text.len())].fill(true);
-            }
-        }
-        Self((0..text.len()).filter(|line| lines[*line]).collect())
-    }
-
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn lines(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().copied()
-    }
-
-    /// The line of the file that is at `place`; behind the last one, the line that would follow.
-    fn line(&self, place: usize) -> usize {
-        self.0.get(place).copied().unwrap_or_else(|| self.0.last().map_or(0, |last| last + 1))
-    }
 }
 
 /// One thing that is held against the file.
@@ -480,32 +443,5 @@ impl<'a> Table<'a> {
             }
         }
         alignment
-    }
-}
-
-/// A line, ready to be compared with many.
-struct Sample {
-    text: String,
-    /// Which of 64 classes its pairs of characters fall into.
-    pairs: u64,
-}
-
-impl Sample {
-    fn new(line: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(&Fit::Punctuation.key(line)).into_owned();
-        let pairs = text.as_bytes().windows(2).fold(0, |pairs, pair| {
-            pairs | 1_u64 << ((u32::from(pair[0]).wrapping_mul(31).wrapping_add(u32::from(pair[1]))).wrapping_mul(0x9e37_79b1) >> 26)
-        });
-        Self { text, pairs }
-    }
-
-    fn is_alike(&self, other: &Self) -> bool {
-        let (short, long) = (self.text.len().min(other.text.len()), self.text.len().max(other.text.len()));
-        // Cheap bounds first: each character that differs changes two pairs.
-        if (short as f64) < long as f64 * ALIKE || long > 500 {
-            return false;
-        }
-        let (common, all) = ((self.pairs & other.pairs).count_ones(), (self.pairs | other.pairs).count_ones());
-        common * 5 >= all * 2 && strsim::normalized_damerau_levenshtein(&self.text, &other.text) >= ALIKE
     }
 }

@@ -3,7 +3,12 @@
 //! Each hunk is looked for in the file as it was; if it is not there, in the file as the other hunks leave it; and if it is not there either, by what of it
 //! can be found. Every place counts: a hunk that could stand in several is refused, unless its line number or the line that it is said to be below decides.
 
+mod evidence;
+mod reading;
+
 use std::{borrow::Cow, cell::OnceCell, ops::Range};
+
+use reading::readings;
 
 use super::{
     align::{Alignment, align},
@@ -19,12 +24,6 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// The most places that the line above is looked up for.
 const MOST_ANCHORED: usize = 64;
-
-/// The most runs of empty lines without a marker that are each read in both ways.
-const MOST_RUNS: usize = 4;
-
-/// The most lines between those of a hunk where its number says that it stands.
-const MOST_BETWEEN: usize = 3;
 
 /// How often hunks are looked for in what the others leave.
 const MOST_ROUNDS: usize = 8;
@@ -397,64 +396,6 @@ impl<'a> Round<'a> {
         }
         edit
     }
-
-    /// Whether the lines of a hunk that stands at `place` also stand where its number says, with a few others between them.
-    fn stands_with_gaps(&self, hunk: &Hunk, place: usize) -> bool {
-        let Some(start) = hunk.old.and_then(|(start, _)| start.checked_sub(1)) else { return false };
-        let count = hunk.old_lines().count();
-        // A window that reaches the place itself says nothing.
-        if count < 3 || start.abs_diff(place) < 2 * (count + MOST_BETWEEN) {
-            return false;
-        }
-        let (mut next, mut between) = (start, 0);
-        for line in hunk.old_lines() {
-            let wanted = Fit::Punctuation.key(line.text.as_bytes());
-            while next < self.text.len() && Fit::Punctuation.key(self.text.line(next)) != wanted {
-                (next, between) = (next + 1, between + 1);
-                if between > MOST_BETWEEN || next == start + 1 {
-                    return false;
-                }
-            }
-            if next >= self.text.len() {
-                return false;
-            }
-            next += 1;
-        }
-        true
-    }
-
-    /// Whether the lines that a hunk leads to stand in the file already.
-    fn stands_already(&self, hunk: &Hunk, fit: Fit, steps: &mut Steps) -> Result<bool, Refusal> {
-        let index = self.index(fit);
-        let pattern: Option<Vec<u32>> =
-            hunk.lines.iter().filter(|line| line.is_new()).map(|line| index.number(line.text.as_bytes())).collect();
-        let says_something = hunk.lines.iter().any(|line| line.kind == Kind::Added && !line.text.trim().is_empty());
-        match pattern {
-            Some(pattern) if says_something => Ok(!index.find(&pattern, steps)?.is_empty()),
-            _ => Ok(false),
-        }
-    }
-
-    /// The same refusal with what the file says where the hunk most likely belongs.
-    fn explained(&self, refusal: Refusal, hunk: &Hunk) -> Refusal {
-        if !refusal.places.is_empty() {
-            return refusal;
-        }
-        let index = self.index(Fit::Punctuation);
-        let mut votes = std::collections::BTreeMap::new();
-        for (offset, line) in hunk.old_lines().enumerate() {
-            let Some(number) = index.number(line.text.as_bytes()).filter(|_| !line.text.trim().is_empty()) else { continue };
-            for place in index.places(number).iter().take(MOST_ANCHORED) {
-                *votes.entry((*place as usize).saturating_sub(offset)).or_insert(0_usize) += 1;
-            }
-        }
-        let said = hunk.old.map_or(0, |(start, _)| start.saturating_sub(1));
-        let most = votes.iter().max_by_key(|(place, count)| (**count, usize::MAX - place.abs_diff(said))).map(|(place, _)| *place);
-        match most.or_else(|| hunk.old.map(|_| said.min(self.text.len().saturating_sub(1)))) {
-            Some(place) => refusal.places(self.text, &[place], hunk.old_lines().count()),
-            None => refusal,
-        }
-    }
 }
 
 /// The number of a hunk's line in an index.
@@ -464,44 +405,6 @@ fn number(index: &Index<'_>, line: &HunkLine, fit: Fit) -> Option<u32> {
         // The mark in front of a file belongs to its first line, and replies leave it out.
         (fit != Fit::Exact).then(|| index.number(format!("{BYTE_ORDER_MARK}{}", line.text).as_bytes())).flatten()
     })
-}
-
-/// The ways to read a hunk: empty lines without a marker are context, or belong to the change that they stand beside.
-fn readings(hunk: &Hunk) -> Vec<Cow<'_, Hunk>> {
-    let is_guess = |line: &HunkLine| line.guessed && line.text.is_empty();
-    let kind = |at: Option<usize>| at.and_then(|at| hunk.lines.get(at)).map(|line| line.kind);
-    let (mut runs, mut at) = (Vec::new(), 0);
-    while at < hunk.lines.len() {
-        let end = at + hunk.lines[at..].iter().take_while(|line| is_guess(line)).count();
-        if end > at {
-            match (kind(at.checked_sub(1)), kind(Some(end))) {
-                (Some(Kind::Removed), Some(Kind::Removed)) => runs.push((at..end, Kind::Removed)),
-                (Some(Kind::Added), _) | (_, Some(Kind::Added)) => runs.push((at..end, Kind::Added)),
-                _ => {}
-            }
-        }
-        at = end + 1;
-    }
-    let ends_hunk = runs.last().is_some_and(|(run, _)| run.end == hunk.lines.len());
-    // Each run for itself while they are few, otherwise all alike.
-    let choices: Vec<u32> = if runs.len() <= MOST_RUNS { (0..1 << runs.len()).collect() } else { vec![0, u32::MAX] };
-    let read = |choice: u32| {
-        if choice == 0 {
-            return Cow::Borrowed(hunk);
-        }
-        let mut other = hunk.clone();
-        for (number, (run, kind)) in runs.iter().enumerate() {
-            if choice >> number.min(31) & 1 == 1 {
-                other.lines[run.clone()].iter_mut().for_each(|line| line.kind = *kind);
-            }
-        }
-        Cow::Owned(other)
-    };
-    // With nothing behind them, empty lines are added only if the counts say so.
-    let is_likely = |read: &Cow<'_, Hunk>| {
-        !ends_hunk || hunk.lines.last().map(|line| line.kind) == read.lines.last().map(|line| line.kind) || read.counts_fit()
-    };
-    choices.into_iter().map(read).filter(is_likely).collect()
 }
 
 /// How the lines of a hunk stand that is in the file as a whole, from `place` on.

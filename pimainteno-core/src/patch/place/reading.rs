@@ -1,0 +1,46 @@
+//! The ways in which a hunk can be read that has empty lines without a marker.
+
+use std::borrow::Cow;
+
+use crate::patch::change::{Hunk, HunkLine, Kind};
+
+/// The most runs of empty lines without a marker that are each read in both ways.
+const MOST_RUNS: usize = 4;
+
+/// The ways to read a hunk: empty lines without a marker are context, or belong to the change that they stand beside.
+pub(super) fn readings(hunk: &Hunk) -> Vec<Cow<'_, Hunk>> {
+    let is_guess = |line: &HunkLine| line.guessed && line.text.is_empty();
+    let kind = |at: Option<usize>| at.and_then(|at| hunk.lines.get(at)).map(|line| line.kind);
+    let (mut runs, mut at) = (Vec::new(), 0);
+    while at < hunk.lines.len() {
+        let end = at + hunk.lines[at..].iter().take_while(|line| is_guess(line)).count();
+        if end > at {
+            match (kind(at.checked_sub(1)), kind(Some(end))) {
+                (Some(Kind::Removed), Some(Kind::Removed)) => runs.push((at..end, Kind::Removed)),
+                (Some(Kind::Added), _) | (_, Some(Kind::Added)) => runs.push((at..end, Kind::Added)),
+                _ => {}
+            }
+        }
+        at = end + 1;
+    }
+    let ends_hunk = runs.last().is_some_and(|(run, _)| run.end == hunk.lines.len());
+    // Each run for itself while they are few, otherwise all alike.
+    let choices: Vec<u32> = if runs.len() <= MOST_RUNS { (0..1 << runs.len()).collect() } else { vec![0, u32::MAX] };
+    let read = |choice: u32| {
+        if choice == 0 {
+            return Cow::Borrowed(hunk);
+        }
+        let mut other = hunk.clone();
+        for (number, (run, kind)) in runs.iter().enumerate() {
+            if choice >> number.min(31) & 1 == 1 {
+                other.lines[run.clone()].iter_mut().for_each(|line| line.kind = *kind);
+            }
+        }
+        Cow::Owned(other)
+    };
+    // With nothing behind them, empty lines are added only if the counts say so.
+    let is_likely = |read: &Cow<'_, Hunk>| {
+        !ends_hunk || hunk.lines.last().map(|line| line.kind) == read.lines.last().map(|line| line.kind) || read.counts_fit()
+    };
+    choices.into_iter().map(read).filter(is_likely).collect()
+}
