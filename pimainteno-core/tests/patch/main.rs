@@ -1,6 +1,6 @@
 //! The placer from outside: replies that models write, and properties that hold for all.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod damage;
 mod properties;

@@ -3,10 +3,13 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use pimainteno_core::patch::{self, Content, Directory, Rules};
-use proptest::{collection::vec, prelude::*, sample::select};
+use proptest::{collection::vec, prelude::*, sample::select, test_runner::RngSeed};
 use similar::TextDiff;
 
 use crate::{Tree, applied, content};
+
+/// What `PROPTEST_CASES` is by default.
+const USUAL_CASES: u32 = 256;
 
 /// Pieces that replies are made of, in the right order or not.
 const PIECES: [&str; 44] = [
@@ -56,10 +59,11 @@ const PIECES: [&str; 44] = [
     "\u{1b}[31m",
 ];
 
-/// So many cases, or more or fewer as `PROPTEST_CASES` is more or less than its default of 256.
+/// So many cases, the same each time. `PROPTEST_CASES` asks for more, relative to its default of 256, and for others.
 fn config(cases: u32) -> ProptestConfig {
     let config = ProptestConfig::default();
-    ProptestConfig { cases: (config.cases * cases / 256).max(1), failure_persistence: None, ..config }
+    let rng_seed = if config.cases == USUAL_CASES { RngSeed::Fixed(1) } else { config.rng_seed };
+    ProptestConfig { cases: (config.cases * cases / USUAL_CASES).max(1), failure_persistence: None, rng_seed, ..config }
 }
 
 /// A text of some lines, many of them alike, with this end of line, with or without one at the end.
