@@ -30,7 +30,7 @@ const MAX_OUTPUT: usize = 64 << 10;
 /// The most outputs kept of one run.
 const MAX_OUTPUTS: usize = 64;
 
-/// Among how many of a project's last runs a reply is looked for.
+/// Among how many of a project's last runs a reply is looked for, besides those that were parked.
 const REPLY_RUNS: usize = 16;
 
 /// What is stored when a run ends, besides its journal.
@@ -212,7 +212,8 @@ impl Store {
         Ok(outputs)
     }
 
-    /// The answer that this question already got: from an open run, or from one of the project's last 16 runs.
+    /// The answer that this question already got: from an open run, or from one of the project's last 16 runs. Those that were parked are not counted:
+    /// trouble that lasts makes many of them, and what was answered before it is not to be paid for again after it.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
@@ -221,10 +222,16 @@ impl Store {
             return Ok(Some(reply.clone()));
         }
         self.read(|table| {
-            for id in rows::last_ids(table, project, RUN, REPLY_RUNS)? {
+            let mut counted = 0;
+            for id in rows::last_ids(table, project, RUN, self.0.keep_runs)? {
                 let archive = read_archive(table, project, &id)?;
                 if let Some(reply) = archive.journal.iter().filter_map(answer).filter(|answer| answer.key == *key).find_map(Answer::reply) {
                     return Ok(Some(reply));
+                }
+                let record = rows::get_json::<RunRecord>(table, project, RUN, &id)?;
+                counted += usize::from(!record.is_some_and(|record| matches!(record.outcome, Some(Outcome::Parked { .. }))));
+                if counted == REPLY_RUNS {
+                    break;
                 }
             }
             Ok(None)

@@ -253,6 +253,22 @@ fn what_a_run_cost_is_told_by_task_and_backend() {
 }
 
 #[test]
+fn an_answer_outlives_the_runs_that_were_parked_after_it() {
+    let store = Store::in_memory(50).unwrap();
+    finish_full(&store, "garden");
+    let question = key("what now?");
+    for _ in 0..20 {
+        let mut record = record("garden");
+        let journal = store.begin_run(&record).unwrap();
+        record.outcome = Some(Outcome::Parked { until: Timestamp::now(), reason: "no network".into() });
+        store.finish_run(&journal, FinishedRun::new(record), |_| {}).unwrap();
+    }
+    assert_eq!(store.cached_reply("garden", &question).unwrap(), Some(reply("a diff")));
+    (0..16).for_each(|_| drop(finish(&store, "garden")));
+    assert_eq!(store.cached_reply("garden", &question).unwrap(), None);
+}
+
+#[test]
 fn messages_and_heads_are_bounded() {
     let store = Store::in_memory(100).unwrap();
     store.put_proposal(&proposal("garden", 1)).unwrap();
