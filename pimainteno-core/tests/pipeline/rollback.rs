@@ -226,3 +226,15 @@ async fn a_rollback_that_is_cut_off_is_finished_by_the_next_start() {
         assert!(maintainer.rollback("radio", None).await.unwrap_err().to_string().contains("done already"), "{steps:?}");
     }
 }
+
+/// A Git that was killed in the middle of an earlier run.
+#[tokio::test]
+async fn locks_that_a_killed_git_left_in_the_workspace_are_not_in_the_way() {
+    let world = World::new();
+    let maintainer = world.maintainer(shorten());
+    deliver(&maintainer).await;
+    for lock in ["REVERT_HEAD.lock", "AUTO_MERGE.lock", "index.lock"] {
+        std::fs::write(world.path().join(".git/worktrees/radio").join(lock), "").unwrap();
+    }
+    assert_applied(&maintainer.rollback("radio", None).await.unwrap());
+}
