@@ -49,6 +49,8 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
             for ((prepared, due), resumed) in runner.projects.iter().zip(&mut due).zip(&mut resumed) {
                 if was_set_back {
                     *due = sooner(*due, slot_after(runner, prepared, now));
+                    // Until when was said by the wrong clock.
+                    runner.store.note_project(&prepared.project.id, |state| state.parked = None);
                 }
                 // A parked project is tried again when its time has come, not only at its next slot; also if it came while the program was off.
                 if runner.goes_on(prepared, resumed) {

@@ -234,7 +234,7 @@ async fn locks_that_a_killed_git_left_in_the_workspace_are_not_in_the_way() {
     let maintainer = world.maintainer(shorten());
     deliver(&maintainer).await;
     for lock in ["REVERT_HEAD.lock", "AUTO_MERGE.lock", "index.lock"] {
-        std::fs::write(world.path().join(".git/worktrees/radio").join(lock), "").unwrap();
+        fs::write(world.path().join(".git/worktrees/radio").join(lock), "").unwrap();
     }
     assert_applied(&maintainer.rollback("radio", None).await.unwrap());
 }
