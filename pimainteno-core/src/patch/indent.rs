@@ -70,7 +70,10 @@ impl Pairs {
             return Ok(Mapping::Same);
         }
         let all: Vec<_> = self.context.iter().chain(&self.removed).collect();
-        if let Some(shift) = self.shift(&all) {
+        // Tabs may hide in some lines of context what the others show.
+        let plain: Vec<_> = all.iter().copied().filter(|(reply, _)| !reply.contains('\t')).collect();
+        let hides = plain.len() > 1 && plain.len() < all.len() && !all.iter().any(|(_, file)| file.contains('\t'));
+        if let Some(shift) = self.shift(&all).or_else(|| self.shift(&plain).filter(|_| hides)) {
             let goes = added.clone().all(|indentation| shift.indentation(indentation).is_some());
             return if goes { Ok(shift) } else { Err(unclear()) };
         }

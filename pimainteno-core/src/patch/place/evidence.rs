@@ -21,6 +21,12 @@ impl Round<'_> {
         if count < 3 || start.abs_diff(place) < 2 * (count + MOST_BETWEEN) {
             return false;
         }
+        // Numbers are often wrong by a line or two.
+        (start.saturating_sub(MOST_BETWEEN)..=start + MOST_BETWEEN).any(|start| self.follows_with_gaps(hunk, start))
+    }
+
+    /// Whether the lines of a hunk stand from `start` on, with a few others between them.
+    fn follows_with_gaps(&self, hunk: &Hunk, start: usize) -> bool {
         let (mut next, mut between) = (start, 0);
         for line in hunk.old_lines() {
             let wanted = Fit::Punctuation.key(line.text.as_bytes());

@@ -23,7 +23,8 @@ pub(super) fn readings(hunk: &Hunk) -> Vec<Cow<'_, Hunk>> {
         }
         at = end + 1;
     }
-    let ends_hunk = runs.last().is_some_and(|(run, _)| run.end == hunk.lines.len());
+    let is_edge = |run: &std::ops::Range<usize>| run.start == 0 || run.end == hunk.lines.len();
+    let at_edge = runs.iter().any(|(run, _)| is_edge(run));
     // Each run for itself while they are few, otherwise all alike.
     let choices: Vec<u32> = if runs.len() <= MOST_RUNS { (0..1 << runs.len()).collect() } else { vec![0, u32::MAX] };
     let read = |choice: u32| {
@@ -38,9 +39,8 @@ pub(super) fn readings(hunk: &Hunk) -> Vec<Cow<'_, Hunk>> {
         }
         Cow::Owned(other)
     };
-    // With nothing behind them, empty lines are added only if the counts say so.
-    let is_likely = |read: &Cow<'_, Hunk>| {
-        !ends_hunk || hunk.lines.last().map(|line| line.kind) == read.lines.last().map(|line| line.kind) || read.counts_fit()
-    };
+    // With nothing before or behind them, empty lines are added only if the counts say so.
+    let edges = |read: &Hunk| [read.lines.first(), read.lines.last()].map(|line| line.map(|line| line.kind));
+    let is_likely = |read: &Cow<'_, Hunk>| !at_edge || edges(read) == edges(hunk) || read.counts_fit();
     choices.into_iter().map(read).filter(is_likely).collect()
 }
