@@ -9,7 +9,7 @@ use std::{
 
 use crate::process::Environment;
 
-/// What can be read and run in every sandbox. Of `/etc` everything can that does not keep a secret.
+/// What can be read and run in every sandbox. Of `/etc` everything can that everybody on the machine can read, and that is not known to keep a secret.
 pub(super) const READABLE: [&str; 20] = [
     "/usr",
     "/bin",
@@ -34,7 +34,7 @@ pub(super) const READABLE: [&str; 20] = [
 ];
 
 /// What can be read and run of the home directory: toolchains and what they have fetched, and nothing that holds a password or a token.
-const READABLE_IN_HOME: [&str; 43] = [
+const READABLE_IN_HOME: [&str; 47] = [
     ".asdf",
     ".bun/bin",
     ".bun/install",
@@ -47,12 +47,16 @@ const READABLE_IN_HOME: [&str; 43] = [
     ".cargo/env",
     ".cargo/git",
     ".cargo/registry",
-    ".config/git",
+    ".config/git/attributes",
+    ".config/git/config",
+    ".config/git/ignore",
     ".deno",
     ".dotnet",
     ".elan",
     ".fnm",
-    ".gem",
+    ".gem/jruby",
+    ".gem/ruby",
+    ".gem/truffleruby",
     ".ghcup",
     ".gitconfig",
     ".gradle/caches",
@@ -138,7 +142,8 @@ impl<'a> Places<'a> {
     pub fn readable(&self) -> Vec<PathBuf> {
         let mut places: BTreeSet<_> = READABLE.iter().map(PathBuf::from).collect();
         let in_etc = fs::read_dir("/etc").into_iter().flatten().flatten();
-        places.extend(in_etc.filter(|entry| !SECRET_IN_ETC.iter().any(|name| entry.file_name() == **name)).map(|entry| entry.path()));
+        let in_etc = in_etc.filter(|entry| !SECRET_IN_ETC.iter().any(|name| entry.file_name() == **name));
+        places.extend(in_etc.flat_map(|entry| public(&entry.path())));
         // Where the names of the network are looked up.
         places.extend(fs::canonicalize("/etc/resolv.conf"));
         let home = self.0.home();
@@ -198,10 +203,82 @@ impl<'a> Places<'a> {
     }
 }
 
+/// What everybody on the machine can read of `place`: all of it, or, where something in it is kept from others, what is beside that.
+///
+/// A daemon that runs as root may read such things, and so may one in their group; what it runs must not.
+fn public(place: &Path) -> Vec<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let may_others = |bits| fs::metadata(place).is_ok_and(|metadata| metadata.permissions().mode() & bits == bits);
+    // A link is not followed further: what it leads to is within a place of its own, or a file.
+    if !fs::symlink_metadata(place).is_ok_and(|metadata| metadata.is_dir()) {
+        return Some(place.to_owned()).filter(|_| may_others(0o004)).into_iter().collect();
+    }
+    if !may_others(0o005) {
+        return Vec::new();
+    }
+    let inside: Vec<_> = fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let parts: Vec<_> = inside.iter().map(|path| (path, public(path))).collect();
+    // A link that leads nowhere keeps nothing.
+    let is_whole = parts.iter().all(|(path, public)| public.contains(path) || !path.exists());
+    if is_whole { vec![place.to_owned()] } else { parts.into_iter().flat_map(|(_, public)| public).collect() }
+}
+
 /// Whether a directory with programs in it is a toolchain in somebody's home, and not a home, nor what keeps other things too.
 fn is_toolchain(directory: &Path, home: &Path) -> bool {
     let depth = directory.components().count();
     let in_another = (directory.starts_with("/home") && depth > 3) || (directory.starts_with("/root") && depth > 2);
     let in_a_home = (directory.starts_with(home) && directory != home) || in_another;
     in_a_home && ![".local", ".cargo"].iter().any(|name| directory.ends_with(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_from_others_is_kept_from_a_sandbox_and_what_lies_beside_it_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = |path: &str| directory.path().join(path);
+        let mode = |path: &str, mode| fs::set_permissions(place(path), fs::Permissions::from_mode(mode)).unwrap();
+        for path in ["ssl/certs", "ssl/private", "fonts/conf.d"] {
+            fs::create_dir_all(place(path)).unwrap();
+        }
+        for path in ["ssl/certs/ca.pem", "ssl/private/key.pem", "ssl/openssl.cnf", "ssl/tls.key", "fonts/fonts.conf"] {
+            fs::write(place(path), "").unwrap();
+            mode(path, 0o644);
+        }
+        mode("ssl/private", 0o710);
+        mode("ssl/tls.key", 0o640);
+        symlink(place("ssl/tls.key"), place("ssl/certs/link")).unwrap();
+        symlink("/nonexistent", place("fonts/dangling")).unwrap();
+        for path in ["ssl", "ssl/certs", "fonts", "fonts/conf.d"] {
+            mode(path, 0o755);
+        }
+        let mut found = public(&place("ssl"));
+        found.sort();
+        assert_eq!(found, [place("ssl/certs/ca.pem"), place("ssl/openssl.cnf")]);
+        assert_eq!(public(&place("fonts")), [place("fonts")]);
+    }
+
+    #[test]
+    fn of_a_home_tools_and_settings_are_read_and_not_the_credentials_beside_them() {
+        let home = tempfile::tempdir().unwrap();
+        let place = |path: &str| home.path().join(path);
+        let tools = [".config/git/config", ".gem/ruby/3.3.0/specifications/rake", ".cargo/config.toml", ".m2/repository/a.jar"];
+        let secret = [".config/git/credentials", ".gem/credentials", ".cargo/credentials.toml", ".m2/settings.xml", ".git-credentials"];
+        for path in tools.iter().chain(&secret) {
+            fs::create_dir_all(place(path).parent().unwrap()).unwrap();
+            fs::write(place(path), "").unwrap();
+        }
+        let environment = Environment::default().with("HOME", home.path().as_os_str());
+        let readable = Places::new(&environment).readable();
+        let is_readable = |path: &&str| readable.iter().any(|readable| place(path).starts_with(readable));
+        assert!(tools.iter().all(|path| is_readable(&path)));
+        let seen: Vec<_> = secret.iter().filter(|path| is_readable(path)).collect();
+        assert!(seen.is_empty(), "{seen:?}");
+        let in_etc = readable.iter().filter(|place| place.starts_with("/etc") && place.is_dir());
+        assert!(in_etc.into_iter().all(|place| public(place) == [place.clone()]), "{readable:?}");
+    }
 }
