@@ -275,7 +275,7 @@ mod tests {
         let environment = Environment::default().with("HOME", home.path().as_os_str());
         let readable = Places::new(&environment).readable();
         let is_readable = |path: &&str| readable.iter().any(|readable| place(path).starts_with(readable));
-        assert!(tools.iter().all(|path| is_readable(path)));
+        assert!(tools.iter().all(&is_readable));
         let seen: Vec<_> = secret.iter().filter(|path| is_readable(path)).collect();
         assert!(seen.is_empty(), "{seen:?}");
         let in_etc = readable.iter().filter(|place| place.starts_with("/etc") && place.is_dir());
