@@ -4,7 +4,8 @@
  * the file that the variable CRASH_POINT names appears; it holds the number of the point at which to kill, and 0 kills at none. Each point that is
  * passed is told by a letter at the end of the same name with `.passed`:
  *
- *     C  around the creation of a journal     U  around its removal
+ *     c  before a journal is made             C  after it
+ *     U  before it is removed                 u  after it
  *     i  before an effect is announced        I  after it: the effect is to come
  *     M  before an effect is marked as done   m  after it
  *     e  around any other entry
@@ -80,7 +81,7 @@ int open64(const char *path, int flags, ...) {
     mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
     int counts = (flags & O_CREAT) && is_journal(path);
-    if (counts) pass('C');
+    if (counts) pass('c');
     int result = real_open(path, flags, mode);
     if (counts) pass('C');
     return result;
@@ -90,6 +91,6 @@ int unlink(const char *path) {
     int counts = is_journal(path);
     if (counts) pass('U');
     int result = real_unlink(path);
-    if (counts) pass('U');
+    if (counts) pass('u');
     return result;
 }
