@@ -204,7 +204,8 @@ impl<'a> Round<'a> {
             }
             let result =
                 |found: &Found<'_>| (found.places.len() == 1).then(|| self.result(&found.hunk, &straight(&found.hunk, found.places[0])));
-            if let (true, Some(Some(first))) = (hits.len() > 1, hits.first().map(result))
+            if hits.len() > 1
+                && let Some(Some(first)) = hits.first().map(result)
                 && hits.iter().all(|found| result(found).as_ref() == Some(&first))
             {
                 hits.truncate(1);
