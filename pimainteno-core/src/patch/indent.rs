@@ -92,6 +92,12 @@ impl Pairs {
     /// Whether tabs in place of blanks, or blanks in place of tabs, are all that differs in context where one side has tabs.
     fn tabs_fit(&self) -> bool {
         let of_tabs = |(reply, file): &&(String, String)| reply.contains('\t') != file.contains('\t');
+        // A lost marker takes one blank.
+        let is_plain =
+            |(reply, file): &(String, String)| reply.contains('\t') || file.contains('\t') || reply.len().abs_diff(file.len()) <= 1;
+        if self.context.iter().any(|pair| of_tabs(&pair)) && !self.context.iter().all(is_plain) {
+            return false;
+        }
         (1..=8).any(|width| self.context.iter().filter(of_tabs).all(|(reply, file)| spread(reply, width) == spread(file, width)))
     }
 

@@ -19,6 +19,9 @@ fn a_hunk_that_is_shifted_as_a_whole_is_shifted_back() {
     // Two levels less, with one line mistyped beside what is added.
     let hunk = "@@ @@\n if ready {\n     strat();\n+    check();\n     watch();\n }\n";
     assert_eq!(place(NESTED, hunk), Ok(NESTED.replace("        watch", "        check();\n        watch")));
+    // Some of the context with tabs, the rest two levels deeper.
+    let hunk = "@@ @@\n \tif ready {\n                 start();\n+                check();\n                 watch();\n             }\n";
+    assert_eq!(place(NESTED, hunk), Ok(NESTED.replace("        watch", "        check();\n        watch")));
     // A tab too many in front of what is there, and none that could be taken away in front of what is added.
     assert_eq!(place("a();\nb();\nlast();\n", "@@ @@\n \ta();\n \tb();\n+    c();\n"), Err(Reason::NotFound));
 }
@@ -46,11 +49,21 @@ fn a_blank_line_that_is_not_shown_stays() {
 }
 
 #[test]
+fn empty_lines_before_what_is_added_are_context() {
+    let old = "head\n\nif available {\n    start();\n}\n";
+    let hunk = "@@ -2,1 +2,3 @@\n\n\n+new\n if available {\n     start();\n";
+    assert_eq!(place(old, hunk), Ok(old.replace("if", "new\nif")));
+}
+
+#[test]
 fn lines_that_fit_elsewhere_do_not_outdo_the_place_that_is_named() {
     let filler: String = (0..40).map(|number| format!("filler {number}\n")).collect();
     let old = format!("open(file)\n#endif\nread(file)\nclose(file)\n{filler}open(file)\nread(file)\nclose(file)\n");
     // `#endif` was left out.
-    assert_eq!(place(&old, "@@ -1,4 +1,5 @@\n open(file)\n+check(file)\n read(file)\n close(file)\n"), Err(Reason::Ambiguous));
+    for number in [1, 2] {
+        let hunk = format!("@@ -{number},4 +{number},5 @@\n open(file)\n+check(file)\n read(file)\n close(file)\n");
+        assert_eq!(place(&old, &hunk), Err(Reason::Ambiguous));
+    }
 }
 
 #[test]
