@@ -251,10 +251,13 @@ fn what_a_check_leaves_behind_ends_with_it() {
 fn a_check_that_uses_too_much_is_killed_and_told_so() {
     for mut world in [World::new(), World::with(|support| Support { obstacle: Some("as told".into()), ..support })] {
         world.sandbox.limits = Limits { memory: 96 << 20, processes: 40, disk: 64 << 20 };
-        let greedy = world
-            .run("python3 -c 'import time; x = bytearray(200 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(300.0303)'");
-        assert_eq!(greedy.end, End::Exceeded(Excess::Memory(96 << 20)), "{}", said(&greedy));
-        assert!(is_gone("300.0303"));
+        // Memory of its own, and memory that it could share.
+        for memory in ["bytearray(200 << 20)", "mmap.mmap(-1, 200 << 20)"] {
+            let fill = "for i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(300.0303)";
+            let greedy = world.run(&format!("python3 -c 'import mmap, time; x = {memory}\n{fill}'"));
+            assert_eq!(greedy.end, End::Exceeded(Excess::Memory(96 << 20)), "{memory}: {}", said(&greedy));
+            assert!(is_gone("300.0303"));
+        }
         // Bounded, should nothing bound it.
         let bomb = "import os, time\nfor i in range(400):\n  try:\n    if os.fork() == 0: time.sleep(300.0404)\n  except OSError: time.sleep(0.01)\ntime.sleep(300)";
         let bomb = world.run(&format!("python3 -c '{bomb}'"));

@@ -4,7 +4,6 @@ use std::fs;
 
 use rustix::{
     fs::statvfs,
-    param::page_size,
     process::{Pid, Signal, getuid, kill_process},
 };
 
@@ -37,7 +36,7 @@ impl Watch {
         if processes.len() > limits.processes as usize {
             return Some(Excess::Processes(limits.processes));
         }
-        // The quick count knows nothing of memory that is shared after a fork, so that it can only be too large.
+        // The quick count counts memory that is shared, after a fork too, for each that shares it, so that it can only be too large.
         let exceeds = |memory: fn(i32) -> u64| processes.iter().map(|pid| memory(*pid)).sum::<u64>() > limits.memory;
         if exceeds(own_memory) && exceeds(fair_memory) {
             return Some(Excess::Memory(limits.memory));
@@ -81,20 +80,25 @@ fn numbers_in(directory: &str) -> Vec<i32> {
     fs::read_dir(directory).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// The memory of a process that is no file's, in bytes: what is resident less what is shared with files (`proc_pid_statm(5)`).
+/// The memory of a process that is no file's, in bytes: its own, what it shares with others, and what of both is swapped out (`proc_pid_status(5)`).
 fn own_memory(pid: i32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-    let mut pages = text.split(' ').skip(1).map(|number| number.parse::<u64>().unwrap_or(0));
-    let (resident, shared) = (pages.next().unwrap_or(0), pages.next().unwrap_or(0));
-    resident.saturating_sub(shared).saturating_mul(page_size() as u64)
+    sum(&format!("/proc/{pid}/status"), &["RssAnon:", "RssShmem:", "VmSwap:"]).unwrap_or(0)
 }
 
-/// The same with each shared page divided among those that share it; slower.
+/// The same with each shared page divided among those that share it; slower (`proc_pid_smaps(5)`).
 fn fair_memory(pid: i32) -> u64 {
-    let Ok(text) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else { return own_memory(pid) };
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss_Anon:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kibibytes.map_or_else(|| own_memory(pid), |kibibytes| kibibytes << 10)
+    sum(&format!("/proc/{pid}/smaps_rollup"), &["Pss_Anon:", "Pss_Shmem:", "SwapPss:"]).unwrap_or_else(|| own_memory(pid))
+}
+
+/// The sum of the lines of `file` that have these names, in bytes; `None` if there is none. They are in KiB.
+fn sum(file: &str, names: &[&str]) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let number = |line: &str| {
+        let rest = names.iter().find_map(|name| line.strip_prefix(name))?;
+        rest.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let numbers: Vec<_> = text.lines().filter_map(number).collect();
+    (!numbers.is_empty()).then(|| numbers.iter().sum::<u64>().saturating_mul(1024))
 }
 
 /// What is free on the disk of `path`, in bytes.
