@@ -124,3 +124,19 @@ fn an_approval_that_delivers_nothing_ends_with_one() {
     let held = env.run(&["proposals", "--json"]).expect(0).json()[0]["id"].as_str().unwrap().to_owned();
     env.run(&["approve", &held]).expect(2).tells(&["uncommitted changes: README.md", "hint: it is still held"]);
 }
+
+#[test]
+fn a_project_that_fails_again_and_again_is_told_of_by_every_command_until_it_is_resumed() {
+    let (env, _) = env();
+    let config = std::fs::read_to_string(env.path("work/PiMainteno.toml")).unwrap();
+    env.write_config(&config.replace("grep -q letter", "grep -q recieve"));
+    for _ in 0..3 {
+        env.run(&["run", "site", "--force"]).expect(1).says(&["site: failed in verify"]);
+    }
+    let why = "it failed 3 times in the same way: failed in verify";
+    env.run(&["run", "site"]).expect(0).says(&["site: skipped: frozen since", why]);
+    env.run(&["status"]).expect(0).says(&["site: frozen since", why, "pi-mainteno resume site"]);
+    env.run(&["check"]).says(&["frozen since", why, "`pi-mainteno resume site`"]);
+    env.run(&["resume", "site"]).expect(0).says(&["site is run again"]);
+    assert_eq!(env.run(&["status", "--json"]).expect(0).json()["projects"][0]["frozen"], serde_json::Value::Null);
+}

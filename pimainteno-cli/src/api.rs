@@ -22,7 +22,7 @@ use jiff::{Timestamp, civil::Date};
 use pimainteno_core::{
     Error, Event, Proposal, RunId, RunOptions, RunRecord, Spending,
     config::Mode,
-    store::{Entry, Held, Output, Parked, UsageEntry},
+    store::{Entry, Frozen, Held, Output, Parked, UsageEntry},
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,9 @@ pub(crate) struct ProjectStatus {
     pub(crate) today: Spending,
     /// Until when it is left alone, and why; `None` once that is over.
     pub(crate) parked: Option<Parked>,
+    /// Why it is left alone until a person resumes it.
+    #[serde(default)]
+    pub(crate) frozen: Option<Frozen>,
     /// The change that waits for a person.
     pub(crate) held: Option<Held>,
     /// The last run that ended.

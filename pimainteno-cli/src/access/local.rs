@@ -26,6 +26,7 @@ pub(crate) fn status(maintainer: &Maintainer, daemon: bool, running: impl Fn(&st
             paused: status.state.paused,
             today: status.today,
             parked: status.state.parked.clone().filter(|parked| parked.until > now),
+            frozen: status.state.frozen.clone(),
             held: status.state.held.clone(),
             last_run,
         })

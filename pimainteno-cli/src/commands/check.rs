@@ -5,12 +5,16 @@ mod project;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use pimainteno_core::{Error, Result, store::Parked};
+use pimainteno_core::{
+    Error, Result,
+    store::{Frozen, Parked},
+};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::{
     access::Access,
+    api::ProjectStatus,
     exit::Ending,
     setup::Setup,
     terminal::{BAD, FAINT, GOOD, NOTABLE, STRONG, Terminal, paint, plain},
@@ -94,10 +98,10 @@ impl Items {
 /// [`pimainteno_core::ErrorKind::Internal`] if a look was lost; whatever a look finds is in the report.
 pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     let spinner = terminal.spinner("looking at everything");
-    let parked = parked(setup).await;
+    let left_alone = left_alone(setup).await;
     let mut looks = JoinSet::new();
     looks.spawn(within_deadline(0, String::new(), machine::look(machine::Machine::new(setup))));
-    for (place, look) in project::Look::all(setup, &parked).into_iter().enumerate() {
+    for (place, look) in project::Look::all(setup, &left_alone).into_iter().enumerate() {
         looks.spawn(within_deadline(place + 1, look.id().to_owned(), look.at_everything()));
     }
     let mut found = Vec::new();
@@ -117,14 +121,18 @@ pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     Ok(Ending::of(problems == 0))
 }
 
-/// The projects that are left alone for a while. Nothing is made to find out; what keeps the state from being read is told elsewhere.
-async fn parked(setup: &Setup) -> BTreeMap<String, Parked> {
+/// The projects that are left alone, and why. Nothing is made to find out; what keeps the state from being read is told elsewhere.
+async fn left_alone(setup: &Setup) -> BTreeMap<String, String> {
     if !setup.has_state() {
         return BTreeMap::new();
     }
     let status = async { Access::open(setup, |_| {}).await?.status().await };
     let projects = status.await.map(|status| status.projects).unwrap_or_default();
-    projects.into_iter().filter_map(|project| Some((project.id, project.parked?))).collect()
+    let why = |project: &ProjectStatus| {
+        let parked = project.parked.as_ref().map(Parked::describe);
+        parked.or_else(|| project.frozen.as_ref().map(Frozen::describe))
+    };
+    projects.into_iter().filter_map(|project| Some((project.id.clone(), why(&project)?))).collect()
 }
 
 async fn within_deadline(place: usize, project: String, look: impl Future<Output = Items>) -> (usize, Items) {

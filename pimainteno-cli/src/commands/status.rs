@@ -39,6 +39,11 @@ pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> 
             let reason = plain::inline(&parked.reason);
             terminal.print(format_args!("{} {name}: parked until {until}: {reason}; {command} lets it go on now", paint(NOTABLE, "●")));
         }
+        if let Some(frozen) = &project.frozen {
+            let (name, why) = (plain::inline(&project.id), frozen.describe());
+            let command = paint(NAME, format!("pi-mainteno resume {name}")).to_string();
+            terminal.print(format_args!("{} {name}: {}; {command} lets it go on", paint(NOTABLE, "●"), plain::inline(&why)));
+        }
         if let Some(held) = &project.held {
             let (name, command) = (plain::inline(&project.id), format!("pi-mainteno diff {}", short_id(held.proposal)));
             terminal.print(format_args!("{} {name}: a change waits for you; {} shows it", paint(NOTABLE, "●"), paint(NAME, command)));
@@ -63,6 +68,7 @@ fn row(project: &ProjectStatus, status: &Status, now: Timestamp) -> [Cell; 5] {
     let next = match (&project.parked, project.next_slot) {
         _ if project.paused => Cell::styled("paused", NOTABLE),
         (Some(parked), _) if parked.until > now => Cell::styled(&format!("parked, {}", time::relative(parked.until, now)), NOTABLE),
+        _ if project.frozen.is_some() => Cell::styled("frozen", NOTABLE),
         (_, Some(slot)) if status.daemon => time::relative(slot, now).into(),
         _ => Cell::styled("-", FAINT),
     };

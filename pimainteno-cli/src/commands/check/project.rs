@@ -15,7 +15,6 @@ use pimainteno_core::{
     policy::{Limits, PolicyEngine},
     process::{Command, Environment},
     service::{self, LoadState},
-    store::Parked,
 };
 
 use super::{Finding, Items};
@@ -38,15 +37,16 @@ pub(super) struct Look {
     environment: Environment,
     /// Whether an earlier project has the same backend, which is asked once.
     shares_backend: bool,
-    parked: Option<Parked>,
+    /// Why the project is left alone, if it is.
+    left_alone: Option<String>,
 }
 
 /// A directory for what the library writes while its settings are tried; removed in the end.
 pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Look {
-    /// Every project of the configuration, in its order; `parked` are those that are left alone for a while.
-    pub(super) fn all(setup: &Setup, parked: &BTreeMap<String, Parked>) -> Vec<Self> {
+    /// Every project of the configuration, in its order; `left_alone` are those that are not run now, and why.
+    pub(super) fn all(setup: &Setup, left_alone: &BTreeMap<String, String>) -> Vec<Self> {
         let projects = setup.config.projects();
         let alone = alone(&setup.config);
         let backend = |project: &Project| {
@@ -56,7 +56,7 @@ impl Look {
         };
         let look = |(place, (project, alone)): (usize, (&Project, Config))| Self {
             shares_backend: projects.iter().take(place).any(|earlier| backend(earlier) == backend(project)),
-            parked: parked.get(&project.id).cloned(),
+            left_alone: left_alone.get(&project.id).cloned(),
             project: project.clone(),
             alone,
             environment: setup.environment.clone(),
@@ -72,9 +72,9 @@ impl Look {
     /// Looks at everything that the project needs.
     pub(super) async fn at_everything(self) -> Items {
         let mut items = Items::new(&self.project.id);
-        if let Some(parked) = &self.parked {
+        if let Some(why) = &self.left_alone {
             let hint = format!("`pi-mainteno resume {}` lets it go on now", self.project.id);
-            items.note("runs", parked.describe(), &hint);
+            items.note("runs", why.clone(), &hint);
         }
         self.checkout(&mut items).await;
         self.settings(&mut items).await;
