@@ -75,3 +75,52 @@ impl Maintainer {
         self.0.release(&*self.0.project(project)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, pin::pin, task::Poll};
+
+    use pimainteno_plugin::Edit;
+
+    use super::*;
+    use crate::{config::ProjectConfig, process::Environment, testing::ScriptedBackend};
+
+    fn git(directory: &Path, arguments: &[&str]) {
+        let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
+        let output = std::process::Command::new("git").args(identity).args(arguments).current_dir(directory).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    #[tokio::test]
+    async fn a_change_that_another_one_took_the_place_of_while_its_approval_waited_is_not_delivered() {
+        let directory = tempfile::tempdir().unwrap();
+        let checkout = directory.path().join("radio");
+        std::fs::create_dir(&checkout).unwrap();
+        git(&checkout, &["init", "--quiet", "--initial-branch=main"]);
+        git(&checkout, &["commit", "--quiet", "--allow-empty", "--message=begin"]);
+        let maintainer = Maintainer::builder()
+            .project(ProjectConfig::new(&checkout))
+            .backend(ScriptedBackend::new("scripted", Edit::Reply))
+            .provider("scripted")
+            .environment(Environment::from_variables(std::env::vars_os()))
+            .state_directory(directory.path().join("state"))
+            .build()
+            .unwrap();
+        let runner = &maintainer.0;
+        let held = |diff: &str| {
+            let mut proposal = Proposal::new("radio", "0", diff.into(), "docs: edit", "scripted");
+            proposal.status = ProposalStatus::Held { reason: "a person decides".into() };
+            runner.store.put_proposal(&proposal).unwrap();
+            proposal
+        };
+        let first = held("first");
+        // The turn waits for this.
+        let unfinished = runner.unfinished.lock().await;
+        let mut approval = pin!(runner.approve(first.id, &first.sha256));
+        std::future::poll_fn(|task| Poll::Ready(assert!(approval.as_mut().poll(task).is_pending()))).await;
+        let second = held("second");
+        drop(unfinished);
+        let error = approval.await.unwrap_err().to_string();
+        assert!(error.contains(&format!("it is superseded by {}", second.id)), "{error}");
+    }
+}

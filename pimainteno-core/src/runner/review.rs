@@ -34,14 +34,14 @@ impl Runner {
     /// The approval is in the run's journal before anything else is. Until the run has delivered the change, the proposal stays held in the store: a run
     /// that is cut off before that leaves it to be approved again, and one that is cut off after that is finished at the next start.
     pub(crate) async fn approve(&self, id: ProposalId, sha256: &str) -> Result<RunRecord> {
-        self.approvable(id, sha256)?;
+        let (_, prepared) = self.approvable(id, sha256)?;
         let _deciding = self.decide(id)?;
         let _slot = self.slots.acquire().await.context(ErrorKind::Internal, || "the queue is closed")?;
-        // Looked at again: it may have been decided while this waited.
-        let (proposal, prepared) = self.approvable(id, sha256)?;
         let refused =
             |reason: String| Error::new(ErrorKind::Usage, format!("the change cannot be applied now: {reason}")).hint("it is still held");
         let turn = self.turn(&prepared).await?.map_err(refused)?;
+        // Looked at again: while this waited it may have been decided, or a run may have held another change in its place.
+        let (proposal, _) = self.approvable(id, sha256)?;
         let head = queue::place_to_start(&prepared.project, &turn.checkout).await?.map_err(refused)?;
         queue::units_exist(&prepared).await?;
         let mut record = RunRecord::new(&prepared.project.id, Trigger::Approval { proposal: id }, Timestamp::now());
@@ -81,8 +81,11 @@ impl Runner {
         for prepared in &self.projects {
             let state = self.store.project(&prepared.project.id);
             let Some(held) = state.held.as_ref().filter(|held| held.expires.is_some_and(|expires| expires <= now)) else { continue };
-            // Somebody is answering right now.
+            // Somebody is answering right now, or has just answered.
             let Ok(_deciding) = self.decide(held.proposal) else { continue };
+            if self.store.project(&prepared.project.id).held.as_ref() != Some(held) {
+                continue;
+            }
             let message = match prepared.project.on_silence {
                 OnSilence::Keep => continue,
                 OnSilence::Expire => {
