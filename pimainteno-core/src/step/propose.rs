@@ -67,6 +67,8 @@ fn tried(context: &StepContext<'_>) -> Result<Vec<String>> {
 pub(super) fn candidate(reply: Reply, edit: Edit) -> Result<Option<Candidate>> {
     let text = reply.text;
     match reply.diff {
+        // What was edited was told by Git; a backend's own diff has the mistakes that models make.
+        Some(diff) if edit == Edit::Reply => Ok(Some(Candidate::Reply { text: format!("{}\n\n{diff}", patch::message_of(&text)) })),
         Some(diff) => Ok(Some(Candidate::Diff { diff, message: patch::message_of(&text) })),
         // A backend that may edit can still choose to answer with a diff.
         None if patch::holds_change(&text) => Ok(Some(Candidate::Reply { text })),

@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use async_trait::async_trait;
 use pimainteno_core::{
-    Edit, Outcome, RunRecord, Task,
+    Call, Edit, LlmBackend, Outcome, Reply, Request, Result, RunRecord, Task,
     config::Mode,
     testing::{Scripted, ScriptedBackend},
 };
@@ -76,6 +77,43 @@ async fn a_change_that_fits_two_places_is_asked_for_once_more_and_lands() {
     let journal = format!("{:?}", maintainer.store().run_journal(records[0].id).unwrap());
     assert!(journal.contains("task: Rebase"), "{journal}");
     assert_eq!(u64::try_from(requests.len()).unwrap(), records[0].usage.calls);
+}
+
+/// Answers with a diff apart from the text, whatever is asked.
+#[derive(Debug)]
+struct Apart(String);
+
+#[async_trait]
+impl LlmBackend for Apart {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn edit(&self) -> Edit {
+        Edit::Reply
+    }
+
+    async fn complete(&self, _: &Request, _: &Call) -> Result<Reply> {
+        let mut reply = Reply::new("docs: spell music");
+        reply.diff = Some(self.0.clone());
+        Ok(reply)
+    }
+}
+
+/// Git would take the place that is nearest to the line number.
+#[tokio::test]
+async fn a_diff_apart_from_the_text_is_placed_as_carefully() {
+    let diff = |hunk: &str| format!("--- a/README.md\n+++ b/README.md\n{hunk}");
+    let world = two_shows();
+    let records = world.maintainer(Apart(diff("@@ -7,2 +7,2 @@\n-Plays musik.\n+Plays music.\n Until noon.\n"))).run_once().await.unwrap();
+    let Outcome::Failed { message, .. } = outcome(&records) else { panic!("{records:#?}") };
+    assert!(message.contains("at lines 5, 10"), "{message}");
+    assert_eq!(world.read("README.md"), TWO_SHOWS);
+    let world = two_shows();
+    let exact = diff("@@ -10,2 +10,2 @@\n-Plays musik.\n+Plays music.\n Until noon.\n");
+    assert_applied(&world.maintainer(Apart(exact)).run_once().await.unwrap());
+    assert_eq!(world.read("README.md").lines().nth(9), Some("Plays music."));
+    assert_eq!(world.git(&["log", "-1", "--format=%s"]), "docs: spell music");
 }
 
 #[tokio::test]
