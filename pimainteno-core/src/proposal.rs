@@ -64,7 +64,7 @@ pub struct CheckVerdict {
 #[serde(rename_all = "kebab-case", tag = "kind")]
 #[non_exhaustive]
 pub enum ProposalStatus {
-    /// A run is busy with it.
+    /// A run is busy with it, or was put off or cut off before anything came of it.
     #[default]
     Open,
     /// It waits for a person.

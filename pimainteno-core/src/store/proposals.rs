@@ -19,7 +19,7 @@ const COMMIT_MESSAGES: usize = 50;
 
 impl Store {
     /// Stores a proposal durably, in place of what was stored under its id. [`Store::finish_run`] does the same at no further cost.
-    /// One that is held takes the place of the project's other one. A proposal that is decided is dropped together with the run whose record names it.
+    /// One that is held takes the place of the project's other one. Any other is dropped together with the run whose record names it.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
@@ -119,10 +119,10 @@ pub(super) fn update(table: &mut Table<'_>, project: &str, id: ProposalId, chang
     rows::put_both(table, project, PROPOSAL, id.as_bytes(), &head, &diff)
 }
 
-/// Drops a proposal unless something may still become of it.
-pub(super) fn drop_decided(table: &mut Table<'_>, project: &str, id: &[u8]) -> Result<(), RedbError> {
+/// Drops a proposal, whose run ended long ago, unless it waits for a person. One that is open was put off or cut off, and nothing becomes of it any more.
+pub(super) fn drop_unless_held(table: &mut Table<'_>, project: &str, id: &[u8]) -> Result<(), RedbError> {
     match rows::get_head::<Proposal>(table, project, PROPOSAL, id)? {
-        Some(Proposal { status: ProposalStatus::Open | ProposalStatus::Held { .. }, .. }) | None => Ok(()),
+        Some(Proposal { status: ProposalStatus::Held { .. }, .. }) | None => Ok(()),
         Some(_) => rows::remove(table, project, PROPOSAL, id),
     }
 }

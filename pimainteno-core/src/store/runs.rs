@@ -336,7 +336,7 @@ fn drop_old(table: &mut Table<'_>, project: &str, keep: usize) -> Result<(), Red
     let ids = rows::ids(table, project, RUN)?;
     for id in ids.iter().take(ids.len().saturating_sub(keep)) {
         if let Some(proposal) = rows::get_json::<RunRecord>(table, project, RUN, id)?.and_then(|record| record.proposal) {
-            proposals::drop_decided(table, project, proposal.as_bytes())?;
+            proposals::drop_unless_held(table, project, proposal.as_bytes())?;
         }
         rows::remove(table, project, ARCHIVE, id)?;
         rows::remove(table, project, RUN, id)?;

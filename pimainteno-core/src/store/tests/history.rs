@@ -110,6 +110,27 @@ fn only_the_last_runs_are_kept_with_what_belongs_to_them() {
 }
 
 #[test]
+fn what_a_run_proposed_that_was_put_off_goes_with_it_and_what_is_held_stays() {
+    let store = Store::in_memory(1).unwrap();
+    let run_that_leaves = |status| {
+        let mut record = record("garden");
+        let journal = store.begin_run(&record).unwrap();
+        let proposal = Proposal { status, ..proposal("garden", 1) };
+        record.outcome = Some(Outcome::Parked { until: Timestamp::MAX, reason: "no network".into() });
+        record.proposal = Some(proposal.id);
+        let mut finished = FinishedRun::new(record);
+        finished.proposal = Some(proposal.clone());
+        store.finish_run(&journal, finished, |_| {}).unwrap();
+        proposal.id
+    };
+    let open = run_that_leaves(ProposalStatus::Open);
+    let held = run_that_leaves(ProposalStatus::Held { reason: "review".into() });
+    run_that_leaves(ProposalStatus::Open);
+    assert_eq!(store.proposal(open).unwrap(), None);
+    assert!(store.proposal(held).unwrap().is_some());
+}
+
+#[test]
 fn a_held_proposal_outlives_retention() {
     let store = Store::in_memory(1).unwrap();
     let mut held = proposal("garden", 1);
