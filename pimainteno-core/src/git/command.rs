@@ -16,12 +16,13 @@ const NETWORK_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// Settings that every call overrides, whatever the user's or the repository's configuration says.
 ///
 /// The first ones keep a repository from running programs of its choice when it is only looked at; the rest keep the output in one shape.
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 17] = [
     "core.fsmonitor=false",
     // What the journal says was committed must be there after a power cut. Git is content with less (`core.fsync` in git-config(1), from 2.36 on).
     "core.fsync=committed,reference",
     "core.quotePath=false",
     "core.safecrlf=false",
+    "advice.mergeConflict=false",
     "diff.context=3",
     "diff.dstPrefix=b/",
     "diff.external=",
