@@ -138,6 +138,15 @@ impl Runner {
     }
 }
 
+/// Says of a person's rollback that was put off that it failed: nobody but the person asks for it again.
+pub(super) fn fail_if_put_off(finished: &mut Finished) {
+    let record = &mut finished.record;
+    if let (Trigger::Rollback { .. }, Some(Outcome::Parked { reason, .. })) = (&record.trigger, &record.outcome) {
+        let step = record.steps.last().map_or_else(String::new, |step| step.name.clone());
+        record.outcome = Some(Outcome::Failed { step, message: format!("{reason}; ask for it again when that is over") });
+    }
+}
+
 /// What a run says about the one whose change it took back, if a person asked for it.
 pub(super) fn takes_back(finished: &Finished) -> Option<TakenBack> {
     let Trigger::Rollback { of } = finished.record.trigger else { return None };

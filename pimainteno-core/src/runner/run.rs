@@ -235,6 +235,7 @@ impl Runner {
         let summary = self.store.summary(&prepared.project.id)?;
         let plan = Plan { record, steps, facts, summary, candidate, proposal, change, delivery, approved };
         let mut finished = pipeline::execute(plan, &parts).await;
+        rollback::fail_if_put_off(&mut finished);
         let delivered = finished.delivery.pushed || finished.delivery.moved || finished.delivery.is_unclear;
         let rollback = match reason_to_roll_back(&finished) {
             // What can be seen from outside must be announced, and the disk takes nothing any more.

@@ -113,12 +113,31 @@ async fn a_rollback_is_refused_where_it_would_touch_what_is_not_ours() {
     let before = world.seen_from_outside();
     let record = maintainer.rollback("radio", Some(&delivered.id.to_string())).await.unwrap();
     assert!(
-        matches!(&record.outcome, Some(Outcome::Failed { step, message }) if step == "apply" && message.contains("cannot be taken back"))
+        matches!(&record.outcome, Some(Outcome::Failed { step, message }) if step == "apply" && message.contains("cannot be taken back") && !message.contains("git add")),
+        "{record:#?}"
     );
     assert_eq!(world.seen_from_outside(), before);
     assert!(run(&maintainer, &delivered).rolled_back_by.is_none());
     world.git(&["reset", "--quiet", "--hard", "HEAD~2"]);
     refused("is not in the checkout").await;
+}
+
+/// Nobody would take it up again, as a run of the schedule is taken up again.
+#[tokio::test]
+async fn a_rollback_whose_remote_cannot_be_reached_fails_and_does_not_park_the_project() {
+    let world = World::new();
+    let maintainer = world.maintainer(shorten());
+    let delivered = deliver(&maintainer).await;
+    let away = world.root().join("away.git");
+    fs::rename(world.remote(), &away).unwrap();
+    let record = maintainer.rollback("radio", None).await.unwrap();
+    assert!(
+        matches!(&record.outcome, Some(Outcome::Failed { step, message }) if step == "push" && message.ends_with("ask for it again when that is over")),
+        "{record:#?}"
+    );
+    assert_eq!((maintainer.projects()[0].state.parked.clone(), run(&maintainer, &delivered).rolled_back_by), (None, None));
+    fs::rename(away, world.remote()).unwrap();
+    assert_applied(&maintainer.rollback("radio", None).await.unwrap());
 }
 
 #[tokio::test]
