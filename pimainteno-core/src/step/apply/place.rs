@@ -136,8 +136,11 @@ async fn ask_again(context: &mut StepContext<'_>, candidate: &Candidate, refusal
     let reply = match context.ask(request).await {
         Ok(reply) => reply,
         Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => return Err(error),
-        // Not every backend can.
-        Err(_) => return Ok(Answer::None),
+        // Not every backend can, and not every budget lets it.
+        Err(error) => {
+            context.progress(format!("it could not be asked for once more: {error}"));
+            return Ok(Answer::None);
+        }
     };
     let declines = patch::declines(&reply.text);
     Ok(match propose::candidate(reply, Edit::Reply) {
