@@ -117,7 +117,8 @@ mod tests {
         // The turn waits for this.
         let unfinished = runner.unfinished.lock().await;
         let mut approval = pin!(runner.approve(first.id, &first.sha256));
-        std::future::poll_fn(|task| Poll::Ready(assert!(approval.as_mut().poll(task).is_pending()))).await;
+        let is_waiting = std::future::poll_fn(|task| Poll::Ready(approval.as_mut().poll(task).is_pending())).await;
+        assert!(is_waiting);
         let second = held("second");
         drop(unfinished);
         let error = approval.await.unwrap_err().to_string();
