@@ -12,11 +12,15 @@ use crate::error::{Error, ErrorKind, Result};
 const RETRY_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// What the remote or the way to it says when it cannot be reached or does not let us in: trouble that passes by itself or by a person's hand.
-const UNREACHABLE: [&str; 15] = [
+const UNREACHABLE: [&str; 18] = [
     "could not resolve host",
     "couldn't resolve host",
     "temporary failure in name resolution",
     "connection refused",
+    // What curl says of any connection that was not made, in different versions.
+    "failed to connect to",
+    "couldn't connect to server",
+    "could not connect to server",
     "connection timed out",
     "connection reset",
     "network is unreachable",
@@ -31,11 +35,16 @@ const UNREACHABLE: [&str; 15] = [
 ];
 
 /// Those of them after which it is certain that nothing arrived there: there was no connection, or nobody let us in.
-const NEVER_ARRIVED: [&str; 12] = [
+const NEVER_ARRIVED: [&str; 16] = [
     "could not resolve host",
     "couldn't resolve host",
     "temporary failure in name resolution",
     "connection refused",
+    "failed to connect to",
+    "couldn't connect to server",
+    "could not connect to server",
+    // What ssh says of any connection that was not made, also of one that timed out.
+    "ssh: connect to host",
     "network is unreachable",
     "no route to host",
     "could not read username",
