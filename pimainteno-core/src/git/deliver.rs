@@ -35,7 +35,7 @@ const UNREACHABLE: [&str; 18] = [
 ];
 
 /// Those of them after which it is certain that nothing arrived there: there was no connection, or nobody let us in.
-const NEVER_ARRIVED: [&str; 16] = [
+const NEVER_ARRIVED: [&str; 21] = [
     "could not resolve host",
     "couldn't resolve host",
     "temporary failure in name resolution",
@@ -53,6 +53,11 @@ const NEVER_ARRIVED: [&str; 16] = [
     "the requested url returned error: 401",
     "the requested url returned error: 403",
     "does not appear to be a git repository",
+    "repository not found",
+    "fatal: repository '",
+    "host key verification failed",
+    "ssl certificate problem",
+    "certificate verification failed",
 ];
 
 /// How a push ended that the remote answered.

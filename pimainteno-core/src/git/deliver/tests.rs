@@ -98,12 +98,16 @@ async fn a_remote_that_hangs_is_given_up_at_its_deadline() {
 #[tokio::test]
 async fn nothing_is_unclear_where_nobody_was_let_in() {
     let site = Site::new();
-    for said in [
+    let sayings = [
         "Permission denied (publickey).",
         "ssh: Could not resolve hostname far: Name or service not known",
         "ssh: connect to host far port 22: Connection timed out",
-        "fatal: unable to access \"https://far/x.git/\": Failed to connect to far port 443 after 0 ms: Could not connect to server",
-    ] {
+        "Host key verification failed.",
+        "ERROR: Repository not found.",
+        "fatal: unable to access: Failed to connect to far port 443 after 0 ms: Could not connect to server",
+        "fatal: unable to access: SSL certificate problem: certificate has expired",
+    ];
+    for said in sayings {
         site.connection(&format!("echo '{said}' >&2; exit 255"));
         let error = site.push(LONG).await.unwrap_err();
         assert!(matches!(error.retry(), Retry::After(_)), "{said}: {error}");
