@@ -154,9 +154,13 @@ impl<'a> Places<'a> {
             // Its credentials lie beside.
             places.extend(["bin", "config", "config.toml", "env", "git", "registry"].map(|place| Path::new(cargo).join(place)));
         }
-        places.extend(["RUSTUP_HOME", "GOPATH", "JAVA_HOME"].iter().filter_map(|name| self.0.get(name)).map(PathBuf::from));
-        let path = self.0.get("PATH").unwrap_or_default();
+        // There are people whose whole home is this.
+        let go = self.0.get("GOPATH").unwrap_or_default();
+        places.extend(std::env::split_paths(go).flat_map(|go| ["bin", "pkg", "src"].map(|place| go.join(place))));
         let home = home.unwrap_or_else(|| "/nonexistent".into());
+        let toolchains = ["RUSTUP_HOME", "JAVA_HOME"].iter().filter_map(|name| self.0.get(name)).map(PathBuf::from);
+        places.extend(toolchains.filter(|toolchain| !home.starts_with(toolchain)));
+        let path = self.0.get("PATH").unwrap_or_default();
         for directory in std::env::split_paths(path).filter(|directory| directory.is_absolute()) {
             // What a program in somebody's home needs mostly lies beside its directory.
             places.extend(directory.parent().filter(|parent| is_toolchain(parent, &home)).map(Path::to_owned));
@@ -266,13 +270,15 @@ mod tests {
     fn of_a_home_tools_and_settings_are_read_and_not_the_credentials_beside_them() {
         let home = tempfile::tempdir().unwrap();
         let place = |path: &str| home.path().join(path);
-        let tools = [".config/git/config", ".gem/ruby/3.3.0/specifications/rake", ".cargo/config.toml", ".m2/repository/a.jar"];
+        let tools =
+            ["pkg/mod/cache", ".config/git/config", ".gem/ruby/3.3.0/specifications/rake", ".cargo/config.toml", ".m2/repository/a.jar"];
         let secret = [".config/git/credentials", ".gem/credentials", ".cargo/credentials.toml", ".m2/settings.xml", ".git-credentials"];
         for path in tools.iter().chain(&secret) {
             fs::create_dir_all(place(path).parent().unwrap()).unwrap();
             fs::write(place(path), "").unwrap();
         }
-        let environment = Environment::default().with("HOME", home.path().as_os_str());
+        let variables = [("HOME", home.path()), ("GOPATH", home.path()), ("JAVA_HOME", Path::new("/"))];
+        let environment = variables.iter().fold(Environment::default(), |environment, (name, value)| environment.with(*name, *value));
         let readable = Places::new(&environment).readable();
         let is_readable = |path: &&str| readable.iter().any(|readable| place(path).starts_with(readable));
         assert!(tools.iter().all(&is_readable));
