@@ -1,8 +1,8 @@
 //! What our process writes to files, and how often it waits for the disk: SD cards wear.
 //!
-//! A copy of this program does the work under `strace`, which tells each write with its file. Children are not followed: what Git writes is Git's.
+//! A copy of this program does the work under `strace`, which tells each write with its file. Children do not count: what Git writes is Git's.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use pimainteno_core::{
     Edit, Maintainer, Outcome, RunOptions, RunRecord, Task, Trigger,
@@ -30,11 +30,17 @@ const RUN_LIMIT: f64 = 65536.0;
 /// The file whose content tells the reader of the trace what goes on from there.
 const MARKS: &str = "marks";
 
+/// The file in which the traced process tells which threads it had.
+const THREADS: &str = "threads";
+
+/// How long a thread without work is kept, so that it is there to be told.
+const KEEP_ALIVE: Duration = Duration::from_secs(600);
+
 /// The file in which the traced process tells what its runs had to write.
 const NEEDED: &str = "needed";
 
 /// Every call that gives bytes to a file or waits until they are on the disk.
-const CALLS: &str = "trace=write,writev,pwrite64,pwritev,pwritev2,copy_file_range,sendfile,fsync,fdatasync,sync_file_range";
+const CALLS: &str = "trace=write,writev,pwrite64,pwritev,pwritev2,copy_file_range,sendfile,fsync,fdatasync,sync_file_range,syncfs";
 
 /// Twenty of these are as long as what a model says about a small project.
 const SUMMARY_LINE: &str = "A collection of notes. Each is a text file with a heading and some lines; an area is a directory of notes.\n";
@@ -56,10 +62,16 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
     Repository::new(&directory.join("project"), FILES)?.add_remote(&directory.join("remote.git"))?;
     let trace = directory.join("trace");
     let mut strace = Command::new("strace");
-    strace.args(["--decode-fds=path", "--quiet=all", "-e", CALLS, "--output"]).arg(&trace);
+    // A file for each thread and each child, with the time in front of each line.
+    strace.args(["--follow-forks", "--output-separately", "-ttt", "--decode-fds=path", "--quiet=all", "-e", CALLS, "--output"]).arg(&trace);
     repository::run(strace.arg(std::env::current_exe()?).arg("--traced").arg(directory))?;
     let needed: Written = serde_json::from_str(&fs::read_to_string(directory.join(NEEDED))?)?;
-    let trace = fs::read_to_string(trace)?;
+    let mut lines = Vec::new();
+    for thread in fs::read_to_string(directory.join(THREADS))?.lines() {
+        lines.extend(fs::read_to_string(trace.with_extension(thread))?.lines().map(str::to_owned));
+    }
+    lines.sort_unstable();
+    let trace = lines.join("\n");
     let (runs, scans) = (Written::between(&trace, "runs", "scans", RUNS), Written::between(&trace, "scans", "end", SCANS));
     let bytes = |written: Written| Figure::Bytes(written.bytes);
     let flushes = |written: Written| Figure::Count(written.flushes);
@@ -76,7 +88,7 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
 /// What the traced process does in the directory that was prepared: runs with every step, then scans.
 pub(crate) fn work(directory: &Path) -> Result<()> {
     let mark = |what: &str| fs::write(directory.join(MARKS), what);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_keep_alive(KEEP_ALIVE).build()?;
     let maintainer = maintainer(directory)?;
     let mut options = RunOptions::default();
     options.force = true;
@@ -99,10 +111,8 @@ pub(crate) fn work(directory: &Path) -> Result<()> {
         }
     }
     mark("end")?;
-    // strace follows one thread.
-    if fs::read_dir("/proc/self/task")?.count() != 1 {
-        return Err("more than one thread was at work, and the writes of only one were counted".into());
-    }
+    let threads = fs::read_dir("/proc/self/task")?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    fs::write(directory.join(THREADS), threads.collect::<Vec<_>>().join("\n"))?;
     let last = records.last().ok_or("there was no run")?;
     fs::write(directory.join(NEEDED), serde_json::to_string(&Written::needed_for(last, &maintainer)?)?)?;
     Ok(())
