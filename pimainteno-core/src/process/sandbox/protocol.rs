@@ -80,18 +80,35 @@ impl Plan {
 }
 
 impl Report {
-    /// Opens the file that it is looked for in; what is there is gone.
+    /// Opens the file that it is looked for in. What is there stays until it is written: the guard may have told of an excess already.
     pub(super) fn open(scratch: &Path) -> io::Result<File> {
-        File::create(scratch.join("report"))
+        File::options().write(true).create(true).truncate(false).open(scratch.join("report"))
     }
 
     /// Writes it.
     pub(super) fn write(&self, mut file: File) -> io::Result<()> {
+        file.set_len(0)?;
         file.write_all(&serde_json::to_vec(self)?)
     }
 
     /// Reads it; `None` if the helper was killed before it could write one.
     pub(super) fn read(scratch: &Path) -> Option<Self> {
         serde_json::from_slice(&fs::read(scratch.join("report")).ok()?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The guard may tell of an excess while the command is still being set up.
+    #[test]
+    fn a_report_stays_until_another_one_is_written() {
+        let scratch = tempfile::tempdir().unwrap();
+        let open = || Report::open(scratch.path()).unwrap();
+        Report::Failed("a long sentence about what could not be set up".into()).write(open()).unwrap();
+        Report::Exceeded(Excess::Memory(1)).write(open()).unwrap();
+        drop(open());
+        assert_eq!(Report::read(scratch.path()), Some(Report::Exceeded(Excess::Memory(1))));
     }
 }
