@@ -19,6 +19,12 @@ impl Refusal {
         Self(status, Problem { error: error.into(), hints: Vec::new() })
     }
 
+    /// The refusal of what cannot be done with something that is there.
+    pub(super) fn conflict(error: Error) -> Self {
+        let Self(status, problem) = Self::from(error);
+        Self(if status == StatusCode::NOT_FOUND { StatusCode::CONFLICT } else { status }, problem)
+    }
+
     /// The same with a hint about what to do.
     pub(super) fn hint(mut self, hint: &str) -> Self {
         self.1.hints.push(hint.to_owned());
@@ -29,7 +35,7 @@ impl Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let status = match error.kind() {
-            // What a request names is a run or a project.
+            // What a request names is a run, a project or a change.
             ErrorKind::Usage => StatusCode::NOT_FOUND,
             ErrorKind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -53,5 +59,17 @@ impl From<QueryRejection> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         (self.0, Json(self.1)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_told_from_what_cannot_be_done_with_it() {
+        let error = || Error::new(ErrorKind::Usage, "a rejection needs a reason");
+        assert_eq!((Refusal::from(error()).0, Refusal::conflict(error()).0), (StatusCode::NOT_FOUND, StatusCode::CONFLICT));
+        assert_eq!(Refusal::conflict(Error::new(ErrorKind::Store, "the disk is full")).0, StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use super::{
     Control,
     handlers::{Answer, carry_out},
+    refusal::Refusal,
 };
 use crate::{
     access::local,
@@ -71,7 +72,8 @@ pub(super) async fn reject(
     order: Result<Json<RejectRequest>, JsonRejection>,
 ) -> Answer<Json<Proposal>> {
     let Json(RejectRequest { reason }) = order?;
-    Ok(Json(control.maintainer.reject(&id, &reason).await?))
+    let id = control.maintainer.proposal(&id)?.id.to_string();
+    Ok(Json(control.maintainer.reject(&id, &reason).await.map_err(Refusal::conflict)?))
 }
 
 /// Takes back what a run of a project delivered.
