@@ -475,3 +475,22 @@ fn check_tells_what_the_machine_supports() {
     assert_eq!(item["finding"], if is_whole { "ok" } else { "note" }, "{item}");
     assert_eq!(fs::read_dir(env.path("tmp")).unwrap().count(), 0, "what was tried leaves nothing");
 }
+
+#[test]
+fn a_check_has_no_terminal_that_it_could_type_commands_into() {
+    let env = TestEnv::new();
+    env.project_with("site", &[("README.md", "You will recieve a letter.\n")]);
+    // It may make terminals of its own.
+    let checks = "\"! (: </dev/tty)\", \"test ! -e /dev/pts/0\", \"python3 -c 'import os; os.openpty()'\", \"grep -q letter README.md\"";
+    let project = format!("[[project]]\npath = \"../home/site\"\nverify = [{checks}]\nrestart = \"none\"\nunits = []\n");
+    env.write_config(&format!("[llm]\nprovider = \"offline\"\n{project}"));
+    let run = env.command(&["run", "site"]);
+    let mut terminal = std::process::Command::new("python3");
+    terminal.args(["-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"]).arg(run.get_program()).args(run.get_args());
+    terminal.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(env.path("work"));
+    let output = terminal.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let held = env.run(&["proposals", "--json"]).expect(0).json();
+    let results: Vec<_> = held[0]["checks"].as_array().unwrap().iter().map(|check| check["result"].as_str().unwrap()).collect();
+    assert_eq!(results, ["passed"; 4], "{held:#}");
+}

@@ -228,11 +228,12 @@ impl Command {
             .env(tree::Marker::VARIABLE, marker.value())
             .stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        if let Some(enclosure) = &enclosure {
-            command.env("TMPDIR", enclosure.temporary());
-        }
+            .stderr(Stdio::piped());
+        match &enclosure {
+            // Its helper begins a session, and leads a group with it; whoever leads one already cannot.
+            Some(enclosure) => command.env("TMPDIR", enclosure.temporary()),
+            None => command.process_group(0),
+        };
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }

@@ -52,7 +52,8 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     // Opened now: confined, it could not be.
     let report = if plan.stage == Stage::Confine { Report::open(&plan.scratch).ok() } else { None };
     let result = match plan.stage {
-        Stage::Enter => enter(&plan, &command),
+        Stage::Enter => leave_terminal().and_then(|()| enter(&plan, &command)),
+        Stage::Guard if !plan.sandbox.support.has_namespaces() => leave_terminal().and_then(|()| guard::stand(&plan, &command)),
         Stage::Guard => guard::stand(&plan, &command),
         Stage::Confine => confine::confine(&plan).map_err(io::Error::other).and_then(|()| become_command(&command)),
     };
@@ -63,6 +64,11 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
         }
         ExitCode::from(FAILED)
     }))
+}
+
+/// Begins a session, and with it a process group, so that the command has no terminal: into that of whoever started us it could type commands.
+fn leave_terminal() -> io::Result<()> {
+    rustix::process::setsid().map(drop).map_err(|error| io::Error::other(format!("cannot leave the terminal: {error}")))
 }
 
 /// Makes the namespaces, and waits for the guard in them.

@@ -21,6 +21,9 @@ use super::protocol::Plan;
 /// The shared memory of POSIX. It counts as memory of nobody, so it is small.
 const SHARED_MEMORY: (&str, &std::ffi::CStr) = ("/dev/shm", c"mode=1777,size=256m");
 
+/// Where terminals are. Those of the machine could be listened to.
+const TERMINALS: &str = "/dev/pts";
+
 /// A part of the file system that stays visible in a covered directory.
 struct Kept {
     path: PathBuf,
@@ -110,6 +113,11 @@ fn cover(plan: &Plan) -> io::Result<()> {
             path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, "")).map_err(told(path.display()))?;
         }
         place(&tree, &path)?;
+    }
+    if Path::new(TERMINALS).is_dir() {
+        // `/dev/ptmx` makes its terminals in the directory beside it (Linux 4.7).
+        let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
+        mount("devpts", TERMINALS, "devpts", flags, Some(c"mode=0620,ptmxmode=0666")).map_err(told(TERMINALS))?;
     }
     if Path::new(SHARED_MEMORY.0).is_dir() {
         empty(Path::new(SHARED_MEMORY.0), SHARED_MEMORY.1)?;
