@@ -34,7 +34,10 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     for message in open.notices {
         runner.events.event(&Event::Notice { project: String::new(), at: jiff::Timestamp::now(), message });
     }
-    remove_half_made(runner, &open.runs).await;
+    // Once: this program's own runs look when they take the project's lock, and a scan reads no more than it must.
+    if runner.looked.set(()).is_ok() {
+        remove_half_made(runner, &open.runs).await;
+    }
     let rollbacks: Vec<_> = open.runs.iter().filter_map(|run| Some((rollback_of(&run.record)?, run.record.id))).collect();
     let mut records = Vec::new();
     for mut run in open.runs {

@@ -10,7 +10,7 @@ mod run;
 use std::{
     collections::{BTreeMap, HashSet},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use jiff::tz::TimeZone;
@@ -45,6 +45,8 @@ pub(crate) struct Runner {
     pub(crate) events: Arc<dyn EventSink>,
     /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
     pub(crate) unfinished: Mutex<BTreeMap<String, String>>,
+    /// Set when the repositories were looked at for what an earlier program left half made.
+    pub(crate) looked: OnceLock<()>,
     /// The proposals that somebody is deciding about.
     pub(crate) deciding: std::sync::Mutex<HashSet<ProposalId>>,
     /// The parked projects that a person let go on, until the scheduler runs them.

@@ -171,6 +171,7 @@ impl MaintainerBuilder {
             sandbox_helper,
             events: Arc::new(Sinks { secrets: store.secrets().clone(), sinks: events }),
             unfinished: tokio::sync::Mutex::default(),
+            looked: std::sync::OnceLock::new(),
             deciding: std::sync::Mutex::default(),
             released: std::sync::Mutex::default(),
             wake: tokio::sync::Notify::new(),
