@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// How long a project is left alone when its remote cannot be reached.
 const RETRY_DELAY: Duration = Duration::from_secs(15 * 60);
 
-/// What the remote or the way to it says when it cannot be reached or does not let us in: trouble that passes by itself or by a person's hand.
-const UNREACHABLE: [&str; 18] = [
+/// What is said where there was no connection, or nobody let us in: nothing arrived, and the trouble passes by itself or by a person's hand.
+const NOT_CONNECTED: [&str; 12] = [
     "could not resolve host",
     "couldn't resolve host",
     "temporary failure in name resolution",
@@ -21,35 +21,27 @@ const UNREACHABLE: [&str; 18] = [
     "failed to connect to",
     "couldn't connect to server",
     "could not connect to server",
-    "connection timed out",
-    "connection reset",
     "network is unreachable",
     "no route to host",
-    "could not read from remote repository",
     "could not read username",
     "authentication failed",
     "permission denied (publickey",
+];
+
+/// What is said where a connection broke, or may have: such trouble passes too, but something may have arrived.
+const BROKEN_OFF: [&str; 6] = [
+    "connection timed out",
+    "connection reset",
+    "could not read from remote repository",
     "the requested url returned error: 5",
     "operation timed out",
     "the remote end hung up",
 ];
 
-/// Those of them after which it is certain that nothing arrived there: there was no connection, or nobody let us in.
-const NEVER_ARRIVED: [&str; 21] = [
-    "could not resolve host",
-    "couldn't resolve host",
-    "temporary failure in name resolution",
-    "connection refused",
-    "failed to connect to",
-    "couldn't connect to server",
-    "could not connect to server",
+/// What is said where nothing arrived, and which says nothing of whether the trouble passes.
+const TURNED_AWAY: [&str; 9] = [
     // What ssh says of any connection that was not made, also of one that timed out.
     "ssh: connect to host",
-    "network is unreachable",
-    "no route to host",
-    "could not read username",
-    "authentication failed",
-    "permission denied (publickey",
     "the requested url returned error: 401",
     "the requested url returned error: 403",
     "does not appear to be a git repository",
@@ -97,7 +89,7 @@ impl Checkout {
         let error = failed("git push", &output);
         let is_answered = output.text().lines().any(|line| line.starts_with("!\t"));
         let said = said.to_ascii_lowercase();
-        if !is_answered && !NEVER_ARRIVED.iter().any(|sign| said.contains(sign)) {
+        if !is_answered && !NOT_CONNECTED.iter().chain(&TURNED_AWAY).any(|sign| said.contains(sign)) {
             // A remote may take the commit and be cut off before it says so.
             match self.has_arrived(commit, upstream).await {
                 Ok(true) => return Ok(PushEnd::Pushed),
@@ -156,7 +148,7 @@ impl Checkout {
 /// The error with what to do about it; worth a later try if the remote could not be reached.
 fn explained(error: Error, said: &str, remote: &str) -> Error {
     let said = said.to_ascii_lowercase();
-    if UNREACHABLE.iter().any(|sign| said.contains(sign)) {
+    if NOT_CONNECTED.iter().chain(&BROKEN_OFF).any(|sign| said.contains(sign)) {
         return error
             .retry_after(RETRY_DELAY)
             .hint(format!("try `git push {remote}` in the checkout, as the user that PiMainteno runs as"));
