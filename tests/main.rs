@@ -17,6 +17,7 @@ mod t_policy;
 mod t_review;
 mod t_run;
 mod t_sandbox;
+mod t_wall;
 
 #[test]
 fn no_file_of_tests_is_forgotten() {

@@ -26,7 +26,7 @@ use tokio::{
 use crate::error::{Context, Error, ErrorKind, Result};
 
 pub use environment::Environment;
-pub use sandbox::{Excess, Limits, Places, Sandbox, SandboxHelper, Support, help};
+pub use sandbox::{Excess, Layer, Limits, Places, Sandbox, SandboxHelper, Support, help};
 
 /// How long a child that is to stop may take to do so.
 const GRACE: Duration = Duration::from_secs(2);
@@ -281,6 +281,11 @@ impl Command {
                 family.terminate();
                 // Whoever does not go when asked is made to.
                 drop(tokio::time::timeout(GRACE, child.wait()).await);
+                if enclosure.is_some() {
+                    // Its guard makes sure of the rest, and then goes by itself.
+                    family.kill_descendants();
+                    drop(tokio::time::timeout(GRACE, child.wait()).await);
+                }
                 family.kill();
                 drop(child.wait().await);
             }

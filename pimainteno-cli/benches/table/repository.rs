@@ -9,7 +9,7 @@ use std::{
 
 use pimainteno_core::{
     Maintainer, MaintainerBuilder,
-    config::{Config, Mode, ProjectConfig, RestartConfig, StepConfig},
+    config::{Config, Mode, ProjectConfig, RestartConfig, SandboxMode, StepConfig},
     process::Environment,
 };
 
@@ -68,6 +68,8 @@ pub(crate) fn project(path: &Path, steps: &[&str]) -> ProjectConfig {
     project.mode = Mode::Auto;
     project.steps = Some(steps.iter().map(|step| StepConfig::Named((*step).into())).collect());
     project.verify = vec!["test -f area-00/note-00.txt".into()];
+    // Its checks are its own.
+    project.sandbox = SandboxMode::Off;
     project.units = Some(Vec::new());
     project.restart = RestartConfig::None;
     project.probation = Some(Duration::ZERO);

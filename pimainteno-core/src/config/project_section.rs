@@ -69,6 +69,9 @@ pub struct ProjectConfig {
     /// The most that one of them may write to the disk, in MiB.
     #[serde(deserialize_with = "check::at_least_one")]
     pub sandbox_disk: Option<usize>,
+    /// The most files and directories that one of them may make.
+    #[serde(deserialize_with = "check::at_least_one")]
+    pub sandbox_files: Option<usize>,
     /// The units that run from this checkout; `<directory name>.service` if they are not given.
     #[serde(deserialize_with = "Unit::texts")]
     pub units: Option<Vec<String>>,

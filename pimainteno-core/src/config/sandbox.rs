@@ -37,6 +37,8 @@ pub struct SandboxSettings {
     pub processes: Option<usize>,
     /// The most that may be written to the disk, in MiB; 8192 if it is not given.
     pub disk: Option<usize>,
+    /// The most files and directories that may be made; 1,000,000 if it is not given.
+    pub files: Option<usize>,
 }
 
 impl SandboxSettings {
@@ -50,6 +52,7 @@ impl SandboxSettings {
             memory: project.sandbox_memory,
             processes: project.sandbox_processes,
             disk: project.sandbox_disk,
+            files: project.sandbox_files,
         }
     }
 }

@@ -101,6 +101,10 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
         reasons.push(format!("it changes {lines} lines; `max_lines` is {}", project.max_lines));
     }
     reasons.extend(context.concerns.iter().cloned());
+    if let Some(lacks) = context.parts.sandboxing.lacks() {
+        let way_out = "`sandbox = \"off\"` does without one";
+        reasons.push(format!("its checks ran without a whole sandbox, because {lacks}; {way_out}"));
+    }
     match (context.parts.mode, context.checks) {
         (Mode::DryRun | Mode::Review, _) => reasons.push("`mode` is \"review\"".into()),
         (Mode::Auto, Checks::None) if !project.verify.is_empty() => {

@@ -4,11 +4,12 @@
 //! `pi-mainteno` does. The helper is a process of one thread, so that it may do to itself what a program with several threads must not, and it does so in
 //! stages, each of which is the same program started again:
 //!
-//! 1. `enter` makes namespaces (users, mounts, processes, System V objects, network) and covers directories that are nobody's business;
-//! 2. `guard` is the first process of the new process namespace: it watches memory, processes and disk, and when it ends, the kernel kills whatever is left;
-//! 3. `confine` sets limits, restricts itself by Landlock, and becomes the command.
+//! 1. `enter` makes namespaces (users, mounts, processes, System V objects, network) and puts a new root together, in which there is only what is named;
+//! 2. `guard` is the first process of the new process namespace: it turns into the new root, and watches memory, processes and disk; when it ends, the
+//!    kernel kills whatever is left;
+//! 3. `confine` sets limits, restricts itself by Landlock, gives up system calls, and becomes the command.
 //!
-//! Where there are no namespaces, `enter` is left out and the guard finds its processes by the variable that all of them carry.
+//! Where there are no namespaces, `enter` is left out, and whatever loses its parent comes to the guard, which finds its processes by that.
 
 mod confine;
 mod enclosure;
@@ -17,6 +18,8 @@ mod helper;
 mod namespaces;
 mod places;
 mod protocol;
+mod root;
+mod seccomp;
 mod support;
 mod watch;
 
@@ -38,9 +41,11 @@ pub struct Sandbox {
     pub scratch: PathBuf,
     /// What may be read and changed, beside the temporary directory.
     pub write: Vec<PathBuf>,
+    /// Directories that are written to through a layer. Needs namespaces, and [`Support::layers`].
+    pub layers: Vec<Layer>,
     /// What may be read and run. What does not exist is passed over, here and in the other lists.
     pub read: Vec<PathBuf>,
-    /// Directories that appear empty, but for what is named above. Needs namespaces.
+    /// What is not there although it lies in what is named above, unless it is named itself. Needs namespaces.
     pub cover: Vec<PathBuf>,
     /// Whether the network can be reached. A loopback interface of its own is there in any case.
     pub network: bool,
@@ -48,6 +53,19 @@ pub struct Sandbox {
     pub limits: Limits,
     /// What is to be enforced; what cannot be is an error.
     pub support: Support,
+}
+
+/// A directory in which everything can be changed, and nothing is: what is written goes into another one, which can be kept or dropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Where it is in the sandbox; a directory that exists.
+    pub at: PathBuf,
+    /// What shows through, the uppermost first.
+    pub lower: Vec<PathBuf>,
+    /// Where goes what is written. What was removed is a character device 0,0 there.
+    pub upper: PathBuf,
+    /// An empty directory beside it, on the same file system.
+    pub work: PathBuf,
 }
 
 /// What a sandboxed command and its descendants may use up.
@@ -59,6 +77,8 @@ pub struct Limits {
     pub processes: u32,
     /// By how much the free space of the disk may shrink while it runs, in bytes. No single file may become larger.
     pub disk: u64,
+    /// How many files and directories it may make, as far as the file system counts them.
+    pub files: u64,
 }
 
 /// Which limit a command was killed for.
@@ -72,29 +92,18 @@ pub enum Excess {
     Processes(u32),
     /// Disk; the limit in bytes.
     Disk(u64),
-}
-
-impl Sandbox {
-    /// What may be read, as it is without symbolic links.
-    fn visible(&self) -> impl Iterator<Item = PathBuf> {
-        self.write.iter().chain(&self.read).filter_map(|path| fs::canonicalize(path).ok())
-    }
-
-    /// What is covered: what the sandbox names, and the common temporary directories, where sockets of running programs lie.
-    fn covered(&self) -> Vec<PathBuf> {
-        let common = [PathBuf::from("/tmp"), PathBuf::from("/var/tmp")];
-        self.cover.iter().chain(&common).filter_map(|path| fs::canonicalize(path).ok()).filter(|path| path.is_dir()).collect()
-    }
+    /// Files and directories; the limit.
+    Files(u64),
 }
 
 impl Limits {
-    /// Three quarters of the memory of this machine, 1024 processes, and 8 GiB of disk.
+    /// Three quarters of the memory of this machine, 1024 processes, and 8 GiB of disk in a million files.
     pub fn of_this_machine() -> Self {
         let memory = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
             let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
             line.split_whitespace().next()?.parse::<u64>().ok()
         });
-        Self { memory: memory.map_or(u64::MAX, |kibibytes| kibibytes / 4 * 3 * 1024), processes: 1024, disk: 8 << 30 }
+        Self { memory: memory.map_or(u64::MAX, |kibibytes| kibibytes / 4 * 3 * 1024), processes: 1024, disk: 8 << 30, files: 1_000_000 }
     }
 }
 
@@ -105,6 +114,7 @@ impl fmt::Display for Excess {
             Self::Memory(bytes) => write!(formatter, "used more than {} MiB of memory", bytes >> 20),
             Self::Processes(count) => write!(formatter, "had more than {count} processes"),
             Self::Disk(bytes) => write!(formatter, "filled the disk with more than {} MiB", bytes >> 20),
+            Self::Files(count) => write!(formatter, "made more than {count} files"),
         }
     }
 }

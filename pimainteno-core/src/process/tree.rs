@@ -2,14 +2,18 @@
 //!
 //! A process group is not enough: whoever calls `setsid` leaves it, and whoever loses its parent cannot be found from the child any more.
 //! Every child therefore carries a variable with a value of its own, which its descendants inherit; `/proc/PID/environ` shows who has it.
+//! Who cannot be trusted to keep it runs in a sandbox, whose guard inherits whoever loses its parent.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process_group};
 use uuid::Uuid;
 
 /// The variable that a child and its descendants carry.
 pub(super) struct Marker(String);
+
+/// How often at most somebody is killed before it is given up.
+const MOST_ROUNDS: usize = 10;
 
 /// A child with everything that descends from it; what is left when this is dropped is killed.
 pub(super) struct Family {
@@ -25,11 +29,6 @@ impl Marker {
     /// A marker that no other child has.
     pub(super) fn new() -> Self {
         Self(Uuid::now_v7().simple().to_string())
-    }
-
-    /// The marker with this value.
-    pub(super) fn of(value: &str) -> Self {
-        Self(value.to_owned())
     }
 
     /// The variable's value.
@@ -63,15 +62,32 @@ impl Family {
         }
     }
 
+    /// Kills what descends from the child, but not the child itself: if it is the guard of a sandbox, nobody gets away from it while it lives.
+    pub(super) fn kill_descendants(&self) {
+        let own = getpid().as_raw_nonzero().get();
+        for _ in 0..MOST_ROUNDS {
+            // Once it has ended, its number may be somebody else's.
+            let lives = |group: &Pid| living_parent(group.as_raw_nonzero().get()) == Some(own);
+            let descendants = self.group.filter(lives).map(descendants).unwrap_or_default();
+            if descendants.is_empty() {
+                return;
+            }
+            for pid in descendants.into_iter().filter_map(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+    }
+
     /// Kills whoever is left.
     pub(super) fn kill(&mut self) {
+        self.kill_descendants();
         let Some(group) = self.group.take() else { return };
         // The group's id can only be taken by somebody else once its last member is gone, and then it is not found here.
         if test_kill_process_group(group).is_ok() {
             let _ = kill_process_group(group, Signal::KILL);
         }
         // A process may fork between two looks; it cannot for ever, because each look kills its parent.
-        for _ in 0..10 {
+        for _ in 0..MOST_ROUNDS {
             let carriers = self.marker.carriers();
             if carriers.is_empty() {
                 return;
@@ -86,6 +102,34 @@ impl Family {
     pub(super) fn release(&mut self) {
         self.group = None;
     }
+}
+
+/// The living processes that descend from `ancestor` by their parents of now.
+pub(super) fn descendants(ancestor: Pid) -> Vec<i32> {
+    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+        if let Some(parent) = living_parent(pid) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found = children.remove(&ancestor.as_raw_nonzero().get()).unwrap_or_default();
+    let mut next = 0;
+    while let Some(pid) = found.get(next) {
+        found.extend(children.remove(pid).unwrap_or_default());
+        next += 1;
+    }
+    found
+}
+
+/// The parent of a process that has not ended; the fourth field of its line, after a name that may hold anything (`proc_pid_stat(5)`).
+fn living_parent(pid: i32) -> Option<i32> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let after_name = stat.get(stat.iter().rposition(|byte| *byte == b')')? + 1..)?;
+    let mut fields = std::str::from_utf8(after_name).ok()?.split_ascii_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    (!matches!(state, "Z" | "X")).then_some(parent)
 }
 
 impl Drop for Family {

@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::OnceLock,
 };
 
 use jiff::Timestamp;
@@ -22,14 +22,20 @@ pub(crate) struct Sandboxing<'run> {
     helper: Option<&'run SandboxHelper>,
     /// Where the store and every project's workspace are.
     state: &'run Path,
-    /// Whether the run has had a sandbox.
-    begun: AtomicBool,
+    /// What the run's sandboxes are made of, found out for the first one.
+    begun: OnceLock<Begun>,
+}
+
+struct Begun {
+    readable: Vec<PathBuf>,
+    /// What the machine lacks; empty if the sandboxes are whole.
+    lacks: String,
 }
 
 impl<'run> Sandboxing<'run> {
     /// Sandboxes that `helper` sets up, for a library that keeps its state in `state`.
     pub(crate) fn new(helper: Option<&'run SandboxHelper>, state: &'run Path) -> Self {
-        Self { helper, state, begun: AtomicBool::new(false) }
+        Self { helper, state, begun: OnceLock::new() }
     }
 
     /// Makes sure that a project which requires a sandbox can have one.
@@ -38,6 +44,11 @@ impl<'run> Sandboxing<'run> {
     /// [`ErrorKind::Config`] if this machine cannot.
     pub(crate) async fn require(&self, project: &Project) -> Result<()> {
         if project.sandbox.mode == SandboxMode::Required { full(&self.support().await) } else { Ok(()) }
+    }
+
+    /// What the sandboxes that the run had could not keep in; `None` if it had none, or whole ones.
+    pub(crate) fn lacks(&self) -> Option<&str> {
+        self.begun.get().map(|begun| begun.lacks.as_str()).filter(|lacks| !lacks.is_empty())
     }
 
     async fn support(&self) -> Support {
@@ -69,14 +80,16 @@ impl StepContext<'_> {
             full(&support)?;
         }
         let own = sandboxing.state.join("sandbox").join(&self.project().id);
-        if !sandboxing.begun.swap(true, Ordering::Relaxed) {
+        let places = Places::new(self.environment());
+        let begun = sandboxing.begun.get_or_init(|| {
             tidy(&own);
-            if !support.is_full() {
-                let message = format!("checks run without a whole sandbox: {}", support.lacks());
+            let lacks = support.lacks();
+            if !lacks.is_empty() {
+                let message = format!("checks run without a whole sandbox: {lacks}");
                 self.emit(&Event::Notice { project: self.record.project.clone(), at: Timestamp::now(), message });
             }
-        }
-        let places = Places::new(self.environment());
+            Begun { readable: places.readable(), lacks }
+        });
         let caches = own.join("caches");
         let command = command.envs(places.environment(&caches, settings.network).iter());
         let Some(helper) = sandboxing.helper else { return Ok(command) };
@@ -89,13 +102,15 @@ impl StepContext<'_> {
             helper: helper.program().to_owned(),
             scratch: own,
             write: [&settings.write[..], &[self.workspace().to_owned(), caches]].concat(),
-            read: [&settings.read[..], &places.readable(), &[git.to_owned()], &alternates(git)].concat(),
+            layers: Vec::new(),
+            read: [&settings.read[..], &begun.readable, &[git.to_owned()], &alternates(git)].concat(),
             cover: [&places.covered()[..], &[sandboxing.state.to_owned(), self.checkout().to_owned()]].concat(),
             network: settings.network,
             limits: Limits {
                 memory: mebibytes(settings.memory, defaults.memory),
                 processes: settings.processes.map_or(defaults.processes, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
                 disk: mebibytes(settings.disk, defaults.disk),
+                files: settings.files.map_or(defaults.files, |limit| limit as u64),
             },
             support,
         }))

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use pimainteno_core::{
     Call, Edit, LlmBackend, Maintainer, MaintainerBuilder, Outcome, Reply, Request, Result, RunRecord, Task,
-    config::{Config, HealthConfig, Mode, ProjectConfig, RestartConfig, StepConfig},
+    config::{Config, HealthConfig, Mode, ProjectConfig, RestartConfig, SandboxMode, StepConfig},
     process::Environment,
 };
 
@@ -76,6 +76,8 @@ impl World {
         project.path = path;
         project.mode = Mode::Auto;
         project.verify = vec!["test -f README.md".into()];
+        // These tests have no helper that could set one up, and their checks are their own.
+        project.sandbox = SandboxMode::Off;
         project.units = Some(Vec::new());
         project.probation = Some(Duration::from_millis(200));
         let mut config = Config::default();

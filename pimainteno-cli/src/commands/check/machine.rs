@@ -149,15 +149,15 @@ async fn sandbox(machine: &Machine, items: &mut Items) {
 }
 
 fn judge_sandbox(support: &Support, sandboxed: &[String], in_need: &[String], items: &mut Items) {
-    let Limits { memory, processes, disk } = Limits::of_this_machine();
-    let limits = format!("{} MiB of memory, {processes} processes, {} MiB of disk", memory >> 20, disk >> 20);
+    let Limits { memory, processes, disk, files } = Limits::of_this_machine();
+    let limits = format!("{} MiB of memory, {processes} processes, {} MiB of disk in {files} files", memory >> 20, disk >> 20);
     if support.is_full() {
         return items.ok("sandbox", format!("{support}; {limits}"));
     }
-    let hint = "a kernel with Landlock (5.13 or newer, `lsm=landlock,...`), and user namespaces for this user, or root, make it whole";
+    let hint = "user namespaces for this user, or root, on x86-64, AArch64 or RISC-V make it whole; `sandbox = \"off\"` does without";
     match (in_need, sandboxed) {
         ([], []) => items.note("sandbox", format!("{support}; no project uses it"), ""),
-        ([], _) => items.note("sandbox", format!("not whole, so checks run with what there is: {}", support.lacks()), hint),
+        ([], _) => items.note("sandbox", format!("not whole, so every change waits for you: {}", support.lacks()), hint),
         (in_need, _) => {
             let projects = in_need.join(", ");
             items.problem("sandbox", format!("not whole, and required by {projects}: {}", support.lacks()), hint);
@@ -192,8 +192,8 @@ mod tests {
 
     #[test]
     fn a_sandbox_that_is_not_whole_is_a_problem_only_where_it_is_required() {
-        let whole = Support { landlock: 1, obstacle: None };
-        let less = Support { landlock: 0, obstacle: None };
+        let whole = Support { landlock: 1, layers: true, system_calls: true, obstacle: None };
+        let less = Support { landlock: 1, layers: true, system_calls: false, obstacle: None };
         let found = |support: &Support, in_need: &[String]| {
             let mut items = Items::new("");
             judge_sandbox(support, &["`a`".into()], in_need, &mut items);
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(found(&less, &[]).finding, Finding::Note);
         let problem = found(&less, &["`a`".into()]);
         assert_eq!(problem.finding, Finding::Problem);
-        assert!(problem.message.contains("required by `a`: the kernel has no Landlock"), "{}", problem.message);
+        assert!(problem.message.contains("required by `a`: system calls cannot be filtered"), "{}", problem.message);
     }
 
     #[test]

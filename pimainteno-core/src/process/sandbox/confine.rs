@@ -1,6 +1,9 @@
-//! The last stage before the command: limits of the process, and Landlock.
+//! The last stage before the command: limits of the process, Landlock, and the calls that it cannot make.
 
-use std::{env, path::Path};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use landlock::{
     ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, LandlockStatus, RestrictionStatus, Ruleset, RulesetAttr as _,
@@ -11,7 +14,7 @@ use rustix::{
     thread::{CapabilitySet, remove_capability_from_bounding_set},
 };
 
-use super::{protocol::Plan, watch};
+use super::{protocol::Plan, root::TEMPORARY, seccomp, watch};
 
 /// The newest version of Landlock that is made use of; older kernels do what they can.
 const NEWEST: ABI = ABI::V9;
@@ -37,13 +40,20 @@ pub(super) fn confine(plan: &Plan) -> Result<(), String> {
     env::set_current_dir(&plan.directory).map_err(|error| format!("cannot go to `{}`: {error}", plan.directory.display()))?;
     limit(plan).map_err(|error| format!("cannot set the limits of a process: {error}"))?;
     disempower().map_err(|error| format!("cannot give up capabilities: {error}"))?;
-    if plan.sandbox.support.landlock == 0 {
-        return Ok(());
+    // What this program was started with open, knowingly or not, is nothing for the command.
+    close_fds::set_fds_cloexec(3, &[]);
+    if plan.sandbox.support.landlock > 0 {
+        let restricted = restrict(plan).map_err(|error| format!("Landlock: {error}"))?;
+        if restricted.ruleset == RulesetStatus::NotEnforced {
+            return Err("Landlock does nothing here any more".into());
+        }
     }
-    match restrict(plan).map_err(|error| format!("Landlock: {error}"))? {
-        RestrictionStatus { ruleset: RulesetStatus::NotEnforced, .. } => Err("Landlock does nothing here any more".into()),
-        RestrictionStatus { .. } => Ok(()),
+    if plan.sandbox.support.system_calls {
+        // Without a network namespace every socket reaches the machine.
+        let sockets = plan.sandbox.support.has_namespaces() || plan.sandbox.network;
+        seccomp::refuse(sockets).map_err(|error| format!("system calls cannot be filtered: {error}"))?;
     }
+    Ok(())
 }
 
 /// The version of Landlock that the kernel has, found out by restricting this process to nothing; 0 if it has none.
@@ -66,14 +76,17 @@ fn restrict(plan: &Plan) -> Result<RestrictionStatus, RulesetError> {
     let device = AccessFs::from_file(NEWEST) & !BitFlags::from(AccessFs::Execute);
     let shared_memory = Path::new("/dev/shm");
     let sandbox = &plan.sandbox;
-    let temporary = [plan.temporary()];
+    let temporary = match sandbox.support.has_namespaces() {
+        true => TEMPORARY.map(PathBuf::from).to_vec(),
+        false => vec![plan.temporary()],
+    };
     let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(all)?;
-    let scope = if sandbox.network { Scope::Signal.into() } else { Scope::from_all(NEWEST) };
-    let ruleset = ruleset.scope(scope)?;
     ruleset
+        .scope(Scope::from_all(NEWEST))?
         .create()?
         .add_rules(path_beneath_rules(&sandbox.read, read))?
         .add_rules(path_beneath_rules(&sandbox.write, all))?
+        .add_rules(path_beneath_rules(sandbox.layers.iter().map(|layer| &layer.at), all))?
         .add_rules(path_beneath_rules(&temporary, all))?
         .add_rules(path_beneath_rules([shared_memory], all))?
         .add_rules(path_beneath_rules(DEVICES, device | AccessFs::ReadDir))?

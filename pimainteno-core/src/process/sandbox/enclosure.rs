@@ -10,6 +10,7 @@ use std::{
 use super::{
     Sandbox,
     protocol::{Plan, Report, Stage},
+    root::TEMPORARY,
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
@@ -29,18 +30,10 @@ impl Enclosure {
             fs::DirBuilder::new().mode(0o700).create(&scratch)?;
             let stage = if sandbox.support.has_namespaces() { Stage::Enter } else { Stage::Guard };
             let directory = directory.map_or_else(|| PathBuf::from("/"), Path::to_owned);
-            let private_temporary = private_temporary(sandbox);
-            let plan = Plan {
-                stage,
-                sandbox: sandbox.clone(),
-                directory,
-                scratch,
-                private_temporary,
-                parent: std::process::id(),
-                marker: marker.value().into(),
-            };
+            let plan = Plan { stage, sandbox: sandbox.clone(), directory, scratch, report: None, parent: std::process::id() };
             let enclosure = Self(plan);
             fs::create_dir(enclosure.0.temporary())?;
+            fs::create_dir(enclosure.0.root())?;
             Ok::<_, io::Error>(enclosure)
         };
         make().context(ErrorKind::Process, || format!("cannot make a temporary directory in `{}`", sandbox.scratch.display()))
@@ -54,7 +47,7 @@ impl Enclosure {
 
     /// The temporary directory, as the command sees it.
     pub(in crate::process) fn temporary(&self) -> PathBuf {
-        self.0.private_temporary.first().cloned().unwrap_or_else(|| self.0.temporary())
+        if self.0.sandbox.support.has_namespaces() { TEMPORARY[0].into() } else { self.0.temporary() }
     }
 
     /// How the command ended, if the helper ended by itself.
@@ -75,23 +68,24 @@ impl Enclosure {
 
 impl Drop for Enclosure {
     fn drop(&mut self) {
-        if fs::remove_dir_all(&self.0.scratch).is_err() {
-            // A directory that cannot be written to keeps its content; whoever made it may have meant to.
-            make_writable(&self.0.scratch);
-            drop(fs::remove_dir_all(&self.0.scratch));
-        }
+        drop(remove(&self.0.scratch));
     }
 }
 
-/// The common temporary directories that a private one takes the place of: those in which nothing lies that stays visible. What lay in the private one
-/// could be written to, whatever the sandbox says of it, because Landlock looks at the directories that a path goes through.
-fn private_temporary(sandbox: &Sandbox) -> Vec<PathBuf> {
-    if !sandbox.support.has_namespaces() {
-        return Vec::new();
+/// Removes a directory with whatever is in it. One that is not there is removed.
+///
+/// # Errors
+/// What kept the last thing from being removed.
+pub(crate) fn remove(directory: &Path) -> io::Result<()> {
+    if fs::remove_dir_all(directory).is_err() {
+        // A directory that cannot be written to keeps its content; whoever made it may have meant to.
+        make_writable(directory);
+        match fs::remove_dir_all(directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
     }
-    let visible: Vec<_> = sandbox.visible().chain(fs::canonicalize(&sandbox.scratch)).collect();
-    let common = ["/tmp", "/var/tmp"].iter().filter_map(|path| fs::canonicalize(path).ok());
-    common.filter(|path| path.is_dir() && !visible.iter().any(|visible| visible.starts_with(path))).collect()
+    Ok(())
 }
 
 /// Lets the owner remove what is in `directory`.

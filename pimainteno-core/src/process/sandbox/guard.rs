@@ -1,8 +1,14 @@
 //! The process that stands beside a sandboxed command and watches what it uses up.
 
-use std::{ffi::OsString, io, process::ExitCode, time::Duration};
+use std::{ffi::OsString, io, os::fd::AsRawFd as _, process::ExitCode, time::Duration};
 
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, set_parent_process_death_signal, wait};
+use rustix::{
+    io::{FdFlags, fcntl_setfd},
+    process::{
+        DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, set_dumpable_behavior,
+        set_parent_process_death_signal, wait,
+    },
+};
 use tokio::{
     select,
     signal::unix::{SignalKind, signal},
@@ -19,17 +25,27 @@ use super::{
 const PERIOD: Duration = Duration::from_millis(100);
 const LONG_PERIOD: Duration = Duration::from_millis(500);
 
-/// Starts the command, watches it to its end or its first excess, and reports. Whoever is left is killed with this process, by the kernel in a process
-/// namespace, by whoever started the helper elsewhere.
+/// Starts the command, watches it to its end or its first excess, and reports. Whoever is left is killed: by the kernel with this process in a process
+/// namespace, by this process elsewhere.
 pub(super) fn stand(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
     let own_processes = plan.sandbox.support.has_namespaces();
+    // Opened now: in a root of its own they are not there.
+    let file = Report::open(&plan.scratch)?;
+    let mut watch = Watch::new(plan)?;
     if own_processes {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         namespaces::settle(plan)?;
+    } else {
+        // Whoever loses its parent in there comes to this process, whatever it did with its group, its session and its environment.
+        set_child_subreaper(Some(getpid()))?;
     }
+    // Nobody looks through this process at what it has open, and at the root that it came from.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    // The last stage reports to it too.
+    fcntl_setfd(&file, FdFlags::empty())?;
+    let plan = &Plan { report: Some(file.as_raw_fd()), ..plan.clone() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(async {
-        let mut watch = Watch::new(plan);
         // The command shall have time to end when the group is asked to; the guard itself goes last.
         let mut asked = signal(SignalKind::terminate())?;
         let mut ended = signal(SignalKind::child())?;
@@ -43,7 +59,6 @@ pub(super) fn stand(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
                 _ = look.tick() => {
                     // In a namespace of its own, the process outside of it looks after that.
                     if !own_processes && plan.is_orphaned() {
-                        watch.kill();
                         return Ok(Report::Failed("whoever waited for the command is gone".into()));
                     }
                     if let Some(excess) = watch.look() {
@@ -62,10 +77,13 @@ pub(super) fn stand(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
             }
         }
     });
+    if !own_processes {
+        watch.kill();
+    }
     let report: Report = report.map_err(|error: io::Error| io::Error::other(format!("cannot start the guard: {error}")))?;
     // A stage that failed has said so itself.
-    if report != Report::Exited(FAILED.into()) || Report::read(&plan.scratch).is_none() {
-        report.write(Report::open(&plan.scratch)?)?;
+    if report != Report::Exited(FAILED.into()) || !Report::is_written(&file) {
+        report.write(&file)?;
     }
     Ok(ExitCode::from(match report {
         Report::Exited(code) => u8::try_from(code).unwrap_or(FAILED),

@@ -49,8 +49,8 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let plan = arguments.next().and_then(|plan| serde_json::from_slice::<Plan>(plan.as_encoded_bytes()).ok());
     let Some(plan) = plan else { return Some(ExitCode::from(FAILED)) };
     let command: Vec<_> = arguments.collect();
-    // Opened now: confined, it could not be.
-    let report = if plan.stage == Stage::Confine { Report::open(&plan.scratch).ok() } else { None };
+    // Opened now: confined, or in another root, it could not be.
+    let report = plan.report.map_or_else(|| Report::open(&plan.scratch), Report::reopen).ok();
     let result = match plan.stage {
         Stage::Enter => leave_terminal().and_then(|()| enter(&plan, &command)),
         Stage::Guard if !plan.sandbox.support.has_namespaces() => leave_terminal().and_then(|()| guard::stand(&plan, &command)),
@@ -59,8 +59,8 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     };
     Some(result.unwrap_or_else(|error| {
         // Without a report, the exit code has to do.
-        if let Some(file) = report.or_else(|| Report::open(&plan.scratch).ok()) {
-            drop(Report::Failed(error.to_string()).write(file));
+        if let Some(file) = report {
+            drop(Report::Failed(error.to_string()).write(&file));
         }
         ExitCode::from(FAILED)
     }))

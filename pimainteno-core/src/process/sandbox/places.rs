@@ -10,7 +10,7 @@ use std::{
 use crate::process::Environment;
 
 /// What can be read and run in every sandbox. Of `/etc` everything can that everybody on the machine can read, and that is not known to keep a secret.
-pub(super) const READABLE: [&str; 20] = [
+pub(super) const READABLE: [&str; 19] = [
     "/usr",
     "/bin",
     "/sbin",
@@ -18,7 +18,6 @@ pub(super) const READABLE: [&str; 20] = [
     "/lib32",
     "/lib64",
     "/libx32",
-    "/opt",
     "/nix",
     "/gnu/store",
     "/snap",
@@ -84,8 +83,8 @@ const READABLE_IN_HOME: [&str; 47] = [
     "go",
 ];
 
-/// What appears empty where there are namespaces: sockets of running programs, which Landlock does not keep from being connected to, and credentials, for a
-/// kernel without Landlock. Without a `/` at the beginning it is in the home directory.
+/// What is not there although somebody names a directory around it: sockets of running programs, and credentials. Without a `/` at the beginning it is in
+/// the home directory.
 const COVERED: [&str; 16] = [
     "/run",
     ".aws",
@@ -171,7 +170,7 @@ impl<'a> Places<'a> {
         places.into_iter().collect()
     }
 
-    /// What appears empty: `/run`, and what keeps credentials in the home directory.
+    /// What is not there, unless it is named itself: `/run`, and what keeps credentials in the home directory.
     pub fn covered(&self) -> Vec<PathBuf> {
         // An absolute path takes the place of the home directory.
         let home = self.0.home().unwrap_or_else(|| "/nonexistent".into());
@@ -227,9 +226,12 @@ fn public(place: &Path) -> Vec<PathBuf> {
     if is_whole { vec![place.to_owned()] } else { parts.into_iter().flat_map(|(_, public)| public).collect() }
 }
 
-/// Whether a directory with programs in it is a toolchain in somebody's home, and not a home, nor what keeps other things too.
+/// Whether a directory with programs in it is a toolchain in somebody's home or in `/opt`, and not a home, nor what keeps other things too.
 fn is_toolchain(directory: &Path, home: &Path) -> bool {
     let depth = directory.components().count();
+    if directory.starts_with("/opt") {
+        return depth > 2;
+    }
     let in_another = (directory.starts_with("/home") && depth > 3) || (directory.starts_with("/root") && depth > 2);
     let in_a_home = (directory.starts_with(home) && directory != home) || in_another;
     in_a_home && ![".local", ".cargo"].iter().any(|name| directory.ends_with(name))

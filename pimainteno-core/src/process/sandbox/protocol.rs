@@ -3,7 +3,8 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::{self, Write as _},
+    io,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -28,14 +29,12 @@ pub(super) struct Plan {
     pub(super) sandbox: Sandbox,
     /// Where the command runs.
     pub(super) directory: PathBuf,
-    /// The directory with the temporary directory and the report.
+    /// The directory with the temporary directory and the report. It is not there any more in a root of its own.
     pub(super) scratch: PathBuf,
-    /// The directories that its temporary directory takes the place of.
-    pub(super) private_temporary: Vec<PathBuf>,
+    /// The descriptor that the last stage reports to.
+    pub(super) report: Option<i32>,
     /// Who started the helper, and without whom nothing is to go on.
     pub(super) parent: u32,
-    /// The value of the variable that every descendant carries.
-    pub(super) marker: String,
 }
 
 /// What the helper does next.
@@ -61,6 +60,11 @@ impl Plan {
         self.scratch.join("tmp")
     }
 
+    /// Where the root is put together.
+    pub(super) fn root(&self) -> PathBuf {
+        self.scratch.join("root")
+    }
+
     /// Whether whoever started the helper is gone. To be asked by the process that was started.
     pub(super) fn is_orphaned(&self) -> bool {
         std::os::unix::process::parent_id() != self.parent
@@ -82,13 +86,23 @@ impl Plan {
 impl Report {
     /// Opens the file that it is looked for in. What is there stays until it is written: the guard may have told of an excess already.
     pub(super) fn open(scratch: &Path) -> io::Result<File> {
-        File::options().write(true).create(true).truncate(false).open(scratch.join("report"))
+        File::options().read(true).write(true).create(true).truncate(false).open(scratch.join("report"))
+    }
+
+    /// Opens the file that another stage has open as `descriptor`.
+    pub(super) fn reopen(descriptor: i32) -> io::Result<File> {
+        File::options().read(true).write(true).open(format!("/proc/self/fd/{descriptor}"))
     }
 
     /// Writes it.
-    pub(super) fn write(&self, mut file: File) -> io::Result<()> {
+    pub(super) fn write(&self, file: &File) -> io::Result<()> {
         file.set_len(0)?;
-        file.write_all(&serde_json::to_vec(self)?)
+        file.write_all_at(&serde_json::to_vec(self)?, 0)
+    }
+
+    /// Whether something was written to `file`.
+    pub(super) fn is_written(file: &File) -> bool {
+        file.metadata().is_ok_and(|metadata| metadata.len() > 0)
     }
 
     /// Reads it; `None` if the helper was killed before it could write one.
@@ -106,8 +120,8 @@ mod tests {
     fn a_report_stays_until_another_one_is_written() {
         let scratch = tempfile::tempdir().unwrap();
         let open = || Report::open(scratch.path()).unwrap();
-        Report::Failed("a long sentence about what could not be set up".into()).write(open()).unwrap();
-        Report::Exceeded(Excess::Memory(1)).write(open()).unwrap();
+        Report::Failed("a long sentence about what could not be set up".into()).write(&open()).unwrap();
+        Report::Exceeded(Excess::Memory(1)).write(&open()).unwrap();
         drop(open());
         assert_eq!(Report::read(scratch.path()), Some(Report::Exceeded(Excess::Memory(1))));
     }

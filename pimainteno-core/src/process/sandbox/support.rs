@@ -1,7 +1,7 @@
 //! What this machine can enforce.
 
 use std::{
-    fmt,
+    fmt, fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -9,8 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
-use super::{Limits, Sandbox, places::READABLE};
-use crate::process::{Command, End, Environment};
+use super::{Layer, Limits, Sandbox, enclosure::remove, places::READABLE, seccomp};
+use crate::process::{Command, End};
 
 /// How long finding out may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -20,7 +20,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Support {
     /// The version of Landlock's interface, for files; 0 if there is none.
     pub landlock: u32,
-    /// Why there can be no namespaces, for network and processes; `None` if there can.
+    /// Whether directories can be written to through a layer.
+    pub layers: bool,
+    /// Whether system calls can be filtered.
+    pub system_calls: bool,
+    /// Why there can be no namespaces, for files, network and processes; `None` if there can.
     pub obstacle: Option<String>,
 }
 
@@ -34,7 +38,7 @@ pub struct SandboxHelper {
 impl Support {
     /// A machine that can enforce nothing, for this reason.
     pub fn none(reason: impl Into<String>) -> Self {
-        Self { landlock: 0, obstacle: Some(reason.into()) }
+        Self { landlock: 0, layers: false, system_calls: false, obstacle: Some(reason.into()) }
     }
 
     /// Whether there can be namespaces.
@@ -42,32 +46,46 @@ impl Support {
         self.obstacle.is_none()
     }
 
-    /// Whether everything can be enforced.
+    /// Whether the wall is whole: what is not named can neither be seen, changed nor reached. Landlock is a second wall behind the namespaces, and nothing
+    /// is open that it alone would close.
     pub fn is_full(&self) -> bool {
-        self.landlock > 0 && self.has_namespaces()
+        self.has_namespaces() && self.system_calls
     }
 
     /// What cannot be enforced, and what that means; empty if everything can.
     pub fn lacks(&self) -> String {
-        let files = (self.landlock == 0).then(|| "the kernel has no Landlock, so they could write wherever this user can".to_owned());
-        let rest = self.obstacle.as_ref().map(|reason| {
-            format!("there are no namespaces here ({reason}), so they could reach the network and programs that listen on this machine")
+        let namespaces = self.obstacle.as_ref().map(|reason| {
+            let meaning = match (self.landlock > 0, self.system_calls) {
+                (true, true) => {
+                    "so they could change modes and times of whatever this user owns, use sockets only if `sandbox_network` lets them reach everything, and see other processes"
+                }
+                (true, false) => "so they could reach the network and programs that listen on this machine",
+                (false, _) => "and no Landlock, so they could do whatever this user can",
+            };
+            format!("there are no namespaces here ({reason}), {meaning}")
         });
-        files.into_iter().chain(rest).collect::<Vec<_>>().join("; ")
+        let calls = (!self.system_calls).then(|| {
+            format!(
+                "system calls cannot be filtered on {}, so they could read this user's keyrings and look for holes in the kernel",
+                std::env::consts::ARCH
+            )
+        });
+        namespaces.into_iter().chain(calls).collect::<Vec<_>>().join("; ")
     }
 }
 
-/// Writes what there is: "files by Landlock 7; network and processes by namespaces".
+/// Writes what there is: "files, network and processes by namespaces; Landlock 7; filtered system calls".
 impl fmt::Display for Support {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.landlock {
-            0 => formatter.write_str("no Landlock for files")?,
-            version => write!(formatter, "files by Landlock {version}")?,
-        }
         match &self.obstacle {
-            None => formatter.write_str("; network and processes by namespaces"),
-            Some(reason) => write!(formatter, "; no namespaces for network and processes ({reason})"),
+            None => formatter.write_str("files, network and processes by namespaces")?,
+            Some(reason) => write!(formatter, "no namespaces for files, network and processes ({reason})")?,
         }
+        match self.landlock {
+            0 => formatter.write_str("; no Landlock")?,
+            version => write!(formatter, "; Landlock {version}")?,
+        }
+        formatter.write_str(if self.system_calls { "; filtered system calls" } else { "; no filtered system calls" })
     }
 }
 
@@ -103,23 +121,49 @@ impl SandboxHelper {
             },
             Err(error) => return Support::none(error.to_string()),
         };
+        let support = Support { landlock, layers: true, system_calls: seccomp::is_supported(), obstacle: None };
+        match self.attempt(scratch, support.clone(), None).await {
+            Ok(()) => {}
+            Err(reason) => return Support { layers: false, obstacle: Some(reason), ..support },
+        }
+        // A file system may not take what an overlay writes.
+        let layers = self.attempt(scratch, support.clone(), Some("echo > new && rm old && mv directory moved")).await.is_ok();
+        Support { layers, ..support }
+    }
+
+    /// Runs a command in a sandbox with `support`: `in_layer` in a directory with a layer on it, or one that does nothing; says why it could not.
+    async fn attempt(&self, scratch: &Path, support: Support, in_layer: Option<&str>) -> Result<(), String> {
+        let trial = scratch.join("trial");
+        let layer =
+            Layer { at: trial.join("lower"), lower: vec![trial.join("lower")], upper: trial.join("upper"), work: trial.join("work") };
+        let prepare = || {
+            drop(remove(&trial));
+            for directory in [&layer.upper, &layer.work, &layer.at.join("directory")] {
+                fs::create_dir_all(directory)?;
+            }
+            fs::write(layer.at.join("old"), "")
+        };
+        prepare().map_err(|error| format!("cannot make `{}`: {error}", trial.display()))?;
+        let at = layer.at.clone();
         let sandbox = Sandbox {
             helper: self.program.clone(),
             scratch: scratch.to_owned(),
             write: Vec::new(),
+            layers: in_layer.map(|_| layer).into_iter().collect(),
             read: READABLE.iter().map(PathBuf::from).collect(),
             cover: vec!["/run".into()],
             network: false,
             limits: Limits::of_this_machine(),
-            support: Support { landlock, obstacle: None },
+            support,
         };
-        let tried = Command::shell("exit 0").envs(Environment::default().iter()).sandbox(sandbox).timeout(DEADLINE).run().await;
-        let obstacle = match tried {
-            Ok(output) if output.success() => None,
-            Ok(output) => Some(format!("a command in them ended otherwise: {}", output.end)),
-            Err(error) => Some(error.to_string().trim_start_matches("cannot set up the sandbox: ").to_owned()),
-        };
-        Support { landlock, obstacle }
+        let directory = in_layer.map_or_else(|| PathBuf::from("/"), |_| at);
+        let tried = Command::shell(in_layer.unwrap_or("exit 0")).directory(directory).sandbox(sandbox).timeout(DEADLINE).run().await;
+        drop(remove(&trial));
+        match tried {
+            Ok(output) if output.success() => Ok(()),
+            Ok(output) => Err(format!("a command in them ended otherwise: {}", output.end)),
+            Err(error) => Err(error.to_string().trim_start_matches("cannot set up the sandbox: ").to_owned()),
+        }
     }
 }
 

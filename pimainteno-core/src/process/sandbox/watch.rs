@@ -1,32 +1,64 @@
 //! Looks at what a sandboxed command and its descendants use up.
 
-use std::fs;
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt as _,
+    time::{Duration, Instant},
+};
 
 use rustix::{
-    fs::statvfs,
-    process::{Pid, Signal, getuid, kill_process},
+    fs::fstatvfs,
+    process::{Pid, Signal, WaitOptions, getuid, kill_process, wait},
 };
 
 use super::{Excess, Limits, protocol::Plan};
-use crate::process::tree::Marker;
+use crate::process::tree;
 
 /// What is left free on the disk in any case, in bytes, unless there is less to begin with: a full disk stops more than the command.
 const RESERVE: u64 = 64 << 20;
 
+/// The same for files and directories.
+const RESERVE_OF_FILES: u64 = 4096;
+
+/// How long somebody may take to be killed: what hangs in the kernel cannot be.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often to look whether it still is there.
+const GLANCE: Duration = Duration::from_millis(1);
+
 /// Looks at what a sandboxed command and its descendants use up.
 pub(super) struct Watch {
     limits: Limits,
-    scratch: std::path::PathBuf,
-    /// How its processes are told from others; `None` if there are no others.
-    marker: Option<Marker>,
-    /// What was free on the disk when it began, in bytes.
-    free_at_start: Option<u64>,
+    /// The disk that it writes to, known by a directory on it.
+    disk: File,
+    /// Whether there are no other processes than its own.
+    is_alone: bool,
+    at_start: Free,
+    /// The machine's memory that is shared or in files of no disk, when it began.
+    shared_at_start: u64,
+}
+
+/// What is free on a disk.
+#[derive(Clone, Copy)]
+struct Free {
+    bytes: u64,
+    /// `None` on a file system that has as many as there is space for.
+    files: Option<u64>,
 }
 
 impl Watch {
-    pub(super) fn new(plan: &Plan) -> Self {
-        let marker = (!plan.sandbox.support.has_namespaces()).then(|| Marker::of(&plan.marker));
-        Self { limits: plan.sandbox.limits, scratch: plan.scratch.clone(), marker, free_at_start: free(&plan.scratch) }
+    /// Begins to look at a command that works in the scratch directory of `plan`, which need not be found by its name later.
+    pub(super) fn new(plan: &Plan) -> io::Result<Self> {
+        let disk = File::open(&plan.scratch)?;
+        Ok(Self {
+            limits: plan.sandbox.limits,
+            at_start: free(&disk)?,
+            disk,
+            is_alone: plan.sandbox.support.has_namespaces(),
+            shared_at_start: shared_memory(),
+        })
     }
 
     /// Which limit is exceeded now.
@@ -37,40 +69,76 @@ impl Watch {
             return Some(Excess::Processes(limits.processes));
         }
         // The quick count counts memory that is shared, after a fork too, for each that shares it, so that it can only be too large.
-        let exceeds = |memory: fn(i32) -> u64| processes.iter().map(|pid| memory(*pid)).sum::<u64>() > limits.memory;
+        let unmapped = self.unmapped(&processes);
+        let exceeds =
+            |memory: fn(i32) -> u64| processes.iter().map(|pid| memory(*pid)).sum::<u64>().saturating_add(unmapped) > limits.memory;
         if exceeds(own_memory) && exceeds(fair_memory) {
             return Some(Excess::Memory(limits.memory));
         }
-        if let (Some(before), Some(now)) = (self.free_at_start, free(&self.scratch))
-            && (before.saturating_sub(now) > limits.disk || (before >= 2 * RESERVE && now < RESERVE))
-        {
-            return Some(Excess::Disk(before.saturating_sub(now).min(limits.disk)));
-        }
-        None
+        self.look_at_disk(free(&self.disk).ok()?)
     }
 
-    /// Kills all of them.
+    fn look_at_disk(&self, now: Free) -> Option<Excess> {
+        let (before, limits) = (self.at_start, self.limits);
+        let used = before.bytes.saturating_sub(now.bytes);
+        if used > limits.disk || (before.bytes >= 2 * RESERVE && now.bytes < RESERVE) {
+            return Some(Excess::Disk(used.min(limits.disk)));
+        }
+        let (before, now) = (before.files?, now.files?);
+        let made = before.saturating_sub(now);
+        let exceeds = made > limits.files || (before >= 2 * RESERVE_OF_FILES && now < RESERVE_OF_FILES);
+        exceeds.then(|| Excess::Files(made.min(limits.files)))
+    }
+
+    /// Kills all of them, and waits until they are gone. For a guard that inherits whoever loses its parent.
     pub(super) fn kill(&self) {
-        for pid in self.processes().into_iter().filter_map(Pid::from_raw) {
-            let _ = kill_process(pid, Signal::KILL);
+        let start = Instant::now();
+        // A list of processes may miss one that was just forked. Whether there are children, the kernel knows.
+        while start.elapsed() < PATIENCE {
+            for pid in self.processes().into_iter().filter_map(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            loop {
+                match wait(WaitOptions::NOHANG) {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                    Err(_) => return,
+                }
+            }
+            std::thread::sleep(GLANCE);
         }
     }
 
-    /// The living processes, but for the guard itself.
+    /// The processes, but for the guard itself.
     fn processes(&self) -> Vec<i32> {
-        match &self.marker {
-            None => numbers_in("/proc").into_iter().filter(|pid| *pid != 1).collect(),
-            Some(marker) => {
-                let me = rustix::process::getpid();
-                marker.carriers().into_iter().filter(|pid| *pid != me).map(|pid| pid.as_raw_nonzero().get()).collect()
+        if self.is_alone {
+            return numbers_in("/proc").into_iter().filter(|pid| *pid != 1).collect();
+        }
+        // Whoever loses its parent comes to the guard, so that nobody gets out of this.
+        tree::descendants(rustix::process::getpid())
+    }
+
+    /// Memory that is in files of no disk: `memfd_create(2)`, and shared memory of System V. Mapped, it counts as its process' own as well.
+    fn unmapped(&self, processes: &[i32]) -> u64 {
+        // Mostly there is none, and then nobody looks through everything that is open.
+        if shared_memory().saturating_sub(self.shared_at_start) < self.limits.memory / 4 {
+            return 0;
+        }
+        let mut files = BTreeMap::new();
+        for open in processes.iter().flat_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten()) {
+            let path = open.path();
+            let is_memory = fs::read_link(&path).is_ok_and(|target| target.as_os_str().as_encoded_bytes().starts_with(b"/memfd:"));
+            if let (true, Ok(metadata)) = (is_memory, fs::metadata(&path)) {
+                files.insert((metadata.dev(), metadata.ino()), metadata.blocks().saturating_mul(512));
             }
         }
+        let segments = if self.is_alone { segments() } else { 0 };
+        files.values().sum::<u64>().saturating_add(segments)
     }
 }
 
 /// How many threads the user has, on the whole machine.
 pub(super) fn tasks_of_user() -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
     let user = getuid().as_raw();
     let is_own = |pid: &i32| fs::metadata(format!("/proc/{pid}")).is_ok_and(|metadata| metadata.uid() == user);
     numbers_in("/proc").iter().filter(|pid| is_own(pid)).map(|pid| numbers_in(&format!("/proc/{pid}/task")).len() as u64).sum()
@@ -101,7 +169,21 @@ fn sum(file: &str, names: &[&str]) -> Option<u64> {
     (!numbers.is_empty()).then(|| numbers.iter().sum::<u64>().saturating_mul(1024))
 }
 
-/// What is free on the disk of `path`, in bytes.
-fn free(path: &std::path::Path) -> Option<u64> {
-    statvfs(path).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+/// The machine's memory that is shared or in files of no disk, in bytes (`proc_meminfo(5)`).
+fn shared_memory() -> u64 {
+    sum("/proc/meminfo", &["Shmem:"]).unwrap_or(0)
+}
+
+/// What the segments of System V hold, in bytes: the field `rss` (`proc_sysvipc(5)`). In a namespace of its own they are the command's.
+fn segments() -> u64 {
+    let table = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    let Some(place) = table.lines().next().and_then(|names| names.split_whitespace().position(|name| name == "rss")) else { return 0 };
+    table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(place)?.parse::<u64>().ok()).sum()
+}
+
+/// What is free on the disk that `directory` is on.
+fn free(directory: &File) -> io::Result<Free> {
+    let disk = fstatvfs(directory)?;
+    let files = (disk.f_files > 0).then_some(disk.f_favail);
+    Ok(Free { bytes: disk.f_bavail.saturating_mul(disk.f_frsize), files })
 }
