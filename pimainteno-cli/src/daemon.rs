@@ -2,6 +2,7 @@
 
 mod log;
 mod manager;
+pub(crate) mod peer;
 mod socket;
 
 use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
@@ -20,6 +21,7 @@ use crate::{
 
 pub(crate) use log::log_events;
 
+use peer::Peer;
 use socket::Socket;
 
 /// How long a stop may take: less than the 90 s after which systemd kills a service (`DefaultTimeoutStopSec`, systemd-system.conf(5)).
@@ -75,7 +77,8 @@ async fn serve(builder: MaintainerBuilder, path: &std::path::Path, shutdown: imp
     let (socket, listener) = Socket::bind(path)?;
     let stopping = Cancel::new();
     let control = Arc::new(Control::new(maintainer.clone(), live, stopping.clone()));
-    let server = axum::serve(listener, web::router(control.clone())).with_graceful_shutdown({
+    let service = web::router(control.clone()).into_make_service_with_connect_info::<Peer>();
+    let server = axum::serve(listener, service).with_graceful_shutdown({
         let stopping = stopping.clone();
         async move { stopping.raised().await }
     });

@@ -10,8 +10,8 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
-    http::StatusCode,
+    extract::{ConnectInfo, DefaultBodyLimit, Request},
+    http::{Method, StatusCode},
     middleware::{Next, from_fn},
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -21,6 +21,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 pub(crate) use live::Live;
 
+use crate::daemon::peer::Peer;
 use refusal::Refusal;
 
 /// How often a streaming answer says that the daemon is alive when there is nothing else to say.
@@ -84,9 +85,28 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("`{}` does not go with `{}`", request.method(), request.uri().path()))
         })
         .fallback(async |request: Request| Refusal::new(StatusCode::NOT_FOUND, format!("there is no `{}`", request.uri().path())))
+        .layer(from_fn(decided_by_somebody))
         .layer(from_fn(contained))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .with_state(control)
+}
+
+/// Refuses to decide anything for whoever a run may have started; reading is for everybody who can connect.
+async fn decided_by_somebody(request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    let objection = match request.extensions().get::<ConnectInfo<Peer>>() {
+        Some(ConnectInfo(peer)) => peer.objection().map(str::to_owned),
+        None => Some("it cannot be told who asks".into()),
+    };
+    match objection {
+        None => next.run(request).await,
+        Some(objection) => {
+            tracing::warn!(%objection, path = request.uri().path(), "A request to decide was refused.");
+            Refusal::new(StatusCode::FORBIDDEN, format!("this is not for you to decide: {objection}")).into_response()
+        }
+    }
 }
 
 /// Answers in a task of its own, so that a handler that panics still gives an answer.

@@ -10,6 +10,7 @@ mod deliver;
 mod head;
 mod lock;
 mod mend;
+mod owner;
 mod unfinished;
 mod workspace;
 

@@ -1,8 +1,8 @@
 //! The directory that the user and the service live in.
 
 use std::{
-    fs,
-    io::Write as _,
+    fs::{self, OpenOptions},
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -10,6 +10,7 @@ use super::{
     change::Change,
     command::{Git, failed},
     head::Head,
+    owner::{open_plain, refuse_foreign},
 };
 use crate::error::{Context, Error, ErrorKind, Result};
 
@@ -41,8 +42,9 @@ impl Checkout {
     /// The checkout at `path`, which must be the top of a work tree.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if it is not.
+    /// [`ErrorKind::Git`] if it is not, or if another user owns it; then no Git was run in it.
     pub async fn open(path: &Path, git: Git) -> Result<Self> {
+        refuse_foreign(path)?;
         let text = git.call(path, ["rev-parse", "--show-toplevel", "--path-format=absolute", "--git-common-dir"]).text().await;
         let text = text.map_err(|error| {
             Error::new(ErrorKind::Git, format!("not a Git checkout: `{}`", path.display()))
@@ -175,15 +177,16 @@ impl Checkout {
     /// [`ErrorKind::Git`] if the file cannot be written.
     pub fn exclude(&self, pattern: &str) -> Result<()> {
         let file = self.common_directory.join("info/exclude");
-        let content = fs::read(&file).unwrap_or_default();
-        let content = String::from_utf8_lossy(&content);
-        if content.lines().any(|line| line.trim_end() == pattern) {
-            return Ok(());
-        }
-        let separator = if content.is_empty() || content.ends_with('\n') { "" } else { "\n" };
         let write = || {
-            fs::create_dir_all(self.common_directory.join("info"))?;
-            fs::OpenOptions::new().create(true).append(true).open(&file)?.write_all(format!("{separator}{pattern}\n").as_bytes())
+            let mut file = open_plain(&file, OpenOptions::new().create(true).read(true).append(true))?;
+            let mut content = Vec::new();
+            file.read_to_end(&mut content)?;
+            let content = String::from_utf8_lossy(&content);
+            if content.lines().any(|line| line.trim_end() == pattern) {
+                return Ok(());
+            }
+            let separator = if content.is_empty() || content.ends_with('\n') { "" } else { "\n" };
+            file.write_all(format!("{separator}{pattern}\n").as_bytes())
         };
         write().context(ErrorKind::Git, || format!("cannot write `{}`", file.display()))
     }

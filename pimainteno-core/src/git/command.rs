@@ -75,7 +75,7 @@ impl Git {
         self.call_with_hooks(directory, arguments).timeout(self.network_timeout)
     }
 
-    /// A call in `directory`, which the daemon's user need not own: the configuration names it, so it is trusted.
+    /// A call in `directory`, whose owner was looked at when the checkout was opened; Git itself looks at it too.
     /// The repository's hooks do not run.
     pub(super) fn call<A: AsRef<OsStr>>(&self, directory: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
         self.build(directory, &["core.hooksPath=/dev/null"], arguments)
@@ -91,7 +91,6 @@ impl Git {
         for setting in SETTINGS.iter().chain(settings) {
             command = command.arg("-c").arg(setting);
         }
-        command = command.arg("-c").arg(format!("safe.directory={}", directory.display()));
         let mut what = String::from("git");
         for argument in arguments {
             what.push(' ');
@@ -161,5 +160,8 @@ pub(super) fn failed(what: &str, output: &Output) -> Error {
     // Git does not always say why it could not.
     let is_disk = ["unable to write", "unable to create", "write error", "No space left"].iter().any(|sign| said.contains(sign));
     let error = Error::new(ErrorKind::Git, format!("`{what}` failed ({}): {said}", output.end));
+    if said.contains("dubious ownership") {
+        return error.hint("somebody else owns that repository, and what it names would run as this user: run PiMainteno as its owner");
+    }
     if is_disk { error.hint("look at the disk: its free space, and whether it can be written to") } else { error }
 }

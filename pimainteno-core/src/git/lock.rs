@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::checkout::Checkout;
+use super::{checkout::Checkout, owner::open_plain};
 use crate::{
     error::{Context, ErrorKind, Result},
     process::survivors,
@@ -48,8 +48,7 @@ impl Checkout {
     /// [`ErrorKind::Git`] if the file cannot be made.
     pub(crate) async fn lock(&self, workspace: &Path) -> Result<Option<ProjectLock>> {
         let path = self.git_directory().await?.join(FILE_NAME);
-        let mut options = File::options();
-        let file = options.create(true).truncate(false).read(true).write(true).open(&path);
+        let file = open_plain(&path, File::options().create(true).truncate(false).read(true).write(true));
         let file = file.context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
         let start = Instant::now();
         loop {

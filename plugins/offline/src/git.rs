@@ -70,10 +70,9 @@ impl Git {
     }
 
     async fn output(&self, arguments: &[&str], input: Vec<u8>, timeout: Duration) -> Result<Output> {
-        let safe_directory = format!("safe.directory={}", self.workspace.display());
         // Neither a monitor nor a hook nor a pager of the repository's choice is started.
         let safe = ["--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false"];
-        let quiet = ["-c", "log.showSignature=false", "-c", "color.ui=false", "-c", &safe_directory];
+        let quiet = ["-c", "log.showSignature=false", "-c", "color.ui=false"];
         Command::new("git")
             .args(safe)
             .args(quiet)

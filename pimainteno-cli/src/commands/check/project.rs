@@ -262,8 +262,7 @@ impl Look {
     /// A question to Git, which must not ask back.
     fn git_command<const N: usize>(&self, arguments: [&str; N]) -> Command {
         let environment = self.environment.iter();
-        let command = Command::new("git").arg("-c").arg(format!("safe.directory={}", self.project.path.display()));
-        let command = command.args(arguments).directory(&self.project.path).envs(environment).env("LC_ALL", "C");
+        let command = Command::new("git").args(arguments).directory(&self.project.path).envs(environment).env("LC_ALL", "C");
         command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "true").env("SSH_ASKPASS", "true").env("SSH_ASKPASS_REQUIRE", "force")
     }
 }
