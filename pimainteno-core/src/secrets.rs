@@ -15,8 +15,22 @@ mod address;
 mod assignment;
 mod authorization;
 mod base64;
+mod command_line;
+mod encoded;
+mod formats;
+mod infix;
+mod joined;
 mod known;
+mod kubernetes;
+mod mnemonic;
+mod netrc;
+mod one_time;
+mod password_hash;
+mod pgpass;
 mod private_key;
+mod putty;
+mod shell;
+mod stored_login;
 mod token;
 mod value;
 
@@ -66,6 +80,8 @@ type Look = fn(&str, Range<usize>, &mut Vec<Finding>);
 #[derive(Clone, Copy)]
 enum Looker {
     Token(&'static token::Format),
+    Infix(&'static infix::Infix),
+    Encoded(&'static token::Format),
     Other(Look),
 }
 
@@ -75,29 +91,47 @@ impl Secrets {
     /// # Errors
     /// None are expected.
     pub fn new() -> Result<Self> {
-        let mut words: Vec<&'static str> = Vec::new();
+        let mut words: Vec<Cow<'static, str>> = Vec::new();
         let mut lookers = Vec::new();
-        for format in &token::FORMATS {
-            words.push(format.prefix);
+        for format in formats::FORMATS {
+            words.push(format.prefix.into());
             lookers.push(Looker::Token(format));
+            if let Some(beginning) = encoded::beginning(format.prefix) {
+                words.push(beginning.into());
+                lookers.push(Looker::Encoded(format));
+            }
         }
-        let others: [(&[&'static str], Look); 6] = [
+        for format in infix::INFIXES {
+            words.push(format.anchor.into());
+            lookers.push(Looker::Infix(format));
+        }
+        let others: [(&[&'static str], Look); 16] = [
             (&assignment::ANCHORS, assignment::look),
             (&private_key::ANCHORS, private_key::look),
             (&address::ANCHORS, address::look),
+            (&address::ORACLE_ANCHORS, address::look_for_oracle),
             (&authorization::ANCHORS, authorization::look),
             (&token::WEB_TOKEN_ANCHORS, token::look_for_web_token),
-            (&token::BOT_TOKEN_ANCHORS, token::look_for_bot_token),
+            (&encoded::PEM_ANCHORS, encoded::look_for_pem),
+            (&password_hash::ANCHORS, password_hash::look),
+            (&netrc::ANCHORS, netrc::look),
+            (&pgpass::ANCHORS, pgpass::look),
+            (&stored_login::ANCHORS, stored_login::look),
+            (&kubernetes::ANCHORS, kubernetes::look),
+            (&putty::ANCHORS, putty::look),
+            (&mnemonic::ANCHORS, mnemonic::look),
+            (&one_time::ANCHORS, one_time::look),
+            (&command_line::ANCHORS, command_line::look),
         ];
         for (anchors, look) in others {
-            words.extend(anchors);
+            words.extend(anchors.iter().map(|anchor| Cow::Borrowed(*anchor)));
             lookers.extend(anchors.iter().map(|_| Looker::Other(look)));
         }
         let anchors = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(words)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(words.iter().map(|word| word.as_bytes()))
             .context(ErrorKind::Internal, || "cannot prepare the search for secrets")?;
         Ok(Self(Arc::new(Inner { anchors, lookers, known: RwLock::default() })))
     }
@@ -116,21 +150,15 @@ impl Secrets {
 
     /// The text without its secrets: each is replaced by what it is, in square brackets. Lines stay lines.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        replaced(text, self.find(text))
+    }
+
+    /// The same as [`Secrets::redact`], and at how many places something was taken out. What stands in pieces beside each other, as the lines of a key do, is one place;
+    /// what had been taken out before is not counted.
+    pub fn redact_counted<'a>(&self, text: &'a str) -> (Cow<'a, str>, usize) {
         let findings = self.find(text);
-        if findings.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        let mut clean = String::with_capacity(text.len());
-        let mut end = 0;
-        for Finding { range, kind } in findings {
-            clean.push_str(text.get(end..range.start).unwrap_or_default());
-            clean.push_str(MARK);
-            clean.push_str(kind);
-            clean.push(']');
-            end = range.end;
-        }
-        clean.push_str(text.get(end..).unwrap_or_default());
-        Cow::Owned(clean)
+        let places = places(text, &findings);
+        (replaced(text, findings), places)
     }
 
     /// Takes the secrets out of a text that is changed in place.
@@ -146,7 +174,13 @@ impl Secrets {
         for anchor in self.0.anchors.find_overlapping_iter(text) {
             match self.0.lookers.get(anchor.pattern().as_usize()) {
                 Some(Looker::Token(format)) => format.look(text, anchor.range(), &mut found),
-                Some(Looker::Other(look)) => look(text, anchor.range(), &mut found),
+                Some(Looker::Infix(format)) => format.look(text, anchor.range(), &mut found),
+                Some(Looker::Encoded(format)) => encoded::look_for_token(format, text, anchor.range(), &mut found),
+                Some(Looker::Other(look)) => {
+                    let before = found.len();
+                    look(text, anchor.range(), &mut found);
+                    show_commands(text, before, &mut found);
+                }
                 None => {}
             }
         }
@@ -171,6 +205,41 @@ impl Secrets {
 impl fmt::Debug for Secrets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secrets")
+    }
+}
+
+/// The text with what was found replaced by what it is.
+fn replaced(text: &str, findings: Vec<Finding>) -> Cow<'_, str> {
+    if findings.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len());
+    let mut end = 0;
+    for Finding { range, kind } in findings {
+        clean.push_str(text.get(end..range.start).unwrap_or_default());
+        clean.push_str(MARK);
+        clean.push_str(kind);
+        clean.push(']');
+        end = range.end;
+    }
+    clean.push_str(text.get(end..).unwrap_or_default());
+    Cow::Owned(clean)
+}
+
+/// How many places the findings are: those of a kind with nothing between them but signs and line ends are one.
+fn places(text: &str, findings: &[Finding]) -> usize {
+    let goes_on = |pair: &[Finding]| {
+        let [one, other] = pair else { return false };
+        let between = text.get(one.range.end..other.range.start).unwrap_or_default();
+        one.kind == other.kind && between.len() <= 64 && !between.replace("\\n", "").contains(|character: char| character.is_alphanumeric())
+    };
+    findings.len() - findings.windows(2).filter(|pair| goes_on(pair)).count()
+}
+
+/// Leaves out of what was found from a place on what a shell would run.
+fn show_commands(text: &str, from: usize, found: &mut Vec<Finding>) {
+    for Finding { range, kind } in found.split_off(from.min(found.len())) {
+        found.extend(shell::hidden(text, range).into_iter().map(|range| Finding { range, kind }));
     }
 }
 

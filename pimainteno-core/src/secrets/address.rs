@@ -1,4 +1,4 @@
-//! Passwords in addresses, such as `postgres://user:password@host/database` (RFC 3986, section 3.2.1).
+//! Passwords in addresses, such as `postgres://user:password@host/database` (RFC 3986, section 3.2.1), and tokens in the place of a user.
 
 use std::ops::Range;
 
@@ -6,6 +6,9 @@ use super::{Finding, value};
 
 /// What stands between the scheme and the rest.
 pub(super) const ANCHORS: [&str; 1] = ["://"];
+
+/// What an address of Oracle's driver begins with: `jdbc:oracle:thin:user/password@…`.
+pub(super) const ORACLE_ANCHORS: [&str; 2] = ["jdbc:oracle:thin:", "jdbc:oracle:oci:"];
 
 /// The longest user and password that are looked at, in bytes.
 const LONGEST: usize = 512;
@@ -25,7 +28,12 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let length = rest.iter().take(LONGEST).take_while(|byte| !ends(byte)).count();
     let Some(authority) = text.get(anchor.end..anchor.end + length) else { return };
     let Some((credentials, host)) = authority.rsplit_once('@') else { return };
-    let Some((user, password)) = credentials.split_once(':') else { return };
+    let Some((user, password)) = credentials.split_once(':') else {
+        if value::is_key(credentials) {
+            found.push(Finding { range: anchor.end..anchor.end + credentials.len(), kind: "token in an address" });
+        }
+        return;
+    };
     let host = host.split(':').next().unwrap_or_default();
     // Domains that exist for examples (RFC 2606).
     let is_example = host.split('.').any(|label| label.eq_ignore_ascii_case("example"))
@@ -42,4 +50,16 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     }
     let start = anchor.end + user.len() + 1;
     found.push(Finding { range: start..start + password.len(), kind: "password in an address" });
+}
+
+/// Adds the password of the address that begins at the anchor.
+pub(super) fn look_for_oracle(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
+    let rest = text.as_bytes().get(anchor.end..).unwrap_or_default();
+    let length = rest.iter().take(LONGEST).take_while(|byte| !byte.is_ascii_whitespace() && !b"\"'`<>".contains(byte)).count();
+    let Some((credentials, _)) = text.get(anchor.end..anchor.end + length).and_then(|address| address.rsplit_once('@')) else { return };
+    let Some((user, password)) = credentials.split_once('/') else { return };
+    if password.len() >= 3 && !value::is_placeholder(password) && !STAND_INS.contains(&password) && password != user {
+        let start = anchor.end + user.len() + 1;
+        found.push(Finding { range: start..start + password.len(), kind: "password in an address" });
+    }
 }

@@ -20,6 +20,11 @@ pub(super) fn appearances(value: &[u8]) -> Vec<String> {
     appearances
 }
 
+/// The bytes in base64, without padding.
+pub(super) fn encoded(bytes: &[u8]) -> String {
+    (0..(bytes.len() * 8).div_ceil(6)).map(|digit| char::from(STANDARD[usize::from(six_bits(bytes, digit))])).collect()
+}
+
 /// What is encoded; `None` if it is not base64. The padding may be missing.
 pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
     let (mut bytes, mut buffer, mut bits) = (Vec::with_capacity(text.len() * 3 / 4), 0_u32, 0);
@@ -54,5 +59,7 @@ mod tests {
         assert_eq!(decoded("dXNlcjpodW50ZXIy").unwrap(), b"user:hunter2");
         assert_eq!(decoded("dXNlcjpodW50ZXI=").unwrap(), b"user:hunter");
         assert_eq!(decoded("not base64!"), None);
+        assert_eq!(encoded(b"user:hunter2"), "dXNlcjpodW50ZXIy");
+        assert_eq!(encoded(b"user:hunter"), "dXNlcjpodW50ZXI");
     }
 }

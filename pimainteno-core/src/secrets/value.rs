@@ -24,6 +24,9 @@ const PLACEHOLDERS: [&str; 20] = [
     "deadbeef",
 ];
 
+/// A placeholder of so many letters is in no random value by chance.
+const LONG_WORD: usize = 7;
+
 /// Words that a made-up value of a test or a manual consists of.
 const COMMON: [&str; 25] = [
     "password",
@@ -53,6 +56,16 @@ const COMMON: [&str; 25] = [
     "wrong",
 ];
 
+/// UUIDs that are printed in manuals and standards (RFC 9562 and the documentation of libraries).
+const UUIDS_OF_MANUALS: [&str; 6] = [
+    "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+    "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+    "123e4567-e89b-12d3-a456-426614174000",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "67e55044-10b1-426f-9247-bb680e5fe0c8",
+    "a1a2a3a4-b1b2-c1c2-d1d2-d3d4d5d6d7d8",
+];
+
 /// The fewest characters of a random value.
 const SHORTEST: usize = 12;
 
@@ -65,6 +78,9 @@ pub(super) fn is_placeholder(value: &str) -> bool {
         return true;
     }
     let lower = value.to_ascii_lowercase();
+    if PLACEHOLDERS.iter().any(|word| word.len() >= LONG_WORD && lower.contains(word)) {
+        return true;
+    }
     // A few letters of a long random value are a word by chance, or by its maker's wish.
     if value.len() >= 32 && !is_wordy(value) && entropy(value) >= 4.0 {
         return false;
@@ -92,6 +108,22 @@ pub(super) fn is_random(value: &str) -> bool {
         && !is_placeholder(value)
 }
 
+/// Whether it is random beyond doubt, and of the characters that keys have: for names that keys of other kinds have as well.
+pub(super) fn is_key(value: &str) -> bool {
+    let is_of_keys = |byte: u8| byte.is_ascii_alphanumeric() || b"_-+/=.:~%".contains(&byte);
+    is_secret_uuid(value) || value.len() >= 15 && value.bytes().all(is_of_keys) && is_random(value)
+}
+
+/// Whether it is the base64 of 32 bytes, as keys of ciphers are: WireGuard's, ESPHome's.
+pub(super) fn is_key_of_32_bytes(value: &str) -> bool {
+    value.len() == 44 && value.ends_with('=') && !value.ends_with("==") && is_random(value)
+}
+
+/// Whether it is a UUID that may be a secret, as the keys of some services are; those of manuals are not.
+pub(super) fn is_secret_uuid(value: &str) -> bool {
+    is_uuid(value) && !UUIDS_OF_MANUALS.contains(&value.to_ascii_lowercase().as_str()) && entropy(value) >= 2.8 && !is_placeholder(value)
+}
+
 /// Whether a person would choose it as a password: letters with digits or with other signs, in one word.
 pub(super) fn is_password(value: &str) -> bool {
     let has = |is: fn(&u8) -> bool| value.bytes().any(|byte| is(&byte));
@@ -107,6 +139,9 @@ pub(super) fn is_password(value: &str) -> bool {
 
 /// Whether it is made of words and numbers, as names are: `sha256_digest`, `nextToken2`, `v1.2.3`. Most of its letters and digits decide.
 pub(super) fn is_wordy(value: &str) -> bool {
+    if is_of_random_case(value) {
+        return false;
+    }
     let (mut wordy, mut other) = (0, 0);
     for segment in value.split(|character: char| !character.is_ascii_alphanumeric()).filter(|segment| !segment.is_empty()) {
         if is_word(segment) { wordy += segment.len() } else { other += segment.len() }
@@ -121,10 +156,27 @@ fn is_word(segment: &str) -> bool {
     if letters.is_empty() {
         return digits <= 8;
     }
-    let changes =
-        letters.as_bytes().windows(2).filter(|pair| matches!(pair, [one, other] if one.is_ascii_lowercase() && other.is_ascii_uppercase()));
-    // Random letters change their case every fourth time, names at most every third letter.
-    digits <= 4 && letters.bytes().all(|byte| byte.is_ascii_alphabetic()) && (letters.len() < 16 || changes.count() * 5 <= letters.len())
+    digits <= 4
+        && letters.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && (letters.len() < 16 || changes_of_case(letters) * 5 <= letters.len())
+}
+
+/// Whether its letters change their case as those of names do not: random ones every fourth time, names at most every third letter in one part
+/// and hardly ever in all parts; and half of random ones are capitals.
+fn is_of_random_case(value: &str) -> bool {
+    let count = |is: fn(&u8) -> bool| value.bytes().filter(is).count();
+    let (upper, lower) = (count(u8::is_ascii_uppercase), count(u8::is_ascii_lowercase));
+    let (letters, changes) = (upper + lower, changes_of_case(value));
+    letters >= 12 && (changes * 5 > letters || changes >= 2 && upper * 3 > letters && lower * 4 > letters)
+}
+
+/// How often a capital follows a small letter.
+fn changes_of_case(value: &str) -> usize {
+    value
+        .as_bytes()
+        .windows(2)
+        .filter(|pair| matches!(pair, [one, other] if one.is_ascii_lowercase() && other.is_ascii_uppercase()))
+        .count()
 }
 
 /// The same few characters again and again.
