@@ -13,12 +13,12 @@ use super::{
 /// A format of tokens.
 pub(super) struct Infix {
     /// What such a token is called.
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// What is in it, as it is written.
     pub(super) anchor: &'static str,
     /// The characters before and behind it, and how many at least and at most.
-    before: (Alphabet, usize, usize),
-    behind: (Alphabet, usize, usize),
+    pub(super) before: (Alphabet, usize, usize),
+    pub(super) behind: (Alphabet, usize, usize),
     /// What it may begin with, or be preceded by, although that is no part of it.
     start: Start,
 }

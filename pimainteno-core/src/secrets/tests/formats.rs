@@ -1,14 +1,22 @@
 //! Every format of the tables is found, alone and in the midst of other things. The samples are made up at run time, from a seed.
 
 use super::{Random, redacted};
-use crate::secrets::{base64, formats::FORMATS, token::Format};
+use crate::secrets::{
+    base64,
+    formats::FORMATS,
+    infix::INFIXES,
+    token::{Alphabet, Format},
+};
+
+/// The letters and digits of an alphabet.
+fn characters(alphabet: Alphabet) -> Vec<char> {
+    (b'0'..=b'z').filter(|byte| byte.is_ascii_alphanumeric() && alphabet.has(*byte)).map(char::from).collect()
+}
 
 /// A token of the format, of random letters and digits.
 fn sample(format: &Format, random: &mut Random) -> String {
-    let alphabet: Vec<char> =
-        (b'0'..=b'z').filter(|byte| byte.is_ascii_alphanumeric() && format.alphabet.has(*byte)).map(char::from).collect();
     let length = format.length.0.max(20).min(format.length.1);
-    format!("{}{}", format.prefix, random.text(&alphabet, length))
+    format!("{}{}", format.prefix, random.text(&characters(format.alphabet), length))
 }
 
 #[test]
@@ -28,6 +36,22 @@ fn a_token_of_every_format_is_found_bare_and_in_the_midst_of_a_text() {
             );
             assert_eq!(redacted(&shown), shown);
         }
+    }
+}
+
+#[test]
+fn a_token_that_is_told_by_its_middle_is_found() {
+    let mut random = Random(10);
+    for infix in INFIXES {
+        let part = |random: &mut Random, (alphabet, least, _): (Alphabet, usize, usize)| random.text(&characters(alphabet), least);
+        let (before, behind) = (part(&mut random, infix.before), part(&mut random, infix.behind));
+        let text = format!("a '{before}{}{behind}' b", infix.anchor);
+        let shown = redacted(&text);
+        assert!(shown.starts_with("a '") && shown.ends_with("]' b"), "{}: {text}: {shown}", infix.kind);
+        assert!(!shown.contains(&behind) || behind.is_empty(), "{}: {text}: {shown}", infix.kind);
+        // Half of it is none.
+        let half = format!("a '{}{}' b", infix.anchor, behind.get(..behind.len() / 2).unwrap_or_default());
+        assert_eq!(redacted(&half), half, "{}", infix.kind);
     }
 }
 
