@@ -10,7 +10,7 @@ mod deliver;
 mod head;
 mod lock;
 mod mend;
-mod owner;
+mod ownership;
 mod unfinished;
 mod workspace;
 

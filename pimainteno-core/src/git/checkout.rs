@@ -10,7 +10,7 @@ use super::{
     change::Change,
     command::{Git, failed},
     head::Head,
-    owner::{open_plain, refuse_foreign},
+    ownership::{open_plain, refuse_foreign},
 };
 use crate::error::{Context, Error, ErrorKind, Result};
 

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{checkout::Checkout, owner::open_plain};
+use super::{checkout::Checkout, ownership::open_plain};
 use crate::{
     error::{Context, ErrorKind, Result},
     process::survivors,
