@@ -38,7 +38,7 @@ pub use llm::{EditMode, LlmConfig, LlmOverrides};
 pub use load::{Loaded, SYSTEM_PATH, find};
 pub use project::Project;
 pub use project_section::{CommandStepConfig, HealthConfig, Mode, OnSilence, ProjectConfig, RestartConfig, StepConfig};
-pub use sandbox::{SandboxMode, SandboxSettings};
+pub use sandbox::{HooksMode, SandboxMode, SandboxSettings};
 pub use schedule::Schedule;
 pub use secret::Secret;
 

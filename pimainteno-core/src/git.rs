@@ -6,10 +6,14 @@
 mod change;
 mod checkout;
 mod command;
+mod commit;
 mod deliver;
+mod gitlinks;
 mod head;
+mod hooks;
 mod lock;
 mod mend;
+mod owner;
 mod ownership;
 mod unfinished;
 mod workspace;

@@ -26,6 +26,7 @@ use tokio::{
 use crate::error::{Context, Error, ErrorKind, Result};
 
 pub use environment::Environment;
+pub(crate) use sandbox::Session;
 pub use sandbox::{Excess, Layer, Limits, Places, Sandbox, SandboxHelper, Support, help};
 
 /// How long a child that is to stop may take to do so.
@@ -45,6 +46,8 @@ pub struct Command {
     lines: Option<mpsc::UnboundedSender<String>>,
     cancel: Option<Cancel>,
     keep_descendants: bool,
+    /// The mark that its descendants carry, if not one of its own.
+    marker: Option<String>,
     sandbox: Option<Box<Sandbox>>,
 }
 
@@ -101,6 +104,7 @@ impl Command {
             lines: None,
             cancel: None,
             keep_descendants: false,
+            marker: None,
             sandbox: None,
         }
     }
@@ -194,6 +198,13 @@ impl Command {
         self
     }
 
+    /// Has its descendants carry this mark. Whoever else carries it is no matter of this command, so it is for those that keep their descendants.
+    #[must_use]
+    fn marked(mut self, marker: &str) -> Self {
+        self.marker = Some(marker.to_owned());
+        self
+    }
+
     /// Runs it in `sandbox`, in which `TMPDIR` is a temporary directory of its own.
     #[must_use]
     pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
@@ -207,7 +218,7 @@ impl Command {
     /// [`ErrorKind::Process`] if it cannot be started, or its sandbox cannot be set up. However it ends, even killed, that is an [`Output`].
     pub async fn run(self) -> Result<Output> {
         let started = Instant::now();
-        let marker = tree::Marker::new();
+        let marker = self.marker.as_deref().map_or_else(tree::Marker::new, tree::Marker::of);
         let enclosure = match &self.sandbox {
             Some(sandbox) => Some(sandbox::Enclosure::new(sandbox, self.directory.as_deref(), &marker)?),
             None => None,

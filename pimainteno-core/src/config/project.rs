@@ -3,7 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    BudgetConfig, Config, DEFAULT_HOLD, HealthConfig, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings, StepConfig,
+    BudgetConfig, Config, DEFAULT_HOLD, HealthConfig, HooksMode, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings,
+    StepConfig,
 };
 
 /// The steps of a run, in order, where a project names none.
@@ -43,6 +44,8 @@ pub struct Project {
     pub repairs: usize,
     /// What checks and command steps run in.
     pub sandbox: SandboxSettings,
+    /// Whether the repository's hooks are asked about our commits.
+    pub hooks: HooksMode,
     /// The units that run from this checkout.
     pub units: Vec<String>,
     /// Whether the configuration names the units; a guessed unit may be missing.
@@ -92,6 +95,7 @@ impl Project {
             verify_timeout: project.verify_timeout.unwrap_or(Duration::from_secs(10 * 60)),
             repairs: project.repairs.unwrap_or(2),
             sandbox: SandboxSettings::new(project),
+            hooks: project.hooks,
             units: project.units.clone().unwrap_or_else(|| vec![format!("{directory}.service")]),
             units_are_explicit: project.units.is_some(),
             restart: project.restart.clone(),

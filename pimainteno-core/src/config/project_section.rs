@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    LlmOverrides, SandboxMode,
+    HooksMode, LlmOverrides, SandboxMode,
     check::{self, Check, Cron, Filled, GitName, Glob, ProbeAddress, Unit},
     duration,
 };
@@ -72,6 +72,8 @@ pub struct ProjectConfig {
     /// The most files and directories that one of them may make.
     #[serde(deserialize_with = "check::at_least_one")]
     pub sandbox_files: Option<usize>,
+    /// Whether the repository's hooks are asked about our commits.
+    pub hooks: HooksMode,
     /// The units that run from this checkout; `<directory name>.service` if they are not given.
     #[serde(deserialize_with = "Unit::texts")]
     pub units: Option<Vec<String>>,

@@ -19,6 +19,17 @@ pub enum SandboxMode {
     Off,
 }
 
+/// Whether the repository's hooks are asked about our commits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HooksMode {
+    /// They are, in the sandbox, on a tree of what is committed.
+    #[default]
+    Sandbox,
+    /// They are not.
+    Off,
+}
+
 /// The sandbox of a project, with every default that does not depend on the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,14 +1,18 @@
 //! Running `git` so that it answers the same everywhere and never waits for a person.
 
-use std::{ffi::OsStr, path::Path, time::Duration};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    process::{Command, Environment, Output, survivors},
+    process::{Command, Environment, Output, Session, survivors},
 };
 
 /// The wall-clock limit of what works on local files. Generous: a first checkout of a large tree on an SD card takes minutes.
-const LOCAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+pub(super) const LOCAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// The wall-clock limit of what goes over the network.
 const NETWORK_TIMEOUT: Duration = Duration::from_secs(5 * 60);
@@ -37,6 +41,9 @@ const SETTINGS: [&str; 17] = [
     "submodule.recurse=false",
 ];
 
+/// Variables that lead to programs outside of a sandbox.
+const OUTSIDE: [&str; 3] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"];
+
 /// The `git` program, with the environment it runs in.
 ///
 /// A run that is told to stop waits for its Git: what Git does is short, and half of it would have to be undone.
@@ -50,6 +57,7 @@ pub struct Git {
 pub(super) struct Call {
     command: Command,
     what: String,
+    session: Option<Session>,
 }
 
 impl Git {
@@ -63,6 +71,24 @@ impl Git {
     pub(super) fn with_network_timeout(mut self, timeout: Duration) -> Self {
         self.network_timeout = timeout;
         self
+    }
+
+    /// The variables that it runs with.
+    pub(super) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The home directory of its user.
+    pub(super) fn home(&self) -> Option<PathBuf> {
+        self.environment.home()
+    }
+
+    /// The same without the variables that lead to programs outside, such as the SSH agent.
+    pub(super) fn apart(&self) -> Self {
+        let leads_outside = |name: &OsStr| OUTSIDE.iter().any(|outside| name == *outside);
+        let kept = self.environment.iter().filter(|(name, _)| !leads_outside(name));
+        let environment = kept.fold(Environment::default(), |environment, (name, value)| environment.with(name, value));
+        Self { environment, network_timeout: self.network_timeout }
     }
 
     /// A call that goes over the network, without the repository's hooks.
@@ -111,7 +137,7 @@ impl Git {
             .timeout(LOCAL_TIMEOUT)
             // Git ends its own children; looking for others after each call would cost more than the call.
             .keep_descendants();
-        Call { command, what }
+        Call { command, what, session: None }
     }
 }
 
@@ -119,6 +145,12 @@ impl Call {
     /// Sets a variable.
     pub(super) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command = self.command.env(name, value);
+        self
+    }
+
+    /// Has it run in `session`, if there is one.
+    pub(super) fn within(mut self, session: Option<&Session>) -> Self {
+        self.session = session.cloned();
         self
     }
 
@@ -142,14 +174,27 @@ impl Call {
 
     /// Runs it, however it ends.
     pub(super) async fn output(self) -> Result<Output> {
-        self.command.run().await.map_err(|error| error.hint("install git, or put it on the PATH"))
+        match self.session {
+            Some(session) => session.run(self.command).await,
+            None => self.command.run().await.map_err(|error| error.hint("install git, or put it on the PATH")),
+        }
     }
 
     /// Runs it and takes its standard output as text, without the last line end.
     pub(super) async fn text(self) -> Result<String> {
         let what = self.what.clone();
+        let is_apart = self.session.is_some();
         let output = self.output().await?;
-        if output.success() { Ok(output.text().trim_end_matches('\n').to_owned()) } else { Err(failed(&what, &output)) }
+        if output.success() {
+            return Ok(output.text().trim_end_matches('\n').to_owned());
+        }
+        let error = failed(&what, &output);
+        let is_filter = is_apart && String::from_utf8_lossy(&output.stderr).contains("filter");
+        Err(if is_filter {
+            error.hint("filters of Git's configuration run in the sandbox; `sandbox_read` names what they need")
+        } else {
+            error
+        })
     }
 }
 

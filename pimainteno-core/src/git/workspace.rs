@@ -1,7 +1,7 @@
 //! The project's private worktree, where everything is edited, built and tested.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs, io,
     os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
     path::{Path, PathBuf},
@@ -11,8 +11,13 @@ use super::{
     change::Change,
     checkout::Checkout,
     command::{Call, Git},
+    gitlinks::Gitlinks,
+    owner::OwnerSettings,
 };
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::{
+    error::{Context, Error, ErrorKind, Result},
+    process::{Sandbox, Session},
+};
 
 /// The largest diff that is handled, in bytes. What is larger cannot be reviewed and is no minimal change.
 const DIFF_LIMIT: usize = 8 << 20;
@@ -21,7 +26,7 @@ const DIFF_LIMIT: usize = 8 << 20;
 const FILES_LIMIT: u64 = 32 << 20;
 
 /// The most bytes that a list of all tracked files may have: some hundred thousand files.
-const LIST_LIMIT: usize = 64 << 20;
+pub(super) const LIST_LIMIT: usize = 64 << 20;
 
 /// A project's worktree in the state directory. It stays from run to run, so that build caches last and a run costs what changed.
 #[derive(Clone, Debug)]
@@ -30,19 +35,32 @@ pub struct Workspace {
     /// The repository's directory for this worktree. It is always passed on: the `.git` file in the workspace is within reach of whoever edits there.
     git_directory: PathBuf,
     git: Git,
+    checkout: Checkout,
+    owner: OwnerSettings,
+    /// What hooks are kept in, but for where they may write.
+    sandbox: Option<Sandbox>,
+    /// Where Git runs: what it is asked about was written by others, and it runs filters and drivers on it.
+    session: Option<Session>,
+    pub(super) known_gitlinks: Gitlinks,
 }
 
 impl Workspace {
     /// The workspace of `checkout` at `path`, clean and at `commit`. It is made if it is missing or of no use any more.
     ///
+    /// Whatever looks at files in it runs in `sandbox`, which is given what it needs to write to; without one, where everything else runs.
+    ///
     /// # Errors
-    /// [`ErrorKind::Git`] if Git cannot make it.
-    pub async fn prepare(path: &Path, checkout: &Checkout, commit: &str) -> Result<Self> {
-        let git = checkout.git().clone();
-        if let Some(git_directory) = registered(checkout.common_directory(), path).filter(|_| path.is_dir()) {
-            let workspace = Self { path: path.to_owned(), git_directory, git: git.clone() };
-            if workspace.reset(commit).await.is_ok() {
-                return Ok(workspace);
+    /// [`ErrorKind::Git`] if Git cannot make it, [`ErrorKind::Process`] if the sandbox cannot be set up.
+    pub async fn prepare(path: &Path, checkout: &Checkout, commit: &str, sandbox: Option<Sandbox>) -> Result<Self> {
+        let owner = OwnerSettings::read(checkout).await?;
+        let known = || registered(checkout.common_directory(), path);
+        if let Some(git_directory) = known().filter(|_| path.is_dir()) {
+            let workspace = Self::new(path, git_directory, checkout, &owner, sandbox.as_ref())?;
+            match workspace.reset(commit).await {
+                Ok(()) => return Ok(workspace),
+                // Not the workspace's fault.
+                Err(error) if error.kind() == ErrorKind::Process => return Err(error),
+                Err(_) => {}
             }
         }
         if path.exists() {
@@ -53,16 +71,70 @@ impl Workspace {
             fs::create_dir_all(parent).context(ErrorKind::Git, || format!("cannot create `{}`", parent.display()))?;
         }
         // Forced twice: the repository may still have a worktree registered there, and it may be locked.
-        let add = [Path::new("worktree"), "add".as_ref(), "--detach".as_ref(), "-f".as_ref(), "-f".as_ref(), path, commit.as_ref()];
-        git.call(checkout.path(), add).text().await?;
-        let git_directory = registered(checkout.common_directory(), path)
+        let add = ["worktree", "add", "--detach", "--no-checkout", "-f", "-f"].map(Path::new);
+        checkout.git().call(checkout.path(), add.into_iter().chain([path, commit.as_ref()])).text().await?;
+        let git_directory = known()
             .ok_or_else(|| Error::new(ErrorKind::Git, format!("Git does not know the worktree that it made: `{}`", path.display())))?;
-        Ok(Self { path: path.to_owned(), git_directory, git })
+        let workspace = Self::new(path, git_directory, checkout, &owner, sandbox.as_ref())?;
+        workspace.reset(commit).await?;
+        Ok(workspace)
+    }
+
+    fn new(path: &Path, git_directory: PathBuf, checkout: &Checkout, owner: &OwnerSettings, sandbox: Option<&Sandbox>) -> Result<Self> {
+        let mut workspace = Self {
+            path: path.to_owned(),
+            git_directory,
+            git: checkout.git().clone(),
+            checkout: checkout.clone(),
+            owner: owner.clone(),
+            sandbox: None,
+            session: None,
+            known_gitlinks: Gitlinks::default(),
+        };
+        let Some(sandbox) = sandbox else { return Ok(workspace) };
+        let mut sandbox = sandbox.clone();
+        let stage = workspace.stage_directory();
+        fs::create_dir_all(&stage).context(ErrorKind::Git, || format!("cannot create `{}`", stage.display()))?;
+        sandbox.read.extend(owner.files.iter().cloned());
+        workspace.sandbox = Some(sandbox.clone());
+        let common = checkout.common_directory();
+        sandbox.write = vec![path.to_owned(), workspace.git_directory.clone(), common.join("objects"), common.join("lfs"), stage];
+        workspace.session = Some(Session::new(sandbox, path.to_owned()));
+        workspace.git = checkout.git().apart();
+        Ok(workspace)
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn checkout(&self) -> &Checkout {
+        &self.checkout
+    }
+
+    pub(super) fn git_directory(&self) -> &Path {
+        &self.git_directory
+    }
+
+    pub(super) fn owner(&self) -> &OwnerSettings {
+        &self.owner
+    }
+
+    /// What hooks are kept in, but for where they may write.
+    pub(super) fn sandbox(&self) -> Option<&Sandbox> {
+        self.sandbox.as_ref()
+    }
+
+    /// The variables that Git and hooks have here.
+    pub(super) fn environment(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.git.environment().iter()
+    }
+
+    /// The directory in which hooks run, beside the workspace. A project's name has no full stop.
+    pub(super) fn stage_directory(&self) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default();
+        self.path.with_file_name([name, OsStr::new(".commit")].join(OsStr::new("")))
     }
 
     /// Makes every file as it is in `commit`. Ignored files, where build caches live, stay.
@@ -78,6 +150,7 @@ impl Workspace {
                 drop(fs::remove_file(entry.path()));
             }
         }
+        self.close_gitlinks(commit).await?;
         // A hard reset would move the branch that an agent or a check switched to.
         let checkout = ["checkout", "--force", "--detach", "--quiet", commit, "--"];
         let clean = ["clean", "-ffdq"];
@@ -139,6 +212,7 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Patch`] if it is too large or not UTF-8.
     pub async fn take_change(&self, base: &str) -> Result<Change> {
+        let without_submodules = self.close_gitlinks(base).await?;
         // Looked at before: what is staged stays in the user's repository for weeks.
         let files = self.call(["ls-files", "-z", "--modified", "--others", "--exclude-standard"]).output_limit(DIFF_LIMIT).output().await?;
         let sizes = files.stdout.split(|byte| *byte == 0).filter(|file| !file.is_empty()).filter_map(|file| {
@@ -148,7 +222,8 @@ impl Workspace {
         if files.truncated || sizes.sum::<u64>() > FILES_LIMIT {
             return Err(Error::new(ErrorKind::Patch, format!("the files of the change are larger than {} MiB", FILES_LIMIT >> 20)));
         }
-        self.call(["add", "--all"]).text().await?;
+        let add = ["add", "--all", "--"].into_iter().map(OsStr::new);
+        self.call(add.chain(without_submodules.iter().map(OsString::as_os_str))).text().await?;
         self.staged(base).await
     }
 
@@ -255,28 +330,6 @@ impl Workspace {
         self.call(["write-tree"]).text().await
     }
 
-    /// Commits `tree`, which is what is staged, on `base`, and gives the commit. The repository's hooks and signing are respected.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Git`] if a hook refuses, or if one changed what is committed: that is not what was verified.
-    pub async fn commit(&self, base: &str, tree: &str, message: &str, run: &str) -> Result<String> {
-        // Whatever a check has committed is left behind.
-        self.call(["reset", "--soft", base]).text().await?;
-        let trailer = format!("--trailer=PiMainteno-Run: {run}");
-        let mut call =
-            self.call_with_hooks(["commit", "--quiet", "--no-edit", "--cleanup=whitespace", "--file=-", &trailer]).input(message);
-        for (name, value) in self.identity().await? {
-            call = call.env(name, value);
-        }
-        call.text().await?;
-        let text = self.call(["rev-parse", "HEAD", "HEAD^{tree}", "HEAD^@"]).text().await?;
-        match text.lines().collect::<Vec<_>>().as_slice() {
-            [commit, committed, parent] if *committed == tree && *parent == base => Ok((*commit).to_owned()),
-            _ => Err(Error::new(ErrorKind::Git, "a hook or a check changed what was committed, so it is not what was verified")
-                .hint("let hooks check instead of change, and checks work on files alone")),
-        }
-    }
-
     /// Puts the file right that tells programs in the workspace where the repository is: it is within reach of whoever edits there.
     fn link(&self) -> io::Result<()> {
         let (link, content) = (self.path.join(".git"), format!("gitdir: {}\n", self.git_directory.display()));
@@ -290,31 +343,19 @@ impl Workspace {
     }
 
     /// A call in the workspace, without hooks.
-    fn call<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Call {
-        self.locate(self.git.call(&self.path, arguments))
+    pub(super) fn call<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Call {
+        self.call_on(&self.path, arguments)
     }
 
-    /// A call in the workspace, with the repository's hooks.
-    fn call_with_hooks<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Call {
-        self.locate(self.git.call_with_hooks(&self.path, arguments))
-    }
-
-    fn locate(&self, call: Call) -> Call {
-        call.env("GIT_DIR", &self.git_directory).env("GIT_WORK_TREE", &self.path)
-    }
-
-    /// The variables that make up for an identity that Git's configuration does not give.
-    async fn identity(&self) -> Result<Vec<(&'static str, &'static str)>> {
-        if self.call(["var", "GIT_COMMITTER_IDENT"]).output().await?.success() {
-            return Ok(Vec::new());
-        }
-        let (name, email) = ("PiMainteno", "pi-mainteno@localhost");
-        Ok(vec![("GIT_AUTHOR_NAME", name), ("GIT_AUTHOR_EMAIL", email), ("GIT_COMMITTER_NAME", name), ("GIT_COMMITTER_EMAIL", email)])
+    /// The same on another tree of files.
+    pub(super) fn call_on<A: AsRef<OsStr>>(&self, tree: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
+        let call = self.git.call(tree, arguments).env("GIT_DIR", &self.git_directory).env("GIT_WORK_TREE", tree);
+        call.env("GIT_COMMON_DIR", self.checkout.common_directory()).within(self.session.as_ref())
     }
 }
 
 /// Lets the directory's owner remove whatever is below it. What cannot be changed is left; whoever removes it will say so.
-fn make_writable(directory: &Path) {
+pub(super) fn make_writable(directory: &Path) {
     let Ok(metadata) = fs::symlink_metadata(directory) else { return };
     let mode = metadata.permissions().mode();
     if !metadata.is_dir() {

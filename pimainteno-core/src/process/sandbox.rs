@@ -7,7 +7,8 @@
 //! 1. `enter` makes namespaces (users, mounts, processes, System V objects, network) and puts a new root together, in which there is only what is named;
 //! 2. `guard` is the first process of the new process namespace: it turns into the new root, and watches memory, processes and disk; when it ends, the
 //!    kernel kills whatever is left;
-//! 3. `confine` sets limits, restricts itself by Landlock, gives up system calls, and becomes the command.
+//! 3. `confine` sets limits, restricts itself by Landlock, gives up system calls, and becomes the command, or serves many of them,
+//!    one after the other ([`Session`]).
 //!
 //! Where there are no namespaces, `enter` is left out, and whatever loses its parent comes to the guard, which finds its processes by that.
 
@@ -20,6 +21,8 @@ mod places;
 mod protocol;
 mod root;
 mod seccomp;
+mod server;
+mod session;
 mod support;
 mod watch;
 
@@ -30,6 +33,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use enclosure::Enclosure;
 pub use helper::help;
 pub use places::Places;
+pub(crate) use session::Session;
 pub use support::{SandboxHelper, Support};
 
 /// A sandbox: what a command may see, change and use.

@@ -10,12 +10,14 @@ use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group, tes
 use uuid::Uuid;
 
 /// The variable that a child and its descendants carry.
+#[derive(Debug)]
 pub(super) struct Marker(String);
 
 /// How often at most somebody is killed before it is given up.
 const MOST_ROUNDS: usize = 10;
 
 /// A child with everything that descends from it; what is left when this is dropped is killed.
+#[derive(Debug)]
 pub(super) struct Family {
     /// The group that the child leads; `None` once nothing is to be killed any more.
     group: Option<Pid>,
@@ -29,6 +31,11 @@ impl Marker {
     /// A marker that no other child has.
     pub(super) fn new() -> Self {
         Self(Uuid::now_v7().simple().to_string())
+    }
+
+    /// The marker with this value.
+    pub(super) fn of(value: &str) -> Self {
+        Self(value.to_owned())
     }
 
     /// The variable's value.

@@ -156,13 +156,20 @@ impl Runner {
     /// Opens the journal of a run and makes its workspace ready, in this order: recovery removes what a Git that is killed meanwhile leaves in the repository.
     pub(super) async fn begin(&self, prepared: &Prepared, checkout: &Checkout, record: &RunRecord) -> Result<(Journal, Workspace)> {
         let journal = self.store.begin_run(record)?;
-        match Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, &record.base).await {
+        match self.workspace(prepared, checkout, &record.base).await {
             Ok(workspace) => Ok((journal, workspace)),
             Err(error) => {
                 journal.discard();
                 Err(error)
             }
         }
+    }
+
+    /// The workspace of a project, clean and at `commit`.
+    async fn workspace(&self, prepared: &Prepared, checkout: &Checkout, commit: &str) -> Result<Workspace> {
+        let sandboxing = Sandboxing::new(self.sandbox_helper.as_ref(), &self.state_directory);
+        let sandbox = sandboxing.of_git(&prepared.project, checkout, &self.environment).await;
+        Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, commit, sandbox).await
     }
 
     /// Goes on with a run that was cut off after its change could be seen from outside.
@@ -175,7 +182,7 @@ impl Runner {
         start: Start,
     ) -> Result<RunRecord> {
         let at = start.record.commit.as_ref().unwrap_or(&start.record.base);
-        let workspace = Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, at).await?;
+        let workspace = self.workspace(prepared, checkout, at).await?;
         let mut facts = self.facts(prepared, checkout, &start.record).await?;
         if start.record.steps.iter().any(|step| step.name == "verify" && step.status == StepStatus::Done) {
             facts = facts.with_checks(policy::Checks::Passed);

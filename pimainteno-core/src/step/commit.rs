@@ -6,6 +6,7 @@ use pimainteno_plugin::Task;
 use super::{Effects, Flow, Step, StepContext};
 use crate::{
     backend::prompt,
+    config::HooksMode,
     error::{Error, ErrorKind, Result},
     git::Change,
     run::Outcome,
@@ -46,7 +47,8 @@ impl Step for Commit {
         let tree = workspace.write_tree().await?;
         let journal = context.parts.journal;
         let intent = journal.intend(Effect::Commit { branch, base: context.record.base.clone(), tree: tree.clone() })?;
-        let commit = workspace.commit(&context.record.base, &tree, &message, &context.record.id.to_string()).await?;
+        let with_hooks = context.project().hooks == HooksMode::Sandbox;
+        let commit = workspace.commit(&context.record.base, &tree, &message, &context.record.id.to_string(), with_hooks).await?;
         journal.done(intent)?;
         context.record.commit = Some(commit.clone());
         if let Some(proposal) = &mut context.proposal {

@@ -14,7 +14,8 @@ use crate::{
     config::{Project, SandboxMode},
     error::{Error, ErrorKind, Result},
     event::Event,
-    process::{Command, Limits, Places, Sandbox, SandboxHelper, Support},
+    git::Checkout,
+    process::{Command, Environment, Limits, Places, Sandbox, SandboxHelper, Support},
 };
 
 /// What sandboxes of a run are made of.
@@ -22,20 +23,16 @@ pub(crate) struct Sandboxing<'run> {
     helper: Option<&'run SandboxHelper>,
     /// Where the store and every project's workspace are.
     state: &'run Path,
-    /// What the run's sandboxes are made of, found out for the first one.
-    begun: OnceLock<Begun>,
-}
-
-struct Begun {
-    readable: Vec<PathBuf>,
-    /// What the machine lacks; empty if the sandboxes are whole.
-    lacks: String,
+    /// What can be read in all of them, found out for the first one.
+    readable: OnceLock<Vec<PathBuf>>,
+    /// What the machine lacks, once the run has had a sandbox for its checks; empty if that was whole.
+    lacks: OnceLock<String>,
 }
 
 impl<'run> Sandboxing<'run> {
     /// Sandboxes that `helper` sets up, for a library that keeps its state in `state`.
     pub(crate) fn new(helper: Option<&'run SandboxHelper>, state: &'run Path) -> Self {
-        Self { helper, state, begun: OnceLock::new() }
+        Self { helper, state, readable: OnceLock::new(), lacks: OnceLock::new() }
     }
 
     /// Makes sure that a project which requires a sandbox can have one.
@@ -48,7 +45,58 @@ impl<'run> Sandboxing<'run> {
 
     /// What the sandboxes that the run had could not keep in; `None` if it had none, or whole ones.
     pub(crate) fn lacks(&self) -> Option<&str> {
-        self.begun.get().map(|begun| begun.lacks.as_str()).filter(|lacks| !lacks.is_empty())
+        self.lacks.get().map(String::as_str).filter(|lacks| !lacks.is_empty())
+    }
+
+    /// The sandbox that Git and hooks work in, on files that others wrote; without network, and not yet with anything to write to. `None` if the project wants
+    /// none, or the machine has nothing to make one of.
+    pub(crate) async fn of_git(&self, project: &Project, checkout: &Checkout, environment: &Environment) -> Option<Sandbox> {
+        let own = self.own(project);
+        tidy(&own);
+        let helper = self.helper.filter(|_| project.sandbox.mode != SandboxMode::Off)?;
+        let support = Some(self.support().await).filter(|support| support.landlock > 0 || support.has_namespaces())?;
+        let mut sandbox = self.sandbox(helper, support, project, checkout, environment);
+        sandbox.network = false;
+        sandbox.write.clear();
+        // It lives as long as the run, in which checks fill the disk too.
+        sandbox.limits.disk = sandbox.limits.disk.max(1 << 60);
+        sandbox.limits.files = u64::MAX;
+        Some(sandbox)
+    }
+
+    /// The sandbox of a project, with nothing to write to but what its settings name.
+    fn sandbox(
+        &self,
+        helper: &SandboxHelper,
+        support: Support,
+        project: &Project,
+        checkout: &Checkout,
+        environment: &Environment,
+    ) -> Sandbox {
+        let (settings, places, git) = (&project.sandbox, Places::new(environment), checkout.common_directory());
+        let defaults = Limits::of_this_machine();
+        let mebibytes = |limit: Option<usize>, default| limit.map_or(default, |limit| (limit as u64).saturating_mul(1 << 20));
+        Sandbox {
+            helper: helper.program().to_owned(),
+            scratch: self.own(project),
+            write: settings.write.clone(),
+            layers: Vec::new(),
+            read: [&settings.read[..], self.readable.get_or_init(|| places.readable()), &[git.to_owned()], &alternates(git)].concat(),
+            cover: [&places.covered()[..], &[self.state.to_owned(), checkout.path().to_owned()]].concat(),
+            network: settings.network,
+            limits: Limits {
+                memory: mebibytes(settings.memory, defaults.memory),
+                processes: settings.processes.map_or(defaults.processes, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+                disk: mebibytes(settings.disk, defaults.disk),
+                files: settings.files.map_or(defaults.files, |limit| limit as u64),
+            },
+            support,
+        }
+    }
+
+    /// Where the sandboxes of a project have their temporary directories, and its checks their caches.
+    fn own(&self, project: &Project) -> PathBuf {
+        self.state.join("sandbox").join(&project.id)
     }
 
     async fn support(&self) -> Support {
@@ -79,41 +127,24 @@ impl StepContext<'_> {
         if mode == SandboxMode::Required {
             full(&support)?;
         }
-        let own = sandboxing.state.join("sandbox").join(&self.project().id);
+        let own = sandboxing.own(self.project());
         let places = Places::new(self.environment());
-        let begun = sandboxing.begun.get_or_init(|| {
-            tidy(&own);
+        sandboxing.lacks.get_or_init(|| {
             let lacks = support.lacks();
             if !lacks.is_empty() {
                 let message = format!("checks run without a whole sandbox: {lacks}");
                 self.emit(&Event::Notice { project: self.record.project.clone(), at: Timestamp::now(), message });
             }
-            Begun { readable: places.readable(), lacks }
+            lacks
         });
         let caches = own.join("caches");
         let command = command.envs(places.environment(&caches, settings.network).iter());
         let Some(helper) = sandboxing.helper else { return Ok(command) };
         fs::create_dir_all(&caches)
             .map_err(|source| Error::new(ErrorKind::Step, format!("cannot make `{}`", caches.display())).source(source))?;
-        let git = self.parts.checkout.common_directory();
-        let defaults = Limits::of_this_machine();
-        let mebibytes = |limit: Option<usize>, default| limit.map_or(default, |limit| (limit as u64).saturating_mul(1 << 20));
-        Ok(command.sandbox(Sandbox {
-            helper: helper.program().to_owned(),
-            scratch: own,
-            write: [&settings.write[..], &[self.workspace().to_owned(), caches]].concat(),
-            layers: Vec::new(),
-            read: [&settings.read[..], &begun.readable, &[git.to_owned()], &alternates(git)].concat(),
-            cover: [&places.covered()[..], &[sandboxing.state.to_owned(), self.checkout().to_owned()]].concat(),
-            network: settings.network,
-            limits: Limits {
-                memory: mebibytes(settings.memory, defaults.memory),
-                processes: settings.processes.map_or(defaults.processes, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
-                disk: mebibytes(settings.disk, defaults.disk),
-                files: settings.files.map_or(defaults.files, |limit| limit as u64),
-            },
-            support,
-        }))
+        let mut sandbox = sandboxing.sandbox(helper, support, self.project(), self.parts.checkout, self.environment());
+        sandbox.write.extend([self.workspace().to_owned(), caches]);
+        Ok(command.sandbox(sandbox))
     }
 }
 

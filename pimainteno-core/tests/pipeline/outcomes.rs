@@ -113,7 +113,7 @@ async fn a_policy_can_skip_hold_and_refuse() {
 
 #[tokio::test]
 async fn a_hook_that_refuses_or_changes_the_commit_ends_the_run() {
-    for (script, reason) in [("exit 1", "git commit"), ("echo more >> README.md; git add README.md", "not what was verified")] {
+    for (script, reason) in [("exit 1", "`pre-commit`"), ("echo more >> README.md; git add README.md", "not what was verified")] {
         let world = World::new();
         let hook = world.path().join(".git/hooks/pre-commit");
         fs::create_dir_all(hook.parent().unwrap()).unwrap();

@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// A sandbox in use. Its temporary directory goes with it.
+#[derive(Debug)]
 pub(in crate::process) struct Enclosure(Plan);
 
 impl Enclosure {

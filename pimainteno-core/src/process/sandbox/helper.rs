@@ -18,6 +18,8 @@ use tokio::{
 use super::{
     confine, guard, namespaces,
     protocol::{ARGUMENT, FAILED, PROBE, Plan, Report, Stage},
+    server,
+    session::SERVE,
     support::PROBE_BASE,
 };
 
@@ -55,7 +57,10 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
         Stage::Enter => leave_terminal().and_then(|()| enter(&plan, &command)),
         Stage::Guard if !plan.sandbox.support.has_namespaces() => leave_terminal().and_then(|()| guard::stand(&plan, &command)),
         Stage::Guard => guard::stand(&plan, &command),
-        Stage::Confine => confine::confine(&plan).map_err(io::Error::other).and_then(|()| become_command(&command)),
+        Stage::Confine => confine::confine(&plan).map_err(io::Error::other).and_then(|()| match command.as_slice() {
+            [only] if only == SERVE => server::serve(&plan),
+            command => become_command(command),
+        }),
     };
     Some(result.unwrap_or_else(|error| {
         // Without a report, the exit code has to do.

@@ -35,6 +35,8 @@ pub(super) struct Plan {
     pub(super) report: Option<i32>,
     /// Who started the helper, and without whom nothing is to go on.
     pub(super) parent: u32,
+    /// The value of the variable that every descendant carries.
+    pub(super) marker: String,
 }
 
 /// What the helper does next.

@@ -1,0 +1,89 @@
+//! Directories of submodules in the workspace.
+//!
+//! Their commits are not here, so the directories are empty; and whoever edits in the workspace can make repositories in them, with a configuration that
+//! names programs. Git looks into such a repository, and runs them, when it is asked what is changed. So what lies in there is removed, and Git is told to
+//! leave the directories out.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::workspace::{LIST_LIMIT, Workspace, make_writable};
+use crate::error::{Context, ErrorKind, Result};
+
+/// The submodules of the commit that was asked for last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gitlinks(Arc<Mutex<Known>>);
+
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// The commit; empty if none was asked for.
+    commit: String,
+    links: Vec<PathBuf>,
+}
+
+impl Workspace {
+    /// Where `commit` has submodules.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if the commit does not exist.
+    pub(super) async fn gitlinks(&self, commit: &str) -> Result<Vec<PathBuf>> {
+        let known = self.known_gitlinks.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.commit == commit {
+            return Ok(known.links);
+        }
+        let list = self.call(["ls-tree", "-r", "-z", "--full-tree", commit]).output_limit(LIST_LIMIT).output().await?;
+        if !list.success() || list.truncated {
+            return Err(super::command::failed("git ls-tree -r", &list));
+        }
+        let path = |entry: &[u8]| {
+            let entry = entry.strip_prefix(b"160000 ")?;
+            let tab = entry.iter().position(|byte| *byte == b'\t')?;
+            Some(PathBuf::from(OsString::from_vec(entry.get(tab + 1..)?.to_vec())))
+        };
+        let links: Vec<_> = list.stdout.split(|byte| *byte == 0).filter_map(path).collect();
+        *self.known_gitlinks.0.lock().unwrap_or_else(PoisonError::into_inner) = Known { commit: commit.to_owned(), links: links.clone() };
+        Ok(links)
+    }
+
+    /// Removes what lies where `commit` has submodules, and gives the words that keep Git from looking there; none if it has no submodules.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if the commit does not exist, or something cannot be removed.
+    pub(super) async fn close_gitlinks(&self, commit: &str) -> Result<Vec<OsString>> {
+        let links = self.gitlinks(commit).await?;
+        for link in &links {
+            self.empty(link).context(ErrorKind::Git, || format!("cannot empty `{}`, the place of a submodule", link.display()))?;
+        }
+        let exclude = |link: PathBuf| OsString::from_vec([b":(exclude,literal)", link.as_os_str().as_bytes()].concat());
+        let all = Some(":/".into()).filter(|_| !links.is_empty());
+        Ok(all.into_iter().chain(links.into_iter().map(exclude)).collect())
+    }
+
+    fn empty(&self, link: &Path) -> io::Result<()> {
+        let parents = link.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
+        // Through a link, what would be removed lay elsewhere; neither does Git follow one.
+        let is_plain = |parent: &Path| fs::symlink_metadata(self.path().join(parent)).is_ok_and(|metadata| metadata.is_dir());
+        if !parents.into_iter().all(is_plain) {
+            return Ok(());
+        }
+        let place = self.path().join(link);
+        match fs::symlink_metadata(&place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+            Ok(metadata) if metadata.is_dir() => {
+                if fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_none()) {
+                    return Ok(());
+                }
+                make_writable(&place);
+                fs::remove_dir_all(&place)?;
+            }
+            Ok(_) => fs::remove_file(&place)?,
+        }
+        fs::create_dir(&place)
+    }
+}

@@ -1,0 +1,251 @@
+//! The hooks of a commit: the owner's programs, which look at files that others wrote.
+//!
+//! They are taken from where the checkout has them, and run in the sandbox, on a tree that holds exactly what is committed: what an agent or a check left in
+//! the workspace, such as programs in `node_modules`, is not there. They have an index and a place for objects of their own, so that whatever Git they call
+//! works, and nothing of it stays.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::OFlags;
+
+use super::{
+    command::LOCAL_TIMEOUT,
+    workspace::{Workspace, make_writable},
+};
+use crate::{
+    error::{Context, Error, ErrorKind, Result},
+    process::Command,
+};
+
+/// The hooks that are asked before a commit is made, in the order in which Git asks them.
+const BEFORE: [&str; 3] = ["pre-commit", "prepare-commit-msg", "commit-msg"];
+
+/// The hook that is told of it.
+const AFTER: &str = "post-commit";
+
+/// The longest message that a hook may make, in bytes.
+const MESSAGE_LIMIT: u64 = 64 << 10;
+
+/// Where hooks run.
+pub(super) struct Stage<'workspace> {
+    workspace: &'workspace Workspace,
+    /// The directory in which all of this lies.
+    place: PathBuf,
+    /// Where the hooks are.
+    hooks: PathBuf,
+    /// What is committed.
+    tree: String,
+    identity: Vec<(&'static str, &'static str)>,
+}
+
+impl<'workspace> Stage<'workspace> {
+    /// Makes the tree in which the hooks of a commit of `tree` on `base` run; `None` if there are no hooks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if it cannot be made.
+    pub(super) async fn build(
+        workspace: &'workspace Workspace,
+        base: &str,
+        tree: &str,
+        identity: &[(&'static str, &'static str)],
+    ) -> Result<Option<Self>> {
+        let hooks = hooks_directory(workspace).await?;
+        if !BEFORE.iter().chain(&[AFTER]).any(|name| is_hook(&hooks.join(name))) {
+            return Ok(None);
+        }
+        let stage = Self { workspace, place: workspace.stage_directory(), hooks, tree: tree.to_owned(), identity: identity.to_vec() };
+        let make = || {
+            stage.clear()?;
+            fs::create_dir_all(stage.files())?;
+            fs::create_dir(stage.objects())
+        };
+        make().context(ErrorKind::Git, || format!("cannot make `{}`, where hooks run", stage.place.display()))?;
+        workspace.call(["update-ref", "--no-deref", "HEAD", base]).text().await?;
+        workspace.call(["read-tree", tree]).env("GIT_INDEX_FILE", stage.index()).text().await?;
+        workspace.call_on(&stage.files(), ["checkout-index", "--all", "--force", "-u"]).env("GIT_INDEX_FILE", stage.index()).text().await?;
+        Ok(Some(stage))
+    }
+
+    /// Asks the hooks that can refuse a commit, and gives the message as they leave it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if one refuses, or changes what is committed.
+    pub(super) async fn rehearse(&self, message: &str) -> Result<String> {
+        let file = self.place.join("COMMIT_EDITMSG");
+        fs::write(&file, message).context(ErrorKind::Git, || format!("cannot write `{}`", file.display()))?;
+        let path = file.to_string_lossy().into_owned();
+        for name in BEFORE {
+            let arguments: &[&str] = match name {
+                "prepare-commit-msg" => &[&path, "message"],
+                "commit-msg" => &[&path],
+                _ => &[],
+            };
+            let Some(command) = self.hook(name, arguments) else { continue };
+            let output = command.run().await?;
+            if !output.success() {
+                return Err(Error::new(
+                    ErrorKind::Git,
+                    format!("the hook `{name}` refused the commit ({}): {}", output.end, output.tail(6)),
+                )
+                .hint(self.surroundings()));
+            }
+        }
+        let compare = ["diff-index", "--cached", "--quiet", "--ignore-submodules=none", &self.tree, "--"];
+        if !self.workspace.call(compare).env("GIT_INDEX_FILE", self.index()).output().await?.success() {
+            return Err(Error::new(ErrorKind::Git, "a hook changed what was committed, so it is not what was verified")
+                .hint("let hooks check instead of change, or switch them off for our commits: `hooks = \"off\"`"));
+        }
+        read_message(&file).map_err(|error| {
+            Error::new(ErrorKind::Git, format!("a hook left a commit message that cannot be used: {error}"))
+                .hint("let hooks leave a message that is text, of 64 KiB at most")
+        })
+    }
+
+    /// Tells the hooks that the commit is made. What they make of it is their own matter.
+    pub(super) async fn conclude(self) {
+        if let Some(command) = self.hook(AFTER, &[])
+            && let Err(error) = command.run().await
+        {
+            tracing::debug!(%error, "The hook `{AFTER}` could not be run.");
+        }
+        drop(self.clear());
+    }
+
+    /// A hook as it is run; `None` if there is none of this name.
+    fn hook(&self, name: &str, arguments: &[&str]) -> Option<Command> {
+        let hook = Some(self.hooks.join(name)).filter(|hook| is_hook(hook))?;
+        let workspace = self.workspace;
+        // The shell runs a script without a first line that names its interpreter, as Git does.
+        let command = Command::shell("exec \"$0\" \"$@\"").arg(&hook).args(arguments).directory(self.files());
+        let command = command
+            .envs(workspace.environment())
+            .envs(self.identity.iter().copied())
+            .env("GIT_DIR", workspace.git_directory())
+            .env("GIT_COMMON_DIR", workspace.checkout().common_directory())
+            .env("GIT_WORK_TREE", self.files())
+            .env("GIT_INDEX_FILE", self.index())
+            .env("GIT_OBJECT_DIRECTORY", self.objects())
+            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", workspace.checkout().common_directory().join("objects"))
+            .env("GIT_EDITOR", ":")
+            .env("GIT_PREFIX", "")
+            .timeout(LOCAL_TIMEOUT);
+        Some(match workspace.sandbox() {
+            Some(sandbox) => {
+                let mut sandbox = sandbox.clone();
+                sandbox.write = vec![self.place.clone()];
+                sandbox.read.extend(self.readable());
+                command.sandbox(sandbox)
+            }
+            None => command,
+        })
+    }
+
+    /// What hooks need of where they lie: their directory, and what is beside it if that is not all of the checkout.
+    fn readable(&self) -> Vec<PathBuf> {
+        let checkout = self.workspace.checkout().path();
+        let is_apart = |directory: &Path| directory.starts_with(checkout) && directory != checkout;
+        if checkout.starts_with(&self.hooks) {
+            return BEFORE.iter().chain(&[AFTER]).map(|name| self.hooks.join(name)).collect();
+        }
+        let beside = self.hooks.parent().filter(|parent| is_apart(parent) && !parent.join("HEAD").exists());
+        [self.hooks.clone()].into_iter().chain(beside.map(Path::to_owned)).collect()
+    }
+
+    /// What to know about a hook that refuses.
+    fn surroundings(&self) -> &'static str {
+        if self.workspace.sandbox().is_some() {
+            "hooks run in the sandbox, on a tree of what is committed: without network, and without ignored files such as `node_modules`; \
+             `hooks = \"off\"` makes commits without them"
+        } else {
+            "hooks run on a tree of what is committed, without ignored files such as `node_modules`; `hooks = \"off\"` makes commits without them"
+        }
+    }
+
+    fn files(&self) -> PathBuf {
+        self.place.join("tree")
+    }
+
+    fn index(&self) -> PathBuf {
+        self.place.join("index")
+    }
+
+    fn objects(&self) -> PathBuf {
+        self.place.join("objects")
+    }
+
+    /// Removes what is in the place. The place itself stays: the sandbox that Git works in has it open.
+    fn clear(&self) -> io::Result<()> {
+        fs::create_dir_all(&self.place)?;
+        make_writable(&self.place);
+        for entry in fs::read_dir(&self.place)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+        }
+        Ok(())
+    }
+}
+
+/// Where the checkout has its hooks: never in the workspace.
+async fn hooks_directory(workspace: &Workspace) -> Result<PathBuf> {
+    let checkout = workspace.checkout();
+    let directory = if workspace.owner().moves_hooks {
+        // A relative one is relative to the top of the work tree, which is the checkout's here.
+        let arguments = ["rev-parse", "--path-format=absolute", "--git-path", "hooks"];
+        PathBuf::from(checkout.git().call_with_hooks(checkout.path(), arguments).text().await?)
+    } else {
+        checkout.common_directory().join("hooks")
+    };
+    let directory = fs::canonicalize(&directory).unwrap_or(directory);
+    if fs::canonicalize(workspace.path()).is_ok_and(|top| directory.starts_with(top)) {
+        return Err(Error::new(ErrorKind::Git, format!("the hooks lie in the workspace: `{}`", directory.display()))
+            .hint("set `core.hooksPath` to a directory that nobody else writes to"));
+    }
+    Ok(directory)
+}
+
+/// Whether there is a hook that Git would run.
+fn is_hook(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// A message that was within reach of hooks and of what they ran: a plain file, not a way to another one.
+fn read_message(path: &Path) -> io::Result<String> {
+    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = String::new();
+    file.take(MESSAGE_LIMIT + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MESSAGE_LIMIT {
+        return Err(io::Error::other("it is too long"));
+    }
+    text.retain(|character| character == '\n' || character == '\t' || !character.is_control());
+    if text.trim().is_empty() { Err(io::Error::other("it is empty")) } else { Ok(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_leads_elsewhere_is_not_read() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        fs::write(path("secret"), "of somebody").unwrap();
+        std::os::unix::fs::symlink(path("secret"), path("link")).unwrap();
+        fs::write(path("long"), vec![b'a'; 70 << 10]).unwrap();
+        fs::write(path("bytes"), b"\xff").unwrap();
+        fs::write(path("plain"), "fix: \u{1b}[31mx\n").unwrap();
+        for name in ["link", "long", "bytes", "missing"] {
+            assert!(read_message(&path(name)).is_err(), "{name}");
+        }
+        assert!(read_message(place.path()).is_err());
+        assert_eq!(read_message(&path("plain")).unwrap(), "fix: [31mx\n");
+    }
+}
