@@ -72,6 +72,33 @@ impl TestEnv {
         checkout
     }
 
+    /// Gives the project in `checkout` the submodule `vendor/lib`, which is not fetched, and tells its commit.
+    pub(crate) fn submodule(&self, checkout: &Path) -> String {
+        let lib = self.path("lib");
+        fs::create_dir(&lib).unwrap();
+        self.git(&lib, &["init", "--quiet"]);
+        fs::write(lib.join("file"), "of the library\n").unwrap();
+        self.git(&lib, &["add", "--all"]);
+        self.git(&lib, &["commit", "--quiet", "--message", "begin"]);
+        let commit = self.git(&lib, &["rev-parse", "HEAD"]);
+        fs::write(checkout.join(".gitmodules"), "[submodule \"lib\"]\n\tpath = vendor/lib\n\turl = ../lib\n").unwrap();
+        fs::create_dir_all(checkout.join("vendor/lib")).unwrap();
+        self.git(checkout, &["add", "--all"]);
+        self.git(checkout, &["update-index", "--add", "--cacheinfo", &format!("160000,{commit},vendor/lib")]);
+        self.git(checkout, &["commit", "--quiet", "--message", "a library"]);
+        self.git(checkout, &["push", "--quiet"]);
+        commit
+    }
+
+    /// A script that makes a repository in the place of that submodule, at the recorded commit, with a filter that makes `mark`.
+    pub(crate) fn trap(&self, mark: &Path) -> String {
+        let (lib, mark) = (self.path("lib").display().to_string(), mark.display());
+        format!(
+            "rm -rf vendor/lib; cp -R {lib} vendor/lib; cd vendor/lib; git config filter.trap.clean 'touch {mark}; cat'; \
+             mkdir -p .git/info; echo '* filter=trap' > .git/info/attributes; cat file > copy; mv copy file"
+        )
+    }
+
     /// What Git answers in `directory`.
     pub(crate) fn git(&self, directory: &Path, arguments: &[&str]) -> String {
         let mut command = Command::new("git");

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::symlink,
     path::Path,
     process::Command,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -134,6 +135,31 @@ async fn what_codex_did_in_a_dry_run_is_not_lost_and_not_paid_twice() {
     let calls = server.calls();
     assert_eq!(machine.record().await["outcome"]["kind"], "applied");
     assert_eq!(server.calls(), calls, "both answers come from the cache");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repository_that_codex_makes_in_a_submodule_runs_nothing() {
+    let laid = "the trap is laid";
+    let trap = Arc::new(Mutex::new(String::new()));
+    let script = trap.clone();
+    let server = server(move |_, results| match results {
+        0 => Answer::Run(script.lock().unwrap().clone()),
+        1 => Answer::replace("README.md", "It plays musik.", "It plays music."),
+        _ => Answer::message("docs: spell music"),
+    })
+    .await;
+    let machine = Machine::new(&server, "");
+    let commit = machine.env.submodule(&machine.env.path("home/site"));
+    let mark = machine.env.path("mark");
+    *trap.lock().unwrap() = format!("set -e; {}; echo {laid}", machine.env.trap(&mark));
+    let dry = machine.run(&["run", "--dry-run", "--json"]).await.json();
+    assert_eq!(dry[0]["outcome"]["kind"], "held", "{dry:#}");
+    assert!(server.requests().iter().flat_map(Received::results).any(|result| result.contains(laid)), "{:?}", server.requests());
+    assert!(!mark.exists());
+    let record = machine.record().await;
+    assert_eq!(record["outcome"]["kind"], "applied", "{record:#}");
+    assert!(!mark.exists());
+    assert_eq!(machine.env.git(&machine.env.path("remotes/site.git"), &["rev-parse", "main:vendor/lib"]), commit);
 }
 
 /// One run with a model that always does this; the project must be as it was, in bounded time.

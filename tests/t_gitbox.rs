@@ -134,22 +134,6 @@ impl Machine {
         self.env.git(&self.site, &["commit", "--quiet", "--no-verify", "--message", "more"]);
         self.env.git(&self.site, &["push", "--quiet"]);
     }
-
-    /// Gives the project a submodule that is not there, and tells its commit.
-    fn submodule(&self) -> String {
-        let lib = self.env.path("lib");
-        fs::create_dir(&lib).unwrap();
-        self.env.git(&lib, &["init", "--quiet"]);
-        write(&lib.join("file"), "of the library\n");
-        self.env.git(&lib, &["add", "--all"]);
-        self.env.git(&lib, &["commit", "--quiet", "--message", "begin"]);
-        let commit = self.env.git(&lib, &["rev-parse", "HEAD"]);
-        self.env.git(&self.site, &["update-index", "--add", "--cacheinfo", &format!("160000,{commit},vendor/lib")]);
-        write(&self.site.join(".gitmodules"), "[submodule \"lib\"]\n\tpath = vendor/lib\n\turl = ../lib\n");
-        fs::create_dir_all(self.site.join("vendor/lib")).unwrap();
-        self.commit();
-        commit
-    }
 }
 
 fn write(path: &Path, text: &str) {
@@ -160,16 +144,6 @@ fn write(path: &Path, text: &str) {
 fn program(path: &Path, script: &str) {
     write(path, &format!("#!/bin/sh\n{script}\n"));
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-/// A script that makes a repository in the submodule's directory, at the recorded commit, with a filter that makes a mark.
-fn trap(lib: &Path, mark: &Path) -> String {
-    format!(
-        "rm -rf vendor/lib; cp -R {lib} vendor/lib; cd vendor/lib; git config filter.trap.clean 'touch {mark}; cat'; \
-         mkdir -p .git/info; echo '* filter=trap' > .git/info/attributes; cat file > copy; mv copy file",
-        lib = lib.display(),
-        mark = mark.display()
-    )
 }
 
 fn sh(directory: &Path, script: &str) {
@@ -192,8 +166,8 @@ fn failure(record: &RunRecord) -> String {
 #[test]
 fn a_repository_that_an_agent_makes_in_a_submodule_is_not_looked_into() {
     let mut machine = Machine::new(&[]);
-    let commit = machine.submodule();
-    let script = trap(&machine.env.path("lib"), &machine.mark());
+    let commit = machine.env.submodule(&machine.site);
+    let script = machine.env.trap(&machine.mark());
     let agent = Agent::new(move |workspace| {
         sh(workspace, &script);
         write(&workspace.join("README.md"), "# Site\n\nIt plays music.\n");
@@ -215,13 +189,13 @@ fn a_repository_that_an_agent_makes_in_a_submodule_is_not_looked_into() {
 #[test]
 fn a_repository_that_a_check_makes_in_a_submodule_is_not_looked_into_by_the_next_run() {
     let mut machine = Machine::new(&[]);
-    machine.submodule();
+    machine.env.submodule(&machine.site);
     // The check sees only its workspace and the repository.
     let script = "rm -rf vendor/lib; git init --quiet vendor/lib; cd vendor/lib; echo x > file; git add file; \
                   git -c user.name=e -c user.email=e@e commit --quiet --message x; git rev-parse HEAD > /dev/null";
     let lib = machine.env.path("lib");
     let plant =
-        trap(&lib, &machine.mark()).replace(&format!("rm -rf vendor/lib; cp -R {} vendor/lib; cd vendor/lib", lib.display()), script);
+        machine.env.trap(&machine.mark()).replace(&format!("rm -rf vendor/lib; cp -R {} vendor/lib; cd vendor/lib", lib.display()), script);
     machine.project.verify.push(format!("{plant}; git -C .. ls-tree HEAD lib | cut -c15-54 > .git/refs/heads/main; true"));
     let planted = || machine.env.path("state/workspaces/site/vendor/lib/.git").exists();
     // The first run also tries whether the checks notice a broken project, and makes the workspace clean for that.
@@ -338,7 +312,9 @@ fn filters_and_line_ends_of_the_owner_are_kept_in_the_sandbox() {
         let mut machine = Machine::new(&[]);
         machine.support = support;
         let tool = machine.env.path("home/tools/case");
-        program(&tool, "case $1 in clean) tr A-Z a-z;; *) tr a-z A-Z;; esac");
+        // It also tries to give the answers that Git's caller waits for.
+        let forge = "for p in $(grep -l '[s]erve-commands' /proc/[0-9]*/cmdline); do echo forged > ${p%/cmdline}/fd/1; done 2>/dev/null";
+        program(&tool, &format!("{forge}; case $1 in clean) tr A-Z a-z;; *) tr a-z A-Z;; esac"));
         for (name, value) in [("filter.case.clean", "~/tools/case clean"), ("filter.case.smudge", "~/tools/case smudge")] {
             machine.config(name, value);
         }

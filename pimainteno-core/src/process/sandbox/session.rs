@@ -193,3 +193,56 @@ async fn read(output: &mut ChildStdout, length: usize, limit: usize) -> io::Resu
     output.read_exact(&mut bytes).await?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+    use crate::process::{Limits, Support};
+
+    /// A session whose helper is this script.
+    fn session(place: &std::path::Path, script: &str) -> Session {
+        let helper = place.join("helper");
+        fs::write(&helper, format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")).unwrap();
+        fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+        let sandbox = Sandbox {
+            helper,
+            scratch: place.join("scratch"),
+            write: Vec::new(),
+            layers: Vec::new(),
+            read: Vec::new(),
+            cover: Vec::new(),
+            network: false,
+            limits: Limits::of_this_machine(),
+            support: Support { landlock: 1, obstacle: Some("none".into()), ..Support::default() },
+        };
+        Session::new(sandbox, place.to_owned())
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_makes_no_sense_ends_the_session() {
+        let place = tempfile::tempdir().unwrap();
+        let head = r#"{"end":{"Exited":0},"stdout":1000000000000,"stderr":0,"truncated":false}"#;
+        let lengths = format!("printf '\\{:03o}\\0\\0\\0'; printf '%s' '{head}'; exec sleep 600", head.len());
+        for script in ["printf '\\377\\377\\377\\377'; exec sleep 600", "printf '\\2\\0\\0\\0{}'; exec sleep 600", &lengths] {
+            let error = session(place.path(), script).run(Command::new("git")).await.unwrap_err();
+            assert!(error.to_string().contains("makes no sense"), "{script}: {error}");
+        }
+        assert_eq!(fs::read_dir(place.path().join("scratch")).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_dies_is_begun_anew_and_one_that_hangs_is_ended() {
+        let place = tempfile::tempdir().unwrap();
+        let session = session(place.path(), "echo begun >> log; test -e hang || exit 1; exec sleep 600");
+        for _ in 0..2 {
+            let error = session.run(Command::new("git")).await.unwrap_err();
+            assert!(error.to_string().contains("helper ended without a report"), "{error}");
+        }
+        fs::write(place.path().join("hang"), "").unwrap();
+        let output = session.run(Command::new("git").timeout(Duration::from_millis(100))).await.unwrap();
+        assert_eq!(output.end, End::TimedOut);
+        assert_eq!(fs::read_to_string(place.path().join("log")).unwrap(), "begun\n".repeat(3));
+    }
+}
