@@ -13,7 +13,7 @@ use std::{
 use async_trait::async_trait;
 use pimainteno_core::{
     Call, Edit, LlmBackend, Maintainer, Outcome, Reply, Request, Result, RunOptions, RunRecord, Task, Trigger,
-    config::{Config, HooksMode, Mode, ProjectConfig, SandboxMode},
+    config::{Config, HooksMode, Mode, ProjectConfig, SandboxMode, StepConfig},
     process::{Environment, SandboxHelper, Support},
 };
 
@@ -75,9 +75,7 @@ impl Machine {
         project.units = Some(Vec::new());
         project.hold = Some(Vec::new());
         project.repairs = Some(0);
-        project.steps = Some(
-            ["propose", "apply", "verify", "commit", "push"].map(|name| pimainteno_core::config::StepConfig::Named(name.into())).into(),
-        );
+        project.steps = Some(["propose", "apply", "verify", "commit", "push"].map(|name| StepConfig::Named(name.into())).into());
         project.verify = vec!["test -s README.md".into()];
         project.probation = Some(Duration::ZERO);
         Self { env, site, project, support: None }
@@ -196,13 +194,15 @@ fn a_repository_that_a_check_makes_in_a_submodule_is_not_looked_into_by_the_next
     let lib = machine.env.path("lib");
     let plant =
         machine.env.trap(&machine.mark()).replace(&format!("rm -rf vendor/lib; cp -R {} vendor/lib; cd vendor/lib", lib.display()), script);
-    machine.project.verify.push(format!("{plant}; git -C .. ls-tree HEAD lib | cut -c15-54 > .git/refs/heads/main; true"));
+    // A command that is a step is kept in as a check is, and nobody makes the workspace clean after it.
+    let plant = serde_json::json!({ "name": "plant", "command": format!("{plant}; git -C ../.. rev-parse HEAD:vendor/lib > .git/refs/heads/main") });
+    let plant = StepConfig::Command(serde_json::from_value(plant).unwrap());
+    machine.project.steps.as_mut().unwrap().insert(3, plant);
     let planted = || machine.env.path("state/workspaces/site/vendor/lib/.git").exists();
-    // The first run also tries whether the checks notice a broken project, and makes the workspace clean for that.
-    for (number, was_planted) in [(1, false), (2, false), (3, true)] {
-        assert!(planted() || !was_planted, "the check has planted it");
+    for number in [1, 2] {
         let edit = move |workspace: &Path| write(&workspace.join("README.md"), &format!("# Site\n\n{number}\n"));
         is_applied(&machine.run(Agent::new(edit)));
+        assert!(planted(), "the step has planted it");
         machine.env.git(&machine.site, &["pull", "--quiet"]);
     }
     assert!(!machine.mark().exists());
@@ -312,9 +312,8 @@ fn filters_and_line_ends_of_the_owner_are_kept_in_the_sandbox() {
         let mut machine = Machine::new(&[]);
         machine.support = support;
         let tool = machine.env.path("home/tools/case");
-        // It also tries to give the answers that Git's caller waits for.
-        let forge = "for p in $(grep -l '[s]erve-commands' /proc/[0-9]*/cmdline); do echo forged > ${p%/cmdline}/fd/1; done 2>/dev/null";
-        program(&tool, &format!("{forge}; case $1 in clean) tr A-Z a-z;; *) tr a-z A-Z;; esac"));
+        let filter = "case $1 in clean) tr A-Z a-z;; *) tr a-z A-Z;; esac";
+        program(&tool, filter);
         for (name, value) in [("filter.case.clean", "~/tools/case clean"), ("filter.case.smudge", "~/tools/case smudge")] {
             machine.config(name, value);
         }
@@ -323,6 +322,10 @@ fn filters_and_line_ends_of_the_owner_are_kept_in_the_sandbox() {
         write(&machine.site.join(".gitattributes"), "*.loud filter=case\n");
         write(&machine.site.join("song.loud"), "LA LA\n");
         machine.commit();
+        // Kept in, it also tries to give the answers that Git's caller waits for. In the checkout it is not, and would hit other tests.
+        let forge = "for p in $(grep -l '[s]erve-commands' /proc/[0-9]*/cmdline); do echo forged > ${p%/cmdline}/fd/1; done 2>/dev/null";
+        let is_kept_in = "! (: > ~/tools/note) 2>/dev/null";
+        program(&tool, &format!("if {is_kept_in}; then {forge}; fi\n{filter}"));
         let agent = Agent::new(|workspace| {
             assert_eq!(fs::read_to_string(workspace.join("README.md")).unwrap(), "# Site\r\n");
             assert_eq!(fs::read_to_string(workspace.join("song.loud")).unwrap().trim_end(), "LA LA");
