@@ -31,7 +31,15 @@ impl Enclosure {
             fs::DirBuilder::new().mode(0o700).create(&scratch)?;
             let stage = if sandbox.support.has_namespaces() { Stage::Enter } else { Stage::Guard };
             let directory = directory.map_or_else(|| PathBuf::from("/"), Path::to_owned);
-            let plan = Plan { stage, sandbox: sandbox.clone(), directory, scratch, report: None, parent: std::process::id() };
+            let plan = Plan {
+                stage,
+                sandbox: sandbox.clone(),
+                directory,
+                scratch,
+                report: None,
+                parent: std::process::id(),
+                marker: marker.value().into(),
+            };
             let enclosure = Self(plan);
             fs::create_dir(enclosure.0.temporary())?;
             fs::create_dir(enclosure.0.root())?;
