@@ -308,7 +308,7 @@ fn a_commit_is_signed_as_the_owner_signs() {
 
 #[test]
 fn filters_and_line_ends_of_the_owner_are_kept_in_the_sandbox() {
-    for support in [None, Some(Support { landlock: 1, obstacle: Some("as told".into()) })] {
+    for support in [None, Some(Support { landlock: 1, obstacle: Some("as told".into()), ..Support::default() })] {
         let mut machine = Machine::new(&[]);
         machine.support = support;
         let tool = machine.env.path("home/tools/case");
