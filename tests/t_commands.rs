@@ -91,7 +91,14 @@ fn init_writes_a_configuration_that_check_and_status_accept() {
 
     let text = fs::read_to_string(&path).unwrap().replace("\"codex\"\n", "\"offline\"\n");
     env.write_config(&text);
-    env.run(&["check"]).expect(0).says(&["this machine", "site", "`origin` answers", "make check", "no problems"]);
+    env.run(&["check"]).expect(0).says(&[
+        "this machine",
+        "site",
+        "`origin` answers",
+        "make check",
+        "tracked files could be changed without asking you",
+        "no problems",
+    ]);
     env.run(&["status"]).expect(0).says(&["site", "review", "never", "no daemon runs"]);
 }
 

@@ -237,7 +237,7 @@ fn ordinary_projects_are_built_and_tested_in_a_sandbox() {
 fn a_run_tells_what_its_check_was_killed_for() {
     let env = TestEnv::new();
     env.project("site");
-    let (record, _) = run_of(&env, "new.txt", helper(), |project| {
+    let (record, _) = run_of(&env, "new.md", helper(), |project| {
         let greedy = "python3 -c 'import time; x = bytearray(200 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(300)'";
         project.verify = vec![format!("test ! -e new.txt || {greedy}")];
         project.sandbox_memory = Some(96);
@@ -253,10 +253,10 @@ fn the_checks_of_a_run_see_the_repository_but_neither_keys_nor_the_checkout_nor_
     fs::create_dir_all(env.path("home/.ssh")).unwrap();
     fs::write(env.path("home/.ssh/id"), "a key").unwrap();
     let store = env.path("state/state.redb");
-    let (record, events) = run_of(&env, "new.txt", helper(), |project| {
+    let (record, events) = run_of(&env, "new.md", helper(), |project| {
         let (site, store) = (site.display(), store.display());
         project.verify = vec![
-            "test \"$(git log -1 --format=%s)\" = begin && git status --short | grep -q new.txt".into(),
+            "test \"$(git log -1 --format=%s)\" = begin && git status --short | grep -q new.md".into(),
             format!("! cat $HOME/.ssh/id && ! cat {store} && ! cat {site}/private/file && ! ls {site}/../../state/journal"),
             format!(
                 "! touch {site}/x && ! touch {site}/.git/hooks/post-commit && ! git config --local core.hooksPath /x && ! git commit -am x"
@@ -295,7 +295,7 @@ fn what_a_machine_lacks_is_told_once_a_run_and_a_project_that_requires_it_runs_n
     let env = TestEnv::new();
     env.project("site");
     let poor = || helper().with_support(Support::none("as told"));
-    let (record, events) = run_of(&env, "a.txt", poor(), |project| {
+    let (record, events) = run_of(&env, "a.md", poor(), |project| {
         project.sandbox = SandboxMode::Required;
         project.verify = vec!["touch ran".into()];
     });
@@ -303,7 +303,7 @@ fn what_a_machine_lacks_is_told_once_a_run_and_a_project_that_requires_it_runs_n
     assert!(step == "queue" && message.contains("whole sandbox") && message.contains("as told"), "{message}");
     assert!(!events.iter().any(|event| matches!(event, Event::StepStarted { .. })), "{events:?}");
     let (record, events) =
-        run_of(&env, "b.txt", poor(), |project| project.verify = vec!["test -s README.md".into(), "test -f README.md".into()]);
+        run_of(&env, "b.md", poor(), |project| project.verify = vec!["test -s README.md".into(), "test -f README.md".into()]);
     let Some(Outcome::Held { reason }) = &record.outcome else { panic!("{:?}", record.outcome) };
     assert!(reason.contains("without a whole sandbox") && reason.contains("as told"), "{reason}");
     let notices = notices(&events);
@@ -315,7 +315,7 @@ fn a_project_or_a_step_can_do_without_the_sandbox() {
     let env = TestEnv::new();
     env.project("site");
     fs::write(env.path("home/key"), "a key").unwrap();
-    let (record, events) = run_of(&env, "new.txt", helper(), |project| {
+    let (record, events) = run_of(&env, "new.md", helper(), |project| {
         let command = |name: &str, command: &str, sandbox| {
             let text = format!("{{ \"name\": \"{name}\", \"command\": \"{command}\", \"sandbox\": \"{sandbox}\" }}");
             StepConfig::Command(serde_json::from_str::<CommandStepConfig>(&text).unwrap())
@@ -339,7 +339,7 @@ fn a_change_of_a_file_that_decides_about_others_waits_for_a_person() {
     env.project("site");
     let (record, _) = run_of(&env, "web/package.json", helper(), |_| {});
     let Some(Outcome::Held { reason }) = &record.outcome else { panic!("{:?}", record.outcome) };
-    assert_eq!(reason, "it touches `web/package.json`, a file that a person looks at first (`hold`)");
+    assert_eq!(reason, "it touches `web/package.json`, which decides what is run, fetched, built or allowed");
     let (record, _) = run_of(&env, "web/package.json", helper(), |project| project.hold = Some(vec!["web/**".into()]));
     assert!(matches!(record.outcome, Some(Outcome::Held { .. })), "{:?}", record.outcome);
     let (record, _) = run_of(&env, "web/package.json", helper(), |project| project.hold = Some(Vec::new()));

@@ -9,7 +9,6 @@ mod consistency;
 mod cron;
 mod duration;
 mod expand;
-mod hold;
 mod llm;
 mod load;
 mod notice;
@@ -33,7 +32,6 @@ use check::{Check, Cron, Filled, Sha256, TimeZoneName};
 
 pub use budget::{BudgetConfig, Money, PriceConfig};
 use cron::CronExpression;
-pub use hold::DEFAULT_HOLD;
 pub use llm::{EditMode, LlmConfig, LlmOverrides};
 pub use load::{Loaded, SYSTEM_PATH, find};
 pub use project::Project;

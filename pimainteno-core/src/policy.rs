@@ -30,7 +30,8 @@ use engine::Program;
 pub use engine::{Limits, PolicyEngine};
 pub use facts::{Change, Checks, Facts, RunFacts};
 pub(crate) use globs::Globs;
-pub(crate) use hold::held_files;
+pub use hold::{FileState, Held, Hold, Link};
+pub(crate) use hold::{held_files, is_run_by};
 use hook::{Hook, Hooks};
 
 /// What a policy says before a step.

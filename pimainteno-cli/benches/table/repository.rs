@@ -70,6 +70,8 @@ pub(crate) fn project(path: &Path, steps: &[&str]) -> ProjectConfig {
     project.verify = vec!["test -f area-00/note-00.txt".into()];
     // Its checks are its own.
     project.sandbox = SandboxMode::Off;
+    // Plain text is of no known kind.
+    project.hold = Some(Vec::new());
     project.units = Some(Vec::new());
     project.restart = RestartConfig::None;
     project.probation = Some(Duration::ZERO);

@@ -2,6 +2,7 @@
 
 mod machine;
 mod project;
+mod unasked;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -45,6 +46,9 @@ struct Item {
     message: String,
     /// What to do about it.
     hints: Vec<String>,
+    /// The project's files, where they are what was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<unasked::Files>,
 }
 
 /// How a thing is.
@@ -88,7 +92,14 @@ impl Items {
 
     fn add(&mut self, name: &str, finding: Finding, message: String, mut hints: Vec<String>) {
         hints.retain(|hint| !hint.is_empty());
-        self.list.push(Item { project: self.project.clone(), name: name.to_owned(), finding, message, hints });
+        self.list.push(Item { project: self.project.clone(), name: name.to_owned(), finding, message, hints, files: None });
+    }
+
+    fn files(&mut self, name: &str, message: String, files: unasked::Files) {
+        self.ok(name, message);
+        if let Some(item) = self.list.last_mut() {
+            item.files = Some(files);
+        }
     }
 }
 
@@ -166,6 +177,9 @@ fn print(report: &Report, terminal: &Terminal) {
         terminal.print(format_args!("  {mark}  {:<width$}  {}", item.name, plain::inline(&item.message)));
         for hint in item.hints.iter().filter(|_| item.finding != Finding::Ok) {
             terminal.print(format_args!("           {:width$}  {}", "", paint(FAINT, format_args!("→ {}", plain::inline(hint)))));
+        }
+        for line in item.files.iter().filter(|_| terminal.verbosity() > 0).flat_map(unasked::Files::lines) {
+            terminal.print(format_args!("           {:width$}  {}", "", plain::inline(&line)));
         }
     }
     let notes = report.items.iter().filter(|item| item.finding == Finding::Note).count();

@@ -37,6 +37,8 @@ fn check_project(section: &Node, problems: &mut Vec<Problem>) {
     if let Some(llm) = section.find(["llm"]) {
         refuse_both(llm, "api_key", "api_key_file", problems);
     }
+    // What `hold` does not name is delivered without asking anyhow.
+    refuse_both(section, "hold", "unasked", problems);
     if let Some(health) = section.find(["health"]) {
         refuse_both(health, "http", "command", problems);
         if !health.damaged && health.entry("http").or(health.entry("command")).is_none() {

@@ -3,8 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    BudgetConfig, Config, DEFAULT_HOLD, HealthConfig, HooksMode, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings,
-    StepConfig,
+    BudgetConfig, Config, HealthConfig, HooksMode, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings, StepConfig,
 };
 
 /// The steps of a run, in order, where a project names none.
@@ -60,8 +59,10 @@ pub struct Project {
     pub protect: Vec<String>,
     /// Globs of files that a change may touch; empty is all.
     pub allow: Vec<String>,
-    /// Globs of files that a person looks at before a change to them is delivered.
-    pub hold: Vec<String>,
+    /// Globs of files that a person looks at before a change to them is delivered; `None` is whatever is not known to be harmless.
+    pub hold: Option<Vec<String>>,
+    /// Globs of files that may be delivered without asking although their kind is not known to be harmless.
+    pub unasked: Vec<String>,
     /// The most files that a change may touch.
     pub max_files: usize,
     /// The most lines that a change may add and remove.
@@ -103,7 +104,8 @@ impl Project {
             probation: project.probation.unwrap_or(Duration::from_secs(30)),
             protect: project.protect.clone(),
             allow: project.allow.clone(),
-            hold: project.hold.clone().unwrap_or_else(|| DEFAULT_HOLD.map(Into::into).to_vec()),
+            hold: project.hold.clone(),
+            unasked: project.unasked.clone(),
             max_files: project.max_files.unwrap_or(20),
             max_lines: project.max_lines.unwrap_or(500),
             instructions: project.instructions.clone(),

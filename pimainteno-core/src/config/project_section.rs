@@ -90,9 +90,12 @@ pub struct ProjectConfig {
     /// Globs of files that a change may touch; empty is all.
     #[serde(deserialize_with = "Glob::texts")]
     pub allow: Vec<String>,
-    /// Globs of files that a person looks at before a change to them is delivered; [`super::DEFAULT_HOLD`] if they are not given.
+    /// Globs of files that a person looks at before a change to them is delivered; whatever is not known to be harmless if they are not given.
     #[serde(deserialize_with = "Glob::texts")]
     pub hold: Option<Vec<String>>,
+    /// Globs of files that may be delivered without asking although their kind is not known to be harmless.
+    #[serde(deserialize_with = "Glob::texts")]
+    pub unasked: Vec<String>,
     /// The most files that a change may touch.
     #[serde(deserialize_with = "check::at_least_one")]
     pub max_files: Option<usize>,

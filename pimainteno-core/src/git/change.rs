@@ -33,6 +33,10 @@ pub(crate) struct Section<'change> {
     pub(crate) is_new: bool,
     /// Whether the file is deleted.
     pub(crate) is_deleted: bool,
+    /// Whether it may be executed, before the change or after it.
+    pub(crate) is_program: bool,
+    /// Whether a program, a link or a submodule comes of it, or goes.
+    pub(crate) becomes_another: bool,
     /// The lines with their marks `+`, `-` and ` `, all hunks one after the other; none for a binary file.
     pub(crate) lines: Vec<&'change str>,
 }
@@ -105,9 +109,28 @@ impl<'change> Section<'change> {
             } else {
                 found.is_new |= line.starts_with("new file mode ");
                 found.is_deleted |= line.starts_with("deleted file mode ");
+                found.read_mode(line);
             }
         }
         found
+    }
+
+    /// Reads the mode that a line above the hunks tells.
+    fn read_mode(&mut self, line: &str) {
+        let new = line.strip_prefix("new file mode ").or_else(|| line.strip_prefix("new mode "));
+        let old = line.strip_prefix("deleted file mode ").or_else(|| line.strip_prefix("old mode "));
+        // The mode of a file that keeps it stands behind the two objects.
+        let kept = line.strip_prefix("index ").and_then(|line| line.rsplit_once(' ')).map(|(_, mode)| mode);
+        let is_plain = |mode: &str| mode == "100644";
+        self.is_program |= [new, old, kept].into_iter().flatten().any(|mode| !is_plain(mode));
+        self.becomes_another |= new.is_some_and(|mode| !is_plain(mode)) || old.is_some_and(|mode| !mode.starts_with("100"));
+    }
+
+    /// The lines around the beginning of the first hunk, without their marks: what the file begins with, if the hunk is there.
+    pub(crate) fn first_lines(&self) -> impl Iterator<Item = &'change str> {
+        let is_changed = |line: &&&'change str| line.starts_with(['+', '-']);
+        let changed = self.lines.iter().take_while(is_changed).count();
+        self.lines.iter().take(changed + 1).filter_map(|line| line.get(1..))
     }
 
     /// The lines that are added, without their mark.

@@ -193,10 +193,7 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
     pub async fn tracked(&self) -> Result<Vec<(PathBuf, String)>> {
-        let list = self.call(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).output().await?;
-        if !list.success() || list.truncated {
-            return Err(super::command::failed("git ls-files --stage", &list));
-        }
+        let list = self.list().await?;
         let file = |entry: &[u8]| {
             // Mode, object and stage, a tab, the path. Links and submodules have other modes.
             let entry = entry.strip_prefix(b"100")?;
@@ -204,7 +201,26 @@ impl Workspace {
             let object = std::str::from_utf8(head).ok()?.split(' ').nth(1)?.to_owned();
             Some((PathBuf::from(OsStr::from_bytes(path.get(1..)?)), object))
         };
-        Ok(list.stdout.split(|byte| *byte == 0).filter_map(file).collect())
+        Ok(list.split(|byte| *byte == 0).filter_map(file).collect())
+    }
+
+    /// The symbolic links that are tracked: the path of each, and what it says. Those with names that are not UTF-8 are left out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell.
+    pub async fn links(&self) -> Result<Vec<(String, String)>> {
+        let list = self.list().await?;
+        let link = |entry: &[u8]| {
+            let (_, path) = std::str::from_utf8(entry.strip_prefix(b"120000 ")?).ok()?.split_once('\t')?;
+            Some((path.to_owned(), fs::read_link(self.path.join(path)).ok()?.to_str()?.to_owned()))
+        };
+        Ok(list.split(|byte| *byte == 0).filter_map(link).collect())
+    }
+
+    /// What is tracked, as `git ls-files --stage -z` lists it.
+    async fn list(&self) -> Result<Vec<u8>> {
+        let list = self.call(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).output().await?;
+        if list.success() && !list.truncated { Ok(list.stdout) } else { Err(super::command::failed("git ls-files --stage", &list)) }
     }
 
     /// Takes everything that is changed against `base`, new files and commits that somebody made meanwhile too, and stages it.

@@ -1,77 +1,275 @@
-//! Files that a person looks at before a change to them is delivered.
+//! Which files a person looks at before a change to them is delivered.
+//!
+//! What may be delivered unasked are files of known kinds ([`kinds`]) that do not decide about others ([`deciding`]) and are no programs. Anything unknown
+//! waits. Where a project sets `hold`, its globs take the place of all that.
+
+mod command;
+mod deciding;
+mod kinds;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, fmt, fs, io::Read as _, path::Path};
+
+use serde::Serialize;
 
 use super::Globs;
 use crate::{
-    config::Project,
+    config::{Project, RestartConfig, StepConfig},
     error::{Error, ErrorKind, Result},
-    git::Change,
+    git::{self, Change},
 };
 
-/// How many files are named.
+pub(crate) use command::is_run_by;
+use deciding::Deciding;
+
+/// How many files are named of each reason.
 const NAMED: usize = 5;
 
-/// Why `change` waits for a person: it touches files that the project's `hold` means.
+/// The summary, which is a part of every change if `commit_summary` is set.
+const SUMMARY: &str = "codex.md";
+
+/// Which files of a project a person looks at before a change to them is delivered.
+#[derive(Debug)]
+pub struct Hold(Rule);
+
+#[derive(Debug)]
+enum Rule {
+    /// What the project's `hold` means, and nothing else.
+    Globs(Globs),
+    /// Whatever is not known to be harmless.
+    Unknown(Box<Known>),
+}
+
+/// What is known of a project.
+#[derive(Debug)]
+struct Known {
+    deciding: Deciding,
+    /// What the project's `unasked` means.
+    unasked: Globs,
+    /// The commands that its configuration and its Git hooks run, each with who runs it.
+    commands: Vec<(&'static str, String)>,
+    commits_summary: bool,
+    links: Vec<Link>,
+}
+
+/// A symbolic link of a project: its path, and the path that it leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Link {
+    /// Its path, from the project's top.
+    pub path: String,
+    /// The path that it leads to, from the project's top.
+    pub target: String,
+}
+
+/// What is known of a file besides its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileState {
+    /// Whether it may be executed, or begins with `#!`.
+    pub is_program: bool,
+    /// Whether a change makes a program of it, or another kind of entry, such as a link.
+    pub becomes_another: bool,
+}
+
+/// Why a change to a file waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "why", content = "what")]
+#[non_exhaustive]
+pub enum Held {
+    /// The project's `hold` means it.
+    Named,
+    /// It decides what is run, fetched, built or allowed.
+    Decides,
+    /// This runs it: a check, a step, a restart, a health check, a Git hook.
+    RunBy(&'static str),
+    /// This link leads to it, which would be held itself.
+    Linked(String),
+    /// It is a program.
+    Program,
+    /// Its name is unusual.
+    Name,
+    /// Files with this extension (none, if it is empty) are not known to be harmless.
+    Kind(String),
+}
+
+impl Hold {
+    /// The rule of `project`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if `hold` or `unasked` has a glob that is none.
+    pub fn new(project: &Project) -> Result<Self> {
+        let wrong = |key, reason| Error::new(ErrorKind::Config, format!("in `{key}` of project `{}`: {reason}", project.name));
+        let compile = |key, globs: &[String]| Globs::compile(globs.iter().map(String::as_str)).map_err(|reason| wrong(key, reason));
+        if let Some(hold) = &project.hold {
+            return compile("hold", hold).map(|globs| Self(Rule::Globs(globs)));
+        }
+        let known = Known {
+            deciding: Deciding::compile().map_err(|reason| wrong("hold", reason))?,
+            unasked: compile("unasked", &project.unasked)?,
+            commands: commands(project),
+            commits_summary: project.commit_summary,
+            links: Vec::new(),
+        };
+        Ok(Self(Rule::Unknown(Box::new(known))))
+    }
+
+    /// The same rule, which knows the symbolic links of the project: what is found by the name of one decides what that name decides.
+    #[must_use]
+    pub fn with_links(mut self, links: Vec<Link>) -> Self {
+        if let Rule::Unknown(known) = &mut self.0 {
+            known.links = links;
+        }
+        self
+    }
+
+    /// Why a change to the file at `path` waits for a person; `None` if it may be delivered unasked.
+    pub fn why(&self, path: &str, state: FileState) -> Option<Held> {
+        match &self.0 {
+            Rule::Globs(globs) => globs.matches(path).then_some(Held::Named),
+            Rule::Unknown(known) => known.why(path, state).or_else(|| known.linked(path)),
+        }
+    }
+}
+
+impl Known {
+    fn why(&self, path: &str, state: FileState) -> Option<Held> {
+        let lower = path.to_ascii_lowercase();
+        if path == SUMMARY && self.commits_summary && !state.becomes_another {
+            return None;
+        }
+        if self.deciding.contains(&lower) {
+            return Some(Held::Decides);
+        }
+        if let Some((who, _)) = self.commands.iter().find(|(_, command)| is_run_by(command, path)) {
+            return Some(Held::RunBy(who));
+        }
+        if state.becomes_another {
+            return Some(Held::Program);
+        }
+        if self.unasked.matches(path) {
+            return None;
+        }
+        if !is_usual(path) {
+            return Some(Held::Name);
+        }
+        if kinds::kind(&lower).is_none() {
+            let extension = lower.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, extension)| extension);
+            return Some(Held::Kind(extension.to_owned()));
+        }
+        state.is_program.then_some(Held::Program)
+    }
+
+    /// The link that leads to `path` and is held.
+    fn linked(&self, path: &str) -> Option<Held> {
+        let is_held = |link: &&Link| {
+            let rest = path.strip_prefix(&link.target).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+            rest.is_some_and(|rest| self.why(&format!("{}{rest}", link.path), FileState::default()).is_some())
+        };
+        self.links.iter().find(is_held).map(|link| Held::Linked(link.path.clone()))
+    }
+}
+
+impl Link {
+    /// The link at `path`, from the project's top, that says `target`; `None` if it leads out of the project.
+    pub fn new(path: &str, target: &str) -> Option<Self> {
+        let mut parts: Vec<&str> = path.split('/').collect();
+        parts.pop();
+        for part in target.split('/') {
+            match part {
+                "" if parts.is_empty() || target.starts_with('/') => return None,
+                "" | "." => {}
+                ".." => drop(parts.pop()?),
+                part => parts.push(part),
+            }
+        }
+        Some(Self { path: path.to_owned(), target: parts.join("/") })
+    }
+}
+
+impl FileState {
+    /// What `metadata` and the beginning of the file at `file` say; a file that is not there is not looked at.
+    pub fn read(file: &Path) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let Ok(metadata) = fs::symlink_metadata(file) else { return Self::default() };
+        if !metadata.is_file() {
+            return Self { is_program: true, becomes_another: true };
+        }
+        let mut beginning = [0; 64];
+        let count = fs::File::open(file).and_then(|mut file| file.read(&mut beginning)).unwrap_or(0);
+        let is_program = metadata.permissions().mode() & 0o111 != 0 || names_interpreter(beginning.get(..count).unwrap_or_default());
+        Self { is_program, becomes_another: false }
+    }
+}
+
+impl fmt::Display for Held {
+    /// What is said of one file, behind its name.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named => formatter.write_str("is among the files that a person looks at first (`hold`)"),
+            Self::Decides => formatter.write_str("decides what is run, fetched, built or allowed"),
+            Self::RunBy(who) => write!(formatter, "is run by {who}"),
+            Self::Linked(link) => write!(formatter, "is what the link `{link}` leads to"),
+            Self::Program => formatter.write_str("is a program"),
+            Self::Name => formatter.write_str("has an unusual name"),
+            Self::Kind(_) => formatter.write_str("is of a kind that is not known to be harmless"),
+        }
+    }
+}
+
+/// Why `change`, which is in place in `workspace`, which has these links, waits for a person: it touches files that a person looks at first.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] if `hold` has a glob that is none.
-pub(crate) fn held_files(project: &Project, change: &Change) -> Result<Option<String>> {
-    concern(&project.hold, change.files.iter().map(|file| file.path.as_str()))
-        .map_err(|reason| Error::new(ErrorKind::Config, format!("in `hold` of project `{}`: {reason}", project.name)))
-}
-
-/// Why a change of `files` waits for a person: it touches some that the globs `hold` mean. `Err` says which glob is wrong.
-fn concern<'a>(hold: &[String], files: impl IntoIterator<Item = &'a str>) -> std::result::Result<Option<String>, String> {
-    let globs = Globs::compile(hold.iter().map(String::as_str))?;
-    let held: Vec<_> = files.into_iter().filter(|path| globs.matches(path)).collect();
-    let named: Vec<_> = held.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
-    let more = if held.len() > NAMED { format!(" and {} more", held.len() - NAMED) } else { String::new() };
-    let what = if held.len() == 1 { "a file" } else { "files" };
-    Ok((!held.is_empty()).then(|| format!("it touches {}{more}, {what} that a person looks at first (`hold`)", named.join(", "))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::DEFAULT_HOLD;
-
-    #[test]
-    fn what_decides_about_other_files_is_held_and_what_does_not_is_not() {
-        let hold = DEFAULT_HOLD.map(str::to_owned);
-        let held = |path| concern(&hold, [path]).unwrap().is_some();
-        for path in [
-            ".github/workflows/ci.yml",
-            ".gitlab-ci.yml",
-            ".ci/run",
-            "Jenkinsfile",
-            "AGENTS.md",
-            "sub/CLAUDE.md",
-            ".cursor/rules/a.mdc",
-            ".cursorrules",
-            ".gitattributes",
-            "vendor/.gitmodules",
-            ".cargo/config.toml",
-            "crates/a/Cargo.toml",
-            "Cargo.lock",
-            "web/package-lock.json",
-            "a/b/.hidden/deep/er/file",
-            "requirements-dev.txt",
-            "deploy/radio.service",
-            "build.rs",
-        ] {
-            assert!(held(path), "{path}");
-        }
-        for path in ["README.md", "src/main.rs", "docs/a.b/c.md", "tests/it.py", "radio.sh", "src/cargo.rs", "a./b"] {
-            assert!(!held(path), "{path}");
+/// As [`Hold::new`].
+pub(crate) fn held_files(project: &Project, change: &Change, workspace: &Path, links: Vec<Link>) -> Result<Option<String>> {
+    let hold = Hold::new(project)?.with_links(links);
+    let mut held: BTreeMap<Held, Vec<String>> = BTreeMap::new();
+    for section in change.sections() {
+        let mut state = FileState::read(&workspace.join(&section.path));
+        state.becomes_another |= section.becomes_another;
+        state.is_program |= section.is_program || section.first_lines().any(|line| names_interpreter(line.as_bytes()));
+        if let Some(why) = hold.why(&section.path, state) {
+            // An extension is no reason of its own.
+            let why = if matches!(why, Held::Kind(_)) { Held::Kind(String::new()) } else { why };
+            held.entry(why).or_default().push(section.path);
         }
     }
+    let reasons: Vec<_> = held.iter().map(|(why, paths)| reason(why, paths)).collect();
+    Ok((!reasons.is_empty()).then(|| reasons.join("; ")))
+}
 
-    #[test]
-    fn the_reason_names_the_files_but_not_all_of_many() {
-        let hold = ["*.lock".to_owned()];
-        let one = concern(&hold, ["a.lock", "b"]).unwrap().unwrap();
-        assert_eq!(one, "it touches `a.lock`, a file that a person looks at first (`hold`)");
-        let many = concern(&hold, ["a.lock"; 7]).unwrap().unwrap();
-        assert!(many.ends_with("and 2 more, files that a person looks at first (`hold`)"), "{many}");
-        assert_eq!(concern(&[], ["a.lock"]).unwrap(), None);
-    }
+/// The reason why a change waits that touches `paths`.
+fn reason(why: &Held, paths: &[String]) -> String {
+    let named: Vec<_> = paths.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
+    let more = if paths.len() > NAMED { format!(" and {} more", paths.len() - NAMED) } else { String::new() };
+    let each = if paths.len() == 1 { "which" } else { "each of which" };
+    format!("it touches {}{more}, {each} {why}", named.join(", "))
+}
+
+/// The commands that the configuration of `project` and the Git hooks of its checkout run, with paths from its top, each with who runs it.
+fn commands(project: &Project) -> Vec<(&'static str, String)> {
+    let checks = project.verify.iter().map(|command| ("a check", command.clone()));
+    let step = |step: &StepConfig| if let StepConfig::Command(step) = step { Some(("a step", step.command.clone())) } else { None };
+    let restart = if let RestartConfig::Command(command) = &project.restart { Some(("the restart", command.clone())) } else { None };
+    let health = project.health.as_ref().and_then(|health| health.command.clone()).map(|command| ("the health check", command));
+    let hooks = git::hook_texts(&project.path).into_iter().map(|hook| ("a Git hook", hook));
+    let commands = checks.chain(project.steps.iter().filter_map(step)).chain(restart).chain(health).chain(hooks);
+    let top = format!("{}/", project.path.display());
+    commands.map(|(who, command)| (who, command.replace(&top, "./"))).collect()
+}
+
+/// Whether a path has nothing in it that some file system or person takes for something else: plain ASCII, no blank or dot at an end, no `:` or `~`.
+fn is_usual(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@ ,()[]{}$#=&'!%^".contains(&byte);
+    path.bytes().all(is_plain) && path.split('/').all(|part| !part.starts_with([' ', '-']) && !part.ends_with([' ', '.']))
+}
+
+/// Whether a file begins with the line that names its interpreter. Attributes of Rust begin with the same two characters.
+fn names_interpreter(beginning: &[u8]) -> bool {
+    beginning
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(beginning)
+        .strip_prefix(b"#!")
+        .is_some_and(|rest| !rest.trim_ascii_start().starts_with(b"["))
 }

@@ -8,7 +8,7 @@ use super::{Effects, Flow, Step, StepContext, summarize};
 use crate::{
     error::{Error, ErrorKind, Result},
     patch,
-    policy::held_files,
+    policy::{Link, held_files},
     proposal::Proposal,
     run::{Outcome, Trigger},
 };
@@ -59,7 +59,8 @@ impl Step for Apply {
         context.record.proposal = Some(proposal.id);
         context.tell_policy(&change, &proposal.message);
         context.proposal = Some(proposal);
-        context.concerns.extend(held_files(context.project(), &change)?);
+        let links = workspace.links().await?.iter().filter_map(|(path, target)| Link::new(path, target)).collect();
+        context.concerns.extend(held_files(context.project(), &change, workspace.path(), links)?);
         context.change = Some(change);
         Ok(Flow::Done(note))
     }

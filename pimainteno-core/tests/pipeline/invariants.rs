@@ -41,12 +41,12 @@ async fn uncommitted_work_is_never_touched() {
 #[tokio::test]
 async fn an_untracked_file_in_the_way_is_not_overwritten() {
     let world = World::new();
-    world.write("plan.txt", "mine\n");
-    let answer = Scripted::Edit { path: "plan.txt".into(), content: "theirs\n".into(), text: "docs: plan".into() };
+    world.write("plan.md", "mine\n");
+    let answer = Scripted::Edit { path: "plan.md".into(), content: "theirs\n".into(), text: "docs: plan".into() };
     let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, answer);
     let (base, records) = (world.head(), world.maintainer(backend).run_once().await.unwrap());
     assert!(!outcome(&records).is_success(), "{records:#?}");
-    assert_eq!((world.read("plan.txt"), world.head()), ("mine\n".into(), base.clone()));
+    assert_eq!((world.read("plan.md"), world.head()), ("mine\n".into(), base.clone()));
     let remote = git(&world.remote(), &["diff", "--stat", &base, "main"]);
     assert_eq!(remote, "", "what was pushed is taken back");
 }

@@ -8,7 +8,7 @@ use pimainteno_core::{
     testing::{Scripted, ScriptedBackend},
 };
 
-use crate::support::{World, outcome};
+use crate::support::{Agent, World, outcome};
 
 fn backend(answer: Scripted) -> ScriptedBackend {
     ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, answer)
@@ -150,4 +150,32 @@ async fn an_external_command_is_a_step() {
     assert!(records[0].steps.iter().any(|step| step.name == "stamp"), "{records:#?}");
     let stamp = fs::read_to_string(world.root().join("state/stamp")).unwrap();
     assert_eq!(stamp, "# Stamped\n", "the command runs in the workspace, with the change in place");
+}
+
+#[tokio::test]
+async fn what_is_not_known_to_be_harmless_waits_with_its_reason() {
+    let writes = |file: &str| backend(Scripted::Edit { path: file.into(), content: "{}\n".into(), text: "docs: edit".into() });
+    let held = |reason: &str| Outcome::Held { reason: reason.to_owned() };
+    let data = run_without_trace(&World::new(), writes("data.json")).await;
+    assert_eq!(data, held("it touches `data.json`, which is of a kind that is not known to be harmless"));
+    // What is found by the name of a link is what that name says.
+    let world = World::new();
+    std::os::unix::fs::symlink("README.md", world.path().join("CLAUDE.md")).unwrap();
+    world.commit("link");
+    world.git(&["push", "--quiet"]);
+    assert_eq!(
+        run_without_trace(&world, writes("README.md")).await,
+        held("it touches `README.md`, which is what the link `CLAUDE.md` leads to")
+    );
+    // A new name counts as the old one does.
+    let mut world = World::new();
+    world.project.verify = vec!["test -d src".into()];
+    let renames = Agent::new(|workspace| fs::rename(workspace.join("README.md"), workspace.join("Makefile")).unwrap());
+    let records = world.maintainer(renames).run_once().await.unwrap();
+    assert!(matches!(outcome(&records), Outcome::Held { reason } if reason.contains("`Makefile`, which decides")), "{records:#?}");
+    // The owner knows better.
+    let mut world = World::new();
+    world.project.unasked = vec!["*.json".into()];
+    let records = world.maintainer(writes("data.json")).run_once().await.unwrap();
+    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
 }

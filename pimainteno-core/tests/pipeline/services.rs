@@ -24,6 +24,8 @@ fn world() -> (World, Unit) {
     world.project.units = Some(vec![unit.name.clone()]);
     world.config.systemd_monitor.bus = TestSystemd::get().bus;
     world.project.probation = Some(std::time::Duration::from_secs(1));
+    // The change is of a shell script, which waits otherwise.
+    world.project.hold = Some(Vec::new());
     (world, unit)
 }
 

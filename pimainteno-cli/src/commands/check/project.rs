@@ -12,12 +12,12 @@ use pimainteno_core::{
     Maintainer,
     config::{BudgetConfig, Config, Mode, Project, RestartConfig},
     git::{Checkout, Git},
-    policy::{Limits, PolicyEngine},
+    policy::{Hold, Limits, PolicyEngine},
     process::{Command, Environment},
     service::{self, LoadState},
 };
 
-use super::{Finding, Items};
+use super::{Finding, Items, unasked::Files};
 use crate::{backends, setup::Setup};
 
 /// How long a remote may take to answer.
@@ -25,6 +25,9 @@ const REMOTE_DEADLINE: Duration = Duration::from_secs(15);
 
 /// How long a question to the shell, to systemd or to Git on local files may take.
 const LOCAL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The most bytes that a list of all tracked files may have: some hundred thousand files.
+const LIST_LIMIT: usize = 64 << 20;
 
 /// How long a backend may take to say whether it could answer.
 const BACKEND_DEADLINE: Duration = Duration::from_secs(40);
@@ -80,6 +83,7 @@ impl Look {
         self.settings(&mut items).await;
         self.policy(&mut items);
         self.checks(&mut items).await;
+        self.unasked(&mut items).await;
         self.units(&mut items).await;
         items
     }
@@ -229,6 +233,19 @@ impl Look {
             }
         }
         lacking
+    }
+
+    /// Which files could be changed without asking. Where Git cannot list them, that is told of the checkout.
+    async fn unasked(&self, items: &mut Items) {
+        let list = self.git_command(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).timeout(LOCAL_DEADLINE).run().await;
+        let Some(list) = list.ok().filter(|list| list.success() && !list.truncated) else { return };
+        match Hold::new(&self.project) {
+            Ok(hold) => {
+                let files = Files::sort(&list.stdout, &self.project.path, hold);
+                items.files("unasked", files.describe(self.project.mode), files);
+            }
+            Err(error) => items.error("unasked", Finding::Problem, &error),
+        }
     }
 
     async fn units(&self, items: &mut Items) {

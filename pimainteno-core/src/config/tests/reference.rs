@@ -34,7 +34,7 @@ fn what_the_reference_shows_of_a_project_is_what_holds_without_it() {
         let limits = (project.verify_timeout, project.repairs, project.probation, project.max_files, project.max_lines);
         let silence = (project.approval_expires, project.on_silence);
         let named = (project.name, project.id, project.mode, project.steps, project.units);
-        let sandbox = (project.sandbox.mode, project.sandbox.network, project.hooks, project.hold);
+        let sandbox = (project.sandbox.mode, project.sandbox.network, project.hooks);
         (named, project.restart, project.commit_summary, sandbox, limits, silence)
     };
     assert_eq!(comparable(shown), comparable(default));

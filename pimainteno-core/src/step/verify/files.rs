@@ -145,13 +145,6 @@ const MANIFESTS: [&str; 40] = [
     "mix.exs",
 ];
 
-/// Programs that run the file which they are given.
-const INTERPRETERS: [&str; 16] =
-    ["sh", "bash", "dash", "zsh", "ksh", "python", "python3", "node", "ruby", "perl", "php", "lua", "deno", "bun", "source", "."];
-
-/// Options with which they only look at the file.
-const LOOKING: [&str; 4] = ["-n", "-c", "-l", "--check"];
-
 /// Whether a file is a test, or something that tests compare with.
 pub(super) fn is_test(path: &str) -> bool {
     let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -182,52 +175,6 @@ pub(super) fn is_manifest(path: &str) -> bool {
         || MANIFESTS.contains(&name.as_str())
         || name.starts_with("requirements") && name.ends_with(".txt")
         || is_decisive(path)
-}
-
-/// Whether a check names a file as the program, or the script, that it runs.
-pub(super) fn is_run_by(check: &str, path: &str) -> bool {
-    let mut directory = String::new();
-    check.split(['\n', ';', '&', '|', '(', ')', '{', '}', '`']).any(|command| {
-        let mut words = command.split_whitespace().filter(|word| !is_prefix(word)).peekable();
-        let Some(program) = words.next() else { return false };
-        let program = unquoted(program);
-        if program == "cd" {
-            directory = words.next().map(|to| joined(&directory, unquoted(to))).unwrap_or_default();
-            return false;
-        }
-        let name = program.rsplit('/').next().unwrap_or(program);
-        let options: Vec<_> = std::iter::from_fn(|| words.next_if(|word| word.starts_with('-'))).collect();
-        let looks_only = options.iter().any(|option| LOOKING.contains(option)) && !(name.ends_with("sh") && options.contains(&"-c"));
-        let argument = words.next().map(unquoted).filter(|_| INTERPRETERS.contains(&name) && !looks_only);
-        [Some(program), argument].into_iter().flatten().any(|named| joined(&directory, named) == path)
-    })
-}
-
-/// Whether a word stands before the program: a keyword of the shell, an assignment, or a program that runs another one.
-fn is_prefix(word: &str) -> bool {
-    let is_assignment = word
-        .split_once('=')
-        .is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
-    is_assignment
-        || ["!", "if", "then", "else", "elif", "do", "while", "until", "env", "exec", "time", "nice", "command", "set", "-e", "-eu"]
-            .contains(&word)
-}
-
-fn unquoted(word: &str) -> &str {
-    word.trim_matches(['"', '\''])
-}
-
-/// A path from the top of the project, without `./`.
-fn joined(directory: &str, path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in directory.split('/').chain(path.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
 }
 
 #[cfg(test)]
@@ -272,34 +219,6 @@ mod tests {
         ] {
             assert!(!is_test(path), "{path}");
         }
-    }
-
-    #[test]
-    fn what_a_check_runs_is_told_from_what_it_looks_at() {
-        for check in [
-            "./check.sh",
-            "sh check.sh",
-            "bash -e ./check.sh",
-            "if ./check.sh; then :; fi",
-            "A=1 ./check.sh --fast",
-            "make && ./check.sh",
-            "python3 'check.sh'",
-            "bash -c './check.sh'",
-        ] {
-            assert!(is_run_by(check, "check.sh"), "{check}");
-        }
-        for check in [
-            "test -f check.sh",
-            "grep -q x check.sh",
-            "cat check.sh",
-            "sh -n check.sh",
-            "node --check check.sh",
-            "./check.shx",
-            "sub/check.sh",
-        ] {
-            assert!(!is_run_by(check, "check.sh"), "{check}");
-        }
-        assert!(is_run_by("cd web && ../check.sh", "check.sh") && is_run_by("cd web && node run.js", "web/run.js"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{StepContext, files, run_check, verdict::Verdict};
 use crate::{
     error::{Context, ErrorKind, Result},
+    policy::is_run_by,
     proposal::sha256,
     store::CheckResults,
 };
@@ -41,7 +42,7 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     let tracked = workspace.tracked().await?;
     let scripts = tracked.iter().filter_map(|(path, object)| {
         let path = path.to_str()?;
-        checks.iter().any(|check| files::is_run_by(check, path)).then(|| format!("{path} {object}"))
+        checks.iter().any(|check| is_run_by(check, path)).then(|| format!("{path} {object}"))
     });
     let key = sha256(&checks.iter().cloned().chain(scripts).collect::<Vec<_>>().join("\n"));
     if let Some(Value::Bool(known)) = context.parts.store.check_results(&context.record.project, CheckResults::BROKEN, &key)? {
@@ -70,7 +71,7 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
 
 /// Whether a file is broken. What builds the project and what the checks run stay: without them, a check fails for want of itself.
 fn is_broken(breakage: Breakage, path: &str, checks: &[String]) -> bool {
-    let is_kept = files::is_manifest(path) || checks.iter().any(|check| files::is_run_by(check, path));
+    let is_kept = files::is_manifest(path) || checks.iter().any(|check| is_run_by(check, path));
     !is_kept && (breakage == Breakage::Gone || !files::is_test(path))
 }
 

@@ -8,8 +8,11 @@ mod marks;
 use std::collections::{BTreeSet, HashMap};
 
 use self::marks::{Language, assertions, disabling, test_name, trivial};
-use super::files::{is_decisive, is_run_by, is_test};
-use crate::git::{Change, Section};
+use super::files::{is_decisive, is_test};
+use crate::{
+    git::{Change, Section},
+    policy::is_run_by,
+};
 
 /// The most names or paths that one reason tells.
 const TOLD: usize = 3;
