@@ -239,7 +239,7 @@ fn a_run_tells_what_its_check_was_killed_for() {
     env.project("site");
     let (record, _) = run_of(&env, "new.md", helper(), |project| {
         let greedy = "python3 -c 'import time; x = bytearray(200 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(300)'";
-        project.verify = vec![format!("test ! -e new.txt || {greedy}")];
+        project.verify = vec![format!("test ! -e new.md || {greedy}")];
         project.sandbox_memory = Some(96);
     });
     let Some(Outcome::Failed { step, message }) = &record.outcome else { panic!("{:?}", record.outcome) };

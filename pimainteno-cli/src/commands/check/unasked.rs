@@ -11,8 +11,11 @@ use serde::Serialize;
 /// How many files, or kinds, stand for a group in its line.
 const EXAMPLES: usize = 3;
 
+/// Whether a file is held for a reason of one group.
+type IsOne = fn(&Held) -> bool;
+
 /// The reasons, in the order in which they are told, and what the files are called.
-const GROUPS: [(fn(&Held) -> bool, &str); 6] = [
+const GROUPS: [(IsOne, &str); 6] = [
     (|why| matches!(why, Held::Named), "that `hold` names"),
     (|why| matches!(why, Held::Kind(_)), "by kind"),
     (|why| matches!(why, Held::Decides | Held::Linked(_)), "that decide"),
@@ -78,7 +81,7 @@ impl Files {
     }
 
     /// How many files are held for a reason, with the most frequent kinds or the first few files.
-    fn group(&self, is_one: fn(&Held) -> bool, noun: &str) -> Option<String> {
+    fn group(&self, is_one: IsOne, noun: &str) -> Option<String> {
         let files: Vec<_> = self.held.iter().filter(|file| is_one(&file.why)).collect();
         let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
         for file in &files {
