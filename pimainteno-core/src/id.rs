@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// The fewest digits that name something of which more is done than shown: fewer are a slip of the finger.
+const LEAST_DIGITS: usize = 4;
+
 /// Makes a type of ids, so that one kind cannot be taken for another.
 macro_rules! id {
     ($(#[$documentation:meta])* $name:ident, $what:literal) => {
@@ -19,6 +22,18 @@ macro_rules! id {
             /// A new id, which sorts behind those that were made before.
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
+            }
+
+            /// Whether the beginning of an id is long enough to decide something about what it names.
+            ///
+            /// # Errors
+            /// [`ErrorKind::Usage`] if it has fewer than four digits.
+            pub fn is_enough(prefix: &str) -> Result<()> {
+                if prefix.chars().filter(char::is_ascii_hexdigit).count() >= LEAST_DIGITS {
+                    return Ok(());
+                }
+                Err(Error::new(ErrorKind::Usage, format!("too short for a {} id: `{prefix}`", $what))
+                    .hint(format!("give at least {LEAST_DIGITS} digits of it, so that no other one is meant")))
             }
 
             /// The id as bytes, in the order in which ids sort.
@@ -76,6 +91,9 @@ mod tests {
         assert!(first < second);
         assert_eq!(first.to_string().parse::<RunId>().unwrap(), first);
         assert_eq!(RunId::from_bytes(*second.as_bytes()), second);
+        assert!(
+            ProposalId::is_enough("0-1-9-a").is_ok() && ProposalId::is_enough("019").is_err() && ProposalId::is_enough("0---").is_err()
+        );
         assert_eq!("run 7".parse::<RunId>().unwrap_err().to_string().split(':').next(), Some("not a run id"));
     }
 }

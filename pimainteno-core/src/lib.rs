@@ -54,11 +54,13 @@
 //! - `testing` (off): a scripted backend, a recording sink and a contract check for backends, for the tests of embedding programs.
 
 mod backend;
+mod commit_message;
 pub mod config;
 mod error;
 mod event;
 mod fingerprint;
 pub mod git;
+pub mod hidden_text;
 mod id;
 mod maintainer;
 pub mod patch;

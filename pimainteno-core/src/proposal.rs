@@ -48,6 +48,9 @@ pub struct Proposal {
     /// The fingerprint of what that run depended on besides the project's files, as in [`crate::store::Seen`].
     #[serde(default)]
     pub inputs: String,
+    /// How many places of the diff are redacted where it is shown: what is there cannot be seen, and is delivered all the same.
+    #[serde(default)]
+    pub redactions: usize,
 }
 
 /// What one check said about a change.
@@ -132,6 +135,7 @@ impl Proposal {
             expires: None,
             fingerprints: Vec::new(),
             inputs: String::new(),
+            redactions: 0,
         }
     }
 
@@ -143,13 +147,15 @@ impl Proposal {
     /// The same proposal for showing: without the secrets that its diff adds. Its SHA-256 stays that of the exact diff.
     #[must_use]
     pub(crate) fn for_showing(mut self, secrets: &Secrets) -> Self {
-        secrets.clean(&mut self.diff);
+        // It counts the places of the exact diff.
         self.redact(secrets);
+        secrets.clean(&mut self.diff);
         self
     }
 
-    /// Takes the secrets out of what is said about the change; the diff stays exact.
+    /// Takes the secrets out of what is said about the change, and counts those of the diff, which stays exact.
     pub(crate) fn redact(&mut self, secrets: &Secrets) {
+        self.redactions = secrets.find(&self.diff).len();
         secrets.clean(&mut self.message);
         self.checks.iter_mut().for_each(|verdict| secrets.clean(&mut verdict.check));
         match &mut self.status {

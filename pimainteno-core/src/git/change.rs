@@ -39,6 +39,8 @@ pub(crate) struct Section<'change> {
     pub(crate) becomes_another: bool,
     /// The lines with their marks `+`, `-` and ` `, all hunks one after the other; none for a binary file.
     pub(crate) lines: Vec<&'change str>,
+    /// Of each hunk the place of its first line in `lines`, and the number of that line in the new file.
+    hunks: Vec<(usize, usize)>,
 }
 
 impl Change {
@@ -104,6 +106,7 @@ impl<'change> Section<'change> {
         for line in section.lines() {
             if line.starts_with("@@ ") {
                 in_hunk = true;
+                found.hunks.push((found.lines.len(), first_new_line(line)));
             } else if in_hunk {
                 found.lines.extend(Some(line).filter(|line| line.starts_with(['+', '-', ' '])));
             } else {
@@ -138,10 +141,30 @@ impl<'change> Section<'change> {
         self.lines.iter().filter_map(|line| line.strip_prefix('+'))
     }
 
+    /// The same with their numbers in the new file.
+    pub(crate) fn added_with_numbers(&self) -> impl Iterator<Item = (usize, &'change str)> {
+        let (mut hunks, mut number) = (self.hunks.iter().peekable(), 0);
+        let numbered = self.lines.iter().enumerate().map(move |(place, line)| {
+            if let Some((_, first)) = hunks.next_if(|(begin, _)| *begin == place) {
+                number = *first;
+            }
+            let own = number;
+            number += usize::from(!line.starts_with('-'));
+            (own, *line)
+        });
+        numbered.filter_map(|(number, line)| Some((number, line.strip_prefix('+')?)))
+    }
+
     /// The lines that are removed, without their mark.
     pub(crate) fn removed(&self) -> impl Iterator<Item = &'change str> {
         self.lines.iter().filter_map(|line| line.strip_prefix('-'))
     }
+}
+
+/// The number of the first line that a hunk shows of the new file.
+fn first_new_line(head: &str) -> usize {
+    let new = head.split_once(" +").map_or("", |(_, new)| new);
+    new.split([',', ' ']).next().and_then(|number| number.parse().ok()).unwrap_or(1)
 }
 
 /// A path as Git writes it: in quotes and with C escapes if it holds quotes, backslashes or control characters.
@@ -190,6 +213,7 @@ mod tests {
         let change = Change::parse(text);
         let sections = change.sections();
         assert_eq!(sections[0].added().chain(sections[0].removed()).collect::<Vec<_>>(), ["++ new", "old"]);
+        assert_eq!(sections[0].added_with_numbers().collect::<Vec<_>>(), [(1, "++ new")]);
         assert_eq!((sections[0].lines.len(), sections[0].is_deleted), (3, false));
         assert_eq!(
             (sections[1].path.as_str(), sections[1].removed().collect::<Vec<_>>(), sections[1].is_deleted),

@@ -3,6 +3,7 @@
 use super::Maintainer;
 use crate::{
     error::Result,
+    id::ProposalId,
     proposal::{Proposal, ProposalStatus},
     run::RunRecord,
 };
@@ -18,7 +19,7 @@ impl Maintainer {
         self.0.store.proposals(project, is_wanted, limit)
     }
 
-    /// Approves the change that is held as the proposal named by its id or the beginning of it, and delivers it in a run of its own.
+    /// Approves the change that is held as the proposal named by its id or at least four digits of its beginning, and delivers it in a run of its own.
     ///
     /// `sha256` says which diff was looked at: [`Proposal::sha256`], or at least eight digits of its beginning. The run places that diff on the checkout's
     /// head, runs the checks again and goes on to the last step. If the files that it touches have changed meanwhile, it becomes another diff: then
@@ -29,16 +30,18 @@ impl Maintainer {
     /// [`crate::ErrorKind::Usage`] if there is no such proposal, it is not held, or its run cannot start now; then it stays as it was.
     /// Whatever goes wrong in the run is in its record.
     pub async fn approve(&self, proposal: &str, sha256: &str) -> Result<RunRecord> {
+        ProposalId::is_enough(proposal)?;
         self.recover().await?;
         let id = self.0.store.find_proposal(proposal)?.id;
         self.0.approve(id, sha256).await
     }
 
-    /// Rejects a held change, named by its id or the beginning of it. The backend is told why the next time that it is asked.
+    /// Rejects a held change, named by its id or at least four digits of its beginning. The backend is told why the next time that it is asked.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] if there is no such proposal, it is not held, or no reason is given.
     pub async fn reject(&self, proposal: &str, reason: &str) -> Result<Proposal> {
+        ProposalId::is_enough(proposal)?;
         self.recover().await?;
         let id = self.0.store.find_proposal(proposal)?.id;
         self.0.reject(id, reason)

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 
 use super::{Effects, Flow, Step, StepContext, summarize};
 use crate::{
+    commit_message,
     error::{Error, ErrorKind, Result},
-    patch,
+    hidden_text, patch,
     policy::{Link, held_files},
     proposal::Proposal,
     run::{Outcome, Trigger},
@@ -48,7 +49,8 @@ impl Step for Apply {
         }
         let secrets = context.parts.store.secrets();
         context.concerns.extend(secrets.concern(&change.diff));
-        let message = secrets.redact(&message).into_owned();
+        context.concerns.extend(hidden_text::concern(&change));
+        let message = secrets.redact(&commit_message::without_effects(&message)).into_owned();
         let note = change.describe();
         // A stored proposal that is placed again on the same lines stays the same proposal: an approval is bound to its diff.
         let unchanged = context.proposal.take().filter(|proposal| proposal.diff == change.diff);

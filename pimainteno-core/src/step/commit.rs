@@ -6,6 +6,7 @@ use pimainteno_plugin::Task;
 use super::{Effects, Flow, Step, StepContext};
 use crate::{
     backend::prompt,
+    commit_message,
     config::HooksMode,
     error::{Error, ErrorKind, Result},
     git::Change,
@@ -37,7 +38,9 @@ impl Step for Commit {
         let workspace = context.parts.workspace;
         let message = message(context, &change, &proposal.message).await?;
         let message = context.parts.policy.commit_message(&context.facts, &message)?;
-        let message = context.parts.store.secrets().redact(&message).into_owned();
+        // Hidden characters go before secrets are looked for: one in the middle of a token would keep it from being found.
+        let message = context.parts.store.secrets().redact(&commit_message::without_effects(&message)).into_owned();
+        let message = if message.is_empty() { describe(&change) } else { message };
         // Checks may have changed the index, and so may whoever was asked for the message.
         if workspace.staged(&context.record.base).await?.diff != proposal.diff {
             return Err(Error::new(ErrorKind::Step, "what is staged is not the change that was verified")
@@ -68,9 +71,13 @@ async fn message(context: &mut StepContext<'_>, change: &Change, proposed: &str)
         request.diff = Some(change.diff.clone());
         message = context.ask(request).await?.text.trim().trim_matches('`').trim().to_owned();
     }
-    message.retain(|character| character == '\n' || character == '\t' || !character.is_control());
     if message.len() > LONGEST {
         message.truncate(message.floor_char_boundary(LONGEST));
     }
-    Ok(if message.is_empty() { format!("maintenance: change {}", change.describe()) } else { message })
+    Ok(if message.is_empty() { describe(change) } else { message })
+}
+
+/// A message for a change that nobody says anything about.
+fn describe(change: &Change) -> String {
+    format!("maintenance: change {}", change.describe())
 }

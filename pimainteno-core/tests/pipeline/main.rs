@@ -22,4 +22,5 @@ mod services;
 mod support;
 #[path = "../../../tests/support/systemd.rs"]
 mod systemd;
+mod texts;
 mod verify;

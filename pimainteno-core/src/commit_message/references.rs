@@ -1,0 +1,136 @@
+//! Words that close issues, and commands to trackers: `Closes #1`, `fixes owner/repo#1`, `ABC-1 #close`.
+
+use super::{Edit, is_word};
+
+/// Words that do something to the issue that stands behind them, on one forge or tracker or another. Words that end with one count too: not all of them look
+/// for the beginning of a word.
+const KEYWORDS: [&str; 33] = [
+    "close",
+    "closes",
+    "closed",
+    "closing",
+    "fix",
+    "fixes",
+    "fixed",
+    "fixing",
+    "resolve",
+    "resolves",
+    "resolved",
+    "resolving",
+    "implement",
+    "implements",
+    "implemented",
+    "implementing",
+    "reopen",
+    "reopens",
+    "reopened",
+    "reopening",
+    "finish",
+    "finishes",
+    "finished",
+    "complete",
+    "completes",
+    "completed",
+    "deliver",
+    "delivers",
+    "delivered",
+    "wontfix",
+    "invalidate",
+    "invalidates",
+    "reference",
+];
+
+/// Words that may stand between.
+const FILLERS: [&str; 11] = ["issue", "issues", "bug", "bugs", "ticket", "tickets", "pr", "task", "story", "number", "the"];
+
+/// How many of those.
+const MOST_FILLERS: usize = 3;
+
+pub(super) fn edits(text: &str) -> Vec<Edit> {
+    let mut edits: Vec<Edit> = Vec::new();
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if !bytes.get(at).is_some_and(u8::is_ascii_alphabetic) {
+            at += 1;
+            continue;
+        }
+        let end = at + letters(text, at);
+        let word = text.get(at..end).unwrap_or_default().to_ascii_lowercase();
+        if KEYWORDS.iter().any(|keyword| word.ends_with(keyword)) && is_reference_behind(text, end) {
+            edits.push((at..end, format!("\"{}\"", text.get(at..end).unwrap_or_default())));
+        }
+        at = end;
+    }
+    edits.extend(commands(text));
+    edits.sort_by_key(|(range, _)| range.start);
+    edits
+}
+
+/// Whether what stands behind a word is a reference, with nothing but signs and fillers between.
+fn is_reference_behind(text: &str, mut at: usize) -> bool {
+    let mut fillers = 0;
+    loop {
+        let rest = text.get(at..).unwrap_or_default();
+        let gap = rest.len() - rest.trim_start_matches(|one: char| one.is_whitespace() || ":*_`([<~-=>".contains(one)).len();
+        at += gap;
+        let rest = text.get(at..).unwrap_or_default();
+        // Some take what stands right behind the word.
+        if begins_reference(rest) {
+            return true;
+        }
+        let end = at + letters(text, at);
+        let filler = text.get(at..end).unwrap_or_default().to_ascii_lowercase();
+        fillers += 1;
+        if gap == 0 || fillers > MOST_FILLERS || !FILLERS.contains(&&*filler) {
+            return false;
+        }
+        at = end;
+    }
+}
+
+/// Whether the text begins with `#1`, `!1`, `owner/repo#1`, `GH-1`, `ABC-1` or an address.
+fn begins_reference(text: &str) -> bool {
+    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    if lower.starts_with("http://") || lower.starts_with("https://") {
+        return true;
+    }
+    let path = text.bytes().take_while(|byte| is_word(*byte) || matches!(byte, b'/' | b'.' | b'-')).count();
+    let (path, rest) = text.split_at(path);
+    let is_number = |text: &str| text.starts_with(|one: char| one.is_ascii_digit());
+    let is_numbered = rest.strip_prefix(['#', '!', '&', '$', '%']).is_some_and(|rest| is_number(rest) || is_key(rest));
+    is_numbered || is_key(path)
+}
+
+/// Whether the text begins with the key of an issue: `ABC-1`.
+fn is_key(text: &str) -> bool {
+    let Some((project, number)) = text.split_once('-') else { return false };
+    let is_upper = |byte: u8| is_word(byte) && !byte.is_ascii_lowercase();
+    let is_project = project.starts_with(|one: char| one.is_ascii_uppercase()) && project.len() > 1 && project.bytes().all(is_upper);
+    is_project && number.starts_with(|one: char| one.is_ascii_digit())
+}
+
+/// Commands behind a `#`, on a line that names an issue before them.
+fn commands(text: &str) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        for (at, _) in line.match_indices('#') {
+            let (before, rest) = (line.get(..at).unwrap_or_default(), line.get(at + 1..).unwrap_or_default());
+            let names_issue =
+                || before.split(|one: char| !one.is_ascii_alphanumeric() && one != '_' && one != '-').any(|word| is_key(word));
+            let is_command =
+                rest.starts_with(|one: char| one.is_ascii_alphabetic()) && !before.ends_with(|one: char| one.is_ascii_alphanumeric());
+            if is_command && (names_issue() || is_key(rest)) {
+                edits.push((start + at..start + at + 1, "# ".to_owned()));
+            }
+        }
+        start += line.len();
+    }
+    edits
+}
+
+/// How many letters there are from `at` on.
+fn letters(text: &str, at: usize) -> usize {
+    text.as_bytes().get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_alphabetic()).count()
+}
