@@ -125,6 +125,47 @@ fn an_approval_that_delivers_nothing_ends_with_one() {
     env.run(&["approve", &held]).expect(2).tells(&["uncommitted changes: README.md", "hint: it is still held"]);
 }
 
+/// What the program shows on a terminal.
+fn on_a_terminal(env: &TestEnv, arguments: &[&str]) -> String {
+    let program = env.command(arguments);
+    let words = std::iter::once(program.get_program()).chain(program.get_args()).map(|word| format!("'{}'", word.to_str().unwrap()));
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &words.collect::<Vec<_>>().join(" "), "/dev/null"]).env_clear().stdin(Stdio::null());
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm").env("SHELL", "/bin/sh");
+    let output = command.current_dir(program.get_current_dir().unwrap()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_a_reader_would_not_see_is_shown_and_a_diff_in_a_pipe_stays_one() {
+    let hidden = "let\u{202e}ter\u{200b}.";
+    let env = TestEnv::new();
+    let site = env.project_with("site", &[("README.md", &README.replace("letter.", hidden))]);
+    env.write_config("[llm]\nprovider = \"offline\"\n[[project]]\npath = \"../home/site\"\nverify = []\nrestart = \"none\"\nunits = []\n");
+    let id = hold(&env);
+    let run = env.run(&["diff", &id, "--json"]).expect(0).json()["run"].as_str().unwrap().to_owned();
+    let escaped = "+You will receive a let‹U+202E›ter‹U+200B›.";
+    let shown = env.run(&["show", &run]).expect(0);
+    shown.says(&[escaped]);
+    assert!(!shown.stdout.contains(['\u{202e}', '\u{200b}']), "{shown:?}");
+    for arguments in [vec!["diff", &id], vec!["diff", &id, "--raw"], vec!["show", &run]] {
+        let shown = on_a_terminal(&env, &arguments);
+        assert!(shown.contains("‹U+202E›") && !shown.contains(['\u{202e}', '\u{200b}']), "{arguments:?}: {shown:?}");
+    }
+
+    let piped = env.run(&["diff", &id]).expect(0);
+    piped.says(&[&format!("+You will receive a {hidden}")]).tells(&["note: the diff has 4 characters", "U+202E right-to-left override"]);
+    let mut git = Command::new("git").args(["apply", "--check"]).current_dir(&site).stdin(Stdio::piped()).spawn().unwrap();
+    git.stdin.take().unwrap().write_all(piped.stdout.as_bytes()).unwrap();
+    assert!(git.wait().unwrap().success());
+    // In JSON it is written by its number, and means the same.
+    let json = env.run(&["diff", &id, "--json"]).expect(0);
+    assert!(!json.stdout.contains('\u{202e}') && json.json()["diff"] == piped.stdout.as_str(), "{json:?}");
+    env.run(&["approve", &id[..3]]).expect(2).tells(&["too short for a proposal id", "hint: give at least 4 digits"]);
+    env.run(&["reject", "0", "--reason", "no"]).expect(2).tells(&["too short for a proposal id"]);
+}
+
 #[test]
 fn a_project_that_fails_again_and_again_is_told_of_by_every_command_until_it_is_resumed() {
     let (env, _) = env();

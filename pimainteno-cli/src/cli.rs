@@ -189,7 +189,7 @@ pub(crate) struct DiffArguments {
     /// The id of a proposal, or the beginning of it.
     pub(crate) id: String,
 
-    /// Prints the diff byte by byte, also to a terminal.
+    /// Prints the diff alone also to a terminal, where characters that are not seen are written by their numbers.
     #[arg(long)]
     pub(crate) raw: bool,
 }

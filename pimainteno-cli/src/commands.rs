@@ -16,7 +16,7 @@ mod show;
 mod status;
 
 use anstyle::Style;
-use pimainteno_core::{Outcome, ProposalStatus, Result};
+use pimainteno_core::{Outcome, Proposal, ProposalStatus, Result};
 
 use crate::{
     access::Access,
@@ -67,6 +67,15 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
 /// The id of a run or a proposal as it is shown in lists.
 pub(crate) fn short_id(id: impl std::fmt::Display) -> String {
     id.to_string().chars().take(SHORT_ID).collect()
+}
+
+/// How many places of a change's diff are not shown as they are; `None` if all are.
+pub(crate) fn redacted_places(proposal: &Proposal) -> Option<String> {
+    match proposal.redactions {
+        0 => None,
+        1 => Some("1 place is redacted".into()),
+        places => Some(format!("{places} places are redacted")),
+    }
 }
 
 /// The colour of how a run ended; of one that has not, if there is no outcome.

@@ -1,6 +1,6 @@
 //! `approve`, `reject` and `rollback`: what a person decides about a change.
 
-use pimainteno_core::{Outcome, Result, RunRecord};
+use pimainteno_core::{Outcome, ProposalId, Result, RunRecord};
 
 use super::{
     run::{conclude, until_stopped},
@@ -17,8 +17,9 @@ use crate::{
 /// Approves a change that is held, and waits until it is delivered.
 ///
 /// # Errors
-/// As [`Access::open`] and [`Access::approve`].
+/// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::approve`].
 pub(crate) async fn approve(setup: &Setup, arguments: &ApproveArguments, terminal: &Terminal) -> Result<Ending> {
+    ProposalId::is_enough(&arguments.id)?;
     let access = open(setup, terminal).await?;
     let proposal = access.proposal(&arguments.id).await?;
     // Without a choice of his own, a person approves what is there now: it cannot become another diff before the run begins.
@@ -33,8 +34,9 @@ pub(crate) async fn approve(setup: &Setup, arguments: &ApproveArguments, termina
 /// Rejects a change that is held.
 ///
 /// # Errors
-/// As [`Access::open`] and [`Access::reject`].
+/// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::reject`].
 pub(crate) async fn reject(setup: &Setup, arguments: &RejectArguments, terminal: &Terminal) -> Result<Ending> {
+    ProposalId::is_enough(&arguments.id)?;
     let access = open(setup, terminal).await?;
     let proposal = access.reject(&arguments.id, &arguments.reason).await?;
     if terminal.is_json() {

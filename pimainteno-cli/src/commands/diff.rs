@@ -2,18 +2,19 @@
 
 use std::fmt::Write as _;
 
+use anstyle::Style;
 use jiff::Timestamp;
-use pimainteno_core::{Proposal, Result};
+use pimainteno_core::{Proposal, Result, hidden_text};
 
-use super::{short_id, status_style};
+use super::{redacted_places, short_id, status_style};
 use crate::{
     access::Access,
     cli::DiffArguments,
     exit::Ending,
-    terminal::{FAINT, NAME, STRONG, Terminal, diff, paint, plain, time},
+    terminal::{FAINT, NAME, NOTABLE, STRONG, Terminal, diff, paint, plain, time},
 };
 
-/// Prints a change: to a person with what he needs to decide, to another program as a diff alone.
+/// Prints a change: to a person with what he needs to decide, to another program as a diff alone, byte by byte, with warnings on standard error.
 ///
 /// # Errors
 /// As [`Access::proposal`].
@@ -21,12 +22,33 @@ pub(crate) async fn run(access: &Access, arguments: &DiffArguments, terminal: &T
     let proposal = access.proposal(&arguments.id).await?;
     if terminal.is_json() {
         terminal.print_json(&proposal)?;
-    } else if arguments.raw || !terminal.is_read_by_a_person() {
+    } else if !terminal.is_read_by_a_person() {
         terminal.print_raw(&proposal.diff);
+        // What reads the diff may show it to somebody.
+        for warning in warnings(&proposal) {
+            terminal.note(&warning);
+        }
+    } else if arguments.raw {
+        terminal.print(plain::text(&proposal.diff));
     } else {
         terminal.print(render(&proposal, Timestamp::now()));
     }
     Ok(Ending::Done)
+}
+
+/// What a diff for another program does not show of itself.
+fn warnings(proposal: &Proposal) -> Vec<String> {
+    let mut warnings: Vec<String> = redacted_places(proposal).into_iter().collect();
+    if let Some(redacted) = warnings.first_mut() {
+        redacted.push_str(": `git apply` would write the gaps into the files");
+    }
+    let mut hidden = hidden_text::find(&proposal.diff);
+    hidden.retain(|one| !matches!(one.character, '\r' | '\u{c}'));
+    if let Some(first) = hidden.first() {
+        let count = if hidden.len() == 1 { "1 character".to_owned() } else { format!("{} characters", hidden.len()) };
+        warnings.push(format!("the diff has {count} that a reader does not see, the first is {first}"));
+    }
+    warnings
 }
 
 fn render(proposal: &Proposal, now: Timestamp) -> String {
@@ -39,6 +61,7 @@ fn render(proposal: &Proposal, now: Timestamp) -> String {
         ("on", plain::inline(&proposal.base).into_owned()),
         ("sha256", plain::inline(&proposal.sha256).into_owned()),
     ];
+    facts.extend(redacted_places(proposal).map(|places| ("redacted", paint(NOTABLE, places).to_string())));
     facts.extend(proposal.run.map(|run| ("run", run.to_string())));
     facts.extend(proposal.expires.filter(|_| proposal.is_held()).map(|expires| ("expires", time::relative(expires, now))));
     facts.extend(proposal.checks.iter().map(|check| ("check", plain::inline(&format!("{}: {}", check.check, check.result)).into_owned())));
@@ -47,8 +70,8 @@ fn render(proposal: &Proposal, now: Timestamp) -> String {
         let _ = writeln!(text, "  {} {value}", paint(FAINT, format_args!("{name:<8}")));
     }
     text.push('\n');
-    for line in plain::text(proposal.message.trim()).lines() {
-        let _ = writeln!(text, "    {line}");
+    for line in plain::marked(proposal.message.trim()).lines() {
+        let _ = writeln!(text, "    {}", plain::coloured(line, Style::new()));
     }
     let _ = writeln!(text, "\n{}", diff::render(&proposal.diff).trim_end());
     if proposal.is_held() {
@@ -67,16 +90,28 @@ mod tests {
     #[test]
     fn a_change_is_shown_with_what_a_decision_needs_and_nothing_in_it_commands_the_terminal() {
         let mut proposal =
-            Proposal::new("site", "0123", "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\n".into(), "fix\u{1b}[2J\n\nIt was wrong.", "codex");
+            Proposal::new("site", "0123", "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\u{202e}\n".into(), "fix\u{1b}[2J\n\nIt was wrong.", "codex");
         proposal.status = ProposalStatus::Held { reason: "a person\u{7} decides".into() };
+        proposal.redactions = 2;
         proposal.checks = vec![CheckVerdict { check: "make test".into(), result: "passed".into() }];
         proposal.expires = Some(proposal.created + jiff::SignedDuration::from_hours(48));
         let shown = anstream::adapter::strip_str(&render(&proposal, proposal.created)).to_string();
-        for expected in
-            ["held: a person␇ decides", "by codex", "in 2 d", "make test: passed", "It was wrong.", "+␛[31mb", &proposal.sha256, "approve "]
-        {
+        for expected in [
+            "held: a person␇ decides",
+            "by codex",
+            "in 2 d",
+            "make test: passed",
+            "It was wrong.",
+            "+␛[31mb‹U+202E›",
+            &proposal.sha256,
+            "approve ",
+            "2 places are redacted",
+        ] {
             assert!(shown.contains(expected), "{expected:?} in {shown}");
         }
-        assert!(!shown.chars().any(|character| character.is_control() && character != '\n'), "{shown:?}");
+        assert_eq!(hidden_text::find(&shown), [], "{shown:?}");
+        let warned = warnings(&proposal);
+        assert_eq!(warned[0], "2 places are redacted: `git apply` would write the gaps into the files");
+        assert_eq!(warned[1], "the diff has 2 characters that a reader does not see, the first is U+001B escape");
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use pimainteno_core::{Proposal, ProposalStatus, Result};
 
-use super::{short_id, status_style};
+use super::{redacted_places, short_id, status_style};
 use crate::{
     access::Access,
     cli::ProposalsArguments,
@@ -51,6 +51,8 @@ fn row(proposal: &Proposal, now: Timestamp) -> [Cell; 6] {
         ProposalStatus::Superseded { by } => format!("superseded by {}", short_id(by)),
         status => status.to_string(),
     };
+    // First, because the end of a line may be cut off.
+    let status = redacted_places(proposal).map_or(status.clone(), |places| format!("{places}; {status}"));
     [
         Cell::styled(&short_id(proposal.id), NAME),
         proposal.project.as_str().into(),

@@ -2,16 +2,17 @@
 
 use std::{fmt::Write as _, time::Duration};
 
+use anstyle::Style;
 use jiff::Timestamp;
 use pimainteno_core::{Result, RunRecord, Trigger, Usage, store::UsageEntry};
 
-use super::{outcome_style, short_id};
+use super::{outcome_style, redacted_places, short_id};
 use crate::{
     access::Access,
     api::RunDetail,
     cli::ShowArguments,
     exit::Ending,
-    terminal::{FAINT, NAME, STRONG, Terminal, cost, diff, paint, plain, time, timeline},
+    terminal::{FAINT, NAME, NOTABLE, STRONG, Terminal, cost, diff, paint, plain, time, timeline},
 };
 
 /// Prints one run: why it started, how it ended, its steps, its change, what it left behind.
@@ -51,9 +52,13 @@ fn render(detail: &RunDetail, now: Timestamp, width: Option<usize>) -> String {
         heading(&mut text, "change");
         let _ = writeln!(text, "  {} {}", paint(FAINT, "status   "), plain::inline(&proposal.status.to_string()));
         let _ = writeln!(text, "  {} {}", paint(FAINT, "made by  "), plain::inline(&proposal.backend));
-        let _ = writeln!(text, "  {} {}\n", paint(FAINT, "sha256   "), plain::inline(&proposal.sha256));
-        for line in plain::text(proposal.message.trim()).lines() {
-            let _ = writeln!(text, "    {line}");
+        let _ = writeln!(text, "  {} {}", paint(FAINT, "sha256   "), plain::inline(&proposal.sha256));
+        if let Some(places) = redacted_places(proposal) {
+            let _ = writeln!(text, "  {} {}", paint(FAINT, "redacted "), paint(NOTABLE, places));
+        }
+        text.push('\n');
+        for line in plain::marked(proposal.message.trim()).lines() {
+            let _ = writeln!(text, "    {}", plain::coloured(line, Style::new()));
         }
         let _ = writeln!(text, "\n{}", diff::render(&proposal.diff).trim_end());
     }
@@ -117,7 +122,8 @@ mod tests {
         record.outcome = Some(Outcome::Held { reason: "a person\u{7} decides".into() });
         record.base = "0123456789".into();
         record.usage = Usage::call(1000, 400, 50);
-        let proposal = Proposal::new("site", "0123", "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\n".into(), "fix\u{1b}[2J", "codex");
+        let mut proposal = Proposal::new("site", "0123", "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\u{202e}\n".into(), "fix\u{1b}[2J", "codex");
+        proposal.redactions = 1;
         let outputs = vec![Output { name: "check\u{9b}".into(), text: "one\ntwo\n".into() }];
         let usage =
             serde_json::from_str(r#"[{ "task": "propose", "backend": "cod\u001bex", "usage": { "calls": 3, "cost_micros": 1500000 } }]"#);
@@ -129,7 +135,8 @@ mod tests {
             "unit-failure: x␛.service",
             "1 call, 1000 tokens read, 400 of them cached, 50 written",
             "propose by cod␛ex  3 calls, 0 tokens read, 0 written, for 1.50",
-            "+␛[31mb",
+            "+␛[31mb‹U+202E›",
+            "1 place is redacted",
             "2 lines",
         ] {
             assert!(shown.contains(expected), "{expected:?} in {shown}");

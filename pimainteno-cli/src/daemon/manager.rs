@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pimainteno_core::Event;
+use pimainteno_core::{Event, hidden_text};
 use sd_notify::NotifyState;
 
 /// The daemon answers and maintains so many projects.
@@ -39,9 +39,10 @@ fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
-/// A text as one line: each line of a message is one of systemd's assignments.
+/// A text as one line: each line of a message is one of systemd's assignments. What a reader would not see is written by its number.
 fn one_line(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+    let line: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    hidden_text::visible(&line).into_owned()
 }
 
 #[cfg(test)]
@@ -51,5 +52,6 @@ mod tests {
     #[test]
     fn what_a_run_says_cannot_tell_systemd_anything_else() {
         assert_eq!(one_line("failed\nMAINPID=1\r\n"), "failed MAINPID=1  ");
+        assert_eq!(one_line("it is \u{202e}done"), "it is ‹U+202E›done");
     }
 }

@@ -52,17 +52,17 @@ pub(crate) fn render(diff: &str) -> String {
                 }
             }
             block.flush(&mut text);
-            push(&mut text, plain::text(line));
+            push(&mut text, plain::coloured(&plain::marked(line), Style::new()));
             continue;
         }
         block.flush(&mut text);
         if let Some(sizes) = sizes(line) {
             (old, new) = sizes;
-            push(&mut text, paint(NAME, plain::text(line)));
+            push(&mut text, paint(NAME, plain::coloured(&plain::marked(line), NAME)));
         } else if line.starts_with('\\') {
             push(&mut text, plain::text(line));
         } else {
-            push(&mut text, paint(STRONG, plain::text(line)));
+            push(&mut text, paint(STRONG, plain::coloured(&plain::marked(line), STRONG)));
         }
     }
     block.flush(&mut text);
@@ -73,7 +73,7 @@ impl Block<'_> {
     /// Writes the lines, in pairs where there are as many new ones as old ones.
     fn flush(&mut self, text: &mut String) {
         let Self { removed, added } = std::mem::take(self);
-        let visible = |lines: Vec<&str>| lines.into_iter().map(|line| plain::text(line).into_owned()).collect::<Vec<_>>();
+        let visible = |lines: Vec<&str>| lines.into_iter().map(|line| plain::marked(line).into_owned()).collect::<Vec<_>>();
         let (removed, added) = (visible(removed), visible(added));
         let pairs: Vec<_> = if removed.len() == added.len() {
             removed.iter().zip(&added).map(|(old, new)| compared(old, new)).collect()
@@ -81,19 +81,19 @@ impl Block<'_> {
             Vec::new()
         };
         for (place, line) in removed.iter().enumerate() {
-            let line = pairs.get(place).map_or(line, |(old, _)| old);
+            let line = pairs.get(place).map_or_else(|| plain::coloured(line, BAD), |(old, _)| old.as_str().into());
             push(text, paint(BAD, format_args!("-{line}")));
         }
         for (place, line) in added.iter().enumerate() {
-            let line = pairs.get(place).map_or(line, |(_, new)| new);
+            let line = pairs.get(place).map_or_else(|| plain::coloured(line, GOOD), |(_, new)| new.as_str().into());
             push(text, paint(GOOD, format_args!("+{line}")));
         }
     }
 }
 
-/// Two lines with their differences brought out; as they are if they have little in common.
+/// Two lines with their differences, and what was made visible in them, brought out.
 fn compared(old: &str, new: &str) -> (String, String) {
-    let as_they_are = || (old.to_owned(), new.to_owned());
+    let as_they_are = || (plain::coloured(old, BAD).into_owned(), plain::coloured(new, GOOD).into_owned());
     if old.len() + new.len() > LONGEST_PAIR {
         return as_they_are();
     }
@@ -109,14 +109,18 @@ fn compared(old: &str, new: &str) -> (String, String) {
         let parts = words.chunk_by(same).map(|part| {
             let text: String = part.iter().map(|(_, word)| *word).collect();
             // The line's own colour follows, because the end of a style ends all styles.
-            if part.iter().any(|(changed, _)| *changed) { format!("{line:#}{}{line}", paint(emphasis, text)) } else { text }
+            if part.iter().any(|(changed, _)| *changed) {
+                format!("{line:#}{}{line}", paint(emphasis, plain::coloured(&text, emphasis)))
+            } else {
+                plain::coloured(&text, line).into_owned()
+            }
         });
         parts.collect::<String>()
     };
     (side(ChangeTag::Delete, BAD, REMOVED), side(ChangeTag::Insert, GOOD, ADDED))
 }
 
-/// Names and numbers, white space, and every other character by itself.
+/// Names and numbers, white space, what was made visible, and every other character by itself.
 fn words(line: &str) -> Vec<&str> {
     let kind = |character: char| match character {
         _ if character.is_alphanumeric() || character == '_' => 0,
@@ -127,7 +131,9 @@ fn words(line: &str) -> Vec<&str> {
     let mut rest = line;
     while let Some(first) = rest.chars().next() {
         let same = |character: char| kind(first) < 2 && kind(character) == kind(first);
-        let end = rest.char_indices().skip(1).find(|(_, character)| !same(*character)).map_or(rest.len(), |(at, _)| at);
+        let visible = plain::marked_length(rest);
+        let after = || rest.char_indices().skip(1).find(|(_, character)| !same(*character)).map_or(rest.len(), |(at, _)| at);
+        let end = if visible > 0 { visible } else { after() };
         let (word, after) = rest.split_at(end);
         words.push(word);
         rest = after;
@@ -182,6 +188,14 @@ mod tests {
     #[test]
     fn a_change_cannot_command_the_terminal() {
         let text = render("@@ -1 +1 @@\n-a\n+\u{1b}]0;title\u{7}\r\n");
+        let text = anstream::adapter::strip_str(&text).to_string();
         assert!(text.contains("␛]0;title␇"), "{text:?}");
+        // In every kind of line, and beside what is the same.
+        let text =
+            render("+++ b/x\u{202e}\n@@ -1,3 +1,3 @@ x\u{202e}\n same\u{200b}\n-if admin\u{202e} {\n+if admin\u{2066} {\n\\ \u{202e}\n");
+        let shown = anstream::adapter::strip_str(&text).to_string();
+        let expected = "+++ b/x‹U+202E›\n@@ -1,3 +1,3 @@ x‹U+202E›\n same‹U+200B›\n-if admin‹U+202E› {\n+if admin‹U+2066› {\n\\ ‹U+202E›\n";
+        assert_eq!(shown, expected);
+        assert!(!text.contains(['\u{1}', '\u{2}', '\u{202e}', '\u{2066}']), "{text:?}");
     }
 }

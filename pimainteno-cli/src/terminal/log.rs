@@ -6,6 +6,7 @@ use std::{
     io::{self, IsTerminal as _, Write},
 };
 
+use pimainteno_core::hidden_text;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use super::Terminal;
@@ -50,15 +51,19 @@ impl Write for Line<'_> {
     }
 }
 
-/// A line without its secrets. Events were told without them already; this is for whatever else is logged.
+/// A line without its secrets, and with what a reader would not see made visible. Events were told without secrets already; this is for whatever else is
+/// logged. The log's own colours stay: in what it is told, the escape character is made visible before.
 fn redacted(line: &[u8]) -> Cow<'_, [u8]> {
-    match std::str::from_utf8(line) {
-        Ok(text) => match super::redacted(text) {
-            Cow::Borrowed(_) => Cow::Borrowed(line),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        },
-        Err(_) => Cow::Borrowed(line),
+    let Ok(text) = std::str::from_utf8(line) else { return Cow::Borrowed(line) };
+    let clean = super::redacted(text);
+    let visible = hidden_text::replaced(&clean, |found, visible| match found.character {
+        '\u{1b}' => visible.push('\u{1b}'),
+        _ => visible.push_str(&found.escape()),
+    });
+    if matches!((&clean, &visible), (Cow::Borrowed(_), Cow::Borrowed(_))) {
+        return Cow::Borrowed(line);
     }
+    Cow::Owned(visible.into_owned().into_bytes())
 }
 
 #[cfg(test)]
@@ -70,5 +75,7 @@ mod tests {
         let line = redacted(b"WARN cannot fetch `https://ada:hunter2@git.home/x`\n");
         assert_eq!(&*line, b"WARN cannot fetch `https://ada:[redacted: password in an address]@git.home/x`\n");
         assert!(matches!(redacted(b"nothing\n"), Cow::Borrowed(_)));
+        let line = redacted("\u{1b}[33mWARN\u{1b}[0m it is \u{202e}done\u{9b}\n".as_bytes()).into_owned();
+        assert_eq!(String::from_utf8(line).unwrap(), "\u{1b}[33mWARN\u{1b}[0m it is ‹U+202E›done‹U+009B›\n");
     }
 }

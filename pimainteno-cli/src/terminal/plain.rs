@@ -1,28 +1,59 @@
-//! Text as data: what a terminal would obey is made visible instead.
+//! Text as data: what a terminal would obey, and what a reader would not see, is made visible instead.
 
 use std::borrow::Cow;
 
+use anstyle::{AnsiColor, Style};
+use pimainteno_core::hidden_text;
 use unicode_width::UnicodeWidthChar as _;
 
-/// `text` without anything that a terminal would obey; lines and tabs stay.
+/// What is not seen as it is.
+const HIDDEN: Style = AnsiColor::Yellow.on_default().invert();
+
+/// Stand around what was made visible, until it is coloured. A text cannot have them: they would be made visible.
+const MARKS: [char; 2] = ['\u{1}', '\u{2}'];
+
+/// `text` without anything that a terminal would obey or a reader would not see; lines and tabs stay.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
-    replaced(text, |character| character == '\n' || character == '\t')
+    hidden_text::replaced(text, |found, visible| shape(found, visible))
 }
 
 /// `text` as a part of one line: line ends are made visible too, and tabs are spaces, so that its width can be told.
 pub(crate) fn inline(text: &str) -> Cow<'_, str> {
-    let text = text.trim_end();
-    if text.contains('\t') { Cow::Owned(replaced(&text.replace('\t', " "), |_| false).into_owned()) } else { replaced(text, |_| false) }
+    let visible = self::text(text.trim_end());
+    if visible.contains(['\t', '\n']) { Cow::Owned(visible.replace('\t', " ").replace('\n', "␊")) } else { visible }
 }
 
-/// JSON without anything that a terminal would obey; it means the same.
-pub(crate) fn json(text: &str) -> Cow<'_, str> {
-    let obeyed = |character: char| character != '\n' && is_obeyed(character);
-    if !text.contains(obeyed) {
-        return Cow::Borrowed(text);
+/// As [`text`], with marks for [`coloured`] around what was made visible.
+pub(crate) fn marked(text: &str) -> Cow<'_, str> {
+    hidden_text::replaced(text, |found, visible| {
+        visible.push(MARKS[0]);
+        shape(found, visible);
+        visible.push(MARKS[1]);
+    })
+}
+
+/// A text of [`marked`] that is painted in `around`, with what was made visible in a colour of its own.
+pub(crate) fn coloured(marked: &str, around: Style) -> Cow<'_, str> {
+    if !marked.contains(MARKS) {
+        return Cow::Borrowed(marked);
     }
-    let escape = |character: char| if obeyed(character) { format!("\\u{:04x}", u32::from(character)) } else { character.to_string() };
-    Cow::Owned(text.chars().map(escape).collect())
+    // The outer style follows, because the end of a style ends all styles.
+    let (begin, end) = (format!("{around:#}{HIDDEN}"), format!("{HIDDEN:#}{around}"));
+    Cow::Owned(marked.replace(MARKS[0], &begin).replace(MARKS[1], &end))
+}
+
+/// How long what was made visible is at the beginning of a text of [`marked`]; 0 if there is nothing.
+pub(crate) fn marked_length(text: &str) -> usize {
+    if text.starts_with(MARKS[0]) { text.find(MARKS[1]).map_or(0, |end| end + 1) } else { 0 }
+}
+
+/// JSON without anything that a terminal would obey or a reader would not see; it means the same.
+pub(crate) fn json(text: &str) -> Cow<'_, str> {
+    hidden_text::replaced(text, |found, escaped| {
+        for unit in found.character.encode_utf16(&mut [0; 2]) {
+            escaped.push_str(&format!("\\u{unit:04x}"));
+        }
+    })
 }
 
 /// The first columns of `text`, which is one line; what had to be left out is marked by `…`.
@@ -44,28 +75,14 @@ pub(crate) fn width(text: &str) -> usize {
     text.chars().map(|character| character.width().unwrap_or(0)).sum()
 }
 
-fn replaced(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
-    let is_replaced = |character: char| is_obeyed(character) && !stays(character);
-    if !text.contains(is_replaced) {
-        return Cow::Borrowed(text);
+/// Writes a picture of a character that has none of its own.
+fn shape(found: hidden_text::HiddenCharacter, visible: &mut String) {
+    match found.character {
+        // Unicode has pictures of these, in their order.
+        '\0'..='\u{1f}' => visible.extend(char::from_u32(0x2400 + u32::from(found.character))),
+        '\u{7f}' => visible.push('␡'),
+        _ => visible.push_str(&found.escape()),
     }
-    let mut visible = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        match character {
-            _ if !is_replaced(character) => visible.push(character),
-            // Unicode has pictures of these, in their order.
-            '\0'..='\u{1f}' => visible.extend(char::from_u32(0x2400 + u32::from(character))),
-            '\u{7f}' => visible.push('␡'),
-            _ => visible.extend(character.escape_unicode()),
-        }
-    }
-    Cow::Owned(visible)
-}
-
-/// Whether a terminal does something else with the character than show it: control characters, and those that turn the order of text around,
-/// with which a change could be made to look like another one.
-fn is_obeyed(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -75,17 +92,28 @@ mod tests {
     #[test]
     fn what_a_terminal_would_obey_is_shown() {
         assert_eq!(text("a\tb\nc"), "a\tb\nc");
-        assert_eq!(text("\u{1b}[31mred\r\n\u{7}\u{7f}\u{9b}2J"), "␛[31mred␍\n␇␡\\u{9b}2J");
-        assert_eq!(text("if admin\u{202e} // \u{2066}"), "if admin\\u{202e} // \\u{2066}");
+        assert_eq!(text("\u{1b}[31mred\r\n\u{7}\u{7f}\u{9b}2J"), "␛[31mred␍\n␇␡‹U+009B›2J");
+        assert_eq!(text("if admin\u{202e} // \u{2066}"), "if admin‹U+202E› // ‹U+2066›");
+        assert_eq!(text("a\u{200b}b\u{e0041}\u{fe0f} 👩\u{200d}🚀"), "a‹U+200B›b‹U+E0041›‹U+FE0F› 👩\u{200d}🚀");
         assert_eq!(inline("one\ttwo\nthree\n"), "one two␊three");
     }
 
     #[test]
+    fn what_was_made_visible_has_a_colour_of_its_own() {
+        let line = marked("a\u{202e}b\u{1}");
+        assert_eq!(coloured("plain", HIDDEN), "plain");
+        let shown = anstream::adapter::strip_str(&coloured(&line, Style::new().bold())).to_string();
+        assert_eq!(shown, "a‹U+202E›b␁");
+        assert!(coloured(&line, Style::new().bold()).contains(&format!("{HIDDEN}‹U+202E›{HIDDEN:#}")));
+        assert_eq!((marked_length(line.get(1..).unwrap()), marked_length(&line)), ("‹U+202E›".len() + 2, 0));
+    }
+
+    #[test]
     fn json_keeps_its_meaning() {
-        let value = "a\u{1b}\u{9b}\u{202e}é\n";
+        let value = "a\u{1b}\u{9b}\u{202e}\u{e0041}é\n";
         let document = serde_json::to_string(value).unwrap();
         let shown = json(&document);
-        assert!(!shown.chars().any(is_obeyed), "{shown}");
+        assert_eq!(hidden_text::find(&shown), [], "{shown}");
         assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), value);
     }
 

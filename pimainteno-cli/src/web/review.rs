@@ -10,7 +10,7 @@ use axum::{
     },
     response::Response,
 };
-use pimainteno_core::Proposal;
+use pimainteno_core::{Proposal, ProposalId};
 use serde::Deserialize;
 
 use super::{
@@ -60,6 +60,7 @@ pub(super) async fn approve(
     order: Result<Json<ApproveRequest>, JsonRejection>,
 ) -> Answer<Response> {
     let Json(ApproveRequest { sha256 }) = order?;
+    ProposalId::is_enough(&id)?;
     let proposal = control.maintainer.proposal(&id)?;
     let (maintainer, id) = (control.maintainer.clone(), proposal.id.to_string());
     carry_out(control, vec![proposal.project], async move { Ok(vec![maintainer.approve(&id, &sha256).await?]) })
@@ -72,6 +73,7 @@ pub(super) async fn reject(
     order: Result<Json<RejectRequest>, JsonRejection>,
 ) -> Answer<Json<Proposal>> {
     let Json(RejectRequest { reason }) = order?;
+    ProposalId::is_enough(&id)?;
     let id = control.maintainer.proposal(&id)?.id.to_string();
     Ok(Json(control.maintainer.reject(&id, &reason).await.map_err(Refusal::conflict)?))
 }
