@@ -10,6 +10,7 @@ mod policy;
 mod report;
 mod repository;
 mod sample;
+mod sandbox;
 mod scan;
 mod transaction;
 mod writes;
@@ -29,9 +30,10 @@ struct Group {
     measure: fn(&Arguments) -> Result<Vec<Line>>,
 }
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     Group { name: scan::NAME, measure: scan::measure },
     Group { name: transaction::NAME, measure: transaction::measure },
+    Group { name: sandbox::NAME, measure: sandbox::measure },
     Group { name: writes::NAME, measure: writes::measure },
     Group { name: placing::NAME, measure: placing::measure },
     Group { name: policy::NAME, measure: policy::measure },

@@ -9,11 +9,11 @@ use std::{
 
 use pimainteno_core::{
     Maintainer, MaintainerBuilder,
-    config::{Config, Mode, ProjectConfig, RestartConfig, SandboxMode, StepConfig},
+    config::{Config, Mode, ProjectConfig, RestartConfig, StepConfig},
     process::Environment,
 };
 
-use crate::Result;
+use crate::{Result, sandbox};
 
 /// How many files a directory of a [`Repository`] has.
 const FILES_PER_DIRECTORY: usize = 50;
@@ -68,8 +68,6 @@ pub(crate) fn project(path: &Path, steps: &[&str]) -> ProjectConfig {
     project.mode = Mode::Auto;
     project.steps = Some(steps.iter().map(|step| StepConfig::Named((*step).into())).collect());
     project.verify = vec!["test -f area-00/note-00.txt".into()];
-    // Its checks are its own.
-    project.sandbox = SandboxMode::Off;
     // Plain text is of no known kind.
     project.hold = Some(Vec::new());
     project.units = Some(Vec::new());
@@ -88,7 +86,7 @@ pub(crate) fn maintainer(projects: impl IntoIterator<Item = ProjectConfig>, stat
     for (name, value) in variables() {
         environment = environment.with(name, value);
     }
-    Maintainer::builder().config(config).state_directory(state).environment(environment)
+    Maintainer::builder().config(config).state_directory(state).environment(environment).sandbox_helper(sandbox::helper())
 }
 
 /// What Git sees of the environment, whoever starts it here: where programs are, and nobody's configuration.

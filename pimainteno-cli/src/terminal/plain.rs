@@ -14,7 +14,7 @@ const MARKS: [char; 2] = ['\u{1}', '\u{2}'];
 
 /// `text` without anything that a terminal would obey or a reader would not see; lines and tabs stay.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
-    hidden_text::replaced(text, |found, visible| shape(found, visible))
+    hidden_text::replaced(text, shape)
 }
 
 /// `text` as a part of one line: line ends are made visible too, and tabs are spaces, so that its width can be told.

@@ -117,8 +117,7 @@ fn commands(text: &str) -> Vec<Edit> {
     for line in text.split_inclusive('\n') {
         for (at, _) in line.match_indices('#') {
             let (before, rest) = (line.get(..at).unwrap_or_default(), line.get(at + 1..).unwrap_or_default());
-            let names_issue =
-                || before.split(|one: char| !one.is_ascii_alphanumeric() && one != '_' && one != '-').any(|word| is_key(word));
+            let names_issue = || before.split(|one: char| !one.is_ascii_alphanumeric() && one != '_' && one != '-').any(is_key);
             let is_command =
                 rest.starts_with(|one: char| one.is_ascii_alphabetic()) && !before.ends_with(|one: char| one.is_ascii_alphanumeric());
             if is_command && (names_issue() || is_key(rest)) {

@@ -119,7 +119,7 @@ fn is_held(one: HiddenCharacter, line: &str, had_mark: bool) -> bool {
 
 /// Whether a line is worth looking at closely.
 fn is_suspect(line: &str) -> bool {
-    line.bytes().any(|byte| byte >= 0x80 || byte < b' ' || byte == 0x7f)
+    line.bytes().any(|byte| !(b' '..0x7f).contains(&byte))
 }
 
 fn is_code(path: &str) -> bool {

@@ -57,7 +57,8 @@ pub(super) fn find(line: &str, is_code: bool) -> Vec<LookAlike<'_>> {
     let is_one = |word| {
         let letters = Letters::of(word);
         let (letter, like) = letters.first?;
-        let alone = || is_code && !letters.others && !(letters.count == 1 && letter.script() == Script::Greek) && !has_others(line, letter);
+        let is_formula = letters.count == 1 && letter.script() == Script::Greek;
+        let alone = || is_code && !letters.others && !is_formula && !has_others(line, letter);
         (letters.latin || alone()).then_some(LookAlike { word, letter, like })
     };
     words.filter_map(is_one).collect()

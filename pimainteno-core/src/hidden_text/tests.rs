@@ -10,10 +10,8 @@ fn hidden(text: &str) -> Vec<String> {
 fn change(path: &str, lines: &str) -> Change {
     let old = lines.lines().filter(|line| !line.starts_with('+')).count();
     let new = lines.lines().filter(|line| !line.starts_with('-')).count();
-    let mut change = Change::default();
-    change.diff = format!("diff --git a/{path} b/{path}\nindex 1..2 100644\n--- a/{path}\n+++ b/{path}\n@@ -1,{old} +1,{new} @@\n{lines}");
-    change.files = vec![FileChange { path: path.into(), added: 1, removed: 0 }];
-    change
+    let diff = format!("diff --git a/{path} b/{path}\nindex 1..2 100644\n--- a/{path}\n+++ b/{path}\n@@ -1,{old} +1,{new} @@\n{lines}");
+    Change { diff, files: vec![FileChange { path: path.into(), added: 1, removed: 0 }] }
 }
 
 #[test]
