@@ -26,8 +26,8 @@ use tokio::{
 use crate::error::{Context, Error, ErrorKind, Result};
 
 pub use environment::Environment;
-pub(crate) use sandbox::Session;
 pub use sandbox::{Excess, Layer, Limits, Places, Sandbox, SandboxHelper, Support, help};
+pub(crate) use sandbox::{SETTINGS, Session};
 
 /// How long a child that is to stop may take to do so.
 const GRACE: Duration = Duration::from_secs(2);

@@ -33,6 +33,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use enclosure::Enclosure;
 pub use helper::help;
 pub use places::Places;
+pub(crate) use places::SETTINGS;
 pub(crate) use session::Session;
 pub use support::{SandboxHelper, Support};
 

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::Event,
     git::Checkout,
-    process::{Command, Environment, Limits, Places, Sandbox, SandboxHelper, Support},
+    process::{Command, Environment, Limits, Places, SETTINGS, Sandbox, SandboxHelper, Support},
 };
 
 /// What sandboxes of a run are made of.
@@ -156,8 +156,10 @@ fn full(support: &Support) -> Result<()> {
         .hint("`sandbox = \"auto\"` takes what there is; `pi-mainteno check` tells what this machine supports"))
 }
 
-/// Removes the temporary directories that a run left which was killed. Nobody else uses them: the project is locked.
+/// Removes the temporary directories that a run left which was killed, and the settings of tools that a check left. Nobody else uses them: the project is
+/// locked.
 fn tidy(own: &Path) {
+    drop(fs::remove_dir_all(own.join("caches").join(SETTINGS)));
     for entry in fs::read_dir(own).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with("run-") {
             drop(fs::remove_dir_all(entry.path()));

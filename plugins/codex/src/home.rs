@@ -7,10 +7,8 @@
 
 use std::{
     fs, io,
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 use pimainteno_core::{Error, ErrorKind, Result, process::Environment};
@@ -33,7 +31,7 @@ pub(crate) struct Home {
 
 /// A directory for the temporary files of one run; gone when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Scratch(PathBuf);
+pub(crate) struct Scratch(tempfile::TempDir);
 
 impl Home {
     /// The home for `account`: the user's own if that is where the sign-in is, one below `state` if not.
@@ -88,33 +86,17 @@ impl Home {
 impl Scratch {
     /// A new directory that nobody else can read, in `TMPDIR` or else in `/tmp`.
     pub(crate) fn new(environment: &Environment) -> Result<Self> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
         let parent = environment.get("TMPDIR").filter(|directory| !directory.is_empty()).map_or(Path::new("/tmp"), Path::new);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = parent.join(format!("pi-mainteno-codex-{}-{count}", process::id()));
-        let make = || fs::DirBuilder::new().mode(0o700).create(&path);
-        let made = match make() {
-            // Left by a process that had our number before and was killed; if it is not ours to delete, that fails.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::remove_dir_all(&path).and_then(|()| make()),
-            made => made,
-        };
-        made.map_err(|error| {
-            Error::new(ErrorKind::Store, format!("cannot make a temporary directory: `{}`", path.display())).source(error)
-        })?;
-        Ok(Self(path))
+        // A name that could be foretold could be taken by somebody else.
+        let made = tempfile::Builder::new().prefix("pi-mainteno-codex-").permissions(fs::Permissions::from_mode(0o700)).tempdir_in(parent);
+        made.map(Self).map_err(|error| {
+            Error::new(ErrorKind::Store, format!("cannot make a temporary directory in `{}`", parent.display())).source(error)
+        })
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!("cannot delete `{}`: {error}", self.0.display());
-        }
+        self.0.path()
     }
 }
 
@@ -135,8 +117,6 @@ fn size(directory: &Path) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use pimainteno_core::{Retry, config::Secret};
 
     use super::*;

@@ -142,7 +142,7 @@ async fn git(environment: &Environment, items: &mut Items) {
 /// What this machine can enforce of the sandbox that checks run in.
 async fn sandbox(machine: &Machine, items: &mut Items) {
     let support = match Scratch::new("sandbox") {
-        Ok(scratch) => setup::sandbox_helper().support(&scratch.0).await.clone(),
+        Ok(scratch) => setup::sandbox_helper().support(scratch.path()).await.clone(),
         Err(error) => return items.note("sandbox", format!("cannot be tried: no temporary directory: {error}"), ""),
     };
     judge_sandbox(&support, &machine.sandboxed, &machine.in_need, items);

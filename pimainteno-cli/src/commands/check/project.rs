@@ -1,12 +1,6 @@
 //! What one project needs: its checkout, its remote, its settings, its checks, its backend, its units.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::fs::DirBuilderExt as _,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use pimainteno_core::{
     Maintainer,
@@ -45,7 +39,7 @@ pub(super) struct Look {
 }
 
 /// A directory for what the library writes while its settings are tried; removed in the end.
-pub(super) struct Scratch(pub(super) PathBuf);
+pub(super) struct Scratch(tempfile::TempDir);
 
 impl Look {
     /// Every project of the configuration, in its order; `left_alone` are those that are not run now, and why.
@@ -153,7 +147,7 @@ impl Look {
         };
         let mut config = self.alone.clone();
         config.cache.path = None;
-        let builder = Maintainer::builder().config(config).environment(self.environment.clone()).state_directory(&scratch.0);
+        let builder = Maintainer::builder().config(config).environment(self.environment.clone()).state_directory(scratch.path());
         let maintainer = match backends::register(builder).build() {
             Ok(maintainer) => maintainer,
             Err(error) => return items.error("settings", Finding::Problem, &error),
@@ -286,16 +280,13 @@ impl Look {
 
 impl Scratch {
     pub(super) fn new(id: &str) -> std::io::Result<Self> {
-        let directory = std::env::temp_dir().join(format!("pi-mainteno-check-{}-{id}", std::process::id()));
-        // A backend may write there what is nobody else's business.
-        fs::DirBuilder::new().mode(0o700).create(&directory)?;
-        Ok(Self(directory))
+        // A backend may write there what is nobody else's business, and a name that could be foretold could be taken by somebody else.
+        let prefix = format!("pi-mainteno-check-{id}-");
+        tempfile::Builder::new().prefix(&prefix).permissions(fs::Permissions::from_mode(0o700)).tempdir().map(Self)
     }
-}
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
     }
 }
 

@@ -34,7 +34,10 @@ pub(super) struct Stage {
 impl Stage {
     /// Sets up the project, its bare remote and its running service in a new directory below `parent`.
     pub(super) async fn set_up(parent: &Path, environment: &Environment, keep: bool) -> Result<Self> {
-        let directory = parent.join(format!("pi-mainteno-demo-{}", std::process::id()));
+        // A name that could be foretold could be taken by somebody else. It is removed with the stage.
+        let directory = tempfile::Builder::new().prefix("pi-mainteno-demo-").tempdir_in(parent).map(tempfile::TempDir::keep);
+        let directory = directory
+            .map_err(|source| Error::new(ErrorKind::Usage, format!("cannot set up the demo in `{}`", parent.display())).source(source))?;
         let environment = environment
             .clone()
             .with("RADIO_STATE", directory.join("run"))

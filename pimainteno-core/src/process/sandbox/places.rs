@@ -121,6 +121,9 @@ const SECRET_IN_ETC: [&str; 13] = [
     "wireguard",
 ];
 
+/// The directory beside the caches in which tools look for settings. It is emptied before each run.
+pub(crate) const SETTINGS: &str = "config";
+
 /// Variables that are left out: they lead to programs outside, or to credentials.
 const LEFT_OUT: [&str; 5] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "CODEX_HOME"];
 
@@ -188,10 +191,9 @@ impl<'a> Places<'a> {
         let caches = [
             ("XDG_CACHE_HOME", "cache"),
             ("XDG_STATE_HOME", "state"),
-            ("XDG_CONFIG_HOME", "config"),
+            ("XDG_CONFIG_HOME", SETTINGS),
             ("GOCACHE", "go-build"),
             ("npm_config_cache", "npm"),
-            ("npm_config_userconfig", "npmrc"),
             ("PIP_CACHE_DIR", "pip"),
             ("UV_CACHE_DIR", "uv"),
         ]
@@ -199,7 +201,10 @@ impl<'a> Places<'a> {
         // Asking for what cannot be reached only costs time, and gives messages that lead astray.
         let offline = [("CARGO_NET_OFFLINE", "true"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")]
             .map(|(name, value)| (name, OsString::from(value)));
-        for (name, value) in caches.into_iter().chain(offline.into_iter().filter(|_| !network)) {
+        // What tools are told to do is nothing that an earlier check could have left.
+        let settings = [("npm_config_userconfig", "/dev/null"), ("PIP_CONFIG_FILE", "/dev/null")];
+        let settings = settings.map(|(name, value)| (name, OsString::from(value)));
+        for (name, value) in caches.into_iter().chain(settings).chain(offline.into_iter().filter(|_| !network)) {
             environment = environment.with(name, value);
         }
         environment
