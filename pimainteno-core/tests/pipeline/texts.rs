@@ -59,7 +59,9 @@ async fn a_change_that_hides_characters_is_held_and_one_in_another_script_is_del
         let before = world.seen_from_outside();
         let records = world.maintainer(proposes(path, content, "docs: edit")).run_once().await.unwrap();
         let Outcome::Held { reason } = outcome(&records) else { panic!("{records:#?}") };
-        assert_eq!(*reason, format!("it adds characters that a reader does not see or takes for others: {expected}"));
+        // A script waits for its kind, too.
+        let first = format!("it adds characters that a reader does not see or takes for others: {expected}");
+        assert!(reason.starts_with(&first), "{reason}");
         assert_eq!(world.seen_from_outside(), before);
     }
     let world = World::new();
