@@ -87,10 +87,10 @@ fn what_a_repository_holds_cannot_command_the_terminal() {
     let mut command = env.command(&["show", &id]);
     command.env("CLICOLOR_FORCE", "1");
     let output = Output::of(&mut command).expect(0);
-    output.says(&["‹U+001B›", "[31m and a bell ", "‹U+0007›", "\u{1b}[36m@@ "]);
+    output.says(&["␛", "[31m and a bell ", "␇", "\u{1b}[36m@@ "]);
     assert!(!output.stdout.contains("\u{1b}[31m and"), "{:?}", output.stdout);
     let output = env.run(&["show", &id]).expect(0);
-    output.says(&["red ‹U+001B›[31m and a bell ‹U+0007›"]);
+    output.says(&["red ␛[31m and a bell ␇"]);
     assert!(!output.stdout.contains('\u{1b}'), "{:?}", output.stdout);
 }
 
