@@ -10,7 +10,7 @@ use super::ProjectConfig;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SandboxMode {
-    /// As much as this machine supports; what it lacks is told in each run.
+    /// As much as this machine supports. Where that is not whole, each run tells so, and every change waits for a person.
     #[default]
     Auto,
     /// All of it; without, a run fails before it starts.
