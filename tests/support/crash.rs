@@ -7,7 +7,7 @@ mod processes;
 use std::{
     fmt,
     fs::{self, File},
-    os::unix::{fs::PermissionsExt as _, net::UnixStream, process::ExitStatusExt as _},
+    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -195,8 +195,8 @@ impl World {
     /// Starts a daemon and waits until everything that the last one left open is finished or undone.
     pub(crate) fn start(&mut self) -> Result<(), String> {
         self.daemon = Some(self.spawn());
-        let socket = self.socket();
-        self.wait("the daemon does not answer", || UnixStream::connect(&socket).is_ok())?;
+        // Somebody may take a connection who is not it: what the killed one forked has its socket until it becomes another program.
+        self.wait("the daemon does not answer", || self.get("/api/status").is_ok())?;
         self.wait("a run stays open", || self.journals().is_empty())
     }
 
