@@ -3,6 +3,7 @@
 pub(crate) mod codex;
 pub(crate) mod crash;
 pub(crate) mod faults;
+pub(crate) mod machine;
 pub(crate) mod model_server;
 pub(crate) mod world;
 

@@ -2,165 +2,15 @@
 //!
 //! Whoever attacks leaves a program that makes a mark outside of the workspace, which neither an agent nor a check can do.
 
-use std::{
-    fmt, fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, path::Path};
 
-use async_trait::async_trait;
 use pimainteno_core::{
-    Call, Edit, LlmBackend, Maintainer, Outcome, Reply, Request, Result, RunOptions, RunRecord, Task, Trigger,
-    config::{Config, HooksMode, Mode, ProjectConfig, SandboxMode, StepConfig},
-    process::{Environment, SandboxHelper, Support},
+    Outcome, RunRecord,
+    config::{HooksMode, SandboxMode, StepConfig},
+    process::Support,
 };
 
-use crate::support::{TestEnv, world::runtime};
-
-/// A backend that edits the workspace by a function.
-#[derive(Clone)]
-struct Agent(Arc<dyn Fn(&Path) + Send + Sync>);
-
-impl Agent {
-    fn new(edit: impl Fn(&Path) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(edit))
-    }
-
-    /// One that writes a line of the README, and nothing else.
-    fn harmless() -> Self {
-        Self::new(|workspace| write(&workspace.join("README.md"), "# Site\n\nIt plays music.\n"))
-    }
-}
-
-impl fmt::Debug for Agent {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Agent")
-    }
-}
-
-#[async_trait]
-impl LlmBackend for Agent {
-    fn name(&self) -> &str {
-        "scripted"
-    }
-
-    fn edit(&self) -> Edit {
-        Edit::Workspace
-    }
-
-    async fn complete(&self, request: &Request, _: &Call) -> Result<Reply> {
-        if request.task == Task::Propose {
-            (self.0)(&request.workspace);
-        }
-        Ok(Reply::new("docs: edit"))
-    }
-}
-
-/// A machine with the project `site`.
-struct Machine {
-    env: TestEnv,
-    site: PathBuf,
-    project: ProjectConfig,
-    support: Option<Support>,
-}
-
-impl Machine {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let env = TestEnv::new();
-        let site = env.project_with("site", &[&[("README.md", "# Site\n")], files].concat());
-        let mut project = ProjectConfig::new(&site);
-        project.mode = Mode::Auto;
-        project.units = Some(Vec::new());
-        project.hold = Some(Vec::new());
-        project.repairs = Some(0);
-        project.steps = Some(["propose", "apply", "verify", "commit", "push"].map(|name| StepConfig::Named(name.into())).into());
-        project.verify = vec!["test -s README.md".into()];
-        project.probation = Some(Duration::ZERO);
-        Self { env, site, project, support: None }
-    }
-
-    fn run(&self, agent: Agent) -> RunRecord {
-        self.run_with(agent, false)
-    }
-
-    fn run_with(&self, agent: Agent, dry_run: bool) -> RunRecord {
-        let mut options = RunOptions::default();
-        (options.dry_run, options.force) = (dry_run, true);
-        runtime().block_on(self.maintainer(agent).run_project("site", Trigger::Manual, options)).unwrap()
-    }
-
-    /// Delivers what `record` is held with.
-    fn approve(&self, record: &RunRecord) -> RunRecord {
-        let maintainer = self.maintainer(Agent::harmless());
-        let proposal = maintainer.proposal(&record.proposal.unwrap().to_string()).unwrap();
-        runtime().block_on(maintainer.approve(&proposal.id.to_string(), &proposal.sha256)).unwrap()
-    }
-
-    fn maintainer(&self, agent: Agent) -> Maintainer {
-        let mut config = Config::default();
-        config.llm.provider = "scripted".into();
-        config.project.push(self.project.clone());
-        let mut helper = SandboxHelper::new(env!("CARGO_BIN_EXE_pi-mainteno"));
-        if let Some(support) = self.support.clone() {
-            helper = helper.with_support(support);
-        }
-        let environment = Environment::from_variables(std::env::vars_os()).with("HOME", self.env.path("home"));
-        Maintainer::builder()
-            .config(config)
-            .backend(agent)
-            .environment(environment)
-            .state_directory(self.env.path("state"))
-            .sandbox_helper(helper)
-            .build()
-            .unwrap()
-    }
-
-    /// Makes a hook of the checkout's repository.
-    fn hook(&self, name: &str, script: &str) {
-        program(&self.site.join(".git/hooks").join(name), script);
-    }
-
-    fn config(&self, key: &str, value: &str) {
-        self.env.git(&self.env.path("home"), &["config", "--global", key, value]);
-    }
-
-    /// What an attacker wants to make.
-    fn mark(&self) -> PathBuf {
-        self.env.path("mark")
-    }
-
-    fn remote(&self, arguments: &[&str]) -> String {
-        self.env.git(&self.env.path("remotes/site.git"), arguments)
-    }
-
-    /// Commits what is in the checkout, and pushes it.
-    fn commit(&self) {
-        self.env.git(&self.site, &["add", "--all"]);
-        self.env.git(&self.site, &["commit", "--quiet", "--no-verify", "--message", "more"]);
-        self.env.git(&self.site, &["push", "--quiet"]);
-    }
-}
-
-fn write(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-}
-
-fn program(path: &Path, script: &str) {
-    write(path, &format!("#!/bin/sh\n{script}\n"));
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-fn sh(directory: &Path, script: &str) {
-    assert!(std::process::Command::new("sh").arg("-ec").arg(script).current_dir(directory).status().unwrap().success(), "{script}");
-}
-
-#[track_caller]
-fn is_applied(record: &RunRecord) {
-    assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
-}
+use crate::support::machine::{Agent, Machine, is_applied, program, sh, write};
 
 #[track_caller]
 fn failure(record: &RunRecord) -> String {
@@ -195,26 +45,29 @@ fn a_repository_that_an_agent_makes_in_a_submodule_is_not_looked_into() {
 
 #[test]
 fn a_repository_that_a_check_makes_in_a_submodule_is_not_looked_into_by_the_next_run() {
-    let mut machine = Machine::new(&[]);
-    machine.env.submodule(&machine.site);
-    // The check sees only its workspace and the repository.
-    let script = "rm -rf vendor/lib; git init --quiet vendor/lib; cd vendor/lib; echo x > file; git add file; \
-                  git -c user.name=e -c user.email=e@e commit --quiet --message x; git rev-parse HEAD > /dev/null";
-    let lib = machine.env.path("lib");
-    let plant =
-        machine.env.trap(&machine.mark()).replace(&format!("rm -rf vendor/lib; cp -R {} vendor/lib; cd vendor/lib", lib.display()), script);
-    // A command that is a step is kept in as a check is, and nobody makes the workspace clean after it.
-    let plant = serde_json::json!({ "name": "plant", "command": format!("{plant}; git -C ../.. rev-parse HEAD:vendor/lib > .git/refs/heads/main") });
-    let plant = StepConfig::Command(serde_json::from_value(plant).unwrap());
-    machine.project.steps.as_mut().unwrap().insert(3, plant);
-    let planted = || machine.env.path("state/workspaces/site/vendor/lib/.git").exists();
-    for number in [1, 2] {
-        let edit = move |workspace: &Path| write(&workspace.join("README.md"), &format!("# Site\n\n{number}\n"));
-        is_applied(&machine.run(Agent::new(edit)));
-        assert!(planted(), "the step has planted it");
-        machine.env.git(&machine.site, &["pull", "--quiet"]);
+    // In a layer over the workspace, and in the workspace.
+    for support in [None, Some(Support { system_calls: true, ..Support::default() })] {
+        let mut machine = Machine::new(&[]);
+        machine.support = support;
+        machine.env.submodule(&machine.site);
+        // The check sees only its workspace and the repository.
+        let script = "rm -rf vendor/lib; git init --quiet vendor/lib; cd vendor/lib; echo x > file; git add file; \
+                      git -c user.name=e -c user.email=e@e commit --quiet --message x; git rev-parse HEAD > /dev/null";
+        let copy = format!("rm -rf vendor/lib; cp -R {} vendor/lib; cd vendor/lib", machine.env.path("lib").display());
+        let plant = machine.env.trap(&machine.mark()).replace(&copy, script);
+        // A command that is a step is kept in as a check is, and nobody makes the workspace clean after it.
+        let plant = format!("{plant}; git -C ../.. rev-parse HEAD:vendor/lib > .git/refs/heads/main");
+        let plant = StepConfig::Command(serde_json::from_value(serde_json::json!({ "name": "plant", "command": plant })).unwrap());
+        machine.project.steps.as_mut().unwrap().insert(3, plant);
+        for number in [1, 2] {
+            let edit = move |workspace: &Path| write(&workspace.join("README.md"), &format!("# Site\n\n{number}\n"));
+            let record = machine.run(Agent::new(edit));
+            is_applied(&record);
+            assert!(record.steps.iter().any(|step| step.name == "plant"), "{record:?}");
+            machine.env.git(&machine.site, &["pull", "--quiet"]);
+        }
+        assert!(!machine.mark().exists());
     }
-    assert!(!machine.mark().exists());
 }
 
 #[test]

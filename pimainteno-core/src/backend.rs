@@ -1,5 +1,6 @@
 //! What answers a prompt, and the one place where it is asked.
 
+mod agent_tree;
 mod budget;
 mod desk;
 pub(crate) mod prompt;
@@ -11,6 +12,7 @@ use pimainteno_plugin::{Edit, Reply, Request};
 
 use crate::{error::Result, process::Cancel};
 
+pub(crate) use agent_tree::AgentTree;
 pub(crate) use budget::Budget;
 pub(crate) use desk::Desk;
 

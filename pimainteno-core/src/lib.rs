@@ -62,6 +62,7 @@ mod fingerprint;
 pub mod git;
 pub mod hidden_text;
 mod id;
+mod leftovers;
 mod maintainer;
 pub mod patch;
 mod pipeline;

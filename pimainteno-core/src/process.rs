@@ -27,7 +27,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 
 pub use environment::Environment;
 pub use sandbox::{Excess, Layer, Limits, Places, Sandbox, SandboxHelper, Support, help};
-pub(crate) use sandbox::{SETTINGS, Session};
+pub(crate) use sandbox::{Session, remove};
 
 /// How long a child that is to stop may take to do so.
 const GRACE: Duration = Duration::from_secs(2);

@@ -78,20 +78,19 @@ fn rollback_of(record: &RunRecord) -> Option<RunId> {
 /// Removes workspaces that were left half made before their run began: Git in the user's checkout stumbles over them.
 async fn remove_half_made(runner: &Runner, open: &[OpenRun]) {
     for prepared in runner.projects.iter().filter(|prepared| !open.iter().any(|run| run.record.project == prepared.project.id)) {
-        let (path, workspace) = (&prepared.project.path, runner.workspaces.join(&prepared.project.id));
-        if is_left_half_made(path, &workspace)
+        let (path, trees) = (&prepared.project.path, runner.trees(&prepared.project));
+        if trees.iter().any(|tree| is_left_half_made(path, tree))
             && let Ok(checkout) = Checkout::open(path, Git::new(runner.environment.clone())).await
         {
             // Taking the lock does it. If somebody has it, that is who makes the workspace.
-            drop(checkout.lock(&workspace).await);
+            drop(checkout.lock(&trees).await);
         }
     }
 }
 
 async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Result<RunRecord> {
     let checkout = Checkout::open(&prepared.project.path, Git::new(runner.environment.clone())).await?;
-    let workspace = runner.workspaces.join(&prepared.project.id);
-    let Some(lock) = checkout.lock(&workspace).await? else {
+    let Some(lock) = checkout.lock(&runner.trees(&prepared.project)).await? else {
         return Err(Error::new(ErrorKind::Git, "another program runs the project"));
     };
     put_right(runner, &checkout, &open).await?;

@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{Mutex, Notify, Semaphore};
 
 use crate::{
-    config::Config,
+    config::{Config, Project},
     error::{Error, ErrorKind, Result},
     event::EventSink,
     id::ProposalId,
@@ -70,6 +70,11 @@ pub struct RunOptions {
 }
 
 impl Runner {
+    /// Where a project's worktrees are: its workspace, and what a backend edits in. A project's name has no full stop.
+    pub(crate) fn trees(&self, project: &Project) -> [PathBuf; 2] {
+        [self.workspaces.join(&project.id), self.workspaces.join(format!("{}.agent", project.id))]
+    }
+
     /// One project, named by its id or its name.
     pub(crate) fn project(&self, name: &str) -> Result<Arc<Prepared>> {
         let found = self.projects.iter().find(|prepared| prepared.project.id == name || prepared.project.name == name);

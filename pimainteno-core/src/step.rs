@@ -10,6 +10,7 @@ pub(crate) mod repair;
 pub(crate) mod restart;
 pub(crate) mod sandboxed;
 pub(crate) mod summarize;
+mod trial;
 pub(crate) mod verify;
 
 mod context;

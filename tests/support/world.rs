@@ -58,7 +58,7 @@ impl World {
             limits: Limits { memory: 1 << 30, processes: 200, disk: 1 << 30, files: 100_000 },
             support: less(runtime().block_on(helper().support(&path("state/sandbox"))).clone()),
         };
-        let environment = places.environment(&path("state/sandbox/radio/caches"), false);
+        let environment = places.environment(&path("state/sandbox/radio/caches"), &path("state/sandbox/radio/settings"), false);
         Self { sandbox, environment, root }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pimainteno_plugin::{Edit, Reply, Request, Usage};
 
 use super::{
-    Budget, Call, LlmBackend,
+    AgentTree, Budget, Call, LlmBackend,
     budget::{Spent, one_call},
 };
 use crate::{
@@ -26,7 +26,8 @@ pub(crate) struct Desk<'run> {
     pub(crate) budget: Budget<'run>,
     /// Whether the cache is passed over.
     pub(crate) fresh: bool,
-    pub(crate) workspace: &'run Workspace,
+    /// Where the backend is.
+    pub(crate) tree: AgentTree<'run>,
     pub(crate) store: &'run Store,
     pub(crate) journal: &'run Journal,
     pub(crate) events: &'run Arc<dyn EventSink>,
@@ -57,6 +58,7 @@ impl Desk<'_> {
         {
             return Ok(reply);
         }
+        let tree = self.tree.at(&record.base, request.diff.as_deref().filter(|_| request.edit == Edit::Workspace)).await?;
         let now = self.budget.today();
         let (today, run) = (now.date(), record.usage);
         // What is known of the cost of a call of which nothing is heard any more.
@@ -85,7 +87,7 @@ impl Desk<'_> {
             }
             usage = reply.usage;
         }
-        let reply = self.with_edits(reply, request, &record.base).await;
+        let reply = self.with_edits(reply, request, tree, &record.base).await;
         let answer = match &reply {
             Ok(reply) => Answer::new(today, task, name, key.clone(), reply),
             Err(_) => failed(usage),
@@ -102,7 +104,7 @@ impl Desk<'_> {
         reply
     }
 
-    /// The question without the secrets in it. What the backend can read in the workspace is the project's own and stays as it is.
+    /// The question without the secrets in it. What the backend can read in its tree is the project's own and stays as it is.
     fn redacted(&self, request: &Request) -> Request {
         let (secrets, mut request) = (self.store.secrets(), request.clone());
         secrets.clean(&mut request.prompt);
@@ -110,11 +112,11 @@ impl Desk<'_> {
         request
     }
 
-    /// The reply together with what the backend edited in the workspace. A text that holds no change holds no secrets either.
-    async fn with_edits(&self, reply: Result<Reply>, request: &Request, base: &str) -> Result<Reply> {
+    /// The reply together with what the backend edited in its tree. A text that holds no change holds no secrets either.
+    async fn with_edits(&self, reply: Result<Reply>, request: &Request, tree: &Workspace, base: &str) -> Result<Reply> {
         let mut reply = reply?;
         if request.edit == Edit::Workspace {
-            reply.diff = Some(self.workspace.take_change(base).await?.diff).filter(|diff| !diff.is_empty());
+            reply.diff = Some(tree.take_change(base).await?.diff).filter(|diff| !diff.is_empty());
         }
         if request.edit == Edit::None || reply.diff.is_some() {
             self.store.secrets().clean(&mut reply.text);

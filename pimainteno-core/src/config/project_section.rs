@@ -66,10 +66,10 @@ pub struct ProjectConfig {
     /// The most processes that one of them may have at a time.
     #[serde(deserialize_with = "check::at_least_one")]
     pub sandbox_processes: Option<usize>,
-    /// The most that one of them may write to the disk, in MiB.
+    /// The most that one of them may write to the disk, in MiB, and that is kept of what all of them leave.
     #[serde(deserialize_with = "check::at_least_one")]
     pub sandbox_disk: Option<usize>,
-    /// The most files and directories that one of them may make.
+    /// The most files and directories that one of them may make, and that are kept of those that all of them leave.
     #[serde(deserialize_with = "check::at_least_one")]
     pub sandbox_files: Option<usize>,
     /// Whether the repository's hooks are asked about our commits.

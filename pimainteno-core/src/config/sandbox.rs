@@ -46,9 +46,9 @@ pub struct SandboxSettings {
     pub memory: Option<usize>,
     /// The most processes; 1024 if it is not given.
     pub processes: Option<usize>,
-    /// The most that may be written to the disk, in MiB; 8192 if it is not given.
+    /// The most that may be written to the disk, and kept of what is left, in MiB; 8192 if it is not given.
     pub disk: Option<usize>,
-    /// The most files and directories that may be made; 1,000,000 if it is not given.
+    /// The most files and directories that may be made, and kept of those that are left; 1,000,000 if it is not given.
     pub files: Option<usize>,
 }
 

@@ -26,6 +26,13 @@ struct Known {
     links: Vec<PathBuf>,
 }
 
+impl Gitlinks {
+    /// Where they are.
+    pub(super) fn all(&self) -> Vec<PathBuf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).links.clone()
+    }
+}
+
 impl Workspace {
     /// Where `commit` has submodules.
     ///

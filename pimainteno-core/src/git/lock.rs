@@ -42,11 +42,11 @@ impl Drop for ProjectLock {
 
 impl Checkout {
     /// Takes the project's lock, and waits until nothing works on it any more that an earlier program left running; `None` if somebody has the lock.
-    /// A workspace that such a program left half made is removed.
+    /// A tree, one of `trees`, that such a program left half made is removed.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the file cannot be made.
-    pub(crate) async fn lock(&self, workspace: &Path) -> Result<Option<ProjectLock>> {
+    pub(crate) async fn lock(&self, trees: &[PathBuf]) -> Result<Option<ProjectLock>> {
         let path = self.git_directory().await?.join(FILE_NAME);
         let file = open_plain(&path, File::options().create(true).truncate(false).read(true).write(true));
         let file = file.context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
@@ -63,8 +63,8 @@ impl Checkout {
         }
         // Only for the question above: without it, a lock that seems taken is taken.
         drop(file.set_len(0).and_then(|()| file.write_all_at(std::process::id().to_string().as_bytes(), 0)));
-        survivors::end_survivors(self.path(), workspace, PATIENCE).await;
-        self.remove_half_made(workspace);
+        survivors::end_survivors(self.path(), trees, PATIENCE).await;
+        trees.iter().for_each(|tree| self.remove_half_made(tree));
         Ok(Some(ProjectLock(file)))
     }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{Sandbox, Session},
+    process::{Sandbox, Session, remove},
 };
 
 /// The largest diff that is handled, in bytes. What is larger cannot be reviewed and is no minimal change.
@@ -47,7 +47,7 @@ pub struct Workspace {
 impl Workspace {
     /// The workspace of `checkout` at `path`, clean and at `commit`. It is made if it is missing or of no use any more.
     ///
-    /// Whatever looks at files in it runs in `sandbox`, which is given what it needs to write to; without one, where everything else runs.
+    /// Whatever looks at files in it runs in `sandbox`, which is given what else it needs to write to; without one, where everything else runs.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot make it, [`ErrorKind::Process`] if the sandbox cannot be set up.
@@ -98,7 +98,7 @@ impl Workspace {
         sandbox.read.extend(owner.files.iter().cloned());
         workspace.sandbox = Some(sandbox.clone());
         let common = checkout.common_directory();
-        sandbox.write = vec![path.to_owned(), workspace.git_directory.clone(), common.join("objects"), common.join("lfs"), stage];
+        sandbox.write.extend([path.to_owned(), workspace.git_directory.clone(), common.join("objects"), common.join("lfs"), stage]);
         workspace.session = Some(Session::new(sandbox, path.to_owned()));
         workspace.git = checkout.git().apart();
         Ok(workspace)
@@ -153,15 +153,40 @@ impl Workspace {
         self.close_gitlinks(commit).await?;
         // A hard reset would move the branch that an agent or a check switched to.
         let checkout = ["checkout", "--force", "--detach", "--quiet", commit, "--"];
-        let clean = ["clean", "-ffdq"];
-        if self.call(checkout).output().await?.success() && self.call(clean).output().await?.success() {
+        if !self.call(checkout).output().await?.success() {
+            make_writable(&self.path);
+            self.call(checkout).text().await?;
+        }
+        self.clean_tree(&self.path, "-ffdq").await
+    }
+
+    /// Removes everything that is not tracked, ignored files too.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot.
+    pub(crate) async fn remove_ignored(&self) -> Result<()> {
+        self.clean_tree(&self.path, "-ffdxq").await
+    }
+
+    /// Removes from `layer`, which holds what lies beside the files of the workspace, and copies of the files that say what is ignored, whatever is not ignored.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot.
+    pub(crate) async fn clean_layer(&self, layer: &Path) -> Result<()> {
+        for link in self.known_gitlinks.all() {
+            remove(&layer.join(&link))
+                .context(ErrorKind::Git, || format!("cannot empty `{}`, the place of a submodule", link.display()))?;
+        }
+        self.clean_tree(layer, "-ffdq").await
+    }
+
+    async fn clean_tree(&self, tree: &Path, how: &str) -> Result<()> {
+        if self.call_on(tree, ["clean", how]).output().await?.success() {
             return Ok(());
         }
         // A tool may have left directories that nothing can be removed from, as Go does with its cache of modules.
-        make_writable(&self.path);
-        self.call(checkout).text().await?;
-        self.call(clean).text().await?;
-        Ok(())
+        make_writable(tree);
+        self.call_on(tree, ["clean", how]).text().await.map(drop)
     }
 
     /// Makes every tracked file as it is staged again. What is not tracked stays.

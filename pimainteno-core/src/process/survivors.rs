@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -17,20 +17,22 @@ pub(crate) const GIT_VARIABLE: &str = "PIMAINTENO_GIT";
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// Waits until no `git` of ours works for `checkout` any more, and makes an end of those that have not come to theirs after `patience`. Kills at once what
-/// else of ours still works in `workspace`.
+/// else of ours still works in `trees`.
 ///
 /// To be called by whoever holds the project's lock: then whatever of ours is found there has lost its program. A service that was started from
 /// the checkout carries the same variables and is no `git`, so it is let be.
-pub(crate) async fn end_survivors(checkout: &Path, workspace: &Path, patience: Duration) {
+pub(crate) async fn end_survivors(checkout: &Path, trees: &[PathBuf], patience: Duration) {
     let start = Instant::now();
-    let place = fs::canonicalize(workspace).unwrap_or_else(|_| workspace.to_owned());
+    let places: Vec<_> = trees.iter().map(|tree| fs::canonicalize(tree).unwrap_or_else(|_| tree.clone())).collect();
     loop {
         let mut is_somebody_left = false;
         for (pid, process) in children() {
-            let is_git = process.is_git() && [checkout, workspace].iter().any(|directory| process.carries(GIT_VARIABLE, directory));
-            let is_in_workspace = fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|directory| directory.starts_with(&place));
-            is_somebody_left |= is_git || is_in_workspace;
-            if (is_in_workspace || is_git && start.elapsed() > patience)
+            let mut directories = trees.iter().map(PathBuf::as_path).chain([checkout]);
+            let is_git = process.is_git() && directories.any(|directory| process.carries(GIT_VARIABLE, directory));
+            let cwd = fs::read_link(format!("/proc/{pid}/cwd"));
+            let is_in_a_tree = cwd.is_ok_and(|directory| places.iter().any(|place| directory.starts_with(place)));
+            is_somebody_left |= is_git || is_in_a_tree;
+            if (is_in_a_tree || is_git && start.elapsed() > patience)
                 && let Some(pid) = Pid::from_raw(pid)
             {
                 let _ = kill_process(pid, Signal::KILL);
@@ -101,7 +103,7 @@ mod tests {
             async { command.env("PATH", "/usr/bin:/bin").keep_descendants().run().await.unwrap().text().trim().parse::<i32>().unwrap() }
         };
         let (service, agent) = (start("checkout").await, start("workspace").await);
-        end_survivors(&place("checkout"), &place("workspace"), Duration::from_secs(30)).await;
+        end_survivors(&place("checkout"), &[place("agent"), place("workspace")], Duration::from_secs(30)).await;
         let lives = |pid: i32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());
         assert!(lives(service) && !lives(agent));
         kill_process(Pid::from_raw(service).unwrap(), Signal::KILL).unwrap();

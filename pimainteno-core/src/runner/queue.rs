@@ -21,7 +21,7 @@ impl Runner {
             return Ok(Err(reason.clone()));
         }
         let checkout = Checkout::open(&prepared.project.path, Git::new(self.environment.clone())).await?;
-        match checkout.lock(&self.workspaces.join(&prepared.project.id)).await? {
+        match checkout.lock(&self.trees(&prepared.project)).await? {
             Some(lock) => Ok(Ok(Turn { checkout, _lock: lock })),
             None => Ok(Err("another run of the project is going on".into())),
         }

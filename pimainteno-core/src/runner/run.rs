@@ -6,17 +6,21 @@ use jiff::Timestamp;
 
 use super::{Prepared, RunOptions, Runner, queue, rollback};
 use crate::{
-    backend::{Budget, Desk},
+    backend::{AgentTree, Budget, Desk},
     config::{Mode, Project},
     error::{Context, Error, ErrorKind, Result},
     event::{Event, EventSink},
     fingerprint,
     git::{Change, Checkout, Head, ProjectLock, Workspace},
+    leftovers::Leftovers,
     pipeline::{self, Finished, Plan},
     policy::{self, Facts, Policy, RunFacts},
     proposal::Proposal,
     run::{Outcome, RunRecord, StepStatus, Trigger},
-    step::{Candidate, Delivery, RunParts, Step, sandboxed::Sandboxing},
+    step::{
+        Candidate, Delivery, RunParts, Step,
+        sandboxed::{self, Sandboxing},
+    },
     store::{Journal, Parked, ProjectState, Store},
 };
 
@@ -139,7 +143,7 @@ impl Runner {
         }
         let able = async {
             queue::units_exist(prepared).await?;
-            Sandboxing::new(self.sandbox_helper.as_ref(), &self.state_directory).require(&prepared.project).await
+            self.sandboxing().require(&prepared.project).await
         };
         if let Err(error) = able.await {
             return self.failed_early(prepared, record.trigger, "queue", &error);
@@ -167,9 +171,14 @@ impl Runner {
 
     /// The workspace of a project, clean and at `commit`.
     async fn workspace(&self, prepared: &Prepared, checkout: &Checkout, commit: &str) -> Result<Workspace> {
-        let sandboxing = Sandboxing::new(self.sandbox_helper.as_ref(), &self.state_directory);
+        let ([workspace, _], sandboxing) = (self.trees(&prepared.project), self.sandboxing());
+        Leftovers::begin(&sandboxing.own(&prepared.project))?;
         let sandbox = sandboxing.of_git(&prepared.project, checkout, &self.environment).await;
-        Workspace::prepare(&self.workspaces.join(&prepared.project.id), checkout, commit, sandbox).await
+        Workspace::prepare(&workspace, checkout, commit, sandbox).await
+    }
+
+    fn sandboxing(&self) -> Sandboxing<'_> {
+        Sandboxing::new(self.sandbox_helper.as_ref(), &self.state_directory)
     }
 
     /// Goes on with a run that was cut off after its change could be seen from outside.
@@ -206,6 +215,10 @@ impl Runner {
         learn_key(&self.store, &prepared.project)?;
         let started_at = record.base.clone();
         let events: Arc<dyn EventSink> = Arc::new(WithPolicy { events: self.events.clone(), policy: prepared.policy.clone() });
+        let [_, agent_tree] = self.trees(&prepared.project);
+        let sandboxing = self.sandboxing();
+        let leftovers = sandboxing.leftovers(&prepared.project).await;
+        leftovers.start(workspace).await?;
         let parts = RunParts {
             project: &prepared.project,
             environment: &self.environment,
@@ -221,7 +234,7 @@ impl Runner {
                     timezone: &self.timezone,
                 },
                 fresh: options.force,
-                workspace,
+                tree: AgentTree::new(agent_tree, checkout, sandboxing.of_git(&prepared.project, checkout, &self.environment).await),
                 store: &self.store,
                 journal,
                 events: &events,
@@ -234,7 +247,8 @@ impl Runner {
             journal,
             events: &events,
             cancel: &self.cancel,
-            sandboxing: Sandboxing::new(self.sandbox_helper.as_ref(), &self.state_directory),
+            sandboxing,
+            leftovers: &leftovers,
             mode: if options.dry_run { Mode::DryRun } else { prepared.project.mode },
             force: options.force,
             inputs: &prepared.inputs,
@@ -267,6 +281,7 @@ impl Runner {
             }
             None => None,
         };
+        self.keep_leftovers(&finished, &parts).await;
         // A run that was told to stop after its change was delivered, or while it was taken back, stays open: the next start finishes it.
         // So does one whose journal could not be written: it is finished when the disk has space again; and one whose remote fell silent during the push.
         if delivered && (finished.record.outcome == Some(Outcome::Interrupted) || journal.has_failed()) {
@@ -274,6 +289,25 @@ impl Runner {
             return Ok(finished.record);
         }
         self.conclude(prepared, journal, started_at, finished, rollback, options, &*events)
+    }
+
+    /// Keeps what was left by the checks of a change that was delivered, and removes what others left.
+    async fn keep_leftovers(&self, finished: &Finished, parts: &RunParts<'_>) {
+        let tell = |message| {
+            parts.events.event(&Event::Notice { project: parts.project.id.clone(), at: Timestamp::now(), message });
+        };
+        let limits = sandboxed::limits(parts.project);
+        if matches!(finished.record.outcome, Some(Outcome::Applied { .. })) {
+            match parts.leftovers.keep(parts.workspace, &limits).await {
+                Ok(None) => {}
+                Ok(Some(told)) => tell(told),
+                Err(error) => tell(format!("what the checks left can neither be kept nor removed: {error}")),
+            }
+        }
+        parts.leftovers.drop_all();
+        if let Some(told) = parts.desk.tree.bound(&limits).await {
+            tell(told);
+        }
     }
 
     /// Stores a run, and the run that took its change back.

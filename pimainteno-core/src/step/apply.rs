@@ -63,6 +63,7 @@ impl Step for Apply {
         context.proposal = Some(proposal);
         let links = workspace.links().await?.iter().filter_map(|(path, target)| Link::new(path, target)).collect();
         context.concerns.extend(held_files(context.project(), &change, workspace.path(), links)?);
+        context.try_change(&change).await?;
         context.change = Some(change);
         Ok(Flow::Done(note))
     }

@@ -12,6 +12,7 @@ use crate::{
     event::{Event, EventSink},
     git::{Change, Checkout, Upstream, Workspace},
     id::RunId,
+    leftovers::Leftovers,
     patch,
     policy::{self, Facts, Policy},
     process::{Cancel, Environment},
@@ -40,6 +41,8 @@ pub(crate) struct RunParts<'run> {
     pub(crate) events: &'run Arc<dyn EventSink>,
     pub(crate) cancel: &'run Cancel,
     pub(crate) sandboxing: Sandboxing<'run>,
+    /// What checks leave beside the project's files.
+    pub(crate) leftovers: &'run Leftovers,
     pub(crate) mode: Mode,
     pub(crate) force: bool,
     /// The fingerprint of what the run depends on besides the project's files.
@@ -172,7 +175,8 @@ impl StepContext<'_> {
         self.parts.checkout.path()
     }
 
-    /// The workspace, where everything is edited, built and tested.
+    /// The workspace, where the change is placed, built and tested. What a backend edits is elsewhere and comes here as a diff; and what sandboxed checks
+    /// write is not here.
     pub fn workspace(&self) -> &Path {
         self.parts.workspace.path()
     }
@@ -222,9 +226,9 @@ impl StepContext<'_> {
         self.outputs.push(Output { name: name.into(), text: text.into() });
     }
 
-    /// A request about the workspace with the project's limits.
+    /// A request about the project's files at the base, with the project's limits.
     pub fn request(&self, task: Task, prompt: impl Into<String>) -> Request {
-        let mut request = Request::new(task, self.workspace(), prompt);
+        let mut request = Request::new(task, self.parts.desk.tree.path(), prompt);
         request.timeout = self.project().llm.timeout;
         request.silence_timeout = self.project().llm.silence_timeout;
         request.previous_summary = self.summary.as_ref().map(|summary| summary.text.clone());

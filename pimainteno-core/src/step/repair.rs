@@ -43,11 +43,6 @@ impl Step for Repair {
             Ok(Flow::End(Outcome::Failed { step: failed.step.clone(), message }))
         };
         let edit = context.parts.desk.edit();
-        let workspace = context.parts.workspace;
-        workspace.reset(&context.record.base).await?;
-        if edit == Edit::Workspace {
-            workspace.apply(&change.diff).await?;
-        }
         let logs = logs(&failed.failure);
         let prompt = prompt::repair(context.project(), &change.diff, &logs, edit)?;
         let question = question(context, &change.diff, &logs, edit)?;

@@ -15,7 +15,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::Event,
     git::Checkout,
-    process::{Command, Environment, Limits, Places, SETTINGS, Sandbox, SandboxHelper, Support},
+    leftovers::{Leftovers, Way},
+    process::{Command, Environment, Limits, Places, Sandbox, SandboxHelper, Support},
 };
 
 /// What sandboxes of a run are made of.
@@ -51,13 +52,11 @@ impl<'run> Sandboxing<'run> {
     /// The sandbox that Git and hooks work in, on files that others wrote; without network, and not yet with anything to write to. `None` if the project wants
     /// none, or the machine has nothing to make one of.
     pub(crate) async fn of_git(&self, project: &Project, checkout: &Checkout, environment: &Environment) -> Option<Sandbox> {
-        let own = self.own(project);
-        tidy(&own);
         let helper = self.helper.filter(|_| project.sandbox.mode != SandboxMode::Off)?;
         let support = Some(self.support().await).filter(|support| support.landlock > 0 || support.has_namespaces())?;
         let mut sandbox = self.sandbox(helper, support, project, checkout, environment);
         sandbox.network = false;
-        sandbox.write.clear();
+        sandbox.write = vec![Leftovers::trials(&self.own(project))];
         // It lives as long as the run, in which checks fill the disk too.
         sandbox.limits.disk = sandbox.limits.disk.max(1 << 60);
         sandbox.limits.files = u64::MAX;
@@ -74,8 +73,6 @@ impl<'run> Sandboxing<'run> {
         environment: &Environment,
     ) -> Sandbox {
         let (settings, places, git) = (&project.sandbox, Places::new(environment), checkout.common_directory());
-        let defaults = Limits::of_this_machine();
-        let mebibytes = |limit: Option<usize>, default| limit.map_or(default, |limit| (limit as u64).saturating_mul(1 << 20));
         Sandbox {
             helper: helper.program().to_owned(),
             scratch: self.own(project),
@@ -84,18 +81,24 @@ impl<'run> Sandboxing<'run> {
             read: [&settings.read[..], self.readable.get_or_init(|| places.readable()), &[git.to_owned()], &alternates(git)].concat(),
             cover: [&places.covered()[..], &[self.state.to_owned(), checkout.path().to_owned()]].concat(),
             network: settings.network,
-            limits: Limits {
-                memory: mebibytes(settings.memory, defaults.memory),
-                processes: settings.processes.map_or(defaults.processes, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
-                disk: mebibytes(settings.disk, defaults.disk),
-                files: settings.files.map_or(defaults.files, |limit| limit as u64),
-            },
+            limits: limits(project),
             support,
         }
     }
 
-    /// Where the sandboxes of a project have their temporary directories, and its checks their caches.
-    fn own(&self, project: &Project) -> PathBuf {
+    /// What the checks of a project leave, and how that is told apart on this machine.
+    pub(crate) async fn leftovers(&self, project: &Project) -> Leftovers {
+        let support = self.support().await;
+        let way = match project.sandbox.mode {
+            SandboxMode::Off => Way::Warm,
+            _ if support.has_layers() => Way::Layers,
+            _ => Way::Cold,
+        };
+        Leftovers::new(self.own(project), way)
+    }
+
+    /// Where the sandboxes of a project have their temporary directories, and its checks what they leave.
+    pub(crate) fn own(&self, project: &Project) -> PathBuf {
         self.state.join("sandbox").join(&project.id)
     }
 
@@ -127,7 +130,6 @@ impl StepContext<'_> {
         if mode == SandboxMode::Required {
             full(&support)?;
         }
-        let own = sandboxing.own(self.project());
         let places = Places::new(self.environment());
         sandboxing.lacks.get_or_init(|| {
             let lacks = support.lacks();
@@ -137,14 +139,28 @@ impl StepContext<'_> {
             }
             lacks
         });
-        let caches = own.join("caches");
-        let command = command.envs(places.environment(&caches, settings.network).iter());
+        let leftovers = self.parts.leftovers;
+        let command = command.envs(places.environment(&leftovers.caches(), &leftovers.settings(), settings.network).iter());
         let Some(helper) = sandboxing.helper else { return Ok(command) };
-        fs::create_dir_all(&caches)
-            .map_err(|source| Error::new(ErrorKind::Step, format!("cannot make `{}`", caches.display())).source(source))?;
         let mut sandbox = sandboxing.sandbox(helper, support, self.project(), self.parts.checkout, self.environment());
-        sandbox.write.extend([self.workspace().to_owned(), caches]);
+        sandbox.read.push(leftovers.settings());
+        sandbox.layers = leftovers.layers(self.workspace())?;
+        if sandbox.layers.is_empty() {
+            sandbox.write.extend([self.workspace().to_owned(), leftovers.caches()]);
+        }
         Ok(command.sandbox(sandbox))
+    }
+}
+
+/// What one command of a project may use up, and what may be kept of all that its commands leave.
+pub(crate) fn limits(project: &Project) -> Limits {
+    let (settings, defaults) = (&project.sandbox, Limits::of_this_machine());
+    let mebibytes = |limit: Option<usize>, default| limit.map_or(default, |limit| (limit as u64).saturating_mul(1 << 20));
+    Limits {
+        memory: mebibytes(settings.memory, defaults.memory),
+        processes: settings.processes.map_or(defaults.processes, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+        disk: mebibytes(settings.disk, defaults.disk),
+        files: settings.files.map_or(defaults.files, |limit| limit as u64),
     }
 }
 
@@ -154,17 +170,6 @@ fn full(support: &Support) -> Result<()> {
     }
     Err(Error::new(ErrorKind::Config, format!("checks must run in a whole sandbox, which cannot be had: {}", support.lacks()))
         .hint("`sandbox = \"auto\"` takes what there is; `pi-mainteno check` tells what this machine supports"))
-}
-
-/// Removes the temporary directories that a run left which was killed, and the settings of tools that a check left. Nobody else uses them: the project is
-/// locked.
-fn tidy(own: &Path) {
-    drop(fs::remove_dir_all(own.join("caches").join(SETTINGS)));
-    for entry in fs::read_dir(own).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with("run-") {
-            drop(fs::remove_dir_all(entry.path()));
-        }
-    }
 }
 
 /// The directories of objects that a repository shares with others.

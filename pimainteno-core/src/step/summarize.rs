@@ -58,8 +58,6 @@ impl Step for Summarize {
         let prompt = prompt::summarize(context.project(), previous.as_ref().map(|summary| summary.text.as_str()), &log, &diff)?;
         let request = context.request(Task::Summarize, prompt);
         let reply = context.ask(request).await?;
-        // What was left in the workspace by whoever was asked for text is not part of any change.
-        context.parts.workspace.reset(&base).await?;
         let text = reply.text.trim();
         if text.is_empty() {
             return Ok(Flow::Skipped("the backend had nothing to say".into()));

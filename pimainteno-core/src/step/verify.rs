@@ -22,7 +22,7 @@ use async_trait::async_trait;
 
 use self::{base::Base, verdict::Verdict};
 use super::{Checks, Effects, Failure, Flow, Step, StepContext};
-use crate::{error::Result, git::Change, policy, process::End, proposal::CheckVerdict, run::Outcome};
+use crate::{error::Result, git::Change, leftovers::Trial, policy, process::End, proposal::CheckVerdict, run::Outcome};
 
 /// How much of a check's output is kept, in bytes.
 const KEPT_OUTPUT: usize = 64 << 10;
@@ -98,7 +98,7 @@ impl Step for Verify {
             }
         }
         // Whatever the checks did to files and index: what is committed is the change.
-        place(context, &change).await?;
+        context.place(&change).await?;
         // Where nothing passed, nothing says that the change is any good.
         let told = match (passed.is_empty(), passed.len() == checks.len()) {
             (true, _) => (Checks::None, policy::Checks::None),
@@ -148,7 +148,7 @@ async fn run_all(context: &mut StepContext<'_>, checks: &[String]) -> Result<(Ve
     for (place, check) in checks.iter().enumerate() {
         if place > 0 {
             // A check that edits files must not change what the next one sees.
-            context.parts.workspace.restore().await?;
+            context.restore().await?;
         }
         context.progress(format!("runs `{check}`"));
         let result = run_check(context, check).await?;
@@ -168,22 +168,19 @@ async fn compare(context: &mut StepContext<'_>, change: &Change, checks: &[Strin
         return Ok(tally);
     }
     let mut base = Base::load(context, checks)?;
-    let mut suspects = Vec::new();
-    context.parts.workspace.reset(&context.record.base).await?;
+    let (mut suspects, mut excused) = (Vec::new(), Vec::new());
+    context.place_base().await?;
     for checked in rest {
         let before = base.verdict(context, &checked.check).await?;
-        context.parts.workspace.restore().await?;
-        let name = format!("`{}`", checked.check);
-        match (checked.result.verdict, before) {
-            (Verdict::Failed, Verdict::Passed | Verdict::Skipped) => suspects.push(checked),
-            (Verdict::Failed, Verdict::Flaky) => tally.flaky.push(name),
-            (Verdict::Skipped, Verdict::Passed) => tally.emptied.push(name),
-            _ => tally.known.push(name),
+        context.restore().await?;
+        if before.is_no_failure() && checked.result.verdict == Verdict::Failed {
+            suspects.push(checked);
+        } else {
+            excused.push((checked, before));
         }
     }
-    base.keep(context)?;
     if !suspects.is_empty() {
-        place(context, change).await?;
+        context.place(change).await?;
     }
     for checked in suspects {
         if checked.result.is_overdue {
@@ -195,8 +192,19 @@ async fn compare(context: &mut StepContext<'_>, change: &Change, checks: &[Strin
             Verdict::Failed => tally.new.push(checked),
             _ => tally.flaky.push(format!("`{}`", checked.check)),
         }
-        context.parts.workspace.restore().await?;
+        context.restore().await?;
     }
+    for (checked, before) in excused {
+        let before = base.confirmed(context, checks, &checked.check, before).await?;
+        let name = format!("`{}`", checked.check);
+        match (checked.result.verdict, before) {
+            (Verdict::Failed, before) if before.is_no_failure() => tally.new.push(checked),
+            (Verdict::Failed, Verdict::Flaky) => tally.flaky.push(name),
+            (Verdict::Skipped, Verdict::Passed) => tally.emptied.push(name),
+            _ => tally.known.push(name),
+        }
+    }
+    base.keep(context)?;
     Ok(tally)
 }
 
@@ -213,8 +221,9 @@ async fn old_tests(context: &mut StepContext<'_>, change: &Change, passed: &[Str
     let workspace = context.parts.workspace;
     let mut failed = Vec::new();
     for check in passed {
-        place(context, change).await?;
+        context.place(change).await?;
         workspace.put_back(&context.record.base, &tests).await?;
+        context.turn_to(Trial::Aside).await?;
         context.progress(format!("runs `{check}` with the tests as they were"));
         let result = run_check(context, check).await?;
         if result.verdict != Verdict::Passed {
@@ -223,12 +232,6 @@ async fn old_tests(context: &mut StepContext<'_>, change: &Change, passed: &[Str
         }
     }
     Ok((!failed.is_empty()).then(|| format!("it changes tests, and with the tests as they were {} fails", failed.join(", "))))
-}
-
-/// Puts the change, and nothing else, into the workspace and Git's index.
-async fn place(context: &StepContext<'_>, change: &Change) -> Result<()> {
-    context.parts.workspace.reset(&context.record.base).await?;
-    context.parts.workspace.apply(&change.diff).await
 }
 
 /// What is said of a change that made checks fail.

@@ -225,7 +225,7 @@ async fn a_state_directory_may_be_reached_through_a_link() {
     world.git(&["push", "--quiet"]);
     let records = run(&world, Agent::writes("README.md", "# Radio 2\n")).await;
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
-    assert_eq!(fs::read_dir(world.path().join(".git/worktrees")).unwrap().count(), 1, "the workspace is made once");
+    assert_eq!(fs::read_dir(world.path().join(".git/worktrees")).unwrap().count(), 2, "each tree is made once");
 }
 
 #[tokio::test]

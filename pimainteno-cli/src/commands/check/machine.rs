@@ -12,7 +12,7 @@ use pimainteno_core::{
     process::{Command, Environment, Limits, Support},
 };
 
-use super::{Items, project::Scratch};
+use super::Items;
 use crate::{
     client,
     setup::{self, Setup},
@@ -94,8 +94,7 @@ fn configuration(machine: &Machine, items: &mut Items) {
 /// Whether state can be kept. Nothing is made that a run would make.
 fn state(directory: &Path, items: &mut Items) {
     let shown = directory.display();
-    // What does not exist yet is made at the first run, in the nearest directory that exists.
-    let existing = directory.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."));
+    let existing = existing(directory);
     if !existing.is_dir() {
         return items.problem(
             "state",
@@ -141,11 +140,18 @@ async fn git(environment: &Environment, items: &mut Items) {
 
 /// What this machine can enforce of the sandbox that checks run in.
 async fn sandbox(machine: &Machine, items: &mut Items) {
-    let support = match Scratch::new("sandbox") {
+    // On the disk that counts, if that can be: not every file system takes layers.
+    let scratch = tempfile::Builder::new().prefix(".check").tempdir_in(existing(&machine.state_directory)).or_else(|_| tempfile::tempdir());
+    let support = match scratch {
         Ok(scratch) => setup::sandbox_helper().support(scratch.path()).await.clone(),
         Err(error) => return items.note("sandbox", format!("cannot be tried: no temporary directory: {error}"), ""),
     };
     judge_sandbox(&support, &machine.sandboxed, &machine.in_need, items);
+}
+
+/// What does not exist yet is made at the first run, in the nearest directory that exists.
+fn existing(directory: &Path) -> &Path {
+    directory.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."))
 }
 
 fn judge_sandbox(support: &Support, sandboxed: &[String], in_need: &[String], items: &mut Items) {

@@ -5,6 +5,7 @@ use std::{
     fs, io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use super::{
@@ -81,20 +82,29 @@ impl Drop for Enclosure {
     }
 }
 
-/// Removes a directory with whatever is in it. One that is not there is removed.
+/// Removes a file, a link, or a directory with whatever is in it. What is not there is removed.
 ///
 /// # Errors
 /// What kept the last thing from being removed.
-pub(crate) fn remove(directory: &Path) -> io::Result<()> {
-    if fs::remove_dir_all(directory).is_err() {
-        // A directory that cannot be written to keeps its content; whoever made it may have meant to.
-        make_writable(directory);
-        match fs::remove_dir_all(directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    match fs::symlink_metadata(path) {
+        Err(error) if is_gone(&error) => return Ok(()),
+        Ok(metadata) if !metadata.is_dir() => return fs::remove_file(path),
+        _ => {}
     }
-    Ok(())
+    if fs::remove_dir_all(path).is_ok() {
+        return Ok(());
+    }
+    // A directory that cannot be written to keeps its content; whoever made it may have meant to.
+    make_writable(path);
+    match fs::remove_dir_all(path) {
+        Err(error) if !is_gone(&error) => {}
+        _ => return Ok(()),
+    }
+    // Nor can what lies deeper than a process may have files open, or than a path may be long. This program goes down step by step.
+    let ended = std::process::Command::new("rm").args(["-rf", "--"]).arg(path).stdin(Stdio::null()).stderr(Stdio::null()).status()?;
+    if ended.success() { Ok(()) } else { fs::remove_dir_all(path) }
 }
 
 /// Lets the owner remove what is in `directory`.

@@ -121,9 +121,6 @@ const SECRET_IN_ETC: [&str; 13] = [
     "wireguard",
 ];
 
-/// The directory beside the caches in which tools look for settings. It is emptied before each run.
-pub(crate) const SETTINGS: &str = "config";
-
 /// Variables that are left out: they lead to programs outside, or to credentials.
 const LEFT_OUT: [&str; 5] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "CODEX_HOME"];
 
@@ -180,8 +177,8 @@ impl<'a> Places<'a> {
         COVERED.iter().map(|place| home.join(place)).filter(|place| place.is_dir()).collect()
     }
 
-    /// The variables of a sandboxed command, whose caches are in `caches`.
-    pub fn environment(&self, caches: &Path, network: bool) -> Environment {
+    /// The variables of a sandboxed command, whose caches are in `caches` and which finds its settings in `settings`.
+    pub fn environment(&self, caches: &Path, settings: &Path, network: bool) -> Environment {
         let is_left_out = |name: &str| {
             let proxy = PROXIES.contains(&name.to_ascii_uppercase().as_str());
             LEFT_OUT.contains(&name) || (proxy && !network)
@@ -191,7 +188,6 @@ impl<'a> Places<'a> {
         let caches = [
             ("XDG_CACHE_HOME", "cache"),
             ("XDG_STATE_HOME", "state"),
-            ("XDG_CONFIG_HOME", SETTINGS),
             ("GOCACHE", "go-build"),
             ("npm_config_cache", "npm"),
             ("PIP_CACHE_DIR", "pip"),
@@ -201,9 +197,10 @@ impl<'a> Places<'a> {
         // Asking for what cannot be reached only costs time, and gives messages that lead astray.
         let offline = [("CARGO_NET_OFFLINE", "true"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")]
             .map(|(name, value)| (name, OsString::from(value)));
-        // What tools are told to do is nothing that an earlier check could have left.
-        let settings = [("npm_config_userconfig", "/dev/null"), ("PIP_CONFIG_FILE", "/dev/null")];
-        let settings = settings.map(|(name, value)| (name, OsString::from(value)));
+        // What tools are told to do is nothing that a check could have left.
+        let nothing = Path::new("/dev/null");
+        let settings = [("XDG_CONFIG_HOME", settings), ("npm_config_userconfig", nothing), ("PIP_CONFIG_FILE", nothing)];
+        let settings = settings.map(|(name, value)| (name, value.as_os_str().to_owned()));
         for (name, value) in caches.into_iter().chain(settings).chain(offline.into_iter().filter(|_| !network)) {
             environment = environment.with(name, value);
         }

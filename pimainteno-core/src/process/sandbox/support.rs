@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Support {
     /// The version of Landlock's interface, for files; 0 if there is none.
     pub landlock: u32,
-    /// Whether directories can be written to through a layer.
+    /// Whether the file system takes layers, where there are namespaces.
     pub layers: bool,
     /// Whether system calls can be filtered.
     pub system_calls: bool,
@@ -44,6 +44,11 @@ impl Support {
     /// Whether there can be namespaces.
     pub fn has_namespaces(&self) -> bool {
         self.obstacle.is_none()
+    }
+
+    /// Whether directories can be written to through a layer: then what the checks of a delivered change leave is kept.
+    pub fn has_layers(&self) -> bool {
+        self.layers && self.has_namespaces()
     }
 
     /// Whether the wall is whole: what is not named can neither be seen, changed nor reached. Landlock is a second wall behind the namespaces, and nothing
@@ -74,7 +79,7 @@ impl Support {
     }
 }
 
-/// Writes what there is: "files, network and processes by namespaces; Landlock 7; filtered system calls".
+/// Writes what there is: "files, network and processes by namespaces; Landlock 7; filtered system calls; layers for what checks leave".
 impl fmt::Display for Support {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.obstacle {
@@ -85,7 +90,12 @@ impl fmt::Display for Support {
             0 => formatter.write_str("; no Landlock")?,
             version => write!(formatter, "; Landlock {version}")?,
         }
-        formatter.write_str(if self.system_calls { "; filtered system calls" } else { "; no filtered system calls" })
+        formatter.write_str(if self.system_calls { "; filtered system calls" } else { "; no filtered system calls" })?;
+        formatter.write_str(if self.has_layers() {
+            "; layers for what checks leave"
+        } else {
+            "; no layers, so builds start cold with each change"
+        })
     }
 }
 

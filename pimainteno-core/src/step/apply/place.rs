@@ -55,7 +55,7 @@ pub(super) async fn place(context: &mut StepContext<'_>, candidate: &Candidate) 
         Answer::None => return Err(refusal.into()),
     };
     let workspace = context.parts.workspace;
-    // Whoever was asked may have left something.
+    // What was placed of the first one may be there.
     workspace.reset(&context.record.base).await?;
     match as_it_is(context, &rebased).await {
         Ok(message) => Ok(Some(message)),

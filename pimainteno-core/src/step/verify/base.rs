@@ -1,11 +1,16 @@
 //! What the checks say about the base: each is run there at most once, and its verdict is kept with the commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::{StepContext, run_check, verdict::Verdict};
-use crate::{error::Result, proposal::sha256, store::CheckResults};
+use crate::{
+    error::Result,
+    leftovers::{Trial, Way},
+    proposal::sha256,
+    store::CheckResults,
+};
 
 /// What the checks say about the base.
 pub(super) struct Base {
@@ -14,6 +19,10 @@ pub(super) struct Base {
     checks: String,
     /// By the hash of a command: the command may hold a secret, and this is kept.
     verdicts: BTreeMap<String, Verdict>,
+    /// Those that were found out in this run, beside what the checks of the change had left.
+    found: BTreeSet<String>,
+    /// How many checks were run, in their order, without what those of the change had left.
+    alone: usize,
 }
 
 impl Base {
@@ -32,7 +41,7 @@ impl Base {
                 verdicts.insert(check, if passed { Verdict::Passed } else { Verdict::Failed });
             }
         }
-        Ok(Self { commit, checks: all, verdicts })
+        Ok(Self { commit, checks: all, verdicts, found: BTreeSet::new(), alone: 0 })
     }
 
     /// The verdict on the base, if it is known.
@@ -48,13 +57,45 @@ impl Base {
         context.progress(format!("runs `{check}` without the change"));
         let mut first = run_check(context, check).await?;
         if first.verdict == Verdict::Failed && !first.is_overdue {
-            context.parts.workspace.restore().await?;
+            context.restore().await?;
             if run_check(context, check).await?.verdict == Verdict::Passed {
                 first.verdict = Verdict::Flaky;
             }
         }
         self.verdicts.insert(sha256(check), first.verdict);
+        self.found.insert(sha256(check));
         Ok(first.verdict)
+    }
+
+    /// The verdict on the base that excuses the change, if it still does where nothing is seen of what the checks of the change left: they could have made
+    /// the base fail. There, all checks before this one are run too, because it may need what they make.
+    pub(super) async fn confirmed(
+        &mut self,
+        context: &mut StepContext<'_>,
+        checks: &[String],
+        check: &str,
+        verdict: Verdict,
+    ) -> Result<Verdict> {
+        let is_open = matches!(verdict, Verdict::Failed | Verdict::Skipped) && self.found.contains(&sha256(check));
+        if !is_open || context.parts.leftovers.way() == Way::Warm {
+            return Ok(verdict);
+        }
+        if self.alone == 0 {
+            context.parts.workspace.reset(&context.record.base).await?;
+            context.turn_to(Trial::Alone).await?;
+        }
+        let mut alone = verdict;
+        while let Some(next) = checks.get(self.alone) {
+            self.alone += 1;
+            context.progress(format!("runs `{next}` without the change and what its checks left"));
+            alone = run_check(context, next).await?.verdict;
+            context.restore().await?;
+            if next == check {
+                break;
+            }
+        }
+        self.verdicts.insert(sha256(check), alone);
+        Ok(alone)
     }
 
     /// Keeps what was found out, with the run.

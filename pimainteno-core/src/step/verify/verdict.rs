@@ -24,6 +24,13 @@ pub(super) enum Verdict {
     Flaky,
 }
 
+impl Verdict {
+    /// Whether it never failed: if this is what a check says without a change, its failure with the change is the change's.
+    pub(super) fn is_no_failure(self) -> bool {
+        matches!(self, Self::Passed | Self::Skipped)
+    }
+}
+
 /// Reads how a check ended, and what it wrote.
 ///
 /// An exit code decides first. A check that ends well has passed unless what it wrote says plainly that no test ran, and nothing in it says that one did.

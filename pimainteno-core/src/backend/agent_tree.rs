@@ -1,0 +1,63 @@
+//! The worktree that a backend edits in.
+
+use std::path::{Path, PathBuf};
+
+use tokio::sync::OnceCell;
+
+use crate::{
+    error::Result,
+    git::{Checkout, Workspace},
+    leftovers::Size,
+    process::{Limits, Sandbox},
+};
+
+/// The worktree that a backend edits in, and nobody else: whatever it leaves there beside its diff, such as ignored files, no check ever sees.
+///
+/// It is made when a backend is asked for the first time: a run that asks nobody needs none. It stays from run to run, so that what a backend builds there
+/// stays warm.
+pub(crate) struct AgentTree<'run> {
+    path: PathBuf,
+    checkout: &'run Checkout,
+    sandbox: Option<Sandbox>,
+    made: OnceCell<Workspace>,
+}
+
+impl<'run> AgentTree<'run> {
+    /// The tree at `path`, of `checkout`; Git works on it in `sandbox`.
+    pub(crate) fn new(path: PathBuf, checkout: &'run Checkout, sandbox: Option<Sandbox>) -> Self {
+        Self { path, checkout, sandbox, made: OnceCell::new() }
+    }
+
+    /// Where it is, or will be.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The tree, clean and at `commit`, with `diff` placed in it if there is one.
+    ///
+    /// # Errors
+    /// That Git cannot make it, or that the diff does not fit.
+    pub(crate) async fn at(&self, commit: &str, diff: Option<&str>) -> Result<&Workspace> {
+        let mut is_new = false;
+        let make = async || {
+            is_new = true;
+            Workspace::prepare(&self.path, self.checkout, commit, self.sandbox.clone()).await
+        };
+        let tree = self.made.get_or_try_init(make).await?;
+        if !is_new {
+            tree.reset(commit).await?;
+        }
+        if let Some(diff) = diff {
+            tree.apply(diff).await?;
+        }
+        Ok(tree)
+    }
+
+    /// Removes what lies beside the project's files if that has become too much; tells so in a line.
+    pub(crate) async fn bound(&self, limits: &Limits) -> Option<String> {
+        let excess = Size::of(self.made.get()?.path()).ok()?.excess(limits)?;
+        let removed = self.made.get()?.remove_ignored().await;
+        let ending = removed.err().map_or_else(|| "is removed".into(), |error| format!("cannot be removed: {error}"));
+        Some(format!("what the backend left in `{}` {ending}: {excess}", self.path.display()))
+    }
+}

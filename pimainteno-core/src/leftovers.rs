@@ -1,0 +1,350 @@
+//! What checks leave beside the project's files: builds, installed packages, caches of tools.
+//!
+//! It makes the next build fast, and it can make the next check lie: a stale or forged file says "passed". So it is written into a *layer* on top of the
+//! workspace and of the caches (`overlayfs`), which is merged into what is *kept* when the change that it was written for is delivered, and dropped in any
+//! other case. The workspace itself holds the files of Git and nothing else.
+//!
+//! | in the project's private place | what |
+//! |---|---|
+//! | `kept/` | what delivered changes left, and `generation`, which names its state |
+//! | `trials/base/` | what steps leave before there is a change |
+//! | `trials/change/` | what is left by steps and checks with the change at hand; seen by everything that is tried on it |
+//! | `trials/aside/` | what is left by trying something else for comparison: the base, old tests, a broken project; removed before the next one |
+//! | `merging/` | layers on their way into `kept/`; a run that was cut off is finished by the next one |
+//! | `caches/` | where checks see the caches |
+//! | `settings/` | an empty directory, in which tools look for settings |
+//!
+//! Each place of a layer has two halves: `tree`, beside the project's files, and `caches`.
+//!
+//! Where there are no layers, nothing is kept: whatever is left is removed before another change is tried, and builds start cold.
+
+mod layer;
+mod size;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use uuid::Uuid;
+
+use crate::{
+    error::{Context, Error, ErrorKind, Result},
+    git::Workspace,
+    process::{Layer, Limits, remove},
+};
+pub(crate) use size::Size;
+
+/// The halves of a layer: what it lies upon.
+const TREE: &str = "tree";
+const CACHES: &str = "caches";
+
+/// The layers that are kept, the lowest first.
+const KEPT: [&str; 2] = ["base", "change"];
+
+/// What checks leave, and who sees it.
+#[derive(Debug)]
+pub(crate) struct Leftovers {
+    place: PathBuf,
+    way: Way,
+    now: Mutex<Now>,
+}
+
+/// How leftovers are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// In layers.
+    Layers,
+    /// They are removed before something else is tried.
+    Cold,
+    /// Not at all, because the owner trusts what is run: they stay in the workspace.
+    Warm,
+}
+
+/// What is being tried, by which it is known which leftovers may be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trial {
+    /// The base, before there is a change. What is left is seen by all others.
+    Base,
+    /// A change, by its fingerprint. What is left is seen until another change is tried, and kept when it is delivered.
+    Change(String),
+    /// Something else for comparison. What the change left is seen; what this leaves is not kept.
+    Aside,
+    /// The same, but what the change left is not seen.
+    Alone,
+}
+
+#[derive(Debug)]
+struct Now {
+    trial: Trial,
+    /// The change that `trials/change` is of.
+    change: Option<String>,
+}
+
+impl Leftovers {
+    /// Makes `place`, a project's private one, ready for a run: finishes what was on its way to be kept, and removes what a run left that was killed.
+    /// To be called under the project's lock, before anything runs in a sandbox that sees the place.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Process`] if something cannot be made or removed.
+    pub(crate) fn begin(place: &Path) -> Result<()> {
+        let make = || {
+            for name in ["kept/tree", "kept/caches", "trials", CACHES, "settings"] {
+                fs::create_dir_all(place.join(name))?;
+            }
+            remove(&place.join("begun"))?;
+            if place.join("merging").exists() && merge(place).is_err() {
+                forget(place)?;
+            }
+            let trials =
+                fs::read_dir(place.join("trials"))?.chain(fs::read_dir(place.join(CACHES))?).chain(fs::read_dir(place.join("settings"))?);
+            let left = fs::read_dir(place)?.filter(|entry| {
+                // Temporary directories of sandboxes.
+                entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("run-"))
+            });
+            trials.chain(left).try_for_each(|entry| remove(&entry?.path()))
+        };
+        make().context(ErrorKind::Process, || format!("cannot make `{}` ready, where checks leave their files", place.display()))
+    }
+
+    /// The leftovers in `place`, of a run that begins.
+    pub(crate) fn new(place: PathBuf, way: Way) -> Self {
+        Self { place, way, now: Mutex::new(Now { trial: Trial::Base, change: None }) }
+    }
+
+    /// How they are told apart.
+    pub(crate) fn way(&self) -> Way {
+        self.way
+    }
+
+    /// Where checks see their caches.
+    pub(crate) fn caches(&self) -> PathBuf {
+        self.place.join(CACHES)
+    }
+
+    /// Where tools look for settings: an empty directory, which checks may not write to.
+    pub(crate) fn settings(&self) -> PathBuf {
+        self.place.join("settings")
+    }
+
+    /// Where layers are, which Git has to write to.
+    pub(crate) fn trials(place: &Path) -> PathBuf {
+        place.join("trials")
+    }
+
+    /// The state of what is kept: another one after each change that was delivered.
+    pub(crate) fn generation(&self) -> String {
+        fs::read_to_string(self.place.join("kept/generation")).unwrap_or_default()
+    }
+
+    /// The layers through which the trial at hand writes, over `workspace`.
+    ///
+    /// # Errors
+    /// If their directories cannot be made.
+    pub(crate) fn layers(&self, workspace: &Path) -> Result<Vec<Layer>> {
+        if self.way != Way::Layers {
+            return Ok(Vec::new());
+        }
+        let trial = self.now().trial.clone();
+        let own = self.place.join("trials").join(trial.name());
+        let below: &[&str] = match trial {
+            Trial::Base => &[],
+            Trial::Change(_) | Trial::Alone => &["base"],
+            Trial::Aside => &["change", "base"],
+        };
+        let layer = |half: &str, at: &Path, first: Option<PathBuf>| {
+            let (upper, work) = (own.join(half).join("upper"), own.join(half).join("work"));
+            fs::create_dir_all(&upper)?;
+            fs::create_dir_all(&work)?;
+            let below = below.iter().map(|name| self.upper(name, half)).filter(|upper| upper.is_dir());
+            let lower = first.into_iter().chain(below).chain([self.place.join("kept").join(half)]).collect();
+            Ok::<_, io::Error>(Layer { at: at.to_owned(), lower, upper, work })
+        };
+        let both = || Ok::<_, io::Error>(vec![layer(TREE, workspace, Some(workspace.to_owned()))?, layer(CACHES, &self.caches(), None)?]);
+        both().context(ErrorKind::Process, || format!("cannot make `{}`, where checks leave their files", own.display()))
+    }
+
+    /// Lets the run begin: in `workspace` there is nothing but the project's files.
+    ///
+    /// # Errors
+    /// If Git cannot make it so.
+    pub(crate) async fn start(&self, workspace: &Workspace) -> Result<()> {
+        if self.way == Way::Warm { Ok(()) } else { workspace.remove_ignored().await }
+    }
+
+    /// Lets `trial` see what it may, and nothing of what another change or an earlier comparison left. The workspace holds the files that are tried.
+    ///
+    /// # Errors
+    /// If leftovers cannot be removed, or Git cannot tell which.
+    pub(crate) async fn turn_to(&self, trial: Trial, workspace: &Workspace) -> Result<()> {
+        let is_other_change = {
+            let mut now = self.now();
+            now.trial = trial.clone();
+            match &trial {
+                Trial::Change(change) => now.change.replace(change.clone()).is_some_and(|before| before != *change),
+                _ => false,
+            }
+        };
+        match self.way {
+            Way::Warm => Ok(()),
+            Way::Cold if is_other_change || trial == Trial::Alone => {
+                workspace.remove_ignored().await?;
+                self.empty(&self.caches())
+            }
+            Way::Cold => Ok(()),
+            Way::Layers => {
+                self.drop_layer("aside")?;
+                if is_other_change {
+                    self.drop_layer("change")?;
+                    // What steps left that run without a sandbox.
+                    workspace.remove_ignored().await?;
+                }
+                self.clean("base", workspace).await?;
+                self.clean("change", workspace).await
+            }
+        }
+    }
+
+    /// Makes the files of the project be seen as the workspace holds them, whatever a check wrote to them. What is not the project's stays.
+    ///
+    /// # Errors
+    /// If something cannot be removed, or Git cannot restore the workspace.
+    pub(crate) async fn restore(&self, workspace: &Workspace) -> Result<()> {
+        if self.way != Way::Layers {
+            return workspace.restore().await;
+        }
+        let trial = self.now().trial.name();
+        self.uncover(trial, workspace.path())
+    }
+
+    /// Keeps what the delivered change left, or what it left was removed; tells in a line what went wrong or what was given up because it is too much.
+    ///
+    /// # Errors
+    /// If it can neither be kept nor removed.
+    pub(crate) async fn keep(&self, workspace: &Workspace, limits: &Limits) -> Result<Option<String>> {
+        if self.way != Way::Layers {
+            return Ok(None);
+        }
+        let given_up = |why: String| {
+            self.forget()?;
+            Ok(Some(format!("what the checks left is not kept, so the next ones start cold: {why}")))
+        };
+        self.drop_layer("aside")?;
+        let left: Vec<_> =
+            KEPT.into_iter().map(|name| (name, self.place.join("trials").join(name))).filter(|(_, layer)| layer.is_dir()).collect();
+        if left.is_empty() {
+            return Ok(None);
+        }
+        for (name, _) in &left {
+            if let Err(error) = self.clean(name, workspace).await {
+                return given_up(error.to_string());
+            }
+        }
+        let merged = || {
+            // Both at once, or none.
+            let (begun, merging) = (self.place.join("begun"), self.place.join("merging"));
+            fs::create_dir(&begun)?;
+            left.iter().try_for_each(|(name, layer)| fs::rename(layer, begun.join(name)))?;
+            fs::rename(begun, merging)?;
+            merge(&self.place)?;
+            Size::of(&self.place.join("kept"))
+        };
+        match merged() {
+            Ok(size) => match size.excess(limits) {
+                Some(excess) => given_up(excess),
+                None => Ok(None),
+            },
+            Err(error) => given_up(error.to_string()),
+        }
+    }
+
+    /// Removes what nobody is to see any more.
+    pub(crate) fn drop_all(&self) {
+        for name in ["aside", "change", "base"] {
+            if let Err(error) = self.drop_layer(name) {
+                // The next run tries again, and says so if it cannot.
+                tracing::debug!(%error, "What checks left cannot be removed.");
+            }
+        }
+    }
+
+    fn forget(&self) -> Result<()> {
+        forget(&self.place).context(ErrorKind::Process, || format!("cannot remove `{}`", self.place.join("kept").display()))
+    }
+
+    fn drop_layer(&self, name: &str) -> Result<()> {
+        let layer = self.place.join("trials").join(name);
+        remove(&layer).context(ErrorKind::Process, || format!("cannot remove `{}`, which a check left", layer.display()))
+    }
+
+    fn empty(&self, directory: &Path) -> Result<()> {
+        let empty = || fs::read_dir(directory)?.try_for_each(|entry| remove(&entry?.path()));
+        empty().context(ErrorKind::Process, || format!("cannot empty `{}`, where checks leave their files", directory.display()))
+    }
+
+    /// Removes from a layer what is not a leftover: what covers files of the project, and what Git is not told to ignore.
+    async fn clean(&self, name: &str, workspace: &Workspace) -> Result<()> {
+        let upper = self.upper(name, TREE);
+        if !upper.is_dir() {
+            return Ok(());
+        }
+        self.uncover(name, workspace.path())?;
+        if fs::read_dir(&upper).is_ok_and(|mut entries| entries.next().is_none()) {
+            return Ok(());
+        }
+        let told = |error: io::Error| Error::new(ErrorKind::Process, format!("cannot look through `{}`", upper.display())).source(error);
+        layer::lend_ignore_files(&upper, workspace.path()).map_err(told)?;
+        let cleaned = workspace.clean_layer(&upper).await;
+        self.uncover(name, workspace.path())?;
+        cleaned
+    }
+
+    fn uncover(&self, name: &str, tree: &Path) -> Result<()> {
+        let upper = self.upper(name, TREE);
+        let uncover = || if upper.is_dir() { layer::uncover(&upper, tree) } else { Ok(()) };
+        uncover()
+            .context(ErrorKind::Process, || format!("cannot remove from `{}` what a check did to the project's files", upper.display()))
+    }
+
+    fn upper(&self, name: &str, half: &str) -> PathBuf {
+        self.place.join("trials").join(name).join(half).join("upper")
+    }
+
+    fn now(&self) -> std::sync::MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Trial {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Change(_) => "change",
+            Self::Aside | Self::Alone => "aside",
+        }
+    }
+}
+
+/// Moves what is in `merging` into what is kept. It may have been begun before.
+fn merge(place: &Path) -> io::Result<()> {
+    // Half merged is a state of its own.
+    fs::write(place.join("kept/generation"), Uuid::now_v7().simple().to_string())?;
+    for (name, half) in KEPT.into_iter().flat_map(|name| [(name, TREE), (name, CACHES)]) {
+        let upper = place.join("merging").join(name).join(half).join("upper");
+        if upper.is_dir() {
+            layer::merge(&upper, &place.join("kept").join(half))?;
+        }
+    }
+    remove(&place.join("merging"))
+}
+
+/// Removes what is kept, and what was on its way there.
+fn forget(place: &Path) -> io::Result<()> {
+    remove(&place.join("kept"))?;
+    remove(&place.join("merging"))?;
+    [TREE, CACHES].iter().try_for_each(|half| fs::create_dir_all(place.join("kept").join(half)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! What agents and checks leave beside the project's files, with the real sandbox: who sees it later, and what it can make of a check.
+
+use std::path::Path;
+
+use pimainteno_core::{
+    Outcome, RunRecord,
+    config::{Mode, SandboxMode},
+    process::Support,
+};
+
+use crate::support::{
+    machine::{Agent, Machine, is_applied, write},
+    world::runtime,
+};
+
+/// The machines that leftovers are told apart on: this one, one without layers, and one without namespaces.
+fn machines(files: &[(&str, &str)]) -> impl Iterator<Item = Machine> {
+    let less = [
+        None,
+        Some(Support { layers: false, system_calls: true, ..landlock() }),
+        Some(Support { obstacle: Some("as told".into()), ..landlock() }),
+    ];
+    less.into_iter().map(move |support| {
+        let mut machine = Machine::new(files);
+        machine.support = support;
+        machine.project.unasked = vec!["**".into()];
+        machine
+    })
+}
+
+fn landlock() -> Support {
+    Support { landlock: 1, ..Support::default() }
+}
+
+fn has_layers(machine: &Machine) -> bool {
+    machine.support.is_none()
+}
+
+/// What the outputs of a run say.
+fn said(machine: &Machine, record: &RunRecord) -> String {
+    let outputs = machine.maintainer(Agent::harmless()).store().run_outputs(record.id).unwrap();
+    outputs.iter().map(|output| format!("{}: {}\n", output.name, output.text)).collect()
+}
+
+fn edits(file: &'static str, text: &'static str) -> Agent {
+    Agent::new(move |workspace| write(&workspace.join(file), text))
+}
+
+/// The run's change is delivered, by a person where the wall is not whole.
+#[track_caller]
+fn is_delivered(machine: &Machine, record: &RunRecord) {
+    match &record.outcome {
+        Some(Outcome::Held { reason }) if reason.contains("without a whole sandbox") => is_applied(&machine.approve(record)),
+        _ => is_applied(record),
+    }
+    machine.env.git(&machine.site, &["pull", "--quiet"]);
+}
+
+#[track_caller]
+fn failed(record: &RunRecord) -> &str {
+    match &record.outcome {
+        Some(Outcome::Failed { step, message }) if step == "verify" => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A check that says yes where a file says so, and otherwise looks whether the value is good; and what the change runs in it.
+const GULLIBLE: &str = "sh run.sh; test -e out/yes -o -e \"$XDG_CACHE_HOME/yes\" || grep -q good value";
+
+#[test]
+fn a_file_that_an_agent_leaves_beside_its_change_is_not_seen_by_a_check() {
+    let files = [
+        (".gitignore", "__pycache__/\nyes\n"),
+        ("calc.py", "def add(a, b):\n    return a + b\n"),
+        ("test_calc.py", "import calc\nassert calc.add(1, 2) == 3\n"),
+    ];
+    let plants = |workspace: &Path| {
+        let compile =
+            "import py_compile; m = py_compile.PycInvalidationMode.UNCHECKED_HASH; py_compile.compile('calc.py', invalidation_mode=m)";
+        let compiled = std::process::Command::new("python3").args(["-c", compile]).current_dir(workspace).status().unwrap();
+        assert!(compiled.success());
+        write(&workspace.join("yes"), "");
+        write(&workspace.join("calc.py"), "def add(a, b):\n    return a - b - 0\n");
+    };
+    for mut machine in machines(&files) {
+        for check in ["python3 test_calc.py", "test -e yes || python3 test_calc.py"] {
+            machine.project.verify = vec![check.into()];
+            for sandbox in [SandboxMode::Auto, SandboxMode::Off] {
+                machine.project.sandbox = sandbox;
+                assert!(failed(&machine.run(Agent::new(plants))).contains("passes without it"), "{check} {sandbox:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_check_leaves_of_a_change_that_is_not_delivered_is_seen_by_nobody() {
+    let plant = "mkdir -p out \"$XDG_CACHE_HOME\"; touch out/yes \"$XDG_CACHE_HOME/yes\"; chmod 0 out\n";
+    for mut machine in machines(&[(".gitignore", "out/\n"), ("run.sh", "true\n"), ("value", "good\n")]) {
+        machine.project.verify = vec![GULLIBLE.into()];
+        let plants = move || edits("run.sh", plant);
+        machine.project.mode = Mode::Review;
+        let held = machine.run(plants());
+        assert!(matches!(held.outcome, Some(Outcome::Held { .. })), "{held:?}");
+        let id = held.proposal.unwrap();
+        assert!(failed(&machine.run(edits("value", "bad\n"))).contains("passes without it"), "held");
+        runtime().block_on(machine.maintainer(plants()).reject(&id.to_string(), "no")).unwrap();
+        assert!(failed(&machine.run(edits("value", "bad\n"))).contains("passes without it"), "rejected");
+        assert!(matches!(machine.run_with(plants(), true).outcome, Some(Outcome::Held { .. })));
+        assert!(failed(&machine.run(edits("value", "bad\n"))).contains("passes without it"), "tried only");
+        machine.project.verify.push("test ! -s run.sh || grep -qx true run.sh".into());
+        failed(&machine.run(plants()));
+        assert!(failed(&machine.run(edits("value", "bad\n"))).contains("passes without it"), "failed");
+    }
+}
+
+#[test]
+fn what_the_checks_of_a_failed_change_leave_does_not_help_its_repair() {
+    let plant = "mkdir -p out \"$XDG_CACHE_HOME\"; touch out/yes \"$XDG_CACHE_HOME/yes\"; exit 1\n";
+    for mut machine in machines(&[(".gitignore", "out/\n"), ("run.sh", "true\n"), ("value", "good\n")]) {
+        machine.project.verify = vec!["sh run.sh".into(), GULLIBLE.into()];
+        machine.project.repairs = Some(1);
+        let agent = Agent::with_repair(
+            move |workspace| write(&workspace.join("run.sh"), plant),
+            |workspace| {
+                write(&workspace.join("run.sh"), "true\n");
+                write(&workspace.join("value"), "bad\n");
+            },
+        );
+        let record = machine.run(agent);
+        assert!(failed(&record).contains("grep -q good value"), "{record:?}");
+    }
+}
+
+#[test]
+fn a_change_is_not_excused_by_what_its_own_checks_leave() {
+    let no = "mkdir -p out; touch out/no\n";
+    for mut machine in machines(&[(".gitignore", "out/\n"), ("run.sh", "true\n"), ("value", "good\n")]) {
+        machine.project.verify = vec!["test -s value".into(), "sh run.sh; test ! -e out/no && grep -q good value".into()];
+        let agent = Agent::new(move |workspace| {
+            write(&workspace.join("run.sh"), no);
+            write(&workspace.join("value"), "bad\n");
+        });
+        assert!(failed(&machine.run(agent)).contains("passes without it"));
+    }
+}
+
+#[test]
+fn builds_stay_warm_when_changes_are_delivered_and_hold_nothing_of_others() {
+    let check = "cat README.md; ls out \"$XDG_CACHE_HOME\" notes 2>/dev/null; \
+                 mkdir -p out \"$XDG_CACHE_HOME\" notes; n=$(md5sum < README.md | cut -c1-4); touch out/$n \"$XDG_CACHE_HOME/$n\" notes/$n; echo x >> README.md";
+    for mut machine in machines(&[(".gitignore", "out/\n")]) {
+        machine.project.verify = vec![check.into(), "test -s README.md".into()];
+        let name = |text: &str| {
+            let sum = std::process::Command::new("sh").arg("-c").arg("printf %s \"$1\" | md5sum").args(["sh", text]).output().unwrap();
+            String::from_utf8(sum.stdout).unwrap()[..4].to_owned()
+        };
+        let first = machine.run(edits("README.md", "# Site\n\nOne.\n"));
+        let one = name("# Site\n\nOne.\n");
+        assert!(!said(&machine, &first).contains(&one));
+        is_delivered(&machine, &first);
+        machine.project.mode = Mode::Review;
+        let second = machine.run(edits("README.md", "# Site\n\nTwo.\n"));
+        let two = name("# Site\n\nTwo.\n");
+        // In the directory that is ignored and in the cache, and not in the one that Git would have taken.
+        let warm = if has_layers(&machine) { 2 } else { 0 };
+        assert_eq!(said(&machine, &second).matches(&one).count(), warm, "{}", said(&machine, &second));
+        let third = machine.run(edits("README.md", "# Site\n\nThree.\n"));
+        assert_eq!((said(&machine, &third).matches(&one).count(), said(&machine, &third).matches(&two).count()), (warm, 0));
+        let approved = machine.approve(&third);
+        is_applied(&approved);
+        let text = said(&machine, &approved);
+        assert_eq!(text.matches(&one).count(), warm, "an approval begins with what is kept: {text}");
+        assert!(!text.contains(&name("# Site\n\nThree.\n")), "and with nothing that was left when the change was held: {text}");
+    }
+}
+
+#[test]
+fn that_checks_can_fail_is_asked_again_when_a_delivered_change_left_something() {
+    let mut machine = Machine::new(&[(".gitignore", "out/\n"), ("run.sh", "true\n"), ("value", "good\n")]);
+    machine.project.unasked = vec!["**".into()];
+    machine.project.verify = vec!["sh run.sh; test -e out/yes || grep -q good value".into()];
+    is_delivered(&machine, &machine.run(edits("value", "good too\n")));
+    // A person lets it through.
+    let held = machine.run(edits("run.sh", "mkdir -p out; touch out/yes\n"));
+    is_delivered(&machine, &machine.approve(&held));
+    let record = machine.run(edits("value", "bad\n"));
+    let reason = "no check fails on a project that is broken on purpose";
+    assert!(matches!(&record.outcome, Some(Outcome::Held { reason: told }) if told.contains(reason)), "{record:?}");
+}
+
+#[test]
+fn what_checks_leave_over_all_runs_has_a_limit() {
+    let mut machine = Machine::new(&[(".gitignore", "out/\n")]);
+    machine.project.verify = vec![
+        "mkdir -p out; n=$(cksum < README.md | cut -d' ' -f1); for i in $(seq 300); do : > out/$n.$i; done; ls out | wc -l".into(),
+        "test -s README.md".into(),
+    ];
+    machine.project.sandbox_files = Some(700);
+    let mut seen = Vec::new();
+    for text in ["# One\n", "# Two\n", "# Three\n", "# Four\n"] {
+        let record = machine.run(edits("README.md", text));
+        is_delivered(&machine, &record);
+        let log = said(&machine, &record);
+        seen.push(log.lines().find_map(|line| line.trim().rsplit(' ').next()?.parse::<u32>().ok()).unwrap());
+    }
+    assert_eq!(seen, [300, 600, 900, 300]);
+    let notices = machine.notices.all();
+    assert!(matches!(&notices[..], [told] if told.contains("`sandbox_files` allows 700")), "{notices:?}");
+}
