@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pimainteno_core::{
     Outcome, RunRecord,
-    config::{Mode, SandboxMode},
+    config::{Mode, SandboxMode, StepConfig},
     process::Support,
 };
 
@@ -207,4 +207,37 @@ fn what_checks_leave_over_all_runs_has_a_limit() {
     assert_eq!(seen, [300, 600, 900, 300]);
     let notices = machine.notices.all();
     assert!(matches!(&notices[..], [told] if told.contains("`sandbox_files` allows 700")), "{notices:?}");
+}
+
+#[test]
+fn what_is_not_ignored_any_more_is_not_kept() {
+    let mut machine = Machine::new(&[(".gitignore", "out/\nextra.py\n")]);
+    machine.project.verify = vec!["ls extra.py out/a; mkdir -p out; touch extra.py out/a".into(), "test -s README.md".into()];
+    is_delivered(&machine, &machine.run(edits("README.md", "# One\n")));
+    let record = machine.run(edits("README.md", "# Two\n"));
+    is_delivered(&machine, &record);
+    assert!(said(&machine, &record).contains("extra.py\nout/a\n"), "{}", said(&machine, &record));
+    write(&machine.site.join(".gitignore"), "out/\n");
+    machine.commit();
+    let record = machine.run(edits("README.md", "# Three\n"));
+    assert!(!said(&machine, &record).contains("extra.py\n") && said(&machine, &record).contains("out/a\n"), "{}", said(&machine, &record));
+}
+
+#[test]
+fn a_step_that_edits_files_does_not_change_what_is_verified() {
+    for mut machine in machines(&[("value", "good\n")]) {
+        for sandbox in ["auto", "off"] {
+            let step = serde_json::json!({ "name": "mend", "command": "echo good > value", "sandbox": sandbox });
+            let step = StepConfig::Command(serde_json::from_value(step).unwrap());
+            machine.project.steps =
+                Some(["propose", "apply", "verify", "commit", "push"].map(|name| StepConfig::Named(name.into())).into());
+            machine.project.steps.as_mut().unwrap().insert(2, step);
+            machine.project.verify = vec!["grep -q good value".into()];
+            // It is no check, so a person lets it go on.
+            let held = machine.run(edits("value", "bad\n"));
+            assert!(matches!(&held.outcome, Some(Outcome::Held { reason }) if reason.contains("have not run before `mend`")), "{held:?}");
+            let record = machine.approve(&held);
+            assert!(failed(&record).contains("passes without it"), "{sandbox}");
+        }
+    }
 }

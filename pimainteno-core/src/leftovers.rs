@@ -30,7 +30,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    error::{Context, Error, ErrorKind, Result},
+    error::{Context, ErrorKind, Result},
     git::Workspace,
     process::{Layer, Limits, remove},
 };
@@ -128,9 +128,9 @@ impl Leftovers {
         self.place.join("settings")
     }
 
-    /// Where layers are, which Git has to write to.
-    pub(crate) fn trials(place: &Path) -> PathBuf {
-        place.join("trials")
+    /// What Git has to write to, of a project's private place.
+    pub(crate) fn cleaned_by_git(place: &Path) -> Vec<PathBuf> {
+        vec![place.join("trials"), place.join("kept").join(TREE)]
     }
 
     /// The state of what is kept: another one after each change that was delivered.
@@ -158,19 +158,24 @@ impl Leftovers {
             fs::create_dir_all(&upper)?;
             fs::create_dir_all(&work)?;
             let below = below.iter().map(|name| self.upper(name, half)).filter(|upper| upper.is_dir());
-            let lower = first.into_iter().chain(below).chain([self.place.join("kept").join(half)]).collect();
+            let lower = first.into_iter().chain(below).chain([self.kept(half)]).collect();
             Ok::<_, io::Error>(Layer { at: at.to_owned(), lower, upper, work })
         };
         let both = || Ok::<_, io::Error>(vec![layer(TREE, workspace, Some(workspace.to_owned()))?, layer(CACHES, &self.caches(), None)?]);
         both().context(ErrorKind::Process, || format!("cannot make `{}`, where checks leave their files", own.display()))
     }
 
-    /// Lets the run begin: in `workspace` there is nothing but the project's files.
+    /// Lets the run begin: in `workspace` there is nothing but the project's files, and what is kept is what lies beside them now.
     ///
     /// # Errors
     /// If Git cannot make it so.
     pub(crate) async fn start(&self, workspace: &Workspace) -> Result<()> {
-        if self.way == Way::Warm { Ok(()) } else { workspace.remove_ignored().await }
+        if self.way == Way::Warm {
+            return Ok(());
+        }
+        workspace.remove_ignored().await?;
+        // What was ignored once need not be any more.
+        if self.way == Way::Layers { self.clean(&self.kept(TREE), workspace).await } else { Ok(()) }
     }
 
     /// Lets `trial` see what it may, and nothing of what another change or an earlier comparison left. The workspace holds the files that are tried.
@@ -200,8 +205,7 @@ impl Leftovers {
                     // What steps left that run without a sandbox.
                     workspace.remove_ignored().await?;
                 }
-                self.clean("base", workspace).await?;
-                self.clean("change", workspace).await
+                self.clean_layers(workspace).await
             }
         }
     }
@@ -215,7 +219,7 @@ impl Leftovers {
             return workspace.restore().await;
         }
         let trial = self.now().trial.name();
-        self.uncover(trial, workspace.path())
+        self.uncover(&self.upper(trial, TREE), workspace.path())
     }
 
     /// Keeps what the delivered change left, or what it left was removed; tells in a line what went wrong or what was given up because it is too much.
@@ -231,21 +235,19 @@ impl Leftovers {
             Ok(Some(format!("what the checks left is not kept, so the next ones start cold: {why}")))
         };
         self.drop_layer("aside")?;
-        let left: Vec<_> =
-            KEPT.into_iter().map(|name| (name, self.place.join("trials").join(name))).filter(|(_, layer)| layer.is_dir()).collect();
+        if let Err(error) = self.clean_layers(workspace).await {
+            return given_up(error.to_string());
+        }
+        let is_left = |name: &&str| [TREE, CACHES].iter().any(|half| !is_empty(&self.upper(name, half)));
+        let left: Vec<_> = KEPT.into_iter().filter(is_left).collect();
         if left.is_empty() {
             return Ok(None);
-        }
-        for (name, _) in &left {
-            if let Err(error) = self.clean(name, workspace).await {
-                return given_up(error.to_string());
-            }
         }
         let merged = || {
             // Both at once, or none.
             let (begun, merging) = (self.place.join("begun"), self.place.join("merging"));
             fs::create_dir(&begun)?;
-            left.iter().try_for_each(|(name, layer)| fs::rename(layer, begun.join(name)))?;
+            left.iter().try_for_each(|name| fs::rename(self.place.join("trials").join(name), begun.join(name)))?;
             fs::rename(begun, merging)?;
             merge(&self.place)?;
             Size::of(&self.place.join("kept"))
@@ -283,28 +285,35 @@ impl Leftovers {
         empty().context(ErrorKind::Process, || format!("cannot empty `{}`, where checks leave their files", directory.display()))
     }
 
-    /// Removes from a layer what is not a leftover: what covers files of the project, and what Git is not told to ignore.
-    async fn clean(&self, name: &str, workspace: &Workspace) -> Result<()> {
-        let upper = self.upper(name, TREE);
-        if !upper.is_dir() {
+    async fn clean_layers(&self, workspace: &Workspace) -> Result<()> {
+        for name in KEPT {
+            self.clean(&self.upper(name, TREE), workspace).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes from a directory that lies over or under the workspace what is not a leftover: what covers files of the project, and what Git is not told to
+    /// ignore.
+    async fn clean(&self, directory: &Path, workspace: &Workspace) -> Result<()> {
+        self.uncover(directory, workspace.path())?;
+        if is_empty(directory) {
             return Ok(());
         }
-        self.uncover(name, workspace.path())?;
-        if fs::read_dir(&upper).is_ok_and(|mut entries| entries.next().is_none()) {
-            return Ok(());
-        }
-        let told = |error: io::Error| Error::new(ErrorKind::Process, format!("cannot look through `{}`", upper.display())).source(error);
-        layer::lend_ignore_files(&upper, workspace.path()).map_err(told)?;
-        let cleaned = workspace.clean_layer(&upper).await;
-        self.uncover(name, workspace.path())?;
+        layer::lend_ignore_files(directory, workspace.path())
+            .context(ErrorKind::Process, || format!("cannot look through `{}`, where checks left files", directory.display()))?;
+        let cleaned = workspace.clean_layer(directory).await;
+        self.uncover(directory, workspace.path())?;
         cleaned
     }
 
-    fn uncover(&self, name: &str, tree: &Path) -> Result<()> {
-        let upper = self.upper(name, TREE);
-        let uncover = || if upper.is_dir() { layer::uncover(&upper, tree) } else { Ok(()) };
+    fn uncover(&self, directory: &Path, tree: &Path) -> Result<()> {
+        let uncover = || if directory.is_dir() { layer::uncover(directory, tree) } else { Ok(()) };
         uncover()
-            .context(ErrorKind::Process, || format!("cannot remove from `{}` what a check did to the project's files", upper.display()))
+            .context(ErrorKind::Process, || format!("cannot remove from `{}` what a check did to the project's files", directory.display()))
+    }
+
+    fn kept(&self, half: &str) -> PathBuf {
+        self.place.join("kept").join(half)
     }
 
     fn upper(&self, name: &str, half: &str) -> PathBuf {
@@ -337,6 +346,11 @@ fn merge(place: &Path) -> io::Result<()> {
         }
     }
     remove(&place.join("merging"))
+}
+
+/// Whether there is nothing in a directory, or no directory.
+fn is_empty(directory: &Path) -> bool {
+    fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none())
 }
 
 /// Removes what is kept, and what was on its way there.

@@ -203,7 +203,8 @@ pub(super) fn failed(what: &str, output: &Output) -> Error {
     let what = what.split(' ').take(3).collect::<Vec<_>>().join(" ");
     let said = output.tail(6);
     // Git does not always say why it could not.
-    let is_disk = ["unable to write", "unable to create", "write error", "No space left"].iter().any(|sign| said.contains(sign));
+    let is_disk =
+        ["unable to write", "couldn't write", "unable to create", "write error", "No space left"].iter().any(|sign| said.contains(sign));
     let error = Error::new(ErrorKind::Git, format!("`{what}` failed ({}): {said}", output.end));
     if said.contains("dubious ownership") {
         return error.hint("somebody else owns that repository, and what it names would run as this user: run PiMainteno as its owner");

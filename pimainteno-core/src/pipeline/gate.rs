@@ -88,6 +88,11 @@ fn forbidden(context: &StepContext<'_>, change: &Change) -> Result<Option<String
     Ok(outside.map(|path| format!("it touches `{path}`, which is not among the allowed files")))
 }
 
+/// Whether the change has gone through the checks since it was placed.
+fn is_verified(context: &StepContext<'_>) -> bool {
+    context.record.steps.iter().rev().take_while(|step| step.name != "apply").any(|step| step.name == "verify")
+}
+
 /// Why a change waits for a person: every reason, so that he need not find out one after the other.
 fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
     let project = context.project();
@@ -107,6 +112,10 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
     }
     match (context.parts.mode, context.checks) {
         (Mode::DryRun | Mode::Review, _) => reasons.push("`mode` is \"review\"".into()),
+        (Mode::Auto, Checks::None) if !project.verify.is_empty() && !is_verified(context) => {
+            let step = &context.step;
+            reasons.push(format!("the checks have not run before `{step}`, which may change something outside; put it behind `verify`"));
+        }
         (Mode::Auto, Checks::None) if !project.verify.is_empty() => {
             reasons.push("no check passes, with the change or without it, so nothing is known about it; mend the checks first".into());
         }

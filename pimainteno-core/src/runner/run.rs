@@ -174,7 +174,9 @@ impl Runner {
         let ([workspace, _], sandboxing) = (self.trees(&prepared.project), self.sandboxing());
         Leftovers::begin(&sandboxing.own(&prepared.project))?;
         let sandbox = sandboxing.of_git(&prepared.project, checkout, &self.environment).await;
-        Workspace::prepare(&workspace, checkout, commit, sandbox).await
+        let workspace = Workspace::prepare(&workspace, checkout, commit, sandbox).await?;
+        sandboxing.leftovers(&prepared.project).await.start(&workspace).await?;
+        Ok(workspace)
     }
 
     fn sandboxing(&self) -> Sandboxing<'_> {
@@ -218,7 +220,6 @@ impl Runner {
         let [_, agent_tree] = self.trees(&prepared.project);
         let sandboxing = self.sandboxing();
         let leftovers = sandboxing.leftovers(&prepared.project).await;
-        leftovers.start(workspace).await?;
         let parts = RunParts {
             project: &prepared.project,
             environment: &self.environment,

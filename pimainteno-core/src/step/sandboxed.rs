@@ -56,7 +56,7 @@ impl<'run> Sandboxing<'run> {
         let support = Some(self.support().await).filter(|support| support.landlock > 0 || support.has_namespaces())?;
         let mut sandbox = self.sandbox(helper, support, project, checkout, environment);
         sandbox.network = false;
-        sandbox.write = vec![Leftovers::trials(&self.own(project))];
+        sandbox.write = Leftovers::cleaned_by_git(&self.own(project));
         // It lives as long as the run, in which checks fill the disk too.
         sandbox.limits.disk = sandbox.limits.disk.max(1 << 60);
         sandbox.limits.files = u64::MAX;

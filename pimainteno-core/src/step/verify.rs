@@ -145,11 +145,11 @@ impl Tally {
 /// Runs all checks on the change; gives those that passed, and the others with their results.
 async fn run_all(context: &mut StepContext<'_>, checks: &[String]) -> Result<(Vec<String>, Vec<Checked>)> {
     let (mut passed, mut rest) = (Vec::new(), Vec::new());
-    for (place, check) in checks.iter().enumerate() {
-        if place > 0 {
-            // A check that edits files must not change what the next one sees.
-            context.restore().await?;
-        }
+    // A step that edited files has not changed what is verified.
+    context.parts.workspace.restore().await?;
+    for check in checks {
+        // Nor does a check change what the next one sees.
+        context.restore().await?;
         context.progress(format!("runs `{check}`"));
         let result = run_check(context, check).await?;
         context.keep_output(format!("check `{check}`"), result.log.clone());

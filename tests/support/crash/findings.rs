@@ -59,7 +59,7 @@ impl World {
         check(locks.is_empty(), format!("locks: {locks:?}"));
         let worktrees = self.git(&["worktree", "list", "--porcelain"]);
         let entries = fs::read_dir(self.checkout().join(".git/worktrees")).map_or(0, Iterator::count);
-        check(worktrees.matches("worktree ").count() <= 2 && entries <= 1, format!("worktrees: {worktrees} and {entries} entries"));
+        check(worktrees.matches("worktree ").count() <= 3 && entries <= 2, format!("worktrees: {worktrees} and {entries} entries"));
         match self.history() {
             Ok(runs) => self.check_history(&runs, attempt, &ours, is_dropped, &mut findings),
             Err(error) => findings.push(error),
