@@ -70,38 +70,37 @@ fn a_repository_that_a_check_makes_in_a_submodule_is_not_looked_into_by_the_next
     }
 }
 
+/// A machine without layers: there a check writes to the workspace itself. It plants a program, which makes a mark.
+fn machine_with_planted(files: &[(&str, &str)], path: &str) -> Machine {
+    let mut machine = Machine::new(files);
+    machine.support = Some(Support { system_calls: true, ..Support::default() });
+    let plant =
+        format!("mkdir -p $(dirname {path}); printf '#!/bin/sh\\ntouch %s\\n' {} > {path}; chmod +x {path}", machine.mark().display());
+    machine.project.verify = vec![plant, "test -s README.md".into()];
+    machine
+}
+
 #[test]
 fn hooks_are_the_checkouts_and_not_what_somebody_left_in_the_workspace() {
-    let machine = Machine::new(&[(".gitignore", ".husky/_/\n"), (".husky/pre-commit", "grep -q music README.md\n")]);
+    let files = [(".gitignore", ".husky/_/\n"), (".husky/pre-commit", "grep -q music README.md\n")];
+    let machine = machine_with_planted(&files, ".husky/_/pre-commit");
     machine.env.git(&machine.site, &["config", "core.hooksPath", ".husky/_"]);
     // As husky does: what is called is beside the directory that is ignored.
     program(&machine.site.join(".husky/_/pre-commit"), ". \"$(dirname \"$0\")/h\"");
     write(&machine.site.join(".husky/_/h"), "n=$(basename \"$0\")\nsh -e \"$(dirname \"$(dirname \"$0\")\")/$n\"\n");
-    let mark = machine.mark();
-    let agent = |text: &'static str| {
-        let mark = mark.clone();
-        Agent::new(move |workspace| {
-            program(&workspace.join(".husky/_/pre-commit"), &format!("touch {}", mark.display()));
-            write(&workspace.join("README.md"), text);
-        })
-    };
-    let message = failure(&machine.run(agent("# Site\n\nNothing.\n")));
+    let edits = |text: &'static str| Agent::new(move |workspace| write(&workspace.join("README.md"), text));
+    let message = failure(&machine.run(edits("# Site\n\nNothing.\n")));
     assert!(message.contains("`pre-commit`"), "{message}");
-    is_applied(&machine.run(agent("# Site\n\nIt plays music.\n")));
-    assert!(!mark.exists());
+    is_applied(&machine.run(edits("# Site\n\nIt plays music.\n")));
+    assert!(machine.env.path("state/workspaces/site/.husky/_/pre-commit").exists() && !machine.mark().exists());
 }
 
 #[test]
 fn programs_that_somebody_left_where_git_does_not_look_are_not_there_for_hooks() {
-    let machine = Machine::new(&[(".gitignore", "node_modules\n")]);
-    machine.hook("pre-commit", "test ! -e node_modules/.bin/lint || node_modules/.bin/lint");
-    let mark = machine.mark();
-    let agent = Agent::new(move |workspace| {
-        program(&workspace.join("node_modules/.bin/lint"), &format!("touch {}", mark.display()));
-        write(&workspace.join("README.md"), "# Site\n\nIt plays music.\n");
-    });
-    is_applied(&machine.run(agent));
-    assert!(!machine.mark().exists());
+    let machine = machine_with_planted(&[(".gitignore", "node_modules\n")], "node_modules/.bin/lint");
+    machine.hook("pre-commit", "test ! -e node_modules/.bin/lint || exit 1");
+    is_applied(&machine.run(Agent::harmless()));
+    assert!(machine.env.path("state/workspaces/site/node_modules/.bin/lint").exists() && !machine.mark().exists());
 }
 
 #[test]

@@ -241,3 +241,57 @@ fn a_step_that_edits_files_does_not_change_what_is_verified() {
         }
     }
 }
+
+#[test]
+fn what_was_built_of_files_that_do_not_change_is_not_built_again() {
+    let makefile = "out/program: main.c\n\tmkdir -p out; cp main.c out/program; echo is built\n";
+    let mut machine = Machine::new(&[(".gitignore", "out/\n"), ("Makefile", makefile), ("main.c", "int main;\n")]);
+    // What is left is another state each time, so that the project is broken on purpose in each run.
+    machine.project.verify = vec!["make out/program; grep -q int out/program".into(), "echo x >> out/log; test -s README.md".into()];
+    let built = |text| {
+        let record = machine.run(edits("README.md", text));
+        is_delivered(&machine, &record);
+        assert!(record.steps.iter().any(|step| step.note == "2 of 2 checks passed"), "{record:?}");
+        said(&machine, &record).contains("is built\n")
+    };
+    assert_eq!(["# One\n", "# Two\n", "# Three\n", "# Four\n"].map(built), [true, false, false, false]);
+}
+
+#[test]
+fn directories_that_nobody_can_remove_easily_are_in_nobodys_way() {
+    // Deeper than a path may be long.
+    let deep =
+        "import os\nos.makedirs('out', exist_ok=True)\nos.chdir('out')\nfor _ in range(30): os.mkdir('d' * 200); os.chdir('d' * 200)\n";
+    let closed = "mkdir -p out/closed/in locked; chmod 0 out/closed/in; chmod 555 out/closed out .";
+    for mut machine in machines(&[(".gitignore", "out/\n"), ("deep.py", deep), ("docs/a", "a\n")]) {
+        let goes_deep = |workspace: &Path| {
+            let python = std::process::Command::new("python3").arg("deep.py").current_dir(workspace).status().unwrap();
+            assert!(python.success());
+        };
+        machine.project.verify = vec!["python3 deep.py".into(), "chmod 555 docs; test -s README.md".into(), "grep -q a docs/a".into()];
+        for text in ["# One\n", "# Two\n"] {
+            let edit = move |workspace: &Path| {
+                goes_deep(workspace);
+                write(&workspace.join("README.md"), text);
+            };
+            is_delivered(&machine, &machine.run(Agent::new(edit)));
+        }
+        machine.project.verify = vec![closed.into(), "test -s README.md".into()];
+        for text in ["# Three\n", "# Four\n"] {
+            is_delivered(&machine, &machine.run(edits("README.md", text)));
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_a_check_makes_anew_does_not_show_what_was_in_it_before() {
+    let mut machine = Machine::new(&[(".gitignore", "dist/*\n!dist/keep\n"), ("dist/keep", "")]);
+    let build = "rm -rf dist; mkdir dist; touch dist/$(md5sum < README.md | cut -c1-4)";
+    machine.project.verify = vec![build.into(), "ls dist | wc -l; test -s README.md".into()];
+    for text in ["# One\n", "# Two\n", "# Three\n"] {
+        let record = machine.run(edits("README.md", text));
+        is_delivered(&machine, &record);
+        // The project's own file, and what was built last.
+        assert!(said(&machine, &record).contains("wc -l; test -s README.md`: 2\n"), "{}", said(&machine, &record));
+    }
+}

@@ -80,15 +80,23 @@ struct Now {
     trial: Trial,
     /// The change that `trials/change` is of.
     change: Option<String>,
+    /// Whether what the change left had to be removed to try something alone.
+    is_stripped: bool,
 }
 
 impl Leftovers {
-    /// Makes `place`, a project's private one, ready for a run: finishes what was on its way to be kept, and removes what a run left that was killed.
-    /// To be called under the project's lock, before anything runs in a sandbox that sees the place.
+    /// The leftovers in `place`, which is a project's private one.
+    pub(crate) fn new(place: PathBuf, way: Way) -> Self {
+        Self { place, way, now: Mutex::new(Now { trial: Trial::Base, change: None, is_stripped: false }) }
+    }
+
+    /// Makes the place ready for a run: finishes what was on its way to be kept, and removes what a run left that was killed. To be called under the
+    /// project's lock, before anything runs in a sandbox that sees the place.
     ///
     /// # Errors
     /// [`ErrorKind::Process`] if something cannot be made or removed.
-    pub(crate) fn begin(place: &Path) -> Result<()> {
+    pub(crate) fn begin(&self) -> Result<()> {
+        let place = &self.place;
         let make = || {
             for name in ["kept/tree", "kept/caches", "trials", CACHES, "settings"] {
                 fs::create_dir_all(place.join(name))?;
@@ -97,20 +105,14 @@ impl Leftovers {
             if place.join("merging").exists() && merge(place).is_err() {
                 forget(place)?;
             }
-            let trials =
-                fs::read_dir(place.join("trials"))?.chain(fs::read_dir(place.join(CACHES))?).chain(fs::read_dir(place.join("settings"))?);
-            let left = fs::read_dir(place)?.filter(|entry| {
-                // Temporary directories of sandboxes.
-                entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("run-"))
-            });
-            trials.chain(left).try_for_each(|entry| remove(&entry?.path()))
+            // Temporary directories of sandboxes.
+            let runs = fs::read_dir(place)?
+                .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("run-")));
+            runs.into_iter().try_for_each(|entry| remove(&entry?.path()))?;
+            let emptied: &[&str] = if self.way == Way::Warm { &["trials", "settings"] } else { &["trials", "settings", CACHES] };
+            emptied.iter().try_for_each(|name| empty(&place.join(name)))
         };
         make().context(ErrorKind::Process, || format!("cannot make `{}` ready, where checks leave their files", place.display()))
-    }
-
-    /// The leftovers in `place`, of a run that begins.
-    pub(crate) fn new(place: PathBuf, way: Way) -> Self {
-        Self { place, way, now: Mutex::new(Now { trial: Trial::Base, change: None }) }
     }
 
     /// How they are told apart.
@@ -165,17 +167,28 @@ impl Leftovers {
         both().context(ErrorKind::Process, || format!("cannot make `{}`, where checks leave their files", own.display()))
     }
 
-    /// Lets the run begin: in `workspace` there is nothing but the project's files, and what is kept is what lies beside them now.
+    /// Lets the run begin: in `workspace` there is nothing but the project's files, and what is kept is what lies beside them now. Tells in a line what
+    /// could not be made so.
     ///
     /// # Errors
-    /// If Git cannot make it so.
-    pub(crate) async fn start(&self, workspace: &Workspace) -> Result<()> {
+    /// If what is kept can neither be looked through nor removed.
+    pub(crate) async fn start(&self, workspace: &Workspace) -> Result<Option<String>> {
         if self.way == Way::Warm {
-            return Ok(());
+            return Ok(None);
         }
-        workspace.remove_ignored().await?;
-        // What was ignored once need not be any more.
-        if self.way == Way::Layers { self.clean(&self.kept(TREE), workspace).await } else { Ok(()) }
+        // What somebody else owns, as what a container left, is not a reason to do nothing any more.
+        let told = workspace.remove_ignored().await.err().map(|error| format!("{error}; the checks see what is left there"));
+        let is_kept = [TREE, CACHES].iter().any(|half| !is_empty(&self.kept(half)));
+        match self.way {
+            // What was ignored once need not be any more.
+            Way::Layers => match self.clean(&self.kept(TREE), workspace).await {
+                Ok(()) => Ok(told),
+                Err(error) => self.give_up(error).map(Some),
+            },
+            // From when there were layers.
+            Way::Cold if is_kept => self.forget().map(|()| told),
+            Way::Cold | Way::Warm => Ok(told),
+        }
     }
 
     /// Lets `trial` see what it may, and nothing of what another change or an earlier comparison left. The workspace holds the files that are tried.
@@ -186,6 +199,7 @@ impl Leftovers {
         let is_other_change = {
             let mut now = self.now();
             now.trial = trial.clone();
+            now.is_stripped |= trial == Trial::Alone && self.way == Way::Cold;
             match &trial {
                 Trial::Change(change) => now.change.replace(change.clone()).is_some_and(|before| before != *change),
                 _ => false,
@@ -195,19 +209,44 @@ impl Leftovers {
             Way::Warm => Ok(()),
             Way::Cold if is_other_change || trial == Trial::Alone => {
                 workspace.remove_ignored().await?;
-                self.empty(&self.caches())
+                let caches = self.caches();
+                empty(&caches)
+                    .context(ErrorKind::Process, || format!("cannot empty `{}`, where checks leave their files", caches.display()))
             }
             Way::Cold => Ok(()),
             Way::Layers => {
                 self.drop_layer("aside")?;
                 if is_other_change {
                     self.drop_layer("change")?;
-                    // What steps left that run without a sandbox.
-                    workspace.remove_ignored().await?;
                 }
                 self.clean_layers(workspace).await
             }
         }
+    }
+
+    /// Whether the change at hand has lost what its checks had left, so that one may fail for want of it.
+    pub(crate) fn is_stripped(&self) -> bool {
+        self.now().is_stripped
+    }
+
+    /// Lets the trial at hand see `content` in the place of a file of the project, or no file. The workspace stays as it is where that can be, so that its
+    /// files are no newer than what was built of them.
+    ///
+    /// # Errors
+    /// If it cannot be written or removed.
+    pub(crate) fn replace(&self, workspace: &Path, file: &Path, content: Option<&str>) -> Result<()> {
+        let tree = if self.way == Way::Layers { self.upper(self.now().trial.name(), TREE) } else { workspace.to_owned() };
+        let place = tree.join(file);
+        let replace = || match content {
+            Some(content) => {
+                place.parent().map_or(Ok(()), fs::create_dir_all)?;
+                fs::write(&place, content)?;
+                fs::set_permissions(&place, fs::metadata(workspace.join(file))?.permissions())
+            }
+            None if self.way == Way::Layers => layer::remove_below(&tree, file),
+            None => fs::remove_file(&place),
+        };
+        replace().context(ErrorKind::Process, || format!("cannot write to `{}`", place.display()))
     }
 
     /// Makes the files of the project be seen as the workspace holds them, whatever a check wrote to them. What is not the project's stays.
@@ -219,7 +258,7 @@ impl Leftovers {
             return workspace.restore().await;
         }
         let trial = self.now().trial.name();
-        self.uncover(&self.upper(trial, TREE), workspace.path())
+        self.uncover(trial, workspace.path())
     }
 
     /// Keeps what the delivered change left, or what it left was removed; tells in a line what went wrong or what was given up because it is too much.
@@ -230,13 +269,9 @@ impl Leftovers {
         if self.way != Way::Layers {
             return Ok(None);
         }
-        let given_up = |why: String| {
-            self.forget()?;
-            Ok(Some(format!("what the checks left is not kept, so the next ones start cold: {why}")))
-        };
         self.drop_layer("aside")?;
         if let Err(error) = self.clean_layers(workspace).await {
-            return given_up(error.to_string());
+            return self.give_up(error).map(Some);
         }
         let is_left = |name: &&str| [TREE, CACHES].iter().any(|half| !is_empty(&self.upper(name, half)));
         let left: Vec<_> = KEPT.into_iter().filter(is_left).collect();
@@ -253,11 +288,8 @@ impl Leftovers {
             Size::of(&self.place.join("kept"))
         };
         match merged() {
-            Ok(size) => match size.excess(limits) {
-                Some(excess) => given_up(excess),
-                None => Ok(None),
-            },
-            Err(error) => given_up(error.to_string()),
+            Ok(size) => size.excess(limits).map(|excess| self.give_up(excess)).transpose(),
+            Err(error) => self.give_up(error).map(Some),
         }
     }
 
@@ -271,6 +303,12 @@ impl Leftovers {
         }
     }
 
+    /// Removes what is kept; gives what is told of it.
+    fn give_up(&self, why: impl std::fmt::Display) -> Result<String> {
+        self.forget()?;
+        Ok(format!("what the checks left is not kept, so the next ones start cold: {why}"))
+    }
+
     fn forget(&self) -> Result<()> {
         forget(&self.place).context(ErrorKind::Process, || format!("cannot remove `{}`", self.place.join("kept").display()))
     }
@@ -280,36 +318,35 @@ impl Leftovers {
         remove(&layer).context(ErrorKind::Process, || format!("cannot remove `{}`, which a check left", layer.display()))
     }
 
-    fn empty(&self, directory: &Path) -> Result<()> {
-        let empty = || fs::read_dir(directory)?.try_for_each(|entry| remove(&entry?.path()));
-        empty().context(ErrorKind::Process, || format!("cannot empty `{}`, where checks leave their files", directory.display()))
-    }
-
     async fn clean_layers(&self, workspace: &Workspace) -> Result<()> {
         for name in KEPT {
+            self.uncover(name, workspace.path())?;
             self.clean(&self.upper(name, TREE), workspace).await?;
         }
         Ok(())
     }
 
-    /// Removes from a directory that lies over or under the workspace what is not a leftover: what covers files of the project, and what Git is not told to
-    /// ignore.
+    /// Removes from a directory that lies over or under the workspace what Git is not told to ignore, and what covers files of the project.
     async fn clean(&self, directory: &Path, workspace: &Workspace) -> Result<()> {
-        self.uncover(directory, workspace.path())?;
         if is_empty(directory) {
             return Ok(());
         }
-        layer::lend_ignore_files(directory, workspace.path())
-            .context(ErrorKind::Process, || format!("cannot look through `{}`, where checks left files", directory.display()))?;
+        let told = || format!("cannot look through `{}`, where checks left files", directory.display());
+        layer::uncover(directory, workspace.path(), &[]).context(ErrorKind::Process, told)?;
+        layer::lend_ignore_files(directory, workspace.path()).context(ErrorKind::Process, told)?;
         let cleaned = workspace.clean_layer(directory).await;
-        self.uncover(directory, workspace.path())?;
+        layer::uncover(directory, workspace.path(), &[]).context(ErrorKind::Process, told)?;
         cleaned
     }
 
-    fn uncover(&self, directory: &Path, tree: &Path) -> Result<()> {
-        let uncover = || if directory.is_dir() { layer::uncover(directory, tree) } else { Ok(()) };
+    /// Removes from a layer what covers files of the project.
+    fn uncover(&self, name: &str, tree: &Path) -> Result<()> {
+        let upper = self.upper(name, TREE);
+        let below: Vec<_> =
+            KEPT.iter().take_while(|layer| **layer != name).map(|layer| self.upper(layer, TREE)).chain([self.kept(TREE)]).collect();
+        let uncover = || if upper.is_dir() { layer::uncover(&upper, tree, &below) } else { Ok(()) };
         uncover()
-            .context(ErrorKind::Process, || format!("cannot remove from `{}` what a check did to the project's files", directory.display()))
+            .context(ErrorKind::Process, || format!("cannot remove from `{}` what a check did to the project's files", upper.display()))
     }
 
     fn kept(&self, half: &str) -> PathBuf {
@@ -348,16 +385,24 @@ fn merge(place: &Path) -> io::Result<()> {
     remove(&place.join("merging"))
 }
 
+fn empty(directory: &Path) -> io::Result<()> {
+    fs::read_dir(directory)?.try_for_each(|entry| remove(&entry?.path()))
+}
+
 /// Whether there is nothing in a directory, or no directory.
 fn is_empty(directory: &Path) -> bool {
     fs::read_dir(directory).map_or(true, |mut entries| entries.next().is_none())
 }
 
-/// Removes what is kept, and what was on its way there.
+/// Removes what is kept, at once, and what was on its way there.
 fn forget(place: &Path) -> io::Result<()> {
-    remove(&place.join("kept"))?;
+    let forgotten = place.join("trials/forgotten");
+    remove(&forgotten)?;
+    // Another directory under the same name: whoever works in the old one keeps that.
+    fs::rename(place.join("kept"), &forgotten)?;
+    [TREE, CACHES].iter().try_for_each(|half| fs::create_dir_all(place.join("kept").join(half)))?;
     remove(&place.join("merging"))?;
-    [TREE, CACHES].iter().try_for_each(|half| fs::create_dir_all(place.join("kept").join(half)))
+    remove(&forgotten)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod environment;
 mod output;
+mod removal;
 mod sandbox;
 pub(crate) mod survivors;
 mod tree;
@@ -26,8 +27,10 @@ use tokio::{
 use crate::error::{Context, Error, ErrorKind, Result};
 
 pub use environment::Environment;
+pub(crate) use removal::make_writable;
+pub use removal::remove;
+pub(crate) use sandbox::Session;
 pub use sandbox::{Excess, Layer, Limits, Places, Sandbox, SandboxHelper, Support, help};
-pub(crate) use sandbox::{Session, remove};
 
 /// How long a child that is to stop may take to do so.
 const GRACE: Duration = Duration::from_secs(2);

@@ -53,9 +53,15 @@ impl<'run> AgentTree<'run> {
         Ok(tree)
     }
 
-    /// Removes what lies beside the project's files if that has become too much; tells so in a line.
-    pub(crate) async fn bound(&self, limits: &Limits) -> Option<String> {
-        let excess = Size::of(self.made.get()?.path()).ok()?.excess(limits)?;
+    /// Removes what lies beside the project's files, which `workspace` holds alone, if that has become too much; tells so in a line.
+    pub(crate) async fn bound(&self, workspace: &Path, limits: &Limits) -> Option<String> {
+        let all = Size::of(self.made.get()?.path());
+        let excess = match all {
+            Ok(all) if all.excess(limits).is_none() => return None,
+            // The project's own files are not the backend's.
+            Ok(all) => all.without(Size::of(workspace).unwrap_or_default()).excess(limits)?,
+            Err(error) => format!("it cannot be looked through: {error}"),
+        };
         let removed = self.made.get()?.remove_ignored().await;
         let ending = removed.err().map_or_else(|| "is removed".into(), |error| format!("cannot be removed: {error}"));
         Some(format!("what the backend left in `{}` {ending}: {excess}", self.path.display()))

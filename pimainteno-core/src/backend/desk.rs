@@ -50,6 +50,8 @@ impl Desk<'_> {
     /// # Errors
     /// What the backend says; [`crate::ErrorKind::Backend`] if the budget is used up, with [`crate::Retry::After`] if it is the day's.
     pub(crate) async fn ask(&self, request: &Request, question: Option<&str>, step: &str, record: &mut RunRecord) -> Result<Reply> {
+        // Where the backend edits there is the change itself; what it is told has no secrets.
+        let placed = request.diff.as_deref().filter(|_| request.edit == Edit::Workspace);
         let request = &self.redacted(request);
         let (name, task) = (self.backend.name(), request.task);
         let key = ReplyKey::new(&record.project, &record.base, task, name, self.backend.model(), question.unwrap_or(&request.prompt));
@@ -58,7 +60,6 @@ impl Desk<'_> {
         {
             return Ok(reply);
         }
-        let tree = self.tree.at(&record.base, request.diff.as_deref().filter(|_| request.edit == Edit::Workspace)).await?;
         let now = self.budget.today();
         let (today, run) = (now.date(), record.usage);
         // What is known of the cost of a call of which nothing is heard any more.
@@ -69,6 +70,9 @@ impl Desk<'_> {
         if self.backend.is_paid() {
             let allow = |project, all| self.budget.allow(task, Spent { run, project, all }, &now);
             claim = Some(self.store.claim_call(&record.project, today, allow)?);
+        }
+        let tree = self.tree.at(&record.base, placed).await?;
+        if self.backend.is_paid() {
             intent = Some(self.journal.intend(Effect::Call { task, backend: name.to_owned() })?);
             usage = one_call();
             uncounted.answer = Some(failed(usage));

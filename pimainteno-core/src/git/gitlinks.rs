@@ -12,8 +12,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::workspace::{LIST_LIMIT, Workspace, make_writable};
-use crate::error::{Context, ErrorKind, Result};
+use super::workspace::{LIST_LIMIT, Workspace};
+use crate::{
+    error::{Context, ErrorKind, Result},
+    process::remove,
+};
 
 /// The submodules of the commit that was asked for last.
 #[derive(Clone, Debug, Default)]
@@ -27,9 +30,13 @@ struct Known {
 }
 
 impl Gitlinks {
-    /// Where they are.
-    pub(super) fn all(&self) -> Vec<PathBuf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).links.clone()
+    /// Removes what lies where they are, of a tree that lies over the workspace or under it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if something cannot be removed.
+    pub(super) fn empty_in(&self, tree: &Path) -> Result<()> {
+        let links = self.0.lock().unwrap_or_else(PoisonError::into_inner).links.clone();
+        links.iter().try_for_each(|link| empty(tree, link))
     }
 }
 
@@ -63,34 +70,30 @@ impl Workspace {
     /// [`ErrorKind::Git`] if the commit does not exist, or something cannot be removed.
     pub(super) async fn close_gitlinks(&self, commit: &str) -> Result<Vec<OsString>> {
         let links = self.gitlinks(commit).await?;
-        for link in &links {
-            self.empty(link).context(ErrorKind::Git, || format!("cannot empty `{}`, the place of a submodule", link.display()))?;
-        }
+        links.iter().try_for_each(|link| empty(self.path(), link))?;
         let exclude = |link: PathBuf| OsString::from_vec([b":(exclude,literal)", link.as_os_str().as_bytes()].concat());
         let all = Some(":/".into()).filter(|_| !links.is_empty());
         Ok(all.into_iter().chain(links.into_iter().map(exclude)).collect())
     }
+}
 
-    fn empty(&self, link: &Path) -> io::Result<()> {
-        let parents = link.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
-        // Through a link, what would be removed lay elsewhere; neither does Git follow one.
-        let is_plain = |parent: &Path| fs::symlink_metadata(self.path().join(parent)).is_ok_and(|metadata| metadata.is_dir());
-        if !parents.into_iter().all(is_plain) {
-            return Ok(());
-        }
-        let place = self.path().join(link);
+/// Makes the place of a submodule in `tree` an empty directory, if there is anything.
+fn empty(tree: &Path, link: &Path) -> Result<()> {
+    let parents = link.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
+    // Through a link, what would be removed lay elsewhere; neither does Git follow one.
+    let is_plain = |parent: &Path| fs::symlink_metadata(tree.join(parent)).is_ok_and(|metadata| metadata.is_dir());
+    if !parents.into_iter().all(is_plain) {
+        return Ok(());
+    }
+    let place = tree.join(link);
+    let make_empty = || {
         match fs::symlink_metadata(&place) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
-            Ok(metadata) if metadata.is_dir() => {
-                if fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_none()) {
-                    return Ok(());
-                }
-                make_writable(&place);
-                fs::remove_dir_all(&place)?;
-            }
-            Ok(_) => fs::remove_file(&place)?,
+            Ok(metadata) if metadata.is_dir() && fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_none()) => return Ok(()),
+            Ok(_) => remove(&place)?,
         }
         fs::create_dir(&place)
-    }
+    };
+    make_empty().context(ErrorKind::Git, || format!("cannot empty `{}`, the place of a submodule", place.display()))
 }

@@ -13,13 +13,10 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use super::{
-    command::LOCAL_TIMEOUT,
-    workspace::{Workspace, make_writable},
-};
+use super::{command::LOCAL_TIMEOUT, workspace::Workspace};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::Command,
+    process::{Command, make_writable, remove},
 };
 
 /// The hooks that are asked before a commit is made, in the order in which Git asks them.
@@ -182,11 +179,7 @@ impl<'workspace> Stage<'workspace> {
     fn clear(&self) -> io::Result<()> {
         fs::create_dir_all(&self.place)?;
         make_writable(&self.place);
-        for entry in fs::read_dir(&self.place)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
-        }
-        Ok(())
+        fs::read_dir(&self.place)?.try_for_each(|entry| remove(&entry?.path()))
     }
 }
 

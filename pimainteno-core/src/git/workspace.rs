@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs, io,
-    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{Sandbox, Session, remove},
+    process::{Sandbox, Session, make_writable, remove},
 };
 
 /// The largest diff that is handled, in bytes. What is larger cannot be reviewed and is no minimal change.
@@ -64,8 +64,7 @@ impl Workspace {
             }
         }
         if path.exists() {
-            make_writable(path);
-            fs::remove_dir_all(path).context(ErrorKind::Git, || format!("cannot remove the broken workspace `{}`", path.display()))?;
+            remove(path).context(ErrorKind::Git, || format!("cannot remove the broken workspace `{}`", path.display()))?;
         }
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).context(ErrorKind::Git, || format!("cannot create `{}`", parent.display()))?;
@@ -163,9 +162,18 @@ impl Workspace {
     /// Removes everything that is not tracked, ignored files too.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if Git cannot.
+    /// [`ErrorKind::Git`] if something cannot be removed.
     pub(crate) async fn remove_ignored(&self) -> Result<()> {
-        self.clean_tree(&self.path, "-ffdxq").await
+        if self.clean_tree(&self.path, "-ffdxq").await.is_ok() {
+            return Ok(());
+        }
+        // Git gives up where a path is longer than it can be.
+        let empty = || {
+            let entries = fs::read_dir(&self.path)?.filter(|entry| entry.as_ref().map_or(true, |entry| entry.file_name() != ".git"));
+            entries.into_iter().try_for_each(|entry| remove(&entry?.path()))
+        };
+        empty().context(ErrorKind::Git, || format!("cannot empty the workspace `{}`", self.path.display()))?;
+        self.restore().await
     }
 
     /// Removes from `layer`, which holds what lies beside the files of the workspace, and copies of the files that say what is ignored, whatever is not ignored.
@@ -173,10 +181,7 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot.
     pub(crate) async fn clean_layer(&self, layer: &Path) -> Result<()> {
-        for link in self.known_gitlinks.all() {
-            remove(&layer.join(&link))
-                .context(ErrorKind::Git, || format!("cannot empty `{}`, the place of a submodule", link.display()))?;
-        }
+        self.known_gitlinks.empty_in(layer)?;
         self.clean_tree(layer, "-ffdq").await
     }
 
@@ -375,7 +380,7 @@ impl Workspace {
     fn link(&self) -> io::Result<()> {
         let (link, content) = (self.path.join(".git"), format!("gitdir: {}\n", self.git_directory.display()));
         match fs::symlink_metadata(&link) {
-            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&link)?,
+            Ok(metadata) if metadata.is_dir() => remove(&link)?,
             Ok(metadata) if metadata.is_file() && fs::read(&link)? == content.as_bytes() => return Ok(()),
             Ok(_) => fs::remove_file(&link)?,
             Err(_) => {}
@@ -392,21 +397,6 @@ impl Workspace {
     pub(super) fn call_on<A: AsRef<OsStr>>(&self, tree: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
         let call = self.git.call(tree, arguments).env("GIT_DIR", &self.git_directory).env("GIT_WORK_TREE", tree);
         call.env("GIT_COMMON_DIR", self.checkout.common_directory()).within(self.session.as_ref())
-    }
-}
-
-/// Lets the directory's owner remove whatever is below it. What cannot be changed is left; whoever removes it will say so.
-pub(super) fn make_writable(directory: &Path) {
-    let Ok(metadata) = fs::symlink_metadata(directory) else { return };
-    let mode = metadata.permissions().mode();
-    if !metadata.is_dir() {
-        return;
-    }
-    if mode & 0o700 != 0o700 {
-        drop(fs::set_permissions(directory, fs::Permissions::from_mode(mode | 0o700)));
-    }
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        make_writable(&entry.path());
     }
 }
 

@@ -7,11 +7,11 @@ use std::{
     fs::{self, DirEntry, Metadata, Permissions},
     io::{self, ErrorKind},
     os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{lgetxattr, lremovexattr},
+    fs::{CWD, FileType, Mode, XattrFlags, lgetxattr, lremovexattr, lsetxattr, mknodat},
     io::Errno,
 };
 
@@ -20,26 +20,34 @@ use crate::process::remove;
 /// Says that nothing of the layers below shows through a directory.
 const OPAQUE: &str = "user.overlay.opaque";
 
+/// How deep directories may lie that are gone through one by one. A builder that makes them deeper is not known.
+const DEEPEST: usize = 256;
+
 /// The files in which Git is told what to ignore.
 const IGNORE_FILE: &str = ".gitignore";
 
-/// Removes from `upper` what covers something in `tree`, and directories that are empty after that.
-pub(super) fn uncover(upper: &Path, tree: &Path) -> io::Result<()> {
+/// Removes from `upper` what covers something in `tree`, and directories that are empty after that. What a directory hid of the same ones in `below`, because
+/// it was made anew, stays removed.
+pub(super) fn uncover(upper: &Path, tree: &Path, below: &[PathBuf]) -> io::Result<()> {
+    open(upper)?;
     for_each(upper, |entry, metadata| {
-        let (above, below) = (entry.path(), tree.join(entry.file_name()));
-        let Some(covered) = standing(&below)? else { return Ok(()) };
-        if !(covered.is_dir() && metadata.is_dir()) {
+        let name = entry.file_name();
+        let (above, covered) = (entry.path(), tree.join(&name));
+        let Some(standing) = standing(&covered)? else { return Ok(()) };
+        if !(standing.is_dir() && metadata.is_dir()) {
             return remove(&above);
         }
-        clear_opaque(&above)?;
-        open(&above, metadata)?;
-        uncover(&above, &below)?;
+        open(&above)?;
+        let below: Vec<_> = below.iter().map(|below| below.join(&name)).collect();
+        show_what_lies_below(&above, &covered, &below)?;
+        uncover(&above, &covered, &below)?;
         match fs::remove_dir(&above) {
-            // A check may have changed what the directory lets people do.
-            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => fs::set_permissions(&above, covered.permissions()),
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
             ended => ended,
         }
-    })
+    })?;
+    // A check may have changed what the directory lets people do.
+    fs::set_permissions(upper, fs::symlink_metadata(tree)?.permissions())
 }
 
 /// Puts copies of the files of `tree` that say what is ignored where `upper` has the same directories.
@@ -59,6 +67,7 @@ pub(super) fn lend_ignore_files(upper: &Path, tree: &Path) -> io::Result<()> {
 
 /// Moves what is in `upper` into `kept`, as the kernel would show the one on top of the other. What is moved is moved, so that it can be gone on with.
 pub(super) fn merge(upper: &Path, kept: &Path) -> io::Result<()> {
+    open(upper)?;
     for_each(upper, |entry, metadata| {
         let (from, to) = (entry.path(), kept.join(entry.file_name()));
         if is_removal(metadata) {
@@ -66,23 +75,60 @@ pub(super) fn merge(upper: &Path, kept: &Path) -> io::Result<()> {
             return fs::remove_file(&from);
         }
         let below = standing(&to)?;
-        match below.filter(|below| below.is_dir() && metadata.is_dir()) {
-            Some(below) if !is_opaque(&from)? => {
-                open(&from, metadata)?;
-                open(&to, &below)?;
+        if metadata.is_dir() && below.is_some_and(|below| below.is_dir()) {
+            open(&from)?;
+            if !is_opaque(&from)? {
+                open(&to)?;
                 merge(&from, &to)?;
                 fs::set_permissions(&to, metadata.permissions())?;
-                fs::remove_dir(&from)
-            }
-            _ => {
-                remove(&to)?;
-                carry(&from, &to, metadata)
+                return fs::remove_dir(&from);
             }
         }
+        remove(&to)?;
+        carry(&from, &to, metadata)
     })
 }
 
+/// Makes the file `path` be seen no more, of what lies below the layer.
+pub(super) fn remove_below(upper: &Path, path: &Path) -> io::Result<()> {
+    let place = upper.join(path);
+    place.parent().map_or(Ok(()), fs::create_dir_all)?;
+    remove(&place)?;
+    put_removal(&place)
+}
+
+/// Lets a directory of a layer show what lies below it, but for what `below` has there and `covered` has not: that was removed.
+fn show_what_lies_below(above: &Path, covered: &Path, below: &[PathBuf]) -> io::Result<()> {
+    if !is_opaque(above)? {
+        return Ok(());
+    }
+    for below in below.iter().filter(|below| below.is_dir()) {
+        for_each(below, |entry, metadata| {
+            let name = entry.file_name();
+            if standing(&covered.join(&name))?.is_some() {
+                return Ok(());
+            }
+            match standing(&above.join(&name))? {
+                None if is_removal(metadata) => Ok(()),
+                None => put_removal(&above.join(&name)),
+                // It has never seen the other one.
+                Some(own) if own.is_dir() => Ok(lsetxattr(above.join(&name), OPAQUE, b"y", XattrFlags::empty())?),
+                Some(_) => Ok(()),
+            }
+        })?;
+    }
+    // What the project has there hides what it hid, one level down.
+    for_each(above, |entry, metadata| {
+        let is_covered = standing(&covered.join(entry.file_name()))?.is_some_and(|covered| covered.is_dir());
+        if metadata.is_dir() && is_covered { Ok(lsetxattr(entry.path(), OPAQUE, b"y", XattrFlags::empty())?) } else { Ok(()) }
+    })?;
+    clear_opaque(above)
+}
+
 fn for_each(directory: &Path, mut act: impl FnMut(&DirEntry, &Metadata) -> io::Result<()>) -> io::Result<()> {
+    if directory.components().count() > DEEPEST {
+        return Err(io::Error::other(format!("directories lie more than {DEEPEST} deep")));
+    }
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let metadata = entry.metadata()?;
@@ -120,16 +166,20 @@ fn clear_opaque(directory: &Path) -> io::Result<()> {
 }
 
 /// Lets the owner change what is in a directory.
-fn open(directory: &Path, metadata: &Metadata) -> io::Result<()> {
-    let mode = metadata.permissions().mode();
+fn open(directory: &Path) -> io::Result<()> {
+    let mode = fs::symlink_metadata(directory)?.permissions().mode();
     if mode & 0o700 == 0o700 { Ok(()) } else { fs::set_permissions(directory, Permissions::from_mode(mode | 0o700)) }
+}
+
+fn put_removal(path: &Path) -> io::Result<()> {
+    Ok(mknodat(CWD, path, FileType::CharacterDevice, Mode::empty(), 0)?)
 }
 
 /// Renames something, also a directory that its owner may not write to.
 fn carry(from: &Path, to: &Path, metadata: &Metadata) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied && metadata.is_dir() => {
-            open(from, metadata)?;
+            open(from)?;
             fs::rename(from, to)?;
             fs::set_permissions(to, metadata.permissions())
         }

@@ -2,9 +2,10 @@
 
 use std::{
     collections::HashSet,
-    fs, io,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    fs::{self, Permissions, ReadDir},
+    io,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::Path,
 };
 
 use crate::process::Limits;
@@ -19,18 +20,18 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// The size of what is in `directory`. What cannot be looked into counts as itself alone.
+    /// The size of what is in `directory`. A directory that its owner may not look into is opened to him: what nobody sees takes up space too.
     ///
     /// # Errors
-    /// If the directory itself cannot be read.
+    /// If one cannot be read, as where it lies deeper than a path may be long.
     pub(crate) fn of(directory: &Path) -> io::Result<Self> {
         let mut size = Self::default();
         let mut linked = HashSet::new();
-        let mut rest: Vec<PathBuf> = Vec::new();
-        let mut entries = fs::read_dir(directory)?;
-        loop {
-            for entry in entries.flatten() {
-                let Ok(metadata) = entry.metadata() else { continue };
+        let mut rest = vec![directory.to_owned()];
+        while let Some(directory) = rest.pop() {
+            for entry in entries(&directory)? {
+                let entry = entry?;
+                let metadata = entry.metadata()?;
                 // Hard links are one file.
                 if !metadata.is_dir() && metadata.nlink() > 1 && !linked.insert((metadata.dev(), metadata.ino())) {
                     continue;
@@ -41,13 +42,13 @@ impl Size {
                     rest.push(entry.path());
                 }
             }
-            entries = loop {
-                let Some(next) = rest.pop() else { return Ok(size) };
-                if let Ok(entries) = fs::read_dir(next) {
-                    break entries;
-                }
-            };
         }
+        Ok(size)
+    }
+
+    /// What is left without `other`.
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self { bytes: self.bytes.saturating_sub(other.bytes), files: self.files.saturating_sub(other.files) }
     }
 
     /// What is more than there may be, in words.
@@ -57,5 +58,15 @@ impl Size {
             return Some(format!("it takes up {mebibytes} MiB where `sandbox_disk` allows {most}"));
         }
         (self.files > limits.files).then(|| format!("it has {} files where `sandbox_files` allows {}", self.files, limits.files))
+    }
+}
+
+fn entries(directory: &Path) -> io::Result<ReadDir> {
+    match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+            fs::read_dir(directory)
+        }
+        entries => entries,
     }
 }

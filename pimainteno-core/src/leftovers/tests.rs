@@ -53,16 +53,23 @@ fn opaque(path: &Path) {
 #[test]
 fn what_covers_the_projects_files_is_removed_and_what_lies_beside_them_stays() {
     let place = tempfile::tempdir().unwrap();
-    let base = tree(&place.path().join("base"), &["a", "src/lib.rs", "src/deep/x.rs", "gone/y", "link/z", "became"]);
-    let upper =
-        tree(&place.path().join("upper"), &["a", "src/lib.rs", "src/lib.pyc", "src/deep/", "target/out", "became/file", "gone/new"]);
+    let base = tree(&place.path().join("base"), &["a", "src/lib.rs", "src/deep/x.rs", "gone/y", "gone/in/y", "link/z", "became"]);
+    let upper = tree(
+        &place.path().join("upper"),
+        &["a", "src/lib.rs", "src/lib.pyc", "src/deep/", "target/out", "became/file", "gone/new", "gone/own/a", "gone/in/b"],
+    );
+    let below = tree(&place.path().join("below"), &["gone/old", "gone/new", "gone/own/b", "gone/in/c", "gone/y", "src/keep"]);
     removal(&upper.join("src/deep/x.rs"));
     opaque(&upper.join("gone"));
     symlink("/etc", upper.join("link")).unwrap();
     fs::set_permissions(upper.join("src"), fs::Permissions::from_mode(0o000)).unwrap();
-    layer::uncover(&upper, &base).unwrap();
-    assert_eq!(list(&upper), ["gone/", "gone/new: upper", "src/", "src/lib.pyc: upper", "target/", "target/out: upper"]);
-    assert!(rustix::fs::lgetxattr(upper.join("gone"), "user.overlay.opaque", &mut [0_u8; 8][..]).is_err());
+    layer::uncover(&upper, &base, &[below]).unwrap();
+    // What was hidden by a directory that was made anew is removed one by one.
+    let gone = ["gone/", "gone/in/", "gone/in/b: upper", "gone/in/c", "gone/new: upper", "gone/old", "gone/own/", "gone/own/a: upper"];
+    let rest = ["src/", "src/lib.pyc: upper", "target/", "target/out: upper"];
+    assert_eq!(list(&upper), [&gone[..], &rest].concat());
+    let is_opaque = |path: &str| rustix::fs::lgetxattr(upper.join(path), "user.overlay.opaque", &mut [0_u8; 8][..]).is_ok();
+    assert!(!is_opaque("gone") && !is_opaque("gone/in") && is_opaque("gone/own"));
     assert_eq!(fs::metadata(upper.join("src")).unwrap().permissions().mode(), fs::metadata(base.join("src")).unwrap().permissions().mode());
 }
 
@@ -105,7 +112,7 @@ fn a_layer_is_merged_as_it_was_seen_also_when_it_was_begun_before() {
 fn a_run_that_was_cut_off_leaves_what_is_kept_whole_and_nothing_else() {
     let place = tempfile::tempdir().unwrap();
     let own = place.path();
-    Leftovers::begin(own).unwrap();
+    Leftovers::new(own.to_owned(), Way::Layers).begin().unwrap();
     let merging = ["merging/base/tree/upper/b", "merging/change/tree/upper/c", "merging/change/caches/upper/d"];
     let left = [
         "trials/change/tree/upper/e",
@@ -119,7 +126,7 @@ fn a_run_that_was_cut_off_leaves_what_is_kept_whole_and_nothing_else() {
         tree(own.join(file).parent().unwrap(), &[Path::new(file).file_name().unwrap().to_str().unwrap()]);
     }
     fs::set_permissions(own.join("trials/aside/tree/work/work"), fs::Permissions::from_mode(0o000)).unwrap();
-    Leftovers::begin(own).unwrap();
+    Leftovers::new(own.to_owned(), Way::Layers).begin().unwrap();
     let kept: Vec<_> = list(own).into_iter().filter(|path| !path.contains("generation")).collect();
     let expected = [
         "caches/",
@@ -134,21 +141,8 @@ fn a_run_that_was_cut_off_leaves_what_is_kept_whole_and_nothing_else() {
     ];
     assert_eq!(kept, expected);
     let generation = Leftovers::new(own.to_owned(), Way::Layers).generation();
-    Leftovers::begin(own).unwrap();
+    Leftovers::new(own.to_owned(), Way::Layers).begin().unwrap();
     assert!(!generation.is_empty() && Leftovers::new(own.to_owned(), Way::Layers).generation() == generation);
-}
-
-#[test]
-fn what_is_deeper_than_a_path_may_be_long_is_removed_too() {
-    let place = tempfile::tempdir().unwrap();
-    let mut directory = fs::File::open(place.path()).unwrap();
-    for _ in 0..3000 {
-        use rustix::fs::{Mode, OFlags, mkdirat, openat};
-        mkdirat(&directory, "deep", Mode::RWXU).unwrap();
-        directory = openat(&directory, "deep", OFlags::DIRECTORY, Mode::empty()).unwrap().into();
-    }
-    remove(&place.path().join("deep")).unwrap();
-    assert!(!place.path().join("deep").exists());
 }
 
 #[test]

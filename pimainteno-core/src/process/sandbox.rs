@@ -31,7 +31,6 @@ use std::{fmt, fs, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub(super) use enclosure::Enclosure;
-pub(crate) use enclosure::remove;
 pub use helper::help;
 pub use places::Places;
 pub(crate) use session::Session;

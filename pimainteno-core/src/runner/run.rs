@@ -12,7 +12,6 @@ use crate::{
     event::{Event, EventSink},
     fingerprint,
     git::{Change, Checkout, Head, ProjectLock, Workspace},
-    leftovers::Leftovers,
     pipeline::{self, Finished, Plan},
     policy::{self, Facts, Policy, RunFacts},
     proposal::Proposal,
@@ -172,10 +171,13 @@ impl Runner {
     /// The workspace of a project, clean and at `commit`.
     async fn workspace(&self, prepared: &Prepared, checkout: &Checkout, commit: &str) -> Result<Workspace> {
         let ([workspace, _], sandboxing) = (self.trees(&prepared.project), self.sandboxing());
-        Leftovers::begin(&sandboxing.own(&prepared.project))?;
+        let leftovers = sandboxing.leftovers(&prepared.project).await;
+        leftovers.begin()?;
         let sandbox = sandboxing.of_git(&prepared.project, checkout, &self.environment).await;
         let workspace = Workspace::prepare(&workspace, checkout, commit, sandbox).await?;
-        sandboxing.leftovers(&prepared.project).await.start(&workspace).await?;
+        if let Some(message) = leftovers.start(&workspace).await? {
+            self.events.event(&Event::Notice { project: prepared.project.id.clone(), at: Timestamp::now(), message });
+        }
         Ok(workspace)
     }
 
@@ -282,33 +284,18 @@ impl Runner {
             }
             None => None,
         };
-        self.keep_leftovers(&finished, &parts).await;
         // A run that was told to stop after its change was delivered, or while it was taken back, stays open: the next start finishes it.
         // So does one whose journal could not be written: it is finished when the disk has space again; and one whose remote fell silent during the push.
         if delivered && (finished.record.outcome == Some(Outcome::Interrupted) || journal.has_failed()) {
+            parts.leftovers.drop_all();
             events.event(&Event::RunFinished { record: Box::new(finished.record.clone()) });
             return Ok(finished.record);
         }
-        self.conclude(prepared, journal, started_at, finished, rollback, options, &*events)
-    }
-
-    /// Keeps what was left by the checks of a change that was delivered, and removes what others left.
-    async fn keep_leftovers(&self, finished: &Finished, parts: &RunParts<'_>) {
-        let tell = |message| {
-            parts.events.event(&Event::Notice { project: parts.project.id.clone(), at: Timestamp::now(), message });
-        };
-        let limits = sandboxed::limits(parts.project);
-        if matches!(finished.record.outcome, Some(Outcome::Applied { .. })) {
-            match parts.leftovers.keep(parts.workspace, &limits).await {
-                Ok(None) => {}
-                Ok(Some(told)) => tell(told),
-                Err(error) => tell(format!("what the checks left can neither be kept nor removed: {error}")),
-            }
-        }
-        parts.leftovers.drop_all();
-        if let Some(told) = parts.desk.tree.bound(&limits).await {
-            tell(told);
-        }
+        let record = self.conclude(prepared, journal, started_at, finished, rollback, options, &*events);
+        // What is known to be delivered is kept; a run that is cut off before this leaves the next one cold.
+        let is_applied = record.as_ref().is_ok_and(|record| matches!(record.outcome, Some(Outcome::Applied { .. })));
+        keep_leftovers(&parts, is_applied).await;
+        record
     }
 
     /// Stores a run, and the run that took its change back.
@@ -408,6 +395,25 @@ impl Runner {
             head: head.commit,
             units: project.units.clone(),
         }))
+    }
+}
+
+/// Keeps what the checks of a change left that was delivered, and removes what those of others did.
+async fn keep_leftovers(parts: &RunParts<'_>, is_delivered: bool) {
+    let tell = |message| {
+        parts.events.event(&Event::Notice { project: parts.project.id.clone(), at: Timestamp::now(), message });
+    };
+    let limits = sandboxed::limits(parts.project);
+    if is_delivered {
+        match parts.leftovers.keep(parts.workspace, &limits).await {
+            Ok(None) => {}
+            Ok(Some(told)) => tell(told),
+            Err(error) => tell(format!("what the checks left can neither be kept nor removed: {error}")),
+        }
+    }
+    parts.leftovers.drop_all();
+    if let Some(told) = parts.desk.tree.bound(parts.workspace.path(), &limits).await {
+        tell(told);
     }
 }
 

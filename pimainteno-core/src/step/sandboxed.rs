@@ -98,7 +98,7 @@ impl<'run> Sandboxing<'run> {
     }
 
     /// Where the sandboxes of a project have their temporary directories, and its checks what they leave.
-    pub(crate) fn own(&self, project: &Project) -> PathBuf {
+    fn own(&self, project: &Project) -> PathBuf {
         self.state.join("sandbox").join(&project.id)
     }
 

@@ -145,10 +145,10 @@ impl Tally {
 /// Runs all checks on the change; gives those that passed, and the others with their results.
 async fn run_all(context: &mut StepContext<'_>, checks: &[String]) -> Result<(Vec<String>, Vec<Checked>)> {
     let (mut passed, mut rest) = (Vec::new(), Vec::new());
-    // A step that edited files has not changed what is verified.
+    // What steps did to files that are tracked is not what is verified.
     context.parts.workspace.restore().await?;
     for check in checks {
-        // Nor does a check change what the next one sees.
+        // Nor does a check that edits them change what the next one sees.
         context.restore().await?;
         context.progress(format!("runs `{check}`"));
         let result = run_check(context, check).await?;
@@ -179,6 +179,25 @@ async fn compare(context: &mut StepContext<'_>, change: &Change, checks: &[Strin
             excused.push((checked, before));
         }
     }
+    again(context, change, suspects, &mut tally).await?;
+    let mut suspects = Vec::new();
+    for (checked, before) in excused {
+        let before = base.confirmed(context, checks, &checked.check, before).await?;
+        let name = format!("`{}`", checked.check);
+        match (checked.result.verdict, before) {
+            (Verdict::Failed, before) if before.is_no_failure() => suspects.push(checked),
+            (Verdict::Failed, Verdict::Flaky) => tally.flaky.push(name),
+            (Verdict::Skipped, Verdict::Passed) => tally.emptied.push(name),
+            _ => tally.known.push(name),
+        }
+    }
+    base.keep(context)?;
+    again(context, change, suspects, &mut tally).await?;
+    Ok(tally)
+}
+
+/// Runs checks on the change again that failed there and not without it: one that passes now is flaky.
+async fn again(context: &mut StepContext<'_>, change: &Change, suspects: Vec<Checked>, tally: &mut Tally) -> Result<()> {
     if !suspects.is_empty() {
         context.place(change).await?;
     }
@@ -194,18 +213,7 @@ async fn compare(context: &mut StepContext<'_>, change: &Change, checks: &[Strin
         }
         context.restore().await?;
     }
-    for (checked, before) in excused {
-        let before = base.confirmed(context, checks, &checked.check, before).await?;
-        let name = format!("`{}`", checked.check);
-        match (checked.result.verdict, before) {
-            (Verdict::Failed, before) if before.is_no_failure() => tally.new.push(checked),
-            (Verdict::Failed, Verdict::Flaky) => tally.flaky.push(name),
-            (Verdict::Skipped, Verdict::Passed) => tally.emptied.push(name),
-            _ => tally.known.push(name),
-        }
-    }
-    base.keep(context)?;
-    Ok(tally)
+    Ok(())
 }
 
 /// Runs the checks on the change with the tests as they were; tells which of them fail then.

@@ -51,6 +51,22 @@ async fn a_change_that_fails_is_mended_and_goes_through_everything_again() {
 }
 
 #[tokio::test]
+async fn a_change_beside_a_secret_is_mended_and_the_secret_is_not_told() {
+    let world = world();
+    let lines = |first: &str| format!("{first}\n\npassword = \"Kreuzberg-7731-lotus\"\n");
+    world.write("README.md", &lines("# Radio"));
+    world.commit("how to log in");
+    world.git(&["push", "--quiet"]);
+    let backend = backend(&lines("# TV")).answer(Task::Repair, edit(&lines("# Radio and TV")));
+    let records = run(&world, &backend).await;
+    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
+    assert_eq!(world.read("README.md"), lines("# Radio and TV"));
+    let requests = backend.requests();
+    let told = requests.iter().find(|request| request.task == Task::Repair).unwrap().diff.clone().unwrap();
+    assert!(told.contains("[redacted: ") && !told.contains("Kreuzberg"), "{told}");
+}
+
+#[tokio::test]
 async fn a_backend_that_answers_with_diffs_mends_too() {
     let world = world();
     let reply = |line: &str| {

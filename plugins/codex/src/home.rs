@@ -11,7 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pimainteno_core::{Error, ErrorKind, Result, process::Environment};
+use pimainteno_core::{
+    Error, ErrorKind, Result,
+    process::{self, Environment},
+};
 
 use crate::command::Account;
 
@@ -31,7 +34,7 @@ pub(crate) struct Home {
 
 /// A directory for the temporary files of one run; gone when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Scratch(tempfile::TempDir);
+pub(crate) struct Scratch(PathBuf);
 
 impl Home {
     /// The home for `account`: the user's own if that is where the sign-in is, one below `state` if not.
@@ -89,14 +92,21 @@ impl Scratch {
         let parent = environment.get("TMPDIR").filter(|directory| !directory.is_empty()).map_or(Path::new("/tmp"), Path::new);
         // A name that could be foretold could be taken by somebody else.
         let made = tempfile::Builder::new().prefix("pi-mainteno-codex-").permissions(fs::Permissions::from_mode(0o700)).tempdir_in(parent);
-        made.map(Self).map_err(|error| {
+        made.map(|made| Self(made.keep())).map_err(|error| {
             Error::new(ErrorKind::Store, format!("cannot make a temporary directory in `{}`", parent.display())).source(error)
         })
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // The agent's commands write there too, whatever they like.
+        drop(process::remove(&self.0));
     }
 }
 

@@ -5,7 +5,6 @@ use std::{
     fs, io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    process::Stdio,
 };
 
 use super::{
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{End, tree::Marker},
+    process::{End, remove, tree::Marker},
 };
 
 /// A sandbox in use. Its temporary directory goes with it.
@@ -79,41 +78,5 @@ impl Enclosure {
 impl Drop for Enclosure {
     fn drop(&mut self) {
         drop(remove(&self.0.scratch));
-    }
-}
-
-/// Removes a file, a link, or a directory with whatever is in it. What is not there is removed.
-///
-/// # Errors
-/// What kept the last thing from being removed.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-    match fs::symlink_metadata(path) {
-        Err(error) if is_gone(&error) => return Ok(()),
-        Ok(metadata) if !metadata.is_dir() => return fs::remove_file(path),
-        _ => {}
-    }
-    if fs::remove_dir_all(path).is_ok() {
-        return Ok(());
-    }
-    // A directory that cannot be written to keeps its content; whoever made it may have meant to.
-    make_writable(path);
-    match fs::remove_dir_all(path) {
-        Err(error) if !is_gone(&error) => {}
-        _ => return Ok(()),
-    }
-    // Nor can what lies deeper than a process may have files open, or than a path may be long. This program goes down step by step.
-    let ended = std::process::Command::new("rm").args(["-rf", "--"]).arg(path).stdin(Stdio::null()).stderr(Stdio::null()).status()?;
-    if ended.success() { Ok(()) } else { fs::remove_dir_all(path) }
-}
-
-/// Lets the owner remove what is in `directory`.
-fn make_writable(directory: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    drop(fs::set_permissions(directory, fs::Permissions::from_mode(0o700)));
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            make_writable(&entry.path());
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     process::ExitCode,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{DumpableBehavior, Pid, Signal, kill_process, set_dumpable_behavior, set_parent_process_death_signal};
@@ -17,6 +17,12 @@ use crate::process::{Command, End};
 
 /// No limit of time: whoever asked has one, and ends everything in here at it.
 const FOR_LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// How long what was killed may take to end: what hangs in the kernel does not.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often to look whether it has.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// Runs commands until nobody asks any more. To be called by a process that is confined already, and has one thread.
 pub(super) fn serve(plan: &Plan) -> io::Result<ExitCode> {
@@ -80,9 +86,25 @@ fn end_the_rest(plan: &Plan) {
         return;
     }
     let own = rustix::process::getpid().as_raw_nonzero().get();
-    let numbers = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    // The first process of the namespace is the guard.
-    for pid in numbers.filter(|pid| *pid != 1 && *pid != own).filter_map(Pid::from_raw) {
-        let _ = kill_process(pid, Signal::KILL);
+    let start = Instant::now();
+    // A list may miss one that was just forked.
+    while start.elapsed() < PATIENCE {
+        let numbers =
+            fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        // The first process of the namespace is the guard.
+        let rest: Vec<_> = numbers.filter(|pid| *pid != 1 && *pid != own && is_running(*pid)).filter_map(Pid::from_raw).collect();
+        if rest.is_empty() {
+            return;
+        }
+        for pid in rest {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        std::thread::sleep(GLANCE);
     }
+}
+
+/// Whether a process has not ended yet: one that has is listed until its parent has heard of it (`proc_pid_stat(5)`).
+fn is_running(pid: i32) -> bool {
+    let line = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    line.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next()).is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }

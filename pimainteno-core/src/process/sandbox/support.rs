@@ -8,9 +8,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
+use uuid::Uuid;
 
-use super::{Layer, Limits, Sandbox, enclosure::remove, places::READABLE, seccomp};
-use crate::process::{Command, End};
+use super::{Layer, Limits, Sandbox, places::READABLE, seccomp};
+use crate::process::{Command, End, remove};
 
 /// How long finding out may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -105,7 +106,7 @@ impl SandboxHelper {
         Self { program: program.into(), support: OnceCell::new() }
     }
 
-    /// The same, on a machine that can enforce no more than `support`.
+    /// The same, without finding out what the machine can enforce: it is said to be `support`.
     #[must_use]
     pub fn with_support(mut self, support: Support) -> Self {
         self.support = OnceCell::new_with(Some(support));
@@ -137,23 +138,29 @@ impl SandboxHelper {
             Err(reason) => return Support { layers: false, obstacle: Some(reason), ..support },
         }
         // A file system may not take what an overlay writes.
-        let layers = self.attempt(scratch, support.clone(), Some("echo > new && rm old && mv directory moved")).await.is_ok();
+        let layers = self
+            .attempt(scratch, support.clone(), Some("echo > new && rm old && mv directory moved && rm -r other && mkdir other"))
+            .await
+            .is_ok();
         Support { layers, ..support }
     }
 
     /// Runs a command in a sandbox with `support`: `in_layer` in a directory with a layer on it, or one that does nothing; says why it could not.
     async fn attempt(&self, scratch: &Path, support: Support, in_layer: Option<&str>) -> Result<(), String> {
-        let trial = scratch.join("trial");
+        // Others may find out at the same time, and no project is called like this.
+        let trial = scratch.join(format!(".trial-{}", Uuid::now_v7().simple()));
         let layer =
             Layer { at: trial.join("lower"), lower: vec![trial.join("lower")], upper: trial.join("upper"), work: trial.join("work") };
         let prepare = || {
-            drop(remove(&trial));
-            for directory in [&layer.upper, &layer.work, &layer.at.join("directory")] {
+            for directory in [&layer.upper, &layer.work, &layer.at.join("directory"), &layer.at.join("other")] {
                 fs::create_dir_all(directory)?;
             }
             fs::write(layer.at.join("old"), "")
         };
-        prepare().map_err(|error| format!("cannot make `{}`: {error}", trial.display()))?;
+        if let Err(error) = prepare() {
+            drop(remove(&trial));
+            return Err(format!("cannot make `{}`: {error}", trial.display()));
+        }
         let at = layer.at.clone();
         let sandbox = Sandbox {
             helper: self.program.clone(),

@@ -2,13 +2,14 @@
 //!
 //! A check that says yes to anything says nothing about a change. It is found out once for the commands and the scripts that they run, and kept.
 
-use std::{fs, path::Path};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::{StepContext, files, run_check, verdict::Verdict};
 use crate::{
-    error::{Context, ErrorKind, Result},
+    error::Result,
+    leftovers::{Trial, Way},
     policy::is_run_by,
     proposal::sha256,
     store::CheckResults,
@@ -34,7 +35,7 @@ const REHEARSALS: [(&str, &[&str]); 4] = [
     ("rake", &["-n", "--dry-run"]),
 ];
 
-/// Whether one of `checks`, which pass, fails on the broken project. The workspace is left as it happens to be.
+/// Whether one of `checks`, which pass, fails on the broken project. The workspace is left at the base.
 pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -> Result<bool> {
     let base = context.record.base.clone();
     let workspace = context.parts.workspace;
@@ -50,39 +51,45 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     if let Some(Value::Bool(known)) = context.parts.store.check_results(&context.record.project, CheckResults::BROKEN, &key)? {
         return Ok(known);
     }
-    let mut found = false;
-    'search: for breakage in [Breakage::Nonsense, Breakage::Gone] {
+    // Beside what the checks of the change have made, because they may need that. If none fails there, that can be the fault of just this change.
+    let found = one_fails(context, checks, &tracked, Trial::Aside).await?;
+    let is_known = match found {
+        true => !context.parts.leftovers.is_stripped(),
+        false => context.parts.leftovers.way() == Way::Warm || !one_fails(context, checks, &tracked, Trial::Alone).await?,
+    };
+    if is_known {
+        let kept = CheckResults { commit: CheckResults::BROKEN.into(), checks: key, results: Value::Bool(found) };
+        context.base_checks.push(kept);
+    }
+    Ok(found)
+}
+
+/// Whether one of `checks` fails on the project, broken in one way or another.
+async fn one_fails(context: &mut StepContext<'_>, checks: &[String], tracked: &[(PathBuf, String)], trial: Trial) -> Result<bool> {
+    for breakage in [Breakage::Nonsense, Breakage::Gone] {
         for check in checks.iter().filter(|check| !is_rehearsal(check)) {
-            context.place_base().await?;
-            for (path, _) in &tracked {
+            let workspace = context.parts.workspace;
+            workspace.reset(&context.record.base).await?;
+            context.turn_to(trial.clone()).await?;
+            for (path, _) in tracked {
                 if is_broken(breakage, &path.to_string_lossy(), checks) {
-                    break_file(breakage, &workspace.path().join(path))?;
+                    let content = Some(NONSENSE).filter(|_| breakage == Breakage::Nonsense);
+                    context.parts.leftovers.replace(workspace.path(), path, content)?;
                 }
             }
             context.progress(format!("runs `{check}` on a broken copy, to see that it notices"));
             if run_check(context, check).await?.verdict == Verdict::Failed {
-                found = true;
-                break 'search;
+                return Ok(true);
             }
         }
     }
-    let kept = CheckResults { commit: CheckResults::BROKEN.into(), checks: key, results: Value::Bool(found) };
-    context.base_checks.push(kept);
-    Ok(found)
+    Ok(false)
 }
 
 /// Whether a file is broken. What builds the project and what the checks run stay: without them, a check fails for want of itself.
 fn is_broken(breakage: Breakage, path: &str, checks: &[String]) -> bool {
     let is_kept = files::is_manifest(path) || checks.iter().any(|check| is_run_by(check, path));
     !is_kept && (breakage == Breakage::Gone || !files::is_test(path))
-}
-
-fn break_file(breakage: Breakage, file: &Path) -> Result<()> {
-    let broken = match breakage {
-        Breakage::Nonsense => fs::write(file, NONSENSE),
-        Breakage::Gone => fs::remove_file(file),
-    };
-    broken.context(ErrorKind::Step, || format!("cannot break `{}`", file.display()))
 }
 
 /// Whether a check only says what it would do. It may miss a file and fail, but it checks nothing.
