@@ -70,13 +70,14 @@ fn a_repository_that_a_check_makes_in_a_submodule_is_not_looked_into_by_the_next
     }
 }
 
-/// A machine without layers: there a check writes to the workspace itself. It plants a program, which makes a mark.
+/// A machine without layers: there a command writes to the workspace itself. One before the commit plants a program, which makes a mark.
 fn machine_with_planted(files: &[(&str, &str)], path: &str) -> Machine {
     let mut machine = Machine::new(files);
     machine.support = Some(Support { system_calls: true, ..Support::default() });
     let plant =
         format!("mkdir -p $(dirname {path}); printf '#!/bin/sh\\ntouch %s\\n' {} > {path}; chmod +x {path}", machine.mark().display());
-    machine.project.verify = vec![plant, "test -s README.md".into()];
+    let plant = StepConfig::Command(serde_json::from_value(serde_json::json!({ "name": "plant", "command": plant })).unwrap());
+    machine.project.steps.as_mut().unwrap().insert(3, plant);
     machine
 }
 

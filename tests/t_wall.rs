@@ -239,6 +239,40 @@ fn what_is_written_through_a_layer_is_in_the_layer_alone() {
     assert_eq!(fs::read_to_string(upper.join("build/new")).unwrap(), "new\n");
 }
 
+/// The world of a project whose checks may write to a place in the home, in which programs look for what they need.
+fn writes_to_a_tool(without_namespaces: bool) -> World {
+    let mut world = if without_namespaces { World::without_namespaces() } else { World::new() };
+    for directory in ["home/.gradle/caches", "elsewhere"] {
+        fs::create_dir_all(world.path(directory)).unwrap();
+    }
+    fs::write(world.path("elsewhere/secret"), "of somebody").unwrap();
+    world.sandbox.write.push(world.path("home/.gradle"));
+    world.sandbox.read.extend(["home/.gradle/caches", "home/.gradle/wrapper"].map(|path| world.path(path)));
+    world
+}
+
+#[test]
+fn a_link_that_a_check_leaves_where_it_may_write_leads_the_next_one_nowhere() {
+    for without_namespaces in [false, true] {
+        let mut world = writes_to_a_tool(without_namespaces);
+        world.passes(
+            "cd ROOT/home/.gradle && mv caches old && ln -s ROOT/elsewhere caches && ln -s / wrapper && ln -s ROOT/elsewhere deeper",
+        );
+        world.sandbox.write.push(world.path("home/.gradle/deeper"));
+        world.passes("test -d ROOT/home/.gradle/old");
+        // Another project, which may not write there, reads there.
+        for (write, written) in [(true, false), (false, true)] {
+            let place = world.path("home/.gradle");
+            world.sandbox.write.retain(|path| !path.starts_with(&place));
+            world.sandbox.write.extend(Some(place.clone()).filter(|_| write));
+            world.sandbox.written = Some(place).filter(|_| written).into_iter().collect();
+            assert!(!world.run("cat ROOT/elsewhere/secret || cat ROOT/home/.gradle/caches/secret").success());
+            assert!(!world.run("echo x >> ROOT/elsewhere/secret").success());
+        }
+        assert_eq!(fs::read_to_string(world.path("elsewhere/secret")).unwrap(), "of somebody");
+    }
+}
+
 #[test]
 fn a_home_below_the_temporary_directory_is_as_closed_as_any() {
     let mut world = World::new();

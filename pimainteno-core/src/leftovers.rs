@@ -80,14 +80,12 @@ struct Now {
     trial: Trial,
     /// The change that `trials/change` is of.
     change: Option<String>,
-    /// Whether what the change left had to be removed to try something alone.
-    is_stripped: bool,
 }
 
 impl Leftovers {
     /// The leftovers in `place`, which is a project's private one.
     pub(crate) fn new(place: PathBuf, way: Way) -> Self {
-        Self { place, way, now: Mutex::new(Now { trial: Trial::Base, change: None, is_stripped: false }) }
+        Self { place, way, now: Mutex::new(Now { trial: Trial::Base, change: None }) }
     }
 
     /// Makes the place ready for a run: finishes what was on its way to be kept, and removes what a run left that was killed. To be called under the
@@ -199,7 +197,6 @@ impl Leftovers {
         let is_other_change = {
             let mut now = self.now();
             now.trial = trial.clone();
-            now.is_stripped |= trial == Trial::Alone && self.way == Way::Cold;
             match &trial {
                 Trial::Change(change) => now.change.replace(change.clone()).is_some_and(|before| before != *change),
                 _ => false,
@@ -224,9 +221,27 @@ impl Leftovers {
         }
     }
 
-    /// Whether the change at hand has lost what its checks had left, so that one may fail for want of it.
-    pub(crate) fn is_stripped(&self) -> bool {
-        self.now().is_stripped
+    /// Whether the checks of the change at hand have left anything, as far as that is told apart.
+    pub(crate) fn has_left(&self) -> bool {
+        match self.way {
+            Way::Layers => [TREE, CACHES].iter().any(|half| !is_empty(&self.upper("change", half))),
+            Way::Cold => true,
+            Way::Warm => false,
+        }
+    }
+
+    /// Whether anything is kept from earlier changes.
+    pub(crate) fn has_kept(&self) -> bool {
+        self.way == Way::Layers && [TREE, CACHES].iter().any(|half| !is_empty(&self.kept(half)))
+    }
+
+    /// Removes what is kept, and what the change at hand left on top of it; gives what is told of it.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub(crate) fn renounce(&self, why: &str) -> Result<String> {
+        ["aside", "change"].iter().try_for_each(|name| self.drop_layer(name))?;
+        self.give_up(why)
     }
 
     /// Lets the trial at hand see `content` in the place of a file of the project, or no file. The workspace stays as it is where that can be, so that its
@@ -306,7 +321,7 @@ impl Leftovers {
     /// Removes what is kept; gives what is told of it.
     fn give_up(&self, why: impl std::fmt::Display) -> Result<String> {
         self.forget()?;
-        Ok(format!("what the checks left is not kept, so the next ones start cold: {why}"))
+        Ok(format!("what checks left is not kept any more, so the next ones start cold: {why}"))
     }
 
     fn forget(&self) -> Result<()> {

@@ -84,6 +84,7 @@ impl Finished {
 /// Takes a run through its steps. It always ends with an outcome; nothing is stored but the journal.
 pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
     let Plan { record, steps, facts, summary, candidate, proposal, change, delivery, approved } = plan;
+    let had_passed = proposal.as_ref().is_none_or(Proposal::had_passed);
     let mut context = StepContext {
         parts,
         step: String::new(),
@@ -93,6 +94,7 @@ pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
         proposal,
         change,
         checks: Checks::default(),
+        had_passed,
         concerns: Vec::new(),
         failed: None,
         is_futile: false,

@@ -27,8 +27,8 @@ use tokio::{
 use crate::error::{Context, Error, ErrorKind, Result};
 
 pub use environment::Environment;
-pub(crate) use removal::make_writable;
 pub use removal::remove;
+pub(crate) use removal::{make_writable, remove_unseen};
 pub(crate) use sandbox::Session;
 pub use sandbox::{Excess, Layer, Limits, Places, Sandbox, SandboxHelper, Support, help};
 

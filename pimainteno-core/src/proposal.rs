@@ -62,6 +62,11 @@ pub struct CheckVerdict {
     pub result: String,
 }
 
+impl CheckVerdict {
+    /// The result of a check that passed.
+    pub(crate) const PASSED: &str = "passed";
+}
+
 /// What became of a proposal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
@@ -137,6 +142,11 @@ impl Proposal {
             inputs: String::new(),
             redactions: 0,
         }
+    }
+
+    /// Whether one of its checks passed, or none was run.
+    pub(crate) fn had_passed(&self) -> bool {
+        self.checks.is_empty() || self.checks.iter().any(|verdict| verdict.result == CheckVerdict::PASSED)
     }
 
     /// Whether it waits for a person.

@@ -109,7 +109,7 @@ impl Registry {
             }
             StepConfig::Command(command) => {
                 check_name(&command.name)?;
-                Ok(Arc::new(CommandStep(command.clone())))
+                Ok(Arc::new(CommandStep::new(command.clone(), project)))
             }
         }
     }

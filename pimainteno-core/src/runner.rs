@@ -42,6 +42,8 @@ pub(crate) struct Runner {
     /// Where the store, the workspaces and the private places of sandboxes are.
     pub(crate) state_directory: PathBuf,
     pub(crate) sandbox_helper: Option<SandboxHelper>,
+    /// What sandboxed commands of any project may change by its `sandbox_write`.
+    pub(crate) written: Vec<PathBuf>,
     pub(crate) events: Arc<dyn EventSink>,
     /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
     pub(crate) unfinished: Mutex<BTreeMap<String, String>>,

@@ -37,6 +37,12 @@ pub trait Step: Debug + Send + Sync {
         Effects::Outside
     }
 
+    /// Whether it makes something that others need, such as installed packages. Where it stands before `apply`, it is run too in a run that begins there:
+    /// when a held change is approved, or one that was delivered is taken back.
+    fn prepares(&self) -> bool {
+        false
+    }
+
     /// Does its work.
     ///
     /// # Errors

@@ -51,6 +51,7 @@ impl World {
             helper: helper().program().to_owned(),
             scratch: path("state/sandbox/radio"),
             write: vec![path("state/workspaces/radio"), path("state/sandbox/radio/caches")],
+            written: Vec::new(),
             layers: Vec::new(),
             read: [places.readable(), of_tester, vec![path("checkout/.git")]].concat(),
             cover: [places.covered(), vec![path("state"), path("checkout")]].concat(),

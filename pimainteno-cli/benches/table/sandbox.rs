@@ -37,6 +37,7 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
         helper: helper.program().to_owned(),
         scratch,
         write: vec![workspace.clone()],
+        written: Vec::new(),
         layers: Vec::new(),
         read: places.readable(),
         cover: places.covered(),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{Sandbox, Session, make_writable, remove},
+    process::{End, Sandbox, Session, make_writable, remove, remove_unseen},
 };
 
 /// The largest diff that is handled, in bytes. What is larger cannot be reviewed and is no minimal change.
@@ -165,7 +165,7 @@ impl Workspace {
     /// [`ErrorKind::Git`] if something cannot be removed.
     pub(crate) async fn remove_ignored(&self) -> Result<()> {
         if self.clean_tree(&self.path, "-ffdxq").await.is_ok() {
-            return Ok(());
+            return remove_unseen(&self.path).context(ErrorKind::Git, || format!("cannot clean the workspace `{}`", self.path.display()));
         }
         // Git gives up where a path is longer than it can be.
         let empty = || {
@@ -186,8 +186,9 @@ impl Workspace {
     }
 
     async fn clean_tree(&self, tree: &Path, how: &str) -> Result<()> {
-        if self.call_on(tree, ["clean", how]).output().await?.success() {
-            return Ok(());
+        let cleaned = self.call_on(tree, ["clean", how]).output().await?;
+        if cleaned.success() || cleaned.end == End::TimedOut {
+            return if cleaned.success() { Ok(()) } else { Err(super::command::failed("git clean", &cleaned)) };
         }
         // A tool may have left directories that nothing can be removed from, as Go does with its cache of modules.
         make_writable(tree);
@@ -258,6 +259,8 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Patch`] if it is too large or not UTF-8.
     pub async fn take_change(&self, base: &str) -> Result<Change> {
+        // Git would wait for what a pipe says that is called as its own files are.
+        remove_unseen(&self.path).context(ErrorKind::Git, || format!("cannot look through `{}`", self.path.display()))?;
         let without_submodules = self.close_gitlinks(base).await?;
         // Looked at before: what is staged stays in the user's repository for weeks.
         let files = self.call(["ls-files", "-z", "--modified", "--others", "--exclude-standard"]).output_limit(DIFF_LIMIT).output().await?;

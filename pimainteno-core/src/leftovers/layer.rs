@@ -33,7 +33,11 @@ pub(super) fn uncover(upper: &Path, tree: &Path, below: &[PathBuf]) -> io::Resul
     for_each(upper, |entry, metadata| {
         let name = entry.file_name();
         let (above, covered) = (entry.path(), tree.join(&name));
-        let Some(standing) = standing(&covered)? else { return Ok(()) };
+        let Some(standing) = standing(&covered)? else {
+            // Git does not see what is no file; and what is ignored in the project's directories, the project says.
+            let is_unseen = !metadata.is_file() && !metadata.is_dir() && !metadata.is_symlink() && !is_removal(metadata);
+            return if is_unseen || name == IGNORE_FILE { remove(&above) } else { Ok(()) };
+        };
         if !(standing.is_dir() && metadata.is_dir()) {
             return remove(&above);
         }

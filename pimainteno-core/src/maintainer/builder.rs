@@ -161,6 +161,7 @@ impl MaintainerBuilder {
             store.secrets().learn(token.expose())?;
         }
         let slots = Semaphore::new(config.scheduler.concurrency.max(1));
+        let written = projects.iter().flat_map(|prepared| prepared.project.sandbox.write.clone()).collect();
         Ok(Maintainer(Arc::new(Runner {
             timezone,
             projects,
@@ -169,6 +170,7 @@ impl MaintainerBuilder {
             workspaces: state_directory.join("workspaces"),
             state_directory,
             sandbox_helper,
+            written,
             events: Arc::new(Sinks { secrets: store.secrets().clone(), sinks: events }),
             unfinished: tokio::sync::Mutex::default(),
             looked: std::sync::OnceLock::new(),

@@ -11,6 +11,9 @@ use crate::{
     step::{Checks, Effects, Step, StepContext},
 };
 
+/// What follows where no check passes.
+const NOTHING_KNOWN: &str = "so nothing is known about it; `pi-mainteno log` shows what they said, and what they may lack in the sandbox";
+
 /// What the gate says about a step.
 pub(super) enum Ruling {
     /// It may run.
@@ -51,6 +54,10 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<
     if approved.is_some() && !is_approved && !is_delivered {
         let reason = "the project changed since it was approved, and so did the change; look at it again";
         return Ok(Ruling::End(Outcome::Held { reason: reason.into() }));
+    }
+    if is_approved && !is_delivered && is_verified(context) && context.checks == Checks::None && context.had_passed {
+        let reason = format!("its checks passed when it was held, and now none does, with the change or without it: {NOTHING_KNOWN}");
+        return Ok(Ruling::End(Outcome::Held { reason }));
     }
     if context.parts.mode == Mode::DryRun && !is_delivered {
         return Ok(Ruling::End(Outcome::Held { reason: "a dry run changes nothing outside the state directory".into() }));
@@ -110,19 +117,20 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
         let way_out = "`sandbox = \"off\"` does without one";
         reasons.push(format!("its checks ran without a whole sandbox, because {lacks}; {way_out}"));
     }
+    if context.checks == Checks::None && !project.verify.is_empty() {
+        reasons.push(match is_verified(context) {
+            true => format!("no check passes, with the change or without it: {NOTHING_KNOWN}"),
+            false => {
+                format!("the checks have not run before `{}`, which may change something outside; put it behind `verify`", context.step)
+            }
+        });
+    }
     match (context.parts.mode, context.checks) {
         (Mode::DryRun | Mode::Review, _) => reasons.push("`mode` is \"review\"".into()),
-        (Mode::Auto, Checks::None) if !project.verify.is_empty() && !is_verified(context) => {
-            let step = &context.step;
-            reasons.push(format!("the checks have not run before `{step}`, which may change something outside; put it behind `verify`"));
-        }
-        (Mode::Auto, Checks::None) if !project.verify.is_empty() => {
-            reasons.push("no check passes, with the change or without it, so nothing is known about it; mend the checks first".into());
-        }
-        (Mode::Auto, Checks::None) => {
+        (Mode::Auto, Checks::None) if project.verify.is_empty() => {
             reasons.push("nothing was checked, and what cannot be checked is not delivered unseen; set `verify`".into());
         }
-        (Mode::Auto, Checks::Passed | Checks::RedBefore) => {}
+        (Mode::Auto, _) => {}
     }
     reasons
 }

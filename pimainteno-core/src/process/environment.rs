@@ -8,7 +8,7 @@ use std::{
 
 /// What children may see of the environment of whoever builds the library: where things are, which language to speak, which proxy to use.
 /// Everything else stays out, because that is where keys and tokens are.
-const ALLOWED: [&str; 26] = [
+const ALLOWED: [&str; 32] = [
     "PATH",
     "HOME",
     "USER",
@@ -35,6 +35,24 @@ const ALLOWED: [&str; 26] = [
     "NO_PROXY",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "NODE_EXTRA_CA_CERTS",
+    "CARGO_HTTP_CAINFO",
+    "GIT_SSL_CAINFO",
+];
+
+/// Those of them that name a file or a directory with certificates of authorities.
+const AUTHORITIES: [&str; 8] = [
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "NODE_EXTRA_CA_CERTS",
+    "CARGO_HTTP_CAINFO",
+    "GIT_SSL_CAINFO",
 ];
 
 /// The variables that child processes see.
@@ -63,6 +81,11 @@ impl Environment {
     /// The user's home directory.
     pub fn home(&self) -> Option<PathBuf> {
         self.get("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
+    }
+
+    /// Where certificates of authorities lie that are trusted beside the machine's.
+    pub(super) fn authorities(&self) -> impl Iterator<Item = PathBuf> {
+        AUTHORITIES.iter().filter_map(|name| self.get(name)).map(PathBuf::from)
     }
 
     /// All of them.

@@ -29,6 +29,24 @@ pub fn remove(path: &Path) -> io::Result<()> {
     on_all("rm", "-rf", path)
 }
 
+/// Removes pipes, sockets and devices below a directory, which Git does not see. What cannot be looked into is left.
+///
+/// # Errors
+/// If one cannot be removed.
+pub(crate) fn remove_unseen(directory: &Path) -> io::Result<()> {
+    let mut rest = vec![directory.to_owned()];
+    while let Some(directory) = rest.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            match entry.file_type()? {
+                kind if kind.is_dir() => rest.push(entry.path()),
+                kind if kind.is_file() || kind.is_symlink() => {}
+                _ => fs::remove_file(entry.path())?,
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Lets the owner remove whatever is in a directory. What cannot be changed is left; whoever removes it will say so.
 pub(crate) fn make_writable(directory: &Path) {
     drop(on_all("chmod", "-R", directory));

@@ -16,6 +16,7 @@ mod confine;
 mod enclosure;
 mod guard;
 mod helper;
+mod named_places;
 mod namespaces;
 mod places;
 mod protocol;
@@ -45,6 +46,8 @@ pub struct Sandbox {
     pub scratch: PathBuf,
     /// What may be read and changed, beside the temporary directory.
     pub write: Vec<PathBuf>,
+    /// What other sandboxes may change. As in what this one may, no symbolic link is followed in there: somebody may have put it in the place of what is named.
+    pub written: Vec<PathBuf>,
     /// Directories that are written to through a layer. Needs namespaces, and [`Support::layers`].
     pub layers: Vec<Layer>,
     /// What may be read and run. What does not exist is passed over, here and in the other lists.

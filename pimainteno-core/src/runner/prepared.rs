@@ -59,4 +59,9 @@ impl Prepared {
         let inputs = sha256(&format!("{project:?}\n{}\n{}\n{source}", backend.name(), backend.model()));
         Ok(Self { project, steps, backend, policy, schedule, services, probe, inputs })
     }
+
+    /// The steps before `apply` that later ones need.
+    pub(super) fn preparing_steps(&self) -> impl Iterator<Item = &Arc<dyn Step>> {
+        self.steps.iter().take_while(|step| step.name() != "apply").filter(|step| step.prepares())
+    }
 }

@@ -51,7 +51,8 @@ impl Runner {
         let (journal, workspace) = self.begin(&prepared, &turn.checkout, &record).await?;
         journal.approved(&proposal.sha256)?;
         let mut start = Start::new(record, head.branch.unwrap_or_default());
-        start.steps = prepared.steps.iter().skip_while(|step| step.name() != "apply").cloned().collect();
+        let delivering = prepared.steps.iter().skip_while(|step| step.name() != "apply");
+        start.steps = prepared.preparing_steps().chain(delivering).cloned().collect();
         start.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
         start.approved = Some(proposal.sha256.clone());
         start.proposal = Some(proposal);

@@ -124,7 +124,10 @@ impl Runner {
             });
             names
         };
-        start.steps = names.into_iter().filter_map(|name| self.registry.step_named(name)).collect();
+        if names.contains(&"verify") {
+            start.steps = prepared.preparing_steps().cloned().collect();
+        }
+        start.steps.extend(names.into_iter().filter_map(|name| self.registry.step_named(name)));
         start.delivery.before = Some(self.units_now(prepared).await);
         Ok(start)
     }

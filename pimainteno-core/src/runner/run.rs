@@ -182,7 +182,7 @@ impl Runner {
     }
 
     fn sandboxing(&self) -> Sandboxing<'_> {
-        Sandboxing::new(self.sandbox_helper.as_ref(), &self.state_directory)
+        Sandboxing::new(self.sandbox_helper.as_ref(), &self.state_directory, &self.written)
     }
 
     /// Goes on with a run that was cut off after its change could be seen from outside.

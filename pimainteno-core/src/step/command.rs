@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Flow, Step, StepContext};
+use super::{Effects, Flow, Step, StepContext};
 use crate::{
-    config::CommandStepConfig,
+    config::{CommandStepConfig, Project, SandboxMode},
     error::{Error, ErrorKind, Result},
 };
 
@@ -15,30 +15,51 @@ const TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Runs a shell command of the configuration in the workspace; the run goes on if it ends with 0.
 #[derive(Debug)]
-pub(crate) struct CommandStep(pub(crate) CommandStepConfig);
+pub(crate) struct CommandStep {
+    config: CommandStepConfig,
+    effects: Effects,
+}
+
+impl CommandStep {
+    /// The command as a step of `project`.
+    pub(crate) fn new(config: CommandStepConfig, project: &Project) -> Self {
+        let sandbox = &project.sandbox;
+        let is_kept_in = config.sandbox.unwrap_or(sandbox.mode) != SandboxMode::Off && !sandbox.network && sandbox.write.is_empty();
+        Self { config, effects: if is_kept_in { Effects::Workspace } else { Effects::Outside } }
+    }
+}
 
 #[async_trait]
 impl Step for CommandStep {
     fn name(&self) -> &str {
-        &self.0.name
+        &self.config.name
+    }
+
+    fn effects(&self) -> Effects {
+        self.effects
+    }
+
+    fn prepares(&self) -> bool {
+        true
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let command = context.sandboxed_shell(&self.0.command, self.0.sandbox).await?;
+        let command = context.sandboxed_shell(&self.config.command, self.config.sandbox).await?;
         let output = command
             .env("PIMAINTENO_PROJECT", &context.record.project)
             .env("PIMAINTENO_RUN", context.run_id().to_string())
             .env("PIMAINTENO_CHECKOUT", context.checkout())
             .env("PIMAINTENO_BASE", context.base())
             .env("PIMAINTENO_COMMIT", context.record.commit.as_deref().unwrap_or_default())
-            .timeout(self.0.timeout.unwrap_or(TIMEOUT))
+            .timeout(self.config.timeout.unwrap_or(TIMEOUT))
             .run()
             .await?;
         context.cancel().check()?;
-        context.keep_output(format!("log of {}", self.0.name), format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr)));
+        context
+            .keep_output(format!("log of {}", self.config.name), format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr)));
         if output.success() {
             return Ok(Flow::Done(output.text().trim().lines().last().unwrap_or_default().to_owned()));
         }
-        Err(Error::new(ErrorKind::Step, format!("`{}` failed ({}): {}", self.0.command, output.end, output.tail(10))))
+        Err(Error::new(ErrorKind::Step, format!("`{}` failed ({}): {}", self.config.command, output.end, output.tail(10))))
     }
 }

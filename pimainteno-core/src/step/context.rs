@@ -61,6 +61,8 @@ pub struct StepContext<'run> {
     pub(crate) proposal: Option<Proposal>,
     pub(crate) change: Option<Change>,
     pub(crate) checks: Checks,
+    /// Whether a check passed when the change was held, or none was run.
+    pub(crate) had_passed: bool,
     /// What a person should see before the change is delivered: each holds it, in whatever mode.
     pub(crate) concerns: Vec<String>,
     /// Why the change is being repaired.

@@ -24,6 +24,8 @@ pub(crate) struct Sandboxing<'run> {
     helper: Option<&'run SandboxHelper>,
     /// Where the store and every project's workspace are.
     state: &'run Path,
+    /// What commands of any project may change, outside of its own places.
+    written: &'run [PathBuf],
     /// What can be read in all of them, found out for the first one.
     readable: OnceLock<Vec<PathBuf>>,
     /// What the machine lacks, once the run has had a sandbox for its checks; empty if that was whole.
@@ -31,9 +33,9 @@ pub(crate) struct Sandboxing<'run> {
 }
 
 impl<'run> Sandboxing<'run> {
-    /// Sandboxes that `helper` sets up, for a library that keeps its state in `state`.
-    pub(crate) fn new(helper: Option<&'run SandboxHelper>, state: &'run Path) -> Self {
-        Self { helper, state, readable: OnceLock::new(), lacks: OnceLock::new() }
+    /// Sandboxes that `helper` sets up, for a library that keeps its state in `state` and whose projects' commands may change `written`.
+    pub(crate) fn new(helper: Option<&'run SandboxHelper>, state: &'run Path, written: &'run [PathBuf]) -> Self {
+        Self { helper, state, written, readable: OnceLock::new(), lacks: OnceLock::new() }
     }
 
     /// Makes sure that a project which requires a sandbox can have one.
@@ -77,6 +79,7 @@ impl<'run> Sandboxing<'run> {
             helper: helper.program().to_owned(),
             scratch: self.own(project),
             write: settings.write.clone(),
+            written: self.written.to_vec(),
             layers: Vec::new(),
             read: [&settings.read[..], self.readable.get_or_init(|| places.readable()), &[git.to_owned()], &alternates(git)].concat(),
             cover: [&places.covered()[..], &[self.state.to_owned(), checkout.path().to_owned()]].concat(),

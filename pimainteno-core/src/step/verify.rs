@@ -19,10 +19,20 @@ mod verdict;
 mod weakening;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use self::{base::Base, verdict::Verdict};
 use super::{Checks, Effects, Failure, Flow, Step, StepContext};
-use crate::{error::Result, git::Change, leftovers::Trial, policy, process::End, proposal::CheckVerdict, run::Outcome};
+use crate::{
+    error::Result,
+    event::Event,
+    git::Change,
+    leftovers::Trial,
+    policy,
+    process::End,
+    proposal::{CheckVerdict, ProposalStatus},
+    run::Outcome,
+};
 
 /// How much of a check's output is kept, in bytes.
 const KEPT_OUTPUT: usize = 64 << 10;
@@ -83,8 +93,17 @@ impl Step for Verify {
         if checks.is_empty() {
             return Ok(Flow::Skipped("no checks are configured".into()));
         }
-        let (passed, rest) = run_all(context, &checks).await?;
-        let tally = compare(context, &change, &checks, rest).await?;
+        let (mut passed, rest) = run_all(context, &checks).await?;
+        let mut tally = compare(context, &change, &checks, rest).await?;
+        if let Some(check) = went_red(context, &tally)? {
+            // A build that went bad makes everything fail that comes after it.
+            let message =
+                context.parts.leftovers.renounce(&format!("{check} passed with the last change and fails now, without one too"))?;
+            context.emit(&Event::Notice { project: context.record.project.clone(), at: Timestamp::now(), message });
+            context.place(&change).await?;
+            let (again, rest) = run_all(context, &checks).await?;
+            (passed, tally) = (again, compare(context, &change, &checks, rest).await?);
+        }
         if !tally.new.is_empty() {
             return Ok(Flow::Repair(failure(&tally.new)));
         }
@@ -125,7 +144,7 @@ impl Tally {
     /// What came of one check, in a few words.
     fn result(&self, check: &str) -> &'static str {
         let name = format!("`{check}`");
-        self.groups().into_iter().find(|(_, checks)| checks.contains(&name)).map_or("passed", |(what, _)| what)
+        self.groups().into_iter().find(|(_, checks)| checks.contains(&name)).map_or(CheckVerdict::PASSED, |(what, _)| what)
     }
 
     fn groups(&self) -> [(&'static str, &[String]); 3] {
@@ -194,6 +213,18 @@ async fn compare(context: &mut StepContext<'_>, change: &Change, checks: &[Strin
     base.keep(context)?;
     again(context, change, suspects, &mut tally).await?;
     Ok(tally)
+}
+
+/// A check that is red without the change, and passed with the last one that was delivered; `None` if nothing is kept that could be to blame.
+fn went_red(context: &StepContext<'_>, tally: &Tally) -> Result<Option<String>> {
+    if tally.known.is_empty() || !context.parts.leftovers.has_kept() {
+        return Ok(None);
+    }
+    let is_applied = |status: &ProposalStatus| matches!(status, ProposalStatus::Applied { .. });
+    let last = context.parts.store.proposals(Some(&context.record.project), is_applied, 1)?;
+    let passed: Vec<_> =
+        last.iter().flat_map(|proposal| &proposal.checks).filter(|verdict| verdict.result == CheckVerdict::PASSED).collect();
+    Ok(tally.known.iter().find(|known| passed.iter().any(|verdict| format!("`{}`", verdict.check) == **known)).cloned())
 }
 
 /// Runs checks on the change again that failed there and not without it: one that passes now is flaky.

@@ -14,7 +14,7 @@ use rustix::{
     thread::{CapabilitySet, remove_capability_from_bounding_set},
 };
 
-use super::{protocol::Plan, root::TEMPORARY, seccomp, watch};
+use super::{named_places::NamedPlaces, protocol::Plan, root::TEMPORARY, seccomp, watch};
 
 /// The newest version of Landlock that is made use of; older kernels do what they can.
 const NEWEST: ABI = ABI::V9;
@@ -76,6 +76,8 @@ fn restrict(plan: &Plan) -> Result<RestrictionStatus, RulesetError> {
     let device = AccessFs::from_file(NEWEST) & !BitFlags::from(AccessFs::Execute);
     let shared_memory = Path::new("/dev/shm");
     let sandbox = &plan.sandbox;
+    let mut places = NamedPlaces::new(sandbox);
+    let mut found = |paths: &[PathBuf]| paths.iter().filter_map(|path| places.find(path)).collect::<Vec<_>>();
     let temporary = match sandbox.support.has_namespaces() {
         true => TEMPORARY.map(PathBuf::from).to_vec(),
         false => vec![plan.temporary()],
@@ -84,8 +86,8 @@ fn restrict(plan: &Plan) -> Result<RestrictionStatus, RulesetError> {
     ruleset
         .scope(Scope::from_all(NEWEST))?
         .create()?
-        .add_rules(path_beneath_rules(&sandbox.read, read))?
-        .add_rules(path_beneath_rules(&sandbox.write, all))?
+        .add_rules(path_beneath_rules(found(&sandbox.read), read))?
+        .add_rules(path_beneath_rules(found(&sandbox.write), all))?
         .add_rules(path_beneath_rules(sandbox.layers.iter().map(|layer| &layer.at), all))?
         .add_rules(path_beneath_rules(&temporary, all))?
         .add_rules(path_beneath_rules([shared_memory], all))?

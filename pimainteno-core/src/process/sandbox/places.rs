@@ -145,6 +145,7 @@ impl<'a> Places<'a> {
         places.extend(in_etc.flat_map(|entry| public(&entry.path())));
         // Where the names of the network are looked up.
         places.extend(fs::canonicalize("/etc/resolv.conf"));
+        places.extend(self.0.authorities());
         let home = self.0.home();
         if let Some(home) = &home {
             places.extend(READABLE_IN_HOME.iter().map(|place| home.join(place)));
@@ -195,8 +196,14 @@ impl<'a> Places<'a> {
         ]
         .map(|(name, directory)| (name, caches.join(directory).into_os_string()));
         // Asking for what cannot be reached only costs time, and gives messages that lead astray.
-        let offline = [("CARGO_NET_OFFLINE", "true"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")]
-            .map(|(name, value)| (name, OsString::from(value)));
+        let offline = [
+            ("CARGO_NET_OFFLINE", "true"),
+            ("GOPROXY", "off"),
+            ("GOTOOLCHAIN", "local"),
+            ("npm_config_offline", "true"),
+            ("UV_OFFLINE", "1"),
+        ]
+        .map(|(name, value)| (name, OsString::from(value)));
         // What tools are told to do is nothing that a check could have left.
         let nothing = Path::new("/dev/null");
         let settings = [("XDG_CONFIG_HOME", settings), ("npm_config_userconfig", nothing), ("PIP_CONFIG_FILE", nothing)];

@@ -5,14 +5,14 @@
 //! bits or devices; and what nobody named is not there at all: no home, no socket, no other project.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     ffi::{CStr, CString, OsString},
     fs, io,
     os::{
         fd::OwnedFd,
         unix::{ffi::OsStringExt as _, fs::symlink},
     },
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use rustix::{
@@ -21,7 +21,7 @@ use rustix::{
     process::pivot_root,
 };
 
-use super::{Layer, protocol::Plan};
+use super::{Layer, named_places::NamedPlaces, protocol::Plan};
 
 /// Directories that the temporary directory of the command takes the place of.
 pub(super) const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
@@ -46,9 +46,6 @@ const DEVICE_LINKS: [(&str, &str); 5] = [
 
 /// Files of `/proc` that tell of what is not in the sandbox: keyrings have no namespace.
 const UNTOLD: [&str; 2] = ["keys", "key-users"];
-
-/// How many symbolic links a path may go through, as the kernel has it (`path_resolution(7)`).
-const MOST_LINKS: usize = 40;
 
 /// Flags of everything that is shown, but for devices.
 const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
@@ -132,18 +129,17 @@ impl<'plan> View<'plan> {
     fn new(plan: &'plan Plan) -> Self {
         let mut view = Self::default();
         let sandbox = &plan.sandbox;
+        let mut places = NamedPlaces::new(sandbox);
         // The later one wins: what is named is there although something hides it, and what may be changed may be.
-        for hidden in &sandbox.cover {
-            view.show(hidden, Shown::Nothing);
-        }
-        for (paths, shown) in [(&sandbox.read, Shown::Readable), (&sandbox.write, Shown::Writable)] {
+        for (paths, shown) in [(&sandbox.cover, Shown::Nothing), (&sandbox.read, Shown::Readable), (&sandbox.write, Shown::Writable)] {
             for path in paths {
-                view.show(path, shown);
+                view.show(places.find(path), shown);
             }
         }
         for layer in &sandbox.layers {
-            view.show(&layer.at, Shown::Layered(layer));
+            view.show(places.find(&layer.at), Shown::Layered(layer));
         }
+        view.links = places.into_links();
         for path in DEVICES {
             view.place(path.into(), path.into(), Shown::Device);
         }
@@ -156,9 +152,9 @@ impl<'plan> View<'plan> {
         view
     }
 
-    /// Shows what `path` leads to, and the links that it goes through. What is not there, or comes with the root, is passed over.
-    fn show(&mut self, path: &Path, shown: Shown<'plan>) {
-        let Ok(real) = resolve(path, &mut self.links) else { return };
+    /// Shows what is at `place`. What is not there, or comes with the root, is passed over.
+    fn show(&mut self, place: Option<PathBuf>, shown: Shown<'plan>) {
+        let Some(real) = place else { return };
         let comes_along = real.starts_with("/proc") || (real.starts_with("/dev") && !real.starts_with(SHARED_MEMORY.0));
         if !comes_along {
             self.place(real.clone(), real, shown);
@@ -276,39 +272,6 @@ fn escape(path: &Path) -> Vec<u8> {
     bytes.flat_map(|byte| matches!(byte, b':' | b',' | b'\\').then_some(b'\\').into_iter().chain([*byte])).collect()
 }
 
-/// Where `path` leads to, and each symbolic link on the way.
-fn resolve(path: &Path, links: &mut BTreeMap<PathBuf, PathBuf>) -> io::Result<PathBuf> {
-    let mut real = PathBuf::from("/");
-    let mut rest: VecDeque<OsString> = std::path::absolute(path)?.components().map(|part| part.as_os_str().to_owned()).collect();
-    let mut followed = 0;
-    while let Some(part) = rest.pop_front() {
-        match Path::new(&part).components().next() {
-            Some(Component::RootDir) => real = "/".into(),
-            Some(Component::ParentDir) => {
-                real.pop();
-            }
-            Some(Component::Normal(name)) => {
-                let here = real.join(name);
-                if !fs::symlink_metadata(&here)?.is_symlink() {
-                    real = here;
-                    continue;
-                }
-                followed += 1;
-                if followed > MOST_LINKS {
-                    return Err(io::Error::other("too many symbolic links"));
-                }
-                let target = fs::read_link(&here)?;
-                for part in target.components().rev() {
-                    rest.push_front(part.as_os_str().to_owned());
-                }
-                links.insert(here, target);
-            }
-            _ => {}
-        }
-    }
-    Ok(real)
-}
-
 /// Puts something that cannot be opened over the file `path`.
 fn hide(path: &Path) -> io::Result<()> {
     place(&tree(Path::new("/dev/null"))?, path)?;
@@ -374,20 +337,6 @@ fn told<E: std::fmt::Display>(what: impl std::fmt::Display) -> impl FnOnce(E) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_links_that_a_path_goes_through_are_found_and_circles_end() {
-        let directory = tempfile::tempdir().unwrap();
-        let top = fs::canonicalize(directory.path()).unwrap();
-        fs::create_dir_all(top.join("real/bin")).unwrap();
-        symlink("real", top.join("one")).unwrap();
-        symlink(top.join("one/../one/bin"), top.join("two")).unwrap();
-        symlink("circle", top.join("circle")).unwrap();
-        let mut links = BTreeMap::new();
-        assert_eq!(resolve(&top.join("two"), &mut links).unwrap(), top.join("real/bin"));
-        assert_eq!(links.keys().collect::<Vec<_>>(), [&top.join("one"), &top.join("two")]);
-        assert!(resolve(&top.join("circle"), &mut links).is_err() && resolve(&top.join("missing"), &mut links).is_err());
-    }
 
     #[test]
     fn what_lies_in_something_shown_is_not_shown_twice_and_what_is_hidden_in_it_is() {

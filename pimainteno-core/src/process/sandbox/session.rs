@@ -210,6 +210,7 @@ mod tests {
             helper,
             scratch: place.join("scratch"),
             write: Vec::new(),
+            written: Vec::new(),
             layers: Vec::new(),
             read: Vec::new(),
             cover: Vec::new(),

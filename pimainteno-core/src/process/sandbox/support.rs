@@ -166,6 +166,7 @@ impl SandboxHelper {
             helper: self.program.clone(),
             scratch: scratch.to_owned(),
             write: Vec::new(),
+            written: Vec::new(),
             layers: in_layer.map(|_| layer).into_iter().collect(),
             read: READABLE.iter().map(PathBuf::from).collect(),
             cover: vec!["/run".into()],

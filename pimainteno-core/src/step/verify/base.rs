@@ -21,6 +21,8 @@ pub(super) struct Base {
     verdicts: BTreeMap<String, Verdict>,
     /// Those that were found out in this run, beside what the checks of the change had left.
     found: BTreeSet<String>,
+    /// Those that were found out, or confirmed, without.
+    confirmed: BTreeSet<String>,
     /// How many checks were run, in their order, without what those of the change had left.
     alone: usize,
 }
@@ -41,7 +43,7 @@ impl Base {
                 verdicts.insert(check, if passed { Verdict::Passed } else { Verdict::Failed });
             }
         }
-        Ok(Self { commit, checks: all, verdicts, found: BTreeSet::new(), alone: 0 })
+        Ok(Self { commit, checks: all, verdicts, found: BTreeSet::new(), confirmed: BTreeSet::new(), alone: 0 })
     }
 
     /// The verdict on the base, if it is known.
@@ -95,11 +97,16 @@ impl Base {
             }
         }
         self.verdicts.insert(sha256(check), alone);
+        self.confirmed.insert(sha256(check));
         Ok(alone)
     }
 
-    /// Keeps what was found out, with the run.
-    pub(super) fn keep(self, context: &mut StepContext<'_>) -> Result<()> {
+    /// Keeps what was found out, with the run: not what the checks of this change could have brought about by what they left.
+    pub(super) fn keep(mut self, context: &mut StepContext<'_>) -> Result<()> {
+        if context.parts.leftovers.has_left() {
+            let (found, confirmed) = (&self.found, &self.confirmed);
+            self.verdicts.retain(|check, _| !found.contains(check) || confirmed.contains(check));
+        }
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
         let known = context.parts.store.check_results(&context.record.project, &self.commit, &self.checks)?;
         if !self.verdicts.is_empty() && known.as_ref() != Some(&results) {

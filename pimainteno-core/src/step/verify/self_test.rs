@@ -7,13 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{StepContext, files, run_check, verdict::Verdict};
-use crate::{
-    error::Result,
-    leftovers::{Trial, Way},
-    policy::is_run_by,
-    proposal::sha256,
-    store::CheckResults,
-};
+use crate::{error::Result, leftovers::Trial, policy::is_run_by, proposal::sha256, store::CheckResults};
 
 /// What stands in a broken file: an error in every language that has a syntax, and nothing that a search for a word would find.
 const NONSENSE: &str = ")]}>\"'`\u{0}<<<<<<< )]}>\n";
@@ -25,6 +19,14 @@ enum Breakage {
     Nonsense,
     /// Its files are gone, and the tests too.
     Gone,
+}
+
+/// A check that is run on the project, broken in one way.
+#[derive(Clone, Copy)]
+struct Attempt<'c> {
+    checks: &'c [String],
+    check: &'c str,
+    breakage: Breakage,
 }
 
 /// Programs, and how they are told to only say what they would do.
@@ -51,39 +53,47 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     if let Some(Value::Bool(known)) = context.parts.store.check_results(&context.record.project, CheckResults::BROKEN, &key)? {
         return Ok(known);
     }
-    // Beside what the checks of the change have made, because they may need that. If none fails there, that can be the fault of just this change.
-    let found = one_fails(context, checks, &tracked, Trial::Aside).await?;
-    let is_known = match found {
-        true => !context.parts.leftovers.is_stripped(),
-        false => context.parts.leftovers.way() == Way::Warm || !one_fails(context, checks, &tracked, Trial::Alone).await?,
-    };
-    if is_known {
+    // What the checks of the change left: they may need it, and it may be what makes them fail, or pass. So they have to fail beside it and without; where
+    // they do not find what they need they fail too, which is no harm.
+    let has_left = context.parts.leftovers.has_left();
+    let mut found = false;
+    for attempt in attempts(checks) {
+        found = fails(context, attempt, &tracked, Trial::Aside).await?
+            && (!has_left || fails(context, attempt, &tracked, Trial::Alone).await?);
+        if found {
+            break;
+        }
+    }
+    // That none fails may be the fault of this change alone.
+    if found || !has_left {
         let kept = CheckResults { commit: CheckResults::BROKEN.into(), checks: key, results: Value::Bool(found) };
         context.base_checks.push(kept);
     }
     Ok(found)
 }
 
-/// Whether one of `checks` fails on the project, broken in one way or another.
-async fn one_fails(context: &mut StepContext<'_>, checks: &[String], tracked: &[(PathBuf, String)], trial: Trial) -> Result<bool> {
-    for breakage in [Breakage::Nonsense, Breakage::Gone] {
-        for check in checks.iter().filter(|check| !is_rehearsal(check)) {
-            let workspace = context.parts.workspace;
-            workspace.reset(&context.record.base).await?;
-            context.turn_to(trial.clone()).await?;
-            for (path, _) in tracked {
-                if is_broken(breakage, &path.to_string_lossy(), checks) {
-                    let content = Some(NONSENSE).filter(|_| breakage == Breakage::Nonsense);
-                    context.parts.leftovers.replace(workspace.path(), path, content)?;
-                }
-            }
-            context.progress(format!("runs `{check}` on a broken copy, to see that it notices"));
-            if run_check(context, check).await?.verdict == Verdict::Failed {
-                return Ok(true);
-            }
+/// Each check with each way to break the project, in the order in which they are tried.
+fn attempts(checks: &[String]) -> Vec<Attempt<'_>> {
+    // What installs and builds comes first mostly, and what notices last.
+    let meant: Vec<_> = checks.iter().rev().filter(|check| !is_rehearsal(check)).collect();
+    let with = |breakage| meant.iter().map(move |check| Attempt { checks, check, breakage }).collect::<Vec<_>>();
+    [with(Breakage::Nonsense), with(Breakage::Gone)].concat()
+}
+
+/// Whether a check fails on the project, broken like this.
+async fn fails(context: &mut StepContext<'_>, attempt: Attempt<'_>, tracked: &[(PathBuf, String)], trial: Trial) -> Result<bool> {
+    let Attempt { checks, check, breakage } = attempt;
+    let workspace = context.parts.workspace;
+    workspace.reset(&context.record.base).await?;
+    context.turn_to(trial).await?;
+    for (path, _) in tracked {
+        if is_broken(breakage, &path.to_string_lossy(), checks) {
+            let content = Some(NONSENSE).filter(|_| breakage == Breakage::Nonsense);
+            context.parts.leftovers.replace(workspace.path(), path, content)?;
         }
     }
-    Ok(false)
+    context.progress(format!("runs `{check}` on a broken copy, to see that it notices"));
+    Ok(run_check(context, check).await?.verdict == Verdict::Failed)
 }
 
 /// Whether a file is broken. What builds the project and what the checks run stay: without them, a check fails for want of itself.
