@@ -369,3 +369,18 @@ fn an_approval_has_what_the_steps_before_the_change_make_and_is_of_checks_that_p
         assert!(matches!(&again.outcome, Some(Outcome::Held { reason }) if reason.contains("now none does")), "{again:?}");
     }
 }
+
+#[test]
+fn a_check_can_copy_a_submodule_of_the_checkout() {
+    let mut machine = Machine::new(&[]);
+    machine.env.submodule(&machine.site);
+    machine.env.git(&machine.site, &["config", "submodule.lib.url", machine.env.path("lib").to_str().unwrap()]);
+    machine.env.git(&machine.site, &["-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init"]);
+    let place = machine.site.join("vendor/lib");
+    machine.project.sandbox_read = vec![place.clone()];
+    let copy = format!("test -z \"$(ls vendor/lib)\" && cp -r '{}/.' vendor/lib && test -n \"$(ls vendor/lib)\"", place.display());
+    machine.project.verify = vec![copy, "test -s README.md".into()];
+    for text in ["# One\n", "# Two\n"] {
+        is_delivered(&machine, &machine.run(edits("README.md", text)));
+    }
+}

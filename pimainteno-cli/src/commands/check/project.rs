@@ -196,6 +196,13 @@ impl Look {
 
     async fn checks(&self, items: &mut Items) {
         let commands = &self.project.verify;
+        let submodules = fs::read_to_string(self.project.path.join(".gitmodules")).unwrap_or_default();
+        let paths = submodules.lines().filter_map(|line| line.trim().strip_prefix("path")?.trim_start().strip_prefix('='));
+        let paths: Vec<_> = paths.map(|path| format!("`{}`", path.trim())).collect();
+        if !paths.is_empty() && !commands.is_empty() {
+            let hint = "if they need one, name its place in the checkout in `sandbox_read`, and let the check copy it first";
+            items.note("checks", format!("submodules are empty where they run: {}", paths.join(", ")), hint);
+        }
         let lacking = self.lacking_programs(commands).await;
         for (program, command) in &lacking {
             items.problem(
