@@ -113,11 +113,6 @@ impl Leftovers {
         make().context(ErrorKind::Process, || format!("cannot make `{}` ready, where checks leave their files", place.display()))
     }
 
-    /// How they are told apart.
-    pub(crate) fn way(&self) -> Way {
-        self.way
-    }
-
     /// Where checks see their caches.
     pub(crate) fn caches(&self) -> PathBuf {
         self.place.join(CACHES)

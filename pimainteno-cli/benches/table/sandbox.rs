@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pimainteno_core::process::{Command, Environment, Limits, Places, Sandbox, SandboxHelper};
+use pimainteno_core::process::{Command, Environment, Layer, Limits, Places, Sandbox, SandboxHelper};
 
 use crate::{
     Result,
@@ -33,12 +33,14 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let helper = helper();
     let support = runtime.block_on(helper.support(&scratch)).clone();
+    // As the checks of a run have it.
+    let layer = Layer { at: workspace.clone(), lower: vec![workspace.clone()], upper: path("upper")?, work: path("work")? };
     let sandbox = Sandbox {
         helper: helper.program().to_owned(),
         scratch,
-        write: vec![workspace.clone()],
+        write: if support.has_layers() { Vec::new() } else { vec![workspace.clone()] },
         written: Vec::new(),
-        layers: Vec::new(),
+        layers: Some(layer).filter(|_| support.has_layers()).into_iter().collect(),
         read: places.readable(),
         cover: places.covered(),
         network: false,

@@ -55,8 +55,9 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<
         let reason = "the project changed since it was approved, and so did the change; look at it again";
         return Ok(Ruling::End(Outcome::Held { reason: reason.into() }));
     }
-    if is_approved && !is_delivered && is_verified(context) && context.checks == Checks::None && context.had_passed {
-        let reason = format!("its checks passed when it was held, and now none does, with the change or without it: {NOTHING_KNOWN}");
+    let none_passes = context.checks == Checks::None && !context.project().verify.is_empty() && is_verified(context);
+    if is_approved && !is_delivered && none_passes && context.had_passed {
+        let reason = format!("no check passes any more, with the change or without it: {NOTHING_KNOWN}");
         return Ok(Ruling::End(Outcome::Held { reason }));
     }
     if context.parts.mode == Mode::DryRun && !is_delivered {

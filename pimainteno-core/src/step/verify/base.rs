@@ -5,12 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{StepContext, run_check, verdict::Verdict};
-use crate::{
-    error::Result,
-    leftovers::{Trial, Way},
-    proposal::sha256,
-    store::CheckResults,
-};
+use crate::{error::Result, leftovers::Trial, proposal::sha256, store::CheckResults};
 
 /// What the checks say about the base.
 pub(super) struct Base {
@@ -79,7 +74,7 @@ impl Base {
         verdict: Verdict,
     ) -> Result<Verdict> {
         let is_open = matches!(verdict, Verdict::Failed | Verdict::Skipped) && self.found.contains(&sha256(check));
-        if !is_open || context.parts.leftovers.way() == Way::Warm {
+        if !is_open || !context.parts.leftovers.has_left() {
             return Ok(verdict);
         }
         if self.alone == 0 {
