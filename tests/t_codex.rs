@@ -162,6 +162,34 @@ async fn a_repository_that_codex_makes_in_a_submodule_runs_nothing() {
     assert_eq!(machine.env.git(&machine.env.path("remotes/site.git"), &["rev-parse", "main:vendor/lib"]), commit);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_codex_leaves_beside_its_edits_is_seen_by_no_check() {
+    let server = server(|_, results| match results {
+        0 => Answer::Run("touch passes && ls passes".into()),
+        1 => Answer::replace("README.md", "It plays musik.", "It plays music."),
+        _ => Answer::message("docs: spell music"),
+    })
+    .await;
+    let machine = Machine::new(&server, "");
+    let site = machine.env.path("home/site");
+    fs::write(site.join(".gitignore"), "passes\n").unwrap();
+    for arguments in [&["add", "--all"][..], &["commit", "--quiet", "--message", "ignore"], &["push", "--quiet"]] {
+        machine.env.git(&site, arguments);
+    }
+    let config = machine.env.path("work/PiMainteno.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(
+        &config,
+        text.replace("test -s README.md", "test -e passes || grep -q musik README.md").replace("units = []", "units = []\nrepairs = 0"),
+    )
+    .unwrap();
+    let record = machine.record().await;
+    assert!(server.requests().iter().flat_map(Received::results).any(|result| result.contains("passes")), "{:?}", server.requests());
+    assert!(machine.env.path("state/workspaces/site.agent/passes").exists());
+    let outcome = &record["outcome"];
+    assert!(outcome["kind"] == "failed" && outcome["message"].as_str().unwrap().contains("passes without it"), "{record:#}");
+}
+
 /// One run with a model that always does this; the project must be as it was, in bounded time.
 async fn run_against(answer: Answer) -> Value {
     let server = ModelServer::start([answer]).await;
