@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use pimainteno_core::process::{End, Excess, Layer, Limits};
+use pimainteno_core::process::{End, Excess, Layer, Limits, Support};
 
 use crate::support::world::{World, is_gone, runtime, said};
 
@@ -167,6 +167,22 @@ fn system_calls_that_reach_around_the_wall_are_refused() {
             let output = python(&world, "print(call(0x40000000 | 250, 0, 0, -3, 0))");
             assert_eq!(output.text().trim(), "38", "keyctl by its other number: {}", said(&output));
         }
+    }
+}
+
+#[test]
+fn a_check_has_a_session_keyring_of_its_own_where_calls_are_not_filtered() {
+    // `KEYCTL_DESCRIBE` of the session's keyring (`keyctl(2)`).
+    let describe = "b = ctypes.create_string_buffer(200)\nprint(call(250, 219, 6, -3, b, 200), b.value.decode())";
+    for has_namespaces in [true, false] {
+        let world = World::with(|support| Support {
+            system_calls: false,
+            obstacle: if has_namespaces { support.obstacle.clone() } else { Some("as told".into()) },
+            ..support
+        });
+        let output = python(&world, describe);
+        // Some kernels have none.
+        assert!(output.text().starts_with("38 ") || output.text().trim().ends_with(";_ses"), "{}", said(&output));
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use keyutils::Keyring;
 use landlock::{
     ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, LandlockStatus, RestrictionStatus, Ruleset, RulesetAttr as _,
     RulesetCreated, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope, path_beneath_rules,
@@ -42,6 +43,13 @@ pub(super) fn confine(plan: &Plan) -> Result<(), String> {
     disempower().map_err(|error| format!("cannot give up capabilities: {error}"))?;
     // What this program was started with open, knowingly or not, is nothing for the command.
     close_fds::set_fds_cloexec(3, &[]);
+    // The session's keyring is inherited, whatever the namespaces. Where calls are filtered, nobody gets at it in any case, and not every kernel has any.
+    if let Err(error) = Keyring::join_anonymous_session()
+        && !plan.sandbox.support.system_calls
+        && !matches!(error.0, libc::ENOSYS | libc::EPERM)
+    {
+        return Err(format!("cannot have a keyring of its own: {error}"));
+    }
     if plan.sandbox.support.landlock > 0 {
         let restricted = restrict(plan).map_err(|error| format!("Landlock: {error}"))?;
         if restricted.ruleset == RulesetStatus::NotEnforced {
