@@ -45,6 +45,9 @@ pub(super) fn render(projects: &[Project]) -> Result<String> {
             let checks: Vec<_> = project.verify.iter().map(|check| quoted(check)).collect();
             let _ = writeln!(text, "verify = [{}]", checks.join(", "));
         }
+        if project.verify.iter().any(|check| check.starts_with("npm ci") || check.starts_with("npm install")) {
+            text.push_str("# npm fetches packages. Whatever the checks run can reach the network then.\nsandbox_network = true\n");
+        }
         let _ = writeln!(text, "# What is restarted after a change, if there is such a unit; `[]` restarts nothing.");
         let _ = writeln!(text, "# units = [{}]", quoted(&project.unit));
     }
@@ -81,6 +84,7 @@ mod tests {
             projects.iter().map(|project| &project.path).collect::<Vec<_>>()
         );
         assert_eq!(read[0].verify, ["npm ci && npm test"]);
+        assert!(read[0].sandbox.network && !read[1].sandbox.network);
         assert!(read.iter().all(|project| project.mode == Mode::Review));
         assert_eq!(loaded.notices, Vec::<String>::new());
     }
