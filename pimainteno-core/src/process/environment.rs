@@ -8,7 +8,7 @@ use std::{
 
 /// What children may see of the environment of whoever builds the library: where things are, which language to speak, which proxy to use.
 /// Everything else stays out, because that is where keys and tokens are.
-const ALLOWED: [&str; 32] = [
+const ALLOWED: [&str; 24] = [
     "PATH",
     "HOME",
     "USER",
@@ -33,17 +33,9 @@ const ALLOWED: [&str; 32] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "CURL_CA_BUNDLE",
-    "REQUESTS_CA_BUNDLE",
-    "PIP_CERT",
-    "NODE_EXTRA_CA_CERTS",
-    "CARGO_HTTP_CAINFO",
-    "GIT_SSL_CAINFO",
 ];
 
-/// Those of them that name a file or a directory with certificates of authorities.
+/// What they may see as well: where certificates of authorities lie that are trusted beside the machine's.
 const AUTHORITIES: [&str; 8] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
@@ -62,7 +54,8 @@ pub struct Environment(BTreeMap<OsString, OsString>);
 impl Environment {
     /// Those of `variables` that children may see.
     pub fn from_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let allowed = |name: &OsStr| name.to_str().is_some_and(|name| ALLOWED.contains(&name.to_ascii_uppercase().as_str()));
+        let is_listed = |name: &str| ALLOWED.contains(&name) || AUTHORITIES.contains(&name);
+        let allowed = |name: &OsStr| name.to_str().is_some_and(|name| is_listed(&name.to_ascii_uppercase()));
         Self(variables.into_iter().filter(|(name, _)| allowed(name)).collect())
     }
 
