@@ -22,11 +22,11 @@ pub fn remove(path: &Path) -> io::Result<()> {
         Ok(_) if remove_flat(path).is_ok() => return Ok(()),
         Ok(_) => {}
     }
-    if on_all("rm", "-rf", path).is_ok() {
+    if on_all("rm", &["-rf"], path).is_ok() {
         return Ok(());
     }
     make_writable(path);
-    on_all("rm", "-rf", path)
+    on_all("rm", &["-rf"], path)
 }
 
 /// Removes pipes, sockets and devices below a directory, which Git does not see. What cannot be looked into is left.
@@ -49,7 +49,7 @@ pub(crate) fn remove_unseen(directory: &Path) -> io::Result<()> {
 
 /// Lets the owner remove whatever is in a directory. What cannot be changed is left; whoever removes it will say so.
 pub(crate) fn make_writable(directory: &Path) {
-    drop(on_all("chmod", "-R", directory));
+    drop(on_all("chmod", &["-R", "u+rwX"], directory));
 }
 
 /// Removes a directory in which there are only files and empty directories.
@@ -61,10 +61,8 @@ fn remove_flat(directory: &Path) -> io::Result<()> {
     fs::remove_dir(directory)
 }
 
-fn on_all(program: &str, option: &str, path: &Path) -> io::Result<()> {
-    let mut command = Command::new(program);
-    command.arg(option).args(Some("u+rwX").filter(|_| program == "chmod")).arg("--").arg(path);
-    let output = command.stdin(Stdio::null()).output()?;
+fn on_all(program: &str, arguments: &[&str], path: &Path) -> io::Result<()> {
+    let output = Command::new(program).args(arguments).arg("--").arg(path).stdin(Stdio::null()).output()?;
     if output.status.success() {
         return Ok(());
     }
