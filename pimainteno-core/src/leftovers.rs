@@ -171,15 +171,14 @@ impl Leftovers {
         }
         // What somebody else owns, as what a container left, is not a reason to do nothing any more.
         let told = workspace.remove_ignored().await.err().map(|error| format!("{error}; the checks see what is left there"));
-        let is_kept = [TREE, CACHES].iter().any(|half| !is_empty(&self.kept(half)));
         match self.way {
             // What was ignored once need not be any more.
-            Way::Layers => match self.clean(&self.kept(TREE), workspace).await {
+            Way::Layers => match self.clean(&self.kept(TREE), &[], workspace).await {
                 Ok(()) => Ok(told),
                 Err(error) => self.give_up(error).map(Some),
             },
             // From when there were layers.
-            Way::Cold if is_kept => self.forget().map(|()| told),
+            Way::Cold if self.has_kept() => self.forget().map(|()| told),
             Way::Cold | Way::Warm => Ok(told),
         }
     }
@@ -219,7 +218,7 @@ impl Leftovers {
     /// Whether the checks of the change at hand have left anything, as far as that is told apart.
     pub(crate) fn has_left(&self) -> bool {
         match self.way {
-            Way::Layers => [TREE, CACHES].iter().any(|half| !is_empty(&self.upper("change", half))),
+            Way::Layers => self.is_left_in("change"),
             Way::Cold => true,
             Way::Warm => false,
         }
@@ -227,7 +226,7 @@ impl Leftovers {
 
     /// Whether anything is kept from earlier changes.
     pub(crate) fn has_kept(&self) -> bool {
-        self.way == Way::Layers && [TREE, CACHES].iter().any(|half| !is_empty(&self.kept(half)))
+        self.way != Way::Warm && [TREE, CACHES].iter().any(|half| !is_empty(&self.kept(half)))
     }
 
     /// Removes what is kept, and what the change at hand left on top of it; gives what is told of it.
@@ -271,7 +270,7 @@ impl Leftovers {
         self.uncover(trial, workspace.path())
     }
 
-    /// Keeps what the delivered change left, or what it left was removed; tells in a line what went wrong or what was given up because it is too much.
+    /// Keeps what the delivered change left, and forgets what it removed; tells in a line what went wrong or what was given up because it is too much.
     ///
     /// # Errors
     /// If it can neither be kept nor removed.
@@ -283,8 +282,7 @@ impl Leftovers {
         if let Err(error) = self.clean_layers(workspace).await {
             return self.give_up(error).map(Some);
         }
-        let is_left = |name: &&str| [TREE, CACHES].iter().any(|half| !is_empty(&self.upper(name, half)));
-        let left: Vec<_> = KEPT.into_iter().filter(is_left).collect();
+        let left: Vec<_> = KEPT.into_iter().filter(|name| self.is_left_in(name)).collect();
         if left.is_empty() {
             return Ok(None);
         }
@@ -330,19 +328,18 @@ impl Leftovers {
 
     async fn clean_layers(&self, workspace: &Workspace) -> Result<()> {
         for name in KEPT {
-            self.uncover(name, workspace.path())?;
-            self.clean(&self.upper(name, TREE), workspace).await?;
+            self.clean(&self.upper(name, TREE), &self.below(name), workspace).await?;
         }
         Ok(())
     }
 
     /// Removes from a directory that lies over or under the workspace what Git is not told to ignore, and what covers files of the project.
-    async fn clean(&self, directory: &Path, workspace: &Workspace) -> Result<()> {
+    async fn clean(&self, directory: &Path, below: &[PathBuf], workspace: &Workspace) -> Result<()> {
         if is_empty(directory) {
             return Ok(());
         }
         let told = || format!("cannot look through `{}`, where checks left files", directory.display());
-        layer::uncover(directory, workspace.path(), &[]).context(ErrorKind::Process, told)?;
+        layer::uncover(directory, workspace.path(), below).context(ErrorKind::Process, told)?;
         layer::lend_ignore_files(directory, workspace.path()).context(ErrorKind::Process, told)?;
         let cleaned = workspace.clean_layer(directory).await;
         layer::uncover(directory, workspace.path(), &[]).context(ErrorKind::Process, told)?;
@@ -352,11 +349,19 @@ impl Leftovers {
     /// Removes from a layer what covers files of the project.
     fn uncover(&self, name: &str, tree: &Path) -> Result<()> {
         let upper = self.upper(name, TREE);
-        let below: Vec<_> =
-            KEPT.iter().take_while(|layer| **layer != name).map(|layer| self.upper(layer, TREE)).chain([self.kept(TREE)]).collect();
+        let below = self.below(name);
         let uncover = || if upper.is_dir() { layer::uncover(&upper, tree, &below) } else { Ok(()) };
         uncover()
             .context(ErrorKind::Process, || format!("cannot remove from `{}` what a check did to the project's files", upper.display()))
+    }
+
+    /// What shows through a layer beside the workspace.
+    fn below(&self, name: &str) -> Vec<PathBuf> {
+        KEPT.iter().take_while(|layer| **layer != name).map(|layer| self.upper(layer, TREE)).chain([self.kept(TREE)]).collect()
+    }
+
+    fn is_left_in(&self, name: &str) -> bool {
+        [TREE, CACHES].iter().any(|half| !is_empty(&self.upper(name, half)))
     }
 
     fn kept(&self, half: &str) -> PathBuf {
