@@ -210,6 +210,20 @@ fn what_checks_leave_over_all_runs_has_a_limit() {
 }
 
 #[test]
+fn all_commands_of_a_run_have_one_limit_of_files() {
+    for mut machine in machines(&[(".gitignore", "out/\n")]) {
+        let makes = |name: &str| format!("test -s README.md && mkdir -p out/{name} && for i in $(seq 300); do : > out/{name}/$i; done");
+        machine.project.sandbox_files = Some(700);
+        machine.project.verify = vec![makes("one"), makes("two")];
+        is_delivered(&machine, &machine.run(edits("README.md", "# One\n")));
+        // Each for itself keeps to it.
+        machine.project.verify.push(format!("! grep -q Two README.md || {{ {}; }}", makes("three")));
+        let record = machine.run(edits("README.md", "# Two\n"));
+        assert!(failed(&record).contains("three") && failed(&record).contains("made more than 700 files"), "{record:?}");
+    }
+}
+
+#[test]
 fn what_is_not_ignored_any_more_is_not_kept() {
     let mut machine = Machine::new(&[(".gitignore", "out/\nextra.py\n")]);
     machine.project.verify = vec!["ls extra.py out/a; mkdir -p out; touch extra.py out/a".into(), "test -s README.md".into()];
@@ -264,7 +278,7 @@ fn what_was_built_of_files_that_do_not_change_is_not_built_again() {
 fn directories_that_nobody_can_remove_easily_are_in_nobodys_way() {
     // Deeper than a path may be long.
     let deep =
-        "import os\nos.makedirs('out', exist_ok=True)\nos.chdir('out')\nfor _ in range(30): os.mkdir('d' * 200); os.chdir('d' * 200)\n";
+        "import os\nos.makedirs('out', exist_ok=True)\nos.chdir('out')\nfor _ in range(30): os.makedirs('d' * 200, exist_ok=True); os.chdir('d' * 200)\n";
     let closed = "mkdir -p out/closed/in locked; chmod 0 out/closed/in; chmod 555 out/closed out .";
     for mut machine in machines(&[(".gitignore", "out/\n"), ("deep.py", deep), ("docs/a", "a\n")]) {
         let goes_deep = |workspace: &Path| {

@@ -22,9 +22,9 @@ mod layer;
 mod size;
 
 use std::{
-    fs, io,
+    fs, io, iter,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use uuid::Uuid;
@@ -32,7 +32,7 @@ use uuid::Uuid;
 use crate::{
     error::{Context, ErrorKind, Result},
     git::Workspace,
-    process::{Layer, Limits, remove},
+    process::{Layer, Limits, Used, remove},
 };
 pub(crate) use size::Size;
 
@@ -48,6 +48,8 @@ const KEPT: [&str; 2] = ["base", "change"];
 pub(crate) struct Leftovers {
     place: PathBuf,
     way: Way,
+    /// What lay in the workspace and the caches when the run began; where there are layers, nothing that counts.
+    at_start: OnceLock<Size>,
     now: Mutex<Now>,
 }
 
@@ -85,7 +87,7 @@ struct Now {
 impl Leftovers {
     /// The leftovers in `place`, which is a project's private one.
     pub(crate) fn new(place: PathBuf, way: Way) -> Self {
-        Self { place, way, now: Mutex::new(Now { trial: Trial::Base, change: None }) }
+        Self { place, way, at_start: OnceLock::new(), now: Mutex::new(Now { trial: Trial::Base, change: None }) }
     }
 
     /// Makes the place ready for a run: finishes what was on its way to be kept, and removes what a run left that was killed. To be called under the
@@ -142,12 +144,7 @@ impl Leftovers {
             return Ok(Vec::new());
         }
         let trial = self.now().trial.clone();
-        let own = self.place.join("trials").join(trial.name());
-        let below: &[&str] = match trial {
-            Trial::Base => &[],
-            Trial::Change(_) | Trial::Alone => &["base"],
-            Trial::Aside => &["change", "base"],
-        };
+        let (own, below) = (self.place.join("trials").join(trial.name()), trial.below());
         let layer = |half: &str, at: &Path, first: Option<PathBuf>| {
             let (upper, work) = (own.join(half).join("upper"), own.join(half).join("work"));
             fs::create_dir_all(&upper)?;
@@ -177,9 +174,13 @@ impl Leftovers {
                 Ok(()) => Ok(told),
                 Err(error) => self.give_up(error).map(Some),
             },
-            // From when there were layers.
-            Way::Cold if self.has_kept() => self.forget().map(|()| told),
-            Way::Cold | Way::Warm => Ok(told),
+            Way::Cold => {
+                let size = self.size(workspace.path()).unwrap_or_default();
+                self.at_start.get_or_init(|| size);
+                // From when there were layers.
+                if self.has_kept() { self.forget().map(|()| told) } else { Ok(told) }
+            }
+            Way::Warm => Ok(told),
         }
     }
 
@@ -213,6 +214,17 @@ impl Leftovers {
                 self.clean_layers(workspace).await
             }
         }
+    }
+
+    /// What earlier commands of the run left, of what the trial at hand sees.
+    ///
+    /// # Errors
+    /// If it cannot be found out.
+    pub(crate) fn used(&self, workspace: &Path) -> Result<Used> {
+        let size = self.size(workspace).context(ErrorKind::Process, || {
+            format!("cannot find out how much the commands of this run left in `{}`", self.place.display())
+        })?;
+        Ok(size.without(*self.at_start.get_or_init(Size::default)).into())
     }
 
     /// Whether the checks of the change at hand have left anything, as far as that is told apart.
@@ -317,6 +329,21 @@ impl Leftovers {
         Ok(format!("what checks left is not kept any more, so the next ones start cold: {why}"))
     }
 
+    /// How much lies where the trial at hand writes.
+    fn size(&self, workspace: &Path) -> io::Result<Size> {
+        match self.way {
+            Way::Layers => {
+                // What another trial left is not this one's fault: a change could make the base fail by it, and be excused.
+                let trial = self.now().trial.clone();
+                let seen = iter::once(trial.name()).chain(trial.below().iter().copied());
+                let layers = seen.map(|name| self.place.join("trials").join(name));
+                layers.filter(|layer| layer.is_dir()).try_fold(Size::default(), |all, layer| Ok(all.with(Size::of(&layer)?)))
+            }
+            Way::Cold => Ok(Size::of(workspace)?.with(Size::of(&self.caches())?)),
+            Way::Warm => Ok(Size::default()),
+        }
+    }
+
     fn forget(&self) -> Result<()> {
         forget(&self.place).context(ErrorKind::Process, || format!("cannot remove `{}`", self.place.join("kept").display()))
     }
@@ -383,6 +410,15 @@ impl Trial {
             Self::Base => "base",
             Self::Change(_) => "change",
             Self::Aside | Self::Alone => "aside",
+        }
+    }
+
+    /// The others that are seen below its own layer, the uppermost first.
+    fn below(&self) -> &'static [&'static str] {
+        match self {
+            Self::Base => &[],
+            Self::Change(_) | Self::Alone => &["base"],
+            Self::Aside => &["change", "base"],
         }
     }
 }

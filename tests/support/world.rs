@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pimainteno_core::process::{Command, Environment, Limits, Output, Places, Sandbox, SandboxHelper, Support};
+use pimainteno_core::process::{Command, Environment, Limits, Output, Places, Sandbox, SandboxHelper, Support, Used};
 
 /// A home with credentials and a toolchain, a checkout, and the workspace of a project of it.
 pub(crate) struct World {
@@ -57,6 +57,7 @@ impl World {
             cover: [places.covered(), vec![path("state"), path("checkout")]].concat(),
             network: false,
             limits: Limits { memory: 1 << 30, processes: 200, disk: 1 << 30, files: 100_000 },
+            used: Used::default(),
             support: less(runtime().block_on(helper().support(&path("state/sandbox"))).clone()),
         };
         let environment = places.environment(&path("state/sandbox/radio/caches"), &path("state/sandbox/radio/settings"), false);

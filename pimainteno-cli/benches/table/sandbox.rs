@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pimainteno_core::process::{Command, Environment, Layer, Limits, Places, Sandbox, SandboxHelper};
+use pimainteno_core::process::{Command, Environment, Layer, Limits, Places, Sandbox, SandboxHelper, Used};
 
 use crate::{
     Result,
@@ -45,6 +45,7 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
         cover: places.covered(),
         network: false,
         limits: Limits::of_this_machine(),
+        used: Used::default(),
         support: support.clone(),
     };
     let check = || Command::shell("exit 0").directory(&workspace).envs(environment.iter());

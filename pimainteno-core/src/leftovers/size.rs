@@ -2,13 +2,20 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, Permissions, ReadDir},
+    ffi::CString,
     io,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    os::fd::{AsFd, OwnedFd},
     path::Path,
+    rc::Rc,
 };
 
-use crate::process::Limits;
+use rustix::{
+    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, chmodat, openat, statat},
+    io::Errno,
+    path::Arg,
+};
+
+use crate::process::{Limits, Used};
 
 /// What is in a directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,26 +27,35 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// The size of what is in `directory`. A directory that its owner may not look into is opened to him: what nobody sees takes up space too.
+    /// The size of what is in `directory`, however deep it lies. A directory that its owner may not look into is opened to him: what nobody sees takes up
+    /// space too.
     ///
     /// # Errors
-    /// If one cannot be read, as where it lies deeper than a path may be long.
+    /// If one cannot be read.
     pub(crate) fn of(directory: &Path) -> io::Result<Self> {
         let mut size = Self::default();
         let mut linked = HashSet::new();
-        let mut rest = vec![directory.to_owned()];
-        while let Some(directory) = rest.pop() {
-            for entry in entries(&directory)? {
-                let entry = entry?;
-                let metadata = entry.metadata()?;
-                // Hard links are one file.
-                if !metadata.is_dir() && metadata.nlink() > 1 && !linked.insert((metadata.dev(), metadata.ino())) {
+        // By descriptor: a path may not be as long as directories can lie deep.
+        let mut rest = vec![(Rc::new(open(CWD, directory)?), None::<CString>)];
+        while let Some((parent, name)) = rest.pop() {
+            let directory = name.map_or_else(|| Ok(Rc::clone(&parent)), |name| open(&parent, name.as_c_str()).map(Rc::new))?;
+            // A parent of which nothing is left to look at is closed before what is in it.
+            drop(parent);
+            for entry in Dir::read_from(&directory)? {
+                let name = entry?.file_name().to_owned();
+                if matches!(name.to_bytes(), b"." | b"..") {
                     continue;
                 }
-                size.bytes += metadata.blocks() * 512;
+                let stat = statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
+                let is_directory = FileType::from_raw_mode(stat.st_mode).is_dir();
+                // Hard links are one file.
+                if !is_directory && stat.st_nlink > 1 && !linked.insert((stat.st_dev, stat.st_ino)) {
+                    continue;
+                }
+                size.bytes += u64::try_from(stat.st_blocks).unwrap_or_default() * 512;
                 size.files += 1;
-                if metadata.is_dir() {
-                    rest.push(entry.path());
+                if is_directory {
+                    rest.push((Rc::clone(&directory), Some(name)));
                 }
             }
         }
@@ -49,6 +65,11 @@ impl Size {
     /// What is left without `other`.
     pub(crate) fn without(self, other: Self) -> Self {
         Self { bytes: self.bytes.saturating_sub(other.bytes), files: self.files.saturating_sub(other.files) }
+    }
+
+    /// Both together.
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self { bytes: self.bytes.saturating_add(other.bytes), files: self.files.saturating_add(other.files) }
     }
 
     /// What is more than there may be, in words.
@@ -61,12 +82,19 @@ impl Size {
     }
 }
 
-fn entries(directory: &Path) -> io::Result<ReadDir> {
-    match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            fs::set_permissions(directory, Permissions::from_mode(0o700))?;
-            fs::read_dir(directory)
+impl From<Size> for Used {
+    fn from(size: Size) -> Self {
+        Self { disk: size.bytes, files: size.files }
+    }
+}
+
+fn open<Name: Arg + Copy>(parent: impl AsFd, name: Name) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat(&parent, name, flags, Mode::empty()) {
+        Err(Errno::ACCESS) => {
+            chmodat(&parent, name, Mode::RWXU, AtFlags::empty())?;
+            openat(&parent, name, flags, Mode::empty())
         }
-        entries => entries,
+        opened => opened,
     }
 }

@@ -58,6 +58,8 @@ pub struct Sandbox {
     pub network: bool,
     /// What may be used up.
     pub limits: Limits,
+    /// What earlier commands used up of that.
+    pub used: Used,
     /// What is to be enforced; what cannot be is an error.
     pub support: Support,
 }
@@ -85,6 +87,15 @@ pub struct Limits {
     /// By how much the free space of the disk may shrink while it runs, in bytes. No single file may become larger.
     pub disk: u64,
     /// How many files and directories it may make, as far as the file system counts them.
+    pub files: u64,
+}
+
+/// What was used up of [`Limits`] and does not come back when a command ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// Of the disk, in bytes.
+    pub disk: u64,
+    /// Files and directories.
     pub files: u64,
 }
 

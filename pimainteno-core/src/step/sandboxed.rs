@@ -16,7 +16,7 @@ use crate::{
     event::Event,
     git::Checkout,
     leftovers::{Leftovers, Way},
-    process::{Command, Environment, Limits, Places, Sandbox, SandboxHelper, Support},
+    process::{Command, Environment, Limits, Places, Sandbox, SandboxHelper, Support, Used},
 };
 
 /// What sandboxes of a run are made of.
@@ -85,6 +85,7 @@ impl<'run> Sandboxing<'run> {
             cover: [&places.covered()[..], &[self.state.to_owned(), checkout.path().to_owned()]].concat(),
             network: settings.network,
             limits: limits(project),
+            used: Used::default(),
             support,
         }
     }
@@ -147,6 +148,7 @@ impl StepContext<'_> {
         let Some(helper) = sandboxing.helper else { return Ok(command) };
         let mut sandbox = sandboxing.sandbox(helper, support, self.project(), self.parts.checkout, self.environment());
         sandbox.read.push(leftovers.settings());
+        sandbox.used = leftovers.used(self.workspace())?;
         sandbox.layers = leftovers.layers(self.workspace())?;
         if sandbox.layers.is_empty() {
             sandbox.write.extend([self.workspace().to_owned(), leftovers.caches()]);

@@ -126,7 +126,7 @@ fn limit(plan: &Plan) -> rustix::io::Result<()> {
         setrlimit(resource, Rlimit { current: at_most(current), maximum: at_most(maximum) })
     };
     lower(Resource::Core, 0)?;
-    lower(Resource::Fsize, limits.disk)?;
+    lower(Resource::Fsize, limits.disk.saturating_sub(plan.sandbox.used.disk))?;
     lower(Resource::Nofile, OPEN_FILES)?;
     // In a user namespace of its own the kernel counts what is in there; elsewhere, whatever else the user runs. It never counts for root.
     let others = if plan.sandbox.support.has_namespaces() { 3 } else { watch::tasks_of_user() };

@@ -199,7 +199,7 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt as _};
 
     use super::*;
-    use crate::process::{Limits, Support};
+    use crate::process::{Limits, Support, Used};
 
     /// A session whose helper is this script.
     fn session(place: &std::path::Path, script: &str) -> Session {
@@ -216,6 +216,7 @@ mod tests {
             cover: Vec::new(),
             network: false,
             limits: Limits::of_this_machine(),
+            used: Used::default(),
             support: Support { landlock: 1, obstacle: Some("none".into()), ..Support::default() },
         };
         Session::new(sandbox, place.to_owned())

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::{Layer, Limits, Sandbox, places::READABLE, seccomp};
+use super::{Layer, Limits, Sandbox, Used, places::READABLE, seccomp};
 use crate::process::{Command, End, remove};
 
 /// How long finding out may take.
@@ -172,6 +172,7 @@ impl SandboxHelper {
             cover: vec!["/run".into()],
             network: false,
             limits: Limits::of_this_machine(),
+            used: Used::default(),
             support,
         };
         let directory = in_layer.map_or_else(|| PathBuf::from("/"), |_| at);

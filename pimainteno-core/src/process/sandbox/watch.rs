@@ -13,7 +13,7 @@ use rustix::{
     process::{Pid, Signal, WaitOptions, getuid, kill_process, wait},
 };
 
-use super::{Excess, Limits, protocol::Plan};
+use super::{Excess, Limits, Used, protocol::Plan};
 use crate::process::tree;
 
 /// What is left free on the disk in any case, in bytes, unless there is less to begin with: a full disk stops more than the command.
@@ -31,6 +31,7 @@ const GLANCE: Duration = Duration::from_millis(1);
 /// Looks at what a sandboxed command and its descendants use up.
 pub(super) struct Watch {
     limits: Limits,
+    used_before: Used,
     /// The disk that it writes to, known by a directory on it.
     disk: File,
     /// Whether there are no other processes than its own.
@@ -54,6 +55,7 @@ impl Watch {
         let disk = File::open(&plan.scratch)?;
         Ok(Self {
             limits: plan.sandbox.limits,
+            used_before: plan.sandbox.used,
             at_start: free(&disk)?,
             disk,
             is_alone: plan.sandbox.support.has_namespaces(),
@@ -80,12 +82,12 @@ impl Watch {
 
     fn look_at_disk(&self, now: Free) -> Option<Excess> {
         let (before, limits) = (self.at_start, self.limits);
-        let used = before.bytes.saturating_sub(now.bytes);
+        let used = before.bytes.saturating_sub(now.bytes).saturating_add(self.used_before.disk);
         if used > limits.disk || (before.bytes >= 2 * RESERVE && now.bytes < RESERVE) {
             return Some(Excess::Disk(used.min(limits.disk)));
         }
         let (before, now) = (before.files?, now.files?);
-        let made = before.saturating_sub(now);
+        let made = before.saturating_sub(now).saturating_add(self.used_before.files);
         let exceeds = made > limits.files || (before >= 2 * RESERVE_OF_FILES && now < RESERVE_OF_FILES);
         exceeds.then(|| Excess::Files(made.min(limits.files)))
     }
