@@ -152,6 +152,8 @@ fn programs_placeholders_and_hashes_stay_as_they_are() {
         "socks5h://<username>:<password>@proxy-host1",
         "let password = read_password2(&mut input);",
         "    password: field1,",
+        "access_key: A1B2C3D4E5F6G7H8I9J0",
+        "mac_key: abcdefghijklmnopqrstuvwx-abcdefghijklnopqrstuvwxyz12ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh",
     ] {
         assert_eq!(redacted(text), text);
         assert!(matches!(secrets().redact(text), Cow::Borrowed(_)));

@@ -74,7 +74,7 @@ const LEAST_ENTROPY: f64 = 3.0;
 
 /// Whether it stands for a value that the reader is to fill in, or for one that is made up.
 pub(super) fn is_placeholder(value: &str) -> bool {
-    if is_template(value) {
+    if is_template(value) || is_counting(value) {
         return true;
     }
     let lower = value.to_ascii_lowercase();
@@ -184,6 +184,18 @@ fn is_periodic(value: &str) -> bool {
     let mut seen = [false; 256];
     value.bytes().for_each(|byte| seen[usize::from(byte)] = true);
     seen.iter().filter(|seen| **seen).count() < 5.min(value.len())
+}
+
+/// Typed along the alphabet, the digits, or both by turns: `A1B2C3D4E5F6`.
+fn is_counting(value: &str) -> bool {
+    let steps = |class: fn(&u8) -> bool, last: u8, first: u8| {
+        let bytes: Vec<_> = value.bytes().map(|byte| byte.to_ascii_lowercase()).filter(class).collect();
+        let goes_on = |pair: &&[u8]| matches!(pair, [one, next] if *next == one + 1 || (*one, *next) == (last, first));
+        (bytes.len().saturating_sub(1), bytes.windows(2).filter(goes_on).count())
+    };
+    let (letters, digits) = (steps(u8::is_ascii_lowercase, b'z', b'a'), steps(u8::is_ascii_digit, b'9', b'0'));
+    let (all, ordered) = (letters.0 + digits.0, letters.1 + digits.1);
+    all >= 8 && ordered * 5 >= all * 4
 }
 
 /// Whether something is to be put in its place: `${KEY}`, `$KEY`, `{key}`, `<key>`, `%s`.
