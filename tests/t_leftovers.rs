@@ -277,8 +277,7 @@ fn what_was_built_of_files_that_do_not_change_is_not_built_again() {
 #[test]
 fn directories_that_nobody_can_remove_easily_are_in_nobodys_way() {
     // Deeper than a path may be long.
-    let deep =
-        "import os\nos.makedirs('out', exist_ok=True)\nos.chdir('out')\nfor _ in range(30): os.makedirs('d' * 200, exist_ok=True); os.chdir('d' * 200)\n";
+    let deep = "import os\nos.makedirs('out', exist_ok=True)\nos.chdir('out')\nfor _ in range(30): os.makedirs('d' * 200, exist_ok=True); os.chdir('d' * 200)\n";
     let closed = "mkdir -p out/closed/in locked; chmod 0 out/closed/in; chmod 555 out/closed out .";
     for mut machine in machines(&[(".gitignore", "out/\n"), ("deep.py", deep), ("docs/a", "a\n")]) {
         let goes_deep = |workspace: &Path| {
