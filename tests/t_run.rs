@@ -55,6 +55,23 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
+fn a_policy_is_told_of_skips_and_of_what_fails_before_its_first_step() {
+    let env = env("auto", "policy = \"site.rhai\"");
+    let policy = env.path("work/site.rhai");
+    let tells = "fn on_event(event) { print(`${event.event} of ${event.project}`) }\n";
+    std::fs::write(&policy, tells.to_owned() + "fn skip(facts) { \"it is night\" }").unwrap();
+    env.run(&["run", "-v"]).expect(0).tells(&["project-skipped of site"]);
+    std::fs::write(&policy, tells.to_owned() + "fn skip(facts) { throw \"no idea\" }").unwrap();
+    env.run(&["run", "-v"]).expect(1).tells(&["run-finished of site"]);
+    env.run(&["run", "--force"]).expect(1).says(&["failed in queue"]);
+    env.run(&["run", "--force"]).expect(1).says(&["failed in queue"]);
+    env.run(&["runs"]).expect(0).says(&["failed in queue", "no idea"]);
+    env.run(&["status"]).expect(0).says(&["frozen"]);
+    env.run(&["notices"]).expect(0).says(&["site", "frozen", "3 times"]);
+    assert_eq!(env.run(&["notices", "site", "--json"]).expect(0).json()[0]["notice"], "frozen");
+}
+
+#[test]
 fn a_second_scan_sees_that_nothing_changed() {
     // Without checks the change is held.
     let env = env("auto", "");

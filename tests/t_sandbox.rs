@@ -12,7 +12,7 @@ use std::{
 };
 
 use pimainteno_core::{
-    Edit, Event, Maintainer, Outcome, RunRecord, Task,
+    Edit, Event, EventKind, Maintainer, Outcome, RunRecord, Task,
     config::{CommandStepConfig, Config, Mode, ProjectConfig, SandboxMode, StepConfig},
     process::{Cancel, Command, End, Environment, Excess, Limits, SandboxHelper, Support},
     testing::{RecordingSink, Scripted, ScriptedBackend},
@@ -51,7 +51,10 @@ fn run_of(env: &TestEnv, file: &str, helper: SandboxHelper, adjust: impl FnOnce(
 }
 
 fn notices(events: &[Event]) -> Vec<&str> {
-    events.iter().filter_map(|event| if let Event::Notice { message, .. } = event { Some(message.as_str()) } else { None }).collect()
+    events
+        .iter()
+        .filter_map(|event| if let EventKind::Notice { message, .. } = &event.what { Some(message.as_str()) } else { None })
+        .collect()
 }
 
 #[test]
@@ -301,7 +304,7 @@ fn what_a_machine_lacks_is_told_once_a_run_and_a_project_that_requires_it_runs_n
     });
     let Some(Outcome::Failed { step, message }) = &record.outcome else { panic!("{:?}", record.outcome) };
     assert!(step == "queue" && message.contains("whole sandbox") && message.contains("as told"), "{message}");
-    assert!(!events.iter().any(|event| matches!(event, Event::StepStarted { .. })), "{events:?}");
+    assert!(!events.iter().any(|event| matches!(&event.what, EventKind::StepStarted { .. })), "{events:?}");
     let (record, events) =
         run_of(&env, "b.md", poor(), |project| project.verify = vec!["test -s README.md".into(), "test -f README.md".into()]);
     let Some(Outcome::Held { reason }) = &record.outcome else { panic!("{:?}", record.outcome) };

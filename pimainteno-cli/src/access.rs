@@ -4,8 +4,9 @@ pub(crate) mod local;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use pimainteno_core::{Error, ErrorKind, Event, EventSink, Maintainer, MaintainerBuilder, Proposal, Result, RunOptions, RunRecord};
+use pimainteno_core::{
+    Error, ErrorKind, Event, EventSink, Maintainer, MaintainerBuilder, NoticeKind, Proposal, Result, RunOptions, RunRecord, store::Notice,
+};
 
 use crate::{
     api::{ApproveRequest, Paused, RejectRequest, RollbackRequest, RunDetail, RunRequest, Status},
@@ -132,6 +133,20 @@ impl Access {
         }
     }
 
+    /// The last `limit` notices, the newest first: about one project, named by its id or its name, or about all and none.
+    ///
+    /// # Errors
+    /// As [`Self::runs`].
+    pub(crate) async fn notices(&self, project: Option<&str>, limit: usize) -> Result<Vec<Notice>> {
+        match self {
+            Self::Local(maintainer) => local::notices(maintainer, project, limit),
+            Self::Remote(client) => {
+                let of = project.map_or_else(String::new, |project| format!("&project={}", segment(project)));
+                client.get(&format!("/api/notices?limit={limit}{of}")).await
+            }
+        }
+    }
+
     /// Approves the held change whose diff has this SHA-256, and delivers it; gives the record of that run.
     ///
     /// # Errors
@@ -197,11 +212,10 @@ impl Access {
     pub(crate) async fn stop(&self) {
         match self {
             Self::Local(maintainer) => maintainer.stop(),
-            Self::Remote(client) => client.events().event(&Event::Notice {
-                project: String::new(),
-                at: Timestamp::now(),
-                message: "the daemon goes on with what was started; `pi-mainteno status` shows it".into(),
-            }),
+            Self::Remote(client) => {
+                let message = "the daemon goes on with what was started; `pi-mainteno status` shows it";
+                client.events().event(&Event::notice(NoticeKind::Daemon, message));
+            }
         }
     }
 }

@@ -12,7 +12,8 @@
 //! | `POST /api/proposals/{id}/reject` with a [`RejectRequest`] | [`Proposal`] |
 //! | `POST /api/projects/{id}/pause`, `POST /api/projects/{id}/resume` | [`Paused`] |
 //! | `POST /api/run` with a [`RunRequest`] | lines, each a [`RunLine`], the last one the records or a problem; empty ones are signs of life |
-//! | `GET /api/events` | server-sent events: [`Event`] as `data`, and `event: resync` where some may be missing |
+//! | `GET /api/notices?project=&limit=` | a list of [`Notice`](pimainteno_core::store::Notice), the newest first |
+//! | `GET /api/events` | server-sent events: [`Event`] as `data` with its number as `id`, from the one after `Last-Event-ID` where that is given; `event: resync` where some may be missing |
 //!
 //! Whatever is refused is answered with a fitting status code and a [`Problem`].
 

@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Status,
     /// Lists the last runs, the newest first.
     Runs(RunsArguments),
+    /// Lists what you should know, the newest first: projects that are left alone, sandboxes that are not whole, damaged files.
+    Notices(NoticesArguments),
     /// Shows one run: its steps, its change, its checks.
     Show(ShowArguments),
     /// Prints what a run left behind: logs of checks, answers of the backend.
@@ -146,6 +148,17 @@ pub(crate) struct RunsArguments {
     pub(crate) project: Option<String>,
 
     /// How many runs to list at most.
+    #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) limit: u16,
+}
+
+/// Which notices to list.
+#[derive(Args, Debug)]
+pub(crate) struct NoticesArguments {
+    /// Id or name of a project; all if it is not given.
+    pub(crate) project: Option<String>,
+
+    /// How many to list at most.
     #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) limit: u16,
 }

@@ -7,6 +7,7 @@ mod demo;
 mod diff;
 mod init;
 mod log;
+mod notices;
 mod pause;
 mod policy;
 mod proposals;
@@ -49,6 +50,7 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
         Some(Command::Init(arguments)) => init::run(&arguments, terminal),
         Some(Command::Check) => check::run(&setup()?, terminal).await,
         Some(Command::Status) => status::run(&look(&setup()?).await?, terminal).await,
+        Some(Command::Notices(arguments)) => notices::run(&look(&setup()?).await?, &arguments, terminal).await,
         Some(Command::Runs(arguments)) => runs::run(&look(&setup()?).await?, &arguments, terminal).await,
         Some(Command::Show(arguments)) => show::run(&look(&setup()?).await?, &arguments, terminal).await,
         Some(Command::Log(arguments)) => log::run(&look(&setup()?).await?, &arguments, terminal).await,

@@ -7,7 +7,7 @@ mod socket;
 
 use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
 
-use pimainteno_core::{Event, MaintainerBuilder, Result, process::Cancel};
+use pimainteno_core::{Event, EventSink as _, MaintainerBuilder, Result, process::Cancel};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Interval, MissedTickBehavior, interval, timeout},
@@ -71,9 +71,9 @@ async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> i32 {
 async fn serve(builder: MaintainerBuilder, path: &std::path::Path, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
     // Asked first, because it says more than a store that is in use.
     socket::refuse_if_alive(path).await?;
-    let live = Arc::new(Live::new());
-    let events = live.clone();
-    let maintainer = builder.events(log_events).events(manager::tell_event).events(move |event: &Event| events.take(event)).build()?;
+    let live = Arc::new(Live::default());
+    let sink = live.clone();
+    let maintainer = builder.events(log_events).events(manager::tell_event).events(move |event: &Event| sink.event(event)).build()?;
     let (socket, listener) = Socket::bind(path)?;
     let stopping = Cancel::new();
     let control = Arc::new(Control::new(maintainer.clone(), live, stopping.clone()));

@@ -79,6 +79,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/api/proposals/{id}", get(review::proposal))
         .route("/api/proposals/{id}/approve", post(review::approve))
         .route("/api/proposals/{id}/reject", post(review::reject))
+        .route("/api/notices", get(handlers::notices))
         .route("/api/run", post(handlers::start))
         .route("/api/events", get(handlers::events))
         .method_not_allowed_fallback(async |request: Request| {

@@ -1,6 +1,8 @@
 //! How the outside sees the inside: events, and who receives them.
 
-use std::fmt;
+mod bus;
+
+use std::{fmt, num::ParseIntError, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,17 +13,40 @@ use crate::{
     secrets::Secrets,
 };
 
+pub(crate) use bus::Bus;
+pub use bus::{Events, Heard};
+
 /// Something that happened; what the terminal, the log and the dashboard show.
+///
+/// As JSON, what happened lies beside the other fields, and `event` names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// Tells it from all others, and where a reader goes on.
+    pub id: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// The id of the project that it is about.
+    pub project: Option<String>,
+    /// The run that it is about.
+    pub run: Option<RunId>,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: EventKind,
+}
+
+/// The number of an event: it grows, also over restarts, and can be written exactly in JSON (it stays below 2⁵³ until the year 2255).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventId(pub(crate) u64);
+
+/// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 #[non_exhaustive]
-pub enum Event {
+pub enum EventKind {
     /// A run left the queue.
     RunStarted {
-        /// The project's id.
-        project: String,
-        /// The run.
-        run: RunId,
         /// Why it was started; [`crate::Trigger::name`].
         trigger: String,
         /// The names of the steps to come.
@@ -29,19 +54,11 @@ pub enum Event {
     },
     /// A step began.
     StepStarted {
-        /// The project's id.
-        project: String,
-        /// The run.
-        run: RunId,
         /// The step's name.
         step: String,
     },
     /// A step tells what it is doing: one line, may be frequent.
     StepProgress {
-        /// The project's id.
-        project: String,
-        /// The run.
-        run: RunId,
         /// The step's name.
         step: String,
         /// What it is doing.
@@ -49,10 +66,6 @@ pub enum Event {
     },
     /// A step ended.
     StepFinished {
-        /// The project's id.
-        project: String,
-        /// The run.
-        run: RunId,
         /// What it did.
         step: StepRecord,
     },
@@ -63,20 +76,43 @@ pub enum Event {
     },
     /// A project was looked at and no run was needed; nothing is stored for it.
     ProjectSkipped {
-        /// The project's id.
-        project: String,
         /// Why.
         reason: String,
     },
-    /// Something that a person should know, outside of any step.
+    /// Something that a person should know, outside of any step; it is kept, see [`crate::Maintainer::notices`].
     Notice {
-        /// The project's id.
-        project: String,
-        /// When.
-        at: Timestamp,
+        /// What it is about.
+        notice: NoticeKind,
+        /// Tells one of its kind from others; two of the same kind and key say the same thing again.
+        key: String,
         /// What.
         message: String,
     },
+}
+
+/// What a notice is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum NoticeKind {
+    /// The project is left alone for a while.
+    Parked,
+    /// The project is left alone until a person looks at it.
+    Frozen,
+    /// A held change: nobody answers.
+    Approval,
+    /// A run that was cut off cannot be finished yet, or a change not be taken back.
+    Unfinished,
+    /// Files of the checkout were left as somebody else made them.
+    Checkout,
+    /// What checks left is not kept.
+    Leftovers,
+    /// The sandbox is not whole.
+    Sandbox,
+    /// What was kept by earlier programs is damaged.
+    Store,
+    /// The daemon, or what was asked of it.
+    Daemon,
 }
 
 /// Receives events.
@@ -99,43 +135,86 @@ impl<F: Fn(&Event) + Send + Sync> EventSink for F {
 }
 
 impl Event {
-    /// The id of the project that the event is about.
-    pub fn project(&self) -> &str {
-        match self {
-            Self::RunStarted { project, .. }
-            | Self::StepStarted { project, .. }
-            | Self::StepProgress { project, .. }
-            | Self::StepFinished { project, .. }
-            | Self::ProjectSkipped { project, .. }
-            | Self::Notice { project, .. } => project,
-            Self::RunFinished { record } => &record.project,
-        }
+    /// Something that happened at `at`. A maintainer makes its own; this is for what stands in for one.
+    pub fn new(id: EventId, at: Timestamp, project: Option<String>, run: Option<RunId>, what: EventKind) -> Self {
+        Self { id, at, project, run, what }
     }
 
-    /// The event without the secrets in it.
-    pub(crate) fn redacted(&self, secrets: &Secrets) -> Self {
-        let mut event = self.clone();
-        match &mut event {
-            Self::StepProgress { message: text, .. } | Self::ProjectSkipped { reason: text, .. } | Self::Notice { message: text, .. } => {
+    /// The same about a notice, of no project.
+    pub fn notice(kind: NoticeKind, message: impl Into<String>) -> Self {
+        let what = EventKind::Notice { notice: kind, key: String::new(), message: message.into() };
+        Self::new(EventId(0), Timestamp::now(), None, None, what)
+    }
+}
+
+impl EventKind {
+    /// Takes the secrets out of it.
+    fn redact(&mut self, secrets: &Secrets) {
+        match self {
+            Self::StepProgress { message: text, .. } | Self::ProjectSkipped { reason: text } | Self::Notice { message: text, .. } => {
                 secrets.clean(text);
             }
-            Self::StepFinished { step, .. } => secrets.clean(&mut step.note),
+            Self::StepFinished { step } => secrets.clean(&mut step.note),
             Self::RunFinished { record } => record.redact(secrets),
             Self::RunStarted { .. } | Self::StepStarted { .. } => {}
         }
-        event
+    }
+}
+
+impl NoticeKind {
+    /// Its name, as in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::Frozen => "frozen",
+            Self::Approval => "approval",
+            Self::Unfinished => "unfinished",
+            Self::Checkout => "checkout",
+            Self::Leftovers => "leftovers",
+            Self::Sandbox => "sandbox",
+            Self::Store => "store",
+            Self::Daemon => "daemon",
+        }
+    }
+}
+
+/// Reads what [`EventId`] writes.
+impl FromStr for EventId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// Writes a decimal number.
+impl fmt::Display for EventId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
     }
 }
 
 /// Writes the event as one plain line.
 impl fmt::Display for Event {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: ", self.project())?;
+        if let Some(project) = &self.project {
+            write!(formatter, "{project}: ")?;
+        }
+        match (&self.what, self.run) {
+            (EventKind::RunStarted { trigger, .. }, Some(run)) => write!(formatter, "run {run} started ({trigger})"),
+            (what, _) => what.fmt(formatter),
+        }
+    }
+}
+
+/// Writes what happened as one plain line.
+impl fmt::Display for EventKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::RunStarted { run, trigger, .. } => write!(formatter, "run {run} started ({trigger})"),
-            Self::StepStarted { step, .. } => write!(formatter, "{step}: started"),
-            Self::StepProgress { step, message, .. } => write!(formatter, "{step}: {message}"),
-            Self::StepFinished { step, .. } => {
+            Self::RunStarted { trigger, .. } => write!(formatter, "a run started ({trigger})"),
+            Self::StepStarted { step } => write!(formatter, "{step}: started"),
+            Self::StepProgress { step, message } => write!(formatter, "{step}: {message}"),
+            Self::StepFinished { step } => {
                 let status = match step.status {
                     StepStatus::Done => "done",
                     StepStatus::Skipped => "skipped",
@@ -149,7 +228,7 @@ impl fmt::Display for Event {
                 Some(outcome) => write!(formatter, "{outcome}"),
                 None => write!(formatter, "{}", Outcome::Interrupted),
             },
-            Self::ProjectSkipped { reason, .. } => write!(formatter, "skipped: {reason}"),
+            Self::ProjectSkipped { reason } => write!(formatter, "skipped: {reason}"),
             Self::Notice { message, .. } => formatter.write_str(message),
         }
     }

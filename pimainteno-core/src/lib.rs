@@ -84,7 +84,7 @@ pub mod testing;
 pub use backend::{Call, LlmBackend};
 pub use config::Schedule;
 pub use error::{Error, ErrorKind, Result, Retry};
-pub use event::{Event, EventSink};
+pub use event::{Event, EventId, EventKind, EventSink, Events, Heard, NoticeKind};
 pub use git::{Change, FileChange};
 pub use id::{ProposalId, RunId};
 pub use maintainer::{Maintainer, MaintainerBuilder, ProjectStatus, RunOptions, Spending};

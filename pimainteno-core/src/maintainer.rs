@@ -13,13 +13,14 @@ use tokio::task::JoinSet;
 use crate::{
     config::{BudgetConfig, Config},
     error::{Error, ErrorKind, Result},
+    event::{EventId, Events},
     id::RunId,
     proposal::Proposal,
     recovery,
     run::{RunRecord, Trigger},
     runner::{Prepared, Runner},
     scheduler,
-    store::{ProjectState, Store},
+    store::{Notice, ProjectState, Store},
 };
 
 pub use crate::runner::RunOptions;
@@ -174,6 +175,19 @@ impl Maintainer {
             answers.push((prepared.project.id.clone(), prepared.backend.health().await));
         }
         answers
+    }
+
+    /// What happens from now on; or, for a reader that was away, from the event after `after`.
+    pub fn events(&self, after: Option<EventId>) -> Events {
+        self.0.bus.events(after)
+    }
+
+    /// The last `limit` things that a person should know, the newest first: about one project, or about all and none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn notices(&self, project: Option<&str>, limit: usize) -> Result<Vec<Notice>> {
+        self.0.store.notices(project, limit)
     }
 
     /// The state that is kept: history, summaries, proposals.

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::{
     error::{Error, ErrorKind, Result, Retry},
-    event::Event,
+    event::EventKind,
     fingerprint,
     git::Change,
     policy::{self, Facts},
@@ -66,6 +66,20 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
+    /// A run that ended before its first step.
+    pub(crate) fn new(record: RunRecord) -> Self {
+        Self {
+            record,
+            proposal: None,
+            change: None,
+            delivery: Delivery::default(),
+            summary: None,
+            base_checks: Vec::new(),
+            outputs: Vec::new(),
+            is_futile: false,
+        }
+    }
+
     /// What the store is to keep.
     pub(crate) fn into_stored(self) -> FinishedRun {
         let mut proposal = self.proposal;
@@ -104,9 +118,7 @@ pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
         outputs: Vec::new(),
     };
     let summarized = context.summary.clone();
-    context.emit(&Event::RunStarted {
-        project: context.record.project.clone(),
-        run: context.record.id,
+    context.tell(EventKind::RunStarted {
         trigger: context.record.trigger.name().into(),
         steps: steps.iter().map(|step| step.name().to_owned()).collect(),
     });
@@ -160,7 +172,7 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
             Ok(Ruling::End(outcome)) => return outcome,
             Err(error) => return outcome_of(step.name(), &error),
         }
-        context.emit(&Event::StepStarted { project: context.record.project.clone(), run: context.record.id, step: step.name().into() });
+        context.tell(EventKind::StepStarted { step: step.name().into() });
         let (started, clock) = (Timestamp::now(), Instant::now());
         let flow = contained(step.run(context)).await;
         let (status, note, outcome) = match flow {
@@ -261,7 +273,7 @@ fn record_step(context: &mut StepContext<'_>, started: Timestamp, elapsed: Durat
     if let Err(error) = context.parts.journal.step(&step) {
         tracing::warn!(%error, "The journal misses a step.");
     }
-    context.emit(&Event::StepFinished { project: context.record.project.clone(), run: context.record.id, step });
+    context.tell(EventKind::StepFinished { step });
 }
 
 /// Runs a step so that one that panics ends the run and not the program.
@@ -278,7 +290,7 @@ async fn contained(step: impl Future<Output = Result<Flow>>) -> Result<Flow> {
 }
 
 /// How a run ends when a step fails.
-fn outcome_of(step: &str, error: &Error) -> Outcome {
+pub(crate) fn outcome_of(step: &str, error: &Error) -> Outcome {
     if error.kind() == ErrorKind::Cancelled {
         return Outcome::Interrupted;
     }

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    event::Event,
+    event::NoticeKind,
     git::{Checkout, Git, Upstream, is_left_half_made},
     id::RunId,
     run::{Outcome, RunRecord, Trigger},
@@ -32,7 +32,7 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     unfinished.clear();
     let open = runner.store.open_runs()?;
     for message in open.notices {
-        runner.events.event(&Event::Notice { project: String::new(), at: jiff::Timestamp::now(), message });
+        runner.bus.notice("", None, NoticeKind::Store, &*message.clone(), message);
     }
     // Once: this program's own runs look when they take the project's lock, and a scan reads no more than it must.
     if runner.looked.set(()).is_ok() {
@@ -53,7 +53,7 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
                         "a run that was cut off cannot be finished yet: {error}; it is tried again for a day, or until `pi-mainteno resume {project}`"
                     );
                     unfinished.insert(project.clone(), message.clone());
-                    runner.events.event(&Event::Notice { project, at: jiff::Timestamp::now(), message });
+                    runner.bus.notice(&project, None, NoticeKind::Unfinished, run.record.id.to_string(), message);
                 }
             },
         }
@@ -116,7 +116,7 @@ async fn put_right(runner: &Runner, checkout: &Checkout, open: &OpenRun) -> Resu
                 "the program was stopped while it moved the checkout from {from:.12} to {to:.12}; these files hold something else by now and were left: {}",
                 left.join(", ")
             );
-            runner.events.event(&Event::Notice { project: open.record.project.clone(), at: jiff::Timestamp::now(), message });
+            runner.bus.notice(&open.record.project, None, NoticeKind::Checkout, open.record.id.to_string(), message);
         }
     }
     Ok(())
@@ -172,7 +172,7 @@ fn conclude(runner: &Runner, open: OpenRun, outcome: Outcome) -> Result<RunRecor
     let mut finished = FinishedRun::new(record.clone());
     finished.proposal = proposal;
     runner.store.finish_run(&journal, finished, |_| {})?;
-    runner.events.event(&Event::RunFinished { record: Box::new(record.clone()) });
+    runner.bus.finished(&record);
     Ok(record)
 }
 

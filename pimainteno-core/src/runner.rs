@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, Notify, Semaphore};
 use crate::{
     config::{Config, Project},
     error::{Error, ErrorKind, Result},
-    event::EventSink,
+    event::Bus,
     id::ProposalId,
     process::{Cancel, Environment, SandboxHelper},
     registry::Registry,
@@ -44,7 +44,7 @@ pub(crate) struct Runner {
     pub(crate) sandbox_helper: Option<SandboxHelper>,
     /// What sandboxed commands of any project may change by its `sandbox_write`.
     pub(crate) written: Vec<PathBuf>,
-    pub(crate) events: Arc<dyn EventSink>,
+    pub(crate) bus: Arc<Bus>,
     /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
     pub(crate) unfinished: Mutex<BTreeMap<String, String>>,
     /// Set when the repositories were looked at for what an earlier program left half made.

@@ -23,6 +23,7 @@ mod checks;
 mod file;
 mod ids;
 mod journal;
+mod notices;
 mod open;
 mod project;
 mod proposals;
@@ -40,7 +41,10 @@ use std::{
     fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use pimainteno_plugin::Reply;
@@ -48,6 +52,7 @@ use redb::{Database, Durability, Error as RedbError, ReadableDatabase};
 
 pub use checks::CheckResults;
 pub use journal::{Answer, Effect, Entry, Intent, Journal, OpenRun, OpenRuns, ReplyKey, What};
+pub use notices::Notice;
 pub use project::{Frozen, Held, Parked, ProjectState, RepeatedFailure, Seen, Summary};
 pub use runs::{FinishedRun, Output, TakenBack};
 pub use usage::UsageEntry;
@@ -87,6 +92,10 @@ struct Inner {
     open_journals: Mutex<HashSet<RunId>>,
     /// What the next [`Store::open_runs`] has to say.
     notices: Mutex<Vec<String>>,
+    /// What a person should know, and redb does not have yet.
+    pending_notices: Mutex<notices::Pending>,
+    /// The number of the last event.
+    last_event: AtomicU64,
     /// Held while a project's state is changed in memory and on disk.
     turn: Mutex<()>,
 }
@@ -102,6 +111,16 @@ impl Store {
     /// What is taken out of everything that is kept. It knows the formats of secrets; values of this configuration are for [`Secrets::learn`].
     pub fn secrets(&self) -> &Secrets {
         &self.0.secrets
+    }
+
+    /// The number of the last event that was told, as far as something was stored after it.
+    pub(crate) fn last_event(&self) -> u64 {
+        self.0.last_event.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of the number of an event. It is stored when something else is: events must not cost writes.
+    pub(crate) fn note_event(&self, number: u64) {
+        self.0.last_event.fetch_max(number, Ordering::Relaxed);
     }
 
     /// Reads from one consistent state of the file.

@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use pimainteno_core::{
-    Call, Edit, Event, EventSink, LlmBackend, Maintainer, Outcome, Reply, Request, Result, RunOptions, RunRecord, Task, Trigger,
+    Call, Edit, Event, EventKind, EventSink, LlmBackend, Maintainer, Outcome, Reply, Request, Result, RunOptions, RunRecord, Task, Trigger,
     config::{Config, Mode, ProjectConfig, StepConfig},
     process::{Environment, SandboxHelper, Support},
 };
@@ -91,7 +91,7 @@ impl Notices {
 
 impl EventSink for Notices {
     fn event(&self, event: &Event) {
-        if let Event::Notice { message, .. } = event {
+        if let EventKind::Notice { message, .. } = &event.what {
             self.0.lock().unwrap().push(message.clone());
         }
     }

@@ -1,7 +1,10 @@
 //! What is asked of a maintainer in this process: by a command without a daemon, and by the daemon for its callers.
 
 use jiff::Timestamp;
-use pimainteno_core::{Error, ErrorKind, Maintainer, Proposal, Result, RunId, RunOptions, RunRecord, Trigger, store::UsageEntry};
+use pimainteno_core::{
+    Error, ErrorKind, Maintainer, Proposal, Result, RunId, RunOptions, RunRecord, Trigger,
+    store::{Notice, UsageEntry},
+};
 use tokio::task::JoinSet;
 
 use crate::api::{Paused, ProjectStatus, RunDetail, Status, VERSION};
@@ -50,6 +53,12 @@ pub(crate) fn runs(maintainer: &Maintainer, project: Option<&str>, limit: usize)
 pub(crate) fn proposals(maintainer: &Maintainer, project: Option<&str>, all: bool, limit: usize) -> Result<Vec<Proposal>> {
     let id = project.map(|name| known_id(maintainer, name)).transpose()?;
     maintainer.proposals(id.as_deref(), all, limit)
+}
+
+/// The last things that a person should know; also of a project that is not in the configuration any more.
+pub(crate) fn notices(maintainer: &Maintainer, project: Option<&str>, limit: usize) -> Result<Vec<Notice>> {
+    let id = project.map(|name| known_id(maintainer, name)).transpose()?;
+    maintainer.notices(id.as_deref(), limit)
 }
 
 /// Keeps a project from its runs, or lets it go on.

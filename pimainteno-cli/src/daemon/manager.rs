@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pimainteno_core::{Event, hidden_text};
+use pimainteno_core::{Event, EventKind, hidden_text};
 use sd_notify::NotifyState;
 
 /// The daemon answers and maintains so many projects.
@@ -28,7 +28,7 @@ pub(super) fn watchdog() -> Option<Duration> {
 
 /// Shows the beginning and the end of a run as the daemon's status.
 pub(super) fn tell_event(event: &Event) {
-    if matches!(event, Event::RunStarted { .. } | Event::RunFinished { .. }) {
+    if matches!(event.what, EventKind::RunStarted { .. } | EventKind::RunFinished { .. }) {
         tell(&[NotifyState::Status(&one_line(&event.to_string()))]);
     }
 }

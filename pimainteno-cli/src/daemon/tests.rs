@@ -4,7 +4,7 @@ mod fixture;
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
-use pimainteno_core::{ErrorKind, Event, Outcome, RunOptions};
+use pimainteno_core::{ErrorKind, EventKind, Outcome, RunOptions};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{UnixListener, UnixStream},
@@ -75,8 +75,8 @@ async fn a_run_in_the_daemon_tells_its_events_and_is_found_again() {
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].outcome, Some(Outcome::NoChange));
     let told = std::mem::take(&mut *told.lock().unwrap());
-    assert!(matches!(&told[0], Event::RunStarted { run, .. } if *run == records[0].id), "{told:?}");
-    assert!(matches!(&told[told.len() - 1], Event::RunFinished { record } if **record == records[0]), "{told:?}");
+    assert!(matches!(&told[0].what, EventKind::RunStarted { .. }) && told[0].run == Some(records[0].id), "{told:?}");
+    assert!(matches!(&told[told.len() - 1].what, EventKind::RunFinished { record } if **record == records[0]), "{told:?}");
 
     let status = access.status().await.unwrap();
     assert!(status.daemon);
@@ -195,7 +195,7 @@ async fn a_stop_ends_the_runs_with_their_processes_and_tells_who_waits() {
     assert!(!house.socket().exists());
     assert_eq!(waiting.await.unwrap().unwrap()[0].outcome, Some(Outcome::Interrupted));
     let told = told.lock().unwrap();
-    assert!(matches!(told.last(), Some(Event::Notice { message, .. }) if message.contains("goes on")), "{told:?}");
+    assert!(matches!(&told.last().unwrap().what, EventKind::Notice { message, .. } if message.contains("goes on")), "{told:?}");
 }
 
 #[tokio::test]
@@ -222,7 +222,15 @@ async fn events_are_told_as_they_come_until_the_daemon_stops() {
     assert!(head.contains("content-type: text/event-stream"), "{head}");
     let (access, _) = house.access().await;
     access.start(&[], RunOptions::default()).await.unwrap();
-    read_to(&mut stream, "data: {\"event\":\"run-finished\"").await;
+    let told = read_to(&mut stream, "\"event\":\"run-finished\"").await;
+    // Who comes back is told what he missed, and nothing else.
+    let ids: Vec<u64> = told.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
+    assert!(ids.len() > 3 && ids.is_sorted(), "{told}");
+    let mut again = UnixStream::connect(house.socket()).await.unwrap();
+    again.write_all(format!("GET /api/events HTTP/1.1\r\nhost: x\r\nlast-event-id: {}\r\n\r\n", ids[0]).as_bytes()).await.unwrap();
+    let missed = read_to(&mut again, "\"event\":\"run-finished\"").await;
+    let again: Vec<u64> = missed.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
+    assert_eq!((again, missed.contains("resync")), (ids[1..].to_vec(), false));
     let stopped = daemon.stop();
     read_to(&mut stream, "").await;
     stopped.await.unwrap().unwrap();

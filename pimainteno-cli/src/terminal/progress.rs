@@ -7,7 +7,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pimainteno_core::{Event, Outcome, RunRecord, StepRecord};
+use pimainteno_core::{Event, EventKind, Outcome, RunRecord, StepRecord};
 
 use super::{FAINT, NAME, NOTABLE, STRONG, TICK, Terminal, paint, plain, time, timeline};
 use crate::commands::{outcome_style, short_id};
@@ -56,27 +56,28 @@ impl Progress {
     }
 
     fn draw(&self, event: &Event) {
-        match event {
-            Event::RunStarted { project, steps, .. } => self.begin(project, steps.len()),
-            Event::StepStarted { project, step, .. } => self.with_bar(project, |bar| bar.set_message(plain::inline(step).into_owned())),
-            Event::StepProgress { project, step, message, .. } => {
+        let project = event.project.as_deref().unwrap_or_default();
+        match &event.what {
+            EventKind::RunStarted { steps, .. } => self.begin(project, steps.len()),
+            EventKind::StepStarted { step } => self.with_bar(project, |bar| bar.set_message(plain::inline(step).into_owned())),
+            EventKind::StepProgress { step, message } => {
                 let message = format!("{}: {}", plain::inline(step), plain::inline(message));
                 self.with_bar(project, |bar| bar.set_message(message));
             }
-            Event::StepFinished { project, step, .. } => {
+            EventKind::StepFinished { step } => {
                 self.with_bar(project, |bar| bar.inc(1));
                 self.terminal.print(step_line(self.several.then_some(project), step));
             }
-            Event::RunFinished { record } => {
+            EventKind::RunFinished { record } => {
                 if let Some(bar) = self.bars().remove(&record.project) {
                     bar.finish_and_clear();
                 }
                 self.terminal.print(end_line(record));
             }
-            Event::ProjectSkipped { project, reason } => {
+            EventKind::ProjectSkipped { reason } => {
                 self.terminal.print(paint(FAINT, format_args!("- {}  skipped: {}", plain::inline(project), plain::inline(reason))));
             }
-            Event::Notice { project, message, .. } => {
+            EventKind::Notice { message, .. } => {
                 let project = if project.is_empty() { String::new() } else { format!("{}  ", plain::inline(project)) };
                 self.terminal.print(paint(NOTABLE, format_args!("! {project}{}", plain::inline(message))));
             }
@@ -108,7 +109,7 @@ impl Progress {
 }
 
 /// `✓ verify  3 of 3 checks passed  1.2 s`
-fn step_line(project: Option<&String>, step: &StepRecord) -> String {
+fn step_line(project: Option<&str>, step: &StepRecord) -> String {
     let (mark, style) = timeline::mark(step.status);
     let project = project.map(|project| format!("{}  ", paint(NAME, plain::inline(project)))).unwrap_or_default();
     let took = time::duration(Duration::from_millis(step.milliseconds));

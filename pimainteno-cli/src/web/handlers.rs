@@ -8,10 +8,10 @@ use axum::{
         Path, Query, State,
         rejection::{JsonRejection, QueryRejection},
     },
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::Response,
 };
-use pimainteno_core::RunRecord;
+use pimainteno_core::{RunRecord, store::Notice};
 use serde::Deserialize;
 
 use super::{Control, refusal::Refusal, stream};
@@ -32,6 +32,13 @@ pub(super) type Answer<T> = Result<T, Refusal>;
 /// How many runs to list.
 #[derive(Deserialize)]
 pub(super) struct Limit {
+    limit: Option<usize>,
+}
+
+/// Which notices to list.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    project: Option<String>,
     limit: Option<usize>,
 }
 
@@ -83,7 +90,7 @@ pub(super) fn carry_out(
     }
     let permit = control.orders.clone().try_acquire_owned();
     let permit = permit.map_err(|_| unavailable("too many runs were asked for at once").hint("wait until some have ended"))?;
-    let events = control.live.subscribe();
+    let events = control.maintainer.events(None);
     let run = tokio::spawn(async move {
         let _permit = permit;
         control.recover().await?;
@@ -92,10 +99,20 @@ pub(super) fn carry_out(
     Ok(stream::run_lines(projects, run, events))
 }
 
-/// Whatever happens from now on.
-pub(super) async fn events(State(control): State<Arc<Control>>) -> Answer<Response> {
+/// Whatever happens from now on, or from where the reader was when it went away.
+pub(super) async fn events(State(control): State<Arc<Control>>, headers: HeaderMap) -> Answer<Response> {
     let permit = control.readers.clone().try_acquire_owned().map_err(|_| unavailable("too many read the events at once"))?;
-    Ok(stream::server_sent_events(control.live.subscribe(), permit, control.stopping.clone()))
+    let after = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    Ok(stream::server_sent_events(control.maintainer.events(after), after.is_none(), permit, control.stopping.clone()))
+}
+
+/// The last things that a person should know.
+pub(super) async fn notices(
+    State(control): State<Arc<Control>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Answer<Json<Vec<Notice>>> {
+    let Query(Wanted { project, limit }) = wanted?;
+    Ok(Json(local::notices(&control.maintainer, project.as_deref(), Limit { limit }.number())?))
 }
 
 impl Limit {

@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -13,9 +12,9 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use hyper::body::Frame;
-use pimainteno_core::{Error, ErrorKind, Event, Result, RunRecord, process::Cancel};
+use pimainteno_core::{Error, ErrorKind, Event, Events, Heard, Result, RunRecord, process::Cancel};
 use tokio::{
-    sync::{OwnedSemaphorePermit, broadcast, mpsc},
+    sync::{OwnedSemaphorePermit, mpsc},
     task::JoinHandle,
     time::{Instant, interval_at},
 };
@@ -29,27 +28,27 @@ const PIECES: usize = 16;
 /// Tells a reader of events to ask for everything again.
 const RESYNC: &str = "event: resync\ndata: {}\n\n";
 
+/// Tells a reader of events that the daemon is alive.
+const ALIVE: &str = ":\n\n";
+
 /// A body whose pieces come from a channel; it ends when the sender is gone.
 struct Pieces(mpsc::Receiver<Bytes>);
 
 /// The events of a request to run projects, then its end. The runs go on when nobody reads any more.
-pub(super) fn run_lines(
-    projects: Vec<String>,
-    mut run: JoinHandle<Result<Vec<RunRecord>>>,
-    mut events: broadcast::Receiver<Arc<Event>>,
-) -> Response {
+pub(super) fn run_lines(projects: Vec<String>, mut run: JoinHandle<Result<Vec<RunRecord>>>, mut events: Events) -> Response {
     let (sender, response) = streaming("application/x-ndjson");
-    let concerns = move |event: &Event| projects.is_empty() || projects.iter().any(|project| project == event.project());
+    let concerns = move |event: &Event| projects.is_empty() || event.project.as_ref().is_some_and(|project| projects.contains(project));
     tokio::spawn(async move {
         let mut alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
         let ended = loop {
             let piece = tokio::select! {
                 ended = &mut run => break ended,
                 () = sender.closed() => return,
-                event = events.recv() => match event {
-                    Ok(event) if concerns(&event) => line(&RunLine::Event(Event::clone(&event))),
+                heard = events.next() => match heard {
+                    Some(Heard::Event(event)) if concerns(&event) => line(&RunLine::Event(Event::clone(&event))),
                     // What a slow reader missed is in the records at the end.
-                    _ => continue,
+                    Some(_) => continue,
+                    None => return,
                 },
                 _ = alive.tick() => Bytes::from_static(b"\n"),
             };
@@ -58,11 +57,11 @@ pub(super) fn run_lines(
             }
         };
         // All events of the runs were sent before they ended.
-        loop {
-            match events.try_recv() {
-                Ok(event) if concerns(&event) => drop(sender.send(line(&RunLine::Event(Event::clone(&event)))).await),
-                Ok(_) | Err(broadcast::error::TryRecvError::Lagged(_)) => {}
-                Err(_) => break,
+        while let Some(heard) = events.now() {
+            if let Heard::Event(event) = heard
+                && concerns(&event)
+            {
+                drop(sender.send(line(&RunLine::Event(Event::clone(&event)))).await);
             }
         }
         let ended =
@@ -73,23 +72,23 @@ pub(super) fn run_lines(
     response
 }
 
-/// All events from now on, until the daemon stops. At first, and where events were missed, it tells to ask for everything again.
-pub(super) fn server_sent_events(mut events: broadcast::Receiver<Arc<Event>>, permit: OwnedSemaphorePermit, stopping: Cancel) -> Response {
+/// Events with their numbers, until the daemon stops. To a reader that is `new`, and where events were missed, it tells to ask for everything again.
+pub(super) fn server_sent_events(mut events: Events, new: bool, permit: OwnedSemaphorePermit, stopping: Cancel) -> Response {
     let (sender, response) = streaming("text/event-stream");
     tokio::spawn(async move {
         let _permit = permit;
         let mut alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
-        let mut piece = Bytes::from_static(RESYNC.as_bytes());
+        let mut piece = Bytes::from_static(if new { RESYNC } else { ALIVE }.as_bytes());
         while sender.send(piece).await.is_ok() {
             piece = tokio::select! {
                 () = stopping.raised() => return,
                 () = sender.closed() => return,
-                event = events.recv() => match event {
-                    Ok(event) => Bytes::from(format!("data: {}\n\n", json(&*event))),
-                    Err(broadcast::error::RecvError::Lagged(_)) => Bytes::from_static(RESYNC.as_bytes()),
-                    Err(broadcast::error::RecvError::Closed) => return,
+                heard = events.next() => match heard {
+                    Some(Heard::Event(event)) => Bytes::from(format!("id: {}\ndata: {}\n\n", event.id, json(&*event))),
+                    Some(_) => Bytes::from_static(RESYNC.as_bytes()),
+                    None => return,
                 },
-                _ = alive.tick() => Bytes::from_static(b":\n\n"),
+                _ = alive.tick() => Bytes::from_static(ALIVE.as_bytes()),
             };
         }
     });

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    event::{Event, EventSink},
+    event::{Bus, EventKind},
     git::Workspace,
     process::Cancel,
     run::RunRecord,
@@ -30,7 +30,7 @@ pub(crate) struct Desk<'run> {
     pub(crate) tree: AgentTree<'run>,
     pub(crate) store: &'run Store,
     pub(crate) journal: &'run Journal,
-    pub(crate) events: &'run Arc<dyn EventSink>,
+    pub(crate) bus: &'run Arc<Bus>,
     pub(crate) cancel: &'run Cancel,
 }
 
@@ -79,9 +79,9 @@ impl Desk<'_> {
             record.usage += usage;
         }
         let call = Call::new(self.cancel.clone()).with_progress({
-            let (events, project, run, step) = (self.events.clone(), record.project.clone(), record.id, step.to_owned());
+            let (bus, project, run, step) = (self.bus.clone(), record.project.clone(), record.id, step.to_owned());
             move |message| {
-                events.event(&Event::StepProgress { project: project.clone(), run, step: step.clone(), message: message.to_owned() });
+                bus.tell(&project, Some(run), EventKind::StepProgress { step: step.clone(), message: message.to_owned() });
             }
         });
         let mut reply = self.backend.complete(request, &call).await;

@@ -1,6 +1,6 @@
 //! Says what to maintain, and with what.
 
-use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
@@ -10,12 +10,11 @@ use crate::{
     backend::LlmBackend,
     config::{Config, ProjectConfig},
     error::{Context, Error, ErrorKind, Result},
-    event::{Event, EventSink},
+    event::{Bus, EventSink},
     policy::{Limits, PolicyEngine},
     process::{Cancel, Environment, SandboxHelper},
     registry::{BackendFactory, Registry},
     runner::{Prepared, Runner, learn_key},
-    secrets::Secrets,
     step::Step,
     store::Store,
 };
@@ -30,12 +29,6 @@ pub struct MaintainerBuilder {
     backends: Vec<(String, BackendFactory)>,
     events: Vec<Arc<dyn EventSink>>,
     sandbox_helper: Option<SandboxHelper>,
-}
-
-/// Several sinks as one. None is told a secret.
-struct Sinks {
-    secrets: Secrets,
-    sinks: Vec<Arc<dyn EventSink>>,
 }
 
 impl MaintainerBuilder {
@@ -161,6 +154,7 @@ impl MaintainerBuilder {
             store.secrets().learn(token.expose())?;
         }
         let slots = Semaphore::new(config.scheduler.concurrency.max(1));
+        let policies = projects.iter().map(|prepared| (prepared.project.id.clone(), prepared.policy.clone())).collect();
         let written = projects.iter().flat_map(|prepared| prepared.project.sandbox.write.clone()).collect();
         Ok(Maintainer(Arc::new(Runner {
             timezone,
@@ -171,7 +165,7 @@ impl MaintainerBuilder {
             state_directory,
             sandbox_helper,
             written,
-            events: Arc::new(Sinks { secrets: store.secrets().clone(), sinks: events }),
+            bus: Arc::new(Bus::new(store.clone(), policies, events)),
             unfinished: tokio::sync::Mutex::default(),
             looked: std::sync::OnceLock::new(),
             deciding: std::sync::Mutex::default(),
@@ -182,17 +176,5 @@ impl MaintainerBuilder {
             config,
             store,
         })))
-    }
-}
-
-impl EventSink for Sinks {
-    fn event(&self, event: &Event) {
-        let event = &event.redacted(&self.secrets);
-        for sink in &self.sinks {
-            // A sink is somebody else's; what goes wrong in it does not end a run between two steps.
-            if std::panic::catch_unwind(AssertUnwindSafe(|| sink.event(event))).is_err() {
-                tracing::error!(%event, "A receiver of events panicked.");
-            }
-        }
     }
 }

@@ -9,6 +9,7 @@ use std::{
 use super::*;
 use crate::{
     config::Mode,
+    event::EventKind,
     id::RunId,
     run::{RunRecord, Trigger},
 };
@@ -408,9 +409,10 @@ fn printing_and_debugging_go_to_the_log_and_events_are_told() {
         "fn on_event(event) { if event.event == \"run-finished\" { print(event.record.project); debug(event.record.usage); throw event.record.project } }",
     );
     let record = RunRecord::new("shop", Trigger::Manual, "2026-01-02T03:04:05Z".parse().unwrap());
-    let error = policy.on_event(&Event::RunFinished { record: Box::new(record) }).unwrap_err();
+    let event = |what| Event::new("1".parse().unwrap(), "2026-01-02T03:04:05Z".parse().unwrap(), Some("shop".into()), None, what);
+    let error = policy.on_event(&event(EventKind::RunFinished { record: Box::new(record) })).unwrap_err();
     assert!(error.to_string().ends_with("shop"), "{error}");
-    policy.on_event(&Event::ProjectSkipped { project: "shop".into(), reason: "night".into() }).unwrap();
+    policy.on_event(&event(EventKind::ProjectSkipped { reason: "night".into() })).unwrap();
 }
 
 #[test]

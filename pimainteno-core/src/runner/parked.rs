@@ -3,11 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Prepared, Runner};
-use crate::{
-    error::Result,
-    event::{Event, EventSink},
-    store::ProjectState,
-};
+use crate::{error::Result, event::NoticeKind, store::ProjectState};
 
 impl Runner {
     /// Tells a person that a project is parked, when that begins.
@@ -15,7 +11,7 @@ impl Runner {
     /// While the trouble goes on, nothing more is said: not at each slot, not when it is tried again in vain, and, as it is in the store that the project is
     /// parked, not after a restart either. Neither are other projects told of that are parked for the same reason: one account has one quota, and all
     /// projects have one budget.
-    pub(super) fn tell_parked(&self, prepared: &Prepared, was_parked: bool, events: &dyn EventSink) {
+    pub(super) fn tell_parked(&self, prepared: &Prepared, was_parked: bool) {
         let state = self.store.project(&prepared.project.id);
         let Some(parked) = state.parked.as_ref().filter(|_| !was_parked) else { return };
         let now = Timestamp::now();
@@ -25,7 +21,7 @@ impl Runner {
         });
         if !is_told {
             let message = format!("{}; what was answered so far is kept; resume the project to go on at once", parked.describe());
-            events.event(&Event::Notice { project: prepared.project.id.clone(), at: now, message });
+            self.bus.notice(&prepared.project.id, None, NoticeKind::Parked, "", message);
         }
     }
 

@@ -8,7 +8,7 @@ use super::{Prepared, RunOptions, Runner, Start, queue};
 use crate::{
     config::{Mode, OnSilence},
     error::{Context, Error, ErrorKind, Result},
-    event::Event,
+    event::NoticeKind,
     id::ProposalId,
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord, Trigger},
@@ -99,7 +99,7 @@ impl Runner {
                     format!("the change {} is still waiting to be approved or rejected", held.proposal)
                 }
             };
-            self.events.event(&Event::Notice { project: prepared.project.id.clone(), at: now, message });
+            self.bus.notice(&prepared.project.id, None, NoticeKind::Approval, held.proposal.to_string(), message);
         }
         Ok(())
     }

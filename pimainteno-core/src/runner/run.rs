@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Prepared, RunOptions, Runner, queue, rollback};
+use super::{Prepared, RunOptions, Runner, queue, queue::Turn, rollback};
 use crate::{
     backend::{AgentTree, Budget, Desk},
     config::{Mode, Project},
     error::{Context, Error, ErrorKind, Result},
-    event::{Event, EventSink},
+    event::{EventKind, NoticeKind},
     fingerprint,
     git::{Change, Checkout, Head, ProjectLock, Workspace},
     pipeline::{self, Finished, Plan},
-    policy::{self, Facts, Policy, RunFacts},
+    policy::{self, Facts, RunFacts},
     proposal::Proposal,
     run::{Outcome, RunRecord, StepStatus, Trigger},
     step::{
@@ -48,10 +48,13 @@ impl Start {
     }
 }
 
-/// Hands the events of a project's runs to its policy as well.
-struct WithPolicy {
-    events: Arc<dyn EventSink>,
-    policy: Policy,
+/// What the first step of a run needs.
+struct Ready {
+    turn: Turn,
+    branch: String,
+    facts: Facts,
+    journal: Journal,
+    workspace: Workspace,
 }
 
 /// A failure that counts: one of a run that nobody asked for with a proposal in hand.
@@ -98,7 +101,7 @@ impl Runner {
 
     /// The record of a run that was not worth starting; it is told but not stored.
     pub(crate) fn skipped(&self, prepared: &Prepared, trigger: Trigger, reason: String) -> RunRecord {
-        self.events.event(&Event::ProjectSkipped { project: prepared.project.id.clone(), reason: reason.clone() });
+        self.bus.tell(&prepared.project.id, None, EventKind::ProjectSkipped { reason: reason.clone() });
         let now = Timestamp::now();
         let mut record = RunRecord::new(&prepared.project.id, trigger, now);
         record.ended = Some(now);
@@ -114,46 +117,42 @@ impl Runner {
         if let Some(reason) = self.futile(prepared, options) {
             return Ok(self.skipped(prepared, trigger, reason));
         }
-        let turn = match self.turn(prepared).await {
-            Ok(Ok(turn)) => turn,
-            Ok(Err(reason)) => return Ok(self.skipped(prepared, trigger, reason)),
-            Err(error) => return self.failed_early(prepared, trigger, "queue", &error),
+        let mut record = RunRecord::new(&prepared.project.id, trigger, Timestamp::now());
+        match self.ready(prepared, &mut record, options).await {
+            Ok(Ok(ready)) => {
+                let Ready { turn, branch, facts, journal, workspace } = ready;
+                let mut start = Start::new(record, branch);
+                start.steps.clone_from(&prepared.steps);
+                self.carry_out(prepared, &turn.checkout, &workspace, &journal, facts, start, options).await
+            }
+            Ok(Err(reason)) => Ok(self.skipped(prepared, record.trigger, reason)),
+            Err(error) => self.failed_early(prepared, record, &error, options),
+        }
+    }
+
+    /// Makes everything ready for the first step of a run, or says why it is not worth starting.
+    async fn ready(&self, prepared: &Prepared, record: &mut RunRecord, options: RunOptions) -> Result<std::result::Result<Ready, String>> {
+        let turn = match self.turn(prepared).await? {
+            Ok(turn) => turn,
+            Err(reason) => return Ok(Err(reason)),
         };
         // And once more: a run that had the turn meanwhile may have done all that there was to do.
         if let Some(reason) = self.futile(prepared, options) {
-            return Ok(self.skipped(prepared, trigger, reason));
+            return Ok(Err(reason));
         }
-        let checkout = &turn.checkout;
-        let head = match queue::place_to_start(&prepared.project, checkout).await {
-            Ok(Ok(head)) => head,
-            Ok(Err(reason)) => return Ok(self.skipped(prepared, trigger, reason)),
-            Err(error) => return self.failed_early(prepared, trigger, "queue", &error),
+        let head = match queue::place_to_start(&prepared.project, &turn.checkout).await? {
+            Ok(head) => head,
+            Err(reason) => return Ok(Err(reason)),
         };
-        let mut record = RunRecord::new(&prepared.project.id, trigger, Timestamp::now());
         record.base.clone_from(&head.commit);
-        let facts = match self.facts(prepared, checkout, &record).await {
-            Ok(facts) => facts,
-            Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
-        };
-        match prepared.policy.skip(&facts) {
-            Ok(None) => {}
-            Ok(Some(reason)) => return Ok(self.skipped(prepared, record.trigger, reason)),
-            Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
+        let facts = self.facts(prepared, &turn.checkout, record).await?;
+        if let Some(reason) = prepared.policy.skip(&facts)? {
+            return Ok(Err(reason));
         }
-        let able = async {
-            queue::units_exist(prepared).await?;
-            self.sandboxing().require(&prepared.project).await
-        };
-        if let Err(error) = able.await {
-            return self.failed_early(prepared, record.trigger, "queue", &error);
-        }
-        let (journal, workspace) = match self.begin(prepared, checkout, &record).await {
-            Ok(begun) => begun,
-            Err(error) => return self.failed_early(prepared, record.trigger, "queue", &error),
-        };
-        let mut start = Start::new(record, head.branch.unwrap_or_default());
-        start.steps.clone_from(&prepared.steps);
-        self.carry_out(prepared, checkout, &workspace, &journal, facts, start, options).await
+        queue::units_exist(prepared).await?;
+        self.sandboxing().require(&prepared.project).await?;
+        let (journal, workspace) = self.begin(prepared, &turn.checkout, record).await?;
+        Ok(Ok(Ready { turn, branch: head.branch.unwrap_or_default(), facts, journal, workspace }))
     }
 
     /// Opens the journal of a run and makes its workspace ready, in this order: recovery removes what a Git that is killed meanwhile leaves in the repository.
@@ -176,7 +175,7 @@ impl Runner {
         let sandbox = sandboxing.of_git(&prepared.project, checkout, &self.environment).await;
         let workspace = Workspace::prepare(&workspace, checkout, commit, sandbox).await?;
         if let Some(message) = leftovers.start(&workspace).await? {
-            self.events.event(&Event::Notice { project: prepared.project.id.clone(), at: Timestamp::now(), message });
+            self.bus.notice(&prepared.project.id, None, NoticeKind::Leftovers, "", message);
         }
         Ok(workspace)
     }
@@ -218,7 +217,6 @@ impl Runner {
         let Start { record, branch, steps, candidate, proposal, change, delivery, taken_back, approved } = start;
         learn_key(&self.store, &prepared.project)?;
         let started_at = record.base.clone();
-        let events: Arc<dyn EventSink> = Arc::new(WithPolicy { events: self.events.clone(), policy: prepared.policy.clone() });
         let [_, agent_tree] = self.trees(&prepared.project);
         let sandboxing = self.sandboxing();
         let leftovers = sandboxing.leftovers(&prepared.project).await;
@@ -240,7 +238,7 @@ impl Runner {
                 tree: AgentTree::new(agent_tree, checkout, sandboxing.of_git(&prepared.project, checkout, &self.environment).await),
                 store: &self.store,
                 journal,
-                events: &events,
+                bus: &self.bus,
                 cancel: &self.cancel,
             },
             policy: &prepared.policy,
@@ -248,7 +246,7 @@ impl Runner {
             probe: prepared.probe.as_ref(),
             store: &self.store,
             journal,
-            events: &events,
+            bus: &self.bus,
             cancel: &self.cancel,
             sandboxing,
             leftovers: &leftovers,
@@ -276,7 +274,7 @@ impl Runner {
                     // The checkout cannot even be looked at. The change is taken back when it can.
                     Err(error) => {
                         let message = format!("the change cannot be taken back yet: {error}; it failed in {reason}");
-                        events.event(&Event::Notice { project: prepared.project.id.clone(), at: Timestamp::now(), message });
+                        self.bus.notice(&prepared.project.id, Some(finished.record.id), NoticeKind::Unfinished, "", message);
                         finished.record.outcome = Some(Outcome::Interrupted);
                         None
                     }
@@ -288,10 +286,10 @@ impl Runner {
         // So does one whose journal could not be written: it is finished when the disk has space again; and one whose remote fell silent during the push.
         if delivered && (finished.record.outcome == Some(Outcome::Interrupted) || journal.has_failed()) {
             parts.leftovers.drop_all();
-            events.event(&Event::RunFinished { record: Box::new(finished.record.clone()) });
+            self.bus.finished(&finished.record);
             return Ok(finished.record);
         }
-        let record = self.conclude(prepared, journal, started_at, finished, rollback, options, &*events);
+        let record = self.conclude(prepared, journal, started_at, finished, rollback, options);
         // What is known to be delivered is kept; a run that is cut off before this leaves the next one cold.
         let is_applied = record.as_ref().is_ok_and(|record| matches!(record.outcome, Some(Outcome::Applied { .. })));
         keep_leftovers(&parts, is_applied).await;
@@ -308,7 +306,6 @@ impl Runner {
         finished: Finished,
         rollback: Option<Finished>,
         options: RunOptions,
-        events: &dyn EventSink,
     ) -> Result<RunRecord> {
         let record = finished.record.clone();
         // A change that was placed anew on another commit was still made for the one that the checkout is at.
@@ -321,13 +318,15 @@ impl Runner {
             let journal = self.store.begin_run(&rollback.record)?;
             let rollback_record = rollback.record.clone();
             self.store.finish_run(&journal, rollback.into_stored(), |_| {})?;
-            events.event(&Event::RunFinished { record: Box::new(rollback_record) });
+            self.bus.finished(&rollback_record);
         }
         // What a person asked for says that his commit needs no run of its own only if it came to something: nobody else looked at it.
         let was_asked_for = matches!(record.trigger, Trigger::Approval { .. } | Trigger::Rollback { .. });
         let came_to_something = matches!(record.outcome, Some(Outcome::Applied { .. } | Outcome::RolledBack { .. } | Outcome::Held { .. }));
         let outcome = record.outcome.clone();
-        let is_futile = finished.is_futile;
+        // One that failed before its first step has looked at nothing.
+        let (is_futile, is_begun) =
+            (finished.is_futile, !record.steps.is_empty() || !matches!(record.outcome, Some(Outcome::Failed { .. })));
         let failure = Failure::of(&record).filter(|_| !options.dry_run);
         let before = self.store.project(&prepared.project.id);
         let (was_frozen, was_parked) = (before.frozen.is_some(), before.parked.is_some());
@@ -345,7 +344,8 @@ impl Runner {
                 (_, Some(Failure { unit, signature, reason })) => state.note_failure(&unit, signature, reason),
                 _ => {}
             }
-            let is_settled = is_futile || !matches!(outcome, Some(Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. }));
+            let is_settled = is_begun
+                && (is_futile || !matches!(outcome, Some(Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. })));
             if is_settled && !options.dry_run && (!was_asked_for || came_to_something) {
                 for head in seen {
                     state.see(head, &inputs);
@@ -360,23 +360,27 @@ impl Runner {
         self.store.finish_run(journal, stored, change_state)?;
         if let Some(frozen) = self.store.project(&prepared.project.id).frozen.as_ref().filter(|_| !was_frozen) {
             let message = format!("{}; it is left alone until it is resumed or run by force", frozen.describe());
-            events.event(&Event::Notice { project: prepared.project.id.clone(), at: frozen.since, message });
+            self.bus.notice(&prepared.project.id, None, NoticeKind::Frozen, "", message);
         }
-        self.tell_parked(prepared, was_parked, events);
-        events.event(&Event::RunFinished { record: Box::new(record.clone()) });
+        self.tell_parked(prepared, was_parked);
+        self.bus.finished(&record);
         Ok(record)
     }
 
-    /// The record of a run that failed before its first step; it is told but not stored.
-    fn failed_early(&self, prepared: &Prepared, trigger: Trigger, step: &str, error: &Error) -> Result<RunRecord> {
-        let now = Timestamp::now();
-        let mut record = RunRecord::new(&prepared.project.id, trigger, now);
-        record.ended = Some(now);
-        let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
-        record.outcome = Some(Outcome::Failed { step: step.to_owned(), message: format!("{error}{hints}") });
+    /// Ends a run before its first step, as what keeps it from that says: a record like any other.
+    fn failed_early(&self, prepared: &Prepared, mut record: RunRecord, error: &Error, options: RunOptions) -> Result<RunRecord> {
+        record.ended = Some(Timestamp::now());
+        record.outcome = Some(pipeline::outcome_of("queue", error));
         record.redact(self.store.secrets());
-        self.events.event(&Event::RunFinished { record: Box::new(record.clone()) });
-        Ok(record)
+        let journal = self.store.begin_run(&record);
+        let stored =
+            journal.and_then(|journal| self.conclude(prepared, &journal, String::new(), Finished::new(record.clone()), None, options));
+        // What kept the run from its first step may be the disk.
+        stored.or_else(|error| {
+            tracing::error!(%error, "A run that failed before its first step could not be stored.");
+            self.bus.finished(&record);
+            Ok(record)
+        })
     }
 
     /// What the policy is told about a run that starts where the checkout is.
@@ -401,7 +405,7 @@ impl Runner {
 /// Keeps what the checks of a change left that was delivered, and removes what those of others did.
 async fn keep_leftovers(parts: &RunParts<'_>, is_delivered: bool) {
     let tell = |message| {
-        parts.events.event(&Event::Notice { project: parts.project.id.clone(), at: Timestamp::now(), message });
+        parts.bus.notice(&parts.project.id, None, NoticeKind::Leftovers, "", message);
     };
     let limits = sandboxed::limits(parts.project);
     if is_delivered {
@@ -423,18 +427,6 @@ pub(crate) fn learn_key(store: &Store, project: &Project) -> Result<()> {
     match project.llm.key() {
         Ok(Some(key)) => store.secrets().learn(key.expose()),
         _ => Ok(()),
-    }
-}
-
-impl EventSink for WithPolicy {
-    fn event(&self, event: &Event) {
-        self.events.event(event);
-        // Progress lines are for people who watch; a script is told what happened.
-        if !matches!(event, Event::StepProgress { .. })
-            && let Err(error) = self.policy.on_event(event)
-        {
-            tracing::warn!(%error, "The policy's `on_event` failed.");
-        }
     }
 }
 

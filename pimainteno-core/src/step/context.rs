@@ -9,7 +9,7 @@ use crate::{
     backend::Desk,
     config::{Mode, Project},
     error::{Error, ErrorKind, Result},
-    event::{Event, EventSink},
+    event::{Bus, EventKind, NoticeKind},
     git::{Change, Checkout, Upstream, Workspace},
     id::RunId,
     leftovers::Leftovers,
@@ -38,7 +38,7 @@ pub(crate) struct RunParts<'run> {
     pub(crate) probe: Option<&'run HealthProbe>,
     pub(crate) store: &'run Store,
     pub(crate) journal: &'run Journal,
-    pub(crate) events: &'run Arc<dyn EventSink>,
+    pub(crate) bus: &'run Arc<Bus>,
     pub(crate) cancel: &'run Cancel,
     pub(crate) sandboxing: Sandboxing<'run>,
     /// What checks leave beside the project's files.
@@ -215,12 +215,7 @@ impl StepContext<'_> {
 
     /// Tells in one line what the step is doing.
     pub fn progress(&self, message: impl Into<String>) {
-        self.emit(&Event::StepProgress {
-            project: self.record.project.clone(),
-            run: self.record.id,
-            step: self.step.clone(),
-            message: message.into(),
-        });
+        self.tell(EventKind::StepProgress { step: self.step.clone(), message: message.into() });
     }
 
     /// Keeps a text with the run, such as a log.
@@ -268,8 +263,14 @@ impl StepContext<'_> {
         });
     }
 
-    pub(crate) fn emit(&self, event: &Event) {
-        self.parts.events.event(event);
+    /// Tells what happened in the run.
+    pub(crate) fn tell(&self, what: EventKind) {
+        self.parts.bus.tell(&self.record.project, Some(self.record.id), what);
+    }
+
+    /// Tells what a person should know.
+    pub(crate) fn notice(&self, notice: NoticeKind, key: impl Into<String>, message: String) {
+        self.parts.bus.notice(&self.record.project, Some(self.record.id), notice, key, message);
     }
 
     /// Where the project's branch is pushed to.

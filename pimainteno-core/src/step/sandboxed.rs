@@ -7,13 +7,11 @@ use std::{
     sync::OnceLock,
 };
 
-use jiff::Timestamp;
-
 use super::StepContext;
 use crate::{
     config::{Project, SandboxMode},
     error::{Error, ErrorKind, Result},
-    event::Event,
+    event::NoticeKind,
     git::Checkout,
     leftovers::{Leftovers, Way},
     process::{Command, Environment, Limits, Places, Sandbox, SandboxHelper, Support, Used},
@@ -139,7 +137,7 @@ impl StepContext<'_> {
             let lacks = support.lacks();
             if !lacks.is_empty() {
                 let message = format!("checks run without a whole sandbox: {lacks}");
-                self.emit(&Event::Notice { project: self.record.project.clone(), at: Timestamp::now(), message });
+                self.notice(NoticeKind::Sandbox, "", message);
             }
             lacks
         });

@@ -19,13 +19,12 @@ mod verdict;
 mod weakening;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 
 use self::{base::Base, verdict::Verdict};
 use super::{Checks, Effects, Failure, Flow, Step, StepContext};
 use crate::{
     error::Result,
-    event::Event,
+    event::NoticeKind,
     git::Change,
     leftovers::Trial,
     policy,
@@ -99,7 +98,7 @@ impl Step for Verify {
             // A build that went bad makes everything fail that comes after it.
             let message =
                 context.parts.leftovers.renounce(&format!("{check} passed with the last change and fails now, without one too"))?;
-            context.emit(&Event::Notice { project: context.record.project.clone(), at: Timestamp::now(), message });
+            context.notice(NoticeKind::Leftovers, "", message);
             context.place(&change).await?;
             let (again, rest) = run_all(context, &checks).await?;
             (passed, tally) = (again, compare(context, &change, &checks, rest).await?);

@@ -151,6 +151,8 @@ impl Store {
             journals,
             keep_runs: keep_runs.max(1),
             secrets,
+            last_event: states.last_event().into(),
+            pending_notices: Mutex::default(),
             states: RwLock::new(states),
             totals: Mutex::new(totals),
             pending_replies: Mutex::default(),

@@ -59,6 +59,8 @@ pub struct ProjectState {
     pub frozen: Option<Frozen>,
     /// The change that waits for a person; there is one at most. The store keeps this in step with the proposals.
     pub held: Option<Held>,
+    /// The number of the last event that was told when this was written.
+    pub last_event: u64,
 }
 
 /// A change waits for a person.
@@ -219,7 +221,8 @@ impl Store {
         if new == *old && !self.is_unsaved(project) {
             return Ok(old);
         }
-        self.write(|table| put_state(table, project, &new))?;
+        let last_event = self.last_event();
+        self.write(|table| put_state(table, project, &new, last_event))?;
         Ok(self.set_state(project, new, true))
     }
 
@@ -271,6 +274,11 @@ pub(super) struct States {
 }
 
 impl States {
+    /// The number of the last event that any of them knows.
+    pub(super) fn last_event(&self) -> u64 {
+        self.known.values().map(|state| state.last_event).max().unwrap_or_default()
+    }
+
     /// Reads the states of `projects`.
     pub(super) fn load(table: &impl ReadableTable<Key, &'static [u8]>, projects: &[String]) -> Result<Self, RedbError> {
         let mut states = Self::default();
@@ -283,6 +291,6 @@ impl States {
 }
 
 /// Writes a project's state.
-pub(super) fn put_state(table: &mut Table<'_>, project: &str, state: &ProjectState) -> Result<(), RedbError> {
-    rows::put_json(table, project, STATE, &[], state)
+pub(super) fn put_state(table: &mut Table<'_>, project: &str, state: &ProjectState, last_event: u64) -> Result<(), RedbError> {
+    rows::put_json(table, project, STATE, &[], &ProjectState { last_event, ..state.clone() })
 }

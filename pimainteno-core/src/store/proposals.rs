@@ -93,8 +93,9 @@ impl Store {
         let superseded = state.note(proposal);
         let mut proposal = proposal.clone();
         proposal.redact(self.secrets());
+        let last_event = self.last_event();
         self.write(|table| {
-            super::project::put_state(table, &proposal.project, &state)?;
+            super::project::put_state(table, &proposal.project, &state, last_event)?;
             put(table, &proposal, superseded)
         })?;
         self.set_state(&proposal.project, state, true);

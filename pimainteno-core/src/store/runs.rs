@@ -11,7 +11,7 @@ use super::{
     checks::CheckResults,
     ids,
     journal::{Answer, Entry, Journal, ReplyKey, What},
-    locked,
+    locked, notices,
     project::{ProjectState, Summary, put_state},
     proposals, rows,
     schema::{ARCHIVE, RUN, SUMMARY, Snapshot, Table},
@@ -116,9 +116,9 @@ impl Store {
             secrets.clean(&mut output.text);
             output.text = capped(std::mem::take(&mut output.text), MAX_OUTPUT);
         }
-        let entries = journal.entries();
-        self.write(|table| {
-            put_state(table, project, &state)?;
+        let (entries, notices, last_event) = (journal.entries(), self.take_notices(project), self.last_event());
+        let written = self.write(|table| {
+            put_state(table, project, &state, last_event)?;
             if let Some(summary) = &summary {
                 rows::put_json(table, project, SUMMARY, &[], summary)?;
             }
@@ -137,8 +137,13 @@ impl Store {
             let archive = Archive { journal: entries.into_iter().filter(|entry| !is_elsewhere(entry)).collect(), outputs };
             rows::put_json(table, project, ARCHIVE, record.id.as_bytes(), &archive)?;
             rows::put_json(table, project, RUN, record.id.as_bytes(), &record)?;
+            notices::put(table, &notices)?;
             drop_old(table, project, self.0.keep_runs)
-        })?;
+        });
+        if let Err(error) = written {
+            self.put_back_notices(notices);
+            return Err(error);
+        }
         self.set_state(project, state, true);
         journal.remove();
         self.forget_pending(&journal.entries());

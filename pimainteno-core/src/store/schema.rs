@@ -12,6 +12,7 @@
 //! | [`STATE`] | empty | [`ProjectState`](super::ProjectState) |
 //! | [`USAGE`] | the day, complemented, so that the newest comes first | list of [`UsageEntry`](super::UsageEntry) |
 //! | [`CHECKS`] | empty | list of [`CheckResults`](super::CheckResults) |
+//! | [`NOTICES`] | empty | list of [`Notice`](super::Notice); those of no project are under the empty name |
 //!
 //! The kinds are numbered so that what one run writes lies together: its record, the state and the newest day's usage are neighbours.
 //! The archive is apart, so that looking through the records reads few pages: reading much fills redb's cache, and that costs writes.
@@ -55,6 +56,7 @@ pub(super) const RUN: u8 = 4;
 pub(super) const STATE: u8 = 5;
 pub(super) const USAGE: u8 = 6;
 pub(super) const CHECKS: u8 = 7;
+pub(super) const NOTICES: u8 = 8;
 
 /// What a file turned out to be.
 pub(super) enum Format {

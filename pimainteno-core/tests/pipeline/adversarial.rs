@@ -8,7 +8,7 @@ use std::{
 };
 
 use pimainteno_core::{
-    Edit, Event, Maintainer, Outcome, RunOptions, RunRecord, Task, Trigger,
+    Edit, Event, EventKind, Maintainer, Outcome, RunOptions, RunRecord, Task, Trigger,
     config::HealthConfig,
     testing::{Scripted, ScriptedBackend},
 };
@@ -31,7 +31,7 @@ async fn run(world: &World, agent: Agent) -> Vec<RunRecord> {
 async fn run_and_at(world: &World, agent: Agent, step: &'static str, what: impl Fn() + Send + Sync + 'static) -> Vec<RunRecord> {
     let done = OnceLock::new();
     let sink = move |event: &Event| {
-        if matches!(event, Event::StepStarted { step: started, .. } if started == step) && done.set(()).is_ok() {
+        if matches!(&event.what, EventKind::StepStarted { step: started, .. } if started == step) && done.set(()).is_ok() {
             what();
         }
     };
@@ -376,12 +376,12 @@ async fn twenty_projects_are_run_four_at_a_time() {
     let going = Arc::new((std::sync::atomic::AtomicUsize::new(0), std::sync::atomic::AtomicUsize::new(0)));
     let sink = {
         let going = going.clone();
-        move |event: &Event| match event {
-            Event::RunStarted { .. } => {
+        move |event: &Event| match event.what {
+            EventKind::RunStarted { .. } => {
                 let now = going.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
                 going.1.fetch_max(now, std::sync::atomic::Ordering::SeqCst);
             }
-            Event::RunFinished { .. } => drop(going.0.fetch_sub(1, std::sync::atomic::Ordering::SeqCst)),
+            EventKind::RunFinished { .. } => drop(going.0.fetch_sub(1, std::sync::atomic::Ordering::SeqCst)),
             _ => {}
         }
     };

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use pimainteno_core::{Edit, Event, Outcome, RunRecord, Task, testing::Scripted, testing::ScriptedBackend};
+use pimainteno_core::{Edit, Event, EventKind, Outcome, RunRecord, Task, testing::Scripted, testing::ScriptedBackend};
 
 use crate::{
     recovery::{assert_applied_once, begins, run_and_cut_off, start_again},
@@ -24,7 +24,7 @@ fn shorten() -> Agent {
 async fn run_and_at(world: &World, step: &'static str, what: impl Fn() + Send + Sync + 'static) -> Vec<RunRecord> {
     let done = OnceLock::new();
     let sink = move |event: &Event| {
-        if matches!(event, Event::StepStarted { step: started, .. } if started == step) && done.set(()).is_ok() {
+        if matches!(&event.what, EventKind::StepStarted { step: started, .. } if started == step) && done.set(()).is_ok() {
             what();
         }
     };

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use pimainteno_core::{
-    Edit, Event, Outcome, ProposalStatus, RunOptions, RunRecord, Task, Trigger,
+    Edit, EventKind, NoticeKind, Outcome, ProposalStatus, RunOptions, RunRecord, Task, Trigger,
     testing::{RecordingSink, Scripted, ScriptedBackend},
 };
 
@@ -127,7 +127,9 @@ async fn the_same_failure_three_times_freezes_the_project_and_is_told_once() {
     let world = world();
     let backend = proposes(&["# TV 1\n", "# TV 2\n", "# TV 3\n", "# TV 4\n", "# Radio 2\n"]);
     let sink = RecordingSink::default();
-    let told = || sink.events().iter().filter(|event| matches!(event, Event::Notice { message, .. } if message.contains("frozen"))).count();
+    let told = || {
+        sink.events().iter().filter(|event| matches!(&event.what, EventKind::Notice { message, .. } if message.contains("frozen"))).count()
+    };
     let run = async || world.builder(backend.clone()).events(sink.clone()).build().unwrap().run_once().await.unwrap();
     for round in 1..=3 {
         assert_eq!(told(), 0, "{round}");
@@ -151,6 +153,31 @@ async fn the_same_failure_three_times_freezes_the_project_and_is_told_once() {
     let records = run().await;
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
     assert_eq!(told(), 1);
+}
+
+#[tokio::test]
+async fn what_fails_before_its_first_step_is_a_record_that_counts_and_is_not_taken_for_looked_at() {
+    let mut world = world();
+    let policy = world.root().join("policy.rhai");
+    std::fs::write(&policy, "fn skip(facts) { throw \"no idea\" }").unwrap();
+    world.project.policy = Some(policy.clone());
+    let backend = proposes(&["# Radio 2\n"]);
+    for round in 1..=3 {
+        let records = run(&world, &backend).await;
+        let failed = matches!(outcome(&records), Outcome::Failed { step, message } if step == "queue" && message.contains("no idea"));
+        assert!(failed && records[0].steps.is_empty(), "{round}: {records:#?}");
+    }
+    let maintainer = world.maintainer(backend.clone());
+    let (stored, state) = (maintainer.store().runs(Some("radio"), 9).unwrap(), maintainer.store().project("radio"));
+    assert_eq!((stored.len(), state.last_run), (3, Some(stored[0].id)));
+    assert!(state.frozen.is_some() && state.seen.is_empty(), "{state:?}");
+    let notices = maintainer.notices(None, 9).unwrap();
+    assert!(matches!(&notices[..], [notice] if notice.notice == NoticeKind::Frozen && notice.project == "radio"), "{notices:?}");
+    maintainer.resume("radio").unwrap();
+    drop(maintainer);
+    std::fs::write(&policy, "fn skip(facts) {}").unwrap();
+    let records = run(&world, &backend).await;
+    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use pimainteno_core::{
-    Edit, Event, Maintainer, Outcome, Task, Trigger,
+    Edit, Event, EventKind, Maintainer, Outcome, Task, Trigger,
     testing::{RecordingSink, Scripted, ScriptedBackend},
 };
 use tokio::sync::Notify;
@@ -27,7 +27,7 @@ fn world() -> World {
 }
 
 fn notices(sink: &RecordingSink) -> Vec<String> {
-    let notice = |event| if let Event::Notice { message, .. } = event { Some(message) } else { None };
+    let notice = |event: Event| if let EventKind::Notice { message, .. } = event.what { Some(message) } else { None };
     sink.events().into_iter().filter_map(notice).filter(|message| message.contains("parked")).collect()
 }
 
@@ -41,7 +41,7 @@ async fn serve_until_applied(world: &World, backend: &ScriptedBackend, meanwhile
     let sink = {
         let applied = applied.clone();
         move |event: &Event| {
-            if matches!(event, Event::RunFinished { record } if matches!(record.outcome, Some(Outcome::Applied { .. }))) {
+            if matches!(&event.what, EventKind::RunFinished { record } if matches!(record.outcome, Some(Outcome::Applied { .. }))) {
                 applied.notify_one();
             }
         }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pimainteno_core::{Event, LlmBackend, Maintainer, Outcome, ProposalStatus, RunRecord, StepStatus, config::RestartConfig};
+use pimainteno_core::{Event, EventKind, LlmBackend, Maintainer, Outcome, ProposalStatus, RunRecord, StepStatus, config::RestartConfig};
 
 use crate::support::{Agent, World};
 
@@ -91,7 +91,7 @@ pub(crate) fn begins(step: &'static str, count: usize) -> impl Fn(&Event) -> boo
     let seen = Mutex::new(0);
     move |event| {
         let mut seen = seen.lock().unwrap();
-        *seen += usize::from(matches!(event, Event::StepStarted { step: begun, .. } if begun == step));
+        *seen += usize::from(matches!(&event.what, EventKind::StepStarted { step: begun, .. } if begun == step));
         *seen == count
     }
 }
@@ -162,8 +162,7 @@ async fn an_unhealthy_change_is_taken_back_whenever_its_run_is_cut_off() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_between_an_unhealthy_verdict_and_its_rollback_does_not_leave_the_change() {
     let world = World::new().with_service();
-    let failed =
-        |event: &Event| matches!(event, Event::StepFinished { step, .. } if step.name == "monitor" && step.status == StepStatus::Failed);
+    let failed = |event: &Event| matches!(&event.what, EventKind::StepFinished { step, .. } if step.name == "monitor" && step.status == StepStatus::Failed);
     let records = run_and_stop(&world, breaking(), failed).await;
     assert_eq!(records[0].outcome, Some(Outcome::Interrupted), "{records:#?}");
     start_again(&world, Agent::new(|_| {})).await;

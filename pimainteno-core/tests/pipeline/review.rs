@@ -7,7 +7,7 @@ use std::{
 };
 
 use pimainteno_core::{
-    Edit, Event, Maintainer, Outcome, Proposal, ProposalStatus, RunRecord, Task, Trigger,
+    Edit, Event, EventKind, Maintainer, Outcome, Proposal, ProposalStatus, RunRecord, Task, Trigger,
     config::{Mode, OnSilence},
     testing::{RecordingSink, Scripted, ScriptedBackend},
 };
@@ -271,7 +271,7 @@ async fn a_change_that_nobody_answers_is_given_up_told_again_or_kept() {
         }
         assert_eq!(maintainer.proposals(None, false, 10).unwrap().len(), stays, "{on_silence:?}");
         let id = proposal.id.to_string();
-        let told = |event: &Event| matches!(event, Event::Notice { message, .. } if message.contains(&id));
+        let told = |event: &Event| matches!(&event.what, EventKind::Notice { message, .. } if message.contains(&id));
         assert_eq!(sink.events().iter().filter(|event| told(event)).count(), notices, "{on_silence:?}");
         let answer = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await;
         assert_eq!(answer.is_ok(), stays == 1, "{on_silence:?}: {answer:?}");
@@ -341,7 +341,7 @@ async fn approve_and_cut_off(world: &World, proposal: &Proposal, step: &'static 
     let (go_on, wait_for_end) = mpsc::channel::<()>();
     let ends = Mutex::new(Some((reached, wait_for_end)));
     let sink = move |event: &Event| {
-        if matches!(event, Event::StepStarted { step: begun, .. } if begun == step)
+        if matches!(&event.what, EventKind::StepStarted { step: begun, .. } if begun == step)
             && let Some((reached, wait_for_end)) = ends.lock().unwrap().take()
         {
             reached.send(()).unwrap();
