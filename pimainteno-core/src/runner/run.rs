@@ -297,7 +297,6 @@ impl Runner {
     }
 
     /// Stores a run, and the run that took its change back.
-    #[expect(clippy::too_many_arguments, reason = "it is the end of the function above, apart only for its length")]
     fn conclude(
         &self,
         prepared: &Prepared,
