@@ -17,7 +17,7 @@ mod show;
 mod status;
 
 use anstyle::Style;
-use pimainteno_core::{Outcome, Proposal, ProposalStatus, Result};
+use pimainteno_core::{Outcome, Proposal, ProposalStatus, Result, RunRecord};
 
 use crate::{
     access::Access,
@@ -80,10 +80,18 @@ pub(crate) fn redacted_places(proposal: &Proposal) -> Option<String> {
     }
 }
 
+/// How a run ended, in one line: a success that takes another run back is told as that, so that nobody takes it for good news.
+pub(crate) fn told(record: &RunRecord) -> String {
+    match (&record.outcome, record.job.takes_back()) {
+        (Some(Outcome::Applied { .. }), Some(of)) => format!("took back run {}", short_id(of)),
+        _ => record.told(),
+    }
+}
+
 /// The colour of how a run ended; of one that has not, if there is no outcome.
-pub(crate) fn outcome_style(outcome: Option<&Outcome>) -> Style {
-    match outcome {
-        Some(Outcome::Applied { .. }) => GOOD,
+pub(crate) fn outcome_style(record: &RunRecord) -> Style {
+    match &record.outcome {
+        Some(Outcome::Applied { .. }) if record.job.takes_back().is_none() => GOOD,
         Some(Outcome::NoChange | Outcome::Skipped { .. }) => FAINT,
         Some(Outcome::Failed { .. } | Outcome::RolledBack { .. } | Outcome::Rejected { .. }) => BAD,
         // Held, parked, interrupted, and whatever may come.

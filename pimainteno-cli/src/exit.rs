@@ -38,13 +38,13 @@ pub(crate) fn code(result: &Result<Ending>) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use pimainteno_core::{Error, Outcome, Trigger};
+    use pimainteno_core::{Error, Job, Outcome, Trigger};
 
     use super::*;
 
     #[test]
     fn a_run_without_success_is_one_and_an_error_is_two() {
-        let mut record = RunRecord::new("site", Trigger::Manual, Timestamp::UNIX_EPOCH);
+        let mut record = RunRecord::new("site", Trigger::Manual, Job::Upkeep { chore: "improve".into() }, Timestamp::UNIX_EPOCH);
         record.outcome = Some(Outcome::Held { reason: "review".into() });
         let mut records = vec![record.clone()];
         assert_eq!(Ending::of_runs(&records), Ending::Done);

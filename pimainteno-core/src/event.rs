@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::RunId,
-    run::{Outcome, RunRecord, StepRecord, StepStatus},
+    job::Job,
+    run::{RunRecord, StepRecord, StepStatus},
     secrets::Secrets,
 };
 
@@ -49,6 +50,8 @@ pub enum EventKind {
     RunStarted {
         /// Why it was started; [`crate::Trigger::name`].
         trigger: String,
+        /// What it does.
+        job: Job,
         /// The names of the steps to come.
         steps: Vec<String>,
     },
@@ -201,7 +204,7 @@ impl fmt::Display for Event {
             write!(formatter, "{project}: ")?;
         }
         match (&self.what, self.run) {
-            (EventKind::RunStarted { trigger, .. }, Some(run)) => write!(formatter, "run {run} started ({trigger})"),
+            (EventKind::RunStarted { trigger, job, .. }, Some(run)) => write!(formatter, "run {run} started ({trigger}; {job})"),
             (what, _) => what.fmt(formatter),
         }
     }
@@ -224,10 +227,7 @@ impl fmt::Display for EventKind {
                 write!(formatter, "{}: {status} in {} ms", step.name, step.milliseconds)?;
                 if step.note.is_empty() { Ok(()) } else { write!(formatter, ": {}", step.note) }
             }
-            Self::RunFinished { record } => match &record.outcome {
-                Some(outcome) => write!(formatter, "{outcome}"),
-                None => write!(formatter, "{}", Outcome::Interrupted),
-            },
+            Self::RunFinished { record } => formatter.write_str(&record.told()),
             Self::ProjectSkipped { reason } => write!(formatter, "skipped: {reason}"),
             Self::Notice { message, .. } => formatter.write_str(message),
         }

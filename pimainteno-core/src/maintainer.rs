@@ -15,6 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{EventId, Events},
     id::RunId,
+    job::Job,
     proposal::Proposal,
     recovery,
     run::{RunRecord, Trigger},
@@ -85,8 +86,12 @@ impl Maintainer {
         let mut running = JoinSet::new();
         for (place, prepared) in self.0.projects.iter().enumerate() {
             // Most projects did not change; for them no task is started.
-            match self.0.futile(prepared, options) {
-                Some(reason) => drop(records.insert(place, self.0.skipped(prepared, Trigger::Manual, reason))),
+            let job = Job::because_of(&Trigger::Manual)?;
+            match self.0.futile(prepared, &job, options) {
+                Some(reason) => {
+                    let record = RunRecord::new(&prepared.project.id, Trigger::Manual, job, Timestamp::now());
+                    records.insert(place, self.0.skipped(record, reason));
+                }
                 None => {
                     let (runner, prepared) = (self.0.clone(), prepared.clone());
                     running.spawn(async move { (place, runner.run(&prepared, Trigger::Manual, options).await) });
@@ -105,10 +110,10 @@ impl Maintainer {
         failure.map_or_else(|| Ok(records.into_values().collect()), Err)
     }
 
-    /// Runs one project, named by its id or its name.
+    /// Runs one project, named by its id or its name, and says why: a trigger opens nothing by itself.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] if there is no such project; otherwise as [`Self::run_once`].
+    /// [`ErrorKind::Usage`] if there is no such project, or for a trigger that is about one change: [`Self::approve`] and [`Self::rollback`] are for those; otherwise as [`Self::run_once`].
     pub async fn run_project(&self, project: &str, trigger: Trigger, options: RunOptions) -> Result<RunRecord> {
         self.recover().await?;
         let prepared = self.0.project(project)?;

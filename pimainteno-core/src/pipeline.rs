@@ -120,6 +120,7 @@ pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
     let summarized = context.summary.clone();
     context.tell(EventKind::RunStarted {
         trigger: context.record.trigger.name().into(),
+        job: context.record.job.clone(),
         steps: steps.iter().map(|step| step.name().to_owned()).collect(),
     });
     if let Some(change) = context.change.clone() {

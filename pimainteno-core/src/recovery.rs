@@ -10,8 +10,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::NoticeKind,
     git::{Checkout, Git, Upstream, is_left_half_made},
-    id::RunId,
-    run::{Outcome, RunRecord, Trigger},
+    run::{Outcome, RunRecord},
     runner::{Prepared, Runner, Start, cut_off},
     service::Baseline,
     step::{Delivery, Step, summarize},
@@ -38,7 +37,7 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     if runner.looked.set(()).is_ok() {
         remove_half_made(runner, &open.runs).await;
     }
-    let rollbacks: Vec<_> = open.runs.iter().filter_map(|run| Some((rollback_of(&run.record)?, run.record.id))).collect();
+    let rollbacks: Vec<_> = open.runs.iter().filter_map(|run| Some((run.record.job.takes_back()?, run.record.id))).collect();
     let mut records = Vec::new();
     for mut run in open.runs {
         run.record.rolled_back_by = rollbacks.iter().find(|(of, _)| *of == run.record.id).map(|(_, by)| *by);
@@ -65,14 +64,6 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
 fn is_given_up(runner: &Runner, run: &OpenRun) -> bool {
     let resumed = runner.store.project(&run.record.project).resumed;
     run.last_sign() + PATIENCE < jiff::Timestamp::now() || resumed.is_some_and(|resumed| resumed > run.last_sign())
-}
-
-/// The run that this one took back.
-fn rollback_of(record: &RunRecord) -> Option<RunId> {
-    match record.trigger {
-        Trigger::Rollback { of } => Some(of),
-        _ => None,
-    }
 }
 
 /// Removes workspaces that were left half made before their run began: Git in the user's checkout stumbles over them.
@@ -159,10 +150,10 @@ fn give_up(runner: &Runner, open: OpenRun, error: &Error) -> Result<RunRecord> {
 }
 
 fn conclude(runner: &Runner, open: OpenRun, outcome: Outcome) -> Result<RunRecord> {
-    let proposal = match open.record.trigger {
+    let proposal = match open.record.job.delivers() {
         // It is stored, and waits again.
-        Trigger::Approval { proposal } => cut_off(&runner.store, proposal)?,
-        _ => open.proposal().cloned(),
+        Some(proposal) => cut_off(&runner.store, proposal)?,
+        None => open.proposal().cloned(),
     };
     let mut record = open.record.clone();
     let journal = reopen(runner, open, &mut record)?;
@@ -243,7 +234,7 @@ async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Re
         *before = Some(Baseline::default());
     }
     // A commit that a person had taken back was dropped, not followed by another one: there is nothing to push.
-    let is_dropped = matches!(start.record.trigger, Trigger::Rollback { .. }) && start.branch.is_empty();
+    let is_dropped = start.record.job.rules().brings_back && start.branch.is_empty();
     if is_dropped {
         start.branch = place.branch.unwrap_or_default();
     }

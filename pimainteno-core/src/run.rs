@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{ProposalId, RunId},
+    job::{IMPROVE, Job},
     secrets::Secrets,
 };
 
@@ -25,16 +26,10 @@ pub enum Trigger {
         /// The unit's name.
         unit: String,
     },
-    /// A delivered change is taken back.
-    Rollback {
-        /// The run that delivered it.
-        of: RunId,
-    },
+    /// A delivered change proved unhealthy, or a person asked to have it taken back.
+    Rollback,
     /// A person approved a held proposal.
-    Approval {
-        /// The proposal.
-        proposal: ProposalId,
-    },
+    Approval,
 }
 
 /// How a run ended.
@@ -89,6 +84,7 @@ pub enum Outcome {
 
 /// The record of a run, as it is kept in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 #[non_exhaustive]
 pub struct RunRecord {
     /// The run's id.
@@ -97,6 +93,8 @@ pub struct RunRecord {
     pub project: String,
     /// Why the run was started.
     pub trigger: Trigger,
+    /// What it does.
+    pub job: Job,
     /// When the run left the queue.
     pub started: Timestamp,
     /// When it ended.
@@ -115,6 +113,32 @@ pub struct RunRecord {
     pub outcome: Option<Outcome>,
     /// The run that took this one's change back.
     pub rolled_back_by: Option<RunId>,
+}
+
+/// A record as it may have been written. Before there were jobs, the trigger told what a run was about.
+#[derive(Deserialize)]
+struct Written {
+    id: RunId,
+    project: String,
+    trigger: WrittenTrigger,
+    job: Option<Job>,
+    started: Timestamp,
+    ended: Option<Timestamp>,
+    base: String,
+    commit: Option<String>,
+    proposal: Option<ProposalId>,
+    steps: Vec<StepRecord>,
+    usage: Usage,
+    outcome: Option<Outcome>,
+    rolled_back_by: Option<RunId>,
+}
+
+#[derive(Deserialize)]
+struct WrittenTrigger {
+    #[serde(flatten)]
+    trigger: Trigger,
+    of: Option<RunId>,
+    proposal: Option<ProposalId>,
 }
 
 /// What one step of a run did.
@@ -155,8 +179,8 @@ impl Trigger {
             Self::Schedule => "schedule",
             Self::Manual => "manual",
             Self::UnitFailure { .. } => "unit-failure",
-            Self::Rollback { .. } => "rollback",
-            Self::Approval { .. } => "approval",
+            Self::Rollback => "rollback",
+            Self::Approval => "approval",
         }
     }
 }
@@ -214,11 +238,12 @@ impl fmt::Display for Outcome {
 
 impl RunRecord {
     /// The record of a run that starts now.
-    pub fn new(project: impl Into<String>, trigger: Trigger, started: Timestamp) -> Self {
+    pub fn new(project: impl Into<String>, trigger: Trigger, job: Job, started: Timestamp) -> Self {
         Self {
             id: RunId::new(),
             project: project.into(),
             trigger,
+            job,
             started,
             ended: None,
             base: String::new(),
@@ -231,6 +256,15 @@ impl RunRecord {
         }
     }
 
+    /// How the run ended, in one line: a success of a reversal is told as what it took back.
+    pub fn told(&self) -> String {
+        match (&self.outcome, self.job.takes_back()) {
+            (None, _) => "running".into(),
+            (Some(Outcome::Applied { commit }), Some(of)) => format!("took back run {of}: {commit:.12}"),
+            (Some(outcome), _) => outcome.to_string(),
+        }
+    }
+
     /// Takes the secrets out of what steps and outcome say.
     pub(crate) fn redact(&mut self, secrets: &Secrets) {
         self.steps.iter_mut().for_each(|step| secrets.clean(&mut step.note));
@@ -238,9 +272,40 @@ impl RunRecord {
     }
 }
 
+impl From<Written> for RunRecord {
+    fn from(written: Written) -> Self {
+        let Written { id, project, trigger, job, started, ended, base, commit, proposal, steps, usage, outcome, rolled_back_by } = written;
+        let job = job.unwrap_or_else(|| match (trigger.of, trigger.proposal, &trigger.trigger) {
+            (Some(of), ..) => Job::Reversal { of },
+            (_, Some(proposal), _) => Job::Delivery { proposal },
+            (.., trigger) => Job::because_of(trigger).unwrap_or(Job::Upkeep { chore: IMPROVE.into() }),
+        });
+        let trigger = trigger.trigger;
+        Self { id, project, trigger, job, started, ended, base, commit, proposal, steps, usage, outcome, rolled_back_by }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_from_before_there_were_jobs_is_read() {
+        let job = |trigger: &str| {
+            let record = format!(
+                r#"{{"id":"0199a3b4-c5d6-7000-8000-000000000000","project":"site","trigger":{trigger},"started":"2026-01-02T03:04:05Z","ended":null,"base":"","commit":null,
+                "proposal":null,"steps":[],"usage":{{"calls":0,"input_tokens":0,"cached_input_tokens":0,"output_tokens":0,"cost_micros":0}},"outcome":null,"rolled_back_by":null}}"#
+            );
+            let record: RunRecord = serde_json::from_str(&record).unwrap();
+            assert_eq!(serde_json::from_value::<RunRecord>(serde_json::to_value(&record).unwrap()).unwrap(), record);
+            record.job.to_string()
+        };
+        assert_eq!(job(r#"{"kind":"manual"}"#), "upkeep: improve");
+        let id = "0199a3b4c5d670008000000000000001";
+        assert_eq!(job(&format!(r#"{{"kind":"rollback","of":"{id}"}}"#)), format!("reversal of run {id}"));
+        assert_eq!(job(&format!(r#"{{"kind":"approval","proposal":"{id}"}}"#)), format!("delivery of proposal {id}"));
+        assert_eq!(job(r#"{"kind":"unit-failure","unit":"a.service"}"#), "repair of a.service");
+    }
 
     #[test]
     fn outcomes_read_as_one_line() {

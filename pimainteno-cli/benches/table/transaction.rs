@@ -7,7 +7,7 @@ use std::{
 };
 
 use pimainteno_core::{
-    Edit, Event, Outcome, RunOptions, Task, Trigger,
+    Edit, Event, EventKind, Outcome, RunOptions, Task, Trigger,
     testing::{Scripted, ScriptedBackend},
 };
 
@@ -83,9 +83,9 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
 impl Checks {
     fn note(&self, event: &Event) {
         let mut clock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::StepStarted { step, .. } if step == "verify" => clock.started = Some(Instant::now()),
-            Event::StepFinished { step, .. } if step.name == "verify" => {
+        match &event.what {
+            EventKind::StepStarted { step, .. } if step == "verify" => clock.started = Some(Instant::now()),
+            EventKind::StepFinished { step, .. } if step.name == "verify" => {
                 let taken = clock.started.take().map(|started| started.elapsed());
                 clock.taken += taken.unwrap_or_default();
             }

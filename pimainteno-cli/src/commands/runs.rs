@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pimainteno_core::{Result, RunRecord};
 
-use super::{outcome_style, short_id};
+use super::{outcome_style, short_id, told};
 use crate::{
     access::Access,
     cli::RunsArguments,
@@ -42,13 +42,12 @@ pub(crate) async fn run(access: &Access, arguments: &RunsArguments, terminal: &T
 
 fn row(record: &RunRecord, now: Timestamp) -> [Cell; 6] {
     let took = record.ended.and_then(|ended| Duration::try_from(ended.duration_since(record.started)).ok());
-    let outcome = record.outcome.as_ref().map_or_else(|| "running".to_owned(), ToString::to_string);
     [
         Cell::styled(&short_id(record.id), NAME),
         record.project.as_str().into(),
         record.trigger.name().into(),
         time::relative(record.started, now).into(),
         took.map_or_else(|| Cell::styled("-", FAINT), |took| time::duration(took).into()),
-        Cell::styled(&outcome, outcome_style(record.outcome.as_ref())),
+        Cell::styled(&told(record), outcome_style(record)),
     ]
 }

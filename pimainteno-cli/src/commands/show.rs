@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use anstyle::Style;
 use jiff::Timestamp;
-use pimainteno_core::{Result, RunRecord, Trigger, Usage, store::UsageEntry};
+use pimainteno_core::{Result, RunRecord, Usage, store::UsageEntry};
 
 use super::{outcome_style, redacted_places, short_id};
 use crate::{
@@ -76,11 +76,10 @@ fn render(detail: &RunDetail, now: Timestamp, width: Option<usize>) -> String {
 
 /// The facts that fit a line each.
 fn facts(record: &RunRecord, now: Timestamp) -> Vec<(&'static str, String)> {
-    let outcome = record.outcome.as_ref();
-    let told = outcome.map_or_else(|| "still running".into(), ToString::to_string);
     let mut facts = vec![
-        ("outcome", paint(outcome_style(outcome), plain::inline(&told)).to_string()),
-        ("trigger", plain::inline(&trigger(&record.trigger)).into_owned()),
+        ("outcome", paint(outcome_style(record), plain::inline(&record.told())).to_string()),
+        ("trigger", record.trigger.name().to_owned()),
+        ("job", plain::inline(&record.job.to_string()).into_owned()),
         ("started", format!("{} ({})", time::absolute(record.started), time::relative(record.started, now))),
     ];
     if let Some(took) = record.ended.and_then(|ended| Duration::try_from(ended.duration_since(record.started)).ok()) {
@@ -97,28 +96,19 @@ fn facts(record: &RunRecord, now: Timestamp) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn trigger(trigger: &Trigger) -> String {
-    match trigger {
-        Trigger::UnitFailure { unit } => format!("{}: {unit}", trigger.name()),
-        Trigger::Rollback { of } => format!("{} of run {of}", trigger.name()),
-        Trigger::Approval { proposal } => format!("{} of proposal {proposal}", trigger.name()),
-        _ => trigger.name().to_owned(),
-    }
-}
-
 fn heading(text: &mut String, heading: &str) {
     let _ = writeln!(text, "\n{}", paint(STRONG, heading));
 }
 
 #[cfg(test)]
 mod tests {
-    use pimainteno_core::{Outcome, Proposal, store::Output};
+    use pimainteno_core::{Job, Outcome, Proposal, Trigger, store::Output};
 
     use super::*;
 
     #[test]
     fn a_run_is_shown_with_its_change_and_nothing_in_it_commands_the_terminal() {
-        let mut record = RunRecord::new("site", Trigger::UnitFailure { unit: "x\u{1b}.service".into() }, Timestamp::UNIX_EPOCH);
+        let mut record = RunRecord::new("site", Trigger::Manual, Job::Repair { unit: "x\u{1b}.service".into() }, Timestamp::UNIX_EPOCH);
         record.outcome = Some(Outcome::Held { reason: "a person\u{7} decides".into() });
         record.base = "0123456789".into();
         record.usage = Usage::call(1000, 400, 50);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use pimainteno_core::{Result, config::Mode};
 
-use super::{outcome_style, short_id};
+use super::{outcome_style, short_id, told};
 use crate::{
     access::Access,
     api::{ProjectStatus, Status},
@@ -78,8 +78,7 @@ fn row(project: &ProjectStatus, status: &Status, now: Timestamp) -> [Cell; 5] {
         (None, Some(record)) => time::relative(record.ended.unwrap_or(record.started), now).into(),
         (None, None) => Cell::styled("never", FAINT),
     };
-    let outcome = last.and_then(|record| record.outcome.as_ref());
-    let outcome = outcome.map_or_else(|| "".into(), |outcome| Cell::styled(&outcome.to_string(), outcome_style(Some(outcome))));
+    let outcome = last.map_or_else(|| "".into(), |record| Cell::styled(&told(record), outcome_style(record)));
     [Cell::styled(&project.id, NAME), mode(project.mode).into(), next, when, outcome]
 }
 

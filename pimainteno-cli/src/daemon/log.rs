@@ -19,7 +19,7 @@ pub(crate) fn log_events(event: &Event) {
         }
         EventKind::RunFinished { record } => {
             let outcome = record.outcome.as_ref().unwrap_or(&Outcome::Interrupted);
-            let text = &*outcome.to_string();
+            let text = &*record.told();
             if outcome.is_success() {
                 tracing::info!(project, run, outcome = text, "A run ended.");
             } else {
@@ -28,7 +28,7 @@ pub(crate) fn log_events(event: &Event) {
         }
         EventKind::ProjectSkipped { reason } => tracing::info!(project, reason, "Nothing to do."),
         EventKind::Notice { notice, message, .. } => {
-            tracing::warn!(project, run, about = notice.name(), message, "A person should know this.")
+            tracing::warn!(project, run, about = notice.name(), message, "A person should know this.");
         }
         // What a newer core tells besides.
         what => tracing::info!(project, run, text = &*what.to_string(), "Something happened."),

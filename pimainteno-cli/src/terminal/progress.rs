@@ -7,10 +7,10 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pimainteno_core::{Event, EventKind, Outcome, RunRecord, StepRecord};
+use pimainteno_core::{Event, EventKind, RunRecord, StepRecord};
 
 use super::{FAINT, NAME, NOTABLE, STRONG, TICK, Terminal, paint, plain, time, timeline};
-use crate::commands::{outcome_style, short_id};
+use crate::commands::{outcome_style, short_id, told};
 
 /// Shows events: bars for a person, plain lines for a pipe, nothing where standard output is for JSON.
 pub(crate) struct Progress {
@@ -119,8 +119,7 @@ fn step_line(project: Option<&str>, step: &StepRecord) -> String {
 
 /// `● site  applied: 0123456789ab  run 0199a3b4c5d6`
 fn end_line(record: &RunRecord) -> String {
-    let outcome = record.outcome.as_ref().unwrap_or(&Outcome::Interrupted);
-    let style = outcome_style(Some(outcome));
+    let style = outcome_style(record);
     let run = paint(FAINT, format!("run {}", short_id(record.id)));
-    format!("{} {}  {}  {run}", paint(style, "●"), paint(STRONG, plain::inline(&record.project)), plain::inline(&outcome.to_string()))
+    format!("{} {}  {}  {run}", paint(style, "●"), paint(STRONG, plain::inline(&record.project)), plain::inline(&told(record)))
 }

@@ -4,7 +4,7 @@ use crate::{
     error::Result,
     fingerprint,
     proposal::{Proposal, ProposalStatus},
-    run::{Outcome, Trigger},
+    run::Outcome,
     step::StepContext,
 };
 
@@ -16,8 +16,8 @@ const LOOKED_AT: usize = 200;
 /// It is when an earlier run tried the same lines, with the same configuration, policy and backend, and the files that it touches are as they were.
 /// What a person asks for by force or approves is tried again, and so is what only could not be pushed: that was not the change's fault.
 pub(super) async fn earlier(context: &StepContext<'_>) -> Result<Option<String>> {
-    let is_asked_for = matches!(context.record.trigger, Trigger::Rollback { .. } | Trigger::Approval { .. });
-    let (Some(change), false) = (&context.change, context.parts.force || is_asked_for) else { return Ok(None) };
+    let is_wanted = context.parts.force || !context.record.job.rules().avoids_what_failed;
+    let (Some(change), false) = (&context.change, is_wanted) else { return Ok(None) };
     let fingerprint = fingerprint::of_change(&change.diff);
     let paths: Vec<_> = change.files.iter().map(|file| file.path.as_str()).collect();
     for earlier in context.parts.store.proposals(Some(&context.record.project), ProposalStatus::is_bad, LOOKED_AT)? {

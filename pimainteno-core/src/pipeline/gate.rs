@@ -7,7 +7,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     git::Change,
     policy::{Decision, Globs},
-    run::{Outcome, Trigger},
+    run::Outcome,
     step::{Checks, Effects, Step, StepContext},
 };
 
@@ -27,20 +27,20 @@ pub(super) enum Ruling {
 /// Rules whether `step` may run now.
 ///
 /// The policy is asked before each step. A step with effects outside the state directory is let through only when the mode, the limits and the checks
-/// allow it, or when a person approved exactly this diff. A rollback answers to the policy's denial alone: nobody can be asked while a service is down.
+/// allow it, or when a person approved exactly this diff. A job that may not be held answers to the policy's denial alone.
 pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<&str>) -> Result<Ruling> {
-    let is_rollback = matches!(context.record.trigger, Trigger::Rollback { .. });
+    let may_be_held = context.record.job.rules().may_be_held;
     let is_approved = approved.is_some() && context.proposal.as_ref().map(|proposal| proposal.sha256.as_str()) == approved;
     let asked = match context.parts.policy.allow(&context.facts) {
         Decision::Allow => None,
-        Decision::Ask(_) if is_rollback || is_approved => None,
+        Decision::Ask(_) if !may_be_held || is_approved => None,
         Decision::Ask(reason) => Some(reason),
         Decision::Deny(reason) => return Ok(Ruling::End(Outcome::Rejected { reason })),
     };
-    let (Effects::Outside, false, Some(change)) = (step.effects(), is_rollback, &context.change) else {
+    let (Effects::Outside, true, Some(change)) = (step.effects(), may_be_held, &context.change) else {
         return Ok(match asked {
             Some(reason) => Ruling::End(Outcome::Held { reason }),
-            None if context.parts.mode == Mode::DryRun && step.effects() == Effects::Outside && !is_rollback => {
+            None if context.parts.mode == Mode::DryRun && step.effects() == Effects::Outside && may_be_held => {
                 Ruling::Pass("a dry run changes nothing outside the state directory".into())
             }
             None => Ruling::Go,

@@ -2,7 +2,6 @@
 
 use crate::{
     fingerprint,
-    run::Trigger,
     step::{Failure, StepContext},
 };
 
@@ -25,7 +24,7 @@ impl Repairs {
         let signature = fingerprint::of_failure(&failure.message);
         let is_new = self.last.replace(signature.clone()) != Some(signature);
         self.tried.extend(context.change.as_ref().map(|change| fingerprint::of_change(&change.diff)));
-        let is_ours = !matches!(context.record.trigger, Trigger::Rollback { .. } | Trigger::Approval { .. });
+        let is_ours = context.record.job.rules().may_mend;
         let is_delivered = context.delivery.pushed || context.delivery.moved;
         let may = is_new && is_ours && !is_delivered && self.made < context.project().repairs;
         self.made += usize::from(may);

@@ -31,7 +31,6 @@ use super::{Change, Checks, Facts, Policy, RunFacts};
 use crate::{
     config::Mode,
     error::{Context, Error, ErrorKind, Result},
-    id::ProposalId,
     id::RunId,
     run::Trigger,
 };
@@ -315,8 +314,8 @@ impl CaseFacts {
             "schedule" => Trigger::Schedule,
             "manual" => Trigger::Manual,
             "unit-failure" => Trigger::UnitFailure { unit: self.failed_unit },
-            "rollback" => Trigger::Rollback { of: RunId::new() },
-            "approval" => Trigger::Approval { proposal: ProposalId::new() },
+            "rollback" => Trigger::Rollback,
+            "approval" => Trigger::Approval,
             other => {
                 return Err(format!("no trigger is called `{other}`; there are schedule, manual, unit-failure, rollback and approval"));
             }

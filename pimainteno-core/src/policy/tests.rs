@@ -11,6 +11,7 @@ use crate::{
     config::Mode,
     event::EventKind,
     id::RunId,
+    job::Job,
     run::{RunRecord, Trigger},
 };
 
@@ -408,7 +409,7 @@ fn printing_and_debugging_go_to_the_log_and_events_are_told() {
     let policy = policy(
         "fn on_event(event) { if event.event == \"run-finished\" { print(event.record.project); debug(event.record.usage); throw event.record.project } }",
     );
-    let record = RunRecord::new("shop", Trigger::Manual, "2026-01-02T03:04:05Z".parse().unwrap());
+    let record = RunRecord::new("shop", Trigger::Manual, Job::Upkeep { chore: "improve".into() }, "2026-01-02T03:04:05Z".parse().unwrap());
     let event = |what| Event::new("1".parse().unwrap(), "2026-01-02T03:04:05Z".parse().unwrap(), Some("shop".into()), None, what);
     let error = policy.on_event(&event(EventKind::RunFinished { record: Box::new(record) })).unwrap_err();
     assert!(error.to_string().ends_with("shop"), "{error}");

@@ -10,6 +10,7 @@ use crate::{
     error::{Context, Error, ErrorKind, Result},
     event::NoticeKind,
     id::ProposalId,
+    job::Job,
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord, Trigger},
     step::Candidate,
@@ -44,7 +45,7 @@ impl Runner {
         let (proposal, _) = self.approvable(id, sha256)?;
         let head = queue::place_to_start(&prepared.project, &turn.checkout).await?.map_err(refused)?;
         queue::units_exist(&prepared).await?;
-        let mut record = RunRecord::new(&prepared.project.id, Trigger::Approval { proposal: id }, Timestamp::now());
+        let mut record = RunRecord::new(&prepared.project.id, Trigger::Approval, Job::Delivery { proposal: id }, Timestamp::now());
         record.base.clone_from(&head.commit);
         record.proposal = Some(id);
         let facts = self.facts(&prepared, &turn.checkout, &record).await?;
@@ -106,7 +107,7 @@ impl Runner {
 
     /// Completes what a run that ended leaves of its change: which run it was, how long a held one waits, and what a run that was approved makes of the proposal.
     pub(super) fn settle(&self, prepared: &Prepared, stored: &mut FinishedRun) -> Result<()> {
-        if let Trigger::Approval { proposal } = stored.record.trigger {
+        if let Some(proposal) = stored.record.job.delivers() {
             self.settle_approval(proposal, stored)?;
         }
         let run = stored.record.id;

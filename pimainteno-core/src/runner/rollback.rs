@@ -6,6 +6,7 @@ use super::{Prepared, RunOptions, Runner, Start, queue, queue::Turn};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     git::Head,
+    job::Job,
     pipeline::{self, Finished},
     run::{Outcome, RunRecord, Trigger},
     service::{Baseline, Probation},
@@ -105,7 +106,7 @@ impl Runner {
     /// What the run begins with: the inverse of the commit for `apply`, or the commit before it for `restart`.
     async fn start(&self, prepared: &Prepared, turn: &Turn, head: Head, target: &RunRecord, way: &Way) -> Result<Start> {
         let commit = target.commit.clone().unwrap_or_default();
-        let mut record = RunRecord::new(&prepared.project.id, Trigger::Rollback { of: target.id }, Timestamp::now());
+        let mut record = RunRecord::new(&prepared.project.id, Trigger::Rollback, Job::Reversal { of: target.id }, Timestamp::now());
         record.base = head.commit;
         let mut start = Start::new(record, head.branch.unwrap_or_default());
         let names = if way.is_dropped {
@@ -141,10 +142,10 @@ impl Runner {
     }
 }
 
-/// Says of a person's rollback that was put off that it failed: nobody but the person asks for it again.
+/// Says of a run that was put off that it failed, where nobody but whoever asked for it does so again.
 pub(super) fn fail_if_put_off(finished: &mut Finished) {
     let record = &mut finished.record;
-    if let (Trigger::Rollback { .. }, Some(Outcome::Parked { reason, .. })) = (&record.trigger, &record.outcome) {
+    if let (false, Some(Outcome::Parked { reason, .. })) = (record.job.rules().may_park, &record.outcome) {
         let step = record.steps.last().map_or_else(String::new, |step| step.name.clone());
         record.outcome = Some(Outcome::Failed { step, message: format!("{reason}; ask for it again when that is over") });
     }
@@ -152,14 +153,14 @@ pub(super) fn fail_if_put_off(finished: &mut Finished) {
 
 /// What a run says about the one whose change it took back, if a person asked for it.
 pub(super) fn takes_back(finished: &Finished) -> Option<TakenBack> {
-    let Trigger::Rollback { of } = finished.record.trigger else { return None };
+    let of = finished.record.job.takes_back()?;
     let is_applied = matches!(finished.record.outcome, Some(Outcome::Applied { .. }));
     let is_done = is_applied || finished.delivery.pushed || finished.delivery.moved;
     is_done.then(|| TakenBack { run: of, reason: REASON.to_owned() })
 }
 
 fn is_rollback(run: &RunRecord) -> bool {
-    matches!(run.trigger, Trigger::Rollback { .. })
+    run.job.takes_back().is_some()
 }
 
 fn is_taken_back(run: &RunRecord) -> bool {

@@ -12,6 +12,7 @@ use crate::{
     event::{EventKind, NoticeKind},
     fingerprint,
     git::{Change, Checkout, Head, ProjectLock, Workspace},
+    job::Job,
     pipeline::{self, Finished, Plan},
     policy::{self, Facts, RunFacts},
     proposal::Proposal,
@@ -57,7 +58,7 @@ struct Ready {
     workspace: Workspace,
 }
 
-/// A failure that counts: one of a run that nobody asked for with a proposal in hand.
+/// A failure that counts.
 struct Failure {
     /// The unit that was to be repaired; empty if the run was about the project itself.
     unit: String,
@@ -67,21 +68,16 @@ struct Failure {
 
 impl Failure {
     fn of(record: &RunRecord) -> Option<Self> {
-        let unit = match &record.trigger {
-            Trigger::UnitFailure { unit } => unit.clone(),
-            Trigger::Schedule | Trigger::Manual => String::new(),
-            Trigger::Rollback { .. } | Trigger::Approval { .. } => return None,
-        };
         let outcome = record.outcome.as_ref()?;
         let is_failure = matches!(outcome, Outcome::Failed { .. } | Outcome::RolledBack { .. });
-        let reason = outcome.to_string();
-        is_failure.then(|| Self { unit, signature: fingerprint::of_failure(&reason), reason })
+        let (unit, reason) = (record.job.unit().to_owned(), outcome.to_string());
+        (is_failure && record.job.rules().counts_failures).then(|| Self { unit, signature: fingerprint::of_failure(&reason), reason })
     }
 }
 
 impl Runner {
     /// Why a run would be futile, as far as two small files tell.
-    pub(crate) fn futile(&self, prepared: &Prepared, options: RunOptions) -> Option<String> {
+    pub(crate) fn futile(&self, prepared: &Prepared, job: &Job, options: RunOptions) -> Option<String> {
         let state = self.store.project(&prepared.project.id);
         if state.paused {
             return Some("the project is paused".into());
@@ -95,16 +91,17 @@ impl Runner {
         if let Some(parked) = state.parked.as_ref().filter(|parked| parked.until > Timestamp::now()) {
             return Some(parked.describe());
         }
+        if !job.rules().needs_news {
+            return None;
+        }
         let head = Head::read(&prepared.project.path).ok()??;
         state.has_seen(&head.commit, &prepared.inputs).then(|| "nothing changed since the last run".into())
     }
 
     /// The record of a run that was not worth starting; it is told but not stored.
-    pub(crate) fn skipped(&self, prepared: &Prepared, trigger: Trigger, reason: String) -> RunRecord {
-        self.bus.tell(&prepared.project.id, None, EventKind::ProjectSkipped { reason: reason.clone() });
-        let now = Timestamp::now();
-        let mut record = RunRecord::new(&prepared.project.id, trigger, now);
-        record.ended = Some(now);
+    pub(crate) fn skipped(&self, mut record: RunRecord, reason: String) -> RunRecord {
+        self.bus.tell(&record.project, None, EventKind::ProjectSkipped { reason: reason.clone() });
+        record.ended = Some(Timestamp::now());
         record.outcome = Some(Outcome::Skipped { reason });
         record.redact(self.store.secrets());
         record
@@ -112,12 +109,13 @@ impl Runner {
 
     /// Runs a project: waits for a slot, takes its lock, looks whether there is something to do, and goes through its steps.
     pub(crate) async fn run(&self, prepared: &Prepared, trigger: Trigger, options: RunOptions) -> Result<RunRecord> {
+        let job = Job::because_of(&trigger)?;
         let _slot = self.slots.acquire().await.context(ErrorKind::Internal, || "the queue is closed")?;
+        let mut record = RunRecord::new(&prepared.project.id, trigger, job, Timestamp::now());
         // Looked at again: the project may have waited for its slot behind a run of its own.
-        if let Some(reason) = self.futile(prepared, options) {
-            return Ok(self.skipped(prepared, trigger, reason));
+        if let Some(reason) = self.futile(prepared, &record.job, options) {
+            return Ok(self.skipped(record, reason));
         }
-        let mut record = RunRecord::new(&prepared.project.id, trigger, Timestamp::now());
         match self.ready(prepared, &mut record, options).await {
             Ok(Ok(ready)) => {
                 let Ready { turn, branch, facts, journal, workspace } = ready;
@@ -125,7 +123,7 @@ impl Runner {
                 start.steps.clone_from(&prepared.steps);
                 self.carry_out(prepared, &turn.checkout, &workspace, &journal, facts, start, options).await
             }
-            Ok(Err(reason)) => Ok(self.skipped(prepared, record.trigger, reason)),
+            Ok(Err(reason)) => Ok(self.skipped(record, reason)),
             Err(error) => self.failed_early(prepared, record, &error, options),
         }
     }
@@ -137,7 +135,7 @@ impl Runner {
             Err(reason) => return Ok(Err(reason)),
         };
         // And once more: a run that had the turn meanwhile may have done all that there was to do.
-        if let Some(reason) = self.futile(prepared, options) {
+        if let Some(reason) = self.futile(prepared, &record.job, options) {
             return Ok(Err(reason));
         }
         let head = match queue::place_to_start(&prepared.project, &turn.checkout).await? {
@@ -267,8 +265,8 @@ impl Runner {
                 None
             }
             Some(reason) => {
-                let trigger = Trigger::Rollback { of: finished.record.id };
-                let record = RunRecord::new(&prepared.project.id, trigger, Timestamp::now());
+                let job = Job::Reversal { of: finished.record.id };
+                let record = RunRecord::new(&prepared.project.id, Trigger::Rollback, job, Timestamp::now());
                 match self.facts(prepared, checkout, &record).await {
                     Ok(facts) => Some(pipeline::roll_back(&mut finished, &reason, record, facts, &parts, &self.registry).await),
                     // The checkout cannot even be looked at. The change is taken back when it can.
@@ -320,7 +318,7 @@ impl Runner {
             self.bus.finished(&rollback_record);
         }
         // What a person asked for says that his commit needs no run of its own only if it came to something: nobody else looked at it.
-        let was_asked_for = matches!(record.trigger, Trigger::Approval { .. } | Trigger::Rollback { .. });
+        let looks_around = record.job.rules().looks_around;
         let came_to_something = matches!(record.outcome, Some(Outcome::Applied { .. } | Outcome::RolledBack { .. } | Outcome::Held { .. }));
         let outcome = record.outcome.clone();
         // One that failed before its first step has looked at nothing.
@@ -335,7 +333,7 @@ impl Runner {
                 Some(Outcome::Parked { until, reason }) => state.parked = Some(Parked { until: *until, reason: reason.clone() }),
                 // Neither says that the trouble is over: one that was stopped, and one that had nobody to ask.
                 Some(Outcome::Interrupted) => {}
-                _ if was_asked_for => {}
+                _ if !looks_around => {}
                 _ => state.parked = None,
             }
             match (&outcome, failure) {
@@ -345,7 +343,7 @@ impl Runner {
             }
             let is_settled = is_begun
                 && (is_futile || !matches!(outcome, Some(Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. })));
-            if is_settled && !options.dry_run && (!was_asked_for || came_to_something) {
+            if is_settled && !options.dry_run && (looks_around || came_to_something) {
                 for head in seen {
                     state.see(head, &inputs);
                 }
@@ -431,8 +429,7 @@ pub(crate) fn learn_key(store: &Store, project: &Project) -> Result<()> {
 
 /// Why a run's change has to be taken back: a step failed after it was delivered.
 fn reason_to_roll_back(finished: &Finished) -> Option<String> {
-    // What a person wanted to get away from does not come back by itself.
-    if matches!(finished.record.trigger, Trigger::Rollback { .. }) {
+    if !finished.record.job.rules().is_taken_back {
         return None;
     }
     let delivered = finished.delivery.pushed || finished.delivery.moved;

@@ -11,7 +11,7 @@ use crate::{
     hidden_text, patch,
     policy::{Link, held_files},
     proposal::Proposal,
-    run::{Outcome, Trigger},
+    run::Outcome,
 };
 
 /// Places the proposed change in a workspace that is clean and at the base commit, and stores it as a proposal.
@@ -43,8 +43,8 @@ impl Step for Apply {
             change = workspace.take_change(&context.record.base).await?;
         }
         patch::check_paths(&change)?;
-        // What a rollback brings back was there before.
-        if change.makes_links() && !matches!(context.record.trigger, Trigger::Rollback { .. }) {
+        // What is brought back was there before.
+        if change.makes_links() && !context.record.job.rules().brings_back {
             return Err(Error::new(ErrorKind::Patch, "the change adds or moves a symbolic link or a submodule"));
         }
         let secrets = context.parts.store.secrets();

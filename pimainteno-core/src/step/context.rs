@@ -12,6 +12,7 @@ use crate::{
     event::{Bus, EventKind, NoticeKind},
     git::{Change, Checkout, Upstream, Workspace},
     id::RunId,
+    job::Job,
     leftovers::Leftovers,
     patch,
     policy::{self, Facts, Policy},
@@ -167,6 +168,11 @@ impl StepContext<'_> {
         &self.record.trigger
     }
 
+    /// What the run does.
+    pub fn job(&self) -> &Job {
+        &self.record.job
+    }
+
     /// The commit that the run started from.
     pub fn base(&self) -> &str {
         &self.record.base
@@ -235,19 +241,29 @@ impl StepContext<'_> {
     /// Asks the backend, within the budget; what was asked before about the same commit is answered from the cache.
     ///
     /// # Errors
-    /// What the backend says, or that the budget is used up; both may park the project.
+    /// What the backend says, or that the budget is used up; both may park the project. [`ErrorKind::Step`] in a run that takes something back: there
+    /// nobody is asked.
     pub async fn ask(&mut self, mut request: Request) -> Result<Reply> {
+        self.may_ask()?;
         request.prompt = self.parts.policy.prompt(&self.facts, &request.task.to_string(), &request.prompt)?;
         self.parts.desk.ask(&request, None, &self.step, &mut self.record).await
     }
 
     /// The same for a prompt that is not the same each time, because it tells logs: `question` stands for it, so that an answer to it is found again.
     pub(crate) async fn ask_again(&mut self, mut request: Request, question: &str) -> Result<Reply> {
+        self.may_ask()?;
         let policy = self.parts.policy;
         let prompt = |prompt: &str| policy.prompt(&self.facts, &request.task.to_string(), prompt);
         let (told, question) = (prompt(&request.prompt)?, prompt(question)?);
         request.prompt = told;
         self.parts.desk.ask(&request, Some(&question), &self.step, &mut self.record).await
+    }
+
+    fn may_ask(&self) -> Result<()> {
+        if self.record.job.rules().may_ask {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Step, format!("no backend is asked in a {}", self.record.job.name())))
     }
 
     /// Lets the policy see the change.

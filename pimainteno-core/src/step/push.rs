@@ -6,7 +6,7 @@ use super::{Effects, Flow, Step, StepContext};
 use crate::{
     error::{Error, ErrorKind, Result},
     git::PushEnd,
-    run::{Outcome, Trigger},
+    run::Outcome,
     store::Effect,
 };
 
@@ -27,8 +27,8 @@ impl Step for Push {
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
         let Some(commit) = context.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
         let Some(upstream) = context.upstream().await? else { return Ok(Flow::Skipped("the project has no remote".into())) };
-        // A rollback takes back what was pushed, however the checkout is by now: it is not touched here.
-        if !matches!(context.record.trigger, Trigger::Rollback { .. }) {
+        // What was pushed is taken back however the checkout is by now: it is not touched here.
+        if !context.record.job.rules().brings_back {
             if let Some(obstacle) = context.parts.checkout.obstacle().await? {
                 let error = Error::new(ErrorKind::Git, obstacle);
                 return Err(error.hint("nothing was pushed; commit or undo them, and the next run goes on from there"));

@@ -6,7 +6,7 @@ use super::{Effects, Flow, Step, StepContext};
 use crate::{
     error::{Error, ErrorKind, Result},
     process::Cancel,
-    run::{Outcome, Trigger},
+    run::Outcome,
     service::{ActiveState, LoadState, Probation},
     store::Effect,
 };
@@ -90,8 +90,8 @@ async fn move_checkout(context: &mut StepContext<'_>, commit: &str) -> Result<()
         return Ok(());
     }
     let is_forward = checkout.is_ancestor(&from, commit).await?;
-    // Only a rollback goes back, and only from the commit that it takes back, which never left the machine.
-    let is_back = matches!(context.record.trigger, Trigger::Rollback { .. }) && from == context.record.base;
+    // Only from the commit that is taken back, which never left the machine.
+    let is_back = context.record.job.rules().brings_back && from == context.record.base;
     if !is_forward && !is_back {
         return Err(Error::new(ErrorKind::Git, format!("the checkout is at {from:.12}, which {commit:.12} does not contain")));
     }

@@ -119,6 +119,7 @@ fn add(kept: &mut Vec<Notice>, new: Vec<Notice>) {
 mod tests {
     use super::*;
     use crate::{
+        job::Job,
         run::{Outcome, RunRecord, Trigger},
         store::FinishedRun,
     };
@@ -132,7 +133,7 @@ mod tests {
         let say = |run: Option<RunId>, key: &str, message: &str| {
             store.keep_notice("site", run, NoticeKind::Leftovers, key, message, at);
         };
-        let mut record = RunRecord::new("site", Trigger::Manual, at);
+        let mut record = RunRecord::new("site", Trigger::Manual, Job::Upkeep { chore: "improve".into() }, at);
         let journal = store.begin_run(&record).unwrap();
         say(Some(record.id), "", "cold");
         say(Some(record.id), "", "cold again");

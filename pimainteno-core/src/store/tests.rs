@@ -13,6 +13,7 @@ use pimainteno_plugin::{Reply, Task, Usage};
 
 use super::*;
 use crate::{
+    job::Job,
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord, StepRecord, StepStatus, Trigger},
 };
@@ -28,7 +29,7 @@ fn open(directory: &Path) -> Store {
 }
 
 fn record(project: &str) -> RunRecord {
-    RunRecord::new(project, Trigger::Manual, Timestamp::now())
+    RunRecord::new(project, Trigger::Manual, Job::Upkeep { chore: "improve".into() }, Timestamp::now())
 }
 
 /// Records a run that did nothing.

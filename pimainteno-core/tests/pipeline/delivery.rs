@@ -1,7 +1,7 @@
 //! What a run delivers.
 
 use pimainteno_core::{
-    Edit, Outcome, ProposalStatus, RunOptions, StepStatus, Task, Trigger,
+    Edit, Job, Outcome, ProposalStatus, RunOptions, StepStatus, Task, Trigger,
     testing::{RecordingSink, Scripted, ScriptedBackend},
 };
 
@@ -107,7 +107,7 @@ async fn an_unhealthy_change_is_taken_back_by_a_run_of_its_own() {
     assert_eq!(world.git(&["diff", "--stat", &base, "HEAD"]), "");
     assert_eq!(world.restarts(), 2);
     let runs = maintainer.store().runs(Some("radio"), 10).unwrap();
-    let rollback = runs.iter().find(|run| matches!(run.trigger, Trigger::Rollback { of } if of == records[0].id)).unwrap();
+    let rollback = runs.iter().find(|run| matches!(run.job, Job::Reversal { of } if of == records[0].id)).unwrap();
     assert_eq!(records[0].rolled_back_by, Some(rollback.id));
     // And it is not tried again.
     assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { .. }));

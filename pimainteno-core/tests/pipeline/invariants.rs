@@ -6,7 +6,8 @@ use std::{
 };
 
 use pimainteno_core::{
-    Edit, Outcome, Task,
+    Edit, ErrorKind, Outcome, RunOptions, Task, Trigger,
+    config::Mode,
     testing::{Scripted, ScriptedBackend},
 };
 
@@ -35,6 +36,29 @@ async fn uncommitted_work_is_never_touched() {
     world.git(&["push", "--quiet"]);
     assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Applied { .. }));
     assert_eq!(world.read("notes.txt"), "untracked\n");
+}
+
+/// 5. No trigger opens the gate, nor what a commit that was looked at is left alone for.
+#[tokio::test]
+async fn a_trigger_opens_nothing() {
+    let mut world = World::new();
+    world.project.mode = Mode::Review;
+    world.project.protect = vec!["README.md".into()];
+    let before = world.seen_from_outside();
+    let maintainer = world.maintainer(edit("# Radio\n"));
+    for trigger in [Trigger::Rollback, Trigger::Approval] {
+        let error = maintainer.run_project("radio", trigger, RunOptions::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+    }
+    let record = maintainer.run_project("radio", Trigger::Manual, RunOptions::default()).await.unwrap();
+    assert!(matches!(record.outcome, Some(Outcome::Rejected { .. })), "{record:#?}");
+    assert_eq!(world.seen_from_outside(), before);
+    let again = maintainer.run_project("radio", Trigger::Schedule, RunOptions::default()).await.unwrap();
+    assert!(matches!(&again.outcome, Some(Outcome::Skipped { reason }) if reason.contains("nothing changed")), "{again:#?}");
+    // A unit that fails is something new.
+    let unit = Trigger::UnitFailure { unit: "radio.service".into() };
+    let record = maintainer.run_project("radio", unit, RunOptions::default()).await.unwrap();
+    assert!(!record.steps.is_empty(), "{record:#?}");
 }
 
 /// 1. An untracked file in the way of the commit stays, and the remote ends as it was.

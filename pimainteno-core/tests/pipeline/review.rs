@@ -7,7 +7,7 @@ use std::{
 };
 
 use pimainteno_core::{
-    Edit, Event, EventKind, Maintainer, Outcome, Proposal, ProposalStatus, RunRecord, Task, Trigger,
+    Edit, Event, EventKind, Job, Maintainer, Outcome, Proposal, ProposalStatus, RunRecord, Task,
     config::{Mode, OnSilence},
     testing::{RecordingSink, Scripted, ScriptedBackend},
 };
@@ -74,7 +74,7 @@ async fn a_held_change_is_delivered_when_it_is_approved_and_once_only() {
 
     let record = maintainer.approve(&proposal.id.to_string()[..20], &proposal.sha256[..12]).await.unwrap();
     assert_applied(&record);
-    assert_eq!(record.trigger, Trigger::Approval { proposal: proposal.id });
+    assert_eq!(record.job, Job::Delivery { proposal: proposal.id });
     let steps: Vec<_> = record.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(steps, ["apply", "verify", "commit", "push", "restart", "monitor"]);
     assert_eq!((world.read("README.md").as_str(), world.head(), world.restarts()), (CHANGED, world.remote_head(), 1));

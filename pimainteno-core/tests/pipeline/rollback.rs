@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use pimainteno_core::{
-    Edit, Maintainer, Outcome, ProposalStatus, RunRecord, StepStatus, Task, Trigger,
+    Edit, Job, Maintainer, Outcome, ProposalStatus, RunRecord, StepStatus, Task,
     testing::{Scripted, ScriptedBackend},
 };
 
@@ -41,7 +41,7 @@ async fn a_change_that_was_pushed_is_taken_back_by_its_inverse_and_once_only() {
     maintainer.pause("radio").unwrap();
     let record = maintainer.rollback("radio", None).await.unwrap();
     assert_applied(&record);
-    assert_eq!(record.trigger, Trigger::Rollback { of: delivered.id });
+    assert_eq!(record.job, Job::Reversal { of: delivered.id });
     assert_eq!(world.git(&["log", "--format=%s"]), "Revert \"docs: edit\"\ndocs: edit\nfirst");
     assert_eq!((world.git(&["diff", "--stat", &base, "HEAD"]).as_str(), world.head()), ("", world.remote_head()));
     assert_eq!((world.restarts(), backend.requests().len()), (2, asked), "restarted again, and nobody was asked");

@@ -3,7 +3,7 @@
 use std::{fs, process::Command};
 
 use pimainteno_core::{
-    Outcome, RunRecord, StepStatus, Trigger,
+    Job, Outcome, RunRecord, StepStatus, Trigger,
     config::Mode,
     store::{CheckResults, FinishedRun},
 };
@@ -96,7 +96,7 @@ async fn what_an_earlier_version_kept_about_a_base_is_read() {
         Command::new("sh").arg("-c").arg("printf %s \"$1\" | sha256sum").arg("sh").arg(&world.project.verify[1]).output().unwrap().stdout;
     let checks = String::from_utf8(hash).unwrap()[..64].to_owned();
     let maintainer = world.maintainer(shorten());
-    let record = RunRecord::new("radio", Trigger::Manual, "2026-01-01T00:00:00Z".parse().unwrap());
+    let record = RunRecord::new("radio", Trigger::Manual, Job::Upkeep { chore: "improve".into() }, "2026-01-01T00:00:00Z".parse().unwrap());
     let journal = maintainer.store().begin_run(&record).unwrap();
     let mut finished = FinishedRun::new(record);
     finished.checks.push(CheckResults { commit: world.head(), checks, results: false.into() });
