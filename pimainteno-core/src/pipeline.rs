@@ -17,13 +17,10 @@ use jiff::Timestamp;
 use crate::{
     error::{Error, ErrorKind, Result, Retry},
     event::EventKind,
-    fingerprint,
-    git::Change,
-    policy::{self, Facts},
-    proposal::{Proposal, ProposalStatus},
-    run::{Outcome, RunRecord, StepRecord, StepStatus},
-    step::{Candidate, Checks, Delivery, Failed, Flow, RunParts, Step, StepContext, repair::Repair},
-    store::{CheckResults, FinishedRun, Output, Summary},
+    fingerprint, policy,
+    proposal::Proposal,
+    run::{Outcome, StepRecord, StepStatus},
+    step::{Candidate, Checks, Failed, Flow, Run, RunParts, Step, StepContext, repair::Repair},
 };
 
 use gate::Ruling;
@@ -33,119 +30,40 @@ pub(crate) use rollback::{conclude_rollback, roll_back, rollback_message};
 /// How often a change is placed anew because its branch moved, in one run.
 const REBASES: usize = 3;
 
-/// What a run is to do.
-pub(crate) struct Plan {
-    pub(crate) record: RunRecord,
-    pub(crate) steps: Vec<Arc<dyn Step>>,
-    /// What the policy is told; grows with the run.
-    pub(crate) facts: Facts,
-    /// The newest summary of the project.
-    pub(crate) summary: Option<Summary>,
-    /// A change that is there from the start.
-    pub(crate) candidate: Option<Candidate>,
-    pub(crate) proposal: Option<Proposal>,
-    pub(crate) change: Option<Change>,
-    /// How far the change had come when the run was cut off.
-    pub(crate) delivery: Delivery,
-    /// The SHA-256 of the diff that a person approved.
-    pub(crate) approved: Option<String>,
-}
-
-/// A run that went through its steps and is not stored yet.
-pub(crate) struct Finished {
-    pub(crate) record: RunRecord,
-    pub(crate) proposal: Option<Proposal>,
-    pub(crate) change: Option<Change>,
-    pub(crate) delivery: Delivery,
-    /// A summary that is newer than the stored one.
-    pub(crate) summary: Option<Summary>,
-    pub(crate) base_checks: Vec<CheckResults>,
-    pub(crate) outputs: Vec<Output>,
-    /// The run was skipped because its change had been tried before: it need not be looked at again.
-    pub(crate) is_futile: bool,
-}
-
-impl Finished {
-    /// A run that ended before its first step.
-    pub(crate) fn new(record: RunRecord) -> Self {
-        Self {
-            record,
-            proposal: None,
-            change: None,
-            delivery: Delivery::default(),
-            summary: None,
-            base_checks: Vec::new(),
-            outputs: Vec::new(),
-            is_futile: false,
-        }
-    }
-
-    /// What the store is to keep.
-    pub(crate) fn into_stored(self) -> FinishedRun {
-        let mut proposal = self.proposal;
-        if let (Some(proposal), Some(outcome)) = (&mut proposal, &self.record.outcome) {
-            proposal.status = status_after(outcome);
-        }
-        let mut stored = FinishedRun::new(self.record);
-        stored.outputs = self.outputs;
-        stored.proposal = proposal;
-        stored.summary = self.summary;
-        stored.checks = self.base_checks;
-        stored
-    }
-}
-
 /// Takes a run through its steps. It always ends with an outcome; nothing is stored but the journal.
-pub(crate) async fn execute(plan: Plan, parts: &RunParts<'_>) -> Finished {
-    let Plan { record, steps, facts, summary, candidate, proposal, change, delivery, approved } = plan;
-    let had_passed = proposal.as_ref().is_none_or(Proposal::had_passed);
-    let mut context = StepContext {
-        parts,
-        step: String::new(),
-        record,
-        facts,
-        candidate,
-        proposal,
-        change,
-        checks: Checks::default(),
-        had_passed,
-        concerns: Vec::new(),
-        failed: None,
-        is_futile: false,
-        delivery,
-        summary,
-        base_checks: Vec::new(),
-        outputs: Vec::new(),
-    };
-    let summarized = context.summary.clone();
+pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
+    let had_passed = run.proposal.as_ref().is_none_or(Proposal::had_passed);
+    let mut context = StepContext { parts, step: String::new(), had_passed, run };
+    let summarized = context.run.summary.clone();
     context.tell(EventKind::RunStarted {
-        trigger: context.record.trigger.name().into(),
-        job: context.record.job.clone(),
-        steps: steps.iter().map(|step| step.name().to_owned()).collect(),
+        trigger: context.run.record.trigger.name().into(),
+        job: context.run.record.job.clone(),
+        steps: context.run.steps.iter().map(|step| step.name().to_owned()).collect(),
     });
-    if let Some(change) = context.change.clone() {
-        let message = context.proposal.as_ref().map(|proposal| proposal.message.clone()).unwrap_or_default();
+    if let Some(change) = context.run.change.clone() {
+        let message = context.run.proposal.as_ref().map(|proposal| proposal.message.clone()).unwrap_or_default();
         context.tell_policy(&change, &message);
     }
     let mut repairs = Repairs::default();
-    let outcome = go_through(&mut context, &steps, approved.as_deref(), &mut repairs).await;
-    if let Some(proposal) = &mut context.proposal {
-        proposal.run = Some(context.record.id);
+    let outcome = go_through(&mut context, &mut repairs).await;
+    let mut run = context.run;
+    if let Some(proposal) = &mut run.proposal {
+        proposal.run = Some(run.record.id);
         parts.inputs.clone_into(&mut proposal.inputs);
         proposal.fingerprints = repairs.into_tried();
         proposal.fingerprints.push(fingerprint::of_change(&proposal.diff));
         proposal.fingerprints.sort();
         proposal.fingerprints.dedup();
     }
-    context.record.outcome = Some(outcome);
-    context.record.redact(parts.store.secrets());
-    context.record.ended = Some(Timestamp::now());
-    let StepContext { record, proposal, change, delivery, summary, base_checks, outputs, is_futile, .. } = context;
-    let summary = summary.filter(|summary| summarized.as_ref() != Some(summary));
-    Finished { record, proposal, change, delivery, summary, base_checks, outputs, is_futile }
+    run.record.outcome = Some(outcome);
+    run.record.redact(parts.store.secrets());
+    run.record.ended = Some(Timestamp::now());
+    run.summary = run.summary.filter(|summary| summarized.as_ref() != Some(summary));
+    run
 }
 
-async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], approved: Option<&str>, repairs: &mut Repairs) -> Outcome {
+async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Outcome {
+    let steps = context.run.steps.clone();
     let apply = steps.iter().position(|step| step.name() == "apply");
     let (mut rebases, mut next) = (0, 0);
     // What comes before the next step.
@@ -160,11 +78,11 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
             }
         };
         step.name().clone_into(&mut context.step);
-        context.facts = context.facts.at_step(step.name(), step.effects().name());
+        context.run.facts = context.run.facts.at_step(step.name(), step.effects().name());
         if context.parts.cancel.is_raised() {
             return Outcome::Interrupted;
         }
-        match gate::rule(context, step.as_ref(), approved) {
+        match gate::rule(context, step.as_ref()) {
             Ok(Ruling::Go) => {}
             Ok(Ruling::Pass(reason)) => {
                 record_step(context, Timestamp::now(), Duration::ZERO, StepStatus::Skipped, reason);
@@ -180,7 +98,7 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
             Ok(Flow::Done(note)) => (StepStatus::Done, note, None),
             Ok(Flow::Skipped(note)) => (StepStatus::Skipped, note, None),
             Ok(Flow::End(outcome)) => (StepStatus::Ended, outcome.to_string(), Some(outcome)),
-            Ok(Flow::Rebase(base)) if context.delivery.moved => {
+            Ok(Flow::Rebase(base)) if context.run.delivery.moved => {
                 // The service runs the commit already; another one would have to be restarted and watched anew.
                 let error = Error::new(ErrorKind::Git, format!("the branch moved to {base:.12} after the checkout was at the change"));
                 (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
@@ -207,7 +125,7 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
                     Some(apply) => {
                         next = apply;
                         detour = Some(Arc::new(Repair));
-                        context.failed = Some(Failed { step: step.name().to_owned(), failure });
+                        context.run.failed = Some(Failed { step: step.name().to_owned(), failure });
                         start_over(context);
                         (StepStatus::Failed, message, None)
                     }
@@ -226,7 +144,7 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
             return outcome;
         }
     }
-    match &context.record.commit {
+    match &context.run.record.commit {
         Some(commit) => Outcome::Applied { commit: commit.clone() },
         None => Outcome::NoChange,
     }
@@ -235,42 +153,42 @@ async fn go_through(context: &mut StepContext<'_>, steps: &[Arc<dyn Step>], appr
 /// How the run ends because the change that was just placed was tried before, in this run or in an earlier one.
 async fn tried_before(context: &mut StepContext<'_>, repairs: &Repairs) -> Option<Outcome> {
     let is_again = repairs.has_failed(context);
-    if let Some(Failed { step, failure }) = context.failed.as_ref().filter(|_| is_again) {
+    if let Some(Failed { step, failure }) = context.run.failed.as_ref().filter(|_| is_again) {
         return Some(Outcome::Failed { step: step.clone(), message: format!("{}; the repair is the same change again", failure.message) });
     }
     let reason = match futility::earlier(context).await {
         Ok(reason) => reason?,
         Err(error) => return Some(outcome_of("apply", &error)),
     };
-    if let Some(Failed { step, failure }) = &context.failed {
+    if let Some(Failed { step, failure }) = &context.run.failed {
         return Some(Outcome::Failed { step: step.clone(), message: format!("{}; as for the repair, {reason}", failure.message) });
     }
     // What became of the change is stored already.
-    (context.proposal, context.record.proposal, context.is_futile) = (None, None, true);
+    (context.run.proposal, context.run.record.proposal, context.run.is_futile) = (None, None, true);
     Some(Outcome::Skipped { reason })
 }
 
 /// Takes the same change for another base.
 fn rebase(context: &mut StepContext<'_>, base: String) {
-    if let Some(proposal) = &context.proposal {
-        context.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
+    if let Some(proposal) = &context.run.proposal {
+        context.run.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
     }
-    context.record.base = base;
+    context.run.record.base = base;
 }
 
 /// Forgets what was found out about the change: it is placed anew.
 fn start_over(context: &mut StepContext<'_>) {
-    context.record.commit = None;
-    context.checks = Checks::None;
-    context.facts = context.facts.clone().with_checks(policy::Checks::None);
-    context.concerns.clear();
+    context.run.record.commit = None;
+    context.run.checks = Checks::None;
+    context.run.facts = context.run.facts.clone().with_checks(policy::Checks::None);
+    context.run.concerns.clear();
 }
 
 fn record_step(context: &mut StepContext<'_>, started: Timestamp, elapsed: Duration, status: StepStatus, mut note: String) {
     context.parts.store.secrets().clean(&mut note);
     let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     let step = StepRecord { name: context.step.clone(), started, milliseconds, status, note };
-    context.record.steps.push(step.clone());
+    context.run.record.steps.push(step.clone());
     if let Err(error) = context.parts.journal.step(&step) {
         tracing::warn!(%error, "The journal misses a step.");
     }
@@ -303,17 +221,5 @@ pub(crate) fn outcome_of(step: &str, error: &Error) -> Outcome {
             let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
             Outcome::Failed { step: step.to_owned(), message: format!("{error}{hints}") }
         }
-    }
-}
-
-/// What became of the proposal of a run that ended so.
-fn status_after(outcome: &Outcome) -> ProposalStatus {
-    match outcome {
-        Outcome::Held { reason } => ProposalStatus::Held { reason: reason.clone() },
-        Outcome::Applied { commit } => ProposalStatus::Applied { commit: commit.clone() },
-        Outcome::Rejected { reason } => ProposalStatus::Rejected { reason: reason.clone() },
-        Outcome::RolledBack { reason } => ProposalStatus::RolledBack { reason: reason.clone() },
-        Outcome::Failed { message, .. } => ProposalStatus::Failed { reason: message.clone() },
-        Outcome::NoChange | Outcome::Skipped { .. } | Outcome::Parked { .. } | Outcome::Interrupted => ProposalStatus::Open,
     }
 }

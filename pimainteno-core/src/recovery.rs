@@ -11,9 +11,9 @@ use crate::{
     event::NoticeKind,
     git::{Checkout, Git, Upstream, is_left_half_made},
     run::{Outcome, RunRecord},
-    runner::{Prepared, Runner, Start, cut_off},
+    runner::{Prepared, Runner, cut_off},
     service::Baseline,
-    step::{Delivery, Step, summarize},
+    step::{Delivery, Run, Step, summarize},
     store::{Answer, Effect, FinishedRun, Journal, OpenRun},
 };
 
@@ -85,11 +85,11 @@ async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Res
         return Err(Error::new(ErrorKind::Git, "another program runs the project"));
     };
     put_right(runner, &checkout, &open).await?;
-    match rest_of(prepared, &checkout, &open).await? {
-        Some(mut start) => {
-            start.approved = open.approved().map(str::to_owned);
-            let journal = reopen(runner, open, &mut start.record)?;
-            runner.resume(prepared, &checkout, &lock, &journal, start).await
+    match rest_of(runner, prepared, &checkout, &open).await? {
+        Some(mut run) => {
+            run.approved = open.approved().map(str::to_owned);
+            let journal = reopen(runner, open, &mut run.record)?;
+            runner.resume(prepared, &checkout, &lock, &journal, run).await
         }
         None => interrupt(runner, open),
     }
@@ -168,25 +168,26 @@ fn conclude(runner: &Runner, open: OpenRun, outcome: Outcome) -> Result<RunRecor
 }
 
 /// How far a run came whose commit can be seen from outside; `None` if it cannot.
-async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Result<Option<Start>> {
+async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Result<Option<Run>> {
     // It had ended, and only its record was not stored yet.
     if open.record.outcome.is_some() {
         return Ok(None);
     }
     let place = checkout.head().await?;
     let head = place.commit;
-    let mut start = Start::new(open.record.clone(), String::new());
+    let facts = runner.facts(prepared, checkout, &open.record).await?;
+    let mut run = Run::new(open.record.clone(), String::new(), facts);
     let (mut delivered, mut all_restarted) = (Vec::new(), true);
     for (effect, is_done) in open.announced() {
         let (from, to, is_push) = match effect {
             Effect::Push { from, to, .. } => (from, to, true),
             Effect::Move { from, to } => (from, to, false),
             Effect::Commit { branch, .. } => {
-                start.branch.clone_from(branch);
+                run.branch.clone_from(branch);
                 continue;
             }
             Effect::Restart { unit } => {
-                start.delivery.restarted.push(unit.clone());
+                run.delivery.restarted.push(unit.clone());
                 all_restarted &= is_done;
                 continue;
             }
@@ -206,21 +207,21 @@ async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Re
         if !is_seen {
             continue;
         }
-        if start.record.commit.as_ref() != Some(to) {
+        if run.record.commit.as_ref() != Some(to) {
             // Another commit than so far: how far that one came says nothing about this one.
-            (start.delivery, all_restarted) = (Delivery::default(), true);
-            start.record.commit = Some(to.clone());
-            start.record.base.clone_from(from);
-            start.taken_back = is_taken_back;
+            (run.delivery, all_restarted) = (Delivery::default(), true);
+            run.record.commit = Some(to.clone());
+            run.record.base.clone_from(from);
+            run.taken_back = is_taken_back;
         }
-        start.delivery.pushed |= is_push;
-        start.delivery.moved |= !is_push;
+        run.delivery.pushed |= is_push;
+        run.delivery.moved |= !is_push;
     }
-    let Some(commit) = &start.record.commit else { return Ok(None) };
-    start.change = Some(checkout.change(&start.record.base, commit).await?);
-    start.proposal = open.proposal().cloned();
-    start.record.proposal = start.proposal.as_ref().map(|proposal| proposal.id);
-    let Delivery { pushed, moved, restarted, before, .. } = &mut start.delivery;
+    let Some(commit) = &run.record.commit else { return Ok(None) };
+    run.change = Some(checkout.change(&run.record.base, commit).await?);
+    run.proposal = open.proposal().cloned();
+    run.record.proposal = run.proposal.as_ref().map(|proposal| proposal.id);
+    let Delivery { pushed, moved, restarted, before, .. } = &mut run.delivery;
     let after = match (*moved, all_restarted && !restarted.is_empty()) {
         (true, true) => "restart",
         _ if *pushed => "push",
@@ -229,18 +230,18 @@ async fn rest_of(prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Re
     if after != "restart" {
         restarted.clear();
     }
-    if *moved || start.taken_back {
+    if *moved || run.taken_back {
         // How things are now is no measure: the change is there, or was.
         *before = Some(Baseline::default());
     }
     // A commit that a person had taken back was dropped, not followed by another one: there is nothing to push.
-    let is_dropped = start.record.job.rules().brings_back && start.branch.is_empty();
+    let is_dropped = run.record.job.rules().brings_back && run.branch.is_empty();
     if is_dropped {
-        start.branch = place.branch.unwrap_or_default();
+        run.branch = place.branch.unwrap_or_default();
     }
-    let needs_push = !*pushed && !start.taken_back && !is_dropped;
-    start.steps = steps_after(prepared, after, needs_push);
-    Ok(Some(start))
+    let needs_push = !*pushed && !run.taken_back && !is_dropped;
+    run.steps = steps_after(prepared, after, needs_push);
+    Ok(Some(run))
 }
 
 /// The project's steps behind the one named `after`, with or without its push.

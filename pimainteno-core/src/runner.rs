@@ -28,7 +28,7 @@ use crate::{
 
 pub(crate) use prepared::Prepared;
 pub(crate) use review::cut_off;
-pub(crate) use run::{Start, learn_key};
+pub(crate) use run::learn_key;
 
 /// Runs the configured projects.
 pub(crate) struct Runner {

@@ -8,6 +8,7 @@ pub(crate) mod propose;
 pub(crate) mod push;
 pub(crate) mod repair;
 pub(crate) mod restart;
+mod run;
 pub(crate) mod sandboxed;
 pub(crate) mod summarize;
 mod trial;
@@ -21,8 +22,9 @@ use async_trait::async_trait;
 
 use crate::{error::Result, run::Outcome};
 
+pub(crate) use context::RunParts;
 pub use context::StepContext;
-pub(crate) use context::{Candidate, Checks, Delivery, Failed, RunParts};
+pub(crate) use run::{Candidate, Checks, Delivery, Failed, Run};
 
 /// One verb of the pipeline: built in, from the embedding program, or a command.
 ///

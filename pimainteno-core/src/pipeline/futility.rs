@@ -16,16 +16,16 @@ const LOOKED_AT: usize = 200;
 /// It is when an earlier run tried the same lines, with the same configuration, policy and backend, and the files that it touches are as they were.
 /// What a person asks for by force or approves is tried again, and so is what only could not be pushed: that was not the change's fault.
 pub(super) async fn earlier(context: &StepContext<'_>) -> Result<Option<String>> {
-    let is_wanted = context.parts.force || !context.record.job.rules().avoids_what_failed;
-    let (Some(change), false) = (&context.change, is_wanted) else { return Ok(None) };
+    let is_wanted = context.parts.force || !context.run.record.job.rules().avoids_what_failed;
+    let (Some(change), false) = (&context.run.change, is_wanted) else { return Ok(None) };
     let fingerprint = fingerprint::of_change(&change.diff);
     let paths: Vec<_> = change.files.iter().map(|file| file.path.as_str()).collect();
-    for earlier in context.parts.store.proposals(Some(&context.record.project), ProposalStatus::is_bad, LOOKED_AT)? {
+    for earlier in context.parts.store.proposals(Some(&context.run.record.project), ProposalStatus::is_bad, LOOKED_AT)? {
         if !earlier.fingerprints.contains(&fingerprint) || earlier.inputs != context.parts.inputs {
             continue;
         }
         let Some(reason) = reason(context, &earlier)? else { continue };
-        if !context.parts.workspace.differ(&earlier.base, &context.record.base, &paths).await {
+        if !context.parts.workspace.differ(&earlier.base, &context.run.record.base, &paths).await {
             return Ok(Some(reason));
         }
     }

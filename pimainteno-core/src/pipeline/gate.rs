@@ -28,16 +28,17 @@ pub(super) enum Ruling {
 ///
 /// The policy is asked before each step. A step with effects outside the state directory is let through only when the mode, the limits and the checks
 /// allow it, or when a person approved exactly this diff. A job that may not be held answers to the policy's denial alone.
-pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<&str>) -> Result<Ruling> {
-    let may_be_held = context.record.job.rules().may_be_held;
-    let is_approved = approved.is_some() && context.proposal.as_ref().map(|proposal| proposal.sha256.as_str()) == approved;
-    let asked = match context.parts.policy.allow(&context.facts) {
+pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling> {
+    let may_be_held = context.run.record.job.rules().may_be_held;
+    let approved = context.run.approved.as_deref();
+    let is_approved = approved.is_some() && context.run.proposal.as_ref().map(|proposal| proposal.sha256.as_str()) == approved;
+    let asked = match context.parts.policy.allow(&context.run.facts) {
         Decision::Allow => None,
         Decision::Ask(_) if !may_be_held || is_approved => None,
         Decision::Ask(reason) => Some(reason),
         Decision::Deny(reason) => return Ok(Ruling::End(Outcome::Rejected { reason })),
     };
-    let (Effects::Outside, true, Some(change)) = (step.effects(), may_be_held, &context.change) else {
+    let (Effects::Outside, true, Some(change)) = (step.effects(), may_be_held, &context.run.change) else {
         return Ok(match asked {
             Some(reason) => Ruling::End(Outcome::Held { reason }),
             None if context.parts.mode == Mode::DryRun && step.effects() == Effects::Outside && may_be_held => {
@@ -50,12 +51,12 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<
         return Ok(Ruling::End(Outcome::Rejected { reason }));
     }
     // What was delivered before the run was cut off had its allow; holding it now would take it back.
-    let is_delivered = context.delivery.pushed || context.delivery.moved;
+    let is_delivered = context.run.is_delivered();
     if approved.is_some() && !is_approved && !is_delivered {
         let reason = "the project changed since it was approved, and so did the change; look at it again";
         return Ok(Ruling::End(Outcome::Held { reason: reason.into() }));
     }
-    let none_passes = context.checks == Checks::None && !context.project().verify.is_empty() && is_verified(context);
+    let none_passes = context.run.checks == Checks::None && !context.project().verify.is_empty() && is_verified(context);
     if is_approved && !is_delivered && none_passes && context.had_passed {
         let reason = format!("no check passes any more, with the change or without it: {NOTHING_KNOWN}");
         return Ok(Ruling::End(Outcome::Held { reason }));
@@ -70,7 +71,7 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step, approved: Option<
     if !reasons.is_empty() {
         return Ok(Ruling::End(Outcome::Held { reason: reasons.join("; ") }));
     }
-    if let Some(proposal) = &context.proposal {
+    if let Some(proposal) = &context.run.proposal {
         // The allow that a commit must have: bound to the exact diff.
         context.parts.journal.note(format!("{} is allowed for the diff {}", step.name(), proposal.sha256))?;
     }
@@ -98,7 +99,7 @@ fn forbidden(context: &StepContext<'_>, change: &Change) -> Result<Option<String
 
 /// Whether the change has gone through the checks since it was placed.
 fn is_verified(context: &StepContext<'_>) -> bool {
-    context.record.steps.iter().rev().take_while(|step| step.name != "apply").any(|step| step.name == "verify")
+    context.run.record.steps.iter().rev().take_while(|step| step.name != "apply").any(|step| step.name == "verify")
 }
 
 /// Why a change waits for a person: every reason, so that he need not find out one after the other.
@@ -113,12 +114,12 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
     if lines > project.max_lines {
         reasons.push(format!("it changes {lines} lines; `max_lines` is {}", project.max_lines));
     }
-    reasons.extend(context.concerns.iter().cloned());
+    reasons.extend(context.run.concerns.iter().cloned());
     if let Some(lacks) = context.parts.sandboxing.lacks() {
         let way_out = "`sandbox = \"off\"` does without one";
         reasons.push(format!("its checks ran without a whole sandbox, because {lacks}; {way_out}"));
     }
-    if context.checks == Checks::None && !project.verify.is_empty() {
+    if context.run.checks == Checks::None && !project.verify.is_empty() {
         reasons.push(match is_verified(context) {
             true => format!("no check passes, with the change or without it: {NOTHING_KNOWN}"),
             false => {
@@ -126,7 +127,7 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
             }
         });
     }
-    match (context.parts.mode, context.checks) {
+    match (context.parts.mode, context.run.checks) {
         (Mode::DryRun | Mode::Review, _) => reasons.push("`mode` is \"review\"".into()),
         (Mode::Auto, Checks::None) if project.verify.is_empty() => {
             reasons.push("nothing was checked, and what cannot be checked is not delivered unseen; set `verify`".into());

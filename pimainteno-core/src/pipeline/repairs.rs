@@ -23,10 +23,9 @@ impl Repairs {
     pub(super) fn may_mend(&mut self, context: &StepContext<'_>, failure: &Failure) -> bool {
         let signature = fingerprint::of_failure(&failure.message);
         let is_new = self.last.replace(signature.clone()) != Some(signature);
-        self.tried.extend(context.change.as_ref().map(|change| fingerprint::of_change(&change.diff)));
-        let is_ours = context.record.job.rules().may_mend;
-        let is_delivered = context.delivery.pushed || context.delivery.moved;
-        let may = is_new && is_ours && !is_delivered && self.made < context.project().repairs;
+        self.tried.extend(context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff)));
+        let is_ours = context.run.record.job.rules().may_mend;
+        let may = is_new && is_ours && !context.run.is_delivered() && self.made < context.project().repairs;
         self.made += usize::from(may);
         may
     }
@@ -38,7 +37,7 @@ impl Repairs {
 
     /// Whether the placed change failed in this run already.
     pub(super) fn has_failed(&self, context: &StepContext<'_>) -> bool {
-        let fingerprint = || context.change.as_ref().map(|change| fingerprint::of_change(&change.diff));
+        let fingerprint = || context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff));
         !self.tried.is_empty() && fingerprint().is_some_and(|fingerprint| self.tried.contains(&fingerprint))
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Mutex, sync::PoisonError};
 
 use jiff::Timestamp;
 
-use super::{Prepared, RunOptions, Runner, Start, queue};
+use super::{Prepared, RunOptions, Runner, queue};
 use crate::{
     config::{Mode, OnSilence},
     error::{Context, Error, ErrorKind, Result},
@@ -13,7 +13,7 @@ use crate::{
     job::Job,
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord, Trigger},
-    step::Candidate,
+    step::{Candidate, Run},
     store::{FinishedRun, Store},
 };
 
@@ -51,13 +51,13 @@ impl Runner {
         let facts = self.facts(&prepared, &turn.checkout, &record).await?;
         let (journal, workspace) = self.begin(&prepared, &turn.checkout, &record).await?;
         journal.approved(&proposal.sha256)?;
-        let mut start = Start::new(record, head.branch.unwrap_or_default());
+        let mut run = Run::new(record, head.branch.unwrap_or_default(), facts);
         let delivering = prepared.steps.iter().skip_while(|step| step.name() != "apply");
-        start.steps = prepared.preparing_steps().chain(delivering).cloned().collect();
-        start.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
-        start.approved = Some(proposal.sha256.clone());
-        start.proposal = Some(proposal);
-        self.carry_out(&prepared, &turn.checkout, &workspace, &journal, facts, start, RunOptions::default()).await
+        run.steps = prepared.preparing_steps().chain(delivering).cloned().collect();
+        run.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
+        run.approved = Some(proposal.sha256.clone());
+        run.proposal = Some(proposal);
+        self.carry_out(&prepared, &turn.checkout, &workspace, &journal, run, RunOptions::default()).await
     }
 
     /// Gives up a held change, for a reason that the backend is told the next time.

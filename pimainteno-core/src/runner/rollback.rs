@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::{Prepared, RunOptions, Runner, Start, queue, queue::Turn};
+use super::{Prepared, RunOptions, Runner, queue, queue::Turn};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     git::Head,
     job::Job,
-    pipeline::{self, Finished},
+    pipeline,
     run::{Outcome, RunRecord, Trigger},
     service::{Baseline, Probation},
-    step::Candidate,
+    step::{Candidate, Run},
     store::TakenBack,
 };
 
@@ -53,10 +53,9 @@ impl Runner {
         {
             return Err(refused(reason));
         }
-        let start = self.start(&prepared, &turn, head, &target, &way).await?;
-        let facts = self.facts(&prepared, &turn.checkout, &start.record).await?;
-        let (journal, workspace) = self.begin(&prepared, &turn.checkout, &start.record).await?;
-        self.carry_out(&prepared, &turn.checkout, &workspace, &journal, facts, start, RunOptions::default()).await
+        let run = self.start(&prepared, &turn, head, &target, &way).await?;
+        let (journal, workspace) = self.begin(&prepared, &turn.checkout, &run.record).await?;
+        self.carry_out(&prepared, &turn.checkout, &workspace, &journal, run, RunOptions::default()).await
     }
 
     /// The run whose change is to be taken back.
@@ -104,11 +103,12 @@ impl Runner {
     }
 
     /// What the run begins with: the inverse of the commit for `apply`, or the commit before it for `restart`.
-    async fn start(&self, prepared: &Prepared, turn: &Turn, head: Head, target: &RunRecord, way: &Way) -> Result<Start> {
+    async fn start(&self, prepared: &Prepared, turn: &Turn, head: Head, target: &RunRecord, way: &Way) -> Result<Run> {
         let commit = target.commit.clone().unwrap_or_default();
         let mut record = RunRecord::new(&prepared.project.id, Trigger::Rollback, Job::Reversal { of: target.id }, Timestamp::now());
         record.base = head.commit;
-        let mut start = Start::new(record, head.branch.unwrap_or_default());
+        let facts = self.facts(prepared, &turn.checkout, &record).await?;
+        let mut start = Run::new(record, head.branch.unwrap_or_default(), facts);
         let names = if way.is_dropped {
             start.change = Some(turn.checkout.change(&commit, &target.base).await?);
             start.record.commit = Some(target.base.clone());
@@ -143,7 +143,7 @@ impl Runner {
 }
 
 /// Says of a run that was put off that it failed, where nobody but whoever asked for it does so again.
-pub(super) fn fail_if_put_off(finished: &mut Finished) {
+pub(super) fn fail_if_put_off(finished: &mut Run) {
     let record = &mut finished.record;
     if let (false, Some(Outcome::Parked { reason, .. })) = (record.job.rules().may_park, &record.outcome) {
         let step = record.steps.last().map_or_else(String::new, |step| step.name.clone());
@@ -152,10 +152,10 @@ pub(super) fn fail_if_put_off(finished: &mut Finished) {
 }
 
 /// What a run says about the one whose change it took back, if a person asked for it.
-pub(super) fn takes_back(finished: &Finished) -> Option<TakenBack> {
+pub(super) fn takes_back(finished: &Run) -> Option<TakenBack> {
     let of = finished.record.job.takes_back()?;
     let is_applied = matches!(finished.record.outcome, Some(Outcome::Applied { .. }));
-    let is_done = is_applied || finished.delivery.pushed || finished.delivery.moved;
+    let is_done = is_applied || finished.is_delivered();
     is_done.then(|| TakenBack { run: of, reason: REASON.to_owned() })
 }
 

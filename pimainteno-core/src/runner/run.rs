@@ -1,7 +1,5 @@
 //! One run, from its trigger to its record in the history.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 use super::{Prepared, RunOptions, Runner, queue, queue::Turn, rollback};
@@ -11,49 +9,22 @@ use crate::{
     error::{Context, Error, ErrorKind, Result},
     event::{EventKind, NoticeKind},
     fingerprint,
-    git::{Change, Checkout, Head, ProjectLock, Workspace},
+    git::{Checkout, Head, ProjectLock, Workspace},
     job::Job,
-    pipeline::{self, Finished, Plan},
+    pipeline,
     policy::{self, Facts, RunFacts},
-    proposal::Proposal,
     run::{Outcome, RunRecord, StepStatus, Trigger},
     step::{
-        Candidate, Delivery, RunParts, Step,
+        Run, RunParts,
         sandboxed::{self, Sandboxing},
     },
     store::{Journal, Parked, ProjectState, Store},
 };
 
-/// What a run goes on from: nothing, or what the journal tells of a run that was cut off.
-pub(crate) struct Start {
-    pub(crate) record: RunRecord,
-    /// The branch that the checkout was on.
-    pub(crate) branch: String,
-    pub(crate) steps: Vec<Arc<dyn Step>>,
-    /// A change that is not placed yet.
-    pub(crate) candidate: Option<Candidate>,
-    pub(crate) proposal: Option<Proposal>,
-    pub(crate) change: Option<Change>,
-    pub(crate) delivery: Delivery,
-    /// Whether the commit is the one that takes the run's change back.
-    pub(crate) taken_back: bool,
-    /// The SHA-256 of the diff that a person approved.
-    pub(crate) approved: Option<String>,
-}
-
-impl Start {
-    /// A run of which nothing is there yet, not even its steps.
-    pub(crate) fn new(record: RunRecord, branch: String) -> Self {
-        let (steps, delivery) = (Vec::new(), Delivery::default());
-        Self { record, branch, steps, candidate: None, proposal: None, change: None, delivery, taken_back: false, approved: None }
-    }
-}
-
 /// What the first step of a run needs.
 struct Ready {
     turn: Turn,
-    branch: String,
-    facts: Facts,
+    run: Run,
     journal: Journal,
     workspace: Workspace,
 }
@@ -117,11 +88,8 @@ impl Runner {
             return Ok(self.skipped(record, reason));
         }
         match self.ready(prepared, &mut record, options).await {
-            Ok(Ok(ready)) => {
-                let Ready { turn, branch, facts, journal, workspace } = ready;
-                let mut start = Start::new(record, branch);
-                start.steps.clone_from(&prepared.steps);
-                self.carry_out(prepared, &turn.checkout, &workspace, &journal, facts, start, options).await
+            Ok(Ok(Ready { turn, run, journal, workspace })) => {
+                self.carry_out(prepared, &turn.checkout, &workspace, &journal, run, options).await
             }
             Ok(Err(reason)) => Ok(self.skipped(record, reason)),
             Err(error) => self.failed_early(prepared, record, &error, options),
@@ -150,7 +118,9 @@ impl Runner {
         queue::units_exist(prepared).await?;
         self.sandboxing().require(&prepared.project).await?;
         let (journal, workspace) = self.begin(prepared, &turn.checkout, record).await?;
-        Ok(Ok(Ready { turn, branch: head.branch.unwrap_or_default(), facts, journal, workspace }))
+        let mut run = Run::new(record.clone(), head.branch.unwrap_or_default(), facts);
+        run.steps.clone_from(&prepared.steps);
+        Ok(Ok(Ready { turn, run, journal, workspace }))
     }
 
     /// Opens the journal of a run and makes its workspace ready, in this order: recovery removes what a Git that is killed meanwhile leaves in the repository.
@@ -189,32 +159,28 @@ impl Runner {
         checkout: &Checkout,
         _: &ProjectLock,
         journal: &Journal,
-        start: Start,
+        mut run: Run,
     ) -> Result<RunRecord> {
-        let at = start.record.commit.as_ref().unwrap_or(&start.record.base);
+        let at = run.record.commit.as_ref().unwrap_or(&run.record.base);
         let workspace = self.workspace(prepared, checkout, at).await?;
-        let mut facts = self.facts(prepared, checkout, &start.record).await?;
-        if start.record.steps.iter().any(|step| step.name == "verify" && step.status == StepStatus::Done) {
-            facts = facts.with_checks(policy::Checks::Passed);
+        if run.record.steps.iter().any(|step| step.name == "verify" && step.status == StepStatus::Done) {
+            run.facts = run.facts.with_checks(policy::Checks::Passed);
         }
-        self.carry_out(prepared, checkout, &workspace, journal, facts, start, RunOptions::default()).await
+        self.carry_out(prepared, checkout, &workspace, journal, run, RunOptions::default()).await
     }
 
     /// Goes through the steps of a run whose project is locked, takes back what proves unhealthy, and stores what came of it.
-    #[expect(clippy::too_many_arguments, reason = "each is made in another order by the two callers")]
     pub(super) async fn carry_out(
         &self,
         prepared: &Prepared,
         checkout: &Checkout,
         workspace: &Workspace,
         journal: &Journal,
-        facts: Facts,
-        start: Start,
+        mut run: Run,
         options: RunOptions,
     ) -> Result<RunRecord> {
-        let Start { record, branch, steps, candidate, proposal, change, delivery, taken_back, approved } = start;
         learn_key(&self.store, &prepared.project)?;
-        let started_at = record.base.clone();
+        let started_at = run.record.base.clone();
         let [_, agent_tree] = self.trees(&prepared.project);
         let sandboxing = self.sandboxing();
         let leftovers = sandboxing.leftovers(&prepared.project).await;
@@ -222,7 +188,6 @@ impl Runner {
             project: &prepared.project,
             environment: &self.environment,
             checkout,
-            branch: &branch,
             workspace,
             desk: Desk {
                 backend: &prepared.backend,
@@ -252,28 +217,27 @@ impl Runner {
             force: options.force,
             inputs: &prepared.inputs,
         };
-        let summary = self.store.summary(&prepared.project.id)?;
-        let plan = Plan { record, steps, facts, summary, candidate, proposal, change, delivery, approved };
-        let mut finished = pipeline::execute(plan, &parts).await;
-        rollback::fail_if_put_off(&mut finished);
-        let delivered = finished.delivery.pushed || finished.delivery.moved || finished.delivery.is_unclear;
-        let rollback = match reason_to_roll_back(&finished) {
+        run.summary = self.store.summary(&prepared.project.id)?;
+        let mut run = pipeline::execute(run, &parts).await;
+        rollback::fail_if_put_off(&mut run);
+        let delivered = run.is_delivered() || run.delivery.is_unclear;
+        let rollback = match reason_to_roll_back(&run) {
             // What can be seen from outside must be announced, and the disk takes nothing any more.
             _ if delivered && journal.has_failed() => None,
-            _ if taken_back => {
-                pipeline::conclude_rollback(&mut finished, "the run was cut off while its change was taken back");
+            _ if run.taken_back => {
+                pipeline::conclude_rollback(&mut run, "the run was cut off while its change was taken back");
                 None
             }
             Some(reason) => {
-                let job = Job::Reversal { of: finished.record.id };
+                let job = Job::Reversal { of: run.record.id };
                 let record = RunRecord::new(&prepared.project.id, Trigger::Rollback, job, Timestamp::now());
                 match self.facts(prepared, checkout, &record).await {
-                    Ok(facts) => Some(pipeline::roll_back(&mut finished, &reason, record, facts, &parts, &self.registry).await),
+                    Ok(facts) => Some(pipeline::roll_back(&mut run, &reason, record, facts, &parts, &self.registry).await),
                     // The checkout cannot even be looked at. The change is taken back when it can.
                     Err(error) => {
                         let message = format!("the change cannot be taken back yet: {error}; it failed in {reason}");
-                        self.bus.notice(&prepared.project.id, Some(finished.record.id), NoticeKind::Unfinished, "", message);
-                        finished.record.outcome = Some(Outcome::Interrupted);
+                        self.bus.notice(&prepared.project.id, Some(run.record.id), NoticeKind::Unfinished, "", message);
+                        run.record.outcome = Some(Outcome::Interrupted);
                         None
                     }
                 }
@@ -282,12 +246,12 @@ impl Runner {
         };
         // A run that was told to stop after its change was delivered, or while it was taken back, stays open: the next start finishes it.
         // So does one whose journal could not be written: it is finished when the disk has space again; and one whose remote fell silent during the push.
-        if delivered && (finished.record.outcome == Some(Outcome::Interrupted) || journal.has_failed()) {
+        if delivered && (run.record.outcome == Some(Outcome::Interrupted) || journal.has_failed()) {
             parts.leftovers.drop_all();
-            self.bus.finished(&finished.record);
-            return Ok(finished.record);
+            self.bus.finished(&run.record);
+            return Ok(run.record);
         }
-        let record = self.conclude(prepared, journal, started_at, finished, rollback, options);
+        let record = self.conclude(prepared, journal, started_at, run, rollback, options);
         // What is known to be delivered is kept; a run that is cut off before this leaves the next one cold.
         let is_applied = record.as_ref().is_ok_and(|record| matches!(record.outcome, Some(Outcome::Applied { .. })));
         keep_leftovers(&parts, is_applied).await;
@@ -300,8 +264,8 @@ impl Runner {
         prepared: &Prepared,
         journal: &Journal,
         started_at: String,
-        finished: Finished,
-        rollback: Option<Finished>,
+        finished: Run,
+        rollback: Option<Run>,
         options: RunOptions,
     ) -> Result<RunRecord> {
         let record = finished.record.clone();
@@ -369,9 +333,9 @@ impl Runner {
         record.ended = Some(Timestamp::now());
         record.outcome = Some(pipeline::outcome_of("queue", error));
         record.redact(self.store.secrets());
+        let run = Run::new(record.clone(), String::new(), Facts::new(self.facts_without_head(prepared, &record)));
         let journal = self.store.begin_run(&record);
-        let stored =
-            journal.and_then(|journal| self.conclude(prepared, &journal, String::new(), Finished::new(record.clone()), None, options));
+        let stored = journal.and_then(|journal| self.conclude(prepared, &journal, String::new(), run, None, options));
         // What kept the run from its first step may be the disk.
         stored.or_else(|error| {
             tracing::error!(%error, "A run that failed before its first step could not be stored.");
@@ -381,21 +345,27 @@ impl Runner {
     }
 
     /// What the policy is told about a run that starts where the checkout is.
-    pub(super) async fn facts(&self, prepared: &Prepared, checkout: &Checkout, record: &RunRecord) -> Result<Facts> {
-        let project = &prepared.project;
+    pub(crate) async fn facts(&self, prepared: &Prepared, checkout: &Checkout, record: &RunRecord) -> Result<Facts> {
         let head = checkout.head().await?;
-        Ok(Facts::new(RunFacts {
+        let head_message = checkout.message(&head.commit).await?;
+        let facts = self.facts_without_head(prepared, record);
+        Ok(Facts::new(RunFacts { branch: head.branch.unwrap_or_default(), head: head.commit, head_message, ..facts }))
+    }
+
+    fn facts_without_head(&self, prepared: &Prepared, record: &RunRecord) -> RunFacts {
+        let project = &prepared.project;
+        RunFacts {
             project: project.id.clone(),
             name: project.name.clone(),
-            branch: head.branch.unwrap_or_default(),
+            branch: String::new(),
             mode: project.mode,
             trigger: record.trigger.clone(),
             run: record.id,
             now: Timestamp::now().to_zoned(self.timezone.clone()).datetime(),
-            head_message: checkout.message(&head.commit).await?,
-            head: head.commit,
+            head: String::new(),
+            head_message: String::new(),
             units: project.units.clone(),
-        }))
+        }
     }
 }
 
@@ -428,12 +398,12 @@ pub(crate) fn learn_key(store: &Store, project: &Project) -> Result<()> {
 }
 
 /// Why a run's change has to be taken back: a step failed after it was delivered.
-fn reason_to_roll_back(finished: &Finished) -> Option<String> {
-    if !finished.record.job.rules().is_taken_back {
+fn reason_to_roll_back(run: &Run) -> Option<String> {
+    if !run.record.job.rules().is_taken_back {
         return None;
     }
-    let delivered = finished.delivery.pushed || finished.delivery.moved;
-    match &finished.record.outcome {
+    let delivered = run.is_delivered();
+    match &run.record.outcome {
         Some(Outcome::Failed { step, message }) if delivered => Some(format!("{step}: {message}")),
         Some(Outcome::Parked { reason, .. } | Outcome::Rejected { reason } | Outcome::Held { reason }) if delivered => Some(reason.clone()),
         _ => None,

@@ -29,42 +29,48 @@ impl Step for Apply {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let Some(candidate) = context.candidate.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let Some(candidate) = context.run.candidate.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
         let workspace = context.parts.workspace;
-        workspace.reset(&context.record.base).await?;
+        workspace.reset(&context.run.record.base).await?;
         let Some(message) = place::place(context, &candidate).await? else { return Ok(Flow::End(Outcome::NoChange)) };
-        let mut change = workspace.staged(&context.record.base).await?;
+        let mut change = workspace.staged(&context.run.record.base).await?;
         if change.is_empty() {
             return Ok(Flow::End(Outcome::NoChange));
         }
         let summary = context.summary();
         if context.project().commit_summary && !summary.is_empty() {
             summarize::write_summary(workspace.path(), summary)?;
-            change = workspace.take_change(&context.record.base).await?;
+            change = workspace.take_change(&context.run.record.base).await?;
         }
         patch::check_paths(&change)?;
         // What is brought back was there before.
-        if change.makes_links() && !context.record.job.rules().brings_back {
+        if change.makes_links() && !context.run.record.job.rules().brings_back {
             return Err(Error::new(ErrorKind::Patch, "the change adds or moves a symbolic link or a submodule"));
         }
         let secrets = context.parts.store.secrets();
-        context.concerns.extend(secrets.concern(&change.diff));
-        context.concerns.extend(hidden_text::concern(&change));
+        context.run.concerns.extend(secrets.concern(&change.diff));
+        context.run.concerns.extend(hidden_text::concern(&change));
         let message = secrets.redact(&commit_message::without_effects(&message)).into_owned();
         let note = change.describe();
         // A stored proposal that is placed again on the same lines stays the same proposal: an approval is bound to its diff.
-        let unchanged = context.proposal.take().filter(|proposal| proposal.diff == change.diff);
+        let unchanged = context.run.proposal.take().filter(|proposal| proposal.diff == change.diff);
         let proposal = unchanged.unwrap_or_else(|| {
-            Proposal::new(&context.record.project, &context.record.base, change.diff.clone(), message, context.parts.desk.backend_name())
+            Proposal::new(
+                &context.run.record.project,
+                &context.run.record.base,
+                change.diff.clone(),
+                message,
+                context.parts.desk.backend_name(),
+            )
         });
         context.parts.journal.proposed(&proposal)?;
-        context.record.proposal = Some(proposal.id);
+        context.run.record.proposal = Some(proposal.id);
         context.tell_policy(&change, &proposal.message);
-        context.proposal = Some(proposal);
+        context.run.proposal = Some(proposal);
         let links = workspace.links().await?.iter().filter_map(|(path, target)| Link::new(path, target)).collect();
-        context.concerns.extend(held_files(context.project(), &change, workspace.path(), links)?);
+        context.run.concerns.extend(held_files(context.project(), &change, workspace.path(), links)?);
         context.try_change(&change).await?;
-        context.change = Some(change);
+        context.run.change = Some(change);
         Ok(Flow::Done(note))
     }
 }

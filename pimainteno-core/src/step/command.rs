@@ -46,11 +46,11 @@ impl Step for CommandStep {
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
         let command = context.sandboxed_shell(&self.config.command, self.config.sandbox).await?;
         let output = command
-            .env("PIMAINTENO_PROJECT", &context.record.project)
+            .env("PIMAINTENO_PROJECT", &context.run.record.project)
             .env("PIMAINTENO_RUN", context.run_id().to_string())
             .env("PIMAINTENO_CHECKOUT", context.checkout())
             .env("PIMAINTENO_BASE", context.base())
-            .env("PIMAINTENO_COMMIT", context.record.commit.as_deref().unwrap_or_default())
+            .env("PIMAINTENO_COMMIT", context.run.record.commit.as_deref().unwrap_or_default())
             .timeout(self.config.timeout.unwrap_or(TIMEOUT))
             .run()
             .await?;

@@ -32,29 +32,29 @@ impl Step for Commit {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let (Some(change), Some(proposal)) = (context.change.clone(), context.proposal.clone()) else {
+        let (Some(change), Some(proposal)) = (context.run.change.clone(), context.run.proposal.clone()) else {
             return Ok(Flow::End(Outcome::NoChange));
         };
         let workspace = context.parts.workspace;
         let message = message(context, &change, &proposal.message).await?;
-        let message = context.parts.policy.commit_message(&context.facts, &message)?;
+        let message = context.parts.policy.commit_message(&context.run.facts, &message)?;
         // Hidden characters go before secrets are looked for: one in the middle of a token would keep it from being found.
         let message = context.parts.store.secrets().redact(&commit_message::without_effects(&message)).into_owned();
         let message = if message.is_empty() { describe(&change) } else { message };
         // Checks may have changed the index, and so may whoever was asked for the message.
-        if workspace.staged(&context.record.base).await?.diff != proposal.diff {
+        if workspace.staged(&context.run.record.base).await?.diff != proposal.diff {
             return Err(Error::new(ErrorKind::Step, "what is staged is not the change that was verified")
                 .hint("a check changes Git's index; let it work on files alone"));
         }
-        let branch = context.parts.branch.to_owned();
+        let branch = context.run.branch.to_owned();
         let tree = workspace.write_tree().await?;
         let journal = context.parts.journal;
-        let intent = journal.intend(Effect::Commit { branch, base: context.record.base.clone(), tree: tree.clone() })?;
+        let intent = journal.intend(Effect::Commit { branch, base: context.run.record.base.clone(), tree: tree.clone() })?;
         let with_hooks = context.project().hooks == HooksMode::Sandbox;
-        let commit = workspace.commit(&context.record.base, &tree, &message, &context.record.id.to_string(), with_hooks).await?;
+        let commit = workspace.commit(&context.run.record.base, &tree, &message, &context.run.record.id.to_string(), with_hooks).await?;
         journal.done(intent)?;
-        context.record.commit = Some(commit.clone());
-        if let Some(proposal) = &mut context.proposal {
+        context.run.record.commit = Some(commit.clone());
+        if let Some(proposal) = &mut context.run.proposal {
             proposal.message.clone_from(&message);
         }
         Ok(Flow::Done(format!("{commit:.12} {}", message.lines().next().unwrap_or_default())))
@@ -65,7 +65,7 @@ impl Step for Commit {
 async fn message(context: &mut StepContext<'_>, change: &Change, proposed: &str) -> Result<String> {
     let mut message = proposed.trim().to_owned();
     if message.is_empty() {
-        let recent = context.parts.store.commit_messages(&context.record.project)?;
+        let recent = context.parts.store.commit_messages(&context.run.record.project)?;
         let prompt = prompt::commit_message(context.project(), &change.diff, &recent)?;
         let mut request = context.request(Task::CommitMessage, prompt);
         request.diff = Some(change.diff.clone());

@@ -4,7 +4,6 @@ use std::{path::Path, sync::Arc};
 
 use pimainteno_plugin::{Reply, Request, Task};
 
-use super::Failure;
 use crate::{
     backend::Desk,
     config::{Mode, Project},
@@ -14,24 +13,24 @@ use crate::{
     id::RunId,
     job::Job,
     leftovers::Leftovers,
-    patch,
-    policy::{self, Facts, Policy},
+    policy::{self, Policy},
     process::{Cancel, Environment},
     proposal::Proposal,
-    run::{RunRecord, Trigger},
-    service::{Baseline, HealthProbe, ServiceManager},
-    store::{CheckResults, Journal, Output, Store, Summary},
+    run::Trigger,
+    service::{HealthProbe, ServiceManager},
+    store::{Journal, Output, Store},
 };
 
-use super::sandboxed::Sandboxing;
+use super::{
+    run::{Candidate, Run},
+    sandboxed::Sandboxing,
+};
 
 /// What surrounds a run and does not change while it goes on.
 pub(crate) struct RunParts<'run> {
     pub(crate) project: &'run Project,
     pub(crate) environment: &'run Environment,
     pub(crate) checkout: &'run Checkout,
-    /// The branch that the checkout was on when the run started.
-    pub(crate) branch: &'run str,
     pub(crate) workspace: &'run Workspace,
     pub(crate) desk: Desk<'run>,
     pub(crate) policy: &'run Policy,
@@ -55,101 +54,9 @@ pub struct StepContext<'run> {
     pub(crate) parts: &'run RunParts<'run>,
     /// The step that is running.
     pub(crate) step: String,
-    pub(crate) record: RunRecord,
-    pub(crate) facts: Facts,
-    /// What the backend answered, before it is placed.
-    pub(crate) candidate: Option<Candidate>,
-    pub(crate) proposal: Option<Proposal>,
-    pub(crate) change: Option<Change>,
-    pub(crate) checks: Checks,
     /// Whether a check passed when the change was held, or none was run.
     pub(crate) had_passed: bool,
-    /// What a person should see before the change is delivered: each holds it, in whatever mode.
-    pub(crate) concerns: Vec<String>,
-    /// Why the change is being repaired.
-    pub(crate) failed: Option<Failed>,
-    /// The change was tried before and is not tried again.
-    pub(crate) is_futile: bool,
-    pub(crate) delivery: Delivery,
-    /// The newest summary of the project.
-    pub(crate) summary: Option<Summary>,
-    /// What checks said about the base.
-    pub(crate) base_checks: Vec<CheckResults>,
-    /// Texts to keep with the run, such as the logs of checks.
-    pub(crate) outputs: Vec<Output>,
-}
-
-/// A change that is not placed yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Candidate {
-    /// As Git wrote it.
-    Diff {
-        /// The diff.
-        diff: String,
-        /// What was said about it.
-        message: String,
-    },
-    /// As a model wrote it.
-    Reply {
-        /// The whole reply.
-        text: String,
-    },
-    /// The inverse of a commit.
-    Inverse {
-        /// The commit.
-        commit: String,
-        /// Why it is taken back.
-        message: String,
-    },
-}
-
-/// A failure of the change that its backend is to mend.
-#[derive(Clone, Debug)]
-pub(crate) struct Failed {
-    /// The step that found it.
-    pub(crate) step: String,
-    pub(crate) failure: Failure,
-}
-
-/// What the project's checks say about the change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Checks {
-    /// Nothing was checked.
-    #[default]
-    None,
-    /// Everything passed.
-    Passed,
-    /// Some were red, before the change too; none is newly red.
-    RedBefore,
-}
-
-/// How far the change has come.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Delivery {
-    /// The commit is at the remote.
-    pub(crate) pushed: bool,
-    /// The commit may be at the remote: the connection broke, and the remote does not answer.
-    pub(crate) is_unclear: bool,
-    /// The checkout is at the commit.
-    pub(crate) moved: bool,
-    /// The units that were restarted.
-    pub(crate) restarted: Vec<String>,
-    /// How units and probe were before the change came to the checkout; `None` while it has not.
-    pub(crate) before: Option<Baseline>,
-}
-
-impl Candidate {
-    /// The same change, with another message if it has none.
-    pub(crate) fn or_message(self, other: &str) -> Self {
-        match self {
-            Self::Diff { diff, message } if message.trim().is_empty() => Self::Diff { diff, message: other.to_owned() },
-            // A reply says first what its change is for.
-            Self::Reply { text } if patch::message_of(&text).is_empty() && !other.trim().is_empty() => {
-                Self::Reply { text: format!("{other}\n\n{text}") }
-            }
-            candidate => candidate,
-        }
-    }
+    pub(crate) run: Run,
 }
 
 impl StepContext<'_> {
@@ -160,22 +67,22 @@ impl StepContext<'_> {
 
     /// The run's id.
     pub fn run_id(&self) -> RunId {
-        self.record.id
+        self.run.record.id
     }
 
     /// Why the run was started.
     pub fn trigger(&self) -> &Trigger {
-        &self.record.trigger
+        &self.run.record.trigger
     }
 
     /// What the run does.
     pub fn job(&self) -> &Job {
-        &self.record.job
+        &self.run.record.job
     }
 
     /// The commit that the run started from.
     pub fn base(&self) -> &str {
-        &self.record.base
+        &self.run.record.base
     }
 
     /// The checkout, where the user and the service live. Steps look at it; only `restart` moves it.
@@ -191,17 +98,17 @@ impl StepContext<'_> {
 
     /// The change that the run is about, once it is placed.
     pub fn change(&self) -> Option<&Change> {
-        self.change.as_ref()
+        self.run.change.as_ref()
     }
 
     /// The proposal that the change is stored as, once it is placed.
     pub fn proposal(&self) -> Option<&Proposal> {
-        self.proposal.as_ref()
+        self.run.proposal.as_ref()
     }
 
     /// The newest summary of the project; empty if there is none.
     pub fn summary(&self) -> &str {
-        self.summary.as_ref().map_or("", |summary| &summary.text)
+        self.run.summary.as_ref().map_or("", |summary| &summary.text)
     }
 
     /// The variables that children may see.
@@ -216,7 +123,7 @@ impl StepContext<'_> {
 
     /// Hands the run a change, as a unified diff from the top of the project, for `apply` to place.
     pub fn propose(&mut self, diff: impl Into<String>, message: impl Into<String>) {
-        self.candidate = Some(Candidate::Diff { diff: diff.into(), message: message.into() });
+        self.run.candidate = Some(Candidate::Diff { diff: diff.into(), message: message.into() });
     }
 
     /// Tells in one line what the step is doing.
@@ -226,7 +133,7 @@ impl StepContext<'_> {
 
     /// Keeps a text with the run, such as a log.
     pub fn keep_output(&mut self, name: impl Into<String>, text: impl Into<String>) {
-        self.outputs.push(Output { name: name.into(), text: text.into() });
+        self.run.outputs.push(Output { name: name.into(), text: text.into() });
     }
 
     /// A request about the project's files at the base, with the project's limits.
@@ -234,7 +141,7 @@ impl StepContext<'_> {
         let mut request = Request::new(task, self.parts.desk.tree.path(), prompt);
         request.timeout = self.project().llm.timeout;
         request.silence_timeout = self.project().llm.silence_timeout;
-        request.previous_summary = self.summary.as_ref().map(|summary| summary.text.clone());
+        request.previous_summary = self.run.summary.as_ref().map(|summary| summary.text.clone());
         request
     }
 
@@ -245,31 +152,31 @@ impl StepContext<'_> {
     /// nobody is asked.
     pub async fn ask(&mut self, mut request: Request) -> Result<Reply> {
         self.may_ask()?;
-        request.prompt = self.parts.policy.prompt(&self.facts, &request.task.to_string(), &request.prompt)?;
-        self.parts.desk.ask(&request, None, &self.step, &mut self.record).await
+        request.prompt = self.parts.policy.prompt(&self.run.facts, &request.task.to_string(), &request.prompt)?;
+        self.parts.desk.ask(&request, None, &self.step, &mut self.run.record).await
     }
 
     /// The same for a prompt that is not the same each time, because it tells logs: `question` stands for it, so that an answer to it is found again.
     pub(crate) async fn ask_again(&mut self, mut request: Request, question: &str) -> Result<Reply> {
         self.may_ask()?;
         let policy = self.parts.policy;
-        let prompt = |prompt: &str| policy.prompt(&self.facts, &request.task.to_string(), prompt);
+        let prompt = |prompt: &str| policy.prompt(&self.run.facts, &request.task.to_string(), prompt);
         let (told, question) = (prompt(&request.prompt)?, prompt(question)?);
         request.prompt = told;
-        self.parts.desk.ask(&request, Some(&question), &self.step, &mut self.record).await
+        self.parts.desk.ask(&request, Some(&question), &self.step, &mut self.run.record).await
     }
 
     fn may_ask(&self) -> Result<()> {
-        if self.record.job.rules().may_ask {
+        if self.run.record.job.rules().may_ask {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Step, format!("no backend is asked in a {}", self.record.job.name())))
+        Err(Error::new(ErrorKind::Step, format!("no backend is asked in a {}", self.run.record.job.name())))
     }
 
     /// Lets the policy see the change.
     pub(crate) fn tell_policy(&mut self, change: &Change, message: &str) {
         let (added, removed) = change.lines();
-        self.facts = self.facts.clone().with_change(policy::Change {
+        self.run.facts = self.run.facts.clone().with_change(policy::Change {
             files: change.files.iter().map(|file| file.path.clone()).collect(),
             deleted: change.deleted().map(str::to_owned).collect(),
             added,
@@ -281,17 +188,17 @@ impl StepContext<'_> {
 
     /// Tells what happened in the run.
     pub(crate) fn tell(&self, what: EventKind) {
-        self.parts.bus.tell(&self.record.project, Some(self.record.id), what);
+        self.parts.bus.tell(&self.run.record.project, Some(self.run.record.id), what);
     }
 
     /// Tells what a person should know.
     pub(crate) fn notice(&self, notice: NoticeKind, key: impl Into<String>, message: String) {
-        self.parts.bus.notice(&self.record.project, Some(self.record.id), notice, key, message);
+        self.parts.bus.notice(&self.run.record.project, Some(self.run.record.id), notice, key, message);
     }
 
     /// Where the project's branch is pushed to.
     pub(crate) async fn upstream(&self) -> Result<Option<Upstream>> {
-        self.parts.checkout.upstream(self.parts.branch, self.project().remote.as_deref()).await
+        self.parts.checkout.upstream(&self.run.branch, self.project().remote.as_deref()).await
     }
 
     /// The commit that the checkout is at.
@@ -301,9 +208,9 @@ impl StepContext<'_> {
     pub(crate) async fn checkout_commit(&self) -> Result<String> {
         let head = self.parts.checkout.head().await?;
         let branch = head.branch.unwrap_or_default();
-        if branch == self.parts.branch {
+        if branch == self.run.branch {
             return Ok(head.commit);
         }
-        Err(Error::new(ErrorKind::Git, format!("the checkout was switched from `{}` to `{branch}` meanwhile", self.parts.branch)))
+        Err(Error::new(ErrorKind::Git, format!("the checkout was switched from `{}` to `{branch}` meanwhile", self.run.branch)))
     }
 }

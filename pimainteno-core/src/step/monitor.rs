@@ -26,7 +26,7 @@ impl Step for Monitor {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let (parts, delivery) = (context.parts, &context.delivery);
+        let (parts, delivery) = (context.parts, &context.run.delivery);
         if delivery.restarted.is_empty() && parts.probe.is_none() {
             return Ok(Flow::Skipped("no unit was restarted and no health probe is configured".into()));
         }

@@ -39,14 +39,14 @@ impl Step for Propose {
         request.edit = edit;
         let reply = context.ask(request).await?;
         let Some(candidate) = candidate(reply, edit)? else { return Ok(Flow::End(Outcome::NoChange)) };
-        context.candidate = Some(candidate);
+        context.run.candidate = Some(candidate);
         Ok(Flow::Done(format!("{} proposes: {}", context.parts.desk.backend_name(), subject(context))))
     }
 }
 
 /// What was tried lately and is not wanted: what each change was, and why, in one line.
 fn tried(context: &StepContext<'_>) -> Result<Vec<String>> {
-    let bad = context.parts.store.proposals(Some(&context.record.project), ProposalStatus::is_bad, TOLD_TRIED)?;
+    let bad = context.parts.store.proposals(Some(&context.run.record.project), ProposalStatus::is_bad, TOLD_TRIED)?;
     let line = |proposal: Proposal| {
         let (ProposalStatus::Rejected { reason } | ProposalStatus::Failed { reason } | ProposalStatus::RolledBack { reason }) =
             &proposal.status
@@ -78,7 +78,7 @@ pub(super) fn candidate(reply: Reply, edit: Edit) -> Result<Option<Candidate>> {
 }
 
 fn subject(context: &StepContext<'_>) -> String {
-    let message = match &context.candidate {
+    let message = match &context.run.candidate {
         Some(Candidate::Diff { message, .. } | Candidate::Inverse { message, .. }) => message.clone(),
         Some(Candidate::Reply { text }) => patch::message_of(text),
         None => String::new(),

@@ -25,10 +25,10 @@ impl Step for Push {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let Some(commit) = context.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let Some(commit) = context.run.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
         let Some(upstream) = context.upstream().await? else { return Ok(Flow::Skipped("the project has no remote".into())) };
         // What was pushed is taken back however the checkout is by now: it is not touched here.
-        if !context.record.job.rules().brings_back {
+        if !context.run.record.job.rules().brings_back {
             if let Some(obstacle) = context.parts.checkout.obstacle().await? {
                 let error = Error::new(ErrorKind::Git, obstacle);
                 return Err(error.hint("nothing was pushed; commit or undo them, and the next run goes on from there"));
@@ -40,25 +40,25 @@ impl Step for Push {
             }
         }
         let journal = context.parts.journal;
-        let (remote, branch, from) = (upstream.remote.clone(), upstream.branch.clone(), context.record.base.clone());
+        let (remote, branch, from) = (upstream.remote.clone(), upstream.branch.clone(), context.run.record.base.clone());
         let intent = journal.intend(Effect::Push { remote, branch, from, to: commit.clone() })?;
-        let pushed = context.parts.checkout.push(&context.record.base, &commit, &upstream).await;
+        let pushed = context.parts.checkout.push(&context.run.record.base, &commit, &upstream).await;
         if let Err(error) = &pushed {
             journal.failed(intent, error.to_string())?;
         }
         match pushed? {
             PushEnd::Pushed => {
-                context.delivery.pushed = true;
+                context.run.delivery.pushed = true;
                 journal.done(intent)?;
                 Ok(Flow::Done(format!("{commit:.12} to {}/{}", upstream.remote, upstream.branch)))
             }
             PushEnd::Unclear(said) => {
                 // The run stays open, and recovery looks again until it knows.
-                context.delivery.is_unclear = true;
+                context.run.delivery.is_unclear = true;
                 let message = format!("whether `{}/{}` has {commit:.12} is not known: {said}", upstream.remote, upstream.branch);
                 Err(Error::new(ErrorKind::Cancelled, message))
             }
-            PushEnd::Moved(there) if context.parts.checkout.is_ancestor(&context.record.base, &there).await.unwrap_or(false) => {
+            PushEnd::Moved(there) if context.parts.checkout.is_ancestor(&context.run.record.base, &there).await.unwrap_or(false) => {
                 journal.failed(intent, "the branch moved there")?;
                 Ok(Flow::Rebase(there))
             }

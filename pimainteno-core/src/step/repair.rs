@@ -35,7 +35,7 @@ impl Step for Repair {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let (Some(failed), Some(change)) = (context.failed.clone(), context.change.clone()) else {
+        let (Some(failed), Some(change)) = (context.run.failed.clone(), context.run.change.clone()) else {
             return Ok(Flow::End(Outcome::NoChange));
         };
         let give_up = |why: &str| {
@@ -59,13 +59,13 @@ impl Step for Repair {
             Ok(None) => return give_up("the backend has no repair for it"),
             Err(error) => return give_up(&format!("the repair is no change: {error}")),
         };
-        let candidate = candidate.or_message(context.proposal.as_ref().map_or("", |proposal| &proposal.message));
+        let candidate = candidate.or_message(context.run.proposal.as_ref().map_or("", |proposal| &proposal.message));
         if let Candidate::Diff { diff, .. } = &candidate
             && fingerprint::of_change(diff) == fingerprint::of_change(&change.diff)
         {
             return give_up("the repair is the same change again");
         }
-        context.candidate = Some(candidate);
+        context.run.candidate = Some(candidate);
         Ok(Flow::Done(format!("{} repairs its change", context.parts.desk.backend_name())))
     }
 }

@@ -26,18 +26,18 @@ impl Step for Restart {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let Some(commit) = context.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let Some(commit) = context.run.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
         let units = self.units(context).await?;
         let probation = Probation::new(context.parts.services, &units, context.parts.probe, context.project().probation);
         // What a rollback finds is what the change did; it is measured by what was before.
-        let before = match context.delivery.before.take() {
+        let before = match context.run.delivery.before.take() {
             Some(before) => before,
             None => probation.baseline(context.parts.cancel).await?,
         };
         // Somebody stopped these on purpose.
         let stopped = |unit: &String| before.units.get(unit).is_some_and(|state| state.active == ActiveState::Inactive && !state.oneshot);
         let (stopped, units): (Vec<_>, Vec<_>) = units.iter().cloned().partition(stopped);
-        context.delivery.before = Some(before);
+        context.run.delivery.before = Some(before);
         for unit in stopped {
             context.progress(format!("{unit} is stopped, and stays so"));
         }
@@ -47,7 +47,7 @@ impl Step for Restart {
             let intent = journal.intend(Effect::Restart { unit: unit.clone() })?;
             context.progress(format!("restarts {unit}"));
             // Noted before the restart: one that fails half way has touched the unit as well.
-            context.delivery.restarted.push(unit.clone());
+            context.run.delivery.restarted.push(unit.clone());
             // A restart is not stopped half way; it has a deadline of its own.
             context.parts.services.restart(unit, &Cancel::new()).await?;
             journal.done(intent)?;
@@ -63,7 +63,7 @@ impl Restart {
     /// The units to restart: those that the policy names and that exist.
     async fn units(&self, context: &StepContext<'_>) -> Result<Vec<String>> {
         let mut units = Vec::new();
-        for unit in context.parts.policy.restart_units(&context.facts)? {
+        for unit in context.parts.policy.restart_units(&context.run.facts)? {
             let is_guessed = !context.project().units_are_explicit && context.project().units.contains(&unit);
             match context.parts.services.state(&unit).await {
                 Ok(state) if state.load != LoadState::NotFound => units.push(unit),
@@ -86,12 +86,12 @@ async fn move_checkout(context: &mut StepContext<'_>, commit: &str) -> Result<()
     let checkout = context.parts.checkout;
     let from = context.checkout_commit().await?;
     if from == commit {
-        context.delivery.moved = true;
+        context.run.delivery.moved = true;
         return Ok(());
     }
     let is_forward = checkout.is_ancestor(&from, commit).await?;
     // Only from the commit that is taken back, which never left the machine.
-    let is_back = context.record.job.rules().brings_back && from == context.record.base;
+    let is_back = context.run.record.job.rules().brings_back && from == context.run.record.base;
     if !is_forward && !is_back {
         return Err(Error::new(ErrorKind::Git, format!("the checkout is at {from:.12}, which {commit:.12} does not contain")));
     }
@@ -104,6 +104,6 @@ async fn move_checkout(context: &mut StepContext<'_>, commit: &str) -> Result<()
     } else {
         checkout.undo(&from, commit).await?;
     }
-    context.delivery.moved = true;
+    context.run.delivery.moved = true;
     journal.done(intent)
 }

@@ -39,8 +39,8 @@ impl Step for Summarize {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let base = context.record.base.clone();
-        let previous = context.summary.clone();
+        let base = context.run.record.base.clone();
+        let previous = context.run.summary.clone();
         if previous.as_ref().is_some_and(|summary| summary.head == base) && !context.parts.force {
             return Ok(Flow::Skipped("nothing changed since the last summary".into()));
         }
@@ -62,7 +62,7 @@ impl Step for Summarize {
         if text.is_empty() {
             return Ok(Flow::Skipped("the backend had nothing to say".into()));
         }
-        context.summary = Some(Summary { head: base, text: text.to_owned() });
+        context.run.summary = Some(Summary { head: base, text: text.to_owned() });
         let note = match (context.parts.mode, context.project().commit_summary) {
             (Mode::DryRun, _) => "kept in the store only".into(),
             (_, true) => format!("{SUMMARY_FILE} goes with the next change"),

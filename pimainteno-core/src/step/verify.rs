@@ -83,12 +83,12 @@ impl Step for Verify {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let Some(change) = context.change.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let Some(change) = context.run.change.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
         let checks = context.project().verify.clone();
         let workspace = context.parts.workspace;
         // A change that is too large to be read whole is read as it is.
-        let whole = workspace.staged_whole(&context.record.base).await.unwrap_or_else(|_| change.clone());
-        context.concerns.extend(weakening::concerns(&whole, &checks));
+        let whole = workspace.staged_whole(&context.run.record.base).await.unwrap_or_else(|_| change.clone());
+        context.run.concerns.extend(weakening::concerns(&whole, &checks));
         if checks.is_empty() {
             return Ok(Flow::Skipped("no checks are configured".into()));
         }
@@ -108,9 +108,9 @@ impl Step for Verify {
         }
         if !passed.is_empty() {
             let old = old_tests(context, &change, &passed).await?;
-            context.concerns.extend(old);
+            context.run.concerns.extend(old);
             if !self_test::can_fail(context, &passed).await? {
-                context.concerns.push(
+                context.run.concerns.push(
                     "no check fails on a project that is broken on purpose, so that they passed says nothing; mend the checks".into(),
                 );
             }
@@ -123,13 +123,13 @@ impl Step for Verify {
             (false, true) => (Checks::Passed, policy::Checks::Passed),
             (false, false) => (Checks::RedBefore, policy::Checks::Passed),
         };
-        if let Some(proposal) = &mut context.proposal {
+        if let Some(proposal) = &mut context.run.proposal {
             proposal.checks =
                 checks.iter().map(|check| CheckVerdict { check: check.clone(), result: tally.result(check).into() }).collect();
         }
-        context.checks = told.0;
-        context.facts = context.facts.clone().with_checks(told.1);
-        context.concerns.extend(tally.concerns());
+        context.run.checks = told.0;
+        context.run.facts = context.run.facts.clone().with_checks(told.1);
+        context.run.concerns.extend(tally.concerns());
         Ok(Flow::Done(tally.note(passed.len(), checks.len())))
     }
 }
@@ -220,7 +220,7 @@ fn went_red(context: &StepContext<'_>, tally: &Tally) -> Result<Option<String>> 
         return Ok(None);
     }
     let is_applied = |status: &ProposalStatus| matches!(status, ProposalStatus::Applied { .. });
-    let last = context.parts.store.proposals(Some(&context.record.project), is_applied, 1)?;
+    let last = context.parts.store.proposals(Some(&context.run.record.project), is_applied, 1)?;
     let passed: Vec<_> =
         last.iter().flat_map(|proposal| &proposal.checks).filter(|verdict| verdict.result == CheckVerdict::PASSED).collect();
     Ok(tally.known.iter().find(|known| passed.iter().any(|verdict| format!("`{}`", verdict.check) == **known)).cloned())
@@ -260,7 +260,7 @@ async fn old_tests(context: &mut StepContext<'_>, change: &Change, passed: &[Str
     let mut failed = Vec::new();
     for check in passed {
         context.place(change).await?;
-        workspace.put_back(&context.record.base, &tests).await?;
+        workspace.put_back(&context.run.record.base, &tests).await?;
         context.turn_to(Trial::Aside).await?;
         context.progress(format!("runs `{check}` with the tests as they were"));
         let result = run_check(context, check).await?;

@@ -25,9 +25,9 @@ pub(super) struct Base {
 impl Base {
     /// What is known already.
     pub(super) fn load(context: &StepContext<'_>, checks: &[String]) -> Result<Self> {
-        let commit = context.record.base.clone();
+        let commit = context.run.record.base.clone();
         let all = sha256(&checks.join("\n"));
-        let known = |checks: &str| context.parts.store.check_results(&context.record.project, &commit, checks);
+        let known = |checks: &str| context.parts.store.check_results(&context.run.record.project, &commit, checks);
         let mut verdicts = known(&all)?.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_else(BTreeMap::new);
         for check in checks {
             // Earlier versions kept a row for each check, and in it whether it passed.
@@ -78,7 +78,7 @@ impl Base {
             return Ok(verdict);
         }
         if self.alone == 0 {
-            context.parts.workspace.reset(&context.record.base).await?;
+            context.parts.workspace.reset(&context.run.record.base).await?;
             context.turn_to(Trial::Alone).await?;
         }
         let mut alone = verdict;
@@ -103,10 +103,10 @@ impl Base {
             self.verdicts.retain(|check, _| !found.contains(check) || confirmed.contains(check));
         }
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
-        let known = context.parts.store.check_results(&context.record.project, &self.commit, &self.checks)?;
+        let known = context.parts.store.check_results(&context.run.record.project, &self.commit, &self.checks)?;
         if !self.verdicts.is_empty() && known.as_ref() != Some(&results) {
-            context.base_checks.retain(|kept| (&kept.commit, &kept.checks) != (&self.commit, &self.checks));
-            context.base_checks.push(CheckResults { commit: self.commit, checks: self.checks, results });
+            context.run.base_checks.retain(|kept| (&kept.commit, &kept.checks) != (&self.commit, &self.checks));
+            context.run.base_checks.push(CheckResults { commit: self.commit, checks: self.checks, results });
         }
         Ok(())
     }

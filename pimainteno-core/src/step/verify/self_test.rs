@@ -39,7 +39,7 @@ const REHEARSALS: [(&str, &[&str]); 4] = [
 
 /// Whether one of `checks`, which pass, fails on the broken project. The workspace is left at the base.
 pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -> Result<bool> {
-    let base = context.record.base.clone();
+    let base = context.run.record.base.clone();
     let workspace = context.parts.workspace;
     workspace.reset(&base).await?;
     let tracked = workspace.tracked().await?;
@@ -50,7 +50,7 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     // What earlier checks left can make one say yes to anything.
     let state = [context.parts.leftovers.generation()];
     let key = sha256(&checks.iter().cloned().chain(scripts).chain(state).collect::<Vec<_>>().join("\n"));
-    if let Some(Value::Bool(known)) = context.parts.store.check_results(&context.record.project, CheckResults::BROKEN, &key)? {
+    if let Some(Value::Bool(known)) = context.parts.store.check_results(&context.run.record.project, CheckResults::BROKEN, &key)? {
         return Ok(known);
     }
     // What the checks of the change left: they may need it, and it may be what makes them fail, or pass. So they have to fail beside it and without; where
@@ -67,7 +67,7 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     // That none fails may be the fault of this change alone.
     if found || !has_left {
         let kept = CheckResults { commit: CheckResults::BROKEN.into(), checks: key, results: Value::Bool(found) };
-        context.base_checks.push(kept);
+        context.run.base_checks.push(kept);
     }
     Ok(found)
 }
@@ -84,7 +84,7 @@ fn attempts(checks: &[String]) -> Vec<Attempt<'_>> {
 async fn fails(context: &mut StepContext<'_>, attempt: Attempt<'_>, tracked: &[(PathBuf, String)], trial: Trial) -> Result<bool> {
     let Attempt { checks, check, breakage } = attempt;
     let workspace = context.parts.workspace;
-    workspace.reset(&context.record.base).await?;
+    workspace.reset(&context.run.record.base).await?;
     context.turn_to(trial).await?;
     for (path, _) in tracked {
         if is_broken(breakage, &path.to_string_lossy(), checks) {

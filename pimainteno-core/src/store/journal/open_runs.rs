@@ -134,13 +134,17 @@ impl OpenRun {
 
     /// The change that the run was about, as it was journalled last. The change that takes it back is not meant.
     pub fn proposal(&self) -> Option<&Proposal> {
-        let is_delivered = |commit: &String| {
-            self.effects().any(|(_, effect)| matches!(effect, Effect::Push { to, .. } | Effect::Move { to, .. } if to == commit))
-        };
-        self.entries.iter().rev().find_map(|entry| match &entry.what {
-            What::Proposed { proposal } if !is_delivered(&proposal.base) => Some(&**proposal),
-            _ => None,
-        })
+        let mut last = None;
+        let mut delivered = Vec::new();
+        for entry in &self.entries {
+            match &entry.what {
+                What::Intent { effect: Effect::Push { to, .. } | Effect::Move { to, .. }, .. } => delivered.push(to),
+                // What is made on a commit of the run's own takes that back. A checkout that goes back later is brought to where the change was made, too.
+                What::Proposed { proposal } if !delivered.contains(&&proposal.base) => last = Some(&**proposal),
+                _ => {}
+            }
+        }
+        last
     }
 
     /// The SHA-256 of the diff that a person approved for this run.

@@ -52,6 +52,32 @@ fn a_run_that_was_cut_off_is_found_resumed_and_ended() {
 }
 
 #[test]
+fn a_change_that_was_dropped_is_still_what_its_run_was_about() {
+    let directory = directory();
+    let store = open(directory.path());
+    let record = record("garden");
+    let journal = store.begin_run(&record).unwrap();
+    let proposal = |base: &str| Proposal::new("garden", base, format!("a diff on {base}"), "fix", "scripted");
+    let about = |wanted: &Proposal| {
+        let text = fs::read_to_string(path(directory.path(), &record)).unwrap();
+        let other = tempfile::tempdir().unwrap();
+        fs::create_dir_all(other.path().join("journal")).unwrap();
+        fs::write(path(other.path(), &record), text).unwrap();
+        assert_eq!(open(other.path()).open_runs().unwrap().runs[0].proposal(), Some(wanted));
+    };
+    let change = proposal("a");
+    journal.proposed(&change).unwrap();
+    journal.intend(Effect::Move { from: "a".into(), to: "b".into() }).unwrap();
+    about(&change);
+    // It never left the machine, so the checkout goes back to where it was made.
+    journal.intend(Effect::Move { from: "b".into(), to: "a".into() }).unwrap();
+    about(&change);
+    // What takes it back is made on its commit.
+    journal.proposed(&proposal("b")).unwrap();
+    about(&change);
+}
+
+#[test]
 fn what_was_written_before_money_was_counted_is_read() {
     let directory = directory();
     let (record, text) = cut_off(directory.path());

@@ -1,0 +1,176 @@
+//! A run as it grows: what is known of it so far, from its first step to its record.
+
+use std::sync::Arc;
+
+use super::{Failure, Step};
+use crate::{
+    git::Change,
+    patch,
+    policy::Facts,
+    proposal::{Proposal, ProposalStatus},
+    run::{Outcome, RunRecord},
+    service::Baseline,
+    store::{CheckResults, FinishedRun, Output, Summary},
+};
+
+/// A run as it grows. It begins with a record alone, or with what the journal tells of one that was cut off.
+pub(crate) struct Run {
+    pub(crate) record: RunRecord,
+    /// The branch that the checkout was on when it started.
+    pub(crate) branch: String,
+    /// What it goes through.
+    pub(crate) steps: Vec<Arc<dyn Step>>,
+    /// What the policy is told.
+    pub(crate) facts: Facts,
+    /// The SHA-256 of the diff that a person approved.
+    pub(crate) approved: Option<String>,
+    /// Whether the commit is the one that takes the run's change back.
+    pub(crate) taken_back: bool,
+    /// A change that is not placed yet.
+    pub(crate) candidate: Option<Candidate>,
+    pub(crate) proposal: Option<Proposal>,
+    pub(crate) change: Option<Change>,
+    pub(crate) checks: Checks,
+    /// What a person should see before the change is delivered: each holds it, in whatever mode.
+    pub(crate) concerns: Vec<String>,
+    /// Why the change is being repaired.
+    pub(crate) failed: Option<Failed>,
+    /// The change was tried before and is not tried again: it need not be looked at again.
+    pub(crate) is_futile: bool,
+    pub(crate) delivery: Delivery,
+    /// The newest summary of the project, which may be stored already.
+    pub(crate) summary: Option<Summary>,
+    /// What checks said about the base.
+    pub(crate) base_checks: Vec<CheckResults>,
+    /// Texts to keep with it, such as the logs of checks.
+    pub(crate) outputs: Vec<Output>,
+}
+
+/// A change that is not placed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Candidate {
+    /// As Git wrote it.
+    Diff {
+        /// The diff.
+        diff: String,
+        /// What was said about it.
+        message: String,
+    },
+    /// As a model wrote it.
+    Reply {
+        /// The whole reply.
+        text: String,
+    },
+    /// The inverse of a commit.
+    Inverse {
+        /// The commit.
+        commit: String,
+        /// Why it is taken back.
+        message: String,
+    },
+}
+
+/// A failure of the change that its backend is to mend.
+#[derive(Clone, Debug)]
+pub(crate) struct Failed {
+    /// The step that found it.
+    pub(crate) step: String,
+    pub(crate) failure: Failure,
+}
+
+/// What the project's checks say about the change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Checks {
+    /// Nothing was checked.
+    #[default]
+    None,
+    /// Everything passed.
+    Passed,
+    /// Some were red, before the change too; none is newly red.
+    RedBefore,
+}
+
+/// How far the change has come.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Delivery {
+    /// The commit is at the remote.
+    pub(crate) pushed: bool,
+    /// The commit may be at the remote: the connection broke, and the remote does not answer.
+    pub(crate) is_unclear: bool,
+    /// The checkout is at the commit.
+    pub(crate) moved: bool,
+    /// The units that were restarted.
+    pub(crate) restarted: Vec<String>,
+    /// How units and probe were before the change came to the checkout; `None` while it has not.
+    pub(crate) before: Option<Baseline>,
+}
+
+impl Run {
+    /// A run of which nothing is there yet but its record, not even its steps.
+    pub(crate) fn new(record: RunRecord, branch: String, facts: Facts) -> Self {
+        Self {
+            record,
+            branch,
+            steps: Vec::new(),
+            facts,
+            approved: None,
+            taken_back: false,
+            candidate: None,
+            proposal: None,
+            change: None,
+            checks: Checks::None,
+            concerns: Vec::new(),
+            failed: None,
+            is_futile: false,
+            delivery: Delivery::default(),
+            summary: None,
+            base_checks: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Whether its commit can be seen from outside, as far as is known.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.delivery.pushed || self.delivery.moved
+    }
+
+    /// What the store is to keep.
+    pub(crate) fn into_stored(self) -> FinishedRun {
+        let mut proposal = self.proposal;
+        if let (Some(proposal), Some(outcome)) = (&mut proposal, &self.record.outcome) {
+            proposal.status = status_after(outcome);
+        }
+        let mut stored = FinishedRun::new(self.record);
+        stored.outputs = self.outputs;
+        stored.proposal = proposal;
+        stored.summary = self.summary;
+        stored.checks = self.base_checks;
+        stored
+    }
+}
+
+impl Candidate {
+    /// The same change, with another message if it has none.
+    pub(crate) fn or_message(self, other: &str) -> Self {
+        match self {
+            Self::Diff { diff, message } if message.trim().is_empty() => Self::Diff { diff, message: other.to_owned() },
+            // A reply says first what its change is for.
+            Self::Reply { text } if patch::message_of(&text).is_empty() && !other.trim().is_empty() => {
+                Self::Reply { text: format!("{other}\n\n{text}") }
+            }
+            candidate => candidate,
+        }
+    }
+}
+
+/// What became of the proposal of a run that ended so.
+fn status_after(outcome: &Outcome) -> ProposalStatus {
+    match outcome {
+        Outcome::Held { reason } => ProposalStatus::Held { reason: reason.clone() },
+        Outcome::Applied { commit } => ProposalStatus::Applied { commit: commit.clone() },
+        Outcome::Rejected { reason } => ProposalStatus::Rejected { reason: reason.clone() },
+        Outcome::RolledBack { reason } => ProposalStatus::RolledBack { reason: reason.clone() },
+        Outcome::Failed { message, .. } => ProposalStatus::Failed { reason: message.clone() },
+        Outcome::NoChange | Outcome::Skipped { .. } | Outcome::Parked { .. } | Outcome::Interrupted => ProposalStatus::Open,
+    }
+}
