@@ -95,4 +95,4 @@ pub use proposal::{CheckVerdict, Proposal, ProposalStatus};
 pub use registry::{BackendContext, BackendFactory};
 pub use run::{Outcome, RunRecord, StepRecord, StepStatus, Trigger};
 pub use secrets::{AddedSecret, Finding, Secrets};
-pub use step::{Effects, Failure, Flow, Step, StepContext};
+pub use step::{Effects, Failure, Flow, Happened, Part, Step, StepContext};

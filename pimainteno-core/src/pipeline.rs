@@ -20,12 +20,12 @@ use crate::{
     fingerprint, policy,
     proposal::Proposal,
     run::{Outcome, StepRecord, StepStatus},
-    step::{Candidate, Checks, Failed, Flow, Run, RunParts, Step, StepContext, repair::Repair},
+    step::{Candidate, Checks, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext, repair::Repair},
 };
 
 use gate::Ruling;
 use repairs::Repairs;
-pub(crate) use rollback::{conclude_rollback, roll_back, rollback_message};
+pub(crate) use rollback::{Way, conclude_rollback, not_taken_back, prepare, roll_back, rollback_message};
 
 /// How often a change is placed anew because its branch moved, in one run.
 const REBASES: usize = 3;
@@ -64,7 +64,13 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
 
 async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Outcome {
     let steps = context.run.steps.clone();
-    let apply = steps.iter().position(|step| step.name() == "apply");
+    // What is dropped is not there any more.
+    if let (true, None, Some(commit)) = (context.run.record.job.rules().brings_back, &context.run.candidate, &context.run.record.commit)
+        && let Err(error) = context.parts.workspace.reset(commit).await
+    {
+        return outcome_of("rollback", &error);
+    }
+    let apply = steps.iter().position(|step| step.part() == Part::Place);
     let (mut rebases, mut next) = (0, 0);
     // What comes before the next step.
     let mut detour: Option<Arc<dyn Step>> = None;
@@ -93,7 +99,7 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
         }
         context.tell(EventKind::StepStarted { step: step.name().into() });
         let (started, clock) = (Timestamp::now(), Instant::now());
-        let flow = contained(step.run(context)).await;
+        let flow = contained(enter(step.as_ref(), context)).await;
         let (status, note, outcome) = match flow {
             Ok(Flow::Done(note)) => (StepStatus::Done, note, None),
             Ok(Flow::Skipped(note)) => (StepStatus::Skipped, note, None),
@@ -138,16 +144,49 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
         if let Some(outcome) = outcome {
             return outcome;
         }
-        if step.name() == "apply"
+        match step.part() {
+            Part::Place => context.run.is_checked = false,
+            Part::Check => context.run.is_checked = true,
+            _ => {}
+        }
+        if step.part() == Part::Place
             && let Some(outcome) = tried_before(context, repairs).await
         {
             return outcome;
         }
     }
+    if !context.run.left.is_empty() {
+        return Outcome::Failed { step: context.step.clone(), message: not_taken_back(&context.run.left) };
+    }
     match &context.run.record.commit {
         Some(commit) => Outcome::Applied { commit: commit.clone() },
         None => Outcome::NoChange,
     }
+}
+
+/// Lets a step do its work, or take it back. What was announced before the program was stopped, and happened, is not done again.
+async fn enter(step: &dyn Step, context: &mut StepContext<'_>) -> Result<Flow> {
+    let unknown: Vec<_> = context.run.unknown.extract_if(.., |(_, of, _)| of == step.name()).collect();
+    let mut is_done = !unknown.is_empty();
+    for (intent, _, effect) in &unknown {
+        is_done &= step.happened(context, effect).await? == Happened::Yes;
+        if is_done {
+            context.parts.journal.done(*intent)?;
+        }
+    }
+    if is_done {
+        return Ok(Flow::Skipped("it was done before the program was stopped".into()));
+    }
+    let announced = match step.effects() {
+        Effects::Outside if context.run.change.is_some() => Some(context.announce_own(step.name(), serde_json::Value::Null)?),
+        _ => None,
+    };
+    let reverts = context.run.reverts.iter().any(|name| name == step.name());
+    let flow = if reverts { step.revert(context).await? } else { step.run(context).await? };
+    if let Some(intent) = announced {
+        context.parts.journal.done(intent)?;
+    }
+    Ok(flow)
 }
 
 /// How the run ends because the change that was just placed was tried before, in this run or in an earlier one.

@@ -13,8 +13,8 @@ use crate::{
     run::{Outcome, RunRecord},
     runner::{Prepared, Runner, cut_off},
     service::Baseline,
-    step::{Delivery, Run, Step, summarize},
-    store::{Answer, Effect, FinishedRun, Journal, OpenRun},
+    step::{Delivery, Part, Run, Step, summarize},
+    store::{Answer, Effect, Entry, FinishedRun, Intent, Journal, OpenRun, What},
 };
 
 /// How long a run that was cut off may wait until it can be finished, unless a person resumes the project before. Then it ends as failed, so that a remote
@@ -191,7 +191,7 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
                 all_restarted &= is_done;
                 continue;
             }
-            Effect::Call { .. } => continue,
+            Effect::Call { .. } | Effect::Own { .. } => continue,
         };
         let is_taken_back = delivered.contains(&from);
         delivered.push(to);
@@ -217,35 +217,107 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
         run.delivery.pushed |= is_push;
         run.delivery.moved |= !is_push;
     }
-    let Some(commit) = &run.record.commit else { return Ok(None) };
-    run.change = Some(checkout.change(&run.record.base, commit).await?);
     run.proposal = open.proposal().cloned();
     run.record.proposal = run.proposal.as_ref().map(|proposal| proposal.id);
-    let Delivery { pushed, moved, restarted, before, .. } = &mut run.delivery;
-    let after = match (*moved, all_restarted && !restarted.is_empty()) {
-        (true, true) => "restart",
-        _ if *pushed => "push",
-        _ => "commit",
+    let (reverts, target) = (run.taken_back || run.record.job.rules().brings_back, run.record.job.takes_back());
+    let own = Announced::read(&open.entries, reverts);
+    // What is taken back is what the other run did, or what this one did before.
+    let did = match target {
+        Some(target) => Announced::read(&runner.store.run_journal(target)?, false),
+        None => Announced::read(&open.entries, false),
     };
-    if after != "restart" {
-        restarted.clear();
+    run.touched = if reverts { own.steps() } else { did.steps() };
+    run.has_own_effects = if reverts { own.has_own() } else { did.has_own() };
+    let Some(commit) = &run.record.commit else {
+        if reverts || !did.has_own() {
+            return Ok(None);
+        }
+        // Nothing is delivered, but a step has done something that can be seen.
+        run.branch = place.branch.unwrap_or_default();
+        run.cut_off = Some("the program was stopped before the change was delivered".into());
+        return Ok(Some(run));
+    };
+    run.change = Some(checkout.change(&run.record.base, commit).await?);
+    let is_restarted = run.delivery.moved && all_restarted && !run.delivery.restarted.is_empty();
+    if !is_restarted {
+        run.delivery.restarted.clear();
     }
-    if *moved || run.taken_back {
+    if run.delivery.moved || run.taken_back {
         // How things are now is no measure: the change is there, or was.
-        *before = Some(Baseline::default());
+        run.delivery.before = Some(Baseline::default());
     }
-    // A commit that a person had taken back was dropped, not followed by another one: there is nothing to push.
-    let is_dropped = run.record.job.rules().brings_back && run.branch.is_empty();
-    if is_dropped {
+    // A commit that a person had taken back was dropped, not followed by another one.
+    if reverts && run.branch.is_empty() {
         run.branch = place.branch.unwrap_or_default();
     }
-    let needs_push = !*pushed && !run.taken_back && !is_dropped;
-    run.steps = steps_after(prepared, after, needs_push);
+    let is_left = |step: &&Arc<dyn Step>| {
+        let is_done = own.of(step.name()).map(|effects| match effects {
+            [(_, Effect::Push { .. }, _), ..] => run.delivery.pushed,
+            [(_, Effect::Move { .. } | Effect::Restart { .. }, _), ..] => is_restarted,
+            effects => effects.iter().all(|(.., is_done)| *is_done),
+        });
+        let is_due = !reverts || step.part() == Part::Watch || did.of(step.name()).is_some();
+        is_due && !is_done.unwrap_or(false)
+    };
+    let committed = prepared.steps.iter().position(|step| step.part() == Part::Commit).map_or(prepared.steps.len(), |place| place + 1);
+    run.steps = prepared.steps.iter().skip(committed).filter(is_left).cloned().collect();
+    if reverts {
+        run.reverts = run.steps.iter().filter(|step| step.part() == Part::Other).map(|step| step.name().to_owned()).collect();
+    }
+    run.unknown = own.unknown();
     Ok(Some(run))
 }
 
-/// The project's steps behind the one named `after`, with or without its push.
-fn steps_after(prepared: &Prepared, after: &str, needs_push: bool) -> Vec<Arc<dyn Step>> {
-    let place = prepared.steps.iter().position(|step| step.name() == after).map_or(prepared.steps.len(), |place| place + 1);
-    prepared.steps.iter().skip(place).filter(|step| needs_push || step.name() != "push").cloned().collect()
+/// What was announced by steps, without what did not happen: the effects of each, and whether they are marked as done.
+struct Announced(Vec<(String, Vec<(Intent, Effect, bool)>)>);
+
+impl Announced {
+    /// The effects that take others back, or those that do not.
+    fn read(entries: &[Entry], reverting: bool) -> Self {
+        let mut all: Vec<(String, Vec<(Intent, Effect, bool)>)> = Vec::new();
+        for what in entries.iter().map(|entry| &entry.what) {
+            match what {
+                What::Intent { number, effect, reverts, .. } if *reverts == reverting && !matches!(effect, Effect::Commit { .. }) => {
+                    let Some(step) = what.step() else { continue };
+                    let effect = (*number, effect.clone(), false);
+                    match all.iter_mut().find(|(name, _)| name == step) {
+                        Some((_, effects)) => effects.push(effect),
+                        None => all.push((step.to_owned(), vec![effect])),
+                    }
+                }
+                What::Done { number } => {
+                    all.iter_mut()
+                        .flat_map(|(_, effects)| effects)
+                        .filter(|(intent, ..)| intent == number)
+                        .for_each(|effect| effect.2 = true);
+                }
+                What::Failed { number, .. } => all.iter_mut().for_each(|(_, effects)| effects.retain(|(intent, ..)| intent != number)),
+                _ => {}
+            }
+        }
+        all.retain(|(_, effects)| !effects.is_empty());
+        Self(all)
+    }
+
+    fn steps(&self) -> Vec<String> {
+        self.0.iter().map(|(step, _)| step.clone()).collect()
+    }
+
+    fn of(&self, step: &str) -> Option<&[(Intent, Effect, bool)]> {
+        self.0.iter().find(|(name, _)| name == step).map(|(_, effects)| &effects[..])
+    }
+
+    /// Whether there are effects on something that is neither the remote nor the checkout.
+    fn has_own(&self) -> bool {
+        self.0.iter().flat_map(|(_, effects)| effects).any(|(_, effect, _)| matches!(effect, Effect::Own { .. }))
+    }
+
+    /// Those of which nobody knows whether they happened; what the remote and the checkout know is looked up there.
+    fn unknown(&self) -> Vec<(Intent, String, Effect)> {
+        let of = |(step, effects): &(String, Vec<(Intent, Effect, bool)>)| {
+            let unknown = effects.iter().filter(|(_, effect, is_done)| !is_done && matches!(effect, Effect::Own { .. }));
+            unknown.map(|(intent, effect, _)| (*intent, step.clone(), effect.clone())).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).collect()
+    }
 }

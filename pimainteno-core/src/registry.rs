@@ -8,7 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     process::Environment,
     step::{
-        Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor, propose::Propose, push::Push, restart::Restart,
+        Part, Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor, propose::Propose, push::Push, restart::Restart,
         summarize::Summarize, verify::Verify,
     },
 };
@@ -83,9 +83,9 @@ impl Registry {
         project.steps.iter().map(|step| self.step(step, project)).collect()
     }
 
-    /// One registered step.
-    pub(crate) fn step_named(&self, name: &str) -> Option<Arc<dyn Step>> {
-        self.steps.get(name).cloned()
+    /// A registered step that is this in a run.
+    pub(crate) fn step_of(&self, part: Part) -> Option<Arc<dyn Step>> {
+        self.steps.values().find(|step| step.part() == part).cloned()
     }
 
     /// The backend that answers a project's prompts.

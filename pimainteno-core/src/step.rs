@@ -20,7 +20,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::{error::Result, run::Outcome};
+use crate::{error::Result, run::Outcome, store::Effect};
 
 pub(crate) use context::RunParts;
 pub use context::StepContext;
@@ -45,6 +45,29 @@ pub trait Step: Debug + Send + Sync {
         false
     }
 
+    /// What it is in a run, where others depend on it; mostly nothing.
+    fn part(&self) -> Part {
+        Part::Other
+    }
+
+    /// Takes back what it did, in the run that takes back the whole change: there the workspace, and the checkout where the change had come to it, hold what was
+    /// there before. By default it does the same again, with what is there then. What cannot be taken back is told by [`StepContext::leave`].
+    ///
+    /// # Errors
+    /// As [`Self::run`]; then the change counts as not taken back.
+    async fn revert(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        self.run(context).await
+    }
+
+    /// Whether an effect happened that was announced before the program was stopped, and not marked. One that did is not brought about again.
+    ///
+    /// # Errors
+    /// Whatever kept it from finding out; the run stays open, and it is asked again.
+    async fn happened(&self, context: &StepContext<'_>, effect: &Effect) -> Result<Happened> {
+        let _ = (context, effect);
+        Ok(Happened::Unknown)
+    }
+
     /// Does its work.
     ///
     /// # Errors
@@ -59,8 +82,38 @@ pub trait Step: Debug + Send + Sync {
 pub enum Effects {
     /// Nothing outside the state directory, where the workspace is.
     Workspace,
-    /// Something that can be seen from outside: a commit, a remote, the checkout, a service.
+    /// Something that can be seen from outside: a commit, a remote, the checkout, a service. The step as a whole is announced in the journal.
     Outside,
+    /// The same, and the step announces each effect itself, by [`StepContext::effect`]: what it did not announce, it did not do.
+    Announced,
+}
+
+/// What a step is in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// Places the change. A run goes back to it when the change is mended or its base moved, and begins with it when a change is there already.
+    Place,
+    /// Finds out whether the change is any good.
+    Check,
+    /// Makes a commit of the change.
+    Commit,
+    /// Watches what runs, after everything that was done.
+    Watch,
+    /// Anything else.
+    Other,
+}
+
+/// Whether an effect happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Happened {
+    /// It did, wholly.
+    Yes,
+    /// It did not, or only in part.
+    No,
+    /// Nobody can tell. The step is run again.
+    Unknown,
 }
 
 impl Effects {
@@ -68,8 +121,13 @@ impl Effects {
     pub fn name(self) -> &'static str {
         match self {
             Self::Workspace => "workspace",
-            Self::Outside => "outside",
+            Self::Outside | Self::Announced => "outside",
         }
+    }
+
+    /// Whether it can be seen from outside.
+    pub fn is_outside(self) -> bool {
+        self != Self::Workspace
     }
 }
 

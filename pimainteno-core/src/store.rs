@@ -51,7 +51,7 @@ use pimainteno_plugin::Reply;
 use redb::{Database, Durability, Error as RedbError, ReadableDatabase};
 
 pub use checks::CheckResults;
-pub use journal::{Answer, Effect, Entry, Intent, Journal, OpenRun, OpenRuns, ReplyKey, What};
+pub use journal::{Answer, By, Effect, Entry, Intent, Journal, OpenRun, OpenRuns, ReplyKey, What};
 pub use notices::Notice;
 pub use project::{Frozen, Held, Parked, ProjectState, RepeatedFailure, Seen, Summary};
 pub use runs::{FinishedRun, Output, TakenBack};

@@ -162,6 +162,9 @@ pub struct CommandStepConfig {
     /// How much of a sandbox it runs in; the project's `sandbox` if it is not given.
     #[serde(default)]
     pub sandbox: Option<SandboxMode>,
+    /// How it is taken back with the whole change: `"again"`, which is the command once more with what is there then; `"none"`; or another command.
+    #[serde(default)]
+    pub revert: Option<String>,
 }
 
 /// Who restarts a project's units: `"systemd"`, `"none"` or `{ command = "…" }`.

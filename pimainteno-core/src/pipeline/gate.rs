@@ -8,7 +8,7 @@ use crate::{
     git::Change,
     policy::{Decision, Globs},
     run::Outcome,
-    step::{Checks, Effects, Step, StepContext},
+    step::{Checks, Step, StepContext},
 };
 
 /// What follows where no check passes.
@@ -38,10 +38,10 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
         Decision::Ask(reason) => Some(reason),
         Decision::Deny(reason) => return Ok(Ruling::End(Outcome::Rejected { reason })),
     };
-    let (Effects::Outside, true, Some(change)) = (step.effects(), may_be_held, &context.run.change) else {
+    let (true, true, Some(change)) = (step.effects().is_outside(), may_be_held, &context.run.change) else {
         return Ok(match asked {
             Some(reason) => Ruling::End(Outcome::Held { reason }),
-            None if context.parts.mode == Mode::DryRun && step.effects() == Effects::Outside && may_be_held => {
+            None if context.parts.mode == Mode::DryRun && step.effects().is_outside() && may_be_held => {
                 Ruling::Pass("a dry run changes nothing outside the state directory".into())
             }
             None => Ruling::Go,
@@ -56,7 +56,7 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
         let reason = "the project changed since it was approved, and so did the change; look at it again";
         return Ok(Ruling::End(Outcome::Held { reason: reason.into() }));
     }
-    let none_passes = context.run.checks == Checks::None && !context.project().verify.is_empty() && is_verified(context);
+    let none_passes = context.run.checks == Checks::None && !context.project().verify.is_empty() && context.run.is_checked;
     if is_approved && !is_delivered && none_passes && context.had_passed {
         let reason = format!("no check passes any more, with the change or without it: {NOTHING_KNOWN}");
         return Ok(Ruling::End(Outcome::Held { reason }));
@@ -97,11 +97,6 @@ fn forbidden(context: &StepContext<'_>, change: &Change) -> Result<Option<String
     Ok(outside.map(|path| format!("it touches `{path}`, which is not among the allowed files")))
 }
 
-/// Whether the change has gone through the checks since it was placed.
-fn is_verified(context: &StepContext<'_>) -> bool {
-    context.run.record.steps.iter().rev().take_while(|step| step.name != "apply").any(|step| step.name == "verify")
-}
-
 /// Why a change waits for a person: every reason, so that he need not find out one after the other.
 fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
     let project = context.project();
@@ -120,7 +115,7 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
         reasons.push(format!("its checks ran without a whole sandbox, because {lacks}; {way_out}"));
     }
     if context.run.checks == Checks::None && !project.verify.is_empty() {
-        reasons.push(match is_verified(context) {
+        reasons.push(match context.run.is_checked {
             true => format!("no check passes, with the change or without it: {NOTHING_KNOWN}"),
             false => {
                 format!("the checks have not run before `{}`, which may change something outside; put it behind `verify`", context.step)

@@ -1,17 +1,62 @@
-//! Rollback is a run too: its change is the inverse of a commit, and no model is involved.
+//! A change is taken back by a run too: of its inverse, and without a model.
+
+use std::sync::Arc;
 
 use super::execute;
 use crate::{
-    git::Checkout,
+    git::{Change, Checkout},
     policy::Facts,
     registry::Registry,
     run::{Outcome, RunRecord},
-    step::{Candidate, Run, RunParts},
+    step::{Candidate, Part, Run, RunParts, Step},
 };
 
-/// Takes back what `failed` delivered, in the run of `record`. Sets the failed run's outcome, and gives the rollback's own run.
-///
-/// A commit that is at the remote is taken back by a commit of its inverse. One that never left the machine is dropped: the checkout goes back.
+/// What is taken back, and how.
+pub(crate) struct Way<'a> {
+    /// The commit, and the one that it was made on.
+    pub(crate) commit: &'a str,
+    pub(crate) base: &'a str,
+    /// Whether the checkout just goes back: the commit never left the machine, and nothing was built upon it.
+    pub(crate) is_dropped: bool,
+    /// Whether somebody committed something after it, so that what is left has never been checked.
+    pub(crate) is_covered: bool,
+    /// The steps that did something that can be seen from outside.
+    pub(crate) touched: &'a [String],
+    /// Whether something runs by now that is to be watched.
+    pub(crate) is_watched: bool,
+}
+
+/// Prepares a run to take a change back: by `apply` with its inverse and `commit`, unless it is dropped; then by each step that did something, in the
+/// project's order, as it reverts that; and by watching what runs.
+pub(crate) fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>, message: String, steps: &[Arc<dyn Step>], registry: &Registry) {
+    run.change = change;
+    let of = |part: Part| steps.iter().find(|step| step.part() == part).cloned();
+    if way.is_dropped {
+        run.record.commit = Some(way.base.to_owned());
+    } else {
+        run.candidate = Some(Candidate::Inverse { commit: way.commit.to_owned(), message });
+        let check = of(Part::Check).filter(|_| way.is_covered);
+        if check.is_some() {
+            let before = steps.iter().take_while(|step| step.part() != Part::Place).filter(|step| step.prepares());
+            run.steps.extend(before.cloned());
+        }
+        run.steps.extend(of(Part::Place).or_else(|| registry.step_of(Part::Place)));
+        run.steps.extend(check);
+        run.steps.extend(of(Part::Commit).or_else(|| registry.step_of(Part::Commit)));
+    }
+    let did = |step: &&Arc<dyn Step>| step.part() == Part::Other && way.touched.iter().any(|name| name == step.name());
+    let reverting: Vec<_> = steps.iter().filter(did).cloned().collect();
+    run.reverts = reverting.iter().map(|step| step.name().to_owned()).collect();
+    // One that is not configured any more cannot be asked.
+    let is_known = |name: &String| steps.iter().any(|step| step.name() == name);
+    run.left = way.touched.iter().filter(|name| !is_known(name)).cloned().collect();
+    run.steps.extend(reverting);
+    if way.is_watched {
+        run.steps.extend(of(Part::Watch));
+    }
+}
+
+/// Takes back what `failed` delivered, in the run of `record`. Sets the failed run's outcome, and gives the reversal.
 pub(crate) async fn roll_back(
     failed: &mut Run,
     reason: &str,
@@ -21,26 +66,24 @@ pub(crate) async fn roll_back(
     registry: &Registry,
 ) -> Run {
     let commit = failed.record.commit.clone().unwrap_or_default();
-    record.base.clone_from(&commit);
-    let message = rollback_message(parts.checkout, &commit, reason).await;
+    record.base.clone_from(if commit.is_empty() { &failed.record.base } else { &commit });
+    // Where nothing was committed, nothing is said of it.
+    let message = if commit.is_empty() { String::new() } else { rollback_message(parts.checkout, &commit, reason).await };
     let mut run = Run::new(record, failed.branch.clone(), facts);
-    let mut names = Vec::new();
-    if failed.delivery.pushed {
-        names.extend(["apply", "commit", "push"]);
-        run.candidate = Some(Candidate::Inverse { commit, message });
-    } else {
-        run.record.commit = Some(failed.record.base.clone());
-    }
-    if failed.delivery.moved {
-        names.extend(["restart", "monitor"]);
-    }
-    run.steps = names.into_iter().filter_map(|name| registry.step_named(name)).collect();
-    run.change.clone_from(&failed.change);
+    let way = Way {
+        commit: &commit,
+        base: &failed.record.base,
+        is_dropped: !failed.delivery.pushed,
+        is_covered: false,
+        touched: &failed.touched,
+        is_watched: failed.delivery.moved || failed.has_own_effects,
+    };
+    prepare(&mut run, &way, failed.change.clone(), message, parts.steps, registry);
     run.delivery.before = Some(failed.delivery.before.clone().unwrap_or_default());
     let rollback = execute(run, parts).await;
     failed.record.rolled_back_by = Some(rollback.record.id).filter(|_| rollback.record.outcome != Some(Outcome::Interrupted));
     failed.record.outcome = rollback.record.outcome.clone();
-    conclude_rollback(failed, reason);
+    conclude_rollback(failed, reason, &rollback.left);
     if rollback.delivery.pushed
         && !rollback.delivery.moved
         && let Some(Outcome::Failed { message, .. }) = &mut failed.record.outcome
@@ -57,14 +100,26 @@ pub(crate) async fn rollback_message(checkout: &Checkout, commit: &str, reason: 
     format!("Revert \"{subject}\"\n\nThis takes back {commit}: {reason}")
 }
 
-/// Says of a run how it ended, from how taking its change back ended.
-pub(crate) fn conclude_rollback(failed: &mut Run, reason: &str) {
+/// Says of a run how it ended, from how taking its change back ended, and what was left.
+pub(crate) fn conclude_rollback(failed: &mut Run, reason: &str, left: &[String]) {
+    let also = if left.is_empty() { String::new() } else { format!("; {}", not_taken_back(left)) };
     failed.record.outcome = Some(match &failed.record.outcome {
         Some(Outcome::Applied { .. }) => Outcome::RolledBack { reason: reason.to_owned() },
+        Some(Outcome::Failed { message, .. }) if !left.is_empty() && *message == not_taken_back(left) => {
+            Outcome::RolledBack { reason: format!("{reason}{also}") }
+        }
         // It is taken back at the next start.
         None | Some(Outcome::Interrupted) => Outcome::Interrupted,
         Some(outcome) => {
-            Outcome::Failed { step: "rollback".into(), message: format!("{reason}; taking it back did not succeed: {outcome}") }
+            Outcome::Failed { step: "rollback".into(), message: format!("{reason}; taking it back did not succeed: {outcome}{also}") }
         }
     });
+}
+
+/// What is said of a reversal whose steps left something.
+pub(crate) fn not_taken_back(left: &[String]) -> String {
+    format!(
+        "what {} did is not taken back; everything else is",
+        left.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(" and ")
+    )
 }

@@ -13,7 +13,7 @@ use crate::{
     proposal::sha256,
     registry::{BackendContext, Registry},
     service::{self, HealthProbe, ServiceManager},
-    step::Step,
+    step::{Part, Step},
 };
 
 /// A project with everything that its runs need.
@@ -62,6 +62,6 @@ impl Prepared {
 
     /// The steps before `apply` that later ones need.
     pub(super) fn preparing_steps(&self) -> impl Iterator<Item = &Arc<dyn Step>> {
-        self.steps.iter().take_while(|step| step.name() != "apply").filter(|step| step.prepares())
+        self.steps.iter().take_while(|step| step.part() != Part::Place).filter(|step| step.prepares())
     }
 }

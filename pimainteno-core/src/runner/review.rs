@@ -13,7 +13,7 @@ use crate::{
     job::Job,
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord, Trigger},
-    step::{Candidate, Run},
+    step::{Candidate, Part, Run},
     store::{FinishedRun, Store},
 };
 
@@ -52,7 +52,7 @@ impl Runner {
         let (journal, workspace) = self.begin(&prepared, &turn.checkout, &record).await?;
         journal.approved(&proposal.sha256)?;
         let mut run = Run::new(record, head.branch.unwrap_or_default(), facts);
-        let delivering = prepared.steps.iter().skip_while(|step| step.name() != "apply");
+        let delivering = prepared.steps.iter().skip_while(|step| step.part() != Part::Place);
         run.steps = prepared.preparing_steps().chain(delivering).cloned().collect();
         run.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
         run.approved = Some(proposal.sha256.clone());

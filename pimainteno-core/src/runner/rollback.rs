@@ -7,23 +7,22 @@ use crate::{
     error::{Context, Error, ErrorKind, Result},
     git::Head,
     job::Job,
-    pipeline,
+    pipeline::{self, Way},
     run::{Outcome, RunRecord, Trigger},
     service::{Baseline, Probation},
-    step::{Candidate, Run},
-    store::TakenBack,
+    step::Run,
+    store::{Effect, TakenBack, What},
 };
 
 /// Why a change is taken back, as it is told in the commit and in the history.
 const REASON: &str = "a person asked for it";
 
-/// How a change is taken back.
-struct Way {
-    /// Whether the commit was at the remote, so that the one that takes it back goes there as well.
+/// How far the commit of a change has come.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// Whether it is at the remote, so that the one that takes it back goes there as well.
     is_pushed: bool,
-    /// Whether the checkout just goes back: the commit never left the machine, and nothing was built upon it.
-    is_dropped: bool,
-    /// Whether somebody committed something after it, so that what is left has never been checked.
+    /// Whether somebody committed something after it.
     is_covered: bool,
 }
 
@@ -46,14 +45,13 @@ impl Runner {
             let reason = format!("commit {commit:.12} of run {} is not in the checkout", target.id);
             return Err(refused(reason).hint("pull it first; if the history was rewritten, there is nothing of ours left to take back"));
         }
-        let way = self.way(&prepared, &turn, &head, &commit).await?;
+        let way = self.reach(&prepared, &turn, &head, &commit).await?;
         if way.is_pushed
-            && has_step(&prepared, "push")
             && let Some(reason) = queue::unpushed(&prepared.project, &turn.checkout, &head).await?
         {
             return Err(refused(reason));
         }
-        let run = self.start(&prepared, &turn, head, &target, &way).await?;
+        let run = self.start(&prepared, &turn, head, &target, way).await?;
         let (journal, workspace) = self.begin(&prepared, &turn.checkout, &run.record).await?;
         self.carry_out(&prepared, &turn.checkout, &workspace, &journal, run, RunOptions::default()).await
     }
@@ -88,7 +86,7 @@ impl Runner {
         Ok(target)
     }
 
-    async fn way(&self, prepared: &Prepared, turn: &Turn, head: &Head, commit: &str) -> Result<Way> {
+    async fn reach(&self, prepared: &Prepared, turn: &Turn, head: &Head, commit: &str) -> Result<Reach> {
         let branch = head.branch.as_deref().unwrap_or_default();
         let is_pushed = match turn.checkout.upstream(branch, prepared.project.remote.as_deref()).await? {
             None => false,
@@ -98,39 +96,32 @@ impl Runner {
                 !there.is_empty() && turn.checkout.is_ancestor(commit, &there).await?
             }
         };
-        let is_covered = head.commit != commit;
-        Ok(Way { is_pushed, is_dropped: !is_pushed && !is_covered, is_covered })
+        Ok(Reach { is_pushed, is_covered: head.commit != commit })
     }
 
-    /// What the run begins with: the inverse of the commit for `apply`, or the commit before it for `restart`.
-    async fn start(&self, prepared: &Prepared, turn: &Turn, head: Head, target: &RunRecord, way: &Way) -> Result<Run> {
+    /// The run that takes `target` back, ready for its first step.
+    async fn start(&self, prepared: &Prepared, turn: &Turn, head: Head, target: &RunRecord, way: Reach) -> Result<Run> {
         let commit = target.commit.clone().unwrap_or_default();
         let mut record = RunRecord::new(&prepared.project.id, Trigger::Rollback, Job::Reversal { of: target.id }, Timestamp::now());
         record.base = head.commit;
         let facts = self.facts(prepared, &turn.checkout, &record).await?;
-        let mut start = Run::new(record, head.branch.unwrap_or_default(), facts);
-        let names = if way.is_dropped {
-            start.change = Some(turn.checkout.change(&commit, &target.base).await?);
-            start.record.commit = Some(target.base.clone());
-            vec!["restart", "monitor"]
-        } else {
-            let message = pipeline::rollback_message(&turn.checkout, &commit, REASON).await;
-            start.candidate = Some(Candidate::Inverse { commit, message });
-            let mut names = vec!["apply", "verify", "commit", "push", "restart", "monitor"];
-            names.retain(|name| match *name {
-                "verify" => way.is_covered && has_step(prepared, name),
-                "push" => way.is_pushed && has_step(prepared, name),
-                "restart" | "monitor" => has_step(prepared, name),
-                _ => true,
-            });
-            names
-        };
-        if names.contains(&"verify") {
-            start.steps = prepared.preparing_steps().cloned().collect();
+        let mut run = Run::new(record, head.branch.unwrap_or_default(), facts);
+        let (mut touched, mut is_watched) = (Vec::new(), false);
+        for what in self.store.run_journal(target.id)?.iter().map(|entry| &entry.what) {
+            let (What::Intent { effect, .. }, Some(step)) = (what, what.step()) else { continue };
+            let is_there = !matches!(effect, Effect::Push { .. }) || way.is_pushed;
+            if is_there && !touched.iter().any(|touched| touched == step) {
+                touched.push(step.to_owned());
+            }
+            is_watched |= !matches!(effect, Effect::Push { .. } | Effect::Commit { .. } | Effect::Call { .. });
         }
-        start.steps.extend(names.into_iter().filter_map(|name| self.registry.step_named(name)));
-        start.delivery.before = Some(self.units_now(prepared).await);
-        Ok(start)
+        let is_dropped = !way.is_pushed && !way.is_covered;
+        let change = if is_dropped { Some(turn.checkout.change(&commit, &target.base).await?) } else { None };
+        let message = pipeline::rollback_message(&turn.checkout, &commit, REASON).await;
+        let way = Way { commit: &commit, base: &target.base, is_dropped, is_covered: way.is_covered, touched: &touched, is_watched };
+        pipeline::prepare(&mut run, &way, change, message, &prepared.steps, &self.registry);
+        run.delivery.before = Some(self.units_now(prepared).await);
+        Ok(run)
     }
 
     /// How the units are, as if nothing was wrong with them: the change is no measure for what comes after it, but a unit that somebody stopped stays so.
@@ -175,8 +166,4 @@ fn has_delivered(run: &RunRecord) -> bool {
         _ => false,
     };
     is_out && run.commit.is_some()
-}
-
-fn has_step(prepared: &Prepared, name: &str) -> bool {
-    prepared.steps.iter().any(|step| step.name() == name)
 }

@@ -15,7 +15,7 @@ use crate::{
     policy::{self, Facts, RunFacts},
     run::{Outcome, RunRecord, StepStatus, Trigger},
     step::{
-        Run, RunParts,
+        Part, Run, RunParts,
         sandboxed::{self, Sandboxing},
     },
     store::{Journal, Parked, ProjectState, Store},
@@ -163,8 +163,10 @@ impl Runner {
     ) -> Result<RunRecord> {
         let at = run.record.commit.as_ref().unwrap_or(&run.record.base);
         let workspace = self.workspace(prepared, checkout, at).await?;
-        if run.record.steps.iter().any(|step| step.name == "verify" && step.status == StepStatus::Done) {
+        let is_check = |name: &str| prepared.steps.iter().any(|step| step.part() == Part::Check && step.name() == name);
+        if run.record.steps.iter().any(|step| is_check(&step.name) && step.status == StepStatus::Done) {
             run.facts = run.facts.with_checks(policy::Checks::Passed);
+            run.is_checked = true;
         }
         self.carry_out(prepared, checkout, &workspace, journal, run, RunOptions::default()).await
     }
@@ -186,6 +188,7 @@ impl Runner {
         let leftovers = sandboxing.leftovers(&prepared.project).await;
         let parts = RunParts {
             project: &prepared.project,
+            steps: &prepared.steps,
             environment: &self.environment,
             checkout,
             workspace,
@@ -225,7 +228,8 @@ impl Runner {
             // What can be seen from outside must be announced, and the disk takes nothing any more.
             _ if delivered && journal.has_failed() => None,
             _ if run.taken_back => {
-                pipeline::conclude_rollback(&mut run, "the run was cut off while its change was taken back");
+                let left = std::mem::take(&mut run.left);
+                pipeline::conclude_rollback(&mut run, "the run was cut off while its change was taken back", &left);
                 None
             }
             Some(reason) => {
@@ -404,6 +408,7 @@ fn reason_to_roll_back(run: &Run) -> Option<String> {
     }
     let delivered = run.is_delivered();
     match &run.record.outcome {
+        Some(outcome) if run.cut_off.is_some() && *outcome != Outcome::Interrupted => run.cut_off.clone(),
         Some(Outcome::Failed { step, message }) if delivered => Some(format!("{step}: {message}")),
         Some(Outcome::Parked { reason, .. } | Outcome::Rejected { reason } | Outcome::Held { reason }) if delivered => Some(reason.clone()),
         _ => None,

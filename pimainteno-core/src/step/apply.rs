@@ -4,7 +4,7 @@ mod place;
 
 use async_trait::async_trait;
 
-use super::{Effects, Flow, Step, StepContext, summarize};
+use super::{Effects, Flow, Part, Step, StepContext, summarize};
 use crate::{
     commit_message,
     error::{Error, ErrorKind, Result},
@@ -26,6 +26,10 @@ impl Step for Apply {
 
     fn effects(&self) -> Effects {
         Effects::Workspace
+    }
+
+    fn part(&self) -> Part {
+        Part::Place
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {

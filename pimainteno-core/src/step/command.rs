@@ -13,6 +13,12 @@ use crate::{
 /// The wall-clock limit of a command that names none.
 const TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
+/// What `revert` says where the same command takes back what it did.
+const AGAIN: &str = "again";
+
+/// What it says where nothing does.
+const NONE: &str = "none";
+
 /// Runs a shell command of the configuration in the workspace; the run goes on if it ends with 0.
 #[derive(Debug)]
 pub(crate) struct CommandStep {
@@ -44,7 +50,24 @@ impl Step for CommandStep {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let command = context.sandboxed_shell(&self.config.command, self.config.sandbox).await?;
+        self.carry_out(&self.config.command, context).await
+    }
+
+    async fn revert(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        match self.config.revert.as_deref().unwrap_or(AGAIN) {
+            AGAIN => self.run(context).await,
+            NONE => {
+                context.leave();
+                Ok(Flow::Skipped("what it did is not taken back: `revert` is \"none\"".into()))
+            }
+            command => self.carry_out(command, context).await,
+        }
+    }
+}
+
+impl CommandStep {
+    async fn carry_out(&self, line: &str, context: &mut StepContext<'_>) -> Result<Flow> {
+        let command = context.sandboxed_shell(line, self.config.sandbox).await?;
         let output = command
             .env("PIMAINTENO_PROJECT", &context.run.record.project)
             .env("PIMAINTENO_RUN", context.run_id().to_string())
@@ -60,6 +83,6 @@ impl Step for CommandStep {
         if output.success() {
             return Ok(Flow::Done(output.text().trim().lines().last().unwrap_or_default().to_owned()));
         }
-        Err(Error::new(ErrorKind::Step, format!("`{}` failed ({}): {}", self.config.command, output.end, output.tail(10))))
+        Err(Error::new(ErrorKind::Step, format!("`{line}` failed ({}): {}", output.end, output.tail(10))))
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use pimainteno_plugin::Task;
 
-use super::{Effects, Flow, Step, StepContext};
+use super::{Effects, Flow, Part, Step, StepContext};
 use crate::{
     backend::prompt,
     commit_message,
@@ -28,7 +28,11 @@ impl Step for Commit {
     }
 
     fn effects(&self) -> Effects {
-        Effects::Outside
+        Effects::Announced
+    }
+
+    fn part(&self) -> Part {
+        Part::Commit
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
@@ -49,7 +53,7 @@ impl Step for Commit {
         let branch = context.run.branch.to_owned();
         let tree = workspace.write_tree().await?;
         let journal = context.parts.journal;
-        let intent = journal.intend(Effect::Commit { branch, base: context.run.record.base.clone(), tree: tree.clone() })?;
+        let intent = context.announce(Effect::Commit { branch, base: context.run.record.base.clone(), tree: tree.clone() })?;
         let with_hooks = context.project().hooks == HooksMode::Sandbox;
         let commit = workspace.commit(&context.run.record.base, &tree, &message, &context.run.record.id.to_string(), with_hooks).await?;
         journal.done(intent)?;

@@ -18,10 +18,11 @@ use crate::{
     proposal::Proposal,
     run::Trigger,
     service::{HealthProbe, ServiceManager},
-    store::{Journal, Output, Store},
+    store::{By, Effect, Intent, Journal, Output, Store},
 };
 
 use super::{
+    Step,
     run::{Candidate, Run},
     sandboxed::Sandboxing,
 };
@@ -29,6 +30,8 @@ use super::{
 /// What surrounds a run and does not change while it goes on.
 pub(crate) struct RunParts<'run> {
     pub(crate) project: &'run Project,
+    /// The steps of the project.
+    pub(crate) steps: &'run [Arc<dyn Step>],
     pub(crate) environment: &'run Environment,
     pub(crate) checkout: &'run Checkout,
     pub(crate) workspace: &'run Workspace,
@@ -164,6 +167,46 @@ impl StepContext<'_> {
         let (told, question) = (prompt(&request.prompt)?, prompt(question)?);
         request.prompt = told;
         self.parts.desk.ask(&request, Some(&question), &self.step, &mut self.run.record).await
+    }
+
+    /// Announces an effect of the running step in the journal, lets `work` bring it about, and marks what came of it. A program that is stopped meanwhile asks
+    /// [`crate::Step::happened`] at its next start. `data` says what the step wants to know then.
+    ///
+    /// # Errors
+    /// What `work` says; [`ErrorKind::Store`] if it cannot be announced, and then it is not done.
+    pub async fn effect<T>(&mut self, name: &str, data: serde_json::Value, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let intent = self.announce_own(name, data)?;
+        let done = work.await?;
+        self.parts.journal.done(intent)?;
+        Ok(done)
+    }
+
+    /// Announces an effect of the running step.
+    pub(crate) fn announce(&self, effect: Effect) -> Result<Intent> {
+        self.parts.journal.intend_by(By { step: Some(&self.step), reverts: self.reverts() }, effect)
+    }
+
+    /// The same for an effect on something that is neither the remote nor the checkout. Before there is a change, nothing of it can be seen anywhere, and nothing
+    /// has to be taken back.
+    pub(crate) fn announce_own(&mut self, name: &str, data: serde_json::Value) -> Result<Intent> {
+        let step = self.run.change.is_some().then(|| self.step.clone());
+        let by = By { step: step.as_deref(), reverts: self.reverts() };
+        let intent = self.parts.journal.intend_by(by, Effect::Own { name: name.to_owned(), data })?;
+        if let Some(step) = step {
+            self.run.touch(&step);
+            self.run.has_own_effects = true;
+        }
+        Ok(intent)
+    }
+
+    /// Whether the run takes something back.
+    fn reverts(&self) -> bool {
+        self.run.taken_back || self.run.record.job.takes_back().is_some()
+    }
+
+    /// Says that what the running step did is not taken back; the outcome tells it.
+    pub fn leave(&mut self) {
+        self.run.left.push(self.step.clone());
     }
 
     fn may_ask(&self) -> Result<()> {

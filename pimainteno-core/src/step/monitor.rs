@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Effects, Flow, Step, StepContext};
+use super::{Effects, Flow, Part, Step, StepContext};
 use crate::{
     error::{Error, ErrorKind, Result},
     service::{Probation, Since, Verdict},
@@ -23,6 +23,10 @@ impl Step for Monitor {
 
     fn effects(&self) -> Effects {
         Effects::Workspace
+    }
+
+    fn part(&self) -> Part {
+        Part::Watch
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {

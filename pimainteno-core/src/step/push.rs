@@ -21,7 +21,7 @@ impl Step for Push {
     }
 
     fn effects(&self) -> Effects {
-        Effects::Outside
+        Effects::Announced
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
@@ -41,7 +41,7 @@ impl Step for Push {
         }
         let journal = context.parts.journal;
         let (remote, branch, from) = (upstream.remote.clone(), upstream.branch.clone(), context.run.record.base.clone());
-        let intent = journal.intend(Effect::Push { remote, branch, from, to: commit.clone() })?;
+        let intent = context.announce(Effect::Push { remote, branch, from, to: commit.clone() })?;
         let pushed = context.parts.checkout.push(&context.run.record.base, &commit, &upstream).await;
         if let Err(error) = &pushed {
             journal.failed(intent, error.to_string())?;
@@ -49,6 +49,7 @@ impl Step for Push {
         match pushed? {
             PushEnd::Pushed => {
                 context.run.delivery.pushed = true;
+                context.run.touch(self.name());
                 journal.done(intent)?;
                 Ok(Flow::Done(format!("{commit:.12} to {}/{}", upstream.remote, upstream.branch)))
             }

@@ -22,7 +22,7 @@ impl Step for Restart {
     }
 
     fn effects(&self) -> Effects {
-        Effects::Outside
+        Effects::Announced
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
@@ -38,13 +38,14 @@ impl Step for Restart {
         let stopped = |unit: &String| before.units.get(unit).is_some_and(|state| state.active == ActiveState::Inactive && !state.oneshot);
         let (stopped, units): (Vec<_>, Vec<_>) = units.iter().cloned().partition(stopped);
         context.run.delivery.before = Some(before);
+        context.run.touch(self.name());
         for unit in stopped {
             context.progress(format!("{unit} is stopped, and stays so"));
         }
         move_checkout(context, &commit).await?;
         let journal = context.parts.journal;
         for unit in &units {
-            let intent = journal.intend(Effect::Restart { unit: unit.clone() })?;
+            let intent = context.announce(Effect::Restart { unit: unit.clone() })?;
             context.progress(format!("restarts {unit}"));
             // Noted before the restart: one that fails half way has touched the unit as well.
             context.run.delivery.restarted.push(unit.clone());
@@ -98,7 +99,7 @@ async fn move_checkout(context: &mut StepContext<'_>, commit: &str) -> Result<()
     // Before the intent, so that whatever recovery finds there later came after it.
     checkout.expect_movable(&from, commit).await?;
     let journal = context.parts.journal;
-    let intent = journal.intend(Effect::Move { from: from.clone(), to: commit.to_owned() })?;
+    let intent = context.announce(Effect::Move { from: from.clone(), to: commit.to_owned() })?;
     if is_forward {
         checkout.fast_forward(&from, commit).await?;
     } else {

@@ -10,7 +10,7 @@ use crate::{
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord},
     service::Baseline,
-    store::{CheckResults, FinishedRun, Output, Summary},
+    store::{CheckResults, Effect, FinishedRun, Intent, Output, Summary},
 };
 
 /// A run as it grows. It begins with a record alone, or with what the journal tells of one that was cut off.
@@ -42,6 +42,20 @@ pub(crate) struct Run {
     pub(crate) summary: Option<Summary>,
     /// What checks said about the base.
     pub(crate) base_checks: Vec<CheckResults>,
+    /// The steps that have done something that can be seen from outside.
+    pub(crate) touched: Vec<String>,
+    /// Whether one of them did so to something that is neither the remote nor the checkout.
+    pub(crate) has_own_effects: bool,
+    /// The steps that take back what they did, instead of doing it.
+    pub(crate) reverts: Vec<String>,
+    /// The steps that have not taken back what they did.
+    pub(crate) left: Vec<String>,
+    /// What was announced before the program was stopped, and of which nobody knows whether it happened: the step, and the effect.
+    pub(crate) unknown: Vec<(Intent, String, Effect)>,
+    /// Why the run has to be taken back whatever its steps say: it was cut off.
+    pub(crate) cut_off: Option<String>,
+    /// Whether the change has gone through the checks since it was placed.
+    pub(crate) is_checked: bool,
     /// Texts to keep with it, such as the logs of checks.
     pub(crate) outputs: Vec<Output>,
 }
@@ -125,13 +139,27 @@ impl Run {
             delivery: Delivery::default(),
             summary: None,
             base_checks: Vec::new(),
+            touched: Vec::new(),
+            has_own_effects: false,
+            reverts: Vec::new(),
+            left: Vec::new(),
+            unknown: Vec::new(),
+            cut_off: None,
+            is_checked: false,
             outputs: Vec::new(),
         }
     }
 
-    /// Whether its commit can be seen from outside, as far as is known.
+    /// Whether anything of it can be seen from outside, as far as is known.
     pub(crate) fn is_delivered(&self) -> bool {
-        self.delivery.pushed || self.delivery.moved
+        self.delivery.pushed || self.delivery.moved || self.has_own_effects
+    }
+
+    /// Takes note that a step does something that can be seen from outside.
+    pub(crate) fn touch(&mut self, step: &str) {
+        if !self.touched.iter().any(|touched| touched == step) {
+            self.touched.push(step.to_owned());
+        }
     }
 
     /// What the store is to keep.

@@ -21,7 +21,7 @@ mod weakening;
 use async_trait::async_trait;
 
 use self::{base::Base, verdict::Verdict};
-use super::{Checks, Effects, Failure, Flow, Step, StepContext};
+use super::{Checks, Effects, Failure, Flow, Part, Step, StepContext};
 use crate::{
     error::Result,
     event::NoticeKind,
@@ -80,6 +80,10 @@ impl Step for Verify {
 
     fn effects(&self) -> Effects {
         Effects::Workspace
+    }
+
+    fn part(&self) -> Part {
+        Part::Check
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {

@@ -76,6 +76,12 @@ pub enum What {
         number: Intent,
         /// The effect.
         effect: Effect,
+        /// The step that it is one of; earlier versions did not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+        /// Whether it takes back another one of that step.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reverts: bool,
     },
     /// An intended effect happened.
     Done {
@@ -162,6 +168,23 @@ pub enum Effect {
         /// The unit's name.
         unit: String,
     },
+    /// Whatever a step of somebody else's does.
+    Own {
+        /// What, as the step calls it.
+        name: String,
+        /// What the step wants to know of it when it asks whether it happened.
+        #[serde(default)]
+        data: serde_json::Value,
+    },
+}
+
+/// Whose effect it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct By<'a> {
+    /// The step's name.
+    pub step: Option<&'a str>,
+    /// Whether it takes back another one of that step.
+    pub reverts: bool,
 }
 
 /// What came of asking a backend.
@@ -192,6 +215,18 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReplyKey(String);
+
+impl What {
+    /// The step whose effect is announced here; by the effect where the line does not say.
+    pub(crate) fn step(&self) -> Option<&str> {
+        let Self::Intent { effect, step, .. } = self else { return None };
+        step.as_deref().or(match effect {
+            Effect::Push { .. } => Some("push"),
+            Effect::Move { .. } | Effect::Restart { .. } => Some("restart"),
+            Effect::Call { .. } | Effect::Commit { .. } | Effect::Own { .. } => None,
+        })
+    }
+}
 
 impl Answer {
     /// The backend answered.
@@ -267,9 +302,19 @@ impl Journal {
     /// # Errors
     /// [`crate::ErrorKind::Store`] if the announcement is not certain to survive a power cut.
     pub fn intend(&self, effect: Effect) -> Result<Intent> {
+        self.intend_by(By::default(), effect)
+    }
+
+    /// The same for an effect of a step.
+    ///
+    /// # Errors
+    /// As [`Self::intend`].
+    pub fn intend_by(&self, by: By<'_>, effect: Effect) -> Result<Intent> {
         let mut writer = self.writer();
         let number = Intent(writer.entries().iter().filter(|entry| matches!(entry.what, What::Intent { .. })).count() as u32 + 1);
-        writer.append(Entry { at: Timestamp::now(), what: What::Intent { number, effect } })?;
+        let mut what = What::Intent { number, effect, step: by.step.map(str::to_owned), reverts: by.reverts };
+        what.redact(self.store.secrets());
+        writer.append(Entry { at: Timestamp::now(), what })?;
         writer.sync()?;
         Ok(number)
     }

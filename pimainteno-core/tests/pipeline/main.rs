@@ -6,6 +6,7 @@ mod adversarial;
 mod budgets;
 mod delivery;
 mod dry_run;
+mod effects;
 mod faults;
 mod futility;
 mod invariants;

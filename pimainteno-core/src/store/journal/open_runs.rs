@@ -116,7 +116,7 @@ impl OpenRun {
     /// The calls of backends of whose answers nothing is known, and when each was announced: they may have been paid for.
     pub fn lost_calls(&self) -> impl Iterator<Item = (Intent, Timestamp, Task, &str)> {
         self.entries.iter().enumerate().filter_map(|(place, entry)| {
-            let What::Intent { number, effect: Effect::Call { task, backend } } = &entry.what else { return None };
+            let What::Intent { number, effect: Effect::Call { task, backend }, .. } = &entry.what else { return None };
             let mut later = self.entries.iter().skip(place).map(|entry| &entry.what);
             let is_known = later.any(|what| match what {
                 What::Answer(_) => true,
@@ -165,7 +165,7 @@ impl OpenRun {
 
     fn effects(&self) -> impl Iterator<Item = (Intent, &Effect)> {
         self.entries.iter().filter_map(|entry| match &entry.what {
-            What::Intent { number, effect } => Some((*number, effect)),
+            What::Intent { number, effect, .. } => Some((*number, effect)),
             _ => None,
         })
     }

@@ -1,6 +1,6 @@
 //! What a journal's line says, without secrets.
 
-use super::{Answer, What};
+use super::{Answer, Effect, What};
 use crate::secrets::Secrets;
 
 impl What {
@@ -13,8 +13,19 @@ impl What {
             Self::Proposed { proposal } => proposal.redact(secrets),
             Self::Step { step } => secrets.clean(&mut step.note),
             Self::Note { text } => secrets.clean(text),
+            Self::Intent { effect: Effect::Own { data, .. }, .. } => clean(data, secrets),
             Self::Intent { .. } | Self::Done { .. } | Self::Approved { .. } => {}
         }
+    }
+}
+
+/// Takes the secrets out of every text in `data`.
+fn clean(data: &mut serde_json::Value, secrets: &Secrets) {
+    match data {
+        serde_json::Value::String(text) => secrets.clean(text),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| clean(value, secrets)),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(|value| clean(value, secrets)),
+        _ => {}
     }
 }
 
