@@ -1,6 +1,11 @@
 //! Every example runs on a project and does what it is there to show.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use crate::support::{Output, TestEnv};
 
@@ -35,8 +40,44 @@ fn embed_runs_a_project() {
 }
 
 #[test]
-fn custom_step_runs_between_the_others() {
-    run(&env(), "custom_step").expect(0).says(&["site: scope: done in", "one directory"]);
+fn custom_step_deploys_and_is_taken_back() {
+    let env = env();
+    let (site, live) = (env.path("home/site"), env.path("tmp/live"));
+    let deployed = Output::of(program(&env, "custom_step").arg(&site).arg(&live));
+    deployed.expect(0).says(&["site: deploy: done in", "README.md is live", "site: applied"]);
+    let corrected = README.replace("recieve", "receive");
+    assert_eq!(fs::read_to_string(&live).unwrap(), corrected);
+    let back = Output::of(program(&env, "custom_step").arg(&site).arg(&live).arg("rollback"));
+    back.expect(0).says(&["site: deploy: done in", "site: took back run"]);
+    assert_eq!(fs::read_to_string(&live).unwrap(), README);
+}
+
+#[test]
+fn custom_step_survives_being_killed_while_it_deploys() {
+    let env = env();
+    let (site, live) = (env.path("home/site"), env.path("tmp/live"));
+    // The copy stands still where it is written.
+    let pipe = env.path("tmp/live.new");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut child = program(&env, "custom_step").arg(&site).arg(&live).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let journals = env.path("tmp/pi-mainteno-custom-step/journal");
+    let is_announced = || {
+        let journals = fs::read_dir(&journals).into_iter().flatten().flatten();
+        journals.filter_map(|journal| fs::read_to_string(journal.path()).ok()).any(|journal| journal.contains("\"step\":\"deploy\""))
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_announced() {
+        assert!(Instant::now() < deadline && child.try_wait().unwrap().is_none(), "it deploys");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fs::remove_file(&pipe).unwrap();
+    assert!(!live.exists());
+    let again = Output::of(program(&env, "custom_step").arg(&site).arg(&live));
+    again.expect(0).says(&["site: deploy: done in", "site: applied"]);
+    assert_eq!(fs::read_to_string(&live).unwrap(), README.replace("recieve", "receive"));
+    assert_eq!(env.git(&site, &["rev-list", "--count", "HEAD"]), "2", "the change was delivered once");
 }
 
 #[test]

@@ -166,12 +166,12 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
 
 /// Lets a step do its work, or take it back. What was announced before the program was stopped, and happened, is not done again.
 async fn enter(step: &dyn Step, context: &mut StepContext<'_>) -> Result<Flow> {
-    let unknown: Vec<_> = context.run.unknown.extract_if(.., |(_, of, _)| of == step.name()).collect();
+    let unknown: Vec<_> = context.run.unknown.extract_if(.., |own| own.step == step.name()).collect();
     let mut is_done = !unknown.is_empty();
-    for (intent, _, effect) in &unknown {
-        is_done &= step.happened(context, effect).await? == Happened::Yes;
+    for own in &unknown {
+        is_done &= step.happened(context, &own.effect).await? == Happened::Yes;
         if is_done {
-            context.parts.journal.done(*intent)?;
+            context.parts.journal.done(own.intent)?;
         }
     }
     if is_done {

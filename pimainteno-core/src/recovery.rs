@@ -14,7 +14,7 @@ use crate::{
     runner::{Prepared, Runner, cut_off},
     service::Baseline,
     step::{Delivery, Part, Run, Step, summarize},
-    store::{Answer, Effect, Entry, FinishedRun, Intent, Journal, OpenRun, What},
+    store::{Announced, Answer, Effect, FinishedRun, Journal, OpenRun},
 };
 
 /// How long a run that was cut off may wait until it can be finished, unless a person resumes the project before. Then it ends as failed, so that a remote
@@ -251,13 +251,15 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
         run.branch = place.branch.unwrap_or_default();
     }
     let is_left = |step: &&Arc<dyn Step>| {
-        let is_done = own.of(step.name()).map(|effects| match effects {
-            [(_, Effect::Push { .. }, _), ..] => run.delivery.pushed,
-            [(_, Effect::Move { .. } | Effect::Restart { .. }, _), ..] => is_restarted,
-            effects => effects.iter().all(|(.., is_done)| *is_done),
-        });
-        let is_due = !reverts || step.part() == Part::Watch || did.of(step.name()).is_some();
-        is_due && !is_done.unwrap_or(false)
+        let effects = own.of(step.name());
+        let is_done = match effects.first().map(|first| &first.effect) {
+            None => false,
+            Some(Effect::Push { .. }) => run.delivery.pushed,
+            Some(Effect::Move { .. } | Effect::Restart { .. }) => is_restarted,
+            Some(_) => effects.iter().all(|own| own.is_done),
+        };
+        let is_due = !reverts || step.part() == Part::Watch || !did.of(step.name()).is_empty();
+        is_due && !is_done
     };
     let committed = prepared.steps.iter().position(|step| step.part() == Part::Commit).map_or(prepared.steps.len(), |place| place + 1);
     run.steps = prepared.steps.iter().skip(committed).filter(is_left).cloned().collect();
@@ -266,58 +268,4 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
     }
     run.unknown = own.unknown();
     Ok(Some(run))
-}
-
-/// What was announced by steps, without what did not happen: the effects of each, and whether they are marked as done.
-struct Announced(Vec<(String, Vec<(Intent, Effect, bool)>)>);
-
-impl Announced {
-    /// The effects that take others back, or those that do not.
-    fn read(entries: &[Entry], reverting: bool) -> Self {
-        let mut all: Vec<(String, Vec<(Intent, Effect, bool)>)> = Vec::new();
-        for what in entries.iter().map(|entry| &entry.what) {
-            match what {
-                What::Intent { number, effect, reverts, .. } if *reverts == reverting && !matches!(effect, Effect::Commit { .. }) => {
-                    let Some(step) = what.step() else { continue };
-                    let effect = (*number, effect.clone(), false);
-                    match all.iter_mut().find(|(name, _)| name == step) {
-                        Some((_, effects)) => effects.push(effect),
-                        None => all.push((step.to_owned(), vec![effect])),
-                    }
-                }
-                What::Done { number } => {
-                    all.iter_mut()
-                        .flat_map(|(_, effects)| effects)
-                        .filter(|(intent, ..)| intent == number)
-                        .for_each(|effect| effect.2 = true);
-                }
-                What::Failed { number, .. } => all.iter_mut().for_each(|(_, effects)| effects.retain(|(intent, ..)| intent != number)),
-                _ => {}
-            }
-        }
-        all.retain(|(_, effects)| !effects.is_empty());
-        Self(all)
-    }
-
-    fn steps(&self) -> Vec<String> {
-        self.0.iter().map(|(step, _)| step.clone()).collect()
-    }
-
-    fn of(&self, step: &str) -> Option<&[(Intent, Effect, bool)]> {
-        self.0.iter().find(|(name, _)| name == step).map(|(_, effects)| &effects[..])
-    }
-
-    /// Whether there are effects on something that is neither the remote nor the checkout.
-    fn has_own(&self) -> bool {
-        self.0.iter().flat_map(|(_, effects)| effects).any(|(_, effect, _)| matches!(effect, Effect::Own { .. }))
-    }
-
-    /// Those of which nobody knows whether they happened; what the remote and the checkout know is looked up there.
-    fn unknown(&self) -> Vec<(Intent, String, Effect)> {
-        let of = |(step, effects): &(String, Vec<(Intent, Effect, bool)>)| {
-            let unknown = effects.iter().filter(|(_, effect, is_done)| !is_done && matches!(effect, Effect::Own { .. }));
-            unknown.map(|(intent, effect, _)| (*intent, step.clone(), effect.clone())).collect::<Vec<_>>()
-        };
-        self.0.iter().flat_map(of).collect()
-    }
 }

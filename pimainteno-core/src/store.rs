@@ -51,6 +51,7 @@ use pimainteno_plugin::Reply;
 use redb::{Database, Durability, Error as RedbError, ReadableDatabase};
 
 pub use checks::CheckResults;
+pub(crate) use journal::{Announced, OfStep};
 pub use journal::{Answer, By, Effect, Entry, Intent, Journal, OpenRun, OpenRuns, ReplyKey, What};
 pub use notices::Notice;
 pub use project::{Frozen, Held, Parked, ProjectState, RepeatedFailure, Seen, Summary};

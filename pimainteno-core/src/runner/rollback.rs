@@ -11,7 +11,7 @@ use crate::{
     run::{Outcome, RunRecord, Trigger},
     service::{Baseline, Probation},
     step::Run,
-    store::{Effect, TakenBack, What},
+    store::{Announced, TakenBack},
 };
 
 /// Why a change is taken back, as it is told in the commit and in the history.
@@ -106,18 +106,12 @@ impl Runner {
         record.base = head.commit;
         let facts = self.facts(prepared, &turn.checkout, &record).await?;
         let mut run = Run::new(record, head.branch.unwrap_or_default(), facts);
-        let (mut touched, mut is_watched) = (Vec::new(), false);
-        for what in self.store.run_journal(target.id)?.iter().map(|entry| &entry.what) {
-            let (What::Intent { effect, .. }, Some(step)) = (what, what.step()) else { continue };
-            let is_there = !matches!(effect, Effect::Push { .. }) || way.is_pushed;
-            if is_there && !touched.iter().any(|touched| touched == step) {
-                touched.push(step.to_owned());
-            }
-            is_watched |= !matches!(effect, Effect::Push { .. } | Effect::Commit { .. } | Effect::Call { .. });
-        }
+        let did = Announced::read(&self.store.run_journal(target.id)?, false);
+        let did = if way.is_pushed { did } else { did.without_pushes() };
         let is_dropped = !way.is_pushed && !way.is_covered;
         let change = if is_dropped { Some(turn.checkout.change(&commit, &target.base).await?) } else { None };
         let message = pipeline::rollback_message(&turn.checkout, &commit, REASON).await;
+        let (touched, is_watched) = (did.steps(), did.is_beyond_remote());
         let way = Way { commit: &commit, base: &target.base, is_dropped, is_covered: way.is_covered, touched: &touched, is_watched };
         pipeline::prepare(&mut run, &way, change, message, &prepared.steps, &self.registry);
         run.delivery.before = Some(self.units_now(prepared).await);

@@ -38,11 +38,11 @@ impl Step for Restart {
         let stopped = |unit: &String| before.units.get(unit).is_some_and(|state| state.active == ActiveState::Inactive && !state.oneshot);
         let (stopped, units): (Vec<_>, Vec<_>) = units.iter().cloned().partition(stopped);
         context.run.delivery.before = Some(before);
-        context.run.touch(self.name());
         for unit in stopped {
             context.progress(format!("{unit} is stopped, and stays so"));
         }
         move_checkout(context, &commit).await?;
+        context.run.touch(self.name());
         let journal = context.parts.journal;
         for unit in &units {
             let intent = context.announce(Effect::Restart { unit: unit.clone() })?;

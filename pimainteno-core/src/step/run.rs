@@ -10,7 +10,7 @@ use crate::{
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord},
     service::Baseline,
-    store::{CheckResults, Effect, FinishedRun, Intent, Output, Summary},
+    store::{CheckResults, FinishedRun, OfStep, Output, Summary},
 };
 
 /// A run as it grows. It begins with a record alone, or with what the journal tells of one that was cut off.
@@ -50,8 +50,8 @@ pub(crate) struct Run {
     pub(crate) reverts: Vec<String>,
     /// The steps that have not taken back what they did.
     pub(crate) left: Vec<String>,
-    /// What was announced before the program was stopped, and of which nobody knows whether it happened: the step, and the effect.
-    pub(crate) unknown: Vec<(Intent, String, Effect)>,
+    /// What was announced before the program was stopped, and of which nobody knows whether it happened.
+    pub(crate) unknown: Vec<OfStep>,
     /// Why the run has to be taken back whatever its steps say: it was cut off.
     pub(crate) cut_off: Option<String>,
     /// Whether the change has gone through the checks since it was placed.

@@ -19,6 +19,7 @@
 //!
 //! Paid answers stay in the journal also when it is stored, and [`Store::cached_reply`] finds them there: a cache of its own would store them twice.
 
+mod announced;
 mod open_runs;
 mod redact;
 mod writer;
@@ -30,6 +31,7 @@ use pimainteno_plugin::{Reply, Task, Usage};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub(crate) use announced::{Announced, OfStep};
 pub use open_runs::{OpenRun, OpenRuns};
 
 use self::writer::Writer;
