@@ -31,7 +31,15 @@ const BY_HAND_LOCAL: Scenario = Scenario { name: "by hand, not pushed", configur
 const LAST: &str = "steps = ['propose', 'apply', 'verify', 'commit', 'restart', 'monitor', 'push']";
 const LOCAL: &str = "steps = ['propose', 'apply', 'verify', 'commit', 'restart', 'monitor']";
 
-const SCENARIOS: [Scenario; 8] = [PUSH_FIRST, PUSH_LAST, UNHEALTHY, UNHEALTHY_LOCAL, MOVED, APPROVAL, BY_HAND, BY_HAND_LOCAL];
+const DEPLOYED: Scenario = Scenario { name: "deployed, rollback", configuration: DEPLOY, ..UNHEALTHY };
+const DEPLOYED_FIRST: Scenario = Scenario { name: "deployed before push", configuration: DEPLOY_FIRST, ..UNHEALTHY };
+const DEPLOY: &str = "steps = ['propose', 'apply', 'verify', 'commit', 'push', 'restart', \
+    { name = 'deploy', command = 'cp README.md \"$PIMAINTENO_CHECKOUT/../live\"', sandbox = 'off' }, 'monitor']";
+const DEPLOY_FIRST: &str = "steps = ['propose', 'apply', 'verify', 'commit', \
+    { name = 'deploy', command = 'cp README.md \"$PIMAINTENO_CHECKOUT/../live\"', sandbox = 'off' }, 'restart', 'monitor', 'push']";
+
+const SCENARIOS: [Scenario; 10] =
+    [PUSH_FIRST, PUSH_LAST, UNHEALTHY, UNHEALTHY_LOCAL, MOVED, APPROVAL, BY_HAND, BY_HAND_LOCAL, DEPLOYED, DEPLOYED_FIRST];
 
 /// What was tried, and what came of it: by scenario and phase.
 #[derive(Default)]

@@ -174,6 +174,7 @@ impl World {
         self.git(&["commit", "--quiet", "--all", "--message", &format!("round {}", self.round)]);
         self.git(&["push", "--quiet"]);
         fs::copy(checkout.join("README.md"), self.env.path("running")).unwrap();
+        fs::copy(checkout.join("README.md"), self.env.path("home/live")).unwrap();
         self.users = self.git(&["rev-parse", "HEAD"]);
         if self.scenario.remote_moves {
             let blob = self.git(&["hash-object", "-w", "notes.txt"]);

@@ -52,7 +52,11 @@ impl World {
         check(known == remote || is_theirs, format!("the remote is at {remote}, but is thought to be at {known}"));
         // What runs is what the checkout has.
         let (running, there) = (self.env.path("running"), self.checkout().join("README.md"));
-        check(fs::read(running).ok() == fs::read(there).ok(), "the service runs something else than the checkout has".into());
+        check(fs::read(running).ok() == fs::read(&there).ok(), "the service runs something else than the checkout has".into());
+        if self.scenario.configuration.contains("deploy") {
+            let live = self.env.path("home/live");
+            check(fs::read(live).ok() == fs::read(there).ok(), "what is deployed is something else than the checkout has".into());
+        }
         // Nothing is in the way of what comes next. The workspace is made clean at the beginning of the next run, which shows.
         let mut locks = Vec::new();
         collect_locks(&self.checkout().join(".git"), &mut locks);
