@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::tz::TimeZone;
 use pimainteno_core::{
     Error, ErrorKind, Maintainer, MaintainerBuilder, Result,
     config::{self, Config},
@@ -46,7 +47,8 @@ impl Setup {
     /// [`ErrorKind::Config`] if there is no usable configuration, or no place for state.
     pub(crate) fn load(explicit: Option<&Path>) -> Result<Self> {
         let environment = environment();
-        let path = config::find(explicit, &current_directory()?, Path::new(config::SYSTEM_PATH))?;
+        let path = config::find(explicit, &current_directory()?, Path::new(config::SYSTEM_PATH))
+            .map_err(|error| error.hint("`pi-mainteno init` writes one"))?;
         let loaded = Config::load(&path, |name| env::var(name).ok(), environment.home().as_deref())?;
         let is_root = rustix::process::geteuid().is_root();
         let state_directory = state_directory(&loaded.config, variable, is_root)?;
@@ -63,6 +65,7 @@ impl Setup {
     pub(crate) fn builder(&self) -> MaintainerBuilder {
         let builder =
             Maintainer::builder().config(self.config.clone()).environment(self.environment.clone()).sandbox_helper(sandbox_helper());
+        let builder = builder.time_zone(TimeZone::system());
         // A configured path also names the store's file, which a directory would override.
         let builder = if self.config.cache.path.is_some() { builder } else { builder.state_directory(&self.state_directory) };
         backends::register(builder)

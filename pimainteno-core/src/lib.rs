@@ -53,6 +53,8 @@
 //!
 //! - `testing` (off): a scripted backend, a recording sink and a contract check for backends, for the tests of embedding programs.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test may look around"))]
+
 mod backend;
 mod commit_message;
 pub mod config;

@@ -49,7 +49,7 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
                 Err(error) if is_given_up(runner, &run) => records.push(give_up(runner, run, &error)?),
                 Err(error) => {
                     let message = format!(
-                        "a run that was cut off cannot be finished yet: {error}; it is tried again for a day, or until `pi-mainteno resume {project}`"
+                        "a run that was cut off cannot be finished yet: {error}; it is tried again for a day, or until the project is resumed"
                     );
                     unfinished.insert(project.clone(), message.clone());
                     runner.bus.notice(&project, None, NoticeKind::Unfinished, run.record.id.to_string(), message);

@@ -1,6 +1,6 @@
 //! Restart, probation and journal with a real systemd.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "the helpers of a test fail as it does")]
+#![expect(clippy::disallowed_methods, clippy::panic, clippy::unwrap_used, reason = "the helpers of a test fail as it does")]
 
 #[path = "../../tests/support/systemd.rs"]
 mod systemd;

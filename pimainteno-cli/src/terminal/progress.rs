@@ -7,7 +7,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pimainteno_core::{Event, EventKind, RunRecord, StepRecord};
+use pimainteno_core::{Event, EventKind, NoticeKind, RunRecord, StepRecord};
 
 use super::{FAINT, NAME, NOTABLE, STRONG, TICK, Terminal, paint, plain, time, timeline};
 use crate::commands::{outcome_style, short_id, told};
@@ -49,8 +49,8 @@ impl Progress {
     pub(crate) fn event(&self, event: &Event) {
         match self.form {
             Form::Silent => {}
-            Form::Aside => self.terminal.tell(plain::inline(&event.to_string())),
-            Form::Lines => self.terminal.print(plain::inline(&event.to_string())),
+            Form::Aside => self.terminal.tell(plain::inline(&line(event))),
+            Form::Lines => self.terminal.print(plain::inline(&line(event))),
             Form::Bars => self.draw(event),
         }
     }
@@ -79,7 +79,8 @@ impl Progress {
             }
             EventKind::Notice { message, .. } => {
                 let project = if project.is_empty() { String::new() } else { format!("{}  ", plain::inline(project)) };
-                self.terminal.print(paint(NOTABLE, format_args!("! {project}{}", plain::inline(message))));
+                self.terminal
+                    .print(paint(NOTABLE, format_args!("! {project}{}{}", plain::inline(message), way_out(event).unwrap_or_default())));
             }
             // An event that is newer than this program has a plain line too.
             _ => self.terminal.print(plain::inline(&event.to_string())),
@@ -106,6 +107,21 @@ impl Progress {
     fn bars(&self) -> MutexGuard<'_, BTreeMap<String, ProgressBar>> {
         self.bars.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An event as one line, with what to do about it.
+fn line(event: &Event) -> String {
+    format!("{event}{}", way_out(event).unwrap_or_default())
+}
+
+/// What to type so that a project goes on that does not by itself.
+fn way_out(event: &Event) -> Option<String> {
+    let EventKind::Notice { notice: NoticeKind::Parked | NoticeKind::Frozen | NoticeKind::Unfinished | NoticeKind::Store, .. } = event.what
+    else {
+        return None;
+    };
+    let project = event.project.as_deref().map_or_else(String::new, |project| format!(" {}", plain::inline(project)));
+    Some(format!(" (`pi-mainteno resume{project}`)"))
 }
 
 /// `✓ verify  3 of 3 checks passed  1.2 s`

@@ -1,9 +1,6 @@
 //! From a file to a [`Config`].
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{
     Config, consistency,
@@ -48,7 +45,7 @@ pub fn find(explicit: Option<&Path>, current_directory: &Path, system: &Path) ->
         return Ok(found.clone());
     }
     let places = places.iter().map(|place| format!("`{}`", place.display())).collect::<Vec<_>>().join(" or ");
-    Err(Error::new(ErrorKind::Config, format!("no configuration: there is no {places}")).hint("`pi-mainteno init` writes one"))
+    Err(Error::new(ErrorKind::Config, format!("no configuration: there is no {places}")))
 }
 
 impl Config {
@@ -61,9 +58,7 @@ impl Config {
     ///
     /// [`ErrorKind::Config`] if the file cannot be read or used. The message tells everything that is wrong, as lines `FILE:LINE:COLUMN: message`.
     pub fn load(path: &Path, variable: impl Fn(&str) -> Option<String>, home: Option<&Path>) -> Result<Loaded> {
-        let bytes = std::fs::read(path)
-            .context(ErrorKind::Config, || format!("cannot read the configuration `{}`", path.display()))
-            .map_err(|error| if is_missing(&error) { error.hint("`pi-mainteno init` writes one") } else { error })?;
+        let bytes = std::fs::read(path).context(ErrorKind::Config, || format!("cannot read the configuration `{}`", path.display()))?;
         match String::from_utf8(bytes) {
             Ok(text) => Self::parse(&text, path, variable, home),
             Err(error) => {
@@ -126,9 +121,4 @@ fn expand(tree: &mut Node, expansion: &Expansion<'_>, problems: &mut Vec<Problem
         Ok(expanded) => *text = expanded,
         Err(message) => problems.push(Problem::new(at, message)),
     });
-}
-
-fn is_missing(error: &Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
-    source.is_some_and(|source| source.kind() == io::ErrorKind::NotFound)
 }

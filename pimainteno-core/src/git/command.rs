@@ -207,7 +207,7 @@ pub(super) fn failed(what: &str, output: &Output) -> Error {
         ["unable to write", "couldn't write", "unable to create", "write error", "No space left"].iter().any(|sign| said.contains(sign));
     let error = Error::new(ErrorKind::Git, format!("`{what}` failed ({}): {said}", output.end));
     if said.contains("dubious ownership") {
-        return error.hint("somebody else owns that repository, and what it names would run as this user: run PiMainteno as its owner");
+        return error.hint("somebody else owns that repository, and what it names would run as this user: run the program as its owner");
     }
     if is_disk { error.hint("look at the disk: its free space, and whether it can be written to") } else { error }
 }

@@ -72,7 +72,7 @@ fn foreign(checkout: &Path, place: &Path, owner: u32, us: u32) -> Error {
     let (owner, us) = (name(owner), name(us));
     let message = format!("`{}` belongs to {owner}, and this runs as {us}: `{}`", place.display(), checkout.display());
     Error::new(ErrorKind::Git, message)
-        .hint(format!("run PiMainteno as {owner}: `User={owner}` in its unit, or `sudo -u {owner} pi-mainteno …`"))
+        .hint(format!("run the program as {owner}: `User={owner}` in its unit, or `sudo -u {owner}`"))
         .hint(format!("or give the whole checkout to {us} with `chown -R`"))
 }
 

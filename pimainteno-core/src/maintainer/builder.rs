@@ -9,7 +9,7 @@ use super::Maintainer;
 use crate::{
     backend::LlmBackend,
     config::{Config, ProjectConfig},
-    error::{Context, Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     event::{Bus, EventSink},
     policy::{Limits, PolicyEngine},
     process::{Cancel, Environment, SandboxHelper},
@@ -29,6 +29,7 @@ pub struct MaintainerBuilder {
     backends: Vec<(String, BackendFactory)>,
     events: Vec<Arc<dyn EventSink>>,
     sandbox_helper: Option<SandboxHelper>,
+    time_zone: Option<TimeZone>,
 }
 
 impl MaintainerBuilder {
@@ -53,7 +54,14 @@ impl MaintainerBuilder {
         self
     }
 
-    /// Keeps the store and the workspaces here; beside the configuration's `cache.path` if it is not given.
+    /// Reads schedules, and counts the days of budgets, in this time zone where the configuration names none; in UTC if it is not given.
+    #[must_use]
+    pub fn time_zone(mut self, time_zone: TimeZone) -> Self {
+        self.time_zone = Some(time_zone);
+        self
+    }
+
+    /// Keeps the store and the workspaces here, which is an absolute path; beside the configuration's `cache.path` if it is not given.
     #[must_use]
     pub fn state_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.state_directory = Some(directory.into());
@@ -110,7 +118,7 @@ impl MaintainerBuilder {
     /// [`ErrorKind::Config`] and [`ErrorKind::Policy`] for what cannot be used, [`ErrorKind::Store`] if another program holds the state directory.
     /// A store that is damaged is set aside, see [`Store::open_or_set_aside`].
     pub fn build(self) -> Result<Maintainer> {
-        let Self { config, state_directory, environment, steps, backends, events, sandbox_helper } = self;
+        let Self { config, state_directory, environment, steps, backends, events, sandbox_helper, time_zone } = self;
         let mut registry = Registry::new();
         for step in steps {
             registry.add_step(step)?;
@@ -127,12 +135,12 @@ impl MaintainerBuilder {
             }
         };
         // Children run elsewhere, and backends are promised an absolute path.
-        let file = std::path::absolute(&file).context(ErrorKind::Config, || format!("not a place to keep state: `{}`", file.display()))?;
+        if !file.is_absolute() {
+            return Err(Error::new(ErrorKind::Config, format!("not a place to keep state: `{}` is no absolute path", file.display()))
+                .hint("say from where: the library does not know the directory that a program was started in"));
+        }
         let state_directory = file.parent().map(PathBuf::from).unwrap_or_default();
-        let timezone = match config.scheduler.timezone.as_str() {
-            "" => TimeZone::system(),
-            name => TimeZone::get(name).context(ErrorKind::Config, || format!("there is no time zone `{name}`"))?,
-        };
+        let timezone = config.scheduler.time_zone(&time_zone.unwrap_or(TimeZone::UTC))?;
         let policies = PolicyEngine::new(Limits::default());
         let mut projects: Vec<Arc<Prepared>> = Vec::new();
         for project in config.projects() {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What follows where no check passes.
-const NOTHING_KNOWN: &str = "so nothing is known about it; `pi-mainteno log` shows what they said, and what they may lack in the sandbox";
+const NOTHING_KNOWN: &str = "so nothing is known about it; the log of the run shows what they said, and what they may lack in the sandbox";
 
 /// What the gate says about a step.
 pub(super) enum Ruling {

@@ -42,7 +42,7 @@ pub use support::{SandboxHelper, Support};
 pub struct Sandbox {
     /// The program that sets it up.
     pub helper: PathBuf,
-    /// Where its temporary directory is made, which is removed when the command has ended.
+    /// Where its temporary directory is made, which is removed when the command has ended; an absolute path, as all of these.
     pub scratch: PathBuf,
     /// What may be read and changed, beside the temporary directory.
     pub write: Vec<PathBuf>,

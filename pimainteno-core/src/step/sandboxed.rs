@@ -172,7 +172,7 @@ fn full(support: &Support) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Config, format!("checks must run in a whole sandbox, which cannot be had: {}", support.lacks()))
-        .hint("`sandbox = \"auto\"` takes what there is; `pi-mainteno check` tells what this machine supports"))
+        .hint("`sandbox = \"auto\"` takes what there is"))
 }
 
 /// The directories of objects that a repository shares with others.

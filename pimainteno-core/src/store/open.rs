@@ -91,7 +91,7 @@ impl Store {
         fs::rename(&path, &kept).context(ErrorKind::Store, || format!("cannot set the damaged store aside: `{}`", path.display()))?;
         let notice = format!(
             "the store `{}` was damaged ({source}); it is kept as `{}` and a new one is begun; checkouts are not touched, and all projects are paused until \
-             `pi-mainteno resume`: their history and today's use of the budget are forgotten",
+             they are resumed: their history and today's use of the budget are forgotten",
             path.display(),
             kept.display()
         );
@@ -258,12 +258,12 @@ fn failure(path: &Path, error: RedbError) -> Failure {
     let path = path.display();
     match error {
         RedbError::DatabaseAlreadyOpen => Failure::InUse(
-            Error::new(ErrorKind::Store, format!("another pi-mainteno uses the store: `{path}`"))
+            Error::new(ErrorKind::Store, format!("another program uses the store: `{path}`"))
                 .hint("ask the running daemon through its control socket, or stop it first"),
         ),
         RedbError::UpgradeRequired(version) => Failure::Refused(
             Error::new(ErrorKind::Store, format!("the store has another file format of redb ({version}): `{path}`"))
-                .hint("use the version of pi-mainteno that wrote it, or move the file aside"),
+                .hint("use the version that wrote it, or move the file aside"),
         ),
         error if is_damage(&error) => Failure::Damaged(error),
         error => {
@@ -281,7 +281,7 @@ fn refused(path: &Path, format: Format) -> Option<Error> {
         Format::Empty | Format::Version(FORMAT) => None,
         Format::Version(version) => Some(
             Error::new(ErrorKind::Store, format!("the store has format {version}, and this program knows format {FORMAT}: `{path}`"))
-                .hint("install the version of pi-mainteno that wrote it, or a newer one; or move the file aside to begin anew"),
+                .hint("install the version that wrote it, or a newer one; or move the file aside to begin anew"),
         ),
         Format::Foreign => Some(
             Error::new(ErrorKind::Store, format!("the file belongs to another program: `{path}`")).hint("choose another `[cache] path`"),

@@ -246,7 +246,7 @@ async fn a_run_whose_remote_is_gone_for_good_waits_until_a_person_resumes_the_pr
     for _ in 0..2 {
         let records = maintainer.run_once().await.unwrap();
         let Some(Outcome::Skipped { reason }) = &records[0].outcome else { panic!("{records:#?}") };
-        assert!(reason.contains("cannot be finished yet") && reason.contains("pi-mainteno resume radio"), "{reason}");
+        assert!(reason.contains("cannot be finished yet") && reason.contains("until the project is resumed"), "{reason}");
     }
     // Also if it is another program that resumes.
     drop(maintainer);

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use pimainteno_core::{Maintainer, Outcome, RunRecord};
+use pimainteno_core::{ErrorKind, Maintainer, Outcome, RunRecord};
 
 use crate::support::{Agent, World, environment, git, outcome};
 
@@ -228,16 +228,10 @@ async fn a_state_directory_may_be_reached_through_a_link() {
     assert_eq!(fs::read_dir(world.path().join(".git/worktrees")).unwrap().count(), 2, "each tree is made once");
 }
 
-#[tokio::test]
-async fn a_relative_state_directory_is_not_looked_for_in_the_checkout() {
-    let world = World::new();
-    let (here, root) = (std::env::current_dir().unwrap(), fs::canonicalize(world.root()).unwrap());
-    let up = "../".repeat(here.components().count() - 1);
-    let relative = Path::new(&up).join(root.strip_prefix("/").unwrap()).join("state");
-    let maintainer = world.builder(shorten()).state_directory(relative).build().unwrap();
-    let records = maintainer.run_once().await.unwrap();
-    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
-    assert!(world.root().join("state/workspaces/radio/README.md").exists());
+#[test]
+fn a_relative_state_directory_is_refused_because_nobody_knows_from_where() {
+    let error = World::new().builder(shorten()).state_directory("state").build().err().unwrap();
+    assert!(error.kind() == ErrorKind::Config && error.to_string().contains("`state/state.redb` is no absolute path"), "{error}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The last stage before the command: limits of the process, Landlock, and the calls that it cannot make.
 
+#![expect(clippy::disallowed_methods, reason = "the helper is a process of its own")]
+
 use std::{
     env,
     path::{Path, PathBuf},

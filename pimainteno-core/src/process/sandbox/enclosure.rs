@@ -25,7 +25,7 @@ impl Enclosure {
     /// Makes the temporary directory of a command that runs in `directory`.
     pub(in crate::process) fn new(sandbox: &Sandbox, directory: Option<&Path>, marker: &Marker) -> Result<Self> {
         let make = || {
-            let scratch = std::path::absolute(&sandbox.scratch)?.join(format!("run-{}", marker.value()));
+            let scratch = sandbox.scratch.join(format!("run-{}", marker.value()));
             fs::create_dir_all(&sandbox.scratch)?;
             // What a check leaves there is nobody else's business.
             fs::DirBuilder::new().mode(0o700).create(&scratch)?;
@@ -65,8 +65,9 @@ impl Enclosure {
             Some(Report::Exited(code)) => Ok(End::Exited(code)),
             Some(Report::Signalled(signal)) => Ok(End::Signalled(signal)),
             Some(Report::Exceeded(excess)) => Ok(End::Exceeded(excess)),
-            Some(Report::Failed(reason)) => Err(Error::new(ErrorKind::Process, format!("cannot set up the sandbox: {reason}"))
-                .hint("`pi-mainteno check` tells what this machine supports; `sandbox = \"off\"` does without")),
+            Some(Report::Failed(reason)) => {
+                Err(Error::new(ErrorKind::Process, format!("cannot set up the sandbox: {reason}")).hint("`sandbox = \"off\"` does without"))
+            }
             // Killed from outside, as by a system that is out of memory; or no helper.
             None if end == End::Signalled(9) => Ok(end),
             None => Err(Error::new(ErrorKind::Process, format!("the sandbox's helper ended without a report ({end})"))

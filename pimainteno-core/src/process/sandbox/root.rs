@@ -4,6 +4,8 @@
 //! read-only, so that neither contents nor modes, owners, times or attributes can be changed there, whoever the command runs as; nothing has set-user-ID
 //! bits or devices; and what nobody named is not there at all: no home, no socket, no other project.
 
+#![expect(clippy::disallowed_methods, reason = "the helper is a process of its own")]
+
 use std::{
     collections::BTreeMap,
     ffi::{CStr, CString, OsString},

@@ -1,5 +1,7 @@
 //! The far end of a [session](super::session): runs the commands that it is told of, inside of the sandbox.
 
+#![expect(clippy::disallowed_methods, reason = "the helper is a process of its own")]
+
 use std::{
     fs,
     io::{self, Read, Write},

@@ -50,7 +50,7 @@ fn a_damaged_file_is_refused_as_it_is_or_set_aside() {
         assert!(fs::read(&kept[0]).unwrap() == bytes, "{name}: kept");
         assert!(notice.unwrap().contains(kept[0].to_str().unwrap()), "{name}");
         assert!(store.runs(None, 10).unwrap().is_empty() && store.project("garden").paused, "{name}");
-        assert!(store.open_runs().unwrap().notices[0].contains("pi-mainteno resume"), "{name}");
+        assert!(store.open_runs().unwrap().notices[0].contains("until they are resumed"), "{name}");
         finish(&store, "garden");
         drop(store);
         assert_eq!(open(directory.path()).runs(None, 10).unwrap().len(), 1, "{name}");
@@ -156,7 +156,7 @@ fn a_second_opener_is_told_who_has_it() {
     finish(&store, "garden");
     let path = directory.path().join("state.redb");
     for error in [Store::open(&path, 50).unwrap_err(), Store::open_or_set_aside(&path, 50, ["garden"]).unwrap_err()] {
-        assert!(error.to_string().contains("another pi-mainteno uses"), "{error}");
+        assert!(error.to_string().contains("another program uses"), "{error}");
         assert!(error.hints().any(|hint| hint.contains("socket")));
     }
     assert_eq!(store.runs(None, 10).unwrap().len(), 1);
