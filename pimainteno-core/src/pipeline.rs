@@ -33,7 +33,7 @@ const REBASES: usize = 3;
 /// Takes a run through its steps. It always ends with an outcome; nothing is stored but the journal.
 pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
     let had_passed = run.proposal.as_ref().is_none_or(Proposal::had_passed);
-    let mut context = StepContext { parts, step: String::new(), had_passed, run };
+    let mut context = StepContext { parts, step: String::new(), had_passed, has_announced: false, run };
     let summarized = context.run.summary.clone();
     context.tell(EventKind::RunStarted {
         trigger: context.run.record.trigger.name().into(),
@@ -166,10 +166,13 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
 
 /// Lets a step do its work, or take it back. What was announced before the program was stopped, and happened, is not done again.
 async fn enter(step: &dyn Step, context: &mut StepContext<'_>) -> Result<Flow> {
+    context.has_announced = false;
     let unknown: Vec<_> = context.run.unknown.extract_if(.., |own| own.step == step.name()).collect();
     let mut is_done = !unknown.is_empty();
     for own in &unknown {
-        is_done &= step.happened(context, &own.effect).await? == Happened::Yes;
+        // Nobody knows yet: the run stays open, and it is asked again.
+        let unknown = |error: Error| Error::new(ErrorKind::Cancelled, format!("whether `{}` happened is not known: {error}", step.name()));
+        is_done &= step.happened(context, &own.effect).await.map_err(unknown)? == Happened::Yes;
         if is_done {
             context.parts.journal.done(own.intent)?;
         }
@@ -178,12 +181,13 @@ async fn enter(step: &dyn Step, context: &mut StepContext<'_>) -> Result<Flow> {
         return Ok(Flow::Skipped("it was done before the program was stopped".into()));
     }
     let announced = match step.effects() {
-        Effects::Outside if context.run.change.is_some() => Some(context.announce_own(step.name(), serde_json::Value::Null)?),
+        Effects::Outside if context.counts() => Some(context.announce_own(step.name(), serde_json::Value::Null)?),
         _ => None,
     };
     let reverts = context.run.reverts.iter().any(|name| name == step.name());
     let flow = if reverts { step.revert(context).await? } else { step.run(context).await? };
-    if let Some(intent) = announced {
+    // With the step, whatever was open of it is done as well.
+    for intent in unknown.iter().map(|own| own.intent).chain(announced) {
         context.parts.journal.done(intent)?;
     }
     Ok(flow)

@@ -44,7 +44,7 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
         let project = run.record.project.clone();
         match runner.projects.iter().find(|prepared| prepared.project.id == project) {
             None => records.push(interrupt(runner, run)?),
-            Some(prepared) => match recover_run(runner, prepared, run.clone()).await {
+            Some(prepared) => match recover_run(runner, prepared, run.clone()).await.and_then(|record| ended(runner, record)) {
                 Ok(record) => records.push(record),
                 Err(error) if is_given_up(runner, &run) => records.push(give_up(runner, run, &error)?),
                 Err(error) => {
@@ -58,6 +58,16 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
         }
     }
     Ok(records)
+}
+
+/// The record of a run that was recovered, unless it is still open although nobody told it to stop.
+fn ended(runner: &Runner, record: RunRecord) -> Result<RunRecord> {
+    let is_open = record.outcome == Some(Outcome::Interrupted) && runner.store.run(record.id)?.is_none();
+    if is_open && !runner.cancel.is_raised() {
+        let why = record.steps.last().map_or("nobody knows why", |step| &step.note);
+        return Err(Error::new(ErrorKind::Step, why.to_owned()));
+    }
+    Ok(record)
 }
 
 /// Whether a run that cannot be finished has waited long enough.
@@ -90,6 +100,10 @@ async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Res
             run.approved = open.approved().map(str::to_owned);
             let journal = reopen(runner, open, &mut run.record)?;
             runner.resume(prepared, &checkout, &lock, &journal, run).await
+        }
+        None if open.record.job.rules().brings_back && Announced::read(&open.entries, true).has_own() => {
+            let message = "the program was stopped while it took the change back, and some steps have done so already; ask for it again";
+            conclude(runner, open, Outcome::Failed { step: "recovery".into(), message: message.into() })
         }
         None => interrupt(runner, open),
     }
@@ -226,6 +240,11 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
         Some(target) => Announced::read(&runner.store.run_journal(target)?, false),
         None => Announced::read(&open.entries, false),
     };
+    let is_dropped = reverts && run.branch.is_empty();
+    // What was announced and is not there was not done; what a reversal has yet to bring to the remote is.
+    let (pushed, moved) = (run.delivery.pushed, run.delivery.moved);
+    let did = did.only(pushed || (target.is_some() && !is_dropped), moved || target.is_some());
+    let reverting = Announced::read(&open.entries, true);
     run.touched = if reverts { own.steps() } else { did.steps() };
     run.has_own_effects = if reverts { own.has_own() } else { did.has_own() };
     let Some(commit) = &run.record.commit else {
@@ -238,6 +257,10 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
         return Ok(Some(run));
     };
     run.change = Some(checkout.change(&run.record.base, commit).await?);
+    if !reverts && !reverting.is_empty() {
+        run.cut_off = Some("the program was stopped while the change was taken back".into());
+        return Ok(Some(run));
+    }
     let is_restarted = run.delivery.moved && all_restarted && !run.delivery.restarted.is_empty();
     if !is_restarted {
         run.delivery.restarted.clear();
@@ -247,7 +270,7 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
         run.delivery.before = Some(Baseline::default());
     }
     // A commit that a person had taken back was dropped, not followed by another one.
-    if reverts && run.branch.is_empty() {
+    if is_dropped {
         run.branch = place.branch.unwrap_or_default();
     }
     let is_left = |step: &&Arc<dyn Step>| {

@@ -80,7 +80,15 @@ impl Registry {
 
     /// The steps of a project, in its order.
     pub(crate) fn steps_of(&self, project: &Project) -> Result<Vec<Arc<dyn Step>>> {
-        project.steps.iter().map(|step| self.step(step, project)).collect()
+        let steps = project.steps.iter().map(|step| self.step(step, project)).collect::<Result<Vec<_>>>()?;
+        for (place, step) in steps.iter().enumerate() {
+            if steps.iter().take(place).any(|other| other.name() == step.name()) {
+                return Err(
+                    Error::new(ErrorKind::Config, format!("two steps are named `{}`", step.name())).hint("give one of them another name")
+                );
+            }
+        }
+        Ok(steps)
     }
 
     /// A registered step that is this in a run.

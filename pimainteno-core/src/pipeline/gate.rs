@@ -51,7 +51,7 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
         return Ok(Ruling::End(Outcome::Rejected { reason }));
     }
     // What was delivered before the run was cut off had its allow; holding it now would take it back.
-    let is_delivered = context.run.is_delivered();
+    let is_delivered = context.run.is_out();
     if approved.is_some() && !is_approved && !is_delivered {
         let reason = "the project changed since it was approved, and so did the change; look at it again";
         return Ok(Ruling::End(Outcome::Held { reason: reason.into() }));

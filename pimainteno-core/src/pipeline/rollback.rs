@@ -47,9 +47,10 @@ pub(crate) fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>, mess
     let did = |step: &&Arc<dyn Step>| step.part() == Part::Other && way.touched.iter().any(|name| name == step.name());
     let reverting: Vec<_> = steps.iter().filter(did).cloned().collect();
     run.reverts = reverting.iter().map(|step| step.name().to_owned()).collect();
-    // One that is not configured any more cannot be asked.
-    let is_known = |name: &String| steps.iter().any(|step| step.name() == name);
-    run.left = way.touched.iter().filter(|name| !is_known(name)).cloned().collect();
+    // One that is not configured any more cannot be asked, and whoever checks or watches is not asked to.
+    let is_asked = |step: &Arc<dyn Step>| !matches!(step.part(), Part::Check | Part::Watch);
+    let is_taken_back = |name: &String| steps.iter().any(|step| step.name() == name && is_asked(step));
+    run.left = way.touched.iter().filter(|name| !is_taken_back(name)).cloned().collect();
     run.steps.extend(reverting);
     if way.is_watched {
         run.steps.extend(of(Part::Watch));

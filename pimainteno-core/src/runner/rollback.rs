@@ -107,7 +107,7 @@ impl Runner {
         let facts = self.facts(prepared, &turn.checkout, &record).await?;
         let mut run = Run::new(record, head.branch.unwrap_or_default(), facts);
         let did = Announced::read(&self.store.run_journal(target.id)?, false);
-        let did = if way.is_pushed { did } else { did.without_pushes() };
+        let did = did.only(way.is_pushed, true);
         let is_dropped = !way.is_pushed && !way.is_covered;
         let change = if is_dropped { Some(turn.checkout.change(&commit, &target.base).await?) } else { None };
         let message = pipeline::rollback_message(&turn.checkout, &commit, REASON).await;
@@ -140,7 +140,9 @@ pub(super) fn fail_if_put_off(finished: &mut Run) {
 pub(super) fn takes_back(finished: &Run) -> Option<TakenBack> {
     let of = finished.record.job.takes_back()?;
     let is_applied = matches!(finished.record.outcome, Some(Outcome::Applied { .. }));
-    let is_done = is_applied || finished.is_delivered();
+    // Nothing but what was left by the project's own will is missing.
+    let is_left = matches!(&finished.record.outcome, Some(Outcome::Failed { message, .. }) if !finished.left.is_empty() && *message == pipeline::not_taken_back(&finished.left));
+    let is_done = is_applied || is_left || finished.is_out();
     is_done.then(|| TakenBack { run: of, reason: REASON.to_owned() })
 }
 

@@ -240,7 +240,7 @@ impl Runner {
                     // The checkout cannot even be looked at. The change is taken back when it can.
                     Err(error) => {
                         let message = format!("the change cannot be taken back yet: {error}; it failed in {reason}");
-                        self.bus.notice(&prepared.project.id, Some(run.record.id), NoticeKind::Unfinished, "", message);
+                        self.bus.notice(&prepared.project.id, None, NoticeKind::Unfinished, "", message);
                         run.record.outcome = Some(Outcome::Interrupted);
                         None
                     }

@@ -59,6 +59,8 @@ pub struct StepContext<'run> {
     pub(crate) step: String,
     /// Whether a check passed when the change was held, or none was run.
     pub(crate) had_passed: bool,
+    /// Whether the running step has announced an effect of its own.
+    pub(crate) has_announced: bool,
     pub(crate) run: Run,
 }
 
@@ -170,11 +172,14 @@ impl StepContext<'_> {
     }
 
     /// Announces an effect of the running step in the journal, lets `work` bring it about, and marks what came of it. A program that is stopped meanwhile asks
-    /// [`crate::Step::happened`] at its next start. `data` says what the step wants to know then.
+    /// [`crate::Step::happened`] at its next start. `data` says what the step wants to know then. A step has one effect: once that happened, it is done.
     ///
     /// # Errors
-    /// What `work` says; [`ErrorKind::Store`] if it cannot be announced, and then it is not done.
+    /// What `work` says; [`ErrorKind::Step`] for a second effect; [`ErrorKind::Store`] if it cannot be announced, and then it is not done.
     pub async fn effect<T>(&mut self, name: &str, data: serde_json::Value, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        if std::mem::replace(&mut self.has_announced, true) {
+            return Err(Error::new(ErrorKind::Step, format!("a second effect of one step: `{name}`")).hint("make it a step of its own"));
+        }
         let intent = self.announce_own(name, data)?;
         let done = work.await?;
         self.parts.journal.done(intent)?;
@@ -189,7 +194,7 @@ impl StepContext<'_> {
     /// The same for an effect on something that is neither the remote nor the checkout. Before there is a change, nothing of it can be seen anywhere, and nothing
     /// has to be taken back.
     pub(crate) fn announce_own(&mut self, name: &str, data: serde_json::Value) -> Result<Intent> {
-        let step = self.run.change.is_some().then(|| self.step.clone());
+        let step = self.counts().then(|| self.step.clone());
         let by = By { step: step.as_deref(), reverts: self.reverts() };
         let intent = self.parts.journal.intend_by(by, Effect::Own { name: name.to_owned(), data })?;
         if let Some(step) = step {
@@ -197,6 +202,11 @@ impl StepContext<'_> {
             self.run.has_own_effects = true;
         }
         Ok(intent)
+    }
+
+    /// Whether what the running step does is of the change: there is one, or the step takes something back.
+    pub(crate) fn counts(&self) -> bool {
+        self.run.change.is_some() || self.run.reverts.contains(&self.step)
     }
 
     /// Whether the run takes something back.

@@ -152,7 +152,12 @@ impl Run {
 
     /// Whether anything of it can be seen from outside, as far as is known.
     pub(crate) fn is_delivered(&self) -> bool {
-        self.delivery.pushed || self.delivery.moved || self.has_own_effects
+        self.is_out() || self.has_own_effects
+    }
+
+    /// Whether its commit is at the remote or in the checkout, as far as is known: it had its allow.
+    pub(crate) fn is_out(&self) -> bool {
+        self.delivery.pushed || self.delivery.moved
     }
 
     /// Takes note that a step does something that can be seen from outside.

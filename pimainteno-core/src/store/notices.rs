@@ -66,7 +66,7 @@ impl Store {
     pub(crate) fn keep_notice(&self, project: &str, run: Option<RunId>, notice: NoticeKind, key: &str, message: &str, at: Timestamp) {
         let (project, key, message) = (project.to_owned(), key.to_owned(), message.to_owned());
         let kept = Notice { project: project.clone(), notice, key, message, run, first: at, last: at, count: 1 };
-        locked(&self.0.pending_notices).entry(project).or_default().push(kept);
+        add(locked(&self.0.pending_notices).entry(project).or_default(), vec![kept]);
         if run.is_some() {
             return;
         }
@@ -87,7 +87,7 @@ impl Store {
         let mut pending = locked(&self.0.pending_notices);
         for (project, mut earlier) in notices {
             let later = pending.entry(project).or_default();
-            earlier.append(later);
+            add(&mut earlier, std::mem::take(later));
             *later = earlier;
         }
     }

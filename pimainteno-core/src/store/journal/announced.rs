@@ -32,10 +32,19 @@ impl Announced {
         Self(all)
     }
 
-    /// Without effects on a remote, which is known not to have them any more.
-    pub(crate) fn without_pushes(mut self) -> Self {
-        self.0.retain(|own| !matches!(own.effect, Effect::Push { .. }));
+    /// Without what is known not to be there: at the remote, or in the checkout.
+    pub(crate) fn only(mut self, is_pushed: bool, is_moved: bool) -> Self {
+        self.0.retain(|own| match own.effect {
+            Effect::Push { .. } => is_pushed,
+            Effect::Move { .. } | Effect::Restart { .. } => is_moved,
+            _ => true,
+        });
         self
+    }
+
+    /// Whether there is nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The steps that announced something, each once.
