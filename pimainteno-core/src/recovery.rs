@@ -243,7 +243,7 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
     let is_dropped = reverts && run.branch.is_empty();
     // What was announced and is not there was not done; what a reversal has yet to bring to the remote is.
     let (pushed, moved) = (run.delivery.pushed, run.delivery.moved);
-    let did = did.only(pushed || (target.is_some() && !is_dropped), moved || target.is_some());
+    let did = did.only(pushed || (target.is_some() && !is_dropped), moved || reverts);
     let reverting = Announced::read(&open.entries, true);
     run.touched = if reverts { own.steps() } else { did.steps() };
     run.has_own_effects = if reverts { own.has_own() } else { did.has_own() };

@@ -66,15 +66,14 @@ async fn a_dry_run_leaves_checkout_remote_service_and_references_byte_by_byte() 
         let mut world = World::new().with_service();
         world.project.mode = mode;
         // A step of the owner's is taken to have effects outside, wherever it stands.
-        let stamp: StepConfig =
-            toml::from_str::<BTreeMap<String, StepConfig>>("step = { name = \"stamp\", command = \"touch ../../../stamp\" }")
-                .unwrap()
-                .remove("step")
-                .unwrap();
+        let stamp = |name: &str| {
+            let step = format!("step = {{ name = \"{name}\", command = \"touch ../../../stamp\" }}");
+            toml::from_str::<BTreeMap<String, StepConfig>>(&step).unwrap().remove("step").unwrap()
+        };
         let names = ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
-        let mut steps = vec![stamp.clone()];
+        let mut steps = vec![stamp("stamp")];
         steps.extend(names.map(|name| StepConfig::Named(name.into())));
-        steps.insert(5, stamp);
+        steps.insert(5, stamp("stamp-again"));
         world.project.steps = Some(steps);
         world.write("untracked", "mine\n");
         // An index that is older than its files tempts Git to write it anew.
