@@ -122,7 +122,7 @@ mod tests {
         let shown = anstream::adapter::strip_str(&text).to_string();
         for expected in [
             "a person␇ decides",
-            "unit-failure: x␛.service",
+            "repair of x␛.service",
             "1 call, 1000 tokens read, 400 of them cached, 50 written",
             "propose by cod␛ex  3 calls, 0 tokens read, 0 written, for 1.50",
             "+␛[31mb‹U+202E›",
