@@ -25,7 +25,8 @@ use crate::{
 
 use gate::Ruling;
 use repairs::Repairs;
-pub(crate) use rollback::{Way, conclude_rollback, not_taken_back, prepare, roll_back, rollback_message};
+use rollback::not_taken_back;
+pub(crate) use rollback::{Way, conclude_rollback, prepare, roll_back, rollback_message};
 
 /// How often a change is placed anew because its branch moved, in one run.
 const REBASES: usize = 3;
@@ -155,6 +156,7 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
             return outcome;
         }
     }
+    context.run.is_complete = true;
     if !context.run.left.is_empty() {
         return Outcome::Failed { step: context.step.clone(), message: not_taken_back(&context.run.left) };
     }
@@ -201,7 +203,7 @@ async fn tried_before(context: &mut StepContext<'_>, repairs: &Repairs) -> Optio
     }
     let reason = match futility::earlier(context).await {
         Ok(reason) => reason?,
-        Err(error) => return Some(outcome_of("apply", &error)),
+        Err(error) => return Some(outcome_of(&context.step, &error)),
     };
     if let Some(Failed { step, failure }) = &context.run.failed {
         return Some(Outcome::Failed { step: step.clone(), message: format!("{}; as for the repair, {reason}", failure.message) });

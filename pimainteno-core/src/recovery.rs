@@ -31,7 +31,8 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     unfinished.clear();
     let open = runner.store.open_runs()?;
     for message in open.notices {
-        runner.bus.notice("", None, NoticeKind::Store, &*message.clone(), message);
+        let key = message.clone();
+        runner.bus.notice("", None, NoticeKind::Store, key, message);
     }
     // Once: this program's own runs look when they take the project's lock, and a scan reads no more than it must.
     if runner.looked.set(()).is_ok() {

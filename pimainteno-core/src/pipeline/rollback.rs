@@ -84,7 +84,7 @@ pub(crate) async fn roll_back(
     let rollback = execute(run, parts).await;
     failed.record.rolled_back_by = Some(rollback.record.id).filter(|_| rollback.record.outcome != Some(Outcome::Interrupted));
     failed.record.outcome = rollback.record.outcome.clone();
-    conclude_rollback(failed, reason, &rollback.left);
+    conclude_rollback(failed, reason, &rollback.left, rollback.is_complete);
     if rollback.delivery.pushed
         && !rollback.delivery.moved
         && let Some(Outcome::Failed { message, .. }) = &mut failed.record.outcome
@@ -101,14 +101,11 @@ pub(crate) async fn rollback_message(checkout: &Checkout, commit: &str, reason: 
     format!("Revert \"{subject}\"\n\nThis takes back {commit}: {reason}")
 }
 
-/// Says of a run how it ended, from how taking its change back ended, and what was left.
-pub(crate) fn conclude_rollback(failed: &mut Run, reason: &str, left: &[String]) {
+/// Says of a run how it ended, from how taking its change back ended, whether all of that was done, and what was left.
+pub(crate) fn conclude_rollback(failed: &mut Run, reason: &str, left: &[String], is_complete: bool) {
     let also = if left.is_empty() { String::new() } else { format!("; {}", not_taken_back(left)) };
     failed.record.outcome = Some(match &failed.record.outcome {
-        Some(Outcome::Applied { .. }) => Outcome::RolledBack { reason: reason.to_owned() },
-        Some(Outcome::Failed { message, .. }) if !left.is_empty() && *message == not_taken_back(left) => {
-            Outcome::RolledBack { reason: format!("{reason}{also}") }
-        }
+        Some(Outcome::Applied { .. } | Outcome::Failed { .. }) if is_complete => Outcome::RolledBack { reason: format!("{reason}{also}") },
         // It is taken back at the next start.
         None | Some(Outcome::Interrupted) => Outcome::Interrupted,
         Some(outcome) => {
@@ -118,7 +115,7 @@ pub(crate) fn conclude_rollback(failed: &mut Run, reason: &str, left: &[String])
 }
 
 /// What is said of a reversal whose steps left something.
-pub(crate) fn not_taken_back(left: &[String]) -> String {
+pub(super) fn not_taken_back(left: &[String]) -> String {
     format!(
         "what {} did is not taken back; everything else is",
         left.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(" and ")

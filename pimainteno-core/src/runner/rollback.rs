@@ -139,10 +139,7 @@ pub(super) fn fail_if_put_off(finished: &mut Run) {
 /// What a run says about the one whose change it took back, if a person asked for it.
 pub(super) fn takes_back(finished: &Run) -> Option<TakenBack> {
     let of = finished.record.job.takes_back()?;
-    let is_applied = matches!(finished.record.outcome, Some(Outcome::Applied { .. }));
-    // Nothing but what was left by the project's own will is missing.
-    let is_left = matches!(&finished.record.outcome, Some(Outcome::Failed { message, .. }) if !finished.left.is_empty() && *message == pipeline::not_taken_back(&finished.left));
-    let is_done = is_applied || is_left || finished.is_out();
+    let is_done = finished.is_complete || finished.is_out();
     is_done.then(|| TakenBack { run: of, reason: REASON.to_owned() })
 }
 

@@ -229,7 +229,8 @@ impl Runner {
             _ if delivered && journal.has_failed() => None,
             _ if run.taken_back => {
                 let left = std::mem::take(&mut run.left);
-                pipeline::conclude_rollback(&mut run, "the run was cut off while its change was taken back", &left);
+                let is_complete = run.is_complete;
+                pipeline::conclude_rollback(&mut run, "the run was cut off while its change was taken back", &left, is_complete);
                 None
             }
             Some(reason) => {

@@ -50,6 +50,8 @@ pub(crate) struct Run {
     pub(crate) reverts: Vec<String>,
     /// The steps that have not taken back what they did.
     pub(crate) left: Vec<String>,
+    /// Whether it went through all of its steps.
+    pub(crate) is_complete: bool,
     /// What was announced before the program was stopped, and of which nobody knows whether it happened.
     pub(crate) unknown: Vec<OfStep>,
     /// Why the run has to be taken back whatever its steps say: it was cut off.
@@ -143,6 +145,7 @@ impl Run {
             has_own_effects: false,
             reverts: Vec::new(),
             left: Vec::new(),
+            is_complete: false,
             unknown: Vec::new(),
             cut_off: None,
             is_checked: false,
