@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use pimainteno_core::{
     Outcome, RunRecord,
-    config::{HooksMode, SandboxMode, StepConfig},
+    config::{CommandStepConfig, HooksMode, SandboxMode, StepConfig},
     process::Support,
 };
 
@@ -57,7 +57,7 @@ fn a_repository_that_a_check_makes_in_a_submodule_is_not_looked_into_by_the_next
         let plant = machine.env.trap(&machine.mark()).replace(&copy, script);
         // A command that is a step is kept in as a check is, and nobody makes the workspace clean after it.
         let plant = format!("{plant}; git -C ../.. rev-parse HEAD:vendor/lib > .git/refs/heads/main");
-        let plant = StepConfig::Command(serde_json::from_value(serde_json::json!({ "name": "plant", "command": plant })).unwrap());
+        let plant = StepConfig::Command(CommandStepConfig::new("plant", plant));
         machine.project.steps.as_mut().unwrap().insert(3, plant);
         for number in [1, 2] {
             let edit = move |workspace: &Path| write(&workspace.join("README.md"), &format!("# Site\n\n{number}\n"));
@@ -76,7 +76,7 @@ fn machine_with_planted(files: &[(&str, &str)], path: &str) -> Machine {
     machine.support = Some(Support { system_calls: true, ..Support::default() });
     let plant =
         format!("mkdir -p $(dirname {path}); printf '#!/bin/sh\\ntouch %s\\n' {} > {path}; chmod +x {path}", machine.mark().display());
-    let plant = StepConfig::Command(serde_json::from_value(serde_json::json!({ "name": "plant", "command": plant })).unwrap());
+    let plant = StepConfig::Command(CommandStepConfig::new("plant", plant));
     machine.project.steps.as_mut().unwrap().insert(3, plant);
     machine
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pimainteno_core::{
     Outcome, RunRecord,
-    config::{Mode, SandboxMode, StepConfig},
+    config::{CommandStepConfig, Mode, SandboxMode, StepConfig},
     process::Support,
 };
 
@@ -242,7 +242,7 @@ fn a_step_that_edits_files_does_not_change_what_is_verified() {
     for mut machine in machines(&[("value", "good\n")]) {
         for sandbox in ["auto", "off"] {
             let step = serde_json::json!({ "name": "mend", "command": "echo good > value", "sandbox": sandbox });
-            let step = StepConfig::Command(serde_json::from_value(step).unwrap());
+            let step = serde_json::from_value(step).unwrap();
             machine.project.steps =
                 Some(["propose", "apply", "verify", "commit", "push"].map(|name| StepConfig::Named(name.into())).into());
             machine.project.steps.as_mut().unwrap().insert(2, step);
@@ -372,7 +372,7 @@ fn an_approval_has_what_the_steps_before_the_change_make_and_is_of_checks_that_p
         machine.project.verify = vec!["sh out/tool".into()];
         machine.project.mode = Mode::Review;
         let step = serde_json::json!({ "name": "tool", "command": "mkdir -p out; cp tool out/tool" });
-        machine.project.steps.as_mut().unwrap().insert(0, StepConfig::Command(serde_json::from_value(step).unwrap()));
+        machine.project.steps.as_mut().unwrap().insert(0, serde_json::from_value(step).unwrap());
         let held = machine.run(edits("README.md", "# Site\n\nmusic\n"));
         let approved = machine.approve(&held);
         is_applied(&approved);
@@ -399,5 +399,28 @@ fn a_check_can_copy_a_submodule_of_the_checkout() {
     machine.project.verify = vec![copy, "test -s README.md".into()];
     for text in ["# One\n", "# Two\n"] {
         is_delivered(&machine, &machine.run(edits("README.md", text)));
+    }
+}
+
+#[test]
+fn a_formatter_finds_what_checks_left_and_changes_the_change_by_what_it_does_to_the_project_alone() {
+    let files = [(".gitignore", "out/\n"), ("value", "good\n"), ("old/a", "a\n"), ("old/b", "b\n"), ("sub/gone/deep", "x\n")];
+    for mut machine in machines(&files) {
+        let format = "test ! -e fresh || exit 9; mkdir -p out; echo used > out/tool; sed -i 's/ *$//' value; chmod +x value; rm -rf old sub/gone; mkdir old; \
+                      echo new > old/b; echo more > sub/new; echo tool >> out/tool";
+        let mut command = CommandStepConfig::new("format", format);
+        command.amend = true;
+        let named = |name: &str| StepConfig::Named(name.into());
+        let steps = [named("propose"), named("apply"), StepConfig::Command(command), named("verify"), named("commit"), named("push")];
+        machine.project.steps = Some(steps.into());
+        machine.project.verify = vec!["test -s README.md; test -x value -a ! -e old/a && grep -q '^good$' value".into()];
+        let record = machine.run(edits("value", "good   \n"));
+        is_delivered(&machine, &record);
+        let names: Vec<_> = record.steps.iter().map(|step| step.name.as_str()).collect();
+        assert_eq!(names.iter().filter(|name| **name == "format").count(), 2, "{names:?}");
+        assert_eq!(machine.remote(&["ls-tree", "-r", "--name-only", "main"]), ".gitignore\nREADME.md\nold/b\nsub/new\nvalue");
+        assert_eq!(machine.remote(&["show", "main:value"]), "good");
+        assert!(machine.remote(&["ls-tree", "main", "value"]).starts_with("100755"));
+        assert_eq!(machine.remote(&["show", "main:old/b"]), "new");
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use pimainteno_core::{
     Edit, Event, EventKind, Maintainer, Outcome, RunRecord, Task,
-    config::{CommandStepConfig, Config, Mode, ProjectConfig, SandboxMode, StepConfig},
+    config::{Config, Mode, ProjectConfig, SandboxMode, StepConfig},
     process::{Cancel, Command, End, Environment, Excess, Limits, SandboxHelper, Support},
     testing::{RecordingSink, Scripted, ScriptedBackend},
 };
@@ -321,7 +321,7 @@ fn a_project_or_a_step_can_do_without_the_sandbox() {
     let (record, events) = run_of(&env, "new.md", helper(), |project| {
         let command = |name: &str, command: &str, sandbox| {
             let text = format!("{{ \"name\": \"{name}\", \"command\": \"{command}\", \"sandbox\": \"{sandbox}\" }}");
-            StepConfig::Command(serde_json::from_str::<CommandStepConfig>(&text).unwrap())
+            serde_json::from_str::<StepConfig>(&text).unwrap()
         };
         let named = |name: &str| StepConfig::Named(name.into());
         project.steps = Some(vec![

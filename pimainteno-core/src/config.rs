@@ -19,6 +19,7 @@ mod read;
 mod sandbox;
 mod schedule;
 mod secret;
+mod steps;
 mod time_zone;
 mod tree;
 
@@ -35,10 +36,11 @@ use cron::CronExpression;
 pub use llm::{EditMode, LlmConfig, LlmOverrides};
 pub use load::{Loaded, SYSTEM_PATH, find};
 pub use project::Project;
-pub use project_section::{CommandStepConfig, HealthConfig, Mode, OnSilence, ProjectConfig, RestartConfig, StepConfig};
+pub use project_section::{HealthConfig, Mode, OnSilence, ProjectConfig, RestartConfig};
 pub use sandbox::{HooksMode, SandboxMode, SandboxSettings};
 pub use schedule::Schedule;
 pub use secret::Secret;
+pub use steps::{CommandStepConfig, SetStepConfig, Settings, StepConfig};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

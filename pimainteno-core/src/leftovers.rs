@@ -270,6 +270,42 @@ impl Leftovers {
         replace().context(ErrorKind::Process, || format!("cannot write to `{}`", place.display()))
     }
 
+    /// The files of the project that are seen otherwise than the workspace has them staged: what a step did to them.
+    ///
+    /// # Errors
+    /// If it cannot be found out.
+    pub(crate) async fn edited(&self, workspace: &Workspace) -> Result<Vec<String>> {
+        let mut edited = workspace.edited().await?;
+        if self.way == Way::Layers {
+            let upper = self.upper(self.now().trial.name(), TREE);
+            let tracked = if is_empty(&upper) { Vec::new() } else { workspace.tracked().await? };
+            for (path, _) in tracked {
+                let sight = layer::sight(&upper, &path).context(ErrorKind::Process, || format!("cannot look at `{}`", upper.display()))?;
+                if !matches!(sight, layer::Sight::Below) {
+                    edited.push(path.display().to_string());
+                }
+            }
+        }
+        Ok(edited)
+    }
+
+    /// Brings what was done to the files of the project to the workspace, also new ones that Git is not told to ignore, from where the trial at hand writes.
+    ///
+    /// # Errors
+    /// If something cannot be read or written.
+    pub(crate) async fn bring(&self, workspace: &Workspace) -> Result<()> {
+        let upper = self.upper(self.now().trial.name(), TREE);
+        if self.way != Way::Layers || is_empty(&upper) {
+            return Ok(());
+        }
+        let told = || format!("cannot bring what a command did to the project's files from `{}`", upper.display());
+        let mut paths: Vec<_> = workspace.tracked().await?.into_iter().map(|(path, _)| path).collect();
+        layer::lend_ignore_files(&upper, workspace.path(), false).context(ErrorKind::Process, told)?;
+        paths.extend(workspace.untracked_in(&upper).await?);
+        paths.iter().try_for_each(|path| layer::bring(&upper, workspace.path(), path)).context(ErrorKind::Process, told)?;
+        self.clean_layers(workspace).await
+    }
+
     /// Makes the files of the project be seen as the workspace holds them, whatever a check wrote to them. What is not the project's stays.
     ///
     /// # Errors
@@ -367,7 +403,7 @@ impl Leftovers {
         }
         let told = || format!("cannot look through `{}`, where checks left files", directory.display());
         layer::uncover(directory, workspace.path(), below).context(ErrorKind::Process, told)?;
-        layer::lend_ignore_files(directory, workspace.path()).context(ErrorKind::Process, told)?;
+        layer::lend_ignore_files(directory, workspace.path(), true).context(ErrorKind::Process, told)?;
         let cleaned = workspace.clean_layer(directory).await;
         layer::uncover(directory, workspace.path(), &[]).context(ErrorKind::Process, told)?;
         cleaned

@@ -33,6 +33,13 @@ pub use builder::MaintainerBuilder;
 #[derive(Clone)]
 pub struct Maintainer(Arc<Runner>);
 
+/// A program keeps one for all of its threads.
+const _: () = {
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<Maintainer>();
+    is_shared::<MaintainerBuilder>();
+};
+
 /// What was spent on one day, of how much.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

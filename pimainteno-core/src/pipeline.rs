@@ -20,7 +20,7 @@ use crate::{
     fingerprint, policy,
     proposal::Proposal,
     run::{Outcome, StepRecord, StepStatus},
-    step::{Candidate, Checks, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext, repair::Repair},
+    step::{Candidate, Checks, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext, repair::Repair, too_late},
 };
 
 use gate::Ruling;
@@ -31,10 +31,13 @@ pub(crate) use rollback::{Way, conclude_rollback, prepare, roll_back, rollback_m
 /// How often a change is placed anew because its branch moved, in one run.
 const REBASES: usize = 3;
 
+/// How often a change is placed anew because a step changed it, in a row.
+const AMENDMENTS: usize = 3;
+
 /// Takes a run through its steps. It always ends with an outcome; nothing is stored but the journal.
 pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
     let had_passed = run.proposal.as_ref().is_none_or(Proposal::had_passed);
-    let mut context = StepContext { parts, step: String::new(), had_passed, has_announced: false, run };
+    let mut context = StepContext { parts, step: String::new(), had_passed, is_allowed: false, has_announced: false, run };
     let summarized = context.run.summary.clone();
     context.tell(EventKind::RunStarted {
         trigger: context.run.record.trigger.name().into(),
@@ -51,7 +54,7 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
     if let Some(proposal) = &mut run.proposal {
         proposal.run = Some(run.record.id);
         parts.inputs.clone_into(&mut proposal.inputs);
-        proposal.fingerprints = repairs.into_tried();
+        proposal.fingerprints = run.placed.clone();
         proposal.fingerprints.push(fingerprint::of_change(&proposal.diff));
         proposal.fingerprints.sort();
         proposal.fingerprints.dedup();
@@ -72,7 +75,7 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
         return outcome_of("rollback", &error);
     }
     let apply = steps.iter().position(|step| step.part() == Part::Place);
-    let (mut rebases, mut next) = (0, 0);
+    let (mut rebases, mut amendments, mut next) = (0, 0, 0);
     // What comes before the next step.
     let mut detour: Option<Arc<dyn Step>> = None;
     loop {
@@ -90,7 +93,7 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
             return Outcome::Interrupted;
         }
         match gate::rule(context, step.as_ref()) {
-            Ok(Ruling::Go) => {}
+            Ok(Ruling::Go) => context.is_allowed = step.effects().is_outside(),
             Ok(Ruling::Pass(reason)) => {
                 record_step(context, Timestamp::now(), Duration::ZERO, StepStatus::Skipped, reason);
                 continue;
@@ -98,11 +101,32 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
             Ok(Ruling::End(outcome)) => return outcome,
             Err(error) => return outcome_of(step.name(), &error),
         }
+        if step.part() == Part::Place {
+            context.run.lasting_concerns = context.run.concerns.len();
+        }
         context.tell(EventKind::StepStarted { step: step.name().into() });
         let (started, clock) = (Timestamp::now(), Instant::now());
         let flow = contained(enter(step.as_ref(), context)).await;
         let (status, note, outcome) = match flow {
-            Ok(Flow::Done(note)) => (StepStatus::Done, note, None),
+            // A change that is there already has another one in its place.
+            Ok(Flow::Done(note) | Flow::Skipped(note)) if context.run.candidate.is_some() && apply.is_some_and(|apply| next > apply) => {
+                amendments += 1;
+                let error = match apply.filter(|_| amendments <= AMENDMENTS) {
+                    _ if context.run.record.commit.is_some() => Some(too_late(step.name())),
+                    None => Some(Error::new(ErrorKind::Step, "it changes the change again each time that it is placed")),
+                    Some(apply) => {
+                        next = apply;
+                        context.run.amended_by = Some(step.name().to_owned());
+                        start_over(context);
+                        None
+                    }
+                };
+                match error {
+                    None => (StepStatus::Done, joined(note, "the change is placed anew"), None),
+                    Some(error) => (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error))),
+                }
+            }
+            Ok(Flow::Done(note)) => (StepStatus::Done, joined(note, &unused(step.as_ref(), context).await), None),
             Ok(Flow::Skipped(note)) => (StepStatus::Skipped, note, None),
             Ok(Flow::End(outcome)) => (StepStatus::Ended, outcome.to_string(), Some(outcome)),
             Ok(Flow::Rebase(base)) if context.run.delivery.moved => {
@@ -110,8 +134,13 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
                 let error = Error::new(ErrorKind::Git, format!("the branch moved to {base:.12} after the checkout was at the change"));
                 (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
             }
+            Ok(Flow::Rebase(base)) if base == context.run.record.base => {
+                let error = Error::new(ErrorKind::Step, "the change is on that commit already")
+                    .hint("a step that changes the change calls `propose` or `amend`");
+                (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
+            }
             Ok(Flow::Rebase(base)) => {
-                rebases += 1;
+                (rebases, amendments) = (rebases + 1, 0);
                 match apply.filter(|_| rebases <= REBASES) {
                     Some(apply) => {
                         next = apply;
@@ -130,7 +159,7 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
                 let message = failure.message.clone();
                 match apply.filter(|_| repairs.may_mend(context, &failure)) {
                     Some(apply) => {
-                        next = apply;
+                        (next, amendments) = (apply, 0);
                         detour = Some(Arc::new(Repair));
                         context.run.failed = Some(Failed { step: step.name().to_owned(), failure });
                         start_over(context);
@@ -146,7 +175,10 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
             return outcome;
         }
         match step.part() {
-            Part::Place => context.run.is_checked = false,
+            Part::Place => {
+                context.run.is_checked = false;
+                context.run.placed.extend(context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff)));
+            }
             Part::Check => context.run.is_checked = true,
             _ => {}
         }
@@ -221,12 +253,39 @@ fn rebase(context: &mut StepContext<'_>, base: String) {
     context.run.record.base = base;
 }
 
+/// What a step did to the project's files that comes to nothing: it is not part of the change. What checks do to them is theirs.
+async fn unused(step: &dyn Step, context: &StepContext<'_>) -> String {
+    if step.part() != Part::Other || context.run.change.is_none() || context.run.record.commit.is_some() {
+        return String::new();
+    }
+    match context.parts.leftovers.edited(context.parts.workspace).await {
+        Ok(paths) if paths.is_empty() => String::new(),
+        Ok(paths) => format!("what it did to {} is not part of the change, which only a step that amends it changes", listed(&paths)),
+        Err(error) => format!("whether it changed the project's files is not known: {error}"),
+    }
+}
+
+/// A few of the paths, and how many there are more.
+fn listed(paths: &[String]) -> String {
+    let first: Vec<_> = paths.iter().take(3).map(|path| format!("`{path}`")).collect();
+    let more = if paths.len() > first.len() { format!(" and {} more", paths.len() - first.len()) } else { String::new() };
+    first.join(", ") + more.as_str()
+}
+
+fn joined(note: String, more: &str) -> String {
+    match (note.is_empty(), more.is_empty()) {
+        (_, true) => note,
+        (true, _) => more.to_owned(),
+        _ => format!("{note}; {more}"),
+    }
+}
+
 /// Forgets what was found out about the change: it is placed anew.
 fn start_over(context: &mut StepContext<'_>) {
     context.run.record.commit = None;
     context.run.checks = Checks::None;
     context.run.facts = context.run.facts.clone().with_checks(policy::Checks::None);
-    context.run.concerns.clear();
+    context.run.concerns.truncate(context.run.lasting_concerns);
 }
 
 fn record_step(context: &mut StepContext<'_>, started: Timestamp, elapsed: Duration, status: StepStatus, mut note: String) {

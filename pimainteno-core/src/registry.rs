@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 use crate::{
     backend::LlmBackend,
-    config::{LlmConfig, Project, StepConfig},
+    config::{Bus, LlmConfig, Project, RestartConfig, SetStepConfig, Settings, StepConfig},
     error::{Error, ErrorKind, Result},
     process::Environment,
+    service::{self, ServiceManager},
     step::{
-        Part, Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor, propose::Propose, push::Push, restart::Restart,
+        Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor, propose::Propose, push::Push, restart::Restart,
         summarize::Summarize, verify::Verify,
     },
 };
@@ -40,6 +41,8 @@ impl<'a> BackendContext<'a> {
 pub(crate) struct Registry {
     steps: BTreeMap<String, Arc<dyn Step>>,
     backends: BTreeMap<String, BackendFactory>,
+    /// What takes the place of systemd.
+    services: Option<Arc<dyn ServiceManager>>,
 }
 
 impl Registry {
@@ -55,7 +58,7 @@ impl Registry {
             Arc::new(Restart),
             Arc::new(Monitor),
         ];
-        Self { steps: built_in.into_iter().map(|step| (step.name().to_owned(), step)).collect(), backends: BTreeMap::new() }
+        Self { steps: built_in.into_iter().map(|step| (step.name().to_owned(), step)).collect(), backends: BTreeMap::new(), services: None }
     }
 
     /// Adds a step under its name.
@@ -78,6 +81,19 @@ impl Registry {
         }
     }
 
+    /// Lets `services` take the place of systemd.
+    pub(crate) fn set_services(&mut self, services: Arc<dyn ServiceManager>) {
+        self.services = Some(services);
+    }
+
+    /// Who restarts a project's units.
+    pub(crate) fn services(&self, project: &Project, bus: Bus, environment: &Environment) -> Arc<dyn ServiceManager> {
+        match (&project.restart, &self.services) {
+            (RestartConfig::Systemd, Some(services)) => services.clone(),
+            _ => service::manager(project, bus, environment),
+        }
+    }
+
     /// The steps of a project, in its order.
     pub(crate) fn steps_of(&self, project: &Project) -> Result<Vec<Arc<dyn Step>>> {
         let steps = project.steps.iter().map(|step| self.step(step, project)).collect::<Result<Vec<_>>>()?;
@@ -91,11 +107,6 @@ impl Registry {
         Ok(steps)
     }
 
-    /// A registered step that is this in a run.
-    pub(crate) fn step_of(&self, part: Part) -> Option<Arc<dyn Step>> {
-        self.steps.values().find(|step| step.part() == part).cloned()
-    }
-
     /// The backend that answers a project's prompts.
     pub(crate) fn backend(&self, context: &BackendContext<'_>) -> Result<Arc<dyn LlmBackend>> {
         let name = &context.llm.provider;
@@ -106,12 +117,21 @@ impl Registry {
     }
 
     fn step(&self, step: &StepConfig, project: &Project) -> Result<Arc<dyn Step>> {
+        let registered = |name: &str| {
+            let step = self.steps.get(name).cloned();
+            step.ok_or_else(|| unknown("step", name, self.steps.keys()).hint(format!("see `steps` of project `{}`", project.name)))
+        };
         match step {
-            StepConfig::Named(name) => self
-                .steps
-                .get(name)
-                .cloned()
-                .ok_or_else(|| unknown("step", name, self.steps.keys()).hint(format!("see `steps` of project `{}`", project.name))),
+            StepConfig::Named(name) => {
+                let step = registered(name)?;
+                step.check(&Settings::default()).map_err(|error| error.about(format!("step `{name}`")))?;
+                Ok(step)
+            }
+            StepConfig::Set(SetStepConfig { name, settings }) => {
+                let step = registered(name)?;
+                step.check(settings).map_err(|error| error.about(format!("step `{name}`")))?;
+                Ok(step)
+            }
             StepConfig::Command(command) if self.steps.contains_key(&command.name) => {
                 Err(Error::new(ErrorKind::Config, format!("a command must not take the name of a step: `{}`", command.name)))
             }

@@ -14,6 +14,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Notify, Semaphore};
 
 use crate::{
@@ -22,7 +23,6 @@ use crate::{
     event::Bus,
     id::ProposalId,
     process::{Cancel, Environment, SandboxHelper},
-    registry::Registry,
     store::Store,
 };
 
@@ -35,7 +35,6 @@ pub(crate) struct Runner {
     pub(crate) config: Config,
     pub(crate) timezone: TimeZone,
     pub(crate) projects: Vec<Arc<Prepared>>,
-    pub(crate) registry: Registry,
     pub(crate) store: Store,
     pub(crate) environment: Environment,
     pub(crate) workspaces: PathBuf,
@@ -62,7 +61,8 @@ pub(crate) struct Runner {
 }
 
 /// How a run that was asked for differs from a scheduled one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct RunOptions {
     /// Nothing outside the state directory changes, whatever the project's mode.

@@ -1,5 +1,6 @@
 //! One verb of the pipeline: what a step is and what it may use.
 
+mod amend;
 pub(crate) mod apply;
 pub(crate) mod command;
 pub(crate) mod commit;
@@ -20,8 +21,14 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::{error::Result, run::Outcome, store::Effect};
+use crate::{
+    config::Settings,
+    error::{Error, ErrorKind, Result},
+    run::Outcome,
+    store::Effect,
+};
 
+pub(crate) use amend::too_late;
 pub(crate) use context::RunParts;
 pub use context::StepContext;
 pub(crate) use run::{Candidate, Checks, Delivery, Failed, Run};
@@ -48,6 +55,17 @@ pub trait Step: Debug + Send + Sync {
     /// What it is in a run, where others depend on it; mostly nothing.
     fn part(&self) -> Part {
         Part::Other
+    }
+
+    /// Looks at the `settings` that a project has for it, when that is made ready; [`StepContext::settings`] gives them to a run. By default it wants none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for settings that it cannot use.
+    fn check(&self, settings: &Settings) -> Result<()> {
+        if settings.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Config, format!("the step `{}` has no settings", self.name())))
     }
 
     /// Takes back what it did, in the run that takes back the whole change: there the workspace, and the checkout where the change had come to it, hold what was

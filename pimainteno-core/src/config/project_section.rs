@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    HooksMode, LlmOverrides, SandboxMode,
+    HooksMode, LlmOverrides, SandboxMode, StepConfig,
     check::{self, Check, Cron, Filled, GitName, Glob, ProbeAddress, Unit},
     duration,
 };
@@ -136,37 +136,6 @@ pub enum OnSilence {
     Keep,
 }
 
-/// One entry of `steps`: a name, or `{ name = "…", command = "…" }`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StepConfig {
-    /// A registered step.
-    Named(String),
-    /// A shell command as a step.
-    Command(CommandStepConfig),
-}
-
-/// A shell command as a step of the pipeline.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct CommandStepConfig {
-    /// The step's name.
-    #[serde(deserialize_with = "Filled::text")]
-    pub name: String,
-    /// The command, run by `sh -c` in the workspace.
-    #[serde(deserialize_with = "Filled::text")]
-    pub command: String,
-    /// Wall-clock limit; ten minutes if it is not given.
-    #[serde(default, deserialize_with = "duration::limit")]
-    pub timeout: Option<Duration>,
-    /// How much of a sandbox it runs in; the project's `sandbox` if it is not given.
-    #[serde(default)]
-    pub sandbox: Option<SandboxMode>,
-    /// How it is taken back with the whole change: `"again"`, which is the command once more with what is there then; `"none"`; or another command.
-    #[serde(default)]
-    pub revert: Option<String>,
-}
-
 /// Who restarts a project's units: `"systemd"`, `"none"` or `{ command = "…" }`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RestartConfig {
@@ -199,13 +168,6 @@ impl ProjectConfig {
     /// The project in the checkout at `path`, with every default.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), ..Self::default() }
-    }
-}
-
-impl<'de> Deserialize<'de> for StepConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let named = |text: &str| check::filled(text).map(|()| Self::Named(text.to_owned()));
-        check::text_or_table(deserializer, "the name of a step, or a table with `name` and `command`", named, Self::Command)
     }
 }
 

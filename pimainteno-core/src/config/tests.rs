@@ -59,7 +59,7 @@ fn toml_and_json_mean_the_same() {
     );
     assert_eq!(toml.config, json.unwrap().config);
     let project = &toml.config.projects()[0];
-    let lint = CommandStepConfig { name: "lint".into(), command: "make $TARGET ${X}".into(), timeout: None, sandbox: None, revert: None };
+    let lint = CommandStepConfig::new("lint", "make $TARGET ${X}");
     assert_eq!(project.steps, [StepConfig::Named("verify".into()), StepConfig::Command(lint)]);
     assert_eq!((project.path.as_path(), project.mode), (Path::new("/srv/ada/blog"), Mode::DryRun));
     assert_eq!((project.restart.clone(), project.llm.timeout), (RestartConfig::Command("true".into()), Duration::from_secs(5400)));

@@ -336,6 +336,28 @@ impl Workspace {
         Err(Error::new(ErrorKind::Patch, format!("the change does not fit the project's files: {}", output.tail(6))))
     }
 
+    /// The tracked files that are not as they are staged.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell.
+    pub(crate) async fn edited(&self) -> Result<Vec<String>> {
+        let list = self.call(["diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all"]).text().await?;
+        Ok(list.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// The files in `layer`, which lies over the workspace, that are neither tracked nor ignored.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell.
+    pub(crate) async fn untracked_in(&self, layer: &Path) -> Result<Vec<PathBuf>> {
+        let output = self.call_on(layer, ["ls-files", "-z", "--others", "--exclude-standard"]).output_limit(DIFF_LIMIT).output().await?;
+        if !output.success() || output.truncated {
+            return Err(super::command::failed("git ls-files --others", &output));
+        }
+        let paths = output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty());
+        Ok(paths.map(|path| PathBuf::from(OsStr::from_bytes(path))).collect())
+    }
+
     /// The paths that `diff`, which Git wrote, is about.
     ///
     /// # Errors

@@ -26,6 +26,16 @@ const DEEPEST: usize = 256;
 /// The files in which Git is told what to ignore.
 const IGNORE_FILE: &str = ".gitignore";
 
+/// What a layer makes of a file below it.
+pub(super) enum Sight {
+    /// Nothing: it is seen as it is.
+    Below,
+    /// It is seen no more.
+    Gone,
+    /// Another one, or a link, is seen in its place.
+    Here(Metadata),
+}
+
 /// Removes from `upper` what covers something in `tree`, and directories that are empty after that. What a directory hid of the same ones in `below`, because
 /// it was made anew, stays removed.
 pub(super) fn uncover(upper: &Path, tree: &Path, below: &[PathBuf]) -> io::Result<()> {
@@ -54,19 +64,56 @@ pub(super) fn uncover(upper: &Path, tree: &Path, below: &[PathBuf]) -> io::Resul
     fs::set_permissions(upper, fs::symlink_metadata(tree)?.permissions())
 }
 
-/// Puts copies of the files of `tree` that say what is ignored where `upper` has the same directories.
-pub(super) fn lend_ignore_files(upper: &Path, tree: &Path) -> io::Result<()> {
-    if standing(&tree.join(IGNORE_FILE))?.is_some_and(|metadata| metadata.is_file()) {
-        fs::copy(tree.join(IGNORE_FILE), upper.join(IGNORE_FILE))?;
+/// Puts copies of the files of `tree` that say what is ignored where `upper` has the same directories; over what is there too, if `over`.
+pub(super) fn lend_ignore_files(upper: &Path, tree: &Path, over: bool) -> io::Result<()> {
+    let (own, lent) = (upper.join(IGNORE_FILE), tree.join(IGNORE_FILE));
+    if standing(&lent)?.is_some_and(|metadata| metadata.is_file()) && (over || standing(&own)?.is_none()) {
+        fs::copy(lent, own)?;
     }
     for_each(upper, |entry, metadata| {
         let below = tree.join(entry.file_name());
         if metadata.is_dir() && standing(&below)?.is_some_and(|below| below.is_dir()) {
-            lend_ignore_files(&entry.path(), &below)
+            lend_ignore_files(&entry.path(), &below, over)
         } else {
             Ok(())
         }
     })
+}
+
+/// What `upper` makes of the file `path` below it. No link on the way is followed.
+pub(super) fn sight(upper: &Path, path: &Path) -> io::Result<Sight> {
+    let (mut at, mut hides) = (upper.to_owned(), false);
+    let mut names = path.components().peekable();
+    while let Some(name) = names.next() {
+        hides |= is_opaque(&at)?;
+        at.push(name);
+        match standing(&at)? {
+            None => return Ok(if hides { Sight::Gone } else { Sight::Below }),
+            Some(metadata) if names.peek().is_none() && (metadata.is_file() || metadata.is_symlink()) => return Ok(Sight::Here(metadata)),
+            Some(metadata) if names.peek().is_some() && metadata.is_dir() => {}
+            Some(_) => return Ok(Sight::Gone),
+        }
+    }
+    Ok(Sight::Gone)
+}
+
+/// Does to the file `path` of `tree` what `upper` shows of it.
+pub(super) fn bring(upper: &Path, tree: &Path, path: &Path) -> io::Result<()> {
+    let (from, to) = (upper.join(path), tree.join(path));
+    let metadata = match sight(upper, path)? {
+        Sight::Below => return Ok(()),
+        Sight::Gone => return remove(&to),
+        Sight::Here(metadata) => metadata,
+    };
+    remove(&to)?;
+    to.parent().map_or(Ok(()), fs::create_dir_all)?;
+    if metadata.is_symlink() {
+        return std::os::unix::fs::symlink(fs::read_link(&from)?, to);
+    }
+    // Of its mode, Git knows one thing.
+    let mode = if metadata.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
+    fs::copy(&from, &to)?;
+    fs::set_permissions(&to, Permissions::from_mode(mode))
 }
 
 /// Moves what is in `upper` into `kept`, as the kernel would show the one on top of the other. What is moved is moved, so that it can be gone on with.

@@ -15,6 +15,7 @@ use crate::{
     process::{Cancel, Environment, SandboxHelper},
     registry::{BackendFactory, Registry},
     runner::{Prepared, Runner, learn_key},
+    service::ServiceManager,
     step::Step,
     store::Store,
 };
@@ -30,6 +31,8 @@ pub struct MaintainerBuilder {
     events: Vec<Arc<dyn EventSink>>,
     sandbox_helper: Option<SandboxHelper>,
     time_zone: Option<TimeZone>,
+    services: Option<Arc<dyn ServiceManager>>,
+    in_memory: bool,
 }
 
 impl MaintainerBuilder {
@@ -105,6 +108,21 @@ impl MaintainerBuilder {
         self
     }
 
+    /// Lets `services` restart and watch the units of every project that names nobody else, in place of systemd.
+    #[must_use]
+    pub fn services(mut self, services: impl ServiceManager + 'static) -> Self {
+        self.services = Some(Arc::new(services));
+        self
+    }
+
+    /// Keeps history, budgets and journals in memory, for tests and throwaway programs: with the program they are gone, and a run that is cut off with it is
+    /// neither finished nor undone. The workspaces still want a state directory.
+    #[must_use]
+    pub fn in_memory(mut self) -> Self {
+        self.in_memory = true;
+        self
+    }
+
     /// Adds a receiver of events.
     #[must_use]
     pub fn events(mut self, sink: impl EventSink + 'static) -> Self {
@@ -118,13 +136,16 @@ impl MaintainerBuilder {
     /// [`ErrorKind::Config`] and [`ErrorKind::Policy`] for what cannot be used, [`ErrorKind::Store`] if another program holds the state directory.
     /// A store that is damaged is set aside, see [`Store::open_or_set_aside`].
     pub fn build(self) -> Result<Maintainer> {
-        let Self { config, state_directory, environment, steps, backends, events, sandbox_helper, time_zone } = self;
+        let Self { config, state_directory, environment, steps, backends, events, sandbox_helper, time_zone, services, in_memory } = self;
         let mut registry = Registry::new();
         for step in steps {
             registry.add_step(step)?;
         }
         for (name, factory) in backends {
             registry.add_backend(&name, factory)?;
+        }
+        if let Some(services) = services {
+            registry.set_services(services);
         }
         let file = match (&config.cache.path, state_directory) {
             (_, Some(directory)) => directory.join("state.redb"),
@@ -154,7 +175,10 @@ impl MaintainerBuilder {
         }
         let ids = projects.iter().map(|prepared| prepared.project.id.as_str());
         // The notice comes with those of the first recovery, when somebody listens.
-        let (store, _) = Store::open_or_set_aside(&file, config.cache.keep_runs, ids)?;
+        let store = match in_memory {
+            true => Store::in_memory(config.cache.keep_runs)?,
+            false => Store::open_or_set_aside(&file, config.cache.keep_runs, ids)?.0,
+        };
         for project in &projects {
             learn_key(&store, &project.project)?;
         }
@@ -167,7 +191,6 @@ impl MaintainerBuilder {
         Ok(Maintainer(Arc::new(Runner {
             timezone,
             projects,
-            registry,
             environment,
             workspaces: state_directory.join("workspaces"),
             state_directory,

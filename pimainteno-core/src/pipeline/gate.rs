@@ -53,8 +53,11 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
     // What was delivered before the run was cut off had its allow; holding it now would take it back.
     let is_delivered = context.run.is_out();
     if approved.is_some() && !is_approved && !is_delivered {
-        let reason = "the project changed since it was approved, and so did the change; look at it again";
-        return Ok(Ruling::End(Outcome::Held { reason: reason.into() }));
+        let reason = match &context.run.amended_by {
+            Some(step) => format!("`{step}` made another change of what was approved; look at it again"),
+            None => "the project changed since it was approved, and so did the change; look at it again".into(),
+        };
+        return Ok(Ruling::End(Outcome::Held { reason }));
     }
     let none_passes = context.run.checks == Checks::None && !context.project().verify.is_empty() && context.run.is_checked;
     if is_approved && !is_delivered && none_passes && context.had_passed {

@@ -30,11 +30,6 @@ impl Repairs {
         may
     }
 
-    /// The fingerprints of the changes that failed.
-    pub(super) fn into_tried(self) -> Vec<String> {
-        self.tried
-    }
-
     /// Whether the placed change failed in this run already.
     pub(super) fn has_failed(&self, context: &StepContext<'_>) -> bool {
         let fingerprint = || context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff));

@@ -6,9 +6,8 @@ use super::execute;
 use crate::{
     git::{Change, Checkout},
     policy::Facts,
-    registry::Registry,
     run::{Outcome, RunRecord},
-    step::{Candidate, Part, Run, RunParts, Step},
+    step::{Candidate, Part, Run, RunParts, Step, apply::Apply, commit::Commit},
 };
 
 /// What is taken back, and how.
@@ -28,21 +27,21 @@ pub(crate) struct Way<'a> {
 
 /// Prepares a run to take a change back: by `apply` with its inverse and `commit`, unless it is dropped; then by each step that did something, in the
 /// project's order, as it reverts that; and by watching what runs.
-pub(crate) fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>, message: String, steps: &[Arc<dyn Step>], registry: &Registry) {
+pub(crate) fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>, message: String, steps: &[Arc<dyn Step>]) {
     run.change = change;
     let of = |part: Part| steps.iter().find(|step| step.part() == part).cloned();
     if way.is_dropped {
         run.record.commit = Some(way.base.to_owned());
     } else {
         run.candidate = Some(Candidate::Inverse { commit: way.commit.to_owned(), message });
-        let check = of(Part::Check).filter(|_| way.is_covered);
-        if check.is_some() {
+        let checks: Vec<_> = steps.iter().filter(|step| way.is_covered && step.part() == Part::Check).cloned().collect();
+        if !checks.is_empty() {
             let before = steps.iter().take_while(|step| step.part() != Part::Place).filter(|step| step.prepares());
             run.steps.extend(before.cloned());
         }
-        run.steps.extend(of(Part::Place).or_else(|| registry.step_of(Part::Place)));
-        run.steps.extend(check);
-        run.steps.extend(of(Part::Commit).or_else(|| registry.step_of(Part::Commit)));
+        run.steps.push(of(Part::Place).unwrap_or_else(|| Arc::new(Apply)));
+        run.steps.extend(checks);
+        run.steps.push(of(Part::Commit).unwrap_or_else(|| Arc::new(Commit)));
     }
     let did = |step: &&Arc<dyn Step>| step.part() == Part::Other && way.touched.iter().any(|name| name == step.name());
     let reverting: Vec<_> = steps.iter().filter(did).cloned().collect();
@@ -58,14 +57,7 @@ pub(crate) fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>, mess
 }
 
 /// Takes back what `failed` delivered, in the run of `record`. Sets the failed run's outcome, and gives the reversal.
-pub(crate) async fn roll_back(
-    failed: &mut Run,
-    reason: &str,
-    mut record: RunRecord,
-    facts: Facts,
-    parts: &RunParts<'_>,
-    registry: &Registry,
-) -> Run {
+pub(crate) async fn roll_back(failed: &mut Run, reason: &str, mut record: RunRecord, facts: Facts, parts: &RunParts<'_>) -> Run {
     let commit = failed.record.commit.clone().unwrap_or_default();
     record.base.clone_from(if commit.is_empty() { &failed.record.base } else { &commit });
     // Where nothing was committed, nothing is said of it.
@@ -79,7 +71,7 @@ pub(crate) async fn roll_back(
         touched: &failed.touched,
         is_watched: failed.delivery.moved || failed.has_own_effects,
     };
-    prepare(&mut run, &way, failed.change.clone(), message, parts.steps, registry);
+    prepare(&mut run, &way, failed.change.clone(), message, parts.steps);
     run.delivery.before = Some(failed.delivery.before.clone().unwrap_or_default());
     let rollback = execute(run, parts).await;
     failed.record.rolled_back_by = Some(rollback.record.id).filter(|_| rollback.record.outcome != Some(Outcome::Interrupted));

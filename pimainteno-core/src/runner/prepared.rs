@@ -12,7 +12,7 @@ use crate::{
     process::Environment,
     proposal::sha256,
     registry::{BackendContext, Registry},
-    service::{self, HealthProbe, ServiceManager},
+    service::{HealthProbe, ServiceManager},
     step::{Part, Step},
 };
 
@@ -51,7 +51,7 @@ impl Prepared {
             None => (policies.bundled_default()?, String::new()),
         };
         let schedule = Schedule::parse(&project.cron, timezone)?;
-        let services = service::manager(&project, config.systemd_monitor.bus, environment);
+        let services = registry.services(&project, config.systemd_monitor.bus, environment);
         let probe = match &project.health {
             Some(health) => Some(HealthProbe::new(health, &project.path, environment.clone())?),
             None => None,

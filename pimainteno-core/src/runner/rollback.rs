@@ -113,7 +113,7 @@ impl Runner {
         let message = pipeline::rollback_message(&turn.checkout, &commit, REASON).await;
         let (touched, is_watched) = (did.steps(), did.is_beyond_remote());
         let way = Way { commit: &commit, base: &target.base, is_dropped, is_covered: way.is_covered, touched: &touched, is_watched };
-        pipeline::prepare(&mut run, &way, change, message, &prepared.steps, &self.registry);
+        pipeline::prepare(&mut run, &way, change, message, &prepared.steps);
         run.delivery.before = Some(self.units_now(prepared).await);
         Ok(run)
     }

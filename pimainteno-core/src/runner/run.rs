@@ -237,7 +237,7 @@ impl Runner {
                 let job = Job::Reversal { of: run.record.id };
                 let record = RunRecord::new(&prepared.project.id, Trigger::Rollback, job, Timestamp::now());
                 match self.facts(prepared, checkout, &record).await {
-                    Ok(facts) => Some(pipeline::roll_back(&mut run, &reason, record, facts, &parts, &self.registry).await),
+                    Ok(facts) => Some(pipeline::roll_back(&mut run, &reason, record, facts, &parts).await),
                     // The checkout cannot even be looked at. The change is taken back when it can.
                     Err(error) => {
                         let message = format!("the change cannot be taken back yet: {error}; it failed in {reason}");

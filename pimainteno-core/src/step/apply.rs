@@ -33,48 +33,53 @@ impl Step for Apply {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let Some(candidate) = context.run.candidate.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
-        let workspace = context.parts.workspace;
-        workspace.reset(&context.run.record.base).await?;
-        let Some(message) = place::place(context, &candidate).await? else { return Ok(Flow::End(Outcome::NoChange)) };
-        let mut change = workspace.staged(&context.run.record.base).await?;
+        context.place_change().await
+    }
+}
+
+impl StepContext<'_> {
+    /// Places the change that was proposed in the workspace, which is made clean and at the base for it, looks what it touches, and stores it as a proposal.
+    /// The backend is asked once more if it does not fit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Patch`] if it cannot be placed, or touches what no change may.
+    pub async fn place_change(&mut self) -> Result<Flow> {
+        let Some(candidate) = self.run.candidate.take() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let workspace = self.parts.workspace;
+        workspace.reset(&self.run.record.base).await?;
+        let Some(message) = place::place(self, &candidate).await? else { return Ok(Flow::End(Outcome::NoChange)) };
+        let mut change = workspace.staged(&self.run.record.base).await?;
         if change.is_empty() {
             return Ok(Flow::End(Outcome::NoChange));
         }
-        let summary = context.summary();
-        if context.project().commit_summary && !summary.is_empty() {
-            summarize::write_summary(workspace.path(), summary)?;
-            change = workspace.take_change(&context.run.record.base).await?;
+        let summary = self.summary().to_owned();
+        if self.project().commit_summary && !summary.is_empty() {
+            summarize::write_summary(workspace.path(), &summary)?;
+            change = workspace.take_change(&self.run.record.base).await?;
         }
         patch::check_paths(&change)?;
         // What is brought back was there before.
-        if change.makes_links() && !context.run.record.job.rules().brings_back {
+        if change.makes_links() && !self.run.record.job.rules().brings_back {
             return Err(Error::new(ErrorKind::Patch, "the change adds or moves a symbolic link or a submodule"));
         }
-        let secrets = context.parts.store.secrets();
-        context.run.concerns.extend(secrets.concern(&change.diff));
-        context.run.concerns.extend(hidden_text::concern(&change));
+        let secrets = self.parts.store.secrets();
+        self.run.concerns.extend(secrets.concern(&change.diff));
+        self.run.concerns.extend(hidden_text::concern(&change));
         let message = secrets.redact(&commit_message::without_effects(&message)).into_owned();
         let note = change.describe();
         // A stored proposal that is placed again on the same lines stays the same proposal: an approval is bound to its diff.
-        let unchanged = context.run.proposal.take().filter(|proposal| proposal.diff == change.diff);
+        let unchanged = self.run.proposal.take().filter(|proposal| proposal.diff == change.diff);
         let proposal = unchanged.unwrap_or_else(|| {
-            Proposal::new(
-                &context.run.record.project,
-                &context.run.record.base,
-                change.diff.clone(),
-                message,
-                context.parts.desk.backend_name(),
-            )
+            Proposal::new(&self.run.record.project, &self.run.record.base, change.diff.clone(), message, self.parts.desk.backend_name())
         });
-        context.parts.journal.proposed(&proposal)?;
-        context.run.record.proposal = Some(proposal.id);
-        context.tell_policy(&change, &proposal.message);
-        context.run.proposal = Some(proposal);
+        self.parts.journal.proposed(&proposal)?;
+        self.run.record.proposal = Some(proposal.id);
+        self.tell_policy(&change, &proposal.message);
+        self.run.proposal = Some(proposal);
         let links = workspace.links().await?.iter().filter_map(|(path, target)| Link::new(path, target)).collect();
-        context.run.concerns.extend(held_files(context.project(), &change, workspace.path(), links)?);
-        context.try_change(&change).await?;
-        context.run.change = Some(change);
+        self.run.concerns.extend(held_files(self.project(), &change, workspace.path(), links)?);
+        self.try_change(&change).await?;
+        self.run.change = Some(change);
         Ok(Flow::Done(note))
     }
 }

@@ -31,7 +31,8 @@ impl CommandStep {
     pub(crate) fn new(config: CommandStepConfig, project: &Project) -> Self {
         let sandbox = &project.sandbox;
         let is_kept_in = config.sandbox.unwrap_or(sandbox.mode) != SandboxMode::Off && !sandbox.network && sandbox.write.is_empty();
-        Self { config, effects: if is_kept_in { Effects::Workspace } else { Effects::Outside } }
+        // One that amends the change is for the project's files, as checks are.
+        Self { effects: if is_kept_in || config.amend { Effects::Workspace } else { Effects::Outside }, config }
     }
 }
 
@@ -46,7 +47,7 @@ impl Step for CommandStep {
     }
 
     fn prepares(&self) -> bool {
-        true
+        !self.config.amend
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
@@ -81,6 +82,9 @@ impl CommandStep {
         context
             .keep_output(format!("log of {}", self.config.name), format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr)));
         if output.success() {
+            if self.config.amend {
+                context.amend("").await?;
+            }
             return Ok(Flow::Done(output.text().trim().lines().last().unwrap_or_default().to_owned()));
         }
         Err(Error::new(ErrorKind::Step, format!("`{line}` failed ({}): {}", output.end, output.tail(10))))

@@ -39,29 +39,46 @@ impl Step for Commit {
         let (Some(change), Some(proposal)) = (context.run.change.clone(), context.run.proposal.clone()) else {
             return Ok(Flow::End(Outcome::NoChange));
         };
-        let workspace = context.parts.workspace;
         let message = message(context, &change, &proposal.message).await?;
-        let message = context.parts.policy.commit_message(&context.run.facts, &message)?;
+        let message = context.policy().commit_message(context.facts(), &message)?;
+        let commit = context.commit_change(&message).await?;
+        let subject = context.run.proposal.as_ref().and_then(|proposal| proposal.message.lines().next()).unwrap_or_default();
+        Ok(Flow::Done(format!("{commit:.12} {subject}")))
+    }
+}
+
+impl StepContext<'_> {
+    /// Makes a commit of exactly the change that was allowed, signed as the owner signs and asked about by the repository's hooks, with the run's id as a trailer;
+    /// gives its id. What in `message` has effects on forges, hides something or is a secret, is taken out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Step`] if there is no change, if the step says that it changes nothing outside and was let through as such, or if something else is staged;
+    /// [`ErrorKind::Git`] if a hook refuses it.
+    pub async fn commit_change(&mut self, message: &str) -> Result<String> {
+        self.must_be_allowed("commits the change")?;
+        let (Some(change), Some(proposal)) = (&self.run.change, &self.run.proposal) else {
+            return Err(Error::new(ErrorKind::Step, "there is no change to commit").hint("put the step behind `apply`"));
+        };
+        let workspace = self.parts.workspace;
         // Hidden characters go before secrets are looked for: one in the middle of a token would keep it from being found.
-        let message = context.parts.store.secrets().redact(&commit_message::without_effects(&message)).into_owned();
-        let message = if message.is_empty() { describe(&change) } else { message };
+        let message = self.parts.store.secrets().redact(&commit_message::without_effects(message)).into_owned();
+        let message = if message.is_empty() { describe(change) } else { message };
+        let base = self.run.record.base.clone();
         // Checks may have changed the index, and so may whoever was asked for the message.
-        if workspace.staged(&context.run.record.base).await?.diff != proposal.diff {
+        if workspace.staged(&base).await?.diff != proposal.diff {
             return Err(Error::new(ErrorKind::Step, "what is staged is not the change that was verified")
                 .hint("a check changes Git's index; let it work on files alone"));
         }
-        let branch = context.run.branch.to_owned();
         let tree = workspace.write_tree().await?;
-        let journal = context.parts.journal;
-        let intent = context.announce(Effect::Commit { branch, base: context.run.record.base.clone(), tree: tree.clone() })?;
-        let with_hooks = context.project().hooks == HooksMode::Sandbox;
-        let commit = workspace.commit(&context.run.record.base, &tree, &message, &context.run.record.id.to_string(), with_hooks).await?;
-        journal.done(intent)?;
-        context.run.record.commit = Some(commit.clone());
-        if let Some(proposal) = &mut context.run.proposal {
-            proposal.message.clone_from(&message);
+        let intent = self.announce(Effect::Commit { branch: self.run.branch.clone(), base: base.clone(), tree: tree.clone() })?;
+        let with_hooks = self.project().hooks == HooksMode::Sandbox;
+        let commit = workspace.commit(&base, &tree, &message, &self.run.record.id.to_string(), with_hooks).await?;
+        self.parts.journal.done(intent)?;
+        self.run.record.commit = Some(commit.clone());
+        if let Some(proposal) = &mut self.run.proposal {
+            proposal.message = message;
         }
-        Ok(Flow::Done(format!("{commit:.12} {}", message.lines().next().unwrap_or_default())))
+        Ok(commit)
     }
 }
 

@@ -2,18 +2,18 @@
 
 use std::{path::Path, sync::Arc};
 
-use pimainteno_plugin::{Reply, Request, Task};
+use pimainteno_plugin::{Edit, Reply, Request, Task};
 
 use crate::{
     backend::Desk,
-    config::{Mode, Project},
+    config::{Mode, Project, Settings, StepConfig},
     error::{Error, ErrorKind, Result},
     event::{Bus, EventKind, NoticeKind},
     git::{Change, Checkout, Upstream, Workspace},
     id::RunId,
     job::Job,
     leftovers::Leftovers,
-    policy::{self, Policy},
+    policy::{self, Facts, Policy},
     process::{Cancel, Environment},
     proposal::Proposal,
     run::Trigger,
@@ -23,7 +23,7 @@ use crate::{
 
 use super::{
     Step,
-    run::{Candidate, Run},
+    run::{Checks, Run},
     sandboxed::Sandboxing,
 };
 
@@ -59,6 +59,8 @@ pub struct StepContext<'run> {
     pub(crate) step: String,
     /// Whether a check passed when the change was held, or none was run.
     pub(crate) had_passed: bool,
+    /// Whether the gate has let the running step through as one with effects outside.
+    pub(crate) is_allowed: bool,
     /// Whether the running step has announced an effect of its own.
     pub(crate) has_announced: bool,
     pub(crate) run: Run,
@@ -88,6 +90,52 @@ impl StepContext<'_> {
     /// The commit that the run started from.
     pub fn base(&self) -> &str {
         &self.run.record.base
+    }
+
+    /// The commit that was made of the change.
+    pub fn commit(&self) -> Option<&str> {
+        self.run.record.commit.as_deref()
+    }
+
+    /// The branch that the checkout was on when the run started.
+    pub fn branch(&self) -> &str {
+        &self.run.branch
+    }
+
+    /// What may be done without asking, in this run.
+    pub fn mode(&self) -> Mode {
+        self.parts.mode
+    }
+
+    /// Whether a person wants the run although there seems to be nothing to do.
+    pub fn is_forced(&self) -> bool {
+        self.parts.force
+    }
+
+    /// What the project's configuration tells the running step.
+    pub fn settings(&self) -> Settings {
+        let step = self.project().steps.iter().find(|step| step.name() == self.step);
+        step.and_then(StepConfig::settings).cloned().unwrap_or_default()
+    }
+
+    /// What decides about the run.
+    pub fn policy(&self) -> &Policy {
+        self.parts.policy
+    }
+
+    /// What the policy is told, as far as it is known now.
+    pub fn facts(&self) -> &Facts {
+        &self.run.facts
+    }
+
+    /// Who restarts the project's units and says how they are.
+    pub fn services(&self) -> &dyn ServiceManager {
+        self.parts.services
+    }
+
+    /// How the project's service shows that it is healthy.
+    pub fn probe(&self) -> Option<&HealthProbe> {
+        self.parts.probe
     }
 
     /// The checkout, where the user and the service live. Steps look at it; only `restart` moves it.
@@ -126,11 +174,6 @@ impl StepContext<'_> {
         self.parts.cancel
     }
 
-    /// Hands the run a change, as a unified diff from the top of the project, for `apply` to place.
-    pub fn propose(&mut self, diff: impl Into<String>, message: impl Into<String>) {
-        self.run.candidate = Some(Candidate::Diff { diff: diff.into(), message: message.into() });
-    }
-
     /// Tells in one line what the step is doing.
     pub fn progress(&self, message: impl Into<String>) {
         self.tell(EventKind::StepProgress { step: self.step.clone(), message: message.into() });
@@ -139,6 +182,11 @@ impl StepContext<'_> {
     /// Keeps a text with the run, such as a log.
     pub fn keep_output(&mut self, name: impl Into<String>, text: impl Into<String>) {
         self.run.outputs.push(Output { name: name.into(), text: text.into() });
+    }
+
+    /// How the backend hands over a change that it is asked for; goes into [`Request::edit`].
+    pub fn edit(&self) -> Edit {
+        self.parts.desk.edit()
     }
 
     /// A request about the project's files at the base, with the project's limits.
@@ -186,6 +234,15 @@ impl StepContext<'_> {
         Ok(done)
     }
 
+    /// Refuses what can be seen from outside to a step that said it does nothing of the kind: the gate asked less of it.
+    pub(super) fn must_be_allowed(&self, does: &str) -> Result<()> {
+        if self.is_allowed {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Step, format!("`{}` {does} but says that it has no effects outside", self.step))
+            .hint("let its `effects` be `Effects::Announced`"))
+    }
+
     /// Announces an effect of the running step.
     pub(crate) fn announce(&self, effect: Effect) -> Result<Intent> {
         self.parts.journal.intend_by(By { step: Some(&self.step), reverts: self.reverts() }, effect)
@@ -212,6 +269,12 @@ impl StepContext<'_> {
     /// Whether the run takes something back.
     fn reverts(&self) -> bool {
         self.run.taken_back || self.run.record.job.takes_back().is_some()
+    }
+
+    /// Takes note that the change went through checks and passed; a step that says so is the project's [`super::Part::Check`].
+    pub fn passed(&mut self) {
+        self.run.checks = Checks::Passed;
+        self.run.facts = self.run.facts.clone().with_checks(policy::Checks::Passed);
     }
 
     /// Says that what the running step did is not taken back; the outcome tells it.

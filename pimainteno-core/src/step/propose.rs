@@ -33,13 +33,14 @@ impl Step for Propose {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let edit = context.parts.desk.edit();
+        let edit = context.edit();
         let prompt = prompt::propose(context.project(), context.summary(), &tried(context)?, edit)?;
         let mut request = context.request(Task::Propose, prompt);
         request.edit = edit;
         let reply = context.ask(request).await?;
-        let Some(candidate) = candidate(reply, edit)? else { return Ok(Flow::End(Outcome::NoChange)) };
-        context.run.candidate = Some(candidate);
+        if !context.propose_reply(reply, edit)? {
+            return Ok(Flow::End(Outcome::NoChange));
+        }
         Ok(Flow::Done(format!("{} proposes: {}", context.parts.desk.backend_name(), subject(context))))
     }
 }
@@ -78,10 +79,6 @@ pub(super) fn candidate(reply: Reply, edit: Edit) -> Result<Option<Candidate>> {
 }
 
 fn subject(context: &StepContext<'_>) -> String {
-    let message = match &context.run.candidate {
-        Some(Candidate::Diff { message, .. } | Candidate::Inverse { message, .. }) => message.clone(),
-        Some(Candidate::Reply { text }) => patch::message_of(text),
-        None => String::new(),
-    };
+    let message = context.run.candidate.as_ref().map(Candidate::message).unwrap_or_default();
     message.lines().next().filter(|line| !line.is_empty()).unwrap_or("a change without a word").to_owned()
 }

@@ -25,41 +25,52 @@ impl Step for Push {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let Some(commit) = context.run.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
-        let Some(upstream) = context.upstream().await? else { return Ok(Flow::Skipped("the project has no remote".into())) };
+        context.push_change().await
+    }
+}
+
+impl StepContext<'_> {
+    /// Pushes the commit to the tracked branch, never by force; says how the run goes on, which is from another base if the branch moved there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if the remote refuses it, or the checkout is not as it has to be; [`ErrorKind::Step`] as [`Self::commit_change`].
+    pub async fn push_change(&mut self) -> Result<Flow> {
+        self.must_be_allowed("pushes the commit")?;
+        let Some(commit) = self.run.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let Some(upstream) = self.upstream().await? else { return Ok(Flow::Skipped("the project has no remote".into())) };
         // What was pushed is taken back however the checkout is by now: it is not touched here.
-        if !context.run.record.job.rules().brings_back {
-            if let Some(obstacle) = context.parts.checkout.obstacle().await? {
+        if !self.run.record.job.rules().brings_back {
+            if let Some(obstacle) = self.parts.checkout.obstacle().await? {
                 let error = Error::new(ErrorKind::Git, obstacle);
                 return Err(error.hint("nothing was pushed; commit or undo them, and the next run goes on from there"));
             }
-            let at = context.checkout_commit().await?;
-            if !context.parts.checkout.is_ancestor(&at, &commit).await? {
+            let at = self.checkout_commit().await?;
+            if !self.parts.checkout.is_ancestor(&at, &commit).await? {
                 return Err(Error::new(ErrorKind::Git, format!("the checkout moved meanwhile: it is at {at:.12}"))
                     .hint("nothing was pushed; the next run goes on from there"));
             }
         }
-        let journal = context.parts.journal;
-        let (remote, branch, from) = (upstream.remote.clone(), upstream.branch.clone(), context.run.record.base.clone());
-        let intent = context.announce(Effect::Push { remote, branch, from, to: commit.clone() })?;
-        let pushed = context.parts.checkout.push(&context.run.record.base, &commit, &upstream).await;
+        let journal = self.parts.journal;
+        let (remote, branch, from) = (upstream.remote.clone(), upstream.branch.clone(), self.run.record.base.clone());
+        let intent = self.announce(Effect::Push { remote, branch, from, to: commit.clone() })?;
+        let pushed = self.parts.checkout.push(&self.run.record.base, &commit, &upstream).await;
         if let Err(error) = &pushed {
             journal.failed(intent, error.to_string())?;
         }
         match pushed? {
             PushEnd::Pushed => {
-                context.run.delivery.pushed = true;
-                context.run.touch(self.name());
+                self.run.delivery.pushed = true;
+                self.run.touch(&self.step);
                 journal.done(intent)?;
                 Ok(Flow::Done(format!("{commit:.12} to {}/{}", upstream.remote, upstream.branch)))
             }
             PushEnd::Unclear(said) => {
                 // The run stays open, and recovery looks again until it knows.
-                context.run.delivery.is_unclear = true;
+                self.run.delivery.is_unclear = true;
                 let message = format!("whether `{}/{}` has {commit:.12} is not known: {said}", upstream.remote, upstream.branch);
                 Err(Error::new(ErrorKind::Cancelled, message))
             }
-            PushEnd::Moved(there) if context.parts.checkout.is_ancestor(&context.run.record.base, &there).await.unwrap_or(false) => {
+            PushEnd::Moved(there) if self.parts.checkout.is_ancestor(&self.run.record.base, &there).await.unwrap_or(false) => {
                 journal.failed(intent, "the branch moved there")?;
                 Ok(Flow::Rebase(there))
             }

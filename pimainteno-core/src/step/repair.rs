@@ -42,7 +42,7 @@ impl Step for Repair {
             let message = format!("{}; {why}", failed.failure.message);
             Ok(Flow::End(Outcome::Failed { step: failed.step.clone(), message }))
         };
-        let edit = context.parts.desk.edit();
+        let edit = context.edit();
         let logs = logs(&failed.failure);
         let prompt = prompt::repair(context.project(), &change.diff, &logs, edit)?;
         let question = question(context, &change.diff, &logs, edit)?;

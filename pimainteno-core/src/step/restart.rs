@@ -41,17 +41,10 @@ impl Step for Restart {
         for unit in stopped {
             context.progress(format!("{unit} is stopped, and stays so"));
         }
-        move_checkout(context, &commit).await?;
-        context.run.touch(self.name());
-        let journal = context.parts.journal;
+        context.move_checkout().await?;
         for unit in &units {
-            let intent = context.announce(Effect::Restart { unit: unit.clone() })?;
             context.progress(format!("restarts {unit}"));
-            // Noted before the restart: one that fails half way has touched the unit as well.
-            context.run.delivery.restarted.push(unit.clone());
-            // A restart is not stopped half way; it has a deadline of its own.
-            context.parts.services.restart(unit, &Cancel::new()).await?;
-            journal.done(intent)?;
+            context.restart_unit(unit).await?;
         }
         Ok(Flow::Done(match units.as_slice() {
             [] => format!("checkout at {commit:.12}; nothing to restart"),
@@ -82,29 +75,54 @@ impl Restart {
     }
 }
 
-/// Moves the checkout to `commit`: forward, or back from a commit of ours that never left the machine.
-async fn move_checkout(context: &mut StepContext<'_>, commit: &str) -> Result<()> {
-    let checkout = context.parts.checkout;
-    let from = context.checkout_commit().await?;
-    if from == commit {
-        context.run.delivery.moved = true;
-        return Ok(());
+impl StepContext<'_> {
+    /// Moves the checkout to the commit: forward, or back from a commit of ours that never left the machine. Uncommitted work is not touched.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if it cannot be moved; then it is as it was. [`ErrorKind::Step`] if there is no commit, or as [`Self::commit_change`].
+    pub async fn move_checkout(&mut self) -> Result<()> {
+        self.must_be_allowed("moves the checkout")?;
+        let Some(commit) = self.run.record.commit.clone() else {
+            return Err(Error::new(ErrorKind::Step, "there is no commit to move the checkout to").hint("put the step behind `commit`"));
+        };
+        let checkout = self.parts.checkout;
+        let from = self.checkout_commit().await?;
+        if from == commit {
+            self.run.delivery.moved = true;
+            self.run.touch(&self.step.clone());
+            return Ok(());
+        }
+        let is_forward = checkout.is_ancestor(&from, &commit).await?;
+        // Only from the commit that is taken back, which never left the machine.
+        let is_back = self.run.record.job.rules().brings_back && from == self.run.record.base;
+        if !is_forward && !is_back {
+            return Err(Error::new(ErrorKind::Git, format!("the checkout is at {from:.12}, which {commit:.12} does not contain")));
+        }
+        // Before the intent, so that whatever recovery finds there later came after it.
+        checkout.expect_movable(&from, &commit).await?;
+        let journal = self.parts.journal;
+        let intent = self.announce(Effect::Move { from: from.clone(), to: commit.clone() })?;
+        if is_forward {
+            checkout.fast_forward(&from, &commit).await?;
+        } else {
+            checkout.undo(&from, &commit).await?;
+        }
+        self.run.delivery.moved = true;
+        self.run.touch(&self.step.clone());
+        journal.done(intent)
     }
-    let is_forward = checkout.is_ancestor(&from, commit).await?;
-    // Only from the commit that is taken back, which never left the machine.
-    let is_back = context.run.record.job.rules().brings_back && from == context.run.record.base;
-    if !is_forward && !is_back {
-        return Err(Error::new(ErrorKind::Git, format!("the checkout is at {from:.12}, which {commit:.12} does not contain")));
+
+    /// Restarts a unit, which `monitor` watches then.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Service`] if it does not come up; [`ErrorKind::Step`] as [`Self::commit_change`].
+    pub async fn restart_unit(&mut self, unit: &str) -> Result<()> {
+        self.must_be_allowed("restarts a unit")?;
+        let intent = self.announce(Effect::Restart { unit: unit.to_owned() })?;
+        // Noted before the restart: one that fails half way has touched the unit as well.
+        self.run.delivery.restarted.push(unit.to_owned());
+        // A restart is not stopped half way; it has a deadline of its own.
+        self.parts.services.restart(unit, &Cancel::new()).await?;
+        self.parts.journal.done(intent)
     }
-    // Before the intent, so that whatever recovery finds there later came after it.
-    checkout.expect_movable(&from, commit).await?;
-    let journal = context.parts.journal;
-    let intent = context.announce(Effect::Move { from: from.clone(), to: commit.to_owned() })?;
-    if is_forward {
-        checkout.fast_forward(&from, commit).await?;
-    } else {
-        checkout.undo(&from, commit).await?;
-    }
-    context.run.delivery.moved = true;
-    journal.done(intent)
 }

@@ -33,6 +33,12 @@ pub(crate) struct Run {
     pub(crate) checks: Checks,
     /// What a person should see before the change is delivered: each holds it, in whatever mode.
     pub(crate) concerns: Vec<String>,
+    /// How many of them are older than the change, and stay when it is placed anew.
+    pub(crate) lasting_concerns: usize,
+    /// The fingerprints of everything that was placed.
+    pub(crate) placed: Vec<String>,
+    /// The step that changed the change last.
+    pub(crate) amended_by: Option<String>,
     /// Why the change is being repaired.
     pub(crate) failed: Option<Failed>,
     /// The change was tried before and is not tried again: it need not be looked at again.
@@ -136,6 +142,9 @@ impl Run {
             change: None,
             checks: Checks::None,
             concerns: Vec::new(),
+            lasting_concerns: 0,
+            placed: Vec::new(),
+            amended_by: None,
             failed: None,
             is_futile: false,
             delivery: Delivery::default(),
@@ -186,6 +195,14 @@ impl Run {
 }
 
 impl Candidate {
+    /// What is said about it.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Diff { message, .. } | Self::Inverse { message, .. } => message.clone(),
+            Self::Reply { text } => patch::message_of(text),
+        }
+    }
+
     /// The same change, with another message if it has none.
     pub(crate) fn or_message(self, other: &str) -> Self {
         match self {

@@ -113,13 +113,21 @@ impl<'run> Sandboxing<'run> {
 }
 
 impl StepContext<'_> {
-    /// A shell command in the workspace, in the sandbox that the project has for its checks; `mode` takes the place of the project's.
+    /// A shell command in the workspace, in the sandbox that the project has for its checks; it is stopped with the run.
     ///
-    /// It sees the variables that children may see, without those that lead to programs outside, and caches of the project's own. The first one of a run
-    /// tells what the machine lacks.
+    /// It sees the variables that children may see, without those that lead to programs outside, and caches of the project's own. What it writes is seen by
+    /// later commands, and is part of the change only by [`Self::amend`]. The first one of a run tells what the machine lacks.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if the sandbox is required and this machine cannot have all of it.
+    pub async fn sandboxed(&self, command: impl AsRef<OsStr>) -> Result<Command> {
+        self.sandboxed_shell(command, None).await
+    }
+
+    /// The same; `mode` takes the place of the project's.
+    ///
+    /// # Errors
+    /// As [`Self::sandboxed`].
     pub(crate) async fn sandboxed_shell(&self, command: impl AsRef<OsStr>, mode: Option<SandboxMode>) -> Result<Command> {
         let settings = &self.project().sandbox;
         let mode = mode.unwrap_or(settings.mode);

@@ -23,7 +23,7 @@ fn world(steps: &[&str], settings: &str) -> World {
         "name = \"deploy\"\nsandbox = \"off\"\ncommand = \"cp README.md {0}/live; echo x >> {0}/deployed\"\n{settings}",
         world.root().display()
     );
-    let deploy: StepConfig = StepConfig::Command(toml::from_str(&deploy.replace("$W", &world.root().display().to_string())).unwrap());
+    let deploy: StepConfig = toml::from_str(&deploy.replace("$W", &world.root().display().to_string())).unwrap();
     let named = |name: &&str| if *name == "deploy" { deploy.clone() } else { StepConfig::Named((*name).into()) };
     world.project.steps = Some(["propose", "apply", "verify"].iter().chain(steps).map(named).collect());
     fs::write(world.root().join("live"), OLD).unwrap();

@@ -5,6 +5,7 @@
 mod adversarial;
 mod budgets;
 mod delivery;
+mod doors;
 mod dry_run;
 mod effects;
 mod faults;

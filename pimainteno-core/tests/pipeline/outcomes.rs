@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use pimainteno_core::{
     Edit, Outcome, Task,
-    config::{Mode, StepConfig},
+    config::{CommandStepConfig, Mode, StepConfig},
     testing::{Scripted, ScriptedBackend},
 };
 
@@ -143,8 +143,7 @@ async fn a_remote_that_refuses_fails_the_run_and_one_that_is_gone_parks_it() {
 async fn an_external_command_is_a_step() {
     let mut world = World::new();
     let mut steps: Vec<_> = ["propose", "apply", "verify"].map(|step| StepConfig::Named(step.into())).to_vec();
-    let command = toml::from_str("name = \"stamp\"\ncommand = \"cat README.md > ../../stamp\"").unwrap();
-    steps.push(StepConfig::Command(command));
+    steps.push(StepConfig::Command(CommandStepConfig::new("stamp", "cat README.md > ../../stamp")));
     world.project.steps = Some(steps);
     let records = world.maintainer(edit("# Stamped\n")).run_once().await.unwrap();
     assert!(records[0].steps.iter().any(|step| step.name == "stamp"), "{records:#?}");

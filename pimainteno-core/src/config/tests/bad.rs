@@ -189,16 +189,24 @@ steps = [
     { name = "x", comand = "y" },
     { name = "x", command = "y", timeout = "z" },
     ["verify"],
+    { name = "x", command = "y", settings = {} },
+    { name = "x", settings = {}, timeout = "1s" },
+    { name = "x", command = "y", amend = true, revert = "none" },
+    { name = "x", settings = 3 },
 ]
 "#;
     let expected = r#"
-        the configuration has 6 problems
+        the configuration has 10 problems
         a.toml:5:5: `project[0].steps[0]`: must not be empty
         a.toml:6:5: `project[0].steps[1]`: expected the name of a step, or a table with `name` and `command`, found a number
         a.toml:7:5: `project[0].steps[2]` lacks the key `command`
         a.toml:8:19: unknown key `comand`; did you mean `command`?
         a.toml:9:44: `project[0].steps[4].timeout`: not a duration: `z`; write it like "90s", "10m" or "1h 30m"
         a.toml:10:5: `project[0].steps[5]`: expected the name of a step, or a table with `name` and `command`, found a list
+        a.toml:11:5: `project[0].steps[6]`: has `settings`, which are for steps that are no commands, beside what is for commands
+        a.toml:12:5: `project[0].steps[7]`: has `settings`, which are for steps that are no commands, beside what is for commands
+        a.toml:13:5: `project[0].steps[8]`: has `revert`, which is for what can be seen from outside; a step with `amend` does nothing of the kind
+        a.toml:14:30: `project[0].steps[9].settings`: expected a table, found a number
     "#;
     check("a.toml", text, expected);
 }

@@ -82,6 +82,8 @@ async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<St
             write(workspace, &plan).await?;
             Ok(patch::message_of(text))
         }
+        // Nothing is left of it.
+        Candidate::Diff { diff, message } if diff.is_empty() => Ok(message.clone()),
         Candidate::Diff { diff, message } => {
             // Git takes the place that is nearest to the line number. That is the right one only where the files are those that the diff was made from.
             let has_moved = has_moved(context, diff).await;
