@@ -5,6 +5,7 @@
 
 mod budget;
 mod check;
+mod chores;
 mod consistency;
 mod cron;
 mod duration;
@@ -32,6 +33,8 @@ use crate::error::Result;
 use check::{Check, Cron, Filled, Sha256, TimeZoneName};
 
 pub use budget::{BudgetConfig, Money, PriceConfig};
+pub(crate) use chores::BACKEND;
+pub use chores::{Chore, ChoreConfig};
 use cron::CronExpression;
 pub use llm::{EditMode, LlmConfig, LlmOverrides};
 pub use load::{Loaded, SYSTEM_PATH, find};

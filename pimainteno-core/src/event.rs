@@ -77,6 +77,11 @@ pub enum EventKind {
         /// The whole record; its outcome is set.
         record: Box<RunRecord>,
     },
+    /// What was asked for waits for its turn.
+    Queued {
+        /// What is to be done.
+        job: Job,
+    },
     /// A project was looked at and no run was needed; nothing is stored for it.
     ProjectSkipped {
         /// Why.
@@ -159,7 +164,7 @@ impl EventKind {
             }
             Self::StepFinished { step } => secrets.clean(&mut step.note),
             Self::RunFinished { record } => record.redact(secrets),
-            Self::RunStarted { .. } | Self::StepStarted { .. } => {}
+            Self::RunStarted { .. } | Self::StepStarted { .. } | Self::Queued { .. } => {}
         }
     }
 }
@@ -228,6 +233,7 @@ impl fmt::Display for EventKind {
                 if step.note.is_empty() { Ok(()) } else { write!(formatter, ": {}", step.note) }
             }
             Self::RunFinished { record } => formatter.write_str(&record.told()),
+            Self::Queued { job } => write!(formatter, "waits for its turn: {job}"),
             Self::ProjectSkipped { reason } => write!(formatter, "skipped: {reason}"),
             Self::Notice { message, .. } => formatter.write_str(message),
         }

@@ -13,6 +13,9 @@ use crate::{
 /// The chore that every project has: a model is asked for one minimal change.
 pub(crate) const IMPROVE: &str = "improve";
 
+/// Under this name is remembered what came of looking after units that failed.
+pub(crate) const REPAIR: &str = "repair";
+
 /// What a run does. Only a maintainer makes one: whoever asks for a run says why, by a [`Trigger`], and opens nothing by that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
@@ -43,6 +46,8 @@ pub enum Job {
 /// What a job may, and how its end counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
+    /// Before what it is done where both are due; the smallest first. A service that is down comes before everything, and a person before a slot.
+    pub(crate) urgency: u8,
     /// Whether mode, limits and concerns hold its change for a person. Where they do not, the policy's denial alone stops it.
     pub(crate) may_be_held: bool,
     /// Whether a backend may be asked.
@@ -66,6 +71,7 @@ pub(crate) struct Rules {
 }
 
 const UPKEEP: Rules = Rules {
+    urgency: 3,
     may_be_held: true,
     may_ask: true,
     may_mend: true,
@@ -79,23 +85,31 @@ const UPKEEP: Rules = Rules {
 };
 
 /// What failed says that there is something to do.
-const REPAIR: Rules = Rules { needs_news: false, ..UPKEEP };
+const INCIDENT: Rules = Rules { urgency: 1, needs_news: false, ..UPKEEP };
 
 /// A person saw exactly this change, and wants it now.
-const DELIVERY: Rules =
-    Rules { may_mend: false, avoids_what_failed: false, needs_news: false, looks_around: false, counts_failures: false, ..UPKEEP };
+const DELIVERY: Rules = Rules {
+    urgency: 2,
+    may_mend: false,
+    avoids_what_failed: false,
+    needs_news: false,
+    looks_around: false,
+    counts_failures: false,
+    ..UPKEEP
+};
 
 /// Nobody can be asked while a service is down, and what a person wanted to be rid of does not come back by itself.
-const REVERSAL: Rules = Rules { may_be_held: false, may_ask: false, may_park: false, is_taken_back: false, brings_back: true, ..DELIVERY };
+const REVERSAL: Rules =
+    Rules { urgency: 0, may_be_held: false, may_ask: false, may_park: false, is_taken_back: false, brings_back: true, ..DELIVERY };
 
 impl Job {
-    /// The job of a run that is started because of `trigger`.
+    /// The job of a run that is started because of `trigger`, of a chore where it is upkeep.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] for what is decided about one change, and so not by a trigger.
-    pub(crate) fn because_of(trigger: &Trigger) -> Result<Self> {
+    pub(crate) fn because_of(trigger: &Trigger, chore: &str) -> Result<Self> {
         match trigger {
-            Trigger::Schedule | Trigger::Manual => Ok(Self::Upkeep { chore: IMPROVE.into() }),
+            Trigger::Schedule | Trigger::Manual => Ok(Self::Upkeep { chore: chore.to_owned() }),
             Trigger::UnitFailure { unit } => Ok(Self::Repair { unit: unit.clone() }),
             Trigger::Approval | Trigger::Rollback => {
                 Err(Error::new(ErrorKind::Usage, format!("no run is started by `{}` alone", trigger.name()))
@@ -120,7 +134,16 @@ impl Job {
             Self::Upkeep { .. } => &UPKEEP,
             Self::Delivery { .. } => &DELIVERY,
             Self::Reversal { .. } => &REVERSAL,
-            Self::Repair { .. } => &REPAIR,
+            Self::Repair { .. } => &INCIDENT,
+        }
+    }
+
+    /// The chore that it is of, as far as the job says so: what delivers a change or takes one back is of the chore that the change is of.
+    pub(crate) fn chore(&self) -> Option<&str> {
+        match self {
+            Self::Upkeep { chore } => Some(chore),
+            Self::Repair { .. } => Some(REPAIR),
+            Self::Delivery { .. } | Self::Reversal { .. } => None,
         }
     }
 
@@ -168,9 +191,9 @@ mod tests {
     #[test]
     fn a_trigger_opens_nothing() {
         for trigger in [Trigger::Schedule, Trigger::Manual, Trigger::UnitFailure { unit: "a.service".into() }] {
-            let rules = Job::because_of(&trigger).unwrap().rules();
+            let rules = Job::because_of(&trigger, IMPROVE).unwrap().rules();
             assert!(rules.may_be_held && !rules.brings_back && rules.is_taken_back, "{trigger:?}");
         }
-        assert!(Job::because_of(&Trigger::Rollback).is_err() && Job::because_of(&Trigger::Approval).is_err());
+        assert!([Trigger::Rollback, Trigger::Approval].iter().all(|trigger| Job::because_of(trigger, IMPROVE).is_err()));
     }
 }

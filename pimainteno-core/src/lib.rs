@@ -56,6 +56,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test may look around"))]
 
 mod backend;
+mod chore;
 mod commit_message;
 pub mod config;
 mod error;
@@ -72,6 +73,7 @@ mod pipeline;
 pub mod policy;
 pub mod process;
 mod proposal;
+mod queue;
 mod recovery;
 mod registry;
 mod run;
@@ -85,16 +87,17 @@ pub mod store;
 pub mod testing;
 
 pub use backend::{Call, LlmBackend};
+pub use chore::Proposer;
 pub use config::Schedule;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use event::{Event, EventId, EventKind, EventSink, Events, Heard, NoticeKind};
 pub use git::{Change, FileChange};
 pub use id::{ProposalId, RunId};
 pub use job::Job;
-pub use maintainer::{Maintainer, MaintainerBuilder, ProjectStatus, RunOptions, Spending};
+pub use maintainer::{Maintainer, MaintainerBuilder, ProjectStatus, Spending};
 pub use pimainteno_plugin::{Edit, Reply, Request, Task, Usage};
 pub use proposal::{CheckVerdict, Proposal, ProposalStatus};
 pub use registry::{BackendContext, BackendFactory};
-pub use run::{Outcome, RunRecord, StepRecord, StepStatus, Trigger};
+pub use run::{Outcome, RunOptions, RunRecord, StepRecord, StepStatus, Trigger};
 pub use secrets::{AddedSecret, Finding, Secrets};
-pub use step::{Effects, Failure, Flow, Happened, Part, Step, StepContext};
+pub use step::{Effects, Failure, Flow, Happened, Need, Part, Step, StepContext};

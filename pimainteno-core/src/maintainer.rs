@@ -18,13 +18,12 @@ use crate::{
     job::Job,
     proposal::Proposal,
     recovery,
-    run::{RunRecord, Trigger},
+    run::{RunOptions, RunRecord, Trigger},
     runner::{Prepared, Runner},
     scheduler,
     store::{Notice, ProjectState, Store},
 };
 
-pub use crate::runner::RunOptions;
 pub use builder::MaintainerBuilder;
 
 /// Maintains the projects of a configuration: runs them once, on request, or on their schedules.
@@ -73,7 +72,7 @@ impl Maintainer {
         MaintainerBuilder::default()
     }
 
-    /// Looks at every project once and runs those that changed; gives a record for each project, in the configuration's order.
+    /// Looks at every project once and runs those that changed; gives a record for each chore of each project, in the configuration's order.
     ///
     /// What a stopped program left open is finished first.
     ///
@@ -89,20 +88,52 @@ impl Maintainer {
     /// As [`Self::run_once`].
     pub async fn run_all(&self, options: RunOptions) -> Result<Vec<RunRecord>> {
         self.recover().await?;
+        self.run_chores(&self.0.projects, Trigger::Manual, options).await
+    }
+
+    /// Runs the chores of one project, named by its id or its name, and says why: a trigger opens nothing by itself. Where a unit failed, it is looked after.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if there is no such project, or for a trigger that is about one change: [`Self::approve`] and [`Self::rollback`] are for those;
+    /// otherwise as [`Self::run_once`].
+    pub async fn run_project(&self, project: &str, trigger: Trigger, options: RunOptions) -> Result<Vec<RunRecord>> {
+        self.recover().await?;
+        self.run_chores(&[self.0.project(project)?], trigger, options).await
+    }
+
+    /// The same for one of its chores.
+    ///
+    /// # Errors
+    /// As [`Self::run_project`], and [`ErrorKind::Usage`] if there is no such chore.
+    pub async fn run_chore(&self, project: &str, chore: &str, trigger: Trigger, options: RunOptions) -> Result<RunRecord> {
+        self.recover().await?;
+        let prepared = self.0.project(project)?;
+        let names: Vec<_> = prepared.chores.iter().map(|chore| chore.chore.name.as_str()).collect();
+        if !names.contains(&chore) {
+            return Err(Error::new(ErrorKind::Usage, format!("project `{}` has no chore `{chore}`", prepared.project.id))
+                .hint(format!("there are: {}", names.join(", "))));
+        }
+        self.0.run(&prepared, chore, trigger, options).await
+    }
+
+    async fn run_chores(&self, projects: &[Arc<Prepared>], trigger: Trigger, options: RunOptions) -> Result<Vec<RunRecord>> {
         let mut records = BTreeMap::new();
         let mut running = JoinSet::new();
-        for (place, prepared) in self.0.projects.iter().enumerate() {
-            // Most projects did not change; for them no task is started.
-            let job = Job::because_of(&Trigger::Manual)?;
-            match self.0.futile(prepared, &job, options) {
-                Some(reason) => {
-                    let record = RunRecord::new(&prepared.project.id, Trigger::Manual, job, Timestamp::now());
+        let mut place = 0;
+        for prepared in projects {
+            // A unit is looked after once, whatever the chores.
+            let is_one = matches!(trigger, Trigger::UnitFailure { .. });
+            for chore in prepared.chores.iter().take(if is_one { 1 } else { usize::MAX }) {
+                place += 1;
+                // Most projects did not change; for them no task is started.
+                let job = Job::because_of(&trigger, &chore.chore.name)?;
+                if let Some(reason) = self.0.futile(prepared, &job, options) {
+                    let record = RunRecord::new(&prepared.project.id, trigger.clone(), job, Timestamp::now());
                     records.insert(place, self.0.skipped(record, reason));
+                    continue;
                 }
-                None => {
-                    let (runner, prepared) = (self.0.clone(), prepared.clone());
-                    running.spawn(async move { (place, runner.run(&prepared, Trigger::Manual, options).await) });
-                }
+                let (runner, prepared, name, trigger) = (self.0.clone(), prepared.clone(), chore.chore.name.clone(), trigger.clone());
+                running.spawn(async move { (place, runner.run(&prepared, &name, trigger, options).await) });
             }
         }
         let mut failure = None;
@@ -115,16 +146,6 @@ impl Maintainer {
             }
         }
         failure.map_or_else(|| Ok(records.into_values().collect()), Err)
-    }
-
-    /// Runs one project, named by its id or its name, and says why: a trigger opens nothing by itself.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] if there is no such project, or for a trigger that is about one change: [`Self::approve`] and [`Self::rollback`] are for those; otherwise as [`Self::run_once`].
-    pub async fn run_project(&self, project: &str, trigger: Trigger, options: RunOptions) -> Result<RunRecord> {
-        self.recover().await?;
-        let prepared = self.0.project(project)?;
-        self.0.run(&prepared, trigger, options).await
     }
 
     /// Runs projects on their schedules until `shutdown` is ready; runs that go on are stopped then, and finished or undone at the next start.
@@ -161,7 +182,7 @@ impl Maintainer {
             project: prepared.project.clone(),
             backend: prepared.backend.name().to_owned(),
             state: self.0.store.project(&prepared.project.id),
-            next_slot: prepared.schedule.next_after(now),
+            next_slot: prepared.next_slot(now),
             today: Spending {
                 usage: self.0.store.usage_of_project_on(&prepared.project.id, day),
                 budget: prepared.project.llm.budget.clone(),

@@ -19,7 +19,7 @@ use crate::{
     event::EventKind,
     fingerprint, policy,
     proposal::Proposal,
-    run::{Outcome, StepRecord, StepStatus},
+    run::{Outcome, ROLLBACK, StepRecord, StepStatus},
     step::{Candidate, Checks, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext, repair::Repair, too_late},
 };
 
@@ -72,7 +72,7 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
     if let (true, None, Some(commit)) = (context.run.record.job.rules().brings_back, &context.run.candidate, &context.run.record.commit)
         && let Err(error) = context.parts.workspace.reset(commit).await
     {
-        return outcome_of("rollback", &error);
+        return outcome_of(ROLLBACK, &error);
     }
     let apply = steps.iter().position(|step| step.part() == Part::Place);
     let (mut rebases, mut amendments, mut next) = (0, 0, 0);

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     id::{ProposalId, RunId},
+    job::IMPROVE,
     secrets::Secrets,
 };
 
@@ -19,6 +20,9 @@ pub struct Proposal {
     pub id: ProposalId,
     /// The project's id.
     pub project: String,
+    /// The chore that it was made for.
+    #[serde(default = "improve")]
+    pub chore: String,
     /// The commit that the diff was made against.
     pub base: String,
     /// The change, as `git diff --binary` writes it.
@@ -116,6 +120,11 @@ impl ProposalStatus {
     }
 }
 
+/// The chore of what was made before there were several.
+fn improve() -> String {
+    IMPROVE.to_owned()
+}
+
 impl Proposal {
     /// A proposal that is made now.
     pub fn new(
@@ -128,6 +137,7 @@ impl Proposal {
         Self {
             id: ProposalId::new(),
             project: project.into(),
+            chore: improve(),
             base: base.into(),
             sha256: sha256(&diff),
             diff,

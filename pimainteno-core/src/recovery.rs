@@ -4,7 +4,13 @@
 //! One whose commit is at the remote or in the checkout goes on where it was: delivery is finished, the service is watched, and taken back if it proves unhealthy.
 //! What happened is looked up where it would be seen (the remote, the checkout), so nothing is done twice.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use tokio::sync::Mutex;
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -21,13 +27,22 @@ use crate::{
 /// that is gone for good does not keep its project from being looked after.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What is known of runs that an earlier program left open.
+#[derive(Default)]
+pub(crate) struct Recovery {
+    /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
+    pub(crate) unfinished: Mutex<BTreeMap<String, String>>,
+    /// Set when the repositories were looked at for what an earlier program left half made.
+    looked: OnceLock<()>,
+}
+
 /// Finishes or undoes every open run; gives their records.
 ///
 /// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made) stays open, and its project waits for it: for a day, or until a
 /// person resumes the project.
 pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     // One at a time: two would find the same open runs.
-    let mut unfinished = runner.unfinished.lock().await;
+    let mut unfinished = runner.recovery.unfinished.lock().await;
     unfinished.clear();
     let open = runner.store.open_runs()?;
     for message in open.notices {
@@ -35,7 +50,7 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
         runner.bus.notice("", None, NoticeKind::Store, key, message);
     }
     // Once: this program's own runs look when they take the project's lock, and a scan reads no more than it must.
-    if runner.looked.set(()).is_ok() {
+    if runner.recovery.looked.set(()).is_ok() {
         remove_half_made(runner, &open.runs).await;
     }
     let rollbacks: Vec<_> = open.runs.iter().filter_map(|run| Some((run.record.job.takes_back()?, run.record.id))).collect();

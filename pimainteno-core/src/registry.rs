@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 use crate::{
     backend::LlmBackend,
-    config::{Bus, LlmConfig, Project, RestartConfig, SetStepConfig, Settings, StepConfig},
+    chore::{Proposer, backend::Backend},
+    config::{BACKEND, Bus, Chore, LlmConfig, Project, RestartConfig, SetStepConfig, Settings, StepConfig},
     error::{Error, ErrorKind, Result},
     process::Environment,
     service::{self, ServiceManager},
@@ -41,6 +42,7 @@ impl<'a> BackendContext<'a> {
 pub(crate) struct Registry {
     steps: BTreeMap<String, Arc<dyn Step>>,
     backends: BTreeMap<String, BackendFactory>,
+    proposers: BTreeMap<String, Arc<dyn Proposer>>,
     /// What takes the place of systemd.
     services: Option<Arc<dyn ServiceManager>>,
 }
@@ -58,7 +60,12 @@ impl Registry {
             Arc::new(Restart),
             Arc::new(Monitor),
         ];
-        Self { steps: built_in.into_iter().map(|step| (step.name().to_owned(), step)).collect(), backends: BTreeMap::new(), services: None }
+        Self {
+            steps: built_in.into_iter().map(|step| (step.name().to_owned(), step)).collect(),
+            backends: BTreeMap::new(),
+            proposers: BTreeMap::from([(BACKEND.to_owned(), Arc::new(Backend) as _)]),
+            services: None,
+        }
     }
 
     /// Adds a step under its name.
@@ -79,6 +86,25 @@ impl Registry {
                 Err(Error::new(ErrorKind::Config, format!("there is already a backend named `{name}`")).hint("give it another name"))
             }
         }
+    }
+
+    /// Adds a proposer under its name.
+    pub(crate) fn add_proposer(&mut self, proposer: Arc<dyn Proposer>) -> Result<()> {
+        let name = check_name(proposer.name())?;
+        match self.proposers.insert(name.clone(), proposer) {
+            None => Ok(()),
+            Some(_) => {
+                Err(Error::new(ErrorKind::Config, format!("there is already a proposer named `{name}`")).hint("give it another name"))
+            }
+        }
+    }
+
+    /// What makes the changes of a chore.
+    pub(crate) fn proposer(&self, chore: &Chore) -> Result<Arc<dyn Proposer>> {
+        let unknown = || unknown("proposer", &chore.proposer, self.proposers.keys());
+        let proposer = self.proposers.get(&chore.proposer).cloned().ok_or_else(unknown);
+        let proposer = proposer.and_then(|proposer| proposer.check(&chore.settings).map(|()| proposer));
+        proposer.map_err(|error| error.about(format!("chore `{}`", chore.name)))
     }
 
     /// Lets `services` take the place of systemd.
@@ -153,7 +179,7 @@ impl fmt::Debug for Registry {
 fn check_name(name: &str) -> Result<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.starts_with('-') || !name.bytes().all(fits) {
-        return Err(Error::new(ErrorKind::Config, format!("not a name for a step or a backend: `{name}`"))
+        return Err(Error::new(ErrorKind::Config, format!("not a name for a step, a backend or a proposer: `{name}`"))
             .hint("use lower-case letters, digits and `-`"));
     }
     Ok(name.to_owned())

@@ -12,6 +12,9 @@ use crate::{
     secrets::Secrets,
 };
 
+/// What failed where a change could not be taken back: no step of its own.
+pub(crate) const ROLLBACK: &str = "rollback";
+
 /// Why a run was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
@@ -30,6 +33,17 @@ pub enum Trigger {
     Rollback,
     /// A person approved a held proposal.
     Approval,
+}
+
+/// How a run that was asked for differs from a scheduled one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// Nothing outside the state directory changes, whatever the project's mode.
+    pub dry_run: bool,
+    /// Run although nothing changed, the project is parked, or an answer is in the cache.
+    pub force: bool,
 }
 
 /// How a run ended.
@@ -95,6 +109,8 @@ pub struct RunRecord {
     pub trigger: Trigger,
     /// What it does.
     pub job: Job,
+    /// The chore that it is of, and under whose name is remembered what came of it.
+    pub chore: String,
     /// When the run left the queue.
     pub started: Timestamp,
     /// When it ended.
@@ -122,6 +138,7 @@ struct Written {
     project: String,
     trigger: WrittenTrigger,
     job: Option<Job>,
+    chore: Option<String>,
     started: Timestamp,
     ended: Option<Timestamp>,
     base: String,
@@ -239,11 +256,13 @@ impl fmt::Display for Outcome {
 impl RunRecord {
     /// The record of a run that starts now.
     pub fn new(project: impl Into<String>, trigger: Trigger, job: Job, started: Timestamp) -> Self {
+        let chore = job.chore().unwrap_or(IMPROVE).to_owned();
         Self {
             id: RunId::new(),
             project: project.into(),
             trigger,
             job,
+            chore,
             started,
             ended: None,
             base: String::new(),
@@ -254,6 +273,13 @@ impl RunRecord {
             outcome: None,
             rolled_back_by: None,
         }
+    }
+
+    /// The same record of another chore: that of the change which the run delivers, or takes back.
+    #[must_use]
+    pub fn of_chore(mut self, chore: impl Into<String>) -> Self {
+        self.chore = chore.into();
+        self
     }
 
     /// How the run ended, in one line: a success of a reversal is told as what it took back.
@@ -274,14 +300,16 @@ impl RunRecord {
 
 impl From<Written> for RunRecord {
     fn from(written: Written) -> Self {
-        let Written { id, project, trigger, job, started, ended, base, commit, proposal, steps, usage, outcome, rolled_back_by } = written;
+        let Written { id, project, trigger, job, chore, started, ended, base, commit, proposal, steps, usage, outcome, rolled_back_by } =
+            written;
         let job = job.unwrap_or_else(|| match (trigger.of, trigger.proposal, &trigger.trigger) {
             (Some(of), ..) => Job::Reversal { of },
             (_, Some(proposal), _) => Job::Delivery { proposal },
-            (.., trigger) => Job::because_of(trigger).unwrap_or(Job::Upkeep { chore: IMPROVE.into() }),
+            (.., trigger) => Job::because_of(trigger, IMPROVE).unwrap_or(Job::Upkeep { chore: IMPROVE.into() }),
         });
         let trigger = trigger.trigger;
-        Self { id, project, trigger, job, started, ended, base, commit, proposal, steps, usage, outcome, rolled_back_by }
+        let chore = chore.unwrap_or_else(|| job.chore().unwrap_or(IMPROVE).to_owned());
+        Self { id, project, trigger, job, chore, started, ended, base, commit, proposal, steps, usage, outcome, rolled_back_by }
     }
 }
 

@@ -13,21 +13,34 @@ use crate::{
     config::CatchUp,
     error::Result,
     recovery,
-    run::Trigger,
-    runner::{Prepared, RunOptions, Runner},
+    run::{RunOptions, Trigger},
+    runner::{Prepared, PreparedChore, Runner},
 };
 
 /// The longest sleep in one go. The clock is read again after it: it may have been set, and the machine may have slept.
 const LONGEST_SLEEP: Duration = Duration::from_secs(120);
 
+/// A chore and when it is due.
+struct Due<'r> {
+    prepared: &'r Arc<Prepared>,
+    chore: &'r PreparedChore,
+    /// Its next slot; `None` if there is none.
+    at: Option<Timestamp>,
+    /// The end of its being parked that was seen last.
+    resumed: Option<Timestamp>,
+}
+
 /// Starts runs at their slots until `shutdown` is ready, then stops those that go on and waits for them.
 pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
     let mut shutdown = std::pin::pin!(shutdown);
     let mut running = JoinSet::new();
-    let mut due: Vec<_> = runner.projects.iter().map(|prepared| first_slot(runner, prepared)).collect();
     let (mut last_recovery, mut clock) = (Instant::now(), Timestamp::now());
-    let mut resumed = vec![None; runner.projects.len()];
-    let parked = |prepared: &Arc<Prepared>| runner.store.project(&prepared.project.id).parked.as_ref().map(|parked| parked.until);
+    runner.queue.serve(true);
+    for (prepared, order) in runner.kept_orders() {
+        let runner = runner.clone();
+        running.spawn(async move { runner.carry_out_kept(&prepared, order).await });
+    }
+    let mut chores: Vec<_> = runner.projects.iter().flat_map(|prepared| first_slots(runner, prepared)).collect();
     loop {
         let now = Timestamp::now();
         let was_set_back = now < std::mem::replace(&mut clock, now);
@@ -36,7 +49,8 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
             tracing::error!(%error, "What nobody answered could not be given up.");
         }
         // After a power cut the machine may be up before its network is.
-        if last_recovery.elapsed() >= LONGEST_SLEEP && runner.unfinished.try_lock().is_ok_and(|unfinished| !unfinished.is_empty()) {
+        if last_recovery.elapsed() >= LONGEST_SLEEP && runner.recovery.unfinished.try_lock().is_ok_and(|unfinished| !unfinished.is_empty())
+        {
             last_recovery = Instant::now();
             let runner = runner.clone();
             running.spawn(async move {
@@ -46,32 +60,34 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
             });
         }
         if runner.config.scheduler.enabled {
-            for ((prepared, due), resumed) in runner.projects.iter().zip(&mut due).zip(&mut resumed) {
+            for due in &mut chores {
+                let (id, name) = (&due.prepared.project.id, &due.chore.chore.name);
                 if was_set_back {
-                    *due = sooner(*due, slot_after(runner, prepared, now));
+                    due.at = sooner(due.at, slot_after(runner, due.prepared, due.chore, now));
                     // Until when was said by the wrong clock.
-                    runner.store.note_project(&prepared.project.id, |state| state.parked = None);
+                    runner.store.note_project(id, |state| state.chore_mut(name).parked = None);
                 }
-                // A parked project is tried again when its time has come, not only at its next slot; also if it came while the program was off.
-                if runner.goes_on(prepared, resumed) {
-                    *due = Some(now);
+                // A parked chore is tried again when its time has come, not only at its next slot; also if it came while the program was off.
+                if runner.goes_on(due.prepared, due.chore, &mut due.resumed) {
+                    due.at = Some(now);
                 }
-                if due.is_some_and(|due| due <= now) {
+                if due.at.is_some_and(|at| at <= now) {
                     // The slot counts as taken care of when its run starts; several that passed during a sleep are one.
-                    runner.store.note_project(&prepared.project.id, |state| state.last_slot = Some(now));
-                    *due = slot_after(runner, prepared, now);
-                    let (runner, prepared) = (runner.clone(), prepared.clone());
+                    runner.store.note_project(id, |state| state.chore_mut(name).last_slot = Some(now));
+                    due.at = slot_after(runner, due.prepared, due.chore, now);
+                    let (runner, prepared, name) = (runner.clone(), due.prepared.clone(), name.clone());
                     running.spawn(async move {
                         // What could not be finished at the start may be by now.
                         let recovered = recovery::recover(&runner).await;
-                        if let Err(error) = recovered.and(runner.run(&prepared, Trigger::Schedule, RunOptions::default()).await) {
+                        if let Err(error) = recovered.and(runner.run(&prepared, &name, Trigger::Schedule, RunOptions::default()).await) {
                             tracing::error!(project = prepared.project.id, %error, "A run could not be stored.");
                         }
                     });
                 }
             }
         }
-        let next = due.iter().copied().flatten().chain(runner.projects.iter().filter_map(parked).filter(|until| *until > now)).min();
+        let parked = chores.iter().filter_map(|due| parked_until(runner, due)).filter(|until| *until > now);
+        let next = chores.iter().filter_map(|due| due.at).chain(parked).min();
         let sleep =
             next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()).map_or(LONGEST_SLEEP, |left| left.min(LONGEST_SLEEP));
         tokio::select! {
@@ -79,21 +95,32 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
             () = &mut shutdown => break,
             // Joined as they end, so that their tasks do not pile up.
             Some(_) = running.join_next(), if !running.is_empty() => {}
-            () = runner.wake.notified() => {}
+            () = runner.releases.wake.notified() => {}
             () = tokio::time::sleep(sleep) => {}
         }
     }
     runner.cancel.raise();
     while running.join_next().await.is_some() {}
+    runner.queue.serve(false);
     Ok(())
 }
 
-/// The first slot of a project after the program started: at once if slots were missed and are to be caught up.
-fn first_slot(runner: &Runner, prepared: &Prepared) -> Option<Timestamp> {
-    let now = Timestamp::now();
-    let last = runner.store.project(&prepared.project.id).last_slot;
-    let missed = last.and_then(|last| prepared.schedule.next_after(last)).is_some_and(|slot| slot <= now);
-    if missed && runner.config.scheduler.catch_up == CatchUp::Once { Some(now) } else { slot_after(runner, prepared, now) }
+fn parked_until(runner: &Runner, due: &Due<'_>) -> Option<Timestamp> {
+    let state = runner.store.project(&due.prepared.project.id);
+    state.chore(&due.chore.chore.name).parked.as_ref().map(|parked| parked.until)
+}
+
+/// The first slots of a project's chores after the program started: at once if slots were missed and are to be caught up.
+fn first_slots<'r>(runner: &Runner, prepared: &'r Arc<Prepared>) -> impl Iterator<Item = Due<'r>> {
+    let (now, state) = (Timestamp::now(), runner.store.project(&prepared.project.id));
+    let first = move |chore: &'r PreparedChore| {
+        let last = state.chore(&chore.chore.name).last_slot;
+        let missed = last.and_then(|last| chore.schedule.next_after(last)).is_some_and(|slot| slot <= now);
+        let is_caught_up = missed && runner.config.scheduler.catch_up == CatchUp::Once;
+        let at = if is_caught_up { Some(now) } else { slot_after(runner, prepared, chore, now) };
+        Due { prepared, chore, at, resumed: None }
+    };
+    prepared.chores.iter().map(first).collect::<Vec<_>>().into_iter()
 }
 
 /// When the next run is due: a clock that was set back has slots again that lie before the one that was waited for.
@@ -101,11 +128,11 @@ fn sooner(due: Option<Timestamp>, next: Option<Timestamp>) -> Option<Timestamp> 
     [due, next].into_iter().flatten().min()
 }
 
-/// The next slot of a project, with its delay.
-fn slot_after(runner: &Runner, prepared: &Prepared, time: Timestamp) -> Option<Timestamp> {
+/// The next slot of a chore, with the delay of its project.
+fn slot_after(runner: &Runner, prepared: &Prepared, chore: &PreparedChore, time: Timestamp) -> Option<Timestamp> {
     let delay = jitter(&prepared.project.id, runner.config.scheduler.jitter);
     // The delay is taken off first: a slot whose delayed time is still to come has not been taken care of.
-    let slot = prepared.schedule.next_after(time.checked_sub(delay).ok()?)?;
+    let slot = chore.schedule.next_after(time.checked_sub(delay).ok()?)?;
     slot.checked_add(delay).ok()
 }
 

@@ -68,6 +68,11 @@ pub trait Step: Debug + Send + Sync {
         Err(Error::new(ErrorKind::Config, format!("the step `{}` has no settings", self.name())))
     }
 
+    /// What has to be so before a run begins that it is a step of; nothing, mostly.
+    fn needs(&self) -> &[Need] {
+        &[]
+    }
+
     /// Takes back what it did, in the run that takes back the whole change: there the workspace, and the checkout where the change had come to it, hold what was
     /// there before. By default it does the same again, with what is there then. What cannot be taken back is told by [`StepContext::leave`].
     ///
@@ -120,6 +125,16 @@ pub enum Part {
     Watch,
     /// Anything else.
     Other,
+}
+
+/// What has to be so before a run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Need {
+    /// The remote has everything that the checkout has: what is sent there would take the owner's commits along. That it cannot be sent is not the change's fault.
+    Remote,
+    /// There are the units that the configuration names.
+    Units,
 }
 
 /// Whether an effect happened.

@@ -20,11 +20,13 @@
 //! Each write is one transaction that is durable when the call returns. A session that stores nothing writes nothing.
 
 mod checks;
+mod chore;
 mod file;
 mod ids;
 mod journal;
 mod notices;
 mod open;
+mod order;
 mod project;
 mod proposals;
 mod rows;
@@ -51,10 +53,12 @@ use pimainteno_plugin::Reply;
 use redb::{Database, Durability, Error as RedbError, ReadableDatabase};
 
 pub use checks::CheckResults;
+pub use chore::{ChoreState, Frozen, Held, Parked, RepeatedFailure, Seen};
 pub(crate) use journal::{Announced, OfStep};
 pub use journal::{Answer, By, Effect, Entry, Intent, Journal, OpenRun, OpenRuns, ReplyKey, What};
 pub use notices::Notice;
-pub use project::{Frozen, Held, Parked, ProjectState, RepeatedFailure, Seen, Summary};
+pub use order::Order;
+pub use project::{ProjectState, Summary};
 pub use runs::{FinishedRun, Output, TakenBack};
 pub use usage::UsageEntry;
 

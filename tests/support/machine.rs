@@ -119,7 +119,7 @@ impl Machine {
     pub(crate) fn run_with(&self, agent: Agent, dry_run: bool) -> RunRecord {
         let mut options = RunOptions::default();
         (options.dry_run, options.force) = (dry_run, true);
-        runtime().block_on(self.maintainer(agent).run_project("site", Trigger::Manual, options)).unwrap()
+        runtime().block_on(self.maintainer(agent).run_project("site", Trigger::Manual, options)).unwrap().remove(0)
     }
 
     /// Delivers what `record` is held with.

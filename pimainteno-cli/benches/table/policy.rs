@@ -55,6 +55,7 @@ fn facts() -> Result<Facts> {
         name: "radio".into(),
         branch: "main".into(),
         mode: Mode::Auto,
+        chore: "improve".into(),
         trigger: Trigger::Manual,
         run: RunId::new(),
         now: "2026-01-02T03:04:05".parse()?,

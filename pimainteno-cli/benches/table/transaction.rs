@@ -66,7 +66,7 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let [run, script] = medians(ROUNDS, || {
         let run = time(|| {
-            let record = runtime.block_on(maintainer.run_project("project", Trigger::Manual, options))?;
+            let record = runtime.block_on(maintainer.run_project("project", Trigger::Manual, options))?.remove(0);
             match record.outcome {
                 Some(Outcome::Applied { .. }) => Ok(()),
                 outcome => Err(format!("the run did not apply its change: {outcome:?}").into()),

@@ -93,7 +93,7 @@ pub(crate) fn work(directory: &Path) -> Result<()> {
     let mut options = RunOptions::default();
     options.force = true;
     let run = || -> Result<RunRecord> {
-        let record = runtime.block_on(maintainer.run_project("project", Trigger::Manual, options))?;
+        let record = runtime.block_on(maintainer.run_project("project", Trigger::Manual, options))?.remove(0);
         match &record.outcome {
             Some(Outcome::Applied { .. }) => Ok(record),
             outcome => Err(format!("the run did not deliver its change: {outcome:?}").into()),

@@ -28,9 +28,9 @@ pub(crate) fn status(maintainer: &Maintainer, daemon: bool, running: impl Fn(&st
             next_slot: status.next_slot,
             paused: status.state.paused,
             today: status.today,
-            parked: status.state.parked.clone().filter(|parked| parked.until > now),
-            frozen: status.state.frozen.clone(),
-            held: status.state.held.clone(),
+            parked: status.state.parked().cloned().filter(|parked| parked.until > now),
+            frozen: status.state.frozen().cloned(),
+            held: status.state.held().next().cloned(),
             last_run,
         })
     });
@@ -116,7 +116,7 @@ pub(crate) async fn start(maintainer: &Maintainer, names: &[String], options: Ru
         records.push((place, record?));
     }
     records.sort_unstable_by_key(|(place, _)| *place);
-    Ok(records.into_iter().map(|(_, record)| record).collect())
+    Ok(records.into_iter().flat_map(|(_, records)| records).collect())
 }
 
 /// The id of a project that is in the configuration or in the store.

@@ -38,12 +38,12 @@ pub(crate) fn summarize(project: &Project, previous: Option<&str>, log: &str, di
 }
 
 /// Asks for one minimal change. `tried` is what was tried lately and is not wanted.
-pub(crate) fn propose(project: &Project, summary: &str, tried: &[String], edit: Edit) -> Result<String> {
+pub(crate) fn propose(project: &Project, instructions: &str, summary: &str, tried: &[String], edit: Edit) -> Result<String> {
     render(
         "propose",
         &json!({
             "name": project.name,
-            "instructions": project.instructions,
+            "instructions": instructions,
             "summary": summary,
             "tried": tried,
             "workspace": edit == Edit::Workspace,
@@ -57,12 +57,12 @@ pub(crate) fn propose(project: &Project, summary: &str, tried: &[String], edit: 
 }
 
 /// Asks for the change of `diff` once more, so that it passes the checks of which `logs` are the names and what they wrote.
-pub(crate) fn repair(project: &Project, diff: &str, logs: &[(String, String)], edit: Edit) -> Result<String> {
+pub(crate) fn repair(project: &Project, instructions: &str, diff: &str, logs: &[(String, String)], edit: Edit) -> Result<String> {
     render(
         "repair",
         &json!({
             "name": project.name,
-            "instructions": project.instructions,
+            "instructions": instructions,
             "workspace": edit == Edit::Workspace,
             "protect": project.protect,
             "allow": project.allow,
@@ -120,13 +120,16 @@ mod tests {
         let later = summarize(&project, Some("# Radio"), "abc more", "+line").unwrap();
         assert!(first.contains("Mind the <antenna>.") && !first.contains("previous summary"));
         assert!(later.contains("# Radio") && later.contains("+line"));
-        let (edits, reply) =
-            (propose(&project, "", &[], Edit::Workspace).unwrap(), propose(&project, "", &["a < b".into()], Edit::Reply).unwrap());
+        let (edits, reply) = (
+            propose(&project, "", "", &[], Edit::Workspace).unwrap(),
+            propose(&project, "Mind it.", "", &["a < b".into()], Edit::Reply).unwrap(),
+        );
         assert!(edits.contains("Edit the files") && !edits.contains("unified diff"));
-        assert!(reply.contains("unified diff") && reply.contains("NO CHANGE"));
+        assert!(reply.contains("unified diff") && reply.contains("NO CHANGE") && reply.contains("Mind it."));
         assert!(reply.contains("- a < b") && !edits.contains("were tried"));
         let logs = [("make <test>".to_owned(), "a < b".to_owned())];
-        let (edits, reply) = (repair(&project, "+x", &logs, Edit::Workspace).unwrap(), repair(&project, "+x", &logs, Edit::Reply).unwrap());
+        let (edits, reply) =
+            (repair(&project, "", "+x", &logs, Edit::Workspace).unwrap(), repair(&project, "", "+x", &logs, Edit::Reply).unwrap());
         assert!(edits.contains("make <test>") && edits.contains("a < b") && edits.contains("in the current directory already"));
         assert!(reply.contains("+x") && reply.contains("unified diff") && reply.contains("never an instruction"));
         let files =

@@ -3,7 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    BudgetConfig, Config, HealthConfig, HooksMode, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings, StepConfig,
+    BudgetConfig, Chore, Config, HealthConfig, HooksMode, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings,
+    StepConfig,
 };
 
 /// The steps of a run, in order, where a project names none.
@@ -71,6 +72,8 @@ pub struct Project {
     pub instructions: String,
     /// Whether `codex.md` is committed instead of being kept out of Git.
     pub commit_summary: bool,
+    /// Its lines of upkeep, by their names; one at least.
+    pub chores: Vec<Chore>,
     /// Who answers its prompts.
     pub llm: LlmConfig,
 }
@@ -80,13 +83,15 @@ impl Project {
     pub fn new(project: &ProjectConfig, config: &Config) -> Self {
         let directory = project.path.file_name().map_or("project".into(), |name| name.to_string_lossy().into_owned());
         let name = project.name.clone().unwrap_or_else(|| directory.clone());
+        let cron = project.cron.clone().unwrap_or_else(|| config.scheduler.cron.clone());
         Self {
             id: slug(&name),
             name,
             path: project.path.clone(),
             branch: project.branch.clone(),
             remote: project.remote.clone(),
-            cron: project.cron.clone().unwrap_or_else(|| config.scheduler.cron.clone()),
+            chores: Chore::all(project, &cron),
+            cron,
             mode: project.mode,
             approval_expires: project.approval_expires.unwrap_or(Duration::from_secs(7 * 24 * 60 * 60)),
             on_silence: project.on_silence,

@@ -1,13 +1,13 @@
 //! One project, as `PiMainteno.toml` says it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    HooksMode, LlmOverrides, SandboxMode, StepConfig,
+    ChoreConfig, HooksMode, LlmOverrides, SandboxMode, StepConfig,
     check::{self, Check, Cron, Filled, GitName, Glob, ProbeAddress, Unit},
-    duration,
+    chores, duration,
 };
 
 /// One project: `[[project]]`.
@@ -106,6 +106,9 @@ pub struct ProjectConfig {
     pub instructions: String,
     /// Whether `codex.md` is committed instead of being kept out of Git.
     pub commit_summary: bool,
+    /// Its lines of upkeep, by name: `[project.chores.NAME]`; `improve` alone if none is given.
+    #[serde(deserialize_with = "chores::chores")]
+    pub chores: BTreeMap<String, ChoreConfig>,
     /// Overrides of `[llm]`.
     pub llm: Option<LlmOverrides>,
 }

@@ -3,18 +3,20 @@
 use std::{path::PathBuf, sync::Arc};
 
 use jiff::tz::TimeZone;
-use tokio::sync::Semaphore;
 
 use super::Maintainer;
 use crate::{
     backend::LlmBackend,
+    chore::Proposer,
     config::{Config, ProjectConfig},
     error::{Error, ErrorKind, Result},
     event::{Bus, EventSink},
     policy::{Limits, PolicyEngine},
     process::{Cancel, Environment, SandboxHelper},
+    queue::Queue,
+    recovery::Recovery,
     registry::{BackendFactory, Registry},
-    runner::{Prepared, Runner, learn_key},
+    runner::{Prepared, Releases, Runner, learn_key},
     service::ServiceManager,
     step::Step,
     store::Store,
@@ -32,6 +34,7 @@ pub struct MaintainerBuilder {
     sandbox_helper: Option<SandboxHelper>,
     time_zone: Option<TimeZone>,
     services: Option<Arc<dyn ServiceManager>>,
+    proposers: Vec<Arc<dyn Proposer>>,
     in_memory: bool,
 }
 
@@ -93,6 +96,13 @@ impl MaintainerBuilder {
         self
     }
 
+    /// Adds a proposer, which a chore then selects by its name.
+    #[must_use]
+    pub fn proposer(mut self, proposer: impl Proposer + 'static) -> Self {
+        self.proposers.push(Arc::new(proposer));
+        self
+    }
+
     /// Adds a backend, which `llm.provider` then selects by its name. All projects share it.
     #[must_use]
     pub fn backend(self, backend: impl LlmBackend + 'static) -> Self {
@@ -136,13 +146,28 @@ impl MaintainerBuilder {
     /// [`ErrorKind::Config`] and [`ErrorKind::Policy`] for what cannot be used, [`ErrorKind::Store`] if another program holds the state directory.
     /// A store that is damaged is set aside, see [`Store::open_or_set_aside`].
     pub fn build(self) -> Result<Maintainer> {
-        let Self { config, state_directory, environment, steps, backends, events, sandbox_helper, time_zone, services, in_memory } = self;
+        let Self {
+            config,
+            state_directory,
+            environment,
+            steps,
+            backends,
+            events,
+            sandbox_helper,
+            time_zone,
+            services,
+            proposers,
+            in_memory,
+        } = self;
         let mut registry = Registry::new();
         for step in steps {
             registry.add_step(step)?;
         }
         for (name, factory) in backends {
             registry.add_backend(&name, factory)?;
+        }
+        for proposer in proposers {
+            registry.add_proposer(proposer)?;
         }
         if let Some(services) = services {
             registry.set_services(services);
@@ -185,25 +210,20 @@ impl MaintainerBuilder {
         if let Ok(Some(token)) = config.web.access_token() {
             store.secrets().learn(token.expose())?;
         }
-        let slots = Semaphore::new(config.scheduler.concurrency.max(1));
         let policies = projects.iter().map(|prepared| (prepared.project.id.clone(), prepared.policy.clone())).collect();
         let written = projects.iter().flat_map(|prepared| prepared.project.sandbox.write.clone()).collect();
         Ok(Maintainer(Arc::new(Runner {
             timezone,
             projects,
             environment,
-            workspaces: state_directory.join("workspaces"),
             state_directory,
             sandbox_helper,
             written,
             bus: Arc::new(Bus::new(store.clone(), policies, events)),
-            unfinished: tokio::sync::Mutex::default(),
-            looked: std::sync::OnceLock::new(),
-            deciding: std::sync::Mutex::default(),
-            released: std::sync::Mutex::default(),
-            wake: tokio::sync::Notify::new(),
+            queue: Queue::new(config.scheduler.concurrency),
+            recovery: Recovery::default(),
+            releases: Releases::default(),
             cancel: Cancel::new(),
-            slots,
             config,
             store,
         })))

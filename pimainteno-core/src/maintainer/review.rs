@@ -118,7 +118,7 @@ mod tests {
         };
         let first = held("first");
         // The turn waits for this.
-        let unfinished = runner.unfinished.lock().await;
+        let unfinished = runner.recovery.unfinished.lock().await;
         let mut approval = pin!(runner.approve(first.id, &first.sha256));
         let is_waiting = std::future::poll_fn(|task| Poll::Ready(approval.as_mut().poll(task).is_pending())).await;
         assert!(is_waiting);

@@ -5,7 +5,7 @@ use crate::{
     fingerprint,
     proposal::{Proposal, ProposalStatus},
     run::Outcome,
-    step::StepContext,
+    step::{Need, StepContext},
 };
 
 /// Among how many of a project's proposals an earlier one is looked for.
@@ -38,7 +38,8 @@ fn reason(context: &StepContext<'_>, earlier: &Proposal) -> Result<Option<String
         Some(run) => context.parts.store.run(run)?.and_then(|record| record.outcome),
         None => None,
     };
-    if matches!(&outcome, Some(Outcome::Failed { step, .. }) if step == "push") {
+    let sends = |name: &str| context.parts.steps.iter().any(|step| step.name() == name && step.needs().contains(&Need::Remote));
+    if matches!(&outcome, Some(Outcome::Failed { step, .. }) if sends(step)) {
         return Ok(None);
     }
     let (what, reason) = match &earlier.status {

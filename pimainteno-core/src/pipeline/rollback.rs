@@ -6,7 +6,7 @@ use super::execute;
 use crate::{
     git::{Change, Checkout},
     policy::Facts,
-    run::{Outcome, RunRecord},
+    run::{Outcome, ROLLBACK, RunRecord},
     step::{Candidate, Part, Run, RunParts, Step, apply::Apply, commit::Commit},
 };
 
@@ -101,7 +101,7 @@ pub(crate) fn conclude_rollback(failed: &mut Run, reason: &str, left: &[String],
         // It is taken back at the next start.
         None | Some(Outcome::Interrupted) => Outcome::Interrupted,
         Some(outcome) => {
-            Outcome::Failed { step: "rollback".into(), message: format!("{reason}; taking it back did not succeed: {outcome}{also}") }
+            Outcome::Failed { step: ROLLBACK.into(), message: format!("{reason}; taking it back did not succeed: {outcome}{also}") }
         }
     });
 }

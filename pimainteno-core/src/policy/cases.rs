@@ -32,6 +32,7 @@ use crate::{
     config::Mode,
     error::{Context, Error, ErrorKind, Result},
     id::RunId,
+    job::IMPROVE,
     run::Trigger,
 };
 
@@ -111,6 +112,7 @@ struct CaseFacts {
     name: String,
     branch: String,
     mode: Mode,
+    chore: String,
     trigger: String,
     failed_unit: String,
     #[serde(deserialize_with = "local_time")]
@@ -287,6 +289,7 @@ impl Default for CaseFacts {
             name: "Project".into(),
             branch: "main".into(),
             mode: Mode::Auto,
+            chore: IMPROVE.into(),
             trigger: "schedule".into(),
             failed_unit: String::new(),
             now: DateTime::constant(2026, 1, 7, 12, 0, 0, 0),
@@ -329,6 +332,7 @@ impl CaseFacts {
             name: self.name,
             branch: self.branch,
             mode: self.mode,
+            chore: self.chore,
             trigger,
             run: RunId::new(),
             now: self.now,

@@ -18,6 +18,8 @@ pub struct RunFacts {
     pub branch: String,
     /// What may be done without asking.
     pub mode: Mode,
+    /// The chore that the run is of.
+    pub chore: String,
     /// Why the run was started.
     pub trigger: Trigger,
     /// The run.
@@ -82,6 +84,7 @@ struct RunValues {
     name: ImmutableString,
     branch: ImmutableString,
     mode: &'static str,
+    chore: ImmutableString,
     trigger: &'static str,
     failed_unit: ImmutableString,
     run: ImmutableString,
@@ -109,11 +112,12 @@ struct ChangeValues {
 type Getter = fn(&Facts) -> Dynamic;
 
 /// Every fact that a script can read, by name.
-const FACTS: [(&str, Getter); 25] = [
+const FACTS: [(&str, Getter); 26] = [
     ("project", |facts| facts.run.project.clone().into()),
     ("name", |facts| facts.run.name.clone().into()),
     ("branch", |facts| facts.run.branch.clone().into()),
     ("mode", |facts| facts.run.mode.into()),
+    ("chore", |facts| facts.run.chore.clone().into()),
     ("trigger", |facts| facts.run.trigger.into()),
     ("failed_unit", |facts| facts.run.failed_unit.clone().into()),
     ("run", |facts| facts.run.run.clone().into()),
@@ -211,6 +215,7 @@ impl From<RunFacts> for RunValues {
                 Mode::Review => "review",
                 Mode::Auto => "auto",
             },
+            chore: run.chore.into(),
             trigger: run.trigger.name(),
             failed_unit: match &run.trigger {
                 Trigger::UnitFailure { unit } => unit.into(),

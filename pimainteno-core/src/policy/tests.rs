@@ -21,6 +21,7 @@ fn facts() -> Facts {
         name: "The Shop".into(),
         branch: "main".into(),
         mode: Mode::Review,
+        chore: "improve".into(),
         trigger: Trigger::UnitFailure { unit: "shop-worker.service".into() },
         run: RunId::new(),
         now: "2026-03-04T09:05:00".parse().unwrap(),

@@ -2,18 +2,19 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     backend::LlmBackend,
-    config::{Config, Project, Schedule},
+    chore::Proposer,
+    config::{Chore, Config, Project, Schedule},
     error::{Context, ErrorKind, Result},
     policy::{Policy, PolicyEngine},
     process::Environment,
     proposal::sha256,
     registry::{BackendContext, Registry},
     service::{HealthProbe, ServiceManager},
-    step::{Part, Step},
+    step::{Need, Part, Step},
 };
 
 /// A project with everything that its runs need.
@@ -22,11 +23,21 @@ pub(crate) struct Prepared {
     pub(crate) steps: Vec<Arc<dyn Step>>,
     pub(crate) backend: Arc<dyn LlmBackend>,
     pub(crate) policy: Policy,
-    pub(crate) schedule: Schedule,
     pub(crate) services: Arc<dyn ServiceManager>,
     pub(crate) probe: Option<HealthProbe>,
-    /// A fingerprint of what a run depends on besides the commit. While it and the head stay, a run would be futile.
-    pub(crate) inputs: String,
+    /// Its lines of upkeep.
+    pub(crate) chores: Vec<PreparedChore>,
+    /// What looks after units that fail, and after what is left of chores that are not configured any more.
+    repair: PreparedChore,
+}
+
+/// A chore with everything that its runs need.
+pub(crate) struct PreparedChore {
+    pub(crate) chore: Chore,
+    pub(crate) proposer: Arc<dyn Proposer>,
+    pub(crate) schedule: Schedule,
+    /// A fingerprint of what its runs depend on besides the commit and what its proposer says.
+    inputs: String,
 }
 
 impl Prepared {
@@ -50,18 +61,53 @@ impl Prepared {
             }
             None => (policies.bundled_default()?, String::new()),
         };
-        let schedule = Schedule::parse(&project.cron, timezone)?;
         let services = registry.services(&project, config.systemd_monitor.bus, environment);
         let probe = match &project.health {
             Some(health) => Some(HealthProbe::new(health, &project.path, environment.clone())?),
             None => None,
         };
-        let inputs = sha256(&format!("{project:?}\n{}\n{}\n{source}", backend.name(), backend.model()));
-        Ok(Self { project, steps, backend, policy, schedule, services, probe, inputs })
+        // What is said to one chore is nothing to the others.
+        let common = Project { chores: Vec::new(), ..project.clone() };
+        let common = format!("{common:?}\n{}\n{}\n{source}", backend.name(), backend.model());
+        let prepare = |chore: &Chore| {
+            let (proposer, schedule) = (registry.proposer(chore)?, Schedule::parse(&chore.cron, timezone)?);
+            Ok(PreparedChore { inputs: sha256(&format!("{common}\n{chore:?}")), chore: chore.clone(), proposer, schedule })
+        };
+        let chores = project.chores.iter().map(prepare).collect::<Result<_>>()?;
+        let repair = prepare(&Chore::repair(&project))?;
+        Ok(Self { project, steps, backend, policy, services, probe, chores, repair })
+    }
+
+    /// Whether one of its steps needs this.
+    pub(super) fn needs(&self, need: Need) -> bool {
+        self.steps.iter().any(|step| step.needs().contains(&need))
+    }
+
+    /// Whether a failure of the step of this name says something about the change.
+    pub(super) fn judges(&self, name: &str) -> bool {
+        self.steps.iter().any(|step| step.name() == name && matches!(step.part(), Part::Place | Part::Check))
+    }
+
+    /// A chore by its name.
+    pub(crate) fn chore(&self, name: &str) -> &PreparedChore {
+        self.chores.iter().find(|prepared| prepared.chore.name == name).unwrap_or(&self.repair)
+    }
+
+    /// The first slot of its chores later than `time`.
+    pub(crate) fn next_slot(&self, time: Timestamp) -> Option<Timestamp> {
+        self.chores.iter().filter_map(|chore| chore.schedule.next_after(time)).min()
     }
 
     /// The steps before `apply` that later ones need.
     pub(super) fn preparing_steps(&self) -> impl Iterator<Item = &Arc<dyn Step>> {
         self.steps.iter().take_while(|step| step.part() != Part::Place).filter(|step| step.prepares())
+    }
+}
+
+impl PreparedChore {
+    /// A fingerprint of what its runs depend on besides the commit. While it and the head stay, a run would be futile.
+    pub(crate) fn inputs(&self) -> String {
+        let more = self.proposer.inputs(&self.chore);
+        if more.is_empty() { self.inputs.clone() } else { sha256(&format!("{}\n{more}", self.inputs)) }
     }
 }

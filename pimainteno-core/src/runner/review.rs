@@ -1,20 +1,19 @@
 //! What a person decides about a held change, and what happens when nobody does.
 
-use std::{collections::HashSet, sync::Mutex, sync::PoisonError};
-
 use jiff::Timestamp;
 
-use super::{Prepared, RunOptions, Runner, queue};
+use super::{Prepared, Runner, preconditions};
 use crate::{
     config::{Mode, OnSilence},
-    error::{Context, Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     event::NoticeKind,
     id::ProposalId,
     job::Job,
     proposal::{Proposal, ProposalStatus},
-    run::{Outcome, RunRecord, Trigger},
+    queue::Deciding,
+    run::{Outcome, ROLLBACK, RunOptions, RunRecord, Trigger},
     step::{Candidate, Part, Run},
-    store::{FinishedRun, Store},
+    store::{FinishedRun, Held, Order, Store},
 };
 
 /// The fewest digits of a SHA-256 that say which diff is meant: nobody finds another diff with the same ones by accident.
@@ -23,41 +22,44 @@ const LEAST_DIGITS: usize = 8;
 /// The longest reason for a rejection, in bytes: it is told to the backend in every later prompt.
 const LONGEST_REASON: usize = 4 << 10;
 
-/// Somebody is deciding about a proposal; others have to wait until this is dropped.
-struct Deciding<'r> {
-    all: &'r Mutex<HashSet<ProposalId>>,
-    proposal: ProposalId,
-}
-
 impl Runner {
     /// Delivers a held change, in a run that begins at `apply` with the stored diff on the checkout's head. `sha256` is that of the diff that was looked at.
     ///
     /// The approval is in the run's journal before anything else is. Until the run has delivered the change, the proposal stays held in the store: a run
     /// that is cut off before that leaves it to be approved again, and one that is cut off after that is finished at the next start.
     pub(crate) async fn approve(&self, id: ProposalId, sha256: &str) -> Result<RunRecord> {
-        let (_, prepared) = self.approvable(id, sha256)?;
+        let mut order = Order::new(Trigger::Approval, Job::Delivery { proposal: id }, RunOptions::default());
+        sha256.clone_into(&mut order.approved);
+        self.deliver(id, &order).await
+    }
+
+    /// Carries out an order to deliver a held change.
+    pub(super) async fn deliver(&self, id: ProposalId, order: &Order) -> Result<RunRecord> {
+        let (_, prepared) = self.approvable(id, &order.approved)?;
         let _deciding = self.decide(id)?;
-        let _slot = self.slots.acquire().await.context(ErrorKind::Internal, || "the queue is closed")?;
+        let mut ordered = self.turn(&prepared, order).await?;
         let refused =
             |reason: String| Error::new(ErrorKind::Usage, format!("the change cannot be applied now: {reason}")).hint("it is still held");
-        let turn = self.turn(&prepared).await?.map_err(refused)?;
+        let locked = self.lock(&prepared).await?.map_err(refused)?;
         // Looked at again: while this waited it may have been decided, or a run may have held another change in its place.
-        let (proposal, _) = self.approvable(id, sha256)?;
-        let head = queue::place_to_start(&prepared.project, &turn.checkout).await?.map_err(refused)?;
-        queue::units_exist(&prepared).await?;
-        let mut record = RunRecord::new(&prepared.project.id, Trigger::Approval, Job::Delivery { proposal: id }, Timestamp::now());
+        let (proposal, _) = self.approvable(id, &order.approved)?;
+        let head = preconditions::place_to_start(&prepared, &locked.checkout).await?.map_err(refused)?;
+        preconditions::units_exist(&prepared).await?;
+        let record = RunRecord::new(&prepared.project.id, order.trigger.clone(), order.job.clone(), Timestamp::now());
+        let mut record = record.of_chore(&proposal.chore);
         record.base.clone_from(&head.commit);
         record.proposal = Some(id);
-        let facts = self.facts(&prepared, &turn.checkout, &record).await?;
-        let (journal, workspace) = self.begin(&prepared, &turn.checkout, &record).await?;
+        let facts = self.facts(&prepared, &locked.checkout, &record).await?;
+        let (journal, workspace) = self.begin(&prepared, &locked.checkout, &record).await?;
         journal.approved(&proposal.sha256)?;
+        ordered.begun()?;
         let mut run = Run::new(record, head.branch.unwrap_or_default(), facts);
         let delivering = prepared.steps.iter().skip_while(|step| step.part() != Part::Place);
         run.steps = prepared.preparing_steps().chain(delivering).cloned().collect();
         run.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
         run.approved = Some(proposal.sha256.clone());
         run.proposal = Some(proposal);
-        self.carry_out(&prepared, &turn.checkout, &workspace, &journal, run, RunOptions::default()).await
+        self.carry_out(&prepared, &locked.checkout, &workspace, &journal, run, order.options).await
     }
 
     /// Gives up a held change, for a reason that the backend is told the next time.
@@ -82,33 +84,39 @@ impl Runner {
         let now = Timestamp::now();
         for prepared in &self.projects {
             let state = self.store.project(&prepared.project.id);
-            let Some(held) = state.held.as_ref().filter(|held| held.expires.is_some_and(|expires| expires <= now)) else { continue };
-            // Somebody is answering right now, or has just answered.
-            let Ok(_deciding) = self.decide(held.proposal) else { continue };
-            if self.store.project(&prepared.project.id).held.as_ref() != Some(held) {
-                continue;
+            for held in state.held().filter(|held| held.expires.is_some_and(|expires| expires <= now)) {
+                self.hear_silence_about(prepared, held)?;
             }
-            let message = match prepared.project.on_silence {
-                OnSilence::Keep => continue,
-                OnSilence::Expire => {
-                    self.store.update_proposal(held.proposal, |proposal| proposal.status = ProposalStatus::Expired)?;
-                    format!("nobody answered in time, so the change {} is given up", held.proposal)
-                }
-                OnSilence::Remind => {
-                    let expires = self.expiry(prepared);
-                    self.store.update_proposal(held.proposal, |proposal| proposal.expires = expires)?;
-                    format!("the change {} is still waiting to be approved or rejected", held.proposal)
-                }
-            };
-            self.bus.notice(&prepared.project.id, None, NoticeKind::Approval, held.proposal.to_string(), message);
         }
+        Ok(())
+    }
+
+    fn hear_silence_about(&self, prepared: &Prepared, held: &Held) -> Result<()> {
+        // Somebody is answering right now, or has just answered.
+        let Some(_deciding) = self.queue.decide(held.proposal) else { return Ok(()) };
+        if !self.store.project(&prepared.project.id).held().any(|still| still == held) {
+            return Ok(());
+        }
+        let message = match prepared.project.on_silence {
+            OnSilence::Keep => return Ok(()),
+            OnSilence::Expire => {
+                self.store.update_proposal(held.proposal, |proposal| proposal.status = ProposalStatus::Expired)?;
+                format!("nobody answered in time, so the change {} is given up", held.proposal)
+            }
+            OnSilence::Remind => {
+                let expires = self.expiry(prepared);
+                self.store.update_proposal(held.proposal, |proposal| proposal.expires = expires)?;
+                format!("the change {} is still waiting to be approved or rejected", held.proposal)
+            }
+        };
+        self.bus.notice(&prepared.project.id, None, NoticeKind::Approval, held.proposal.to_string(), message);
         Ok(())
     }
 
     /// Completes what a run that ended leaves of its change: which run it was, how long a held one waits, and what a run that was approved makes of the proposal.
     pub(super) fn settle(&self, prepared: &Prepared, stored: &mut FinishedRun) -> Result<()> {
         if let Some(proposal) = stored.record.job.delivers() {
-            self.settle_approval(proposal, stored)?;
+            self.settle_approval(prepared, proposal, stored)?;
         }
         let run = stored.record.id;
         if let Some(proposal) = &mut stored.proposal {
@@ -121,14 +129,14 @@ impl Runner {
     }
 
     /// The change that was approved keeps its place in the store unless another one, which came of it, is held instead.
-    fn settle_approval(&self, id: ProposalId, stored: &mut FinishedRun) -> Result<()> {
+    fn settle_approval(&self, prepared: &Prepared, id: ProposalId, stored: &mut FinishedRun) -> Result<()> {
         let outcome = stored.record.outcome.clone().unwrap_or(Outcome::Interrupted);
         if stored.proposal.as_ref().is_some_and(|proposal| proposal.id != id) && !matches!(outcome, Outcome::Held { .. }) {
             let status = stored.proposal.take().map(|proposal| proposal.status).unwrap_or_default();
             stored.proposal = self.store.proposal(id)?.map(|proposal| Proposal { status, ..proposal });
             stored.record.proposal = Some(id);
         }
-        if let (Some(proposal), Some(status)) = (&mut stored.proposal, status_after_approval(&outcome)) {
+        if let (Some(proposal), Some(status)) = (&mut stored.proposal, status_after_approval(&outcome, |step| prepared.judges(step))) {
             proposal.status = status;
         }
         Ok(())
@@ -147,7 +155,7 @@ impl Runner {
             return Err(Error::new(ErrorKind::Usage, message).hint("look at it again before you approve it"));
         }
         let prepared = self.project(&proposal.project)?;
-        if prepared.project.mode == Mode::DryRun {
+        if prepared.chore(&proposal.chore).chore.mode == Mode::DryRun {
             return Err(Error::new(
                 ErrorKind::Usage,
                 format!("`mode` of project `{}` is \"dry-run\", so nothing of it is applied", proposal.project),
@@ -177,11 +185,8 @@ impl Runner {
 
     /// Keeps everybody else from deciding about a proposal.
     fn decide(&self, proposal: ProposalId) -> Result<Deciding<'_>> {
-        let all = &self.deciding;
-        if all.lock().unwrap_or_else(PoisonError::into_inner).insert(proposal) {
-            return Ok(Deciding { all, proposal });
-        }
-        Err(Error::new(ErrorKind::Usage, format!("proposal {proposal} is being decided about already")).hint("wait for what comes of it"))
+        let busy = || Error::new(ErrorKind::Usage, format!("proposal {proposal} is being decided about already"));
+        self.queue.decide(proposal).ok_or_else(|| busy().hint("wait for what comes of it"))
     }
 
     fn expiry(&self, prepared: &Prepared) -> Option<Timestamp> {
@@ -191,27 +196,19 @@ impl Runner {
     }
 }
 
-impl Drop for Deciding<'_> {
-    fn drop(&mut self) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.proposal);
-    }
-}
-
 /// The approved proposal of a run that was cut off before it delivered anything: it waits again.
 pub(crate) fn cut_off(store: &Store, proposal: ProposalId) -> Result<Option<Proposal>> {
-    let status = status_after_approval(&Outcome::Interrupted).unwrap_or_default();
+    let status = status_after_approval(&Outcome::Interrupted, |_| false).unwrap_or_default();
     Ok(store.proposal(proposal)?.map(|proposal| if proposal.is_held() { Proposal { status, ..proposal } } else { proposal }))
 }
 
 /// What becomes of an approved change, where that is something else than of any other: what says nothing about the change lets it wait again.
-fn status_after_approval(outcome: &Outcome) -> Option<ProposalStatus> {
+fn status_after_approval(outcome: &Outcome, judges: impl Fn(&str) -> bool) -> Option<ProposalStatus> {
     let again = |what: String| Some(ProposalStatus::Held { reason: format!("it was approved, but {what}; approve it again") });
     match outcome {
         Outcome::Interrupted => again("its run was cut off before it delivered anything".into()),
         Outcome::Parked { reason, .. } => again(format!("its run was put off: {reason}")),
-        Outcome::Failed { step, message } if !matches!(step.as_str(), "apply" | "verify" | "rollback") => {
-            again(format!("{step} failed: {message}"))
-        }
+        Outcome::Failed { step, message } if step != ROLLBACK && !judges(step) => again(format!("{step} failed: {message}")),
         Outcome::NoChange => Some(ProposalStatus::Failed { reason: "nothing is left of it: the project has it already".into() }),
         _ => None,
     }

@@ -2,16 +2,20 @@
 
 use jiff::Timestamp;
 
-use super::{Prepared, RunOptions, Runner, queue, queue::Turn};
+use super::{
+    Prepared, Runner,
+    preconditions::{self, Locked},
+};
 use crate::{
-    error::{Context, Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     git::Head,
+    id::RunId,
     job::Job,
     pipeline::{self, Way},
-    run::{Outcome, RunRecord, Trigger},
+    run::{Outcome, ROLLBACK, RunOptions, RunRecord, Trigger},
     service::{Baseline, Probation},
     step::Run,
-    store::{Announced, TakenBack},
+    store::{Announced, Order, TakenBack},
 };
 
 /// Why a change is taken back, as it is told in the commit and in the history.
@@ -33,27 +37,33 @@ impl Runner {
     /// It works while the project is paused. What fails stays as it is: taking back a rollback by itself would bring back what a person wanted to be rid of.
     pub(crate) async fn roll_back(&self, project: &str, run: Option<&str>) -> Result<RunRecord> {
         let prepared = self.project(project)?;
-        self.target(&prepared, run)?;
-        let _slot = self.slots.acquire().await.context(ErrorKind::Internal, || "the queue is closed")?;
+        let of = self.target(&prepared, run)?.id;
+        self.take_back(&prepared, of, &Order::new(Trigger::Rollback, Job::Reversal { of }, RunOptions::default())).await
+    }
+
+    /// Carries out an order to take back what a run delivered.
+    pub(super) async fn take_back(&self, prepared: &Prepared, of: RunId, order: &Order) -> Result<RunRecord> {
+        let mut ordered = self.turn(prepared, order).await?;
         let refused = |reason: String| Error::new(ErrorKind::Usage, format!("nothing was taken back: {reason}"));
-        let turn = self.turn(&prepared).await?.map_err(refused)?;
+        let locked = self.lock(prepared).await?.map_err(refused)?;
         // Looked at again: it may have been taken back while this waited.
-        let target = self.target(&prepared, run)?;
-        let head = queue::clean_place(&prepared.project, &turn.checkout).await?.map_err(refused)?;
+        let target = self.target(prepared, Some(&of.to_string()))?;
+        let head = preconditions::clean_place(&prepared.project, &locked.checkout).await?.map_err(refused)?;
         let commit = target.commit.clone().unwrap_or_default();
-        if !turn.checkout.is_ancestor(&commit, &head.commit).await.unwrap_or(false) {
+        if !locked.checkout.is_ancestor(&commit, &head.commit).await.unwrap_or(false) {
             let reason = format!("commit {commit:.12} of run {} is not in the checkout", target.id);
             return Err(refused(reason).hint("pull it first; if the history was rewritten, there is nothing of ours left to take back"));
         }
-        let way = self.reach(&prepared, &turn, &head, &commit).await?;
+        let way = self.reach(prepared, &locked, &head, &commit).await?;
         if way.is_pushed
-            && let Some(reason) = queue::unpushed(&prepared.project, &turn.checkout, &head).await?
+            && let Some(reason) = preconditions::unpushed(&prepared.project, &locked.checkout, &head).await?
         {
             return Err(refused(reason));
         }
-        let run = self.start(&prepared, &turn, head, &target, way).await?;
-        let (journal, workspace) = self.begin(&prepared, &turn.checkout, &run.record).await?;
-        self.carry_out(&prepared, &turn.checkout, &workspace, &journal, run, RunOptions::default()).await
+        let run = self.start(prepared, &locked, head, &target, way).await?;
+        let (journal, workspace) = self.begin(prepared, &locked.checkout, &run.record).await?;
+        ordered.begun()?;
+        self.carry_out(prepared, &locked.checkout, &workspace, &journal, run, order.options).await
     }
 
     /// The run whose change is to be taken back.
@@ -86,31 +96,32 @@ impl Runner {
         Ok(target)
     }
 
-    async fn reach(&self, prepared: &Prepared, turn: &Turn, head: &Head, commit: &str) -> Result<Reach> {
+    async fn reach(&self, prepared: &Prepared, locked: &Locked, head: &Head, commit: &str) -> Result<Reach> {
         let branch = head.branch.as_deref().unwrap_or_default();
-        let is_pushed = match turn.checkout.upstream(branch, prepared.project.remote.as_deref()).await? {
+        let is_pushed = match locked.checkout.upstream(branch, prepared.project.remote.as_deref()).await? {
             None => false,
             Some(upstream) if upstream.ahead == Some(0) => true,
             Some(upstream) => {
-                let there = turn.checkout.fetch(&upstream).await?;
-                !there.is_empty() && turn.checkout.is_ancestor(commit, &there).await?
+                let there = locked.checkout.fetch(&upstream).await?;
+                !there.is_empty() && locked.checkout.is_ancestor(commit, &there).await?
             }
         };
         Ok(Reach { is_pushed, is_covered: head.commit != commit })
     }
 
     /// The run that takes `target` back, ready for its first step.
-    async fn start(&self, prepared: &Prepared, turn: &Turn, head: Head, target: &RunRecord, way: Reach) -> Result<Run> {
+    async fn start(&self, prepared: &Prepared, locked: &Locked, head: Head, target: &RunRecord, way: Reach) -> Result<Run> {
         let commit = target.commit.clone().unwrap_or_default();
-        let mut record = RunRecord::new(&prepared.project.id, Trigger::Rollback, Job::Reversal { of: target.id }, Timestamp::now());
+        let mut record = RunRecord::new(&prepared.project.id, Trigger::Rollback, Job::Reversal { of: target.id }, Timestamp::now())
+            .of_chore(&target.chore);
         record.base = head.commit;
-        let facts = self.facts(prepared, &turn.checkout, &record).await?;
+        let facts = self.facts(prepared, &locked.checkout, &record).await?;
         let mut run = Run::new(record, head.branch.unwrap_or_default(), facts);
         let did = Announced::read(&self.store.run_journal(target.id)?, false);
         let did = did.only(way.is_pushed, true);
         let is_dropped = !way.is_pushed && !way.is_covered;
-        let change = if is_dropped { Some(turn.checkout.change(&commit, &target.base).await?) } else { None };
-        let message = pipeline::rollback_message(&turn.checkout, &commit, REASON).await;
+        let change = if is_dropped { Some(locked.checkout.change(&commit, &target.base).await?) } else { None };
+        let message = pipeline::rollback_message(&locked.checkout, &commit, REASON).await;
         let (touched, is_watched) = (did.steps(), did.is_beyond_remote());
         let way = Way { commit: &commit, base: &target.base, is_dropped, is_covered: way.is_covered, touched: &touched, is_watched };
         pipeline::prepare(&mut run, &way, change, message, &prepared.steps);
@@ -155,7 +166,7 @@ fn is_taken_back(run: &RunRecord) -> bool {
 fn has_delivered(run: &RunRecord) -> bool {
     let is_out = match &run.outcome {
         Some(Outcome::Applied { .. }) => true,
-        Some(Outcome::Failed { step, .. }) => step == "rollback",
+        Some(Outcome::Failed { step, .. }) => step == ROLLBACK,
         _ => false,
     };
     is_out && run.commit.is_some()

@@ -2,31 +2,42 @@
 
 use jiff::Timestamp;
 
-use super::{Prepared, RunOptions, Runner, queue, queue::Turn, rollback};
+use super::{
+    Prepared, Runner,
+    preconditions::{self, Locked},
+    rollback,
+};
 use crate::{
     backend::{AgentTree, Budget, Desk},
     config::{Mode, Project},
-    error::{Context, Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     event::{EventKind, NoticeKind},
     fingerprint,
     git::{Checkout, Head, ProjectLock, Workspace},
-    job::Job,
+    job::{Job, REPAIR},
     pipeline,
     policy::{self, Facts, RunFacts},
-    run::{Outcome, RunRecord, StepStatus, Trigger},
+    run::{Outcome, RunOptions, RunRecord, StepStatus, Trigger},
     step::{
         Part, Run, RunParts,
         sandboxed::{self, Sandboxing},
     },
-    store::{Journal, Parked, ProjectState, Store},
+    store::{Journal, Order, Parked, ProjectState, Store},
 };
 
 /// What the first step of a run needs.
 struct Ready {
-    turn: Turn,
+    locked: Locked,
     run: Run,
     journal: Journal,
     workspace: Workspace,
+}
+
+/// What a run looked at: it need not be run again while that stays as it is.
+#[derive(Default)]
+struct Looked {
+    head: String,
+    inputs: String,
 }
 
 /// A failure that counts.
@@ -56,17 +67,19 @@ impl Runner {
         if options.force {
             return None;
         }
-        if let Some(frozen) = &state.frozen {
+        let chore = state.chore(job.chore()?);
+        if let Some(frozen) = &chore.frozen {
             return Some(frozen.describe());
         }
-        if let Some(parked) = state.parked.as_ref().filter(|parked| parked.until > Timestamp::now()) {
+        if let Some(parked) = chore.parked.as_ref().filter(|parked| parked.until > Timestamp::now()) {
             return Some(parked.describe());
         }
         if !job.rules().needs_news {
             return None;
         }
         let head = Head::read(&prepared.project.path).ok()??;
-        state.has_seen(&head.commit, &prepared.inputs).then(|| "nothing changed since the last run".into())
+        let inputs = prepared.chore(job.chore()?).inputs();
+        chore.has_seen(&head.commit, &inputs).then(|| "nothing changed since the last run".into())
     }
 
     /// The record of a run that was not worth starting; it is told but not stored.
@@ -78,49 +91,61 @@ impl Runner {
         record
     }
 
-    /// Runs a project: waits for a slot, takes its lock, looks whether there is something to do, and goes through its steps.
-    pub(crate) async fn run(&self, prepared: &Prepared, trigger: Trigger, options: RunOptions) -> Result<RunRecord> {
-        let job = Job::because_of(&trigger)?;
-        let _slot = self.slots.acquire().await.context(ErrorKind::Internal, || "the queue is closed")?;
-        let mut record = RunRecord::new(&prepared.project.id, trigger, job, Timestamp::now());
-        // Looked at again: the project may have waited for its slot behind a run of its own.
-        if let Some(reason) = self.futile(prepared, &record.job, options) {
+    /// Runs a chore of a project, or looks after a unit of it that failed: waits for its turn, locks the project, looks whether there is something to do, and goes
+    /// through its steps.
+    pub(crate) async fn run(&self, prepared: &Prepared, chore: &str, trigger: Trigger, options: RunOptions) -> Result<RunRecord> {
+        let job = Job::because_of(&trigger, chore)?;
+        self.look_after(prepared, &Order::new(trigger, job, options)).await
+    }
+
+    /// Carries out an order for upkeep or a repair.
+    pub(super) async fn look_after(&self, prepared: &Prepared, order: &Order) -> Result<RunRecord> {
+        let record = || RunRecord::new(&prepared.project.id, order.trigger.clone(), order.job.clone(), Timestamp::now());
+        let mut ordered = match self.turn(prepared, order).await {
+            Ok(ordered) => ordered,
+            // Nothing was begun, and nothing is stored of it.
+            Err(error) if error.kind() == ErrorKind::Cancelled => {
+                let now = Some(Timestamp::now());
+                return Ok(RunRecord { ended: now, outcome: Some(Outcome::Interrupted), ..record() });
+            }
+            Err(error) => return Err(error),
+        };
+        let mut record = record();
+        // Looked at again: while it waited, another run may have done all that there was to do.
+        if let Some(reason) = self.futile(prepared, &record.job, order.options) {
             return Ok(self.skipped(record, reason));
         }
-        match self.ready(prepared, &mut record, options).await {
-            Ok(Ok(Ready { turn, run, journal, workspace })) => {
-                self.carry_out(prepared, &turn.checkout, &workspace, &journal, run, options).await
+        match self.ready(prepared, &mut record).await {
+            Ok(Ok(Ready { locked, run, journal, workspace })) => {
+                ordered.begun()?;
+                self.carry_out(prepared, &locked.checkout, &workspace, &journal, run, order.options).await
             }
             Ok(Err(reason)) => Ok(self.skipped(record, reason)),
-            Err(error) => self.failed_early(prepared, record, &error, options),
+            Err(error) => self.failed_early(prepared, record, &error, order.options),
         }
     }
 
     /// Makes everything ready for the first step of a run, or says why it is not worth starting.
-    async fn ready(&self, prepared: &Prepared, record: &mut RunRecord, options: RunOptions) -> Result<std::result::Result<Ready, String>> {
-        let turn = match self.turn(prepared).await? {
-            Ok(turn) => turn,
+    async fn ready(&self, prepared: &Prepared, record: &mut RunRecord) -> Result<std::result::Result<Ready, String>> {
+        let locked = match self.lock(prepared).await? {
+            Ok(locked) => locked,
             Err(reason) => return Ok(Err(reason)),
         };
-        // And once more: a run that had the turn meanwhile may have done all that there was to do.
-        if let Some(reason) = self.futile(prepared, &record.job, options) {
-            return Ok(Err(reason));
-        }
-        let head = match queue::place_to_start(&prepared.project, &turn.checkout).await? {
+        let head = match preconditions::place_to_start(prepared, &locked.checkout).await? {
             Ok(head) => head,
             Err(reason) => return Ok(Err(reason)),
         };
         record.base.clone_from(&head.commit);
-        let facts = self.facts(prepared, &turn.checkout, record).await?;
+        let facts = self.facts(prepared, &locked.checkout, record).await?;
         if let Some(reason) = prepared.policy.skip(&facts)? {
             return Ok(Err(reason));
         }
-        queue::units_exist(prepared).await?;
+        preconditions::units_exist(prepared).await?;
         self.sandboxing().require(&prepared.project).await?;
-        let (journal, workspace) = self.begin(prepared, &turn.checkout, record).await?;
+        let (journal, workspace) = self.begin(prepared, &locked.checkout, record).await?;
         let mut run = Run::new(record.clone(), head.branch.unwrap_or_default(), facts);
         run.steps.clone_from(&prepared.steps);
-        Ok(Ok(Ready { turn, run, journal, workspace }))
+        Ok(Ok(Ready { locked, run, journal, workspace }))
     }
 
     /// Opens the journal of a run and makes its workspace ready, in this order: recovery removes what a Git that is killed meanwhile leaves in the repository.
@@ -186,6 +211,8 @@ impl Runner {
         let [_, agent_tree] = self.trees(&prepared.project);
         let sandboxing = self.sandboxing();
         let leftovers = sandboxing.leftovers(&prepared.project).await;
+        let chore = prepared.chore(&run.record.chore);
+        let inputs = chore.inputs();
         let parts = RunParts {
             project: &prepared.project,
             steps: &prepared.steps,
@@ -216,9 +243,11 @@ impl Runner {
             cancel: &self.cancel,
             sandboxing,
             leftovers: &leftovers,
-            mode: if options.dry_run { Mode::DryRun } else { prepared.project.mode },
+            chore: &chore.chore,
+            proposer: &chore.proposer,
+            mode: if options.dry_run { Mode::DryRun } else { chore.chore.mode },
             force: options.force,
-            inputs: &prepared.inputs,
+            inputs: &inputs,
         };
         run.summary = self.store.summary(&prepared.project.id)?;
         let mut run = pipeline::execute(run, &parts).await;
@@ -235,7 +264,7 @@ impl Runner {
             }
             Some(reason) => {
                 let job = Job::Reversal { of: run.record.id };
-                let record = RunRecord::new(&prepared.project.id, Trigger::Rollback, job, Timestamp::now());
+                let record = RunRecord::new(&prepared.project.id, Trigger::Rollback, job, Timestamp::now()).of_chore(&run.record.chore);
                 match self.facts(prepared, checkout, &record).await {
                     Ok(facts) => Some(pipeline::roll_back(&mut run, &reason, record, facts, &parts).await),
                     // The checkout cannot even be looked at. The change is taken back when it can.
@@ -256,7 +285,7 @@ impl Runner {
             self.bus.finished(&run.record);
             return Ok(run.record);
         }
-        let record = self.conclude(prepared, journal, started_at, run, rollback, options);
+        let record = self.conclude(prepared, journal, Looked { head: started_at, inputs: inputs.clone() }, run, rollback, options);
         // What is known to be delivered is kept; a run that is cut off before this leaves the next one cold.
         let is_applied = record.as_ref().is_ok_and(|record| matches!(record.outcome, Some(Outcome::Applied { .. })));
         keep_leftovers(&parts, is_applied).await;
@@ -268,14 +297,14 @@ impl Runner {
         &self,
         prepared: &Prepared,
         journal: &Journal,
-        started_at: String,
+        looked: Looked,
         finished: Run,
         rollback: Option<Run>,
         options: RunOptions,
     ) -> Result<RunRecord> {
         let record = finished.record.clone();
         // A change that was placed anew on another commit was still made for the one that the checkout is at.
-        let mut seen = vec![started_at, record.base.clone()];
+        let mut seen = vec![looked.head, record.base.clone()];
         seen.extend(record.commit.clone());
         if let Some(rollback) = &rollback {
             seen.extend(rollback.record.commit.clone());
@@ -294,10 +323,16 @@ impl Runner {
         let (is_futile, is_begun) =
             (finished.is_futile, !record.steps.is_empty() || !matches!(record.outcome, Some(Outcome::Failed { .. })));
         let failure = Failure::of(&record).filter(|_| !options.dry_run);
+        let chore = record.chore.clone();
         let before = self.store.project(&prepared.project.id);
-        let (was_frozen, was_parked) = (before.frozen.is_some(), before.parked.is_some());
-        let inputs = prepared.inputs.clone();
+        let (was_frozen, was_parked) = (before.chore(&chore).frozen.is_some(), before.chore(&chore).parked.is_some());
+        let name = chore.clone();
         let change_state = move |state: &mut ProjectState| {
+            // What was delivered may have been what a unit lacked.
+            if matches!(outcome, Some(Outcome::Applied { .. })) {
+                state.chore_mut(REPAIR).note_success();
+            }
+            let state = state.chore_mut(&name);
             match &outcome {
                 Some(Outcome::Parked { until, reason }) => state.parked = Some(Parked { until: *until, reason: reason.clone() }),
                 // Neither says that the trouble is over: one that was stopped, and one that had nobody to ask.
@@ -314,7 +349,7 @@ impl Runner {
                 && (is_futile || !matches!(outcome, Some(Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. })));
             if is_settled && !options.dry_run && (looks_around || came_to_something) {
                 for head in seen {
-                    state.see(head, &inputs);
+                    state.see(head, &looked.inputs);
                 }
             }
         };
@@ -324,11 +359,11 @@ impl Runner {
         self.settle(prepared, &mut stored)?;
         let record = stored.record.clone();
         self.store.finish_run(journal, stored, change_state)?;
-        if let Some(frozen) = self.store.project(&prepared.project.id).frozen.as_ref().filter(|_| !was_frozen) {
+        if let Some(frozen) = self.store.project(&prepared.project.id).chore(&chore).frozen.as_ref().filter(|_| !was_frozen) {
             let message = format!("{}; it is left alone until it is resumed or run by force", frozen.describe());
             self.bus.notice(&prepared.project.id, None, NoticeKind::Frozen, "", message);
         }
-        self.tell_parked(prepared, was_parked);
+        self.tell_parked(prepared, &chore, was_parked);
         self.bus.finished(&record);
         Ok(record)
     }
@@ -340,7 +375,7 @@ impl Runner {
         record.redact(self.store.secrets());
         let run = Run::new(record.clone(), String::new(), Facts::new(self.facts_without_head(prepared, &record)));
         let journal = self.store.begin_run(&record);
-        let stored = journal.and_then(|journal| self.conclude(prepared, &journal, String::new(), run, None, options));
+        let stored = journal.and_then(|journal| self.conclude(prepared, &journal, Looked::default(), run, None, options));
         // What kept the run from its first step may be the disk.
         stored.or_else(|error| {
             tracing::error!(%error, "A run that failed before its first step could not be stored.");
@@ -363,7 +398,8 @@ impl Runner {
             project: project.id.clone(),
             name: project.name.clone(),
             branch: String::new(),
-            mode: project.mode,
+            mode: prepared.chore(&record.chore).chore.mode,
+            chore: record.chore.clone(),
             trigger: record.trigger.clone(),
             run: record.id,
             now: Timestamp::now().to_zoned(self.timezone.clone()).datetime(),

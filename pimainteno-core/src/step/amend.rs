@@ -2,7 +2,7 @@
 
 use pimainteno_plugin::{Edit, Reply};
 
-use super::{StepContext, propose, run::Candidate};
+use super::{StepContext, run::Candidate};
 use crate::error::{Error, ErrorKind, Result};
 
 impl StepContext<'_> {
@@ -19,7 +19,7 @@ impl StepContext<'_> {
     /// # Errors
     /// [`ErrorKind::Patch`] if it answers with something else.
     pub fn propose_reply(&mut self, reply: Reply, edit: Edit) -> Result<bool> {
-        let candidate = propose::candidate(reply, edit)?;
+        let candidate = Candidate::of_reply(reply, edit)?;
         let is_one = candidate.is_some();
         self.run.candidate = candidate.or(self.run.candidate.take());
         Ok(is_one)

@@ -70,7 +70,9 @@ impl StepContext<'_> {
         // A stored proposal that is placed again on the same lines stays the same proposal: an approval is bound to its diff.
         let unchanged = self.run.proposal.take().filter(|proposal| proposal.diff == change.diff);
         let proposal = unchanged.unwrap_or_else(|| {
-            Proposal::new(&self.run.record.project, &self.run.record.base, change.diff.clone(), message, self.parts.desk.backend_name())
+            let record = &self.run.record;
+            let new = Proposal::new(&record.project, &record.base, change.diff.clone(), message, self.parts.desk.backend_name());
+            Proposal { chore: record.chore.clone(), ..new }
         });
         self.parts.journal.proposed(&proposal)?;
         self.run.record.proposal = Some(proposal.id);

@@ -6,7 +6,8 @@ use pimainteno_plugin::{Edit, Reply, Request, Task};
 
 use crate::{
     backend::Desk,
-    config::{Mode, Project, Settings, StepConfig},
+    chore::Proposer,
+    config::{Chore, Mode, Project, Settings, StepConfig},
     error::{Error, ErrorKind, Result},
     event::{Bus, EventKind, NoticeKind},
     git::{Change, Checkout, Upstream, Workspace},
@@ -46,6 +47,9 @@ pub(crate) struct RunParts<'run> {
     pub(crate) sandboxing: Sandboxing<'run>,
     /// What checks leave beside the project's files.
     pub(crate) leftovers: &'run Leftovers,
+    /// The chore that the run is of, and what makes its change.
+    pub(crate) chore: &'run Chore,
+    pub(crate) proposer: &'run Arc<dyn Proposer>,
     pub(crate) mode: Mode,
     pub(crate) force: bool,
     /// The fingerprint of what the run depends on besides the project's files.
@@ -85,6 +89,16 @@ impl StepContext<'_> {
     /// What the run does.
     pub fn job(&self) -> &Job {
         &self.run.record.job
+    }
+
+    /// The chore that the run is of: the line of upkeep, or the one that the change is of which is delivered or taken back.
+    pub fn chore(&self) -> &Chore {
+        self.parts.chore
+    }
+
+    /// What the backend is told about the project and the chore.
+    pub fn instructions(&self) -> &str {
+        &self.parts.chore.instructions
     }
 
     /// The commit that the run started from.

@@ -1,24 +1,11 @@
-//! Asks for one minimal change.
+//! Has a change made.
 
 use async_trait::async_trait;
-use pimainteno_plugin::{Edit, Reply, Task};
 
-use super::{Candidate, Effects, Flow, Step, StepContext};
-use crate::{
-    backend::prompt,
-    error::Result,
-    patch,
-    proposal::{Proposal, ProposalStatus},
-    run::Outcome,
-};
+use super::{Effects, Flow, Step, StepContext};
+use crate::error::Result;
 
-/// How many changes that were not wanted the backend is told of, so that it does not propose them again.
-const TOLD_TRIED: usize = 5;
-
-/// The most bytes that it is told of each.
-const TOLD_LENGTH: usize = 400;
-
-/// Asks the backend for one minimal change: edits in the workspace, or a diff in the reply.
+/// Has the chore's proposer make a change.
 #[derive(Debug)]
 pub(crate) struct Propose;
 
@@ -33,52 +20,7 @@ impl Step for Propose {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let edit = context.edit();
-        let prompt = prompt::propose(context.project(), context.summary(), &tried(context)?, edit)?;
-        let mut request = context.request(Task::Propose, prompt);
-        request.edit = edit;
-        let reply = context.ask(request).await?;
-        if !context.propose_reply(reply, edit)? {
-            return Ok(Flow::End(Outcome::NoChange));
-        }
-        Ok(Flow::Done(format!("{} proposes: {}", context.parts.desk.backend_name(), subject(context))))
+        let proposer = context.parts.proposer.clone();
+        proposer.propose(context).await
     }
-}
-
-/// What was tried lately and is not wanted: what each change was, and why, in one line.
-fn tried(context: &StepContext<'_>) -> Result<Vec<String>> {
-    let bad = context.parts.store.proposals(Some(&context.run.record.project), ProposalStatus::is_bad, TOLD_TRIED)?;
-    let line = |proposal: Proposal| {
-        let (ProposalStatus::Rejected { reason } | ProposalStatus::Failed { reason } | ProposalStatus::RolledBack { reason }) =
-            &proposal.status
-        else {
-            return None;
-        };
-        let subject = proposal.message.lines().next().filter(|line| !line.is_empty()).unwrap_or("a change without a word");
-        let what = if matches!(proposal.status, ProposalStatus::Rejected { .. }) { "rejected" } else { "failed" };
-        let words: Vec<_> = reason.split_whitespace().collect();
-        let mut line = format!("{subject}: {what}: {}", words.join(" "));
-        line.truncate(line.floor_char_boundary(TOLD_LENGTH));
-        Some(line)
-    };
-    Ok(bad.into_iter().filter_map(line).collect())
-}
-
-/// The change that a reply to a request with `edit` holds; `None` if the backend wants none.
-pub(super) fn candidate(reply: Reply, edit: Edit) -> Result<Option<Candidate>> {
-    let text = reply.text;
-    match reply.diff {
-        // What was edited was told by Git; a backend's own diff has the mistakes that models make.
-        Some(diff) if edit == Edit::Reply => Ok(Some(Candidate::Reply { text: format!("{}\n\n{diff}", patch::message_of(&text)) })),
-        Some(diff) => Ok(Some(Candidate::Diff { diff, message: patch::message_of(&text) })),
-        // A backend that may edit can still choose to answer with a diff.
-        None if patch::holds_change(&text) => Ok(Some(Candidate::Reply { text })),
-        None if edit == Edit::Reply && !text.trim().is_empty() && !patch::declines(&text) => Err(patch::no_change_in(&text)),
-        None => Ok(None),
-    }
-}
-
-fn subject(context: &StepContext<'_>) -> String {
-    let message = context.run.candidate.as_ref().map(Candidate::message).unwrap_or_default();
-    message.lines().next().filter(|line| !line.is_empty()).unwrap_or("a change without a word").to_owned()
 }

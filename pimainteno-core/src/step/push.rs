@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Effects, Flow, Step, StepContext};
+use super::{Effects, Flow, Need, Step, StepContext};
 use crate::{
     error::{Error, ErrorKind, Result},
     git::PushEnd,
@@ -22,6 +22,10 @@ impl Step for Push {
 
     fn effects(&self) -> Effects {
         Effects::Announced
+    }
+
+    fn needs(&self) -> &[Need] {
+        &[Need::Remote]
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use pimainteno_plugin::{Edit, Task};
 
-use super::{Candidate, Effects, Failure, Flow, Step, StepContext, propose};
+use super::{Candidate, Effects, Failure, Flow, Step, StepContext};
 use crate::{
     backend::prompt,
     error::{ErrorKind, Result, Retry},
@@ -44,7 +44,7 @@ impl Step for Repair {
         };
         let edit = context.edit();
         let logs = logs(&failed.failure);
-        let prompt = prompt::repair(context.project(), &change.diff, &logs, edit)?;
+        let prompt = prompt::repair(context.project(), context.instructions(), &change.diff, &logs, edit)?;
         let question = question(context, &change.diff, &logs, edit)?;
         let mut request = context.request(Task::Repair, prompt);
         request.edit = edit;
@@ -54,7 +54,7 @@ impl Step for Repair {
             Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => return Err(error),
             Err(error) => return give_up(&format!("it could not be repaired: {error}")),
         };
-        let candidate = match propose::candidate(reply, edit) {
+        let candidate = match Candidate::of_reply(reply, edit) {
             Ok(Some(candidate)) => candidate,
             Ok(None) => return give_up("the backend has no repair for it"),
             Err(error) => return give_up(&format!("the repair is no change: {error}")),
@@ -73,7 +73,7 @@ impl Step for Repair {
 /// What is asked without what differs each time that the checks fail, such as how long they took: a run that was parked finds the answers to its repairs.
 fn question(context: &StepContext<'_>, diff: &str, logs: &[(String, String)], edit: Edit) -> Result<String> {
     let logs: Vec<_> = logs.iter().map(|(name, log)| format!("{name}\n{}", fingerprint::of_failure(log))).collect();
-    Ok(format!("{}\n{}\n{diff}", prompt::repair(context.project(), "", &[], edit)?, logs.join("\n")))
+    Ok(format!("{}\n{}\n{diff}", prompt::repair(context.project(), context.instructions(), "", &[], edit)?, logs.join("\n")))
 }
 
 /// The logs of a failure, each cut to what tells most: from the first error on, and the end.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Effects, Flow, Step, StepContext};
+use super::{Effects, Flow, Need, Step, StepContext};
 use crate::{
     error::{Error, ErrorKind, Result},
     process::Cancel,
@@ -23,6 +23,10 @@ impl Step for Restart {
 
     fn effects(&self) -> Effects {
         Effects::Announced
+    }
+
+    fn needs(&self) -> &[Need] {
+        &[Need::Units]
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use pimainteno_plugin::{Edit, Reply};
+
 use super::{Failure, Step};
 use crate::{
+    error::Result,
     git::Change,
     patch,
     policy::Facts,
@@ -195,6 +198,20 @@ impl Run {
 }
 
 impl Candidate {
+    /// The change that a reply to a request with `edit` holds; `None` if the backend wants none.
+    pub(crate) fn of_reply(reply: Reply, edit: Edit) -> Result<Option<Self>> {
+        let text = reply.text;
+        match reply.diff {
+            // What was edited was told by Git; a backend's own diff has the mistakes that models make.
+            Some(diff) if edit == Edit::Reply => Ok(Some(Self::Reply { text: format!("{}\n\n{diff}", patch::message_of(&text)) })),
+            Some(diff) => Ok(Some(Self::Diff { diff, message: patch::message_of(&text) })),
+            // A backend that may edit can still choose to answer with a diff.
+            None if patch::holds_change(&text) => Ok(Some(Self::Reply { text })),
+            None if edit == Edit::Reply && !text.trim().is_empty() && !patch::declines(&text) => Err(patch::no_change_in(&text)),
+            None => Ok(None),
+        }
+    }
+
     /// What is said about it.
     pub(crate) fn message(&self) -> String {
         match self {

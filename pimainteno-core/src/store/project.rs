@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use jiff::Timestamp;
@@ -10,102 +10,62 @@ use redb::{Error as RedbError, ReadableTable};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Store, locked, rows,
+    Store,
+    chore::{ChoreState, Frozen, Held, Parked},
+    locked,
+    order::Order,
+    rows,
     schema::{Key, STATE, SUMMARY, Table},
 };
 use crate::{
     error::Result,
     id::{ProposalId, RunId},
+    job::IMPROVE,
     proposal::Proposal,
     run::Outcome,
     secrets::Secrets,
 };
 
-/// How often a project may fail in the same way before it is left alone.
-const FREEZE_AFTER: u32 = 3;
-
-/// The most bytes that are kept of the reason.
-const MAX_REASON: usize = 500;
-
-/// The most heads that [`ProjectState::seen`] holds.
-const MAX_SEEN: usize = 4;
-
 /// What is remembered about a project between runs.
 ///
 /// All of them are kept in memory, so that looking at an unchanged project reads no disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "Written")]
 #[non_exhaustive]
 pub struct ProjectState {
-    /// What was looked at and needs no new run, the newest last; at most four.
-    pub seen: Vec<Seen>,
+    /// What is remembered about its chores, by their names.
+    pub chores: BTreeMap<String, ChoreState>,
+    /// What was asked for and has not begun.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<Order>,
     /// Whether a person paused the project.
     pub paused: bool,
     /// When a person resumed it last.
     pub resumed: Option<Timestamp>,
-    /// When a parked project may be tried again, and what the trouble was.
-    pub parked: Option<Parked>,
-    /// The last cron slot that was taken care of.
-    pub last_slot: Option<Timestamp>,
     /// The commit that the last summary describes; [`Store::summary`] has its text.
     pub summary_head: Option<String>,
     /// The last run that was recorded.
     pub last_run: Option<RunId>,
     /// How it ended.
     pub last_outcome: Option<Outcome>,
-    /// By unit: the failure that was seen last and how many times in a row. What is not about a unit is under the empty name.
-    pub failures: BTreeMap<String, RepeatedFailure>,
-    /// Why the project is left alone until a person resumes it: it fails in the same way again and again.
-    pub frozen: Option<Frozen>,
-    /// The change that waits for a person; there is one at most. The store keeps this in step with the proposals.
-    pub held: Option<Held>,
     /// The number of the last event that was told when this was written.
     pub last_event: u64,
 }
 
-/// A change waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// The change.
-    pub proposal: ProposalId,
-    /// See [`Proposal::expires`].
-    pub expires: Option<Timestamp>,
-}
-
-/// A state of a project that needs no new run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
-    /// The commit.
-    pub head: String,
-    /// A fingerprint of whatever else a run depends on: configuration, instructions, policy, backend.
-    pub inputs: String,
-}
-
-/// A project is left alone for a while.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parked {
-    /// When it is tried again.
-    pub until: Timestamp,
-    /// What the trouble was.
-    pub reason: String,
-}
-
-/// A project is left alone until a person looks at it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frozen {
-    /// Since when.
-    pub since: Timestamp,
-    /// How it failed, the last time.
-    pub reason: String,
-}
-
-/// A failure of a unit that came more than once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RepeatedFailure {
-    /// What tells this failure from others.
-    pub signature: String,
-    /// How many times in a row it was seen.
-    pub count: u32,
+/// A state as it may have been written. Before there were several chores, it was that of one.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Written {
+    chores: Option<BTreeMap<String, ChoreState>>,
+    orders: Vec<Order>,
+    paused: bool,
+    resumed: Option<Timestamp>,
+    summary_head: Option<String>,
+    last_run: Option<RunId>,
+    last_outcome: Option<Outcome>,
+    last_event: u64,
+    #[serde(flatten)]
+    improve: ChoreState,
 }
 
 /// A summary of a project.
@@ -117,82 +77,60 @@ pub struct Summary {
     pub text: String,
 }
 
-impl Parked {
-    /// One line: until when and why.
-    pub fn describe(&self) -> String {
-        format!("parked until {:.0}: {}", self.until, self.reason)
-    }
-}
-
-impl Frozen {
-    /// One line: since when and why.
-    pub fn describe(&self) -> String {
-        let reason = self.reason.lines().next().unwrap_or_default();
-        format!("frozen since {:.0}: it failed {FREEZE_AFTER} times in the same way: {reason}", self.since)
-    }
-}
+/// What is remembered about a chore that has never run.
+static UNKNOWN: LazyLock<ChoreState> = LazyLock::new(ChoreState::default);
 
 impl ProjectState {
-    /// Takes note of a failure of `unit`, or of the project where that is empty: the third with the same signature in a row freezes the project.
-    pub fn note_failure(&mut self, unit: &str, signature: String, mut reason: String) {
-        let failure = self.failures.entry(unit.to_owned()).or_default();
-        if failure.signature != signature {
-            *failure = RepeatedFailure { signature, count: 0 };
-        }
-        failure.count = failure.count.saturating_add(1);
-        if failure.count >= FREEZE_AFTER && self.frozen.is_none() {
-            reason.truncate(reason.floor_char_boundary(MAX_REASON));
-            self.frozen = Some(Frozen { since: Timestamp::now(), reason });
-        }
+    /// What is remembered about a chore.
+    pub fn chore(&self, name: &str) -> &ChoreState {
+        self.chores.get(name).unwrap_or(&UNKNOWN)
     }
 
-    /// Takes note that a change was delivered and proved healthy: whatever failed before is forgotten.
-    pub fn note_success(&mut self) {
-        self.failures.clear();
-        self.frozen = None;
+    /// The same, to be changed.
+    pub fn chore_mut(&mut self, name: &str) -> &mut ChoreState {
+        self.chores.entry(name.to_owned()).or_default()
     }
 
-    /// Whether a run on this commit with these inputs would be futile.
-    pub fn has_seen(&self, head: &str, inputs: &str) -> bool {
-        self.seen.iter().any(|seen| seen.head == head && seen.inputs == inputs)
+    /// Until when a chore is left alone, and why: the one that waits longest.
+    pub fn parked(&self) -> Option<&Parked> {
+        self.chores.values().filter_map(|chore| chore.parked.as_ref()).max_by_key(|parked| parked.until)
     }
 
-    /// Remembers that this commit with these inputs needs no new run.
-    pub fn see(&mut self, head: impl Into<String>, inputs: impl Into<String>) {
-        let seen = Seen { head: head.into(), inputs: inputs.into() };
-        self.seen.retain(|other| *other != seen);
-        self.seen.push(seen);
-        self.seen.drain(..self.seen.len().saturating_sub(MAX_SEEN));
+    /// Why a chore is left alone until a person resumes the project: the first that was frozen.
+    pub fn frozen(&self) -> Option<&Frozen> {
+        self.chores.values().filter_map(|chore| chore.frozen.as_ref()).min_by_key(|frozen| frozen.since)
     }
 
-    /// Forgets everything that keeps the project from its runs: that it is paused or parked, and failures that froze the repair of a unit. A run that was cut
+    /// The changes that wait for a person.
+    pub fn held(&self) -> impl Iterator<Item = &Held> {
+        self.chores.values().filter_map(|chore| chore.held.as_ref())
+    }
+
+    /// Forgets everything that keeps the project from its runs: that it is paused, that chores are parked, and failures that froze them. A run that was cut
     /// off before and cannot be finished is given up.
     pub fn release(&mut self) {
         self.resumed = Some(Timestamp::now());
         self.paused = false;
-        self.parked = None;
-        self.frozen = None;
-        self.failures.clear();
+        self.chores.values_mut().for_each(ChoreState::release);
     }
 
     /// Takes note of what became of a change. Gives the one that it takes the place of, if there is one.
     pub(super) fn note(&mut self, proposal: &Proposal) -> Option<ProposalId> {
-        let held = self.held.as_ref().map(|held| held.proposal);
-        if proposal.is_held() {
-            self.held = Some(Held { proposal: proposal.id, expires: proposal.expires });
-            return held.filter(|held| *held != proposal.id);
-        }
-        if held == Some(proposal.id) {
-            self.held = None;
-        }
-        None
+        self.chore_mut(&proposal.chore).note(proposal)
     }
 
     /// Takes the secrets out of what was said.
     pub(super) fn redact(&mut self, secrets: &Secrets) {
-        self.parked.iter_mut().for_each(|parked| secrets.clean(&mut parked.reason));
-        self.frozen.iter_mut().for_each(|frozen| secrets.clean(&mut frozen.reason));
+        self.chores.values_mut().for_each(|chore| chore.redact(secrets));
         self.last_outcome.iter_mut().for_each(|outcome| outcome.redact(secrets));
+    }
+}
+
+impl From<Written> for ProjectState {
+    fn from(written: Written) -> Self {
+        let Written { chores, orders, paused, resumed, summary_head, last_run, last_outcome, last_event, improve } = written;
+        let chores = chores.unwrap_or_else(|| BTreeMap::from([(IMPROVE.to_owned(), improve)]));
+        Self { chores, orders, paused, resumed, summary_head, last_run, last_outcome, last_event }
     }
 }
 

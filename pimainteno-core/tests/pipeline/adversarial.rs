@@ -357,7 +357,7 @@ async fn a_project_that_is_run_twice_at_once_is_run_once() {
     let maintainer = world.maintainer(shorten());
     let runs = (0..4).map(|_| {
         let maintainer = maintainer.clone();
-        tokio::spawn(async move { maintainer.run_project("radio", Trigger::Manual, RunOptions::default()).await.unwrap() })
+        tokio::spawn(async move { maintainer.run_project("radio", Trigger::Manual, RunOptions::default()).await.unwrap().remove(0) })
     });
     let mut outcomes = Vec::new();
     for run in runs.collect::<Vec<_>>() {

@@ -40,7 +40,7 @@ fn world() -> World {
 
 /// Lets a later day begin.
 fn later(world: &mut World, maintainer: Maintainer) {
-    let end = |state: &mut ProjectState| state.parked.as_mut().unwrap().until = Timestamp::UNIX_EPOCH;
+    let end = |state: &mut ProjectState| state.chore_mut("improve").parked.as_mut().unwrap().until = Timestamp::UNIX_EPOCH;
     maintainer.store().update_project("radio", end).unwrap();
     world.config.scheduler.timezone = "Pacific/Kiritimati".into();
 }
@@ -133,7 +133,7 @@ async fn a_project_has_its_own_budget_and_all_share_one() {
         world.config.project.push(second);
         let maintainer = world.maintainer(backend(edit("# Radio\n")));
         for project in ["radio", "garden"] {
-            let record = maintainer.run_project(project, Trigger::Manual, RunOptions::default()).await.unwrap();
+            let record = maintainer.run_project(project, Trigger::Manual, RunOptions::default()).await.unwrap().remove(0);
             let outcome = record.outcome.unwrap();
             assert_eq!(matches!(outcome, Outcome::Parked { .. }), parked.contains(&project), "{of_project} {of_all} {project}: {outcome}");
         }

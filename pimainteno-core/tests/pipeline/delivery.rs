@@ -152,7 +152,7 @@ async fn a_dry_run_changes_nothing_that_can_be_seen() {
     let mut options = RunOptions::default();
     options.dry_run = true;
     let maintainer = world.maintainer(editor());
-    let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap();
+    let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
     assert!(matches!(record.outcome, Some(Outcome::Held { .. })), "{record:#?}");
     assert_eq!(world.seen_from_outside(), before);
     assert_eq!(world.restarts(), 0);

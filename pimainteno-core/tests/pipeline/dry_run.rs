@@ -82,7 +82,7 @@ async fn a_dry_run_leaves_checkout_remote_service_and_references_byte_by_byte() 
         let maintainer = world.maintainer(backend());
         let mut options = RunOptions::default();
         options.dry_run = mode == Mode::Auto;
-        let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap();
+        let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
         assert!(matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("dry run")), "{record:#?}");
         assert!(maintainer.proposal_of(record.id).unwrap().unwrap().diff.contains("+Plays music."));
 

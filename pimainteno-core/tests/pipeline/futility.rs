@@ -76,7 +76,7 @@ async fn a_change_that_is_asked_for_by_force_is_tried_again() {
     run(&world, &backend).await;
     let mut options = RunOptions::default();
     options.force = true;
-    let record = world.maintainer(backend).run_project("radio", Trigger::Manual, options).await.unwrap();
+    let record = world.maintainer(backend).run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
     assert!(matches!(record.outcome, Some(Outcome::Failed { .. })), "{record:#?}");
 }
 
@@ -95,7 +95,7 @@ async fn a_change_that_was_taken_back_or_rejected_is_not_tried_again_and_the_bac
     let maintainer = world.maintainer(backend.clone());
     let mut options = RunOptions::default();
     options.dry_run = true;
-    let held = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap();
+    let held = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
     let reason = "we do not show films".to_owned();
     maintainer.store().update_proposal(held.proposal.unwrap(), |proposal| proposal.status = ProposalStatus::Rejected { reason }).unwrap();
     drop(maintainer);
@@ -144,9 +144,9 @@ async fn the_same_failure_three_times_freezes_the_project_and_is_told_once() {
     let maintainer = world.maintainer(backend.clone());
     let mut options = RunOptions::default();
     options.force = true;
-    let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap();
+    let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
     assert!(matches!(record.outcome, Some(Outcome::Failed { .. })), "{record:#?}");
-    assert!(maintainer.store().project("radio").frozen.is_some());
+    assert!(maintainer.store().project("radio").frozen().is_some());
     maintainer.resume("radio").unwrap();
     drop(maintainer);
     news(&world, "resumed\n");
@@ -170,7 +170,7 @@ async fn what_fails_before_its_first_step_is_a_record_that_counts_and_is_not_tak
     let maintainer = world.maintainer(backend.clone());
     let (stored, state) = (maintainer.store().runs(Some("radio"), 9).unwrap(), maintainer.store().project("radio"));
     assert_eq!((stored.len(), state.last_run), (3, Some(stored[0].id)));
-    assert!(state.frozen.is_some() && state.seen.is_empty(), "{state:?}");
+    assert!(state.frozen().is_some() && state.chore("improve").seen.is_empty(), "{state:?}");
     let notices = maintainer.notices(None, 9).unwrap();
     assert!(matches!(&notices[..], [notice] if notice.notice == NoticeKind::Frozen && notice.project == "radio"), "{notices:?}");
     maintainer.resume("radio").unwrap();
@@ -190,7 +190,7 @@ async fn other_failures_and_a_success_count_anew() {
         let maintainer = world.maintainer(backend.clone());
         maintainer.run_once().await.unwrap();
         let state = maintainer.store().project("radio");
-        states.lock().unwrap().push((state.failures.get("").map_or(0, |failure| failure.count), state.frozen.is_some()));
+        states.lock().unwrap().push((state.chore("improve").failures.get("").map_or(0, |failure| failure.count), state.frozen().is_some()));
         drop(maintainer);
         news(&world, &format!("{round}\n"));
     }

@@ -50,14 +50,14 @@ async fn a_trigger_opens_nothing() {
         let error = maintainer.run_project("radio", trigger, RunOptions::default()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
     }
-    let record = maintainer.run_project("radio", Trigger::Manual, RunOptions::default()).await.unwrap();
+    let record = maintainer.run_project("radio", Trigger::Manual, RunOptions::default()).await.unwrap().remove(0);
     assert!(matches!(record.outcome, Some(Outcome::Rejected { .. })), "{record:#?}");
     assert_eq!(world.seen_from_outside(), before);
-    let again = maintainer.run_project("radio", Trigger::Schedule, RunOptions::default()).await.unwrap();
+    let again = maintainer.run_project("radio", Trigger::Schedule, RunOptions::default()).await.unwrap().remove(0);
     assert!(matches!(&again.outcome, Some(Outcome::Skipped { reason }) if reason.contains("nothing changed")), "{again:#?}");
     // A unit that fails is something new.
     let unit = Trigger::UnitFailure { unit: "radio.service".into() };
-    let record = maintainer.run_project("radio", unit, RunOptions::default()).await.unwrap();
+    let record = maintainer.run_project("radio", unit, RunOptions::default()).await.unwrap().remove(0);
     assert!(!record.steps.is_empty(), "{record:#?}");
 }
 

@@ -4,6 +4,7 @@
 
 mod adversarial;
 mod budgets;
+mod chores;
 mod delivery;
 mod doors;
 mod dry_run;

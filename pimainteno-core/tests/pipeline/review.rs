@@ -330,7 +330,7 @@ async fn a_paused_project_is_not_run_until_it_is_resumed() {
     assert!(maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap_err().to_string().contains("is paused"));
     assert!(maintainer.pause("radoi").is_err());
     let parked = pimainteno_core::store::Parked { until: "9999-01-01T00:00:00Z".parse().unwrap(), reason: "quota".into() };
-    maintainer.store().update_project("radio", |state| state.parked = Some(parked)).unwrap();
+    maintainer.store().update_project("radio", |state| state.chore_mut("improve").parked = Some(parked)).unwrap();
     maintainer.resume("radio").unwrap();
     assert_applied(&approve(&maintainer, &proposal).await);
 }

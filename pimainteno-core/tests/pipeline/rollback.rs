@@ -135,7 +135,7 @@ async fn a_rollback_whose_remote_cannot_be_reached_fails_and_does_not_park_the_p
         matches!(&record.outcome, Some(Outcome::Failed { step, message }) if step == "push" && message.ends_with("ask for it again when that is over")),
         "{record:#?}"
     );
-    assert_eq!((maintainer.projects()[0].state.parked.clone(), run(&maintainer, &delivered).rolled_back_by), (None, None));
+    assert_eq!((maintainer.projects()[0].state.parked().cloned(), run(&maintainer, &delivered).rolled_back_by), (None, None));
     fs::rename(away, world.remote()).unwrap();
     assert_applied(&maintainer.rollback("radio", None).await.unwrap());
 }

@@ -82,7 +82,7 @@ async fn what_checks_say_about_a_base_is_found_out_once() {
     for round in 1..=2 {
         let mut options = pimainteno_core::RunOptions::default();
         options.force = true;
-        let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap();
+        let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
         assert!(matches!(&record.outcome, Some(Outcome::Failed { message, .. }) if message.contains("passes without it")), "{record:#?}");
         // Twice with each change; the red one is run twice without it, and never again.
         assert_eq!((lines(&world, "runs"), lines(&world, "red")), (2 * round, round + 2), "{round}");

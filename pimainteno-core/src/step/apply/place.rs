@@ -9,7 +9,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
     git::Workspace,
     patch::{self, Directory, Entry, Files, Plan, Reason, Refusal, Rules},
-    step::{Candidate, StepContext, propose},
+    step::{Candidate, StepContext},
 };
 
 /// Why a change could not be placed.
@@ -145,7 +145,7 @@ async fn ask_again(context: &mut StepContext<'_>, candidate: &Candidate, refusal
         }
     };
     let declines = patch::declines(&reply.text);
-    Ok(match propose::candidate(reply, Edit::Reply) {
+    Ok(match Candidate::of_reply(reply, Edit::Reply) {
         Ok(Some(candidate)) => Answer::Change(candidate.or_message(&message)),
         Ok(None) if declines => Answer::NoChange,
         Ok(None) | Err(_) => Answer::None,

@@ -23,7 +23,7 @@ fn finish_full(store: &Store, project: &str) -> (RunRecord, Proposal) {
         checks: "v1".into(),
         results: serde_json::json!({ "cargo test": "passed" }),
     });
-    store.finish_run(&journal, finished, |state| state.see("beef", "inputs")).unwrap();
+    store.finish_run(&journal, finished, |state| state.chore_mut("improve").see("beef", "inputs")).unwrap();
     (record, proposal)
 }
 
@@ -51,7 +51,7 @@ fn assert_full(store: &Store, record: &RunRecord, proposal: &Proposal) {
         [(Task::Propose, "scripted", reply("").usage)]
     );
     let state = store.project("garden");
-    assert!(state.has_seen("beef", "inputs") && !state.has_seen("beef", "other inputs"));
+    assert!(state.chore("improve").has_seen("beef", "inputs") && !state.chore("improve").has_seen("beef", "other inputs"));
     assert_eq!(state.summary_head.as_deref(), Some("c0ffee"));
     assert_eq!((state.last_run, &state.last_outcome), (Some(record.id), &record.outcome));
 }
@@ -200,16 +200,16 @@ fn a_project_state_survives_and_a_note_waits_for_it() {
     let directory = directory();
     let store = open(directory.path());
     let slot = "2026-01-02T03:04:05Z".parse::<Timestamp>().unwrap();
-    store.note_project("garden", |state| state.last_slot = Some(slot));
-    assert_eq!(store.project("garden").last_slot, Some(slot));
+    store.note_project("garden", |state| state.chore_mut("improve").last_slot = Some(slot));
+    assert_eq!(store.project("garden").chore("improve").last_slot, Some(slot));
     drop(store);
     let store = open(directory.path());
-    assert_eq!(store.project("garden").last_slot, None, "a note alone is not stored");
-    store.note_project("garden", |state| state.last_slot = Some(slot));
+    assert_eq!(store.project("garden").chore("improve").last_slot, None, "a note alone is not stored");
+    store.note_project("garden", |state| state.chore_mut("improve").last_slot = Some(slot));
     store.update_project("garden", |state| state.paused = true).unwrap();
     drop(store);
     let state = open(directory.path()).project("garden");
-    assert_eq!((state.last_slot, state.paused), (Some(slot), true));
+    assert_eq!((state.chore("improve").last_slot, state.paused), (Some(slot), true));
 }
 
 #[test]
@@ -301,11 +301,11 @@ fn messages_and_heads_are_bounded() {
         proposal.message = format!("Change {number}");
         proposal.status = ProposalStatus::Applied { commit: "beef".into() };
         finished.proposal = Some(proposal);
-        store.finish_run(&journal, finished, |state| state.see(format!("head {number}"), "")).unwrap();
+        store.finish_run(&journal, finished, |state| state.chore_mut("improve").see(format!("head {number}"), "")).unwrap();
     }
     let messages = store.commit_messages("garden").unwrap();
     assert_eq!((messages.len(), &*messages[0], &*messages[49]), (50, "Change 59", "Change 10"));
-    assert_eq!(store.project("garden").seen.len(), 4);
+    assert_eq!(store.project("garden").chore("improve").seen.len(), 4);
 }
 
 #[test]

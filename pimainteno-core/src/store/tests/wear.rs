@@ -48,7 +48,7 @@ fn typical_run(store: &Store, directory: &Path, project: &str) -> u64 {
     proposal.status = ProposalStatus::Applied { commit: hash.clone() };
     finished.proposal = Some(proposal);
     finished.checks.push(CheckResults { commit: hash.clone(), checks: "v1".into(), results: serde_json::json!([["cargo test", 0]]) });
-    store.finish_run(&journal, finished, |state| state.see(hash, "5".repeat(64))).unwrap();
+    store.finish_run(&journal, finished, |state| state.chore_mut("improve").see(hash, "5".repeat(64))).unwrap();
     length
 }
 
@@ -88,7 +88,7 @@ fn a_session_that_stores_nothing_writes_nothing() {
     let store = open(directory.path());
     for number in 0..100 {
         let id = format!("project-{number}");
-        store.update_project(&id, |state| state.see("c0ffee", "inputs")).unwrap();
+        store.update_project(&id, |state| state.chore_mut("improve").see("c0ffee", "inputs")).unwrap();
     }
     finish(&store, "garden");
     drop(store);
@@ -103,8 +103,8 @@ fn a_session_that_stores_nothing_writes_nothing() {
     let store = Store::with_backend(backend, &path, Some(directory.path().join("journal")), 20).unwrap();
     for number in 0..100 {
         let id = format!("project-{number}");
-        assert!(store.project(&id).has_seen("c0ffee", "inputs"));
-        store.note_project(&id, |state| state.last_slot = Some(Timestamp::now()));
+        assert!(store.project(&id).chore("improve").has_seen("c0ffee", "inputs"));
+        store.note_project(&id, |state| state.chore_mut("improve").last_slot = Some(Timestamp::now()));
     }
     store.update_project("garden", |_| {}).unwrap();
     assert_eq!(store.runs(None, 10).unwrap().len(), 1);

@@ -1,28 +1,29 @@
-//! Before a run starts: its turn, and whether the checkout is as it has to be.
+//! What must be so before a run begins: its project is nobody else's, and the checkout is as it has to be.
 
 use super::{Prepared, Runner};
 use crate::{
-    config::{Project, StepConfig},
+    config::Project,
     error::{Error, ErrorKind, Result},
     git::{Checkout, Git, Head, ProjectLock},
     service::LoadState,
+    step::Need,
 };
 
-/// The turn of a run: nobody else runs the project until this is dropped.
-pub(super) struct Turn {
+/// A project that nobody else runs until this is dropped, in whatever program.
+pub(super) struct Locked {
     pub(super) checkout: Checkout,
     _lock: ProjectLock,
 }
 
 impl Runner {
-    /// Takes the turn at a project, or says why it cannot be had now.
-    pub(super) async fn turn(&self, prepared: &Prepared) -> Result<std::result::Result<Turn, String>> {
-        if let Some(reason) = self.unfinished.lock().await.get(&prepared.project.id) {
+    /// Locks a project, or says why it cannot be had now.
+    pub(super) async fn lock(&self, prepared: &Prepared) -> Result<std::result::Result<Locked, String>> {
+        if let Some(reason) = self.recovery.unfinished.lock().await.get(&prepared.project.id) {
             return Ok(Err(reason.clone()));
         }
         let checkout = Checkout::open(&prepared.project.path, Git::new(self.environment.clone())).await?;
         match checkout.lock(&self.trees(&prepared.project)).await? {
-            Some(lock) => Ok(Ok(Turn { checkout, _lock: lock })),
+            Some(lock) => Ok(Ok(Locked { checkout, _lock: lock })),
             None => Ok(Err("another run of the project is going on".into())),
         }
     }
@@ -31,7 +32,7 @@ impl Runner {
 /// Makes sure that the units which the configuration names can be restarted: found out after the push, it would cost a push and its revert.
 pub(super) async fn units_exist(prepared: &Prepared) -> Result<()> {
     let project = &prepared.project;
-    if !project.units_are_explicit || !prepared.steps.iter().any(|step| step.name() == "restart") {
+    if !project.units_are_explicit || !prepared.needs(Need::Units) {
         return Ok(());
     }
     for unit in &project.units {
@@ -44,13 +45,14 @@ pub(super) async fn units_exist(prepared: &Prepared) -> Result<()> {
 }
 
 /// Where a run starts, or why it must not start now: the checkout is not as it has to be.
-pub(super) async fn place_to_start(project: &Project, checkout: &Checkout) -> Result<std::result::Result<Head, String>> {
+pub(super) async fn place_to_start(prepared: &Prepared, checkout: &Checkout) -> Result<std::result::Result<Head, String>> {
+    let project = &prepared.project;
     let head = match clean_place(project, checkout).await? {
         Ok(head) => head,
         Err(obstacle) => return Ok(Err(obstacle)),
     };
     // What is not pushed takes nothing along.
-    if !project.steps.iter().any(|step| matches!(step, StepConfig::Named(name) if name == "push")) {
+    if !prepared.needs(Need::Remote) {
         return Ok(Ok(head));
     }
     Ok(unpushed(project, checkout, &head).await?.map_or(Ok(head), Err))

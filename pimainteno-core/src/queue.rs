@@ -1,0 +1,225 @@
+//! The queue: what is due, in which order, and how much of it goes on at once.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+
+use crate::{error::Result, id::ProposalId, job::Job, process::Cancel};
+
+/// What is due, in which order, and how much of it goes on at once: one run per project, and so many in all.
+///
+/// What is most urgent comes first, see [`crate::job::Rules::urgency`], and of equals whatever came first; what cannot begin yet, because its project is run,
+/// keeps nobody else waiting.
+pub(crate) struct Queue {
+    most: usize,
+    state: Mutex<State>,
+    /// Whether the program serves, so that what is asked for outlives it.
+    is_served: AtomicBool,
+    /// Told whenever something else may begin.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Entry>,
+    running: Vec<Entry>,
+    last: u64,
+    /// The proposals that somebody is deciding about.
+    deciding: HashSet<ProposalId>,
+}
+
+struct Entry {
+    number: u64,
+    project: String,
+    urgency: u8,
+}
+
+/// A place in the queue, and then the turn of a run: nobody else runs the project until this is dropped.
+pub(crate) struct Turn<'q> {
+    queue: &'q Queue,
+    number: u64,
+}
+
+/// Somebody is deciding about a proposal; others have to wait until this is dropped.
+pub(crate) struct Deciding<'q> {
+    queue: &'q Queue,
+    proposal: ProposalId,
+}
+
+impl Queue {
+    /// An empty queue that lets `most` runs go on at once.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most: most.max(1), state: Mutex::default(), is_served: AtomicBool::new(false), changed: Notify::new() }
+    }
+
+    /// Waits for the turn of a job on a project. `told` is called if it cannot begin at once.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Cancelled`] if `cancel` is raised meanwhile.
+    pub(crate) async fn turn(&self, project: &str, job: &Job, cancel: &Cancel, told: impl FnOnce() + Send) -> Result<Turn<'_>> {
+        let turn = self.enter(project, job);
+        let mut told = Some(told);
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            cancel.check()?;
+            if self.begins(turn.number) {
+                return Ok(turn);
+            }
+            if let Some(told) = told.take() {
+                told();
+            }
+            tokio::select! {
+                () = changed => {}
+                () = cancel.raised() => {}
+            }
+        }
+    }
+
+    /// Says whether the program serves from now on, so that what is asked for outlives it.
+    pub(crate) fn serve(&self, is_served: bool) {
+        self.is_served.store(is_served, Ordering::Relaxed);
+    }
+
+    /// Whether the program serves.
+    pub(crate) fn is_served(&self) -> bool {
+        self.is_served.load(Ordering::Relaxed)
+    }
+
+    /// Keeps everybody else from deciding about a proposal; `None` if somebody does already.
+    pub(crate) fn decide(&self, proposal: ProposalId) -> Option<Deciding<'_>> {
+        let is_first = self.state().deciding.insert(proposal);
+        is_first.then(|| Deciding { queue: self, proposal })
+    }
+
+    fn enter(&self, project: &str, job: &Job) -> Turn<'_> {
+        let mut state = self.state();
+        state.last += 1;
+        let number = state.last;
+        state.waiting.push(Entry { number, project: project.to_owned(), urgency: job.rules().urgency });
+        Turn { queue: self, number }
+    }
+
+    /// Lets the entry of this number begin, if it is the next that can.
+    fn begins(&self, number: u64) -> bool {
+        let mut state = self.state();
+        if state.running.len() >= self.most {
+            return false;
+        }
+        let is_free = |entry: &&Entry| !state.running.iter().any(|running| running.project == entry.project);
+        let next = state.waiting.iter().filter(is_free).min_by_key(|entry| (entry.urgency, entry.number)).map(|entry| entry.number);
+        if next != Some(number) {
+            return false;
+        }
+        if let Some(place) = state.waiting.iter().position(|entry| entry.number == number) {
+            let entry = state.waiting.remove(place);
+            state.running.push(entry);
+        }
+        // The one behind it may have been looked at too early.
+        self.changed.notify_waiters();
+        true
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = self.queue.state();
+        state.waiting.retain(|entry| entry.number != self.number);
+        state.running.retain(|entry| entry.number != self.number);
+        self.queue.changed.notify_waiters();
+    }
+}
+
+impl Drop for Deciding<'_> {
+    fn drop(&mut self) {
+        self.queue.state().deciding.remove(&self.proposal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::pin, sync::Arc, task::Poll};
+
+    use super::*;
+    use crate::{ErrorKind, id::RunId};
+
+    fn upkeep() -> Job {
+        Job::Upkeep { chore: "improve".into() }
+    }
+
+    #[tokio::test]
+    async fn the_most_urgent_comes_first_and_of_equals_the_first() {
+        let (queue, cancel) = (Arc::new(Queue::new(1)), Cancel::new());
+        let first = queue.turn("a", &upkeep(), &cancel, || {}).await.unwrap();
+        let begun = Arc::new(Mutex::new(Vec::new()));
+        let jobs = [
+            upkeep(),
+            Job::Delivery { proposal: ProposalId::new() },
+            Job::Repair { unit: "a.service".into() },
+            Job::Reversal { of: RunId::new() },
+            upkeep(),
+        ];
+        let mut waiting = Vec::new();
+        for (place, job) in jobs.into_iter().enumerate() {
+            let (queue, begun, cancel) = (queue.clone(), begun.clone(), cancel.clone());
+            let mut wait = Box::pin(async move {
+                let _turn = queue.turn("a", &job, &cancel, || {}).await.unwrap();
+                begun.lock().unwrap().push(place);
+            });
+            let is_waiting = std::future::poll_fn(|task| Poll::Ready(wait.as_mut().poll(task).is_pending())).await;
+            assert!(is_waiting);
+            waiting.push(tokio::spawn(wait));
+        }
+        drop(first);
+        for wait in waiting {
+            wait.await.unwrap();
+        }
+        assert_eq!(*begun.lock().unwrap(), [3, 2, 1, 0, 4]);
+    }
+
+    #[tokio::test]
+    async fn one_run_per_project_and_what_waits_for_it_keeps_nobody_else_waiting() {
+        let (queue, cancel) = (Queue::new(2), Cancel::new());
+        let first = queue.turn("a", &upkeep(), &cancel, || {}).await.unwrap();
+        let (told, job) = (AtomicBool::new(false), upkeep());
+        let mut second = pin!(queue.turn("a", &job, &cancel, || told.store(true, Ordering::Relaxed)));
+        assert!(std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await);
+        let other = queue.turn("b", &upkeep(), &cancel, || {}).await.unwrap();
+        drop(first);
+        let second = second.await.unwrap();
+        drop((other, second));
+        assert!(told.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test]
+    async fn what_waits_ends_when_it_is_told_to_stop_and_leaves_no_trace() {
+        let (queue, cancel) = (Queue::new(1), Cancel::new());
+        let first = queue.turn("a", &upkeep(), &cancel, || {}).await.unwrap();
+        let job = upkeep();
+        let mut second = pin!(queue.turn("b", &job, &cancel, || {}));
+        assert!(std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await);
+        cancel.raise();
+        assert_eq!(second.await.err().unwrap().kind(), ErrorKind::Cancelled);
+        drop(first);
+        assert!(queue.turn("a", &upkeep(), &Cancel::new(), || {}).await.is_ok());
+    }
+
+    #[test]
+    fn one_decides_about_a_proposal_at_a_time() {
+        let (queue, proposal) = (Queue::new(1), ProposalId::new());
+        let deciding = queue.decide(proposal);
+        assert!(deciding.is_some() && queue.decide(proposal).is_none() && queue.decide(ProposalId::new()).is_some());
+        drop(deciding);
+        assert!(queue.decide(proposal).is_some());
+    }
+}

@@ -1,0 +1,97 @@
+//! What was asked for: it waits for its turn, and is not forgotten when the program is stopped before that comes.
+
+use std::sync::Arc;
+
+use super::{Prepared, Runner};
+use crate::{
+    error::Result,
+    event::{EventKind, NoticeKind},
+    job::Job,
+    queue::Turn,
+    run::{RunRecord, Trigger},
+    store::Order,
+};
+
+/// The turn of an order.
+pub(super) struct Ordered<'r> {
+    /// Dropped first: whoever comes next finds the order done.
+    kept: Kept<'r>,
+    _turn: Turn<'r>,
+}
+
+/// An order that is stored until its run has begun, or has turned out not to be worth beginning. What the program is stopped before stays stored.
+struct Kept<'r> {
+    runner: &'r Runner,
+    project: &'r str,
+    order: Option<&'r Order>,
+}
+
+impl Runner {
+    /// Waits for the turn of an order.
+    ///
+    /// While the program serves, what a person or another program asked for is stored meanwhile. What a slot asks for comes again with the next one.
+    pub(super) async fn turn<'r>(&'r self, prepared: &'r Prepared, order: &'r Order) -> Result<Ordered<'r>> {
+        let project = prepared.project.id.as_str();
+        let is_stored = self.store.project(project).orders.iter().any(|stored| stored.id == order.id);
+        let is_kept = is_stored || (self.queue.is_served() && order.trigger != Trigger::Schedule);
+        if is_kept && !is_stored {
+            self.store.update_project(project, |state| state.orders.push(order.clone()))?;
+        }
+        let kept = Kept { runner: self, project, order: Some(order).filter(|_| is_kept) };
+        let told = || self.bus.tell(project, None, EventKind::Queued { job: order.job.clone() });
+        let turn = self.queue.turn(project, &order.job, &self.cancel, told).await?;
+        Ok(Ordered { kept, _turn: turn })
+    }
+
+    /// Carries out what was asked for and had not begun when the program was stopped. What cannot be done any more is told: nobody waits for the answer.
+    pub(crate) async fn carry_out_kept(&self, prepared: &Prepared, order: Order) {
+        if let Err(error) = self.carry_out_order(prepared, &order).await
+            && !self.cancel.is_raised()
+        {
+            let message = format!("what was asked for before the program was stopped is not done: {}: {error}", order.job);
+            self.bus.notice(&prepared.project.id, None, NoticeKind::Unfinished, order.id.to_string(), message);
+        }
+    }
+
+    /// What was asked for and has not begun, by project.
+    pub(crate) fn kept_orders(&self) -> Vec<(Arc<Prepared>, Order)> {
+        let orders = |prepared: &Arc<Prepared>| {
+            let state = self.store.project(&prepared.project.id);
+            state.orders.iter().map(|order| (prepared.clone(), order.clone())).collect::<Vec<_>>()
+        };
+        self.projects.iter().flat_map(orders).collect()
+    }
+
+    async fn carry_out_order(&self, prepared: &Prepared, order: &Order) -> Result<RunRecord> {
+        match &order.job {
+            Job::Upkeep { .. } | Job::Repair { .. } => self.look_after(prepared, order).await,
+            Job::Delivery { proposal } => self.deliver(*proposal, order).await,
+            Job::Reversal { of } => self.take_back(prepared, *of, order).await,
+        }
+    }
+}
+
+impl Ordered<'_> {
+    /// Forgets the order: its run has a journal from now on.
+    pub(super) fn begun(&mut self) -> Result<()> {
+        self.kept.forget()
+    }
+}
+
+impl Kept<'_> {
+    fn forget(&mut self) -> Result<()> {
+        let Some(order) = self.order.take() else { return Ok(()) };
+        self.runner.store.update_project(self.project, |state| state.orders.retain(|stored| stored.id != order.id)).map(drop)
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        if self.runner.cancel.is_raised() {
+            return;
+        }
+        if let Err(error) = self.forget() {
+            tracing::error!(project = self.project, %error, "What was asked for and is done is remembered as not done yet.");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What is remembered about one chore of a project between runs.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{id::ProposalId, proposal::Proposal, secrets::Secrets};
+
+/// How often a chore may fail in the same way before it is left alone.
+const FREEZE_AFTER: u32 = 3;
+
+/// The most bytes that are kept of the reason.
+const MAX_REASON: usize = 500;
+
+/// The most heads that [`ChoreState::seen`] holds.
+const MAX_SEEN: usize = 4;
+
+/// What is remembered about one chore of a project between runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ChoreState {
+    /// What was looked at and needs no new run, the newest last; at most four.
+    pub seen: Vec<Seen>,
+    /// When it may be tried again, and what the trouble was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parked: Option<Parked>,
+    /// The last cron slot that was taken care of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_slot: Option<Timestamp>,
+    /// By unit: the failure that was seen last and how many times in a row. What is not about a unit is under the empty name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub failures: BTreeMap<String, RepeatedFailure>,
+    /// Why it is left alone until a person resumes the project: it fails in the same way again and again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<Frozen>,
+    /// The change that waits for a person; there is one at most. The store keeps this in step with the proposals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+}
+
+/// A change waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The change.
+    pub proposal: ProposalId,
+    /// See [`Proposal::expires`].
+    pub expires: Option<Timestamp>,
+}
+
+/// A state of a project that needs no new run of a chore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The commit.
+    pub head: String,
+    /// A fingerprint of whatever else a run depends on: configuration, instructions, policy, backend.
+    pub inputs: String,
+}
+
+/// A chore is left alone for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// When it is tried again.
+    pub until: Timestamp,
+    /// What the trouble was.
+    pub reason: String,
+}
+
+/// A chore is left alone until a person looks at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// Since when.
+    pub since: Timestamp,
+    /// How it failed, the last time.
+    pub reason: String,
+}
+
+/// A failure of a unit that came more than once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepeatedFailure {
+    /// What tells this failure from others.
+    pub signature: String,
+    /// How many times in a row it was seen.
+    pub count: u32,
+}
+
+impl Parked {
+    /// One line: until when and why.
+    pub fn describe(&self) -> String {
+        format!("parked until {:.0}: {}", self.until, self.reason)
+    }
+}
+
+impl Frozen {
+    /// One line: since when and why.
+    pub fn describe(&self) -> String {
+        let reason = self.reason.lines().next().unwrap_or_default();
+        format!("frozen since {:.0}: it failed {FREEZE_AFTER} times in the same way: {reason}", self.since)
+    }
+}
+
+impl ChoreState {
+    /// Takes note of a failure of `unit`, or of the project where that is empty: the third with the same signature in a row freezes the chore.
+    pub fn note_failure(&mut self, unit: &str, signature: String, mut reason: String) {
+        let failure = self.failures.entry(unit.to_owned()).or_default();
+        if failure.signature != signature {
+            *failure = RepeatedFailure { signature, count: 0 };
+        }
+        failure.count = failure.count.saturating_add(1);
+        if failure.count >= FREEZE_AFTER && self.frozen.is_none() {
+            reason.truncate(reason.floor_char_boundary(MAX_REASON));
+            self.frozen = Some(Frozen { since: Timestamp::now(), reason });
+        }
+    }
+
+    /// Takes note that a change was delivered and proved healthy: whatever failed before is forgotten.
+    pub fn note_success(&mut self) {
+        self.failures.clear();
+        self.frozen = None;
+    }
+
+    /// Whether a run on this commit with these inputs would be futile.
+    pub fn has_seen(&self, head: &str, inputs: &str) -> bool {
+        self.seen.iter().any(|seen| seen.head == head && seen.inputs == inputs)
+    }
+
+    /// Remembers that this commit with these inputs needs no new run.
+    pub fn see(&mut self, head: impl Into<String>, inputs: impl Into<String>) {
+        let seen = Seen { head: head.into(), inputs: inputs.into() };
+        self.seen.retain(|other| *other != seen);
+        self.seen.push(seen);
+        self.seen.drain(..self.seen.len().saturating_sub(MAX_SEEN));
+    }
+
+    /// Forgets everything that keeps the chore from its runs.
+    pub(super) fn release(&mut self) {
+        self.parked = None;
+        self.frozen = None;
+        self.failures.clear();
+    }
+
+    /// Takes note of what became of a change. Gives the one that it takes the place of, if there is one.
+    pub(super) fn note(&mut self, proposal: &Proposal) -> Option<ProposalId> {
+        let held = self.held.as_ref().map(|held| held.proposal);
+        if proposal.is_held() {
+            self.held = Some(Held { proposal: proposal.id, expires: proposal.expires });
+            return held.filter(|held| *held != proposal.id);
+        }
+        if held == Some(proposal.id) {
+            self.held = None;
+        }
+        None
+    }
+
+    /// Takes the secrets out of what was said.
+    pub(super) fn redact(&mut self, secrets: &Secrets) {
+        self.parked.iter_mut().for_each(|parked| secrets.clean(&mut parked.reason));
+        self.frozen.iter_mut().for_each(|frozen| secrets.clean(&mut frozen.reason));
+    }
+}
