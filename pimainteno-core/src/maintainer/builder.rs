@@ -78,7 +78,7 @@ impl MaintainerBuilder {
         self
     }
 
-    /// Runs checks and command steps in sandboxes that this program sets up: one that calls [`crate::process::help`] first thing in its `main`, and
+    /// Runs checks and command steps in sandboxes that this program sets up, and has it mind what runs without one: a program that calls [`crate::process::help`] first thing in its `main`, and
     /// `/proc/self/exe` if that is the program itself. Without, there are none.
     #[must_use]
     pub fn sandbox_helper(mut self, helper: SandboxHelper) -> Self {
@@ -137,6 +137,10 @@ impl MaintainerBuilder {
     /// A store that is damaged is set aside, see [`Store::open_or_set_aside`].
     pub fn build(self) -> Result<Maintainer> {
         let Self { config, state_directory, environment, steps, backends, events, sandbox_helper, time_zone, services, in_memory } = self;
+        let environment = match &sandbox_helper {
+            Some(helper) => environment.minded_by(helper),
+            None => environment,
+        };
         let mut registry = Registry::new();
         for step in steps {
             registry.add_step(step)?;
