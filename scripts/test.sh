@@ -15,6 +15,8 @@ need() { # need PROGRAM-OR-FILE PACKAGE...
 }
 need git git
 need cc gcc libc6-dev
+# No test does: the fuzz targets, which `.ci/run` looks at.
+need c++ g++
 need npm nodejs npm
 need /usr/lib/systemd/systemd systemd
 need systemd-run systemd

@@ -1,9 +1,16 @@
 //! Child processes with limits.
 //!
 //! Nothing waits for ever: every child has a deadline and may have a limit on silence; its output is capped; it runs in a process group of its own,
-//! and when it overruns a limit everything that descends from it is killed, also what left the group.
+//! and when it overruns a limit everything that descends from it is killed. How sure that is depends on what it runs in:
+//!
+//! | | whoever it starts ends with it |
+//! |---|---|
+//! | a [sandbox](Sandbox) | always, as far as the machine can have a whole one |
+//! | no sandbox, but [minded](Command::minded_by): commands, checks, hooks, backends, health and restart commands, and Git's calls that start somebody else's programs | also in another group, another session, an empty environment and without its parent; unless it kills the minder first, as whoever runs as the same user can |
+//! | neither, as calls of Git, systemctl and journalctl that start nothing of anybody's | unless it leaves the group and throws away the variable that all of them carry |
 
 mod environment;
+mod minder;
 mod output;
 mod removal;
 mod sandbox;
@@ -13,7 +20,7 @@ mod tree;
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
@@ -52,6 +59,8 @@ pub struct Command {
     /// The mark that its descendants carry, if not one of its own.
     marker: Option<String>,
     sandbox: Option<Box<Sandbox>>,
+    /// The program that minds it where there is no sandbox.
+    minder: Option<PathBuf>,
 }
 
 /// What a child process did.
@@ -109,6 +118,7 @@ impl Command {
             keep_descendants: false,
             marker: None,
             sandbox: None,
+            minder: None,
         }
     }
 
@@ -208,6 +218,21 @@ impl Command {
         self
     }
 
+    /// Gives it the variables of `environment`, and has it minded as [`minded_by`](Self::minded_by) does.
+    #[must_use]
+    pub fn environment(self, environment: &Environment) -> Self {
+        self.envs(environment.iter()).minded_by(environment)
+    }
+
+    /// Has the helper that `environment` names, if it does, stand between it and this program: then nobody gets away from it, whatever they do with their
+    /// group, their session, their environment and their parents, and it ends with this program, unless it is to keep its descendants. A sandbox does that by
+    /// itself. Costs the start of one more process, some milliseconds.
+    #[must_use]
+    pub fn minded_by(mut self, environment: &Environment) -> Self {
+        self.minder = environment.minder().map(Path::to_owned);
+        self
+    }
+
     /// Runs it in `sandbox`, in which `TMPDIR` is a temporary directory of its own.
     #[must_use]
     pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
@@ -226,9 +251,17 @@ impl Command {
             Some(sandbox) => Some(sandbox::Enclosure::new(sandbox, self.directory.as_deref(), &marker)?),
             None => None,
         };
-        let mut command = match &enclosure {
-            Some(enclosure) => {
-                let (helper, arguments) = enclosure.helper()?;
+        let minder = match (&enclosure, &self.minder) {
+            (None, Some(program)) => Some(minder::Minder::new(program, self.keep_descendants)?),
+            _ => None,
+        };
+        let helper = match (&enclosure, &minder) {
+            (Some(enclosure), _) => Some(enclosure.helper()?),
+            (None, Some(minder)) => Some(minder.helper()?),
+            (None, None) => None,
+        };
+        let mut command = match helper {
+            Some((helper, arguments)) => {
                 let mut command = tokio::process::Command::new(helper);
                 command.args(arguments).arg(&self.program);
                 command
@@ -295,8 +328,8 @@ impl Command {
                 family.terminate();
                 // Whoever does not go when asked is made to.
                 drop(tokio::time::timeout(GRACE, child.wait()).await);
-                if enclosure.is_some() {
-                    // Its guard makes sure of the rest, and then goes by itself.
+                if enclosure.is_some() || minder.is_some() {
+                    // It makes sure of the rest, and then goes by itself.
                     family.kill_descendants();
                     drop(tokio::time::timeout(GRACE, child.wait()).await);
                 }
@@ -309,8 +342,9 @@ impl Command {
         }
         let (stdout, stdout_truncated) = stdout.finish().await;
         let (stderr, stderr_truncated) = stderr.finish().await;
-        let end = match (&enclosure, end) {
-            (Some(enclosure), End::Exited(_) | End::Signalled(_)) => enclosure.end(end)?,
+        let end = match (end, &enclosure, minder) {
+            (End::Exited(_) | End::Signalled(_), Some(enclosure), _) => enclosure.end(end)?,
+            (End::Exited(_) | End::Signalled(_), None, Some(minder)) => minder.end(end, &name)?,
             _ => end,
         };
         Ok(Output { end, stdout, stderr, truncated: stdout_truncated || stderr_truncated, elapsed: started.elapsed() })

@@ -4,13 +4,7 @@
 //! One whose commit is at the remote or in the checkout goes on where it was: delivery is finished, the service is watched, and taken back if it proves unhealthy.
 //! What happened is looked up where it would be seen (the remote, the checkout), so nothing is done twice.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
-
-use tokio::sync::Mutex;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -26,15 +20,6 @@ use crate::{
 /// How long a run that was cut off may wait until it can be finished, unless a person resumes the project before. Then it ends as failed, so that a remote
 /// that is gone for good does not keep its project from being looked after.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// What is known of runs that an earlier program left open.
-#[derive(Default)]
-pub(crate) struct Recovery {
-    /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
-    pub(crate) unfinished: Mutex<BTreeMap<String, String>>,
-    /// Set when the repositories were looked at for what an earlier program left half made.
-    looked: OnceLock<()>,
-}
 
 /// Finishes or undoes every open run; gives their records.
 ///

@@ -8,9 +8,14 @@ mod review;
 mod rollback;
 mod run;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use jiff::tz::TimeZone;
+use tokio::sync::Mutex;
 
 use crate::{
     config::{Config, Project},
@@ -18,7 +23,6 @@ use crate::{
     event::Bus,
     process::{Cancel, Environment, SandboxHelper},
     queue::Queue,
-    recovery::Recovery,
     store::Store,
 };
 
@@ -45,6 +49,15 @@ pub(crate) struct Runner {
     pub(crate) releases: Releases,
     /// Raised when the program is to stop.
     pub(crate) cancel: Cancel,
+}
+
+/// What is known of runs that an earlier program left open.
+#[derive(Default)]
+pub(crate) struct Recovery {
+    /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
+    pub(crate) unfinished: Mutex<BTreeMap<String, String>>,
+    /// Set when the repositories were looked at for what an earlier program left half made.
+    pub(crate) looked: OnceLock<()>,
 }
 
 impl Runner {

@@ -85,15 +85,12 @@ impl Git {
 
     /// The same without the variables that lead to programs outside, such as the SSH agent.
     pub(super) fn apart(&self) -> Self {
-        let leads_outside = |name: &OsStr| OUTSIDE.iter().any(|outside| name == *outside);
-        let kept = self.environment.iter().filter(|(name, _)| !leads_outside(name));
-        let environment = kept.fold(Environment::default(), |environment, (name, value)| environment.with(name, value));
-        Self { environment, network_timeout: self.network_timeout }
+        Self { environment: self.environment.clone().without(&OUTSIDE), network_timeout: self.network_timeout }
     }
 
-    /// A call that goes over the network, without the repository's hooks.
+    /// A call that goes over the network, without the repository's hooks. Other programs speak for it, such as SSH, so it is minded.
     pub(super) fn call_remote<A: AsRef<OsStr>>(&self, directory: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
-        self.call(directory, arguments).timeout(self.network_timeout)
+        self.call(directory, arguments).minded_by(&self.environment).timeout(self.network_timeout)
     }
 
     /// The same, with the repository's hooks.
@@ -107,9 +104,9 @@ impl Git {
         self.build(directory, &["core.hooksPath=/dev/null"], arguments)
     }
 
-    /// The same, with the repository's hooks.
+    /// The same, with the repository's hooks, and so minded.
     pub(super) fn call_with_hooks<A: AsRef<OsStr>>(&self, directory: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
-        self.build(directory, &[], arguments)
+        self.build(directory, &[], arguments).minded_by(&self.environment)
     }
 
     fn build<A: AsRef<OsStr>>(&self, directory: &Path, settings: &[&str], arguments: impl IntoIterator<Item = A>) -> Call {
@@ -135,7 +132,8 @@ impl Git {
             .env("SSH_ASKPASS", "true")
             .env("SSH_ASKPASS_REQUIRE", "force")
             .timeout(LOCAL_TIMEOUT)
-            // Git ends its own children; looking for others after each call would cost more than the call.
+            // Git ends its own children; looking for others after each call would cost more than the call, and so would a minder for those that run
+            // nobody else's programs.
             .keep_descendants();
         Call { command, what, session: None }
     }
@@ -151,6 +149,12 @@ impl Call {
     /// Has it run in `session`, if there is one.
     pub(super) fn within(mut self, session: Option<&Session>) -> Self {
         self.session = session.cloned();
+        self
+    }
+
+    /// Has it minded, see [`Command::minded_by`].
+    fn minded_by(mut self, environment: &Environment) -> Self {
+        self.command = self.command.minded_by(environment);
         self
     }
 

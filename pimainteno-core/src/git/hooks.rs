@@ -120,7 +120,7 @@ impl<'workspace> Stage<'workspace> {
         // The shell runs a script without a first line that names its interpreter, as Git does.
         let command = Command::shell("exec \"$0\" \"$@\"").arg(&hook).args(arguments).directory(self.files());
         let command = command
-            .envs(workspace.environment())
+            .environment(workspace.environment())
             .envs(self.identity.iter().copied())
             .env("GIT_DIR", workspace.git_directory())
             .env("GIT_COMMON_DIR", workspace.checkout().common_directory())

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{End, Sandbox, Session, make_writable, remove, remove_unseen},
+    process::{End, Environment, Sandbox, Session, make_writable, remove, remove_unseen},
 };
 
 /// The largest diff that is handled, in bytes. What is larger cannot be reviewed and is no minimal change.
@@ -126,8 +126,8 @@ impl Workspace {
     }
 
     /// The variables that Git and hooks have here.
-    pub(super) fn environment(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.git.environment().iter()
+    pub(super) fn environment(&self) -> &Environment {
+        self.git.environment()
     }
 
     /// The directory in which hooks run, beside the workspace. A project's name has no full stop.

@@ -14,9 +14,8 @@ use crate::{
     policy::{Limits, PolicyEngine},
     process::{Cancel, Environment, SandboxHelper},
     queue::Queue,
-    recovery::Recovery,
     registry::{BackendFactory, Registry},
-    runner::{Prepared, Releases, Runner, learn_key},
+    runner::{Prepared, Recovery, Releases, Runner, learn_key},
     service::ServiceManager,
     step::Step,
     store::Store,
@@ -81,7 +80,7 @@ impl MaintainerBuilder {
         self
     }
 
-    /// Runs checks and command steps in sandboxes that this program sets up: one that calls [`crate::process::help`] first thing in its `main`, and
+    /// Runs checks and command steps in sandboxes that this program sets up, and has it mind what runs without one: a program that calls [`crate::process::help`] first thing in its `main`, and
     /// `/proc/self/exe` if that is the program itself. Without, there are none.
     #[must_use]
     pub fn sandbox_helper(mut self, helper: SandboxHelper) -> Self {
@@ -159,6 +158,10 @@ impl MaintainerBuilder {
             proposers,
             in_memory,
         } = self;
+        let environment = match &sandbox_helper {
+            Some(helper) => environment.minded_by(helper),
+            None => environment,
+        };
         let mut registry = Registry::new();
         for step in steps {
             registry.add_step(step)?;

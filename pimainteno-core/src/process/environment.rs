@@ -3,8 +3,10 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
+
+use super::SandboxHelper;
 
 /// What children may see of the environment of whoever builds the library: where things are, which language to speak, which proxy to use.
 /// Everything else stays out, because that is where keys and tokens are.
@@ -47,28 +49,51 @@ const AUTHORITIES: [&str; 8] = [
     "GIT_SSL_CAINFO",
 ];
 
-/// The variables that child processes see.
+/// The variables that child processes see, and the program that minds those of them that could start others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment(BTreeMap<OsString, OsString>);
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+    minder: Option<PathBuf>,
+}
 
 impl Environment {
     /// Those of `variables` that children may see.
     pub fn from_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let is_listed = |name: &str| ALLOWED.contains(&name) || AUTHORITIES.contains(&name);
         let allowed = |name: &OsStr| name.to_str().is_some_and(|name| is_listed(&name.to_ascii_uppercase()));
-        Self(variables.into_iter().filter(|(name, _)| allowed(name)).collect())
+        Self { variables: variables.into_iter().filter(|(name, _)| allowed(name)).collect(), minder: None }
     }
 
     /// The same with one more variable, whatever its name.
     #[must_use]
     pub fn with(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.0.insert(name.into(), value.into());
+        self.variables.insert(name.into(), value.into());
         self
+    }
+
+    /// The same without these variables.
+    #[must_use]
+    pub(crate) fn without(mut self, names: &[&str]) -> Self {
+        self.variables.retain(|name, _| !names.iter().any(|other| name == other));
+        self
+    }
+
+    /// The same with `helper` to mind children, so that [whatever they start](super::Command::minded_by) ends with them. A
+    /// [builder](crate::MaintainerBuilder::sandbox_helper) that is given a helper does so by itself.
+    #[must_use]
+    pub fn minded_by(mut self, helper: &SandboxHelper) -> Self {
+        self.minder = Some(helper.program().to_owned());
+        self
+    }
+
+    /// The program that minds children, if there is one.
+    pub(super) fn minder(&self) -> Option<&Path> {
+        self.minder.as_deref()
     }
 
     /// One variable.
     pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
-        self.0.get(name.as_ref()).map(OsString::as_os_str)
+        self.variables.get(name.as_ref()).map(OsString::as_os_str)
     }
 
     /// The user's home directory.
@@ -83,7 +108,7 @@ impl Environment {
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+        self.variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 }
 

@@ -2,11 +2,15 @@
 //!
 //! A process group is not enough: whoever calls `setsid` leaves it, and whoever loses its parent cannot be found from the child any more.
 //! Every child therefore carries a variable with a value of its own, which its descendants inherit; `/proc/PID/environ` shows who has it.
-//! Who cannot be trusted to keep it runs in a sandbox, whose guard inherits whoever loses its parent.
+//! Who may throw that away too runs in a sandbox or below a [minder](super::minder), either of which inherits whoever loses its parent.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs,
+    time::{Duration, Instant},
+};
 
-use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, kill_process_group, test_kill_process_group, wait};
 use uuid::Uuid;
 
 /// The variable that a child and its descendants carry.
@@ -15,6 +19,12 @@ pub(super) struct Marker(String);
 
 /// How often at most somebody is killed before it is given up.
 const MOST_ROUNDS: usize = 10;
+
+/// How long somebody may take to be killed: what hangs in the kernel cannot be.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often to look whether it still is there.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// A child with everything that descends from it; what is left when this is dropped is killed.
 #[derive(Debug)]
@@ -62,14 +72,15 @@ impl Family {
         Self { group: pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)), marker }
     }
 
-    /// Asks the group to stop.
+    /// Asks the group to stop; the child first, so that a minder knows why its command ends.
     pub(super) fn terminate(&self) {
         if let Some(group) = self.group {
+            let _ = kill_process(group, Signal::TERM);
             let _ = kill_process_group(group, Signal::TERM);
         }
     }
 
-    /// Kills what descends from the child, but not the child itself: if it is the guard of a sandbox, nobody gets away from it while it lives.
+    /// Kills what descends from the child, but not the child itself: if it is a guard or a minder, nobody gets away from it while it lives.
     pub(super) fn kill_descendants(&self) {
         let own = getpid().as_raw_nonzero().get();
         for _ in 0..MOST_ROUNDS {
@@ -127,6 +138,28 @@ pub(super) fn descendants(ancestor: Pid) -> Vec<i32> {
         next += 1;
     }
     found
+}
+
+/// Kills everything that descends from this process, and waits until it is gone. For one that inherits whoever loses its parent, and that has no other children.
+pub(super) fn end_descendants() {
+    let start = Instant::now();
+    loop {
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                // A list of processes may miss one that was just forked. That there are no children, the kernel knows.
+                Err(_) => return,
+            }
+        }
+        for pid in descendants(getpid()).into_iter().filter_map(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        if start.elapsed() > PATIENCE {
+            return;
+        }
+        std::thread::sleep(GLANCE);
+    }
 }
 
 /// The parent of a process that has not ended; the fourth field of its line, after a name that may hold anything (`proc_pid_stat(5)`).

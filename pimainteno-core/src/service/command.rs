@@ -43,7 +43,7 @@ impl ServiceManager for RestartCommand {
     async fn restart(&self, unit: &str, cancel: &Cancel) -> Result<()> {
         let command = Command::shell(&self.command)
             .directory(&self.checkout)
-            .envs(self.environment.iter())
+            .environment(&self.environment)
             .env("PIMAINTENO_UNIT", unit)
             .timeout(DEADLINE)
             .cancel(cancel)

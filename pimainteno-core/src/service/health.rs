@@ -64,7 +64,7 @@ impl HealthProbe {
                 answer = http::get(url, DEADLINE) => answer,
             },
             Question::Command { command, checkout, environment } => {
-                let running = Command::shell(command).directory(checkout).envs(environment.iter()).timeout(DEADLINE).cancel(cancel).run();
+                let running = Command::shell(command).directory(checkout).environment(environment).timeout(DEADLINE).cancel(cancel).run();
                 let output = running.await?;
                 cancel.check()?;
                 if output.success() {

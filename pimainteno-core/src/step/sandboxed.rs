@@ -133,7 +133,7 @@ impl StepContext<'_> {
         let mode = mode.unwrap_or(settings.mode);
         let command = Command::shell(command).directory(self.workspace()).cancel(self.cancel());
         if mode == SandboxMode::Off {
-            return Ok(command.envs(self.environment().iter()));
+            return Ok(command.environment(self.environment()));
         }
         let sandboxing = &self.parts.sandboxing;
         let support = sandboxing.support().await;

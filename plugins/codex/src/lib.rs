@@ -80,6 +80,7 @@ impl Codex {
     fn program(&self, program: &Path, scratch: &Scratch) -> process::Command {
         process::Command::new(program)
             .envs(command::environment(&self.environment))
+            .minded_by(&self.environment)
             .envs(self.home.variables())
             .envs(self.account.variables())
             .env("TMPDIR", scratch.path())
@@ -151,5 +152,29 @@ fn key(config: &LlmConfig) -> Result<Option<Secret>> {
     match key.trim() {
         "" => Err(Error::new(ErrorKind::Config, format!("`llm.api_key_file` is empty: `{}`", path.display()))),
         key => Ok(Some(Secret::new(key))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use pimainteno_core::process::SandboxHelper;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn codex_is_minded() {
+        let place = tempfile::tempdir().unwrap();
+        let program = place.path().join("codex");
+        fs::write(&program, "#!/bin/sh\necho codex-cli 0.169.0\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(place.path().join(".codex")).unwrap();
+        let path = format!("{}:/usr/bin:/bin", place.path().display());
+        // A helper that minds nothing is found out, as long as it is asked.
+        let environment = Environment::default().with("PATH", path).with("HOME", place.path()).minded_by(&SandboxHelper::new("/bin/true"));
+        let codex = Codex::new(&LlmConfig::default(), &environment, &place.path().join("state")).unwrap();
+        let error = codex.health().await.unwrap_err();
+        assert!(error.to_string().contains("ended without a report"), "{error}");
     }
 }

@@ -20,6 +20,7 @@ use super::{
     protocol::{FAILED, Plan, Report, Stage},
     watch::Watch,
 };
+use crate::process::tree;
 
 /// How often it looks. In a process namespace a look costs some microseconds a process; elsewhere all processes of the machine are looked at.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -78,7 +79,7 @@ pub(super) fn stand(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
         }
     });
     if !own_processes {
-        watch.kill();
+        tree::end_descendants();
     }
     let report: Report = report.map_err(|error: io::Error| io::Error::other(format!("cannot start the guard: {error}")))?;
     // A stage that failed has said so itself.

@@ -22,11 +22,12 @@ use super::{
     session::SERVE,
     support::PROBE_BASE,
 };
+use crate::process::minder;
 
 /// How often it is looked whether somebody still waits for the command.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Sets up a sandbox and runs a command in it, if this program was started for that; `None` if it was not.
+/// Runs a command, in a sandbox or with an eye on whatever it starts, if this program was started for that; `None` if it was not.
 ///
 /// Call it first thing in `main`, before there is a second thread, and return what it gives:
 ///
@@ -44,6 +45,9 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let first = arguments.next()?;
     if first == PROBE {
         return Some(ExitCode::from(u8::try_from(confine::landlock_version()).unwrap_or(u8::MAX).saturating_add(PROBE_BASE)));
+    }
+    if first == minder::ARGUMENT {
+        return Some(minder::stand(arguments));
     }
     if first != ARGUMENT {
         return None;

@@ -5,13 +5,9 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt as _,
-    time::{Duration, Instant},
 };
 
-use rustix::{
-    fs::fstatvfs,
-    process::{Pid, Signal, WaitOptions, getuid, kill_process, wait},
-};
+use rustix::{fs::fstatvfs, process::getuid};
 
 use super::{Excess, Limits, Used, protocol::Plan};
 use crate::process::tree;
@@ -21,12 +17,6 @@ const RESERVE: u64 = 64 << 20;
 
 /// The same for files and directories.
 const RESERVE_OF_FILES: u64 = 4096;
-
-/// How long somebody may take to be killed: what hangs in the kernel cannot be.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How often to look whether it still is there.
-const GLANCE: Duration = Duration::from_millis(1);
 
 /// Looks at what a sandboxed command and its descendants use up.
 pub(super) struct Watch {
@@ -90,25 +80,6 @@ impl Watch {
         let made = before.saturating_sub(now).saturating_add(self.used_before.files);
         let exceeds = made > limits.files || (before >= 2 * RESERVE_OF_FILES && now < RESERVE_OF_FILES);
         exceeds.then(|| Excess::Files(made.min(limits.files)))
-    }
-
-    /// Kills all of them, and waits until they are gone. For a guard that inherits whoever loses its parent.
-    pub(super) fn kill(&self) {
-        let start = Instant::now();
-        // A list of processes may miss one that was just forked. Whether there are children, the kernel knows.
-        while start.elapsed() < PATIENCE {
-            for pid in self.processes().into_iter().filter_map(Pid::from_raw) {
-                let _ = kill_process(pid, Signal::KILL);
-            }
-            loop {
-                match wait(WaitOptions::NOHANG) {
-                    Ok(Some(_)) => {}
-                    Ok(None) => break,
-                    Err(_) => return,
-                }
-            }
-            std::thread::sleep(GLANCE);
-        }
     }
 
     /// The processes, but for the guard itself.
