@@ -65,6 +65,8 @@ pub struct ProjectStatus {
     pub next_slot: Option<Timestamp>,
     /// What it spent today; see [`Maintainer::today`].
     pub today: Spending,
+    /// The run of it that goes on in this program.
+    pub running: Option<RunId>,
 }
 
 impl Maintainer {
@@ -166,8 +168,17 @@ impl Maintainer {
                 usage: self.0.store.usage_of_project_on(&prepared.project.id, day),
                 budget: prepared.project.llm.budget.clone(),
             },
+            running: self.0.bus.running(&prepared.project.id),
         };
         self.0.projects.iter().map(status).collect()
+    }
+
+    /// The id of a project that is named by its id or its name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if there is no such project.
+    pub fn project_id(&self, name: &str) -> Result<String> {
+        Ok(self.0.project(name)?.project.id.clone())
     }
 
     /// The day that pays for calls now: it ends at midnight in the scheduler's time zone.
