@@ -1,6 +1,7 @@
 //! `approve`, `reject` and `rollback`: what a person decides about a change.
 
-use pimainteno_core::{Outcome, ProposalId, Result, RunRecord};
+use pimainteno_core::{Error, ErrorKind, Outcome, ProposalId, Result, RunRecord};
+use pimainteno_web::{Approve, Order, Reject, Rollback, ShowProposal};
 
 use super::{
     run::{conclude, until_stopped},
@@ -17,16 +18,14 @@ use crate::{
 /// Approves a change that is held, and waits until it is delivered.
 ///
 /// # Errors
-/// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::approve`].
+/// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::order`].
 pub(crate) async fn approve(setup: &Setup, arguments: &ApproveArguments, terminal: &Terminal) -> Result<Ending> {
     ProposalId::is_enough(&arguments.id)?;
     let access = open(setup, terminal).await?;
-    let proposal = access.proposal(&arguments.id).await?;
+    let proposal = access.ask(ShowProposal { id: arguments.id.clone() }).await?;
     // Without a choice of his own, a person approves what is there now: it cannot become another diff before the run begins.
-    let sha256 = arguments.sha256.as_ref().unwrap_or(&proposal.sha256);
-    let id = proposal.id.to_string();
-    let run = access.approve(&id, sha256);
-    let record = until_stopped(&access, run, terminal).await?;
+    let sha256 = arguments.sha256.clone().unwrap_or(proposal.sha256);
+    let record = one_run(&access, Approve { id: proposal.id.to_string(), sha256 }, terminal).await?;
     let is_delivered = matches!(record.outcome, Some(Outcome::Applied { .. }));
     tell(&record, is_delivered, terminal)
 }
@@ -34,11 +33,11 @@ pub(crate) async fn approve(setup: &Setup, arguments: &ApproveArguments, termina
 /// Rejects a change that is held.
 ///
 /// # Errors
-/// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::reject`].
+/// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::ask`].
 pub(crate) async fn reject(setup: &Setup, arguments: &RejectArguments, terminal: &Terminal) -> Result<Ending> {
     ProposalId::is_enough(&arguments.id)?;
     let access = open(setup, terminal).await?;
-    let proposal = access.reject(&arguments.id, &arguments.reason).await?;
+    let proposal = access.ask(Reject { id: arguments.id.clone(), reason: arguments.reason.clone() }).await?;
     if terminal.is_json() {
         terminal.print_json(&proposal)?;
     } else {
@@ -50,11 +49,11 @@ pub(crate) async fn reject(setup: &Setup, arguments: &RejectArguments, terminal:
 /// Takes back what a run delivered, and waits until that is done.
 ///
 /// # Errors
-/// As [`Access::open`] and [`Access::rollback`].
+/// As [`Access::open`] and [`Access::order`].
 pub(crate) async fn roll_back(setup: &Setup, arguments: &RollbackArguments, terminal: &Terminal) -> Result<Ending> {
     let access = open(setup, terminal).await?;
-    let run = access.rollback(&arguments.project, arguments.run.as_deref());
-    let record = until_stopped(&access, run, terminal).await?;
+    let rollback = Rollback { project: arguments.project.clone(), run: arguments.run.clone() };
+    let record = one_run(&access, rollback, terminal).await?;
     // Somebody else may have taken it back already.
     let is_gone = matches!(record.outcome, Some(Outcome::Applied { .. } | Outcome::NoChange));
     tell(&record, is_gone, terminal)
@@ -63,6 +62,12 @@ pub(crate) async fn roll_back(setup: &Setup, arguments: &RollbackArguments, term
 async fn open(setup: &Setup, terminal: &Terminal) -> Result<Access> {
     let progress = terminal.progress(false);
     Access::open(setup, move |event| progress.event(event)).await
+}
+
+/// Has the one run of an order carried out.
+async fn one_run(access: &Access, order: impl Order, terminal: &Terminal) -> Result<RunRecord> {
+    let record = until_stopped(access, order, terminal).await?.pop();
+    record.ok_or_else(|| Error::new(ErrorKind::Service, "the daemon does not say how the run ended").hint("`pi-mainteno runs` lists it"))
 }
 
 fn tell(record: &RunRecord, is_done: bool, terminal: &Terminal) -> Result<Ending> {

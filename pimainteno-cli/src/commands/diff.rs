@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use jiff::Timestamp;
 use pimainteno_core::{Proposal, Result, hidden_text};
+use pimainteno_web::ShowProposal;
 
 use super::{redacted_places, short_id, status_style};
 use crate::{
@@ -17,9 +18,9 @@ use crate::{
 /// Prints a change: to a person with what he needs to decide, to another program as a diff alone, byte by byte, with warnings on standard error.
 ///
 /// # Errors
-/// As [`Access::proposal`].
+/// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, arguments: &DiffArguments, terminal: &Terminal) -> Result<Ending> {
-    let proposal = access.proposal(&arguments.id).await?;
+    let proposal = access.ask(ShowProposal { id: arguments.id.clone() }).await?;
     if terminal.is_json() {
         terminal.print_json(&proposal)?;
     } else if !terminal.is_read_by_a_person() {

@@ -1,6 +1,7 @@
 //! `log`: the texts that a run left behind.
 
 use pimainteno_core::{Error, ErrorKind, Result, store::Output};
+use pimainteno_web::ShowRun;
 
 use crate::{
     access::Access,
@@ -12,9 +13,9 @@ use crate::{
 /// Prints the texts that a run left behind, or one of them.
 ///
 /// # Errors
-/// As [`Access::run`], and [`ErrorKind::Usage`] if there is no such text.
+/// As [`Access::ask`], and [`ErrorKind::Usage`] if there is no such text.
 pub(crate) async fn run(access: &Access, arguments: &LogArguments, terminal: &Terminal) -> Result<Ending> {
-    let outputs = access.run(&arguments.id).await?.outputs;
+    let outputs = access.ask(ShowRun { id: arguments.id.clone() }).await?.outputs;
     let Some(name) = &arguments.output else {
         if terminal.is_json() {
             terminal.print_json(&outputs)?;

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use pimainteno_core::{Result, store::Notice};
+use pimainteno_web::Notices;
 
 use crate::{
     access::Access,
@@ -17,9 +18,9 @@ use crate::{
 /// Prints the last notices, about one project or about all.
 ///
 /// # Errors
-/// As [`Access::notices`].
+/// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, arguments: &NoticesArguments, terminal: &Terminal) -> Result<Ending> {
-    let notices = access.notices(arguments.project.as_deref(), arguments.limit.into()).await?;
+    let notices = access.ask(Notices { project: arguments.project.clone(), limit: Some(arguments.limit.into()) }).await?;
     if terminal.is_json() {
         terminal.print_json(&notices)?;
         return Ok(Ending::Done);

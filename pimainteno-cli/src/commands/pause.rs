@@ -1,6 +1,7 @@
 //! `pause` and `resume`: whether projects are run.
 
 use pimainteno_core::Result;
+use pimainteno_web::{Pause, Resume, Status};
 
 use crate::{
     access::Access,
@@ -11,9 +12,16 @@ use crate::{
 /// Keeps projects, or all of them if none is named, from their runs, or lets them go on.
 ///
 /// # Errors
-/// As [`Access::set_paused`].
+/// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, projects: &[String], paused: bool, terminal: &Terminal) -> Result<Ending> {
-    let answers = access.set_paused(projects, paused).await?;
+    let names = match projects {
+        [] => access.ask(Status {}).await?.projects.into_iter().map(|project| project.id).collect(),
+        names => names.to_vec(),
+    };
+    let mut answers = Vec::new();
+    for project in names {
+        answers.push(if paused { access.ask(Pause { project }).await? } else { access.ask(Resume { project }).await? });
+    }
     if terminal.is_json() {
         terminal.print_json(&answers)?;
         return Ok(Ending::Done);

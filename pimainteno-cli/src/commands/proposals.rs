@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use pimainteno_core::{Proposal, ProposalStatus, Result};
+use pimainteno_web::Proposals;
 
 use super::{redacted_places, short_id, status_style};
 use crate::{
@@ -21,9 +22,10 @@ const SUBJECT: usize = 40;
 /// Prints the changes that are held, or all of them.
 ///
 /// # Errors
-/// As [`Access::proposals`].
+/// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, arguments: &ProposalsArguments, terminal: &Terminal) -> Result<Ending> {
-    let proposals = access.proposals(arguments.project.as_deref(), arguments.all, arguments.limit.into()).await?;
+    let wanted = Proposals { project: arguments.project.clone(), all: arguments.all, limit: Some(arguments.limit.into()) };
+    let proposals = access.ask(wanted).await?;
     if terminal.is_json() {
         terminal.print_json(&proposals)?;
         return Ok(Ending::Done);

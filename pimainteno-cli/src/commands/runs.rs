@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pimainteno_core::{Result, RunRecord};
+use pimainteno_web::Runs;
 
 use super::{outcome_style, short_id, told};
 use crate::{
@@ -20,9 +21,9 @@ use crate::{
 /// Prints the last runs, of one project or of all.
 ///
 /// # Errors
-/// As [`Access::runs`].
+/// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, arguments: &RunsArguments, terminal: &Terminal) -> Result<Ending> {
-    let records = access.runs(arguments.project.as_deref(), arguments.limit.into()).await?;
+    let records = access.ask(Runs { project: arguments.project.clone(), limit: Some(arguments.limit.into()) }).await?;
     if terminal.is_json() {
         terminal.print_json(&records)?;
         return Ok(Ending::Done);

@@ -5,11 +5,11 @@ use std::{fmt::Write as _, time::Duration};
 use anstyle::Style;
 use jiff::Timestamp;
 use pimainteno_core::{Result, RunRecord, Usage, store::UsageEntry};
+use pimainteno_web::{RunDetail, ShowRun};
 
 use super::{outcome_style, redacted_places, short_id};
 use crate::{
     access::Access,
-    api::RunDetail,
     cli::ShowArguments,
     exit::Ending,
     terminal::{FAINT, NAME, NOTABLE, STRONG, Terminal, cost, diff, paint, plain, time, timeline},
@@ -18,9 +18,9 @@ use crate::{
 /// Prints one run: why it started, how it ended, its steps, its change, what it left behind.
 ///
 /// # Errors
-/// As [`Access::run`].
+/// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, arguments: &ShowArguments, terminal: &Terminal) -> Result<Ending> {
-    let detail = access.run(&arguments.id).await?;
+    let detail = access.ask(ShowRun { id: arguments.id.clone() }).await?;
     if terminal.is_json() {
         terminal.print_json(&detail)?;
     } else {

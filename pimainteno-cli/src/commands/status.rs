@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use pimainteno_core::{Result, config::Mode};
+use pimainteno_web::{Overview, ProjectStatus, Status};
 
 use super::{outcome_style, short_id, told};
 use crate::{
     access::Access,
-    api::{ProjectStatus, Status},
     exit::Ending,
     terminal::{
         FAINT, GOOD, NAME, NOTABLE, Terminal, cost, paint, plain,
@@ -18,9 +18,9 @@ use crate::{
 /// Prints every project at a glance.
 ///
 /// # Errors
-/// As [`Access::status`].
+/// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> {
-    let status = access.status().await?;
+    let status = access.ask(Status {}).await?;
     if terminal.is_json() {
         terminal.print_json(&status)?;
         return Ok(Ending::Done);
@@ -64,7 +64,7 @@ pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> 
     Ok(Ending::Done)
 }
 
-fn row(project: &ProjectStatus, status: &Status, now: Timestamp) -> [Cell; 5] {
+fn row(project: &ProjectStatus, status: &Overview, now: Timestamp) -> [Cell; 5] {
     let next = match (&project.parked, project.next_slot) {
         _ if project.paused => Cell::styled("paused", NOTABLE),
         (Some(parked), _) if parked.until > now => Cell::styled(&format!("parked, {}", time::relative(parked.until, now)), NOTABLE),

@@ -1,0 +1,103 @@
+//! What takes runs.
+
+use pimainteno_core::{Error, ErrorKind, Maintainer, ProposalId, Result, RunOptions, RunRecord, Trigger};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use crate::Order;
+
+/// Runs projects, or all of them if none is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Run {
+    /// Ids or names; none means all projects.
+    pub projects: Vec<String>,
+    /// See [`RunOptions::dry_run`].
+    pub dry_run: bool,
+    /// See [`RunOptions::force`].
+    pub force: bool,
+}
+
+/// Approves a held change, and delivers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approve {
+    /// The id of a proposal, or at least four digits of its beginning.
+    pub id: String,
+    /// The SHA-256 of the diff that was looked at, or at least eight digits of its beginning.
+    pub sha256: String,
+}
+
+/// Takes back what a run of a project delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// Id or name of the project.
+    pub project: String,
+    /// The run whose change it is; the last one that delivered something if it is not given.
+    pub run: Option<String>,
+}
+
+impl Order for Run {
+    const PATH: &'static str = "/api/run";
+
+    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        for name in &self.projects {
+            let id = maintainer.project_id(name)?;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    async fn carry_out(self, maintainer: &Maintainer) -> Result<Vec<RunRecord>> {
+        let mut options = RunOptions::default();
+        options.dry_run = self.dry_run;
+        options.force = self.force;
+        if self.projects.is_empty() {
+            return maintainer.run_all(options).await;
+        }
+        let ids = self.projects(maintainer)?;
+        // Once for all of them, before they run side by side.
+        maintainer.recover().await?;
+        let mut running = JoinSet::new();
+        for (place, id) in ids.into_iter().enumerate() {
+            let maintainer = maintainer.clone();
+            running.spawn(async move { (place, maintainer.run_project(&id, Trigger::Manual, options).await) });
+        }
+        let mut records = Vec::new();
+        while let Some(joined) = running.join_next().await {
+            let (place, record) = joined.map_err(|source| Error::new(ErrorKind::Internal, "a run was lost").source(source))?;
+            records.push((place, record?));
+        }
+        records.sort_unstable_by_key(|(place, _)| *place);
+        Ok(records.into_iter().map(|(_, record)| record).collect())
+    }
+}
+
+impl Order for Approve {
+    const PATH: &'static str = "/api/proposals/{id}/approve";
+
+    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<String>> {
+        ProposalId::is_enough(&self.id)?;
+        Ok(vec![maintainer.proposal(&self.id)?.project])
+    }
+
+    async fn carry_out(self, maintainer: &Maintainer) -> Result<Vec<RunRecord>> {
+        Ok(vec![maintainer.approve(&self.id, &self.sha256).await?])
+    }
+}
+
+impl Order for Rollback {
+    const PATH: &'static str = "/api/projects/{project}/rollback";
+
+    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<String>> {
+        Ok(vec![maintainer.project_id(&self.project)?])
+    }
+
+    async fn carry_out(self, maintainer: &Maintainer) -> Result<Vec<RunRecord>> {
+        Ok(vec![maintainer.rollback(&self.project, self.run.as_deref()).await?])
+    }
+}
