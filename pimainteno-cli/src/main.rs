@@ -1,6 +1,7 @@
 //! The `pi-mainteno` command: the daemon, and the command line around it.
 
 mod access;
+mod arguments;
 mod backends;
 mod cli;
 mod commands;

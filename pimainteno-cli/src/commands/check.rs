@@ -124,11 +124,7 @@ pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     let items: Vec<Item> = found.into_iter().flat_map(|(_, items)| items.list).collect();
     let problems = items.iter().filter(|item| item.finding == Finding::Problem).count();
     let report = Report { problems, items };
-    if terminal.is_json() {
-        terminal.print_json(&report)?;
-    } else {
-        print(&report, terminal);
-    }
+    terminal.give(&report, || print(&report, terminal))?;
     Ok(Ending::of(problems == 0))
 }
 

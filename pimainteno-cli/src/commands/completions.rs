@@ -3,7 +3,7 @@
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::{cli::Cli, exit::Ending, terminal::Terminal};
+use crate::{arguments::Cli, exit::Ending, terminal::Terminal};
 
 /// Prints the script for `shell`.
 pub(crate) fn run(shell: Shell, terminal: &Terminal) -> Ending {

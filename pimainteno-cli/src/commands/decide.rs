@@ -3,16 +3,13 @@
 use pimainteno_core::{Error, ErrorKind, Outcome, ProposalId, Result, RunRecord};
 use pimainteno_web::{Approve, Order, Reject, Rollback, ShowProposal};
 
-use super::{
-    run::{conclude, until_stopped},
-    short_id,
-};
+use super::run::{conclude, until_stopped};
 use crate::{
     access::Access,
-    cli::{ApproveArguments, RejectArguments, RollbackArguments},
+    arguments::{ApproveArguments, RejectArguments, RollbackArguments},
     exit::Ending,
     setup::Setup,
-    terminal::{Terminal, plain},
+    terminal::{Terminal, plain, words::short_id},
 };
 
 /// Approves a change that is held, and waits until it is delivered.
@@ -38,11 +35,8 @@ pub(crate) async fn reject(setup: &Setup, arguments: &RejectArguments, terminal:
     ProposalId::is_enough(&arguments.id)?;
     let access = open(setup, terminal).await?;
     let proposal = access.ask(Reject { id: arguments.id.clone(), reason: arguments.reason.clone() }).await?;
-    if terminal.is_json() {
-        terminal.print_json(&proposal)?;
-    } else {
-        terminal.print(format_args!("{}: rejected {}", plain::inline(&proposal.project), short_id(proposal.id)));
-    }
+    let told = format_args!("{}: rejected {}", plain::inline(&proposal.project), short_id(proposal.id));
+    terminal.give(&proposal, || terminal.print(told))?;
     Ok(Ending::Done)
 }
 
@@ -71,10 +65,6 @@ async fn one_run(access: &Access, order: impl Order, terminal: &Terminal) -> Res
 }
 
 fn tell(record: &RunRecord, is_done: bool, terminal: &Terminal) -> Result<Ending> {
-    if terminal.is_json() {
-        terminal.print_json(record)?;
-    } else {
-        conclude(record, terminal);
-    }
+    terminal.give(record, || conclude(record, terminal))?;
     Ok(Ending::of(is_done))
 }

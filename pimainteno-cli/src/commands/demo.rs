@@ -12,7 +12,7 @@ use pimainteno_core::{Error, ErrorKind, Maintainer, MaintainerBuilder, Outcome, 
 use pimainteno_offline::Offline;
 
 use crate::{
-    cli::DemoArguments,
+    arguments::DemoArguments,
     exit::Ending,
     setup,
     terminal::{NAME, STRONG, Terminal, diff, paint, plain},
@@ -40,9 +40,7 @@ pub(crate) async fn run(arguments: &DemoArguments, terminal: &Terminal) -> Resul
 
     let first = first_act(&stage, terminal).await?;
     let second = second_act(&stage, terminal).await?;
-    if terminal.is_json() {
-        terminal.print_json(&[first, second])?;
-    }
+    terminal.give(&[first, second], || {})?;
     say(terminal, format_args!("\nThat took {:.1} s. Nothing outside {place} was touched.", started.elapsed().as_secs_f64()));
     if arguments.keep {
         say(terminal, format_args!("It is kept; the service is stopped. Remove it with `rm -r {place}`."));

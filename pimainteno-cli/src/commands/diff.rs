@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use pimainteno_core::{Proposal, Result, hidden_text};
 use pimainteno_web::ShowProposal;
 
-use super::{redacted_places, short_id, status_style};
 use crate::{
     access::Access,
-    cli::DiffArguments,
+    arguments::DiffArguments,
     exit::Ending,
-    terminal::{FAINT, NAME, NOTABLE, STRONG, Terminal, diff, paint, plain, time},
+    terminal::{
+        FAINT, NAME, NOTABLE, STRONG, Terminal, diff, paint, plain, time,
+        words::{redacted_places, short_id, status_style},
+    },
 };
 
 /// Prints a change: to a person with what he needs to decide, to another program as a diff alone, byte by byte, with warnings on standard error.
@@ -21,19 +23,17 @@ use crate::{
 /// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, arguments: &DiffArguments, terminal: &Terminal) -> Result<Ending> {
     let proposal = access.ask(ShowProposal { id: arguments.id.clone() }).await?;
-    if terminal.is_json() {
-        terminal.print_json(&proposal)?;
-    } else if !terminal.is_read_by_a_person() {
-        terminal.print_raw(&proposal.diff);
-        // What reads the diff may show it to somebody.
-        for warning in warnings(&proposal) {
-            terminal.note(&warning);
+    terminal.give(&proposal, || {
+        if !terminal.is_read_by_a_person() {
+            terminal.print_raw(&proposal.diff);
+            // What reads the diff may show it to somebody.
+            warnings(&proposal).iter().for_each(|warning| terminal.note(warning));
+        } else if arguments.raw {
+            terminal.print(plain::text(&proposal.diff));
+        } else {
+            terminal.print(render(&proposal, Timestamp::now()));
         }
-    } else if arguments.raw {
-        terminal.print(plain::text(&proposal.diff));
-    } else {
-        terminal.print(render(&proposal, Timestamp::now()));
-    }
+    })?;
     Ok(Ending::Done)
 }
 

@@ -14,7 +14,7 @@ use pimainteno_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 use crate::{
-    cli::InitArguments,
+    arguments::InitArguments,
     exit::Ending,
     setup,
     terminal::{FAINT, GOOD, NAME, STRONG, Terminal, paint, plain},
@@ -58,11 +58,7 @@ pub(crate) fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<Endi
     let projects: Vec<_> = checkouts.into_iter().map(Project::guess).collect();
     write(&output, &file::render(&projects)?, arguments.force)?;
     let written = Written { path: output, projects };
-    if terminal.is_json() {
-        terminal.print_json(&written)?;
-    } else {
-        tell(&written, arguments, terminal);
-    }
+    terminal.give(&written, || tell(&written, arguments, terminal))?;
     Ok(Ending::Done)
 }
 

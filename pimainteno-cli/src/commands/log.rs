@@ -5,7 +5,7 @@ use pimainteno_web::ShowRun;
 
 use crate::{
     access::Access,
-    cli::LogArguments,
+    arguments::LogArguments,
     exit::Ending,
     terminal::{STRONG, Terminal, paint, plain},
 };
@@ -17,23 +17,19 @@ use crate::{
 pub(crate) async fn run(access: &Access, arguments: &LogArguments, terminal: &Terminal) -> Result<Ending> {
     let outputs = access.ask(ShowRun { id: arguments.id.clone() }).await?.outputs;
     let Some(name) = &arguments.output else {
-        if terminal.is_json() {
-            terminal.print_json(&outputs)?;
-        } else if outputs.is_empty() {
-            terminal.tell("the run left nothing behind");
-        }
-        for output in outputs.iter().filter(|_| !terminal.is_json()) {
-            terminal.print(paint(STRONG, format_args!("── {}", plain::inline(&output.name))));
-            terminal.print(plain::text(&output.text));
-        }
+        terminal.give(&outputs, || {
+            if outputs.is_empty() {
+                terminal.tell("the run left nothing behind");
+            }
+            for output in &outputs {
+                terminal.print(paint(STRONG, format_args!("── {}", plain::inline(&output.name))));
+                terminal.print(plain::text(&output.text));
+            }
+        })?;
         return Ok(Ending::Done);
     };
     let output = find(&outputs, name)?;
-    if terminal.is_json() {
-        terminal.print_json(output)?;
-    } else {
-        terminal.print(plain::text(&output.text));
-    }
+    terminal.give(output, || terminal.print(plain::text(&output.text)))?;
     Ok(Ending::Done)
 }
 

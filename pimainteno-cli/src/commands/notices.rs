@@ -6,35 +6,18 @@ use pimainteno_web::Notices;
 
 use crate::{
     access::Access,
-    cli::NoticesArguments,
+    arguments::ListArguments,
     exit::Ending,
-    terminal::{
-        FAINT, NAME, NOTABLE, Terminal,
-        table::{Cell, Table},
-        time,
-    },
+    terminal::{FAINT, NAME, NOTABLE, Terminal, table::Cell, time},
 };
 
 /// Prints the last notices, about one project or about all.
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, arguments: &NoticesArguments, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(access: &Access, arguments: &ListArguments, terminal: &Terminal) -> Result<Ending> {
     let notices = access.ask(Notices { project: arguments.project.clone(), limit: Some(arguments.limit.into()) }).await?;
-    if terminal.is_json() {
-        terminal.print_json(&notices)?;
-        return Ok(Ending::Done);
-    }
-    if notices.is_empty() {
-        terminal.tell("there is nothing that you should know");
-        return Ok(Ending::Done);
-    }
-    let now = Timestamp::now();
-    let mut table = Table::new(["when", "times", "project", "about", "notice"]);
-    for notice in &notices {
-        table.row(row(notice, now));
-    }
-    terminal.print(table.render(terminal.width()));
+    terminal.list(&notices, "there is nothing that you should know", ["when", "times", "project", "about", "notice"], row)?;
     Ok(Ending::Done)
 }
 

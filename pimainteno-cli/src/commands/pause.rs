@@ -22,17 +22,15 @@ pub(crate) async fn run(access: &Access, projects: &[String], paused: bool, term
     for project in names {
         answers.push(if paused { access.ask(Pause { project }).await? } else { access.ask(Resume { project }).await? });
     }
-    if terminal.is_json() {
-        terminal.print_json(&answers)?;
-        return Ok(Ending::Done);
-    }
-    for answer in &answers {
-        let project = paint(NAME, plain::inline(&answer.project)).to_string();
-        terminal.print(if answer.paused {
-            format!("{project} is paused; `pi-mainteno resume {}` lets it go on", plain::inline(&answer.project))
-        } else {
-            format!("{project} is run again")
-        });
-    }
+    terminal.give(&answers, || {
+        for answer in &answers {
+            let project = paint(NAME, plain::inline(&answer.project)).to_string();
+            terminal.print(if answer.paused {
+                format!("{project} is paused; `pi-mainteno resume {}` lets it go on", plain::inline(&answer.project))
+            } else {
+                format!("{project} is run again")
+            });
+        }
+    })?;
     Ok(Ending::Done)
 }

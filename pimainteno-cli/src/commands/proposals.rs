@@ -4,15 +4,15 @@ use jiff::Timestamp;
 use pimainteno_core::{Proposal, ProposalStatus, Result};
 use pimainteno_web::Proposals;
 
-use super::{redacted_places, short_id, status_style};
 use crate::{
     access::Access,
-    cli::ProposalsArguments,
+    arguments::ProposalsArguments,
     exit::Ending,
     terminal::{
         FAINT, NAME, NOTABLE, Terminal, plain,
-        table::{Cell, Table},
+        table::Cell,
         time,
+        words::{redacted_places, short_id, status_style},
     },
 };
 
@@ -24,22 +24,10 @@ const SUBJECT: usize = 40;
 /// # Errors
 /// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, arguments: &ProposalsArguments, terminal: &Terminal) -> Result<Ending> {
-    let wanted = Proposals { project: arguments.project.clone(), all: arguments.all, limit: Some(arguments.limit.into()) };
+    let wanted = Proposals { project: arguments.list.project.clone(), all: arguments.all, limit: Some(arguments.list.limit.into()) };
     let proposals = access.ask(wanted).await?;
-    if terminal.is_json() {
-        terminal.print_json(&proposals)?;
-        return Ok(Ending::Done);
-    }
-    if proposals.is_empty() {
-        terminal.tell(if arguments.all { "there are no changes yet" } else { "no change waits for you; `--all` lists the others" });
-        return Ok(Ending::Done);
-    }
-    let now = Timestamp::now();
-    let mut table = Table::new(["proposal", "project", "made", "expires", "change", "status"]);
-    for proposal in &proposals {
-        table.row(row(proposal, now));
-    }
-    terminal.print(table.render(terminal.width()));
+    let empty = if arguments.all { "there are no changes yet" } else { "no change waits for you; `--all` lists the others" };
+    terminal.list(&proposals, empty, ["proposal", "project", "made", "expires", "change", "status"], row)?;
     Ok(Ending::Done)
 }
 

@@ -4,13 +4,12 @@ use pimainteno_core::{Error, ErrorKind, Outcome, Result, RunRecord};
 use pimainteno_web::{Order, Run};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::short_id;
 use crate::{
     access::Access,
-    cli::RunArguments,
+    arguments::RunArguments,
     exit::Ending,
     setup::Setup,
-    terminal::{BAD, NAME, Terminal, paint, plain},
+    terminal::{BAD, NAME, Terminal, paint, plain, words::short_id},
 };
 
 /// Runs the projects that are named, or all of them.
@@ -27,13 +26,7 @@ pub(crate) async fn run(setup: &Setup, arguments: &RunArguments, terminal: &Term
     let access = Access::open(setup, move |event| progress.event(event)).await?;
     let run = Run { projects: arguments.projects.clone(), dry_run: arguments.dry_run, force: arguments.force };
     let records = until_stopped(&access, run, terminal).await?;
-    if terminal.is_json() {
-        terminal.print_json(&records)?;
-    } else {
-        for record in &records {
-            conclude(record, terminal);
-        }
-    }
+    terminal.give(&records, || records.iter().for_each(|record| conclude(record, terminal)))?;
     Ok(Ending::of_runs(&records))
 }
 

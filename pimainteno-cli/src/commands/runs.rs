@@ -6,15 +6,15 @@ use jiff::Timestamp;
 use pimainteno_core::{Result, RunRecord};
 use pimainteno_web::Runs;
 
-use super::{outcome_style, short_id, told};
 use crate::{
     access::Access,
-    cli::RunsArguments,
+    arguments::ListArguments,
     exit::Ending,
     terminal::{
         FAINT, NAME, Terminal,
-        table::{Cell, Table},
+        table::Cell,
         time,
+        words::{outcome_style, short_id, told},
     },
 };
 
@@ -22,22 +22,14 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, arguments: &RunsArguments, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(access: &Access, arguments: &ListArguments, terminal: &Terminal) -> Result<Ending> {
     let records = access.ask(Runs { project: arguments.project.clone(), limit: Some(arguments.limit.into()) }).await?;
-    if terminal.is_json() {
-        terminal.print_json(&records)?;
-        return Ok(Ending::Done);
-    }
-    if records.is_empty() {
-        terminal.tell("there are no runs yet; `pi-mainteno run` starts them");
-        return Ok(Ending::Done);
-    }
-    let now = Timestamp::now();
-    let mut table = Table::new(["run", "project", "trigger", "when", "took", "outcome"]);
-    for record in &records {
-        table.row(row(record, now));
-    }
-    terminal.print(table.render(terminal.width()));
+    terminal.list(
+        &records,
+        "there are no runs yet; `pi-mainteno run` starts them",
+        ["run", "project", "trigger", "when", "took", "outcome"],
+        row,
+    )?;
     Ok(Ending::Done)
 }
 

@@ -7,12 +7,14 @@ use jiff::Timestamp;
 use pimainteno_core::{Result, RunRecord, Usage, store::UsageEntry};
 use pimainteno_web::{RunDetail, ShowRun};
 
-use super::{outcome_style, redacted_places, short_id};
 use crate::{
     access::Access,
-    cli::ShowArguments,
+    arguments::ShowArguments,
     exit::Ending,
-    terminal::{FAINT, NAME, NOTABLE, STRONG, Terminal, cost, diff, paint, plain, time, timeline},
+    terminal::{
+        FAINT, NAME, NOTABLE, STRONG, Terminal, cost, diff, paint, plain, time, timeline,
+        words::{outcome_style, redacted_places, short_id},
+    },
 };
 
 /// Prints one run: why it started, how it ended, its steps, its change, what it left behind.
@@ -21,11 +23,7 @@ use crate::{
 /// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, arguments: &ShowArguments, terminal: &Terminal) -> Result<Ending> {
     let detail = access.ask(ShowRun { id: arguments.id.clone() }).await?;
-    if terminal.is_json() {
-        terminal.print_json(&detail)?;
-    } else {
-        terminal.print(render(&detail, Timestamp::now(), terminal.width()));
-    }
+    terminal.give(&detail, || terminal.print(render(&detail, Timestamp::now(), terminal.width())))?;
     Ok(Ending::Done)
 }
 

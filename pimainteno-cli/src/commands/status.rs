@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use pimainteno_core::{Result, config::Mode};
 use pimainteno_web::{Overview, ProjectStatus, Status};
 
-use super::{outcome_style, short_id, told};
 use crate::{
     access::Access,
     exit::Ending,
@@ -12,6 +11,7 @@ use crate::{
         FAINT, GOOD, NAME, NOTABLE, Terminal, cost, paint, plain,
         table::{Cell, Table},
         time,
+        words::{outcome_style, short_id, told},
     },
 };
 
@@ -21,14 +21,15 @@ use crate::{
 /// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> {
     let status = access.ask(Status {}).await?;
-    if terminal.is_json() {
-        terminal.print_json(&status)?;
-        return Ok(Ending::Done);
-    }
+    terminal.give(&status, || tell(&status, terminal))?;
+    Ok(Ending::Done)
+}
+
+fn tell(status: &Overview, terminal: &Terminal) {
     let now = Timestamp::now();
     let mut table = Table::new(["project", "mode", "next", "last run", "outcome"]);
     for project in &status.projects {
-        table.row(row(project, &status, now));
+        table.row(row(project, status, now));
     }
     terminal.print(table.render(terminal.width()));
     terminal.print("");
@@ -61,7 +62,6 @@ pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> 
     } else {
         format!("{} {}", paint(NOTABLE, "○"), paint(FAINT, "no daemon runs, so nothing happens on schedule; `pi-mainteno` starts one"))
     });
-    Ok(Ending::Done)
 }
 
 fn row(project: &ProjectStatus, status: &Overview, now: Timestamp) -> [Cell; 5] {
