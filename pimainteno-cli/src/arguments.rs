@@ -1,9 +1,10 @@
-//! What can be said on the command line.
+//! What can be said on the command line. What is a verb of the API has its fields for arguments.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use pimainteno_web::{Notices, Proposals, Reject, Rollback, Run, Runs, ShowProposal, ShowRun};
 
 /// Maintains Git projects and their services with a language model.
 ///
@@ -44,7 +45,7 @@ pub(crate) struct GlobalOptions {
 pub(crate) enum Command {
     /// Runs projects now: all of them, or those that are named.
     #[command(after_help = RUN_EXAMPLES)]
-    Run(RunArguments),
+    Run(Run),
     /// Shows whole runs on a throwaway project, remote and service; needs no model and no network.
     Demo(DemoArguments),
     /// Writes a configuration for the projects it finds.
@@ -55,16 +56,16 @@ pub(crate) enum Command {
     /// Shows every project at a glance.
     Status,
     /// Lists the last runs, the newest first.
-    Runs(ListArguments),
+    Runs(Runs),
     /// Lists what you should know, the newest first: projects that are left alone, sandboxes that are not whole, damaged files.
-    Notices(ListArguments),
+    Notices(Notices),
     /// Shows one run: its steps, its change, its checks.
-    Show(ShowArguments),
+    Show(ShowRun),
     /// Prints what a run left behind: logs of checks, answers of the backend.
     #[command(after_help = LOG_EXAMPLES)]
     Log(LogArguments),
     /// Lists the changes that wait for you.
-    Proposals(ProposalsArguments),
+    Proposals(Proposals),
     /// Shows a change; into a pipe or a file, as a diff that `git apply` takes.
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(DiffArguments),
@@ -73,10 +74,10 @@ pub(crate) enum Command {
     Approve(ApproveArguments),
     /// Gives up a change that waits for you, and tells the backend why.
     #[command(after_help = REJECT_EXAMPLES)]
-    Reject(RejectArguments),
+    Reject(Reject),
     /// Takes back what a run delivered, and restarts what was restarted for it.
     #[command(after_help = ROLLBACK_EXAMPLES)]
-    Rollback(RollbackArguments),
+    Rollback(Rollback),
     /// Keeps projects from being run: those that are named, or all.
     Pause(PauseArguments),
     /// Lets projects be run again that are paused or parked, or whose repair was given up.
@@ -92,22 +93,6 @@ pub(crate) enum Command {
         /// The shell.
         shell: Shell,
     },
-}
-
-/// What to run, and how.
-#[derive(Args, Debug, Default)]
-pub(crate) struct RunArguments {
-    /// Ids or names of projects; all if none is given.
-    #[arg(value_name = "PROJECT")]
-    pub(crate) projects: Vec<String>,
-
-    /// Proposes and checks changes, and applies nothing outside the state directory.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-
-    /// Runs although nothing changed or the project is parked, and asks the backend again.
-    #[arg(long)]
-    pub(crate) force: bool,
 }
 
 /// How to play the demo.
@@ -134,51 +119,22 @@ pub(crate) struct InitArguments {
     pub(crate) force: bool,
 }
 
-/// What to list.
-#[derive(Args, Debug)]
-pub(crate) struct ListArguments {
-    /// Id or name of a project; all if it is not given.
-    pub(crate) project: Option<String>,
-
-    /// How many to list at most.
-    #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) limit: u16,
-}
-
-/// Which run to show.
-#[derive(Args, Debug)]
-pub(crate) struct ShowArguments {
-    /// The id of a run, or the beginning of it.
-    pub(crate) id: String,
-}
-
 /// Which texts to print.
 #[derive(Args, Debug)]
 pub(crate) struct LogArguments {
-    /// The id of a run, or the beginning of it.
-    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) run: ShowRun,
 
     /// Prints this text only: its name, or a part of it that only one name has.
     #[arg(long, short, value_name = "NAME")]
     pub(crate) output: Option<String>,
 }
 
-/// Which changes to list.
-#[derive(Args, Debug)]
-pub(crate) struct ProposalsArguments {
-    #[command(flatten)]
-    pub(crate) list: ListArguments,
-
-    /// Also lists those that are decided.
-    #[arg(long, short)]
-    pub(crate) all: bool,
-}
-
 /// Which change to show.
 #[derive(Args, Debug)]
 pub(crate) struct DiffArguments {
-    /// The id of a proposal, or the beginning of it.
-    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) proposal: ShowProposal,
 
     /// Prints the diff alone also to a terminal, where characters that are not seen are written by their numbers.
     #[arg(long)]
@@ -188,34 +144,12 @@ pub(crate) struct DiffArguments {
 /// What to approve.
 #[derive(Args, Debug)]
 pub(crate) struct ApproveArguments {
-    /// The id of a proposal, or the beginning of it.
-    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) proposal: ShowProposal,
 
     /// Approves the diff with this SHA-256 and no other: at least eight digits of it, as `diff` shows it.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) sha256: Option<String>,
-}
-
-/// What to reject.
-#[derive(Args, Debug)]
-pub(crate) struct RejectArguments {
-    /// The id of a proposal, or the beginning of it.
-    pub(crate) id: String,
-
-    /// What is wrong with it, in a sentence.
-    #[arg(long, short)]
-    pub(crate) reason: String,
-}
-
-/// What to take back.
-#[derive(Args, Debug)]
-pub(crate) struct RollbackArguments {
-    /// Id or name of a project.
-    pub(crate) project: String,
-
-    /// The id of a run, or the beginning of it, instead of the last one that delivered something.
-    #[arg(long, value_name = "ID")]
-    pub(crate) run: Option<String>,
 }
 
 /// Which projects.

@@ -17,10 +17,11 @@ mod show;
 mod status;
 
 use pimainteno_core::Result;
+use pimainteno_web::Run;
 
 use crate::{
     access::Access,
-    arguments::{Cli, Command, PolicyCommand, RunArguments},
+    arguments::{Cli, Command, PolicyCommand},
     daemon,
     exit::Ending,
     setup::Setup,
@@ -40,21 +41,21 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
             daemon::run(&setup()?, daemon::signals()).await?;
             Ok(Ending::Done)
         }
-        None => run::run(&setup()?, &RunArguments::default(), terminal).await,
-        Some(Command::Run(arguments)) => run::run(&setup()?, &arguments, terminal).await,
+        None => run::run(&setup()?, Run::default(), terminal).await,
+        Some(Command::Run(run)) => run::run(&setup()?, run, terminal).await,
         Some(Command::Demo(arguments)) => demo::run(&arguments, terminal).await,
         Some(Command::Init(arguments)) => init::run(&arguments, terminal),
         Some(Command::Check) => check::run(&setup()?, terminal).await,
         Some(Command::Status) => status::run(&look(&setup()?).await?, terminal).await,
-        Some(Command::Notices(arguments)) => notices::run(&look(&setup()?).await?, &arguments, terminal).await,
-        Some(Command::Runs(arguments)) => runs::run(&look(&setup()?).await?, &arguments, terminal).await,
-        Some(Command::Show(arguments)) => show::run(&look(&setup()?).await?, &arguments, terminal).await,
-        Some(Command::Log(arguments)) => log::run(&look(&setup()?).await?, &arguments, terminal).await,
-        Some(Command::Proposals(arguments)) => proposals::run(&look(&setup()?).await?, &arguments, terminal).await,
-        Some(Command::Diff(arguments)) => diff::run(&look(&setup()?).await?, &arguments, terminal).await,
-        Some(Command::Approve(arguments)) => decide::approve(&setup()?, &arguments, terminal).await,
-        Some(Command::Reject(arguments)) => decide::reject(&setup()?, &arguments, terminal).await,
-        Some(Command::Rollback(arguments)) => decide::roll_back(&setup()?, &arguments, terminal).await,
+        Some(Command::Notices(notices)) => notices::run(&look(&setup()?).await?, notices, terminal).await,
+        Some(Command::Runs(runs)) => runs::run(&look(&setup()?).await?, runs, terminal).await,
+        Some(Command::Show(run)) => show::run(&look(&setup()?).await?, run, terminal).await,
+        Some(Command::Log(arguments)) => log::run(&look(&setup()?).await?, arguments, terminal).await,
+        Some(Command::Proposals(proposals)) => proposals::run(&look(&setup()?).await?, proposals, terminal).await,
+        Some(Command::Diff(arguments)) => diff::run(&look(&setup()?).await?, arguments, terminal).await,
+        Some(Command::Approve(arguments)) => decide::approve(&setup()?, arguments, terminal).await,
+        Some(Command::Reject(reject)) => decide::reject(&setup()?, reject, terminal).await,
+        Some(Command::Rollback(rollback)) => decide::roll_back(&setup()?, rollback, terminal).await,
         Some(Command::Pause(arguments)) => pause::run(&look(&setup()?).await?, &arguments.projects, true, terminal).await,
         Some(Command::Resume(arguments)) => pause::run(&look(&setup()?).await?, &arguments.projects, false, terminal).await,
         Some(Command::Policy { command: PolicyCommand::Test { files } }) => policy::test(&files, terminal),

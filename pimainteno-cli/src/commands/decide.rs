@@ -1,12 +1,12 @@
 //! `approve`, `reject` and `rollback`: what a person decides about a change.
 
 use pimainteno_core::{Error, ErrorKind, Outcome, ProposalId, Result, RunRecord};
-use pimainteno_web::{Approve, Order, Reject, Rollback, ShowProposal};
+use pimainteno_web::{Approve, Order, Reject, Rollback};
 
 use super::run::{conclude, until_stopped};
 use crate::{
     access::Access,
-    arguments::{ApproveArguments, RejectArguments, RollbackArguments},
+    arguments::ApproveArguments,
     exit::Ending,
     setup::Setup,
     terminal::{Terminal, plain, words::short_id},
@@ -16,12 +16,12 @@ use crate::{
 ///
 /// # Errors
 /// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::order`].
-pub(crate) async fn approve(setup: &Setup, arguments: &ApproveArguments, terminal: &Terminal) -> Result<Ending> {
-    ProposalId::is_enough(&arguments.id)?;
+pub(crate) async fn approve(setup: &Setup, arguments: ApproveArguments, terminal: &Terminal) -> Result<Ending> {
+    ProposalId::is_enough(&arguments.proposal.id)?;
     let access = open(setup, terminal).await?;
-    let proposal = access.ask(ShowProposal { id: arguments.id.clone() }).await?;
+    let proposal = access.ask(arguments.proposal).await?;
     // Without a choice of his own, a person approves what is there now: it cannot become another diff before the run begins.
-    let sha256 = arguments.sha256.clone().unwrap_or(proposal.sha256);
+    let sha256 = arguments.sha256.unwrap_or(proposal.sha256);
     let record = one_run(&access, Approve { id: proposal.id.to_string(), sha256 }, terminal).await?;
     let is_delivered = matches!(record.outcome, Some(Outcome::Applied { .. }));
     tell(&record, is_delivered, terminal)
@@ -31,10 +31,10 @@ pub(crate) async fn approve(setup: &Setup, arguments: &ApproveArguments, termina
 ///
 /// # Errors
 /// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::ask`].
-pub(crate) async fn reject(setup: &Setup, arguments: &RejectArguments, terminal: &Terminal) -> Result<Ending> {
-    ProposalId::is_enough(&arguments.id)?;
+pub(crate) async fn reject(setup: &Setup, reject: Reject, terminal: &Terminal) -> Result<Ending> {
+    ProposalId::is_enough(&reject.id)?;
     let access = open(setup, terminal).await?;
-    let proposal = access.ask(Reject { id: arguments.id.clone(), reason: arguments.reason.clone() }).await?;
+    let proposal = access.ask(reject).await?;
     let told = format_args!("{}: rejected {}", plain::inline(&proposal.project), short_id(proposal.id));
     terminal.give(&proposal, || terminal.print(told))?;
     Ok(Ending::Done)
@@ -44,9 +44,8 @@ pub(crate) async fn reject(setup: &Setup, arguments: &RejectArguments, terminal:
 ///
 /// # Errors
 /// As [`Access::open`] and [`Access::order`].
-pub(crate) async fn roll_back(setup: &Setup, arguments: &RollbackArguments, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn roll_back(setup: &Setup, rollback: Rollback, terminal: &Terminal) -> Result<Ending> {
     let access = open(setup, terminal).await?;
-    let rollback = Rollback { project: arguments.project.clone(), run: arguments.run.clone() };
     let record = one_run(&access, rollback, terminal).await?;
     // Somebody else may have taken it back already.
     let is_gone = matches!(record.outcome, Some(Outcome::Applied { .. } | Outcome::NoChange));

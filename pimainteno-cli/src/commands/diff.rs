@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use jiff::Timestamp;
 use pimainteno_core::{Proposal, Result, hidden_text};
-use pimainteno_web::ShowProposal;
 
 use crate::{
     access::Access,
@@ -21,8 +20,8 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, arguments: &DiffArguments, terminal: &Terminal) -> Result<Ending> {
-    let proposal = access.ask(ShowProposal { id: arguments.id.clone() }).await?;
+pub(crate) async fn run(access: &Access, arguments: DiffArguments, terminal: &Terminal) -> Result<Ending> {
+    let proposal = access.ask(arguments.proposal).await?;
     terminal.give(&proposal, || {
         if !terminal.is_read_by_a_person() {
             terminal.print_raw(&proposal.diff);

@@ -1,7 +1,6 @@
 //! `log`: the texts that a run left behind.
 
 use pimainteno_core::{Error, ErrorKind, Result, store::Output};
-use pimainteno_web::ShowRun;
 
 use crate::{
     access::Access,
@@ -14,8 +13,8 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`], and [`ErrorKind::Usage`] if there is no such text.
-pub(crate) async fn run(access: &Access, arguments: &LogArguments, terminal: &Terminal) -> Result<Ending> {
-    let outputs = access.ask(ShowRun { id: arguments.id.clone() }).await?.outputs;
+pub(crate) async fn run(access: &Access, arguments: LogArguments, terminal: &Terminal) -> Result<Ending> {
+    let outputs = access.ask(arguments.run).await?.outputs;
     let Some(name) = &arguments.output else {
         terminal.give(&outputs, || {
             if outputs.is_empty() {

@@ -6,7 +6,6 @@ use pimainteno_web::Notices;
 
 use crate::{
     access::Access,
-    arguments::ListArguments,
     exit::Ending,
     terminal::{FAINT, NAME, NOTABLE, Terminal, table::Cell, time},
 };
@@ -15,8 +14,8 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, arguments: &ListArguments, terminal: &Terminal) -> Result<Ending> {
-    let notices = access.ask(Notices { project: arguments.project.clone(), limit: Some(arguments.limit.into()) }).await?;
+pub(crate) async fn run(access: &Access, notices: Notices, terminal: &Terminal) -> Result<Ending> {
+    let notices = access.ask(notices).await?;
     terminal.list(&notices, "there is nothing that you should know", ["when", "times", "project", "about", "notice"], row)?;
     Ok(Ending::Done)
 }

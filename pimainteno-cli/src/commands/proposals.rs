@@ -6,7 +6,6 @@ use pimainteno_web::Proposals;
 
 use crate::{
     access::Access,
-    arguments::ProposalsArguments,
     exit::Ending,
     terminal::{
         FAINT, NAME, NOTABLE, Terminal, plain,
@@ -23,10 +22,9 @@ const SUBJECT: usize = 40;
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, arguments: &ProposalsArguments, terminal: &Terminal) -> Result<Ending> {
-    let wanted = Proposals { project: arguments.list.project.clone(), all: arguments.all, limit: Some(arguments.list.limit.into()) };
-    let proposals = access.ask(wanted).await?;
-    let empty = if arguments.all { "there are no changes yet" } else { "no change waits for you; `--all` lists the others" };
+pub(crate) async fn run(access: &Access, proposals: Proposals, terminal: &Terminal) -> Result<Ending> {
+    let empty = if proposals.all { "there are no changes yet" } else { "no change waits for you; `--all` lists the others" };
+    let proposals = access.ask(proposals).await?;
     terminal.list(&proposals, empty, ["proposal", "project", "made", "expires", "change", "status"], row)?;
     Ok(Ending::Done)
 }

@@ -6,7 +6,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     access::Access,
-    arguments::RunArguments,
     exit::Ending,
     setup::Setup,
     terminal::{BAD, NAME, Terminal, paint, plain, words::short_id},
@@ -16,15 +15,14 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::open`] and [`Access::order`], and [`ErrorKind::Cancelled`] if a person did not want to wait for the runs to stop.
-pub(crate) async fn run(setup: &Setup, arguments: &RunArguments, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(setup: &Setup, run: Run, terminal: &Terminal) -> Result<Ending> {
     // A setting that does nothing yet must not look as if it did.
     for notice in &setup.notices {
         terminal.note(notice);
     }
-    let several = arguments.projects.len() != 1 && setup.config.projects().len() > 1;
+    let several = run.projects.len() != 1 && setup.config.projects().len() > 1;
     let progress = terminal.progress(several);
     let access = Access::open(setup, move |event| progress.event(event)).await?;
-    let run = Run { projects: arguments.projects.clone(), dry_run: arguments.dry_run, force: arguments.force };
     let records = until_stopped(&access, run, terminal).await?;
     terminal.give(&records, || records.iter().for_each(|record| conclude(record, terminal)))?;
     Ok(Ending::of_runs(&records))

@@ -8,7 +8,6 @@ use pimainteno_web::Runs;
 
 use crate::{
     access::Access,
-    arguments::ListArguments,
     exit::Ending,
     terminal::{
         FAINT, NAME, Terminal,
@@ -22,8 +21,8 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, arguments: &ListArguments, terminal: &Terminal) -> Result<Ending> {
-    let records = access.ask(Runs { project: arguments.project.clone(), limit: Some(arguments.limit.into()) }).await?;
+pub(crate) async fn run(access: &Access, runs: Runs, terminal: &Terminal) -> Result<Ending> {
+    let records = access.ask(runs).await?;
     terminal.list(
         &records,
         "there are no runs yet; `pi-mainteno run` starts them",

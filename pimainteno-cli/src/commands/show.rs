@@ -9,7 +9,6 @@ use pimainteno_web::{RunDetail, ShowRun};
 
 use crate::{
     access::Access,
-    arguments::ShowArguments,
     exit::Ending,
     terminal::{
         FAINT, NAME, NOTABLE, STRONG, Terminal, cost, diff, paint, plain, time, timeline,
@@ -21,8 +20,8 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, arguments: &ShowArguments, terminal: &Terminal) -> Result<Ending> {
-    let detail = access.ask(ShowRun { id: arguments.id.clone() }).await?;
+pub(crate) async fn run(access: &Access, run: ShowRun, terminal: &Terminal) -> Result<Ending> {
+    let detail = access.ask(run).await?;
     terminal.give(&detail, || terminal.print(render(&detail, Timestamp::now(), terminal.width())))?;
     Ok(Ending::Done)
 }

@@ -9,10 +9,12 @@ use crate::{Refusal, Service, Verb};
 /// Rejects a held change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Reject {
     /// The id of a proposal, or at least four digits of its beginning.
     pub id: String,
-    /// What is wrong with it; the backend is told.
+    /// What is wrong with it, in a sentence; the backend is told.
+    #[cfg_attr(feature = "clap", arg(long, short))]
     pub reason: String,
 }
 

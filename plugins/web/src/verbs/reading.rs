@@ -87,10 +87,12 @@ pub struct ProjectStatus {
 
 /// The last runs that ended, the newest first: of one project, also of one that is not in the configuration any more, or of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Runs {
     /// Id or name of a project; all if it is not given.
     pub project: Option<String>,
-    /// How many at most.
+    /// How many to list at most.
+    #[cfg_attr(feature = "clap", arg(long, short = 'n', default_value = "20", value_parser = number()))]
     pub limit: Option<usize>,
 }
 
@@ -99,12 +101,13 @@ pub struct Runs {
 pub struct ProjectRuns {
     /// Id or name of a project.
     pub project: String,
-    /// How many at most.
+    /// How many to list at most.
     pub limit: Option<usize>,
 }
 
 /// Everything that is kept of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct ShowRun {
     /// The id of a run, or the beginning of it.
     pub id: String,
@@ -128,18 +131,22 @@ pub struct RunDetail {
 
 /// The last changes that are held, the newest first and without their diffs: of one project or of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Proposals {
     /// Id or name of a project; all if it is not given.
     pub project: Option<String>,
-    /// Also those that are decided.
+    /// Also lists those that are decided.
     #[serde(default)]
+    #[cfg_attr(feature = "clap", arg(long, short))]
     pub all: bool,
-    /// How many at most.
+    /// How many to list at most.
+    #[cfg_attr(feature = "clap", arg(long, short = 'n', default_value = "20", value_parser = number()))]
     pub limit: Option<usize>,
 }
 
 /// One change with its diff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct ShowProposal {
     /// The id of a proposal, or the beginning of it.
     pub id: String,
@@ -147,10 +154,12 @@ pub struct ShowProposal {
 
 /// The last things that a person should know, the newest first: about one project, or about all and none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Notices {
     /// Id or name of a project; all if it is not given.
     pub project: Option<String>,
-    /// How many at most.
+    /// How many to list at most.
+    #[cfg_attr(feature = "clap", arg(long, short = 'n', default_value = "20", value_parser = number()))]
     pub limit: Option<usize>,
 }
 
@@ -261,6 +270,12 @@ impl Verb for Notices {
         let id = known_id(service.maintainer(), self.project)?;
         Ok(service.maintainer().notices(id.as_deref(), length(self.limit))?)
     }
+}
+
+#[cfg(feature = "clap")]
+fn number() -> impl clap::builder::TypedValueParser<Value = usize> {
+    use clap::builder::TypedValueParser as _;
+    clap::value_parser!(u16).range(1..).map(usize::from)
 }
 
 fn length(limit: Option<usize>) -> usize {

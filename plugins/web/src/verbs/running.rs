@@ -9,12 +9,16 @@ use crate::Order;
 /// Runs projects, or all of them if none is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Run {
-    /// Ids or names; none means all projects.
+    /// Ids or names of projects; all if none is given.
+    #[cfg_attr(feature = "clap", arg(value_name = "PROJECT"))]
     pub projects: Vec<String>,
-    /// See [`RunOptions::dry_run`].
+    /// Proposes and checks changes, and applies nothing outside the state directory.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub dry_run: bool,
-    /// See [`RunOptions::force`].
+    /// Runs although nothing changed or the project is parked, and asks the backend again.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub force: bool,
 }
 
@@ -31,10 +35,12 @@ pub struct Approve {
 /// Takes back what a run of a project delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Rollback {
-    /// Id or name of the project.
+    /// Id or name of a project.
     pub project: String,
-    /// The run whose change it is; the last one that delivered something if it is not given.
+    /// The id of a run, or the beginning of it, instead of the last one that delivered something.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "ID"))]
     pub run: Option<String>,
 }
 
