@@ -37,30 +37,35 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
     let is_daemon = cli.command.is_none() && !cli.one_shot;
     terminal.log(is_daemon);
     match cli.command {
-        None if is_daemon => {
-            daemon::run(&setup()?, daemon::signals()).await?;
-            Ok(Ending::Done)
-        }
+        None if is_daemon => done(daemon::run(&setup()?, daemon::signals()).await),
         None => run::run(&setup()?, Run::default(), terminal).await,
         Some(Command::Run(run)) => run::run(&setup()?, run, terminal).await,
-        Some(Command::Demo(arguments)) => demo::run(&arguments, terminal).await,
-        Some(Command::Init(arguments)) => init::run(&arguments, terminal),
+        Some(Command::Demo(arguments)) => done(demo::run(&arguments, terminal).await),
+        Some(Command::Init(arguments)) => done(init::run(&arguments, terminal)),
         Some(Command::Check) => check::run(&setup()?, terminal).await,
-        Some(Command::Status) => status::run(&look(&setup()?).await?, terminal).await,
-        Some(Command::Notices(notices)) => notices::run(&look(&setup()?).await?, notices, terminal).await,
-        Some(Command::Runs(runs)) => runs::run(&look(&setup()?).await?, runs, terminal).await,
-        Some(Command::Show(run)) => show::run(&look(&setup()?).await?, run, terminal).await,
-        Some(Command::Log(arguments)) => log::run(&look(&setup()?).await?, arguments, terminal).await,
-        Some(Command::Proposals(proposals)) => proposals::run(&look(&setup()?).await?, proposals, terminal).await,
-        Some(Command::Diff(arguments)) => diff::run(&look(&setup()?).await?, arguments, terminal).await,
+        Some(Command::Status) => done(status::run(&look(&setup()?).await?, terminal).await),
+        Some(Command::Notices(notices)) => done(notices::run(&look(&setup()?).await?, notices, terminal).await),
+        Some(Command::Runs(runs)) => done(runs::run(&look(&setup()?).await?, runs, terminal).await),
+        Some(Command::Show(run)) => done(show::run(&look(&setup()?).await?, run, terminal).await),
+        Some(Command::Log(arguments)) => done(log::run(&look(&setup()?).await?, arguments, terminal).await),
+        Some(Command::Proposals(proposals)) => done(proposals::run(&look(&setup()?).await?, proposals, terminal).await),
+        Some(Command::Diff(arguments)) => done(diff::run(&look(&setup()?).await?, arguments, terminal).await),
         Some(Command::Approve(arguments)) => decide::approve(&setup()?, arguments, terminal).await,
-        Some(Command::Reject(reject)) => decide::reject(&setup()?, reject, terminal).await,
+        Some(Command::Reject(reject)) => done(decide::reject(&setup()?, reject, terminal).await),
         Some(Command::Rollback(rollback)) => decide::roll_back(&setup()?, rollback, terminal).await,
-        Some(Command::Pause(arguments)) => pause::run(&look(&setup()?).await?, &arguments.projects, true, terminal).await,
-        Some(Command::Resume(arguments)) => pause::run(&look(&setup()?).await?, &arguments.projects, false, terminal).await,
+        Some(Command::Pause(arguments)) => done(pause::run(&look(&setup()?).await?, &arguments.projects, true, terminal).await),
+        Some(Command::Resume(arguments)) => done(pause::run(&look(&setup()?).await?, &arguments.projects, false, terminal).await),
         Some(Command::Policy { command: PolicyCommand::Test { files } }) => policy::test(&files, terminal),
-        Some(Command::Completions { shell }) => Ok(completions::run(shell, terminal)),
+        Some(Command::Completions { shell }) => {
+            completions::run(shell, terminal);
+            Ok(Ending::Done)
+        }
     }
+}
+
+/// The ending of a command that has nothing to be judged by.
+fn done(result: Result<()>) -> Result<Ending> {
+    result.map(|()| Ending::Done)
 }
 
 /// Access for a command that starts nothing, so that there is nothing to tell.

@@ -31,13 +31,12 @@ pub(crate) async fn approve(setup: &Setup, arguments: ApproveArguments, terminal
 ///
 /// # Errors
 /// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::ask`].
-pub(crate) async fn reject(setup: &Setup, reject: Reject, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn reject(setup: &Setup, reject: Reject, terminal: &Terminal) -> Result<()> {
     ProposalId::is_enough(&reject.id)?;
     let access = open(setup, terminal).await?;
     let proposal = access.ask(reject).await?;
     let told = format_args!("{}: rejected {}", plain::inline(&proposal.project), short_id(proposal.id));
-    terminal.give(&proposal, || terminal.print(told))?;
-    Ok(Ending::Done)
+    terminal.give(&proposal, || terminal.print(told))
 }
 
 /// Takes back what a run delivered, and waits until that is done.

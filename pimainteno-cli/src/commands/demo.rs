@@ -13,7 +13,6 @@ use pimainteno_offline::Offline;
 
 use crate::{
     arguments::DemoArguments,
-    exit::Ending,
     setup,
     terminal::{NAME, STRONG, Terminal, diff, paint, plain},
 };
@@ -28,7 +27,7 @@ const SHOWN_LINES: usize = 18;
 ///
 /// # Errors
 /// Whatever keeps the stage from being set up, and a run that does not end as the demo says it does.
-pub(crate) async fn run(arguments: &DemoArguments, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(arguments: &DemoArguments, terminal: &Terminal) -> Result<()> {
     let started = Instant::now();
     let environment = setup::environment();
     let stage = Stage::set_up(&std::env::temp_dir(), &environment, arguments.keep).await?;
@@ -46,7 +45,7 @@ pub(crate) async fn run(arguments: &DemoArguments, terminal: &Terminal) -> Resul
         say(terminal, format_args!("It is kept; the service is stopped. Remove it with `rm -r {place}`."));
     }
     say(terminal, "Next: `pi-mainteno init` writes a configuration for your projects, `pi-mainteno check` looks at it.");
-    Ok(Ending::Done)
+    Ok(())
 }
 
 /// A change that helps, from the summary to the healthy service.

@@ -9,7 +9,6 @@ use pimainteno_core::{Proposal, Result, hidden_text};
 use crate::{
     access::Access,
     arguments::DiffArguments,
-    exit::Ending,
     terminal::{
         FAINT, NAME, NOTABLE, STRONG, Terminal, diff, paint, plain, time,
         words::{redacted_places, short_id, status_style},
@@ -20,7 +19,7 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, arguments: DiffArguments, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(access: &Access, arguments: DiffArguments, terminal: &Terminal) -> Result<()> {
     let proposal = access.ask(arguments.proposal).await?;
     terminal.give(&proposal, || {
         if !terminal.is_read_by_a_person() {
@@ -32,8 +31,7 @@ pub(crate) async fn run(access: &Access, arguments: DiffArguments, terminal: &Te
         } else {
             terminal.print(render(&proposal, Timestamp::now()));
         }
-    })?;
-    Ok(Ending::Done)
+    })
 }
 
 /// What a diff for another program does not show of itself.

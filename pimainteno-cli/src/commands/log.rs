@@ -5,7 +5,6 @@ use pimainteno_core::{Error, ErrorKind, Result, store::Output};
 use crate::{
     access::Access,
     arguments::LogArguments,
-    exit::Ending,
     terminal::{STRONG, Terminal, paint, plain},
 };
 
@@ -13,10 +12,10 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`], and [`ErrorKind::Usage`] if there is no such text.
-pub(crate) async fn run(access: &Access, arguments: LogArguments, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(access: &Access, arguments: LogArguments, terminal: &Terminal) -> Result<()> {
     let outputs = access.ask(arguments.run).await?.outputs;
     let Some(name) = &arguments.output else {
-        terminal.give(&outputs, || {
+        return terminal.give(&outputs, || {
             if outputs.is_empty() {
                 terminal.tell("the run left nothing behind");
             }
@@ -24,12 +23,10 @@ pub(crate) async fn run(access: &Access, arguments: LogArguments, terminal: &Ter
                 terminal.print(paint(STRONG, format_args!("── {}", plain::inline(&output.name))));
                 terminal.print(plain::text(&output.text));
             }
-        })?;
-        return Ok(Ending::Done);
+        });
     };
     let output = find(&outputs, name)?;
-    terminal.give(output, || terminal.print(plain::text(&output.text)))?;
-    Ok(Ending::Done)
+    terminal.give(output, || terminal.print(plain::text(&output.text)))
 }
 
 /// The text of this name, or the one whose name has `name` in it.

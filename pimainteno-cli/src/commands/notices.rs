@@ -6,7 +6,6 @@ use pimainteno_web::Notices;
 
 use crate::{
     access::Access,
-    exit::Ending,
     terminal::{FAINT, NAME, NOTABLE, Terminal, table::Cell, time},
 };
 
@@ -14,10 +13,9 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, notices: Notices, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(access: &Access, notices: Notices, terminal: &Terminal) -> Result<()> {
     let notices = access.ask(notices).await?;
-    terminal.list(&notices, "there is nothing that you should know", ["when", "times", "project", "about", "notice"], row)?;
-    Ok(Ending::Done)
+    terminal.list(&notices, "there is nothing that you should know", ["when", "times", "project", "about", "notice"], row)
 }
 
 fn row(notice: &Notice, now: Timestamp) -> [Cell; 5] {

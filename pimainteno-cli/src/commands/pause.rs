@@ -5,7 +5,6 @@ use pimainteno_web::{Pause, Resume, Status};
 
 use crate::{
     access::Access,
-    exit::Ending,
     terminal::{NAME, Terminal, paint, plain},
 };
 
@@ -13,7 +12,7 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, projects: &[String], paused: bool, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(access: &Access, projects: &[String], paused: bool, terminal: &Terminal) -> Result<()> {
     let names = match projects {
         [] => access.ask(Status {}).await?.projects.into_iter().map(|project| project.id).collect(),
         names => names.to_vec(),
@@ -31,6 +30,5 @@ pub(crate) async fn run(access: &Access, projects: &[String], paused: bool, term
                 format!("{project} is run again")
             });
         }
-    })?;
-    Ok(Ending::Done)
+    })
 }

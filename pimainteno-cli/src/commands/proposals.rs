@@ -6,7 +6,6 @@ use pimainteno_web::Proposals;
 
 use crate::{
     access::Access,
-    exit::Ending,
     terminal::{
         FAINT, NAME, NOTABLE, Terminal, plain,
         table::Cell,
@@ -22,11 +21,10 @@ const SUBJECT: usize = 40;
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, proposals: Proposals, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(access: &Access, proposals: Proposals, terminal: &Terminal) -> Result<()> {
     let empty = if proposals.all { "there are no changes yet" } else { "no change waits for you; `--all` lists the others" };
     let proposals = access.ask(proposals).await?;
-    terminal.list(&proposals, empty, ["proposal", "project", "made", "expires", "change", "status"], row)?;
-    Ok(Ending::Done)
+    terminal.list(&proposals, empty, ["proposal", "project", "made", "expires", "change", "status"], row)
 }
 
 fn row(proposal: &Proposal, now: Timestamp) -> [Cell; 6] {

@@ -8,7 +8,6 @@ use pimainteno_web::Runs;
 
 use crate::{
     access::Access,
-    exit::Ending,
     terminal::{
         FAINT, NAME, Terminal,
         table::Cell,
@@ -21,15 +20,14 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, runs: Runs, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(access: &Access, runs: Runs, terminal: &Terminal) -> Result<()> {
     let records = access.ask(runs).await?;
     terminal.list(
         &records,
         "there are no runs yet; `pi-mainteno run` starts them",
         ["run", "project", "trigger", "when", "took", "outcome"],
         row,
-    )?;
-    Ok(Ending::Done)
+    )
 }
 
 fn row(record: &RunRecord, now: Timestamp) -> [Cell; 6] {

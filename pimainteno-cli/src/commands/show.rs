@@ -9,7 +9,6 @@ use pimainteno_web::{RunDetail, ShowRun};
 
 use crate::{
     access::Access,
-    exit::Ending,
     terminal::{
         FAINT, NAME, NOTABLE, STRONG, Terminal, cost, diff, paint, plain, time, timeline,
         words::{outcome_style, redacted_places, short_id},
@@ -20,10 +19,9 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, run: ShowRun, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(access: &Access, run: ShowRun, terminal: &Terminal) -> Result<()> {
     let detail = access.ask(run).await?;
-    terminal.give(&detail, || terminal.print(render(&detail, Timestamp::now(), terminal.width())))?;
-    Ok(Ending::Done)
+    terminal.give(&detail, || terminal.print(render(&detail, Timestamp::now(), terminal.width())))
 }
 
 fn render(detail: &RunDetail, now: Timestamp, width: Option<usize>) -> String {

@@ -6,7 +6,6 @@ use pimainteno_web::{Overview, ProjectStatus, Status};
 
 use crate::{
     access::Access,
-    exit::Ending,
     terminal::{
         FAINT, GOOD, NAME, NOTABLE, Terminal, cost, paint, plain,
         table::{Cell, Table},
@@ -19,10 +18,9 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<()> {
     let status = access.ask(Status {}).await?;
-    terminal.give(&status, || tell(&status, terminal))?;
-    Ok(Ending::Done)
+    terminal.give(&status, || tell(&status, terminal))
 }
 
 fn tell(status: &Overview, terminal: &Terminal) {

@@ -34,12 +34,6 @@ impl Refusal {
         let Self(status, error) = Self::from(error);
         Self(if status == StatusCode::NOT_FOUND { StatusCode::CONFLICT } else { status }, error)
     }
-
-    /// The same with a hint about what to do.
-    #[must_use]
-    pub fn hint(self, hint: &'static str) -> Self {
-        Self(self.0, self.1.hint(hint))
-    }
 }
 
 impl Problem {
@@ -65,7 +59,7 @@ impl From<Error> for Refusal {
         let status = match error.kind() {
             // What a request names is a run, a project or a change.
             ErrorKind::Usage => StatusCode::NOT_FOUND,
-            ErrorKind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Service | ErrorKind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self(status, error)

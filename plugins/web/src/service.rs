@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
-use pimainteno_core::{Maintainer, Result, process::Cancel};
+use axum::{http::HeaderMap, response::Response};
+use pimainteno_core::{Error, ErrorKind, Maintainer, Result, process::Cancel};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use crate::{Order, Refusal, stream};
@@ -67,10 +64,10 @@ impl Service {
     pub(crate) fn carry_out(&self, order: impl Order) -> Result<Response, Refusal> {
         let projects = order.projects(self.maintainer())?;
         if self.0.stopping.is_raised() {
-            return Err(unavailable("the daemon is stopping").hint("try again when it runs"));
+            return Err(Error::new(ErrorKind::Service, "the daemon is stopping").hint("try again when it runs").into());
         }
-        let permit = permit(&self.0.orders, "too many runs were asked for at once");
-        let permit = permit.map_err(|refusal| refusal.hint("wait until some have ended"))?;
+        let permit =
+            permit(&self.0.orders, "too many runs were asked for at once").map_err(|error| error.hint("wait until some have ended"))?;
         let events = self.maintainer().events(None);
         let service = self.clone();
         let run = tokio::spawn(async move {
@@ -94,10 +91,6 @@ impl Service {
     }
 }
 
-fn permit(of: &Arc<Semaphore>, otherwise: &str) -> Result<OwnedSemaphorePermit, Refusal> {
-    of.clone().try_acquire_owned().map_err(|_| unavailable(otherwise))
-}
-
-fn unavailable(error: &str) -> Refusal {
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error)
+fn permit(of: &Arc<Semaphore>, otherwise: &'static str) -> Result<OwnedSemaphorePermit> {
+    of.clone().try_acquire_owned().map_err(|_| Error::new(ErrorKind::Service, otherwise))
 }
