@@ -2,8 +2,10 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -40,6 +42,41 @@ fn embed_runs_a_project() {
 }
 
 #[test]
+fn embed_api_answers_beside_the_pages_of_its_server() {
+    let env = env();
+    let mut child = program(&env, "embed_api").arg(env.path("home/site")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let server = line.trim().strip_prefix("http://").and_then(|rest| rest.strip_suffix("/api/status")).unwrap().to_owned();
+    // What is answered, at least up to `end`.
+    let ask = |request: &str, end: &str| {
+        let mut stream = TcpStream::connect(&server).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let (line, rest) = request.split_once('\n').unwrap();
+        write!(stream, "{line} HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n{rest}").unwrap();
+        let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
+        while !String::from_utf8_lossy(&answer).contains(end) {
+            let length = stream.read(&mut piece).unwrap();
+            assert!(length > 0, "{}", String::from_utf8_lossy(&answer));
+            answer.extend_from_slice(&piece[..length]);
+        }
+        String::from_utf8(answer).unwrap()
+    };
+    ask("GET /\n\r\n", "My server.");
+    assert!(ask("GET /api/status\n\r\n", "\"id\":\"site\"").starts_with("HTTP/1.1 200 "));
+    ask("GET /api/events\n\r\n", "event: resync\ndata: {}\n\n");
+    let run = "content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    ask(&format!("POST /api/run\norigin: http://evil.example\r\n{run}"), "a page of another origin does not decide here");
+    ask(&format!("POST /api/run\norigin: http://{server}\r\n{run}"), "{\"records\":[{");
+    // From the beginning, as far as it is remembered.
+    ask("GET /api/events\nlast-event-id: 1\r\n\r\n", "event: resync");
+    let told = ask("GET /api/events\nlast-event-id: 1\r\n\r\n", "\"event\":\"run-started\"");
+    assert!(told.contains("\nid: 1"), "{told}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn custom_step_deploys_and_is_taken_back() {
     let env = env();
     let (site, live) = (env.path("home/site"), env.path("tmp/live"));
@@ -59,7 +96,7 @@ fn custom_step_survives_being_killed_while_it_deploys() {
     // The copy stands still where it is written.
     let pipe = env.path("tmp/live.new");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let mut child = program(&env, "custom_step").arg(&site).arg(&live).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut child = program(&env, "custom_step").arg(&site).arg(&live).stdout(Stdio::null()).spawn().unwrap();
     let journals = env.path("tmp/pi-mainteno-custom-step/journal");
     let is_announced = || {
         let journals = fs::read_dir(&journals).into_iter().flatten().flatten();

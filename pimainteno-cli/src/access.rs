@@ -1,18 +1,11 @@
 //! How commands reach the projects: through the daemon that runs, or by themselves.
 
-pub(crate) mod local;
-
 use std::{path::Path, sync::Arc, time::Duration};
 
-use pimainteno_core::{
-    Error, ErrorKind, Event, EventSink, Maintainer, MaintainerBuilder, NoticeKind, Proposal, Result, RunOptions, RunRecord, store::Notice,
-};
+use pimainteno_core::{ErrorKind, Event, EventSink, MaintainerBuilder, NoticeKind, Result, RunRecord};
+use pimainteno_web::{Client, Order, Service, Verb};
 
-use crate::{
-    api::{ApproveRequest, Paused, RejectRequest, RollbackRequest, RunDetail, RunRequest, Status},
-    client::{Client, segment},
-    setup::Setup,
-};
+use crate::setup::Setup;
 
 /// How long to look for the socket of a process that has the store: a daemon that is starting answers a moment after it opened its store.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -23,7 +16,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// A way to the projects.
 pub(crate) enum Access {
     /// No daemon runs; this process does what is asked, and holds the store meanwhile.
-    Local(Maintainer),
+    Local(Service),
     /// The daemon does it.
     Remote(Client),
 }
@@ -48,7 +41,7 @@ impl Access {
             }
             let sink = events.clone();
             match builder().events(move |event: &Event| sink.event(event)).build() {
-                Ok(maintainer) => return Ok(Self::Local(maintainer)),
+                Ok(maintainer) => return Ok(Self::Local(Service::new(maintainer))),
                 Err(error) if error.kind() != ErrorKind::Store => return Err(error),
                 Err(error) if waited >= PATIENCE => {
                     return Err(error.hint(format!(
@@ -63,165 +56,36 @@ impl Access {
         }
     }
 
-    /// All projects at a glance.
+    /// What is answered to a verb.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`], or that the daemon does not answer.
-    pub(crate) async fn status(&self) -> Result<Status> {
+    /// [`ErrorKind::Usage`] if what it names is not there or cannot be done; [`ErrorKind::Store`]; that the daemon does not answer.
+    pub(crate) async fn ask<V: Verb>(&self, verb: V) -> Result<V::Answer> {
         match self {
-            Self::Local(maintainer) => local::status(maintainer, false, |_| None),
-            Self::Remote(client) => client.get("/api/status").await,
+            Self::Local(service) => Ok(verb.answer(service).await?),
+            Self::Remote(client) => client.ask(verb).await,
         }
     }
 
-    /// The last `limit` runs that ended, the newest first: of one project, named by its id or its name, or of all.
+    /// Has runs carried out, to the end; gives a record for each.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] if there is no such project; otherwise as [`Self::status`].
-    pub(crate) async fn runs(&self, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
-        match (self, project) {
-            (Self::Local(maintainer), _) => local::runs(maintainer, project, limit),
-            (Self::Remote(client), None) => client.get(&format!("/api/runs?limit={limit}")).await,
-            (Self::Remote(client), Some(project)) => client.get(&format!("/api/projects/{}/runs?limit={limit}", segment(project))).await,
-        }
-    }
-
-    /// Everything about one run, named by its id or the beginning of it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] if there is none or more than one; otherwise as [`Self::status`].
-    pub(crate) async fn run(&self, id_prefix: &str) -> Result<RunDetail> {
+    /// [`ErrorKind::Usage`] if what it names is not there, and then nothing is run; [`ErrorKind::Store`]; that the daemon stopped answering.
+    pub(crate) async fn order<O: Order>(&self, order: O) -> Result<Vec<RunRecord>> {
         match self {
-            Self::Local(maintainer) => local::run(maintainer, id_prefix),
-            Self::Remote(client) => client.get(&format!("/api/runs/{}", segment(id_prefix))).await,
+            Self::Local(service) => order.carry_out(service.maintainer()).await,
+            Self::Remote(client) => client.order(order).await,
         }
     }
 
-    /// Runs projects, or all of them if none is named, to the end; gives a record for each.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] if there is no such project, and then none is run; [`ErrorKind::Store`]; that the daemon stopped answering.
-    pub(crate) async fn start(&self, projects: &[String], options: RunOptions) -> Result<Vec<RunRecord>> {
-        match self {
-            Self::Local(maintainer) => local::start(maintainer, projects, options).await,
-            Self::Remote(client) => client.order("/api/run", &RunRequest::new(projects, options)).await,
-        }
-    }
-
-    /// The last `limit` changes that are held, the newest first and without their diffs: of one project or of all; with `all`, also those that are decided.
-    ///
-    /// # Errors
-    /// As [`Self::runs`].
-    pub(crate) async fn proposals(&self, project: Option<&str>, all: bool, limit: usize) -> Result<Vec<Proposal>> {
-        match self {
-            Self::Local(maintainer) => local::proposals(maintainer, project, all, limit),
-            Self::Remote(client) => {
-                let of = project.map_or_else(String::new, |project| format!("&project={}", segment(project)));
-                client.get(&format!("/api/proposals?all={all}&limit={limit}{of}")).await
-            }
-        }
-    }
-
-    /// One change, named by its id or the beginning of it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] if there is none or more than one; otherwise as [`Self::status`].
-    pub(crate) async fn proposal(&self, id_prefix: &str) -> Result<Proposal> {
-        match self {
-            Self::Local(maintainer) => maintainer.proposal(id_prefix),
-            Self::Remote(client) => client.get(&format!("/api/proposals/{}", segment(id_prefix))).await,
-        }
-    }
-
-    /// The last `limit` notices, the newest first: about one project, named by its id or its name, or about all and none.
-    ///
-    /// # Errors
-    /// As [`Self::runs`].
-    pub(crate) async fn notices(&self, project: Option<&str>, limit: usize) -> Result<Vec<Notice>> {
-        match self {
-            Self::Local(maintainer) => local::notices(maintainer, project, limit),
-            Self::Remote(client) => {
-                let of = project.map_or_else(String::new, |project| format!("&project={}", segment(project)));
-                client.get(&format!("/api/notices?limit={limit}{of}")).await
-            }
-        }
-    }
-
-    /// Approves the held change whose diff has this SHA-256, and delivers it; gives the record of that run.
-    ///
-    /// # Errors
-    /// As [`Maintainer::approve`], and that the daemon stopped answering.
-    pub(crate) async fn approve(&self, id: &str, sha256: &str) -> Result<RunRecord> {
-        match self {
-            Self::Local(maintainer) => maintainer.approve(id, sha256).await,
-            Self::Remote(client) => {
-                let order = ApproveRequest { sha256: sha256.to_owned() };
-                only(client.order(&format!("/api/proposals/{}/approve", segment(id)), &order).await?)
-            }
-        }
-    }
-
-    /// Rejects a held change.
-    ///
-    /// # Errors
-    /// As [`Maintainer::reject`], and that the daemon does not answer.
-    pub(crate) async fn reject(&self, id: &str, reason: &str) -> Result<Proposal> {
-        match self {
-            Self::Local(maintainer) => maintainer.reject(id, reason).await,
-            Self::Remote(client) => {
-                client.post(&format!("/api/proposals/{}/reject", segment(id)), &RejectRequest { reason: reason.to_owned() }).await
-            }
-        }
-    }
-
-    /// Takes back what a run delivered; gives the record of the run that does.
-    ///
-    /// # Errors
-    /// As [`Maintainer::rollback`], and that the daemon stopped answering.
-    pub(crate) async fn rollback(&self, project: &str, run: Option<&str>) -> Result<RunRecord> {
-        match self {
-            Self::Local(maintainer) => maintainer.rollback(project, run).await,
-            Self::Remote(client) => {
-                let order = RollbackRequest { run: run.map(str::to_owned) };
-                only(client.order(&format!("/api/projects/{}/rollback", segment(project)), &order).await?)
-            }
-        }
-    }
-
-    /// Keeps projects, or all of them if none is named, from their runs, or lets them go on.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] if there is no such project; otherwise as [`Self::status`].
-    pub(crate) async fn set_paused(&self, projects: &[String], paused: bool) -> Result<Vec<Paused>> {
-        let names = match projects {
-            [] => self.status().await?.projects.into_iter().map(|project| project.id).collect(),
-            names => names.to_vec(),
-        };
-        let verb = if paused { "pause" } else { "resume" };
-        let mut answers = Vec::new();
-        for name in names {
-            answers.push(match self {
-                Self::Local(maintainer) => local::set_paused(maintainer, &name, paused)?,
-                Self::Remote(client) => client.post(&format!("/api/projects/{}/{verb}", segment(&name)), &()).await?,
-            });
-        }
-        Ok(answers)
-    }
-
-    /// Tells runs of this process to stop; [`Self::start`] ends soon. Runs in the daemon go on, and the sink is told so.
+    /// Tells runs of this process to stop; [`Self::order`] ends soon. Runs in the daemon go on, and the sink is told so.
     pub(crate) async fn stop(&self) {
         match self {
-            Self::Local(maintainer) => maintainer.stop(),
+            Self::Local(service) => service.maintainer().stop(),
             Self::Remote(client) => {
                 let message = "the daemon goes on with what was started; `pi-mainteno status` shows it";
                 client.events().event(&Event::notice(NoticeKind::Daemon, message));
             }
         }
     }
-}
-
-/// The record of what was asked for.
-fn only(records: Vec<RunRecord>) -> Result<RunRecord> {
-    let record = records.into_iter().next();
-    record.ok_or_else(|| Error::new(ErrorKind::Service, "the daemon does not say how the run ended").hint("`pi-mainteno runs` lists it"))
 }

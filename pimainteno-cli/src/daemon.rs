@@ -2,22 +2,20 @@
 
 mod log;
 mod manager;
-pub(crate) mod peer;
+mod peer;
 mod socket;
 
-use std::{convert::Infallible, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, pin::pin, time::Duration};
 
-use pimainteno_core::{Event, EventSink as _, MaintainerBuilder, Result, process::Cancel};
+use axum::middleware::from_fn;
+use pimainteno_core::{MaintainerBuilder, Result, process::Cancel};
+use pimainteno_web::{Service, VERSION};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Interval, MissedTickBehavior, interval, timeout},
 };
 
-use crate::{
-    api::VERSION,
-    setup::Setup,
-    web::{self, Control, Live},
-};
+use crate::setup::Setup;
 
 pub(crate) use log::log_events;
 
@@ -71,14 +69,12 @@ async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> i32 {
 async fn serve(builder: MaintainerBuilder, path: &std::path::Path, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
     // Asked first, because it says more than a store that is in use.
     socket::refuse_if_alive(path).await?;
-    let live = Arc::new(Live::default());
-    let sink = live.clone();
-    let maintainer = builder.events(log_events).events(manager::tell_event).events(move |event: &Event| sink.event(event)).build()?;
+    let maintainer = builder.events(log_events).events(manager::tell_event).build()?;
     let (socket, listener) = Socket::bind(path)?;
     let stopping = Cancel::new();
-    let control = Arc::new(Control::new(maintainer.clone(), live, stopping.clone()));
-    let service = web::router(control.clone()).into_make_service_with_connect_info::<Peer>();
-    let server = axum::serve(listener, service).with_graceful_shutdown({
+    let service = Service::serving(maintainer.clone(), stopping.clone());
+    let router = service.clone().router().layer(from_fn(peer::decided_by_somebody));
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown({
         let stopping = stopping.clone();
         async move { stopping.raised().await }
     });
@@ -89,7 +85,7 @@ async fn serve(builder: MaintainerBuilder, path: &std::path::Path, shutdown: imp
     manager::ready(projects);
 
     let mut serving = pin!(async {
-        control.recover().await?;
+        service.recover().await?;
         maintainer.serve(stopping.raised()).await
     });
     let mut result = tokio::select! {
@@ -108,7 +104,7 @@ async fn serve(builder: MaintainerBuilder, path: &std::path::Path, shutdown: imp
         if result.is_none() {
             result = Some(serving.await);
         }
-        control.finish_orders().await;
+        service.finish_orders().await;
     });
     tokio::select! {
         ended = ended => if ended.is_err() {

@@ -1,16 +1,14 @@
 //! The `pi-mainteno` command: the daemon, and the command line around it.
 
 mod access;
-mod api;
+mod arguments;
 mod backends;
 mod cli;
-mod client;
 mod commands;
 mod daemon;
 mod exit;
 mod setup;
 mod terminal;
-mod web;
 
 fn main() -> std::process::ExitCode {
     // Before there is a second thread: this program is also what sets up the sandboxes of its checks.

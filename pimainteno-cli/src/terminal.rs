@@ -10,9 +10,11 @@ pub(crate) mod diff;
 mod log;
 pub(crate) mod plain;
 mod progress;
+mod style;
 pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod timeline;
+pub(crate) mod words;
 
 use std::{
     borrow::Cow,
@@ -22,25 +24,12 @@ use std::{
     time::Duration,
 };
 
-use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use pimainteno_core::{Error, ErrorKind, Result, Secrets};
 use serde::Serialize;
 
 pub(crate) use progress::Progress;
-
-/// What went well.
-pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
-/// What did not.
-pub(crate) const BAD: Style = AnsiColor::Red.on_default();
-/// What a person should look at.
-pub(crate) const NOTABLE: Style = AnsiColor::Yellow.on_default();
-/// Places and names.
-pub(crate) const NAME: Style = AnsiColor::Cyan.on_default();
-/// Headings.
-pub(crate) const STRONG: Style = Style::new().bold();
-/// What is there for completeness.
-pub(crate) const FAINT: Style = Style::new().dimmed();
+pub(crate) use style::{BAD, FAINT, GOOD, NAME, NOTABLE, STRONG, paint};
 
 /// How often a spinner moves.
 const TICK: Duration = Duration::from_millis(125);
@@ -57,21 +46,6 @@ struct Inner {
     bars: MultiProgress,
     /// The first trouble with standard output, after which nothing more is written to it.
     trouble: Mutex<Option<io::Error>>,
-}
-
-/// A text in a style.
-pub(crate) struct Painted<T>(Style, T);
-
-/// Writes `text` in `style`.
-pub(crate) fn paint<T: fmt::Display>(style: Style, text: T) -> Painted<T> {
-    Painted(style, text)
-}
-
-impl<T: fmt::Display> fmt::Display for Painted<T> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(style, text) = self;
-        write!(formatter, "{style}{text}{style:#}")
-    }
 }
 
 impl Terminal {
@@ -111,12 +85,16 @@ impl Terminal {
         self.write(|| io::stdout().lock(), text);
     }
 
-    /// Prints the JSON document.
+    /// Gives a result: as the JSON document if that is wanted, or else as `tell` tells it.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`] if the value cannot be written as JSON.
-    pub(crate) fn print_json(&self, value: &impl Serialize) -> Result<()> {
-        let text = serde_json::to_string_pretty(value)
+    /// [`ErrorKind::Internal`] if the result cannot be written as JSON.
+    pub(crate) fn give<T: Serialize + ?Sized>(&self, result: &T, tell: impl FnOnce()) -> Result<()> {
+        if !self.is_json() {
+            tell();
+            return Ok(());
+        }
+        let text = serde_json::to_string_pretty(result)
             .map_err(|source| Error::new(ErrorKind::Internal, "cannot write the result as JSON").source(source))?;
         // JSON lets some control characters stand, and a terminal would obey them.
         self.print_raw(&line(plain::json(&text)));

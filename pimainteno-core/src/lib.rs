@@ -94,7 +94,7 @@ pub use event::{Event, EventId, EventKind, EventSink, Events, Heard, NoticeKind}
 pub use git::{Change, FileChange};
 pub use id::{ProposalId, RunId};
 pub use job::Job;
-pub use maintainer::{Maintainer, MaintainerBuilder, ProjectStatus, Spending};
+pub use maintainer::{ChoreStatus, Maintainer, MaintainerBuilder, ProjectStatus, Spending};
 pub use pimainteno_plugin::{Edit, Reply, Request, Task, Usage};
 pub use proposal::{CheckVerdict, Proposal, ProposalStatus};
 pub use registry::{BackendContext, BackendFactory};

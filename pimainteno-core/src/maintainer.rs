@@ -3,7 +3,10 @@
 mod builder;
 mod review;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::{Timestamp, civil::Date};
 use pimainteno_plugin::Usage;
@@ -19,9 +22,9 @@ use crate::{
     proposal::Proposal,
     recovery,
     run::{RunOptions, RunRecord, Trigger},
-    runner::{Prepared, Runner},
+    runner::{Prepared, PreparedChore, Runner},
     scheduler,
-    store::{Notice, ProjectState, Store},
+    store::{ChoreState, Notice, ProjectState, Store},
 };
 
 pub use builder::MaintainerBuilder;
@@ -50,6 +53,18 @@ pub struct Spending {
     pub budget: BudgetConfig,
 }
 
+/// A chore at a glance.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ChoreStatus {
+    /// What the configuration says.
+    pub chore: crate::config::Chore,
+    /// What is remembered.
+    pub state: ChoreState,
+    /// The next slot; `None` if there is none.
+    pub next_slot: Option<Timestamp>,
+}
+
 /// A project at a glance.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -60,10 +75,14 @@ pub struct ProjectStatus {
     pub backend: String,
     /// What is remembered.
     pub state: Arc<ProjectState>,
+    /// Its lines of upkeep.
+    pub chores: Vec<ChoreStatus>,
     /// The next slot; `None` if there is none.
     pub next_slot: Option<Timestamp>,
     /// What it spent today; see [`Maintainer::today`].
     pub today: Spending,
+    /// The run of it that goes on in this program.
+    pub running: Option<RunId>,
 }
 
 impl Maintainer {
@@ -88,7 +107,25 @@ impl Maintainer {
     /// As [`Self::run_once`].
     pub async fn run_all(&self, options: RunOptions) -> Result<Vec<RunRecord>> {
         self.recover().await?;
-        self.run_chores(&self.0.projects, Trigger::Manual, options).await
+        self.run_chores(&self.0.projects, None, Trigger::Manual, options).await
+    }
+
+    /// The same of these projects, named by their ids or names, or of all if none is given, and with a name only of that chore, where they have it.
+    ///
+    /// # Errors
+    /// As [`Self::run_once`], and [`ErrorKind::Usage`] if there is no such project, or none has the chore.
+    pub async fn run_projects(&self, projects: &[String], chore: Option<&str>, options: RunOptions) -> Result<Vec<RunRecord>> {
+        self.recover().await?;
+        let named = projects.iter().map(|name| self.0.project(name)).collect::<Result<Vec<_>>>()?;
+        let projects = if named.is_empty() { &self.0.projects } else { &named };
+        if let Some(chore) = chore {
+            let all: BTreeSet<_> = projects.iter().flat_map(|prepared| &prepared.chores).map(|chore| chore.chore.name.as_str()).collect();
+            if !all.contains(chore) {
+                let known = all.into_iter().collect::<Vec<_>>().join(", ");
+                return Err(Error::new(ErrorKind::Usage, format!("there is no chore `{chore}`")).hint(format!("there are: {known}")));
+            }
+        }
+        self.run_chores(projects, chore, Trigger::Manual, options).await
     }
 
     /// Runs the chores of one project, named by its id or its name, and says why: a trigger opens nothing by itself. Where a unit failed, it is looked after.
@@ -98,7 +135,7 @@ impl Maintainer {
     /// otherwise as [`Self::run_once`].
     pub async fn run_project(&self, project: &str, trigger: Trigger, options: RunOptions) -> Result<Vec<RunRecord>> {
         self.recover().await?;
-        self.run_chores(&[self.0.project(project)?], trigger, options).await
+        self.run_chores(&[self.0.project(project)?], None, trigger, options).await
     }
 
     /// The same for one of its chores.
@@ -116,14 +153,21 @@ impl Maintainer {
         self.0.run(&prepared, chore, trigger, options).await
     }
 
-    async fn run_chores(&self, projects: &[Arc<Prepared>], trigger: Trigger, options: RunOptions) -> Result<Vec<RunRecord>> {
+    async fn run_chores(
+        &self,
+        projects: &[Arc<Prepared>],
+        chore: Option<&str>,
+        trigger: Trigger,
+        options: RunOptions,
+    ) -> Result<Vec<RunRecord>> {
         let mut records = BTreeMap::new();
         let mut running = JoinSet::new();
         let mut place = 0;
         for prepared in projects {
             // A unit is looked after once, whatever the chores.
             let is_one = matches!(trigger, Trigger::UnitFailure { .. });
-            for chore in prepared.chores.iter().take(if is_one { 1 } else { usize::MAX }) {
+            let chores = prepared.chores.iter().filter(|prepared| chore.is_none_or(|chore| prepared.chore.name == chore));
+            for chore in chores.take(if is_one { 1 } else { usize::MAX }) {
                 place += 1;
                 // Most projects did not change; for them no task is started.
                 let job = Job::because_of(&trigger, &chore.chore.name)?;
@@ -178,17 +222,32 @@ impl Maintainer {
     /// The projects, at a glance.
     pub fn projects(&self) -> Vec<ProjectStatus> {
         let (now, day) = (Timestamp::now(), self.day());
-        let status = |prepared: &Arc<Prepared>| ProjectStatus {
+        let chore = |prepared: &PreparedChore, state: &ProjectState| ChoreStatus {
+            state: state.chore(&prepared.chore.name).clone(),
+            chore: prepared.chore.clone(),
+            next_slot: prepared.schedule.next_after(now),
+        };
+        let status = |prepared: &Arc<Prepared>, state: Arc<ProjectState>| ProjectStatus {
             project: prepared.project.clone(),
             backend: prepared.backend.name().to_owned(),
-            state: self.0.store.project(&prepared.project.id),
-            next_slot: prepared.next_slot(now),
+            next_slot: prepared.chores.iter().filter_map(|chore| chore.schedule.next_after(now)).min(),
+            chores: prepared.chores.iter().map(|prepared| chore(prepared, &state)).collect(),
+            state,
             today: Spending {
                 usage: self.0.store.usage_of_project_on(&prepared.project.id, day),
                 budget: prepared.project.llm.budget.clone(),
             },
+            running: self.0.bus.running(&prepared.project.id),
         };
-        self.0.projects.iter().map(status).collect()
+        self.0.projects.iter().map(|prepared| status(prepared, self.0.store.project(&prepared.project.id))).collect()
+    }
+
+    /// The id of a project that is named by its id or its name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if there is no such project.
+    pub fn project_id(&self, name: &str) -> Result<String> {
+        Ok(self.0.project(name)?.project.id.clone())
     }
 
     /// The day that pays for calls now: it ends at midnight in the scheduler's time zone.

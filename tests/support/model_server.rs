@@ -6,11 +6,9 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
-    collections::VecDeque,
+    future::ready,
     io,
-    pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
 };
 
 use axum::{
@@ -20,7 +18,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use hyper::body::Frame;
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 /// Tokens that the server says each answer has read, those from the cache among them.
@@ -85,12 +83,7 @@ struct Shared {
     answer: Box<AnswerFn>,
 }
 
-/// A body that is sent piece by piece and then ends in one of three ways.
-struct Pieces {
-    pieces: VecDeque<Bytes>,
-    end: BodyEnd,
-}
-
+/// How a body ends that is sent piece by piece.
 #[derive(Clone, Copy)]
 enum BodyEnd {
     Closed,
@@ -321,21 +314,12 @@ fn stream(events: Vec<Value>, end: BodyEnd) -> Response {
 }
 
 fn pieces(pieces: Vec<Bytes>, end: BodyEnd) -> Response {
-    let body = Body::new(Pieces { pieces: pieces.into(), end });
+    let end = match end {
+        BodyEnd::Closed => stream::empty().boxed(),
+        BodyEnd::Cut => stream::once(ready(Err(io::Error::from(io::ErrorKind::ConnectionAborted)))).boxed(),
+        // Only the other side can end it.
+        BodyEnd::Never => stream::pending().boxed(),
+    };
+    let body = Body::from_stream(stream::iter(pieces).map(Ok).chain(end));
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
-}
-
-impl hyper::body::Body for Pieces {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        match (self.pieces.pop_front(), self.end) {
-            (Some(piece), _) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-            (None, BodyEnd::Closed) => Poll::Ready(None),
-            (None, BodyEnd::Cut) => Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into()))),
-            // Nobody will wake this: only the other side can end it.
-            (None, BodyEnd::Never) => Poll::Pending,
-        }
-    }
 }

@@ -10,12 +10,12 @@ use pimainteno_core::{
     Error, Result,
     store::{Frozen, Parked},
 };
+use pimainteno_web::{ProjectStatus, Status};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::{
     access::Access,
-    api::ProjectStatus,
     exit::Ending,
     setup::Setup,
     terminal::{BAD, FAINT, GOOD, NOTABLE, STRONG, Terminal, paint, plain},
@@ -124,11 +124,7 @@ pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     let items: Vec<Item> = found.into_iter().flat_map(|(_, items)| items.list).collect();
     let problems = items.iter().filter(|item| item.finding == Finding::Problem).count();
     let report = Report { problems, items };
-    if terminal.is_json() {
-        terminal.print_json(&report)?;
-    } else {
-        print(&report, terminal);
-    }
+    terminal.give(&report, || print(&report, terminal))?;
     Ok(Ending::of(problems == 0))
 }
 
@@ -137,7 +133,7 @@ async fn left_alone(setup: &Setup) -> BTreeMap<String, String> {
     if !setup.has_state() {
         return BTreeMap::new();
     }
-    let status = async { Access::open(setup, |_| {}).await?.status().await };
+    let status = async { Access::open(setup, |_| {}).await?.ask(Status {}).await };
     let projects = status.await.map(|status| status.projects).unwrap_or_default();
     let why = |project: &ProjectStatus| {
         let parked = project.parked.as_ref().map(Parked::describe);

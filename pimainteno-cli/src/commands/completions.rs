@@ -3,12 +3,11 @@
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::{cli::Cli, exit::Ending, terminal::Terminal};
+use crate::{arguments::Cli, terminal::Terminal};
 
 /// Prints the script for `shell`.
-pub(crate) fn run(shell: Shell, terminal: &Terminal) -> Ending {
+pub(crate) fn run(shell: Shell, terminal: &Terminal) {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "pi-mainteno", &mut script);
     terminal.print_raw(&String::from_utf8_lossy(&script));
-    Ending::Done
 }

@@ -1,32 +1,28 @@
 //! `approve`, `reject` and `rollback`: what a person decides about a change.
 
-use pimainteno_core::{Outcome, ProposalId, Result, RunRecord};
+use pimainteno_core::{Error, ErrorKind, Outcome, ProposalId, Result, RunRecord};
+use pimainteno_web::{Approve, Order, Reject, Rollback};
 
-use super::{
-    run::{conclude, until_stopped},
-    short_id,
-};
+use super::run::{conclude, until_stopped};
 use crate::{
     access::Access,
-    cli::{ApproveArguments, RejectArguments, RollbackArguments},
+    arguments::ApproveArguments,
     exit::Ending,
     setup::Setup,
-    terminal::{Terminal, plain},
+    terminal::{Terminal, plain, words::short_id},
 };
 
 /// Approves a change that is held, and waits until it is delivered.
 ///
 /// # Errors
-/// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::approve`].
-pub(crate) async fn approve(setup: &Setup, arguments: &ApproveArguments, terminal: &Terminal) -> Result<Ending> {
-    ProposalId::is_enough(&arguments.id)?;
+/// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::order`].
+pub(crate) async fn approve(setup: &Setup, arguments: ApproveArguments, terminal: &Terminal) -> Result<Ending> {
+    ProposalId::is_enough(&arguments.proposal.id)?;
     let access = open(setup, terminal).await?;
-    let proposal = access.proposal(&arguments.id).await?;
+    let proposal = access.ask(arguments.proposal).await?;
     // Without a choice of his own, a person approves what is there now: it cannot become another diff before the run begins.
-    let sha256 = arguments.sha256.as_ref().unwrap_or(&proposal.sha256);
-    let id = proposal.id.to_string();
-    let run = access.approve(&id, sha256);
-    let record = until_stopped(&access, run, terminal).await?;
+    let sha256 = arguments.sha256.unwrap_or(proposal.sha256);
+    let record = one_run(&access, Approve { id: proposal.id.to_string(), sha256 }, terminal).await?;
     let is_delivered = matches!(record.outcome, Some(Outcome::Applied { .. }));
     tell(&record, is_delivered, terminal)
 }
@@ -34,27 +30,22 @@ pub(crate) async fn approve(setup: &Setup, arguments: &ApproveArguments, termina
 /// Rejects a change that is held.
 ///
 /// # Errors
-/// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::reject`].
-pub(crate) async fn reject(setup: &Setup, arguments: &RejectArguments, terminal: &Terminal) -> Result<Ending> {
-    ProposalId::is_enough(&arguments.id)?;
+/// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::ask`].
+pub(crate) async fn reject(setup: &Setup, reject: Reject, terminal: &Terminal) -> Result<()> {
+    ProposalId::is_enough(&reject.id)?;
     let access = open(setup, terminal).await?;
-    let proposal = access.reject(&arguments.id, &arguments.reason).await?;
-    if terminal.is_json() {
-        terminal.print_json(&proposal)?;
-    } else {
-        terminal.print(format_args!("{}: rejected {}", plain::inline(&proposal.project), short_id(proposal.id)));
-    }
-    Ok(Ending::Done)
+    let proposal = access.ask(reject).await?;
+    let told = format_args!("{}: rejected {}", plain::inline(&proposal.project), short_id(proposal.id));
+    terminal.give(&proposal, || terminal.print(told))
 }
 
 /// Takes back what a run delivered, and waits until that is done.
 ///
 /// # Errors
-/// As [`Access::open`] and [`Access::rollback`].
-pub(crate) async fn roll_back(setup: &Setup, arguments: &RollbackArguments, terminal: &Terminal) -> Result<Ending> {
+/// As [`Access::open`] and [`Access::order`].
+pub(crate) async fn roll_back(setup: &Setup, rollback: Rollback, terminal: &Terminal) -> Result<Ending> {
     let access = open(setup, terminal).await?;
-    let run = access.rollback(&arguments.project, arguments.run.as_deref());
-    let record = until_stopped(&access, run, terminal).await?;
+    let record = one_run(&access, rollback, terminal).await?;
     // Somebody else may have taken it back already.
     let is_gone = matches!(record.outcome, Some(Outcome::Applied { .. } | Outcome::NoChange));
     tell(&record, is_gone, terminal)
@@ -65,11 +56,13 @@ async fn open(setup: &Setup, terminal: &Terminal) -> Result<Access> {
     Access::open(setup, move |event| progress.event(event)).await
 }
 
+/// Has the one run of an order carried out.
+async fn one_run(access: &Access, order: impl Order, terminal: &Terminal) -> Result<RunRecord> {
+    let record = until_stopped(access, order, terminal).await?.pop();
+    record.ok_or_else(|| Error::new(ErrorKind::Service, "the daemon does not say how the run ended").hint("`pi-mainteno runs` lists it"))
+}
+
 fn tell(record: &RunRecord, is_done: bool, terminal: &Terminal) -> Result<Ending> {
-    if terminal.is_json() {
-        terminal.print_json(record)?;
-    } else {
-        conclude(record, terminal);
-    }
+    terminal.give(record, || conclude(record, terminal))?;
     Ok(Ending::of(is_done))
 }

@@ -12,8 +12,7 @@ use pimainteno_core::{Error, ErrorKind, Maintainer, MaintainerBuilder, Outcome, 
 use pimainteno_offline::Offline;
 
 use crate::{
-    cli::DemoArguments,
-    exit::Ending,
+    arguments::DemoArguments,
     setup,
     terminal::{NAME, STRONG, Terminal, diff, paint, plain},
 };
@@ -28,7 +27,7 @@ const SHOWN_LINES: usize = 18;
 ///
 /// # Errors
 /// Whatever keeps the stage from being set up, and a run that does not end as the demo says it does.
-pub(crate) async fn run(arguments: &DemoArguments, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn run(arguments: &DemoArguments, terminal: &Terminal) -> Result<()> {
     let started = Instant::now();
     let environment = setup::environment();
     let stage = Stage::set_up(&std::env::temp_dir(), &environment, arguments.keep).await?;
@@ -40,15 +39,13 @@ pub(crate) async fn run(arguments: &DemoArguments, terminal: &Terminal) -> Resul
 
     let first = first_act(&stage, terminal).await?;
     let second = second_act(&stage, terminal).await?;
-    if terminal.is_json() {
-        terminal.print_json(&[first, second])?;
-    }
+    terminal.give(&[first, second], || {})?;
     say(terminal, format_args!("\nThat took {:.1} s. Nothing outside {place} was touched.", started.elapsed().as_secs_f64()));
     if arguments.keep {
         say(terminal, format_args!("It is kept; the service is stopped. Remove it with `rm -r {place}`."));
     }
     say(terminal, "Next: `pi-mainteno init` writes a configuration for your projects, `pi-mainteno check` looks at it.");
-    Ok(Ending::Done)
+    Ok(())
 }
 
 /// A change that helps, from the summary to the healthy service.

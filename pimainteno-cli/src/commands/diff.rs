@@ -6,34 +6,32 @@ use anstyle::Style;
 use jiff::Timestamp;
 use pimainteno_core::{Proposal, Result, hidden_text};
 
-use super::{redacted_places, short_id, status_style};
 use crate::{
     access::Access,
-    cli::DiffArguments,
-    exit::Ending,
-    terminal::{FAINT, NAME, NOTABLE, STRONG, Terminal, diff, paint, plain, time},
+    arguments::DiffArguments,
+    terminal::{
+        FAINT, NAME, NOTABLE, STRONG, Terminal, diff, paint, plain, time,
+        words::{redacted_places, short_id, status_style},
+    },
 };
 
 /// Prints a change: to a person with what he needs to decide, to another program as a diff alone, byte by byte, with warnings on standard error.
 ///
 /// # Errors
-/// As [`Access::proposal`].
-pub(crate) async fn run(access: &Access, arguments: &DiffArguments, terminal: &Terminal) -> Result<Ending> {
-    let proposal = access.proposal(&arguments.id).await?;
-    if terminal.is_json() {
-        terminal.print_json(&proposal)?;
-    } else if !terminal.is_read_by_a_person() {
-        terminal.print_raw(&proposal.diff);
-        // What reads the diff may show it to somebody.
-        for warning in warnings(&proposal) {
-            terminal.note(&warning);
+/// As [`Access::ask`].
+pub(crate) async fn run(access: &Access, arguments: DiffArguments, terminal: &Terminal) -> Result<()> {
+    let proposal = access.ask(arguments.proposal).await?;
+    terminal.give(&proposal, || {
+        if !terminal.is_read_by_a_person() {
+            terminal.print_raw(&proposal.diff);
+            // What reads the diff may show it to somebody.
+            warnings(&proposal).iter().for_each(|warning| terminal.note(warning));
+        } else if arguments.raw {
+            terminal.print(plain::text(&proposal.diff));
+        } else {
+            terminal.print(render(&proposal, Timestamp::now()));
         }
-    } else if arguments.raw {
-        terminal.print(plain::text(&proposal.diff));
-    } else {
-        terminal.print(render(&proposal, Timestamp::now()));
-    }
-    Ok(Ending::Done)
+    })
 }
 
 /// What a diff for another program does not show of itself.

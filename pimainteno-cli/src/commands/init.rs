@@ -14,8 +14,7 @@ use pimainteno_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 use crate::{
-    cli::InitArguments,
-    exit::Ending,
+    arguments::InitArguments,
     setup,
     terminal::{FAINT, GOOD, NAME, STRONG, Terminal, paint, plain},
 };
@@ -44,7 +43,7 @@ struct Project {
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] if a path is no checkout, none is found, or the file exists and is not to be overwritten.
-pub(crate) fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<Ending> {
+pub(crate) fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<()> {
     let directory = setup::current_directory()?;
     let output = directory.join(&arguments.output);
     if output.exists() && !arguments.force {
@@ -58,12 +57,7 @@ pub(crate) fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<Endi
     let projects: Vec<_> = checkouts.into_iter().map(Project::guess).collect();
     write(&output, &file::render(&projects)?, arguments.force)?;
     let written = Written { path: output, projects };
-    if terminal.is_json() {
-        terminal.print_json(&written)?;
-    } else {
-        tell(&written, arguments, terminal);
-    }
-    Ok(Ending::Done)
+    terminal.give(&written, || tell(&written, arguments, terminal))
 }
 
 impl Project {

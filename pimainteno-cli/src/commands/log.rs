@@ -4,36 +4,29 @@ use pimainteno_core::{Error, ErrorKind, Result, store::Output};
 
 use crate::{
     access::Access,
-    cli::LogArguments,
-    exit::Ending,
+    arguments::LogArguments,
     terminal::{STRONG, Terminal, paint, plain},
 };
 
 /// Prints the texts that a run left behind, or one of them.
 ///
 /// # Errors
-/// As [`Access::run`], and [`ErrorKind::Usage`] if there is no such text.
-pub(crate) async fn run(access: &Access, arguments: &LogArguments, terminal: &Terminal) -> Result<Ending> {
-    let outputs = access.run(&arguments.id).await?.outputs;
+/// As [`Access::ask`], and [`ErrorKind::Usage`] if there is no such text.
+pub(crate) async fn run(access: &Access, arguments: LogArguments, terminal: &Terminal) -> Result<()> {
+    let outputs = access.ask(arguments.run).await?.outputs;
     let Some(name) = &arguments.output else {
-        if terminal.is_json() {
-            terminal.print_json(&outputs)?;
-        } else if outputs.is_empty() {
-            terminal.tell("the run left nothing behind");
-        }
-        for output in outputs.iter().filter(|_| !terminal.is_json()) {
-            terminal.print(paint(STRONG, format_args!("── {}", plain::inline(&output.name))));
-            terminal.print(plain::text(&output.text));
-        }
-        return Ok(Ending::Done);
+        return terminal.give(&outputs, || {
+            if outputs.is_empty() {
+                terminal.tell("the run left nothing behind");
+            }
+            for output in &outputs {
+                terminal.print(paint(STRONG, format_args!("── {}", plain::inline(&output.name))));
+                terminal.print(plain::text(&output.text));
+            }
+        });
     };
     let output = find(&outputs, name)?;
-    if terminal.is_json() {
-        terminal.print_json(output)?;
-    } else {
-        terminal.print(plain::text(&output.text));
-    }
-    Ok(Ending::Done)
+    terminal.give(output, || terminal.print(plain::text(&output.text)))
 }
 
 /// The text of this name, or the one whose name has `name` in it.

@@ -2,39 +2,20 @@
 
 use jiff::Timestamp;
 use pimainteno_core::{Result, store::Notice};
+use pimainteno_web::Notices;
 
 use crate::{
     access::Access,
-    cli::NoticesArguments,
-    exit::Ending,
-    terminal::{
-        FAINT, NAME, NOTABLE, Terminal,
-        table::{Cell, Table},
-        time,
-    },
+    terminal::{FAINT, NAME, NOTABLE, Terminal, table::Cell, time},
 };
 
 /// Prints the last notices, about one project or about all.
 ///
 /// # Errors
-/// As [`Access::notices`].
-pub(crate) async fn run(access: &Access, arguments: &NoticesArguments, terminal: &Terminal) -> Result<Ending> {
-    let notices = access.notices(arguments.project.as_deref(), arguments.limit.into()).await?;
-    if terminal.is_json() {
-        terminal.print_json(&notices)?;
-        return Ok(Ending::Done);
-    }
-    if notices.is_empty() {
-        terminal.tell("there is nothing that you should know");
-        return Ok(Ending::Done);
-    }
-    let now = Timestamp::now();
-    let mut table = Table::new(["when", "times", "project", "about", "notice"]);
-    for notice in &notices {
-        table.row(row(notice, now));
-    }
-    terminal.print(table.render(terminal.width()));
-    Ok(Ending::Done)
+/// As [`Access::ask`].
+pub(crate) async fn run(access: &Access, notices: Notices, terminal: &Terminal) -> Result<()> {
+    let notices = access.ask(notices).await?;
+    terminal.list(&notices, "there is nothing that you should know", ["when", "times", "project", "about", "notice"], row)
 }
 
 fn row(notice: &Notice, now: Timestamp) -> [Cell; 5] {

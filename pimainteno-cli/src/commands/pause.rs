@@ -1,30 +1,34 @@
 //! `pause` and `resume`: whether projects are run.
 
 use pimainteno_core::Result;
+use pimainteno_web::{Pause, Resume, Status};
 
 use crate::{
     access::Access,
-    exit::Ending,
     terminal::{NAME, Terminal, paint, plain},
 };
 
 /// Keeps projects, or all of them if none is named, from their runs, or lets them go on.
 ///
 /// # Errors
-/// As [`Access::set_paused`].
-pub(crate) async fn run(access: &Access, projects: &[String], paused: bool, terminal: &Terminal) -> Result<Ending> {
-    let answers = access.set_paused(projects, paused).await?;
-    if terminal.is_json() {
-        terminal.print_json(&answers)?;
-        return Ok(Ending::Done);
+/// As [`Access::ask`].
+pub(crate) async fn run(access: &Access, projects: &[String], paused: bool, terminal: &Terminal) -> Result<()> {
+    let names = match projects {
+        [] => access.ask(Status {}).await?.projects.into_iter().map(|project| project.id).collect(),
+        names => names.to_vec(),
+    };
+    let mut answers = Vec::new();
+    for project in names {
+        answers.push(if paused { access.ask(Pause { project }).await? } else { access.ask(Resume { project }).await? });
     }
-    for answer in &answers {
-        let project = paint(NAME, plain::inline(&answer.project)).to_string();
-        terminal.print(if answer.paused {
-            format!("{project} is paused; `pi-mainteno resume {}` lets it go on", plain::inline(&answer.project))
-        } else {
-            format!("{project} is run again")
-        });
-    }
-    Ok(Ending::Done)
+    terminal.give(&answers, || {
+        for answer in &answers {
+            let project = paint(NAME, plain::inline(&answer.project)).to_string();
+            terminal.print(if answer.paused {
+                format!("{project} is paused; `pi-mainteno resume {}` lets it go on", plain::inline(&answer.project))
+            } else {
+                format!("{project} is run again")
+            });
+        }
+    })
 }

@@ -46,13 +46,7 @@ struct Case {
 pub(crate) fn test(files: &[PathBuf], terminal: &Terminal) -> Result<Ending> {
     let engine = PolicyEngine::new(Limits::default());
     let tested = files.iter().map(|file| test_file(&engine, file)).collect::<Result<Vec<_>>>()?;
-    if terminal.is_json() {
-        terminal.print_json(&tested)?;
-    } else {
-        for file in &tested {
-            print(file, terminal);
-        }
-    }
+    terminal.give(&tested, || tested.iter().for_each(|file| print(file, terminal)))?;
     Ok(Ending::of(tested.iter().flat_map(|file| &file.cases).all(|case| case.passed)))
 }
 

@@ -2,16 +2,15 @@
 
 use jiff::Timestamp;
 use pimainteno_core::{Proposal, ProposalStatus, Result};
+use pimainteno_web::Proposals;
 
-use super::{redacted_places, short_id, status_style};
 use crate::{
     access::Access,
-    cli::ProposalsArguments,
-    exit::Ending,
     terminal::{
         FAINT, NAME, NOTABLE, Terminal, plain,
-        table::{Cell, Table},
+        table::Cell,
         time,
+        words::{redacted_places, short_id, status_style},
     },
 };
 
@@ -21,24 +20,11 @@ const SUBJECT: usize = 40;
 /// Prints the changes that are held, or all of them.
 ///
 /// # Errors
-/// As [`Access::proposals`].
-pub(crate) async fn run(access: &Access, arguments: &ProposalsArguments, terminal: &Terminal) -> Result<Ending> {
-    let proposals = access.proposals(arguments.project.as_deref(), arguments.all, arguments.limit.into()).await?;
-    if terminal.is_json() {
-        terminal.print_json(&proposals)?;
-        return Ok(Ending::Done);
-    }
-    if proposals.is_empty() {
-        terminal.tell(if arguments.all { "there are no changes yet" } else { "no change waits for you; `--all` lists the others" });
-        return Ok(Ending::Done);
-    }
-    let now = Timestamp::now();
-    let mut table = Table::new(["proposal", "project", "made", "expires", "change", "status"]);
-    for proposal in &proposals {
-        table.row(row(proposal, now));
-    }
-    terminal.print(table.render(terminal.width()));
-    Ok(Ending::Done)
+/// As [`Access::ask`].
+pub(crate) async fn run(access: &Access, proposals: Proposals, terminal: &Terminal) -> Result<()> {
+    let empty = if proposals.all { "there are no changes yet" } else { "no change waits for you; `--all` lists the others" };
+    let proposals = access.ask(proposals).await?;
+    terminal.list(&proposals, empty, ["proposal", "project", "made", "expires", "change", "status"], row)
 }
 
 fn row(proposal: &Proposal, now: Timestamp) -> [Cell; 6] {

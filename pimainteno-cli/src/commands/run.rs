@@ -1,51 +1,41 @@
 //! `run` and `--one-shot`: runs projects to the end, and shows what they do meanwhile.
 
-use pimainteno_core::{Error, ErrorKind, Outcome, Result, RunOptions, RunRecord};
+use pimainteno_core::{Error, ErrorKind, Outcome, Result, RunRecord};
+use pimainteno_web::{Order, Run};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::short_id;
 use crate::{
     access::Access,
-    cli::RunArguments,
     exit::Ending,
     setup::Setup,
-    terminal::{BAD, NAME, Terminal, paint, plain},
+    terminal::{BAD, NAME, Terminal, paint, plain, words::short_id},
 };
 
 /// Runs the projects that are named, or all of them.
 ///
 /// # Errors
-/// As [`Access::open`] and [`Access::start`], and [`ErrorKind::Cancelled`] if a person did not want to wait for the runs to stop.
-pub(crate) async fn run(setup: &Setup, arguments: &RunArguments, terminal: &Terminal) -> Result<Ending> {
+/// As [`Access::open`] and [`Access::order`], and [`ErrorKind::Cancelled`] if a person did not want to wait for the runs to stop.
+pub(crate) async fn run(setup: &Setup, run: Run, terminal: &Terminal) -> Result<Ending> {
     // A setting that does nothing yet must not look as if it did.
     for notice in &setup.notices {
         terminal.note(notice);
     }
-    let mut options = RunOptions::default();
-    options.dry_run = arguments.dry_run;
-    options.force = arguments.force;
-    let several = arguments.projects.len() != 1 && setup.config.projects().len() > 1;
+    let several = run.projects.len() != 1 && setup.config.projects().len() > 1;
     let progress = terminal.progress(several);
     let access = Access::open(setup, move |event| progress.event(event)).await?;
-    let records = until_stopped(&access, access.start(&arguments.projects, options), terminal).await?;
-    if terminal.is_json() {
-        terminal.print_json(&records)?;
-    } else {
-        for record in &records {
-            conclude(record, terminal);
-        }
-    }
+    let records = until_stopped(&access, run, terminal).await?;
+    terminal.give(&records, || records.iter().for_each(|record| conclude(record, terminal)))?;
     Ok(Ending::of_runs(&records))
 }
 
-/// Waits for runs. The first Ctrl-C or SIGTERM tells them to stop, the second does not wait for that.
+/// Has runs carried out. The first Ctrl-C or SIGTERM tells them to stop, the second does not wait for that.
 ///
 /// # Errors
-/// As `runs`, and [`ErrorKind::Cancelled`] if a person did not want to wait.
-pub(super) async fn until_stopped<T>(access: &Access, runs: impl Future<Output = Result<T>>, terminal: &Terminal) -> Result<T> {
+/// As [`Access::order`], and [`ErrorKind::Cancelled`] if a person did not want to wait.
+pub(super) async fn until_stopped(access: &Access, order: impl Order, terminal: &Terminal) -> Result<Vec<RunRecord>> {
     let listen = |kind| signal(kind).map_err(|source| Error::new(ErrorKind::Internal, "cannot listen to signals").source(source));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let mut runs = std::pin::pin!(runs);
+    let mut runs = std::pin::pin!(access.order(order));
     let mut asked_to_stop = false;
     loop {
         tokio::select! {

@@ -4,40 +4,30 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pimainteno_core::{Result, RunRecord};
+use pimainteno_web::Runs;
 
-use super::{outcome_style, short_id, told};
 use crate::{
     access::Access,
-    cli::RunsArguments,
-    exit::Ending,
     terminal::{
         FAINT, NAME, Terminal,
-        table::{Cell, Table},
+        table::Cell,
         time,
+        words::{outcome_style, short_id, told},
     },
 };
 
 /// Prints the last runs, of one project or of all.
 ///
 /// # Errors
-/// As [`Access::runs`].
-pub(crate) async fn run(access: &Access, arguments: &RunsArguments, terminal: &Terminal) -> Result<Ending> {
-    let records = access.runs(arguments.project.as_deref(), arguments.limit.into()).await?;
-    if terminal.is_json() {
-        terminal.print_json(&records)?;
-        return Ok(Ending::Done);
-    }
-    if records.is_empty() {
-        terminal.tell("there are no runs yet; `pi-mainteno run` starts them");
-        return Ok(Ending::Done);
-    }
-    let now = Timestamp::now();
-    let mut table = Table::new(["run", "project", "trigger", "when", "took", "outcome"]);
-    for record in &records {
-        table.row(row(record, now));
-    }
-    terminal.print(table.render(terminal.width()));
-    Ok(Ending::Done)
+/// As [`Access::ask`].
+pub(crate) async fn run(access: &Access, runs: Runs, terminal: &Terminal) -> Result<()> {
+    let records = access.ask(runs).await?;
+    terminal.list(
+        &records,
+        "there are no runs yet; `pi-mainteno run` starts them",
+        ["run", "project", "trigger", "when", "took", "outcome"],
+        row,
+    )
 }
 
 fn row(record: &RunRecord, now: Timestamp) -> [Cell; 6] {

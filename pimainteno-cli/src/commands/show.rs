@@ -5,28 +5,23 @@ use std::{fmt::Write as _, time::Duration};
 use anstyle::Style;
 use jiff::Timestamp;
 use pimainteno_core::{Result, RunRecord, Usage, store::UsageEntry};
+use pimainteno_web::{RunDetail, ShowRun};
 
-use super::{outcome_style, redacted_places, short_id};
 use crate::{
     access::Access,
-    api::RunDetail,
-    cli::ShowArguments,
-    exit::Ending,
-    terminal::{FAINT, NAME, NOTABLE, STRONG, Terminal, cost, diff, paint, plain, time, timeline},
+    terminal::{
+        FAINT, NAME, NOTABLE, STRONG, Terminal, cost, diff, paint, plain, time, timeline,
+        words::{outcome_style, redacted_places, short_id},
+    },
 };
 
 /// Prints one run: why it started, how it ended, its steps, its change, what it left behind.
 ///
 /// # Errors
-/// As [`Access::run`].
-pub(crate) async fn run(access: &Access, arguments: &ShowArguments, terminal: &Terminal) -> Result<Ending> {
-    let detail = access.run(&arguments.id).await?;
-    if terminal.is_json() {
-        terminal.print_json(&detail)?;
-    } else {
-        terminal.print(render(&detail, Timestamp::now(), terminal.width()));
-    }
-    Ok(Ending::Done)
+/// As [`Access::ask`].
+pub(crate) async fn run(access: &Access, run: ShowRun, terminal: &Terminal) -> Result<()> {
+    let detail = access.ask(run).await?;
+    terminal.give(&detail, || terminal.print(render(&detail, Timestamp::now(), terminal.width())))
 }
 
 fn render(detail: &RunDetail, now: Timestamp, width: Option<usize>) -> String {

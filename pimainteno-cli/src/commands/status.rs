@@ -2,51 +2,38 @@
 
 use jiff::Timestamp;
 use pimainteno_core::{Result, config::Mode};
+use pimainteno_web::{ChoreStatus, Overview, ProjectStatus, Status};
 
-use super::{outcome_style, short_id, told};
 use crate::{
     access::Access,
-    api::{ProjectStatus, Status},
-    exit::Ending,
     terminal::{
         FAINT, GOOD, NAME, NOTABLE, Terminal, cost, paint, plain,
         table::{Cell, Table},
         time,
+        words::{outcome_style, short_id, told},
     },
 };
 
 /// Prints every project at a glance.
 ///
 /// # Errors
-/// As [`Access::status`].
-pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> {
-    let status = access.status().await?;
-    if terminal.is_json() {
-        terminal.print_json(&status)?;
-        return Ok(Ending::Done);
-    }
+/// As [`Access::ask`].
+pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<()> {
+    let status = access.ask(Status {}).await?;
+    terminal.give(&status, || tell(&status, terminal))
+}
+
+fn tell(status: &Overview, terminal: &Terminal) {
     let now = Timestamp::now();
     let mut table = Table::new(["project", "mode", "next", "last run", "outcome"]);
     for project in &status.projects {
-        table.row(row(project, &status, now));
+        table.row(row(project, status, now));
     }
     terminal.print(table.render(terminal.width()));
     terminal.print("");
     for project in &status.projects {
-        if let Some(parked) = &project.parked {
-            let (name, until) = (plain::inline(&project.id), time::absolute(parked.until));
-            let command = paint(NAME, format!("pi-mainteno resume {name}")).to_string();
-            let reason = plain::inline(&parked.reason);
-            terminal.print(format_args!("{} {name}: parked until {until}: {reason}; {command} lets it go on now", paint(NOTABLE, "●")));
-        }
-        if let Some(frozen) = &project.frozen {
-            let (name, why) = (plain::inline(&project.id), frozen.describe());
-            let command = paint(NAME, format!("pi-mainteno resume {name}")).to_string();
-            terminal.print(format_args!("{} {name}: {}; {command} lets it go on", paint(NOTABLE, "●"), plain::inline(&why)));
-        }
-        if let Some(held) = &project.held {
-            let (name, command) = (plain::inline(&project.id), format!("pi-mainteno diff {}", short_id(held.proposal)));
-            terminal.print(format_args!("{} {name}: a change waits for you; {} shows it", paint(NOTABLE, "●"), paint(NAME, command)));
+        for chore in &project.chores {
+            tell_chore(project, chore, terminal);
         }
     }
     let own = status.projects.iter().filter(|project| project.today.budget.limits_a_day());
@@ -61,14 +48,37 @@ pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<Ending> 
     } else {
         format!("{} {}", paint(NOTABLE, "○"), paint(FAINT, "no daemon runs, so nothing happens on schedule; `pi-mainteno` starts one"))
     });
-    Ok(Ending::Done)
 }
 
-fn row(project: &ProjectStatus, status: &Status, now: Timestamp) -> [Cell; 5] {
+/// Tells what keeps a chore from its runs, and what a person can do about it.
+fn tell_chore(project: &ProjectStatus, chore: &ChoreStatus, terminal: &Terminal) {
+    let id = plain::inline(&project.id);
+    let name = match project.chores.len() {
+        1 => id.clone().into_owned(),
+        _ => format!("{id}, {}", plain::inline(&chore.name)),
+    };
+    let resume = paint(NAME, format!("pi-mainteno resume {id}")).to_string();
+    if let Some(parked) = &chore.parked {
+        let (until, reason) = (time::absolute(parked.until), plain::inline(&parked.reason));
+        terminal.print(format_args!("{} {name}: parked until {until}: {reason}; {resume} lets it go on now", paint(NOTABLE, "●")));
+    }
+    if let Some(frozen) = &chore.frozen {
+        let why = frozen.describe();
+        terminal.print(format_args!("{} {name}: {}; {resume} lets it go on", paint(NOTABLE, "●"), plain::inline(&why)));
+    }
+    if let Some(held) = &chore.held {
+        let command = paint(NAME, format!("pi-mainteno diff {}", short_id(held.proposal)));
+        terminal.print(format_args!("{} {name}: a change waits for you; {command} shows it", paint(NOTABLE, "●")));
+    }
+}
+
+fn row(project: &ProjectStatus, status: &Overview, now: Timestamp) -> [Cell; 5] {
     let next = match (&project.parked, project.next_slot) {
         _ if project.paused => Cell::styled("paused", NOTABLE),
-        (Some(parked), _) if parked.until > now => Cell::styled(&format!("parked, {}", time::relative(parked.until, now)), NOTABLE),
-        _ if project.frozen.is_some() => Cell::styled("frozen", NOTABLE),
+        (Some(parked), _) if project.chores.iter().all(|chore| chore.parked.is_some()) => {
+            Cell::styled(&format!("parked, {}", time::relative(parked.until, now)), NOTABLE)
+        }
+        _ if project.chores.iter().all(|chore| chore.frozen.is_some()) => Cell::styled("frozen", NOTABLE),
         (_, Some(slot)) if status.daemon => time::relative(slot, now).into(),
         _ => Cell::styled("-", FAINT),
     };

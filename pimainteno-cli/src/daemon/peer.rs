@@ -5,7 +5,14 @@
 
 use std::{fs, os::unix::fs::MetadataExt as _};
 
-use axum::{extract::connect_info::Connected, serve::IncomingStream};
+use axum::{
+    extract::{ConnectInfo, Request, connect_info::Connected},
+    http::{Method, StatusCode},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+    serve::IncomingStream,
+};
+use pimainteno_web::Refusal;
 use tokio::net::{UnixListener, UnixStream};
 
 /// The namespaces in which a person's program is where the daemon is. Others differ innocently: a unit with a private `/tmp` has mounts of its own.
@@ -16,17 +23,30 @@ const MOST_PARENTS: usize = 1000;
 
 /// Who is at the other end of a connection, looked at when it was made.
 #[derive(Clone, Debug)]
-pub(crate) struct Peer {
+pub(super) struct Peer {
     /// Why it may not decide anything; `None` if it may.
     objection: Option<String>,
 }
 
-impl Peer {
-    /// Why it may not decide anything.
-    pub(crate) fn objection(&self) -> Option<&str> {
-        self.objection.as_deref()
+/// Refuses to decide anything for whoever a run may have started; reading is for everybody who can connect.
+pub(super) async fn decided_by_somebody(request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
     }
+    let objection = match request.extensions().get::<ConnectInfo<Peer>>() {
+        Some(ConnectInfo(peer)) => peer.objection.clone(),
+        None => Some("it cannot be told who asks".into()),
+    };
+    match objection {
+        None => next.run(request).await,
+        Some(objection) => {
+            tracing::warn!(%objection, path = request.uri().path(), "A request to decide was refused.");
+            Refusal::new(StatusCode::FORBIDDEN, format!("this is not for you to decide: {objection}")).into_response()
+        }
+    }
+}
 
+impl Peer {
     fn of(stream: &UnixStream) -> Self {
         let objection = match stream.peer_cred() {
             Ok(peer) => object(peer.uid(), peer.pid()),

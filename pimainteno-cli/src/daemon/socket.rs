@@ -12,12 +12,11 @@ use std::{
 };
 
 use pimainteno_core::{Error, ErrorKind, Result};
+use pimainteno_web::is_nobody;
 use tokio::{
     net::{UnixListener, UnixStream},
     time::timeout,
 };
-
-use crate::client::is_nobody;
 
 /// How long somebody who listens at the socket may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(2);

@@ -4,7 +4,8 @@ mod fixture;
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
-use pimainteno_core::{ErrorKind, EventKind, Outcome, RunOptions};
+use pimainteno_core::{ErrorKind, EventKind, Outcome};
+use pimainteno_web::{Client, Problem, Run, Runs, ShowRun, Status, VERSION};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{UnixListener, UnixStream},
@@ -12,12 +13,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
-    access::Access,
-    api::{RunRequest, VERSION},
-    client::Client,
-    daemon::serve,
-};
+use crate::{access::Access, daemon::serve};
 
 use fixture::{Backend, DEADLINE, House, is_alive, until};
 
@@ -26,6 +22,18 @@ const RUN_ALL: &str = "POST /api/run HTTP/1.1\r\nhost: x\r\ncontent-type: applic
 
 fn short() -> Backend {
     Backend::Summary("short".into())
+}
+
+fn of(project: &str) -> Run {
+    Run { projects: vec![project.into()], ..Run::default() }
+}
+
+fn runs(project: Option<&str>, limit: usize) -> Runs {
+    Runs { project: project.map(str::to_owned), limit: Some(limit) }
+}
+
+fn show(id: &str) -> ShowRun {
+    ShowRun { id: id.into() }
 }
 
 /// What the daemon answers to bytes, up to the end of the connection or until the answer contains `end`.
@@ -71,20 +79,20 @@ async fn a_run_in_the_daemon_tells_its_events_and_is_found_again() {
     let (access, told) = house.access().await;
     assert!(matches!(access, Access::Remote(_)));
 
-    let records = access.start(&["Radio Küche".into()], RunOptions::default()).await.unwrap();
+    let records = access.order(of("Radio Küche")).await.unwrap();
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].outcome, Some(Outcome::NoChange));
     let told = std::mem::take(&mut *told.lock().unwrap());
     assert!(matches!(&told[0].what, EventKind::RunStarted { .. }) && told[0].run == Some(records[0].id), "{told:?}");
     assert!(matches!(&told[told.len() - 1].what, EventKind::RunFinished { record } if **record == records[0]), "{told:?}");
 
-    let status = access.status().await.unwrap();
+    let status = access.ask(Status {}).await.unwrap();
     assert!(status.daemon);
     assert_eq!((status.projects[0].last_run.as_ref(), status.projects[0].running), (Some(&records[0]), None));
-    assert_eq!(access.runs(None, 5).await.unwrap(), records);
-    assert_eq!(access.runs(Some("Radio Küche"), 5).await.unwrap(), records);
-    assert_eq!(access.runs(None, 0).await.unwrap(), []);
-    let detail = access.run(&records[0].id.to_string()[..20]).await.unwrap();
+    assert_eq!(access.ask(runs(None, 5)).await.unwrap(), records);
+    assert_eq!(access.ask(runs(Some("Radio Küche"), 5)).await.unwrap(), records);
+    assert_eq!(access.ask(runs(None, 0)).await.unwrap(), []);
+    let detail = access.ask(show(&records[0].id.to_string()[..20])).await.unwrap();
     assert_eq!(detail.record, records[0]);
     assert!(!detail.journal.is_empty() && detail.outputs.iter().any(|output| output.text.contains("short")), "{detail:?}");
     daemon.stop().await.unwrap().unwrap();
@@ -96,19 +104,19 @@ async fn what_the_daemon_refuses_reads_as_without_it() {
     let (local, _) = house.access().await;
     assert!(matches!(local, Access::Local(_)));
     let without = [
-        local.start(&["radoi".into()], RunOptions::default()).await.unwrap_err(),
-        local.runs(Some("radoi"), 1).await.unwrap_err(),
-        local.run("../x").await.unwrap_err(),
-        local.run("0123").await.unwrap_err(),
+        local.order(of("radoi")).await.unwrap_err(),
+        local.ask(runs(Some("radoi"), 1)).await.unwrap_err(),
+        local.ask(show("../x")).await.unwrap_err(),
+        local.ask(show("0123")).await.unwrap_err(),
     ];
     drop(local);
     let daemon = house.start(short()).await;
     let (access, told) = house.access().await;
     let with = [
-        access.start(&["radoi".into()], RunOptions::default()).await.unwrap_err(),
-        access.runs(Some("radoi"), 1).await.unwrap_err(),
-        access.run("../x").await.unwrap_err(),
-        access.run("0123").await.unwrap_err(),
+        access.order(of("radoi")).await.unwrap_err(),
+        access.ask(runs(Some("radoi"), 1)).await.unwrap_err(),
+        access.ask(show("../x")).await.unwrap_err(),
+        access.ask(show("0123")).await.unwrap_err(),
     ];
     for (with, without) in with.iter().zip(&without) {
         assert_eq!((with.kind(), with.to_string()), (ErrorKind::Usage, without.to_string()));
@@ -123,8 +131,8 @@ async fn an_answer_may_have_many_megabytes() {
     let house = House::new();
     let daemon = house.start(Backend::Summary("Ein Käse. ".repeat(300_000))).await;
     let (access, _) = house.access().await;
-    let records = access.start(&[], RunOptions::default()).await.unwrap();
-    let detail = access.run(&records[0].id.to_string()).await.unwrap();
+    let records = access.order(Run::default()).await.unwrap();
+    let detail = access.ask(show(&records[0].id.to_string())).await.unwrap();
     assert!(detail.outputs.iter().any(|output| output.text.len() > 3_000_000));
     daemon.stop().await.unwrap().unwrap();
 }
@@ -153,7 +161,7 @@ async fn bad_requests_get_a_reason_as_json() {
         let answer = ask(&house.socket(), &request, "").await;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
-        let problem: crate::api::Problem = serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"));
+        let problem: Problem = serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"));
         assert!(problem.error.contains(reason), "{answer}");
     }
     daemon.stop().await.unwrap().unwrap();
@@ -167,13 +175,13 @@ async fn a_run_goes_on_when_its_caller_is_gone() {
     let heard = ask(&house.socket(), RUN_ALL, "step-started").await;
     assert!(heard.contains("\"event\":\"run-started\""), "{heard}");
     let (access, _) = house.access().await;
-    assert!(access.status().await.unwrap().projects[0].running.is_some());
+    assert!(access.ask(Status {}).await.unwrap().projects[0].running.is_some());
     until(async || {
         told.notify_one();
-        !access.runs(None, 1).await.unwrap().is_empty()
+        !access.ask(runs(None, 1)).await.unwrap().is_empty()
     })
     .await;
-    assert_eq!(access.runs(None, 1).await.unwrap()[0].outcome, Some(Outcome::NoChange));
+    assert_eq!(access.ask(runs(None, 1)).await.unwrap()[0].outcome, Some(Outcome::NoChange));
     daemon.stop().await.unwrap().unwrap();
 }
 
@@ -184,7 +192,7 @@ async fn a_stop_ends_the_runs_with_their_processes_and_tells_who_waits() {
     let daemon = house.start(Backend::Child(number.clone())).await;
     let (access, told) = house.access().await;
     let waiting = tokio::spawn(async move {
-        let records = access.start(&[], RunOptions::default()).await;
+        let records = access.order(Run::default()).await;
         access.stop().await;
         records
     });
@@ -209,7 +217,7 @@ async fn a_stop_waits_for_runs_whose_caller_is_gone() {
     assert!(!is_alive(&number));
     let (local, _) = house.access().await;
     assert!(matches!(local, Access::Local(_)));
-    assert_eq!(local.runs(None, 1).await.unwrap()[0].outcome, Some(Outcome::Interrupted));
+    assert_eq!(local.ask(runs(None, 1)).await.unwrap()[0].outcome, Some(Outcome::Interrupted));
 }
 
 #[tokio::test]
@@ -221,7 +229,7 @@ async fn events_are_told_as_they_come_until_the_daemon_stops() {
     let head = read_to(&mut stream, "event: resync\ndata: {}\n\n").await;
     assert!(head.contains("content-type: text/event-stream"), "{head}");
     let (access, _) = house.access().await;
-    access.start(&[], RunOptions::default()).await.unwrap();
+    access.order(Run::default()).await.unwrap();
     let told = read_to(&mut stream, "\"event\":\"run-finished\"").await;
     // Who comes back is told what he missed, and nothing else.
     let ids: Vec<u64> = told.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
@@ -257,7 +265,7 @@ async fn only_one_daemon_has_a_socket_and_a_store() {
     assert!(!elsewhere.exists());
 
     let (access, _) = house.access().await;
-    access.status().await.unwrap();
+    access.ask(Status {}).await.unwrap();
     daemon.stop().await.unwrap().unwrap();
 }
 
@@ -293,7 +301,7 @@ async fn a_store_that_another_command_has_is_an_error_that_says_so() {
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(error.hints().any(|hint| hint.contains("wait for its end")), "{error}");
     drop(holder);
-    house.access().await.0.status().await.unwrap();
+    house.access().await.0.ask(Status {}).await.unwrap();
 }
 
 #[tokio::test]
@@ -306,10 +314,10 @@ async fn a_daemon_that_dies_during_a_run_is_an_error() {
         let house = House::new();
         impostor(&house, answer);
         let client = Client::find(&house.socket(), Arc::new(())).await.unwrap().unwrap();
-        let error = client.order("/api/run", &RunRequest::default()).await.unwrap_err();
+        let error = client.order(Run::default()).await.unwrap_err();
         assert!(error.message().contains("the daemon ended"), "{answer:?}: {error}");
-        let error = client.get::<serde_json::Value>("/api/status").await.unwrap_err();
-        assert!(error.message().contains("the daemon is gone"), "{answer:?}: {error}");
+        // A child that another test forks has the socket open until it becomes another program.
+        until(async || client.ask(Status {}).await.unwrap_err().message().contains("the daemon is gone")).await;
     }
 }
 
@@ -318,5 +326,5 @@ async fn an_event_that_is_not_known_is_passed_over() {
     let house = House::new();
     impostor(&house, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"event\":{\"event\":\"from-the-future\"}}\n{\"records\":[]}\n");
     let client = Client::find(&house.socket(), Arc::new(())).await.unwrap().unwrap();
-    assert_eq!(client.order("/api/run", &RunRequest::default()).await.unwrap(), []);
+    assert_eq!(client.order(Run::default()).await.unwrap(), []);
 }

@@ -9,8 +9,10 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use pimainteno_core::{Event, EventKind, NoticeKind, RunRecord, StepRecord};
 
-use super::{FAINT, NAME, NOTABLE, STRONG, TICK, Terminal, paint, plain, time, timeline};
-use crate::commands::{outcome_style, short_id, told};
+use super::{
+    FAINT, NAME, NOTABLE, STRONG, TICK, Terminal, paint, plain, time, timeline,
+    words::{outcome_style, short_id, told},
+};
 
 /// Shows events: bars for a person, plain lines for a pipe, nothing where standard output is for JSON.
 pub(crate) struct Progress {

@@ -1,8 +1,11 @@
 //! Tables: columns that are as wide as what is in them, and a last one that takes what the terminal leaves.
 
 use anstyle::Style;
+use jiff::Timestamp;
+use pimainteno_core::Result;
+use serde::Serialize;
 
-use super::{FAINT, paint, plain};
+use super::{FAINT, Terminal, paint, plain};
 
 /// What separates two columns.
 const GAP: usize = 2;
@@ -19,6 +22,29 @@ pub(crate) struct Table {
 pub(crate) struct Cell {
     text: String,
     style: Style,
+}
+
+impl Terminal {
+    /// Gives a list: as the JSON document, or as a table with a row for each, or says that it is `empty`.
+    ///
+    /// # Errors
+    /// As [`Self::give`].
+    pub(crate) fn list<T: Serialize, const N: usize>(
+        &self,
+        list: &[T],
+        empty: &str,
+        headings: [&str; N],
+        row: impl Fn(&T, Timestamp) -> [Cell; N],
+    ) -> Result<()> {
+        self.give(list, || {
+            if list.is_empty() {
+                return self.tell(empty);
+            }
+            let (mut table, now) = (Table::new(headings), Timestamp::now());
+            list.iter().for_each(|item| table.row(row(item, now)));
+            self.print(table.render(self.width()));
+        })
+    }
 }
 
 impl Cell {

@@ -3,7 +3,7 @@
 //! Each gets its number here, loses its secrets, is kept if it is a notice, and goes to the streams, to every [`EventSink`] and to its project's policy.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -33,6 +33,8 @@ struct Feed {
     last: u64,
     recent: VecDeque<Arc<Event>>,
     live: broadcast::Sender<Arc<Event>>,
+    /// The runs that go on, by project.
+    running: HashMap<String, RunId>,
 }
 
 /// A stream of events, in the order of their numbers; made by [`crate::Maintainer::events`].
@@ -57,7 +59,7 @@ impl Bus {
     /// A bus for the projects of these policies.
     pub(crate) fn new(store: Store, policies: BTreeMap<String, Policy>, sinks: Vec<Arc<dyn EventSink>>) -> Self {
         let last = first_number(store.last_event(), Timestamp::now());
-        let feed = Feed { last, recent: VecDeque::new(), live: broadcast::Sender::new(KEPT) };
+        let feed = Feed { last, recent: VecDeque::new(), live: broadcast::Sender::new(KEPT), running: HashMap::new() };
         Self { store, policies, sinks, feed: Mutex::new(feed) }
     }
 
@@ -105,6 +107,11 @@ impl Bus {
         Events { missed, backlog, live: feed.live.subscribe() }
     }
 
+    /// The run of a project that goes on.
+    pub(crate) fn running(&self, project: &str) -> Option<RunId> {
+        self.feed().running.get(project).copied()
+    }
+
     fn number(&self, project: Option<&str>, run: Option<RunId>, what: EventKind) -> Arc<Event> {
         let mut feed = self.feed();
         let at = Timestamp::now();
@@ -115,6 +122,11 @@ impl Bus {
             feed.recent.pop_front();
         }
         feed.recent.push_back(event.clone());
+        match (&event.what, &event.project, event.run) {
+            (EventKind::RunStarted { .. }, Some(project), Some(run)) => drop(feed.running.insert(project.clone(), run)),
+            (EventKind::RunFinished { .. }, Some(project), _) => drop(feed.running.remove(project)),
+            _ => {}
+        }
         // An error says that nobody listens.
         drop(feed.live.send(event.clone()));
         event

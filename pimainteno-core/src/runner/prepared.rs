@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 
 use crate::{
     backend::LlmBackend,
@@ -91,11 +91,6 @@ impl Prepared {
     /// A chore by its name.
     pub(crate) fn chore(&self, name: &str) -> &PreparedChore {
         self.chores.iter().find(|prepared| prepared.chore.name == name).unwrap_or(&self.repair)
-    }
-
-    /// The first slot of its chores later than `time`.
-    pub(crate) fn next_slot(&self, time: Timestamp) -> Option<Timestamp> {
-        self.chores.iter().filter_map(|chore| chore.schedule.next_after(time)).min()
     }
 
     /// The steps before `apply` that later ones need.

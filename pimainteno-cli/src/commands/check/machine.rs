@@ -11,12 +11,10 @@ use pimainteno_core::{
     config::SandboxMode,
     process::{Command, Environment, Limits, Support},
 };
+use pimainteno_web::Client;
 
 use super::Items;
-use crate::{
-    client,
-    setup::{self, Setup},
-};
+use crate::setup::{self, Setup};
 
 /// How long a program may take to say its version.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -177,7 +175,7 @@ fn git_version(text: &str) -> Option<(u32, u32)> {
 }
 
 async fn daemon(socket: &Path, items: &mut Items) {
-    match client::Client::find(socket, std::sync::Arc::new(())).await {
+    match Client::find(socket, std::sync::Arc::new(())).await {
         Ok(Some(_)) => items.ok("daemon", format!("answers at `{}`", socket.display())),
         Ok(None) => items.note("daemon", "none runs, so nothing happens on schedule", "start it: `pi-mainteno`, or its systemd unit"),
         Err(error) => items.error("daemon", super::Finding::Problem, &error),

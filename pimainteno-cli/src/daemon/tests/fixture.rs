@@ -13,6 +13,7 @@ use pimainteno_core::{
     config::Config,
     process::{Command, Environment},
 };
+use pimainteno_web::Client;
 use tempfile::TempDir;
 use tokio::{
     sync::{Notify, oneshot},
@@ -20,7 +21,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{access::Access, client::Client, daemon::serve};
+use crate::{access::Access, daemon::serve};
 
 /// How long anything may take in a test.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);

@@ -1,20 +1,20 @@
 //! The daemon's API over its control socket: HTTP/1.1, one connection per request.
 
-use std::{future::Future, io, path::Path, path::PathBuf, sync::Arc, time::Duration};
-
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{
-    Method, Request, Response, StatusCode,
-    body::{Bytes, Incoming},
-    client::conn::http1,
-    header,
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
+
+use axum::{body::Bytes, http::Method};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{Request, Response, StatusCode, body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use pimainteno_core::{Error, ErrorKind, EventSink, Result, RunRecord};
-use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, time::timeout};
 
-use crate::api::{Health, Problem, RunLine, VERSION};
+use crate::{Healthz, Order, Problem, RunLine, VERSION, Verb, codec::encode};
 
 /// How long the daemon may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -22,14 +22,14 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long it may take to answer.
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// How long it may be silent while it runs projects. It says something every [`crate::web::KEEP_ALIVE`].
+/// How long it may be silent while it runs projects: four times as long as it is when there is nothing to say.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// The longest answer and the longest line that is read, in bytes: far above any diff that may be proposed.
 const LONGEST: usize = 64 << 20;
 
 /// Asks the daemon.
-pub(crate) struct Client {
+pub struct Client {
     socket: PathBuf,
     events: Arc<dyn EventSink>,
 }
@@ -39,10 +39,10 @@ impl Client {
     ///
     /// # Errors
     /// [`ErrorKind::Service`] if somebody is there who cannot be reached or does not answer.
-    pub(crate) async fn find(socket: &Path, events: Arc<dyn EventSink>) -> Result<Option<Self>> {
+    pub async fn find(socket: &Path, events: Arc<dyn EventSink>) -> Result<Option<Self>> {
         let client = Self { socket: socket.to_owned(), events };
         let Some(stream) = client.connect().await? else { return Ok(None) };
-        let health: Health = client.answer(client.send(stream, request(Method::GET, "/healthz", Bytes::new())?)).await?;
+        let health = client.answer(stream, Healthz {}).await?;
         if health.version != VERSION {
             tracing::warn!(daemon = health.version, command = VERSION, "The daemon is of another version than this command; restart it.");
         }
@@ -50,39 +50,26 @@ impl Client {
     }
 
     /// Who receives the events.
-    pub(crate) fn events(&self) -> &dyn EventSink {
+    pub fn events(&self) -> &dyn EventSink {
         &*self.events
     }
 
-    /// What the daemon answers to a question.
+    /// What the daemon answers.
     ///
     /// # Errors
     /// What the daemon refused, or [`ErrorKind::Service`] if it does not answer.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+    pub async fn ask<V: Verb>(&self, verb: V) -> Result<V::Answer> {
         let stream = self.connect().await?.ok_or_else(|| self.gone())?;
-        self.answer(self.send(stream, request(Method::GET, path, Bytes::new())?)).await
-    }
-
-    /// What the daemon answers when it has done something that does not take long.
-    ///
-    /// # Errors
-    /// As [`Self::get`].
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, order: &impl Serialize) -> Result<T> {
-        let stream = self.connect().await?.ok_or_else(|| self.gone())?;
-        self.answer(self.send(stream, request(Method::POST, path, json(order)?)?)).await
+        self.answer(stream, verb).await
     }
 
     /// Has the daemon carry out runs, and waits for their end.
     ///
     /// # Errors
     /// What the daemon refused, or [`ErrorKind::Service`] if it stops answering before the runs have ended.
-    pub(crate) async fn order(&self, path: &str, order: &impl Serialize) -> Result<Vec<RunRecord>> {
+    pub async fn order<O: Order>(&self, order: O) -> Result<Vec<RunRecord>> {
         let stream = self.connect().await?.ok_or_else(|| self.gone())?;
-        let response = self.in_time(ANSWER, self.send(stream, request(Method::POST, path, json(order)?)?)).await?;
-        if !response.status().is_success() {
-            return Err(self.refusal(response).await);
-        }
-        let mut body = response.into_body();
+        let mut body = self.in_time(ANSWER, self.send(stream, encode(Method::POST, O::PATH, &order)?)).await?.into_body();
         let mut line = Vec::new();
         loop {
             let frame = match timeout(SILENCE, body.frame()).await {
@@ -101,7 +88,7 @@ impl Client {
                     match serde_json::from_slice(&line) {
                         Ok(RunLine::Event(event)) => self.events.event(&event),
                         Ok(RunLine::Records(records)) => return Ok(records),
-                        Ok(RunLine::Problem(problem)) => return Err(refused(StatusCode::INTERNAL_SERVER_ERROR, problem)),
+                        Ok(RunLine::Problem(problem)) => return Err(problem.into_error(StatusCode::INTERNAL_SERVER_ERROR)),
                         // Empty lines are signs of life; a daemon of another version may know more events.
                         Err(_) => {}
                     }
@@ -125,35 +112,31 @@ impl Client {
         }
     }
 
+    /// What is answered on this connection, in time and whole.
+    async fn answer<V: Verb>(&self, stream: UnixStream, verb: V) -> Result<V::Answer> {
+        let request = encode(V::METHOD, V::PATH, &verb)?;
+        let bytes = self.in_time(ANSWER, async { self.whole(self.send(stream, request).await?).await }).await?;
+        serde_json::from_slice(&bytes).map_err(|source| self.not_understood().source(source))
+    }
+
+    /// The beginning of an answer, unless it is a refusal.
     async fn send(&self, stream: UnixStream, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
         let failed = |source: hyper::Error| self.cut_off().source(source);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
         // Ends with the answer, or when nobody wants it any more. What goes wrong is seen there.
         tokio::spawn(async move { drop(connection.await) });
-        sender.send_request(request).await.map_err(failed)
-    }
-
-    /// The whole answer, in time.
-    async fn answer<T: DeserializeOwned>(&self, response: impl Future<Output = Result<Response<Incoming>>>) -> Result<T> {
-        let bytes = self.in_time(ANSWER, async {
-            let response = response.await?;
-            if !response.status().is_success() {
-                return Err(self.refusal(response).await);
-            }
-            let body = Limited::new(response.into_body(), LONGEST).collect().await;
-            body.map(|body| body.to_bytes()).map_err(|source| self.cut_off().source(source))
-        });
-        serde_json::from_slice(&bytes.await?).map_err(|source| self.not_understood().source(source))
-    }
-
-    /// The error that an answer stands for.
-    async fn refusal(&self, response: Response<Incoming>) -> Error {
+        let response = sender.send_request(request).await.map_err(failed)?;
         let status = response.status();
-        let body = timeout(ANSWER, Limited::new(response.into_body(), LONGEST).collect()).await;
-        match body.map(|body| body.map(|body| serde_json::from_slice(&body.to_bytes()))) {
-            Ok(Ok(Ok(problem))) => refused(status, problem),
-            _ => self.not_understood(),
+        if status.is_success() {
+            return Ok(response);
         }
+        let problem = self.whole(response).await.ok().and_then(|body| serde_json::from_slice::<Problem>(&body).ok());
+        Err(problem.map_or_else(|| self.not_understood(), |problem| problem.into_error(status)))
+    }
+
+    async fn whole(&self, response: Response<Incoming>) -> Result<Bytes> {
+        let body = Limited::new(response.into_body(), LONGEST).collect().await;
+        body.map(|body| body.to_bytes()).map_err(|source| self.cut_off().source(source))
     }
 
     async fn in_time<T>(&self, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -182,46 +165,7 @@ impl Client {
 }
 
 /// Whether nobody listens: there is no socket, the one that is there was left behind, or the path is too long for one.
-pub(crate) fn is_nobody(error: &io::Error) -> bool {
+pub fn is_nobody(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionRefused, InvalidInput, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | ConnectionRefused | NotADirectory | InvalidInput)
-}
-
-/// A text as one segment of a path.
-pub(crate) fn segment(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-}
-
-fn json(order: &impl Serialize) -> Result<Bytes> {
-    let json = serde_json::to_vec(order);
-    json.map(Bytes::from).map_err(|source| Error::new(ErrorKind::Internal, "cannot write the request").source(source))
-}
-
-fn request(method: Method, path: &str, body: Bytes) -> Result<Request<Full<Bytes>>> {
-    let request =
-        Request::builder().method(method).uri(path).header(header::HOST, "localhost").header(header::CONTENT_TYPE, "application/json");
-    request
-        .body(Full::new(body))
-        .map_err(|source| Error::new(ErrorKind::Internal, format!("cannot ask the daemon for `{path}`")).source(source))
-}
-
-fn refused(status: StatusCode, problem: Problem) -> Error {
-    let kind = match status {
-        StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Service,
-        _ if status.is_client_error() => ErrorKind::Usage,
-        _ => ErrorKind::Internal,
-    };
-    problem.hints.into_iter().fold(Error::new(kind, problem.error), Error::hint)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whatever_a_project_is_called_is_one_segment() {
-        assert_eq!(segment("radio-1"), "radio-1");
-        assert_eq!(segment("../Küche/a?b"), "%2E%2E%2FK%C3%BCche%2Fa%3Fb");
-    }
 }

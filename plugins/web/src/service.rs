@@ -1,0 +1,96 @@
+//! What answers are made from.
+
+use std::sync::Arc;
+
+use axum::{http::HeaderMap, response::Response};
+use pimainteno_core::{Error, ErrorKind, Maintainer, Result, process::Cancel};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+
+use crate::{Order, Refusal, stream};
+
+/// How many requests to run projects may be open at once, and how many readers of events.
+const MOST: u32 = 16;
+
+/// Answers for a maintainer. Clones are the same.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    maintainer: Maintainer,
+    serves: bool,
+    stopping: Cancel,
+    /// A permit for each request to run projects that is being carried out.
+    orders: Arc<Semaphore>,
+    /// A permit for each reader of events.
+    readers: Arc<Semaphore>,
+    recovered: OnceCell<()>,
+}
+
+impl Service {
+    /// Answers to this process alone.
+    pub fn new(maintainer: Maintainer) -> Self {
+        Self::of(maintainer, false, Cancel::new())
+    }
+
+    /// Answers to whoever asks its [router](Self::router), until `stopping` is raised: no run is begun any more then, and streams of events end.
+    pub fn serving(maintainer: Maintainer, stopping: Cancel) -> Self {
+        Self::of(maintainer, true, stopping)
+    }
+
+    /// The maintainer.
+    pub fn maintainer(&self) -> &Maintainer {
+        &self.0.maintainer
+    }
+
+    /// Whether this answers to others, and stays.
+    pub fn serves(&self) -> bool {
+        self.0.serves
+    }
+
+    /// Finishes or undoes what an earlier process left open: once, whoever asks first. The others wait for it.
+    ///
+    /// # Errors
+    /// As [`Maintainer::recover`].
+    pub async fn recover(&self) -> Result<()> {
+        self.0.recovered.get_or_try_init(async || self.0.maintainer.recover().await.map(drop)).await.map(drop)
+    }
+
+    /// Waits for the end of the runs that were asked for. New ones are refused from now on.
+    pub async fn finish_orders(&self) {
+        drop(self.0.orders.acquire_many(MOST).await);
+    }
+
+    /// Has an order carried out. The runs go on when the caller is gone.
+    pub(crate) fn carry_out(&self, order: impl Order) -> Result<Response, Refusal> {
+        let projects = order.projects(self.maintainer())?;
+        if self.0.stopping.is_raised() {
+            return Err(Error::new(ErrorKind::Service, "the daemon is stopping").hint("try again when it runs").into());
+        }
+        let permit =
+            permit(&self.0.orders, "too many runs were asked for at once").map_err(|error| error.hint("wait until some have ended"))?;
+        let events = self.maintainer().events(None);
+        let service = self.clone();
+        let run = tokio::spawn(async move {
+            let _permit = permit;
+            service.recover().await?;
+            order.carry_out(service.maintainer()).await
+        });
+        Ok(stream::lines(projects, run, events))
+    }
+
+    /// Whatever happens from now on, or from where the reader was when it went away.
+    pub(crate) fn events(&self, headers: &HeaderMap) -> Result<Response, Refusal> {
+        let permit = permit(&self.0.readers, "too many read the events at once")?;
+        let after = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+        Ok(stream::server_sent_events(self.maintainer().events(after), after.is_none(), permit, self.0.stopping.clone()))
+    }
+
+    fn of(maintainer: Maintainer, serves: bool, stopping: Cancel) -> Self {
+        let permits = || Arc::new(Semaphore::new(MOST as usize));
+        Self(Arc::new(Inner { maintainer, serves, stopping, orders: permits(), readers: permits(), recovered: OnceCell::new() }))
+    }
+}
+
+fn permit(of: &Arc<Semaphore>, otherwise: &'static str) -> Result<OwnedSemaphorePermit> {
+    of.clone().try_acquire_owned().map_err(|_| Error::new(ErrorKind::Service, otherwise))
+}

@@ -1,0 +1,37 @@
+//! What can be asked for.
+
+use axum::http::Method;
+use pimainteno_core::{Maintainer, Result, RunRecord};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Refusal, Service};
+
+/// Something that can be asked for, and is answered as a whole.
+pub trait Verb: Serialize + DeserializeOwned + Send + 'static {
+    /// `GET` for what changes nothing, `POST` for what does.
+    const METHOD: Method = Method::GET;
+
+    /// Where it is asked for. What stands in braces is the field of that name.
+    const PATH: &'static str;
+
+    /// What is answered.
+    type Answer: Serialize + DeserializeOwned + Send + 'static;
+
+    /// Does what is asked for.
+    fn answer(self, service: &Service) -> impl Future<Output = Result<Self::Answer, Refusal>> + Send;
+}
+
+/// Something that can be asked for and takes runs; their events are told meanwhile. It is asked for by `POST`.
+pub trait Order: Serialize + DeserializeOwned + Send + 'static {
+    /// As [`Verb::PATH`].
+    const PATH: &'static str;
+
+    /// The ids of the projects that it runs; none means all.
+    ///
+    /// # Errors
+    /// [`pimainteno_core::ErrorKind::Usage`] if what it names is not there; then nothing is begun.
+    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<String>>;
+
+    /// Carries out the runs; gives a record for each.
+    fn carry_out(self, maintainer: &Maintainer) -> impl Future<Output = Result<Vec<RunRecord>>> + Send;
+}

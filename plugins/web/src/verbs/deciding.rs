@@ -1,0 +1,78 @@
+//! What decides something at once.
+
+use axum::http::Method;
+use pimainteno_core::{Proposal, ProposalId, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::{Refusal, Service, Verb};
+
+/// Rejects a held change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+pub struct Reject {
+    /// The id of a proposal, or at least four digits of its beginning.
+    pub id: String,
+    /// What is wrong with it, in a sentence; the backend is told.
+    #[cfg_attr(feature = "clap", arg(long, short))]
+    pub reason: String,
+}
+
+/// Keeps a project from its runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Id or name of a project.
+    pub project: String,
+}
+
+/// Lets a project go on that is paused, parked or frozen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// Id or name of a project.
+    pub project: String,
+}
+
+/// Whether a project is paused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// The project's id.
+    pub project: String,
+    /// Whether it is.
+    pub paused: bool,
+}
+
+impl Verb for Reject {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/api/proposals/{id}/reject";
+    type Answer = Proposal;
+
+    async fn answer(self, service: &Service) -> Result<Proposal, Refusal> {
+        ProposalId::is_enough(&self.id)?;
+        let id = service.maintainer().proposal(&self.id)?.id.to_string();
+        service.maintainer().reject(&id, &self.reason).await.map_err(Refusal::conflict)
+    }
+}
+
+impl Verb for Pause {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/api/projects/{project}/pause";
+    type Answer = Paused;
+
+    async fn answer(self, service: &Service) -> Result<Paused, Refusal> {
+        let project = service.maintainer().project_id(&self.project)?;
+        service.maintainer().pause(&project)?;
+        Ok(Paused { project, paused: true })
+    }
+}
+
+impl Verb for Resume {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/api/projects/{project}/resume";
+    type Answer = Paused;
+
+    async fn answer(self, service: &Service) -> Result<Paused, Refusal> {
+        let project = service.maintainer().project_id(&self.project)?;
+        service.maintainer().resume(&project)?;
+        Ok(Paused { project, paused: false })
+    }
+}
