@@ -38,7 +38,7 @@ fn has_layers(machine: &Machine) -> bool {
 
 /// What the outputs of a run say.
 fn said(machine: &Machine, record: &RunRecord) -> String {
-    let outputs = machine.maintainer(Agent::harmless()).store().run_outputs(record.id).unwrap();
+    let outputs = machine.maintainer(Agent::harmless()).history().run_outputs(record.id).unwrap();
     outputs.iter().map(|output| format!("{}: {}\n", output.name, output.text)).collect()
 }
 

@@ -24,7 +24,7 @@ use crate::{
     run::{RunOptions, RunRecord, Trigger},
     runner::{Prepared, PreparedChore, Runner},
     scheduler,
-    store::{ChoreState, Notice, ProjectState, Store},
+    store::{ChoreState, History, Notice, ProjectState},
 };
 
 pub use builder::MaintainerBuilder;
@@ -33,7 +33,7 @@ pub use builder::MaintainerBuilder;
 ///
 /// Clones share everything. One program at a time can hold a state directory.
 #[derive(Clone)]
-pub struct Maintainer(Arc<Runner>);
+pub struct Maintainer(pub(crate) Arc<Runner>);
 
 /// A program keeps one for all of its threads.
 const _: () = {
@@ -282,9 +282,9 @@ impl Maintainer {
         self.0.store.notices(project, limit)
     }
 
-    /// The state that is kept: history, summaries, proposals.
-    pub fn store(&self) -> &Store {
-        &self.0.store
+    /// What is kept: runs, summaries, proposals.
+    pub fn history(&self) -> History {
+        History::new(self.0.store.clone())
     }
 
     /// One run, named by its id or the beginning of it.
@@ -295,7 +295,7 @@ impl Maintainer {
         self.0.store.find_run(id)
     }
 
-    /// One proposal, named by its id or the beginning of it, for showing: secrets are taken out of its diff. [`Store::proposal`] has the exact one.
+    /// One proposal, named by its id or the beginning of it, for showing: secrets are taken out of its diff. [`History::proposal`] has the exact one.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] if there is none or more than one.

@@ -1,4 +1,4 @@
-//! The store: history, proposals, ledgers and what is remembered about projects. The only place that knows redb.
+//! The store: history, proposals, ledgers and what is remembered about projects. The only place that knows redb. Others read it, as a [`History`].
 //!
 //! It lies in one directory, with one process at a time:
 //!
@@ -8,20 +8,21 @@
 //! | `journal/<run id>.jsonl` | the journal of an open run; see `store/journal.rs` |
 //! | `*.damaged*` | what could not be read and was kept aside |
 //!
-//! Every method is synchronous. What is asked often ([`Store::project`], [`Store::usage_on`]) is answered from memory.
+//! Every method is synchronous. What is asked often (`project`, `usage_on`) is answered from memory.
 //! Reading the history reads a few pages per run, so an async caller may call it in place.
-//! Writing waits for the disk, and happens a few times per run; a caller with many tasks on one thread may move [`Store::finish_run`]
+//! Writing waits for the disk, and happens a few times per run; a caller with many tasks on one thread may move `finish_run`
 //! to a blocking thread.
 //!
 //! A function that is passed in to change something must not change the store itself: it would wait for its own turn for ever.
 //!
-//! Whatever is kept is kept without the secrets in it, see [`Store::secrets`]; only the diff of a proposal stays as it is.
+//! Whatever is kept is kept without the secrets in it, see `Store::secrets`; only the diff of a proposal stays as it is.
 //!
 //! Each write is one transaction that is durable when the call returns. A session that stores nothing writes nothing.
 
 mod checks;
 mod chore;
 mod file;
+mod history;
 mod ids;
 mod journal;
 mod notices;
@@ -52,14 +53,16 @@ use std::{
 use pimainteno_plugin::Reply;
 use redb::{Database, Durability, Error as RedbError, ReadableDatabase};
 
-pub use checks::CheckResults;
+pub(crate) use checks::CheckResults;
 pub use chore::{ChoreState, Frozen, Held, Parked, RepeatedFailure, Seen};
-pub(crate) use journal::{Announced, OfStep};
-pub use journal::{Answer, By, Effect, Entry, Intent, Journal, OpenRun, OpenRuns, ReplyKey, What};
+pub use history::History;
+pub(crate) use journal::{Announced, By, Intent, Journal, OfStep, OpenRun};
+pub use journal::{Answer, Effect, Entry, ReplyKey, What};
 pub use notices::Notice;
 pub use order::Order;
 pub use project::{ProjectState, Summary};
-pub use runs::{FinishedRun, Output, TakenBack};
+pub use runs::Output;
+pub(crate) use runs::{FinishedRun, TakenBack};
 pub use usage::UsageEntry;
 
 use self::{
@@ -77,7 +80,7 @@ use crate::{
 
 /// Everything that is kept. Clones are the same store.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub(crate) struct Store(Arc<Inner>);
 
 struct Inner {
     /// `None` after the disk failed, until it is tried again.
@@ -114,7 +117,7 @@ struct Opened {
 
 impl Store {
     /// What is taken out of everything that is kept. It knows the formats of secrets; values of this configuration are for [`Secrets::learn`].
-    pub fn secrets(&self) -> &Secrets {
+    pub(crate) fn secrets(&self) -> &Secrets {
         &self.0.secrets
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Behind the feature `testing`.
 
+mod kept;
+
 use std::{
     collections::VecDeque,
     fs,
@@ -18,6 +20,8 @@ use crate::{
     event::{Event, EventSink},
     process::Cancel,
 };
+
+pub use kept::{cached_reply, change_project, change_proposal, keep_check_results};
 
 /// A backend that answers each task with the next of the answers it was given for it, and counts its calls. Clones share both.
 #[derive(Clone, Debug)]

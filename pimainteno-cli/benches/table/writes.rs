@@ -149,7 +149,7 @@ impl Written {
 
     /// The least for a run: everything that is kept of it once, as text, and one flush for each thing that must survive a power cut.
     fn needed_for(record: &RunRecord, maintainer: &Maintainer) -> Result<Self> {
-        let store = maintainer.store();
+        let store = maintainer.history();
         let journal = store.run_journal(record.id)?;
         let texts = [
             serde_json::to_string(record)?,

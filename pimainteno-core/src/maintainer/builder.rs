@@ -143,7 +143,7 @@ impl MaintainerBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] and [`ErrorKind::Policy`] for what cannot be used, [`ErrorKind::Store`] if another program holds the state directory.
-    /// A store that is damaged is set aside, see [`Store::open_or_set_aside`].
+    /// A store that is damaged is set aside, and a new one is begun, in which all projects are paused until they are resumed.
     pub fn build(self) -> Result<Maintainer> {
         let Self {
             config,

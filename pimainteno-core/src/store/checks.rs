@@ -15,7 +15,7 @@ const KEEP: usize = 4;
 
 /// The results of the checks on one commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckResults {
+pub(crate) struct CheckResults {
     /// The commit, or [`CheckResults::BROKEN`].
     pub commit: String,
     /// A hash of the checks: of their commands and whatever else decides what they mean.
@@ -26,7 +26,7 @@ pub struct CheckResults {
 
 impl CheckResults {
     /// Stands for the commit of a project that was broken on purpose, to see whether its checks notice.
-    pub const BROKEN: &str = "broken";
+    pub(crate) const BROKEN: &str = "broken";
 }
 
 impl Store {
@@ -34,7 +34,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn check_results(&self, project: &str, commit: &str, checks: &str) -> Result<Option<Value>> {
+    pub(crate) fn check_results(&self, project: &str, commit: &str, checks: &str) -> Result<Option<Value>> {
         let kept = self.read(|table| rows::get_json::<Vec<CheckResults>>(table, project, CHECKS, &[]))?.unwrap_or_default();
         Ok(kept.into_iter().find(|kept| kept.commit == commit && kept.checks == checks).map(|kept| kept.results))
     }

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub(crate) use announced::{Announced, OfStep};
-pub use open_runs::{OpenRun, OpenRuns};
+pub(crate) use open_runs::OpenRun;
 
 use self::writer::Writer;
 use super::{Store, locked};
@@ -44,7 +44,7 @@ use crate::{
 };
 
 /// The journal of one open run. [`Store::finish_run`] ends it; one that is dropped instead is an open run again.
-pub struct Journal {
+pub(crate) struct Journal {
     store: Store,
     run: RunId,
     project: String,
@@ -182,7 +182,7 @@ pub enum Effect {
 
 /// Whose effect it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct By<'a> {
+pub(crate) struct By<'a> {
     /// The step's name.
     pub step: Option<&'a str>,
     /// Whether it takes back another one of that step.
@@ -284,7 +284,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`] if the file cannot be made.
-    pub fn begin_run(&self, record: &RunRecord) -> Result<Journal> {
+    pub(crate) fn begin_run(&self, record: &RunRecord) -> Result<Journal> {
         let writer = match &self.0.journals {
             Some(directory) => Writer::create(directory, record.id)?,
             None => Writer::in_memory(),
@@ -303,7 +303,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`] if the announcement is not certain to survive a power cut.
-    pub fn intend(&self, effect: Effect) -> Result<Intent> {
+    pub(crate) fn intend(&self, effect: Effect) -> Result<Intent> {
         self.intend_by(By::default(), effect)
     }
 
@@ -311,7 +311,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Self::intend`].
-    pub fn intend_by(&self, by: By<'_>, effect: Effect) -> Result<Intent> {
+    pub(crate) fn intend_by(&self, by: By<'_>, effect: Effect) -> Result<Intent> {
         let mut writer = self.writer();
         let number = Intent(writer.entries().iter().filter(|entry| matches!(entry.what, What::Intent { .. })).count() as u32 + 1);
         let mut what = What::Intent { number, effect, step: by.step.map(str::to_owned), reverts: by.reverts };
@@ -325,7 +325,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn done(&self, number: Intent) -> Result<()> {
+    pub(crate) fn done(&self, number: Intent) -> Result<()> {
         self.write(What::Done { number })
     }
 
@@ -333,7 +333,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn failed(&self, number: Intent, reason: impl Into<String>) -> Result<()> {
+    pub(crate) fn failed(&self, number: Intent, reason: impl Into<String>) -> Result<()> {
         self.write(What::Failed { number, reason: reason.into() })
     }
 
@@ -342,7 +342,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`]. The cost is counted all the same.
-    pub fn answer(&self, answer: Answer) -> Result<()> {
+    pub(crate) fn answer(&self, answer: Answer) -> Result<()> {
         let is_paid = answer.usage.calls > 0;
         let mut what = What::Answer(answer);
         what.redact(self.store.secrets());
@@ -358,7 +358,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn proposed(&self, proposal: &Proposal) -> Result<()> {
+    pub(crate) fn proposed(&self, proposal: &Proposal) -> Result<()> {
         self.write(What::Proposed { proposal: Box::new(proposal.clone()) })
     }
 
@@ -366,7 +366,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`] if it is not certain to survive a power cut.
-    pub fn approved(&self, sha256: impl Into<String>) -> Result<()> {
+    pub(crate) fn approved(&self, sha256: impl Into<String>) -> Result<()> {
         let mut writer = self.writer();
         writer.append(Entry { at: Timestamp::now(), what: What::Approved { sha256: sha256.into() } })?;
         writer.sync()
@@ -376,7 +376,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn step(&self, step: &StepRecord) -> Result<()> {
+    pub(crate) fn step(&self, step: &StepRecord) -> Result<()> {
         self.write(What::Step { step: step.clone() })
     }
 
@@ -384,12 +384,12 @@ impl Journal {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn note(&self, text: impl Into<String>) -> Result<()> {
+    pub(crate) fn note(&self, text: impl Into<String>) -> Result<()> {
         self.write(What::Note { text: text.into() })
     }
 
     /// Whether something could not be written, so that less is noted than was done.
-    pub fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.writer().has_failed()
     }
 
@@ -398,18 +398,8 @@ impl Journal {
         self.remove();
     }
 
-    /// The run's id.
-    pub fn run(&self) -> RunId {
-        self.run
-    }
-
-    /// The project's id.
-    pub fn project(&self) -> &str {
-        &self.project
-    }
-
     /// What was written so far.
-    pub fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         self.writer().entries().to_vec()
     }
 

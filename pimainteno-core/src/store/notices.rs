@@ -45,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn notices(&self, project: Option<&str>, limit: usize) -> Result<Vec<Notice>> {
+    pub(crate) fn notices(&self, project: Option<&str>, limit: usize) -> Result<Vec<Notice>> {
         let projects = project.map_or_else(|| [vec![String::new()], self.known_projects()].concat(), |project| vec![project.to_owned()]);
         let pending = locked(&self.0.pending_notices).clone();
         let mut all: Vec<Notice> = self.read(|table| {

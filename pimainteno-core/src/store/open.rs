@@ -62,7 +62,7 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`]: another process has it open, it is damaged, it is of a newer version or of another program, or the disk refuses.
     /// The file is left as it is.
-    pub fn open(path: &Path, keep_runs: usize) -> Result<Self> {
+    pub(crate) fn open(path: &Path, keep_runs: usize) -> Result<Self> {
         let path = file_path(path);
         Self::attempt(&path, keep_runs).map_err(|failure| failure.explain(&path))
     }
@@ -73,7 +73,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`], except for a damaged file that can be renamed.
-    pub fn open_or_set_aside<'p>(
+    pub(crate) fn open_or_set_aside<'p>(
         path: &Path,
         keep_runs: usize,
         projects: impl IntoIterator<Item = &'p str>,
@@ -107,7 +107,7 @@ impl Store {
     ///
     /// # Errors
     /// None are expected.
-    pub fn in_memory(keep_runs: usize) -> Result<Self> {
+    pub(crate) fn in_memory(keep_runs: usize) -> Result<Self> {
         let path = PathBuf::from(":memory:");
         let backend = || Ok(InMemoryBackend::new());
         Self::with_backend(backend, &path, None, keep_runs).map_err(|failure| failure.explain(&path))

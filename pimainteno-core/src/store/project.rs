@@ -42,7 +42,7 @@ pub struct ProjectState {
     pub paused: bool,
     /// When a person resumed it last.
     pub resumed: Option<Timestamp>,
-    /// The commit that the last summary describes; [`Store::summary`] has its text.
+    /// The commit that the last summary describes; [`History::summary`](super::History::summary) has its text.
     pub summary_head: Option<String>,
     /// The last run that was recorded.
     pub last_run: Option<RunId>,
@@ -136,13 +136,13 @@ impl From<Written> for ProjectState {
 
 impl Store {
     /// What is remembered about a project; the default for one that is not known. Reads no disk and copies nothing.
-    pub fn project(&self, project: &str) -> Arc<ProjectState> {
+    pub(crate) fn project(&self, project: &str) -> Arc<ProjectState> {
         let states = self.0.states.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         states.known.get(project).unwrap_or(&states.unknown).clone()
     }
 
     /// The ids of the projects that anything is remembered about, in order.
-    pub fn known_projects(&self) -> Vec<String> {
+    pub(crate) fn known_projects(&self) -> Vec<String> {
         self.0.states.read().unwrap_or_else(std::sync::PoisonError::into_inner).known.keys().cloned().collect()
     }
 
@@ -150,7 +150,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`], and nothing is changed.
-    pub fn update_project(&self, project: &str, change: impl FnOnce(&mut ProjectState)) -> Result<Arc<ProjectState>> {
+    pub(crate) fn update_project(&self, project: &str, change: impl FnOnce(&mut ProjectState)) -> Result<Arc<ProjectState>> {
         let _turn = locked(&self.0.turn);
         let old = self.project(project);
         let mut new = ProjectState::clone(&old);
@@ -167,7 +167,7 @@ impl Store {
     /// Changes what is remembered about a project in memory. It is stored when something else about the project is.
     ///
     /// For what may be forgotten when the power fails, such as the last slot: an unchanged project must not cost a write at each slot.
-    pub fn note_project(&self, project: &str, change: impl FnOnce(&mut ProjectState)) -> Arc<ProjectState> {
+    pub(crate) fn note_project(&self, project: &str, change: impl FnOnce(&mut ProjectState)) -> Arc<ProjectState> {
         let _turn = locked(&self.0.turn);
         let old = self.project(project);
         let mut new = ProjectState::clone(&old);
@@ -180,7 +180,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn summary(&self, project: &str) -> Result<Option<Summary>> {
+    pub(crate) fn summary(&self, project: &str) -> Result<Option<Summary>> {
         self.read(|table| rows::get_json(table, project, SUMMARY, &[]))
     }
 

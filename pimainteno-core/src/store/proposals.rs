@@ -23,7 +23,8 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn put_proposal(&self, proposal: &Proposal) -> Result<()> {
+    #[cfg(test)]
+    pub(crate) fn put_proposal(&self, proposal: &Proposal) -> Result<()> {
         let _turn = locked(&self.0.turn);
         self.put_in_turn(proposal)
     }
@@ -32,7 +33,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn update_proposal(&self, id: ProposalId, change: impl FnOnce(&mut Proposal)) -> Result<Option<Proposal>> {
+    pub(crate) fn update_proposal(&self, id: ProposalId, change: impl FnOnce(&mut Proposal)) -> Result<Option<Proposal>> {
         let _turn = locked(&self.0.turn);
         let Some(mut proposal) = self.proposal(id)? else { return Ok(None) };
         change(&mut proposal);
@@ -44,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn proposal(&self, id: ProposalId) -> Result<Option<Proposal>> {
+    pub(crate) fn proposal(&self, id: ProposalId) -> Result<Option<Proposal>> {
         let Some(project) = self.project_of(PROPOSAL, id.as_bytes())? else { return Ok(None) };
         self.read(|table| get(table, &project, id.as_bytes()))
     }
@@ -53,7 +54,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] if there is none or more than one, [`crate::ErrorKind::Store`].
-    pub fn find_proposal(&self, prefix: &str) -> Result<Proposal> {
+    pub(crate) fn find_proposal(&self, prefix: &str) -> Result<Proposal> {
         let id = ids::one_match("proposal", prefix, self.matches(PROPOSAL, prefix)?)?;
         self.proposal(ProposalId::from_bytes(id))?.ok_or_else(|| ids::none_match("proposal", prefix))
     }
@@ -62,7 +63,12 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn proposals(&self, project: Option<&str>, is_wanted: impl Fn(&ProposalStatus) -> bool, limit: usize) -> Result<Vec<Proposal>> {
+    pub(crate) fn proposals(
+        &self,
+        project: Option<&str>,
+        is_wanted: impl Fn(&ProposalStatus) -> bool,
+        limit: usize,
+    ) -> Result<Vec<Proposal>> {
         let projects = project.map_or_else(|| self.known_projects(), |project| vec![project.to_owned()]);
         self.read(|table| {
             let mut found = Vec::new();
@@ -81,7 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn commit_messages(&self, project: &str) -> Result<Vec<String>> {
+    pub(crate) fn commit_messages(&self, project: &str) -> Result<Vec<String>> {
         let is_committed = |status: &ProposalStatus| matches!(status, ProposalStatus::Applied { .. } | ProposalStatus::RolledBack { .. });
         let committed = self.proposals(Some(project), is_committed, COMMIT_MESSAGES)?;
         Ok(committed.into_iter().map(|proposal| proposal.message).collect())

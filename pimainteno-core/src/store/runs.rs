@@ -36,7 +36,7 @@ const REPLY_RUNS: usize = 16;
 /// What is stored when a run ends, besides its journal.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct FinishedRun {
+pub(crate) struct FinishedRun {
     /// The run's record; its outcome is set.
     pub record: RunRecord,
     /// Check logs and the like; of each the first and the last 32 KiB are kept. Answers of backends are kept by the journal.
@@ -53,7 +53,7 @@ pub struct FinishedRun {
 
 /// A run's change is taken back by another run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TakenBack {
+pub(crate) struct TakenBack {
     /// The run whose change it is.
     pub run: RunId,
     /// Why.
@@ -78,7 +78,7 @@ struct Archive {
 
 impl FinishedRun {
     /// The end of a run that leaves nothing but its record.
-    pub fn new(record: RunRecord) -> Self {
+    pub(crate) fn new(record: RunRecord) -> Self {
         Self { record, outputs: Vec::new(), proposal: None, summary: None, checks: Vec::new(), takes_back: None }
     }
 }
@@ -91,7 +91,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`], and nothing is changed: the journal stays, and this can be called again.
-    pub fn finish_run(&self, journal: &Journal, finished: FinishedRun, change: impl FnOnce(&mut ProjectState)) -> Result<()> {
+    pub(crate) fn finish_run(&self, journal: &Journal, finished: FinishedRun, change: impl FnOnce(&mut ProjectState)) -> Result<()> {
         let _turn = locked(&self.0.turn);
         let FinishedRun { mut record, mut outputs, mut proposal, mut summary, checks, mut takes_back } = finished;
         let secrets = self.secrets();
@@ -150,26 +150,11 @@ impl Store {
         Ok(())
     }
 
-    /// Changes the record of a run that ended, durably; `false` if there is no such run.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Store`].
-    pub fn update_run(&self, run: RunId, change: impl FnOnce(&mut RunRecord)) -> Result<bool> {
-        let Some(project) = self.project_of(RUN, run.as_bytes())? else { return Ok(false) };
-        self.write(|table| {
-            let Some(mut record) = rows::get_json(table, &project, RUN, run.as_bytes())? else { return Ok(false) };
-            change(&mut record);
-            record.redact(self.secrets());
-            rows::put_json(table, &project, RUN, run.as_bytes(), &record)?;
-            Ok(true)
-        })
-    }
-
     /// The last `limit` runs that ended, the newest first: of one project, or of all.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn runs(&self, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
+    pub(crate) fn runs(&self, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
         let projects = project.map_or_else(|| self.known_projects(), |project| vec![project.to_owned()]);
         self.read(|table| {
             let newest = newest(table, &projects, RUN, limit)?;
@@ -181,7 +166,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn run(&self, run: RunId) -> Result<Option<RunRecord>> {
+    pub(crate) fn run(&self, run: RunId) -> Result<Option<RunRecord>> {
         let Some(project) = self.project_of(RUN, run.as_bytes())? else { return Ok(None) };
         self.read(|table| rows::get_json(table, &project, RUN, run.as_bytes()))
     }
@@ -190,7 +175,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] if there is none or more than one, [`crate::ErrorKind::Store`].
-    pub fn find_run(&self, prefix: &str) -> Result<RunRecord> {
+    pub(crate) fn find_run(&self, prefix: &str) -> Result<RunRecord> {
         let id = ids::one_match("run", prefix, self.matches(RUN, prefix)?)?;
         self.run(RunId::from_bytes(id))?.ok_or_else(|| ids::none_match("run", prefix))
     }
@@ -199,7 +184,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn run_journal(&self, run: RunId) -> Result<Vec<Entry>> {
+    pub(crate) fn run_journal(&self, run: RunId) -> Result<Vec<Entry>> {
         Ok(self.archive(run)?.journal)
     }
 
@@ -207,7 +192,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn run_outputs(&self, run: RunId) -> Result<Vec<Output>> {
+    pub(crate) fn run_outputs(&self, run: RunId) -> Result<Vec<Output>> {
         let Archive { journal, mut outputs } = self.archive(run)?;
         let answers = journal.into_iter().filter_map(|entry| match entry.what {
             What::Answer(Answer { task, text: Some(text), .. }) => Some(Output { name: format!("answer: {task}"), text }),
@@ -222,7 +207,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn cached_reply(&self, project: &str, key: &ReplyKey) -> Result<Option<Reply>> {
+    pub(crate) fn cached_reply(&self, project: &str, key: &ReplyKey) -> Result<Option<Reply>> {
         if let Some(reply) = locked(&self.0.pending_replies).get(key) {
             return Ok(Some(reply.clone()));
         }

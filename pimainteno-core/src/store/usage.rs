@@ -79,12 +79,12 @@ impl Drop for CallClaim {
 
 impl Store {
     /// What the answers of all projects cost on `day`, those of open runs included. Reads no disk.
-    pub fn usage_on(&self, day: Date) -> Usage {
+    pub(crate) fn usage_on(&self, day: Date) -> Usage {
         locked(&self.0.totals).sum(day, |_| true)
     }
 
     /// What the answers of one project cost on `day`, those of open runs included. Reads no disk.
-    pub fn usage_of_project_on(&self, project: &str, day: Date) -> Usage {
+    pub(crate) fn usage_of_project_on(&self, project: &str, day: Date) -> Usage {
         locked(&self.0.totals).sum(day, |other| other == project)
     }
 
@@ -109,7 +109,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn usage_of(&self, project: &str, day: Date) -> Result<Vec<UsageEntry>> {
+    pub(crate) fn usage_of(&self, project: &str, day: Date) -> Result<Vec<UsageEntry>> {
         self.read(|table| Ok(rows::get_json(table, project, USAGE, &id(day))?.unwrap_or_default()))
     }
 }

@@ -41,7 +41,7 @@ fn world() -> World {
 /// Lets a later day begin.
 fn later(world: &mut World, maintainer: Maintainer) {
     let end = |state: &mut ProjectState| state.chore_mut("improve").parked.as_mut().unwrap().until = Timestamp::UNIX_EPOCH;
-    maintainer.store().update_project("radio", end).unwrap();
+    pimainteno_core::testing::change_project(&maintainer, "radio", end).unwrap();
     world.config.scheduler.timezone = "Pacific/Kiritimati".into();
 }
 
@@ -185,7 +185,7 @@ async fn a_run_that_was_parked_between_two_repairs_asks_only_for_the_second_one(
     assert_eq!(calls(&backend), [1, 1, 2]);
     let last = backend.requests().pop().unwrap();
     assert!(last.task == Task::Repair && last.prompt.contains("FAIL: # Film"), "{}", last.prompt);
-    let runs = maintainer.store().runs(Some("radio"), 5).unwrap();
+    let runs = maintainer.history().runs(Some("radio"), 5).unwrap();
     assert_eq!(runs.iter().map(|run| run.usage.calls).collect::<Vec<_>>(), [1, 3]);
 }
 
@@ -211,7 +211,7 @@ async fn a_call_that_fails_counts_as_one() {
         let (mut world, backend) = (world(), backend(trouble));
         world.config.llm.budget.calls_per_day = Some(2);
         let (_, maintainer) = run(&world, &backend).await;
-        let run = maintainer.store().runs(Some("radio"), 1).unwrap().remove(0);
+        let run = maintainer.history().runs(Some("radio"), 1).unwrap().remove(0);
         assert_eq!((run.usage.calls, maintainer.today().usage.calls), (2, 2));
         world.commit_at_remote("NEWS", "news\n");
         world.git(&["pull", "--quiet"]);
@@ -239,7 +239,7 @@ async fn a_call_that_is_cut_off_with_the_program_counts_as_one() {
     let (outcome, maintainer) = run(&world, &backend).await;
     assert!(matches!(&outcome, Outcome::Parked { reason, .. } if reason.ends_with("2 of 2 calls")), "{outcome}");
     assert_eq!(calls(&backend), [1, 1, 0]);
-    let runs = maintainer.store().runs(Some("radio"), 5).unwrap();
+    let runs = maintainer.history().runs(Some("radio"), 5).unwrap();
     assert_eq!((&runs[1].outcome, runs[1].usage.calls), (&Some(Outcome::Interrupted), 2));
     later(&mut world, maintainer);
     let (outcome, _maintainer) = run(&world, &backend).await;

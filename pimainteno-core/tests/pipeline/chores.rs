@@ -73,7 +73,7 @@ async fn what_a_chore_saw_and_holds_is_its_own() {
     let notes = held.iter().find(|proposal| proposal.chore == "notes").unwrap();
     let record = maintainer.approve(&notes.id.to_string(), &notes.sha256).await.unwrap();
     assert_eq!((record.chore.as_str(), record.outcome.unwrap().name()), ("notes", "applied"));
-    assert!(maintainer.store().project("radio").chore("docs").held.is_some());
+    assert!(maintainer.history().project("radio").chore("docs").held.is_some());
     drop(maintainer);
     // What is said to one is nothing to the others.
     world.project.chores.insert("docs".into(), chore("touch:OTHER.md", Mode::Auto));
@@ -99,7 +99,7 @@ async fn a_chore_that_fails_again_and_again_is_left_alone_and_the_others_go_on()
     assert_eq!(outcomes(&records), [("bad", "skipped"), ("good", "no-change")]);
     assert!(records[0].outcome.as_ref().unwrap().to_string().contains("frozen"));
     maintainer.resume("radio").unwrap();
-    assert!(maintainer.store().project("radio").frozen().is_none());
+    assert!(maintainer.history().project("radio").frozen().is_none());
     let error = maintainer.run_chore("radio", "worse", Trigger::Manual, force).await.unwrap_err();
     assert_eq!(error.hints().collect::<Vec<_>>(), ["there are: bad, good"]);
 }
@@ -206,7 +206,7 @@ async fn what_was_asked_for_and_had_not_begun_when_the_program_was_stopped_is_do
         async move { maintainer.approve(&held.id.to_string(), &held.sha256).await }
     });
     wait_until("the approval waits", || is_queued.load(Ordering::Relaxed)).await;
-    assert_eq!(maintainer.store().project("radio").orders.len(), 1, "the run that goes on is none any more");
+    assert_eq!(maintainer.history().project("radio").orders.len(), 1, "the run that goes on is none any more");
     stop.send(()).unwrap();
     is_stopped.store(true, Ordering::Relaxed);
     serving.await.unwrap().unwrap();
@@ -221,10 +221,10 @@ async fn what_was_asked_for_and_had_not_begun_when_the_program_was_stopped_is_do
         let maintainer = maintainer.clone();
         async move { maintainer.serve(async move { drop(stopped.await) }).await }
     });
-    let delivered = || maintainer.store().runs(Some("radio"), 1).unwrap()[0].job.delivers() == Some(held.id);
+    let delivered = || maintainer.history().runs(Some("radio"), 1).unwrap()[0].job.delivers() == Some(held.id);
     wait_until("the approved change is delivered", delivered).await;
     stop.send(()).unwrap();
     serving.await.unwrap().unwrap();
     assert_eq!(world.read("DOCS.md"), "written\n");
-    assert!(maintainer.store().project("radio").orders.is_empty());
+    assert!(maintainer.history().project("radio").orders.is_empty());
 }

@@ -36,7 +36,7 @@ async fn an_edit_ends_as_a_verified_commit_at_the_remote_and_in_the_checkout() {
     assert_eq!(proposal.status, ProposalStatus::Applied { commit: commit.clone() });
     assert!(sink.events().len() > 16, "{:#?}", sink.events());
     assert_eq!(records[0].usage.calls, 2);
-    assert_eq!(maintainer.store().commit_messages("radio").unwrap(), ["docs: spell music\n\nIt was wrong."]);
+    assert_eq!(maintainer.history().commit_messages("radio").unwrap(), ["docs: spell music\n\nIt was wrong."]);
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_second_scan_asks_nobody_and_stores_nothing() {
     let records = maintainer.run_once().await.unwrap();
     assert_eq!(*outcome(&records), Outcome::Skipped { reason: "nothing changed since the last run".into() });
     assert_eq!(backend.requests().len(), asked);
-    assert_eq!(maintainer.store().runs(Some("radio"), 10).unwrap().len(), 1);
+    assert_eq!(maintainer.history().runs(Some("radio"), 10).unwrap().len(), 1);
     // Nor does another process that finds the same state.
     drop(maintainer);
     let records = world.maintainer(backend.clone()).run_once().await.unwrap();
@@ -106,7 +106,7 @@ async fn an_unhealthy_change_is_taken_back_by_a_run_of_its_own() {
     assert_eq!(world.git(&["log", "--format=%s"]), "Revert \"docs: break it\"\ndocs: break it\nfirst");
     assert_eq!(world.git(&["diff", "--stat", &base, "HEAD"]), "");
     assert_eq!(world.restarts(), 2);
-    let runs = maintainer.store().runs(Some("radio"), 10).unwrap();
+    let runs = maintainer.history().runs(Some("radio"), 10).unwrap();
     let rollback = runs.iter().find(|run| matches!(run.job, Job::Reversal { of } if of == records[0].id)).unwrap();
     assert_eq!(records[0].rolled_back_by, Some(rollback.id));
     // And it is not tried again.

@@ -120,7 +120,7 @@ async fn a_formatter_changes_the_change_before_it_is_verified_stored_and_committ
         let proposal = maintainer.proposal_of(record.id).unwrap().unwrap();
         assert!(proposal.diff.contains("+plays musik.\n"), "{}", proposal.diff);
         assert_eq!(proposal.message.lines().next(), Some("docs: edit"));
-        assert!(maintainer.store().run_journal(record.id).unwrap().iter().any(|entry| format!("{entry:?}").contains(&proposal.sha256)));
+        assert!(maintainer.history().run_journal(record.id).unwrap().iter().any(|entry| format!("{entry:?}").contains(&proposal.sha256)));
     }
 }
 
@@ -396,7 +396,7 @@ async fn another_manager_of_services_takes_the_place_of_systemd_and_memory_that_
     let records = maintainer.run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
     assert_eq!(*diary.0.lock().unwrap(), ["radio.service"]);
-    assert_eq!(maintainer.store().runs(None, 9).unwrap().len(), 1);
+    assert_eq!(maintainer.history().runs(None, 9).unwrap().len(), 1);
     let state: Vec<PathBuf> = fs::read_dir(world.root().join("state")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(!state.iter().any(|path| path.ends_with("state.redb") || path.ends_with("journal")), "{state:?}");
 }

@@ -47,7 +47,7 @@ fn breaking() -> Agent {
 }
 
 fn reversal(maintainer: &Maintainer, of: &RunRecord) -> RunRecord {
-    let runs = maintainer.store().runs(Some("radio"), 9).unwrap();
+    let runs = maintainer.history().runs(Some("radio"), 9).unwrap();
     runs.into_iter().find(|run| run.job.takes_back() == Some(of.id)).unwrap()
 }
 
@@ -108,7 +108,7 @@ async fn what_is_not_taken_back_is_said() {
     let record = maintainer.rollback("radio", None).await.unwrap();
     assert!(matches!(&record.outcome, Some(Outcome::Failed { message, .. }) if message.contains(told)), "{record:#?}");
     assert_eq!((world.read("README.md").as_str(), live(&world).as_str()), (OLD, "# Radio\n"));
-    let reasons: Vec<_> = maintainer.store().runs(Some("radio"), 9).unwrap().into_iter().map(|run| run.told()).collect();
+    let reasons: Vec<_> = maintainer.history().runs(Some("radio"), 9).unwrap().into_iter().map(|run| run.told()).collect();
     assert!(reasons[1].starts_with("rolled-back"), "{reasons:?}");
 }
 

@@ -74,7 +74,7 @@ async fn no_answer_is_paid_for_twice_wherever_a_run_is_cut_off() {
         assert_eq!((world.read("README.md").as_str(), world.head()), ("# Radio\n", world.remote_head()), "{step} {count}");
         let calls = backend.requests().len();
         assert_eq!((backend.calls(Task::Propose), backend.calls(Task::Repair)), (1, 1), "{step} {count}");
-        let runs = maintainer.store().runs(None, 10).unwrap();
+        let runs = maintainer.history().runs(None, 10).unwrap();
         assert_eq!(runs.iter().map(|run| run.usage.calls).sum::<u64>(), calls as u64, "{step} {count}: each is counted once");
     }
 }
@@ -152,7 +152,7 @@ async fn a_checkout_that_is_deleted_during_a_run_ends_it_and_comes_back_whole() 
         world.git(&["pull", "--quiet", "--ff-only"]);
         maintainer.run_once().await.unwrap();
         assert_eq!((world.git(&["status", "--porcelain"]), world.head()), (String::new(), world.remote_head()), "{step}");
-        let runs = maintainer.store().runs(None, 10).unwrap();
+        let runs = maintainer.history().runs(None, 10).unwrap();
         assert!(runs.iter().all(|run| run.outcome.is_some()) && maintainer.recover().await.unwrap().is_empty(), "{step}: {runs:#?}");
     }
 }

@@ -40,7 +40,7 @@ fn is_skipped(records: &[RunRecord], reason: &str) -> bool {
 }
 
 fn proposals(world: &World) -> usize {
-    world.maintainer(proposes(&[])).store().proposals(Some("radio"), |_| true, 100).unwrap().len()
+    world.maintainer(proposes(&[])).history().proposals(Some("radio"), |_| true, 100).unwrap().len()
 }
 
 #[tokio::test]
@@ -97,7 +97,10 @@ async fn a_change_that_was_taken_back_or_rejected_is_not_tried_again_and_the_bac
     options.dry_run = true;
     let held = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
     let reason = "we do not show films".to_owned();
-    maintainer.store().update_proposal(held.proposal.unwrap(), |proposal| proposal.status = ProposalStatus::Rejected { reason }).unwrap();
+    pimainteno_core::testing::change_proposal(&maintainer, held.proposal.unwrap(), |proposal| {
+        proposal.status = ProposalStatus::Rejected { reason }
+    })
+    .unwrap();
     drop(maintainer);
     news(&world, "one\n");
     assert!(is_skipped(&run(&world, &backend).await, "the same change was rejected"));
@@ -146,7 +149,7 @@ async fn the_same_failure_three_times_freezes_the_project_and_is_told_once() {
     options.force = true;
     let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
     assert!(matches!(record.outcome, Some(Outcome::Failed { .. })), "{record:#?}");
-    assert!(maintainer.store().project("radio").frozen().is_some());
+    assert!(maintainer.history().project("radio").frozen().is_some());
     maintainer.resume("radio").unwrap();
     drop(maintainer);
     news(&world, "resumed\n");
@@ -168,7 +171,7 @@ async fn what_fails_before_its_first_step_is_a_record_that_counts_and_is_not_tak
         assert!(failed && records[0].steps.is_empty(), "{round}: {records:#?}");
     }
     let maintainer = world.maintainer(backend.clone());
-    let (stored, state) = (maintainer.store().runs(Some("radio"), 9).unwrap(), maintainer.store().project("radio"));
+    let (stored, state) = (maintainer.history().runs(Some("radio"), 9).unwrap(), maintainer.history().project("radio"));
     assert_eq!((stored.len(), state.last_run), (3, Some(stored[0].id)));
     assert!(state.frozen().is_some() && state.chore("improve").seen.is_empty(), "{state:?}");
     let notices = maintainer.notices(None, 9).unwrap();
@@ -189,7 +192,7 @@ async fn other_failures_and_a_success_count_anew() {
     for round in 0..6 {
         let maintainer = world.maintainer(backend.clone());
         maintainer.run_once().await.unwrap();
-        let state = maintainer.store().project("radio");
+        let state = maintainer.history().project("radio");
         states.lock().unwrap().push((state.chore("improve").failures.get("").map_or(0, |failure| failure.count), state.frozen().is_some()));
         drop(maintainer);
         news(&world, &format!("{round}\n"));

@@ -107,7 +107,7 @@ async fn a_commit_has_a_recorded_allow_of_its_diff() {
     let maintainer = world.maintainer(edit("# Radio\n"));
     let records = maintainer.run_once().await.unwrap();
     let proposal = maintainer.proposal_of(records[0].id).unwrap().unwrap();
-    let journal = format!("{:?}", maintainer.store().run_journal(records[0].id).unwrap());
+    let journal = format!("{:?}", maintainer.history().run_journal(records[0].id).unwrap());
     let allow = journal.find(&format!("commit is allowed for the diff {}", proposal.sha256)).unwrap();
     assert!(allow < journal.find("Commit {").unwrap(), "{journal}");
 }

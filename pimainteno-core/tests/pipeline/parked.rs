@@ -53,7 +53,7 @@ async fn serve_until_applied(world: &World, backend: &ScriptedBackend, meanwhile
         meanwhile(&maintainer);
     });
     served.unwrap().unwrap();
-    assert!(maintainer.store().project("radio").parked().is_none());
+    assert!(maintainer.history().project("radio").parked().is_none());
 }
 
 #[tokio::test]
@@ -68,12 +68,12 @@ async fn a_person_is_told_once_that_a_project_is_parked_whatever_slots_and_resta
     let maintainer = build();
     assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { reason } if reason.ends_with("no quota")));
     // Its time has come, and it is tried again in vain.
-    let state = |maintainer: &Maintainer| maintainer.store().project("radio").parked().cloned().unwrap();
+    let state = |maintainer: &Maintainer| maintainer.history().project("radio").parked().cloned().unwrap();
     let end = |maintainer: &Maintainer| {
-        maintainer
-            .store()
-            .update_project("radio", |state| state.chore_mut("improve").parked.as_mut().unwrap().until = jiff::Timestamp::UNIX_EPOCH)
-            .unwrap();
+        pimainteno_core::testing::change_project(maintainer, "radio", |state| {
+            state.chore_mut("improve").parked.as_mut().unwrap().until = jiff::Timestamp::UNIX_EPOCH;
+        })
+        .unwrap();
     };
     end(&maintainer);
     assert!(is_parked(outcome(&maintainer.run_once().await.unwrap())));
@@ -136,7 +136,7 @@ async fn what_asks_nobody_does_not_end_that_a_project_is_parked() {
     let proposal = maintainer.proposal_of(held.id).unwrap().unwrap();
     let approved = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap();
     assert!(matches!(approved.outcome, Some(Outcome::Applied { .. })), "{approved:#?}");
-    assert!(maintainer.store().project("radio").parked().is_some());
+    assert!(maintainer.history().project("radio").parked().is_some());
     let record = maintainer.run_project("radio", Trigger::Manual, pimainteno_core::RunOptions::default()).await.unwrap().remove(0);
     assert!(matches!(record.outcome, Some(Outcome::Skipped { .. })), "{record:#?}");
 }

@@ -74,7 +74,7 @@ async fn a_change_that_fits_two_places_is_asked_for_once_more_and_lands() {
     }
     assert_eq!((request.edit, backend.calls(Task::Rebase)), (Edit::Reply, 1));
     // What was paid for is journalled and counted.
-    let journal = format!("{:?}", maintainer.store().run_journal(records[0].id).unwrap());
+    let journal = format!("{:?}", maintainer.history().run_journal(records[0].id).unwrap());
     assert!(journal.contains("task: Rebase"), "{journal}");
     assert_eq!(u64::try_from(requests.len()).unwrap(), records[0].usage.calls);
 }

@@ -103,7 +103,7 @@ pub(crate) async fn start_again(world: &World, agent: Agent) -> Maintainer {
     assert!(maintainer.recover().await.unwrap().is_empty(), "nothing is left open");
     assert_eq!(world.git(&["status", "--porcelain"]), "");
     assert_eq!(world.head(), world.remote_head());
-    let runs = maintainer.store().runs(Some("radio"), 20).unwrap();
+    let runs = maintainer.history().runs(Some("radio"), 20).unwrap();
     assert!(runs.iter().all(|run| run.outcome.is_some()), "{runs:#?}");
     maintainer
 }
@@ -111,7 +111,7 @@ pub(crate) async fn start_again(world: &World, agent: Agent) -> Maintainer {
 pub(crate) fn assert_applied_once(world: &World, maintainer: &Maintainer, moment: &str) {
     assert_eq!(world.read("README.md"), "# Radio\n", "{moment}");
     assert_eq!(world.git(&["log", "--format=%s"]), "docs: edit\nfirst", "{moment}");
-    let runs = maintainer.store().runs(Some("radio"), 20).unwrap();
+    let runs = maintainer.history().runs(Some("radio"), 20).unwrap();
     let applied = runs.iter().find(|run| matches!(run.outcome, Some(Outcome::Applied { .. }))).unwrap();
     let proposal = maintainer.proposal_of(applied.id).unwrap();
     assert_eq!(proposal.unwrap().status, ProposalStatus::Applied { commit: world.head() }, "{moment}");
@@ -153,7 +153,7 @@ async fn an_unhealthy_change_is_taken_back_whenever_its_run_is_cut_off() {
             let maintainer = start_again(&world, Agent::new(|_| {})).await;
             assert_eq!(world.read("README.md"), "# Radio\n\nPlays musik.\n", "{step} {count} {stop}");
             assert_eq!(world.git(&["rev-list", "--count", "HEAD"]), "3", "{step} {count} {stop}");
-            let runs = maintainer.store().runs(Some("radio"), 20).unwrap();
+            let runs = maintainer.history().runs(Some("radio"), 20).unwrap();
             assert!(runs.iter().any(|run| matches!(run.outcome, Some(Outcome::RolledBack { .. }))), "{step} {count} {stop}: {runs:#?}");
         }
     }

@@ -46,7 +46,7 @@ async fn a_change_that_fails_is_mended_and_goes_through_everything_again() {
     let maintainer = world.maintainer(backend);
     let proposal = maintainer.proposal_of(records[0].id).unwrap().unwrap();
     assert!(proposal.diff.contains("+# Radio and TV") && !proposal.diff.contains("+# TV"), "{}", proposal.diff);
-    let journal = format!("{:?}", maintainer.store().run_journal(records[0].id).unwrap());
+    let journal = format!("{:?}", maintainer.history().run_journal(records[0].id).unwrap());
     assert!(journal.contains("task: Repair"), "{journal}");
 }
 

@@ -39,7 +39,7 @@ fn held(maintainer: &Maintainer) -> Proposal {
 }
 
 fn status(maintainer: &Maintainer, proposal: &Proposal) -> ProposalStatus {
-    maintainer.store().proposal(proposal.id).unwrap().unwrap().status
+    maintainer.history().proposal(proposal.id).unwrap().unwrap().status
 }
 
 /// Runs once, so that a change is held.
@@ -66,7 +66,7 @@ async fn a_held_change_is_delivered_when_it_is_approved_and_once_only() {
     let before = world.seen_from_outside();
     let proposal = hold(&maintainer).await;
     assert_eq!(world.seen_from_outside(), before);
-    let run = maintainer.store().runs(None, 1).unwrap().remove(0);
+    let run = maintainer.history().runs(None, 1).unwrap().remove(0);
     assert_eq!((proposal.run, proposal.base.as_str(), proposal.message.as_str()), (Some(run.id), run.base.as_str(), "docs: spell"));
     assert!(proposal.expires.unwrap() > proposal.created && proposal.diff.contains("+Plays music."), "{proposal:#?}");
     let checks: Vec<_> = proposal.checks.iter().map(|check| (check.check.as_str(), check.result.as_str())).collect();
@@ -80,7 +80,7 @@ async fn a_held_change_is_delivered_when_it_is_approved_and_once_only() {
     assert_eq!((world.read("README.md").as_str(), world.head(), world.restarts()), (CHANGED, world.remote_head(), 1));
     assert_eq!(status(&maintainer, &proposal), ProposalStatus::Applied { commit: world.head() });
     assert!(maintainer.proposals(None, false, 10).unwrap().is_empty());
-    let journal = format!("{:?}", maintainer.store().run_journal(record.id).unwrap());
+    let journal = format!("{:?}", maintainer.history().run_journal(record.id).unwrap());
     assert!(journal.find("Approved {").unwrap() < journal.find("Commit {").unwrap(), "{journal}");
 
     let error = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap_err();
@@ -264,7 +264,7 @@ async fn a_change_that_nobody_answers_is_given_up_told_again_or_kept() {
         let sink = RecordingSink::default();
         let maintainer = world.builder(speller()).events(sink.clone()).build().unwrap();
         maintainer.run_once().await.unwrap();
-        let proposal = maintainer.store().proposals(None, |_| true, 1).unwrap().remove(0);
+        let proposal = maintainer.history().proposals(None, |_| true, 1).unwrap().remove(0);
         let over = Instant::now() + Duration::from_millis(2);
         while Instant::now() < over {
             tokio::task::yield_now().await;
@@ -287,7 +287,7 @@ async fn the_schedule_gives_up_what_nobody_answers_without_being_asked() {
     world.project.approval_expires = Some(Duration::from_millis(1));
     let maintainer = world.maintainer(speller());
     maintainer.run_once().await.unwrap();
-    let proposal = maintainer.store().proposals(None, |_| true, 1).unwrap().remove(0);
+    let proposal = maintainer.history().proposals(None, |_| true, 1).unwrap().remove(0);
     let given_up = async {
         let deadline = Instant::now() + Duration::from_secs(60);
         while status(&maintainer, &proposal) != ProposalStatus::Expired {
@@ -330,7 +330,7 @@ async fn a_paused_project_is_not_run_until_it_is_resumed() {
     assert!(maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap_err().to_string().contains("is paused"));
     assert!(maintainer.pause("radoi").is_err());
     let parked = pimainteno_core::store::Parked { until: "9999-01-01T00:00:00Z".parse().unwrap(), reason: "quota".into() };
-    maintainer.store().update_project("radio", |state| state.chore_mut("improve").parked = Some(parked)).unwrap();
+    pimainteno_core::testing::change_project(&maintainer, "radio", |state| state.chore_mut("improve").parked = Some(parked)).unwrap();
     maintainer.resume("radio").unwrap();
     assert_applied(&approve(&maintainer, &proposal).await);
 }

@@ -23,7 +23,7 @@ async fn deliver(maintainer: &Maintainer) -> RunRecord {
 }
 
 fn run(maintainer: &Maintainer, run: &RunRecord) -> RunRecord {
-    maintainer.store().run(run.id).unwrap().unwrap()
+    maintainer.history().run(run.id).unwrap().unwrap()
 }
 
 fn assert_applied(record: &RunRecord) {

@@ -91,7 +91,7 @@ async fn a_secret_reaches_no_prompt_no_record_no_event_no_commit_and_no_file_of_
     assert!(message.contains("Found [redacted: GitHub token] and [redacted: configured secret]."), "{message}");
     assert!(message.contains("Signed with [redacted: configured secret]."), "{message}");
 
-    let store = maintainer.store();
+    let store = maintainer.history();
     let run = records[0].id;
     let outputs = store.run_outputs(run).unwrap();
     let log = outputs.iter().find(|output| output.name.starts_with("check `echo")).unwrap();
@@ -146,7 +146,7 @@ async fn a_change_that_adds_a_secret_is_held_for_a_person_and_shown_without_it()
     assert_eq!(world.seen_from_outside(), before);
 
     // What is placed after an approval is exactly what was proposed; what is shown is not.
-    let store = maintainer.store();
+    let store = maintainer.history();
     let exact = store.proposal(record.proposal.unwrap()).unwrap().unwrap();
     let shown = maintainer.proposal_of(record.id).unwrap().unwrap();
     assert!(exact.diff.contains(&format!("+TOKEN={token}")));
@@ -160,10 +160,10 @@ async fn a_change_that_adds_a_secret_is_held_for_a_person_and_shown_without_it()
         journal.iter().filter_map(|entry| if let What::Answer(answer) = &entry.what { Some(answer) } else { None }).collect();
     let answer = answers.iter().find(|answer| answer.task == Task::Propose).unwrap();
     assert!(answer.redacted && answer.diff.as_ref().unwrap().contains("[redacted: GitHub token]"), "{answer:?}");
-    assert_eq!(store.cached_reply("radio", &answer.key).unwrap(), None);
+    assert_eq!(pimainteno_core::testing::cached_reply(&maintainer, "radio", &answer.key).unwrap(), None);
     let summary = &backend.requests()[0];
     let key = ReplyKey::new("radio", &record.base, Task::Summarize, "scripted", "script", &summary.prompt);
-    assert!(store.cached_reply("radio", &key).unwrap().is_some(), "one without a secret is given again");
+    assert!(pimainteno_core::testing::cached_reply(&maintainer, "radio", &key).unwrap().is_some(), "one without a secret is given again");
 }
 
 #[tokio::test]

@@ -2,11 +2,7 @@
 
 use std::{fs, process::Command};
 
-use pimainteno_core::{
-    Job, Outcome, RunRecord, StepStatus, Trigger,
-    config::Mode,
-    store::{CheckResults, FinishedRun},
-};
+use pimainteno_core::{Outcome, RunRecord, StepStatus, Trigger, config::Mode};
 
 use crate::support::{Agent, World, outcome};
 
@@ -96,11 +92,7 @@ async fn what_an_earlier_version_kept_about_a_base_is_read() {
         Command::new("sh").arg("-c").arg("printf %s \"$1\" | sha256sum").arg("sh").arg(&world.project.verify[1]).output().unwrap().stdout;
     let checks = String::from_utf8(hash).unwrap()[..64].to_owned();
     let maintainer = world.maintainer(shorten());
-    let record = RunRecord::new("radio", Trigger::Manual, Job::Upkeep { chore: "improve".into() }, "2026-01-01T00:00:00Z".parse().unwrap());
-    let journal = maintainer.store().begin_run(&record).unwrap();
-    let mut finished = FinishedRun::new(record);
-    finished.checks.push(CheckResults { commit: world.head(), checks, results: false.into() });
-    maintainer.store().finish_run(&journal, finished, |_| {}).unwrap();
+    pimainteno_core::testing::keep_check_results(&maintainer, "radio", &world.head(), &checks, false.into()).unwrap();
     let records = maintainer.run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
     assert_eq!(lines(&world, "red"), 1, "it was not run without the change");
@@ -121,7 +113,7 @@ async fn the_old_tests_judge_the_new_code() {
     };
     let records = run(&world, both("grep -q stop src/play.sh\n")).await;
     assert!(held(&records).contains("with the tests as they were `sh tests/all.sh` fails"), "{records:#?}");
-    let outputs = world.maintainer(shorten()).store().run_outputs(records[0].id).unwrap();
+    let outputs = world.maintainer(shorten()).history().run_outputs(records[0].id).unwrap();
     assert!(outputs.iter().any(|output| output.name.contains("with the old tests")), "{outputs:?}");
 }
 

@@ -21,7 +21,7 @@ use crate::{
 /// What was left over by earlier processes.
 #[derive(Debug, Default)]
 #[non_exhaustive]
-pub struct OpenRuns {
+pub(crate) struct OpenRuns {
     /// The runs that were cut off, the oldest first.
     pub runs: Vec<OpenRun>,
     /// What a person should know: files that were damaged, and where they are kept.
@@ -31,7 +31,7 @@ pub struct OpenRuns {
 /// A run that was cut off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct OpenRun {
+pub(crate) struct OpenRun {
     /// The run's record as it was when it began, with the steps that ended since and what answers cost.
     pub record: RunRecord,
     /// What its journal says.
@@ -49,7 +49,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::Store`] if the directory or a file cannot be read.
-    pub fn open_runs(&self) -> Result<OpenRuns> {
+    pub(crate) fn open_runs(&self) -> Result<OpenRuns> {
         let mut found = OpenRuns { notices: std::mem::take(&mut *locked(&self.0.notices)), ..OpenRuns::default() };
         let Some(directory) = &self.0.journals else { return Ok(found) };
         for run in journals(directory)? {
@@ -74,7 +74,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::Store`] if the file cannot be opened.
-    pub fn resume(&self, open: OpenRun) -> Result<Journal> {
+    pub(crate) fn resume(&self, open: OpenRun) -> Result<Journal> {
         let writer = match &self.0.journals {
             Some(directory) => Writer::resume(directory, open.record.id, open.entries, open.length)?,
             None => Writer::in_memory(),
@@ -85,7 +85,7 @@ impl Store {
 
 impl OpenRun {
     /// The effects that were announced and have no mark: each may have happened, or not.
-    pub fn pending(&self) -> Vec<(Intent, &Effect)> {
+    pub(crate) fn pending(&self) -> Vec<(Intent, &Effect)> {
         let marked = |wanted: Intent| {
             self.entries.iter().any(|entry| match &entry.what {
                 What::Done { number } | What::Failed { number, .. } => *number == wanted,
@@ -95,14 +95,8 @@ impl OpenRun {
         self.effects().filter(|(number, _)| !marked(*number)).collect()
     }
 
-    /// The effects that were announced and are marked as done.
-    pub fn done(&self) -> Vec<&Effect> {
-        let is_done = |wanted: Intent| self.entries.iter().any(|entry| entry.what == What::Done { number: wanted });
-        self.effects().filter(|(number, _)| is_done(*number)).map(|(_, effect)| effect).collect()
-    }
-
     /// The effects in the order in which they were announced, and whether each is marked as done; without those that are marked as failed.
-    pub fn announced(&self) -> impl Iterator<Item = (&Effect, bool)> {
+    pub(crate) fn announced(&self) -> impl Iterator<Item = (&Effect, bool)> {
         self.effects().filter_map(|(wanted, effect)| {
             let mark = self.entries.iter().find_map(|entry| match &entry.what {
                 What::Done { number } if *number == wanted => Some(true),
@@ -114,7 +108,7 @@ impl OpenRun {
     }
 
     /// The calls of backends of whose answers nothing is known, and when each was announced: they may have been paid for.
-    pub fn lost_calls(&self) -> impl Iterator<Item = (Intent, Timestamp, Task, &str)> {
+    pub(crate) fn lost_calls(&self) -> impl Iterator<Item = (Intent, Timestamp, Task, &str)> {
         self.entries.iter().enumerate().filter_map(|(place, entry)| {
             let What::Intent { number, effect: Effect::Call { task, backend }, .. } = &entry.what else { return None };
             let mut later = self.entries.iter().skip(place).map(|entry| &entry.what);
@@ -128,12 +122,12 @@ impl OpenRun {
     }
 
     /// When the run was heard of last.
-    pub fn last_sign(&self) -> Timestamp {
+    pub(crate) fn last_sign(&self) -> Timestamp {
         self.entries.last().map_or(self.record.started, |entry| entry.at)
     }
 
     /// The change that the run was about, as it was journalled last. The change that takes it back is not meant.
-    pub fn proposal(&self) -> Option<&Proposal> {
+    pub(crate) fn proposal(&self) -> Option<&Proposal> {
         let mut last = None;
         let mut delivered = Vec::new();
         for entry in &self.entries {
@@ -148,7 +142,7 @@ impl OpenRun {
     }
 
     /// The SHA-256 of the diff that a person approved for this run.
-    pub fn approved(&self) -> Option<&str> {
+    pub(crate) fn approved(&self) -> Option<&str> {
         self.entries.iter().find_map(|entry| match &entry.what {
             What::Approved { sha256 } => Some(sha256.as_str()),
             _ => None,
@@ -156,7 +150,7 @@ impl OpenRun {
     }
 
     /// What came of asking backends.
-    pub fn answers(&self) -> impl Iterator<Item = &Answer> {
+    pub(crate) fn answers(&self) -> impl Iterator<Item = &Answer> {
         self.entries.iter().filter_map(|entry| match &entry.what {
             What::Answer(answer) => Some(answer),
             _ => None,

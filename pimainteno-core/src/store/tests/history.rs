@@ -172,17 +172,6 @@ fn a_run_is_found_by_the_beginning_of_its_id() {
 }
 
 #[test]
-fn a_record_can_be_changed_later_without_losing_its_outputs() {
-    let store = Store::in_memory(50).unwrap();
-    let (record, _) = finish_full(&store, "garden");
-    let rollback = finish(&store, "garden");
-    assert!(store.update_run(record.id, |record| record.rolled_back_by = Some(rollback.id)).unwrap());
-    assert_eq!(store.run(record.id).unwrap().unwrap().rolled_back_by, Some(rollback.id));
-    assert_eq!(store.run_outputs(record.id).unwrap().len(), 2);
-    assert!(!store.update_run(RunId::new(), |_| {}).unwrap());
-}
-
-#[test]
 fn long_outputs_keep_their_beginning_and_their_end() {
     let store = Store::in_memory(50).unwrap();
     let record = record("garden");

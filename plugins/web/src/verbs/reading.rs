@@ -213,7 +213,7 @@ impl Verb for Status {
         let (maintainer, now) = (service.maintainer(), Timestamp::now());
         let projects = maintainer.projects().into_iter().map(|status| {
             let last_run = match status.state.last_run {
-                Some(id) => maintainer.store().run(id)?,
+                Some(id) => maintainer.history().run(id)?,
                 None => None,
             };
             Ok(ProjectStatus {
@@ -246,7 +246,7 @@ impl Verb for Runs {
 
     async fn answer(self, service: &Service) -> Result<Vec<RunRecord>, Refusal> {
         let id = known_id(service.maintainer(), self.project)?;
-        Ok(service.maintainer().store().runs(id.as_deref(), length(self.limit))?)
+        Ok(service.maintainer().history().runs(id.as_deref(), length(self.limit))?)
     }
 }
 
@@ -266,12 +266,12 @@ impl Verb for ShowRun {
     async fn answer(self, service: &Service) -> Result<RunDetail, Refusal> {
         let maintainer = service.maintainer();
         let record = maintainer.run(&self.id)?;
-        let journal = maintainer.store().run_journal(record.id)?;
+        let journal = maintainer.history().run_journal(record.id)?;
         Ok(RunDetail {
             proposal: maintainer.proposal_of(record.id)?,
             usage: UsageEntry::of_journal(&journal),
             journal,
-            outputs: maintainer.store().run_outputs(record.id)?,
+            outputs: maintainer.history().run_outputs(record.id)?,
             record,
         })
     }
@@ -319,7 +319,7 @@ fn length(limit: Option<usize>) -> usize {
 /// The id of a project that is in the configuration or in the store.
 fn known_id(maintainer: &Maintainer, project: Option<String>) -> Result<Option<String>> {
     match project {
-        Some(name) if !maintainer.store().known_projects().contains(&name) => maintainer.project_id(&name).map(Some),
+        Some(name) if !maintainer.history().known_projects().contains(&name) => maintainer.project_id(&name).map(Some),
         known => Ok(known),
     }
 }
