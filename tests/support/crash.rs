@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::TestEnv;
 pub(crate) use orders::Order;
@@ -198,7 +198,9 @@ impl World {
         self.daemon = Some(self.spawn());
         // Somebody may take a connection who is not it: what the killed one forked has its socket until it becomes another program.
         self.wait("the daemon does not answer", || self.get("/api/status").is_ok())?;
-        self.wait("a run stays open", || self.journals().is_empty())
+        // What was asked for and had not begun when it was killed is done as well.
+        let is_idle = |status: Value| status["projects"][0]["queued"] == json!([]) && status["projects"][0]["running"].is_null();
+        self.wait("a run stays open, or something waits", || self.journals().is_empty() && self.get("/api/status").is_ok_and(is_idle))
     }
 
     /// Whether no daemon runs.

@@ -32,6 +32,10 @@ fn tell(status: &Overview, terminal: &Terminal) {
     terminal.print(table.render(terminal.width()));
     terminal.print("");
     for project in &status.projects {
+        for job in &project.queued {
+            let what = plain::inline(&job.to_string()).into_owned();
+            terminal.print(format_args!("{} {}: waits for its turn: {what}", paint(FAINT, "●"), plain::inline(&project.id)));
+        }
         for chore in &project.chores {
             tell_chore(project, chore, terminal);
         }

@@ -114,6 +114,7 @@ fn every_fact_reads_as_what_it_is() {
         ("name", "\"The Shop\""),
         ("branch", "\"main\""),
         ("mode", "\"review\""),
+        ("chore", "\"improve\""),
         ("trigger", "\"unit-failure\""),
         ("failed_unit", "\"shop-worker.service\""),
         ("hour", "9"),
@@ -138,7 +139,7 @@ fn every_fact_reads_as_what_it_is() {
         assert_eq!(error_of(&format!("deny(facts.{fact}.to_debug())")), expected, "{fact}");
     }
     assert_eq!(error_of("deny(facts.run)").len(), 32);
-    assert_eq!(Facts::names().count(), 25);
+    assert_eq!(Facts::names().count(), 26);
 }
 
 #[test]

@@ -8,9 +8,12 @@ use crate::{
     event::{EventKind, NoticeKind},
     job::Job,
     queue::Turn,
-    run::{RunRecord, Trigger},
+    run::{Outcome, RunRecord, Trigger},
     store::Order,
 };
+
+/// Among how many of a project's last runs one that has done it is looked for.
+const LOOKED_AT: usize = 50;
 
 /// The turn of an order.
 pub(super) struct Ordered<'r> {
@@ -45,12 +48,24 @@ impl Runner {
 
     /// Carries out what was asked for and had not begun when the program was stopped. What cannot be done any more is told: nobody waits for the answer.
     pub(crate) async fn carry_out_kept(&self, prepared: &Prepared, order: Order) {
+        let mut kept = Kept { runner: self, project: &prepared.project.id, order: Some(&order) };
+        if self.is_done(prepared, &order) {
+            return;
+        }
+        kept.order = None;
         if let Err(error) = self.carry_out_order(prepared, &order).await
             && !self.cancel.is_raised()
         {
             let message = format!("what was asked for before the program was stopped is not done: {}: {error}", order.job);
             self.bus.notice(&prepared.project.id, None, NoticeKind::Unfinished, order.id.to_string(), message);
         }
+    }
+
+    /// Whether a run has done what was asked for, and the program was stopped before that was noted.
+    fn is_done(&self, prepared: &Prepared, order: &Order) -> bool {
+        let runs = self.store.runs(Some(&prepared.project.id), LOOKED_AT).unwrap_or_default();
+        let is_of = |run: &RunRecord| run.job == order.job && run.started >= order.since;
+        runs.iter().any(|run| is_of(run) && run.outcome != Some(Outcome::Interrupted))
     }
 
     /// What was asked for and has not begun, by project.

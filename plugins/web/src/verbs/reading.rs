@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::{Timestamp, civil::Date};
 use pimainteno_core::{
-    Maintainer, Proposal, Result, RunId, RunRecord, Spending,
+    Job, Maintainer, Proposal, Result, RunId, RunRecord, Spending,
     config::{Chore, Mode},
     store::{Entry, Frozen, Held, Notice, Output, Parked, UsageEntry},
 };
@@ -82,6 +82,9 @@ pub struct ProjectStatus {
     /// Its lines of upkeep, each with what keeps it from its runs; the four above are of whichever waits longest.
     #[serde(default)]
     pub chores: Vec<ChoreStatus>,
+    /// What was asked for and has not begun, in the order in which it was asked for.
+    #[serde(default)]
+    pub queued: Vec<Job>,
     /// The last run that ended.
     pub last_run: Option<RunRecord>,
     /// The run that goes on.
@@ -229,6 +232,7 @@ impl Verb for Status {
                 parked: status.state.parked().cloned().filter(|parked| parked.until > now),
                 frozen: status.state.frozen().cloned(),
                 held: status.state.held().next().cloned(),
+                queued: status.state.orders.iter().map(|order| order.job.clone()).collect(),
                 chores: status.chores.into_iter().map(|chore| ChoreStatus::new(chore, now)).collect(),
                 last_run,
                 running: status.running,
