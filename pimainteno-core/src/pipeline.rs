@@ -2,7 +2,7 @@
 
 mod futility;
 mod gate;
-mod repairs;
+mod mending;
 mod rollback;
 
 use std::{
@@ -20,11 +20,11 @@ use crate::{
     fingerprint, policy,
     proposal::Proposal,
     run::{Outcome, ROLLBACK, StepRecord, StepStatus},
-    step::{Candidate, Checks, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext, repair::Repair, too_late},
+    step::{Candidate, Checks, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext, mend::Mend, too_late},
 };
 
 use gate::Ruling;
-use repairs::Repairs;
+use mending::Mending;
 use rollback::not_taken_back;
 pub(crate) use rollback::{Way, conclude_rollback, prepare, roll_back, rollback_message};
 
@@ -48,8 +48,8 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
         let message = context.run.proposal.as_ref().map(|proposal| proposal.message.clone()).unwrap_or_default();
         context.tell_policy(&change, &message);
     }
-    let mut repairs = Repairs::default();
-    let outcome = go_through(&mut context, &mut repairs).await;
+    let mut mending = Mending::default();
+    let outcome = go_through(&mut context, &mut mending).await;
     let mut run = context.run;
     if let Some(proposal) = &mut run.proposal {
         proposal.run = Some(run.record.id);
@@ -66,7 +66,7 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
     run
 }
 
-async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Outcome {
+async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Outcome {
     let steps = context.run.steps.clone();
     // What is dropped is not there any more.
     if let (true, None, Some(commit)) = (context.run.record.job.rules().brings_back, &context.run.candidate, &context.run.record.commit)
@@ -155,12 +155,12 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
                     }
                 }
             }
-            Ok(Flow::Repair(failure)) => {
+            Ok(Flow::Mend(failure)) => {
                 let message = failure.message.clone();
-                match apply.filter(|_| repairs.may_mend(context, &failure)) {
+                match apply.filter(|_| mending.may_mend(context, &failure)) {
                     Some(apply) => {
                         (next, amendments) = (apply, 0);
-                        detour = Some(Arc::new(Repair));
+                        detour = Some(Arc::new(Mend));
                         context.run.failed = Some(Failed { step: step.name().to_owned(), failure });
                         start_over(context);
                         (StepStatus::Failed, message, None)
@@ -183,7 +183,7 @@ async fn go_through(context: &mut StepContext<'_>, repairs: &mut Repairs) -> Out
             _ => {}
         }
         if step.part() == Part::Place
-            && let Some(outcome) = tried_before(context, repairs).await
+            && let Some(outcome) = tried_before(context, mending).await
         {
             return outcome;
         }
@@ -228,8 +228,8 @@ async fn enter(step: &dyn Step, context: &mut StepContext<'_>) -> Result<Flow> {
 }
 
 /// How the run ends because the change that was just placed was tried before, in this run or in an earlier one.
-async fn tried_before(context: &mut StepContext<'_>, repairs: &Repairs) -> Option<Outcome> {
-    let is_again = repairs.has_failed(context);
+async fn tried_before(context: &mut StepContext<'_>, mending: &Mending) -> Option<Outcome> {
+    let is_again = mending.has_failed(context);
     if let Some(Failed { step, failure }) = context.run.failed.as_ref().filter(|_| is_again) {
         return Some(Outcome::Failed { step: step.clone(), message: format!("{}; the repair is the same change again", failure.message) });
     }

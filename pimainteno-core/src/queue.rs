@@ -27,14 +27,14 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Entry>,
-    running: Vec<Entry>,
+    waiting: Vec<Ticket>,
+    running: Vec<Ticket>,
     last: u64,
     /// The proposals that somebody is deciding about.
     deciding: HashSet<ProposalId>,
 }
 
-struct Entry {
+struct Ticket {
     number: u64,
     project: String,
     urgency: u8,
@@ -102,24 +102,24 @@ impl Queue {
         let mut state = self.state();
         state.last += 1;
         let number = state.last;
-        state.waiting.push(Entry { number, project: project.to_owned(), urgency: job.rules().urgency });
+        state.waiting.push(Ticket { number, project: project.to_owned(), urgency: job.rules().urgency });
         Turn { queue: self, number }
     }
 
-    /// Lets the entry of this number begin, if it is the next that can.
+    /// Lets the ticket of this number begin, if it is the next that can.
     fn begins(&self, number: u64) -> bool {
         let mut state = self.state();
         if state.running.len() >= self.most {
             return false;
         }
-        let is_free = |entry: &&Entry| !state.running.iter().any(|running| running.project == entry.project);
-        let next = state.waiting.iter().filter(is_free).min_by_key(|entry| (entry.urgency, entry.number)).map(|entry| entry.number);
+        let is_free = |ticket: &&Ticket| !state.running.iter().any(|running| running.project == ticket.project);
+        let next = state.waiting.iter().filter(is_free).min_by_key(|ticket| (ticket.urgency, ticket.number)).map(|ticket| ticket.number);
         if next != Some(number) {
             return false;
         }
-        if let Some(place) = state.waiting.iter().position(|entry| entry.number == number) {
-            let entry = state.waiting.remove(place);
-            state.running.push(entry);
+        if let Some(place) = state.waiting.iter().position(|ticket| ticket.number == number) {
+            let ticket = state.waiting.remove(place);
+            state.running.push(ticket);
         }
         // The one behind it may have been looked at too early.
         self.changed.notify_waiters();
@@ -134,8 +134,8 @@ impl Queue {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.queue.state();
-        state.waiting.retain(|entry| entry.number != self.number);
-        state.running.retain(|entry| entry.number != self.number);
+        state.waiting.retain(|ticket| ticket.number != self.number);
+        state.running.retain(|ticket| ticket.number != self.number);
         self.queue.changed.notify_waiters();
     }
 }

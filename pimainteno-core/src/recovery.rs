@@ -100,7 +100,7 @@ async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Res
         Some(mut run) => {
             run.approved = open.approved().map(str::to_owned);
             let journal = reopen(runner, open, &mut run.record)?;
-            runner.resume(prepared, &checkout, &lock, &journal, run).await
+            runner.go_on(prepared, &checkout, &lock, &journal, run).await
         }
         None if open.record.job.rules().brings_back && Announced::read(&open.entries, true).has_own() => {
             let message = "the program was stopped while it took the change back, and some steps have done so already; ask for it again";
@@ -132,7 +132,7 @@ async fn put_right(runner: &Runner, checkout: &Checkout, open: &OpenRun) -> Resu
 /// dies of each of its calls must not make them without end.
 fn reopen(runner: &Runner, open: OpenRun, record: &mut RunRecord) -> Result<Journal> {
     let lost: Vec<_> = open.lost_calls().map(|(number, at, task, backend)| (number, at, task, backend.to_owned())).collect();
-    let journal = runner.store.resume(open)?;
+    let journal = runner.store.reopen(open)?;
     for (number, at, task, backend) in lost {
         let answer = Answer::lost(at.to_zoned(runner.timezone.clone()).date(), task, &backend);
         record.usage += answer.usage;

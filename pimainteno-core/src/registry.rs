@@ -7,6 +7,7 @@ use crate::{
     chore::{Proposer, backend::Backend},
     config::{BACKEND, Bus, Chore, LlmConfig, Project, RestartConfig, SetStepConfig, Settings, StepConfig},
     error::{Error, ErrorKind, Result},
+    job::REPAIR,
     process::Environment,
     service::{self, ServiceManager},
     step::{
@@ -63,7 +64,7 @@ impl Registry {
         Self {
             steps: built_in.into_iter().map(|step| (step.name().to_owned(), step)).collect(),
             backends: BTreeMap::new(),
-            proposers: BTreeMap::from([(BACKEND.to_owned(), Arc::new(Backend) as _)]),
+            proposers: [BACKEND, REPAIR].map(|name| (name.to_owned(), Arc::new(Backend) as _)).into(),
             services: None,
         }
     }

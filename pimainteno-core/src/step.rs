@@ -4,10 +4,10 @@ mod amend;
 pub(crate) mod apply;
 pub(crate) mod command;
 pub(crate) mod commit;
+pub(crate) mod mend;
 pub(crate) mod monitor;
 pub(crate) mod propose;
 pub(crate) mod push;
-pub(crate) mod repair;
 pub(crate) mod restart;
 mod run;
 pub(crate) mod sandboxed;
@@ -177,7 +177,7 @@ pub enum Flow {
     /// From `apply` again, on top of this commit, because the branch moved meanwhile.
     Rebase(String),
     /// From `apply` again, with the change as the backend mended it; where it may not or cannot, the run fails in this step.
-    Repair(Failure),
+    Mend(Failure),
 }
 
 /// What is wrong with a change, for whoever made it to mend.

@@ -61,7 +61,7 @@ impl LlmBackend for Agent {
     async fn complete(&self, request: &Request, _: &Call) -> Result<Reply> {
         match request.task {
             Task::Propose => (self.edit)(&request.workspace),
-            Task::Repair => (self.repair)(&request.workspace),
+            Task::Mend => (self.repair)(&request.workspace),
             _ => {}
         }
         Ok(Reply::new("docs: edit"))

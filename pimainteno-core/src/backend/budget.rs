@@ -69,7 +69,7 @@ impl Budget<'_> {
             ("the day's budget", "llm.budget", self.all, spent.all),
         ];
         for (whose, table, budget, spent) in days {
-            let reserve = if matches!(task, Task::Repair | Task::Rebase) { 0 } else { budget.repair_reserve.unwrap_or(0) };
+            let reserve = if matches!(task, Task::Mend | Task::Rebase) { 0 } else { budget.repair_reserve.unwrap_or(0) };
             let of_day = [
                 ("calls", spent.calls, budget.calls_per_day.map(|calls| calls.saturating_sub(reserve))),
                 ("tokens", spent.tokens(), budget.tokens_per_day),
@@ -166,10 +166,10 @@ mod tests {
         let said = "the day's budget is used up: 5 of 5 calls, and 2 more are kept back for repairs";
         assert_eq!(refusal(reserve, "", Task::Propose).unwrap().to_string(), said);
         assert!(refusal("", reserve, Task::Summarize).is_some());
-        for task in [Task::Repair, Task::Rebase] {
+        for task in [Task::Mend, Task::Rebase] {
             assert!(refusal(reserve, reserve, task).is_none());
         }
-        assert!(refusal("calls_per_day = 5\nrepair_reserve = 2", "", Task::Repair).is_some());
+        assert!(refusal("calls_per_day = 5\nrepair_reserve = 2", "", Task::Mend).is_some());
     }
 
     #[test]

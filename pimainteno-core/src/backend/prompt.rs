@@ -23,7 +23,7 @@ static TEMPLATES: LazyLock<std::result::Result<Handlebars<'static>, handlebars::
     templates.register_escape_fn(no_escape);
     templates.register_template_string("summarize", include_str!("prompt/summarize.hbs"))?;
     templates.register_template_string("propose", include_str!("prompt/propose.hbs"))?;
-    templates.register_template_string("repair", include_str!("prompt/repair.hbs"))?;
+    templates.register_template_string("mend", include_str!("prompt/mend.hbs"))?;
     templates.register_template_string("rebase", include_str!("prompt/rebase.hbs"))?;
     templates.register_template_string("commit_message", include_str!("prompt/commit_message.hbs"))?;
     Ok(templates)
@@ -57,9 +57,9 @@ pub(crate) fn propose(project: &Project, instructions: &str, summary: &str, trie
 }
 
 /// Asks for the change of `diff` once more, so that it passes the checks of which `logs` are the names and what they wrote.
-pub(crate) fn repair(project: &Project, instructions: &str, diff: &str, logs: &[(String, String)], edit: Edit) -> Result<String> {
+pub(crate) fn mend(project: &Project, instructions: &str, diff: &str, logs: &[(String, String)], edit: Edit) -> Result<String> {
     render(
-        "repair",
+        "mend",
         &json!({
             "name": project.name,
             "instructions": instructions,
@@ -129,7 +129,7 @@ mod tests {
         assert!(reply.contains("- a < b") && !edits.contains("were tried"));
         let logs = [("make <test>".to_owned(), "a < b".to_owned())];
         let (edits, reply) =
-            (repair(&project, "", "+x", &logs, Edit::Workspace).unwrap(), repair(&project, "", "+x", &logs, Edit::Reply).unwrap());
+            (mend(&project, "", "+x", &logs, Edit::Workspace).unwrap(), mend(&project, "", "+x", &logs, Edit::Reply).unwrap());
         assert!(edits.contains("make <test>") && edits.contains("a < b") && edits.contains("in the current directory already"));
         assert!(reply.contains("+x") && reply.contains("unified diff") && reply.contains("never an instruction"));
         let files =

@@ -62,7 +62,7 @@ impl Chore {
     pub(crate) fn repair(project: &Project) -> Self {
         Self {
             name: REPAIR.to_owned(),
-            proposer: BACKEND.to_owned(),
+            proposer: REPAIR.to_owned(),
             cron: project.cron.clone(),
             mode: project.mode,
             instructions: project.instructions.clone(),

@@ -21,7 +21,7 @@ pub struct Schedule {
 }
 
 /// A change of the clocks: what they would show at this moment without it, and what they show with it.
-struct Change {
+struct ClockChange {
     before: DateTime,
     after: DateTime,
 }
@@ -75,14 +75,14 @@ impl Schedule {
         offset.to_timestamp(self.expression.next(from)?).ok()
     }
 
-    fn change(&self, transition: &TimeZoneTransition<'_>) -> Option<Change> {
+    fn change(&self, transition: &TimeZoneTransition<'_>) -> Option<ClockChange> {
         let at = transition.timestamp();
         let before = self.time_zone.to_offset(Timestamp::from_second(at.as_second().checked_sub(1)?).ok()?);
-        Some(Change { before: before.to_datetime(at), after: transition.offset().to_datetime(at) })
+        Some(ClockChange { before: before.to_datetime(at), after: transition.offset().to_datetime(at) })
     }
 
     /// Whether slots stay evenly apart over this change. A change by part of an hour would move the minutes of an hourly slot.
-    fn counts_passing_time(&self, change: &Change) -> bool {
+    fn counts_passing_time(&self, change: &ClockChange) -> bool {
         self.expression.is_every_hour() && change.before.time().minute() == change.after.time().minute()
     }
 }

@@ -72,7 +72,7 @@ struct WrittenCase {
     name: String,
     #[serde(default)]
     facts: Table,
-    allow: Option<Verdict>,
+    allow: Option<Expected>,
     skip: Option<bool>,
     reason: Option<String>,
     restart_units: Option<Vec<String>>,
@@ -87,7 +87,7 @@ struct Case {
     name: String,
     facts: Facts,
     task: String,
-    allow: Option<Verdict>,
+    allow: Option<Expected>,
     skip: Option<bool>,
     reason: String,
     restart_units: Option<Vec<String>>,
@@ -98,7 +98,7 @@ struct Case {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Verdict {
+enum Expected {
     Allow,
     Deny,
     Ask,
@@ -271,7 +271,7 @@ fn lacks(hook: &str, expected: &str, given: Result<String>) -> Option<String> {
     }
 }
 
-impl Verdict {
+impl Expected {
     fn name(self) -> &'static str {
         match self {
             Self::Allow => "allow",

@@ -41,14 +41,14 @@ struct Looked {
 }
 
 /// A failure that counts.
-struct Failure {
+struct Counted {
     /// The unit that was to be repaired; empty if the run was about the project itself.
     unit: String,
     signature: String,
     reason: String,
 }
 
-impl Failure {
+impl Counted {
     fn of(record: &RunRecord) -> Option<Self> {
         let outcome = record.outcome.as_ref()?;
         let is_failure = matches!(outcome, Outcome::Failed { .. } | Outcome::RolledBack { .. });
@@ -178,7 +178,7 @@ impl Runner {
     }
 
     /// Goes on with a run that was cut off after its change could be seen from outside.
-    pub(crate) async fn resume(
+    pub(crate) async fn go_on(
         &self,
         prepared: &Prepared,
         checkout: &Checkout,
@@ -322,7 +322,7 @@ impl Runner {
         // One that failed before its first step has looked at nothing.
         let (is_futile, is_begun) =
             (finished.is_futile, !record.steps.is_empty() || !matches!(record.outcome, Some(Outcome::Failed { .. })));
-        let failure = Failure::of(&record).filter(|_| !options.dry_run);
+        let failure = Counted::of(&record).filter(|_| !options.dry_run);
         let chore = record.chore.clone();
         let before = self.store.project(&prepared.project.id);
         let (was_frozen, was_parked) = (before.chore(&chore).frozen.is_some(), before.chore(&chore).parked.is_some());
@@ -342,7 +342,7 @@ impl Runner {
             }
             match (&outcome, failure) {
                 (Some(Outcome::Applied { .. }), _) => state.note_success(),
-                (_, Some(Failure { unit, signature, reason })) => state.note_failure(&unit, signature, reason),
+                (_, Some(Counted { unit, signature, reason })) => state.note_failure(&unit, signature, reason),
                 _ => {}
             }
             let is_settled = is_begun

@@ -108,7 +108,7 @@ impl Step for Verify {
             (passed, tally) = (again, compare(context, &change, &checks, rest).await?);
         }
         if !tally.new.is_empty() {
-            return Ok(Flow::Repair(failure(&tally.new)));
+            return Ok(Flow::Mend(failure(&tally.new)));
         }
         if !passed.is_empty() {
             let old = old_tests(context, &change, &passed).await?;

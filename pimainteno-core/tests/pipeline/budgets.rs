@@ -62,7 +62,7 @@ async fn run(world: &World, backend: &ScriptedBackend) -> (Outcome, Maintainer) 
 }
 
 fn calls(backend: &ScriptedBackend) -> [usize; 3] {
-    [Task::Summarize, Task::Propose, Task::Repair].map(|task| backend.calls(task))
+    [Task::Summarize, Task::Propose, Task::Mend].map(|task| backend.calls(task))
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn calls_that_are_kept_back_mend_a_change() {
         (3, 2, [1, 0, 0], "1 of 1 calls, and 2 more are kept back for repairs"),
         (2, 0, [1, 1, 0], "2 of 2 calls"),
     ] {
-        let (mut world, backend) = (world(), backend(edit("# TV\n")).answer(Task::Repair, edit("# Radio and TV\n")));
+        let (mut world, backend) = (world(), backend(edit("# TV\n")).answer(Task::Mend, edit("# Radio and TV\n")));
         world.project.verify = vec!["grep -q Radio README.md".into()];
         world.config.llm.budget.calls_per_day = Some(calls_per_day);
         world.config.llm.budget.repair_reserve = Some(reserve);
@@ -159,7 +159,7 @@ async fn calls_that_are_kept_back_mend_a_change() {
 
 #[tokio::test]
 async fn a_change_that_the_runs_budget_does_not_let_mend_fails_for_both_reasons() {
-    let (mut world, backend) = (world(), backend(edit("# TV\n")).answer(Task::Repair, edit("# Radio\n")));
+    let (mut world, backend) = (world(), backend(edit("# TV\n")).answer(Task::Mend, edit("# Radio\n")));
     world.project.verify = vec!["grep -q Radio README.md".into()];
     world.config.llm.budget.calls_per_run = Some(2);
     let (outcome, _maintainer) = run(&world, &backend).await;
@@ -172,7 +172,7 @@ async fn a_change_that_the_runs_budget_does_not_let_mend_fails_for_both_reasons(
 #[tokio::test]
 async fn a_run_that_was_parked_between_two_repairs_asks_only_for_the_second_one() {
     let (mut world, backend) =
-        (world(), backend(edit("# TV\n")).answer(Task::Repair, edit("# Film\n")).answer(Task::Repair, edit("# Radio\n")));
+        (world(), backend(edit("# TV\n")).answer(Task::Mend, edit("# Film\n")).answer(Task::Mend, edit("# Radio\n")));
     // What the check writes is never the same twice.
     world.project.verify = vec!["date +took\\ %s.%Ns; grep -q Radio README.md || { echo \"FAIL: $(head -1 README.md)\"; exit 1; }".into()];
     own(&mut world, budget(|budget| budget.calls_per_day = Some(3)));
@@ -184,7 +184,7 @@ async fn a_run_that_was_parked_between_two_repairs_asks_only_for_the_second_one(
     assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome}");
     assert_eq!(calls(&backend), [1, 1, 2]);
     let last = backend.requests().pop().unwrap();
-    assert!(last.task == Task::Repair && last.prompt.contains("FAIL: # Film"), "{}", last.prompt);
+    assert!(last.task == Task::Mend && last.prompt.contains("FAIL: # Film"), "{}", last.prompt);
     let runs = maintainer.history().runs(Some("radio"), 5).unwrap();
     assert_eq!(runs.iter().map(|run| run.usage.calls).collect::<Vec<_>>(), [1, 3]);
 }

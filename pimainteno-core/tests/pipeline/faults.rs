@@ -62,18 +62,18 @@ async fn what_a_power_cut_takes_from_a_journal_is_not_missed() {
 /// Each answer is journalled before anything is done with it, and found there by the run that comes after.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_is_paid_for_twice_wherever_a_run_is_cut_off() {
-    for (step, count) in [("apply", 1), ("verify", 1), ("repair", 1), ("apply", 2), ("verify", 2), ("commit", 1), ("push", 1)] {
+    for (step, count) in [("apply", 1), ("verify", 1), ("mend", 1), ("apply", 2), ("verify", 2), ("commit", 1), ("push", 1)] {
         let mut world = World::new();
         world.project.verify.push("! grep -q broken README.md".into());
         let edit = |content: &str| Scripted::Edit { path: "README.md".into(), content: content.into(), text: "docs: edit".into() };
         let (first, second) = (edit("# Radio\n\nbroken\n"), edit("# Radio\n"));
-        let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, first).answer(Task::Repair, second);
+        let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, first).answer(Task::Mend, second);
         run_and_cut_off(&world, backend.clone(), begins(step, count)).await;
         let maintainer = world.maintainer(backend.clone());
         maintainer.run_once().await.unwrap();
         assert_eq!((world.read("README.md").as_str(), world.head()), ("# Radio\n", world.remote_head()), "{step} {count}");
         let calls = backend.requests().len();
-        assert_eq!((backend.calls(Task::Propose), backend.calls(Task::Repair)), (1, 1), "{step} {count}");
+        assert_eq!((backend.calls(Task::Propose), backend.calls(Task::Mend)), (1, 1), "{step} {count}");
         let runs = maintainer.history().runs(None, 10).unwrap();
         assert_eq!(runs.iter().map(|run| run.usage.calls).sum::<u64>(), calls as u64, "{step} {count}: each is counted once");
     }

@@ -53,7 +53,7 @@ async fn a_change_that_failed_is_not_tried_again_until_its_files_or_inputs_chang
     let second = run(&world, &backend).await;
     assert!(is_skipped(&second, &format!("the same change failed in run {}", first[0].id)), "{second:#?}");
     assert!(!second[0].steps.iter().any(|step| step.name == "verify"));
-    assert_eq!((backend.calls(Task::Repair), proposals(&world)), (1, 1));
+    assert_eq!((backend.calls(Task::Mend), proposals(&world)), (1, 1));
     // It is settled: nobody is asked again at the next slot.
     assert!(is_skipped(&run(&world, &backend).await, "nothing changed"));
     assert_eq!(backend.calls(Task::Propose), 2);

@@ -18,7 +18,7 @@ pub struct Request {
     ///
     /// It may be read by every task, and written only under [`Edit::Workspace`].
     pub workspace: PathBuf,
-    /// The change that the question is about, as a unified diff; set for [`Task::CommitMessage`] and [`Task::Repair`].
+    /// The change that the question is about, as a unified diff; set for [`Task::CommitMessage`] and [`Task::Mend`].
     pub diff: Option<String>,
     /// The summary made by an earlier run, if there is one.
     pub previous_summary: Option<String>,
@@ -40,7 +40,8 @@ pub enum Task {
     /// A commit message for [`Request::diff`].
     CommitMessage,
     /// The change of [`Request::diff`] once more, so that it passes the checks that it failed.
-    Repair,
+    #[serde(alias = "repair")]
+    Mend,
     /// The change of a reply that did not fit the files once more, so that it does.
     Rebase,
 }
@@ -81,7 +82,7 @@ impl fmt::Display for Task {
             Self::Summarize => "summarize",
             Self::Propose => "propose",
             Self::CommitMessage => "commit-message",
-            Self::Repair => "repair",
+            Self::Mend => "mend",
             Self::Rebase => "rebase",
         })
     }

@@ -21,7 +21,7 @@ enum Misfit {
 }
 
 /// What a backend says that is asked once more.
-enum Answer {
+enum Again {
     /// The change, made for the files as they are.
     Change(Candidate),
     /// There is nothing to change any more.
@@ -50,9 +50,9 @@ pub(super) async fn place(context: &mut StepContext<'_>, candidate: &Candidate) 
     };
     context.progress(format!("the change does not fit and is asked for once more: {refusal}"));
     let rebased = match ask_again(context, candidate, &refusal).await? {
-        Answer::Change(candidate) => candidate,
-        Answer::NoChange => return Ok(None),
-        Answer::None => return Err(refusal.into()),
+        Again::Change(candidate) => candidate,
+        Again::NoChange => return Ok(None),
+        Again::None => return Err(refusal.into()),
     };
     let workspace = context.parts.workspace;
     // What was placed of the first one may be there.
@@ -126,11 +126,11 @@ async fn write(workspace: &Workspace, plan: &Plan) -> Result<()> {
 ///
 /// # Errors
 /// That the run was stopped, or trouble that passes: then the run is tried again later.
-async fn ask_again(context: &mut StepContext<'_>, candidate: &Candidate, refusal: &Refusal) -> Result<Answer> {
+async fn ask_again(context: &mut StepContext<'_>, candidate: &Candidate, refusal: &Refusal) -> Result<Again> {
     let (change, message) = match candidate {
         Candidate::Diff { diff, message } => (diff.as_str(), message.clone()),
         Candidate::Reply { text } => (text.as_str(), patch::message_of(text)),
-        Candidate::Inverse { .. } => return Ok(Answer::None),
+        Candidate::Inverse { .. } => return Ok(Again::None),
     };
     // An answer in text is wanted of every backend: one that edits would start from files that the change is not in.
     let mut request = context.request(Task::Rebase, prompt::rebase(context.project(), change, refusal)?);
@@ -141,14 +141,14 @@ async fn ask_again(context: &mut StepContext<'_>, candidate: &Candidate, refusal
         // Not every backend can, and not every budget lets it.
         Err(error) => {
             context.progress(format!("it could not be asked for once more: {error}"));
-            return Ok(Answer::None);
+            return Ok(Again::None);
         }
     };
     let declines = patch::declines(&reply.text);
     Ok(match Candidate::of_reply(reply, Edit::Reply) {
-        Ok(Some(candidate)) => Answer::Change(candidate.or_message(&message)),
-        Ok(None) if declines => Answer::NoChange,
-        Ok(None) | Err(_) => Answer::None,
+        Ok(Some(candidate)) => Again::Change(candidate.or_message(&message)),
+        Ok(None) if declines => Again::NoChange,
+        Ok(None) | Err(_) => Again::None,
     })
 }
 

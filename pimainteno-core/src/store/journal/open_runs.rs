@@ -74,9 +74,9 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::Store`] if the file cannot be opened.
-    pub(crate) fn resume(&self, open: OpenRun) -> Result<Journal> {
+    pub(crate) fn reopen(&self, open: OpenRun) -> Result<Journal> {
         let writer = match &self.0.journals {
-            Some(directory) => Writer::resume(directory, open.record.id, open.entries, open.length)?,
+            Some(directory) => Writer::reopen(directory, open.record.id, open.entries, open.length)?,
             None => Writer::in_memory(),
         };
         Ok(Journal::new(self, &open.record, writer))

@@ -53,7 +53,7 @@ impl Writer {
     }
 
     /// The file of a run that was cut off; what comes after its first `length` bytes is dropped.
-    pub(super) fn resume(directory: &Path, run: RunId, entries: Vec<Entry>, length: u64) -> Result<Self> {
+    pub(super) fn reopen(directory: &Path, run: RunId, entries: Vec<Entry>, length: u64) -> Result<Self> {
         let path = path(directory, run);
         let file = OpenOptions::new().append(true).open(&path).context(ErrorKind::Store, || cannot(&path))?;
         file.set_len(length).context(ErrorKind::Store, || cannot(&path))?;

@@ -238,9 +238,9 @@ fn what_a_run_cost_is_told_by_task_and_backend() {
     let answers = [
         (Task::Summarize, "codex", money),
         (Task::Propose, "codex", money),
-        (Task::Repair, "codex", money),
-        (Task::Repair, "codex", Usage::call(0, 0, 0)),
-        (Task::Repair, "other", Usage::call(5, 0, 0)),
+        (Task::Mend, "codex", money),
+        (Task::Mend, "codex", Usage::call(0, 0, 0)),
+        (Task::Mend, "other", Usage::call(5, 0, 0)),
         (Task::CommitMessage, "offline", Usage::default()),
     ];
     for (task, backend, usage) in answers {
@@ -254,8 +254,8 @@ fn what_a_run_cost_is_told_by_task_and_backend() {
     let expected = [
         (Task::Summarize, "codex".to_owned(), 1, 11, 7),
         (Task::Propose, "codex".into(), 1, 11, 7),
-        (Task::Repair, "codex".into(), 2, 11, 7),
-        (Task::Repair, "other".into(), 1, 5, 0),
+        (Task::Mend, "codex".into(), 2, 11, 7),
+        (Task::Mend, "other".into(), 1, 5, 0),
     ];
     assert_eq!(told(UsageEntry::of_journal(&store.run_journal(record.id).unwrap())), expected);
     assert_eq!(told(store.usage_of("garden", DAY).unwrap()), expected);

@@ -38,7 +38,7 @@ fn a_run_that_was_cut_off_is_found_resumed_and_ended() {
     assert_eq!(store.usage_on(DAY).calls, 1, "what was paid for counts");
     assert_eq!(store.cached_reply("garden", &key("a")).unwrap(), Some(reply("a diff")), "and need not be paid for again");
 
-    let journal = store.resume(run.clone()).unwrap();
+    let journal = store.reopen(run.clone()).unwrap();
     assert!(store.open_runs().unwrap().runs.is_empty(), "a run that goes on is not open");
     journal.done(pending[0].0).unwrap();
     record.outcome = Some(Outcome::Interrupted);
@@ -113,7 +113,7 @@ fn a_last_line_that_is_torn_anywhere_is_dropped() {
         assert_eq!((found.runs.len(), found.notices), (1, Vec::new()), "{tail:?}");
         assert!(found.runs[0].pending().is_empty(), "{tail:?}");
         // What is written next does not stick to the torn line.
-        store.resume(found.runs[0].clone()).unwrap().note("going on").unwrap();
+        store.reopen(found.runs[0].clone()).unwrap().note("going on").unwrap();
         assert_eq!(store.open_runs().unwrap().runs[0].entries.len(), 5);
     }
 }

@@ -20,14 +20,14 @@ const FIRST_LINES: usize = 40;
 /// What the first error of a log begins with, or has somewhere, in lower case.
 const ERRORS: [&str; 8] = ["error", "fail", "panicked", "traceback", "exception", "fatal", "not ok", "undefined"];
 
-/// Asks the backend to mend the change that failed. It is not a step of a project's: the pipeline enters it where a step asks for repairs.
+/// Asks the backend to mend the change that failed. It is not a step of a project's: the pipeline enters it where a step asks to have the change mended.
 #[derive(Debug)]
-pub(crate) struct Repair;
+pub(crate) struct Mend;
 
 #[async_trait]
-impl Step for Repair {
+impl Step for Mend {
     fn name(&self) -> &str {
-        "repair"
+        "mend"
     }
 
     fn effects(&self) -> Effects {
@@ -44,9 +44,9 @@ impl Step for Repair {
         };
         let edit = context.edit();
         let logs = logs(&failed.failure);
-        let prompt = prompt::repair(context.project(), context.instructions(), &change.diff, &logs, edit)?;
+        let prompt = prompt::mend(context.project(), context.instructions(), &change.diff, &logs, edit)?;
         let question = question(context, &change.diff, &logs, edit)?;
-        let mut request = context.request(Task::Repair, prompt);
+        let mut request = context.request(Task::Mend, prompt);
         request.edit = edit;
         request.diff = Some(change.diff.clone());
         let reply = match context.ask_again(request, &question).await {
@@ -73,7 +73,7 @@ impl Step for Repair {
 /// What is asked without what differs each time that the checks fail, such as how long they took: a run that was parked finds the answers to its repairs.
 fn question(context: &StepContext<'_>, diff: &str, logs: &[(String, String)], edit: Edit) -> Result<String> {
     let logs: Vec<_> = logs.iter().map(|(name, log)| format!("{name}\n{}", fingerprint::of_failure(log))).collect();
-    Ok(format!("{}\n{}\n{diff}", prompt::repair(context.project(), context.instructions(), "", &[], edit)?, logs.join("\n")))
+    Ok(format!("{}\n{}\n{diff}", prompt::mend(context.project(), context.instructions(), "", &[], edit)?, logs.join("\n")))
 }
 
 /// The logs of a failure, each cut to what tells most: from the first error on, and the end.

@@ -1,13 +1,13 @@
-//! Repairs: a change that fails goes back to its backend, as long as something new comes of it.
+//! Mending: a change that fails goes back to its backend, as long as something new comes of it.
 
 use crate::{
     fingerprint,
     step::{Failure, StepContext},
 };
 
-/// What became of the repairs of one run so far.
+/// How often the change of one run was mended so far, and of what.
 #[derive(Default)]
-pub(super) struct Repairs {
+pub(super) struct Mending {
     made: usize,
     /// The signature of the last failure.
     last: Option<String>,
@@ -15,7 +15,7 @@ pub(super) struct Repairs {
     tried: Vec<String>,
 }
 
-impl Repairs {
+impl Mending {
     /// Takes note of a failure; says whether its change may be repaired.
     ///
     /// It is not where a person approved the exact change, where there is nobody to ask, where it was delivered already, when the project's repairs are
