@@ -161,6 +161,7 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
                     Some(apply) => {
                         (next, amendments) = (apply, 0);
                         detour = Some(Arc::new(Mend));
+                        context.run.amended_by = None;
                         context.run.failed = Some(Failed { step: step.name().to_owned(), failure });
                         start_over(context);
                         (StepStatus::Failed, message, None)
@@ -260,7 +261,7 @@ async fn unused(step: &dyn Step, context: &StepContext<'_>) -> String {
     }
     match context.parts.leftovers.edited(context.parts.workspace).await {
         Ok(paths) if paths.is_empty() => String::new(),
-        Ok(paths) => format!("what it did to {} is not part of the change, which only a step that amends it changes", listed(&paths)),
+        Ok(paths) => format!("what it did to {} is not part of the change, unless a step behind it amends it", listed(&paths)),
         Err(error) => format!("whether it changed the project's files is not known: {error}"),
     }
 }

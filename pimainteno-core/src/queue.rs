@@ -37,6 +37,7 @@ struct State {
 struct Ticket {
     number: u64,
     project: String,
+    job: Job,
     urgency: u8,
 }
 
@@ -82,6 +83,11 @@ impl Queue {
         }
     }
 
+    /// Whether the same job waits for its turn already.
+    pub(crate) fn has_waiting(&self, project: &str, job: &Job) -> bool {
+        self.state().waiting.iter().any(|ticket| ticket.project == project && ticket.job == *job)
+    }
+
     /// Says whether the program serves from now on, so that what is asked for outlives it.
     pub(crate) fn serve(&self, is_served: bool) {
         self.is_served.store(is_served, Ordering::Relaxed);
@@ -102,7 +108,7 @@ impl Queue {
         let mut state = self.state();
         state.last += 1;
         let number = state.last;
-        state.waiting.push(Ticket { number, project: project.to_owned(), urgency: job.rules().urgency });
+        state.waiting.push(Ticket { number, project: project.to_owned(), job: job.clone(), urgency: job.rules().urgency });
         Turn { queue: self, number }
     }
 

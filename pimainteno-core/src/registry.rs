@@ -11,7 +11,7 @@ use crate::{
     process::Environment,
     service::{self, ServiceManager},
     step::{
-        Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor, propose::Propose, push::Push, restart::Restart,
+        Part, Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor, propose::Propose, push::Push, restart::Restart,
         summarize::Summarize, verify::Verify,
     },
 };
@@ -125,6 +125,11 @@ impl Registry {
     pub(crate) fn steps_of(&self, project: &Project) -> Result<Vec<Arc<dyn Step>>> {
         let steps = project.steps.iter().map(|step| self.step(step, project)).collect::<Result<Vec<_>>>()?;
         for (place, step) in steps.iter().enumerate() {
+            let amends = matches!(project.steps.get(place), Some(StepConfig::Command(command)) if command.amend);
+            if amends && steps.iter().take(place).any(|other| other.part() == Part::Commit) {
+                return Err(Error::new(ErrorKind::Config, format!("`{}` would change the change after it was committed", step.name()))
+                    .hint("put a step with `amend` before `commit`"));
+            }
             if steps.iter().take(place).any(|other| other.name() == step.name()) {
                 return Err(
                     Error::new(ErrorKind::Config, format!("two steps are named `{}`", step.name())).hint("give one of them another name")

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::{
     config::CatchUp,
     error::Result,
+    job::Job,
     recovery,
     run::{RunOptions, Trigger},
     runner::{Prepared, PreparedChore, Runner},
@@ -75,6 +76,10 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
                     // The slot counts as taken care of when its run starts; several that passed during a sleep are one.
                     runner.store.note_project(id, |state| state.chore_mut(name).last_slot = Some(now));
                     due.at = slot_after(runner, due.prepared, due.chore, now);
+                    // Several slots that pass while it waits are one, too.
+                    if runner.queue.has_waiting(id, &Job::Upkeep { chore: name.clone() }) {
+                        continue;
+                    }
                     let (runner, prepared, name) = (runner.clone(), due.prepared.clone(), name.clone());
                     running.spawn(async move {
                         // What could not be finished at the start may be by now.

@@ -10,7 +10,7 @@ use crate::{
         FAINT, NAME, NOTABLE, Terminal, plain,
         table::Cell,
         time,
-        words::{redacted_places, short_id, status_style},
+        words::{of_chore, redacted_places, short_id, status_style},
     },
 };
 
@@ -41,7 +41,7 @@ fn row(proposal: &Proposal, now: Timestamp) -> [Cell; 6] {
     let status = redacted_places(proposal).map_or(status.clone(), |places| format!("{places}; {status}"));
     [
         Cell::styled(&short_id(proposal.id), NAME),
-        proposal.project.as_str().into(),
+        Cell::from(of_chore(&proposal.project, &proposal.chore).as_str()),
         time::relative(proposal.created, now).into(),
         expires,
         plain::truncated(&subject, SUBJECT).into(),

@@ -12,7 +12,7 @@ use crate::{
         FAINT, NAME, Terminal,
         table::Cell,
         time,
-        words::{outcome_style, short_id, told},
+        words::{of_chore, outcome_style, short_id, told},
     },
 };
 
@@ -34,7 +34,7 @@ fn row(record: &RunRecord, now: Timestamp) -> [Cell; 6] {
     let took = record.ended.and_then(|ended| Duration::try_from(ended.duration_since(record.started)).ok());
     [
         Cell::styled(&short_id(record.id), NAME),
-        record.project.as_str().into(),
+        Cell::from(of_chore(&record.project, &record.chore).as_str()),
         record.trigger.name().into(),
         time::relative(record.started, now).into(),
         took.map_or_else(|| Cell::styled("-", FAINT), |took| time::duration(took).into()),

@@ -13,6 +13,11 @@ pub(crate) fn short_id(id: impl std::fmt::Display) -> String {
     id.to_string().chars().take(SHORT_ID).collect()
 }
 
+/// A project, and the chore of it that something is of, where that is not the one which every project has.
+pub(crate) fn of_chore(project: &str, chore: &str) -> String {
+    if chore == "improve" { project.to_owned() } else { format!("{project}, {chore}") }
+}
+
 /// How many places of a change's diff are not shown as they are; `None` if all are.
 pub(crate) fn redacted_places(proposal: &Proposal) -> Option<String> {
     match proposal.redactions {

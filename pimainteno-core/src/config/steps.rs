@@ -51,8 +51,8 @@ pub struct CommandStepConfig {
     pub sandbox: Option<SandboxMode>,
     /// How it is taken back with the whole change: `"again"`, which is the command once more with what is there then; `"none"`; or another command.
     pub revert: Option<String>,
-    /// Whether what it does to the project's files becomes part of the change, as of a formatter; it is taken to do nothing else then, as a check is. Without,
-    /// nobody sees it but later commands.
+    /// Whether what it does to the project's files becomes part of the change, as of a formatter; it does nothing else then that would have to be taken back.
+    /// Without, nobody sees it but later commands.
     pub amend: bool,
 }
 

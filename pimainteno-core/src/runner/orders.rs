@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Prepared, Runner};
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
     event::{EventKind, NoticeKind},
     job::Job,
     queue::Turn,
@@ -35,24 +35,35 @@ impl Runner {
     /// While the program serves, what a person or another program asked for is stored meanwhile. What a slot asks for comes again with the next one.
     pub(super) async fn turn<'r>(&'r self, prepared: &'r Prepared, order: &'r Order) -> Result<Ordered<'r>> {
         let project = prepared.project.id.as_str();
-        let is_stored = self.store.project(project).orders.iter().any(|stored| stored.id == order.id);
+        let is_stored = self.is_stored(prepared, order);
         let is_kept = is_stored || (self.queue.is_served() && order.trigger != Trigger::Schedule);
         if is_kept && !is_stored {
             self.store.update_project(project, |state| state.orders.push(order.clone()))?;
         }
         let kept = Kept { runner: self, project, order: Some(order).filter(|_| is_kept) };
         let told = || self.bus.tell(project, None, EventKind::Queued { job: order.job.clone() });
-        let turn = self.queue.turn(project, &order.job, &self.cancel, told).await?;
+        let turn = self.queue.turn(project, &order.job, &self.cancel, told).await;
+        // Whoever waits for the answer is told what becomes of it.
+        let turn = turn.map_err(|error| match is_kept {
+            true => Error::new(ErrorKind::Cancelled, format!("the program was told to stop before its turn came: {}", order.job))
+                .hint("it is done when the program starts again; pausing the project keeps it from that"),
+            false => error,
+        })?;
         Ok(Ordered { kept, _turn: turn })
+    }
+
+    /// Whether an order is stored, for the next program to do if this one does not.
+    pub(super) fn is_stored(&self, prepared: &Prepared, order: &Order) -> bool {
+        self.store.project(&prepared.project.id).orders.iter().any(|stored| stored.id == order.id)
     }
 
     /// Carries out what was asked for and had not begun when the program was stopped. What cannot be done any more is told: nobody waits for the answer.
     pub(crate) async fn carry_out_kept(&self, prepared: &Prepared, order: Order) {
-        let mut kept = Kept { runner: self, project: &prepared.project.id, order: Some(&order) };
+        // However it ends, it is forgotten, unless the program is stopped once more.
+        let _kept = Kept { runner: self, project: &prepared.project.id, order: Some(&order) };
         if self.is_done(prepared, &order) {
             return;
         }
-        kept.order = None;
         if let Err(error) = self.carry_out_order(prepared, &order).await
             && !self.cancel.is_raised()
         {
@@ -68,13 +79,15 @@ impl Runner {
         runs.iter().any(|run| is_of(run) && run.outcome != Some(Outcome::Interrupted))
     }
 
-    /// What was asked for and has not begun, by project.
+    /// What was asked for and has not begun, the most urgent first.
     pub(crate) fn kept_orders(&self) -> Vec<(Arc<Prepared>, Order)> {
         let orders = |prepared: &Arc<Prepared>| {
             let state = self.store.project(&prepared.project.id);
             state.orders.iter().map(|order| (prepared.clone(), order.clone())).collect::<Vec<_>>()
         };
-        self.projects.iter().flat_map(orders).collect()
+        let mut orders: Vec<_> = self.projects.iter().flat_map(orders).collect();
+        orders.sort_by_key(|(_, order)| (order.job.rules().urgency, order.since));
+        orders
     }
 
     async fn carry_out_order(&self, prepared: &Prepared, order: &Order) -> Result<RunRecord> {

@@ -186,7 +186,9 @@ impl Runner {
     /// Keeps everybody else from deciding about a proposal.
     fn decide(&self, proposal: ProposalId) -> Result<Deciding<'_>> {
         let busy = || Error::new(ErrorKind::Usage, format!("proposal {proposal} is being decided about already"));
-        self.queue.decide(proposal).ok_or_else(|| busy().hint("wait for what comes of it"))
+        self.queue.decide(proposal).ok_or_else(|| {
+            busy().hint("wait for what comes of it; where it waits for its turn, pausing the project keeps it from being delivered")
+        })
     }
 
     fn expiry(&self, prepared: &Prepared) -> Option<Timestamp> {
@@ -209,7 +211,7 @@ fn status_after_approval(outcome: &Outcome, judges: impl Fn(&str) -> bool) -> Op
         Outcome::Interrupted => again("its run was cut off before it delivered anything".into()),
         Outcome::Parked { reason, .. } => again(format!("its run was put off: {reason}")),
         Outcome::Failed { step, message } if step != ROLLBACK && !judges(step) => again(format!("{step} failed: {message}")),
-        Outcome::NoChange => Some(ProposalStatus::Failed { reason: "nothing is left of it: the project has it already".into() }),
+        Outcome::NoChange => Some(ProposalStatus::Failed { reason: "nothing is left of it to be done".into() }),
         _ => None,
     }
 }

@@ -100,11 +100,17 @@ impl Runner {
 
     /// Carries out an order for upkeep or a repair.
     pub(super) async fn look_after(&self, prepared: &Prepared, order: &Order) -> Result<RunRecord> {
+        // It may have been asked for before the configuration was changed.
+        if let Job::Upkeep { chore } = &order.job
+            && !prepared.chores.iter().any(|prepared| prepared.chore.name == *chore)
+        {
+            return Err(Error::new(ErrorKind::Usage, format!("project `{}` has no chore `{chore}`", prepared.project.id)));
+        }
         let record = || RunRecord::new(&prepared.project.id, order.trigger.clone(), order.job.clone(), Timestamp::now());
         let mut ordered = match self.turn(prepared, order).await {
             Ok(ordered) => ordered,
             // Nothing was begun, and nothing is stored of it.
-            Err(error) if error.kind() == ErrorKind::Cancelled => {
+            Err(error) if error.kind() == ErrorKind::Cancelled && !self.is_stored(prepared, order) => {
                 let now = Some(Timestamp::now());
                 return Ok(RunRecord { ended: now, outcome: Some(Outcome::Interrupted), ..record() });
             }

@@ -53,7 +53,8 @@ impl StepContext<'_> {
             return Ok(Flow::End(Outcome::NoChange));
         }
         let summary = self.summary().to_owned();
-        if self.project().commit_summary && !summary.is_empty() {
+        // What a step made of the summary is in the change already.
+        if self.project().commit_summary && !summary.is_empty() && self.run.amended_by.is_none() {
             summarize::write_summary(workspace.path(), &summary)?;
             change = workspace.take_change(&self.run.record.base).await?;
         }

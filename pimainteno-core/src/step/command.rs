@@ -27,12 +27,13 @@ pub(crate) struct CommandStep {
 }
 
 impl CommandStep {
-    /// The command as a step of `project`.
+    /// The command as a step of `project`. One that amends the change is for the project's files, and announces nothing else; without a whole sandbox it stands
+    /// before the gate as any other, because it may run what the change holds.
     pub(crate) fn new(config: CommandStepConfig, project: &Project) -> Self {
         let sandbox = &project.sandbox;
         let is_kept_in = config.sandbox.unwrap_or(sandbox.mode) != SandboxMode::Off && !sandbox.network && sandbox.write.is_empty();
-        // One that amends the change is for the project's files, as checks are.
-        Self { effects: if is_kept_in || config.amend { Effects::Workspace } else { Effects::Outside }, config }
+        let outside = if config.amend { Effects::Announced } else { Effects::Outside };
+        Self { effects: if is_kept_in { Effects::Workspace } else { outside }, config }
     }
 }
 

@@ -20,6 +20,9 @@ impl Step for Propose {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        if context.run.candidate.is_some() {
+            return Ok(Flow::Skipped("a step before it has made a change".into()));
+        }
         let proposer = context.parts.proposer.clone();
         proposer.propose(context).await
     }

@@ -157,17 +157,9 @@ async fn a_proposer_of_somebody_elses_makes_the_changes_of_a_chore_when_its_inpu
     assert!(error.to_string().contains("settings"), "{error}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_asked_for_and_had_not_begun_when_the_program_was_stopped_is_done_by_the_next_one() {
-    let mut world = World::new();
-    world.project.chores.insert("docs".into(), chore("touch:DOCS.md", Mode::Review));
-    world.project.cron = Some("@yearly".into());
-    let held = {
-        let maintainer = world.maintainer(Obedient);
-        maintainer.run_once().await.unwrap();
-        maintainer.proposals(Some("radio"), false, 1).unwrap().remove(0)
-    };
-    // The first run stands still in its backend, and the approval waits for its turn.
+/// Leaves an order as a program does that is stopped while it waits: a first run stands still in its backend, and `ask` comes behind it.
+async fn stop_while_it_waits<F: Future<Output = bool> + Send + 'static>(world: &World, ask: impl FnOnce(pimainteno_core::Maintainer) -> F) {
+    // The first run stands still in its backend, and what is asked for waits for its turn.
     let (asked, wait_for_question) = mpsc::channel();
     let is_stopped = Arc::new(AtomicBool::new(false));
     let slow = {
@@ -198,33 +190,92 @@ async fn what_was_asked_for_and_had_not_begun_when_the_program_was_stopped_is_do
     force.force = true;
     let run = tokio::spawn({
         let maintainer = maintainer.clone();
-        async move { maintainer.run_project("radio", Trigger::Manual, force).await }
+        async move { maintainer.run_chore("radio", "docs", Trigger::Manual, force).await }
     });
     tokio::task::spawn_blocking(move || wait_for_question.recv_timeout(Duration::from_secs(60)).unwrap()).await.unwrap();
-    let approval = tokio::spawn({
-        let (maintainer, held) = (maintainer.clone(), held.clone());
-        async move { maintainer.approve(&held.id.to_string(), &held.sha256).await }
-    });
-    wait_until("the approval waits", || is_queued.load(Ordering::Relaxed)).await;
+    let asked_for = tokio::spawn(ask(maintainer.clone()));
+    wait_until("it waits", || is_queued.load(Ordering::Relaxed)).await;
     assert_eq!(maintainer.history().project("radio").orders.len(), 1, "the run that goes on is none any more");
     stop.send(()).unwrap();
     is_stopped.store(true, Ordering::Relaxed);
     serving.await.unwrap().unwrap();
-    assert!(approval.await.unwrap().is_err());
+    assert!(asked_for.await.unwrap(), "it is told that it was not done");
     drop(run.await.unwrap());
     drop(maintainer);
-    assert!(world.git(&["ls-files", "DOCS.md"]).is_empty());
+}
 
-    let maintainer = world.maintainer(Obedient);
+/// Serves until `is_over`.
+async fn serve_until(maintainer: &pimainteno_core::Maintainer, what: &str, is_over: impl Fn() -> bool) {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn({
         let maintainer = maintainer.clone();
         async move { maintainer.serve(async move { drop(stopped.await) }).await }
     });
-    let delivered = || maintainer.history().runs(Some("radio"), 1).unwrap()[0].job.delivers() == Some(held.id);
-    wait_until("the approved change is delivered", delivered).await;
+    wait_until(what, is_over).await;
     stop.send(()).unwrap();
     serving.await.unwrap().unwrap();
+}
+
+fn world_with_docs() -> World {
+    let mut world = World::new();
+    world.project.chores.insert("docs".into(), chore("touch:DOCS.md", Mode::Review));
+    world.project.cron = Some("@yearly".into());
+    world
+}
+
+async fn held_change(world: &World) -> pimainteno_core::Proposal {
+    let maintainer = world.maintainer(Obedient);
+    maintainer.run_once().await.unwrap();
+    maintainer.proposals(Some("radio"), false, 1).unwrap().remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_for_and_had_not_begun_when_the_program_was_stopped_is_done_by_the_next_one() {
+    let world = world_with_docs();
+    let held = held_change(&world).await;
+    let approved = held.clone();
+    stop_while_it_waits(&world, |maintainer| async move { maintainer.approve(&approved.id.to_string(), &approved.sha256).await.is_err() })
+        .await;
+    assert!(world.git(&["ls-files", "DOCS.md"]).is_empty());
+    let maintainer = world.maintainer(Obedient);
+    let delivered = || maintainer.history().runs(Some("radio"), 1).unwrap()[0].job.delivers() == Some(held.id);
+    serve_until(&maintainer, "the approved change is delivered", delivered).await;
     assert_eq!(world.read("DOCS.md"), "written\n");
     assert!(maintainer.history().project("radio").orders.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_done_any_more_is_told_once_and_forgotten() {
+    let world = world_with_docs();
+    let held = held_change(&world).await;
+    let approved = held.clone();
+    stop_while_it_waits(&world, |maintainer| async move { maintainer.approve(&approved.id.to_string(), &approved.sha256).await.is_err() })
+        .await;
+    let maintainer = world.maintainer(Obedient);
+    maintainer.reject(&held.id.to_string(), "not now").await.unwrap();
+    serve_until(&maintainer, "it is told", || !maintainer.notices(Some("radio"), 9).unwrap().is_empty()).await;
+    drop(maintainer);
+    let maintainer = world.maintainer(Obedient);
+    let notices = maintainer.notices(Some("radio"), 9).unwrap();
+    assert!(notices.len() == 1 && notices[0].message.contains("is not done: delivery of proposal"), "{notices:?}");
+    assert!(maintainer.history().project("radio").orders.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chore_that_is_not_configured_any_more_is_not_run() {
+    let mut world = world_with_docs();
+    world.project.chores.insert("notes".into(), chore("touch:NOTES.md", Mode::Review));
+    world.project.mode = Mode::Auto;
+    let mut force = RunOptions::default();
+    force.force = true;
+    let ask = move |maintainer: pimainteno_core::Maintainer| async move {
+        maintainer.run_chore("radio", "notes", Trigger::Manual, force).await.is_err()
+    };
+    stop_while_it_waits(&world, ask).await;
+    world.project.chores.remove("notes");
+    let maintainer = world.maintainer(Obedient);
+    serve_until(&maintainer, "it is told", || !maintainer.notices(Some("radio"), 9).unwrap().is_empty()).await;
+    let notices = maintainer.notices(Some("radio"), 9).unwrap();
+    assert!(notices.iter().any(|notice| notice.message.contains("has no chore `notes`")), "{notices:?}");
+    assert!(world.git(&["ls-files", "NOTES.md"]).is_empty());
 }

@@ -22,9 +22,10 @@ const NAMES: [&str; 6] = ["propose", "apply", "verify", "commit", "push", "resta
 
 type Act = for<'a> fn(&'a mut StepContext<'_>) -> Pin<Box<dyn Future<Output = Result<Flow>> + Send + 'a>>;
 
-/// A step called `mine`.
+/// A step of somebody else's.
 #[derive(Debug)]
 struct Mine {
+    name: &'static str,
     part: Part,
     effects: Effects,
     act: Act,
@@ -33,7 +34,7 @@ struct Mine {
 #[async_trait]
 impl Step for Mine {
     fn name(&self) -> &str {
-        "mine"
+        self.name
     }
 
     fn part(&self) -> Part {
@@ -50,7 +51,7 @@ impl Step for Mine {
 }
 
 fn quiet(act: Act) -> Mine {
-    Mine { part: Part::Other, effects: Effects::Workspace, act }
+    Mine { name: "mine", part: Part::Other, effects: Effects::Workspace, act }
 }
 
 /// The usual steps, with `mine` behind `before`.
@@ -99,23 +100,23 @@ async fn a_formatter_changes_the_change_before_it_is_verified_stored_and_committ
     let formatted = "# RADIO\n\nplays musik.\n";
     let mut command = CommandStepConfig::new("mine", "sed -i 's/ *$//' README.md; echo done");
     command.amend = true;
-    for with_command in [false, true] {
-        let mut world = world("apply");
+    for (with_command, behind) in [(false, "apply"), (true, "verify")] {
+        let mut world = world(behind);
         world.project.verify = vec!["test -s README.md && ! grep -q ' $' README.md".into()];
         let maintainer = if with_command {
-            world.project.steps.as_mut().unwrap()[2] = StepConfig::Command(command.clone());
+            world.project.steps.as_mut().unwrap()[3] = StepConfig::Command(command.clone());
+            world.project.verify = vec!["test -s README.md".into()];
             world.maintainer(shouting())
         } else {
             world.builder(shouting()).step(quiet(format)).build().unwrap()
         };
         let record = run(&maintainer).await;
         assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
-        assert_eq!(
-            entered(&record),
-            ["propose", "apply", "mine", "apply", "mine", "verify", "commit", "push", "restart"],
-            "{}",
-            notes(&record)
-        );
+        let expected: &[&str] = match with_command {
+            false => &["propose", "apply", "mine", "apply", "mine", "verify", "commit", "push", "restart"],
+            true => &["propose", "apply", "verify", "mine", "apply", "verify", "mine", "commit", "push", "restart"],
+        };
+        assert_eq!(entered(&record), expected, "{}", notes(&record));
         assert_eq!(world.read("README.md"), formatted);
         let proposal = maintainer.proposal_of(record.id).unwrap().unwrap();
         assert!(proposal.diff.contains("+plays musik.\n"), "{}", proposal.diff);
@@ -232,17 +233,15 @@ async fn a_step_has_a_person_look_wherever_it_stands() {
 
 #[tokio::test]
 async fn a_concern_from_before_the_change_stays_when_it_is_placed_anew() {
-    let mut world = World::new().with_steps(&["mine", "propose", "apply", "format", "verify", "commit"]);
-    let mut format = CommandStepConfig::new("format", "sed -i 's/ *$//' README.md");
-    format.amend = true;
-    world.project.steps.as_mut().unwrap()[3] = StepConfig::Command(format);
+    let world = World::new().with_steps(&["mine", "propose", "apply", "format", "verify", "commit"]);
     let hold: Act = |context| {
         Box::pin(async move {
             context.hold("the moon is full");
             Ok(Flow::Done(String::new()))
         })
     };
-    let record = run(&world.builder(shouting()).step(quiet(hold)).build().unwrap()).await;
+    let formatter = Mine { name: "format", ..quiet(format) };
+    let record = run(&world.builder(shouting()).step(quiet(hold)).step(formatter).build().unwrap()).await;
     assert!(matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("the moon is full")), "{record:#?}");
     assert_eq!(entered(&record), ["mine", "propose", "apply", "format", "apply", "format", "verify"]);
 }
@@ -326,6 +325,7 @@ async fn what_says_that_it_has_no_effects_outside_can_have_none() {
 async fn a_commit_step_of_somebody_elses_commits_and_is_taken_back() {
     let mut world = World::new().with_steps(&["propose", "apply", "verify", "mine", "push", "restart"]);
     let mine = || Mine {
+        name: "mine",
         part: Part::Commit,
         effects: Effects::Announced,
         act: |context| Box::pin(async move { context.commit_change("mine: by hand").await.map(Flow::Done) }),
@@ -347,7 +347,7 @@ async fn a_commit_step_of_somebody_elses_commits_and_is_taken_back() {
 #[tokio::test]
 async fn a_check_of_somebody_elses_counts_as_one() {
     let mut world = World::new().with_steps(&["propose", "apply", "mine", "commit", "push", "restart"]);
-    let mine = |act: Act| Mine { part: Part::Check, effects: Effects::Workspace, act };
+    let mine = |act: Act| Mine { name: "mine", part: Part::Check, effects: Effects::Workspace, act };
     let passes: Act = |context| {
         Box::pin(async move {
             context.passed();
@@ -408,4 +408,57 @@ fn options_of_a_run_can_be_written_down() {
     let json = serde_json::to_string(&options).unwrap();
     assert_eq!(serde_json::from_str::<RunOptions>(&json).unwrap(), options);
     assert_eq!(serde_json::from_str::<RunOptions>("{}").unwrap(), RunOptions::default());
+}
+
+#[tokio::test]
+async fn a_formatter_without_a_sandbox_waits_for_the_checks_and_for_a_person_as_any_other_command() {
+    let mut world = world("apply");
+    let mark = world.root().join("ran");
+    let mut command = CommandStepConfig::new("mine", format!("touch {}", mark.display()));
+    command.amend = true;
+    world.project.steps.as_mut().unwrap()[2] = StepConfig::Command(command);
+    let mut dry = RunOptions::default();
+    (dry.dry_run, dry.force) = (true, true);
+    let maintainer = world.maintainer(shouting());
+    let mut real = dry;
+    real.dry_run = false;
+    for options in [dry, real] {
+        let record = maintainer.run_all(options).await.unwrap().remove(0);
+        assert!(matches!(record.outcome, Some(Outcome::Held { .. })) && !mark.exists(), "{record:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_formatter_stands_where_it_can_change_something() {
+    let mut format = CommandStepConfig::new("mine", "sed -i 's/musik/music/' README.md");
+    format.amend = true;
+    let mut world = world("commit");
+    world.project.steps.as_mut().unwrap()[4] = StepConfig::Command(format.clone());
+    let error = world.builder(shouting()).build().err().unwrap().to_string();
+    assert!(error.contains("`mine` would change the change after it was committed"), "{error}");
+    // Before `propose` it makes the change itself, and nobody is asked.
+    let mut world = World::new().with_steps(&["mine", "propose", "apply", "verify", "commit", "push", "restart"]);
+    world.project.steps.as_mut().unwrap()[0] = StepConfig::Command(format);
+    let record = run(&world.maintainer(Agent::new(|_| panic!("nobody is asked")))).await;
+    assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
+    assert!(world.read("README.md").contains("music"));
+}
+
+#[tokio::test]
+async fn a_formatter_of_the_committed_summary_comes_to_an_end() {
+    let mut world = world("verify");
+    world.project.commit_summary = true;
+    world.project.steps.as_mut().unwrap().insert(0, StepConfig::Named("summarize".into()));
+    let mut format = CommandStepConfig::new("mine", "sed -i 's/radio/Radio/' *.md");
+    format.amend = true;
+    world.project.steps.as_mut().unwrap()[4] = StepConfig::Command(format);
+    let backend = pimainteno_core::testing::ScriptedBackend::new("scripted", pimainteno_core::Edit::Workspace)
+        .answer(pimainteno_core::Task::Summarize, pimainteno_core::testing::Scripted::Text("# A radio".into()))
+        .answer(
+            pimainteno_core::Task::Propose,
+            pimainteno_core::testing::Scripted::Edit { path: "README.md".into(), content: "# Radio\n".into(), text: "docs: edit".into() },
+        );
+    let record = run(&world.maintainer(backend)).await;
+    assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
+    assert!(world.read("codex.md").contains("# A Radio"));
 }

@@ -21,6 +21,8 @@ struct Inner {
     stopping: Cancel,
     /// A permit for each request to run projects that is being carried out.
     orders: Arc<Semaphore>,
+    /// The same for what a person decides.
+    decisions: Arc<Semaphore>,
     /// A permit for each reader of events.
     readers: Arc<Semaphore>,
     recovered: OnceCell<()>,
@@ -58,16 +60,17 @@ impl Service {
     /// Waits for the end of the runs that were asked for. New ones are refused from now on.
     pub async fn finish_orders(&self) {
         drop(self.0.orders.acquire_many(MOST).await);
+        drop(self.0.decisions.acquire_many(MOST).await);
     }
 
     /// Has an order carried out. The runs go on when the caller is gone.
-    pub(crate) fn carry_out(&self, order: impl Order) -> Result<Response, Refusal> {
+    pub(crate) fn carry_out<O: Order>(&self, order: O) -> Result<Response, Refusal> {
         let projects = order.projects(self.maintainer())?;
         if self.0.stopping.is_raised() {
             return Err(Error::new(ErrorKind::Service, "the daemon is stopping").hint("try again when it runs").into());
         }
-        let permit =
-            permit(&self.0.orders, "too many runs were asked for at once").map_err(|error| error.hint("wait until some have ended"))?;
+        let permits = if O::DECIDES { &self.0.decisions } else { &self.0.orders };
+        let permit = permit(permits, "too many runs were asked for at once").map_err(|error| error.hint("wait until some have ended"))?;
         let events = self.maintainer().events(None);
         let service = self.clone();
         let run = tokio::spawn(async move {
@@ -87,7 +90,15 @@ impl Service {
 
     fn of(maintainer: Maintainer, serves: bool, stopping: Cancel) -> Self {
         let permits = || Arc::new(Semaphore::new(MOST as usize));
-        Self(Arc::new(Inner { maintainer, serves, stopping, orders: permits(), readers: permits(), recovered: OnceCell::new() }))
+        Self(Arc::new(Inner {
+            maintainer,
+            serves,
+            stopping,
+            orders: permits(),
+            decisions: permits(),
+            readers: permits(),
+            recovered: OnceCell::new(),
+        }))
     }
 }
 

@@ -26,6 +26,9 @@ pub trait Order: Serialize + DeserializeOwned + Send + 'static {
     /// As [`Verb::PATH`].
     const PATH: &'static str;
 
+    /// Whether a person decides something by it, which is taken however much else was asked for.
+    const DECIDES: bool = false;
+
     /// The ids of the projects that it runs; none means all.
     ///
     /// # Errors

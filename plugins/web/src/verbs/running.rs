@@ -71,6 +71,7 @@ impl Order for Run {
 
 impl Order for Approve {
     const PATH: &'static str = "/api/proposals/{id}/approve";
+    const DECIDES: bool = true;
 
     fn projects(&self, maintainer: &Maintainer) -> Result<Vec<String>> {
         ProposalId::is_enough(&self.id)?;
@@ -84,6 +85,7 @@ impl Order for Approve {
 
 impl Order for Rollback {
     const PATH: &'static str = "/api/projects/{project}/rollback";
+    const DECIDES: bool = true;
 
     fn projects(&self, maintainer: &Maintainer) -> Result<Vec<String>> {
         Ok(vec![maintainer.project_id(&self.project)?])
