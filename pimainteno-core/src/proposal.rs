@@ -10,6 +10,7 @@ use crate::{
     id::{ProposalId, RunId},
     job::IMPROVE,
     secrets::Secrets,
+    words::CommitId,
 };
 
 /// A change as stored data.
@@ -24,7 +25,7 @@ pub struct Proposal {
     #[serde(default = "improve")]
     pub chore: String,
     /// The commit that the diff was made against.
-    pub base: String,
+    pub base: CommitId,
     /// The change, as `git diff --binary` writes it.
     pub diff: String,
     /// The SHA-256 of `diff`, in hexadecimal: what an approval is bound to.
@@ -87,7 +88,7 @@ pub enum ProposalStatus {
     /// It is committed.
     Applied {
         /// The commit.
-        commit: String,
+        commit: CommitId,
     },
     /// A policy or a person refused it.
     Rejected {
@@ -127,18 +128,12 @@ fn improve() -> String {
 
 impl Proposal {
     /// A proposal that is made now.
-    pub fn new(
-        project: impl Into<String>,
-        base: impl Into<String>,
-        diff: String,
-        message: impl Into<String>,
-        backend: impl Into<String>,
-    ) -> Self {
+    pub fn new(project: impl Into<String>, base: CommitId, diff: String, message: impl Into<String>, backend: impl Into<String>) -> Self {
         Self {
             id: ProposalId::new(),
             project: project.into(),
             chore: improve(),
-            base: base.into(),
+            base,
             sha256: sha256(&diff),
             diff,
             message: message.into(),
@@ -194,7 +189,7 @@ impl fmt::Display for ProposalStatus {
         match self {
             Self::Open => formatter.write_str("open"),
             Self::Held { reason } => write!(formatter, "held: {reason}"),
-            Self::Applied { commit } => write!(formatter, "applied: {}", commit.get(..12).unwrap_or(commit)),
+            Self::Applied { commit } => write!(formatter, "applied: {commit:.12}"),
             Self::Rejected { reason } => write!(formatter, "rejected: {reason}"),
             Self::Failed { reason } => write!(formatter, "failed: {reason}"),
             Self::RolledBack { reason } => write!(formatter, "rolled back: {reason}"),

@@ -25,7 +25,7 @@ pub(super) async fn earlier(context: &StepContext<'_>) -> Result<Option<String>>
             continue;
         }
         let Some(reason) = reason(context, &earlier)? else { continue };
-        if !context.parts.workspace.differ(&earlier.base, &context.run.record.base, &paths).await {
+        if !context.parts.workspace.differ(&earlier.base, &context.run.base, &paths).await {
             return Ok(Some(reason));
         }
     }

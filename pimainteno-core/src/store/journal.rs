@@ -41,6 +41,7 @@ use crate::{
     id::RunId,
     proposal::Proposal,
     run::{RunRecord, StepRecord},
+    words::CommitId,
 };
 
 /// The journal of one open run. [`Store::finish_run`] ends it; one that is dropped instead is an open run again.
@@ -143,7 +144,7 @@ pub enum Effect {
         /// The branch.
         branch: String,
         /// The commit it is made on.
-        base: String,
+        base: CommitId,
         /// The tree of the new commit: what tells whether it was made.
         tree: String,
     },
@@ -154,16 +155,16 @@ pub enum Effect {
         /// The branch.
         branch: String,
         /// The commit it was at.
-        from: String,
+        from: CommitId,
         /// The commit it will be at.
-        to: String,
+        to: CommitId,
     },
     /// The checkout is moved: a fast-forward to a verified commit, or the undo of one.
     Move {
         /// The commit it was at.
-        from: String,
+        from: CommitId,
         /// The commit it will be at.
-        to: String,
+        to: CommitId,
     },
     /// A unit is restarted.
     Restart {
@@ -268,7 +269,7 @@ impl Answer {
 
 impl ReplyKey {
     /// The key of a question: what was asked of whom about which commit of which project.
-    pub fn new(project: &str, head: &str, task: Task, backend: &str, model: &str, prompt: &str) -> Self {
+    pub fn new(project: &str, head: &CommitId, task: Task, backend: &str, model: &str, prompt: &str) -> Self {
         let mut hash = Sha256::new();
         for part in [project, head, &task.to_string(), backend, model, prompt] {
             // The length first, so that no two questions run into each other.

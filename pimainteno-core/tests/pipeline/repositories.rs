@@ -150,7 +150,7 @@ async fn a_branch_of_another_name_and_packed_references_are_followed() {
     let main = world.remote_head();
     let records = run(&world, shorten()).await;
     let Outcome::Applied { commit } = outcome(&records) else { panic!("{records:#?}") };
-    assert_eq!((&world.head(), &git(&world.remote(), &["rev-parse", "release/2"])), (commit, commit));
+    assert_eq!((&*world.head(), &*git(&world.remote(), &["rev-parse", "release/2"])), (&**commit, &**commit));
     assert_eq!((world.remote_head(), world.git(&["branch", "--show-current"])), (main, "team/main".into()));
     assert_eq!(git(&world.remote(), &["for-each-ref", "--format=%(refname)"]), "refs/heads/main\nrefs/heads/release/2");
 }

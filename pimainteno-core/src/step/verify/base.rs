@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{StepContext, run_check, verdict::Verdict};
-use crate::{error::Result, leftovers::Trial, proposal::sha256, store::CheckResults};
+use crate::{error::Result, leftovers::Trial, proposal::sha256, store::CheckResults, words::CommitId};
 
 /// What the checks say about the base.
 pub(super) struct Base {
-    commit: String,
+    commit: CommitId,
     /// A hash of all commands, under which the verdicts are kept.
     checks: String,
     /// By the hash of a command: the command may hold a secret, and this is kept.
@@ -25,7 +25,7 @@ pub(super) struct Base {
 impl Base {
     /// What is known already.
     pub(super) fn load(context: &StepContext<'_>, checks: &[String]) -> Result<Self> {
-        let commit = context.run.record.base.clone();
+        let commit = context.run.base.clone();
         let all = sha256(&checks.join("\n"));
         let known = |checks: &str| context.parts.store.check_results(&context.run.record.project, &commit, checks);
         let mut verdicts = known(&all)?.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_else(BTreeMap::new);
@@ -78,7 +78,7 @@ impl Base {
             return Ok(verdict);
         }
         if self.alone == 0 {
-            context.parts.workspace.reset(&context.run.record.base).await?;
+            context.parts.workspace.reset(&context.run.base).await?;
             context.turn_to(Trial::Alone).await?;
         }
         let mut alone = verdict;
@@ -105,8 +105,8 @@ impl Base {
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
         let known = context.parts.store.check_results(&context.run.record.project, &self.commit, &self.checks)?;
         if !self.verdicts.is_empty() && known.as_ref() != Some(&results) {
-            context.run.base_checks.retain(|kept| (&kept.commit, &kept.checks) != (&self.commit, &self.checks));
-            context.run.base_checks.push(CheckResults { commit: self.commit, checks: self.checks, results });
+            context.run.base_checks.retain(|kept| self.commit != *kept.commit || kept.checks != self.checks);
+            context.run.base_checks.push(CheckResults { commit: self.commit.to_string(), checks: self.checks, results });
         }
         Ok(())
     }

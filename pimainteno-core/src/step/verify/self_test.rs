@@ -39,7 +39,7 @@ const REHEARSALS: [(&str, &[&str]); 4] = [
 
 /// Whether one of `checks`, which pass, fails on the broken project. The workspace is left at the base.
 pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -> Result<bool> {
-    let base = context.run.record.base.clone();
+    let base = context.run.base.clone();
     let workspace = context.parts.workspace;
     workspace.reset(&base).await?;
     let tracked = workspace.tracked().await?;
@@ -84,7 +84,7 @@ fn attempts(checks: &[String]) -> Vec<Attempt<'_>> {
 async fn fails(context: &mut StepContext<'_>, attempt: Attempt<'_>, tracked: &[(PathBuf, String)], trial: Trial) -> Result<bool> {
     let Attempt { checks, check, breakage } = attempt;
     let workspace = context.parts.workspace;
-    workspace.reset(&context.run.record.base).await?;
+    workspace.reset(&context.run.base).await?;
     context.turn_to(trial).await?;
     for (path, _) in tracked {
         if is_broken(breakage, &path.to_string_lossy(), checks) {
