@@ -102,4 +102,4 @@ pub use registry::{BackendContext, BackendFactory};
 pub use run::{Outcome, RunOptions, RunRecord, StepRecord, StepStatus, Trigger};
 pub use secrets::{AddedSecret, Finding, Secrets};
 pub use step::{Effects, Failure, Flow, Happened, Need, Part, Step, StepContext};
-pub use words::CommitId;
+pub use words::{CommitId, Sha256};

@@ -54,7 +54,7 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
     let mut run = context.run;
     if let Some(proposal) = &mut run.proposal {
         proposal.run = Some(run.record.id);
-        parts.inputs.clone_into(&mut proposal.inputs);
+        proposal.inputs = Some(parts.inputs.clone());
         proposal.fingerprints = run.placed.clone();
         proposal.fingerprints.push(fingerprint::of_change(&proposal.diff));
         proposal.fingerprints.sort();

@@ -98,7 +98,7 @@ async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Res
     put_right(runner, &checkout, &open).await?;
     match rest_of(runner, prepared, &checkout, &open).await? {
         Some(mut run) => {
-            run.approved = open.approved().map(str::to_owned);
+            run.approved = open.approved().cloned();
             let journal = reopen(runner, open, &mut run.record)?;
             runner.resume(prepared, &checkout, &lock, &journal, run).await
         }

@@ -5,6 +5,7 @@
 use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -73,6 +74,18 @@ word! {
     CommitId
 }
 
+word! {
+    /// A SHA-256, in hexadecimal: of a diff, it is what an approval is bound to.
+    Sha256
+}
+
+impl Sha256 {
+    /// That of `text`.
+    pub fn of(text: &str) -> Self {
+        Self(sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
 impl FromStr for CommitId {
     type Err = Error;
 
@@ -88,12 +101,14 @@ impl FromStr for CommitId {
 pub(crate) mod or_empty {
     use super::*;
 
-    pub(crate) fn serialize<S: Serializer>(word: &Option<CommitId>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<W: Deref<Target = str>, S: Serializer>(word: &Option<W>, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(word.as_deref().unwrap_or_default())
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CommitId>, D::Error> {
-        Ok(Some(CommitId::deserialize(deserializer)?).filter(|word| !word.is_empty()))
+    pub(crate) fn deserialize<'de, W: Deref<Target = str> + Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<W>, D::Error> {
+        Ok(Some(W::deserialize(deserializer)?).filter(|word| !word.is_empty()))
     }
 }
 

@@ -30,8 +30,8 @@ pub(super) enum Ruling {
 /// allow it, or when a person approved exactly this diff. A job that may not be held answers to the policy's denial alone.
 pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling> {
     let may_be_held = context.run.record.job.rules().may_be_held;
-    let approved = context.run.approved.as_deref();
-    let is_approved = approved.is_some() && context.run.proposal.as_ref().map(|proposal| proposal.sha256.as_str()) == approved;
+    let approved = context.run.approved.as_ref();
+    let is_approved = approved.is_some() && context.run.proposal.as_ref().map(|proposal| &proposal.sha256) == approved;
     let asked = match context.parts.policy.allow(&context.run.facts) {
         Decision::Allow => None,
         Decision::Ask(_) if !may_be_held || is_approved => None,

@@ -51,7 +51,7 @@ impl Runner {
         record.proposal = Some(id);
         let facts = self.facts(&prepared, &locked.checkout, &record).await?;
         let (journal, workspace) = self.begin(&prepared, &locked.checkout, &record, &head.commit).await?;
-        journal.approved(&proposal.sha256)?;
+        journal.approved(proposal.sha256.clone())?;
         ordered.begun()?;
         let mut run = Run::new(record, head.commit, head.branch.unwrap_or_default(), facts);
         let delivering = prepared.steps.iter().skip_while(|step| step.part() != Part::Place);

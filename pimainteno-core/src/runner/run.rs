@@ -23,7 +23,7 @@ use crate::{
         sandboxed::{self, Sandboxing},
     },
     store::{FinishedRun, Journal, Order, Parked, ProjectState, Store},
-    words::CommitId,
+    words::{CommitId, Sha256},
 };
 
 /// What the first step of a run needs.
@@ -35,11 +35,10 @@ struct Ready {
 }
 
 /// What a run looked at: it need not be run again while that stays as it is.
-#[derive(Default)]
 struct Looked {
-    /// The commit that it began at; `None` if it never got that far.
-    head: Option<CommitId>,
-    inputs: String,
+    /// The commit that it began at.
+    head: CommitId,
+    inputs: Sha256,
     /// Whether what it looked at was tried before.
     is_futile: bool,
 }
@@ -295,10 +294,10 @@ impl Runner {
             self.bus.finished(&run.record);
             return Ok(run.record);
         }
-        let looked = Looked { head: Some(started_at), inputs: inputs.clone(), is_futile: run.is_futile };
+        let looked = Looked { head: started_at, inputs: inputs.clone(), is_futile: run.is_futile };
         let takes_back = rollback::takes_back(&run);
         let stored = FinishedRun { takes_back, ..run.into_stored() };
-        let record = self.conclude(prepared, journal, looked, stored, rollback, options);
+        let record = self.conclude(prepared, journal, Some(looked), stored, rollback, options);
         // What is known to be delivered is kept; a run that is cut off before this leaves the next one cold.
         let is_applied = record.as_ref().is_ok_and(|record| matches!(record.outcome, Some(Outcome::Applied { .. })));
         keep_leftovers(&parts, is_applied).await;
@@ -310,7 +309,7 @@ impl Runner {
         &self,
         prepared: &Prepared,
         journal: &Journal,
-        looked: Looked,
+        looked: Option<Looked>,
         mut finished: FinishedRun,
         rollback: Option<Run>,
         options: RunOptions,
@@ -318,7 +317,9 @@ impl Runner {
         let record = finished.record.clone();
         // A change that was placed anew on another commit was still made for the one that the checkout is at.
         let taken_back = rollback.as_ref().and_then(|rollback| rollback.record.commit.clone());
-        let seen = [looked.head, record.base.clone(), record.commit.clone(), taken_back].into_iter().flatten();
+        let seen = [looked.as_ref().map(|looked| looked.head.clone()), record.base.clone(), record.commit.clone(), taken_back]
+            .into_iter()
+            .flatten();
         if let Some(rollback) = rollback {
             let journal = self.store.begin_run(&rollback.record)?;
             let rollback_record = rollback.record.clone();
@@ -330,7 +331,10 @@ impl Runner {
         let came_to_something = matches!(record.outcome, Some(Outcome::Applied { .. } | Outcome::RolledBack { .. } | Outcome::Held { .. }));
         let outcome = record.outcome.clone();
         // One that failed before its first step has looked at nothing.
-        let (is_futile, is_begun) = (looked.is_futile, !record.steps.is_empty() || !matches!(record.outcome, Some(Outcome::Failed { .. })));
+        let (is_futile, is_begun) = (
+            looked.as_ref().is_some_and(|looked| looked.is_futile),
+            !record.steps.is_empty() || !matches!(record.outcome, Some(Outcome::Failed { .. })),
+        );
         let failure = Failure::of(&record).filter(|_| !options.dry_run);
         let chore = record.chore.clone();
         let before = self.store.project(&prepared.project.id);
@@ -356,9 +360,9 @@ impl Runner {
             }
             let is_settled = is_begun
                 && (is_futile || !matches!(outcome, Some(Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. })));
-            if is_settled && !options.dry_run && (looks_around || came_to_something) {
+            if let (true, Some(looked)) = (is_settled && !options.dry_run && (looks_around || came_to_something), looked) {
                 for head in seen {
-                    state.see(head, &looked.inputs);
+                    state.see(head, looked.inputs.clone());
                 }
             }
         };
@@ -380,8 +384,7 @@ impl Runner {
         record.outcome = Some(pipeline::outcome_of("queue", error));
         record.redact(self.store.secrets());
         let journal = self.store.begin_run(&record);
-        let stored = journal
-            .and_then(|journal| self.conclude(prepared, &journal, Looked::default(), FinishedRun::new(record.clone()), None, options));
+        let stored = journal.and_then(|journal| self.conclude(prepared, &journal, None, FinishedRun::new(record.clone()), None, options));
         // What kept the run from its first step may be the disk.
         stored.or_else(|error| {
             tracing::error!(%error, "A run that failed before its first step could not be stored.");

@@ -20,7 +20,7 @@ use crate::{
     run::Trigger,
     service::{HealthProbe, ServiceManager},
     store::{By, Effect, Intent, Journal, Output, Store},
-    words::CommitId,
+    words::{CommitId, Sha256},
 };
 
 use super::{
@@ -54,7 +54,7 @@ pub(crate) struct RunParts<'run> {
     pub(crate) mode: Mode,
     pub(crate) force: bool,
     /// The fingerprint of what the run depends on besides the project's files.
-    pub(crate) inputs: &'run str,
+    pub(crate) inputs: &'run Sha256,
 }
 
 /// What a step may use, and what the run knows so far.

@@ -14,7 +14,7 @@ use crate::{
     run::{Outcome, RunRecord},
     service::Baseline,
     store::{CheckResults, FinishedRun, OfStep, Output, Summary},
-    words::CommitId,
+    words::{CommitId, Sha256},
 };
 
 /// A run as it grows. It begins with a record alone, or with what the journal tells of one that was cut off.
@@ -29,7 +29,7 @@ pub(crate) struct Run {
     /// What the policy is told.
     pub(crate) facts: Facts,
     /// The SHA-256 of the diff that a person approved.
-    pub(crate) approved: Option<String>,
+    pub(crate) approved: Option<Sha256>,
     /// Whether the commit is the one that takes the run's change back.
     pub(crate) taken_back: bool,
     /// A change that is not placed yet.

@@ -16,7 +16,7 @@ use crate::{
     job::Job,
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord, StepRecord, StepStatus, Trigger},
-    words::CommitId,
+    words::{CommitId, Sha256},
 };
 
 const DAY: Date = Date::constant(2026, 1, 31);

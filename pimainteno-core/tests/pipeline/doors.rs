@@ -120,7 +120,7 @@ async fn a_formatter_changes_the_change_before_it_is_verified_stored_and_committ
         let proposal = maintainer.proposal_of(record.id).unwrap().unwrap();
         assert!(proposal.diff.contains("+plays musik.\n"), "{}", proposal.diff);
         assert_eq!(proposal.message.lines().next(), Some("docs: edit"));
-        assert!(maintainer.history().run_journal(record.id).unwrap().iter().any(|entry| format!("{entry:?}").contains(&proposal.sha256)));
+        assert!(maintainer.history().run_journal(record.id).unwrap().iter().any(|entry| format!("{entry:?}").contains(&*proposal.sha256)));
     }
 }
 

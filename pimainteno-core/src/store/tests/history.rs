@@ -20,10 +20,12 @@ fn finish_full(store: &Store, project: &str) -> (RunRecord, Proposal) {
     finished.summary = Some(Summary { head: CommitId::unchecked("c0ffee"), text: "# Garden".into() });
     finished.checks.push(CheckResults {
         commit: "beef".into(),
-        checks: "v1".into(),
+        checks: Sha256::unchecked("v1"),
         results: serde_json::json!({ "cargo test": "passed" }),
     });
-    store.finish_run(&journal, finished, |state| state.chore_mut("improve").see(CommitId::unchecked("beef"), "inputs")).unwrap();
+    store
+        .finish_run(&journal, finished, |state| state.chore_mut("improve").see(CommitId::unchecked("beef"), Sha256::unchecked("inputs")))
+        .unwrap();
     (record, proposal)
 }
 
@@ -52,8 +54,8 @@ fn assert_full(store: &Store, record: &RunRecord, proposal: &Proposal) {
     );
     let state = store.project("garden");
     assert!(
-        state.chore("improve").has_seen(&CommitId::unchecked("beef"), "inputs")
-            && !state.chore("improve").has_seen(&CommitId::unchecked("beef"), "other inputs")
+        state.chore("improve").has_seen(&CommitId::unchecked("beef"), &Sha256::unchecked("inputs"))
+            && !state.chore("improve").has_seen(&CommitId::unchecked("beef"), &Sha256::unchecked("other inputs"))
     );
     assert_eq!(state.summary_head.as_deref(), Some("c0ffee"));
     assert_eq!((state.last_run, &state.last_outcome), (Some(record.id), &record.outcome));
@@ -294,7 +296,9 @@ fn messages_and_heads_are_bounded() {
         proposal.status = ProposalStatus::Applied { commit: CommitId::unchecked("beef") };
         finished.proposal = Some(proposal);
         store
-            .finish_run(&journal, finished, |state| state.chore_mut("improve").see(CommitId::unchecked(format!("head {number}")), ""))
+            .finish_run(&journal, finished, |state| {
+                state.chore_mut("improve").see(CommitId::unchecked(format!("head {number}")), Sha256::unchecked(""));
+            })
             .unwrap();
     }
     let messages = store.commit_messages("garden").unwrap();

@@ -47,8 +47,16 @@ fn typical_run(store: &Store, directory: &Path, project: &str) -> u64 {
     proposal.message = "Fix a typo in the README\n\nThe word was misspelt in the second paragraph.".into();
     proposal.status = ProposalStatus::Applied { commit: CommitId::unchecked(&hash) };
     finished.proposal = Some(proposal);
-    finished.checks.push(CheckResults { commit: hash.clone(), checks: "v1".into(), results: serde_json::json!([["cargo test", 0]]) });
-    store.finish_run(&journal, finished, |state| state.chore_mut("improve").see(CommitId::unchecked(hash), "5".repeat(64))).unwrap();
+    finished.checks.push(CheckResults {
+        commit: hash.clone(),
+        checks: Sha256::unchecked("v1"),
+        results: serde_json::json!([["cargo test", 0]]),
+    });
+    store
+        .finish_run(&journal, finished, |state| {
+            state.chore_mut("improve").see(CommitId::unchecked(hash), Sha256::unchecked("5".repeat(64)));
+        })
+        .unwrap();
     length
 }
 
@@ -88,7 +96,9 @@ fn a_session_that_stores_nothing_writes_nothing() {
     let store = open(directory.path());
     for number in 0..100 {
         let id = format!("project-{number}");
-        store.update_project(&id, |state| state.chore_mut("improve").see(CommitId::unchecked("c0ffee"), "inputs")).unwrap();
+        store
+            .update_project(&id, |state| state.chore_mut("improve").see(CommitId::unchecked("c0ffee"), Sha256::unchecked("inputs")))
+            .unwrap();
     }
     finish(&store, "garden");
     drop(store);
@@ -103,7 +113,7 @@ fn a_session_that_stores_nothing_writes_nothing() {
     let store = Store::with_backend(backend, &path, Some(directory.path().join("journal")), 20).unwrap();
     for number in 0..100 {
         let id = format!("project-{number}");
-        assert!(store.project(&id).chore("improve").has_seen(&CommitId::unchecked("c0ffee"), "inputs"));
+        assert!(store.project(&id).chore("improve").has_seen(&CommitId::unchecked("c0ffee"), &Sha256::unchecked("inputs")));
         store.note_project(&id, |state| state.chore_mut("improve").last_slot = Some(Timestamp::now()));
     }
     store.update_project("garden", |_| {}).unwrap();
