@@ -8,7 +8,7 @@ use std::{
 
 use pimainteno_core::{
     Edit, Event, EventKind, Job, Maintainer, Outcome, Proposal, ProposalStatus, RunRecord, Task,
-    config::{Mode, OnSilence},
+    config::{Globs, Mode, OnSilence},
     testing::{RecordingSink, Scripted, ScriptedBackend},
 };
 
@@ -177,7 +177,7 @@ async fn an_approval_does_not_go_before_a_denial_protected_files_failing_checks_
     let denies: fn(World) -> World =
         |world| world.with_policy("fn allow(facts) { if facts.trigger == \"approval\" { deny(\"no\") } else { allow() } }");
     let protects: fn(World) -> World = |mut world| {
-        world.project.protect = vec!["*.md".into()];
+        world.project.protect = Globs::compile(["*.md"]).unwrap();
         world
     };
     let fails: fn(World) -> World = |mut world| {
