@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pimainteno_core::{
     Outcome, RunRecord,
-    config::{CommandStepConfig, Mode, SandboxMode, StepConfig},
+    config::{CommandStepConfig, Globs, Mode, SandboxMode, StepConfig},
     process::Support,
 };
 
@@ -23,7 +23,7 @@ fn machines(files: &[(&str, &str)]) -> impl Iterator<Item = Machine> {
     less.into_iter().map(move |support| {
         let mut machine = Machine::new(files);
         machine.support = support;
-        machine.project.unasked = vec!["**".into()];
+        machine.project.unasked = Globs::compile(["**"]).unwrap();
         machine
     })
 }
@@ -179,7 +179,7 @@ fn builds_stay_warm_when_changes_are_delivered_and_hold_nothing_of_others() {
 fn that_checks_can_fail_is_asked_again_when_a_delivered_change_left_something() {
     let run = "sh lib/more\ntest -e out/yes || grep -q good value\n";
     let mut machine = Machine::new(&[(".gitignore", "out/\n"), ("run.sh", run), ("lib/more", "true\n"), ("value", "good\n")]);
-    machine.project.unasked = vec!["**".into()];
+    machine.project.unasked = Globs::compile(["**"]).unwrap();
     machine.project.verify = vec!["sh run.sh".into()];
     is_delivered(&machine, &machine.run(edits("value", "good too\n")));
     // Nothing was left, so it is known that the check can fail.

@@ -13,7 +13,7 @@ use std::{
 
 use pimainteno_core::{
     Edit, Event, EventKind, Maintainer, Outcome, RunRecord, Task,
-    config::{Config, Mode, ProjectConfig, SandboxMode, StepConfig},
+    config::{Config, Globs, Mode, ProjectConfig, SandboxMode, StepConfig},
     process::{Cancel, Command, End, Environment, Excess, Limits, SandboxHelper, Support},
     testing::{RecordingSink, Scripted, ScriptedBackend},
 };
@@ -343,9 +343,9 @@ fn a_change_of_a_file_that_decides_about_others_waits_for_a_person() {
     let (record, _) = run_of(&env, "web/package.json", helper(), |_| {});
     let Some(Outcome::Held { reason }) = &record.outcome else { panic!("{:?}", record.outcome) };
     assert_eq!(reason, "it touches `web/package.json`, which decides what is run, fetched, built or allowed");
-    let (record, _) = run_of(&env, "web/package.json", helper(), |project| project.hold = Some(vec!["web/**".into()]));
+    let (record, _) = run_of(&env, "web/package.json", helper(), |project| project.hold = Some(Globs::compile(["web/**"]).unwrap()));
     assert!(matches!(record.outcome, Some(Outcome::Held { .. })), "{:?}", record.outcome);
-    let (record, _) = run_of(&env, "web/package.json", helper(), |project| project.hold = Some(Vec::new()));
+    let (record, _) = run_of(&env, "web/package.json", helper(), |project| project.hold = Some(Globs::default()));
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
 }
 

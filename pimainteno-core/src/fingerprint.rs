@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::proposal::sha256;
+use crate::words::Sha256;
 
 /// How many hexadecimal digits of a hash are kept: enough to tell apart whatever a project will ever see.
 const LENGTH: usize = 32;
@@ -61,9 +61,7 @@ pub(crate) fn of_failure(text: &str) -> String {
 }
 
 fn short(text: &str) -> String {
-    let mut hash = sha256(text);
-    hash.truncate(LENGTH);
-    hash
+    format!("{:.LENGTH$}", Sha256::of(text))
 }
 
 /// A line with `#` in place of whatever differs from time to time.

@@ -85,6 +85,7 @@ mod step;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod words;
 
 pub use backend::{Call, LlmBackend};
 pub use chore::Proposer;
@@ -101,3 +102,4 @@ pub use registry::{BackendContext, BackendFactory};
 pub use run::{Outcome, RunOptions, RunRecord, StepRecord, StepStatus, Trigger};
 pub use secrets::{AddedSecret, Finding, Secrets};
 pub use step::{Effects, Failure, Flow, Happened, Need, Part, Step, StepContext};
+pub use words::{CommitId, Sha256};

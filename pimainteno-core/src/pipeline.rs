@@ -21,6 +21,7 @@ use crate::{
     proposal::Proposal,
     run::{Outcome, ROLLBACK, StepRecord, StepStatus},
     step::{Candidate, Checks, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext, mend::Mend, too_late},
+    words::CommitId,
 };
 
 use gate::Ruling;
@@ -53,7 +54,7 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
     let mut run = context.run;
     if let Some(proposal) = &mut run.proposal {
         proposal.run = Some(run.record.id);
-        parts.inputs.clone_into(&mut proposal.inputs);
+        proposal.inputs = Some(parts.inputs.clone());
         proposal.fingerprints = run.placed.clone();
         proposal.fingerprints.push(fingerprint::of_change(&proposal.diff));
         proposal.fingerprints.sort();
@@ -62,6 +63,7 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
     run.record.outcome = Some(outcome);
     run.record.redact(parts.store.secrets());
     run.record.ended = Some(Timestamp::now());
+    run.record.base = Some(run.base.clone());
     run.summary = run.summary.filter(|summary| summarized.as_ref() != Some(summary));
     run
 }
@@ -134,7 +136,7 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
                 let error = Error::new(ErrorKind::Git, format!("the branch moved to {base:.12} after the checkout was at the change"));
                 (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
             }
-            Ok(Flow::Rebase(base)) if base == context.run.record.base => {
+            Ok(Flow::Rebase(base)) if base == context.run.base => {
                 let error = Error::new(ErrorKind::Step, "the change is on that commit already")
                     .hint("a step that changes the change calls `propose` or `amend`");
                 (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
@@ -247,11 +249,11 @@ async fn tried_before(context: &mut StepContext<'_>, mending: &Mending) -> Optio
 }
 
 /// Takes the same change for another base.
-fn rebase(context: &mut StepContext<'_>, base: String) {
+fn rebase(context: &mut StepContext<'_>, base: CommitId) {
     if let Some(proposal) = &context.run.proposal {
         context.run.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
     }
-    context.run.record.base = base;
+    context.run.base = base;
 }
 
 /// What a step did to the project's files that comes to nothing: it is not part of the change. What checks do to them is theirs.

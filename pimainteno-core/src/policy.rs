@@ -29,7 +29,6 @@ use crate::{
 use engine::Program;
 pub use engine::{Limits, PolicyEngine};
 pub use facts::{Change, Checks, Facts, RunFacts};
-pub(crate) use globs::Globs;
 pub use hold::{FileState, Held, Hold, Link};
 pub(crate) use hold::{held_files, is_run_by};
 use hook::{Hook, Hooks};

@@ -4,12 +4,12 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::{
     id::{ProposalId, RunId},
     job::IMPROVE,
     secrets::Secrets,
+    words::{CommitId, Sha256, or_empty},
 };
 
 /// A change as stored data.
@@ -24,11 +24,11 @@ pub struct Proposal {
     #[serde(default = "improve")]
     pub chore: String,
     /// The commit that the diff was made against.
-    pub base: String,
+    pub base: CommitId,
     /// The change, as `git diff --binary` writes it.
     pub diff: String,
-    /// The SHA-256 of `diff`, in hexadecimal: what an approval is bound to.
-    pub sha256: String,
+    /// The SHA-256 of `diff`: what an approval is bound to.
+    pub sha256: Sha256,
     /// What the proposer says about the change; becomes the commit message when the backend gives no other.
     pub message: String,
     /// The backend that proposed it.
@@ -49,9 +49,9 @@ pub struct Proposal {
     /// The fingerprints of the change and of what it was before it was repaired: the same lines are not tried again in vain.
     #[serde(default)]
     pub fingerprints: Vec<String>,
-    /// The fingerprint of what that run depended on besides the project's files, as in [`crate::store::Seen`].
-    #[serde(default)]
-    pub inputs: String,
+    /// The fingerprint of what that run depended on besides the project's files, as in [`crate::store::Seen`]; `None` while it is not known.
+    #[serde(default, with = "or_empty")]
+    pub inputs: Option<Sha256>,
     /// How many places of the diff are redacted where it is shown: what is there cannot be seen, and is delivered all the same.
     #[serde(default)]
     pub redactions: usize,
@@ -87,7 +87,7 @@ pub enum ProposalStatus {
     /// It is committed.
     Applied {
         /// The commit.
-        commit: String,
+        commit: CommitId,
     },
     /// A policy or a person refused it.
     Rejected {
@@ -127,19 +127,13 @@ fn improve() -> String {
 
 impl Proposal {
     /// A proposal that is made now.
-    pub fn new(
-        project: impl Into<String>,
-        base: impl Into<String>,
-        diff: String,
-        message: impl Into<String>,
-        backend: impl Into<String>,
-    ) -> Self {
+    pub fn new(project: impl Into<String>, base: CommitId, diff: String, message: impl Into<String>, backend: impl Into<String>) -> Self {
         Self {
             id: ProposalId::new(),
             project: project.into(),
             chore: improve(),
-            base: base.into(),
-            sha256: sha256(&diff),
+            base,
+            sha256: Sha256::of(&diff),
             diff,
             message: message.into(),
             backend: backend.into(),
@@ -149,7 +143,7 @@ impl Proposal {
             checks: Vec::new(),
             expires: None,
             fingerprints: Vec::new(),
-            inputs: String::new(),
+            inputs: None,
             redactions: 0,
         }
     }
@@ -194,7 +188,7 @@ impl fmt::Display for ProposalStatus {
         match self {
             Self::Open => formatter.write_str("open"),
             Self::Held { reason } => write!(formatter, "held: {reason}"),
-            Self::Applied { commit } => write!(formatter, "applied: {}", commit.get(..12).unwrap_or(commit)),
+            Self::Applied { commit } => write!(formatter, "applied: {commit:.12}"),
             Self::Rejected { reason } => write!(formatter, "rejected: {reason}"),
             Self::Failed { reason } => write!(formatter, "failed: {reason}"),
             Self::RolledBack { reason } => write!(formatter, "rolled back: {reason}"),
@@ -202,9 +196,4 @@ impl fmt::Display for ProposalStatus {
             Self::Expired => formatter.write_str("expired: nobody answered in time"),
         }
     }
-}
-
-/// The SHA-256 of `text`, in hexadecimal.
-pub(crate) fn sha256(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -98,7 +98,7 @@ async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Res
     put_right(runner, &checkout, &open).await?;
     match rest_of(runner, prepared, &checkout, &open).await? {
         Some(mut run) => {
-            run.approved = open.approved().map(str::to_owned);
+            run.approved = open.approved().cloned();
             let journal = reopen(runner, open, &mut run.record)?;
             runner.go_on(prepared, &checkout, &lock, &journal, run).await
         }
@@ -184,14 +184,12 @@ fn conclude(runner: &Runner, open: OpenRun, outcome: Outcome) -> Result<RunRecor
 
 /// How far a run came whose commit can be seen from outside; `None` if it cannot.
 async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Result<Option<Run>> {
-    // It had ended, and only its record was not stored yet.
-    if open.record.outcome.is_some() {
-        return Ok(None);
-    }
+    // It had ended, and only its record was not stored yet; or it never got to a commit.
+    let (None, Some(base)) = (&open.record.outcome, open.record.base.clone()) else { return Ok(None) };
     let place = checkout.head().await?;
     let head = place.commit;
     let facts = runner.facts(prepared, checkout, &open.record).await?;
-    let mut run = Run::new(open.record.clone(), String::new(), facts);
+    let mut run = Run::new(open.record.clone(), base, String::new(), facts);
     let (mut delivered, mut all_restarted) = (Vec::new(), true);
     for (effect, is_done) in open.announced() {
         let (from, to, is_push) = match effect {
@@ -226,7 +224,7 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
             // Another commit than so far: how far that one came says nothing about this one.
             (run.delivery, all_restarted) = (Delivery::default(), true);
             run.record.commit = Some(to.clone());
-            run.record.base.clone_from(from);
+            run.base.clone_from(from);
             run.taken_back = is_taken_back;
         }
         run.delivery.pushed |= is_push;
@@ -257,7 +255,7 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
         run.cut_off = Some("the program was stopped before the change was delivered".into());
         return Ok(Some(run));
     };
-    run.change = Some(checkout.change(&run.record.base, commit).await?);
+    run.change = Some(checkout.change(&run.base, commit).await?);
     if !reverts && !reverting.is_empty() {
         run.cut_off = Some("the program was stopped while the change was taken back".into());
         return Ok(Some(run));

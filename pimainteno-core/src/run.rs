@@ -10,6 +10,7 @@ use crate::{
     id::{ProposalId, RunId},
     job::{IMPROVE, Job},
     secrets::Secrets,
+    words::{CommitId, or_empty},
 };
 
 /// What failed where a change could not be taken back: no step of its own.
@@ -66,7 +67,7 @@ pub enum Outcome {
     /// The change is committed and, as far as the project's steps go, delivered and healthy.
     Applied {
         /// The commit.
-        commit: String,
+        commit: CommitId,
     },
     /// A policy refused the change.
     Rejected {
@@ -115,10 +116,11 @@ pub struct RunRecord {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
-    /// The commit that the checkout was at; empty if the run never got that far.
-    pub base: String,
+    /// The commit that the checkout was at; `None`, which is written as an empty text, if the run never got that far.
+    #[serde(with = "or_empty")]
+    pub base: Option<CommitId>,
     /// The commit that the run made.
-    pub commit: Option<String>,
+    pub commit: Option<CommitId>,
     /// The change that the run was about.
     pub proposal: Option<ProposalId>,
     /// The steps that were entered, in order.
@@ -141,8 +143,9 @@ struct Written {
     chore: Option<String>,
     started: Timestamp,
     ended: Option<Timestamp>,
-    base: String,
-    commit: Option<String>,
+    #[serde(with = "or_empty")]
+    base: Option<CommitId>,
+    commit: Option<CommitId>,
     proposal: Option<ProposalId>,
     steps: Vec<StepRecord>,
     usage: Usage,
@@ -246,7 +249,7 @@ impl fmt::Display for Outcome {
             Self::Skipped { reason } | Self::Held { reason } | Self::Rejected { reason } | Self::RolledBack { reason } => {
                 write!(formatter, ": {reason}")
             }
-            Self::Applied { commit } => write!(formatter, ": {}", commit.get(..12).unwrap_or(commit)),
+            Self::Applied { commit } => write!(formatter, ": {commit:.12}"),
             Self::Failed { step, message } => write!(formatter, " in {step}: {message}"),
             Self::Parked { until, reason } => write!(formatter, " until {until:.0}: {reason}"),
         }
@@ -265,7 +268,7 @@ impl RunRecord {
             chore,
             started,
             ended: None,
-            base: String::new(),
+            base: None,
             commit: None,
             proposal: None,
             steps: Vec::new(),

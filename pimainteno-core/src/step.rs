@@ -26,6 +26,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     run::Outcome,
     store::Effect,
+    words::CommitId,
 };
 
 pub(crate) use amend::too_late;
@@ -175,7 +176,7 @@ pub enum Flow {
     /// Not at all.
     End(Outcome),
     /// From `apply` again, on top of this commit, because the branch moved meanwhile.
-    Rebase(String),
+    Rebase(CommitId),
     /// From `apply` again, with the change as the backend mended it; where it may not or cannot, the run fails in this step.
     Mend(Failure),
 }

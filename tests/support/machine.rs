@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use pimainteno_core::{
     Call, Edit, Event, EventKind, EventSink, LlmBackend, Maintainer, Outcome, Reply, Request, Result, RunOptions, RunRecord, Task, Trigger,
-    config::{Config, Mode, ProjectConfig, StepConfig},
+    config::{Config, Globs, Mode, ProjectConfig, StepConfig},
     process::{Environment, SandboxHelper, Support},
 };
 
@@ -104,7 +104,7 @@ impl Machine {
         let mut project = ProjectConfig::new(&site);
         project.mode = Mode::Auto;
         project.units = Some(Vec::new());
-        project.hold = Some(Vec::new());
+        project.hold = Some(Globs::default());
         project.repairs = Some(0);
         project.steps = Some(["propose", "apply", "verify", "commit", "push"].map(|name| StepConfig::Named(name.into())).into());
         project.verify = vec!["test -s README.md".into()];

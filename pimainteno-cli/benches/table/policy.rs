@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use pimainteno_core::{
-    RunId, Trigger,
+    CommitId, RunId, Trigger,
     config::Mode,
     policy::{Change, Checks, Decision, Facts, Limits, PolicyEngine, RunFacts},
 };
@@ -59,7 +59,7 @@ fn facts() -> Result<Facts> {
         trigger: Trigger::Manual,
         run: RunId::new(),
         now: "2026-01-02T03:04:05".parse()?,
-        head: "0123456789abcdef0123456789abcdef01234567".into(),
+        head: CommitId::unchecked("0123456789abcdef0123456789abcdef01234567"),
         head_message: "play louder".into(),
         units: vec!["radio.service".into()],
     };

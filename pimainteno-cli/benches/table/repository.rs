@@ -9,7 +9,7 @@ use std::{
 
 use pimainteno_core::{
     Maintainer, MaintainerBuilder,
-    config::{Config, Mode, ProjectConfig, RestartConfig, StepConfig},
+    config::{Config, Globs, Mode, ProjectConfig, RestartConfig, StepConfig},
     process::Environment,
 };
 
@@ -69,7 +69,7 @@ pub(crate) fn project(path: &Path, steps: &[&str]) -> ProjectConfig {
     project.steps = Some(steps.iter().map(|step| StepConfig::Named((*step).into())).collect());
     project.verify = vec!["test -f area-00/note-00.txt".into()];
     // Plain text is of no known kind.
-    project.hold = Some(Vec::new());
+    project.hold = Some(Globs::default());
     project.units = Some(Vec::new());
     project.restart = RestartConfig::None;
     project.probation = Some(Duration::ZERO);

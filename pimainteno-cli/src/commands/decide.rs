@@ -21,7 +21,7 @@ pub(crate) async fn approve(setup: &Setup, arguments: ApproveArguments, terminal
     let access = open(setup, terminal).await?;
     let proposal = access.ask(arguments.proposal).await?;
     // Without a choice of his own, a person approves what is there now: it cannot become another diff before the run begins.
-    let sha256 = arguments.sha256.unwrap_or(proposal.sha256);
+    let sha256 = arguments.sha256.unwrap_or_else(|| proposal.sha256.to_string());
     let record = one_run(&access, Approve { id: proposal.id.to_string(), sha256 }, terminal).await?;
     let is_delivered = matches!(record.outcome, Some(Outcome::Applied { .. }));
     tell(&record, is_delivered, terminal)

@@ -65,7 +65,7 @@ async fn first_act(stage: &Stage, terminal: &Terminal) -> Result<RunRecord> {
     let log =
         stage.git(&stage.remote(), &["log", "--format=%h %an: %s%n        %(trailers:key=PiMainteno-Run,separator=%x2C)", "main"]).await?;
     indented(terminal, &log);
-    if stage.git(&stage.remote(), &["rev-parse", "main"]).await? != *commit {
+    if *commit != *stage.git(&stage.remote(), &["rev-parse", "main"]).await? {
         return Err(Error::new(ErrorKind::Internal, "the remote does not have the commit"));
     }
     heading(terminal, "The service was restarted and is healthy");

@@ -83,12 +83,19 @@ fn render(proposal: &Proposal, now: Timestamp) -> String {
 mod tests {
     use pimainteno_core::{CheckVerdict, ProposalStatus};
 
+    use pimainteno_core::CommitId;
+
     use super::*;
 
     #[test]
     fn a_change_is_shown_with_what_a_decision_needs_and_nothing_in_it_commands_the_terminal() {
-        let mut proposal =
-            Proposal::new("site", "0123", "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\u{202e}\n".into(), "fix\u{1b}[2J\n\nIt was wrong.", "codex");
+        let mut proposal = Proposal::new(
+            "site",
+            CommitId::unchecked("0123"),
+            "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\u{202e}\n".into(),
+            "fix\u{1b}[2J\n\nIt was wrong.",
+            "codex",
+        );
         proposal.status = ProposalStatus::Held { reason: "a person\u{7} decides".into() };
         proposal.redactions = 2;
         proposal.checks = vec![CheckVerdict { check: "make test".into(), result: "passed".into() }];

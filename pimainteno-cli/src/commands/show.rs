@@ -80,9 +80,7 @@ fn facts(record: &RunRecord, now: Timestamp) -> Vec<(&'static str, String)> {
     if let Some(took) = record.ended.and_then(|ended| Duration::try_from(ended.duration_since(record.started)).ok()) {
         facts.push(("took", time::duration(took)));
     }
-    if !record.base.is_empty() {
-        facts.push(("base", plain::inline(&record.base).into_owned()));
-    }
+    facts.extend(record.base.as_ref().map(|base| ("base", plain::inline(base).into_owned())));
     facts.extend(record.commit.as_ref().map(|commit| ("commit", plain::inline(commit).into_owned())));
     facts.extend(record.rolled_back_by.map(|run| ("taken back", format!("by run {run}"))));
     if record.usage != Usage::default() {
@@ -97,7 +95,7 @@ fn heading(text: &mut String, heading: &str) {
 
 #[cfg(test)]
 mod tests {
-    use pimainteno_core::{Job, Outcome, Proposal, Trigger, store::Output};
+    use pimainteno_core::{CommitId, Job, Outcome, Proposal, Trigger, store::Output};
 
     use super::*;
 
@@ -105,9 +103,10 @@ mod tests {
     fn a_run_is_shown_with_its_change_and_nothing_in_it_commands_the_terminal() {
         let mut record = RunRecord::new("site", Trigger::Manual, Job::Repair { unit: "x\u{1b}.service".into() }, Timestamp::UNIX_EPOCH);
         record.outcome = Some(Outcome::Held { reason: "a person\u{7} decides".into() });
-        record.base = "0123456789".into();
+        record.base = Some(CommitId::unchecked("0123456789"));
         record.usage = Usage::call(1000, 400, 50);
-        let mut proposal = Proposal::new("site", "0123", "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\u{202e}\n".into(), "fix\u{1b}[2J", "codex");
+        let mut proposal =
+            Proposal::new("site", CommitId::unchecked("0123"), "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\u{202e}\n".into(), "fix\u{1b}[2J", "codex");
         proposal.redactions = 1;
         let outputs = vec![Output { name: "check\u{9b}".into(), text: "one\ntwo\n".into() }];
         let usage =

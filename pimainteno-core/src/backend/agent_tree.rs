@@ -9,6 +9,7 @@ use crate::{
     git::{Checkout, Workspace},
     leftovers::Size,
     process::{Limits, Sandbox},
+    words::CommitId,
 };
 
 /// The worktree that a backend edits in, and nobody else: whatever it leaves there beside its diff, such as ignored files, no check ever sees.
@@ -37,7 +38,7 @@ impl<'run> AgentTree<'run> {
     ///
     /// # Errors
     /// That Git cannot make it, or that the diff does not fit.
-    pub(crate) async fn at(&self, commit: &str, diff: Option<&str>) -> Result<&Workspace> {
+    pub(crate) async fn at(&self, commit: &CommitId, diff: Option<&str>) -> Result<&Workspace> {
         let mut is_new = false;
         let make = async || {
             is_new = true;

@@ -15,6 +15,7 @@ use crate::{
     process::Cancel,
     run::RunRecord,
     store::{Answer, Effect, Journal, ReplyKey, Store},
+    words::CommitId,
 };
 
 /// Asks one backend on behalf of one run.
@@ -45,16 +46,23 @@ impl Desk<'_> {
         self.backend.name()
     }
 
-    /// Answers `request`, which is about the files of `record.base`. `question` tells it from others where its prompt is not the same each time.
+    /// Answers `request`, which is about the files of `base`. `question` tells it from others where its prompt is not the same each time.
     ///
     /// # Errors
     /// What the backend says; [`crate::ErrorKind::Backend`] if the budget is used up, with [`crate::Retry::After`] if it is the day's.
-    pub(crate) async fn ask(&self, request: &Request, question: Option<&str>, step: &str, record: &mut RunRecord) -> Result<Reply> {
+    pub(crate) async fn ask(
+        &self,
+        request: &Request,
+        base: &CommitId,
+        question: Option<&str>,
+        step: &str,
+        record: &mut RunRecord,
+    ) -> Result<Reply> {
         // Where the backend edits there is the change itself; what it is told has no secrets.
         let placed = request.diff.as_deref().filter(|_| request.edit == Edit::Workspace);
         let request = &self.redacted(request);
         let (name, task) = (self.backend.name(), request.task);
-        let key = ReplyKey::new(&record.project, &record.base, task, name, self.backend.model(), question.unwrap_or(&request.prompt));
+        let key = ReplyKey::new(&record.project, base, task, name, self.backend.model(), question.unwrap_or(&request.prompt));
         if !self.fresh
             && let Some(reply) = self.store.cached_reply(&record.project, &key)?
         {
@@ -71,7 +79,7 @@ impl Desk<'_> {
             let allow = |project, all| self.budget.allow(task, Spent { run, project, all }, &now);
             claim = Some(self.store.claim_call(&record.project, today, allow)?);
         }
-        let tree = self.tree.at(&record.base, placed).await?;
+        let tree = self.tree.at(base, placed).await?;
         if self.backend.is_paid() {
             intent = Some(self.journal.intend(Effect::Call { task, backend: name.to_owned() })?);
             usage = one_call();
@@ -91,7 +99,7 @@ impl Desk<'_> {
             }
             usage = reply.usage;
         }
-        let reply = self.with_edits(reply, request, tree, &record.base).await;
+        let reply = self.with_edits(reply, request, tree, base).await;
         let answer = match &reply {
             Ok(reply) => Answer::new(today, task, name, key.clone(), reply),
             Err(_) => failed(usage),
@@ -117,7 +125,7 @@ impl Desk<'_> {
     }
 
     /// The reply together with what the backend edited in its tree. A text that holds no change holds no secrets either.
-    async fn with_edits(&self, reply: Result<Reply>, request: &Request, tree: &Workspace, base: &str) -> Result<Reply> {
+    async fn with_edits(&self, reply: Result<Reply>, request: &Request, tree: &Workspace, base: &CommitId) -> Result<Reply> {
         let mut reply = reply?;
         if request.edit == Edit::Workspace {
             reply.diff = Some(tree.take_change(base).await?.diff).filter(|diff| !diff.is_empty());

@@ -7,7 +7,7 @@ use serde::{
     de::{self, value::MapAccessDeserializer},
 };
 
-use super::{cron::CronExpression, time_zone};
+use super::{cron::CronExpression, globs::Globs, time_zone};
 
 /// What a string must be, and how such strings are read.
 pub(super) trait Check: Sized {
@@ -125,7 +125,7 @@ impl Check for TimeZoneName {
 
 impl Check for Glob {
     fn check(text: &str) -> Result<(), String> {
-        globset::Glob::new(text).map(drop).map_err(|error| format!("not a glob: `{text}`: {}", error.kind()))
+        Globs::compile([text]).map(drop)
     }
 }
 

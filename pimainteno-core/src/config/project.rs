@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    BudgetConfig, Chore, Config, HealthConfig, HooksMode, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings,
+    BudgetConfig, Chore, Config, Globs, HealthConfig, HooksMode, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings,
     StepConfig,
 };
 
@@ -57,13 +57,13 @@ pub struct Project {
     /// How long the service must stay healthy after a change.
     pub probation: Duration,
     /// Globs of files that a change must not touch.
-    pub protect: Vec<String>,
+    pub protect: Globs,
     /// Globs of files that a change may touch; empty is all.
-    pub allow: Vec<String>,
+    pub allow: Globs,
     /// Globs of files that a person looks at before a change to them is delivered; `None` is whatever is not known to be harmless.
-    pub hold: Option<Vec<String>>,
+    pub hold: Option<Globs>,
     /// Globs of files that may be delivered without asking although their kind is not known to be harmless.
-    pub unasked: Vec<String>,
+    pub unasked: Globs,
     /// The most files that a change may touch.
     pub max_files: usize,
     /// The most lines that a change may add and remove.

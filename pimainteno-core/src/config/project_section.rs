@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    ChoreConfig, HooksMode, LlmOverrides, SandboxMode, StepConfig,
-    check::{self, Check, Cron, Filled, GitName, Glob, ProbeAddress, Unit},
+    ChoreConfig, Globs, HooksMode, LlmOverrides, SandboxMode, StepConfig,
+    check::{self, Check, Cron, Filled, GitName, ProbeAddress, Unit},
     chores, duration,
 };
 
@@ -85,17 +85,13 @@ pub struct ProjectConfig {
     #[serde(deserialize_with = "duration::any")]
     pub probation: Option<Duration>,
     /// Globs of files that a change must not touch.
-    #[serde(deserialize_with = "Glob::texts")]
-    pub protect: Vec<String>,
+    pub protect: Globs,
     /// Globs of files that a change may touch; empty is all.
-    #[serde(deserialize_with = "Glob::texts")]
-    pub allow: Vec<String>,
+    pub allow: Globs,
     /// Globs of files that a person looks at before a change to them is delivered; whatever is not known to be harmless if they are not given.
-    #[serde(deserialize_with = "Glob::texts")]
-    pub hold: Option<Vec<String>>,
+    pub hold: Option<Globs>,
     /// Globs of files that may be delivered without asking although their kind is not known to be harmless.
-    #[serde(deserialize_with = "Glob::texts")]
-    pub unasked: Vec<String>,
+    pub unasked: Globs,
     /// The most files that a change may touch.
     #[serde(deserialize_with = "check::at_least_one")]
     pub max_files: Option<usize>,

@@ -12,7 +12,10 @@ use super::{
     head::Head,
     ownership::{open_plain, refuse_foreign},
 };
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::{
+    error::{Context, Error, ErrorKind, Result},
+    words::CommitId,
+};
 
 /// How many modified files a message names.
 const NAMED_FILES: usize = 3;
@@ -88,7 +91,7 @@ impl Checkout {
             Error::new(ErrorKind::Git, format!("`{}` has no commit yet", self.path.display())).source(error).hint("make a first commit")
         })?;
         let branch = self.git.call(&self.path, ["symbolic-ref", "--quiet", "--short", "HEAD"]).text().await.ok();
-        Ok(Head { commit, branch })
+        Ok(Head { commit: commit.parse()?, branch })
     }
 
     /// What keeps it from being moved: tracked files that are modified, or an operation that is under way. `None` if nothing does.
@@ -155,7 +158,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if it is not at `from`, has modified files, or something untracked is in the way; then nothing was moved.
-    pub async fn fast_forward(&self, from: &str, to: &str) -> Result<()> {
+    pub async fn fast_forward(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         self.expect_at(from).await?;
         self.git.call_with_hooks(&self.path, ["merge", "--ff-only", "--no-squash", "--quiet", "--no-stat", to]).text().await?;
         self.sync_move(from, to).await
@@ -165,7 +168,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if it is not at `from` or something is in the way; then nothing was moved.
-    pub async fn undo(&self, from: &str, to: &str) -> Result<()> {
+    pub async fn undo(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         self.expect_at(from).await?;
         self.git.call(&self.path, ["reset", "--keep", "--quiet", to]).text().await?;
         self.sync_move(from, to).await
@@ -203,8 +206,8 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if a commit does not exist.
-    pub async fn log(&self, from: Option<&str>, to: &str, commits: usize) -> Result<String> {
-        let range = from.map_or_else(|| to.to_owned(), |from| format!("{from}..{to}"));
+    pub async fn log(&self, from: Option<&CommitId>, to: &CommitId, commits: usize) -> Result<String> {
+        let range = from.map_or_else(|| to.to_string(), |from| format!("{from}..{to}"));
         let limit = format!("--max-count={commits}");
         let arguments = ["log", &limit, "--no-color", "--no-decorate", "--no-ext-diff", "--stat=100", "--format=%h %s%n%b", &range, "--"];
         self.git.call(&self.path, arguments).output_limit(64 << 10).text().await
@@ -214,7 +217,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if a commit does not exist.
-    pub async fn diff(&self, from: &str, to: &str, bytes: usize) -> Result<String> {
+    pub async fn diff(&self, from: &CommitId, to: &CommitId, bytes: usize) -> Result<String> {
         self.git.call(&self.path, ["diff", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"]).output_limit(bytes).text().await
     }
 
@@ -222,7 +225,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if one does not exist.
-    pub async fn is_ancestor(&self, ancestor: &str, commit: &str) -> Result<bool> {
+    pub async fn is_ancestor(&self, ancestor: &CommitId, commit: &CommitId) -> Result<bool> {
         let output = self.git.call(&self.path, ["merge-base", "--is-ancestor", ancestor, commit]).output().await?;
         match output.end {
             crate::process::End::Exited(code @ (0 | 1)) => Ok(code == 0),
@@ -234,7 +237,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if it does not exist.
-    pub async fn message(&self, commit: &str) -> Result<String> {
+    pub async fn message(&self, commit: &CommitId) -> Result<String> {
         self.git.call(&self.path, ["show", "--no-patch", "--format=%B", commit, "--"]).text().await
     }
 
@@ -242,14 +245,14 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if a commit does not exist.
-    pub async fn change(&self, from: &str, to: &str) -> Result<Change> {
+    pub async fn change(&self, from: &CommitId, to: &CommitId) -> Result<Change> {
         let arguments = ["diff", "--numstat", "--patch", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"];
         Ok(Change::parse(&self.git.call(&self.path, arguments).text().await?))
     }
 
-    pub(super) async fn expect_at(&self, commit: &str) -> Result<()> {
+    pub(super) async fn expect_at(&self, commit: &CommitId) -> Result<()> {
         let head = self.head().await?.commit;
-        if head != commit {
+        if head != *commit {
             return Err(Error::new(ErrorKind::Git, format!("the checkout moved meanwhile: it is at {head:.12}, not at {commit:.12}")));
         }
         match self.obstacle().await? {

@@ -4,7 +4,7 @@
 //! before that, in the sandbox.
 
 use super::{hooks::Stage, workspace::Workspace};
-use crate::error::Result;
+use crate::{error::Result, words::CommitId};
 
 /// The name of the trailer that tells which run a commit is of.
 const TRAILER: &str = "PiMainteno-Run";
@@ -15,7 +15,7 @@ impl Workspace {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Git`] if a hook refuses, or if one changed what is committed: that is not what was verified.
-    pub async fn commit(&self, base: &str, tree: &str, message: &str, run: &str, with_hooks: bool) -> Result<String> {
+    pub async fn commit(&self, base: &CommitId, tree: &str, message: &str, run: &str, with_hooks: bool) -> Result<CommitId> {
         let (checkout, git) = (self.checkout(), self.checkout().git());
         let identity = self.identity().await?;
         let mut message = self.with_trailer(message, run).await?;
@@ -32,7 +32,7 @@ impl Workspace {
         for (name, value) in &identity {
             call = call.env(name, value);
         }
-        let commit = call.text().await?;
+        let commit = call.text().await?.parse::<CommitId>()?;
         // Whatever a check has committed is left behind; and so Git keeps the commit until a branch has it.
         self.call(["update-ref", "--no-deref", "HEAD", &commit]).text().await?;
         if let Some(stage) = stage {

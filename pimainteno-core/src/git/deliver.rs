@@ -6,7 +6,10 @@ use super::{
     checkout::{Checkout, Upstream},
     command::failed,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    words::CommitId,
+};
 
 /// How long a project is left alone when its remote cannot be reached.
 const RETRY_DELAY: Duration = Duration::from_secs(15 * 60);
@@ -59,7 +62,7 @@ pub enum PushEnd {
     /// The remote has the commit.
     Pushed,
     /// The remote's branch has moved to this commit meanwhile; it was fetched.
-    Moved(String),
+    Moved(CommitId),
     /// The connection broke, the remote does not answer any more, and nobody knows whether it has the commit. With what was said.
     Unclear(String),
 }
@@ -70,7 +73,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the remote refuses; with [`crate::Retry::After`] if it cannot be reached. Then it has not got the commit.
-    pub async fn push(&self, base: &str, commit: &str, upstream: &Upstream) -> Result<PushEnd> {
+    pub async fn push(&self, base: &CommitId, commit: &CommitId, upstream: &Upstream) -> Result<PushEnd> {
         let target = format!("{commit}:refs/heads/{}", upstream.branch);
         // The lease can only refuse: a branch that was moved back at the remote is not to get again what was taken off it.
         let lease = format!("--force-with-lease=refs/heads/{}:{base}", upstream.branch);
@@ -104,19 +107,19 @@ impl Checkout {
     ///
     /// # Errors
     /// As [`Self::fetch`]: nobody knows.
-    pub(crate) async fn has_arrived(&self, commit: &str, upstream: &Upstream) -> Result<bool> {
-        if self.remote_commit(upstream).await?.is_empty() {
+    pub(crate) async fn has_arrived(&self, commit: &CommitId, upstream: &Upstream) -> Result<bool> {
+        if self.remote_commit(upstream).await?.is_none() {
             return Ok(false);
         }
         let there = self.fetch(upstream).await?;
         Ok(self.is_ancestor(commit, &there).await.unwrap_or(false))
     }
 
-    /// Fetches the upstream branch and gives its commit; empty if the remote has no such branch.
+    /// Fetches the upstream branch and gives its commit.
     ///
     /// # Errors
-    /// As [`Self::push`].
-    pub async fn fetch(&self, upstream: &Upstream) -> Result<String> {
+    /// As [`Self::push`], and if the remote has no such branch.
+    pub async fn fetch(&self, upstream: &Upstream) -> Result<CommitId> {
         let reference = format!("refs/heads/{}", upstream.branch);
         let fetch = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", &upstream.remote, &reference];
         let output = self.git().call_remote(self.path(), fetch).output().await?;
@@ -124,14 +127,15 @@ impl Checkout {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(explained(failed("git fetch", &output), &said, &upstream.remote));
         }
-        self.remote_commit(upstream).await
+        let gone = || Error::new(ErrorKind::Git, format!("remote `{}` has no branch `{}` any more", upstream.remote, upstream.branch));
+        self.remote_commit(upstream).await?.ok_or_else(gone)
     }
 
-    /// Asks the remote where the upstream branch is; empty if it has no such branch.
+    /// Asks the remote where the upstream branch is; `None` if it has no such branch.
     ///
     /// # Errors
     /// As [`Self::push`].
-    pub async fn remote_commit(&self, upstream: &Upstream) -> Result<String> {
+    pub async fn remote_commit(&self, upstream: &Upstream) -> Result<Option<CommitId>> {
         let reference = format!("refs/heads/{}", upstream.branch);
         let output = self.git().call_remote(self.path(), ["ls-remote", &upstream.remote, &reference]).output().await?;
         if !output.success() {
@@ -141,7 +145,7 @@ impl Checkout {
         // The remote takes what it is asked for as the end of a name, so it may tell of others too.
         let text = output.text();
         let mut lines = text.lines().filter_map(|line| line.split_once('\t'));
-        Ok(lines.find(|(_, name)| *name == reference).map(|(commit, _)| commit.to_owned()).unwrap_or_default())
+        lines.find(|(_, name)| *name == reference).map(|(commit, _)| commit.parse()).transpose()
     }
 }
 

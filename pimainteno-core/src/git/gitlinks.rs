@@ -16,6 +16,7 @@ use super::workspace::{LIST_LIMIT, Workspace};
 use crate::{
     error::{Context, ErrorKind, Result},
     process::remove,
+    words::CommitId,
 };
 
 /// The submodules of the commit that was asked for last.
@@ -24,8 +25,7 @@ pub(super) struct Gitlinks(Arc<Mutex<Known>>);
 
 #[derive(Clone, Debug, Default)]
 struct Known {
-    /// The commit; empty if none was asked for.
-    commit: String,
+    commit: Option<CommitId>,
     links: Vec<PathBuf>,
 }
 
@@ -45,9 +45,9 @@ impl Workspace {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the commit does not exist.
-    pub(super) async fn gitlinks(&self, commit: &str) -> Result<Vec<PathBuf>> {
+    pub(super) async fn gitlinks(&self, commit: &CommitId) -> Result<Vec<PathBuf>> {
         let known = self.known_gitlinks.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if known.commit == commit {
+        if known.commit.as_ref() == Some(commit) {
             return Ok(known.links);
         }
         let list = self.call(["ls-tree", "-r", "-z", "--full-tree", commit]).output_limit(LIST_LIMIT).output().await?;
@@ -60,7 +60,8 @@ impl Workspace {
             Some(PathBuf::from(OsString::from_vec(entry.get(tab + 1..)?.to_vec())))
         };
         let links: Vec<_> = list.stdout.split(|byte| *byte == 0).filter_map(path).collect();
-        *self.known_gitlinks.0.lock().unwrap_or_else(PoisonError::into_inner) = Known { commit: commit.to_owned(), links: links.clone() };
+        *self.known_gitlinks.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Known { commit: Some(commit.clone()), links: links.clone() };
         Ok(links)
     }
 
@@ -68,7 +69,7 @@ impl Workspace {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the commit does not exist, or something cannot be removed.
-    pub(super) async fn close_gitlinks(&self, commit: &str) -> Result<Vec<OsString>> {
+    pub(super) async fn close_gitlinks(&self, commit: &CommitId) -> Result<Vec<OsString>> {
         let links = self.gitlinks(commit).await?;
         links.iter().try_for_each(|link| empty(self.path(), link))?;
         let exclude = |link: PathBuf| OsString::from_vec([b":(exclude,literal)", link.as_os_str().as_bytes()].concat());

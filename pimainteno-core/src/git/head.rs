@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::{
+    error::{Context, Error, ErrorKind, Result},
+    words::CommitId,
+};
 
 /// How many symbolic references are followed before they are taken for a circle; Git's own limit is 5 as well.
 const MAX_DEPTH: usize = 5;
@@ -19,7 +22,7 @@ const PLAIN_BYTES: usize = 256;
 #[non_exhaustive]
 pub struct Head {
     /// The commit, in hexadecimal.
-    pub commit: String,
+    pub commit: CommitId,
     /// The branch, without `refs/heads/`; `None` when the head is detached.
     pub branch: Option<String>,
 }
@@ -61,8 +64,8 @@ fn read_plain(path: &Path) -> Option<Head> {
     let (mut head, mut commit) = ([0; PLAIN_BYTES], [0; PLAIN_BYTES]);
     let reference = read_line(&git_directory.join("HEAD"), &mut head)?.strip_prefix("ref: ")?;
     let branch = reference.strip_prefix("refs/heads/")?;
-    let commit = read_line(&git_directory.join(reference), &mut commit)?;
-    is_object_id(commit).then(|| Head { commit: commit.to_owned(), branch: Some(branch.to_owned()) })
+    let commit = read_line(&git_directory.join(reference), &mut commit)?.parse().ok()?;
+    Some(Head { commit, branch: Some(branch.to_owned()) })
 }
 
 /// The only line of a file; `None` if it does not fit, as it may have been cut off then.
@@ -82,7 +85,7 @@ fn linked_directory(path: &Path, file: &Path) -> Result<PathBuf> {
 
 fn resolve(git_directory: &Path, head: &str) -> Result<Option<Head>> {
     let Some(reference) = head.strip_prefix("ref: ") else {
-        return Ok(is_object_id(head).then(|| Head { commit: head.to_owned(), branch: None }));
+        return Ok(head.parse().ok().map(|commit| Head { commit, branch: None }));
     };
     let branch = reference.strip_prefix("refs/heads/").map(str::to_owned);
     // A linked worktree has its own HEAD, and shares the branches.
@@ -97,15 +100,14 @@ fn resolve(git_directory: &Path, head: &str) -> Result<Option<Head>> {
         };
         match content.trim_end().strip_prefix("ref: ") {
             Some(next) => reference = next.to_owned(),
-            None if is_object_id(content.trim_end()) => return Ok(Some(Head { commit: content.trim_end().to_owned(), branch })),
-            None => return Ok(None),
+            None => return Ok(content.trim_end().parse().ok().map(|commit| Head { commit, branch })),
         }
     }
     Ok(None)
 }
 
 /// The commit that `packed-refs` gives for `reference`.
-fn packed(common: &Path, reference: &str) -> Result<Option<String>> {
+fn packed(common: &Path, reference: &str) -> Result<Option<CommitId>> {
     let file = common.join("packed-refs");
     // Names need not be UTF-8; those that are not cannot be the one that is looked for.
     let content = match fs::read(&file) {
@@ -113,18 +115,12 @@ fn packed(common: &Path, reference: &str) -> Result<Option<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).context(ErrorKind::Git, || format!("cannot read `{}`", file.display())),
     };
-    let entries = content.lines().filter_map(|line| line.split_once(' '));
-    let mut matching = entries.filter(|(id, name)| *name == reference && is_object_id(id));
-    Ok(matching.next().map(|(id, _)| id.to_owned()))
+    let mut entries = content.lines().filter_map(|line| line.split_once(' ')).filter(|(_, name)| *name == reference);
+    Ok(entries.find_map(|(id, _)| id.parse().ok()))
 }
 
 fn read(file: &Path) -> Result<String> {
     fs::read_to_string(file).context(ErrorKind::Git, || format!("cannot read `{}`", file.display()))
-}
-
-/// SHA-1 or SHA-256, in hexadecimal.
-fn is_object_id(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -151,7 +147,7 @@ mod tests {
         git(&checkout, &["worktree", "add", "--quiet", "-b", "side", "../worktree"]);
         git(&worktree, &["commit", "--quiet", "--allow-empty", "--message", "second"]);
         let head = |path: &Path, branch: Option<&str>| {
-            let expected = Head { commit: git(path, &["rev-parse", "HEAD"]), branch: branch.map(str::to_owned) };
+            let expected = Head { commit: git(path, &["rev-parse", "HEAD"]).parse().unwrap(), branch: branch.map(str::to_owned) };
             assert_eq!(Head::read(path).unwrap(), Some(expected));
         };
         head(&checkout, Some("main"));

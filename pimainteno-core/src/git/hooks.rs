@@ -17,6 +17,7 @@ use super::{command::LOCAL_TIMEOUT, workspace::Workspace};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     process::{Command, make_writable, remove},
+    words::CommitId,
 };
 
 /// The hooks that are asked before a commit is made, in the order in which Git asks them.
@@ -47,7 +48,7 @@ impl<'workspace> Stage<'workspace> {
     /// [`ErrorKind::Git`] if it cannot be made.
     pub(super) async fn build(
         workspace: &'workspace Workspace,
-        base: &str,
+        base: &CommitId,
         tree: &str,
         identity: &[(&'static str, &'static str)],
     ) -> Result<Option<Self>> {

@@ -13,7 +13,10 @@ use std::{
 };
 
 use super::checkout::Checkout;
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::{
+    error::{Context, Error, ErrorKind, Result},
+    words::CommitId,
+};
 
 /// What Git may list of a move, in bytes: the paths of some hundred thousand files.
 const LIST_LIMIT: usize = 64 << 20;
@@ -58,12 +61,12 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if a commit does not exist or a file cannot be written.
-    pub(crate) async fn mend_move(&self, from: &str, to: &str) -> Result<Vec<String>> {
+    pub(crate) async fn mend_move(&self, from: &CommitId, to: &CommitId) -> Result<Vec<String>> {
         let head = self.head().await?.commit;
-        if head != from && head != to {
+        if head != *from && head != *to {
             return Ok(Vec::new());
         }
-        let at_head = |versions: &Versions| if head == to { versions.to.clone() } else { versions.from.clone() };
+        let at_head = |versions: &Versions| if head == *to { versions.to.clone() } else { versions.from.clone() };
         let mut index = self.index_differences(&head).await?;
         let (mut left, mut entries, mut files, mut removed) = (Vec::new(), String::new(), BTreeSet::new(), Vec::new());
         for (path, versions) in self.versions(from, to).await? {
@@ -105,7 +108,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] with what is in the way.
-    pub(crate) async fn expect_movable(&self, from: &str, to: &str) -> Result<()> {
+    pub(crate) async fn expect_movable(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         self.expect_at(from).await?;
         let versions = self.versions(from, to).await?;
         let mut added = versions.iter().filter(|(_, versions)| !versions.from.exists()).map(|(path, _)| path);
@@ -120,7 +123,7 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the disk refuses.
-    pub(super) async fn sync_move(&self, from: &str, to: &str) -> Result<()> {
+    pub(super) async fn sync_move(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
         for (path, _) in self.versions(from, to).await? {
             let path = self.path().join(path);
@@ -143,13 +146,13 @@ impl Checkout {
     }
 
     /// What the two commits have at each path that differs between them.
-    async fn versions(&self, from: &str, to: &str) -> Result<BTreeMap<String, Versions>> {
+    async fn versions(&self, from: &CommitId, to: &CommitId) -> Result<BTreeMap<String, Versions>> {
         let list = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-commit-id", from, to];
         Ok(parse_raw(&self.git().call(self.path(), list).output_limit(LIST_LIMIT).text().await?))
     }
 
     /// What the index has at each path where it is not as `commit` is.
-    async fn index_differences(&self, commit: &str) -> Result<BTreeMap<String, Version>> {
+    async fn index_differences(&self, commit: &CommitId) -> Result<BTreeMap<String, Version>> {
         let list = ["diff-index", "--cached", "-z", "--raw", "--no-renames", commit, "--"];
         let differences = parse_raw(&self.git().call(self.path(), list).output_limit(LIST_LIMIT).text().await?);
         Ok(differences.into_iter().map(|(path, versions)| (path, versions.to)).collect())

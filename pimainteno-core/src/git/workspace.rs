@@ -17,6 +17,7 @@ use super::{
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     process::{End, Environment, Sandbox, Session, make_writable, remove, remove_unseen},
+    words::CommitId,
 };
 
 /// The largest diff that is handled, in bytes. What is larger cannot be reviewed and is no minimal change.
@@ -51,7 +52,7 @@ impl Workspace {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot make it, [`ErrorKind::Process`] if the sandbox cannot be set up.
-    pub async fn prepare(path: &Path, checkout: &Checkout, commit: &str, sandbox: Option<Sandbox>) -> Result<Self> {
+    pub async fn prepare(path: &Path, checkout: &Checkout, commit: &CommitId, sandbox: Option<Sandbox>) -> Result<Self> {
         let owner = OwnerSettings::read(checkout).await?;
         let known = || registered(checkout.common_directory(), path);
         if let Some(git_directory) = known().filter(|_| path.is_dir()) {
@@ -71,7 +72,7 @@ impl Workspace {
         }
         // Forced twice: the repository may still have a worktree registered there, and it may be locked.
         let add = ["worktree", "add", "--detach", "--no-checkout", "-f", "-f"].map(Path::new);
-        checkout.git().call(checkout.path(), add.into_iter().chain([path, commit.as_ref()])).text().await?;
+        checkout.git().call(checkout.path(), add.into_iter().chain([path, Path::new(commit.as_str())])).text().await?;
         let git_directory = known()
             .ok_or_else(|| Error::new(ErrorKind::Git, format!("Git does not know the worktree that it made: `{}`", path.display())))?;
         let workspace = Self::new(path, git_directory, checkout, &owner, sandbox.as_ref())?;
@@ -140,7 +141,7 @@ impl Workspace {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the commit does not exist.
-    pub async fn reset(&self, commit: &str) -> Result<()> {
+    pub async fn reset(&self, commit: &CommitId) -> Result<()> {
         self.link().context(ErrorKind::Git, || format!("cannot link the workspace to its repository: `{}`", self.path.display()))?;
         // A process that was killed leaves its locks behind, also those of references that come and go, as `REVERT_HEAD`; the workspace is ours alone, under
         // the project's lock.
@@ -207,13 +208,13 @@ impl Workspace {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if one is neither in the commit nor staged.
-    pub async fn put_back(&self, commit: &str, paths: &[&str]) -> Result<()> {
+    pub async fn put_back(&self, commit: &CommitId, paths: &[&str]) -> Result<()> {
         let arguments = ["checkout", "--no-overlay", "--quiet", commit, "--"].into_iter().chain(paths.iter().copied());
         self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").text().await.map(drop)
     }
 
     /// Whether any of `paths` differs between two commits; one that is not known any more differs.
-    pub async fn differ(&self, one: &str, other: &str, paths: &[&str]) -> bool {
+    pub async fn differ(&self, one: &CommitId, other: &CommitId, paths: &[&str]) -> bool {
         let arguments = ["diff", "--quiet", "--no-ext-diff", "--no-textconv", one, other, "--"].into_iter().chain(paths.iter().copied());
         let output = self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").output().await;
         !output.is_ok_and(|output| output.success())
@@ -258,7 +259,7 @@ impl Workspace {
     ///
     /// # Errors
     /// [`ErrorKind::Patch`] if it is too large or not UTF-8.
-    pub async fn take_change(&self, base: &str) -> Result<Change> {
+    pub async fn take_change(&self, base: &CommitId) -> Result<Change> {
         // Git would wait for what a pipe says that is called as its own files are.
         remove_unseen(&self.path).context(ErrorKind::Git, || format!("cannot look through `{}`", self.path.display()))?;
         let without_submodules = self.close_gitlinks(base).await?;
@@ -280,7 +281,7 @@ impl Workspace {
     ///
     /// # Errors
     /// As [`Self::take_change`].
-    pub async fn staged(&self, base: &str) -> Result<Change> {
+    pub async fn staged(&self, base: &CommitId) -> Result<Change> {
         self.staged_around(base, "--unified=3").await
     }
 
@@ -288,11 +289,11 @@ impl Workspace {
     ///
     /// # Errors
     /// As [`Self::take_change`].
-    pub async fn staged_whole(&self, base: &str) -> Result<Change> {
+    pub async fn staged_whole(&self, base: &CommitId) -> Result<Change> {
         self.staged_around(base, "--unified=1000000").await
     }
 
-    async fn staged_around(&self, base: &str, context: &str) -> Result<Change> {
+    async fn staged_around(&self, base: &CommitId, context: &str) -> Result<Change> {
         let arguments = [
             "diff",
             context,
@@ -382,7 +383,7 @@ impl Workspace {
     ///
     /// # Errors
     /// [`ErrorKind::Patch`] if later commits are in its way; then the workspace is unclean.
-    pub async fn revert(&self, commit: &str) -> Result<()> {
+    pub async fn revert(&self, commit: &CommitId) -> Result<()> {
         let output = self.call(["revert", "--no-commit", "--no-edit", commit]).output().await?;
         // Without a commit of its own, Git notes a revert under way; the note is not wanted.
         drop(fs::remove_file(self.git_directory.join("REVERT_HEAD")));

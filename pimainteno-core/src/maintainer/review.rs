@@ -86,7 +86,7 @@ mod tests {
     use pimainteno_plugin::Edit;
 
     use super::*;
-    use crate::{config::ProjectConfig, process::Environment, testing::ScriptedBackend};
+    use crate::{config::ProjectConfig, process::Environment, testing::ScriptedBackend, words::CommitId};
 
     fn git(directory: &Path, arguments: &[&str]) {
         let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
@@ -111,7 +111,7 @@ mod tests {
             .unwrap();
         let runner = &maintainer.0;
         let held = |diff: &str| {
-            let mut proposal = Proposal::new("radio", "0", diff.into(), "docs: edit", "scripted");
+            let mut proposal = Proposal::new("radio", CommitId::unchecked("0"), diff.into(), "docs: edit", "scripted");
             proposal.status = ProposalStatus::Held { reason: "a person decides".into() };
             runner.store.put_proposal(&proposal).unwrap();
             proposal

@@ -21,11 +21,11 @@ pub(super) async fn earlier(context: &StepContext<'_>) -> Result<Option<String>>
     let fingerprint = fingerprint::of_change(&change.diff);
     let paths: Vec<_> = change.files.iter().map(|file| file.path.as_str()).collect();
     for earlier in context.parts.store.proposals(Some(&context.run.record.project), ProposalStatus::is_bad, LOOKED_AT)? {
-        if !earlier.fingerprints.contains(&fingerprint) || earlier.inputs != context.parts.inputs {
+        if !earlier.fingerprints.contains(&fingerprint) || earlier.inputs.as_ref() != Some(context.parts.inputs) {
             continue;
         }
         let Some(reason) = reason(context, &earlier)? else { continue };
-        if !context.parts.workspace.differ(&earlier.base, &context.run.record.base, &paths).await {
+        if !context.parts.workspace.differ(&earlier.base, &context.run.base, &paths).await {
             return Ok(Some(reason));
         }
     }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crate::{
     config::Mode,
-    error::{Error, ErrorKind, Result},
+    error::Result,
     git::Change,
-    policy::{Decision, Globs},
+    policy::Decision,
     run::Outcome,
     step::{Checks, Step, StepContext},
 };
@@ -30,8 +30,8 @@ pub(super) enum Ruling {
 /// allow it, or when a person approved exactly this diff. A job that may not be held answers to the policy's denial alone.
 pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling> {
     let may_be_held = context.run.record.job.rules().may_be_held;
-    let approved = context.run.approved.as_deref();
-    let is_approved = approved.is_some() && context.run.proposal.as_ref().map(|proposal| proposal.sha256.as_str()) == approved;
+    let approved = context.run.approved.as_ref();
+    let is_approved = approved.is_some() && context.run.proposal.as_ref().map(|proposal| &proposal.sha256) == approved;
     let asked = match context.parts.policy.allow(&context.run.facts) {
         Decision::Allow => None,
         Decision::Ask(_) if !may_be_held || is_approved => None,
@@ -47,7 +47,7 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
             None => Ruling::Go,
         });
     };
-    if let Some(reason) = forbidden(context, change)? {
+    if let Some(reason) = forbidden(context, change) {
         return Ok(Ruling::End(Outcome::Rejected { reason }));
     }
     // What was delivered before the run was cut off had its allow; holding it now would take it back.
@@ -82,22 +82,17 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
 }
 
 /// Why a change is refused whoever approves it: it touches what it must not.
-fn forbidden(context: &StepContext<'_>, change: &Change) -> Result<Option<String>> {
+fn forbidden(context: &StepContext<'_>, change: &Change) -> Option<String> {
     let project = context.project();
-    let compile = |globs: &[String]| {
-        let compiled = Globs::compile(globs.iter().map(String::as_str));
-        compiled.map_err(|reason| Error::new(ErrorKind::Config, format!("in `protect` or `allow` of project `{}`: {reason}", project.name)))
-    };
-    let (protect, allow) = (compile(&project.protect)?, compile(&project.allow)?);
     // Whoever may change the policy decides what the policy says.
     let policy = project.policy.as_deref().and_then(|policy| policy.strip_prefix(&project.path).ok());
-    let is_protected = |path: &str| protect.matches(path) || policy == Some(Path::new(path));
+    let is_protected = |path: &str| project.protect.matches(path) || policy == Some(Path::new(path));
     let paths = || change.files.iter().map(|file| file.path.as_str());
     if let Some(path) = paths().find(|path| is_protected(path)) {
-        return Ok(Some(format!("it touches `{path}`, which is protected")));
+        return Some(format!("it touches `{path}`, which is protected"));
     }
-    let outside = paths().find(|path| !project.allow.is_empty() && !allow.matches(path));
-    Ok(outside.map(|path| format!("it touches `{path}`, which is not among the allowed files")))
+    let outside = paths().find(|path| !project.allow.is_empty() && !project.allow.matches(path));
+    outside.map(|path| format!("it touches `{path}`, which is not among the allowed files"))
 }
 
 /// Why a change waits for a person: every reason, so that he need not find out one after the other.

@@ -8,15 +8,15 @@ use crate::{
     policy::Facts,
     run::{Outcome, ROLLBACK, RunRecord},
     step::{Candidate, Part, Run, RunParts, Step, apply::Apply, commit::Commit},
+    words::CommitId,
 };
 
 /// What is taken back, and how.
 pub(crate) struct Way<'a> {
-    /// The commit, and the one that it was made on.
-    pub(crate) commit: &'a str,
-    pub(crate) base: &'a str,
-    /// Whether the checkout just goes back: the commit never left the machine, and nothing was built upon it.
-    pub(crate) is_dropped: bool,
+    /// The commit of which the inverse is committed; `None` if the checkout just goes back: the commit never left the machine, and nothing was built upon it.
+    pub(crate) inverted: Option<&'a CommitId>,
+    /// The commit that the change was made on.
+    pub(crate) base: &'a CommitId,
     /// Whether somebody committed something after it, so that what is left has never been checked.
     pub(crate) is_covered: bool,
     /// The steps that did something that can be seen from outside.
@@ -30,10 +30,8 @@ pub(crate) struct Way<'a> {
 pub(crate) fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>, message: String, steps: &[Arc<dyn Step>]) {
     run.change = change;
     let of = |part: Part| steps.iter().find(|step| step.part() == part).cloned();
-    if way.is_dropped {
-        run.record.commit = Some(way.base.to_owned());
-    } else {
-        run.candidate = Some(Candidate::Inverse { commit: way.commit.to_owned(), message });
+    if let Some(commit) = way.inverted {
+        run.candidate = Some(Candidate::Inverse { commit: commit.clone(), message });
         let checks: Vec<_> = steps.iter().filter(|step| way.is_covered && step.part() == Part::Check).cloned().collect();
         if !checks.is_empty() {
             let before = steps.iter().take_while(|step| step.part() != Part::Place).filter(|step| step.prepares());
@@ -42,6 +40,8 @@ pub(crate) fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>, mess
         run.steps.push(of(Part::Place).unwrap_or_else(|| Arc::new(Apply)));
         run.steps.extend(checks);
         run.steps.push(of(Part::Commit).unwrap_or_else(|| Arc::new(Commit)));
+    } else {
+        run.record.commit = Some(way.base.clone());
     }
     let did = |step: &&Arc<dyn Step>| step.part() == Part::Other && way.touched.iter().any(|name| name == step.name());
     let reverting: Vec<_> = steps.iter().filter(did).cloned().collect();
@@ -57,16 +57,18 @@ pub(crate) fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>, mess
 }
 
 /// Takes back what `failed` delivered, in the run of `record`. Sets the failed run's outcome, and gives the reversal.
-pub(crate) async fn roll_back(failed: &mut Run, reason: &str, mut record: RunRecord, facts: Facts, parts: &RunParts<'_>) -> Run {
-    let commit = failed.record.commit.clone().unwrap_or_default();
-    record.base.clone_from(if commit.is_empty() { &failed.record.base } else { &commit });
-    // Where nothing was committed, nothing is said of it.
-    let message = if commit.is_empty() { String::new() } else { rollback_message(parts.checkout, &commit, reason).await };
-    let mut run = Run::new(record, failed.branch.clone(), facts);
+pub(crate) async fn roll_back(failed: &mut Run, reason: &str, record: RunRecord, facts: Facts, parts: &RunParts<'_>) -> Run {
+    let commit = failed.record.commit.clone();
+    let base = commit.as_ref().unwrap_or(&failed.base).clone();
+    let message = match &commit {
+        Some(commit) => rollback_message(parts.checkout, commit, reason).await,
+        // Where nothing was committed, nothing is said of it.
+        None => String::new(),
+    };
+    let mut run = Run::new(record, base, failed.branch.clone(), facts);
     let way = Way {
-        commit: &commit,
-        base: &failed.record.base,
-        is_dropped: !failed.delivery.pushed,
+        inverted: commit.as_ref().filter(|_| failed.delivery.pushed),
+        base: &failed.base,
         is_covered: false,
         touched: &failed.touched,
         is_watched: failed.delivery.moved || failed.has_own_effects,
@@ -87,7 +89,7 @@ pub(crate) async fn roll_back(failed: &mut Run, reason: &str, mut record: RunRec
 }
 
 /// The message of the commit that takes `commit` back.
-pub(crate) async fn rollback_message(checkout: &Checkout, commit: &str, reason: &str) -> String {
+pub(crate) async fn rollback_message(checkout: &Checkout, commit: &CommitId, reason: &str) -> String {
     let message = checkout.message(commit).await.unwrap_or_default();
     let subject = message.lines().next().unwrap_or_default();
     format!("Revert \"{subject}\"\n\nThis takes back {commit}: {reason}")

@@ -34,6 +34,7 @@ use crate::{
     id::RunId,
     job::IMPROVE,
     run::Trigger,
+    words::CommitId,
 };
 
 /// A file with cases for a policy.
@@ -117,7 +118,7 @@ struct CaseFacts {
     failed_unit: String,
     #[serde(deserialize_with = "local_time")]
     now: DateTime,
-    head: String,
+    head: CommitId,
     head_message: String,
     units: Vec<String>,
     step: String,
@@ -293,7 +294,7 @@ impl Default for CaseFacts {
             trigger: "schedule".into(),
             failed_unit: String::new(),
             now: DateTime::constant(2026, 1, 7, 12, 0, 0, 0),
-            head: "0".repeat(40),
+            head: CommitId::unchecked("0".repeat(40)),
             head_message: String::new(),
             units: vec!["project.service".into()],
             step: "commit".into(),

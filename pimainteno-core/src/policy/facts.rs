@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::civil::{DateTime, Weekday};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString};
 
-use crate::{config::Mode, id::RunId, run::Trigger};
+use crate::{config::Mode, id::RunId, run::Trigger, words::CommitId};
 
 /// What is known when a run leaves the queue.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct RunFacts {
     /// What the clock on the wall says, in the scheduler's time zone.
     pub now: DateTime,
     /// The commit that the checkout is at, in hexadecimal.
-    pub head: String,
+    pub head: CommitId,
     /// The message of that commit.
     pub head_message: String,
     /// The units that run from the checkout.
@@ -234,7 +234,7 @@ impl From<RunFacts> for RunValues {
                 Weekday::Sunday => "sunday",
             },
             date: run.now.date().to_string().into(),
-            head: run.head.into(),
+            head: run.head.as_str().into(),
             head_message: run.head_message.into(),
             units: run.units.into_iter().map(Into::into).collect(),
         }

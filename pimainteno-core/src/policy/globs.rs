@@ -1,24 +1,14 @@
-//! Globs over the paths of a repository, compiled once and remembered.
+//! The globs of scripts, compiled once and remembered.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
-use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
+use crate::config::Globs;
 
 /// How many sets are remembered; a policy names a handful, so that reaching this means that a script makes them up as it goes.
 const REMEMBERED_SETS: usize = 128;
-/// How many globs one set may have, and how many bytes one glob: compiling grows with both, and no limit on operations sees it.
-const MAX_GLOBS: usize = 256;
-const MAX_GLOB_BYTES: usize = 256;
-
-/// A set of globs that a path can be held against.
-///
-/// `*` and `?` stop at a `/`, `**` does not, and a glob without a `/` is about the name of the file, in whatever directory, as in `.gitignore`.
-#[derive(Clone, Debug)]
-pub(crate) struct Globs(Arc<GlobSet>);
-
 /// Globs as a script wrote them, in one string: the key by which a compiled set is found again.
 #[derive(Debug, Default)]
 pub(super) struct GlobList {
@@ -36,15 +26,7 @@ pub(super) struct GlobCache(Mutex<BTreeMap<String, Globs>>);
 impl GlobList {
     /// Adds `glob`.
     pub(super) fn push(&mut self, glob: &str) -> Result<(), String> {
-        if self.len == MAX_GLOBS {
-            return Err(format!("more than {MAX_GLOBS} globs in one place"));
-        }
-        if glob.len() > MAX_GLOB_BYTES {
-            return Err(format!("a glob is {} bytes long, {MAX_GLOB_BYTES} at most", glob.len()));
-        }
-        if glob.contains('\0') {
-            return Err("a glob has a NUL character in it".into());
-        }
+        Globs::may_follow(self.len, glob)?;
         self.text.push_str(glob);
         self.text.push('\0');
         self.len += 1;
@@ -57,36 +39,6 @@ impl GlobList {
     }
 }
 
-impl Globs {
-    /// Compiles `globs`; the error says which one is wrong.
-    pub(crate) fn compile<'a>(globs: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        let mut list = GlobList::default();
-        globs.into_iter().try_for_each(|glob| list.push(glob))?;
-        Self::new(&list)
-    }
-
-    /// Compiles `list`; the error says which glob is wrong.
-    fn new(list: &GlobList) -> Result<Self, String> {
-        let mut set = GlobSetBuilder::new();
-        for glob in list.text.split_terminator('\0') {
-            let anchored = if glob.contains('/') { glob.strip_prefix('/').unwrap_or(glob).to_owned() } else { format!("**/{glob}") };
-            let compiled = GlobBuilder::new(&anchored).literal_separator(true).build();
-            set.add(compiled.map_err(|error| format!("not a glob: `{glob}`: {}", error.kind()))?);
-        }
-        set.build().map(|set| Self(Arc::new(set))).map_err(|error| format!("these globs cannot be used together: {error}"))
-    }
-
-    /// Whether `path`, relative to the root of the repository, is one that the globs mean.
-    pub(crate) fn matches(&self, path: &str) -> bool {
-        self.0.is_match_candidate(&Candidate::from_bytes(path))
-    }
-
-    /// Which of the globs mean `path`, by their place in the set; slower than [`Globs::matches`].
-    pub(super) fn which(&self, path: &str) -> Vec<usize> {
-        self.0.matches_candidate(&Candidate::from_bytes(path))
-    }
-}
-
 impl GlobCache {
     /// The set of `list`, compiled now or before.
     pub(super) fn get(&self, list: GlobList) -> Result<Globs, String> {
@@ -94,7 +46,7 @@ impl GlobCache {
         if let Some(found) = sets.get(&list.text) {
             return Ok(found.clone());
         }
-        let globs = Globs::new(&list)?;
+        let globs = Globs::compile(list.text.split_terminator('\0'))?;
         if sets.len() >= REMEMBERED_SETS {
             sets.clear();
         }

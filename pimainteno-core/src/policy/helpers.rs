@@ -6,8 +6,9 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map};
 
 use super::{
     Decision, Facts, describe,
-    globs::{GlobCache, GlobList, Globs},
+    globs::{GlobCache, GlobList},
 };
+use crate::config::Globs;
 
 type ScriptResult<T> = Result<T, Box<EvalAltResult>>;
 

@@ -13,9 +13,8 @@ use std::{collections::BTreeMap, fmt, fs, io::Read as _, path::Path};
 
 use serde::Serialize;
 
-use super::Globs;
 use crate::{
-    config::{Project, RestartConfig, StepConfig},
+    config::{Globs, Project, RestartConfig, StepConfig},
     error::{Error, ErrorKind, Result},
     git::{self, Change},
 };
@@ -101,13 +100,12 @@ impl Hold {
     /// [`ErrorKind::Config`] if `hold` or `unasked` has a glob that is none.
     pub fn new(project: &Project) -> Result<Self> {
         let wrong = |key, reason| Error::new(ErrorKind::Config, format!("in `{key}` of project `{}`: {reason}", project.name));
-        let compile = |key, globs: &[String]| Globs::compile(globs.iter().map(String::as_str)).map_err(|reason| wrong(key, reason));
         if let Some(hold) = &project.hold {
-            return compile("hold", hold).map(|globs| Self(Rule::Globs(globs)));
+            return Ok(Self(Rule::Globs(hold.clone())));
         }
         let known = Known {
             deciding: Deciding::compile().map_err(|reason| wrong("hold", reason))?,
-            unasked: compile("unasked", &project.unasked)?,
+            unasked: project.unasked.clone(),
             commands: commands(project),
             commits_summary: project.commit_summary,
             links: Vec::new(),

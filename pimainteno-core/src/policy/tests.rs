@@ -13,6 +13,7 @@ use crate::{
     id::RunId,
     job::Job,
     run::{RunRecord, Trigger},
+    words::CommitId,
 };
 
 fn facts() -> Facts {
@@ -25,7 +26,7 @@ fn facts() -> Facts {
         trigger: Trigger::UnitFailure { unit: "shop-worker.service".into() },
         run: RunId::new(),
         now: "2026-03-04T09:05:00".parse().unwrap(),
-        head: "0123456789abcdef0123456789abcdef01234567".into(),
+        head: CommitId::unchecked("0123456789abcdef0123456789abcdef01234567"),
         head_message: "orders: count them".into(),
         units: vec!["shop-web.service".into(), "shop-worker.service".into()],
     })

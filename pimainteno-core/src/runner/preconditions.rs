@@ -77,7 +77,7 @@ pub(super) async fn unpushed(project: &Project, checkout: &Checkout, head: &Head
         Some(1) => "1 commit that is",
         Some(_) => "commits that are",
         // Not every clone follows every branch of its remote.
-        None if checkout.remote_commit(&upstream).await? == head.commit => return Ok(None),
+        None if checkout.remote_commit(&upstream).await?.as_ref() == Some(&head.commit) => return Ok(None),
         None => "commits that are",
     };
     Ok(Some(format!("the checkout has {commits} not at `{}/{}` yet; push first", upstream.remote, upstream.branch)))

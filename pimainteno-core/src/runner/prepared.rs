@@ -11,10 +11,10 @@ use crate::{
     error::{Context, ErrorKind, Result},
     policy::{Policy, PolicyEngine},
     process::Environment,
-    proposal::sha256,
     registry::{BackendContext, Registry},
     service::{HealthProbe, ServiceManager},
     step::{Need, Part, Step},
+    words::Sha256,
 };
 
 /// A project with everything that its runs need.
@@ -37,7 +37,7 @@ pub(crate) struct PreparedChore {
     pub(crate) proposer: Arc<dyn Proposer>,
     pub(crate) schedule: Schedule,
     /// A fingerprint of what its runs depend on besides the commit and what its proposer says.
-    inputs: String,
+    inputs: Sha256,
 }
 
 impl Prepared {
@@ -71,7 +71,7 @@ impl Prepared {
         let common = format!("{common:?}\n{}\n{}\n{source}", backend.name(), backend.model());
         let prepare = |chore: &Chore| {
             let (proposer, schedule) = (registry.proposer(chore)?, Schedule::parse(&chore.cron, timezone)?);
-            Ok(PreparedChore { inputs: sha256(&format!("{common}\n{chore:?}")), chore: chore.clone(), proposer, schedule })
+            Ok(PreparedChore { inputs: Sha256::of(&format!("{common}\n{chore:?}")), chore: chore.clone(), proposer, schedule })
         };
         let chores = project.chores.iter().map(prepare).collect::<Result<_>>()?;
         let repair = prepare(&Chore::repair(&project))?;
@@ -101,8 +101,8 @@ impl Prepared {
 
 impl PreparedChore {
     /// A fingerprint of what its runs depend on besides the commit. While it and the head stay, a run would be futile.
-    pub(crate) fn inputs(&self) -> String {
+    pub(crate) fn inputs(&self) -> Sha256 {
         let more = self.proposer.inputs(&self.chore);
-        if more.is_empty() { self.inputs.clone() } else { sha256(&format!("{}\n{more}", self.inputs)) }
+        if more.is_empty() { self.inputs.clone() } else { Sha256::of(&format!("{}\n{more}", self.inputs)) }
     }
 }

@@ -47,13 +47,13 @@ impl Runner {
         preconditions::units_exist(&prepared).await?;
         let record = RunRecord::new(&prepared.project.id, order.trigger.clone(), order.job.clone(), Timestamp::now());
         let mut record = record.of_chore(&proposal.chore);
-        record.base.clone_from(&head.commit);
+        record.base = Some(head.commit.clone());
         record.proposal = Some(id);
         let facts = self.facts(&prepared, &locked.checkout, &record).await?;
-        let (journal, workspace) = self.begin(&prepared, &locked.checkout, &record).await?;
-        journal.approved(&proposal.sha256)?;
+        let (journal, workspace) = self.begin(&prepared, &locked.checkout, &record, &head.commit).await?;
+        journal.approved(proposal.sha256.clone())?;
         ordered.begun()?;
-        let mut run = Run::new(record, head.branch.unwrap_or_default(), facts);
+        let mut run = Run::new(record, head.commit, head.branch.unwrap_or_default(), facts);
         let delivering = prepared.steps.iter().skip_while(|step| step.part() != Part::Place);
         run.steps = prepared.preparing_steps().chain(delivering).cloned().collect();
         run.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });

@@ -16,10 +16,19 @@ use crate::{
     service::{Baseline, Probation},
     step::Run,
     store::{Announced, Order, TakenBack},
+    words::CommitId,
 };
 
 /// Why a change is taken back, as it is told in the commit and in the history.
 const REASON: &str = "a person asked for it";
+
+/// A run whose change can be taken back.
+struct Target {
+    run: RunRecord,
+    /// The commit of its change, and the one that it was made on.
+    commit: CommitId,
+    base: CommitId,
+}
 
 /// How far the commit of a change has come.
 #[derive(Clone, Copy)]
@@ -37,7 +46,7 @@ impl Runner {
     /// It works while the project is paused. What fails stays as it is: taking back a rollback by itself would bring back what a person wanted to be rid of.
     pub(crate) async fn roll_back(&self, project: &str, run: Option<&str>) -> Result<RunRecord> {
         let prepared = self.project(project)?;
-        let of = self.target(&prepared, run)?.id;
+        let of = self.target(&prepared, run)?.run.id;
         self.take_back(&prepared, of, &Order::new(Trigger::Rollback, Job::Reversal { of }, RunOptions::default())).await
     }
 
@@ -49,25 +58,25 @@ impl Runner {
         // Looked at again: it may have been taken back while this waited.
         let target = self.target(prepared, Some(&of.to_string()))?;
         let head = preconditions::clean_place(&prepared.project, &locked.checkout).await?.map_err(refused)?;
-        let commit = target.commit.clone().unwrap_or_default();
-        if !locked.checkout.is_ancestor(&commit, &head.commit).await.unwrap_or(false) {
-            let reason = format!("commit {commit:.12} of run {} is not in the checkout", target.id);
+        let commit = &target.commit;
+        if !locked.checkout.is_ancestor(commit, &head.commit).await.unwrap_or(false) {
+            let reason = format!("commit {commit:.12} of run {of} is not in the checkout");
             return Err(refused(reason).hint("pull it first; if the history was rewritten, there is nothing of ours left to take back"));
         }
-        let way = self.reach(prepared, &locked, &head, &commit).await?;
+        let way = self.reach(prepared, &locked, &head, commit).await?;
         if way.is_pushed
             && let Some(reason) = preconditions::unpushed(&prepared.project, &locked.checkout, &head).await?
         {
             return Err(refused(reason));
         }
         let run = self.start(prepared, &locked, head, &target, way).await?;
-        let (journal, workspace) = self.begin(prepared, &locked.checkout, &run.record).await?;
+        let (journal, workspace) = self.begin(prepared, &locked.checkout, &run.record, &run.base).await?;
         ordered.begun()?;
         self.carry_out(prepared, &locked.checkout, &workspace, &journal, run, order.options).await
     }
 
     /// The run whose change is to be taken back.
-    fn target(&self, prepared: &Prepared, run: Option<&str>) -> Result<RunRecord> {
+    fn target(&self, prepared: &Prepared, run: Option<&str>) -> Result<Target> {
         let project = &prepared.project.id;
         let target = match run {
             Some(prefix) => self.store.find_run(prefix)?,
@@ -89,41 +98,42 @@ impl Runner {
             let by = target.rolled_back_by.map_or_else(String::new, |by| format!(" by run {by}"));
             return Err(refused(format!("that was done already{by}")).hint("to take back an earlier change as well, name its run"));
         }
-        if !has_delivered(&target) {
+        let (Some(commit), Some(base), true) = (target.commit.clone(), target.base.clone(), has_delivered(&target)) else {
             let outcome = target.outcome.as_ref().map_or_else(String::new, ToString::to_string);
             return Err(refused(format!("it delivered nothing; it ended as {outcome}")));
-        }
-        Ok(target)
+        };
+        Ok(Target { run: target, commit, base })
     }
 
-    async fn reach(&self, prepared: &Prepared, locked: &Locked, head: &Head, commit: &str) -> Result<Reach> {
+    async fn reach(&self, prepared: &Prepared, locked: &Locked, head: &Head, commit: &CommitId) -> Result<Reach> {
         let branch = head.branch.as_deref().unwrap_or_default();
         let is_pushed = match locked.checkout.upstream(branch, prepared.project.remote.as_deref()).await? {
             None => false,
             Some(upstream) if upstream.ahead == Some(0) => true,
             Some(upstream) => {
                 let there = locked.checkout.fetch(&upstream).await?;
-                !there.is_empty() && locked.checkout.is_ancestor(commit, &there).await?
+                locked.checkout.is_ancestor(commit, &there).await?
             }
         };
-        Ok(Reach { is_pushed, is_covered: head.commit != commit })
+        Ok(Reach { is_pushed, is_covered: head.commit != *commit })
     }
 
     /// The run that takes `target` back, ready for its first step.
-    async fn start(&self, prepared: &Prepared, locked: &Locked, head: Head, target: &RunRecord, way: Reach) -> Result<Run> {
-        let commit = target.commit.clone().unwrap_or_default();
+    async fn start(&self, prepared: &Prepared, locked: &Locked, head: Head, target: &Target, way: Reach) -> Result<Run> {
+        let Target { run: target, commit, base } = target;
         let mut record = RunRecord::new(&prepared.project.id, Trigger::Rollback, Job::Reversal { of: target.id }, Timestamp::now())
             .of_chore(&target.chore);
-        record.base = head.commit;
+        record.base = Some(head.commit.clone());
         let facts = self.facts(prepared, &locked.checkout, &record).await?;
-        let mut run = Run::new(record, head.branch.unwrap_or_default(), facts);
+        let mut run = Run::new(record, head.commit, head.branch.unwrap_or_default(), facts);
         let did = Announced::read(&self.store.run_journal(target.id)?, false);
         let did = did.only(way.is_pushed, true);
         let is_dropped = !way.is_pushed && !way.is_covered;
-        let change = if is_dropped { Some(locked.checkout.change(&commit, &target.base).await?) } else { None };
-        let message = pipeline::rollback_message(&locked.checkout, &commit, REASON).await;
+        let change = if is_dropped { Some(locked.checkout.change(commit, base).await?) } else { None };
+        let message = pipeline::rollback_message(&locked.checkout, commit, REASON).await;
         let (touched, is_watched) = (did.steps(), did.is_beyond_remote());
-        let way = Way { commit: &commit, base: &target.base, is_dropped, is_covered: way.is_covered, touched: &touched, is_watched };
+        let inverted = Some(commit).filter(|_| !is_dropped);
+        let way = Way { inverted, base, is_covered: way.is_covered, touched: &touched, is_watched };
         pipeline::prepare(&mut run, &way, change, message, &prepared.steps);
         run.delivery.before = Some(self.units_now(prepared).await);
         Ok(run)

@@ -22,7 +22,8 @@ use crate::{
         Part, Run, RunParts,
         sandboxed::{self, Sandboxing},
     },
-    store::{Journal, Order, Parked, ProjectState, Store},
+    store::{FinishedRun, Journal, Order, Parked, ProjectState, Store},
+    words::{CommitId, Sha256},
 };
 
 /// What the first step of a run needs.
@@ -34,10 +35,12 @@ struct Ready {
 }
 
 /// What a run looked at: it need not be run again while that stays as it is.
-#[derive(Default)]
 struct Looked {
-    head: String,
-    inputs: String,
+    /// The commit that it began at.
+    head: CommitId,
+    inputs: Sha256,
+    /// Whether what it looked at was tried before.
+    is_futile: bool,
 }
 
 /// A failure that counts.
@@ -141,23 +144,29 @@ impl Runner {
             Ok(head) => head,
             Err(reason) => return Ok(Err(reason)),
         };
-        record.base.clone_from(&head.commit);
+        record.base = Some(head.commit.clone());
         let facts = self.facts(prepared, &locked.checkout, record).await?;
         if let Some(reason) = prepared.policy.skip(&facts)? {
             return Ok(Err(reason));
         }
         preconditions::units_exist(prepared).await?;
         self.sandboxing().require(&prepared.project).await?;
-        let (journal, workspace) = self.begin(prepared, &locked.checkout, record).await?;
-        let mut run = Run::new(record.clone(), head.branch.unwrap_or_default(), facts);
+        let (journal, workspace) = self.begin(prepared, &locked.checkout, record, &head.commit).await?;
+        let mut run = Run::new(record.clone(), head.commit, head.branch.unwrap_or_default(), facts);
         run.steps.clone_from(&prepared.steps);
         Ok(Ok(Ready { locked, run, journal, workspace }))
     }
 
     /// Opens the journal of a run and makes its workspace ready, in this order: recovery removes what a Git that is killed meanwhile leaves in the repository.
-    pub(super) async fn begin(&self, prepared: &Prepared, checkout: &Checkout, record: &RunRecord) -> Result<(Journal, Workspace)> {
+    pub(super) async fn begin(
+        &self,
+        prepared: &Prepared,
+        checkout: &Checkout,
+        record: &RunRecord,
+        base: &CommitId,
+    ) -> Result<(Journal, Workspace)> {
         let journal = self.store.begin_run(record)?;
-        match self.workspace(prepared, checkout, &record.base).await {
+        match self.workspace(prepared, checkout, base).await {
             Ok(workspace) => Ok((journal, workspace)),
             Err(error) => {
                 journal.discard();
@@ -167,7 +176,7 @@ impl Runner {
     }
 
     /// The workspace of a project, clean and at `commit`.
-    async fn workspace(&self, prepared: &Prepared, checkout: &Checkout, commit: &str) -> Result<Workspace> {
+    async fn workspace(&self, prepared: &Prepared, checkout: &Checkout, commit: &CommitId) -> Result<Workspace> {
         let ([workspace, _], sandboxing) = (self.trees(&prepared.project), self.sandboxing());
         let leftovers = sandboxing.leftovers(&prepared.project).await;
         leftovers.begin()?;
@@ -192,7 +201,7 @@ impl Runner {
         journal: &Journal,
         mut run: Run,
     ) -> Result<RunRecord> {
-        let at = run.record.commit.as_ref().unwrap_or(&run.record.base);
+        let at = run.record.commit.as_ref().unwrap_or(&run.base);
         let workspace = self.workspace(prepared, checkout, at).await?;
         let is_check = |name: &str| prepared.steps.iter().any(|step| step.part() == Part::Check && step.name() == name);
         if run.record.steps.iter().any(|step| is_check(&step.name) && step.status == StepStatus::Done) {
@@ -213,7 +222,7 @@ impl Runner {
         options: RunOptions,
     ) -> Result<RunRecord> {
         learn_key(&self.store, &prepared.project)?;
-        let started_at = run.record.base.clone();
+        let started_at = run.base.clone();
         let [_, agent_tree] = self.trees(&prepared.project);
         let sandboxing = self.sandboxing();
         let leftovers = sandboxing.leftovers(&prepared.project).await;
@@ -291,7 +300,10 @@ impl Runner {
             self.bus.finished(&run.record);
             return Ok(run.record);
         }
-        let record = self.conclude(prepared, journal, Looked { head: started_at, inputs: inputs.clone() }, run, rollback, options);
+        let looked = Looked { head: started_at, inputs: inputs.clone(), is_futile: run.is_futile };
+        let takes_back = rollback::takes_back(&run);
+        let stored = FinishedRun { takes_back, ..run.into_stored() };
+        let record = self.conclude(prepared, journal, Some(looked), stored, rollback, options);
         // What is known to be delivered is kept; a run that is cut off before this leaves the next one cold.
         let is_applied = record.as_ref().is_ok_and(|record| matches!(record.outcome, Some(Outcome::Applied { .. })));
         keep_leftovers(&parts, is_applied).await;
@@ -303,18 +315,17 @@ impl Runner {
         &self,
         prepared: &Prepared,
         journal: &Journal,
-        looked: Looked,
-        finished: Run,
+        looked: Option<Looked>,
+        mut finished: FinishedRun,
         rollback: Option<Run>,
         options: RunOptions,
     ) -> Result<RunRecord> {
         let record = finished.record.clone();
         // A change that was placed anew on another commit was still made for the one that the checkout is at.
-        let mut seen = vec![looked.head, record.base.clone()];
-        seen.extend(record.commit.clone());
-        if let Some(rollback) = &rollback {
-            seen.extend(rollback.record.commit.clone());
-        }
+        let taken_back = rollback.as_ref().and_then(|rollback| rollback.record.commit.clone());
+        let seen = [looked.as_ref().map(|looked| looked.head.clone()), record.base.clone(), record.commit.clone(), taken_back]
+            .into_iter()
+            .flatten();
         if let Some(rollback) = rollback {
             let journal = self.store.begin_run(&rollback.record)?;
             let rollback_record = rollback.record.clone();
@@ -326,8 +337,10 @@ impl Runner {
         let came_to_something = matches!(record.outcome, Some(Outcome::Applied { .. } | Outcome::RolledBack { .. } | Outcome::Held { .. }));
         let outcome = record.outcome.clone();
         // One that failed before its first step has looked at nothing.
-        let (is_futile, is_begun) =
-            (finished.is_futile, !record.steps.is_empty() || !matches!(record.outcome, Some(Outcome::Failed { .. })));
+        let (is_futile, is_begun) = (
+            looked.as_ref().is_some_and(|looked| looked.is_futile),
+            !record.steps.is_empty() || !matches!(record.outcome, Some(Outcome::Failed { .. })),
+        );
         let failure = Counted::of(&record).filter(|_| !options.dry_run);
         let chore = record.chore.clone();
         let before = self.store.project(&prepared.project.id);
@@ -353,18 +366,15 @@ impl Runner {
             }
             let is_settled = is_begun
                 && (is_futile || !matches!(outcome, Some(Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. })));
-            if is_settled && !options.dry_run && (looks_around || came_to_something) {
+            if let (true, Some(looked)) = (is_settled && !options.dry_run && (looks_around || came_to_something), looked) {
                 for head in seen {
-                    state.see(head, &looked.inputs);
+                    state.see(head, looked.inputs.clone());
                 }
             }
         };
-        let takes_back = rollback::takes_back(&finished);
-        let mut stored = finished.into_stored();
-        stored.takes_back = takes_back;
-        self.settle(prepared, &mut stored)?;
-        let record = stored.record.clone();
-        self.store.finish_run(journal, stored, change_state)?;
+        self.settle(prepared, &mut finished)?;
+        let record = finished.record.clone();
+        self.store.finish_run(journal, finished, change_state)?;
         if let Some(frozen) = self.store.project(&prepared.project.id).chore(&chore).frozen.as_ref().filter(|_| !was_frozen) {
             let message = format!("{}; it is left alone until it is resumed or run by force", frozen.describe());
             self.bus.notice(&prepared.project.id, None, NoticeKind::Frozen, "", message);
@@ -379,9 +389,8 @@ impl Runner {
         record.ended = Some(Timestamp::now());
         record.outcome = Some(pipeline::outcome_of("queue", error));
         record.redact(self.store.secrets());
-        let run = Run::new(record.clone(), String::new(), Facts::new(self.facts_without_head(prepared, &record)));
         let journal = self.store.begin_run(&record);
-        let stored = journal.and_then(|journal| self.conclude(prepared, &journal, Looked::default(), run, None, options));
+        let stored = journal.and_then(|journal| self.conclude(prepared, &journal, None, FinishedRun::new(record.clone()), None, options));
         // What kept the run from its first step may be the disk.
         stored.or_else(|error| {
             tracing::error!(%error, "A run that failed before its first step could not be stored.");
@@ -394,25 +403,20 @@ impl Runner {
     pub(crate) async fn facts(&self, prepared: &Prepared, checkout: &Checkout, record: &RunRecord) -> Result<Facts> {
         let head = checkout.head().await?;
         let head_message = checkout.message(&head.commit).await?;
-        let facts = self.facts_without_head(prepared, record);
-        Ok(Facts::new(RunFacts { branch: head.branch.unwrap_or_default(), head: head.commit, head_message, ..facts }))
-    }
-
-    fn facts_without_head(&self, prepared: &Prepared, record: &RunRecord) -> RunFacts {
         let project = &prepared.project;
-        RunFacts {
+        Ok(Facts::new(RunFacts {
             project: project.id.clone(),
             name: project.name.clone(),
-            branch: String::new(),
+            branch: head.branch.unwrap_or_default(),
             mode: prepared.chore(&record.chore).chore.mode,
             chore: record.chore.clone(),
             trigger: record.trigger.clone(),
             run: record.id,
             now: Timestamp::now().to_zoned(self.timezone.clone()).datetime(),
-            head: String::new(),
-            head_message: String::new(),
+            head: head.commit,
+            head_message,
             units: project.units.clone(),
-        }
+        }))
     }
 }
 

@@ -41,7 +41,7 @@ impl StepContext<'_> {
         }
         let workspace = self.parts.workspace;
         self.parts.leftovers.bring(workspace).await?;
-        let change = workspace.take_change(&self.run.record.base).await?;
+        let change = workspace.take_change(&self.run.base).await?;
         let placed = self.run.change.as_ref().map_or("", |change| &change.diff);
         if change.diff == placed {
             return Ok(false);

@@ -46,9 +46,9 @@ impl StepContext<'_> {
     pub async fn place_change(&mut self) -> Result<Flow> {
         let Some(candidate) = self.run.candidate.take() else { return Ok(Flow::End(Outcome::NoChange)) };
         let workspace = self.parts.workspace;
-        workspace.reset(&self.run.record.base).await?;
+        workspace.reset(&self.run.base).await?;
         let Some(message) = place::place(self, &candidate).await? else { return Ok(Flow::End(Outcome::NoChange)) };
-        let mut change = workspace.staged(&self.run.record.base).await?;
+        let mut change = workspace.staged(&self.run.base).await?;
         if change.is_empty() {
             return Ok(Flow::End(Outcome::NoChange));
         }
@@ -56,7 +56,7 @@ impl StepContext<'_> {
         // What a step made of the summary is in the change already.
         if self.project().commit_summary && !summary.is_empty() && self.run.amended_by.is_none() {
             summarize::write_summary(workspace.path(), &summary)?;
-            change = workspace.take_change(&self.run.record.base).await?;
+            change = workspace.take_change(&self.run.base).await?;
         }
         patch::check_paths(&change)?;
         // What is brought back was there before.
@@ -72,7 +72,7 @@ impl StepContext<'_> {
         let unchanged = self.run.proposal.take().filter(|proposal| proposal.diff == change.diff);
         let proposal = unchanged.unwrap_or_else(|| {
             let record = &self.run.record;
-            let new = Proposal::new(&record.project, &record.base, change.diff.clone(), message, self.parts.desk.backend_name());
+            let new = Proposal::new(&record.project, self.run.base.clone(), change.diff.clone(), message, self.parts.desk.backend_name());
             Proposal { chore: record.chore.clone(), ..new }
         });
         self.parts.journal.proposed(&proposal)?;

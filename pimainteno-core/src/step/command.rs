@@ -74,7 +74,7 @@ impl CommandStep {
             .env("PIMAINTENO_PROJECT", &context.run.record.project)
             .env("PIMAINTENO_RUN", context.run_id().to_string())
             .env("PIMAINTENO_CHECKOUT", context.checkout())
-            .env("PIMAINTENO_BASE", context.base())
+            .env("PIMAINTENO_BASE", context.base().as_str())
             .env("PIMAINTENO_COMMIT", context.run.record.commit.as_deref().unwrap_or_default())
             .timeout(self.config.timeout.unwrap_or(TIMEOUT))
             .run()

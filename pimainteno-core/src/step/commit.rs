@@ -12,6 +12,7 @@ use crate::{
     git::Change,
     run::Outcome,
     store::Effect,
+    words::CommitId,
 };
 
 /// The longest message that is committed, in bytes; what a person still reads.
@@ -54,7 +55,7 @@ impl StepContext<'_> {
     /// # Errors
     /// [`ErrorKind::Step`] if there is no change, if the step says that it changes nothing outside and was let through as such, or if something else is staged;
     /// [`ErrorKind::Git`] if a hook refuses it.
-    pub async fn commit_change(&mut self, message: &str) -> Result<String> {
+    pub async fn commit_change(&mut self, message: &str) -> Result<CommitId> {
         self.must_be_allowed("commits the change")?;
         let (Some(change), Some(proposal)) = (&self.run.change, &self.run.proposal) else {
             return Err(Error::new(ErrorKind::Step, "there is no change to commit").hint("put the step behind `apply`"));
@@ -63,7 +64,7 @@ impl StepContext<'_> {
         // Hidden characters go before secrets are looked for: one in the middle of a token would keep it from being found.
         let message = self.parts.store.secrets().redact(&commit_message::without_effects(message)).into_owned();
         let message = if message.is_empty() { describe(change) } else { message };
-        let base = self.run.record.base.clone();
+        let base = self.run.base.clone();
         // Checks may have changed the index, and so may whoever was asked for the message.
         if workspace.staged(&base).await?.diff != proposal.diff {
             return Err(Error::new(ErrorKind::Step, "what is staged is not the change that was verified")

@@ -20,6 +20,7 @@ use crate::{
     run::Trigger,
     service::{HealthProbe, ServiceManager},
     store::{By, Effect, Intent, Journal, Output, Store},
+    words::{CommitId, Sha256},
 };
 
 use super::{
@@ -53,7 +54,7 @@ pub(crate) struct RunParts<'run> {
     pub(crate) mode: Mode,
     pub(crate) force: bool,
     /// The fingerprint of what the run depends on besides the project's files.
-    pub(crate) inputs: &'run str,
+    pub(crate) inputs: &'run Sha256,
 }
 
 /// What a step may use, and what the run knows so far.
@@ -102,13 +103,13 @@ impl StepContext<'_> {
     }
 
     /// The commit that the run started from.
-    pub fn base(&self) -> &str {
-        &self.run.record.base
+    pub fn base(&self) -> &CommitId {
+        &self.run.base
     }
 
     /// The commit that was made of the change.
-    pub fn commit(&self) -> Option<&str> {
-        self.run.record.commit.as_deref()
+    pub fn commit(&self) -> Option<&CommitId> {
+        self.run.record.commit.as_ref()
     }
 
     /// The branch that the checkout was on when the run started.
@@ -220,7 +221,7 @@ impl StepContext<'_> {
     pub async fn ask(&mut self, mut request: Request) -> Result<Reply> {
         self.may_ask()?;
         request.prompt = self.parts.policy.prompt(&self.run.facts, &request.task.to_string(), &request.prompt)?;
-        self.parts.desk.ask(&request, None, &self.step, &mut self.run.record).await
+        self.parts.desk.ask(&request, &self.run.base, None, &self.step, &mut self.run.record).await
     }
 
     /// The same for a prompt that is not the same each time, because it tells logs: `question` stands for it, so that an answer to it is found again.
@@ -230,7 +231,7 @@ impl StepContext<'_> {
         let prompt = |prompt: &str| policy.prompt(&self.run.facts, &request.task.to_string(), prompt);
         let (told, question) = (prompt(&request.prompt)?, prompt(question)?);
         request.prompt = told;
-        self.parts.desk.ask(&request, Some(&question), &self.step, &mut self.run.record).await
+        self.parts.desk.ask(&request, &self.run.base, Some(&question), &self.step, &mut self.run.record).await
     }
 
     /// Announces an effect of the running step in the journal, lets `work` bring it about, and marks what came of it. A program that is stopped meanwhile asks
@@ -335,7 +336,7 @@ impl StepContext<'_> {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if somebody switched to another branch meanwhile.
-    pub(crate) async fn checkout_commit(&self) -> Result<String> {
+    pub(crate) async fn checkout_commit(&self) -> Result<CommitId> {
         let head = self.parts.checkout.head().await?;
         let branch = head.branch.unwrap_or_default();
         if branch == self.run.branch {

@@ -55,9 +55,9 @@ impl StepContext<'_> {
             }
         }
         let journal = self.parts.journal;
-        let (remote, branch, from) = (upstream.remote.clone(), upstream.branch.clone(), self.run.record.base.clone());
+        let (remote, branch, from) = (upstream.remote.clone(), upstream.branch.clone(), self.run.base.clone());
         let intent = self.announce(Effect::Push { remote, branch, from, to: commit.clone() })?;
-        let pushed = self.parts.checkout.push(&self.run.record.base, &commit, &upstream).await;
+        let pushed = self.parts.checkout.push(&self.run.base, &commit, &upstream).await;
         if let Err(error) = &pushed {
             journal.failed(intent, error.to_string())?;
         }
@@ -74,7 +74,7 @@ impl StepContext<'_> {
                 let message = format!("whether `{}/{}` has {commit:.12} is not known: {said}", upstream.remote, upstream.branch);
                 Err(Error::new(ErrorKind::Cancelled, message))
             }
-            PushEnd::Moved(there) if self.parts.checkout.is_ancestor(&self.run.record.base, &there).await.unwrap_or(false) => {
+            PushEnd::Moved(there) if self.parts.checkout.is_ancestor(&self.run.base, &there).await.unwrap_or(false) => {
                 journal.failed(intent, "the branch moved there")?;
                 Ok(Flow::Rebase(there))
             }

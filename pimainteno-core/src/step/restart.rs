@@ -98,7 +98,7 @@ impl StepContext<'_> {
         }
         let is_forward = checkout.is_ancestor(&from, &commit).await?;
         // Only from the commit that is taken back, which never left the machine.
-        let is_back = self.run.record.job.rules().brings_back && from == self.run.record.base;
+        let is_back = self.run.record.job.rules().brings_back && from == self.run.base;
         if !is_forward && !is_back {
             return Err(Error::new(ErrorKind::Git, format!("the checkout is at {from:.12}, which {commit:.12} does not contain")));
         }

@@ -14,11 +14,14 @@ use crate::{
     run::{Outcome, RunRecord},
     service::Baseline,
     store::{CheckResults, FinishedRun, OfStep, Output, Summary},
+    words::{CommitId, Sha256},
 };
 
 /// A run as it grows. It begins with a record alone, or with what the journal tells of one that was cut off.
 pub(crate) struct Run {
     pub(crate) record: RunRecord,
+    /// The commit that it starts from, or by now goes on from; the record is told of it when the run ends.
+    pub(crate) base: CommitId,
     /// The branch that the checkout was on when it started.
     pub(crate) branch: String,
     /// What it goes through.
@@ -26,7 +29,7 @@ pub(crate) struct Run {
     /// What the policy is told.
     pub(crate) facts: Facts,
     /// The SHA-256 of the diff that a person approved.
-    pub(crate) approved: Option<String>,
+    pub(crate) approved: Option<Sha256>,
     /// Whether the commit is the one that takes the run's change back.
     pub(crate) taken_back: bool,
     /// A change that is not placed yet.
@@ -89,7 +92,7 @@ pub(crate) enum Candidate {
     /// The inverse of a commit.
     Inverse {
         /// The commit.
-        commit: String,
+        commit: CommitId,
         /// Why it is taken back.
         message: String,
     },
@@ -132,9 +135,10 @@ pub(crate) struct Delivery {
 
 impl Run {
     /// A run of which nothing is there yet but its record, not even its steps.
-    pub(crate) fn new(record: RunRecord, branch: String, facts: Facts) -> Self {
+    pub(crate) fn new(record: RunRecord, base: CommitId, branch: String, facts: Facts) -> Self {
         Self {
             record,
+            base,
             branch,
             steps: Vec::new(),
             facts,

@@ -39,7 +39,7 @@ impl Step for Summarize {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let base = context.run.record.base.clone();
+        let base = context.run.base.clone();
         let previous = context.run.summary.clone();
         if previous.as_ref().is_some_and(|summary| summary.head == base) && !context.parts.force {
             return Ok(Flow::Skipped("nothing changed since the last summary".into()));
@@ -47,7 +47,7 @@ impl Step for Summarize {
         let checkout = context.parts.checkout;
         // A previous summary of a history that was rewritten says nothing about what changed.
         let since = match &previous {
-            Some(summary) if checkout.is_ancestor(&summary.head, &base).await.unwrap_or(false) => Some(summary.head.as_str()),
+            Some(summary) if checkout.is_ancestor(&summary.head, &base).await.unwrap_or(false) => Some(&summary.head),
             _ => None,
         };
         let log = checkout.log(since, &base, TOLD_COMMITS).await?;

@@ -11,14 +11,14 @@ impl StepContext<'_> {
 
     /// Puts the change, and nothing else, into the workspace and Git's index, and lets checks see it.
     pub(crate) async fn place(&self, change: &Change) -> Result<()> {
-        self.parts.workspace.reset(&self.run.record.base).await?;
+        self.parts.workspace.reset(&self.run.base).await?;
         self.parts.workspace.apply(&change.diff).await?;
         self.try_change(change).await
     }
 
     /// Puts the base into the workspace, and lets checks see it beside what those of the change left.
     pub(crate) async fn place_base(&self) -> Result<()> {
-        self.parts.workspace.reset(&self.run.record.base).await?;
+        self.parts.workspace.reset(&self.run.base).await?;
         self.turn_to(Trial::Aside).await
     }
 

@@ -91,7 +91,7 @@ impl Step for Verify {
         let checks = context.project().verify.clone();
         let workspace = context.parts.workspace;
         // A change that is too large to be read whole is read as it is.
-        let whole = workspace.staged_whole(&context.run.record.base).await.unwrap_or_else(|_| change.clone());
+        let whole = workspace.staged_whole(&context.run.base).await.unwrap_or_else(|_| change.clone());
         context.run.concerns.extend(weakening::concerns(&whole, &checks));
         if checks.is_empty() {
             return Ok(Flow::Skipped("no checks are configured".into()));
@@ -264,7 +264,7 @@ async fn old_tests(context: &mut StepContext<'_>, change: &Change, passed: &[Str
     let mut failed = Vec::new();
     for check in passed {
         context.place(change).await?;
-        workspace.put_back(&context.run.record.base, &tests).await?;
+        workspace.put_back(&context.run.base, &tests).await?;
         context.turn_to(Trial::Aside).await?;
         context.progress(format!("runs `{check}` with the tests as they were"));
         let result = run_check(context, check).await?;

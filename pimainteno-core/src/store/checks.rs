@@ -8,7 +8,7 @@ use super::{
     Store, rows,
     schema::{CHECKS, Table},
 };
-use crate::error::Result;
+use crate::{error::Result, words::Sha256};
 
 /// How many commits' results are kept per project.
 const KEEP: usize = 4;
@@ -19,7 +19,7 @@ pub(crate) struct CheckResults {
     /// The commit, or [`CheckResults::BROKEN`].
     pub commit: String,
     /// A hash of the checks: of their commands and whatever else decides what they mean.
-    pub checks: String,
+    pub checks: Sha256,
     /// What they said, in the shape that whoever ran them chose. Kept small: logs are outputs of the run.
     pub results: Value,
 }
@@ -36,7 +36,7 @@ impl Store {
     /// [`crate::ErrorKind::Store`].
     pub(crate) fn check_results(&self, project: &str, commit: &str, checks: &str) -> Result<Option<Value>> {
         let kept = self.read(|table| rows::get_json::<Vec<CheckResults>>(table, project, CHECKS, &[]))?.unwrap_or_default();
-        Ok(kept.into_iter().find(|kept| kept.commit == commit && kept.checks == checks).map(|kept| kept.results))
+        Ok(kept.into_iter().find(|kept| kept.commit == commit && kept.checks == *checks).map(|kept| kept.results))
     }
 }
 

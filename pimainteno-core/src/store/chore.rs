@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{id::ProposalId, proposal::Proposal, secrets::Secrets};
+use crate::{
+    id::ProposalId,
+    proposal::Proposal,
+    secrets::Secrets,
+    words::{CommitId, Sha256},
+};
 
 /// How often a chore may fail in the same way before it is left alone.
 const FREEZE_AFTER: u32 = 3;
@@ -53,9 +58,9 @@ pub struct Held {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// The commit.
-    pub head: String,
+    pub head: CommitId,
     /// A fingerprint of whatever else a run depends on: configuration, instructions, policy, backend.
-    pub inputs: String,
+    pub inputs: Sha256,
 }
 
 /// A chore is left alone for a while.
@@ -121,13 +126,13 @@ impl ChoreState {
     }
 
     /// Whether a run on this commit with these inputs would be futile.
-    pub fn has_seen(&self, head: &str, inputs: &str) -> bool {
-        self.seen.iter().any(|seen| seen.head == head && seen.inputs == inputs)
+    pub fn has_seen(&self, head: &CommitId, inputs: &Sha256) -> bool {
+        self.seen.iter().any(|seen| seen.head == *head && seen.inputs == *inputs)
     }
 
     /// Remembers that this commit with these inputs needs no new run.
-    pub fn see(&mut self, head: impl Into<String>, inputs: impl Into<String>) {
-        let seen = Seen { head: head.into(), inputs: inputs.into() };
+    pub fn see(&mut self, head: CommitId, inputs: Sha256) {
+        let seen = Seen { head, inputs };
         self.seen.retain(|other| *other != seen);
         self.seen.push(seen);
         self.seen.drain(..self.seen.len().saturating_sub(MAX_SEEN));

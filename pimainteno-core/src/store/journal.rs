@@ -29,7 +29,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::{Timestamp, civil::Date};
 use pimainteno_plugin::{Reply, Task, Usage};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::Digest as _;
 
 pub(crate) use announced::{Announced, OfStep};
 pub(crate) use open_runs::OpenRun;
@@ -41,6 +41,7 @@ use crate::{
     id::RunId,
     proposal::Proposal,
     run::{RunRecord, StepRecord},
+    words::{CommitId, Sha256},
 };
 
 /// The journal of one open run. [`Store::finish_run`] ends it; one that is dropped instead is an open run again.
@@ -107,7 +108,7 @@ pub enum What {
     /// A person approved a change; the run is about it.
     Approved {
         /// The SHA-256 of the diff that was approved, and no other.
-        sha256: String,
+        sha256: Sha256,
     },
     /// A step ended.
     Step {
@@ -143,7 +144,7 @@ pub enum Effect {
         /// The branch.
         branch: String,
         /// The commit it is made on.
-        base: String,
+        base: CommitId,
         /// The tree of the new commit: what tells whether it was made.
         tree: String,
     },
@@ -154,16 +155,16 @@ pub enum Effect {
         /// The branch.
         branch: String,
         /// The commit it was at.
-        from: String,
+        from: CommitId,
         /// The commit it will be at.
-        to: String,
+        to: CommitId,
     },
     /// The checkout is moved: a fast-forward to a verified commit, or the undo of one.
     Move {
         /// The commit it was at.
-        from: String,
+        from: CommitId,
         /// The commit it will be at.
-        to: String,
+        to: CommitId,
     },
     /// A unit is restarted.
     Restart {
@@ -268,8 +269,8 @@ impl Answer {
 
 impl ReplyKey {
     /// The key of a question: what was asked of whom about which commit of which project.
-    pub fn new(project: &str, head: &str, task: Task, backend: &str, model: &str, prompt: &str) -> Self {
-        let mut hash = Sha256::new();
+    pub fn new(project: &str, head: &CommitId, task: Task, backend: &str, model: &str, prompt: &str) -> Self {
+        let mut hash = sha2::Sha256::new();
         for part in [project, head, &task.to_string(), backend, model, prompt] {
             // The length first, so that no two questions run into each other.
             hash.update((part.len() as u64).to_be_bytes());
@@ -366,9 +367,9 @@ impl Journal {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`] if it is not certain to survive a power cut.
-    pub(crate) fn approved(&self, sha256: impl Into<String>) -> Result<()> {
+    pub(crate) fn approved(&self, sha256: Sha256) -> Result<()> {
         let mut writer = self.writer();
-        writer.append(Entry { at: Timestamp::now(), what: What::Approved { sha256: sha256.into() } })?;
+        writer.append(Entry { at: Timestamp::now(), what: What::Approved { sha256 } })?;
         writer.sync()
     }
 

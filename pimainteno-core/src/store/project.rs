@@ -24,6 +24,7 @@ use crate::{
     proposal::Proposal,
     run::Outcome,
     secrets::Secrets,
+    words::CommitId,
 };
 
 /// What is remembered about a project between runs.
@@ -43,7 +44,7 @@ pub struct ProjectState {
     /// When a person resumed it last.
     pub resumed: Option<Timestamp>,
     /// The commit that the last summary describes; [`History::summary`](super::History::summary) has its text.
-    pub summary_head: Option<String>,
+    pub summary_head: Option<CommitId>,
     /// The last run that was recorded.
     pub last_run: Option<RunId>,
     /// How it ended.
@@ -60,7 +61,7 @@ struct Written {
     orders: Vec<Order>,
     paused: bool,
     resumed: Option<Timestamp>,
-    summary_head: Option<String>,
+    summary_head: Option<CommitId>,
     last_run: Option<RunId>,
     last_outcome: Option<Outcome>,
     last_event: u64,
@@ -72,7 +73,7 @@ struct Written {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The commit that it describes.
-    pub head: String,
+    pub head: CommitId,
     /// The summary, in Markdown.
     pub text: String,
 }

@@ -16,6 +16,7 @@ use crate::{
     job::Job,
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord, StepRecord, StepStatus, Trigger},
+    words::{CommitId, Sha256},
 };
 
 const DAY: Date = Date::constant(2026, 1, 31);
@@ -42,11 +43,11 @@ fn finish(store: &Store, project: &str) -> RunRecord {
 }
 
 fn proposal(project: &str, lines: usize) -> Proposal {
-    Proposal::new(project, "c0ffee", "+a line of a diff\n".repeat(lines), "Fix a typo", "scripted")
+    Proposal::new(project, CommitId::unchecked("c0ffee"), "+a line of a diff\n".repeat(lines), "Fix a typo", "scripted")
 }
 
 fn key(prompt: &str) -> ReplyKey {
-    ReplyKey::new("garden", "c0ffee", Task::Propose, "scripted", "", prompt)
+    ReplyKey::new("garden", &CommitId::unchecked("c0ffee"), Task::Propose, "scripted", "", prompt)
 }
 
 fn reply(text: &str) -> Reply {

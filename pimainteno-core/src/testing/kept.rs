@@ -11,6 +11,7 @@ use crate::{
     proposal::Proposal,
     run::{RunRecord, Trigger},
     store::{CheckResults, FinishedRun, ProjectState, ReplyKey},
+    words::Sha256,
 };
 
 /// Changes what is remembered about a project.
@@ -37,7 +38,7 @@ pub fn keep_check_results(maintainer: &Maintainer, project: &str, commit: &str, 
     let record = RunRecord::new(project, Trigger::Manual, Job::Upkeep { chore: IMPROVE.into() }, jiff::Timestamp::UNIX_EPOCH);
     let journal = maintainer.0.store.begin_run(&record)?;
     let mut finished = FinishedRun::new(record);
-    finished.checks.push(CheckResults { commit: commit.into(), checks: checks.into(), results });
+    finished.checks.push(CheckResults { commit: commit.into(), checks: Sha256::unchecked(checks), results });
     maintainer.0.store.finish_run(&journal, finished, |_| {})
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use pimainteno_core::{
     Edit, Event, EventKind, Maintainer, Outcome, RunOptions, RunRecord, Task, Trigger,
-    config::HealthConfig,
+    config::{Globs, HealthConfig},
     testing::{Scripted, ScriptedBackend},
 };
 
@@ -297,7 +297,7 @@ async fn a_policy_that_maps_files_to_units_is_told_the_files_of_a_rollback() {
 async fn a_deleted_link_comes_back_in_a_rollback() {
     let mut world = World::new().with_service();
     // A change of a link waits otherwise.
-    world.project.hold = Some(Vec::new());
+    world.project.hold = Some(Globs::default());
     std::os::unix::fs::symlink("README.md", world.path().join("link")).unwrap();
     world.commit("link");
     world.git(&["push", "--quiet"]);

@@ -23,7 +23,7 @@ async fn an_edit_ends_as_a_verified_commit_at_the_remote_and_in_the_checkout() {
     let maintainer = world.builder(backend.clone()).events(sink.clone()).build().unwrap();
     let records = maintainer.run_once().await.unwrap();
     let Outcome::Applied { commit } = outcome(&records) else { panic!("{records:#?}") };
-    assert_eq!((&world.head(), &world.remote_head()), (commit, commit));
+    assert_eq!((&*world.head(), &*world.remote_head()), (&**commit, &**commit));
     assert_eq!(world.git(&["rev-parse", "HEAD^"]), base);
     assert_eq!(world.read("README.md"), "# Radio\n\nPlays music.\n");
     let message = world.git(&["show", "--no-patch", "--format=%an%n%B", "HEAD"]);

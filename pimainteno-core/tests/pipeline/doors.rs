@@ -121,7 +121,7 @@ async fn a_formatter_changes_the_change_before_it_is_verified_stored_and_committ
         let proposal = maintainer.proposal_of(record.id).unwrap().unwrap();
         assert!(proposal.diff.contains("+plays musik.\n"), "{}", proposal.diff);
         assert_eq!(proposal.message.lines().next(), Some("docs: edit"));
-        assert!(maintainer.history().run_journal(record.id).unwrap().iter().any(|entry| format!("{entry:?}").contains(&proposal.sha256)));
+        assert!(maintainer.history().run_journal(record.id).unwrap().iter().any(|entry| format!("{entry:?}").contains(&*proposal.sha256)));
     }
 }
 
@@ -309,7 +309,7 @@ async fn a_rebase_on_the_commit_that_the_change_is_on_is_an_error_and_no_loop() 
 
 #[tokio::test]
 async fn what_says_that_it_has_no_effects_outside_can_have_none() {
-    let commits: Act = |context| Box::pin(async move { context.commit_change("mine").await.map(Flow::Done) });
+    let commits: Act = |context| Box::pin(async move { context.commit_change("mine").await.map(|commit| Flow::Done(commit.to_string())) });
     let pushes: Act = |context| Box::pin(async move { context.push_change().await });
     let moves: Act = |context| Box::pin(async move { context.move_checkout().await.map(|()| Flow::Done(String::new())) });
     for (behind, act) in [("verify", commits), ("commit", pushes), ("commit", moves)] {
@@ -328,7 +328,7 @@ async fn a_commit_step_of_somebody_elses_commits_and_is_taken_back() {
         name: "mine",
         part: Part::Commit,
         effects: Effects::Announced,
-        act: |context| Box::pin(async move { context.commit_change("mine: by hand").await.map(Flow::Done) }),
+        act: |context| Box::pin(async move { context.commit_change("mine: by hand").await.map(|commit| Flow::Done(commit.to_string())) }),
     };
     let maintainer = world.builder(shouting()).step(mine()).build().unwrap();
     let record = run(&maintainer).await;

@@ -7,7 +7,7 @@ use std::{
 
 use pimainteno_core::{
     Edit, ErrorKind, Outcome, RunOptions, Task, Trigger,
-    config::Mode,
+    config::{Globs, Mode},
     testing::{Scripted, ScriptedBackend},
 };
 
@@ -43,7 +43,7 @@ async fn uncommitted_work_is_never_touched() {
 async fn a_trigger_opens_nothing() {
     let mut world = World::new();
     world.project.mode = Mode::Review;
-    world.project.protect = vec!["README.md".into()];
+    world.project.protect = Globs::compile(["README.md"]).unwrap();
     let before = world.seen_from_outside();
     let maintainer = world.maintainer(edit("# Radio\n"));
     for trigger in [Trigger::Rollback, Trigger::Approval] {

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use pimainteno_core::{
     Edit, Outcome, Task,
-    config::{CommandStepConfig, Mode, StepConfig},
+    config::{CommandStepConfig, Globs, Mode, StepConfig},
     testing::{Scripted, ScriptedBackend},
 };
 
@@ -84,11 +84,11 @@ async fn mode_limits_and_globs_decide_what_is_held_and_what_is_refused() {
     world.project.max_lines = Some(2);
     assert!(held(&run_without_trace(&world, edit("x\ny\n")).await, "max_lines"));
     let mut world = World::new();
-    world.project.protect = vec!["*.md".into()];
+    world.project.protect = Globs::compile(["*.md"]).unwrap();
     let outcome = run_without_trace(&world, edit("x\n")).await;
     assert!(matches!(&outcome, Outcome::Rejected { reason } if reason.contains("README.md")), "{outcome}");
     let mut world = World::new();
-    world.project.allow = vec!["src/**".into()];
+    world.project.allow = Globs::compile(["src/**"]).unwrap();
     assert!(matches!(run_without_trace(&world, edit("x\n")).await, Outcome::Rejected { .. }));
 }
 
@@ -174,7 +174,7 @@ async fn what_is_not_known_to_be_harmless_waits_with_its_reason() {
     assert!(matches!(outcome(&records), Outcome::Held { reason } if reason.contains("`Makefile`, which decides")), "{records:#?}");
     // The owner knows better.
     let mut world = World::new();
-    world.project.unasked = vec!["*.json".into()];
+    world.project.unasked = Globs::compile(["*.json"]).unwrap();
     let records = world.maintainer(writes("data.json")).run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
 }

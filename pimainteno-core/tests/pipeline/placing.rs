@@ -5,7 +5,7 @@ use std::fs;
 use async_trait::async_trait;
 use pimainteno_core::{
     Call, Edit, LlmBackend, Outcome, Reply, Request, Result, RunRecord, Task,
-    config::Mode,
+    config::{Globs, Mode},
     testing::{Scripted, ScriptedBackend},
 };
 
@@ -164,7 +164,8 @@ async fn what_is_edited_while_a_change_is_asked_for_once_more_is_not_in_it() {
 #[tokio::test]
 async fn a_placed_change_keeps_to_protected_and_allowed_files() {
     let damaged = reply("@@ -70,9 +70,9 @@\n## Evening\n-Plays musik.\n+Plays music.\n");
-    for (protect, allow) in [(vec!["*.md".to_owned()], Vec::new()), (Vec::new(), vec!["src/**".to_owned()])] {
+    let globs = |glob: &str| Globs::compile([glob]).unwrap();
+    for (protect, allow) in [(globs("*.md"), Globs::default()), (Globs::default(), globs("src/**"))] {
         let mut world = two_shows();
         (world.project.protect, world.project.allow) = (protect, allow);
         let before = world.seen_from_outside();
@@ -181,7 +182,7 @@ async fn what_git_ignores_is_committed_if_the_change_makes_it_and_left_alone_if_
     world.commit("ignore");
     world.git(&["push", "--quiet"]);
     // What is ignored is of no known kind.
-    world.project.hold = Some(Vec::new());
+    world.project.hold = Some(Globs::default());
     // A check leaves a file that is ignored, and that outlasts the run.
     world.project.verify = vec!["echo built > build.log; test -f README.md".into()];
     let create = |file: &str| format!("docs: add\n\n--- /dev/null\n+++ b/{file}\n@@ -0,0 +1 @@\n+kept\n");

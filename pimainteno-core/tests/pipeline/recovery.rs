@@ -114,7 +114,7 @@ pub(crate) fn assert_applied_once(world: &World, maintainer: &Maintainer, moment
     let runs = maintainer.history().runs(Some("radio"), 20).unwrap();
     let applied = runs.iter().find(|run| matches!(run.outcome, Some(Outcome::Applied { .. }))).unwrap();
     let proposal = maintainer.proposal_of(applied.id).unwrap();
-    assert_eq!(proposal.unwrap().status, ProposalStatus::Applied { commit: world.head() }, "{moment}");
+    assert_eq!(proposal.unwrap().status, ProposalStatus::Applied { commit: world.head().parse().unwrap() }, "{moment}");
     assert!((1..=2).contains(&world.restarts()), "{moment}: {} restarts", world.restarts());
     let monitored = applied.steps.iter().any(|step| step.name == "monitor" && step.status == StepStatus::Done);
     assert!(monitored, "{moment}: {applied:#?}");

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use pimainteno_core::{ErrorKind, Maintainer, Outcome, RunRecord};
+use pimainteno_core::{ErrorKind, Maintainer, Outcome, RunRecord, config::Globs};
 
 use crate::support::{Agent, World, environment, git, outcome};
 
@@ -38,7 +38,7 @@ async fn every_kind_of_change_to_a_file_arrives_as_it_was_made() {
     world.commit("many");
     world.git(&["push", "--quiet"]);
     world.project.max_files = Some(50);
-    world.project.hold = Some(Vec::new());
+    world.project.hold = Some(Globs::default());
     let agent = Agent::new(move |workspace| {
         for name in names {
             fs::write(workspace.join(name), "one\nthree\n").unwrap();
@@ -68,7 +68,7 @@ async fn every_kind_of_change_to_a_file_arrives_as_it_was_made() {
 #[tokio::test]
 async fn line_endings_and_filters_of_the_repository_are_kept() {
     let mut world = World::new();
-    world.project.hold = Some(Vec::new());
+    world.project.hold = Some(Globs::default());
     for (key, value) in
         [("core.autocrlf", "true"), ("core.safecrlf", "true"), ("filter.case.clean", "tr A-Z a-z"), ("filter.case.smudge", "tr a-z A-Z")]
     {
@@ -150,7 +150,7 @@ async fn a_branch_of_another_name_and_packed_references_are_followed() {
     let main = world.remote_head();
     let records = run(&world, shorten()).await;
     let Outcome::Applied { commit } = outcome(&records) else { panic!("{records:#?}") };
-    assert_eq!((&world.head(), &git(&world.remote(), &["rev-parse", "release/2"])), (commit, commit));
+    assert_eq!((&*world.head(), &*git(&world.remote(), &["rev-parse", "release/2"])), (&**commit, &**commit));
     assert_eq!((world.remote_head(), world.git(&["branch", "--show-current"])), (main, "team/main".into()));
     assert_eq!(git(&world.remote(), &["for-each-ref", "--format=%(refname)"]), "refs/heads/main\nrefs/heads/release/2");
 }

@@ -8,7 +8,7 @@ use std::{
 
 use pimainteno_core::{
     Edit, Event, EventKind, Job, Maintainer, Outcome, Proposal, ProposalStatus, RunRecord, Task,
-    config::{Mode, OnSilence},
+    config::{Globs, Mode, OnSilence},
     testing::{RecordingSink, Scripted, ScriptedBackend},
 };
 
@@ -67,7 +67,7 @@ async fn a_held_change_is_delivered_when_it_is_approved_and_once_only() {
     let proposal = hold(&maintainer).await;
     assert_eq!(world.seen_from_outside(), before);
     let run = maintainer.history().runs(None, 1).unwrap().remove(0);
-    assert_eq!((proposal.run, proposal.base.as_str(), proposal.message.as_str()), (Some(run.id), run.base.as_str(), "docs: spell"));
+    assert_eq!((proposal.run, Some(&proposal.base), proposal.message.as_str()), (Some(run.id), run.base.as_ref(), "docs: spell"));
     assert!(proposal.expires.unwrap() > proposal.created && proposal.diff.contains("+Plays music."), "{proposal:#?}");
     let checks: Vec<_> = proposal.checks.iter().map(|check| (check.check.as_str(), check.result.as_str())).collect();
     assert_eq!(checks, [("test -f README.md", "passed")]);
@@ -78,7 +78,7 @@ async fn a_held_change_is_delivered_when_it_is_approved_and_once_only() {
     let steps: Vec<_> = record.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(steps, ["apply", "verify", "commit", "push", "restart", "monitor"]);
     assert_eq!((world.read("README.md").as_str(), world.head(), world.restarts()), (CHANGED, world.remote_head(), 1));
-    assert_eq!(status(&maintainer, &proposal), ProposalStatus::Applied { commit: world.head() });
+    assert_eq!(status(&maintainer, &proposal), ProposalStatus::Applied { commit: world.head().parse().unwrap() });
     assert!(maintainer.proposals(None, false, 10).unwrap().is_empty());
     let journal = format!("{:?}", maintainer.history().run_journal(record.id).unwrap());
     assert!(journal.find("Approved {").unwrap() < journal.find("Commit {").unwrap(), "{journal}");
@@ -177,7 +177,7 @@ async fn an_approval_does_not_go_before_a_denial_protected_files_failing_checks_
     let denies: fn(World) -> World =
         |world| world.with_policy("fn allow(facts) { if facts.trigger == \"approval\" { deny(\"no\") } else { allow() } }");
     let protects: fn(World) -> World = |mut world| {
-        world.project.protect = vec!["*.md".into()];
+        world.project.protect = Globs::compile(["*.md"]).unwrap();
         world
     };
     let fails: fn(World) -> World = |mut world| {

@@ -162,7 +162,7 @@ async fn a_change_that_adds_a_secret_is_held_for_a_person_and_shown_without_it()
     assert!(answer.redacted && answer.diff.as_ref().unwrap().contains("[redacted: GitHub token]"), "{answer:?}");
     assert_eq!(pimainteno_core::testing::cached_reply(&maintainer, "radio", &answer.key).unwrap(), None);
     let summary = &backend.requests()[0];
-    let key = ReplyKey::new("radio", &record.base, Task::Summarize, "scripted", "script", &summary.prompt);
+    let key = ReplyKey::new("radio", record.base.as_ref().unwrap(), Task::Summarize, "scripted", "script", &summary.prompt);
     assert!(pimainteno_core::testing::cached_reply(&maintainer, "radio", &key).unwrap().is_some(), "one without a secret is given again");
 }
 

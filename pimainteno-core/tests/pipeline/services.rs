@@ -2,6 +2,7 @@
 
 use pimainteno_core::{
     Edit, Outcome, Task,
+    config::Globs,
     process::Environment,
     service::{ActiveState, ServiceManager as _, Systemd},
     testing::{Scripted, ScriptedBackend},
@@ -25,7 +26,7 @@ fn world() -> (World, Unit) {
     world.config.systemd_monitor.bus = TestSystemd::get().bus;
     world.project.probation = Some(std::time::Duration::from_secs(1));
     // The change is of a shell script, which waits otherwise.
-    world.project.hold = Some(Vec::new());
+    world.project.hold = Some(Globs::default());
     (world, unit)
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use pimainteno_core::{
     Error, ErrorKind, Result,
-    config::{Config, HealthConfig, Mode, ProjectConfig, RestartConfig, SandboxMode},
+    config::{Config, Globs, HealthConfig, Mode, ProjectConfig, RestartConfig, SandboxMode},
     process::{Command, Environment},
 };
 
@@ -97,7 +97,7 @@ impl Stage {
         let mut project = ProjectConfig::new(self.checkout());
         project.mode = Mode::Auto;
         // The second act changes a setting, which would wait for somebody to look at it.
-        project.hold = Some(Vec::new());
+        project.hold = Some(Globs::default());
         project.verify = vec!["./check.sh".into()];
         // Its check is the demo's own, and the demo shall work on every machine.
         project.sandbox = SandboxMode::Off;

@@ -6,24 +6,24 @@ use crate::{error::Retry, git::Git, process::Environment};
 /// A checkout with a commit that its remote does not have yet.
 struct Site {
     directory: tempfile::TempDir,
-    base: String,
-    commit: String,
+    base: CommitId,
+    commit: CommitId,
 }
 
 impl Site {
     fn new() -> Self {
-        let mut site = Self { directory: tempfile::tempdir().unwrap(), base: String::new(), commit: String::new() };
+        let mut site = Self { directory: tempfile::tempdir().unwrap(), base: CommitId::unchecked(""), commit: CommitId::unchecked("") };
         fs::create_dir(site.path("work")).unwrap();
         site.git(&["init", "--quiet", "--initial-branch=main"]);
         site.git(&["config", "user.name", "Ada"]);
         site.git(&["config", "user.email", "ada@example.com"]);
         site.git(&["commit", "--quiet", "--allow-empty", "--message", "base"]);
-        site.base = site.git(&["rev-parse", "HEAD"]);
+        site.base = site.git(&["rev-parse", "HEAD"]).parse().unwrap();
         site.git(&["clone", "--quiet", "--bare", ".", "../remote.git"]);
         site.git(&["remote", "add", "origin", "../remote.git"]);
         site.git(&["fetch", "--quiet"]);
         site.git(&["commit", "--quiet", "--allow-empty", "--message", "change"]);
-        site.commit = site.git(&["rev-parse", "HEAD"]);
+        site.commit = site.git(&["rev-parse", "HEAD"]).parse().unwrap();
         site
     }
 
@@ -74,7 +74,7 @@ async fn a_push_whose_answer_was_lost_is_known_by_what_the_remote_has() {
     let site = Site::new();
     site.breaks_after_arrival("true");
     assert_eq!(site.push(LONG).await.unwrap(), PushEnd::Pushed);
-    assert_eq!(site.git(&["rev-parse", "origin/main"]), site.commit);
+    assert_eq!(site.git(&["rev-parse", "origin/main"]), *site.commit);
 }
 
 #[tokio::test]

@@ -6,14 +6,14 @@ use crate::{git::Git, process::Environment};
 /// A repository with two commits that differ in every way that files can.
 struct Repository {
     directory: tempfile::TempDir,
-    from: String,
-    to: String,
+    from: CommitId,
+    to: CommitId,
 }
 
 impl Repository {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut repository = Self { directory, from: String::new(), to: String::new() };
+        let mut repository = Self { directory, from: CommitId::unchecked(""), to: CommitId::unchecked("") };
         repository.git(&["init", "--quiet", "--initial-branch=main"]);
         repository.git(&["config", "user.name", "Ada"]);
         repository.git(&["config", "user.email", "ada@example.com"]);
@@ -25,7 +25,7 @@ impl Repository {
         repository.write("crlf.txt", "one\ntwo\n");
         repository.write(".gitattributes", "crlf.txt text eol=crlf\n");
         symlink("kept.txt", repository.path("link")).unwrap();
-        repository.from = repository.commit("from");
+        repository.from = repository.commit("from").parse().unwrap();
         repository.write("changed.txt", &"new line\n".repeat(3000));
         repository.write("crlf.txt", "one\nzwei\n");
         repository.write("new/place/added.txt", "added\n");
@@ -36,7 +36,7 @@ impl Repository {
         repository.write("directory-to-file", "now a file\n");
         fs::remove_file(repository.path("link")).unwrap();
         symlink("changed.txt", repository.path("link")).unwrap();
-        repository.to = repository.commit("to");
+        repository.to = repository.commit("to").parse().unwrap();
         repository.git(&["reset", "--hard", "--quiet", &repository.from]);
         repository.write("mine.txt", "untracked\n");
         repository
@@ -127,7 +127,7 @@ async fn a_move_that_was_killed_at_any_point_is_brought_to_where_the_branch_is()
                 half_done += usize::from(!repository.git(&["status", "--porcelain", "--untracked-files=no"]).is_empty());
                 assert_eq!(repository.mend().await, Vec::<String>::new(), "{arguments:?} {call} {number}");
                 let head = repository.git(&["rev-parse", "HEAD"]);
-                assert_eq!(repository.files(), if head == repository.from { &*at_from } else { &*at_to }, "{arguments:?} {call} {number}");
+                assert_eq!(repository.files(), if head == *repository.from { &*at_from } else { &*at_to }, "{arguments:?} {call} {number}");
                 assert_eq!(repository.git(&["status", "--porcelain"]), "?? mine.txt", "{arguments:?} {call} {number}");
             }
         }

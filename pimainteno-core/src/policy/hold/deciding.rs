@@ -6,7 +6,7 @@
 //! The lists are globs in lower case, divided by blanks.
 
 use super::kinds::{Kind, kind, rendered};
-use crate::policy::Globs;
+use crate::config::Globs;
 
 /// What begins with a dot configures tools: editors, hooks, linters, CI, agents, and Git itself. Directories `x.d` hold parts of such settings.
 const HIDDEN: &str = ".* **/.*/** **/*.d/**";

@@ -56,7 +56,7 @@ pub(super) async fn place(context: &mut StepContext<'_>, candidate: &Candidate) 
     };
     let workspace = context.parts.workspace;
     // What was placed of the first one may be there.
-    workspace.reset(&context.run.record.base).await?;
+    workspace.reset(&context.run.base).await?;
     match as_it_is(context, &rebased).await {
         Ok(message) => Ok(Some(message)),
         Err(Misfit::Failed(error)) => Err(error),
@@ -104,12 +104,12 @@ async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<St
 
 /// Whether the files that a diff is about are others than those that it was made from.
 async fn has_moved(context: &StepContext<'_>, diff: &str) -> bool {
-    let Some(proposal) = context.run.proposal.as_ref().filter(|proposal| proposal.base != context.run.record.base) else { return false };
+    let Some(proposal) = context.run.proposal.as_ref().filter(|proposal| proposal.base != context.run.base) else { return false };
     let workspace = context.parts.workspace;
     match workspace.touched(diff).await {
         Ok(paths) => {
             let paths: Vec<_> = paths.iter().map(String::as_str).collect();
-            paths.is_empty() || workspace.differ(&proposal.base, &context.run.record.base, &paths).await
+            paths.is_empty() || workspace.differ(&proposal.base, &context.run.base, &paths).await
         }
         Err(_) => true,
     }

@@ -5,19 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{StepContext, run_check, verdict::Verdict};
-use crate::{error::Result, leftovers::Trial, proposal::sha256, store::CheckResults};
+use crate::{
+    error::Result,
+    leftovers::Trial,
+    store::CheckResults,
+    words::{CommitId, Sha256},
+};
 
 /// What the checks say about the base.
 pub(super) struct Base {
-    commit: String,
+    commit: CommitId,
     /// A hash of all commands, under which the verdicts are kept.
-    checks: String,
+    checks: Sha256,
     /// By the hash of a command: the command may hold a secret, and this is kept.
-    verdicts: BTreeMap<String, Verdict>,
+    verdicts: BTreeMap<Sha256, Verdict>,
     /// Those that were found out in this run, beside what the checks of the change had left.
-    found: BTreeSet<String>,
+    found: BTreeSet<Sha256>,
     /// Those that were found out, or confirmed, without.
-    confirmed: BTreeSet<String>,
+    confirmed: BTreeSet<Sha256>,
     /// How many checks were run, in their order, without what those of the change had left.
     alone: usize,
 }
@@ -25,13 +30,13 @@ pub(super) struct Base {
 impl Base {
     /// What is known already.
     pub(super) fn load(context: &StepContext<'_>, checks: &[String]) -> Result<Self> {
-        let commit = context.run.record.base.clone();
-        let all = sha256(&checks.join("\n"));
+        let commit = context.run.base.clone();
+        let all = Sha256::of(&checks.join("\n"));
         let known = |checks: &str| context.parts.store.check_results(&context.run.record.project, &commit, checks);
         let mut verdicts = known(&all)?.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_else(BTreeMap::new);
         for check in checks {
             // Earlier versions kept a row for each check, and in it whether it passed.
-            let check = sha256(check);
+            let check = Sha256::of(check);
             if !verdicts.contains_key(&check)
                 && let Some(Value::Bool(passed)) = known(&check)?
             {
@@ -43,7 +48,7 @@ impl Base {
 
     /// The verdict on the base, if it is known.
     pub(super) fn get(&self, check: &str) -> Option<Verdict> {
-        self.verdicts.get(&sha256(check)).copied()
+        self.verdicts.get(&Sha256::of(check)).copied()
     }
 
     /// Runs a check on the base, which the workspace is at, unless its verdict is known. One that fails is run again: it may be flaky.
@@ -59,8 +64,8 @@ impl Base {
                 first.verdict = Verdict::Flaky;
             }
         }
-        self.verdicts.insert(sha256(check), first.verdict);
-        self.found.insert(sha256(check));
+        self.verdicts.insert(Sha256::of(check), first.verdict);
+        self.found.insert(Sha256::of(check));
         Ok(first.verdict)
     }
 
@@ -73,12 +78,12 @@ impl Base {
         check: &str,
         verdict: Verdict,
     ) -> Result<Verdict> {
-        let is_open = matches!(verdict, Verdict::Failed | Verdict::Skipped) && self.found.contains(&sha256(check));
+        let is_open = matches!(verdict, Verdict::Failed | Verdict::Skipped) && self.found.contains(&Sha256::of(check));
         if !is_open || !context.parts.leftovers.has_left() {
             return Ok(verdict);
         }
         if self.alone == 0 {
-            context.parts.workspace.reset(&context.run.record.base).await?;
+            context.parts.workspace.reset(&context.run.base).await?;
             context.turn_to(Trial::Alone).await?;
         }
         let mut alone = verdict;
@@ -91,8 +96,8 @@ impl Base {
                 break;
             }
         }
-        self.verdicts.insert(sha256(check), alone);
-        self.confirmed.insert(sha256(check));
+        self.verdicts.insert(Sha256::of(check), alone);
+        self.confirmed.insert(Sha256::of(check));
         Ok(alone)
     }
 
@@ -105,8 +110,8 @@ impl Base {
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
         let known = context.parts.store.check_results(&context.run.record.project, &self.commit, &self.checks)?;
         if !self.verdicts.is_empty() && known.as_ref() != Some(&results) {
-            context.run.base_checks.retain(|kept| (&kept.commit, &kept.checks) != (&self.commit, &self.checks));
-            context.run.base_checks.push(CheckResults { commit: self.commit, checks: self.checks, results });
+            context.run.base_checks.retain(|kept| self.commit != *kept.commit || self.checks != kept.checks);
+            context.run.base_checks.push(CheckResults { commit: self.commit.to_string(), checks: self.checks, results });
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{StepContext, files, run_check, verdict::Verdict};
-use crate::{error::Result, leftovers::Trial, policy::is_run_by, proposal::sha256, store::CheckResults};
+use crate::{error::Result, leftovers::Trial, policy::is_run_by, store::CheckResults, words::Sha256};
 
 /// What stands in a broken file: an error in every language that has a syntax, and nothing that a search for a word would find.
 const NONSENSE: &str = ")]}>\"'`\u{0}<<<<<<< )]}>\n";
@@ -39,7 +39,7 @@ const REHEARSALS: [(&str, &[&str]); 4] = [
 
 /// Whether one of `checks`, which pass, fails on the broken project. The workspace is left at the base.
 pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -> Result<bool> {
-    let base = context.run.record.base.clone();
+    let base = context.run.base.clone();
     let workspace = context.parts.workspace;
     workspace.reset(&base).await?;
     let tracked = workspace.tracked().await?;
@@ -49,7 +49,7 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     });
     // What earlier checks left can make one say yes to anything.
     let state = [context.parts.leftovers.generation()];
-    let key = sha256(&checks.iter().cloned().chain(scripts).chain(state).collect::<Vec<_>>().join("\n"));
+    let key = Sha256::of(&checks.iter().cloned().chain(scripts).chain(state).collect::<Vec<_>>().join("\n"));
     if let Some(Value::Bool(known)) = context.parts.store.check_results(&context.run.record.project, CheckResults::BROKEN, &key)? {
         return Ok(known);
     }
@@ -84,7 +84,7 @@ fn attempts(checks: &[String]) -> Vec<Attempt<'_>> {
 async fn fails(context: &mut StepContext<'_>, attempt: Attempt<'_>, tracked: &[(PathBuf, String)], trial: Trial) -> Result<bool> {
     let Attempt { checks, check, breakage } = attempt;
     let workspace = context.parts.workspace;
-    workspace.reset(&context.run.record.base).await?;
+    workspace.reset(&context.run.base).await?;
     context.turn_to(trial).await?;
     for (path, _) in tracked {
         if is_broken(breakage, &path.to_string_lossy(), checks) {

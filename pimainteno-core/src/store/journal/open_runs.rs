@@ -16,6 +16,7 @@ use crate::{
     proposal::Proposal,
     run::RunRecord,
     store::{Store, locked},
+    words::Sha256,
 };
 
 /// What was left over by earlier processes.
@@ -142,9 +143,9 @@ impl OpenRun {
     }
 
     /// The SHA-256 of the diff that a person approved for this run.
-    pub(crate) fn approved(&self) -> Option<&str> {
+    pub(crate) fn approved(&self) -> Option<&Sha256> {
         self.entries.iter().find_map(|entry| match &entry.what {
-            What::Approved { sha256 } => Some(sha256.as_str()),
+            What::Approved { sha256 } => Some(sha256),
             _ => None,
         })
     }

@@ -10,20 +10,22 @@ fn finish_full(store: &Store, project: &str) -> (RunRecord, Proposal) {
     journal.note("it looks good").unwrap();
     // Longer than a page, so that it spans several rows.
     let mut proposal = proposal(project, 1_000);
-    proposal.status = ProposalStatus::Applied { commit: "beef".into() };
+    proposal.status = ProposalStatus::Applied { commit: CommitId::unchecked("beef") };
     journal.proposed(&proposal).unwrap();
-    record.outcome = Some(Outcome::Applied { commit: "beef".into() });
+    record.outcome = Some(Outcome::Applied { commit: CommitId::unchecked("beef") });
     record.proposal = Some(proposal.id);
     let mut finished = FinishedRun::new(record.clone());
     finished.outputs.push(Output { name: "cargo test".into(), text: "ok\n".repeat(4_000) });
     finished.proposal = Some(proposal.clone());
-    finished.summary = Some(Summary { head: "c0ffee".into(), text: "# Garden".into() });
+    finished.summary = Some(Summary { head: CommitId::unchecked("c0ffee"), text: "# Garden".into() });
     finished.checks.push(CheckResults {
         commit: "beef".into(),
-        checks: "v1".into(),
+        checks: Sha256::unchecked("v1"),
         results: serde_json::json!({ "cargo test": "passed" }),
     });
-    store.finish_run(&journal, finished, |state| state.chore_mut("improve").see("beef", "inputs")).unwrap();
+    store
+        .finish_run(&journal, finished, |state| state.chore_mut("improve").see(CommitId::unchecked("beef"), Sha256::unchecked("inputs")))
+        .unwrap();
     (record, proposal)
 }
 
@@ -51,7 +53,10 @@ fn assert_full(store: &Store, record: &RunRecord, proposal: &Proposal) {
         [(Task::Propose, "scripted", reply("").usage)]
     );
     let state = store.project("garden");
-    assert!(state.chore("improve").has_seen("beef", "inputs") && !state.chore("improve").has_seen("beef", "other inputs"));
+    assert!(
+        state.chore("improve").has_seen(&CommitId::unchecked("beef"), &Sha256::unchecked("inputs"))
+            && !state.chore("improve").has_seen(&CommitId::unchecked("beef"), &Sha256::unchecked("other inputs"))
+    );
     assert_eq!(state.summary_head.as_deref(), Some("c0ffee"));
     assert_eq!((state.last_run, &state.last_outcome), (Some(record.id), &record.outcome));
 }
@@ -288,9 +293,13 @@ fn messages_and_heads_are_bounded() {
         let mut finished = FinishedRun::new(record);
         let mut proposal = proposal("garden", 1);
         proposal.message = format!("Change {number}");
-        proposal.status = ProposalStatus::Applied { commit: "beef".into() };
+        proposal.status = ProposalStatus::Applied { commit: CommitId::unchecked("beef") };
         finished.proposal = Some(proposal);
-        store.finish_run(&journal, finished, |state| state.chore_mut("improve").see(format!("head {number}"), "")).unwrap();
+        store
+            .finish_run(&journal, finished, |state| {
+                state.chore_mut("improve").see(CommitId::unchecked(format!("head {number}")), Sha256::unchecked(""));
+            })
+            .unwrap();
     }
     let messages = store.commit_messages("garden").unwrap();
     assert_eq!((messages.len(), &*messages[0], &*messages[49]), (50, "Change 59", "Change 10"));
@@ -304,7 +313,7 @@ fn a_shorter_text_leaves_nothing_of_a_longer_one() {
         let record = record("garden");
         let journal = store.begin_run(&record).unwrap();
         let mut finished = FinishedRun::new(record);
-        finished.summary = Some(Summary { head: "c0ffee".into(), text: text.clone() });
+        finished.summary = Some(Summary { head: CommitId::unchecked("c0ffee"), text: text.clone() });
         store.finish_run(&journal, finished, |_| {}).unwrap();
         assert_eq!(store.summary("garden").unwrap().unwrap().text, text);
     }

@@ -20,7 +20,7 @@ fn cut_off(directory: &Path) -> (RunRecord, String) {
 }
 
 fn push() -> Effect {
-    Effect::Push { remote: "origin".into(), branch: "main".into(), from: "a".into(), to: "b".into() }
+    Effect::Push { remote: "origin".into(), branch: "main".into(), from: CommitId::unchecked("a"), to: CommitId::unchecked("b") }
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_change_that_was_dropped_is_still_what_its_run_was_about() {
     let store = open(directory.path());
     let record = record("garden");
     let journal = store.begin_run(&record).unwrap();
-    let proposal = |base: &str| Proposal::new("garden", base, format!("a diff on {base}"), "fix", "scripted");
+    let proposal = |base: &str| Proposal::new("garden", CommitId::unchecked(base), format!("a diff on {base}"), "fix", "scripted");
     let about = |wanted: &Proposal| {
         let text = fs::read_to_string(path(directory.path(), &record)).unwrap();
         let other = tempfile::tempdir().unwrap();
@@ -68,10 +68,10 @@ fn a_change_that_was_dropped_is_still_what_its_run_was_about() {
     };
     let change = proposal("a");
     journal.proposed(&change).unwrap();
-    journal.intend(Effect::Move { from: "a".into(), to: "b".into() }).unwrap();
+    journal.intend(Effect::Move { from: CommitId::unchecked("a"), to: CommitId::unchecked("b") }).unwrap();
     about(&change);
     // It never left the machine, so the checkout goes back to where it was made.
-    journal.intend(Effect::Move { from: "b".into(), to: "a".into() }).unwrap();
+    journal.intend(Effect::Move { from: CommitId::unchecked("b"), to: CommitId::unchecked("a") }).unwrap();
     about(&change);
     // What takes it back is made on its commit.
     journal.proposed(&proposal("b")).unwrap();
@@ -179,8 +179,8 @@ fn a_journal_that_outlived_the_end_of_its_run_is_removed() {
 
 #[test]
 fn keys_of_questions_do_not_run_into_each_other() {
-    let first = ReplyKey::new("a", "bc", Task::Propose, "", "", "");
-    assert_eq!(first, ReplyKey::new("a", "bc", Task::Propose, "", "", ""));
-    assert_ne!(first, ReplyKey::new("ab", "c", Task::Propose, "", "", ""));
-    assert_ne!(first, ReplyKey::new("a", "bc", Task::Summarize, "", "", ""));
+    let first = ReplyKey::new("a", &CommitId::unchecked("bc"), Task::Propose, "", "", "");
+    assert_eq!(first, ReplyKey::new("a", &CommitId::unchecked("bc"), Task::Propose, "", "", ""));
+    assert_ne!(first, ReplyKey::new("ab", &CommitId::unchecked("c"), Task::Propose, "", "", ""));
+    assert_ne!(first, ReplyKey::new("a", &CommitId::unchecked("bc"), Task::Summarize, "", "", ""));
 }

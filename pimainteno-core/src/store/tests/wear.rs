@@ -10,15 +10,15 @@ use super::{
 /// A run of four announcements, a paid answer, 30 entries and 4 KiB of output; what its journal file came to.
 fn typical_run(store: &Store, directory: &Path, project: &str) -> u64 {
     let mut record = record(project);
-    record.base = "3".repeat(40);
+    record.base = Some(CommitId::unchecked("3".repeat(40)));
     let journal = store.begin_run(&record).unwrap();
     let hash = "4".repeat(40);
     let mut proposal = proposal(project, 40);
     record.proposal = Some(proposal.id);
     let effects = [
         Effect::Call { task: Task::Propose, backend: "codex".into() },
-        Effect::Commit { branch: "main".into(), base: hash.clone(), tree: hash.clone() },
-        Effect::Push { remote: "origin".into(), branch: "main".into(), from: hash.clone(), to: hash.clone() },
+        Effect::Commit { branch: "main".into(), base: CommitId::unchecked(&hash), tree: hash.clone() },
+        Effect::Push { remote: "origin".into(), branch: "main".into(), from: CommitId::unchecked(&hash), to: CommitId::unchecked(&hash) },
         Effect::Restart { unit: "garden.service".into() },
     ];
     for (index, effect) in effects.into_iter().enumerate() {
@@ -41,14 +41,22 @@ fn typical_run(store: &Store, directory: &Path, project: &str) -> u64 {
         journal.note("something worth keeping, in a sentence of a usual length").unwrap();
     }
     let length = std::fs::metadata(directory.join("journal").join(format!("{}.jsonl", record.id))).unwrap().len();
-    record.outcome = Some(Outcome::Applied { commit: hash.clone() });
+    record.outcome = Some(Outcome::Applied { commit: CommitId::unchecked(&hash) });
     let mut finished = FinishedRun::new(record);
     finished.outputs.push(Output { name: "cargo test".into(), text: "test result: ok\n".repeat(256) });
     proposal.message = "Fix a typo in the README\n\nThe word was misspelt in the second paragraph.".into();
-    proposal.status = ProposalStatus::Applied { commit: hash.clone() };
+    proposal.status = ProposalStatus::Applied { commit: CommitId::unchecked(&hash) };
     finished.proposal = Some(proposal);
-    finished.checks.push(CheckResults { commit: hash.clone(), checks: "v1".into(), results: serde_json::json!([["cargo test", 0]]) });
-    store.finish_run(&journal, finished, |state| state.chore_mut("improve").see(hash, "5".repeat(64))).unwrap();
+    finished.checks.push(CheckResults {
+        commit: hash.clone(),
+        checks: Sha256::unchecked("v1"),
+        results: serde_json::json!([["cargo test", 0]]),
+    });
+    store
+        .finish_run(&journal, finished, |state| {
+            state.chore_mut("improve").see(CommitId::unchecked(hash), Sha256::unchecked("5".repeat(64)));
+        })
+        .unwrap();
     length
 }
 
@@ -88,7 +96,9 @@ fn a_session_that_stores_nothing_writes_nothing() {
     let store = open(directory.path());
     for number in 0..100 {
         let id = format!("project-{number}");
-        store.update_project(&id, |state| state.chore_mut("improve").see("c0ffee", "inputs")).unwrap();
+        store
+            .update_project(&id, |state| state.chore_mut("improve").see(CommitId::unchecked("c0ffee"), Sha256::unchecked("inputs")))
+            .unwrap();
     }
     finish(&store, "garden");
     drop(store);
@@ -103,7 +113,7 @@ fn a_session_that_stores_nothing_writes_nothing() {
     let store = Store::with_backend(backend, &path, Some(directory.path().join("journal")), 20).unwrap();
     for number in 0..100 {
         let id = format!("project-{number}");
-        assert!(store.project(&id).chore("improve").has_seen("c0ffee", "inputs"));
+        assert!(store.project(&id).chore("improve").has_seen(&CommitId::unchecked("c0ffee"), &Sha256::unchecked("inputs")));
         store.note_project(&id, |state| state.chore_mut("improve").last_slot = Some(Timestamp::now()));
     }
     store.update_project("garden", |_| {}).unwrap();
