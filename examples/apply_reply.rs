@@ -1,8 +1,14 @@
-//! Applies a model's reply to the files of a directory: `cargo run --example apply_reply -- REPLY DIRECTORY`.
+//! Applies a model's reply to the files of a directory: `cargo run --example apply_reply -- REPLY
+//! DIRECTORY`.
 //!
-//! Exit code 0: applied. 1: refused, with the reason, and nothing is touched. 2: it was called wrongly.
+//! Exit code 0: applied. 1: refused, with the reason, and nothing is touched. 2: it was called
+//! wrongly.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program may print; the library does not")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program may print; the library does not"
+)]
 
 use std::{fs, path::Path, process::ExitCode};
 
@@ -40,7 +46,10 @@ fn apply(reply: &[u8], directory: &Path) -> ExitCode {
         return ExitCode::FAILURE;
     }
     for placement in plan.placements() {
-        println!("{}:{}: hunk {} ({:?})", placement.path, placement.line, placement.hunk, placement.fit);
+        println!(
+            "{}:{}: hunk {} ({:?})",
+            placement.path, placement.line, placement.hunk, placement.fit
+        );
     }
     for file in plan.files() {
         match (&file.before, &file.after) {

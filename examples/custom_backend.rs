@@ -1,12 +1,15 @@
-//! Answers prompts with a backend of one's own: `cargo run --example custom_backend -- PATH-OF-A-CHECKOUT`.
+//! Answers prompts with a backend of one's own: `cargo run --example custom_backend --
+//! PATH-OF-A-CHECKOUT`.
 //!
-//! This one knows a single thing: every project should have a `NOTES.md`. A real one would send `request.prompt` to a model, and hand its text on.
+//! This one knows a single thing: every project should have a `NOTES.md`. A real one would send
+//! `request.prompt` to a model, and hand its text on.
 
 #![expect(clippy::print_stdout, reason = "a program may print; the library does not")]
 
 use async_trait::async_trait;
 use pimainteno_core::{
-    Call, Edit, Event, LlmBackend, Maintainer, Reply, Request, Result, Task, config::ProjectConfig, process::Environment,
+    Call, Edit, Event, LlmBackend, Maintainer, Reply, Request, Result, Task, config::ProjectConfig,
+    process::Environment,
 };
 
 /// Proposes a `NOTES.md`, as a diff in the reply.

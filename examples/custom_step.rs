@@ -1,7 +1,10 @@
-//! Adds a step of one's own that deploys a file: `cargo run --example custom_step -- CHECKOUT PLACE [rollback]`.
+//! Adds a step of one's own that deploys a file: `cargo run --example custom_step -- CHECKOUT PLACE
+//! [rollback]`.
 //!
-//! The step copies `README.md` to PLACE once the change is committed. What it does there is announced in the journal, so that it is taken back with the change
-//! and not done twice, also when the program is killed in the middle. With `rollback`, the change that was delivered last is taken back.
+//! The step copies `README.md` to PLACE once the change is committed. What it does there is
+//! announced in the journal, so that it is taken back with the change and not done twice, also when
+//! the program is killed in the middle. With `rollback`, the change that was delivered last is
+//! taken back.
 
 #![expect(clippy::print_stdout, reason = "a program may print; the library does not")]
 
@@ -38,14 +41,18 @@ impl Step for Deploy {
         Effects::Announced
     }
 
-    /// Copies the file. To take that back is the same again: the workspace holds what was there before the change then.
+    /// Copies the file. To take that back is the same again: the workspace holds what was there
+    /// before the change then.
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
         let (from, to) = (context.workspace().join(FILE), self.0.clone());
-        context.effect("copy", json!({ "to": to }), async { replace(&from, &to).map_err(failed) }).await?;
+        context
+            .effect("copy", json!({ "to": to }), async { replace(&from, &to).map_err(failed) })
+            .await?;
         Ok(Flow::Done(format!("{FILE} is live")))
     }
 
-    /// After the program was killed: the file is replaced at once or not at all, so a look at it tells.
+    /// After the program was killed: the file is replaced at once or not at all, so a look at it
+    /// tells.
     async fn happened(&self, context: &StepContext<'_>, _: &Effect) -> Result<Happened> {
         let is_live = fs::read(context.workspace().join(FILE)).ok() == fs::read(&self.0).ok();
         Ok(if is_live { Happened::Yes } else { Happened::No })
@@ -72,13 +79,26 @@ async fn main() -> Result<()> {
     project.sandbox = SandboxMode::Off;
     project.verify = vec![format!("test -s {FILE}")];
     project.units = Some(Vec::new());
-    let steps = ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "deploy", "monitor"];
+    let steps = [
+        "summarize",
+        "propose",
+        "apply",
+        "verify",
+        "commit",
+        "push",
+        "restart",
+        "deploy",
+        "monitor",
+    ];
     project.steps = Some(steps.map(|step| StepConfig::Named(step.into())).to_vec());
     let maintainer = Maintainer::builder()
         .project(project)
         .step(Deploy(place))
         .provider("offline")
-        .backend_factory("offline", Arc::new(|context| Ok(Arc::new(Offline::new(context.environment.clone())))))
+        .backend_factory(
+            "offline",
+            Arc::new(|context| Ok(Arc::new(Offline::new(context.environment.clone())))),
+        )
         .environment(Environment::from_variables(std::env::vars_os()))
         .state_directory(std::env::temp_dir().join("pi-mainteno-custom-step"))
         .events(|event: &Event| println!("{event}"))

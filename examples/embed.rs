@@ -1,6 +1,11 @@
-//! Maintains one project from a program of one's own, without a model: `cargo run --example embed -- PATH-OF-A-CHECKOUT`.
+//! Maintains one project from a program of one's own, without a model: `cargo run --example embed
+//! -- PATH-OF-A-CHECKOUT`.
 
-#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a program may print; the library does not")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a program may print; the library does not"
+)]
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -32,7 +37,10 @@ async fn maintain() -> Result<()> {
     let maintainer = Maintainer::builder()
         .project(ProjectConfig::new(path))
         .provider("offline")
-        .backend_factory("offline", Arc::new(|context| Ok(Arc::new(Offline::new(context.environment.clone())))))
+        .backend_factory(
+            "offline",
+            Arc::new(|context| Ok(Arc::new(Offline::new(context.environment.clone())))),
+        )
         .environment(environment)
         .sandbox_helper(SandboxHelper::new("/proc/self/exe"))
         .state_directory(std::env::temp_dir().join("pi-mainteno-embed"))

@@ -1,9 +1,13 @@
 //! End-to-end tests: the real program, real Git, real files, and no network.
 //!
-//! A test that can be written beside the code belongs there: it is faster and says more when it fails.
-//! What is here needs the process around it: arguments, environment, signals, exit codes.
+//! A test that can be written beside the code belongs there: it is faster and says more when it
+//! fails. What is here needs the process around it: arguments, environment, signals, exit codes.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "what goes wrong in a helper of a test fails the test")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what goes wrong in a helper of a test fails the test"
+)]
 
 mod support;
 mod t_codex;
@@ -29,7 +33,10 @@ fn no_file_of_tests_is_forgotten() {
     for entry in std::fs::read_dir(directory).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         if let Some(module) = name.strip_suffix(".rs").filter(|name| name.starts_with("t_")) {
-            assert!(include_str!("main.rs").contains(&format!("\nmod {module};\n")), "tests/{name} is not part of tests/main.rs");
+            assert!(
+                include_str!("main.rs").contains(&format!("\nmod {module};\n")),
+                "tests/{name} is not part of tests/main.rs"
+            );
         }
     }
 }

@@ -37,8 +37,10 @@ impl TestEnv {
         for directory in ["home", "work", "state", "tmp"] {
             fs::create_dir(env.path(directory)).unwrap();
         }
-        // The program hands on to Git where the home directory is, and no variable that would name another file.
-        let config = "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n";
+        // The program hands on to Git where the home directory is, and no variable that would name
+        // another file.
+        let config =
+            "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n";
         fs::write(env.path("home/.gitconfig"), config).unwrap();
         env
     }
@@ -73,7 +75,8 @@ impl TestEnv {
         checkout
     }
 
-    /// Gives the project in `checkout` the submodule `vendor/lib`, which is not fetched, and tells its commit.
+    /// Gives the project in `checkout` the submodule `vendor/lib`, which is not fetched, and tells
+    /// its commit.
     pub(crate) fn submodule(&self, checkout: &Path) -> String {
         let lib = self.path("lib");
         fs::create_dir(&lib).unwrap();
@@ -82,16 +85,24 @@ impl TestEnv {
         self.git(&lib, &["add", "--all"]);
         self.git(&lib, &["commit", "--quiet", "--message", "begin"]);
         let commit = self.git(&lib, &["rev-parse", "HEAD"]);
-        fs::write(checkout.join(".gitmodules"), "[submodule \"lib\"]\n\tpath = vendor/lib\n\turl = ../lib\n").unwrap();
+        fs::write(
+            checkout.join(".gitmodules"),
+            "[submodule \"lib\"]\n\tpath = vendor/lib\n\turl = ../lib\n",
+        )
+        .unwrap();
         fs::create_dir_all(checkout.join("vendor/lib")).unwrap();
         self.git(checkout, &["add", "--all"]);
-        self.git(checkout, &["update-index", "--add", "--cacheinfo", &format!("160000,{commit},vendor/lib")]);
+        self.git(
+            checkout,
+            &["update-index", "--add", "--cacheinfo", &format!("160000,{commit},vendor/lib")],
+        );
         self.git(checkout, &["commit", "--quiet", "--message", "a library"]);
         self.git(checkout, &["push", "--quiet"]);
         commit
     }
 
-    /// A script that makes a repository in the place of that submodule, at the recorded commit, with a filter that makes `mark`.
+    /// A script that makes a repository in the place of that submodule, at the recorded commit,
+    /// with a filter that makes `mark`.
     pub(crate) fn trap(&self, mark: &Path) -> String {
         let (lib, mark) = (self.path("lib").display().to_string(), mark.display());
         format!(
@@ -103,7 +114,11 @@ impl TestEnv {
     /// What Git answers in `directory`.
     pub(crate) fn git(&self, directory: &Path, arguments: &[&str]) -> String {
         let mut command = Command::new("git");
-        command.env_clear().env("PATH", path_variable()).env("HOME", self.path("home")).env("GIT_CONFIG_NOSYSTEM", "1");
+        command
+            .env_clear()
+            .env("PATH", path_variable())
+            .env("HOME", self.path("home"))
+            .env("GIT_CONFIG_NOSYSTEM", "1");
         let output = command.current_dir(directory).args(arguments).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "git {arguments:?} in {}: {stderr}", directory.display());
@@ -119,9 +134,14 @@ impl TestEnv {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pi-mainteno"));
         command.args(arguments).current_dir(self.path("work")).env_clear();
-        command.env("PATH", path_variable()).env("HOME", self.path("home")).env("TMPDIR", self.path("tmp"));
+        command
+            .env("PATH", path_variable())
+            .env("HOME", self.path("home"))
+            .env("TMPDIR", self.path("tmp"));
         // Without these, a test that runs as root would use the machine's own places.
-        command.env("STATE_DIRECTORY", self.path("state")).env("RUNTIME_DIRECTORY", self.path("state"));
+        command
+            .env("STATE_DIRECTORY", self.path("state"))
+            .env("RUNTIME_DIRECTORY", self.path("state"));
         command.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
         command
     }
@@ -154,7 +174,12 @@ impl Output {
     #[track_caller]
     pub(crate) fn says(&self, parts: &[&str]) -> &Self {
         for part in parts {
-            assert!(self.stdout.contains(part), "no {part:?} in:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+            assert!(
+                self.stdout.contains(part),
+                "no {part:?} in:\n{}\nstderr:\n{}",
+                self.stdout,
+                self.stderr
+            );
         }
         self
     }
@@ -163,7 +188,12 @@ impl Output {
     #[track_caller]
     pub(crate) fn tells(&self, parts: &[&str]) -> &Self {
         for part in parts {
-            assert!(self.stderr.contains(part), "no {part:?} in:\n{}\nstdout:\n{}", self.stderr, self.stdout);
+            assert!(
+                self.stderr.contains(part),
+                "no {part:?} in:\n{}\nstdout:\n{}",
+                self.stderr,
+                self.stdout
+            );
         }
         self
     }
@@ -171,7 +201,9 @@ impl Output {
     /// Its standard output as one JSON document.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in:\n{}\nstderr:\n{}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("{error} in:\n{}\nstderr:\n{}", self.stdout, self.stderr)
+        })
     }
 }
 

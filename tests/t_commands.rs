@@ -7,7 +7,12 @@ use crate::support::{Output, TestEnv};
 #[test]
 fn help_shows_examples_and_exit_codes() {
     let env = TestEnv::new();
-    env.run(&["--help"]).expect(0).says(&["Usage: pi-mainteno", "Examples:", "Exit codes:", "--config <PATH>"]);
+    env.run(&["--help"]).expect(0).says(&[
+        "Usage: pi-mainteno",
+        "Examples:",
+        "Exit codes:",
+        "--config <PATH>",
+    ]);
     env.run(&["run", "--help"]).expect(0).says(&["--dry-run", "Examples:"]);
     env.run(&["--version"]).expect(0).says(&["pi-mainteno "]);
 }
@@ -26,16 +31,28 @@ fn without_a_configuration_it_is_said_where_one_was_looked_for() {
     let env = TestEnv::new();
     let missing = env.path("nowhere.toml");
     let output = env.run(&["status", "--config", missing.to_str().unwrap()]).expect(2);
-    output.tells(&["error: no configuration", "nowhere.toml", "hint: `pi-mainteno init` writes one"]);
+    output.tells(&[
+        "error: no configuration",
+        "nowhere.toml",
+        "hint: `pi-mainteno init` writes one",
+    ]);
 }
 
 #[test]
 fn every_problem_of_a_configuration_is_told_with_its_line() {
     let env = TestEnv::new();
-    env.write_config("[llm]\nprovidr = \"codex\"\n[scheduler]\ncron = \"every day\"\n[[project]]\npath = \"\"\n");
+    env.write_config(
+        "[llm]\nprovidr = \"codex\"\n[scheduler]\ncron = \"every day\"\n[[project]]\npath = \"\"\n",
+    );
     for command in ["status", "check", "run"] {
         let output = env.run(&[command]).expect(2);
-        output.tells(&["error: ", "3 problems", "PiMainteno.toml:2:", "PiMainteno.toml:4:", "PiMainteno.toml:6:"]);
+        output.tells(&[
+            "error: ",
+            "3 problems",
+            "PiMainteno.toml:2:",
+            "PiMainteno.toml:4:",
+            "PiMainteno.toml:6:",
+        ]);
         assert_eq!(output.stdout, "");
     }
 }
@@ -45,13 +62,19 @@ fn a_reader_that_went_away_is_no_failure() {
     let env = TestEnv::new();
     env.project("site");
     env.write_config("[llm]\nprovider = \"offline\"\n[[project]]\npath = \"../home/site\"\n");
-    for arguments in [&["--help"][..], &["completions", "bash"], &["status"], &["status", "--json"], &["run"]] {
+    for arguments in
+        [&["--help"][..], &["completions", "bash"], &["status"], &["status", "--json"], &["run"]]
+    {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
         let mut command = env.command(arguments);
         command.stdout(writer);
         let output = Output::of(&mut command).expect(0);
-        assert_eq!(output.stderr.lines().filter(|line| line.contains("error")).collect::<Vec<_>>(), [""; 0], "{arguments:?}");
+        assert_eq!(
+            output.stderr.lines().filter(|line| line.contains("error")).collect::<Vec<_>>(),
+            [""; 0],
+            "{arguments:?}"
+        );
     }
 }
 
@@ -60,7 +83,9 @@ fn output_that_cannot_be_written_is_an_error() {
     let env = TestEnv::new();
     let mut command = env.command(&["completions", "bash"]);
     command.stdout(fs::File::options().write(true).open("/dev/full").unwrap());
-    Output::of(&mut command).expect(2).tells(&["error: cannot write to standard output", "No space left"]);
+    Output::of(&mut command)
+        .expect(2)
+        .tells(&["error: cannot write to standard output", "No space left"]);
 }
 
 #[test]
@@ -76,17 +101,27 @@ fn init_writes_a_configuration_that_check_and_status_accept() {
     let env = TestEnv::new();
     env.project_with("site", &[("Makefile", "check:\n\ttrue\n"), ("README.md", "# site\n")]);
     env.project("code/radio");
-    env.run(&["init"]).expect(0).says(&["wrote", "home/site", "make check", "home/code/radio", "pi-mainteno check"]);
+    env.run(&["init"]).expect(0).says(&[
+        "wrote",
+        "home/site",
+        "make check",
+        "home/code/radio",
+        "pi-mainteno check",
+    ]);
     let path = env.path("work/PiMainteno.toml");
     let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains("verify = [\"make check\"]") && text.contains("mode = \"review\""), "{text}");
+    assert!(
+        text.contains("verify = [\"make check\"]") && text.contains("mode = \"review\""),
+        "{text}"
+    );
 
     // What is there is not overwritten, unless that is asked for.
     env.run(&["init", "../home/site"]).expect(2).tells(&["there is already a file", "--force"]);
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
     env.run(&["init", "--force", "../home/site"]).expect(0).says(&["home/site"]);
     assert!(!fs::read_to_string(&path).unwrap().contains("radio"));
-    let leftovers: Vec<_> = fs::read_dir(env.path("work")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let leftovers: Vec<_> =
+        fs::read_dir(env.path("work")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(leftovers, ["PiMainteno.toml"]);
 
     let text = fs::read_to_string(&path).unwrap().replace("\"codex\"\n", "\"offline\"\n");
@@ -105,7 +140,9 @@ fn init_writes_a_configuration_that_check_and_status_accept() {
 #[test]
 fn init_names_every_path_that_is_no_checkout() {
     let env = TestEnv::new();
-    env.run(&["init", "../home/a", "../home/b"]).expect(2).tells(&["not a Git checkout: `../home/a`, `../home/b`"]);
+    env.run(&["init", "../home/a", "../home/b"])
+        .expect(2)
+        .tells(&["not a Git checkout: `../home/a`, `../home/b`"]);
     env.run(&["init"]).expect(2).tells(&["there is no Git checkout", "pi-mainteno init PATH"]);
     assert!(!env.path("work/PiMainteno.toml").exists());
 }
@@ -114,7 +151,9 @@ fn init_names_every_path_that_is_no_checkout() {
 fn init_tells_how_to_use_a_file_that_is_not_found_by_itself() {
     let env = TestEnv::new();
     env.project("site");
-    env.run(&["init", "--output", "sub/other.toml"]).expect(0).says(&["sub/other.toml", "check --config "]);
+    env.run(&["init", "--output", "sub/other.toml"])
+        .expect(0)
+        .says(&["sub/other.toml", "check --config "]);
     let written = env.run(&["init", "--output", "sub/third.toml", "--json"]).expect(0).json();
     assert_eq!(written["projects"][0]["unit"], "site.service");
 }
@@ -134,14 +173,27 @@ fn check_tells_what_is_wrong_with_every_project() {
          [[project]]\npath = \"../home/gone\"\nsteps = [\"propose\", \"aply\"]\n",
     );
     let output = env.run(&["check"]).expect(1);
-    output.says(&["`origin` does not answer", "held although the mode is \"auto\"", "uncommitted changes: README.md"]);
-    output.says(&["no program `no-such-program`", "broken.rhai", "not a Git checkout", "did you mean `apply`?", " problems, "]);
+    output.says(&[
+        "`origin` does not answer",
+        "held although the mode is \"auto\"",
+        "uncommitted changes: README.md",
+    ]);
+    output.says(&[
+        "no program `no-such-program`",
+        "broken.rhai",
+        "not a Git checkout",
+        "did you mean `apply`?",
+        " problems, ",
+    ]);
 
     let report = env.run(&["check", "--json"]).expect(1).json();
     let items = report["items"].as_array().unwrap();
     let problems: Vec<_> = items.iter().filter(|item| item["finding"] == "problem").collect();
     assert_eq!(report["problems"], problems.len());
-    assert!(problems.iter().any(|item| item["project"] == "gone" && item["name"] == "checkout"), "{report:#}");
+    assert!(
+        problems.iter().any(|item| item["project"] == "gone" && item["name"] == "checkout"),
+        "{report:#}"
+    );
     // Nothing of it is left behind, and no state was made.
     for directory in ["tmp", "state"] {
         assert_eq!(fs::read_dir(env.path(directory)).unwrap().count(), 0, "{directory}");

@@ -50,7 +50,11 @@ impl House {
     /// What a command says and how it ends.
     fn command(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.env.command(arguments).output().unwrap();
-        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
         (output.status.code(), text)
     }
 
@@ -67,7 +71,11 @@ impl House {
         let manager = UnixDatagram::bind(&notify).unwrap();
         manager.set_read_timeout(Some(DEADLINE)).unwrap();
         let mut command = self.env.command(&[]);
-        command.env("NOTIFY_SOCKET", notify).envs(variables.iter().copied()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+        command
+            .env("NOTIFY_SOCKET", notify)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap());
         let daemon = Daemon { process: command.spawn().unwrap(), manager, log };
         daemon.hear("READY=1");
         daemon
@@ -80,7 +88,8 @@ impl House {
         stream.write_all(b"GET /api/events HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
         let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
         lines.by_ref().find(|line| line == "event: resync").unwrap();
-        let events = lines.filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
+        let events = lines
+            .filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok());
         events.filter(|event| event.get("event").is_some())
     }
 }
@@ -92,7 +101,10 @@ impl Daemon {
         let mut message = [0; 4096];
         while start.elapsed() < DEADLINE {
             let Ok(length) = self.manager.recv(&mut message) else { break };
-            if String::from_utf8_lossy(&message[..length]).lines().any(|line| line.starts_with(what)) {
+            if String::from_utf8_lossy(&message[..length])
+                .lines()
+                .any(|line| line.starts_with(what))
+            {
                 return;
             }
         }
@@ -100,7 +112,8 @@ impl Daemon {
     }
 
     fn send(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
+        let sent =
+            Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
@@ -129,7 +142,11 @@ fn a_daemon_answers_refuses_a_second_one_and_leaves_nothing_when_it_is_stopped()
     let house = House::new("0 3 1 1 *");
     let daemon = house.start(&[]);
     let status = house.json(&["status"]);
-    assert_eq!((&status["daemon"], &status["projects"][0]["id"]), (&true.into(), &"radio".into()), "{status}");
+    assert_eq!(
+        (&status["daemon"], &status["projects"][0]["id"]),
+        (&true.into(), &"radio".into()),
+        "{status}"
+    );
 
     let (code, text) = house.command(&["run", "radio"]);
     assert_eq!(code, Some(0), "{text}");
@@ -177,16 +194,22 @@ fn each_slot_of_a_schedule_is_taken_care_of_once() {
     let house = House::new("* * * * * *");
     let start = Instant::now();
     let _daemon = house.start(&[]);
-    let taken = |event: &Value| event["event"] == "run-started" || event["event"] == "project-skipped";
+    let taken =
+        |event: &Value| event["event"] == "run-started" || event["event"] == "project-skipped";
     let slots: Vec<_> = house.events().filter(taken).take(5).collect();
     // A slot comes every second, and the first of five may come at once.
     assert!(start.elapsed() >= Duration::from_secs(4), "within {:?}: {slots:?}", start.elapsed());
     // Nothing changes in the project, so that all slots but the first are passed over.
     let runs = house.json(&["runs"]);
-    assert_eq!((runs.as_array().map(Vec::len), &runs[0]["trigger"]["kind"]), (Some(1), &"schedule".into()), "{runs}");
+    assert_eq!(
+        (runs.as_array().map(Vec::len), &runs[0]["trigger"]["kind"]),
+        (Some(1), &"schedule".into()),
+        "{runs}"
+    );
 }
 
-/// A machine without a clock of its own wakes up in the past; one whose battery is flat, or a person, may set it to anything.
+/// A machine without a clock of its own wakes up in the past; one whose battery is flat, or a
+/// person, may set it to anything.
 #[test]
 fn a_clock_that_is_set_forward_or_back_neither_piles_up_slots_nor_loses_them() {
     let house = House::new("* * * * * *");
@@ -200,7 +223,8 @@ fn a_clock_that_is_set_forward_or_back_neither_piles_up_slots_nor_loses_them() {
     ];
     fs::write(&clock, "+0\n").unwrap();
     let daemon = house.start(&variables);
-    // Signs of life keep the stream open for ever: a daemon that waits for a slot in another year is ended.
+    // Signs of life keep the stream open for ever: a daemon that waits for a slot in another year
+    // is ended.
     let (_done, waits) = std::sync::mpsc::channel::<()>();
     let process = daemon.process.id().to_string();
     std::thread::spawn(move || {
@@ -208,7 +232,9 @@ fn a_clock_that_is_set_forward_or_back_neither_piles_up_slots_nor_loses_them() {
             drop(Command::new("kill").args(["-KILL", &process]).status());
         }
     });
-    let mut slots = house.events().filter(|event| event["event"] == "run-started" || event["event"] == "project-skipped");
+    let mut slots = house
+        .events()
+        .filter(|event| event["event"] == "run-started" || event["event"] == "project-skipped");
     assert_eq!(slots.by_ref().take(2).count(), 2);
     for time in ["+400d\n", "-400d\n", "+0\n"] {
         fs::write(&clock, time).unwrap();

@@ -22,7 +22,11 @@ fn the_demo_shows_a_delivery_and_a_rollback_and_leaves_nothing() {
     ]);
     assert_eq!(output.stdout.matches("radio.sh runs as process").count(), 3, "{}", output.stdout);
     assert_eq!(fs::read_dir(env.path("tmp")).unwrap().count(), 0);
-    assert_eq!(fs::read_dir(env.path("home")).unwrap().count(), 1, "only Git's configuration is there");
+    assert_eq!(
+        fs::read_dir(env.path("home")).unwrap().count(),
+        1,
+        "only Git's configuration is there"
+    );
     let needle = env.path("tmp").to_str().unwrap().to_owned();
     let deadline = Instant::now() + Duration::from_secs(5);
     while processes_with(&needle) > 0 {
@@ -40,6 +44,13 @@ fn the_demo_as_json_is_its_two_records() {
 
 /// How many processes carry `text` in their environment.
 fn processes_with(text: &str) -> usize {
-    let environments = fs::read_dir("/proc").unwrap().flatten().map(|process| fs::read(process.path().join("environ")).unwrap_or_default());
-    environments.filter(|environment| environment.windows(text.len()).any(|window| window == text.as_bytes())).count()
+    let environments = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .map(|process| fs::read(process.path().join("environ")).unwrap_or_default());
+    environments
+        .filter(|environment| {
+            environment.windows(text.len()).any(|window| window == text.as_bytes())
+        })
+        .count()
 }

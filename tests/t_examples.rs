@@ -21,7 +21,8 @@ fn run(env: &TestEnv, example: &str) -> Output {
 /// An example's program, in the environment of `env`.
 fn program(env: &TestEnv, example: &str) -> Command {
     // Cargo builds the examples before it runs the tests of their package, beside the program.
-    let program = Path::new(env!("CARGO_BIN_EXE_pi-mainteno")).with_file_name("examples").join(example);
+    let program =
+        Path::new(env!("CARGO_BIN_EXE_pi-mainteno")).with_file_name("examples").join(example);
     let mut command = Command::new(program);
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("HOME", env.path("home")).env("TMPDIR", env.path("tmp"));
@@ -37,17 +38,30 @@ fn env() -> TestEnv {
 #[test]
 fn embed_runs_a_project() {
     let env = env();
-    run(&env, "embed").expect(0).says(&["site: summarize: done", "site: held: `mode` is \"review\"", "site took 4 steps"]);
+    run(&env, "embed").expect(0).says(&[
+        "site: summarize: done",
+        "site: held: `mode` is \"review\"",
+        "site took 4 steps",
+    ]);
     run(&env, "embed").expect(0).says(&["site: skipped: nothing changed since the last run"]);
 }
 
 #[test]
 fn embed_api_answers_beside_the_pages_of_its_server() {
     let env = env();
-    let mut child = program(&env, "embed_api").arg(env.path("home/site")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = program(&env, "embed_api")
+        .arg(env.path("home/site"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let server = line.trim().strip_prefix("http://").and_then(|rest| rest.strip_suffix("/api/status")).unwrap().to_owned();
+    let server = line
+        .trim()
+        .strip_prefix("http://")
+        .and_then(|rest| rest.strip_suffix("/api/status"))
+        .unwrap()
+        .to_owned();
     // What is answered, at least up to `end`.
     let ask = |request: &str, end: &str| {
         let mut stream = TcpStream::connect(&server).unwrap();
@@ -66,7 +80,10 @@ fn embed_api_answers_beside_the_pages_of_its_server() {
     assert!(ask("GET /api/status\n\r\n", "\"id\":\"site\"").starts_with("HTTP/1.1 200 "));
     ask("GET /api/events\n\r\n", "event: resync\ndata: {}\n\n");
     let run = "content-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-    ask(&format!("POST /api/run\norigin: http://evil.example\r\n{run}"), "a page of another origin does not decide here");
+    ask(
+        &format!("POST /api/run\norigin: http://evil.example\r\n{run}"),
+        "a page of another origin does not decide here",
+    );
     ask(&format!("POST /api/run\norigin: http://{server}\r\n{run}"), "{\"records\":[{");
     // From the beginning, as far as it is remembered.
     ask("GET /api/events\nlast-event-id: 1\r\n\r\n", "event: resync");
@@ -96,11 +113,14 @@ fn custom_step_survives_being_killed_while_it_deploys() {
     // The copy stands still where it is written.
     let pipe = env.path("tmp/live.new");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let mut child = program(&env, "custom_step").arg(&site).arg(&live).stdout(Stdio::null()).spawn().unwrap();
+    let mut child =
+        program(&env, "custom_step").arg(&site).arg(&live).stdout(Stdio::null()).spawn().unwrap();
     let journals = env.path("tmp/pi-mainteno-custom-step/journal");
     let is_announced = || {
         let journals = fs::read_dir(&journals).into_iter().flatten().flatten();
-        journals.filter_map(|journal| fs::read_to_string(journal.path()).ok()).any(|journal| journal.contains("\"step\":\"deploy\""))
+        journals
+            .filter_map(|journal| fs::read_to_string(journal.path()).ok())
+            .any(|journal| journal.contains("\"step\":\"deploy\""))
     };
     let deadline = Instant::now() + Duration::from_secs(60);
     while !is_announced() {
@@ -114,12 +134,20 @@ fn custom_step_survives_being_killed_while_it_deploys() {
     let again = Output::of(program(&env, "custom_step").arg(&site).arg(&live));
     again.expect(0).says(&["site: deploy: done in", "site: applied"]);
     assert_eq!(fs::read_to_string(&live).unwrap(), README.replace("recieve", "receive"));
-    assert_eq!(env.git(&site, &["rev-list", "--count", "HEAD"]), "2", "the change was delivered once");
+    assert_eq!(
+        env.git(&site, &["rev-list", "--count", "HEAD"]),
+        "2",
+        "the change was delivered once"
+    );
 }
 
 #[test]
 fn custom_backend_answers_with_a_diff() {
-    run(&env(), "custom_backend").expect(0).says(&["note-taker proposes: docs: begin the notes", "1 file, +1 -0", "site: held"]);
+    run(&env(), "custom_backend").expect(0).says(&[
+        "note-taker proposes: docs: begin the notes",
+        "1 file, +1 -0",
+        "site: held",
+    ]);
 }
 
 #[test]
@@ -145,7 +173,10 @@ fn no_example_is_forgotten() {
     for entry in fs::read_dir(examples).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         if let Some(example) = name.strip_suffix(".rs") {
-            assert!(include_str!("t_examples.rs").contains(&format!("\"{example}\")")), "{name} is not run");
+            assert!(
+                include_str!("t_examples.rs").contains(&format!("\"{example}\")")),
+                "{name} is not run"
+            );
         }
     }
 }

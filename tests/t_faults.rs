@@ -1,4 +1,5 @@
-//! What a machine does to the program: a full disk, one that takes nothing, one that forgets. Nothing is lost, and it says what is wrong.
+//! What a machine does to the program: a full disk, one that takes nothing, one that forgets.
+//! Nothing is lost, and it says what is wrong.
 
 use std::fs;
 
@@ -10,7 +11,10 @@ use crate::support::{
 /// A project with four files to put right, one of them of some size.
 fn env() -> TestEnv {
     let env = TestEnv::new();
-    let long = format!("# Site\n\nYou will recieve a letter.\n{}", "A line of some length that is as it should be.\n".repeat(1000));
+    let long = format!(
+        "# Site\n\nYou will recieve a letter.\n{}",
+        "A line of some length that is as it should be.\n".repeat(1000)
+    );
     let site = env.project_with(
         "site",
         &[
@@ -47,7 +51,8 @@ grep -c -r -e receive -e separate -e occurred -e definitely "$SITE/README.md" "$
 "#;
 
 fn assert_nothing_is_lost(seen: &Seen, what: &str) {
-    let Output { first, second } = Output { first: seen.file("first"), second: seen.file("second") };
+    let Output { first, second } =
+        Output { first: seen.file("first"), second: seen.file("second") };
     let story = format!("{what}:\n--- {:?}\n{first}\n---\n{second}", seen.output);
     assert_eq!(seen.output.code, Some(0), "{story}");
     assert!(!first.contains("panicked") && !second.contains("panicked"), "{story}");
@@ -55,12 +60,23 @@ fn assert_nothing_is_lost(seen: &Seen, what: &str) {
         assert!(first.to_lowercase().contains("space"), "it is said what is wrong: {story}");
     }
     assert_eq!(seen.file("status-after"), "?? notes.txt", "{story}");
-    assert_eq!(seen.file("log-after"), "docs: fix 4 misspellings in 4 files\nbegin", "once: {story}");
+    assert_eq!(
+        seen.file("log-after"),
+        "docs: fix 4 misspellings in 4 files\nbegin",
+        "once: {story}"
+    );
     assert_eq!(seen.file("head"), seen.file("remote"), "{story}");
-    assert_eq!(seen.file("right").lines().filter(|line| line.ends_with(":1")).count(), 4, "{story}");
+    assert_eq!(
+        seen.file("right").lines().filter(|line| line.ends_with(":1")).count(),
+        4,
+        "{story}"
+    );
     assert_eq!(seen.file("journals"), "", "{story}");
     let runs: serde_json::Value = serde_json::from_str(&seen.file("runs")).unwrap();
-    assert!(runs.as_array().unwrap().iter().all(|run| run["outcome"]["kind"].is_string()), "{story}\n{runs:#}");
+    assert!(
+        runs.as_array().unwrap().iter().all(|run| run["outcome"]["kind"].is_string()),
+        "{story}\n{runs:#}"
+    );
 }
 
 struct Output {
@@ -73,13 +89,20 @@ fn a_disk_that_is_full_when_the_program_wants_to_write_loses_nothing_and_is_told
     // From not even a store to nearly enough, in pages of 4 KiB.
     for kept in [0, 12, 16, 24, 36] {
         let script = FILL_AND_RUN.replace("KEPT", &kept.to_string());
-        let seen = in_namespace(env(), &format!("mount -t tmpfs -o size=4m tmpfs \"$STATE\"\n{script}"));
-        assert_eq!(seen.file("status"), "?? notes.txt", "{kept}: the checkout is on another disk\n{}", seen.file("first"));
+        let seen =
+            in_namespace(env(), &format!("mount -t tmpfs -o size=4m tmpfs \"$STATE\"\n{script}"));
+        assert_eq!(
+            seen.file("status"),
+            "?? notes.txt",
+            "{kept}: the checkout is on another disk\n{}",
+            seen.file("first")
+        );
         assert_nothing_is_lost(&seen, &format!("{kept} pages"));
     }
 }
 
-/// The checkout and its remote are on the full disk too: Git's own writes fail as well, in the middle of the checkout.
+/// The checkout and its remote are on the full disk too: Git's own writes fail as well, in the
+/// middle of the checkout.
 #[test]
 fn a_machine_whose_only_disk_is_full_is_left_whole() {
     let move_there = r#"
@@ -88,9 +111,13 @@ cp -a "$ROOT/." "$OUT/disk" && mount --move "$OUT/disk" "$ROOT" && cd "$ROOT/wor
 "#;
     // In pages of 4 KiB: what there is room for goes from not even a store to almost everything.
     let some = [6, 12, 30, 36, 39, 42, 45, 49, 50, 52, 53, 55, 56].to_vec();
-    let sizes = if std::env::var_os("PIMAINTENO_CRASHES").is_some() { (0..64).collect() } else { some };
+    let sizes =
+        if std::env::var_os("PIMAINTENO_CRASHES").is_some() { (0..64).collect() } else { some };
     for kept in sizes {
-        let seen = in_namespace(env(), &format!("{move_there}\n{}", FILL_AND_RUN.replace("KEPT", &kept.to_string())));
+        let seen = in_namespace(
+            env(),
+            &format!("{move_there}\n{}", FILL_AND_RUN.replace("KEPT", &kept.to_string())),
+        );
         assert_nothing_is_lost(&seen, &format!("{kept} pages"));
     }
 }
@@ -112,8 +139,16 @@ umount "$STATE"
         }
         let seen = in_namespace(env, script);
         let first = seen.file("first");
-        assert!(first.contains("Read-only file system") && first.contains("hint: ") && first.contains("exit 2"), "{first}");
-        assert_eq!((seen.file("status").as_str(), seen.file("log").as_str()), ("?? notes.txt", "begin"));
+        assert!(
+            first.contains("Read-only file system")
+                && first.contains("hint: ")
+                && first.contains("exit 2"),
+            "{first}"
+        );
+        assert_eq!(
+            (seen.file("status").as_str(), seen.file("log").as_str()),
+            ("?? notes.txt", "begin")
+        );
         assert!(seen.file("second").contains("site: applied"), "{}", seen.file("second"));
     }
 }
@@ -133,9 +168,15 @@ fn a_store_that_was_damaged_is_kept_aside_and_its_projects_wait_for_a_person() {
         fs::write(&store, &bad).unwrap();
         let before = env.git(&env.path("home/site"), &["for-each-ref"]);
         let output = env.run(&["run"]).expect(0);
-        output.says(&["was damaged", "it is kept as", "pi-mainteno resume", "site: skipped: the project is paused"]);
+        output.says(&[
+            "was damaged",
+            "it is kept as",
+            "pi-mainteno resume",
+            "site: skipped: the project is paused",
+        ]);
         let kept = fs::read_dir(env.path("state")).unwrap().flatten().map(|file| file.path());
-        let kept: Vec<_> = kept.filter(|path| path.to_string_lossy().contains("state.redb.damaged-")).collect();
+        let kept: Vec<_> =
+            kept.filter(|path| path.to_string_lossy().contains("state.redb.damaged-")).collect();
         assert!(kept.len() == 1 && fs::read(&kept[0]).unwrap() == bad, "{damage}: {kept:?}");
         assert_eq!(env.git(&env.path("home/site"), &["for-each-ref"]), before, "{damage}");
         env.run(&["resume"]).expect(0).says(&["site"]);
@@ -152,14 +193,31 @@ fn two_programs_with_states_of_their_own_deliver_a_change_of_one_checkout_once()
             let state = env.path(state);
             let mut command = env.command(&["run"]);
             command.env("STATE_DIRECTORY", &state).env("RUNTIME_DIRECTORY", &state);
-            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+            command
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
         })
         .into_iter()
         .map(|child| child.wait_with_output().unwrap())
-        .map(|output| format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+        .map(|output| {
+            format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })
         .collect();
     assert!(runs.iter().any(|said| said.contains("site: applied: ")), "{runs:#?}");
-    assert_eq!(env.git(&site, &["log", "--format=%s"]), "docs: fix 4 misspellings in 4 files\nbegin", "{runs:#?}");
-    assert_eq!(env.git(&site, &["rev-parse", "HEAD"]), env.git(&site, &["rev-parse", "origin/main"]));
+    assert_eq!(
+        env.git(&site, &["log", "--format=%s"]),
+        "docs: fix 4 misspellings in 4 files\nbegin",
+        "{runs:#?}"
+    );
+    assert_eq!(
+        env.git(&site, &["rev-parse", "HEAD"]),
+        env.git(&site, &["rev-parse", "origin/main"])
+    );
     assert_eq!(env.git(&site, &["status", "--porcelain"]), "?? notes.txt");
 }

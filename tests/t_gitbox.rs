@@ -1,6 +1,8 @@
-//! What Git and hooks run on files that somebody else wrote, with the real sandbox: `pi-mainteno` itself is its helper.
+//! What Git and hooks run on files that somebody else wrote, with the real sandbox: `pi-mainteno`
+//! itself is its helper.
 //!
-//! Whoever attacks leaves a program that makes a mark outside of the workspace, which neither an agent nor a check can do.
+//! Whoever attacks leaves a program that makes a mark outside of the workspace, which neither an
+//! agent nor a check can do.
 
 use std::{fs, path::Path};
 
@@ -53,14 +55,21 @@ fn a_repository_that_a_check_makes_in_a_submodule_is_not_looked_into_by_the_next
         // The check sees only its workspace and the repository.
         let script = "rm -rf vendor/lib; git init --quiet vendor/lib; cd vendor/lib; echo x > file; git add file; \
                       git -c user.name=e -c user.email=e@e commit --quiet --message x; git rev-parse HEAD > /dev/null";
-        let copy = format!("rm -rf vendor/lib; cp -R {} vendor/lib; cd vendor/lib", machine.env.path("lib").display());
+        let copy = format!(
+            "rm -rf vendor/lib; cp -R {} vendor/lib; cd vendor/lib",
+            machine.env.path("lib").display()
+        );
         let plant = machine.env.trap(&machine.mark()).replace(&copy, script);
-        // A command that is a step is kept in as a check is, and nobody makes the workspace clean after it.
-        let plant = format!("{plant}; git -C ../.. rev-parse HEAD:vendor/lib > .git/refs/heads/main");
+        // A command that is a step is kept in as a check is, and nobody makes the workspace clean
+        // after it.
+        let plant =
+            format!("{plant}; git -C ../.. rev-parse HEAD:vendor/lib > .git/refs/heads/main");
         let plant = StepConfig::Command(CommandStepConfig::new("plant", plant));
         machine.project.steps.as_mut().unwrap().insert(3, plant);
         for number in [1, 2] {
-            let edit = move |workspace: &Path| write(&workspace.join("README.md"), &format!("# Site\n\n{number}\n"));
+            let edit = move |workspace: &Path| {
+                write(&workspace.join("README.md"), &format!("# Site\n\n{number}\n"));
+            };
             let record = machine.run(Agent::new(edit));
             is_applied(&record);
             assert!(record.steps.iter().any(|step| step.name == "plant"), "{record:?}");
@@ -70,12 +79,15 @@ fn a_repository_that_a_check_makes_in_a_submodule_is_not_looked_into_by_the_next
     }
 }
 
-/// A machine without layers: there a command writes to the workspace itself. One before the commit plants a program, which makes a mark.
+/// A machine without layers: there a command writes to the workspace itself. One before the commit
+/// plants a program, which makes a mark.
 fn machine_with_planted(files: &[(&str, &str)], path: &str) -> Machine {
     let mut machine = Machine::new(files);
     machine.support = Some(Support { system_calls: true, ..Support::default() });
-    let plant =
-        format!("mkdir -p $(dirname {path}); printf '#!/bin/sh\\ntouch %s\\n' {} > {path}; chmod +x {path}", machine.mark().display());
+    let plant = format!(
+        "mkdir -p $(dirname {path}); printf '#!/bin/sh\\ntouch %s\\n' {} > {path}; chmod +x {path}",
+        machine.mark().display()
+    );
     let plant = StepConfig::Command(CommandStepConfig::new("plant", plant));
     machine.project.steps.as_mut().unwrap().insert(3, plant);
     machine
@@ -88,20 +100,31 @@ fn hooks_are_the_checkouts_and_not_what_somebody_left_in_the_workspace() {
     machine.env.git(&machine.site, &["config", "core.hooksPath", ".husky/_"]);
     // As husky does: what is called is beside the directory that is ignored.
     program(&machine.site.join(".husky/_/pre-commit"), ". \"$(dirname \"$0\")/h\"");
-    write(&machine.site.join(".husky/_/h"), "n=$(basename \"$0\")\nsh -e \"$(dirname \"$(dirname \"$0\")\")/$n\"\n");
-    let edits = |text: &'static str| Agent::new(move |workspace| write(&workspace.join("README.md"), text));
+    write(
+        &machine.site.join(".husky/_/h"),
+        "n=$(basename \"$0\")\nsh -e \"$(dirname \"$(dirname \"$0\")\")/$n\"\n",
+    );
+    let edits =
+        |text: &'static str| Agent::new(move |workspace| write(&workspace.join("README.md"), text));
     let message = failure(&machine.run(edits("# Site\n\nNothing.\n")));
     assert!(message.contains("`pre-commit`"), "{message}");
     is_applied(&machine.run(edits("# Site\n\nIt plays music.\n")));
-    assert!(machine.env.path("state/workspaces/site/.husky/_/pre-commit").exists() && !machine.mark().exists());
+    assert!(
+        machine.env.path("state/workspaces/site/.husky/_/pre-commit").exists()
+            && !machine.mark().exists()
+    );
 }
 
 #[test]
 fn programs_that_somebody_left_where_git_does_not_look_are_not_there_for_hooks() {
-    let machine = machine_with_planted(&[(".gitignore", "node_modules\n")], "node_modules/.bin/lint");
+    let machine =
+        machine_with_planted(&[(".gitignore", "node_modules\n")], "node_modules/.bin/lint");
     machine.hook("pre-commit", "test ! -e node_modules/.bin/lint || exit 1");
     is_applied(&machine.run(Agent::harmless()));
-    assert!(machine.env.path("state/workspaces/site/node_modules/.bin/lint").exists() && !machine.mark().exists());
+    assert!(
+        machine.env.path("state/workspaces/site/node_modules/.bin/lint").exists()
+            && !machine.mark().exists()
+    );
 }
 
 #[test]
@@ -112,12 +135,18 @@ fn what_a_change_has_a_hook_run_is_kept_in() {
     let (mark, git) = (machine.mark(), machine.site.join(".git"));
     let agent = Agent::new(move |workspace| {
         let (mark, git) = (mark.display(), git.display());
-        let tries = format!("touch {mark} {git}/mark {git}/objects/mark {git}/hooks/mark; ! cat ~/.ssh/id\n");
+        let tries = format!(
+            "touch {mark} {git}/mark {git}/objects/mark {git}/hooks/mark; ! cat ~/.ssh/id\n"
+        );
         write(&workspace.join("lint.sh"), &tries);
     });
     is_applied(&machine.run(agent));
-    let left =
-        [machine.mark(), machine.site.join(".git/mark"), machine.site.join(".git/objects/mark"), machine.site.join(".git/hooks/mark")];
+    let left = [
+        machine.mark(),
+        machine.site.join(".git/mark"),
+        machine.site.join(".git/objects/mark"),
+        machine.site.join(".git/hooks/mark"),
+    ];
     assert!(!left.iter().any(|path| path.exists()));
 }
 
@@ -128,11 +157,22 @@ fn a_hook_that_only_looks_refuses_as_it_always_did() {
         .hook("pre-commit", "git diff --cached --quiet --diff-filter=A || { echo no new files >&2; exit 3; }; git stash create >/dev/null");
     let new_file = Agent::new(|workspace| write(&workspace.join("new.txt"), "new\n"));
     let message = failure(&machine.run(new_file.clone()));
-    assert!(["`pre-commit`", "exit code 3", "no new files", "hooks = \"off\""].iter().all(|part| message.contains(part)), "{message}");
-    machine.hook("commit-msg", "grep -q '^PiMainteno-Run: ' \"$1\" && echo 'Reviewed-by: a hook' >> \"$1\"");
+    assert!(
+        ["`pre-commit`", "exit code 3", "no new files", "hooks = \"off\""]
+            .iter()
+            .all(|part| message.contains(part)),
+        "{message}"
+    );
+    machine.hook(
+        "commit-msg",
+        "grep -q '^PiMainteno-Run: ' \"$1\" && echo 'Reviewed-by: a hook' >> \"$1\"",
+    );
     is_applied(&machine.run(Agent::harmless()));
     let trailers = machine.remote(&["log", "-1", "--format=%(trailers:only)", "main"]);
-    assert!(trailers.contains("PiMainteno-Run: ") && trailers.contains("Reviewed-by: a hook"), "{trailers}");
+    assert!(
+        trailers.contains("PiMainteno-Run: ") && trailers.contains("Reviewed-by: a hook"),
+        "{trailers}"
+    );
     machine.hook("commit-msg", "exit 1");
     machine.project.hooks = HooksMode::Off;
     machine.env.git(&machine.site, &["pull", "--quiet"]);
@@ -143,7 +183,10 @@ fn a_hook_that_only_looks_refuses_as_it_always_did() {
 fn a_message_is_not_read_through_a_link_that_a_hook_leaves() {
     let machine = Machine::new(&[]);
     write(&machine.env.path("home/.ssh/id"), "a key");
-    machine.hook("commit-msg", &format!("ln -sf {} \"$1\"", machine.env.path("home/.ssh/id").display()));
+    machine.hook(
+        "commit-msg",
+        &format!("ln -sf {} \"$1\"", machine.env.path("home/.ssh/id").display()),
+    );
     let message = failure(&machine.run(Agent::harmless()));
     assert!(message.contains("commit message"), "{message}");
 }
@@ -159,9 +202,12 @@ fn a_commit_is_signed_as_the_owner_signs() {
     write(&machine.env.path("home/signers"), &format!("ada@example.org {public}"));
     let signers = machine.env.path("home/signers").display().to_string();
     let key = key.display().to_string();
-    for (name, value) in
-        [("gpg.format", "ssh"), ("user.signingKey", &key), ("commit.gpgSign", "true"), ("gpg.ssh.allowedSignersFile", &signers)]
-    {
+    for (name, value) in [
+        ("gpg.format", "ssh"),
+        ("user.signingKey", &key),
+        ("commit.gpgSign", "true"),
+        ("gpg.ssh.allowedSignersFile", &signers),
+    ] {
         machine.config(name, value);
     }
     is_applied(&machine.run(Agent::harmless()));
@@ -170,13 +216,19 @@ fn a_commit_is_signed_as_the_owner_signs() {
 
 #[test]
 fn filters_and_line_ends_of_the_owner_are_kept_in_the_sandbox() {
-    for support in [None, Some(Support { landlock: 1, obstacle: Some("as told".into()), ..Support::default() })] {
+    for support in [
+        None,
+        Some(Support { landlock: 1, obstacle: Some("as told".into()), ..Support::default() }),
+    ] {
         let mut machine = Machine::new(&[]);
         machine.support = support;
         let tool = machine.env.path("home/tools/case");
         let filter = "case $1 in clean) tr A-Z a-z;; *) tr a-z A-Z;; esac";
         program(&tool, filter);
-        for (name, value) in [("filter.case.clean", "~/tools/case clean"), ("filter.case.smudge", "~/tools/case smudge")] {
+        for (name, value) in [
+            ("filter.case.clean", "~/tools/case clean"),
+            ("filter.case.smudge", "~/tools/case smudge"),
+        ] {
             machine.config(name, value);
         }
         machine.config("filter.case.required", "true");
@@ -184,19 +236,26 @@ fn filters_and_line_ends_of_the_owner_are_kept_in_the_sandbox() {
         write(&machine.site.join(".gitattributes"), "*.loud filter=case\n");
         write(&machine.site.join("song.loud"), "LA LA\n");
         machine.commit();
-        // Kept in, it also tries to give the answers that Git's caller waits for. In the checkout it is not, and would hit other tests.
+        // Kept in, it also tries to give the answers that Git's caller waits for. In the checkout
+        // it is not, and would hit other tests.
         let forge = "for p in $(grep -l '[s]erve-commands' /proc/[0-9]*/cmdline); do echo forged > ${p%/cmdline}/fd/1; done 2>/dev/null";
         let is_kept_in = "! (: > ~/tools/note) 2>/dev/null";
         program(&tool, &format!("if {is_kept_in}; then {forge}; fi\n{filter}"));
         let agent = Agent::new(|workspace| {
             assert_eq!(fs::read_to_string(workspace.join("README.md")).unwrap(), "# Site\r\n");
-            assert_eq!(fs::read_to_string(workspace.join("song.loud")).unwrap().trim_end(), "LA LA");
+            assert_eq!(
+                fs::read_to_string(workspace.join("song.loud")).unwrap().trim_end(),
+                "LA LA"
+            );
             write(&workspace.join("README.md"), "# Site\r\n\r\nIt plays music.\r\n");
             write(&workspace.join("song.loud"), "LA LA LA\n");
         });
         let mut record = machine.run(agent);
         if machine.support.is_some() {
-            assert!(matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("without a whole sandbox")), "{record:?}");
+            assert!(
+                matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("without a whole sandbox")),
+                "{record:?}"
+            );
             record = machine.approve(&record);
         }
         is_applied(&record);

@@ -1,4 +1,5 @@
-//! Whose a checkout is, and who decides: nobody's configuration runs as somebody else, and nothing that a run started approves.
+//! Whose a checkout is, and who decides: nobody's configuration runs as somebody else, and nothing
+//! that a run started approves.
 
 use std::{
     fs,
@@ -29,15 +30,29 @@ fn give_away(path: &Path) {
 #[test]
 fn nothing_of_a_checkout_runs_as_somebody_who_does_not_own_it() {
     let env = TestEnv::new();
-    let site = env.project_with("site", &[("README.md", "You will recieve a letter.\n"), (".gitattributes", "* filter=trap\n")]);
+    let site = env.project_with(
+        "site",
+        &[("README.md", "You will recieve a letter.\n"), (".gitattributes", "* filter=trap\n")],
+    );
     let trace = env.path("tmp/trace");
-    env.git(&site, &["config", "filter.trap.clean", &format!("echo ran >> {}; cat", trace.display())]);
-    env.git(&site, &["config", "remote.origin.uploadpack", &format!("echo ran >> {}; git-upload-pack", trace.display())]);
+    env.git(
+        &site,
+        &["config", "filter.trap.clean", &format!("echo ran >> {}; cat", trace.display())],
+    );
+    env.git(
+        &site,
+        &[
+            "config",
+            "remote.origin.uploadpack",
+            &format!("echo ran >> {}; git-upload-pack", trace.display()),
+        ],
+    );
     env.write_config(
         "[llm]\nprovider = \"offline\"\n[[project]]\npath = \"../home/site\"\nmode = \"auto\"\nunits = []\nverify = [\"true\"]\n",
     );
     if !is_root() {
-        // Nobody can give a file away; the parts of a checkout are compared one by one in the library's own tests.
+        // Nobody can give a file away; the parts of a checkout are compared one by one in the
+        // library's own tests.
         return;
     }
     drop(fs::remove_file(&trace));
@@ -94,7 +109,9 @@ fn what_a_run_started_decides_nothing_however_it_hides() {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let script = script.display();
     let step = format!("{script} plain; env -i PATH=$PATH setsid {script} session & wait");
-    let steps = format!("[\"propose\", \"apply\", \"verify\", {{ name = \"decide\", command = \"{step}\", sandbox = \"off\" }}]");
+    let steps = format!(
+        "[\"propose\", \"apply\", \"verify\", {{ name = \"decide\", command = \"{step}\", sandbox = \"off\" }}]"
+    );
     env.write_config(&format!("[llm]\nprovider = \"offline\"\n[[project]]\npath = \"../home/site\"\nunits = []\nsteps = {steps}\nmode = \"auto\"\nverify = [\"grep -q letter README.md\"]\n"));
     let mut daemon = env.command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -104,18 +121,27 @@ fn what_a_run_started_decides_nothing_however_it_hides() {
     }
     let ran = env.run(&["run", "site"]);
     for how in ["plain", "session"] {
-        let said =
-            fs::read_to_string(env.path("tmp").join(format!("said-{how}"))).unwrap_or_else(|error| panic!("{how}: {error}: {ran:?}"));
-        assert!(said.contains("not for you to decide") && said.contains("a run of this daemon"), "{how}: {said}");
+        let said = fs::read_to_string(env.path("tmp").join(format!("said-{how}")))
+            .unwrap_or_else(|error| panic!("{how}: {error}: {ran:?}"));
+        assert!(
+            said.contains("not for you to decide") && said.contains("a run of this daemon"),
+            "{how}: {said}"
+        );
     }
-    let paused = |env: &TestEnv| env.run(&["status", "--json"]).json()["projects"][0]["paused"].as_bool();
+    let paused =
+        |env: &TestEnv| env.run(&["status", "--json"]).json()["projects"][0]["paused"].as_bool();
     assert_eq!(paused(&env), Some(false));
     // A person is not refused, and one in another user namespace is.
     env.run(&["pause", "site"]).expect(0).says(&["site"]);
     assert_eq!(paused(&env), Some(true));
     let mut apart = std::process::Command::new("unshare");
     let resume = env.command(&["resume", "site"]);
-    apart.args(["--user", "--map-root-user"]).arg(resume.get_program()).args(resume.get_args()).current_dir(env.path("work")).env_clear();
+    apart
+        .args(["--user", "--map-root-user"])
+        .arg(resume.get_program())
+        .args(resume.get_args())
+        .current_dir(env.path("work"))
+        .env_clear();
     apart.envs(resume.get_envs().filter_map(|(name, value)| Some((name, value?))));
     if let Ok(output) = apart.output()
         && !String::from_utf8_lossy(&output.stderr).contains("unshare failed")

@@ -22,7 +22,11 @@ fn env() -> TestEnv {
 fn a_policy_is_run_on_the_cases_beside_it() {
     let env = env();
     for file in ["small.rhai", "cases/small.toml"] {
-        env.run(&["policy", "test", file]).expect(0).says(&["✓ a small change", "✓ a large change", "2 of 2 cases passed"]);
+        env.run(&["policy", "test", file]).expect(0).says(&[
+            "✓ a small change",
+            "✓ a large change",
+            "2 of 2 cases passed",
+        ]);
     }
 }
 
@@ -31,7 +35,13 @@ fn a_failing_case_is_told_with_its_line_and_its_reason() {
     let env = env();
     fs::write(env.path("work/cases/small.toml"), CASES.replace("\"deny\"", "\"ask\"")).unwrap();
     let output = env.run(&["policy", "test", "small.rhai"]).expect(1);
-    output.says(&["✓ a small change", "✗ a large change  line 6", "expected ask", "deny: too much", "1 of 2 cases passed"]);
+    output.says(&[
+        "✓ a small change",
+        "✗ a large change  line 6",
+        "expected ask",
+        "deny: too much",
+        "1 of 2 cases passed",
+    ]);
     assert_eq!(output.stderr, "");
     let tested = env.run(&["policy", "test", "small.rhai", "--json"]).expect(1).json();
     assert_eq!(tested[0]["cases"][1]["passed"], false);

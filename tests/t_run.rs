@@ -9,13 +9,16 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Output, TestEnv};
 
-/// A project in which the backend `offline` finds a misspelling, beside a line that would command a terminal.
+/// A project in which the backend `offline` finds a misspelling, beside a line that would command a
+/// terminal.
 const README: &str = "# Site\n\nYou will recieve a letter.\nred \u{1b}[31m and a bell \u{7}\n";
 
 fn env(mode: &str, more: &str) -> TestEnv {
     let env = TestEnv::new();
     env.project_with("site", &[("README.md", README)]);
-    let project = format!("[[project]]\npath = \"../home/site\"\nmode = \"{mode}\"\nrestart = \"none\"\nunits = []\n{more}\n");
+    let project = format!(
+        "[[project]]\npath = \"../home/site\"\nmode = \"{mode}\"\nrestart = \"none\"\nunits = []\n{more}\n"
+    );
     env.write_config(&format!("[llm]\nprovider = \"offline\"\n{project}"));
     env
 }
@@ -35,10 +38,23 @@ fn a_run_in_auto_mode_delivers_a_change_and_can_be_looked_at() {
     assert_eq!(runs[0]["commit"], after.as_str());
     let id = &runs[0]["id"].as_str().unwrap().replace('-', "")[..12];
     env.run(&["runs", "site", "--limit", "5"]).expect(0).says(&[id, "site", "manual", "applied"]);
-    env.run(&["show", id]).expect(0).says(&["steps", "✓ verify", "change", "-You will recieve", "+You will receive", &after]);
-    assert_eq!(env.run(&["show", id, "--json"]).expect(0).json()["record"]["commit"], after.as_str());
+    env.run(&["show", id]).expect(0).says(&[
+        "steps",
+        "✓ verify",
+        "change",
+        "-You will recieve",
+        "+You will receive",
+        &after,
+    ]);
+    assert_eq!(
+        env.run(&["show", id, "--json"]).expect(0).json()["record"]["commit"],
+        after.as_str()
+    );
     env.run(&["status"]).expect(0).says(&["site", "auto", "applied"]);
-    assert_eq!(env.run(&["status", "--json"]).expect(0).json()["projects"][0]["last_run"]["commit"], after.as_str());
+    assert_eq!(
+        env.run(&["status", "--json"]).expect(0).json()["projects"][0]["last_run"]["commit"],
+        after.as_str()
+    );
     env.run(&["log", id]).expect(0).says(&["── "]);
     env.run(&["log", id, "--output", "no such text"]).expect(2).tells(&["hint: there are: "]);
     env.run(&["show", "ffff"]).expect(2).tells(&["no run begins with `ffff`"]);
@@ -94,7 +110,9 @@ fn with_json_standard_output_has_the_result_and_nothing_else() {
 fn a_run_without_success_ends_with_one_and_an_unknown_project_with_two() {
     let env = env("review", "[[project]]\npath = \"../home/gone\"");
     env.run(&["run"]).expect(1).says(&["failed:", "gone", "not a Git checkout", "site: held"]);
-    env.run(&["run", "sitee"]).expect(2).tells(&["there is no project `sitee`", "hint: there are: site, gone"]);
+    env.run(&["run", "sitee"])
+        .expect(2)
+        .tells(&["there is no project `sitee`", "hint: there are: site, gone"]);
 }
 
 #[test]
@@ -117,7 +135,12 @@ fn a_run_that_is_told_to_stop_ends_soon_and_leaves_nothing_behind() {
     let site = env.path("home/site");
     let before = env.git(&site, &["rev-parse", "HEAD"]);
     for signal in [Signal::INT, Signal::TERM] {
-        let mut child = env.command(&["run", "--force"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = env
+            .command(&["run", "--force"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         while !line.contains("runs `sleep 300`") {

@@ -1,6 +1,8 @@
-//! The sandbox for checks, with real processes, real namespaces and the real helper: `pi-mainteno` itself.
+//! The sandbox for checks, with real processes, real namespaces and the real helper: `pi-mainteno`
+//! itself.
 //!
-//! Where the machine lacks Landlock or namespaces, the tests ask for what there is; those of what is lacking do so everywhere.
+//! Where the machine lacks Landlock or namespaces, the tests ask for what there is; those of what
+//! is lacking do so everywhere.
 
 use std::{
     fs,
@@ -23,8 +25,14 @@ use crate::support::{
     world::{SECRETS, World, helper, is_gone, lives, runtime, said},
 };
 
-/// A run of a project that a scripted change of `file` is proposed for, and what was told meanwhile.
-fn run_of(env: &TestEnv, file: &str, helper: SandboxHelper, adjust: impl FnOnce(&mut ProjectConfig)) -> (RunRecord, Vec<Event>) {
+/// A run of a project that a scripted change of `file` is proposed for, and what was told
+/// meanwhile.
+fn run_of(
+    env: &TestEnv,
+    file: &str,
+    helper: SandboxHelper,
+    adjust: impl FnOnce(&mut ProjectConfig),
+) -> (RunRecord, Vec<Event>) {
     let mut project = ProjectConfig::new(env.path("home/site"));
     project.mode = Mode::Auto;
     project.units = Some(Vec::new());
@@ -34,9 +42,11 @@ fn run_of(env: &TestEnv, file: &str, helper: SandboxHelper, adjust: impl FnOnce(
     let mut config = Config::default();
     config.llm.provider = "scripted".into();
     config.project.push(project);
-    let change = Scripted::Edit { path: file.into(), content: "new\n".into(), text: "docs: change".into() };
+    let change =
+        Scripted::Edit { path: file.into(), content: "new\n".into(), text: "docs: change".into() };
     let events = RecordingSink::default();
-    let environment = Environment::from_variables(std::env::vars_os()).with("HOME", env.path("home"));
+    let environment =
+        Environment::from_variables(std::env::vars_os()).with("HOME", env.path("home"));
     let maintainer = Maintainer::builder()
         .config(config)
         .backend(ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, change))
@@ -53,7 +63,13 @@ fn run_of(env: &TestEnv, file: &str, helper: SandboxHelper, adjust: impl FnOnce(
 fn notices(events: &[Event]) -> Vec<&str> {
     events
         .iter()
-        .filter_map(|event| if let EventKind::Notice { message, .. } = &event.what { Some(message.as_str()) } else { None })
+        .filter_map(|event| {
+            if let EventKind::Notice { message, .. } = &event.what {
+                Some(message.as_str())
+            } else {
+                None
+            }
+        })
         .collect()
 }
 
@@ -70,7 +86,11 @@ fn a_check_sees_its_workspace_and_its_tools_and_no_secret() {
     }
     assert!(!world.run("cat /etc/shadow").success());
     assert!(
-        !world.path("state/sandbox/radio").read_dir().unwrap().any(|entry| entry.unwrap().file_name() != "caches"),
+        !world
+            .path("state/sandbox/radio")
+            .read_dir()
+            .unwrap()
+            .any(|entry| entry.unwrap().file_name() != "caches"),
         "the temporary directory stays"
     );
 }
@@ -104,7 +124,8 @@ fn a_check_reaches_its_own_loopback_and_not_the_machines() {
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let connect = format!("python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 5)'");
+    let connect =
+        format!("python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 5)'");
     assert!(std::process::Command::new("sh").args(["-c", &connect]).status().unwrap().success());
     let output = world.run(&connect);
     assert!(said(&output).contains("Connection refused"), "{}", said(&output));
@@ -114,7 +135,8 @@ fn a_check_reaches_its_own_loopback_and_not_the_machines() {
         "client = socket.create_connection(server.getsockname())\n",
         "client.sendall(b\"x\"); assert server.accept()[0].recv(1) == b\"x\"'"
     ));
-    // What listens on a socket in the file system could be the daemon itself, which approves changes.
+    // What listens on a socket in the file system could be the daemon itself, which approves
+    // changes.
     let _listener = UnixListener::bind(world.path("state/control.sock")).unwrap();
     let output = world.run("python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"ROOT/state/control.sock\")'");
     assert!(said(&output).contains("No such file or directory"), "{}", said(&output));
@@ -127,7 +149,8 @@ fn what_a_check_leaves_behind_ends_with_it() {
         world.passes(&format!("setsid sleep {left} & true"));
         assert!(is_gone(left));
         if world.sandbox.support.has_namespaces() {
-            world.passes(&format!("env -i setsid sh -c 'sleep {escaped} & sleep {escaped}' & true"));
+            world
+                .passes(&format!("env -i setsid sh -c 'sleep {escaped} & sleep {escaped}' & true"));
             assert!(is_gone(escaped));
         }
     }
@@ -136,12 +159,19 @@ fn what_a_check_leaves_behind_ends_with_it() {
 #[test]
 fn a_check_that_uses_too_much_is_killed_and_told_so() {
     for mut world in [World::new(), World::without_namespaces()] {
-        world.sandbox.limits = Limits { memory: 96 << 20, processes: 40, disk: 64 << 20, files: 3000 };
+        world.sandbox.limits =
+            Limits { memory: 96 << 20, processes: 40, disk: 64 << 20, files: 3000 };
         // Memory of its own, and memory that it could share.
         for memory in ["bytearray(200 << 20)", "mmap.mmap(-1, 200 << 20)"] {
             let fill = "for i in range(0, len(x), 4096): x[i] = 1\ntime.sleep(300.0303)";
-            let greedy = world.run(&format!("python3 -c 'import mmap, time; x = {memory}\n{fill}'"));
-            assert_eq!(greedy.end, End::Exceeded(Excess::Memory(96 << 20)), "{memory}: {}", said(&greedy));
+            let greedy =
+                world.run(&format!("python3 -c 'import mmap, time; x = {memory}\n{fill}'"));
+            assert_eq!(
+                greedy.end,
+                End::Exceeded(Excess::Memory(96 << 20)),
+                "{memory}: {}",
+                said(&greedy)
+            );
             assert!(is_gone("300.0303"));
         }
         // Bounded, should nothing bound it.
@@ -159,10 +189,13 @@ fn a_check_that_uses_too_much_is_killed_and_told_so() {
 fn deadlines_silence_and_stopping_work_in_a_sandbox() {
     for world in [World::new(), World::without_namespaces()] {
         let run = |command: Command| runtime().block_on(command.run()).unwrap();
-        let patient =
-            run(world.command("trap 'echo asked; exit 0' TERM; echo ready; sleep 300.0606 & wait").timeout(Duration::from_millis(700)));
+        let patient = run(world
+            .command("trap 'echo asked; exit 0' TERM; echo ready; sleep 300.0606 & wait")
+            .timeout(Duration::from_millis(700)));
         assert_eq!((patient.end, patient.text().as_str()), (End::TimedOut, "ready\nasked\n"));
-        let stubborn = run(world.command("trap '' TERM; setsid sleep 300.0606 & wait").silence_timeout(Duration::from_millis(300)));
+        let stubborn = run(world
+            .command("trap '' TERM; setsid sleep 300.0606 & wait")
+            .silence_timeout(Duration::from_millis(300)));
         assert_eq!(stubborn.end, End::Silent);
         let cancel = Cancel::new();
         cancel.raise();
@@ -177,10 +210,27 @@ fn a_sandboxed_command_ends_as_it_would_elsewhere() {
         assert_eq!(world.run("exit 3").end, End::Exited(3));
         assert_eq!(world.run("exit 125").end, End::Exited(125));
         assert_eq!(world.run("kill -SEGV $$").end, End::Signalled(11));
-        let input = runtime().block_on(world.command("cat; echo $0 $PIMAINTENO_X").env("PIMAINTENO_X", "y").input("in ").run()).unwrap();
+        let input = runtime()
+            .block_on(
+                world
+                    .command("cat; echo $0 $PIMAINTENO_X")
+                    .env("PIMAINTENO_X", "y")
+                    .input("in ")
+                    .run(),
+            )
+            .unwrap();
         assert_eq!(input.text(), "in /bin/sh y\n");
-        let missing = Command::new("no-such-program").envs(world.environment.iter()).sandbox(world.sandbox.clone()).run();
-        assert!(runtime().block_on(missing).unwrap_err().to_string().contains("cannot start `no-such-program`"));
+        let missing = Command::new("no-such-program")
+            .envs(world.environment.iter())
+            .sandbox(world.sandbox.clone())
+            .run();
+        assert!(
+            runtime()
+                .block_on(missing)
+                .unwrap_err()
+                .to_string()
+                .contains("cannot start `no-such-program`")
+        );
     }
 }
 
@@ -198,7 +248,8 @@ fn what_a_machine_lacks_is_done_without_and_what_was_promised_is_not() {
     world.sandbox.helper = "/bin/true".into();
     let error = runtime().block_on(world.command("true").run()).unwrap_err();
     assert!(error.to_string().contains("ended without a report"), "{error}");
-    let support = runtime().block_on(SandboxHelper::new("/bin/false").support(&world.path("state"))).clone();
+    let support =
+        runtime().block_on(SandboxHelper::new("/bin/false").support(&world.path("state"))).clone();
     assert!(!support.is_full() && support.landlock == 0, "{support:?}");
 }
 
@@ -217,7 +268,10 @@ fn ordinary_projects_are_built_and_tested_in_a_sandbox() {
     );
     world.passes("cargo test --quiet --offline");
     write("Makefile", "test:\n\techo made > made && grep -q made made\n");
-    write("test.sh", "#!/bin/sh\nset -eu\ntrap 'rm -r \"$d\"' EXIT\nd=$(mktemp -d)\necho 1 > \"$d/x\"; test \"$(cat \"$d/x\")\" = 1\n");
+    write(
+        "test.sh",
+        "#!/bin/sh\nset -eu\ntrap 'rm -r \"$d\"' EXIT\nd=$(mktemp -d)\necho 1 > \"$d/x\"; test \"$(cat \"$d/x\")\" = 1\n",
+    );
     world.passes("sh test.sh");
     write(
         "test_it.py",
@@ -245,8 +299,13 @@ fn a_run_tells_what_its_check_was_killed_for() {
         project.verify = vec![format!("test ! -e new.md || {greedy}")];
         project.sandbox_memory = Some(96);
     });
-    let Some(Outcome::Failed { step, message }) = &record.outcome else { panic!("{:?}", record.outcome) };
-    assert!(step == "verify" && message.contains("killed: it used more than 96 MiB of memory"), "{message}");
+    let Some(Outcome::Failed { step, message }) = &record.outcome else {
+        panic!("{:?}", record.outcome)
+    };
+    assert!(
+        step == "verify" && message.contains("killed: it used more than 96 MiB of memory"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -259,8 +318,11 @@ fn the_checks_of_a_run_see_the_repository_but_neither_keys_nor_the_checkout_nor_
     let (record, events) = run_of(&env, "new.md", helper(), |project| {
         let (site, store) = (site.display(), store.display());
         project.verify = vec![
-            "test \"$(git log -1 --format=%s)\" = begin && git status --short | grep -q new.md".into(),
-            format!("! cat $HOME/.ssh/id && ! cat {store} && ! cat {site}/private/file && ! ls {site}/../../state/journal"),
+            "test \"$(git log -1 --format=%s)\" = begin && git status --short | grep -q new.md"
+                .into(),
+            format!(
+                "! cat $HOME/.ssh/id && ! cat {store} && ! cat {site}/private/file && ! ls {site}/../../state/journal"
+            ),
             format!(
                 "! touch {site}/x && ! touch {site}/.git/hooks/post-commit && ! git config --local core.hooksPath /x && ! git commit -am x"
             ),
@@ -280,7 +342,9 @@ fn a_check_ends_with_the_program_that_waits_for_it() {
     let env = TestEnv::new();
     env.project_with("site", &[("README.md", "# Site\n\nYou will recieve a letter.\n")]);
     let sleeping = "300.0707";
-    let project = format!("[[project]]\npath = \"../home/site\"\nmode = \"auto\"\nunits = []\nverify = [\"sleep {sleeping}\"]\n");
+    let project = format!(
+        "[[project]]\npath = \"../home/site\"\nmode = \"auto\"\nunits = []\nverify = [\"sleep {sleeping}\"]\n"
+    );
     env.write_config(&format!("[llm]\nprovider = \"offline\"\n{project}"));
     let mut program = env.command(&["run"]).stdout(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -302,15 +366,27 @@ fn what_a_machine_lacks_is_told_once_a_run_and_a_project_that_requires_it_runs_n
         project.sandbox = SandboxMode::Required;
         project.verify = vec!["touch ran".into()];
     });
-    let Some(Outcome::Failed { step, message }) = &record.outcome else { panic!("{:?}", record.outcome) };
-    assert!(step == "queue" && message.contains("whole sandbox") && message.contains("as told"), "{message}");
-    assert!(!events.iter().any(|event| matches!(&event.what, EventKind::StepStarted { .. })), "{events:?}");
-    let (record, events) =
-        run_of(&env, "b.md", poor(), |project| project.verify = vec!["test -s README.md".into(), "test -f README.md".into()]);
+    let Some(Outcome::Failed { step, message }) = &record.outcome else {
+        panic!("{:?}", record.outcome)
+    };
+    assert!(
+        step == "queue" && message.contains("whole sandbox") && message.contains("as told"),
+        "{message}"
+    );
+    assert!(
+        !events.iter().any(|event| matches!(&event.what, EventKind::StepStarted { .. })),
+        "{events:?}"
+    );
+    let (record, events) = run_of(&env, "b.md", poor(), |project| {
+        project.verify = vec!["test -s README.md".into(), "test -f README.md".into()];
+    });
     let Some(Outcome::Held { reason }) = &record.outcome else { panic!("{:?}", record.outcome) };
     assert!(reason.contains("without a whole sandbox") && reason.contains("as told"), "{reason}");
     let notices = notices(&events);
-    assert!(notices.len() == 1 && notices[0].contains("no Landlock") && notices[0].contains("as told"), "{notices:?}");
+    assert!(
+        notices.len() == 1 && notices[0].contains("no Landlock") && notices[0].contains("as told"),
+        "{notices:?}"
+    );
 }
 
 #[test]
@@ -320,7 +396,9 @@ fn a_project_or_a_step_can_do_without_the_sandbox() {
     fs::write(env.path("home/key"), "a key").unwrap();
     let (record, events) = run_of(&env, "new.md", helper(), |project| {
         let command = |name: &str, command: &str, sandbox| {
-            let text = format!("{{ \"name\": \"{name}\", \"command\": \"{command}\", \"sandbox\": \"{sandbox}\" }}");
+            let text = format!(
+                "{{ \"name\": \"{name}\", \"command\": \"{command}\", \"sandbox\": \"{sandbox}\" }}"
+            );
             serde_json::from_str::<StepConfig>(&text).unwrap()
         };
         let named = |name: &str| StepConfig::Named(name.into());
@@ -333,7 +411,11 @@ fn a_project_or_a_step_can_do_without_the_sandbox() {
             named("commit"),
         ]);
     });
-    assert!(!notices(&events).is_empty() || matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
+    assert!(
+        !notices(&events).is_empty() || matches!(record.outcome, Some(Outcome::Applied { .. })),
+        "{:?}",
+        record.outcome
+    );
 }
 
 #[test]
@@ -342,10 +424,16 @@ fn a_change_of_a_file_that_decides_about_others_waits_for_a_person() {
     env.project("site");
     let (record, _) = run_of(&env, "web/package.json", helper(), |_| {});
     let Some(Outcome::Held { reason }) = &record.outcome else { panic!("{:?}", record.outcome) };
-    assert_eq!(reason, "it touches `web/package.json`, which decides what is run, fetched, built or allowed");
-    let (record, _) = run_of(&env, "web/package.json", helper(), |project| project.hold = Some(Globs::compile(["web/**"]).unwrap()));
+    assert_eq!(
+        reason,
+        "it touches `web/package.json`, which decides what is run, fetched, built or allowed"
+    );
+    let (record, _) = run_of(&env, "web/package.json", helper(), |project| {
+        project.hold = Some(Globs::compile(["web/**"]).unwrap());
+    });
     assert!(matches!(record.outcome, Some(Outcome::Held { .. })), "{:?}", record.outcome);
-    let (record, _) = run_of(&env, "web/package.json", helper(), |project| project.hold = Some(Globs::default()));
+    let (record, _) =
+        run_of(&env, "web/package.json", helper(), |project| project.hold = Some(Globs::default()));
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
 }
 
@@ -353,9 +441,17 @@ fn a_change_of_a_file_that_decides_about_others_waits_for_a_person() {
 fn check_tells_what_the_machine_supports() {
     let env = TestEnv::new();
     env.project("site");
-    env.write_config("[llm]\nprovider = \"offline\"\n[[project]]\npath = \"../home/site\"\nunits = []\n");
+    env.write_config(
+        "[llm]\nprovider = \"offline\"\n[[project]]\npath = \"../home/site\"\nunits = []\n",
+    );
     let report = env.run(&["check", "--json"]).json();
-    let item = report["items"].as_array().unwrap().iter().find(|item| item["name"] == "sandbox").unwrap().clone();
+    let item = report["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["name"] == "sandbox")
+        .unwrap()
+        .clone();
     let is_whole = runtime().block_on(helper().support(&env.path("probe"))).is_full();
     assert_eq!(item["finding"], if is_whole { "ok" } else { "note" }, "{item}");
     assert_eq!(fs::read_dir(env.path("tmp")).unwrap().count(), 0, "what was tried leaves nothing");
@@ -367,15 +463,28 @@ fn a_check_has_no_terminal_that_it_could_type_commands_into() {
     env.project_with("site", &[("README.md", "You will recieve a letter.\n")]);
     // It may make terminals of its own.
     let checks = "\"! (: </dev/tty)\", \"test ! -e /dev/pts/0\", \"python3 -c 'import os; os.openpty()'\", \"grep -q letter README.md\"";
-    let project = format!("[[project]]\npath = \"../home/site\"\nverify = [{checks}]\nrestart = \"none\"\nunits = []\n");
+    let project = format!(
+        "[[project]]\npath = \"../home/site\"\nverify = [{checks}]\nrestart = \"none\"\nunits = []\n"
+    );
     env.write_config(&format!("[llm]\nprovider = \"offline\"\n{project}"));
     let run = env.command(&["run", "site"]);
     let mut terminal = std::process::Command::new("python3");
-    terminal.args(["-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"]).arg(run.get_program()).args(run.get_args());
-    terminal.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(env.path("work"));
+    terminal
+        .args(["-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"])
+        .arg(run.get_program())
+        .args(run.get_args());
+    terminal
+        .env_clear()
+        .envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(env.path("work"));
     let output = terminal.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let held = env.run(&["proposals", "--json"]).expect(0).json();
-    let results: Vec<_> = held[0]["checks"].as_array().unwrap().iter().map(|check| check["result"].as_str().unwrap()).collect();
+    let results: Vec<_> = held[0]["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| check["result"].as_str().unwrap())
+        .collect();
     assert_eq!(results, ["passed"; 4], "{held:#}");
 }

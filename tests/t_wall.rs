@@ -1,6 +1,7 @@
 //! What a check must not be able to do although it tries to, with namespaces and without them.
 //!
-//! Where a machine cannot keep a check from something, no change is delivered unasked after it; that is in `t_sandbox`.
+//! Where a machine cannot keep a check from something, no change is delivered unasked after it;
+//! that is in `t_sandbox`.
 
 use std::{
     fs,
@@ -19,7 +20,8 @@ use crate::support::world::{World, is_gone, runtime, said};
 /// "Operation not permitted" (`errno(3)`).
 const EPERM: i32 = 1;
 
-/// Begins a script that can make system calls by their numbers on this architecture; `call` gives the error's number, or 0.
+/// Begins a script that can make system calls by their numbers on this architecture; `call` gives
+/// the error's number, or 0.
 const CALLS: &str = "import ctypes, os, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 def call(x86, other, *arguments):
@@ -50,12 +52,22 @@ fn a_check_changes_no_mode_owner_time_or_attribute_outside() {
     if !world.sandbox.support.has_namespaces() {
         return;
     }
-    let files =
-        ["home", "home/.cargo/bin/tool", "home/.ssh", "checkout", "checkout/.git", "checkout/.git/config", "state/state.redb", "state"];
+    let files = [
+        "home",
+        "home/.cargo/bin/tool",
+        "home/.ssh",
+        "checkout",
+        "checkout/.git",
+        "checkout/.git/config",
+        "state/state.redb",
+        "state",
+    ];
     for file in files {
         let path = world.path(file);
         let before = standing(&path);
-        world.run(&format!("chmod 777 ROOT/{file}; chown 12345 ROOT/{file}; touch -d 2001-01-01 ROOT/{file}"));
+        world.run(&format!(
+            "chmod 777 ROOT/{file}; chown 12345 ROOT/{file}; touch -d 2001-01-01 ROOT/{file}"
+        ));
         python(&world, &format!("os.setxattr('{}', 'user.planted', b'x')", path.display()));
         assert_eq!(standing(&path), before, "{file}");
     }
@@ -78,22 +90,37 @@ fn a_check_makes_no_program_that_runs_as_somebody_else() {
              open('plain', 'w').close()\nfor mode in (0o4755, 0o2755):\n    try: os.chmod('plain', mode)\n    except OSError as error: print(error)\n\
              os.chmod('plain', 0o755)\nos.close(os.open('plain', os.O_RDONLY, 0o4755))",
         );
-        assert_eq!(said(&output).matches("Operation not permitted").count(), 3, "{}", said(&output));
+        assert_eq!(
+            said(&output).matches("Operation not permitted").count(),
+            3,
+            "{}",
+            said(&output)
+        );
         assert!(output.success(), "{}", said(&output));
-        assert_eq!(fs::metadata(world.workspace().join("plain")).unwrap().permissions().mode() & 0o7777, 0o755);
+        assert_eq!(
+            fs::metadata(world.workspace().join("plain")).unwrap().permissions().mode() & 0o7777,
+            0o755
+        );
         assert!(fs::metadata(world.workspace().join("born")).is_err());
     }
 }
 
 #[test]
-fn a_check_that_leaves_its_session_its_parents_and_its_environment_ends_with_its_run_all_the_same() {
+fn a_check_that_leaves_its_session_its_parents_and_its_environment_ends_with_its_run_all_the_same()
+{
     for world in [World::new(), World::without_namespaces()] {
         let escaped = "300.0808";
         // A double fork, each in a session of its own, with nothing in the environment.
-        world.passes(&format!("env -i /bin/sh -c 'setsid sh -c \"setsid sleep {escaped} & exit 0\" & exit 0'; true"));
+        world.passes(&format!(
+            "env -i /bin/sh -c 'setsid sh -c \"setsid sleep {escaped} & exit 0\" & exit 0'; true"
+        ));
         assert!(is_gone(escaped));
-        let script = format!("env -i /bin/sh -c 'setsid sh -c \"setsid sleep {escaped} & exit 0\" & exit 0'; sleep 300.0909");
-        let output = runtime().block_on(world.command(&script).timeout(Duration::from_millis(700)).run()).unwrap();
+        let script = format!(
+            "env -i /bin/sh -c 'setsid sh -c \"setsid sleep {escaped} & exit 0\" & exit 0'; sleep 300.0909"
+        );
+        let output = runtime()
+            .block_on(world.command(&script).timeout(Duration::from_millis(700)).run())
+            .unwrap();
         assert_eq!(output.end, End::TimedOut);
         assert!(is_gone(escaped) && is_gone("300.0909"));
     }
@@ -113,8 +140,13 @@ fn a_check_reaches_no_socket_wherever_it_lies() {
         world.sandbox.cover.push(world.path("srv/shared/control.sock"));
         for place in ["home/.1password/agent.sock", "srv/shared/control.sock", "elsewhere.sock"] {
             let _listener = UnixListener::bind(world.path(place)).unwrap();
-            let output =
-                python(&world, &format!("import socket\nsocket.socket(socket.AF_UNIX).connect('{}')", world.path(place).display()));
+            let output = python(
+                &world,
+                &format!(
+                    "import socket\nsocket.socket(socket.AF_UNIX).connect('{}')",
+                    world.path(place).display()
+                ),
+            );
             assert!(!output.success(), "{place}");
         }
         fs::write(world.path("srv/data"), "data").unwrap();
@@ -132,7 +164,12 @@ fn a_check_without_a_network_of_its_own_has_no_sockets() {
         &world,
         "import socket\nsocket.socketpair()\nfor family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):\n    try: socket.socket(family)\n    except OSError as error: print(error)",
     );
-    assert_eq!(said(&output).matches("Address family not supported").count(), 3, "{}", said(&output));
+    assert_eq!(
+        said(&output).matches("Address family not supported").count(),
+        3,
+        "{}",
+        said(&output)
+    );
 }
 
 #[test]
@@ -141,7 +178,8 @@ fn system_calls_that_reach_around_the_wall_are_refused() {
         if !world.sandbox.support.system_calls {
             continue;
         }
-        // By their numbers, on x86-64 and on the others: `unistd.h` and `unistd_64.h` of the kernel.
+        // By their numbers, on x86-64 and on the others: `unistd.h` and `unistd_64.h` of the
+        // kernel.
         let calls = [
             ("keyctl", "250, 219, 0, -3, 0", EPERM),
             ("add_key", "248, 217, b'user', b'x', b'x', 1, -3", EPERM),
@@ -177,23 +215,36 @@ fn a_check_has_a_session_keyring_of_its_own_where_calls_are_not_filtered() {
     for has_namespaces in [true, false] {
         let world = World::with(|support| Support {
             system_calls: false,
-            obstacle: if has_namespaces { support.obstacle.clone() } else { Some("as told".into()) },
+            obstacle: if has_namespaces {
+                support.obstacle.clone()
+            } else {
+                Some("as told".into())
+            },
             ..support
         });
         let output = python(&world, describe);
         // Some kernels have none.
-        assert!(output.text().starts_with("38 ") || output.text().trim().ends_with(";_ses"), "{}", said(&output));
+        assert!(
+            output.text().starts_with("38 ") || output.text().trim().ends_with(";_ses"),
+            "{}",
+            said(&output)
+        );
     }
 }
 
 #[test]
 fn what_the_program_has_open_is_not_open_in_a_check() {
     for world in [World::new(), World::without_namespaces()] {
-        // A shell opens without the mark that closes it for other programs; this way it is open in the helper too.
+        // A shell opens without the mark that closes it for other programs; this way it is open in
+        // the helper too.
         let secret = world.path("home/.ssh/id");
         let helper = world.path("helper");
         let real = world.sandbox.helper.display().to_string();
-        fs::write(&helper, format!("#!/bin/sh\nexec 7<'{}'\nexec {real} \"$@\"\n", secret.display())).unwrap();
+        fs::write(
+            &helper,
+            format!("#!/bin/sh\nexec 7<'{}'\nexec {real} \"$@\"\n", secret.display()),
+        )
+        .unwrap();
         fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
         let mut world = world;
         world.sandbox.helper = helper;
@@ -220,10 +271,17 @@ fn nobody_looks_through_the_guard_at_the_machine() {
 #[test]
 fn memory_that_is_in_no_process_and_files_without_content_are_counted() {
     for mut world in [World::new(), World::without_namespaces()] {
-        world.sandbox.limits = Limits { memory: 96 << 20, processes: 40, disk: 1 << 30, files: 3000 };
-        let output = python(&world, "fd = os.memfd_create('x')\nfor i in range(200): os.write(fd, bytes(1 << 20))\ntime.sleep(300.1010)");
+        world.sandbox.limits =
+            Limits { memory: 96 << 20, processes: 40, disk: 1 << 30, files: 3000 };
+        let output = python(
+            &world,
+            "fd = os.memfd_create('x')\nfor i in range(200): os.write(fd, bytes(1 << 20))\ntime.sleep(300.1010)",
+        );
         assert_eq!(output.end, End::Exceeded(Excess::Memory(96 << 20)), "{}", said(&output));
-        let output = python(&world, "d = os.environ['TMPDIR']\nfor i in range(20000): open(f'{d}/{i}', 'w').close()\ntime.sleep(300.1111)");
+        let output = python(
+            &world,
+            "d = os.environ['TMPDIR']\nfor i in range(20000): open(f'{d}/{i}', 'w').close()\ntime.sleep(300.1111)",
+        );
         assert_eq!(output.end, End::Exceeded(Excess::Files(3000)), "{}", said(&output));
         assert!(is_gone("300.1010") && is_gone("300.1111"));
     }
@@ -235,27 +293,44 @@ fn what_is_written_through_a_layer_is_in_the_layer_alone() {
     if !world.sandbox.support.layers {
         return;
     }
-    let (tree, kept, upper, work) = (world.path("tree, of: odd\\name"), world.path("kept"), world.path("upper"), world.path("work"));
+    let (tree, kept, upper, work) = (
+        world.path("tree, of: odd\\name"),
+        world.path("kept"),
+        world.path("upper"),
+        world.path("work"),
+    );
     for directory in [&tree.join("src"), &kept.join("build"), &upper, &work] {
         fs::create_dir_all(directory).unwrap();
     }
     fs::write(tree.join("src/a"), "a").unwrap();
     fs::write(kept.join("build/old"), "warm").unwrap();
-    world.sandbox.layers = vec![Layer { at: tree.clone(), lower: vec![tree.clone(), kept.clone()], upper: upper.clone(), work }];
+    world.sandbox.layers = vec![Layer {
+        at: tree.clone(),
+        lower: vec![tree.clone(), kept.clone()],
+        upper: upper.clone(),
+        work,
+    }];
     let at = tree.display();
     let output = world
         .passes(&format!("cd '{at}' && cat src/a build/old && echo b > src/a && rm build/old && echo new > build/new && mv src moved"));
     assert_eq!(output.text(), "awarm");
-    assert_eq!(world.passes(&format!("cd '{at}' && cat moved/a build/new && ls build")).text(), "b\nnew\nnew\n");
     assert_eq!(
-        (fs::read_to_string(tree.join("src/a")).unwrap(), fs::read_to_string(kept.join("build/old")).unwrap()),
+        world.passes(&format!("cd '{at}' && cat moved/a build/new && ls build")).text(),
+        "b\nnew\nnew\n"
+    );
+    assert_eq!(
+        (
+            fs::read_to_string(tree.join("src/a")).unwrap(),
+            fs::read_to_string(kept.join("build/old")).unwrap()
+        ),
         ("a".into(), "warm".into())
     );
     assert!(!tree.join("build").exists() && !kept.join("build/new").exists());
     assert_eq!(fs::read_to_string(upper.join("build/new")).unwrap(), "new\n");
 }
 
-/// The world of a project whose checks may write to a place in the home, in which programs look for what they need.
+/// The world of a project whose checks may write to a place in the home, in which programs look for
+/// what they need.
 fn writes_to_a_tool(without_namespaces: bool) -> World {
     let mut world = if without_namespaces { World::without_namespaces() } else { World::new() };
     for directory in ["home/.gradle/caches", "elsewhere"] {
@@ -263,7 +338,10 @@ fn writes_to_a_tool(without_namespaces: bool) -> World {
     }
     fs::write(world.path("elsewhere/secret"), "of somebody").unwrap();
     world.sandbox.write.push(world.path("home/.gradle"));
-    world.sandbox.read.extend(["home/.gradle/caches", "home/.gradle/wrapper"].map(|path| world.path(path)));
+    world
+        .sandbox
+        .read
+        .extend(["home/.gradle/caches", "home/.gradle/wrapper"].map(|path| world.path(path)));
     world
 }
 
@@ -282,7 +360,11 @@ fn a_link_that_a_check_leaves_where_it_may_write_leads_the_next_one_nowhere() {
             world.sandbox.write.retain(|path| !path.starts_with(&place));
             world.sandbox.write.extend(Some(place.clone()).filter(|_| write));
             world.sandbox.written = Some(place).filter(|_| written).into_iter().collect();
-            assert!(!world.run("cat ROOT/elsewhere/secret || cat ROOT/home/.gradle/caches/secret").success());
+            assert!(
+                !world
+                    .run("cat ROOT/elsewhere/secret || cat ROOT/home/.gradle/caches/secret")
+                    .success()
+            );
             assert!(!world.run("echo x >> ROOT/elsewhere/secret").success());
         }
         assert_eq!(fs::read_to_string(world.path("elsewhere/secret")).unwrap(), "of somebody");
@@ -295,10 +377,14 @@ fn a_home_below_the_temporary_directory_is_as_closed_as_any() {
     if !world.sandbox.support.has_namespaces() {
         return;
     }
-    // Whoever lets checks write to their home does not let them read the keys in it, nor the clock be turned on tools.
+    // Whoever lets checks write to their home does not let them read the keys in it, nor the clock
+    // be turned on tools.
     world.sandbox.write.push(world.path("home"));
     assert!(!world.run("cat ROOT/home/.ssh/id").success());
     world.passes("echo mine > ROOT/home/new");
     assert_eq!(fs::read_to_string(world.path("home/new")).unwrap(), "mine\n");
-    assert!(fs::metadata(world.path("home/new")).unwrap().modified().unwrap() <= SystemTime::now() + Duration::from_secs(60));
+    assert!(
+        fs::metadata(world.path("home/new")).unwrap().modified().unwrap()
+            <= SystemTime::now() + Duration::from_secs(60)
+    );
 }

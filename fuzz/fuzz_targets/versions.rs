@@ -50,11 +50,19 @@ fuzz_target!(|versions: Versions| {
         return;
     }
     let context = 1 + usize::from(versions.context % 4);
-    let diff = TextDiff::from_lines(&old, &new).unified_diff().context_radius(context).header("a/f", "b/f").to_string();
-    let files = BTreeMap::from([("f".to_owned(), Content { bytes: old.into_bytes(), executable: false })]);
+    let diff = TextDiff::from_lines(&old, &new)
+        .unified_diff()
+        .context_radius(context)
+        .header("a/f", "b/f")
+        .to_string();
+    let files =
+        BTreeMap::from([("f".to_owned(), Content { bytes: old.into_bytes(), executable: false })]);
     match patch::plan(diff.as_bytes(), &files, &Rules::new().verbatim()) {
         Ok(plan) => {
-            let after = plan.files()[0].after.as_ref().map(|content| String::from_utf8_lossy(&content.bytes).into_owned());
+            let after = plan.files()[0]
+                .after
+                .as_ref()
+                .map(|content| String::from_utf8_lossy(&content.bytes).into_owned());
             assert_eq!(after.as_ref(), Some(&new), "{diff}");
         }
         Err(refusal) => panic!("{refusal}\n{diff}"),

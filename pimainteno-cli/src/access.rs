@@ -2,12 +2,15 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use pimainteno_core::{ErrorKind, Event, EventSink, MaintainerBuilder, NoticeKind, Result, RunRecord};
+use pimainteno_core::{
+    ErrorKind, Event, EventSink, MaintainerBuilder, NoticeKind, Result, RunRecord,
+};
 use pimainteno_web::{Client, Order, Service, Verb};
 
 use crate::setup::Setup;
 
-/// How long to look for the socket of a process that has the store: a daemon that is starting answers a moment after it opened its store.
+/// How long to look for the socket of a process that has the store: a daemon that is starting
+/// answers a moment after it opened its store.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How often to look for it meanwhile.
@@ -27,13 +30,21 @@ impl Access {
     /// `events` receives those of the runs that are started through this.
     ///
     /// # Errors
-    /// What keeps a daemon that is there from answering; without one, what [`MaintainerBuilder::build`] says.
-    pub(crate) async fn open(setup: &Setup, events: impl Fn(&Event) + Send + Sync + 'static) -> Result<Self> {
+    /// What keeps a daemon that is there from answering; without one, what
+    /// [`MaintainerBuilder::build`] says.
+    pub(crate) async fn open(
+        setup: &Setup,
+        events: impl Fn(&Event) + Send + Sync + 'static,
+    ) -> Result<Self> {
         Self::reach(&setup.socket, || setup.builder(), Arc::new(events)).await
     }
 
     /// The same with its parts: where the daemon would be, and what to maintain without one.
-    pub(crate) async fn reach(socket: &Path, builder: impl Fn() -> MaintainerBuilder, events: Arc<dyn EventSink>) -> Result<Self> {
+    pub(crate) async fn reach(
+        socket: &Path,
+        builder: impl Fn() -> MaintainerBuilder,
+        events: Arc<dyn EventSink>,
+    ) -> Result<Self> {
         let mut waited = Duration::ZERO;
         loop {
             if let Some(client) = Client::find(socket, events.clone()).await? {
@@ -59,7 +70,8 @@ impl Access {
     /// What is answered to a verb.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] if what it names is not there or cannot be done; [`ErrorKind::Store`]; that the daemon does not answer.
+    /// [`ErrorKind::Usage`] if what it names is not there or cannot be done; [`ErrorKind::Store`];
+    /// that the daemon does not answer.
     pub(crate) async fn ask<V: Verb>(&self, verb: V) -> Result<V::Answer> {
         match self {
             Self::Local(service) => Ok(verb.answer(service).await?),
@@ -70,7 +82,8 @@ impl Access {
     /// Has runs carried out, to the end; gives a record for each.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] if what it names is not there, and then nothing is run; [`ErrorKind::Store`]; that the daemon stopped answering.
+    /// [`ErrorKind::Usage`] if what it names is not there, and then nothing is run;
+    /// [`ErrorKind::Store`]; that the daemon stopped answering.
     pub(crate) async fn order<O: Order>(&self, order: O) -> Result<Vec<RunRecord>> {
         match self {
             Self::Local(service) => order.carry_out(service.maintainer()).await,
@@ -78,12 +91,14 @@ impl Access {
         }
     }
 
-    /// Tells runs of this process to stop; [`Self::order`] ends soon. Runs in the daemon go on, and the sink is told so.
+    /// Tells runs of this process to stop; [`Self::order`] ends soon. Runs in the daemon go on, and
+    /// the sink is told so.
     pub(crate) async fn stop(&self) {
         match self {
             Self::Local(service) => service.maintainer().stop(),
             Self::Remote(client) => {
-                let message = "the daemon goes on with what was started; `pi-mainteno status` shows it";
+                let message =
+                    "the daemon goes on with what was started; `pi-mainteno status` shows it";
                 client.events().event(&Event::notice(NoticeKind::Daemon, message));
             }
         }

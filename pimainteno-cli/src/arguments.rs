@@ -8,8 +8,9 @@ use pimainteno_web::{Notices, Proposals, Reject, Rollback, Run, Runs, ShowPropos
 
 /// Maintains Git projects and their services with a language model.
 ///
-/// Without a command it is the daemon: it runs every project on its schedule until it is told to stop.
-/// A run either ends with a verified commit whose service proved healthy, or leaves everything as it was.
+/// Without a command it is the daemon: it runs every project on its schedule until it is told to
+/// stop. A run either ends with a verified commit whose service proved healthy, or leaves
+/// everything as it was.
 #[derive(Debug, Parser)]
 #[command(name = "pi-mainteno", version, verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -57,7 +58,8 @@ pub(crate) enum Command {
     Status,
     /// Lists the last runs, the newest first.
     Runs(Runs),
-    /// Lists what you should know, the newest first: projects that are left alone, sandboxes that are not whole, damaged files.
+    /// Lists what you should know, the newest first: projects that are left alone, sandboxes that
+    /// are not whole, damaged files.
     Notices(Notices),
     /// Shows one run: its steps, its change, its checks.
     Show(ShowRun),
@@ -106,7 +108,8 @@ pub(crate) struct DemoArguments {
 /// What to write a configuration for.
 #[derive(Args, Debug)]
 pub(crate) struct InitArguments {
-    /// Git checkouts; without any, those in and directly below the current directory and up to two levels below the home directory.
+    /// Git checkouts; without any, those in and directly below the current directory and up to two
+    /// levels below the home directory.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
@@ -136,7 +139,8 @@ pub(crate) struct DiffArguments {
     #[command(flatten)]
     pub(crate) proposal: ShowProposal,
 
-    /// Prints the diff alone also to a terminal, where characters that are not seen are written by their numbers.
+    /// Prints the diff alone also to a terminal, where characters that are not seen are written by
+    /// their numbers.
     #[arg(long)]
     pub(crate) raw: bool,
 }
@@ -147,7 +151,8 @@ pub(crate) struct ApproveArguments {
     #[command(flatten)]
     pub(crate) proposal: ShowProposal,
 
-    /// Approves the diff with this SHA-256 and no other: at least eight digits of it, as `diff` shows it.
+    /// Approves the diff with this SHA-256 and no other: at least eight digits of it, as `diff`
+    /// shows it.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) sha256: Option<String>,
 }
@@ -166,7 +171,8 @@ pub(crate) enum PolicyCommand {
     /// Runs policies on their cases.
     #[command(after_help = POLICY_EXAMPLES)]
     Test {
-        /// Files with cases (.toml), or policies (.rhai) whose cases are in `cases/NAME.toml` beside them.
+        /// Files with cases (.toml), or policies (.rhai) whose cases are in `cases/NAME.toml`
+        /// beside them.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },

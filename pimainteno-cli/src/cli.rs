@@ -35,24 +35,30 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     exit::code(&result)
 }
 
-/// Refuses what clap cannot: it knows of no conflict between an option and all commands that leaves the other options alone.
+/// Refuses what clap cannot: it knows of no conflict between an option and all commands that leaves
+/// the other options alone.
 fn sensible(cli: Cli) -> Result<Cli, clap::Error> {
     if cli.one_shot && cli.command.is_some() {
-        return Err(
-            Cli::command().error(clap::error::ErrorKind::ArgumentConflict, "--one-shot goes with no command; `run` is a scan of its own")
-        );
+        return Err(Cli::command().error(
+            clap::error::ErrorKind::ArgumentConflict,
+            "--one-shot goes with no command; `run` is a scan of its own",
+        ));
     }
     Ok(cli)
 }
 
-/// One thread is enough: Git, checks and backends are processes of their own, and each thread costs memory and wake-ups.
+/// One thread is enough: Git, checks and backends are processes of their own, and each thread costs
+/// memory and wake-ups.
 fn carry_out(cli: Cli, terminal: &Terminal) -> Result<Ending> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|source| Error::new(ErrorKind::Internal, "cannot start the runtime").source(source))?;
+    let runtime = runtime.map_err(|source| {
+        Error::new(ErrorKind::Internal, "cannot start the runtime").source(source)
+    })?;
     runtime.block_on(commands::dispatch(cli, terminal))
 }
 
-/// Prints what clap has to say: help and the version are answers, everything else is an error in use.
+/// Prints what clap has to say: help and the version are answers, everything else is an error in
+/// use.
 fn refuse(answer: &clap::Error) -> ExitCode {
     let terminal = Terminal::new(false, 0);
     let text = answer.render().ansi().to_string();
@@ -81,7 +87,8 @@ mod tests {
 
     #[test]
     fn global_options_work_on_both_sides_of_a_command() {
-        for arguments in [["pi-mainteno", "--json", "status"], ["pi-mainteno", "status", "--json"]] {
+        for arguments in [["pi-mainteno", "--json", "status"], ["pi-mainteno", "status", "--json"]]
+        {
             assert!(Cli::try_parse_from(arguments).unwrap().options.json);
         }
     }

@@ -1,4 +1,5 @@
-//! The commands: one file each, and thin. They ask [`Access`] or look around by themselves, and hand what they found to the terminal.
+//! The commands: one file each, and thin. They ask [`Access`] or look around by themselves, and
+//! hand what they found to the terminal.
 
 mod check;
 mod completions;
@@ -44,18 +45,32 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
         Some(Command::Init(arguments)) => done(init::run(&arguments, terminal)),
         Some(Command::Check) => check::run(&setup()?, terminal).await,
         Some(Command::Status) => done(status::run(&look(&setup()?).await?, terminal).await),
-        Some(Command::Notices(notices)) => done(notices::run(&look(&setup()?).await?, notices, terminal).await),
+        Some(Command::Notices(notices)) => {
+            done(notices::run(&look(&setup()?).await?, notices, terminal).await)
+        }
         Some(Command::Runs(runs)) => done(runs::run(&look(&setup()?).await?, runs, terminal).await),
         Some(Command::Show(run)) => done(show::run(&look(&setup()?).await?, run, terminal).await),
-        Some(Command::Log(arguments)) => done(log::run(&look(&setup()?).await?, arguments, terminal).await),
-        Some(Command::Proposals(proposals)) => done(proposals::run(&look(&setup()?).await?, proposals, terminal).await),
-        Some(Command::Diff(arguments)) => done(diff::run(&look(&setup()?).await?, arguments, terminal).await),
+        Some(Command::Log(arguments)) => {
+            done(log::run(&look(&setup()?).await?, arguments, terminal).await)
+        }
+        Some(Command::Proposals(proposals)) => {
+            done(proposals::run(&look(&setup()?).await?, proposals, terminal).await)
+        }
+        Some(Command::Diff(arguments)) => {
+            done(diff::run(&look(&setup()?).await?, arguments, terminal).await)
+        }
         Some(Command::Approve(arguments)) => decide::approve(&setup()?, arguments, terminal).await,
         Some(Command::Reject(reject)) => done(decide::reject(&setup()?, reject, terminal).await),
         Some(Command::Rollback(rollback)) => decide::roll_back(&setup()?, rollback, terminal).await,
-        Some(Command::Pause(arguments)) => done(pause::run(&look(&setup()?).await?, &arguments.projects, true, terminal).await),
-        Some(Command::Resume(arguments)) => done(pause::run(&look(&setup()?).await?, &arguments.projects, false, terminal).await),
-        Some(Command::Policy { command: PolicyCommand::Test { files } }) => policy::test(&files, terminal),
+        Some(Command::Pause(arguments)) => {
+            done(pause::run(&look(&setup()?).await?, &arguments.projects, true, terminal).await)
+        }
+        Some(Command::Resume(arguments)) => {
+            done(pause::run(&look(&setup()?).await?, &arguments.projects, false, terminal).await)
+        }
+        Some(Command::Policy { command: PolicyCommand::Test { files } }) => {
+            policy::test(&files, terminal)
+        }
         Some(Command::Completions { shell }) => {
             completions::run(shell, terminal);
             Ok(Ending::Done)

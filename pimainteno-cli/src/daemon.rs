@@ -22,19 +22,22 @@ pub(crate) use log::log_events;
 use peer::Peer;
 use socket::Socket;
 
-/// How long a stop may take: less than the 90 s after which systemd kills a service (`DefaultTimeoutStopSec`, systemd-system.conf(5)).
+/// How long a stop may take: less than the 90 s after which systemd kills a service
+/// (`DefaultTimeoutStopSec`, systemd-system.conf(5)).
 const LONGEST_STOP: Duration = Duration::from_secs(80);
 
 /// How long the last answers may take to be read after the runs have ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// Maintains the projects on their schedules and answers on the control socket until `shutdown` is ready.
+/// Maintains the projects on their schedules and answers on the control socket until `shutdown` is
+/// ready.
 ///
 /// Runs that go on then are stopped; the next start finishes or undoes them.
 ///
 /// # Errors
-/// [`pimainteno_core::ErrorKind::Usage`] if a daemon answers at the socket already, [`pimainteno_core::ErrorKind::Service`] if the socket
-/// cannot be made; what [`MaintainerBuilder::build`] and [`pimainteno_core::Maintainer::serve`] say.
+/// [`pimainteno_core::ErrorKind::Usage`] if a daemon answers at the socket already,
+/// [`pimainteno_core::ErrorKind::Service`] if the socket cannot be made; what
+/// [`MaintainerBuilder::build`] and [`pimainteno_core::Maintainer::serve`] say.
 pub(crate) async fn run(setup: &Setup, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
     for notice in &setup.notices {
         tracing::warn!("{notice}");
@@ -42,7 +45,8 @@ pub(crate) async fn run(setup: &Setup, shutdown: impl Future<Output = ()> + Send
     serve(setup.builder(), &setup.socket, shutdown).await
 }
 
-/// Catches SIGINT and SIGTERM from the call on, and is ready when the first has come. After that, a second one ends the process at once.
+/// Catches SIGINT and SIGTERM from the call on, and is ready when the first has come. After that, a
+/// second one ends the process at once.
 pub(crate) fn signals() -> impl Future<Output = ()> + Send {
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     async {
@@ -66,7 +70,11 @@ async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> i32 {
     }
 }
 
-async fn serve(builder: MaintainerBuilder, path: &std::path::Path, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+async fn serve(
+    builder: MaintainerBuilder,
+    path: &std::path::Path,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<()> {
     // Asked first, because it says more than a store that is in use.
     socket::refuse_if_alive(path).await?;
     let maintainer = builder.events(log_events).events(manager::tell_event).build()?;
@@ -74,10 +82,11 @@ async fn serve(builder: MaintainerBuilder, path: &std::path::Path, shutdown: imp
     let stopping = Cancel::new();
     let service = Service::serving(maintainer.clone(), stopping.clone());
     let router = service.clone().router().layer(from_fn(peer::decided_by_somebody));
-    let server = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown({
-        let stopping = stopping.clone();
-        async move { stopping.raised().await }
-    });
+    let server = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>())
+        .with_graceful_shutdown({
+            let stopping = stopping.clone();
+            async move { stopping.raised().await }
+        });
     let server = tokio::spawn(server.into_future());
     let mut upkeep = pin!(upkeep());
     let projects = maintainer.projects().len();
@@ -117,7 +126,8 @@ async fn serve(builder: MaintainerBuilder, path: &std::path::Path, shutdown: imp
     result.unwrap_or(Ok(()))
 }
 
-/// Tells systemd that the daemon is alive, in the task of the scheduler: one that hangs does not say so. Catches SIGHUP from the call on.
+/// Tells systemd that the daemon is alive, in the task of the scheduler: one that hangs does not
+/// say so. Catches SIGHUP from the call on.
 fn upkeep() -> impl Future<Output = Infallible> {
     let mut watchdog = manager::watchdog().map(|period| {
         let mut interval = interval(period);

@@ -9,7 +9,8 @@ use pimainteno_core::{ErrorKind, Result, RunRecord};
 pub(crate) enum Ending {
     /// What was asked for is done.
     Done,
-    /// The work was done and has a bad result: a run without success, a failing check, a failing case of a policy.
+    /// The work was done and has a bad result: a run without success, a failing check, a failing
+    /// case of a policy.
     Unsuccessful,
 }
 
@@ -21,7 +22,11 @@ impl Ending {
 
     /// The ending of a command that carried out runs: every one of them has to be a success.
     pub(crate) fn of_runs(records: &[RunRecord]) -> Self {
-        Self::of(records.iter().all(|record| record.outcome.as_ref().is_some_and(|outcome| outcome.is_success())))
+        Self::of(
+            records
+                .iter()
+                .all(|record| record.outcome.as_ref().is_some_and(|outcome| outcome.is_success())),
+        )
     }
 }
 
@@ -44,7 +49,12 @@ mod tests {
 
     #[test]
     fn a_run_without_success_is_one_and_an_error_is_two() {
-        let mut record = RunRecord::new("site", Trigger::Manual, Job::Upkeep { chore: "improve".into() }, Timestamp::UNIX_EPOCH);
+        let mut record = RunRecord::new(
+            "site",
+            Trigger::Manual,
+            Job::Upkeep { chore: "improve".into() },
+            Timestamp::UNIX_EPOCH,
+        );
         record.outcome = Some(Outcome::Held { reason: "review".into() });
         let mut records = vec![record.clone()];
         assert_eq!(Ending::of_runs(&records), Ending::Done);

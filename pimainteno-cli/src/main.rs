@@ -11,6 +11,7 @@ mod setup;
 mod terminal;
 
 fn main() -> std::process::ExitCode {
-    // Before there is a second thread: this program is also what sets up the sandboxes of its checks.
+    // Before there is a second thread: this program is also what sets up the sandboxes of its
+    // checks.
     pimainteno_core::process::help(std::env::args_os()).unwrap_or_else(cli::main)
 }

@@ -41,7 +41,8 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Reads the configuration, at `explicit` or at one of the usual places, and finds out where everything is.
+    /// Reads the configuration, at `explicit` or at one of the usual places, and finds out where
+    /// everything is.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if there is no usable configuration, or no place for state.
@@ -49,25 +50,43 @@ impl Setup {
         let environment = environment();
         let path = config::find(explicit, &current_directory()?, Path::new(config::SYSTEM_PATH))
             .map_err(|error| error.hint("`pi-mainteno init` writes one"))?;
-        let loaded = Config::load(&path, |name| env::var(name).ok(), environment.home().as_deref())?;
+        let loaded =
+            Config::load(&path, |name| env::var(name).ok(), environment.home().as_deref())?;
         let is_root = rustix::process::geteuid().is_root();
         let state_directory = state_directory(&loaded.config, variable, is_root)?;
         let socket = socket(&loaded.config, variable, &state_directory);
-        Ok(Self { config: loaded.config, config_path: loaded.path, notices: loaded.notices, environment, state_directory, socket })
+        Ok(Self {
+            config: loaded.config,
+            config_path: loaded.path,
+            notices: loaded.notices,
+            environment,
+            state_directory,
+            socket,
+        })
     }
 
     /// Whether any state was kept so far.
     pub(crate) fn has_state(&self) -> bool {
-        self.config.cache.path.as_ref().map_or_else(|| self.state_directory.join("state.redb").exists(), |path| path.exists())
+        self.config
+            .cache
+            .path
+            .as_ref()
+            .map_or_else(|| self.state_directory.join("state.redb").exists(), |path| path.exists())
     }
 
     /// A builder of what this setup describes.
     pub(crate) fn builder(&self) -> MaintainerBuilder {
-        let builder =
-            Maintainer::builder().config(self.config.clone()).environment(self.environment.clone()).sandbox_helper(sandbox_helper());
+        let builder = Maintainer::builder()
+            .config(self.config.clone())
+            .environment(self.environment.clone())
+            .sandbox_helper(sandbox_helper());
         let builder = builder.time_zone(TimeZone::system());
         // A configured path also names the store's file, which a directory would override.
-        let builder = if self.config.cache.path.is_some() { builder } else { builder.state_directory(&self.state_directory) };
+        let builder = if self.config.cache.path.is_some() {
+            builder
+        } else {
+            builder.state_directory(&self.state_directory)
+        };
         backends::register(builder)
     }
 }
@@ -81,7 +100,8 @@ pub(crate) fn environment() -> Environment {
     }
 }
 
-/// What sets up the sandboxes of checks: this very program, also when its file was replaced meanwhile.
+/// What sets up the sandboxes of checks: this very program, also when its file was replaced
+/// meanwhile.
 pub(crate) fn sandbox_helper() -> SandboxHelper {
     SandboxHelper::new("/proc/self/exe")
 }
@@ -91,7 +111,9 @@ pub(crate) fn sandbox_helper() -> SandboxHelper {
 /// # Errors
 /// [`ErrorKind::Usage`] if it was removed meanwhile.
 pub(crate) fn current_directory() -> Result<PathBuf> {
-    env::current_dir().map_err(|source| Error::new(ErrorKind::Usage, "cannot tell the current directory").source(source))
+    env::current_dir().map_err(|source| {
+        Error::new(ErrorKind::Usage, "cannot tell the current directory").source(source)
+    })
 }
 
 fn variable(name: &str) -> Option<OsString> {
@@ -99,7 +121,11 @@ fn variable(name: &str) -> Option<OsString> {
 }
 
 /// The configured place, or what systemd gives a service, or else the usual place for the user.
-fn state_directory(config: &Config, variable: impl Fn(&str) -> Option<OsString>, is_root: bool) -> Result<PathBuf> {
+fn state_directory(
+    config: &Config,
+    variable: impl Fn(&str) -> Option<OsString>,
+    is_root: bool,
+) -> Result<PathBuf> {
     if let Some(file) = &config.cache.path {
         return Ok(file.parent().map(Path::to_owned).unwrap_or_default());
     }
@@ -110,15 +136,23 @@ fn state_directory(config: &Config, variable: impl Fn(&str) -> Option<OsString>,
         return Ok(PathBuf::from(SYSTEM_STATE));
     }
     // The specification of these directories has relative paths ignored.
-    let state_home = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let state_home = state_home.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")));
+    let state_home =
+        variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let state_home =
+        state_home.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")));
     state_home.map(|directory| directory.join("pi-mainteno")).ok_or_else(|| {
-        Error::new(ErrorKind::Config, "there is no place to keep state: `HOME` is not set").hint("set `cache.path` in the configuration")
+        Error::new(ErrorKind::Config, "there is no place to keep state: `HOME` is not set")
+            .hint("set `cache.path` in the configuration")
     })
 }
 
-/// The configured place, or the runtime directory that systemd gives a service, or else beside the state.
-fn socket(config: &Config, variable: impl Fn(&str) -> Option<OsString>, state_directory: &Path) -> PathBuf {
+/// The configured place, or the runtime directory that systemd gives a service, or else beside the
+/// state.
+fn socket(
+    config: &Config,
+    variable: impl Fn(&str) -> Option<OsString>,
+    state_directory: &Path,
+) -> PathBuf {
     const NAME: &str = "control.sock";
     if let Some(socket) = &config.web.socket {
         return socket.clone();
@@ -126,9 +160,14 @@ fn socket(config: &Config, variable: impl Fn(&str) -> Option<OsString>, state_di
     if let Some(directory) = variable("RUNTIME_DIRECTORY") {
         return first(directory).join(NAME);
     }
-    // A command that a person types does not get the service's variables, and is to find its daemon all the same.
+    // A command that a person types does not get the service's variables, and is to find its daemon
+    // all the same.
     let of_service = Path::new(SYSTEM_RUNTIME).join(NAME);
-    if state_directory == Path::new(SYSTEM_STATE) && of_service.exists() { of_service } else { state_directory.join(NAME) }
+    if state_directory == Path::new(SYSTEM_STATE) && of_service.exists() {
+        of_service
+    } else {
+        state_directory.join(NAME)
+    }
 }
 
 /// systemd separates several directories by colons; the first one is ours.
@@ -141,7 +180,9 @@ mod tests {
     use super::*;
 
     fn variables(list: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<OsString> + Copy {
-        move |name| list.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+        move |name| {
+            list.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+        }
     }
 
     #[test]
@@ -149,15 +190,24 @@ mod tests {
         let user = variables(&[("HOME", "/home/ada")]);
         let xdg = variables(&[("HOME", "/home/ada"), ("XDG_STATE_HOME", "/s")]);
         let relative = variables(&[("HOME", "/home/ada"), ("XDG_STATE_HOME", "s")]);
-        let service = variables(&[("HOME", "/home/ada"), ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")]);
+        let service =
+            variables(&[("HOME", "/home/ada"), ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")]);
         let mut config = Config::default();
-        let place = |config: &Config, variable, is_root| state_directory(config, variable, is_root).unwrap();
+        let place = |config: &Config, variable, is_root| {
+            state_directory(config, variable, is_root).unwrap()
+        };
         assert_eq!(place(&config, user, false), Path::new("/home/ada/.local/state/pi-mainteno"));
         assert_eq!(place(&config, user, true), Path::new(SYSTEM_STATE));
         assert_eq!(state_directory(&config, xdg, false).unwrap(), Path::new("/s/pi-mainteno"));
-        assert_eq!(state_directory(&config, relative, false).unwrap(), Path::new("/home/ada/.local/state/pi-mainteno"));
+        assert_eq!(
+            state_directory(&config, relative, false).unwrap(),
+            Path::new("/home/ada/.local/state/pi-mainteno")
+        );
         assert_eq!(state_directory(&config, service, true).unwrap(), Path::new("/var/lib/a"));
-        assert_eq!(state_directory(&config, |_| None, false).unwrap_err().kind(), ErrorKind::Config);
+        assert_eq!(
+            state_directory(&config, |_| None, false).unwrap_err().kind(),
+            ErrorKind::Config
+        );
         config.cache.path = Some("/srv/state/x.redb".into());
         assert_eq!(state_directory(&config, service, true).unwrap(), Path::new("/srv/state"));
     }
@@ -167,7 +217,10 @@ mod tests {
         let mut config = Config::default();
         let state = Path::new("/nowhere/state");
         assert_eq!(socket(&config, |_| None, state), Path::new("/nowhere/state/control.sock"));
-        assert_eq!(socket(&config, variables(&[("RUNTIME_DIRECTORY", "/run/x:/run/y")]), state), Path::new("/run/x/control.sock"));
+        assert_eq!(
+            socket(&config, variables(&[("RUNTIME_DIRECTORY", "/run/x:/run/y")]), state),
+            Path::new("/run/x/control.sock")
+        );
         config.web.socket = Some("/tmp/s".into());
         assert_eq!(socket(&config, |_| None, state), Path::new("/tmp/s"));
     }

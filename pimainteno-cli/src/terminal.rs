@@ -1,9 +1,11 @@
 //! The only place that prints.
 //!
-//! Results go to standard output, everything else to standard error. A reader that went away, as in `pi-mainteno runs | head -1`, is no failure:
-//! what it does not want is dropped. Any other trouble with standard output is told at the end, by [`Terminal::close`].
+//! Results go to standard output, everything else to standard error. A reader that went away, as in
+//! `pi-mainteno runs | head -1`, is no failure: what it does not want is dropped. Any other trouble
+//! with standard output is told at the end, by [`Terminal::close`].
 //!
-//! Text from models, logs and repositories is data: whoever puts it into a line passes it through [`plain`] first.
+//! Text from models, logs and repositories is data: whoever puts it into a line passes it through
+//! [`plain`] first.
 
 pub(crate) mod cost;
 pub(crate) mod diff;
@@ -34,7 +36,8 @@ pub(crate) use style::{BAD, FAINT, GOOD, NAME, NOTABLE, STRONG, paint};
 /// How often a spinner moves.
 const TICK: Duration = Duration::from_millis(125);
 
-/// Standard output and standard error, and what is shown on them at the moment. Clones are the same.
+/// Standard output and standard error, and what is shown on them at the moment. Clones are the
+/// same.
 #[derive(Clone, Debug)]
 pub(crate) struct Terminal(Arc<Inner>);
 
@@ -49,9 +52,15 @@ struct Inner {
 }
 
 impl Terminal {
-    /// `json` says that standard output is for one JSON document; `verbosity` is how often a person asked for more.
+    /// `json` says that standard output is for one JSON document; `verbosity` is how often a person
+    /// asked for more.
     pub(crate) fn new(json: bool, verbosity: u8) -> Self {
-        Self(Arc::new(Inner { json, verbosity, bars: MultiProgress::new(), trouble: Mutex::new(None) }))
+        Self(Arc::new(Inner {
+            json,
+            verbosity,
+            bars: MultiProgress::new(),
+            trouble: Mutex::new(None),
+        }))
     }
 
     /// Whether standard output is for one JSON document.
@@ -89,13 +98,18 @@ impl Terminal {
     ///
     /// # Errors
     /// [`ErrorKind::Internal`] if the result cannot be written as JSON.
-    pub(crate) fn give<T: Serialize + ?Sized>(&self, result: &T, tell: impl FnOnce()) -> Result<()> {
+    pub(crate) fn give<T: Serialize + ?Sized>(
+        &self,
+        result: &T,
+        tell: impl FnOnce(),
+    ) -> Result<()> {
         if !self.is_json() {
             tell();
             return Ok(());
         }
-        let text = serde_json::to_string_pretty(result)
-            .map_err(|source| Error::new(ErrorKind::Internal, "cannot write the result as JSON").source(source))?;
+        let text = serde_json::to_string_pretty(result).map_err(|source| {
+            Error::new(ErrorKind::Internal, "cannot write the result as JSON").source(source)
+        })?;
         // JSON lets some control characters stand, and a terminal would obey them.
         self.print_raw(&line(plain::json(&text)));
         Ok(())
@@ -136,7 +150,8 @@ impl Terminal {
         Spinner(bar)
     }
 
-    /// Sends the log of the program to standard error: what a `daemon` does, or for a command what is worth a warning.
+    /// Sends the log of the program to standard error: what a `daemon` does, or for a command what
+    /// is worth a warning.
     pub(crate) fn log(&self, daemon: bool) {
         log::start(self, daemon);
     }
@@ -144,7 +159,8 @@ impl Terminal {
     /// Says that nothing more will be printed.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] if standard output could not be written, unless its reader just went away.
+    /// [`ErrorKind::Usage`] if standard output could not be written, unless its reader just went
+    /// away.
     pub(crate) fn close(&self) -> Result<()> {
         self.write(|| io::stdout().lock(), "");
         match self.trouble().take() {
@@ -198,7 +214,11 @@ fn rendered(error: &Error) -> String {
             }
             None => cause.to_string(),
         };
-        text.push_str(&format!("  {} {}\n", paint(FAINT, "because:"), plain::text(message.trim_end())));
+        text.push_str(&format!(
+            "  {} {}\n",
+            paint(FAINT, "because:"),
+            plain::text(message.trim_end())
+        ));
         source = cause.source();
     }
     for (place, hint) in hints.iter().enumerate() {
@@ -229,8 +249,13 @@ mod tests {
 
     #[test]
     fn an_error_is_told_with_its_causes_and_each_hint_once() {
-        let cause = Error::new(ErrorKind::Process, "cannot start `git`").source(io::Error::from_raw_os_error(2)).hint("install git");
-        let error = Error::new(ErrorKind::Git, "no checkout: `/x\u{1b}[2J`").source(cause).hint("look at the path").hint("install git");
+        let cause = Error::new(ErrorKind::Process, "cannot start `git`")
+            .source(io::Error::from_raw_os_error(2))
+            .hint("install git");
+        let error = Error::new(ErrorKind::Git, "no checkout: `/x\u{1b}[2J`")
+            .source(cause)
+            .hint("look at the path")
+            .hint("install git");
         let text = anstream::adapter::strip_str(&rendered(&error)).to_string();
         let expected = "error: no checkout: `/x␛[2J`\n  because: cannot start `git`\n  because: No such file or directory (os error 2)\n\
                         hint: look at the path\nhint: install git\n";

@@ -18,7 +18,8 @@ pub(crate) use desk::Desk;
 
 /// Answers prompts: the codex command line, a server, a plugin, or no model at all.
 ///
-/// A backend only answers. Whether it is asked at all, what it may cost and what becomes of the answer is decided around it.
+/// A backend only answers. Whether it is asked at all, what it may cost and what becomes of the
+/// answer is decided around it.
 #[async_trait]
 pub trait LlmBackend: Debug + Send + Sync {
     /// The name that selects it in the configuration: lower-case letters, digits and `-`.
@@ -34,7 +35,8 @@ pub trait LlmBackend: Debug + Send + Sync {
         Edit::Reply
     }
 
-    /// Whether an answer costs money or quota. A paid call is journalled before it is made and needs a budget.
+    /// Whether an answer costs money or quota. A paid call is journalled before it is made and
+    /// needs a budget.
     fn is_paid(&self) -> bool {
         true
     }

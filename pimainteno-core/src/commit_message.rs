@@ -1,7 +1,8 @@
 //! A message that a model wrote, made one that only people read.
 //!
-//! Forges, CI and Git act on what stands in a commit's message, and take a model's word for a maintainer's. What they would act on is *quoted*: a person
-//! still reads all of it, and nothing else finds it. What it is, and what is known of who reads it how:
+//! Forges, CI and Git act on what stands in a commit's message, and take a model's word for a
+//! maintainer's. What they would act on is *quoted*: a person still reads all of it, and nothing
+//! else finds it. What it is, and what is known of who reads it how:
 //!
 //! | what | becomes | why that form |
 //! |---|---|---|
@@ -13,8 +14,9 @@
 //! | `fixup! …` | `"fixup!" …` | `rebase --autosquash` wants it first |
 //! | lines that begin as `#`, `---`, `diff --git`, a scissors line | a blank before them, or in the scissors | that is where Git's comments, and the ends of messages in mails, begin |
 //!
-//! Hidden characters are taken out before (`hidden_text.rs`), so that none of them keeps a switch from being seen here and not there. What was quoted is not
-//! quoted again, because a message comes by here more than once.
+//! Hidden characters are taken out before (`hidden_text.rs`), so that none of them keeps a switch
+//! from being seen here and not there. What was quoted is not quoted again, because a message comes
+//! by here more than once.
 
 mod lines;
 mod mentions;
@@ -28,7 +30,8 @@ use crate::hidden_text;
 /// Something to write in the place of a part of a text.
 type Edit = (Range<usize>, String);
 
-/// How often a message is looked at: what is quoted in it can make another part of it have an effect, though hardly more than once.
+/// How often a message is looked at: what is quoted in it can make another part of it have an
+/// effect, though hardly more than once.
 const MOST_PASSES: usize = 4;
 
 /// The message without what anybody but a person would act on.
@@ -74,7 +77,12 @@ fn words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     std::iter::from_fn(move || {
         let rest = text.as_bytes().get(from..)?;
         let start = from + rest.iter().position(u8::is_ascii_alphanumeric)?;
-        let length = text.as_bytes().get(start..)?.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let length = text
+            .as_bytes()
+            .get(start..)?
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric())
+            .count();
         from = start + length;
         Some(start..from)
     })

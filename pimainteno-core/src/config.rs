@@ -1,7 +1,8 @@
 //! What `PiMainteno.toml` says, as data.
 //!
-//! [`find`] says which file it is, [`Config::load`] reads and checks it. [`Config`] mirrors the file key by key. [`Project`] is what the rest of the
-//! library works with: one project with every default filled in.
+//! [`find`] says which file it is, [`Config::load`] reads and checks it. [`Config`] mirrors the
+//! file key by key. [`Project`] is what the rest of the library works with: one project with every
+//! default filled in.
 
 mod budget;
 mod check;
@@ -188,11 +189,13 @@ pub struct PluginConfig {
 }
 
 impl WebConfig {
-    /// What a caller must present, read now if it is in a file; `None` if the configuration has none.
+    /// What a caller must present, read now if it is in a file; `None` if the configuration has
+    /// none.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read or does not hold one line.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read or does not hold
+    /// one line.
     pub fn access_token(&self) -> Result<Option<Secret>> {
         match &self.token_file {
             Some(path) => Secret::read(path).map(Some),
@@ -223,7 +226,13 @@ impl Default for SchedulerConfig {
 
 impl Default for SystemdMonitorConfig {
     fn default() -> Self {
-        Self { enabled: false, units: Vec::new(), bus: Bus::default(), cooldown: Duration::from_secs(15 * 60), freeze_after: 3 }
+        Self {
+            enabled: false,
+            units: Vec::new(),
+            bus: Bus::default(),
+            cooldown: Duration::from_secs(15 * 60),
+            freeze_after: 3,
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The one error type, and the rules for writing errors.
 //!
-//! - The message says what failed and on what; it ends without a full stop and does not repeat its source.
+//! - The message says what failed and on what; it ends without a full stop and does not repeat its
+//!   source.
 //! - A hint says what to do. Hints are data: whoever prints decides how.
-//! - [`Retry`] says whether trying again can help. What is worth a later try parks a project and does not count as a failure.
+//! - [`Retry`] says whether trying again can help. What is worth a later try parks a project and
+//!   does not count as a failure.
 //! - No message, hint or source carries a secret.
 
 use std::{borrow::Cow, fmt, time::Duration};
@@ -66,7 +68,13 @@ struct Inner {
 impl Error {
     /// An error of `kind` that says `message`.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), hints: Vec::new(), retry: Retry::Never, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+            retry: Retry::Never,
+            source: None,
+        }))
     }
 
     /// The same error with one more hint about what to do.
@@ -144,11 +152,19 @@ impl std::error::Error for Error {
 /// Turns a foreign error into ours, saying what failed.
 pub(crate) trait Context<T> {
     /// Says what failed; the foreign error becomes the cause.
-    fn context<M: Into<Cow<'static, str>>>(self, kind: ErrorKind, message: impl FnOnce() -> M) -> Result<T>;
+    fn context<M: Into<Cow<'static, str>>>(
+        self,
+        kind: ErrorKind,
+        message: impl FnOnce() -> M,
+    ) -> Result<T>;
 }
 
 impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> Context<T> for Result<T, E> {
-    fn context<M: Into<Cow<'static, str>>>(self, kind: ErrorKind, message: impl FnOnce() -> M) -> Result<T> {
+    fn context<M: Into<Cow<'static, str>>>(
+        self,
+        kind: ErrorKind,
+        message: impl FnOnce() -> M,
+    ) -> Result<T> {
         self.map_err(|source| Error::new(kind, message()).source(source))
     }
 }
@@ -159,9 +175,12 @@ mod tests {
 
     #[test]
     fn an_error_reads_as_one_line_with_its_causes() {
-        let missing =
-            std::fs::read("/nowhere/at/all").context(ErrorKind::Store, || "cannot read the store: `/nowhere/at/all`").unwrap_err();
-        let error = Error::new(ErrorKind::Step, "step `commit` failed").source(missing).hint("look at the disk");
+        let missing = std::fs::read("/nowhere/at/all")
+            .context(ErrorKind::Store, || "cannot read the store: `/nowhere/at/all`")
+            .unwrap_err();
+        let error = Error::new(ErrorKind::Step, "step `commit` failed")
+            .source(missing)
+            .hint("look at the disk");
         assert_eq!(
             error.to_string(),
             "step `commit` failed: cannot read the store: `/nowhere/at/all`: No such file or directory (os error 2)"

@@ -36,7 +36,8 @@ pub struct Event {
     pub what: EventKind,
 }
 
-/// The number of an event: it grows, also over restarts, and can be written exactly in JSON (it stays below 2⁵³ until the year 2255).
+/// The number of an event: it grows, also over restarts, and can be written exactly in JSON (it
+/// stays below 2⁵³ until the year 2255).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EventId(pub(crate) u64);
@@ -87,11 +88,13 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
-    /// Something that a person should know, outside of any step; it is kept, see [`crate::Maintainer::notices`].
+    /// Something that a person should know, outside of any step; it is kept, see
+    /// [`crate::Maintainer::notices`].
     Notice {
         /// What it is about.
         notice: NoticeKind,
-        /// Tells one of its kind from others; two of the same kind and key say the same thing again.
+        /// Tells one of its kind from others; two of the same kind and key say the same thing
+        /// again.
         key: String,
         /// What.
         message: String,
@@ -125,7 +128,8 @@ pub enum NoticeKind {
 
 /// Receives events.
 ///
-/// It is called in order, from whichever task the event comes from, and must return quickly: a run waits for it.
+/// It is called in order, from whichever task the event comes from, and must return quickly: a run
+/// waits for it.
 pub trait EventSink: Send + Sync {
     /// Takes note of an event; does nothing unless overridden.
     fn event(&self, event: &Event) {
@@ -143,8 +147,15 @@ impl<F: Fn(&Event) + Send + Sync> EventSink for F {
 }
 
 impl Event {
-    /// Something that happened at `at`. A maintainer makes its own; this is for what stands in for one.
-    pub fn new(id: EventId, at: Timestamp, project: Option<String>, run: Option<RunId>, what: EventKind) -> Self {
+    /// Something that happened at `at`. A maintainer makes its own; this is for what stands in for
+    /// one.
+    pub fn new(
+        id: EventId,
+        at: Timestamp,
+        project: Option<String>,
+        run: Option<RunId>,
+        what: EventKind,
+    ) -> Self {
         Self { id, at, project, run, what }
     }
 
@@ -159,7 +170,9 @@ impl EventKind {
     /// Takes the secrets out of it.
     fn redact(&mut self, secrets: &Secrets) {
         match self {
-            Self::StepProgress { message: text, .. } | Self::ProjectSkipped { reason: text } | Self::Notice { message: text, .. } => {
+            Self::StepProgress { message: text, .. }
+            | Self::ProjectSkipped { reason: text }
+            | Self::Notice { message: text, .. } => {
                 secrets.clean(text);
             }
             Self::StepFinished { step } => secrets.clean(&mut step.note),
@@ -209,7 +222,9 @@ impl fmt::Display for Event {
             write!(formatter, "{project}: ")?;
         }
         match (&self.what, self.run) {
-            (EventKind::RunStarted { trigger, job, .. }, Some(run)) => write!(formatter, "run {run} started ({trigger}; {job})"),
+            (EventKind::RunStarted { trigger, job, .. }, Some(run)) => {
+                write!(formatter, "run {run} started ({trigger}; {job})")
+            }
             (what, _) => what.fmt(formatter),
         }
     }

@@ -1,6 +1,8 @@
-//! Characters that a reader does not see, or takes for others: found in a text, named, made visible, taken out.
+//! Characters that a reader does not see, or takes for others: found in a text, named, made
+//! visible, taken out.
 //!
-//! Text goes in, text comes out; this knows nothing of runs. What is meant, and what is left alone, a sentence each:
+//! Text goes in, text comes out; this knows nothing of runs. What is meant, and what is left alone,
+//! a sentence each:
 //!
 //! | what | is hidden | unless |
 //! |---|---|---|
@@ -11,7 +13,8 @@
 //! | joiners | always | one stands between two emoji, or two letters of an Arabic or Indic script |
 //! | other characters without a shape | always | they belong to the script of the letter before them |
 //!
-//! Words that are taken for others are looked for in changes alone (`hidden_text/look_alikes.rs`), because only there it matters what is compared or run.
+//! Words that are taken for others are looked for in changes alone (`hidden_text/look_alikes.rs`),
+//! because only there it matters what is compared or run.
 
 mod added;
 mod context;
@@ -34,7 +37,8 @@ pub struct HiddenCharacter {
 
 /// The characters of a text that a reader does not see, in its order. Line feeds and tabs are none.
 pub fn find(text: &str) -> Vec<HiddenCharacter> {
-    let may_be_hidden = |byte: u8| byte >= 0x80 || (byte < 0x20 && !matches!(byte, b'\n' | b'\t')) || byte == 0x7f;
+    let may_be_hidden =
+        |byte: u8| byte >= 0x80 || (byte < 0x20 && !matches!(byte, b'\n' | b'\t')) || byte == 0x7f;
     if !text.bytes().any(may_be_hidden) {
         return Vec::new();
     }

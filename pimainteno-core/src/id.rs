@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The fewest digits that name something of which more is done than shown: fewer are a slip of the finger.
+/// The fewest digits that name something of which more is done than shown: fewer are a slip of the
+/// finger.
 const LEAST_DIGITS: usize = 4;
 
 /// Makes a type of ids, so that one kind cannot be taken for another.
@@ -92,8 +93,13 @@ mod tests {
         assert_eq!(first.to_string().parse::<RunId>().unwrap(), first);
         assert_eq!(RunId::from_bytes(*second.as_bytes()), second);
         assert!(
-            ProposalId::is_enough("0-1-9-a").is_ok() && ProposalId::is_enough("019").is_err() && ProposalId::is_enough("0---").is_err()
+            ProposalId::is_enough("0-1-9-a").is_ok()
+                && ProposalId::is_enough("019").is_err()
+                && ProposalId::is_enough("0---").is_err()
         );
-        assert_eq!("run 7".parse::<RunId>().unwrap_err().to_string().split(':').next(), Some("not a run id"));
+        assert_eq!(
+            "run 7".parse::<RunId>().unwrap_err().to_string().split(':').next(),
+            Some("not a run id")
+        );
     }
 }

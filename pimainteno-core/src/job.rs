@@ -16,7 +16,8 @@ pub(crate) const IMPROVE: &str = "improve";
 /// Under this name is remembered what came of looking after units that failed.
 pub(crate) const REPAIR: &str = "repair";
 
-/// What a run does. Only a maintainer makes one: whoever asks for a run says why, by a [`Trigger`], and opens nothing by that.
+/// What a run does. Only a maintainer makes one: whoever asks for a run says why, by a [`Trigger`],
+/// and opens nothing by that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 #[non_exhaustive]
@@ -46,9 +47,11 @@ pub enum Job {
 /// What a job may, and how its end counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// Before what it is done where both are due; the smallest first. A service that is down comes before everything, and a person before a slot.
+    /// Before what it is done where both are due; the smallest first. A service that is down comes
+    /// before everything, and a person before a slot.
     pub(crate) urgency: u8,
-    /// Whether mode, limits and concerns hold its change for a person. Where they do not, the policy's denial alone stops it.
+    /// Whether mode, limits and concerns hold its change for a person. Where they do not, the
+    /// policy's denial alone stops it.
     pub(crate) may_be_held: bool,
     /// Whether a backend may be asked.
     pub(crate) may_ask: bool,
@@ -58,15 +61,18 @@ pub(crate) struct Rules {
     pub(crate) avoids_what_failed: bool,
     /// Whether it is in vain on a commit that was looked at.
     pub(crate) needs_news: bool,
-    /// Whether its commit counts as looked at, and trouble as over, however it ends: it was found out.
+    /// Whether its commit counts as looked at, and trouble as over, however it ends: it was found
+    /// out.
     pub(crate) looks_around: bool,
     /// Whether its failures freeze the project when they come again and again.
     pub(crate) counts_failures: bool,
-    /// Whether trouble that passes parks the project. Where not, it failed: nobody but whoever asked does so again.
+    /// Whether trouble that passes parks the project. Where not, it failed: nobody but whoever
+    /// asked does so again.
     pub(crate) may_park: bool,
     /// Whether what it delivered is taken back if that proves unhealthy.
     pub(crate) is_taken_back: bool,
-    /// Whether its change brings back what was there: links and all, over whatever is in the checkout by now, by going back where nothing was pushed.
+    /// Whether its change brings back what was there: links and all, over whatever is in the
+    /// checkout by now, by going back where nothing was pushed.
     pub(crate) brings_back: bool,
 }
 
@@ -98,9 +104,17 @@ const DELIVERY: Rules = Rules {
     ..UPKEEP
 };
 
-/// Nobody can be asked while a service is down, and what a person wanted to be rid of does not come back by itself.
-const REVERSAL: Rules =
-    Rules { urgency: 0, may_be_held: false, may_ask: false, may_park: false, is_taken_back: false, brings_back: true, ..DELIVERY };
+/// Nobody can be asked while a service is down, and what a person wanted to be rid of does not come
+/// back by itself.
+const REVERSAL: Rules = Rules {
+    urgency: 0,
+    may_be_held: false,
+    may_ask: false,
+    may_park: false,
+    is_taken_back: false,
+    brings_back: true,
+    ..DELIVERY
+};
 
 impl Job {
     /// The job of a run that is started because of `trigger`, of a chore where it is upkeep.
@@ -111,10 +125,11 @@ impl Job {
         match trigger {
             Trigger::Schedule | Trigger::Manual => Ok(Self::Upkeep { chore: chore.to_owned() }),
             Trigger::UnitFailure { unit } => Ok(Self::Repair { unit: unit.clone() }),
-            Trigger::Approval | Trigger::Rollback => {
-                Err(Error::new(ErrorKind::Usage, format!("no run is started by `{}` alone", trigger.name()))
-                    .hint("approve a proposal, or roll a run back, by its id"))
-            }
+            Trigger::Approval | Trigger::Rollback => Err(Error::new(
+                ErrorKind::Usage,
+                format!("no run is started by `{}` alone", trigger.name()),
+            )
+            .hint("approve a proposal, or roll a run back, by its id")),
         }
     }
 
@@ -138,7 +153,8 @@ impl Job {
         }
     }
 
-    /// The chore that it is of, as far as the job says so: what delivers a change or takes one back is of the chore that the change is of.
+    /// The chore that it is of, as far as the job says so: what delivers a change or takes one back
+    /// is of the chore that the change is of.
     pub(crate) fn chore(&self) -> Option<&str> {
         match self {
             Self::Upkeep { chore } => Some(chore),
@@ -190,10 +206,16 @@ mod tests {
 
     #[test]
     fn a_trigger_opens_nothing() {
-        for trigger in [Trigger::Schedule, Trigger::Manual, Trigger::UnitFailure { unit: "a.service".into() }] {
+        for trigger in
+            [Trigger::Schedule, Trigger::Manual, Trigger::UnitFailure { unit: "a.service".into() }]
+        {
             let rules = Job::because_of(&trigger, IMPROVE).unwrap().rules();
             assert!(rules.may_be_held && !rules.brings_back && rules.is_taken_back, "{trigger:?}");
         }
-        assert!([Trigger::Rollback, Trigger::Approval].iter().all(|trigger| Job::because_of(trigger, IMPROVE).is_err()));
+        assert!(
+            [Trigger::Rollback, Trigger::Approval]
+                .iter()
+                .all(|trigger| Job::because_of(trigger, IMPROVE).is_err())
+        );
     }
 }

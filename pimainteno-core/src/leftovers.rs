@@ -1,8 +1,10 @@
 //! What checks leave beside the project's files: builds, installed packages, caches of tools.
 //!
-//! It makes the next build fast, and it can make the next check lie: a stale or forged file says "passed". So it is written into a *layer* on top of the
-//! workspace and of the caches (`overlayfs`), which is merged into what is *kept* when the change that it was written for is delivered, and dropped in any
-//! other case. The workspace itself holds the files of Git and nothing else.
+//! It makes the next build fast, and it can make the next check lie: a stale or forged file says
+//! "passed". So it is written into a *layer* on top of the workspace and of the caches
+//! (`overlayfs`), which is merged into what is *kept* when the change that it was written for is
+//! delivered, and dropped in any other case. The workspace itself holds the files of Git and
+//! nothing else.
 //!
 //! | in the project's private place | what |
 //! |---|---|
@@ -16,7 +18,8 @@
 //!
 //! Each place of a layer has two halves: `tree`, beside the project's files, and `caches`.
 //!
-//! Where there are no layers, nothing is kept: whatever is left is removed before another change is tried, and builds start cold.
+//! Where there are no layers, nothing is kept: whatever is left is removed before another change is
+//! tried, and builds start cold.
 
 mod layer;
 mod size;
@@ -48,7 +51,8 @@ const KEPT: [&str; 2] = ["base", "change"];
 pub(crate) struct Leftovers {
     place: PathBuf,
     way: Way,
-    /// What lay in the workspace and the caches when the run began; where there are layers, nothing that counts.
+    /// What lay in the workspace and the caches when the run began; where there are layers,
+    /// nothing that counts.
     at_start: OnceLock<Size>,
     now: Mutex<Now>,
 }
@@ -69,7 +73,8 @@ pub(crate) enum Way {
 pub(crate) enum Trial {
     /// The base, before there is a change. What is left is seen by all others.
     Base,
-    /// A change, by its fingerprint. What is left is seen until another change is tried, and kept when it is delivered.
+    /// A change, by its fingerprint. What is left is seen until another change is tried, and kept
+    /// when it is delivered.
     Change(String),
     /// Something else for comparison. What the change left is seen; what this leaves is not kept.
     Aside,
@@ -87,11 +92,17 @@ struct Now {
 impl Leftovers {
     /// The leftovers in `place`, which is a project's private one.
     pub(crate) fn new(place: PathBuf, way: Way) -> Self {
-        Self { place, way, at_start: OnceLock::new(), now: Mutex::new(Now { trial: Trial::Base, change: None }) }
+        Self {
+            place,
+            way,
+            at_start: OnceLock::new(),
+            now: Mutex::new(Now { trial: Trial::Base, change: None }),
+        }
     }
 
-    /// Makes the place ready for a run: finishes what was on its way to be kept, and removes what a run left that was killed. To be called under the
-    /// project's lock, before anything runs in a sandbox that sees the place.
+    /// Makes the place ready for a run: finishes what was on its way to be kept, and removes what a
+    /// run left that was killed. To be called under the project's lock, before anything runs in
+    /// a sandbox that sees the place.
     ///
     /// # Errors
     /// [`ErrorKind::Process`] if something cannot be made or removed.
@@ -106,13 +117,22 @@ impl Leftovers {
                 forget(place)?;
             }
             // Temporary directories of sandboxes.
-            let runs = fs::read_dir(place)?
-                .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("run-")));
+            let runs = fs::read_dir(place)?.filter(|entry| {
+                entry
+                    .as_ref()
+                    .is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("run-"))
+            });
             runs.into_iter().try_for_each(|entry| remove(&entry?.path()))?;
-            let emptied: &[&str] = if self.way == Way::Warm { &["trials", "settings"] } else { &["trials", "settings", CACHES] };
+            let emptied: &[&str] = if self.way == Way::Warm {
+                &["trials", "settings"]
+            } else {
+                &["trials", "settings", CACHES]
+            };
             emptied.iter().try_for_each(|name| empty(&place.join(name)))
         };
-        make().context(ErrorKind::Process, || format!("cannot make `{}` ready, where checks leave their files", place.display()))
+        make().context(ErrorKind::Process, || {
+            format!("cannot make `{}` ready, where checks leave their files", place.display())
+        })
     }
 
     /// Where checks see their caches.
@@ -149,16 +169,24 @@ impl Leftovers {
             let (upper, work) = (own.join(half).join("upper"), own.join(half).join("work"));
             fs::create_dir_all(&upper)?;
             fs::create_dir_all(&work)?;
-            let below = below.iter().map(|name| self.upper(name, half)).filter(|upper| upper.is_dir());
+            let below =
+                below.iter().map(|name| self.upper(name, half)).filter(|upper| upper.is_dir());
             let lower = first.into_iter().chain(below).chain([self.kept(half)]).collect();
             Ok::<_, io::Error>(Layer { at: at.to_owned(), lower, upper, work })
         };
-        let both = || Ok::<_, io::Error>(vec![layer(TREE, workspace, Some(workspace.to_owned()))?, layer(CACHES, &self.caches(), None)?]);
-        both().context(ErrorKind::Process, || format!("cannot make `{}`, where checks leave their files", own.display()))
+        let both = || {
+            Ok::<_, io::Error>(vec![
+                layer(TREE, workspace, Some(workspace.to_owned()))?,
+                layer(CACHES, &self.caches(), None)?,
+            ])
+        };
+        both().context(ErrorKind::Process, || {
+            format!("cannot make `{}`, where checks leave their files", own.display())
+        })
     }
 
-    /// Lets the run begin: in `workspace` there is nothing but the project's files, and what is kept is what lies beside them now. Tells in a line what
-    /// could not be made so.
+    /// Lets the run begin: in `workspace` there is nothing but the project's files, and what is
+    /// kept is what lies beside them now. Tells in a line what could not be made so.
     ///
     /// # Errors
     /// If what is kept can neither be looked through nor removed.
@@ -166,8 +194,13 @@ impl Leftovers {
         if self.way == Way::Warm {
             return Ok(None);
         }
-        // What somebody else owns, as what a container left, is not a reason to do nothing any more.
-        let told = workspace.remove_ignored().await.err().map(|error| format!("{error}; the checks see what is left there"));
+        // What somebody else owns, as what a container left, is not a reason to do nothing any
+        // more.
+        let told = workspace
+            .remove_ignored()
+            .await
+            .err()
+            .map(|error| format!("{error}; the checks see what is left there"));
         match self.way {
             // What was ignored once need not be any more.
             Way::Layers => match self.clean(&self.kept(TREE), &[], workspace).await {
@@ -184,7 +217,8 @@ impl Leftovers {
         }
     }
 
-    /// Lets `trial` see what it may, and nothing of what another change or an earlier comparison left. The workspace holds the files that are tried.
+    /// Lets `trial` see what it may, and nothing of what another change or an earlier comparison
+    /// left. The workspace holds the files that are tried.
     ///
     /// # Errors
     /// If leftovers cannot be removed, or Git cannot tell which.
@@ -193,7 +227,9 @@ impl Leftovers {
             let mut now = self.now();
             now.trial = trial.clone();
             match &trial {
-                Trial::Change(change) => now.change.replace(change.clone()).is_some_and(|before| before != *change),
+                Trial::Change(change) => {
+                    now.change.replace(change.clone()).is_some_and(|before| before != *change)
+                }
                 _ => false,
             }
         };
@@ -202,8 +238,9 @@ impl Leftovers {
             Way::Cold if is_other_change || trial == Trial::Alone => {
                 workspace.remove_ignored().await?;
                 let caches = self.caches();
-                empty(&caches)
-                    .context(ErrorKind::Process, || format!("cannot empty `{}`, where checks leave their files", caches.display()))
+                empty(&caches).context(ErrorKind::Process, || {
+                    format!("cannot empty `{}`, where checks leave their files", caches.display())
+                })
             }
             Way::Cold => Ok(()),
             Way::Layers => {
@@ -222,7 +259,10 @@ impl Leftovers {
     /// If it cannot be found out.
     pub(crate) fn used(&self, workspace: &Path) -> Result<Used> {
         let size = self.size(workspace).context(ErrorKind::Process, || {
-            format!("cannot find out how much the commands of this run left in `{}`", self.place.display())
+            format!(
+                "cannot find out how much the commands of this run left in `{}`",
+                self.place.display()
+            )
         })?;
         Ok(size.without(*self.at_start.get_or_init(Size::default)).into())
     }
@@ -241,7 +281,8 @@ impl Leftovers {
         self.way != Way::Warm && [TREE, CACHES].iter().any(|half| !is_empty(&self.kept(half)))
     }
 
-    /// Removes what is kept, and what the change at hand left on top of it; gives what is told of it.
+    /// Removes what is kept, and what the change at hand left on top of it; gives what is told of
+    /// it.
     ///
     /// # Errors
     /// If it cannot be removed.
@@ -250,13 +291,23 @@ impl Leftovers {
         self.give_up(why)
     }
 
-    /// Lets the trial at hand see `content` in the place of a file of the project, or no file. The workspace stays as it is where that can be, so that its
-    /// files are no newer than what was built of them.
+    /// Lets the trial at hand see `content` in the place of a file of the project, or no file. The
+    /// workspace stays as it is where that can be, so that its files are no newer than what was
+    /// built of them.
     ///
     /// # Errors
     /// If it cannot be written or removed.
-    pub(crate) fn replace(&self, workspace: &Path, file: &Path, content: Option<&str>) -> Result<()> {
-        let tree = if self.way == Way::Layers { self.upper(self.now().trial.name(), TREE) } else { workspace.to_owned() };
+    pub(crate) fn replace(
+        &self,
+        workspace: &Path,
+        file: &Path,
+        content: Option<&str>,
+    ) -> Result<()> {
+        let tree = if self.way == Way::Layers {
+            self.upper(self.now().trial.name(), TREE)
+        } else {
+            workspace.to_owned()
+        };
         let place = tree.join(file);
         let replace = || match content {
             Some(content) => {
@@ -270,7 +321,8 @@ impl Leftovers {
         replace().context(ErrorKind::Process, || format!("cannot write to `{}`", place.display()))
     }
 
-    /// The files of the project that are seen otherwise than the workspace has them staged: what a step did to them.
+    /// The files of the project that are seen otherwise than the workspace has them staged: what a
+    /// step did to them.
     ///
     /// # Errors
     /// If it cannot be found out.
@@ -280,7 +332,9 @@ impl Leftovers {
             let upper = self.upper(self.now().trial.name(), TREE);
             let tracked = if is_empty(&upper) { Vec::new() } else { workspace.tracked().await? };
             for (path, _) in tracked {
-                let sight = layer::sight(&upper, &path).context(ErrorKind::Process, || format!("cannot look at `{}`", upper.display()))?;
+                let sight = layer::sight(&upper, &path).context(ErrorKind::Process, || {
+                    format!("cannot look at `{}`", upper.display())
+                })?;
                 if !matches!(sight, layer::Sight::Below) {
                     edited.push(path.display().to_string());
                 }
@@ -289,7 +343,8 @@ impl Leftovers {
         Ok(edited)
     }
 
-    /// Brings what was done to the files of the project to the workspace, also new ones that Git is not told to ignore, from where the trial at hand writes.
+    /// Brings what was done to the files of the project to the workspace, also new ones that Git is
+    /// not told to ignore, from where the trial at hand writes.
     ///
     /// # Errors
     /// If something cannot be read or written.
@@ -298,15 +353,26 @@ impl Leftovers {
         if self.way != Way::Layers || is_empty(&upper) {
             return Ok(());
         }
-        let told = || format!("cannot bring what a command did to the project's files from `{}`", upper.display());
-        let mut paths: Vec<_> = workspace.tracked().await?.into_iter().map(|(path, _)| path).collect();
-        layer::lend_ignore_files(&upper, workspace.path(), false).context(ErrorKind::Process, told)?;
+        let told = || {
+            format!(
+                "cannot bring what a command did to the project's files from `{}`",
+                upper.display()
+            )
+        };
+        let mut paths: Vec<_> =
+            workspace.tracked().await?.into_iter().map(|(path, _)| path).collect();
+        layer::lend_ignore_files(&upper, workspace.path(), false)
+            .context(ErrorKind::Process, told)?;
         paths.extend(workspace.untracked_in(&upper).await?);
-        paths.iter().try_for_each(|path| layer::bring(&upper, workspace.path(), path)).context(ErrorKind::Process, told)?;
+        paths
+            .iter()
+            .try_for_each(|path| layer::bring(&upper, workspace.path(), path))
+            .context(ErrorKind::Process, told)?;
         self.clean_layers(workspace).await
     }
 
-    /// Makes the files of the project be seen as the workspace holds them, whatever a check wrote to them. What is not the project's stays.
+    /// Makes the files of the project be seen as the workspace holds them, whatever a check wrote
+    /// to them. What is not the project's stays.
     ///
     /// # Errors
     /// If something cannot be removed, or Git cannot restore the workspace.
@@ -318,11 +384,16 @@ impl Leftovers {
         self.uncover(trial, workspace.path())
     }
 
-    /// Keeps what the delivered change left, and forgets what it removed; tells in a line what went wrong or what was given up because it is too much.
+    /// Keeps what the delivered change left, and forgets what it removed; tells in a line what went
+    /// wrong or what was given up because it is too much.
     ///
     /// # Errors
     /// If it can neither be kept nor removed.
-    pub(crate) async fn keep(&self, workspace: &Workspace, limits: &Limits) -> Result<Option<String>> {
+    pub(crate) async fn keep(
+        &self,
+        workspace: &Workspace,
+        limits: &Limits,
+    ) -> Result<Option<String>> {
         if self.way != Way::Layers {
             return Ok(None);
         }
@@ -338,7 +409,9 @@ impl Leftovers {
             // Both at once, or none.
             let (begun, merging) = (self.place.join("begun"), self.place.join("merging"));
             fs::create_dir(&begun)?;
-            left.iter().try_for_each(|name| fs::rename(self.place.join("trials").join(name), begun.join(name)))?;
+            left.iter().try_for_each(|name| {
+                fs::rename(self.place.join("trials").join(name), begun.join(name))
+            })?;
             fs::rename(begun, merging)?;
             merge(&self.place)?;
             Size::of(&self.place.join("kept"))
@@ -369,11 +442,14 @@ impl Leftovers {
     fn size(&self, workspace: &Path) -> io::Result<Size> {
         match self.way {
             Way::Layers => {
-                // What another trial left is not this one's fault: a change could make the base fail by it, and be excused.
+                // What another trial left is not this one's fault: a change could make the base
+                // fail by it, and be excused.
                 let trial = self.now().trial.clone();
                 let seen = iter::once(trial.name()).chain(trial.below().iter().copied());
                 let layers = seen.map(|name| self.place.join("trials").join(name));
-                layers.filter(|layer| layer.is_dir()).try_fold(Size::default(), |all, layer| Ok(all.with(Size::of(&layer)?)))
+                layers
+                    .filter(|layer| layer.is_dir())
+                    .try_fold(Size::default(), |all, layer| Ok(all.with(Size::of(&layer)?)))
             }
             Way::Cold => Ok(Size::of(workspace)?.with(Size::of(&self.caches())?)),
             Way::Warm => Ok(Size::default()),
@@ -381,12 +457,16 @@ impl Leftovers {
     }
 
     fn forget(&self) -> Result<()> {
-        forget(&self.place).context(ErrorKind::Process, || format!("cannot remove `{}`", self.place.join("kept").display()))
+        forget(&self.place).context(ErrorKind::Process, || {
+            format!("cannot remove `{}`", self.place.join("kept").display())
+        })
     }
 
     fn drop_layer(&self, name: &str) -> Result<()> {
         let layer = self.place.join("trials").join(name);
-        remove(&layer).context(ErrorKind::Process, || format!("cannot remove `{}`, which a check left", layer.display()))
+        remove(&layer).context(ErrorKind::Process, || {
+            format!("cannot remove `{}`, which a check left", layer.display())
+        })
     }
 
     async fn clean_layers(&self, workspace: &Workspace) -> Result<()> {
@@ -396,14 +476,22 @@ impl Leftovers {
         Ok(())
     }
 
-    /// Removes from a directory that lies over or under the workspace what Git is not told to ignore, and what covers files of the project.
-    async fn clean(&self, directory: &Path, below: &[PathBuf], workspace: &Workspace) -> Result<()> {
+    /// Removes from a directory that lies over or under the workspace what Git is not told to
+    /// ignore, and what covers files of the project.
+    async fn clean(
+        &self,
+        directory: &Path,
+        below: &[PathBuf],
+        workspace: &Workspace,
+    ) -> Result<()> {
         if is_empty(directory) {
             return Ok(());
         }
-        let told = || format!("cannot look through `{}`, where checks left files", directory.display());
+        let told =
+            || format!("cannot look through `{}`, where checks left files", directory.display());
         layer::uncover(directory, workspace.path(), below).context(ErrorKind::Process, told)?;
-        layer::lend_ignore_files(directory, workspace.path(), true).context(ErrorKind::Process, told)?;
+        layer::lend_ignore_files(directory, workspace.path(), true)
+            .context(ErrorKind::Process, told)?;
         let cleaned = workspace.clean_layer(directory).await;
         layer::uncover(directory, workspace.path(), &[]).context(ErrorKind::Process, told)?;
         cleaned
@@ -414,13 +502,21 @@ impl Leftovers {
         let upper = self.upper(name, TREE);
         let below = self.below(name);
         let uncover = || if upper.is_dir() { layer::uncover(&upper, tree, &below) } else { Ok(()) };
-        uncover()
-            .context(ErrorKind::Process, || format!("cannot remove from `{}` what a check did to the project's files", upper.display()))
+        uncover().context(ErrorKind::Process, || {
+            format!(
+                "cannot remove from `{}` what a check did to the project's files",
+                upper.display()
+            )
+        })
     }
 
     /// What shows through a layer beside the workspace.
     fn below(&self, name: &str) -> Vec<PathBuf> {
-        KEPT.iter().take_while(|layer| **layer != name).map(|layer| self.upper(layer, TREE)).chain([self.kept(TREE)]).collect()
+        KEPT.iter()
+            .take_while(|layer| **layer != name)
+            .map(|layer| self.upper(layer, TREE))
+            .chain([self.kept(TREE)])
+            .collect()
     }
 
     fn is_left_in(&self, name: &str) -> bool {

@@ -1,7 +1,8 @@
 //! Maintains Git projects and their services with a language model; a run is a transaction.
 //!
-//! A [`Maintainer`] takes each project of its configuration through a **run**: summarize, propose, apply, verify, commit, push, restart, monitor.
-//! A run ends with a verified commit whose service proved healthy, or leaves everything as it was.
+//! A [`Maintainer`] takes each project of its configuration through a **run**: summarize, propose,
+//! apply, verify, commit, push, restart, monitor. A run ends with a verified commit whose service
+//! proved healthy, or leaves everything as it was.
 //!
 //! ```
 //! use pimainteno_core::{Event, Maintainer, config::ProjectConfig, process::Environment};
@@ -37,21 +38,25 @@
 //!
 //! # What there is
 //!
-//! - [`Maintainer`] runs projects once ([`Maintainer::run_once`]), on request ([`Maintainer::run_project`]) or on their schedules ([`Maintainer::serve`]);
-//!   [`config`] says which projects and how, also from a file.
-//! - [`Step`] is a verb of the pipeline, [`LlmBackend`] what answers a prompt, [`EventSink`] who is told: a program adds its own to [`MaintainerBuilder`].
+//! - [`Maintainer`] runs projects once ([`Maintainer::run_once`]), on request
+//!   ([`Maintainer::run_project`]) or on their schedules ([`Maintainer::serve`]); [`config`] says
+//!   which projects and how, also from a file.
+//! - [`Step`] is a verb of the pipeline, [`LlmBackend`] what answers a prompt, [`EventSink`] who is
+//!   told: a program adds its own to [`MaintainerBuilder`].
 //! - [`policy`] decides allow, deny or ask before each step, by a script.
 //! - [`RunRecord`], [`Proposal`], [`Outcome`] and [`Event`] are plain data; [`store`] keeps them.
 //! - [`service`], [`git`] and [`process`] are what steps work with.
 //!
 //! # What the library does not do
 //!
-//! It prints nothing, reads no environment variable and no home directory, and changes no global state: whoever builds a [`Maintainer`] passes in what it needs.
-//! It panics nowhere; a step or a backend that does ends its run, not the program.
+//! It prints nothing, reads no environment variable and no home directory, and changes no global
+//! state: whoever builds a [`Maintainer`] passes in what it needs. It panics nowhere; a step or a
+//! backend that does ends its run, not the program.
 //!
 //! # Features
 //!
-//! - `testing` (off): a scripted backend, a recording sink and a contract check for backends, for the tests of embedding programs.
+//! - `testing` (off): a scripted backend, a recording sink and a contract check for backends, for
+//!   the tests of embedding programs.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "a test may look around"))]
 

@@ -91,12 +91,14 @@ impl Maintainer {
         MaintainerBuilder::default()
     }
 
-    /// Looks at every project once and runs those that changed; gives a record for each chore of each project, in the configuration's order.
+    /// Looks at every project once and runs those that changed; gives a record for each chore of
+    /// each project, in the configuration's order.
     ///
     /// What a stopped program left open is finished first.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`] if a record cannot be stored. Whatever goes wrong in a run is in its record.
+    /// [`ErrorKind::Store`] if a record cannot be stored. Whatever goes wrong in a run is in its
+    /// record.
     pub async fn run_once(&self) -> Result<Vec<RunRecord>> {
         self.run_all(RunOptions::default()).await
     }
@@ -110,30 +112,48 @@ impl Maintainer {
         self.run_chores(&self.0.projects, None, Trigger::Manual, options).await
     }
 
-    /// The same of these projects, named by their ids or names, or of all if none is given, and with a name only of that chore, where they have it.
+    /// The same of these projects, named by their ids or names, or of all if none is given, and
+    /// with a name only of that chore, where they have it.
     ///
     /// # Errors
-    /// As [`Self::run_once`], and [`ErrorKind::Usage`] if there is no such project, or none has the chore.
-    pub async fn run_projects(&self, projects: &[String], chore: Option<&str>, options: RunOptions) -> Result<Vec<RunRecord>> {
+    /// As [`Self::run_once`], and [`ErrorKind::Usage`] if there is no such project, or none has the
+    /// chore.
+    pub async fn run_projects(
+        &self,
+        projects: &[String],
+        chore: Option<&str>,
+        options: RunOptions,
+    ) -> Result<Vec<RunRecord>> {
         self.recover().await?;
         let named = projects.iter().map(|name| self.0.project(name)).collect::<Result<Vec<_>>>()?;
         let projects = if named.is_empty() { &self.0.projects } else { &named };
         if let Some(chore) = chore {
-            let all: BTreeSet<_> = projects.iter().flat_map(|prepared| &prepared.chores).map(|chore| chore.chore.name.as_str()).collect();
+            let all: BTreeSet<_> = projects
+                .iter()
+                .flat_map(|prepared| &prepared.chores)
+                .map(|chore| chore.chore.name.as_str())
+                .collect();
             if !all.contains(chore) {
                 let known = all.into_iter().collect::<Vec<_>>().join(", ");
-                return Err(Error::new(ErrorKind::Usage, format!("there is no chore `{chore}`")).hint(format!("there are: {known}")));
+                return Err(Error::new(ErrorKind::Usage, format!("there is no chore `{chore}`"))
+                    .hint(format!("there are: {known}")));
             }
         }
         self.run_chores(projects, chore, Trigger::Manual, options).await
     }
 
-    /// Runs the chores of one project, named by its id or its name, and says why: a trigger opens nothing by itself. Where a unit failed, it is looked after.
+    /// Runs the chores of one project, named by its id or its name, and says why: a trigger opens
+    /// nothing by itself. Where a unit failed, it is looked after.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] if there is no such project, or for a trigger that is about one change: [`Self::approve`] and [`Self::rollback`] are for those;
-    /// otherwise as [`Self::run_once`].
-    pub async fn run_project(&self, project: &str, trigger: Trigger, options: RunOptions) -> Result<Vec<RunRecord>> {
+    /// [`ErrorKind::Usage`] if there is no such project, or for a trigger that is about one change:
+    /// [`Self::approve`] and [`Self::rollback`] are for those; otherwise as [`Self::run_once`].
+    pub async fn run_project(
+        &self,
+        project: &str,
+        trigger: Trigger,
+        options: RunOptions,
+    ) -> Result<Vec<RunRecord>> {
         self.recover().await?;
         self.run_chores(&[self.0.project(project)?], None, trigger, options).await
     }
@@ -142,13 +162,22 @@ impl Maintainer {
     ///
     /// # Errors
     /// As [`Self::run_project`], and [`ErrorKind::Usage`] if there is no such chore.
-    pub async fn run_chore(&self, project: &str, chore: &str, trigger: Trigger, options: RunOptions) -> Result<RunRecord> {
+    pub async fn run_chore(
+        &self,
+        project: &str,
+        chore: &str,
+        trigger: Trigger,
+        options: RunOptions,
+    ) -> Result<RunRecord> {
         self.recover().await?;
         let prepared = self.0.project(project)?;
         let names: Vec<_> = prepared.chores.iter().map(|chore| chore.chore.name.as_str()).collect();
         if !names.contains(&chore) {
-            return Err(Error::new(ErrorKind::Usage, format!("project `{}` has no chore `{chore}`", prepared.project.id))
-                .hint(format!("there are: {}", names.join(", "))));
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("project `{}` has no chore `{chore}`", prepared.project.id),
+            )
+            .hint(format!("there are: {}", names.join(", "))));
         }
         self.0.run(&prepared, chore, trigger, options).await
     }
@@ -166,18 +195,29 @@ impl Maintainer {
         for prepared in projects {
             // A unit is looked after once, whatever the chores.
             let is_one = matches!(trigger, Trigger::UnitFailure { .. });
-            let chores = prepared.chores.iter().filter(|prepared| chore.is_none_or(|chore| prepared.chore.name == chore));
+            let chores = prepared
+                .chores
+                .iter()
+                .filter(|prepared| chore.is_none_or(|chore| prepared.chore.name == chore));
             for chore in chores.take(if is_one { 1 } else { usize::MAX }) {
                 place += 1;
                 // Most projects did not change; for them no task is started.
                 let job = Job::because_of(&trigger, &chore.chore.name)?;
                 if let Some(reason) = self.0.futile(prepared, &job, options) {
-                    let record = RunRecord::new(&prepared.project.id, trigger.clone(), job, Timestamp::now());
+                    let record = RunRecord::new(
+                        &prepared.project.id,
+                        trigger.clone(),
+                        job,
+                        Timestamp::now(),
+                    );
                     records.insert(place, self.0.skipped(record, reason));
                     continue;
                 }
-                let (runner, prepared, name, trigger) = (self.0.clone(), prepared.clone(), chore.chore.name.clone(), trigger.clone());
-                running.spawn(async move { (place, runner.run(&prepared, &name, trigger, options).await) });
+                let (runner, prepared, name, trigger) =
+                    (self.0.clone(), prepared.clone(), chore.chore.name.clone(), trigger.clone());
+                running.spawn(async move {
+                    (place, runner.run(&prepared, &name, trigger, options).await)
+                });
             }
         }
         let mut failure = None;
@@ -186,13 +226,17 @@ impl Maintainer {
             match joined {
                 Ok((place, Ok(record))) => drop(records.insert(place, record)),
                 Ok((_, Err(error))) => failure = Some(error),
-                Err(source) => failure = Some(Error::new(ErrorKind::Internal, "a run was lost").source(source)),
+                Err(source) => {
+                    failure =
+                        Some(Error::new(ErrorKind::Internal, "a run was lost").source(source));
+                }
             }
         }
         failure.map_or_else(|| Ok(records.into_values().collect()), Err)
     }
 
-    /// Runs projects on their schedules until `shutdown` is ready; runs that go on are stopped then, and finished or undone at the next start.
+    /// Runs projects on their schedules until `shutdown` is ready; runs that go on are stopped
+    /// then, and finished or undone at the next start.
     ///
     /// # Errors
     /// As [`Self::run_once`].
@@ -230,7 +274,11 @@ impl Maintainer {
         let status = |prepared: &Arc<Prepared>, state: Arc<ProjectState>| ProjectStatus {
             project: prepared.project.clone(),
             backend: prepared.backend.name().to_owned(),
-            next_slot: prepared.chores.iter().filter_map(|chore| chore.schedule.next_after(now)).min(),
+            next_slot: prepared
+                .chores
+                .iter()
+                .filter_map(|chore| chore.schedule.next_after(now))
+                .min(),
             chores: prepared.chores.iter().map(|prepared| chore(prepared, &state)).collect(),
             state,
             today: Spending {
@@ -239,7 +287,11 @@ impl Maintainer {
             },
             running: self.0.bus.running(&prepared.project.id),
         };
-        self.0.projects.iter().map(|prepared| status(prepared, self.0.store.project(&prepared.project.id))).collect()
+        self.0
+            .projects
+            .iter()
+            .map(|prepared| status(prepared, self.0.store.project(&prepared.project.id)))
+            .collect()
     }
 
     /// The id of a project that is named by its id or its name.
@@ -257,10 +309,14 @@ impl Maintainer {
 
     /// What all projects together spent on [`Self::day`].
     pub fn today(&self) -> Spending {
-        Spending { usage: self.0.store.usage_on(self.day()), budget: self.0.config.llm.budget.clone() }
+        Spending {
+            usage: self.0.store.usage_on(self.day()),
+            budget: self.0.config.llm.budget.clone(),
+        }
     }
 
-    /// Whether each project's backend could answer now: a line about what was found, or what is missing.
+    /// Whether each project's backend could answer now: a line about what was found, or what is
+    /// missing.
     pub async fn health(&self) -> Vec<(String, Result<String>)> {
         let mut answers = Vec::new();
         for prepared in &self.0.projects {
@@ -274,7 +330,8 @@ impl Maintainer {
         self.0.bus.events(after)
     }
 
-    /// The last `limit` things that a person should know, the newest first: about one project, or about all and none.
+    /// The last `limit` things that a person should know, the newest first: about one project, or
+    /// about all and none.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
@@ -295,7 +352,8 @@ impl Maintainer {
         self.0.store.find_run(id)
     }
 
-    /// One proposal, named by its id or the beginning of it, for showing: secrets are taken out of its diff. [`History::proposal`] has the exact one.
+    /// One proposal, named by its id or the beginning of it, for showing: secrets are taken out of
+    /// its diff. [`History::proposal`] has the exact one.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] if there is none or more than one.
@@ -310,7 +368,11 @@ impl Maintainer {
     pub fn proposal_of(&self, run: RunId) -> Result<Option<Proposal>> {
         let record = self.0.store.run(run)?;
         match record.and_then(|record| record.proposal) {
-            Some(id) => Ok(self.0.store.proposal(id)?.map(|proposal| proposal.for_showing(self.0.store.secrets()))),
+            Some(id) => Ok(self
+                .0
+                .store
+                .proposal(id)?
+                .map(|proposal| proposal.for_showing(self.0.store.secrets()))),
             None => Ok(None),
         }
     }

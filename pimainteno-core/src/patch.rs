@@ -1,15 +1,19 @@
 //! From a model's reply to files, in steps that each can refuse.
 //!
-//! 1. `reply` makes text of it: colours, carriage returns of transport and what the model thought first are dropped.
+//! 1. `reply` makes text of it: colours, carriage returns of transport and what the model thought
+//!    first are dropped.
 //! 2. `extract` finds the regions that hold changes, in code fences and between chatter.
-//! 3. `unified` reads them into sections and hunks, with `label` for the names of files; both formats, and what models make of them.
+//! 3. `unified` reads them into sections and hunks, with `label` for the names of files; both
+//!    formats, and what models make of them.
 //! 4. `paths` checks every path and finds the one file that is meant.
-//! 5. `place` puts the hunks of a file into it: `locate` finds whole hunks, compared ever more loosely, and `align` the others by what of them is there;
-//!    `indent` indents what is added as the file does, and `text` keeps every byte that is not touched.
+//! 5. `place` puts the hunks of a file into it: `locate` finds whole hunks, compared ever more
+//!    loosely, and `align` the others by what of them is there; `indent` indents what is added as
+//!    the file does, and `text` keeps every byte that is not touched.
 //! 6. `plan` does that for all files in memory, and `write` writes all of them or none.
 //!
-//! What could mean two places is refused. Wrong is far worse than refused: a [`Refusal`] says why, where, and what the file really says there, which is
-//! good for a person and for asking the model again.
+//! What could mean two places is refused. Wrong is far worse than refused: a [`Refusal`] says why,
+//! where, and what the file really says there, which is good for a person and for asking the model
+//! again.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -57,7 +61,8 @@ pub(crate) fn declines(reply: &str) -> bool {
     extract::declines(&reply::clean(reply))
 }
 
-/// What a reply says besides its change, if it can serve as a commit message: a first line that is a subject, then a body.
+/// What a reply says besides its change, if it can serve as a commit message: a first line that is
+/// a subject, then a body.
 pub(crate) fn message_of(reply: &str) -> String {
     extract::message(&reply::clean(reply))
 }

@@ -20,7 +20,10 @@ use crate::{
     fingerprint, policy,
     proposal::Proposal,
     run::{Outcome, ROLLBACK, StepRecord, StepStatus},
-    step::{Candidate, Checks, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext, mend::Mend, too_late},
+    step::{
+        Candidate, Checks, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext,
+        mend::Mend, too_late,
+    },
     words::CommitId,
 };
 
@@ -35,10 +38,18 @@ const REBASES: usize = 3;
 /// How often a change is placed anew because a step changed it, in a row.
 const AMENDMENTS: usize = 3;
 
-/// Takes a run through its steps. It always ends with an outcome; nothing is stored but the journal.
+/// Takes a run through its steps. It always ends with an outcome; nothing is stored but the
+/// journal.
 pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
     let had_passed = run.proposal.as_ref().is_none_or(Proposal::had_passed);
-    let mut context = StepContext { parts, step: String::new(), had_passed, is_allowed: false, has_announced: false, run };
+    let mut context = StepContext {
+        parts,
+        step: String::new(),
+        had_passed,
+        is_allowed: false,
+        has_announced: false,
+        run,
+    };
     let summarized = context.run.summary.clone();
     context.tell(EventKind::RunStarted {
         trigger: context.run.record.trigger.name().into(),
@@ -46,7 +57,12 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
         steps: context.run.steps.iter().map(|step| step.name().to_owned()).collect(),
     });
     if let Some(change) = context.run.change.clone() {
-        let message = context.run.proposal.as_ref().map(|proposal| proposal.message.clone()).unwrap_or_default();
+        let message = context
+            .run
+            .proposal
+            .as_ref()
+            .map(|proposal| proposal.message.clone())
+            .unwrap_or_default();
         context.tell_policy(&change, &message);
     }
     let mut mending = Mending::default();
@@ -71,8 +87,11 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
 async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Outcome {
     let steps = context.run.steps.clone();
     // What is dropped is not there any more.
-    if let (true, None, Some(commit)) = (context.run.record.job.rules().brings_back, &context.run.candidate, &context.run.record.commit)
-        && let Err(error) = context.parts.workspace.reset(commit).await
+    if let (true, None, Some(commit)) = (
+        context.run.record.job.rules().brings_back,
+        &context.run.candidate,
+        &context.run.record.commit,
+    ) && let Err(error) = context.parts.workspace.reset(commit).await
     {
         return outcome_of(ROLLBACK, &error);
     }
@@ -111,11 +130,16 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
         let flow = contained(enter(step.as_ref(), context)).await;
         let (status, note, outcome) = match flow {
             // A change that is there already has another one in its place.
-            Ok(Flow::Done(note) | Flow::Skipped(note)) if context.run.candidate.is_some() && apply.is_some_and(|apply| next > apply) => {
+            Ok(Flow::Done(note) | Flow::Skipped(note))
+                if context.run.candidate.is_some() && apply.is_some_and(|apply| next > apply) =>
+            {
                 amendments += 1;
                 let error = match apply.filter(|_| amendments <= AMENDMENTS) {
                     _ if context.run.record.commit.is_some() => Some(too_late(step.name())),
-                    None => Some(Error::new(ErrorKind::Step, "it changes the change again each time that it is placed")),
+                    None => Some(Error::new(
+                        ErrorKind::Step,
+                        "it changes the change again each time that it is placed",
+                    )),
                     Some(apply) => {
                         next = apply;
                         context.run.amended_by = Some(step.name().to_owned());
@@ -125,15 +149,25 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
                 };
                 match error {
                     None => (StepStatus::Done, joined(note, "the change is placed anew"), None),
-                    Some(error) => (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error))),
+                    Some(error) => (
+                        StepStatus::Failed,
+                        error.to_string(),
+                        Some(outcome_of(step.name(), &error)),
+                    ),
                 }
             }
-            Ok(Flow::Done(note)) => (StepStatus::Done, joined(note, &unused(step.as_ref(), context).await), None),
+            Ok(Flow::Done(note)) => {
+                (StepStatus::Done, joined(note, &unused(step.as_ref(), context).await), None)
+            }
             Ok(Flow::Skipped(note)) => (StepStatus::Skipped, note, None),
             Ok(Flow::End(outcome)) => (StepStatus::Ended, outcome.to_string(), Some(outcome)),
             Ok(Flow::Rebase(base)) if context.run.delivery.moved => {
-                // The service runs the commit already; another one would have to be restarted and watched anew.
-                let error = Error::new(ErrorKind::Git, format!("the branch moved to {base:.12} after the checkout was at the change"));
+                // The service runs the commit already; another one would have to be restarted and
+                // watched anew.
+                let error = Error::new(
+                    ErrorKind::Git,
+                    format!("the branch moved to {base:.12} after the checkout was at the change"),
+                );
                 (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
             }
             Ok(Flow::Rebase(base)) if base == context.run.base => {
@@ -146,14 +180,23 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
                 match apply.filter(|_| rebases <= REBASES) {
                     Some(apply) => {
                         next = apply;
-                        let note = format!("the branch moved to {base:.12}; placing the change on top of it");
+                        let note = format!(
+                            "the branch moved to {base:.12}; placing the change on top of it"
+                        );
                         rebase(context, base);
                         start_over(context);
                         (StepStatus::Done, note, None)
                     }
                     None => {
-                        let error = Error::new(ErrorKind::Git, format!("the branch moved {rebases} times during the run"));
-                        (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
+                        let error = Error::new(
+                            ErrorKind::Git,
+                            format!("the branch moved {rebases} times during the run"),
+                        );
+                        (
+                            StepStatus::Failed,
+                            error.to_string(),
+                            Some(outcome_of(step.name(), &error)),
+                        )
                     }
                 }
             }
@@ -168,10 +211,16 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
                         start_over(context);
                         (StepStatus::Failed, message, None)
                     }
-                    None => (StepStatus::Failed, message.clone(), Some(Outcome::Failed { step: step.name().to_owned(), message })),
+                    None => (
+                        StepStatus::Failed,
+                        message.clone(),
+                        Some(Outcome::Failed { step: step.name().to_owned(), message }),
+                    ),
                 }
             }
-            Err(error) => (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error))),
+            Err(error) => {
+                (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
+            }
         };
         record_step(context, started, clock.elapsed(), status, note);
         if let Some(outcome) = outcome {
@@ -180,7 +229,9 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
         match step.part() {
             Part::Place => {
                 context.run.is_checked = false;
-                context.run.placed.extend(context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff)));
+                context.run.placed.extend(
+                    context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff)),
+                );
             }
             Part::Check => context.run.is_checked = true,
             _ => {}
@@ -193,7 +244,10 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
     }
     context.run.is_complete = true;
     if !context.run.left.is_empty() {
-        return Outcome::Failed { step: context.step.clone(), message: not_taken_back(&context.run.left) };
+        return Outcome::Failed {
+            step: context.step.clone(),
+            message: not_taken_back(&context.run.left),
+        };
     }
     match &context.run.record.commit {
         Some(commit) => Outcome::Applied { commit: commit.clone() },
@@ -201,14 +255,21 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
     }
 }
 
-/// Lets a step do its work, or take it back. What was announced before the program was stopped, and happened, is not done again.
+/// Lets a step do its work, or take it back. What was announced before the program was stopped, and
+/// happened, is not done again.
 async fn enter(step: &dyn Step, context: &mut StepContext<'_>) -> Result<Flow> {
     context.has_announced = false;
-    let unknown: Vec<_> = context.run.unknown.extract_if(.., |own| own.step == step.name()).collect();
+    let unknown: Vec<_> =
+        context.run.unknown.extract_if(.., |own| own.step == step.name()).collect();
     let mut is_done = !unknown.is_empty();
     for own in &unknown {
         // Nobody knows yet: the run stays open, and it is asked again.
-        let unknown = |error: Error| Error::new(ErrorKind::Cancelled, format!("whether `{}` happened is not known: {error}", step.name()));
+        let unknown = |error: Error| {
+            Error::new(
+                ErrorKind::Cancelled,
+                format!("whether `{}` happened is not known: {error}", step.name()),
+            )
+        };
         is_done &= step.happened(context, &own.effect).await.map_err(unknown)? == Happened::Yes;
         if is_done {
             context.parts.journal.done(own.intent)?;
@@ -218,7 +279,9 @@ async fn enter(step: &dyn Step, context: &mut StepContext<'_>) -> Result<Flow> {
         return Ok(Flow::Skipped("it was done before the program was stopped".into()));
     }
     let announced = match step.effects() {
-        Effects::Outside if context.counts() => Some(context.announce_own(step.name(), serde_json::Value::Null)?),
+        Effects::Outside if context.counts() => {
+            Some(context.announce_own(step.name(), serde_json::Value::Null)?)
+        }
         _ => None,
     };
     let reverts = context.run.reverts.iter().any(|name| name == step.name());
@@ -230,18 +293,25 @@ async fn enter(step: &dyn Step, context: &mut StepContext<'_>) -> Result<Flow> {
     Ok(flow)
 }
 
-/// How the run ends because the change that was just placed was tried before, in this run or in an earlier one.
+/// How the run ends because the change that was just placed was tried before, in this run or in an
+/// earlier one.
 async fn tried_before(context: &mut StepContext<'_>, mending: &Mending) -> Option<Outcome> {
     let is_again = mending.has_failed(context);
     if let Some(Failed { step, failure }) = context.run.failed.as_ref().filter(|_| is_again) {
-        return Some(Outcome::Failed { step: step.clone(), message: format!("{}; the repair is the same change again", failure.message) });
+        return Some(Outcome::Failed {
+            step: step.clone(),
+            message: format!("{}; the repair is the same change again", failure.message),
+        });
     }
     let reason = match futility::earlier(context).await {
         Ok(reason) => reason?,
         Err(error) => return Some(outcome_of(&context.step, &error)),
     };
     if let Some(Failed { step, failure }) = &context.run.failed {
-        return Some(Outcome::Failed { step: step.clone(), message: format!("{}; as for the repair, {reason}", failure.message) });
+        return Some(Outcome::Failed {
+            step: step.clone(),
+            message: format!("{}; as for the repair, {reason}", failure.message),
+        });
     }
     // What became of the change is stored already.
     (context.run.proposal, context.run.record.proposal, context.run.is_futile) = (None, None, true);
@@ -251,19 +321,29 @@ async fn tried_before(context: &mut StepContext<'_>, mending: &Mending) -> Optio
 /// Takes the same change for another base.
 fn rebase(context: &mut StepContext<'_>, base: CommitId) {
     if let Some(proposal) = &context.run.proposal {
-        context.run.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
+        context.run.candidate = Some(Candidate::Diff {
+            diff: proposal.diff.clone(),
+            message: proposal.message.clone(),
+        });
     }
     context.run.base = base;
 }
 
-/// What a step did to the project's files that comes to nothing: it is not part of the change. What checks do to them is theirs.
+/// What a step did to the project's files that comes to nothing: it is not part of the change. What
+/// checks do to them is theirs.
 async fn unused(step: &dyn Step, context: &StepContext<'_>) -> String {
-    if step.part() != Part::Other || context.run.change.is_none() || context.run.record.commit.is_some() {
+    if step.part() != Part::Other
+        || context.run.change.is_none()
+        || context.run.record.commit.is_some()
+    {
         return String::new();
     }
     match context.parts.leftovers.edited(context.parts.workspace).await {
         Ok(paths) if paths.is_empty() => String::new(),
-        Ok(paths) => format!("what it did to {} is not part of the change, unless a step behind it amends it", listed(&paths)),
+        Ok(paths) => format!(
+            "what it did to {} is not part of the change, unless a step behind it amends it",
+            listed(&paths)
+        ),
         Err(error) => format!("whether it changed the project's files is not known: {error}"),
     }
 }
@@ -271,7 +351,11 @@ async fn unused(step: &dyn Step, context: &StepContext<'_>) -> String {
 /// A few of the paths, and how many there are more.
 fn listed(paths: &[String]) -> String {
     let first: Vec<_> = paths.iter().take(3).map(|path| format!("`{path}`")).collect();
-    let more = if paths.len() > first.len() { format!(" and {} more", paths.len() - first.len()) } else { String::new() };
+    let more = if paths.len() > first.len() {
+        format!(" and {} more", paths.len() - first.len())
+    } else {
+        String::new()
+    };
     first.join(", ") + more.as_str()
 }
 
@@ -291,7 +375,13 @@ fn start_over(context: &mut StepContext<'_>) {
     context.run.concerns.truncate(context.run.lasting_concerns);
 }
 
-fn record_step(context: &mut StepContext<'_>, started: Timestamp, elapsed: Duration, status: StepStatus, mut note: String) {
+fn record_step(
+    context: &mut StepContext<'_>,
+    started: Timestamp,
+    elapsed: Duration,
+    status: StepStatus,
+    mut note: String,
+) {
     context.parts.store.secrets().clean(&mut note);
     let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     let step = StepRecord { name: context.step.clone(), started, milliseconds, status, note };
@@ -306,11 +396,17 @@ fn record_step(context: &mut StepContext<'_>, started: Timestamp, elapsed: Durat
 async fn contained(step: impl Future<Output = Result<Flow>>) -> Result<Flow> {
     let mut step = pin!(step);
     std::future::poll_fn(move |task| {
-        std::panic::catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(task))).unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-            let message = format!("the step panicked: {}", text.unwrap_or("without a word"));
-            std::task::Poll::Ready(Err(Error::new(ErrorKind::Internal, message).hint("this is a defect; please report it")))
-        })
+        std::panic::catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(task))).unwrap_or_else(
+            |panic| {
+                let text = panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| panic.downcast_ref::<&str>().copied());
+                let message = format!("the step panicked: {}", text.unwrap_or("without a word"));
+                std::task::Poll::Ready(Err(Error::new(ErrorKind::Internal, message)
+                    .hint("this is a defect; please report it")))
+            },
+        )
     })
     .await
 }
@@ -321,9 +417,10 @@ pub(crate) fn outcome_of(step: &str, error: &Error) -> Outcome {
         return Outcome::Interrupted;
     }
     match error.retry() {
-        Retry::After(delay) => {
-            Outcome::Parked { until: Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX), reason: error.to_string() }
-        }
+        Retry::After(delay) => Outcome::Parked {
+            until: Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX),
+            reason: error.to_string(),
+        },
         Retry::Never => {
             let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
             Outcome::Failed { step: step.to_owned(), message: format!("{error}{hints}") }

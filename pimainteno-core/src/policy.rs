@@ -1,10 +1,14 @@
-//! Policies: what the owner of a project says about its runs, as a Rhai script. The only place that knows Rhai.
+//! Policies: what the owner of a project says about its runs, as a Rhai script. The only place that
+//! knows Rhai.
 //!
-//! A [`PolicyEngine`] compiles a script to a [`Policy`], whose hooks are asked about [`Facts`]. Every hook is optional, is synchronous, and ends
-//! within [`Limits`]: a quarter of a second by default, and some microseconds for a script in its right mind. A script can read nothing but its
-//! facts and change nothing at all: no files, no processes, no network, no clock, no `eval`, no `import`.
+//! A [`PolicyEngine`] compiles a script to a [`Policy`], whose hooks are asked about [`Facts`].
+//! Every hook is optional, is synchronous, and ends within [`Limits`]: a quarter of a second by
+//! default, and some microseconds for a script in its right mind. A script can read nothing but its
+//! facts and change nothing at all: no files, no processes, no network, no clock, no `eval`, no
+//! `import`.
 //!
-//! A policy is trusted to decide, so keep its file where a change to the project cannot reach it, or protect it.
+//! A policy is trusted to decide, so keep its file where a change to the project cannot reach it,
+//! or protect it.
 
 pub mod cases;
 mod engine;
@@ -81,19 +85,31 @@ impl fmt::Display for Decision {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Allow => formatter.write_str(self.name()),
-            Self::Deny(reason) | Self::Ask(reason) => write!(formatter, "{}: {reason}", self.name()),
+            Self::Deny(reason) | Self::Ask(reason) => {
+                write!(formatter, "{}: {reason}", self.name())
+            }
         }
     }
 }
 
 impl fmt::Debug for Policy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Policy").field("name", &self.0.name).field("hooks", &self.hooks().collect::<Vec<_>>()).finish()
+        formatter
+            .debug_struct("Policy")
+            .field("name", &self.0.name)
+            .field("hooks", &self.hooks().collect::<Vec<_>>())
+            .finish()
     }
 }
 
 impl Policy {
-    fn new(engine: PolicyEngine, name: String, program: Program, hooks: Hooks, notices: Vec<String>) -> Self {
+    fn new(
+        engine: PolicyEngine,
+        name: String,
+        program: Program,
+        hooks: Hooks,
+        notices: Vec<String>,
+    ) -> Self {
         Self(Arc::new(Inner { engine, name, program, hooks, notices }))
     }
 
@@ -107,7 +123,8 @@ impl Policy {
         self.0.hooks.names()
     }
 
-    /// What the author should look at: functions whose names are almost those of hooks, one line each.
+    /// What the author should look at: functions whose names are almost those of hooks, one line
+    /// each.
     pub fn notices(&self) -> &[String] {
         &self.0.notices
     }
@@ -117,10 +134,14 @@ impl Policy {
     /// # Errors
     /// [`ErrorKind::Policy`] if the hook fails, or gives neither a reason nor nothing.
     pub fn skip(&self, facts: &Facts) -> Result<Option<String>> {
-        let Some(value) = self.call(Hook::Skip, [Dynamic::from(facts.clone())])? else { return Ok(None) };
+        let Some(value) = self.call(Hook::Skip, [Dynamic::from(facts.clone())])? else {
+            return Ok(None);
+        };
         let wanted = "a reason as text to skip, or nothing to go on";
         match text(value) {
-            Ok(reason) if reason.trim().is_empty() => Err(self.wrong(Hook::Skip, "an empty string", wanted)),
+            Ok(reason) if reason.trim().is_empty() => {
+                Err(self.wrong(Hook::Skip, "an empty string", wanted))
+            }
             Ok(reason) => Ok(Some(reason.trim().to_owned())),
             Err(value) if value.is_unit() => Ok(None),
             Err(value) => Err(self.wrong(Hook::Skip, describe(&value), wanted)),
@@ -129,7 +150,8 @@ impl Policy {
 
     /// Whether the step that `facts` are about may be done; yes, if the policy does not say.
     ///
-    /// A hook that fails, overruns a limit or gives anything but a decision denies, and the reason is the error.
+    /// A hook that fails, overruns a limit or gives anything but a decision denies, and the reason
+    /// is the error.
     pub fn allow(&self, facts: &Facts) -> Decision {
         let value = match self.call(Hook::Allow, [Dynamic::from(facts.clone())]) {
             Ok(Some(value)) => value,
@@ -137,19 +159,26 @@ impl Policy {
             Err(error) => return Decision::Deny(error.to_string()),
         };
         value.try_cast_result::<Decision>().unwrap_or_else(|value| {
-            Decision::Deny(self.wrong(Hook::Allow, describe(&value), "allow(), deny(reason) or ask(reason)").to_string())
+            Decision::Deny(
+                self.wrong(Hook::Allow, describe(&value), "allow(), deny(reason) or ask(reason)")
+                    .to_string(),
+            )
         })
     }
 
-    /// The units to restart for the change that `facts` are about: the project's own, if the policy does not say.
+    /// The units to restart for the change that `facts` are about: the project's own, if the policy
+    /// does not say.
     ///
-    /// Each is there once, and has a name that systemd accepts; one without a type is a service, as for `systemctl`.
+    /// Each is there once, and has a name that systemd accepts; one without a type is a service, as
+    /// for `systemctl`.
     ///
     /// # Errors
     /// [`ErrorKind::Policy`] if the hook fails, or gives anything but names of units or nothing.
     pub fn restart_units(&self, facts: &Facts) -> Result<Vec<String>> {
         let own = || facts.units().map(str::to_owned).collect();
-        let Some(value) = self.call(Hook::RestartUnits, [Dynamic::from(facts.clone())])? else { return Ok(own()) };
+        let Some(value) = self.call(Hook::RestartUnits, [Dynamic::from(facts.clone())])? else {
+            return Ok(own());
+        };
         if value.is_unit() {
             return Ok(own());
         }
@@ -157,10 +186,18 @@ impl Policy {
         let mut units = Vec::new();
         for value in values {
             let name = text(value).map_err(|value| {
-                self.wrong(Hook::RestartUnits, describe(&value), "names of units as an array of text, or nothing for the project's own")
+                self.wrong(
+                    Hook::RestartUnits,
+                    describe(&value),
+                    "names of units as an array of text, or nothing for the project's own",
+                )
             })?;
             let unit = unit_name(&name).ok_or_else(|| {
-                self.wrong(Hook::RestartUnits, &format!("`{}`", name.escape_debug()), "the name of a unit, such as `web.service`")
+                self.wrong(
+                    Hook::RestartUnits,
+                    &format!("`{}`", name.escape_debug()),
+                    "the name of a unit, such as `web.service`",
+                )
             })?;
             if !units.contains(&unit) {
                 units.push(unit);
@@ -177,7 +214,8 @@ impl Policy {
         self.rewrite(Hook::Prompt, || facts.for_task(task), prompt)
     }
 
-    /// The commit message for the change that `facts` are about; `message` itself, if the policy does not say.
+    /// The commit message for the change that `facts` are about; `message` itself, if the policy
+    /// does not say.
     ///
     /// # Errors
     /// [`ErrorKind::Policy`] if the hook fails, or gives anything but text or nothing.
@@ -191,7 +229,9 @@ impl Policy {
     /// [`ErrorKind::Policy`] if the hook fails.
     pub fn on_event(&self, event: &Event) -> Result<()> {
         if self.0.hooks.contains(Hook::OnEvent) {
-            let event = to_dynamic(event).context(ErrorKind::Policy, || format!("cannot show an event to {}", self.name()))?;
+            let event = to_dynamic(event).context(ErrorKind::Policy, || {
+                format!("cannot show an event to {}", self.name())
+            })?;
             self.call(Hook::OnEvent, [event])?;
         }
         Ok(())
@@ -205,13 +245,20 @@ impl Policy {
         let limit = self.0.engine.limits().string_bytes;
         if original.len() > limit {
             let given = format!("{} bytes", original.len());
-            return Err(Error::new(ErrorKind::Policy, format!("{}: `{hook}` cannot be given {given}, {limit} at most", self.name())));
+            return Err(Error::new(
+                ErrorKind::Policy,
+                format!("{}: `{hook}` cannot be given {given}, {limit} at most", self.name()),
+            ));
         }
-        let Some(value) = self.call(hook, [Dynamic::from(facts()), original.into()])? else { return Ok(original.to_owned()) };
+        let Some(value) = self.call(hook, [Dynamic::from(facts()), original.into()])? else {
+            return Ok(original.to_owned());
+        };
         let wanted = "text, or nothing to leave it as it is";
         match text(value) {
             Ok(text) if text.trim().is_empty() => Err(self.wrong(hook, "an empty string", wanted)),
-            Ok(text) if text.contains('\0') => Err(self.wrong(hook, "a string with a NUL character", wanted)),
+            Ok(text) if text.contains('\0') => {
+                Err(self.wrong(hook, "a string with a NUL character", wanted))
+            }
             Ok(text) => Ok(text),
             Err(value) if value.is_unit() => Ok(original.to_owned()),
             Err(value) => Err(self.wrong(hook, describe(&value), wanted)),
@@ -225,12 +272,17 @@ impl Policy {
             return Ok(None);
         }
         let value = engine.call(name, program, hook.name(), FnArgsVec::from_iter(arguments));
-        value.map(Some).map_err(|reason| Error::new(ErrorKind::Policy, format!("`{}` failed at {reason}", hook.name())))
+        value.map(Some).map_err(|reason| {
+            Error::new(ErrorKind::Policy, format!("`{}` failed at {reason}", hook.name()))
+        })
     }
 
     /// An error about what `hook` gave.
     fn wrong(&self, hook: Hook, given: &str, wanted: &str) -> Error {
-        Error::new(ErrorKind::Policy, format!("{}: `{}` gave {given} instead of {wanted}", self.name(), hook.name()))
+        Error::new(
+            ErrorKind::Policy,
+            format!("{}: `{}` gave {given} instead of {wanted}", self.name(), hook.name()),
+        )
     }
 }
 
@@ -254,14 +306,31 @@ fn describe(value: &Dynamic) -> &'static str {
     }
 }
 
-/// The full name of the unit `name`, or `None` if it is none: systemd allows 255 letters, digits and `:-_.\@`.
-/// A name without one of its types is a service; a leading dash is refused, so that no program takes it for an option.
+/// The full name of the unit `name`, or `None` if it is none: systemd allows 255 letters, digits
+/// and `:-_.\@`. A name without one of its types is a service; a leading dash is refused, so that
+/// no program takes it for an option.
 fn unit_name(name: &str) -> Option<String> {
-    const TYPES: [&str; 11] = ["service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"];
-    let is_allowed = |character: char| character.is_ascii_alphanumeric() || ":-_.\\@".contains(character);
+    const TYPES: [&str; 11] = [
+        "service",
+        "socket",
+        "device",
+        "mount",
+        "automount",
+        "swap",
+        "target",
+        "path",
+        "timer",
+        "slice",
+        "scope",
+    ];
+    let is_allowed =
+        |character: char| character.is_ascii_alphanumeric() || ":-_.\\@".contains(character);
     let has_type = name.rsplit_once('.').is_some_and(|(_, kind)| TYPES.contains(&kind));
     let full = if has_type { name.to_owned() } else { format!("{name}.service") };
-    let is_name = !name.is_empty() && !name.starts_with(['-', '.']) && full.len() <= 255 && name.chars().all(is_allowed);
+    let is_name = !name.is_empty()
+        && !name.starts_with(['-', '.'])
+        && full.len() <= 255
+        && name.chars().all(is_allowed);
     is_name.then_some(full)
 }
 

@@ -1,7 +1,8 @@
 //! Child processes with limits.
 //!
-//! Nothing waits for ever: every child has a deadline and may have a limit on silence; its output is capped; it runs in a process group of its own,
-//! and when it overruns a limit everything that descends from it is killed. How sure that is depends on what it runs in:
+//! Nothing waits for ever: every child has a deadline and may have a limit on silence; its output
+//! is capped; it runs in a process group of its own, and when it overruns a limit everything that
+//! descends from it is killed. How sure that is depends on what it runs in:
 //!
 //! | | whoever it starts ends with it |
 //! |---|---|
@@ -102,7 +103,8 @@ pub enum End {
 pub struct Cancel(watch::Sender<bool>);
 
 impl Command {
-    /// A command that runs `program` in an empty environment, with no input, a limit of one minute and of 1 MiB of output a stream.
+    /// A command that runs `program` in an empty environment, with no input, a limit of one minute
+    /// and of 1 MiB of output a stream.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Self {
             program: program.as_ref().to_owned(),
@@ -157,8 +159,15 @@ impl Command {
 
     /// Adds variables to the environment.
     #[must_use]
-    pub fn envs<N: AsRef<OsStr>, V: AsRef<OsStr>>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self {
-        self.environment.extend(variables.into_iter().map(|(name, value)| (name.as_ref().to_owned(), value.as_ref().to_owned())));
+    pub fn envs<N: AsRef<OsStr>, V: AsRef<OsStr>>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.environment.extend(
+            variables
+                .into_iter()
+                .map(|(name, value)| (name.as_ref().to_owned(), value.as_ref().to_owned())),
+        );
         self
     }
 
@@ -190,7 +199,8 @@ impl Command {
         self
     }
 
-    /// Sends each line of its standard output as it comes, without the line end; a line longer than the output limit comes in pieces.
+    /// Sends each line of its standard output as it comes, without the line end; a line longer than
+    /// the output limit comes in pieces.
     #[must_use]
     pub fn lines(mut self, lines: mpsc::UnboundedSender<String>) -> Self {
         self.lines = Some(lines);
@@ -211,22 +221,26 @@ impl Command {
         self
     }
 
-    /// Has its descendants carry this mark. Whoever else carries it is no matter of this command, so it is for those that keep their descendants.
+    /// Has its descendants carry this mark. Whoever else carries it is no matter of this command,
+    /// so it is for those that keep their descendants.
     #[must_use]
     fn marked(mut self, marker: &str) -> Self {
         self.marker = Some(marker.to_owned());
         self
     }
 
-    /// Gives it the variables of `environment`, and has it minded as [`minded_by`](Self::minded_by) does.
+    /// Gives it the variables of `environment`, and has it minded as [`minded_by`](Self::minded_by)
+    /// does.
     #[must_use]
     pub fn environment(self, environment: &Environment) -> Self {
         self.envs(environment.iter()).minded_by(environment)
     }
 
-    /// Has the helper that `environment` names, if it does, stand between it and this program: then nobody gets away from it, whatever they do with their
-    /// group, their session, their environment and their parents, and it ends with this program, unless it is to keep its descendants. A sandbox does that by
-    /// itself. Costs the start of one more process, some milliseconds.
+    /// Has the helper that `environment` names, if it does, stand between it and this program: then
+    /// nobody gets away from it, whatever they do with their group, their session, their
+    /// environment and their parents, and it ends with this program, unless it is to keep its
+    /// descendants. A sandbox does that by itself. Costs the start of one more process, some
+    /// milliseconds.
     #[must_use]
     pub fn minded_by(mut self, environment: &Environment) -> Self {
         self.minder = environment.minder().map(Path::to_owned);
@@ -243,12 +257,15 @@ impl Command {
     /// Runs it to its end, or kills it at the first limit.
     ///
     /// # Errors
-    /// [`ErrorKind::Process`] if it cannot be started, or its sandbox cannot be set up. However it ends, even killed, that is an [`Output`].
+    /// [`ErrorKind::Process`] if it cannot be started, or its sandbox cannot be set up. However it
+    /// ends, even killed, that is an [`Output`].
     pub async fn run(self) -> Result<Output> {
         let started = Instant::now();
         let marker = self.marker.as_deref().map_or_else(tree::Marker::new, tree::Marker::of);
         let enclosure = match &self.sandbox {
-            Some(sandbox) => Some(sandbox::Enclosure::new(sandbox, self.directory.as_deref(), &marker)?),
+            Some(sandbox) => {
+                Some(sandbox::Enclosure::new(sandbox, self.directory.as_deref(), &marker)?)
+            }
             None => None,
         };
         let minder = match (&enclosure, &self.minder) {
@@ -277,7 +294,8 @@ impl Command {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         match &enclosure {
-            // Its helper begins a session, and leads a group with it; whoever leads one already cannot.
+            // Its helper begins a session, and leads a group with it; whoever leads one already
+            // cannot.
             Some(enclosure) => command.env("TMPDIR", enclosure.temporary()),
             None => command.process_group(0),
         };
@@ -285,7 +303,8 @@ impl Command {
             command.current_dir(directory);
         }
         let name = self.program.to_string_lossy().into_owned();
-        let mut child = command.spawn().context(ErrorKind::Process, || format!("cannot start `{name}`"))?;
+        let mut child =
+            command.spawn().context(ErrorKind::Process, || format!("cannot start `{name}`"))?;
         let mut family = tree::Family::new(child.id(), marker);
 
         let (alive, mut signs_of_life) = watch::channel(());
@@ -294,14 +313,22 @@ impl Command {
             // A child that does not read all of its input is no failure: its end tells.
             tokio::spawn(async move { drop(stdin.write_all(&input).await) })
         });
-        let stdout = output::Reader::new(child.stdout.take(), self.output_limit, alive.clone(), self.lines);
-        let stderr = output::Reader::new(child.stderr.take(), self.output_limit, alive.clone(), None);
+        let stdout =
+            output::Reader::new(child.stdout.take(), self.output_limit, alive.clone(), self.lines);
+        let stderr =
+            output::Reader::new(child.stderr.take(), self.output_limit, alive.clone(), None);
 
         let silence = async {
-            // A child that has closed its output is silent, not dead: `alive` keeps the channel open, so that only time tells.
+            // A child that has closed its output is silent, not dead: `alive` keeps the channel
+            // open, so that only time tells.
             let _alive = alive;
             match self.silence_timeout {
-                Some(limit) => while let Ok(Ok(())) = tokio::time::timeout(limit, signs_of_life.changed()).await {},
+                Some(limit) => {
+                    while let Ok(Ok(())) =
+                        tokio::time::timeout(limit, signs_of_life.changed()).await
+                    {
+                    }
+                }
                 None => std::future::pending().await,
             }
         };
@@ -347,7 +374,13 @@ impl Command {
             (End::Exited(_) | End::Signalled(_), None, Some(minder)) => minder.end(end, &name)?,
             _ => end,
         };
-        Ok(Output { end, stdout, stderr, truncated: stdout_truncated || stderr_truncated, elapsed: started.elapsed() })
+        Ok(Output {
+            end,
+            stdout,
+            stderr,
+            truncated: stdout_truncated || stderr_truncated,
+            elapsed: started.elapsed(),
+        })
     }
 }
 
@@ -364,7 +397,11 @@ impl Output {
 
     /// The last lines of what it wrote, standard error first; for messages.
     pub fn tail(&self, lines: usize) -> String {
-        let text = if self.stderr.iter().any(|byte| !byte.is_ascii_whitespace()) { &self.stderr } else { &self.stdout };
+        let text = if self.stderr.iter().any(|byte| !byte.is_ascii_whitespace()) {
+            &self.stderr
+        } else {
+            &self.stdout
+        };
         let text = String::from_utf8_lossy(text);
         let kept: Vec<_> = text.trim_end().lines().rev().take(lines).collect();
         kept.into_iter().rev().collect::<Vec<_>>().join("\n")
@@ -411,7 +448,11 @@ impl Cancel {
     /// # Errors
     /// [`ErrorKind::Cancelled`].
     pub fn check(&self) -> Result<()> {
-        if self.is_raised() { Err(Error::new(ErrorKind::Cancelled, "the run was told to stop")) } else { Ok(()) }
+        if self.is_raised() {
+            Err(Error::new(ErrorKind::Cancelled, "the run was told to stop"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -445,10 +486,13 @@ mod tests {
 
     #[tokio::test]
     async fn output_beyond_the_limit_is_read_but_not_kept() {
-        let output = shell("head -c 5000000 /dev/zero; echo end").output_limit(1024).run().await.unwrap();
+        let output =
+            shell("head -c 5000000 /dev/zero; echo end").output_limit(1024).run().await.unwrap();
         assert!(output.success() && output.truncated);
         // The mark between the two kept ends is not counted.
-        assert!(output.stdout.len() <= 1024 + b"\n[...]\n".len() && output.stdout.ends_with(b"end\n"));
+        assert!(
+            output.stdout.len() <= 1024 + b"\n[...]\n".len() && output.stdout.ends_with(b"end\n")
+        );
     }
 
     #[tokio::test]
@@ -456,7 +500,11 @@ mod tests {
         let stubborn = "trap '' TERM; while :; do sleep 1; done";
         let timed_out = shell(stubborn).timeout(Duration::from_millis(50)).run().await.unwrap();
         assert_eq!(timed_out.end, End::TimedOut);
-        let silent = shell("echo one; sleep 60").silence_timeout(Duration::from_millis(100)).run().await.unwrap();
+        let silent = shell("echo one; sleep 60")
+            .silence_timeout(Duration::from_millis(100))
+            .run()
+            .await
+            .unwrap();
         assert_eq!((silent.end, silent.text().as_str()), (End::Silent, "one\n"));
         let cancel = Cancel::new();
         cancel.raise();
@@ -465,18 +513,33 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_closes_its_output_may_go_on_until_the_limit() {
-        let output = shell("exec >&- 2>&-; sleep 0.2").silence_timeout(Duration::from_secs(30)).run().await.unwrap();
+        let output = shell("exec >&- 2>&-; sleep 0.2")
+            .silence_timeout(Duration::from_secs(30))
+            .run()
+            .await
+            .unwrap();
         assert_eq!(output.end, End::Exited(0));
-        let output = shell("exec >&- 2>&-; sleep 60").silence_timeout(Duration::from_millis(100)).run().await.unwrap();
+        let output = shell("exec >&- 2>&-; sleep 60")
+            .silence_timeout(Duration::from_millis(100))
+            .run()
+            .await
+            .unwrap();
         assert_eq!(output.end, End::Silent);
     }
 
     #[tokio::test]
     async fn what_left_the_process_group_is_killed_too() {
-        let output = shell("setsid sh -c 'echo $$; exec sleep 60' & wait").timeout(Duration::from_millis(300)).run().await.unwrap();
+        let output = shell("setsid sh -c 'echo $$; exec sleep 60' & wait")
+            .timeout(Duration::from_millis(300))
+            .run()
+            .await
+            .unwrap();
         assert_eq!(output.end, End::TimedOut);
         let pid = output.text().trim().to_owned();
-        let gone = || std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "));
+        let gone = || {
+            std::fs::read_to_string(format!("/proc/{pid}/stat"))
+                .map_or(true, |stat| stat.contains(") Z "))
+        };
         // SIGKILL is delivered, not awaited.
         for _ in 0..1000 {
             if gone() {
@@ -489,7 +552,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_service_that_a_command_started_stays_when_asked_for() {
-        let output = shell("setsid sh -c 'echo $$; exec sleep 60' & sleep 0.1").keep_descendants().run().await.unwrap();
+        let output = shell("setsid sh -c 'echo $$; exec sleep 60' & sleep 0.1")
+            .keep_descendants()
+            .run()
+            .await
+            .unwrap();
         let pid: i32 = output.text().trim().parse().unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         rustix::process::test_kill_process(pid).unwrap();
@@ -499,7 +566,9 @@ mod tests {
     #[tokio::test]
     async fn lines_arrive_while_the_command_runs() {
         let (sender, mut lines) = mpsc::unbounded_channel();
-        let running = tokio::spawn(shell("echo one; echo two; read answer; echo never").input("x").lines(sender).run());
+        let running = tokio::spawn(
+            shell("echo one; echo two; read answer; echo never").input("x").lines(sender).run(),
+        );
         assert_eq!(lines.recv().await.as_deref(), Some("one"));
         assert_eq!(lines.recv().await.as_deref(), Some("two"));
         assert!(running.await.unwrap().unwrap().success());

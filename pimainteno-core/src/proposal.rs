@@ -29,7 +29,8 @@ pub struct Proposal {
     pub diff: String,
     /// The SHA-256 of `diff`: what an approval is bound to.
     pub sha256: Sha256,
-    /// What the proposer says about the change; becomes the commit message when the backend gives no other.
+    /// What the proposer says about the change; becomes the commit message when the backend gives
+    /// no other.
     pub message: String,
     /// The backend that proposed it.
     pub backend: String,
@@ -43,16 +44,20 @@ pub struct Proposal {
     /// What the project's checks said about it, in their order.
     #[serde(default)]
     pub checks: Vec<CheckVerdict>,
-    /// When a held change is given up, or its owner is reminded of it; `None` if it waits for as long as it takes.
+    /// When a held change is given up, or its owner is reminded of it; `None` if it waits for as
+    /// long as it takes.
     #[serde(default)]
     pub expires: Option<Timestamp>,
-    /// The fingerprints of the change and of what it was before it was repaired: the same lines are not tried again in vain.
+    /// The fingerprints of the change and of what it was before it was repaired: the same lines
+    /// are not tried again in vain.
     #[serde(default)]
     pub fingerprints: Vec<String>,
-    /// The fingerprint of what that run depended on besides the project's files, as in [`crate::store::Seen`]; `None` while it is not known.
+    /// The fingerprint of what that run depended on besides the project's files, as in
+    /// [`crate::store::Seen`]; `None` while it is not known.
     #[serde(default, with = "or_empty")]
     pub inputs: Option<Sha256>,
-    /// How many places of the diff are redacted where it is shown: what is there cannot be seen, and is delivered all the same.
+    /// How many places of the diff are redacted where it is shown: what is there cannot be seen,
+    /// and is delivered all the same.
     #[serde(default)]
     pub redactions: usize,
 }
@@ -127,7 +132,13 @@ fn improve() -> String {
 
 impl Proposal {
     /// A proposal that is made now.
-    pub fn new(project: impl Into<String>, base: CommitId, diff: String, message: impl Into<String>, backend: impl Into<String>) -> Self {
+    pub fn new(
+        project: impl Into<String>,
+        base: CommitId,
+        diff: String,
+        message: impl Into<String>,
+        backend: impl Into<String>,
+    ) -> Self {
         Self {
             id: ProposalId::new(),
             project: project.into(),
@@ -150,7 +161,8 @@ impl Proposal {
 
     /// Whether one of its checks passed, or none was run.
     pub(crate) fn had_passed(&self) -> bool {
-        self.checks.is_empty() || self.checks.iter().any(|verdict| verdict.result == CheckVerdict::PASSED)
+        self.checks.is_empty()
+            || self.checks.iter().any(|verdict| verdict.result == CheckVerdict::PASSED)
     }
 
     /// Whether it waits for a person.
@@ -158,7 +170,8 @@ impl Proposal {
         matches!(self.status, ProposalStatus::Held { .. })
     }
 
-    /// The same proposal for showing: without the secrets that its diff adds. Its SHA-256 stays that of the exact diff.
+    /// The same proposal for showing: without the secrets that its diff adds. Its SHA-256 stays
+    /// that of the exact diff.
     #[must_use]
     pub(crate) fn for_showing(mut self, secrets: &Secrets) -> Self {
         // It counts the places of the exact diff.
@@ -167,7 +180,8 @@ impl Proposal {
         self
     }
 
-    /// Takes the secrets out of what is said about the change, and counts those of the diff, which stays exact.
+    /// Takes the secrets out of what is said about the change, and counts those of the diff, which
+    /// stays exact.
     pub(crate) fn redact(&mut self, secrets: &Secrets) {
         self.redactions = secrets.find(&self.diff).len();
         secrets.clean(&mut self.message);
@@ -177,7 +191,10 @@ impl Proposal {
             | ProposalStatus::Rejected { reason }
             | ProposalStatus::Failed { reason }
             | ProposalStatus::RolledBack { reason } => secrets.clean(reason),
-            ProposalStatus::Open | ProposalStatus::Applied { .. } | ProposalStatus::Superseded { .. } | ProposalStatus::Expired => {}
+            ProposalStatus::Open
+            | ProposalStatus::Applied { .. }
+            | ProposalStatus::Superseded { .. }
+            | ProposalStatus::Expired => {}
         }
     }
 }

@@ -12,10 +12,11 @@ use tokio::sync::Notify;
 
 use crate::{error::Result, id::ProposalId, job::Job, process::Cancel};
 
-/// What is due, in which order, and how much of it goes on at once: one run per project, and so many in all.
+/// What is due, in which order, and how much of it goes on at once: one run per project, and so
+/// many in all.
 ///
-/// What is most urgent comes first, see [`crate::job::Rules::urgency`], and of equals whatever came first; what cannot begin yet, because its project is run,
-/// keeps nobody else waiting.
+/// What is most urgent comes first, see [`crate::job::Rules::urgency`], and of equals whatever came
+/// first; what cannot begin yet, because its project is run, keeps nobody else waiting.
 pub(crate) struct Queue {
     most: usize,
     state: Mutex<State>,
@@ -41,7 +42,8 @@ struct Ticket {
     urgency: u8,
 }
 
-/// A place in the queue, and then the turn of a run: nobody else runs the project until this is dropped.
+/// A place in the queue, and then the turn of a run: nobody else runs the project until this is
+/// dropped.
 pub(crate) struct Turn<'q> {
     queue: &'q Queue,
     number: u64,
@@ -56,14 +58,25 @@ pub(crate) struct Deciding<'q> {
 impl Queue {
     /// An empty queue that lets `most` runs go on at once.
     pub(crate) fn new(most: usize) -> Self {
-        Self { most: most.max(1), state: Mutex::default(), is_served: AtomicBool::new(false), changed: Notify::new() }
+        Self {
+            most: most.max(1),
+            state: Mutex::default(),
+            is_served: AtomicBool::new(false),
+            changed: Notify::new(),
+        }
     }
 
     /// Waits for the turn of a job on a project. `told` is called if it cannot begin at once.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Cancelled`] if `cancel` is raised meanwhile.
-    pub(crate) async fn turn(&self, project: &str, job: &Job, cancel: &Cancel, told: impl FnOnce() + Send) -> Result<Turn<'_>> {
+    pub(crate) async fn turn(
+        &self,
+        project: &str,
+        job: &Job,
+        cancel: &Cancel,
+        told: impl FnOnce() + Send,
+    ) -> Result<Turn<'_>> {
         let turn = self.enter(project, job);
         let mut told = Some(told);
         loop {
@@ -108,7 +121,12 @@ impl Queue {
         let mut state = self.state();
         state.last += 1;
         let number = state.last;
-        state.waiting.push(Ticket { number, project: project.to_owned(), job: job.clone(), urgency: job.rules().urgency });
+        state.waiting.push(Ticket {
+            number,
+            project: project.to_owned(),
+            job: job.clone(),
+            urgency: job.rules().urgency,
+        });
         Turn { queue: self, number }
     }
 
@@ -118,8 +136,15 @@ impl Queue {
         if state.running.len() >= self.most {
             return false;
         }
-        let is_free = |ticket: &&Ticket| !state.running.iter().any(|running| running.project == ticket.project);
-        let next = state.waiting.iter().filter(is_free).min_by_key(|ticket| (ticket.urgency, ticket.number)).map(|ticket| ticket.number);
+        let is_free = |ticket: &&Ticket| {
+            !state.running.iter().any(|running| running.project == ticket.project)
+        };
+        let next = state
+            .waiting
+            .iter()
+            .filter(is_free)
+            .min_by_key(|ticket| (ticket.urgency, ticket.number))
+            .map(|ticket| ticket.number);
         if next != Some(number) {
             return false;
         }
@@ -182,7 +207,9 @@ mod tests {
                 let _turn = queue.turn("a", &job, &cancel, || {}).await.unwrap();
                 begun.lock().unwrap().push(place);
             });
-            let is_waiting = std::future::poll_fn(|task| Poll::Ready(wait.as_mut().poll(task).is_pending())).await;
+            let is_waiting =
+                std::future::poll_fn(|task| Poll::Ready(wait.as_mut().poll(task).is_pending()))
+                    .await;
             assert!(is_waiting);
             waiting.push(tokio::spawn(wait));
         }
@@ -198,8 +225,11 @@ mod tests {
         let (queue, cancel) = (Queue::new(2), Cancel::new());
         let first = queue.turn("a", &upkeep(), &cancel, || {}).await.unwrap();
         let (told, job) = (AtomicBool::new(false), upkeep());
-        let mut second = pin!(queue.turn("a", &job, &cancel, || told.store(true, Ordering::Relaxed)));
-        assert!(std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await);
+        let mut second =
+            pin!(queue.turn("a", &job, &cancel, || told.store(true, Ordering::Relaxed)));
+        assert!(
+            std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await
+        );
         let other = queue.turn("b", &upkeep(), &cancel, || {}).await.unwrap();
         drop(first);
         let second = second.await.unwrap();
@@ -213,7 +243,9 @@ mod tests {
         let first = queue.turn("a", &upkeep(), &cancel, || {}).await.unwrap();
         let job = upkeep();
         let mut second = pin!(queue.turn("b", &job, &cancel, || {}));
-        assert!(std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await);
+        assert!(
+            std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await
+        );
         cancel.raise();
         assert_eq!(second.await.err().unwrap().kind(), ErrorKind::Cancelled);
         drop(first);
@@ -224,7 +256,11 @@ mod tests {
     fn one_decides_about_a_proposal_at_a_time() {
         let (queue, proposal) = (Queue::new(1), ProposalId::new());
         let deciding = queue.decide(proposal);
-        assert!(deciding.is_some() && queue.decide(proposal).is_none() && queue.decide(ProposalId::new()).is_some());
+        assert!(
+            deciding.is_some()
+                && queue.decide(proposal).is_none()
+                && queue.decide(ProposalId::new()).is_some()
+        );
         drop(deciding);
         assert!(queue.decide(proposal).is_some());
     }

@@ -1,8 +1,10 @@
 //! At start: finishes or undoes what the journal left open.
 //!
-//! A run that was cut off before anything could be seen from outside is interrupted: the next run makes the workspace clean.
-//! One whose commit is at the remote or in the checkout goes on where it was: delivery is finished, the service is watched, and taken back if it proves unhealthy.
-//! What happened is looked up where it would be seen (the remote, the checkout), so nothing is done twice.
+//! A run that was cut off before anything could be seen from outside is interrupted: the next run
+//! makes the workspace clean. One whose commit is at the remote or in the checkout goes on where it
+//! was: delivery is finished, the service is watched, and taken back if it proves unhealthy.
+//! What happened is looked up where it would be seen (the remote, the checkout), so nothing is done
+//! twice.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,14 +19,15 @@ use crate::{
     store::{Announced, Answer, Effect, FinishedRun, Journal, OpenRun},
 };
 
-/// How long a run that was cut off may wait until it can be finished, unless a person resumes the project before. Then it ends as failed, so that a remote
-/// that is gone for good does not keep its project from being looked after.
+/// How long a run that was cut off may wait until it can be finished, unless a person resumes the
+/// project before. Then it ends as failed, so that a remote that is gone for good does not keep its
+/// project from being looked after.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Finishes or undoes every open run; gives their records.
 ///
-/// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made) stays open, and its project waits for it: for a day, or until a
-/// person resumes the project.
+/// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made)
+/// stays open, and its project waits for it: for a day, or until a person resumes the project.
 pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     // One at a time: two would find the same open runs.
     let mut unfinished = runner.recovery.unfinished.lock().await;
@@ -34,26 +37,43 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
         let key = message.clone();
         runner.bus.notice("", None, NoticeKind::Store, key, message);
     }
-    // Once: this program's own runs look when they take the project's lock, and a scan reads no more than it must.
+    // Once: this program's own runs look when they take the project's lock, and a scan reads no
+    // more than it must.
     if runner.recovery.looked.set(()).is_ok() {
         remove_half_made(runner, &open.runs).await;
     }
-    let rollbacks: Vec<_> = open.runs.iter().filter_map(|run| Some((run.record.job.takes_back()?, run.record.id))).collect();
+    let rollbacks: Vec<_> = open
+        .runs
+        .iter()
+        .filter_map(|run| Some((run.record.job.takes_back()?, run.record.id)))
+        .collect();
     let mut records = Vec::new();
     for mut run in open.runs {
-        run.record.rolled_back_by = rollbacks.iter().find(|(of, _)| *of == run.record.id).map(|(_, by)| *by);
+        run.record.rolled_back_by =
+            rollbacks.iter().find(|(of, _)| *of == run.record.id).map(|(_, by)| *by);
         let project = run.record.project.clone();
         match runner.projects.iter().find(|prepared| prepared.project.id == project) {
             None => records.push(interrupt(runner, run)?),
-            Some(prepared) => match recover_run(runner, prepared, run.clone()).await.and_then(|record| ended(runner, record)) {
+            Some(prepared) => match recover_run(runner, prepared, run.clone())
+                .await
+                .and_then(|record| ended(runner, record))
+            {
                 Ok(record) => records.push(record),
-                Err(error) if is_given_up(runner, &run) => records.push(give_up(runner, run, &error)?),
+                Err(error) if is_given_up(runner, &run) => {
+                    records.push(give_up(runner, run, &error)?);
+                }
                 Err(error) => {
                     let message = format!(
                         "a run that was cut off cannot be finished yet: {error}; it is tried again for a day, or until the project is resumed"
                     );
                     unfinished.insert(project.clone(), message.clone());
-                    runner.bus.notice(&project, None, NoticeKind::Unfinished, run.record.id.to_string(), message);
+                    runner.bus.notice(
+                        &project,
+                        None,
+                        NoticeKind::Unfinished,
+                        run.record.id.to_string(),
+                        message,
+                    );
                 }
             },
         }
@@ -63,7 +83,8 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
 
 /// The record of a run that was recovered, unless it is still open although nobody told it to stop.
 fn ended(runner: &Runner, record: RunRecord) -> Result<RunRecord> {
-    let is_open = record.outcome == Some(Outcome::Interrupted) && runner.store.run(record.id)?.is_none();
+    let is_open =
+        record.outcome == Some(Outcome::Interrupted) && runner.store.run(record.id)?.is_none();
     if is_open && !runner.cancel.is_raised() {
         let why = record.steps.last().map_or("nobody knows why", |step| &step.note);
         return Err(Error::new(ErrorKind::Step, why.to_owned()));
@@ -74,12 +95,18 @@ fn ended(runner: &Runner, record: RunRecord) -> Result<RunRecord> {
 /// Whether a run that cannot be finished has waited long enough.
 fn is_given_up(runner: &Runner, run: &OpenRun) -> bool {
     let resumed = runner.store.project(&run.record.project).resumed;
-    run.last_sign() + PATIENCE < jiff::Timestamp::now() || resumed.is_some_and(|resumed| resumed > run.last_sign())
+    run.last_sign() + PATIENCE < jiff::Timestamp::now()
+        || resumed.is_some_and(|resumed| resumed > run.last_sign())
 }
 
-/// Removes workspaces that were left half made before their run began: Git in the user's checkout stumbles over them.
+/// Removes workspaces that were left half made before their run began: Git in the user's checkout
+/// stumbles over them.
 async fn remove_half_made(runner: &Runner, open: &[OpenRun]) {
-    for prepared in runner.projects.iter().filter(|prepared| !open.iter().any(|run| run.record.project == prepared.project.id)) {
+    for prepared in runner
+        .projects
+        .iter()
+        .filter(|prepared| !open.iter().any(|run| run.record.project == prepared.project.id))
+    {
         let (path, trees) = (&prepared.project.path, runner.trees(&prepared.project));
         if trees.iter().any(|tree| is_left_half_made(path, tree))
             && let Ok(checkout) = Checkout::open(path, Git::new(runner.environment.clone())).await
@@ -91,7 +118,8 @@ async fn remove_half_made(runner: &Runner, open: &[OpenRun]) {
 }
 
 async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Result<RunRecord> {
-    let checkout = Checkout::open(&prepared.project.path, Git::new(runner.environment.clone())).await?;
+    let checkout =
+        Checkout::open(&prepared.project.path, Git::new(runner.environment.clone())).await?;
     let Some(lock) = checkout.lock(&runner.trees(&prepared.project)).await? else {
         return Err(Error::new(ErrorKind::Git, "another program runs the project"));
     };
@@ -102,15 +130,22 @@ async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Res
             let journal = reopen(runner, open, &mut run.record)?;
             runner.go_on(prepared, &checkout, &lock, &journal, run).await
         }
-        None if open.record.job.rules().brings_back && Announced::read(&open.entries, true).has_own() => {
+        None if open.record.job.rules().brings_back
+            && Announced::read(&open.entries, true).has_own() =>
+        {
             let message = "the program was stopped while it took the change back, and some steps have done so already; ask for it again";
-            conclude(runner, open, Outcome::Failed { step: "recovery".into(), message: message.into() })
+            conclude(
+                runner,
+                open,
+                Outcome::Failed { step: "recovery".into(), message: message.into() },
+            )
         }
         None => interrupt(runner, open),
     }
 }
 
-/// Puts right what was cut off half way in the checkout: locks that a killed `git` left, a move between two commits, half a summary.
+/// Puts right what was cut off half way in the checkout: locks that a killed `git` left, a move
+/// between two commits, half a summary.
 async fn put_right(runner: &Runner, checkout: &Checkout, open: &OpenRun) -> Result<()> {
     checkout.remove_stale_locks(open.record.started.into()).await?;
     summarize::remove_unfinished(checkout.path());
@@ -122,16 +157,26 @@ async fn put_right(runner: &Runner, checkout: &Checkout, open: &OpenRun) -> Resu
                 "the program was stopped while it moved the checkout from {from:.12} to {to:.12}; these files hold something else by now and were left: {}",
                 left.join(", ")
             );
-            runner.bus.notice(&open.record.project, None, NoticeKind::Checkout, open.record.id.to_string(), message);
+            runner.bus.notice(
+                &open.record.project,
+                None,
+                NoticeKind::Checkout,
+                open.record.id.to_string(),
+                message,
+            );
         }
     }
     Ok(())
 }
 
-/// Goes on with the journal of a run. A call that was announced and whose answer is not known is counted: it may have been paid for, and a program that
-/// dies of each of its calls must not make them without end.
+/// Goes on with the journal of a run. A call that was announced and whose answer is not known is
+/// counted: it may have been paid for, and a program that dies of each of its calls must not make
+/// them without end.
 fn reopen(runner: &Runner, open: OpenRun, record: &mut RunRecord) -> Result<Journal> {
-    let lost: Vec<_> = open.lost_calls().map(|(number, at, task, backend)| (number, at, task, backend.to_owned())).collect();
+    let lost: Vec<_> = open
+        .lost_calls()
+        .map(|(number, at, task, backend)| (number, at, task, backend.to_owned()))
+        .collect();
     let journal = runner.store.reopen(open)?;
     for (number, at, task, backend) in lost {
         let answer = Answer::lost(at.to_zoned(runner.timezone.clone()).date(), task, &backend);
@@ -142,23 +187,33 @@ fn reopen(runner: &Runner, open: OpenRun, record: &mut RunRecord) -> Result<Jour
     Ok(journal)
 }
 
-/// Ends a run of which nothing can be seen from outside, or one that had ended and was not stored yet.
+/// Ends a run of which nothing can be seen from outside, or one that had ended and was not stored
+/// yet.
 fn interrupt(runner: &Runner, open: OpenRun) -> Result<RunRecord> {
     let outcome = open.record.outcome.clone().unwrap_or(Outcome::Interrupted);
     conclude(runner, open, outcome)
 }
 
-/// Ends a run that could not be finished for too long; `error` says why. What is known of it is told, and what is not.
+/// Ends a run that could not be finished for too long; `error` says why. What is known of it is
+/// told, and what is not.
 fn give_up(runner: &Runner, open: OpenRun, error: &Error) -> Result<RunRecord> {
-    let mut message =
-        format!("the program was stopped in the middle of the run, and it could not be finished since {:.0}: {error}", open.last_sign());
+    let mut message = format!(
+        "the program was stopped in the middle of the run, and it could not be finished since {:.0}: {error}",
+        open.last_sign()
+    );
     for (effect, is_done) in open.announced() {
         let what = match effect {
-            Effect::Push { remote, branch, to, .. } => format!("`{remote}/{branch}` has commit {to:.12}"),
+            Effect::Push { remote, branch, to, .. } => {
+                format!("`{remote}/{branch}` has commit {to:.12}")
+            }
             Effect::Move { to, .. } => format!("the checkout was brought to {to:.12}"),
             _ => continue,
         };
-        message.push_str(&if is_done { format!("; {what}") } else { format!("; whether {what} is not known") });
+        message.push_str(&if is_done {
+            format!("; {what}")
+        } else {
+            format!("; whether {what} is not known")
+        });
     }
     message.push_str("; look at both before the next run");
     conclude(runner, open, Outcome::Failed { step: "recovery".into(), message })
@@ -183,9 +238,16 @@ fn conclude(runner: &Runner, open: OpenRun, outcome: Outcome) -> Result<RunRecor
 }
 
 /// How far a run came whose commit can be seen from outside; `None` if it cannot.
-async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open: &OpenRun) -> Result<Option<Run>> {
+async fn rest_of(
+    runner: &Runner,
+    prepared: &Prepared,
+    checkout: &Checkout,
+    open: &OpenRun,
+) -> Result<Option<Run>> {
     // It had ended, and only its record was not stored yet; or it never got to a commit.
-    let (None, Some(base)) = (&open.record.outcome, open.record.base.clone()) else { return Ok(None) };
+    let (None, Some(base)) = (&open.record.outcome, open.record.base.clone()) else {
+        return Ok(None);
+    };
     let place = checkout.head().await?;
     let head = place.commit;
     let facts = runner.facts(prepared, checkout, &open.record).await?;
@@ -210,7 +272,8 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
         delivered.push(to);
         let is_seen = match effect {
             Effect::Push { remote, branch, .. } if !is_done => {
-                let upstream = Upstream { remote: remote.to_owned(), branch: branch.to_owned(), ahead: None };
+                let upstream =
+                    Upstream { remote: remote.to_owned(), branch: branch.to_owned(), ahead: None };
                 checkout.has_arrived(to, &upstream).await?
             }
             Effect::Push { .. } => true,
@@ -232,7 +295,8 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
     }
     run.proposal = open.proposal().cloned();
     run.record.proposal = run.proposal.as_ref().map(|proposal| proposal.id);
-    let (reverts, target) = (run.taken_back || run.record.job.rules().brings_back, run.record.job.takes_back());
+    let (reverts, target) =
+        (run.taken_back || run.record.job.rules().brings_back, run.record.job.takes_back());
     let own = Announced::read(&open.entries, reverts);
     // What is taken back is what the other run did, or what this one did before.
     let did = match target {
@@ -240,7 +304,8 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
         None => Announced::read(&open.entries, false),
     };
     let is_dropped = reverts && run.branch.is_empty();
-    // What was announced and is not there was not done; what a reversal has yet to bring to the remote is.
+    // What was announced and is not there was not done; what a reversal has yet to bring to the
+    // remote is.
     let (pushed, moved) = (run.delivery.pushed, run.delivery.moved);
     let did = did.only(pushed || (target.is_some() && !is_dropped), moved || reverts);
     let reverting = Announced::read(&open.entries, true);
@@ -283,10 +348,19 @@ async fn rest_of(runner: &Runner, prepared: &Prepared, checkout: &Checkout, open
         let is_due = !reverts || step.part() == Part::Watch || !did.of(step.name()).is_empty();
         is_due && !is_done
     };
-    let committed = prepared.steps.iter().position(|step| step.part() == Part::Commit).map_or(prepared.steps.len(), |place| place + 1);
+    let committed = prepared
+        .steps
+        .iter()
+        .position(|step| step.part() == Part::Commit)
+        .map_or(prepared.steps.len(), |place| place + 1);
     run.steps = prepared.steps.iter().skip(committed).filter(is_left).cloned().collect();
     if reverts {
-        run.reverts = run.steps.iter().filter(|step| step.part() == Part::Other).map(|step| step.name().to_owned()).collect();
+        run.reverts = run
+            .steps
+            .iter()
+            .filter(|step| step.part() == Part::Other)
+            .map(|step| step.name().to_owned())
+            .collect();
     }
     run.unknown = own.unknown();
     Ok(Some(run))

@@ -5,19 +5,22 @@ use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 use crate::{
     backend::LlmBackend,
     chore::{Proposer, backend::Backend},
-    config::{BACKEND, Bus, Chore, LlmConfig, Project, RestartConfig, SetStepConfig, Settings, StepConfig},
+    config::{
+        BACKEND, Bus, Chore, LlmConfig, Project, RestartConfig, SetStepConfig, Settings, StepConfig,
+    },
     error::{Error, ErrorKind, Result},
     job::REPAIR,
     process::Environment,
     service::{self, ServiceManager},
     step::{
-        Part, Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor, propose::Propose, push::Push, restart::Restart,
-        summarize::Summarize, verify::Verify,
+        Part, Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor,
+        propose::Propose, push::Push, restart::Restart, summarize::Summarize, verify::Verify,
     },
 };
 
 /// Makes a backend for a project.
-pub type BackendFactory = Arc<dyn Fn(&BackendContext<'_>) -> Result<Arc<dyn LlmBackend>> + Send + Sync>;
+pub type BackendFactory =
+    Arc<dyn Fn(&BackendContext<'_>) -> Result<Arc<dyn LlmBackend>> + Send + Sync>;
 
 /// What a backend is made from.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +36,11 @@ pub struct BackendContext<'a> {
 
 impl<'a> BackendContext<'a> {
     /// What a backend is made from.
-    pub fn new(llm: &'a LlmConfig, environment: &'a Environment, state_directory: &'a Path) -> Self {
+    pub fn new(
+        llm: &'a LlmConfig,
+        environment: &'a Environment,
+        state_directory: &'a Path,
+    ) -> Self {
         Self { llm, environment, state_directory }
     }
 }
@@ -64,7 +71,9 @@ impl Registry {
         Self {
             steps: built_in.into_iter().map(|step| (step.name().to_owned(), step)).collect(),
             backends: BTreeMap::new(),
-            proposers: [BACKEND, REPAIR].map(|name| (name.to_owned(), Arc::new(Backend) as _)).into(),
+            proposers: [BACKEND, REPAIR]
+                .map(|name| (name.to_owned(), Arc::new(Backend) as _))
+                .into(),
             services: None,
         }
     }
@@ -74,7 +83,11 @@ impl Registry {
         let name = check_name(step.name())?;
         match self.steps.insert(name.clone(), step) {
             None => Ok(()),
-            Some(_) => Err(Error::new(ErrorKind::Config, format!("there is already a step named `{name}`")).hint("give it another name")),
+            Some(_) => Err(Error::new(
+                ErrorKind::Config,
+                format!("there is already a step named `{name}`"),
+            )
+            .hint("give it another name")),
         }
     }
 
@@ -83,9 +96,11 @@ impl Registry {
         let name = check_name(name)?;
         match self.backends.insert(name.clone(), factory) {
             None => Ok(()),
-            Some(_) => {
-                Err(Error::new(ErrorKind::Config, format!("there is already a backend named `{name}`")).hint("give it another name"))
-            }
+            Some(_) => Err(Error::new(
+                ErrorKind::Config,
+                format!("there is already a backend named `{name}`"),
+            )
+            .hint("give it another name")),
         }
     }
 
@@ -94,9 +109,11 @@ impl Registry {
         let name = check_name(proposer.name())?;
         match self.proposers.insert(name.clone(), proposer) {
             None => Ok(()),
-            Some(_) => {
-                Err(Error::new(ErrorKind::Config, format!("there is already a proposer named `{name}`")).hint("give it another name"))
-            }
+            Some(_) => Err(Error::new(
+                ErrorKind::Config,
+                format!("there is already a proposer named `{name}`"),
+            )
+            .hint("give it another name")),
         }
     }
 
@@ -104,7 +121,8 @@ impl Registry {
     pub(crate) fn proposer(&self, chore: &Chore) -> Result<Arc<dyn Proposer>> {
         let unknown = || unknown("proposer", &chore.proposer, self.proposers.keys());
         let proposer = self.proposers.get(&chore.proposer).cloned().ok_or_else(unknown);
-        let proposer = proposer.and_then(|proposer| proposer.check(&chore.settings).map(|()| proposer));
+        let proposer =
+            proposer.and_then(|proposer| proposer.check(&chore.settings).map(|()| proposer));
         proposer.map_err(|error| error.about(format!("chore `{}`", chore.name)))
     }
 
@@ -114,7 +132,12 @@ impl Registry {
     }
 
     /// Who restarts a project's units.
-    pub(crate) fn services(&self, project: &Project, bus: Bus, environment: &Environment) -> Arc<dyn ServiceManager> {
+    pub(crate) fn services(
+        &self,
+        project: &Project,
+        bus: Bus,
+        environment: &Environment,
+    ) -> Arc<dyn ServiceManager> {
         match (&project.restart, &self.services) {
             (RestartConfig::Systemd, Some(services)) => services.clone(),
             _ => service::manager(project, bus, environment),
@@ -123,17 +146,26 @@ impl Registry {
 
     /// The steps of a project, in its order.
     pub(crate) fn steps_of(&self, project: &Project) -> Result<Vec<Arc<dyn Step>>> {
-        let steps = project.steps.iter().map(|step| self.step(step, project)).collect::<Result<Vec<_>>>()?;
+        let steps = project
+            .steps
+            .iter()
+            .map(|step| self.step(step, project))
+            .collect::<Result<Vec<_>>>()?;
         for (place, step) in steps.iter().enumerate() {
             let amends = matches!(project.steps.get(place), Some(StepConfig::Command(command)) if command.amend);
             if amends && steps.iter().take(place).any(|other| other.part() == Part::Commit) {
-                return Err(Error::new(ErrorKind::Config, format!("`{}` would change the change after it was committed", step.name()))
-                    .hint("put a step with `amend` before `commit`"));
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!("`{}` would change the change after it was committed", step.name()),
+                )
+                .hint("put a step with `amend` before `commit`"));
             }
             if steps.iter().take(place).any(|other| other.name() == step.name()) {
-                return Err(
-                    Error::new(ErrorKind::Config, format!("two steps are named `{}`", step.name())).hint("give one of them another name")
-                );
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!("two steps are named `{}`", step.name()),
+                )
+                .hint("give one of them another name"));
             }
         }
         Ok(steps)
@@ -151,12 +183,16 @@ impl Registry {
     fn step(&self, step: &StepConfig, project: &Project) -> Result<Arc<dyn Step>> {
         let registered = |name: &str| {
             let step = self.steps.get(name).cloned();
-            step.ok_or_else(|| unknown("step", name, self.steps.keys()).hint(format!("see `steps` of project `{}`", project.name)))
+            step.ok_or_else(|| {
+                unknown("step", name, self.steps.keys())
+                    .hint(format!("see `steps` of project `{}`", project.name))
+            })
         };
         match step {
             StepConfig::Named(name) => {
                 let step = registered(name)?;
-                step.check(&Settings::default()).map_err(|error| error.about(format!("step `{name}`")))?;
+                step.check(&Settings::default())
+                    .map_err(|error| error.about(format!("step `{name}`")))?;
                 Ok(step)
             }
             StepConfig::Set(SetStepConfig { name, settings }) => {
@@ -165,7 +201,10 @@ impl Registry {
                 Ok(step)
             }
             StepConfig::Command(command) if self.steps.contains_key(&command.name) => {
-                Err(Error::new(ErrorKind::Config, format!("a command must not take the name of a step: `{}`", command.name)))
+                Err(Error::new(
+                    ErrorKind::Config,
+                    format!("a command must not take the name of a step: `{}`", command.name),
+                ))
             }
             StepConfig::Command(command) => {
                 check_name(&command.name)?;
@@ -177,7 +216,11 @@ impl Registry {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Registry").field("steps", &self.steps.keys()).field("backends", &self.backends.keys()).finish()
+        formatter
+            .debug_struct("Registry")
+            .field("steps", &self.steps.keys())
+            .field("backends", &self.backends.keys())
+            .finish()
     }
 }
 
@@ -185,8 +228,11 @@ impl fmt::Debug for Registry {
 fn check_name(name: &str) -> Result<String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.starts_with('-') || !name.bytes().all(fits) {
-        return Err(Error::new(ErrorKind::Config, format!("not a name for a step, a backend or a proposer: `{name}`"))
-            .hint("use lower-case letters, digits and `-`"));
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("not a name for a step, a backend or a proposer: `{name}`"),
+        )
+        .hint("use lower-case letters, digits and `-`"));
     }
     Ok(name.to_owned())
 }
@@ -194,7 +240,10 @@ fn check_name(name: &str) -> Result<String> {
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Error {
     let known: Vec<_> = known.map(String::as_str).collect();
     let error = Error::new(ErrorKind::Config, format!("there is no {what} named `{name}`"));
-    let nearest = known.iter().copied().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    let nearest = known
+        .iter()
+        .copied()
+        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
     let error = match nearest.filter(|nearest| strsim::jaro_winkler(nearest, name) > 0.8) {
         Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
         None => error,
@@ -209,8 +258,13 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
-        let project = ProjectConfig { path: "/srv/x".into(), steps: Some(vec![StepConfig::Named("verfy".into())]), ..Default::default() };
-        let error = Registry::new().steps_of(&Project::new(&project, &Config::default())).unwrap_err();
+        let project = ProjectConfig {
+            path: "/srv/x".into(),
+            steps: Some(vec![StepConfig::Named("verfy".into())]),
+            ..Default::default()
+        };
+        let error =
+            Registry::new().steps_of(&Project::new(&project, &Config::default())).unwrap_err();
         let hints: Vec<_> = error.hints().collect();
         assert_eq!(hints[0], "did you mean `verify`?");
         assert!(hints[1].contains("apply, commit, monitor"), "{hints:?}");

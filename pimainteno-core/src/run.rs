@@ -116,7 +116,8 @@ pub struct RunRecord {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
-    /// The commit that the checkout was at; `None`, which is written as an empty text, if the run never got that far.
+    /// The commit that the checkout was at; `None`, which is written as an empty text, if the run
+    /// never got that far.
     #[serde(with = "or_empty")]
     pub base: Option<CommitId>,
     /// The commit that the run made.
@@ -133,7 +134,8 @@ pub struct RunRecord {
     pub rolled_back_by: Option<RunId>,
 }
 
-/// A record as it may have been written. Before there were jobs, the trigger told what a run was about.
+/// A record as it may have been written. Before there were jobs, the trigger told what a run was
+/// about.
 #[derive(Deserialize)]
 struct Written {
     id: RunId,
@@ -234,9 +236,13 @@ impl Outcome {
         }
     }
 
-    /// Whether the run did what it could: nothing failed, was refused, taken back, parked or cut off.
+    /// Whether the run did what it could: nothing failed, was refused, taken back, parked or cut
+    /// off.
     pub fn is_success(&self) -> bool {
-        matches!(self, Self::NoChange | Self::Skipped { .. } | Self::Held { .. } | Self::Applied { .. })
+        matches!(
+            self,
+            Self::NoChange | Self::Skipped { .. } | Self::Held { .. } | Self::Applied { .. }
+        )
     }
 }
 
@@ -246,7 +252,10 @@ impl fmt::Display for Outcome {
         formatter.write_str(self.name())?;
         match self {
             Self::NoChange | Self::Interrupted => Ok(()),
-            Self::Skipped { reason } | Self::Held { reason } | Self::Rejected { reason } | Self::RolledBack { reason } => {
+            Self::Skipped { reason }
+            | Self::Held { reason }
+            | Self::Rejected { reason }
+            | Self::RolledBack { reason } => {
                 write!(formatter, ": {reason}")
             }
             Self::Applied { commit } => write!(formatter, ": {commit:.12}"),
@@ -289,7 +298,9 @@ impl RunRecord {
     pub fn told(&self) -> String {
         match (&self.outcome, self.job.takes_back()) {
             (None, _) => "running".into(),
-            (Some(Outcome::Applied { commit }), Some(of)) => format!("took back run {of}: {commit:.12}"),
+            (Some(Outcome::Applied { commit }), Some(of)) => {
+                format!("took back run {of}: {commit:.12}")
+            }
             (Some(outcome), _) => outcome.to_string(),
         }
     }
@@ -303,16 +314,47 @@ impl RunRecord {
 
 impl From<Written> for RunRecord {
     fn from(written: Written) -> Self {
-        let Written { id, project, trigger, job, chore, started, ended, base, commit, proposal, steps, usage, outcome, rolled_back_by } =
-            written;
+        let Written {
+            id,
+            project,
+            trigger,
+            job,
+            chore,
+            started,
+            ended,
+            base,
+            commit,
+            proposal,
+            steps,
+            usage,
+            outcome,
+            rolled_back_by,
+        } = written;
         let job = job.unwrap_or_else(|| match (trigger.of, trigger.proposal, &trigger.trigger) {
             (Some(of), ..) => Job::Reversal { of },
             (_, Some(proposal), _) => Job::Delivery { proposal },
-            (.., trigger) => Job::because_of(trigger, IMPROVE).unwrap_or(Job::Upkeep { chore: IMPROVE.into() }),
+            (.., trigger) => {
+                Job::because_of(trigger, IMPROVE).unwrap_or(Job::Upkeep { chore: IMPROVE.into() })
+            }
         });
         let trigger = trigger.trigger;
         let chore = chore.unwrap_or_else(|| job.chore().unwrap_or(IMPROVE).to_owned());
-        Self { id, project, trigger, job, chore, started, ended, base, commit, proposal, steps, usage, outcome, rolled_back_by }
+        Self {
+            id,
+            project,
+            trigger,
+            job,
+            chore,
+            started,
+            ended,
+            base,
+            commit,
+            proposal,
+            steps,
+            usage,
+            outcome,
+            rolled_back_by,
+        }
     }
 }
 
@@ -328,22 +370,36 @@ mod tests {
                 "proposal":null,"steps":[],"usage":{{"calls":0,"input_tokens":0,"cached_input_tokens":0,"output_tokens":0,"cost_micros":0}},"outcome":null,"rolled_back_by":null}}"#
             );
             let record: RunRecord = serde_json::from_str(&record).unwrap();
-            assert_eq!(serde_json::from_value::<RunRecord>(serde_json::to_value(&record).unwrap()).unwrap(), record);
+            assert_eq!(
+                serde_json::from_value::<RunRecord>(serde_json::to_value(&record).unwrap())
+                    .unwrap(),
+                record
+            );
             record.job.to_string()
         };
         assert_eq!(job(r#"{"kind":"manual"}"#), "upkeep: improve");
         let id = "0199a3b4c5d670008000000000000001";
-        assert_eq!(job(&format!(r#"{{"kind":"rollback","of":"{id}"}}"#)), format!("reversal of run {id}"));
-        assert_eq!(job(&format!(r#"{{"kind":"approval","proposal":"{id}"}}"#)), format!("delivery of proposal {id}"));
+        assert_eq!(
+            job(&format!(r#"{{"kind":"rollback","of":"{id}"}}"#)),
+            format!("reversal of run {id}")
+        );
+        assert_eq!(
+            job(&format!(r#"{{"kind":"approval","proposal":"{id}"}}"#)),
+            format!("delivery of proposal {id}")
+        );
         assert_eq!(job(r#"{"kind":"unit-failure","unit":"a.service"}"#), "repair of a.service");
     }
 
     #[test]
     fn outcomes_read_as_one_line() {
-        let parked = Outcome::Parked { until: "2026-01-02T03:04:05.678Z".parse().unwrap(), reason: "quota".into() };
+        let parked = Outcome::Parked {
+            until: "2026-01-02T03:04:05.678Z".parse().unwrap(),
+            reason: "quota".into(),
+        };
         assert_eq!(parked.to_string(), "parked until 2026-01-02T03:04:05Z: quota");
         assert_eq!(
-            Outcome::Failed { step: "verify".into(), message: "2 checks failed".into() }.to_string(),
+            Outcome::Failed { step: "verify".into(), message: "2 checks failed".into() }
+                .to_string(),
             "failed in verify: 2 checks failed"
         );
     }

@@ -1,4 +1,5 @@
-//! Runs of the configured projects: everything that was built at start, and the way from a trigger to a record.
+//! Runs of the configured projects: everything that was built at start, and the way from a trigger
+//! to a record.
 
 mod orders;
 mod parked;
@@ -54,14 +55,16 @@ pub(crate) struct Runner {
 /// What is known of runs that an earlier program left open.
 #[derive(Default)]
 pub(crate) struct Recovery {
-    /// The projects whose last run was cut off and cannot be finished yet, and why. Held by whoever tries to.
+    /// The projects whose last run was cut off and cannot be finished yet, and why. Held by
+    /// whoever tries to.
     pub(crate) unfinished: Mutex<BTreeMap<String, String>>,
     /// Set when the repositories were looked at for what an earlier program left half made.
     pub(crate) looked: OnceLock<()>,
 }
 
 impl Runner {
-    /// Where a project's worktrees are: its workspace, and what a backend edits in. A project's name has no full stop.
+    /// Where a project's worktrees are: its workspace, and what a backend edits in. A project's
+    /// name has no full stop.
     pub(crate) fn trees(&self, project: &Project) -> [PathBuf; 2] {
         let workspaces = self.state_directory.join("workspaces");
         [workspaces.join(&project.id), workspaces.join(format!("{}.agent", project.id))]
@@ -69,10 +72,15 @@ impl Runner {
 
     /// One project, named by its id or its name.
     pub(crate) fn project(&self, name: &str) -> Result<Arc<Prepared>> {
-        let found = self.projects.iter().find(|prepared| prepared.project.id == name || prepared.project.name == name);
+        let found = self
+            .projects
+            .iter()
+            .find(|prepared| prepared.project.id == name || prepared.project.name == name);
         found.cloned().ok_or_else(|| {
-            let known: Vec<_> = self.projects.iter().map(|prepared| prepared.project.id.as_str()).collect();
-            Error::new(ErrorKind::Usage, format!("there is no project `{name}`")).hint(format!("there are: {}", known.join(", ")))
+            let known: Vec<_> =
+                self.projects.iter().map(|prepared| prepared.project.id.as_str()).collect();
+            Error::new(ErrorKind::Usage, format!("there is no project `{name}`"))
+                .hint(format!("there are: {}", known.join(", ")))
         })
     }
 }

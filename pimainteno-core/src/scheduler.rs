@@ -18,7 +18,8 @@ use crate::{
     runner::{Prepared, PreparedChore, Runner},
 };
 
-/// The longest sleep in one go. The clock is read again after it: it may have been set, and the machine may have slept.
+/// The longest sleep in one go. The clock is read again after it: it may have been set, and the
+/// machine may have slept.
 const LONGEST_SLEEP: Duration = Duration::from_secs(120);
 
 /// A chore and when it is due.
@@ -31,8 +32,12 @@ struct Due<'r> {
     resumed: Option<Timestamp>,
 }
 
-/// Starts runs at their slots until `shutdown` is ready, then stops those that go on and waits for them.
-pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+/// Starts runs at their slots until `shutdown` is ready, then stops those that go on and waits for
+/// them.
+pub(crate) async fn serve(
+    runner: &Arc<Runner>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<()> {
     let mut shutdown = std::pin::pin!(shutdown);
     let mut running = JoinSet::new();
     let (mut last_recovery, mut clock) = (Instant::now(), Timestamp::now());
@@ -41,7 +46,8 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
         let runner = runner.clone();
         running.spawn(async move { runner.carry_out_kept(&prepared, order).await });
     }
-    let mut chores: Vec<_> = runner.projects.iter().flat_map(|prepared| first_slots(runner, prepared)).collect();
+    let mut chores: Vec<_> =
+        runner.projects.iter().flat_map(|prepared| first_slots(runner, prepared)).collect();
     loop {
         let now = Timestamp::now();
         let was_set_back = now < std::mem::replace(&mut clock, now);
@@ -50,7 +56,8 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
             tracing::error!(%error, "What nobody answered could not be given up.");
         }
         // After a power cut the machine may be up before its network is.
-        if last_recovery.elapsed() >= LONGEST_SLEEP && runner.recovery.unfinished.try_lock().is_ok_and(|unfinished| !unfinished.is_empty())
+        if last_recovery.elapsed() >= LONGEST_SLEEP
+            && runner.recovery.unfinished.try_lock().is_ok_and(|unfinished| !unfinished.is_empty())
         {
             last_recovery = Instant::now();
             let runner = runner.clone();
@@ -68,19 +75,24 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
                     // Until when was said by the wrong clock.
                     runner.store.note_project(id, |state| state.chore_mut(name).parked = None);
                 }
-                // A parked chore is tried again when its time has come, not only at its next slot; also if it came while the program was off.
+                // A parked chore is tried again when its time has come, not only at its next slot;
+                // also if it came while the program was off.
                 if runner.goes_on(due.prepared, due.chore, &mut due.resumed) {
                     due.at = Some(now);
                 }
                 if due.at.is_some_and(|at| at <= now) {
-                    // The slot counts as taken care of when its run starts; several that passed during a sleep are one.
-                    runner.store.note_project(id, |state| state.chore_mut(name).last_slot = Some(now));
+                    // The slot counts as taken care of when its run starts; several that passed
+                    // during a sleep are one.
+                    runner
+                        .store
+                        .note_project(id, |state| state.chore_mut(name).last_slot = Some(now));
                     due.at = slot_after(runner, due.prepared, due.chore, now);
                     // Several slots that pass while it waits are one, too.
                     if runner.queue.has_waiting(id, &Job::Upkeep { chore: name.clone() }) {
                         continue;
                     }
-                    let (runner, prepared, name) = (runner.clone(), due.prepared.clone(), name.clone());
+                    let (runner, prepared, name) =
+                        (runner.clone(), due.prepared.clone(), name.clone());
                     running.spawn(async move {
                         // What could not be finished at the start may be by now.
                         let recovered = recovery::recover(&runner).await;
@@ -91,10 +103,12 @@ pub(crate) async fn serve(runner: &Arc<Runner>, shutdown: impl Future<Output = (
                 }
             }
         }
-        let parked = chores.iter().filter_map(|due| parked_until(runner, due)).filter(|until| *until > now);
+        let parked =
+            chores.iter().filter_map(|due| parked_until(runner, due)).filter(|until| *until > now);
         let next = chores.iter().filter_map(|due| due.at).chain(parked).min();
-        let sleep =
-            next.and_then(|next| Duration::try_from(next.duration_since(now)).ok()).map_or(LONGEST_SLEEP, |left| left.min(LONGEST_SLEEP));
+        let sleep = next
+            .and_then(|next| Duration::try_from(next.duration_since(now)).ok())
+            .map_or(LONGEST_SLEEP, |left| left.min(LONGEST_SLEEP));
         tokio::select! {
             biased;
             () = &mut shutdown => break,
@@ -115,12 +129,14 @@ fn parked_until(runner: &Runner, due: &Due<'_>) -> Option<Timestamp> {
     state.chore(&due.chore.chore.name).parked.as_ref().map(|parked| parked.until)
 }
 
-/// The first slots of a project's chores after the program started: at once if slots were missed and are to be caught up.
+/// The first slots of a project's chores after the program started: at once if slots were missed
+/// and are to be caught up.
 fn first_slots<'r>(runner: &Runner, prepared: &'r Arc<Prepared>) -> impl Iterator<Item = Due<'r>> {
     let (now, state) = (Timestamp::now(), runner.store.project(&prepared.project.id));
     let first = move |chore: &'r PreparedChore| {
         let last = state.chore(&chore.chore.name).last_slot;
-        let missed = last.and_then(|last| chore.schedule.next_after(last)).is_some_and(|slot| slot <= now);
+        let missed =
+            last.and_then(|last| chore.schedule.next_after(last)).is_some_and(|slot| slot <= now);
         let is_caught_up = missed && runner.config.scheduler.catch_up == CatchUp::Once;
         let at = if is_caught_up { Some(now) } else { slot_after(runner, prepared, chore, now) };
         Due { prepared, chore, at, resumed: None }
@@ -128,20 +144,28 @@ fn first_slots<'r>(runner: &Runner, prepared: &'r Arc<Prepared>) -> impl Iterato
     prepared.chores.iter().map(first).collect::<Vec<_>>().into_iter()
 }
 
-/// When the next run is due: a clock that was set back has slots again that lie before the one that was waited for.
+/// When the next run is due: a clock that was set back has slots again that lie before the one that
+/// was waited for.
 fn sooner(due: Option<Timestamp>, next: Option<Timestamp>) -> Option<Timestamp> {
     [due, next].into_iter().flatten().min()
 }
 
 /// The next slot of a chore, with the delay of its project.
-fn slot_after(runner: &Runner, prepared: &Prepared, chore: &PreparedChore, time: Timestamp) -> Option<Timestamp> {
+fn slot_after(
+    runner: &Runner,
+    prepared: &Prepared,
+    chore: &PreparedChore,
+    time: Timestamp,
+) -> Option<Timestamp> {
     let delay = jitter(&prepared.project.id, runner.config.scheduler.jitter);
-    // The delay is taken off first: a slot whose delayed time is still to come has not been taken care of.
+    // The delay is taken off first: a slot whose delayed time is still to come has not been taken
+    // care of.
     let slot = chore.schedule.next_after(time.checked_sub(delay).ok()?)?;
     slot.checked_add(delay).ok()
 }
 
-/// The delay of a project's slots: always the same one, so that slots stay apart as evenly as the schedule has them.
+/// The delay of a project's slots: always the same one, so that slots stay apart as evenly as the
+/// schedule has them.
 fn jitter(project: &str, window: Duration) -> SignedDuration {
     let mut hasher = DefaultHasher::new();
     project.hash(&mut hasher);
@@ -158,16 +182,26 @@ mod tests {
     fn a_clock_that_is_set_back_neither_puts_off_a_slot_nor_brings_one_forward() {
         let at = |text: &str| text.parse::<Timestamp>().ok();
         // The clock was a year ahead, and what was due is due at the next slot of the right time.
-        assert_eq!(sooner(at("2027-05-02T03:00:00Z"), at("2026-05-01T03:00:00Z")), at("2026-05-01T03:00:00Z"));
+        assert_eq!(
+            sooner(at("2027-05-02T03:00:00Z"), at("2026-05-01T03:00:00Z")),
+            at("2026-05-01T03:00:00Z")
+        );
         // What was missed, or is tried again, does not wait for the next slot.
-        assert_eq!(sooner(at("2026-04-30T12:00:00Z"), at("2026-05-01T03:00:00Z")), at("2026-04-30T12:00:00Z"));
-        assert_eq!((sooner(None, at("2026-05-01T03:00:00Z")), sooner(None, None)), (at("2026-05-01T03:00:00Z"), None));
+        assert_eq!(
+            sooner(at("2026-04-30T12:00:00Z"), at("2026-05-01T03:00:00Z")),
+            at("2026-04-30T12:00:00Z")
+        );
+        assert_eq!(
+            (sooner(None, at("2026-05-01T03:00:00Z")), sooner(None, None)),
+            (at("2026-05-01T03:00:00Z"), None)
+        );
     }
 
     #[test]
     fn the_delay_of_a_project_is_always_the_same_and_within_its_window() {
         let window = Duration::from_secs(600);
-        let delays: std::collections::BTreeSet<_> = (0..50).map(|number| jitter(&format!("project-{number}"), window)).collect();
+        let delays: std::collections::BTreeSet<_> =
+            (0..50).map(|number| jitter(&format!("project-{number}"), window)).collect();
         assert!(delays.len() > 40 && delays.iter().all(|delay| delay.as_secs() < 600));
         assert_eq!(jitter("radio", window), jitter("radio", window));
         assert_eq!(jitter("radio", Duration::ZERO), SignedDuration::ZERO);

@@ -7,8 +7,9 @@
 //! | values that are known exactly, such as the configured key, also encoded | `secrets/known.rs` |
 //! | what looks like a secret: tokens of known formats, private keys, addresses with a password, assignments | the other files in `secrets/` |
 //!
-//! One pass finds the anchors, short fixed texts that a secret begins with or stands beside; around each the text is looked at once, as far as a fixed
-//! bound. So time grows with the length of the text and with nothing else, whoever wrote it.
+//! One pass finds the anchors, short fixed texts that a secret begins with or stands beside; around
+//! each the text is looked at once, as far as a fixed bound. So time grows with the length of the
+//! text and with nothing else, whoever wrote it.
 
 mod added;
 mod address;
@@ -73,7 +74,8 @@ pub struct Finding {
 /// What a secret is replaced by begins so; its kind and a bracket follow.
 const MARK: &str = "[redacted: ";
 
-/// Looks around an anchor, which is at the range, and adds what it finds. Looks no further than a fixed bound, or than what it adds.
+/// Looks around an anchor, which is at the range, and adds what it finds. Looks no further than a
+/// fixed bound, or than what it adds.
 type Look = fn(&str, Range<usize>, &mut Vec<Finding>);
 
 /// What an anchor leads to.
@@ -136,8 +138,9 @@ impl Secrets {
         Ok(Self(Arc::new(Inner { anchors, lookers, known: RwLock::default() })))
     }
 
-    /// Takes this value out of every text from now on, as it is and in base64, hexadecimal and the encoding of addresses.
-    /// Values of fewer than six bytes are left alone: they would be found in the middle of words.
+    /// Takes this value out of every text from now on, as it is and in base64, hexadecimal and the
+    /// encoding of addresses. Values of fewer than six bytes are left alone: they would be
+    /// found in the middle of words.
     ///
     /// # Errors
     /// None are expected.
@@ -148,13 +151,15 @@ impl Secrets {
         self.0.known.write().unwrap_or_else(PoisonError::into_inner).learn(value)
     }
 
-    /// The text without its secrets: each is replaced by what it is, in square brackets. Lines stay lines.
+    /// The text without its secrets: each is replaced by what it is, in square brackets. Lines stay
+    /// lines.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         replaced(text, self.find(text))
     }
 
-    /// The same as [`Secrets::redact`], and at how many places something was taken out. What stands in pieces beside each other, as the lines of a key do, is one place;
-    /// what had been taken out before is not counted.
+    /// The same as [`Secrets::redact`], and at how many places something was taken out. What stands
+    /// in pieces beside each other, as the lines of a key do, is one place; what had been taken
+    /// out before is not counted.
     pub fn redact_counted<'a>(&self, text: &'a str) -> (Cow<'a, str>, usize) {
         let findings = self.find(text);
         let places = places(text, &findings);
@@ -175,7 +180,9 @@ impl Secrets {
             match self.0.lookers.get(anchor.pattern().as_usize()) {
                 Some(Looker::Token(format)) => format.look(text, anchor.range(), &mut found),
                 Some(Looker::Infix(format)) => format.look(text, anchor.range(), &mut found),
-                Some(Looker::Encoded(format)) => encoded::look_for_token(format, text, anchor.range(), &mut found),
+                Some(Looker::Encoded(format)) => {
+                    encoded::look_for_token(format, text, anchor.range(), &mut found);
+                }
                 Some(Looker::Other(look)) => {
                     let before = found.len();
                     look(text, anchor.range(), &mut found);
@@ -190,12 +197,14 @@ impl Secrets {
 
     /// The secrets that a unified diff adds: in its added lines, and not in its removed ones.
     ///
-    /// A secret that is moved is in the history already; what is held for it would be held in vain. Binary files are not looked into.
+    /// A secret that is moved is in the history already; what is held for it would be held in vain.
+    /// Binary files are not looked into.
     pub fn added_in(&self, diff: &str) -> Vec<AddedSecret> {
         added::added_in(self, diff)
     }
 
-    /// Why a change with this diff is for a person to look at, in one line: it adds secrets, or writes our mark over one; `None` if it does neither.
+    /// Why a change with this diff is for a person to look at, in one line: it adds secrets, or
+    /// writes our mark over one; `None` if it does neither.
     pub(crate) fn concern(&self, diff: &str) -> Option<String> {
         added::concern(self, diff)
     }
@@ -226,12 +235,15 @@ fn replaced(text: &str, findings: Vec<Finding>) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// How many places the findings are: those of a kind with nothing between them but signs and line ends are one.
+/// How many places the findings are: those of a kind with nothing between them but signs and line
+/// ends are one.
 fn places(text: &str, findings: &[Finding]) -> usize {
     let goes_on = |pair: &[Finding]| {
         let [one, other] = pair else { return false };
         let between = text.get(one.range.end..other.range.start).unwrap_or_default();
-        one.kind == other.kind && between.len() <= 64 && !between.replace("\\n", "").contains(|character: char| character.is_alphanumeric())
+        one.kind == other.kind
+            && between.len() <= 64
+            && !between.replace("\\n", "").contains(|character: char| character.is_alphanumeric())
     };
     findings.len() - findings.windows(2).filter(|pair| goes_on(pair)).count()
 }
@@ -243,13 +255,18 @@ fn show_commands(text: &str, from: usize, found: &mut Vec<Finding>) {
     }
 }
 
-/// In order, with those that overlap made one; the one that begins first, or is longer, says what it is.
+/// In order, with those that overlap made one; the one that begins first, or is longer, says what
+/// it is.
 fn merged(mut found: Vec<Finding>) -> Vec<Finding> {
-    found.sort_by(|one, other| (one.range.start, other.range.end).cmp(&(other.range.start, one.range.end)));
+    found.sort_by(|one, other| {
+        (one.range.start, other.range.end).cmp(&(other.range.start, one.range.end))
+    });
     let mut merged: Vec<Finding> = Vec::with_capacity(found.len());
     for finding in found {
         match merged.last_mut() {
-            Some(last) if finding.range.start < last.range.end => last.range.end = last.range.end.max(finding.range.end),
+            Some(last) if finding.range.start < last.range.end => {
+                last.range.end = last.range.end.max(finding.range.end);
+            }
             _ => merged.push(finding),
         }
     }

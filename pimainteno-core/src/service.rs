@@ -1,7 +1,8 @@
 //! Restart and health of the units that run from a checkout.
 //!
-//! A [`ServiceManager`] restarts a unit and says what became of it: systemd, a command of the user's, or nobody.
-//! [`Probation`] watches units and a [`HealthProbe`] for a while after a change and gives a [`Verdict`].
+//! A [`ServiceManager`] restarts a unit and says what became of it: systemd, a command of the
+//! user's, or nobody. [`Probation`] watches units and a [`HealthProbe`] for a while after a change
+//! and gives a [`Verdict`].
 
 mod command;
 mod health;
@@ -40,20 +41,23 @@ pub trait ServiceManager: fmt::Debug + Send + Sync {
     /// Restarts `unit`, or starts it if it does not run, and waits until that is done.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if it cannot be restarted or takes too long, [`ErrorKind::Usage`] if `unit` is no unit's name,
-    /// [`ErrorKind::Cancelled`].
+    /// [`ErrorKind::Service`] if it cannot be restarted or takes too long, [`ErrorKind::Usage`] if
+    /// `unit` is no unit's name, [`ErrorKind::Cancelled`].
     async fn restart(&self, unit: &str, cancel: &Cancel) -> Result<()>;
 
     /// The state that `unit` is in. A unit that does not exist is a state, not an error.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if there is nobody to ask, [`ErrorKind::Usage`] if `unit` is no unit's name.
+    /// [`ErrorKind::Service`] if there is nobody to ask, [`ErrorKind::Usage`] if `unit` is no
+    /// unit's name.
     async fn state(&self, unit: &str) -> Result<UnitState>;
 
-    /// The last entries, at most `limit`, that `unit` has logged since `since`, oldest first; none unless overridden.
+    /// The last entries, at most `limit`, that `unit` has logged since `since`, oldest first; none
+    /// unless overridden.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if the log cannot be read, [`ErrorKind::Usage`] if `unit` is no unit's name.
+    /// [`ErrorKind::Service`] if the log cannot be read, [`ErrorKind::Usage`] if `unit` is no
+    /// unit's name.
     async fn journal(&self, unit: &str, since: &Since, limit: usize) -> Result<Vec<JournalEntry>> {
         let _ = (unit, since, limit);
         Ok(Vec::new())
@@ -68,13 +72,16 @@ pub struct UnitState {
     pub load: LoadState,
     /// Whether it runs.
     pub active: ActiveState,
-    /// The same in more detail, in the words of the unit's type: `running`, `auto-restart`, `waiting` …
+    /// The same in more detail, in the words of the unit's type: `running`, `auto-restart`,
+    /// `waiting` …
     pub sub: String,
     /// How its last run ended: `success`, `exit-code`, `signal`, `watchdog` …
     pub result: String,
-    /// Whether it is a service that runs to its end (`Type=oneshot`), so that not running is nothing bad.
+    /// Whether it is a service that runs to its end (`Type=oneshot`), so that not running is
+    /// nothing bad.
     pub oneshot: bool,
-    /// How often systemd restarted it by itself. Every restart that somebody asks for sets it back to 0.
+    /// How often systemd restarted it by itself. Every restart that somebody asks for sets it back
+    /// to 0.
     pub restarts: u32,
     /// Its main process; 0 if there is none.
     pub main_pid: u32,
@@ -125,14 +132,20 @@ pub fn manager(project: &Project, bus: Bus, environment: &Environment) -> Arc<dy
     match &project.restart {
         RestartConfig::Systemd => Arc::new(Systemd::new(bus, environment.clone())),
         RestartConfig::None => Arc::new(Unmanaged),
-        RestartConfig::Command(command) => Arc::new(RestartCommand::new(command, &project.path, environment.clone())),
+        RestartConfig::Command(command) => {
+            Arc::new(RestartCommand::new(command, &project.path, environment.clone()))
+        }
     }
 }
 
 /// Refuses what is no unit's name: an option, a path, or a pattern, which would name several.
 fn check_unit_name(unit: &str) -> Result<()> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
-    if unit.is_empty() || unit.len() > LONGEST_UNIT_NAME || unit.starts_with(['-', '.']) || !unit.bytes().all(allowed) {
+    if unit.is_empty()
+        || unit.len() > LONGEST_UNIT_NAME
+        || unit.starts_with(['-', '.'])
+        || !unit.bytes().all(allowed)
+    {
         let shown: String = unit.chars().take(80).collect();
         return Err(Error::new(ErrorKind::Usage, format!("not the name of a unit: `{}`", shown.escape_debug()))
             .hint("a unit's name consists of letters, digits and `:-_.\\@`, and begins with none of `-.`: `example.service`"));
@@ -142,7 +155,9 @@ fn check_unit_name(unit: &str) -> Result<()> {
 
 /// Text of a service without what a terminal would take as a command; line ends and tabs stay.
 fn plain(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control() || matches!(character, '\n' | '\t')).collect()
+    text.chars()
+        .filter(|character| !character.is_control() || matches!(character, '\n' | '\t'))
+        .collect()
 }
 
 impl fmt::Display for UnitState {
@@ -171,11 +186,24 @@ mod tests {
 
     #[test]
     fn a_name_that_is_no_units_is_refused() {
-        for name in ["nginx.service", "getty@tty1.service", "srv-data.mount", "a\\x2db.service", "web"] {
+        for name in
+            ["nginx.service", "getty@tty1.service", "srv-data.mount", "a\\x2db.service", "web"]
+        {
             check_unit_name(name).unwrap();
         }
         let long = "a".repeat(256);
-        for name in ["", "-H.service", "--now", "../x.service", "a/b", "*.service", "a b.service", "a\n.service", "é.service", &long] {
+        for name in [
+            "",
+            "-H.service",
+            "--now",
+            "../x.service",
+            "a/b",
+            "*.service",
+            "a b.service",
+            "a\n.service",
+            "é.service",
+            &long,
+        ] {
             assert_eq!(check_unit_name(name).unwrap_err().kind(), ErrorKind::Usage, "{name:?}");
         }
     }

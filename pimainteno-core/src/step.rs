@@ -36,19 +36,22 @@ pub(crate) use run::{Candidate, Checks, Delivery, Failed, Run};
 
 /// One verb of the pipeline: built in, from the embedding program, or a command.
 ///
-/// Steps run one after the other and know nothing of each other: what one leaves for the next is in the [`StepContext`].
+/// Steps run one after the other and know nothing of each other: what one leaves for the next is in
+/// the [`StepContext`].
 #[async_trait]
 pub trait Step: Debug + Send + Sync {
     /// The name that selects it in `steps`: a verb, in lower-case letters, digits and `-`.
     fn name(&self) -> &str;
 
-    /// What it can change. The cautious answer is the default: such a step does not run before a change that has to wait for a person.
+    /// What it can change. The cautious answer is the default: such a step does not run before a
+    /// change that has to wait for a person.
     fn effects(&self) -> Effects {
         Effects::Outside
     }
 
-    /// Whether it makes something that others need, such as installed packages. Where it stands before `apply`, it is run too in a run that begins there:
-    /// when a held change is approved, or one that was delivered is taken back.
+    /// Whether it makes something that others need, such as installed packages. Where it stands
+    /// before `apply`, it is run too in a run that begins there: when a held change is
+    /// approved, or one that was delivered is taken back.
     fn prepares(&self) -> bool {
         false
     }
@@ -58,7 +61,8 @@ pub trait Step: Debug + Send + Sync {
         Part::Other
     }
 
-    /// Looks at the `settings` that a project has for it, when that is made ready; [`StepContext::settings`] gives them to a run. By default it wants none.
+    /// Looks at the `settings` that a project has for it, when that is made ready;
+    /// [`StepContext::settings`] gives them to a run. By default it wants none.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for settings that it cannot use.
@@ -74,8 +78,10 @@ pub trait Step: Debug + Send + Sync {
         &[]
     }
 
-    /// Takes back what it did, in the run that takes back the whole change: there the workspace, and the checkout where the change had come to it, hold what was
-    /// there before. By default it does the same again, with what is there then. What cannot be taken back is told by [`StepContext::leave`].
+    /// Takes back what it did, in the run that takes back the whole change: there the workspace,
+    /// and the checkout where the change had come to it, hold what was there before. By default
+    /// it does the same again, with what is there then. What cannot be taken back is told by
+    /// [`StepContext::leave`].
     ///
     /// # Errors
     /// As [`Self::run`]; then the change counts as not taken back.
@@ -83,7 +89,8 @@ pub trait Step: Debug + Send + Sync {
         self.run(context).await
     }
 
-    /// Whether an effect happened that was announced before the program was stopped, and not marked. One that did is not brought about again.
+    /// Whether an effect happened that was announced before the program was stopped, and not
+    /// marked. One that did is not brought about again.
     ///
     /// # Errors
     /// Whatever kept it from finding out; the run stays open, and it is asked again.
@@ -95,8 +102,8 @@ pub trait Step: Debug + Send + Sync {
     /// Does its work.
     ///
     /// # Errors
-    /// Whatever kept it from its work; the run ends as failed and everything is left, or put back, as it was.
-    /// An error with [`crate::Retry::After`] parks the project instead.
+    /// Whatever kept it from its work; the run ends as failed and everything is left, or put back,
+    /// as it was. An error with [`crate::Retry::After`] parks the project instead.
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow>;
 }
 
@@ -106,9 +113,11 @@ pub trait Step: Debug + Send + Sync {
 pub enum Effects {
     /// Nothing outside the state directory, where the workspace is.
     Workspace,
-    /// Something that can be seen from outside: a commit, a remote, the checkout, a service. The step as a whole is announced in the journal.
+    /// Something that can be seen from outside: a commit, a remote, the checkout, a service. The
+    /// step as a whole is announced in the journal.
     Outside,
-    /// The same, and the step announces each effect itself, by [`StepContext::effect`]: what it did not announce, it did not do.
+    /// The same, and the step announces each effect itself, by [`StepContext::effect`]: what it did
+    /// not announce, it did not do.
     Announced,
 }
 
@@ -116,7 +125,8 @@ pub enum Effects {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Part {
-    /// Places the change. A run goes back to it when the change is mended or its base moved, and begins with it when a change is there already.
+    /// Places the change. A run goes back to it when the change is mended or its base moved, and
+    /// begins with it when a change is there already.
     Place,
     /// Finds out whether the change is any good.
     Check,
@@ -132,7 +142,8 @@ pub enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Need {
-    /// The remote has everything that the checkout has: what is sent there would take the owner's commits along. That it cannot be sent is not the change's fault.
+    /// The remote has everything that the checkout has: what is sent there would take the owner's
+    /// commits along. That it cannot be sent is not the change's fault.
     Remote,
     /// There are the units that the configuration names.
     Units,
@@ -177,7 +188,8 @@ pub enum Flow {
     End(Outcome),
     /// From `apply` again, on top of this commit, because the branch moved meanwhile.
     Rebase(CommitId),
-    /// From `apply` again, with the change as the backend mended it; where it may not or cannot, the run fails in this step.
+    /// From `apply` again, with the change as the backend mended it; where it may not or cannot,
+    /// the run fails in this step.
     Mend(Failure),
 }
 

@@ -1,4 +1,5 @@
-//! The store: history, proposals, ledgers and what is remembered about projects. The only place that knows redb. Others read it, as a [`History`].
+//! The store: history, proposals, ledgers and what is remembered about projects. The only place
+//! that knows redb. Others read it, as a [`History`].
 //!
 //! It lies in one directory, with one process at a time:
 //!
@@ -8,16 +9,19 @@
 //! | `journal/<run id>.jsonl` | the journal of an open run; see `store/journal.rs` |
 //! | `*.damaged*` | what could not be read and was kept aside |
 //!
-//! Every method is synchronous. What is asked often (`project`, `usage_on`) is answered from memory.
-//! Reading the history reads a few pages per run, so an async caller may call it in place.
-//! Writing waits for the disk, and happens a few times per run; a caller with many tasks on one thread may move `finish_run`
-//! to a blocking thread.
+//! Every method is synchronous. What is asked often (`project`, `usage_on`) is answered from
+//! memory. Reading the history reads a few pages per run, so an async caller may call it in place.
+//! Writing waits for the disk, and happens a few times per run; a caller with many tasks on one
+//! thread may move `finish_run` to a blocking thread.
 //!
-//! A function that is passed in to change something must not change the store itself: it would wait for its own turn for ever.
+//! A function that is passed in to change something must not change the store itself: it would wait
+//! for its own turn for ever.
 //!
-//! Whatever is kept is kept without the secrets in it, see `Store::secrets`; only the diff of a proposal stays as it is.
+//! Whatever is kept is kept without the secrets in it, see `Store::secrets`; only the diff of a
+//! proposal stays as it is.
 //!
-//! Each write is one transaction that is durable when the call returns. A session that stores nothing writes nothing.
+//! Each write is one transaction that is durable when the call returns. A session that stores
+//! nothing writes nothing.
 
 mod checks;
 mod chore;
@@ -116,7 +120,8 @@ struct Opened {
 }
 
 impl Store {
-    /// What is taken out of everything that is kept. It knows the formats of secrets; values of this configuration are for [`Secrets::learn`].
+    /// What is taken out of everything that is kept. It knows the formats of secrets; values of
+    /// this configuration are for [`Secrets::learn`].
     pub(crate) fn secrets(&self) -> &Secrets {
         &self.0.secrets
     }
@@ -126,7 +131,8 @@ impl Store {
         self.0.last_event.load(Ordering::Relaxed)
     }
 
-    /// Takes note of the number of an event. It is stored when something else is: events must not cost writes.
+    /// Takes note of the number of an event. It is stored when something else is: events must not
+    /// cost writes.
     pub(crate) fn note_event(&self, number: u64) {
         self.0.last_event.fetch_max(number, Ordering::Relaxed);
     }
@@ -141,8 +147,9 @@ impl Store {
         self.with_opened("write", |opened| {
             opened.mark.write()?;
             let database = opened.database()?;
-            // While somebody reads the old state, redb does not reuse its pages right after the commit but in the next one.
-            // Otherwise it keeps the changed bookkeeping in its cache, and writes up to 16 KiB of it early and again when reads fill the cache.
+            // While somebody reads the old state, redb does not reuse its pages right after the
+            // commit but in the next one. Otherwise it keeps the changed bookkeeping in
+            // its cache, and writes up to 16 KiB of it early and again when reads fill the cache.
             let _reader = database.begin_read()?;
             let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::Immediate)?;
@@ -152,9 +159,13 @@ impl Store {
         })
     }
 
-    /// Opens the file again if the disk had failed: redb does not touch a file any more after a failed write,
-    /// and a disk that was full must not stop the daemon for good.
-    fn with_opened<T>(&self, verb: &str, work: impl FnOnce(&Opened) -> Result<T, RedbError>) -> Result<T> {
+    /// Opens the file again if the disk had failed: redb does not touch a file any more after a
+    /// failed write, and a disk that was full must not stop the daemon for good.
+    fn with_opened<T>(
+        &self,
+        verb: &str,
+        work: impl FnOnce(&Opened) -> Result<T, RedbError>,
+    ) -> Result<T> {
         let mut guard = self.0.opened.read().unwrap_or_else(PoisonError::into_inner);
         if guard.is_none() {
             drop(guard);
@@ -179,10 +190,14 @@ impl Store {
             error if is_damage(error) => format!(
                 "the file seems to be damaged; stop the program, move `{path}` aside and start it again: projects are not touched, the history is lost"
             ),
-            RedbError::Io(source) if source.kind() == io::ErrorKind::StorageFull => "free some space".into(),
+            RedbError::Io(source) if source.kind() == io::ErrorKind::StorageFull => {
+                "free some space".into()
+            }
             _ => "look at the disk".into(),
         };
-        Error::new(ErrorKind::Store, format!("cannot {verb} the store: `{path}`")).source(error).hint(hint)
+        Error::new(ErrorKind::Store, format!("cannot {verb} the store: `{path}`"))
+            .source(error)
+            .hint(hint)
     }
 }
 
@@ -192,12 +207,14 @@ impl Opened {
     }
 }
 
-/// Cuts closing the file short if nothing was stored, and contains what redb says about closing a damaged one.
+/// Cuts closing the file short if nothing was stored, and contains what redb says about closing a
+/// damaged one.
 impl Drop for Opened {
     fn drop(&mut self) {
         self.mark.drop_unwritten();
         let database = self.database.take();
-        // What was stored is durable already: a file that is not closed properly costs the next opening some time.
+        // What was stored is durable already: a file that is not closed properly costs the next
+        // opening some time.
         drop(contained(|| {
             drop(database);
             Ok(())
@@ -214,7 +231,9 @@ impl fmt::Debug for Store {
 
 /// Runs `work`; where redb gives up on a damaged file by a panic, that becomes an error.
 fn contained<T>(work: impl FnOnce() -> Result<T, RedbError>) -> Result<T, RedbError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(RedbError::Corrupted(format!("redb gave up: {}", words(&*panic)))))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(RedbError::Corrupted(format!("redb gave up: {}", words(&*panic))))
+    })
 }
 
 fn words(panic: &(dyn Any + Send)) -> &str {
@@ -230,7 +249,9 @@ fn is_damage(error: &RedbError) -> bool {
         | RedbError::TableTypeMismatch { .. }
         | RedbError::TypeDefinitionChanged { .. } => true,
         RedbError::TableDoesNotExist(_) | RedbError::TableIsMultimap(_) => true,
-        RedbError::Io(error) => matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof),
+        RedbError::Io(error) => {
+            matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+        }
         _ => false,
     }
 }

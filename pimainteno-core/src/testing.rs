@@ -1,4 +1,5 @@
-//! Helpers for the tests of embedding programs: a backend that says what it is told to, a sink that remembers, and a contract that every backend keeps.
+//! Helpers for the tests of embedding programs: a backend that says what it is told to, a sink that
+//! remembers, and a contract that every backend keeps.
 //!
 //! Behind the feature `testing`.
 
@@ -23,7 +24,8 @@ use crate::{
 
 pub use kept::{cached_reply, change_project, change_proposal, keep_check_results};
 
-/// A backend that answers each task with the next of the answers it was given for it, and counts its calls. Clones share both.
+/// A backend that answers each task with the next of the answers it was given for it, and counts
+/// its calls. Clones share both.
 #[derive(Clone, Debug)]
 pub struct ScriptedBackend {
     name: String,
@@ -62,7 +64,8 @@ struct Shared {
 }
 
 impl ScriptedBackend {
-    /// A backend named `name` that hands over changes as `edit` says. A task without a scripted answer is answered with an empty text.
+    /// A backend named `name` that hands over changes as `edit` says. A task without a scripted
+    /// answer is answered with an empty text.
     pub fn new(name: impl Into<String>, edit: Edit) -> Self {
         Self { name: name.into(), edit, shared: Arc::default() }
     }
@@ -126,7 +129,8 @@ impl LlmBackend for ScriptedBackend {
             }
             Some(Scripted::Failure(message)) => Err(Error::new(ErrorKind::Backend, message)),
             Some(Scripted::Trouble(message, seconds)) => {
-                Err(Error::new(ErrorKind::Backend, message).retry_after(std::time::Duration::from_secs(seconds)))
+                Err(Error::new(ErrorKind::Backend, message)
+                    .retry_after(std::time::Duration::from_secs(seconds)))
             }
             Some(Scripted::Hang) => {
                 call.cancel.raised().await;
@@ -155,22 +159,31 @@ impl EventSink for RecordingSink {
     }
 }
 
-/// Checks what every backend must keep to, whatever it answers: its name can stand in a configuration, a cancelled call returns,
-/// and a question that is not about a change leaves the workspace as it is.
+/// Checks what every backend must keep to, whatever it answers: its name can stand in a
+/// configuration, a cancelled call returns, and a question that is not about a change leaves the
+/// workspace as it is.
 ///
 /// # Errors
 /// What it does not keep to.
 pub async fn check_backend(backend: &dyn LlmBackend, workspace: &Path) -> Result<()> {
     let broken = |message: String| Err(Error::new(ErrorKind::Internal, message));
     let name = backend.name();
-    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+    if name.is_empty()
+        || !name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    {
         return broken(format!("`{name}` cannot stand in a configuration"));
     }
     let before = listing(workspace);
     let cancel = Cancel::new();
     cancel.raise();
     let request = Request::new(Task::Summarize, workspace, "Summarize the project.");
-    let answer = tokio::time::timeout(std::time::Duration::from_secs(30), backend.complete(&request, &Call::new(cancel))).await;
+    let answer = tokio::time::timeout(
+        std::time::Duration::from_secs(30),
+        backend.complete(&request, &Call::new(cancel)),
+    )
+    .await;
     if answer.is_err() {
         return broken(format!("`{name}` does not return when it is cancelled"));
     }
@@ -184,7 +197,11 @@ pub async fn check_backend(backend: &dyn LlmBackend, workspace: &Path) -> Result
 fn listing(directory: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let mut files = Vec::new();
-    for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.file_name().is_some_and(|name| name != ".git")) {
+    for path in entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name().is_some_and(|name| name != ".git"))
+    {
         if path.is_dir() {
             files.extend(listing(&path));
         } else {
@@ -197,6 +214,9 @@ fn listing(directory: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 
 fn write(directory: &Path, path: &str, content: &str) -> Result<()> {
     let file = directory.join(path);
-    let written = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&file, content));
-    written.map_err(|source| Error::new(ErrorKind::Backend, format!("cannot write `{}`", file.display())).source(source))
+    let written =
+        file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&file, content));
+    written.map_err(|source| {
+        Error::new(ErrorKind::Backend, format!("cannot write `{}`", file.display())).source(source)
+    })
 }

@@ -1,6 +1,7 @@
 //! Words that are more than text: one kind cannot be taken for another.
 //!
-//! They are written as the text that they are. What we wrote ourselves is read as it is, whatever it is; what a person or a remote gives is parsed, which checks it.
+//! They are written as the text that they are. What we wrote ourselves is read as it is, whatever
+//! it is; what a person or a remote gives is parsed, which checks it.
 
 use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr};
 
@@ -101,11 +102,18 @@ impl FromStr for CommitId {
 pub(crate) mod or_empty {
     use super::*;
 
-    pub(crate) fn serialize<W: Deref<Target = str>, S: Serializer>(word: &Option<W>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<W: Deref<Target = str>, S: Serializer>(
+        word: &Option<W>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(word.as_deref().unwrap_or_default())
     }
 
-    pub(crate) fn deserialize<'de, W: Deref<Target = str> + Deserialize<'de>, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<
+        'de,
+        W: Deref<Target = str> + Deserialize<'de>,
+        D: Deserializer<'de>,
+    >(
         deserializer: D,
     ) -> Result<Option<W>, D::Error> {
         Ok(Some(W::deserialize(deserializer)?).filter(|word| !word.is_empty()))
@@ -120,9 +128,15 @@ mod tests {
     fn a_commit_is_checked_where_it_is_given_and_read_as_it_was_written() {
         let id = "0123456789abcdef0123456789abcdef01234567";
         let commit: CommitId = id.parse().unwrap();
-        assert_eq!((format!("{commit:.7} {commit:?}"), &commit), (format!("0123456 {id:?}"), &CommitId::unchecked(id)));
+        assert_eq!(
+            (format!("{commit:.7} {commit:?}"), &commit),
+            (format!("0123456 {id:?}"), &CommitId::unchecked(id))
+        );
         for bad in ["", "HEAD", "0123456", &id.replace('0', "g"), &id.repeat(2)] {
-            assert_eq!(bad.parse::<CommitId>().unwrap_err().to_string(), format!("not the id of a commit: `{bad}`"));
+            assert_eq!(
+                bad.parse::<CommitId>().unwrap_err().to_string(),
+                format!("not the id of a commit: `{bad}`")
+            );
         }
         assert_eq!(serde_json::from_str::<CommitId>("\"beef\"").unwrap(), "beef");
         assert_eq!(serde_json::to_string(&commit).unwrap(), format!("{id:?}"));
@@ -134,7 +148,10 @@ mod tests {
         struct Record(#[serde(with = "or_empty")] Option<CommitId>);
         for (text, commit) in [("\"\"", None), ("\"beef\"", Some("beef"))] {
             let record: Record = serde_json::from_str(text).unwrap();
-            assert_eq!((record.0.as_deref(), &*serde_json::to_string(&record).unwrap()), (commit, text));
+            assert_eq!(
+                (record.0.as_deref(), &*serde_json::to_string(&record).unwrap()),
+                (commit, text)
+            );
         }
     }
 }

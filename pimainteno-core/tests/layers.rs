@@ -1,4 +1,5 @@
-//! Whether every import of core points down the list of layers in ARCHITECTURE.md, and none back up.
+//! Whether every import of core points down the list of layers in ARCHITECTURE.md, and none back
+//! up.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail as it does")]
 
@@ -49,7 +50,11 @@ struct Layers(BTreeMap<Names, (usize, String)>);
 
 impl Layers {
     fn read(text: &str) -> Self {
-        let rows = text.lines().skip_while(|line| *line != HEADING).skip(2).take_while(|line| line.starts_with('|'));
+        let rows = text
+            .lines()
+            .skip_while(|line| *line != HEADING)
+            .skip(2)
+            .take_while(|line| line.starts_with('|'));
         let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
         let files = cells.enumerate().flat_map(|(number, cells)| {
             let files: Vec<_> = cells[2].split('`').skip(1).step_by(2).map(str::to_owned).collect();
@@ -87,7 +92,11 @@ impl Core {
                 && !is_test(&item.attrs)
             {
                 let below = name.with_extension("").join(format!("{}.rs", item.ident));
-                let below = if name == Path::new("lib.rs") { format!("{}.rs", item.ident).into() } else { below };
+                let below = if name == Path::new("lib.rs") {
+                    format!("{}.rs", item.ident).into()
+                } else {
+                    below
+                };
                 self.read_module(directory, &directory.join(below));
             }
         }
@@ -102,10 +111,19 @@ impl Core {
     fn import(&mut self, tree: &UseTree, before: &[String], is_made_known: bool) {
         let with = |name: &syn::Ident| [before, &[name.to_string()]].concat();
         let (names, known_as) = match tree {
-            UseTree::Path(path) => return self.import(&path.tree, &with(&path.ident), is_made_known),
-            UseTree::Group(group) => return group.items.iter().for_each(|tree| self.import(tree, before, is_made_known)),
+            UseTree::Path(path) => {
+                return self.import(&path.tree, &with(&path.ident), is_made_known);
+            }
+            UseTree::Group(group) => {
+                return group
+                    .items
+                    .iter()
+                    .for_each(|tree| self.import(tree, before, is_made_known));
+            }
             UseTree::Glob(_) => (before.to_vec(), None),
-            UseTree::Name(name) if name.ident == "self" => (before.to_vec(), before.last().cloned()),
+            UseTree::Name(name) if name.ident == "self" => {
+                (before.to_vec(), before.last().cloned())
+            }
             UseTree::Name(name) => (with(&name.ident), Some(name.ident.to_string())),
             UseTree::Rename(rename) => (with(&rename.ident), Some(rename.rename.to_string())),
         };
@@ -118,7 +136,13 @@ impl Core {
     /// Finds paths in what a macro is given, which need not be Rust.
     fn search(&mut self, tokens: TokenStream) {
         let tokens: Vec<_> = tokens.into_iter().collect();
-        let name = |at: usize| if let Some(TokenTree::Ident(name)) = tokens.get(at) { Some(name.to_string()) } else { None };
+        let name = |at: usize| {
+            if let Some(TokenTree::Ident(name)) = tokens.get(at) {
+                Some(name.to_string())
+            } else {
+                None
+            }
+        };
         let is_colon = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(mark)) if mark.as_char() == ':');
         for (at, token) in tokens.iter().enumerate() {
             match token {
@@ -126,7 +150,11 @@ impl Core {
                 TokenTree::Ident(first) if at == 0 || !is_colon(at - 1) => {
                     let mut names = vec![first.to_string()];
                     for next in (at + 1..).step_by(3) {
-                        let Some(name) = name(next + 2).filter(|_| is_colon(next) && is_colon(next + 1)) else { break };
+                        let Some(name) =
+                            name(next + 2).filter(|_| is_colon(next) && is_colon(next + 1))
+                        else {
+                            break;
+                        };
                         names.push(name);
                     }
                     if names.len() > 1 {
@@ -146,7 +174,11 @@ impl Core {
             "self" => Some([module, rest].concat()),
             "super" => {
                 let (_, above) = module.split_last()?;
-                if rest.first().is_some_and(|name| name == "super") { self.absolute(above, rest) } else { Some([above, rest].concat()) }
+                if rest.first().is_some_and(|name| name == "super") {
+                    self.absolute(above, rest)
+                } else {
+                    Some([above, rest].concat())
+                }
             }
             _ => {
                 let below = [module, names].concat();
@@ -164,9 +196,14 @@ impl Core {
                 module = next;
                 continue;
             }
-            let imported = self.imported.get(&(module.clone(), name.clone())).and_then(|names| self.absolute(&module, names));
+            let imported = self
+                .imported
+                .get(&(module.clone(), name.clone()))
+                .and_then(|names| self.absolute(&module, names));
             return match imported {
-                Some(imported) if imported != path[..=at] => self.home(&[&imported, &path[at + 1..]].concat()),
+                Some(imported) if imported != path[..=at] => {
+                    self.home(&[&imported, &path[at + 1..]].concat())
+                }
                 _ => module,
             };
         }
@@ -211,7 +248,11 @@ impl<'ast> Visit<'ast> for Core {
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
         if path.leading_colon.is_none() && path.segments.len() > 1 {
-            self.mention(path.segments.iter().map(|segment| segment.ident.to_string()).collect(), path.span(), false);
+            self.mention(
+                path.segments.iter().map(|segment| segment.ident.to_string()).collect(),
+                path.span(),
+                false,
+            );
         }
         visit::visit_path(self, path);
     }
@@ -228,7 +269,8 @@ fn names_of(file: &Path) -> Names {
 
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
-        attribute.path().is_ident("cfg") && attribute.meta.require_list().is_ok_and(|list| list.tokens.to_string() == "test")
+        attribute.path().is_ident("cfg")
+            && attribute.meta.require_list().is_ok_and(|list| list.tokens.to_string() == "test")
     })
 }
 
@@ -253,11 +295,23 @@ fn every_import_points_down_the_layers() {
     let core = Core::read(&directory.join("src"));
     assert!(core.mentions.len() > 1000, "{} paths were found", core.mentions.len());
     for module in &core.modules {
-        assert!(module.is_empty() || layers.of(module).is_some(), "ARCHITECTURE.md has no layer for `{}`", module.join("::"));
+        assert!(
+            module.is_empty() || layers.of(module).is_some(),
+            "ARCHITECTURE.md has no layer for `{}`",
+            module.join("::")
+        );
     }
     for file in layers.0.keys() {
-        assert!(core.modules.contains(file), "ARCHITECTURE.md has a layer for `{}`, which is not there", file.join("/"));
+        assert!(
+            core.modules.contains(file),
+            "ARCHITECTURE.md has a layer for `{}`, which is not there",
+            file.join("/")
+        );
     }
     let ups = ups(&core, &layers);
-    assert!(ups.is_empty(), "imports that point up the layers of ARCHITECTURE.md:\n{}", ups.join("\n"));
+    assert!(
+        ups.is_empty(),
+        "imports that point up the layers of ARCHITECTURE.md:\n{}",
+        ups.join("\n")
+    );
 }

@@ -1,6 +1,11 @@
 //! Restart, probation and journal with a real systemd.
 
-#![expect(clippy::disallowed_methods, clippy::panic, clippy::unwrap_used, reason = "the helpers of a test fail as it does")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail as it does"
+)]
 
 #[path = "../../tests/support/systemd.rs"]
 mod systemd;
@@ -12,7 +17,10 @@ use pimainteno_core::{
     Error, ErrorKind,
     config::{Bus, HealthConfig},
     process::{Cancel, Environment},
-    service::{ActiveState, Baseline, HealthProbe, LoadState, Probation, ServiceManager, Since, Systemd, Verdict},
+    service::{
+        ActiveState, Baseline, HealthProbe, LoadState, Probation, ServiceManager, Since, Systemd,
+        Verdict,
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -36,27 +44,45 @@ async fn restart_error(manager: &Systemd, unit: &str) -> Error {
     error
 }
 
-async fn watch(unit: &str, probe: Option<&HealthProbe>, before: &Baseline, duration: Duration) -> Verdict {
+async fn watch(
+    unit: &str,
+    probe: Option<&HealthProbe>,
+    before: &Baseline,
+    duration: Duration,
+) -> Verdict {
     let units = [unit.to_owned()];
-    Probation::new(&manager(), &units, probe, duration).watch(before, &Cancel::new(), &|_| {}).await.unwrap()
+    Probation::new(&manager(), &units, probe, duration)
+        .watch(before, &Cancel::new(), &|_| {})
+        .await
+        .unwrap()
 }
 
 async fn baseline(unit: &str) -> Baseline {
     let units = [unit.to_owned()];
-    Probation::new(&manager(), &units, None, Duration::from_secs(30)).baseline(&Cancel::new()).await.unwrap()
+    Probation::new(&manager(), &units, None, Duration::from_secs(30))
+        .baseline(&Cancel::new())
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
 async fn a_restart_gives_a_running_unit_a_new_process() {
-    let unit = TestSystemd::get().unit("plain.service", "[Service]\nExecStart=/bin/sleep infinity\n");
+    let unit =
+        TestSystemd::get().unit("plain.service", "[Service]\nExecStart=/bin/sleep infinity\n");
     let manager = manager();
     assert_eq!(manager.state(&unit.name).await.unwrap().active, ActiveState::Inactive);
     manager.restart(&unit.name, &Cancel::new()).await.unwrap();
     let first = manager.state(&unit.name).await.unwrap();
-    assert_eq!((first.load, first.active, first.sub.as_str(), first.restarts), (LoadState::Loaded, ActiveState::Active, "running", 0));
+    assert_eq!(
+        (first.load, first.active, first.sub.as_str(), first.restarts),
+        (LoadState::Loaded, ActiveState::Active, "running", 0)
+    );
     manager.restart(&unit.name, &Cancel::new()).await.unwrap();
     let second = manager.state(&unit.name).await.unwrap();
-    assert!(first.main_pid != 0 && second.main_pid != 0 && second.main_pid != first.main_pid, "{first:?} {second:?}");
+    assert!(
+        first.main_pid != 0 && second.main_pid != 0 && second.main_pid != first.main_pid,
+        "{first:?} {second:?}"
+    );
     assert!(second.since > first.since && first.since > 0, "{first:?} {second:?}");
 }
 
@@ -65,10 +91,18 @@ async fn a_unit_that_fails_to_start_says_what_it_logged() {
     let text = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo the disk is on fire; sleep 0.3; exit 3'\n";
     let unit = TestSystemd::get().unit("fails.service", text);
     let error = restart_error(&manager(), &unit.name).await;
-    assert!(error.message().contains("its job failed because the control process exited with error code\n"), "{error}");
+    assert!(
+        error
+            .message()
+            .contains("its job failed because the control process exited with error code\n"),
+        "{error}"
+    );
     assert!(error.message().contains("\nthe disk is on fire\n"), "{error}");
     let state = manager().state(&unit.name).await.unwrap();
-    assert_eq!((state.active, state.result.as_str(), state.oneshot), (ActiveState::Failed, "exit-code", true));
+    assert_eq!(
+        (state.active, state.result.as_str(), state.oneshot),
+        (ActiveState::Failed, "exit-code", true)
+    );
 }
 
 #[tokio::test]
@@ -94,11 +128,19 @@ async fn a_name_that_looks_like_an_option_never_reaches_systemctl() {
     let directory = std::env::split_paths(environment.get("PATH").unwrap()).next().unwrap();
     let manager = Systemd::new(Bus::System, environment);
     for name in ["--version", "-H.service", "*"] {
-        assert_eq!(manager.restart(name, &Cancel::new()).await.unwrap_err().kind(), ErrorKind::Usage);
+        assert_eq!(
+            manager.restart(name, &Cancel::new()).await.unwrap_err().kind(),
+            ErrorKind::Usage
+        );
         assert_eq!(manager.state(name).await.unwrap_err().kind(), ErrorKind::Usage);
-        assert_eq!(manager.journal(name, &Since::Beginning, 1).await.unwrap_err().kind(), ErrorKind::Usage);
+        assert_eq!(
+            manager.journal(name, &Since::Beginning, 1).await.unwrap_err().kind(),
+            ErrorKind::Usage
+        );
     }
-    assert!(!directory.join("systemctl.ran").exists() && !directory.join("journalctl.ran").exists());
+    assert!(
+        !directory.join("systemctl.ran").exists() && !directory.join("journalctl.ran").exists()
+    );
     // What would have shown it works.
     drop(manager.state("plain.service").await);
     assert!(directory.join("systemctl.ran").exists());
@@ -111,17 +153,25 @@ async fn a_hung_stop_is_bounded_by_the_deadline() {
     manager().restart(&unit.name, &Cancel::new()).await.unwrap();
     let started = Instant::now();
     let error = restart_error(&manager().with_deadline(Duration::from_secs(1)), &unit.name).await;
-    assert!(started.elapsed() < Duration::from_secs(30) && error.message().ends_with("not done after 1s"), "{error}");
+    assert!(
+        started.elapsed() < Duration::from_secs(30)
+            && error.message().ends_with("not done after 1s"),
+        "{error}"
+    );
     assert_eq!(manager().state(&unit.name).await.unwrap().active, ActiveState::Deactivating);
     let cancel = Cancel::new();
     cancel.raise();
-    assert_eq!(manager().restart(&unit.name, &cancel).await.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        manager().restart(&unit.name, &cancel).await.unwrap_err().kind(),
+        ErrorKind::Cancelled
+    );
 }
 
 #[tokio::test]
 async fn whoever_may_not_restart_a_unit_is_told_how_to_get_the_right() {
     let systemd = TestSystemd::get();
-    // Whoever runs these tests with a systemd of the user's may not restart the machine's units either.
+    // Whoever runs these tests with a systemd of the user's may not restart the machine's units
+    // either.
     let (environment, unit) = match systemd.bus {
         Bus::System => (systemd.environment_by_way_of("nobody", AS_NOBODY), "dbus.service"),
         Bus::User => (systemd.environment.clone(), "systemd-tmpfiles-clean.service"),
@@ -135,7 +185,9 @@ async fn whoever_may_not_restart_a_unit_is_told_how_to_get_the_right() {
 async fn a_machine_without_systemd_is_told_from_a_unit_that_fails() {
     // Without /run there is no sign of systemd, whatever this machine was booted with.
     let user = if rustix::process::geteuid().is_root() { "" } else { "--user --map-root-user" };
-    let prefix = format!("exec unshare {user} --mount -- /bin/sh -c 'mount -t tmpfs none /run && exec \"$@\"' sh");
+    let prefix = format!(
+        "exec unshare {user} --mount -- /bin/sh -c 'mount -t tmpfs none /run && exec \"$@\"' sh"
+    );
     let manager = Systemd::new(Bus::System, environment_with_tools("unbooted", &prefix));
     let error = restart_error(&manager, "plain.service").await;
     assert_eq!(error.message(), "systemd does not run on this machine");
@@ -156,15 +208,25 @@ async fn a_users_own_systemd_is_spoken_to() {
     let user = systemd.unit("user.service", text);
     manager().restart(&user.name, &Cancel::new()).await.unwrap();
     let directory = "/run/pimainteno-user/systemd/user";
-    systemd.shell(&format!("mkdir -p {directory} && cat >{directory}/mine.service"), "[Service]\nExecStart=/bin/sleep infinity\n");
+    systemd.shell(
+        &format!("mkdir -p {directory} && cat >{directory}/mine.service"),
+        "[Service]\nExecStart=/bin/sleep infinity\n",
+    );
     let prefix = format!("env XDG_RUNTIME_DIR=/run/pimainteno-user {AS_NOBODY}");
     let manager = Systemd::new(Bus::User, systemd.environment_by_way_of("user", &prefix));
     manager.restart("mine.service", &Cancel::new()).await.unwrap();
     assert_eq!(manager.state("mine.service").await.unwrap().active, ActiveState::Active);
 
-    let nobody = Systemd::new(Bus::User, systemd.environment_by_way_of("nobody-else", &format!("env -u XDG_RUNTIME_DIR {AS_NOBODY}")));
+    let nobody = Systemd::new(
+        Bus::User,
+        systemd
+            .environment_by_way_of("nobody-else", &format!("env -u XDG_RUNTIME_DIR {AS_NOBODY}")),
+    );
     let error = restart_error(&nobody, "mine.service").await;
-    assert!(error.message().starts_with("cannot speak to systemd: no connection to bus"), "{error}");
+    assert!(
+        error.message().starts_with("cannot speak to systemd: no connection to bus"),
+        "{error}"
+    );
     assert!(error.hints().any(|hint| hint.contains("enable-linger")));
 }
 
@@ -182,19 +244,25 @@ async fn a_service_that_crashes_and_comes_back_does_not_pass_its_probation() {
     // From now on a change is not to blame, even if the unit happens to run when one looks.
     let before = loop {
         let before = baseline(&unit.name).await;
-        if before.units[&unit.name].active == ActiveState::Active && before.units[&unit.name].restarts > 0 {
+        if before.units[&unit.name].active == ActiveState::Active
+            && before.units[&unit.name].restarts > 0
+        {
             break before;
         }
     };
     assert!(!before.is_healthy(), "{before:?}");
     manager().restart(&unit.name, &Cancel::new()).await.unwrap();
     let verdict = watch(&unit.name, None, &before, Duration::from_secs(60)).await;
-    assert!(matches!(&verdict, Verdict::UnchangedUnhealthy { reason, .. } if reason.contains("already unhealthy before")), "{verdict:?}");
+    assert!(
+        matches!(&verdict, Verdict::UnchangedUnhealthy { reason, .. } if reason.contains("already unhealthy before")),
+        "{verdict:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_service_that_runs_and_answers_passes_its_probation() {
-    let unit = TestSystemd::get().unit("healthy.service", "[Service]\nExecStart=/bin/sleep infinity\n");
+    let unit =
+        TestSystemd::get().unit("healthy.service", "[Service]\nExecStart=/bin/sleep infinity\n");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut config = HealthConfig::default();
     config.http = Some(format!("http://{}/health", listener.local_addr().unwrap()));
@@ -209,20 +277,26 @@ async fn a_service_that_runs_and_answers_passes_its_probation() {
     let before = baseline(&unit.name).await;
     manager().restart(&unit.name, &Cancel::new()).await.unwrap();
     let verdict = watch(&unit.name, Some(&probe), &before, Duration::from_secs(2)).await;
-    assert!(matches!(verdict, Verdict::Healthy { watched } if watched >= Duration::from_secs(2)), "{verdict:?}");
+    assert!(
+        matches!(verdict, Verdict::Healthy { watched } if watched >= Duration::from_secs(2)),
+        "{verdict:?}"
+    );
 }
 
 #[tokio::test]
 async fn the_journal_is_read_from_a_time_or_a_place_on() {
-    // The sleep lets the journal see whose lines they are, where it cannot take systemd's word for it.
+    // The sleep lets the journal see whose lines they are, where it cannot take systemd's word for
+    // it.
     let text = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo one; printf \"bytes \\\\377\\\\n\"; echo last; sleep 0.3'\n";
     let unit = TestSystemd::get().unit("logs.service", text);
     let entries = async |since: Since| {
-        // What was written may take a moment to arrive, and what systemd says about it comes in between.
+        // What was written may take a moment to arrive, and what systemd says about it comes in
+        // between.
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let entries = manager().journal(&unit.name, &since, 100).await.unwrap();
-            let arrived = |start: &str| entries.iter().any(|entry| entry.message.starts_with(start));
+            let arrived =
+                |start: &str| entries.iter().any(|entry| entry.message.starts_with(start));
             if arrived("last") && arrived("Finished") {
                 return entries;
             }
@@ -234,7 +308,10 @@ async fn the_journal_is_read_from_a_time_or_a_place_on() {
     manager().restart(&unit.name, &Cancel::new()).await.unwrap();
     let first = entries(Since::Time(start)).await;
     let own: Vec<_> = first.iter().filter(|entry| entry.identifier == "sh").collect();
-    assert_eq!(own.iter().map(|entry| entry.message.as_str()).collect::<Vec<_>>(), ["one", "bytes \u{fffd}", "last"]);
+    assert_eq!(
+        own.iter().map(|entry| entry.message.as_str()).collect::<Vec<_>>(),
+        ["one", "bytes \u{fffd}", "last"]
+    );
     assert!(own[0].at >= start && own[0].priority == 6, "{own:?}");
 
     let between = Timestamp::now();

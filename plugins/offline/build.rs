@@ -1,12 +1,14 @@
 //! Writes the known misspellings as one sorted text, `word<TAB>correction` a line.
 //!
-//! Linked in, the dictionary costs 11 MB of binary and 4 MB of memory that is never given back; as a text it costs 1 MB and is read when needed.
-//! Only entries that can be put right without a person are kept: a wrong correction is worse than a misspelling.
+//! Linked in, the dictionary costs 11 MB of binary and 4 MB of memory that is never given back; as
+//! a text it costs 1 MB and is read when needed. Only entries that can be put right without a
+//! person are kept: a wrong correction is worse than a misspelling.
 
 use std::{env, error::Error, fmt::Write as _, fs, path::Path};
 
 /// Short misspellings that mean nothing else; all other entries this short are left out.
-const SHORT: [&str; 12] = ["adn", "aslo", "htis", "jsut", "taht", "teh", "thsi", "tihs", "waht", "wehn", "whne", "wiht"];
+const SHORT: [&str; 12] =
+    ["adn", "aslo", "htis", "jsut", "taht", "teh", "thsi", "tihs", "waht", "wehn", "whne", "wiht"];
 
 /// Entries that are names, terms of some trade or good English, whatever the dictionary says.
 const GOOD: [&str; 51] = [
@@ -91,13 +93,20 @@ fn is_certain(word: &[u8], correction: &[u8]) -> bool {
         return false;
     }
     let prefix = word.iter().zip(correction).take_while(|(one, other)| one == other).count();
-    let suffix = word.iter().rev().zip(correction.iter().rev()).take_while(|(one, other)| one == other).count();
+    let suffix = word
+        .iter()
+        .rev()
+        .zip(correction.iter().rev())
+        .take_while(|(one, other)| one == other)
+        .count();
     let swapped = word.len() == correction.len()
         && prefix + 2 + suffix >= word.len()
         && word.get(prefix) == correction.get(prefix + 1)
         && word.get(prefix + 1) == correction.get(prefix);
     // One letter too many, the same as the one before it.
-    let doubled = word.len() == correction.len() + 1 && prefix >= 1 && word.get(prefix) == word.get(prefix - 1);
+    let doubled = word.len() == correction.len() + 1
+        && prefix >= 1
+        && word.get(prefix) == word.get(prefix - 1);
     match word.len() {
         0..5 => return SHORT.iter().any(|short| short.as_bytes() == word),
         5 => return swapped,
@@ -105,19 +114,22 @@ fn is_certain(word: &[u8], correction: &[u8]) -> bool {
         _ if distance(word, correction) > 2 => return false,
         _ => {}
     }
-    // Another ending is an abbreviation, another form of the word or a word of another language: `execut`, `leafs`, `programa`.
+    // Another ending is an abbreviation, another form of the word or a word of another language:
+    // `execut`, `leafs`, `programa`.
     let other_ending = prefix + 2 >= word.len().max(correction.len()) && !swapped && !doubled;
     // A lost first letter is what is left of an escape or a highlighted key.
     let cut_off = word.len() + 1 == correction.len() && suffix == word.len();
     // `writeable` and `writable` are both in use.
-    let without_e = |text: &[u8]| text.iter().filter(|letter| **letter != b'e').copied().collect::<Vec<_>>();
+    let without_e =
+        |text: &[u8]| text.iter().filter(|letter| **letter != b'e').copied().collect::<Vec<_>>();
     let variant = without_e(word) == without_e(correction)
         && word.len() != correction.len()
         && correction.windows(3).any(|part| part == b"abl" || part == b"ing");
     !other_ending && !cut_off && !variant
 }
 
-/// How many letters have to be added, dropped, replaced or swapped with their neighbour to make one word of the other.
+/// How many letters have to be added, dropped, replaced or swapped with their neighbour to make one
+/// word of the other.
 fn distance(one: &[u8], other: &[u8]) -> usize {
     let mut rows = vec![vec![0; other.len() + 1]; one.len() + 1];
     for i in 0..=one.len() {

@@ -24,7 +24,8 @@ use orders::post;
 /// How long anything may take here.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The files that a round's run changes, all at once, with a misspelling each and how it is put right.
+/// The files that a round's run changes, all at once, with a misspelling each and how it is put
+/// right.
 const FILES: [(&str, &str, &str); 4] = [
     ("README.md", "You will recieve a letter", "You will receive a letter"),
     ("docs/a.md", "The two are seperate in this place", "The two are separate in this place"),
@@ -106,12 +107,22 @@ pub(crate) struct Attempt {
 impl fmt::Debug for Attempt {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = self.journal.iter().map(|entry| {
-            let detail = [&entry["step"]["name"], &entry["effect"]["kind"], &entry["number"]].into_iter().find(|value| !value.is_null());
-            format!("{} {}", entry["entry"].as_str().unwrap_or_default(), detail.unwrap_or(&Value::Null))
+            let detail = [&entry["step"]["name"], &entry["effect"]["kind"], &entry["number"]]
+                .into_iter()
+                .find(|value| !value.is_null());
+            format!(
+                "{} {}",
+                entry["entry"].as_str().unwrap_or_default(),
+                detail.unwrap_or(&Value::Null)
+            )
         });
         let answer = self.answer.rsplit_once("\r\n{\"records").map_or("", |(_, records)| records);
         let (killed, phase, elapsed) = (self.killed, &self.phase, self.elapsed);
-        write!(formatter, "killed: {killed}, {phase}, {elapsed:?}, [{}] {answer}", kinds.collect::<Vec<_>>().join(", "))
+        write!(
+            formatter,
+            "killed: {killed}, {phase}, {elapsed:?}, [{}] {answer}",
+            kinds.collect::<Vec<_>>().join(", ")
+        )
     }
 }
 
@@ -120,7 +131,8 @@ impl World {
     pub(crate) fn new(scenario: Scenario) -> Self {
         let env = TestEnv::new();
         let files = FILES.map(|(file, ..)| (file, "# Radio\n"));
-        let checkout = env.project_with("radio", &[&files[..], &[(".gitignore", "*.bin\n")]].concat());
+        let checkout =
+            env.project_with("radio", &[&files[..], &[(".gitignore", "*.bin\n")]].concat());
         env.git(&env.path("remotes/radio.git"), &["config", "core.logAllRefUpdates", "always"]);
         for (file, content) in UNTRACKED {
             fs::write(checkout.join(file), content).unwrap();
@@ -144,10 +156,10 @@ impl World {
             _ => "! grep -q receive",
         };
         script("health", &format!("{likes} '{}'", env.path("running").display()));
-        let moves =
-            "read -r their ours < \"$0.theirs\" && git --git-dir \"$0.remote\" update-ref refs/heads/main $their $ours 2> /dev/null";
+        let moves = "read -r their ours < \"$0.theirs\" && git --git-dir \"$0.remote\" update-ref refs/heads/main $their $ours 2> /dev/null";
         script("check", &format!("grep -q letter README.md || exit 1\n{moves}\nexit 0"));
-        std::os::unix::fs::symlink(env.path("remotes/radio.git"), env.path("check.remote")).unwrap();
+        std::os::unix::fs::symlink(env.path("remotes/radio.git"), env.path("check.remote"))
+            .unwrap();
         let check = env.path("check").display().to_string();
         let check = if scenario.remote_moves { &*check } else { "grep -q letter README.md" };
         env.write_config(&format!(
@@ -160,16 +172,29 @@ impl World {
             env.path("health").display(),
             scenario.configuration,
         ));
-        Self { env, scenario, daemon: None, round: 0, users: String::new(), before: String::new(), theirs: String::new() }
+        Self {
+            env,
+            scenario,
+            daemon: None,
+            round: 0,
+            users: String::new(),
+            before: String::new(),
+            theirs: String::new(),
+        }
     }
 
-    /// The user writes something that is to be put right, commits and pushes it, and restarts the service.
+    /// The user writes something that is to be put right, commits and pushes it, and restarts the
+    /// service.
     pub(crate) fn begin_round(&mut self) {
         self.round += 1;
         let checkout = self.checkout();
         self.git(&["pull", "--quiet", "--ff-only"]);
         for (file, wrong, _) in FILES {
-            fs::write(checkout.join(file), format!("# Radio\n\n{wrong} in round {}.\n", self.round)).unwrap();
+            fs::write(
+                checkout.join(file),
+                format!("# Radio\n\n{wrong} in round {}.\n", self.round),
+            )
+            .unwrap();
         }
         self.git(&["commit", "--quiet", "--all", "--message", &format!("round {}", self.round)]);
         self.git(&["push", "--quiet"]);
@@ -181,26 +206,49 @@ impl World {
             let index = self.env.path("tmp/theirs.index");
             let with_index = |arguments: &[&str]| {
                 let mut command = Command::new("git");
-                command.args(arguments).current_dir(&checkout).env("HOME", self.env.path("home")).env("GIT_INDEX_FILE", &index);
+                command
+                    .args(arguments)
+                    .current_dir(&checkout)
+                    .env("HOME", self.env.path("home"))
+                    .env("GIT_INDEX_FILE", &index);
                 String::from_utf8(command.output().unwrap().stdout).unwrap().trim().to_owned()
             };
             with_index(&["read-tree", "HEAD"]);
-            with_index(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},theirs-{}.txt", self.round)]);
+            with_index(&[
+                "update-index",
+                "--add",
+                "--cacheinfo",
+                &format!("100644,{blob},theirs-{}.txt", self.round),
+            ]);
             let tree = with_index(&["write-tree"]);
             self.theirs = self.git(&["commit-tree", &tree, "-p", "HEAD", "-m", "theirs"]);
-            self.git(&["push", "--quiet", "--force", "origin", &format!("{}:refs/heads/theirs", self.theirs)]);
-            fs::write(self.env.path("check.theirs"), format!("{} {}\n", self.theirs, self.users)).unwrap();
+            self.git(&[
+                "push",
+                "--quiet",
+                "--force",
+                "origin",
+                &format!("{}:refs/heads/theirs", self.theirs),
+            ]);
+            fs::write(self.env.path("check.theirs"), format!("{} {}\n", self.theirs, self.users))
+                .unwrap();
         }
     }
 
-    /// Starts a daemon and waits until everything that the last one left open is finished or undone.
+    /// Starts a daemon and waits until everything that the last one left open is finished or
+    /// undone.
     pub(crate) fn start(&mut self) -> Result<(), String> {
         self.daemon = Some(self.spawn());
-        // Somebody may take a connection who is not it: what the killed one forked has its socket until it becomes another program.
+        // Somebody may take a connection who is not it: what the killed one forked has its socket
+        // until it becomes another program.
         self.wait("the daemon does not answer", || self.get("/api/status").is_ok())?;
         // What was asked for and had not begun when it was killed is done as well.
-        let is_idle = |status: Value| status["projects"][0]["queued"] == json!([]) && status["projects"][0]["running"].is_null();
-        self.wait("a run stays open, or something waits", || self.journals().is_empty() && self.get("/api/status").is_ok_and(is_idle))
+        let is_idle = |status: Value| {
+            status["projects"][0]["queued"] == json!([])
+                && status["projects"][0]["running"].is_null()
+        };
+        self.wait("a run stays open, or something waits", || {
+            self.journals().is_empty() && self.get("/api/status").is_ok_and(is_idle)
+        })
     }
 
     /// Whether no daemon runs.
@@ -244,7 +292,8 @@ impl World {
         }
         let killed = !ended;
         // The oldest: a rollback is recorded as a run of its own.
-        let journal = self.journals().iter().min().map(|path| read_journal(path)).unwrap_or_default();
+        let journal =
+            self.journals().iter().min().map(|path| read_journal(path)).unwrap_or_default();
         if let Moment::Twice(_, delay) = moment {
             let mut daemon = self.spawn();
             wait_for(delay, || false);
@@ -255,7 +304,8 @@ impl World {
         Attempt { killed, phase: phase_of(&journal), elapsed, journal, answer }
     }
 
-    /// The letters of the points that an undisturbed run passed since the last call; see `points.c`.
+    /// The letters of the points that an undisturbed run passed since the last call; see
+    /// `points.c`.
     pub(crate) fn points_passed(&self) -> String {
         let file = self.env.path("point.passed");
         let letters = fs::read_to_string(&file).unwrap_or_default();
@@ -266,7 +316,10 @@ impl World {
     /// The journals of open runs.
     pub(crate) fn journals(&self) -> Vec<PathBuf> {
         let Ok(files) = fs::read_dir(self.env.path("state/journal")) else { return Vec::new() };
-        files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")).collect()
+        files
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+            .collect()
     }
 
     /// What the daemon wrote to its log.
@@ -335,9 +388,15 @@ fn shim() -> &'static Path {
     static SHIM: OnceLock<PathBuf> = OnceLock::new();
     SHIM.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/support/crash/points.c");
-        let library = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("points-{}.so", std::process::id()));
-        let output =
-            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&library).arg(source).arg("-ldl").output().unwrap();
+        let library = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("points-{}.so", std::process::id()));
+        let output = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-o"])
+            .arg(&library)
+            .arg(source)
+            .arg("-ldl")
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         library
     })
@@ -351,8 +410,11 @@ fn read_journal(path: &Path) -> Vec<Value> {
 /// What a run was at: the effect that it had announced, or the step behind the last one that ended.
 fn phase_of(journal: &[Value]) -> String {
     let of = |kind: &'static str| journal.iter().filter(move |entry| entry["entry"] == kind);
-    let is_marked = |intent: &Value| of("done").chain(of("failed")).any(|mark| mark["number"] == intent["number"]);
-    let rollback = if of("step").any(|step| step["step"]["status"] == "failed") { "rollback: " } else { "" };
+    let is_marked = |intent: &Value| {
+        of("done").chain(of("failed")).any(|mark| mark["number"] == intent["number"])
+    };
+    let rollback =
+        if of("step").any(|step| step["step"]["status"] == "failed") { "rollback: " } else { "" };
     if let Some(intent) = of("intent").find(|intent| !is_marked(intent)) {
         return format!("{rollback}during {}", intent["effect"]["kind"].as_str().unwrap());
     }

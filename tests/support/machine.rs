@@ -10,7 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use pimainteno_core::{
-    Call, Edit, Event, EventKind, EventSink, LlmBackend, Maintainer, Outcome, Reply, Request, Result, RunOptions, RunRecord, Task, Trigger,
+    Call, Edit, Event, EventKind, EventSink, LlmBackend, Maintainer, Outcome, Reply, Request,
+    Result, RunOptions, RunRecord, Task, Trigger,
     config::{Config, Globs, Mode, ProjectConfig, StepConfig},
     process::{Environment, SandboxHelper, Support},
 };
@@ -32,7 +33,10 @@ impl Agent {
     }
 
     /// One that edits otherwise when it is asked for a repair.
-    pub(crate) fn with_repair(edit: impl Fn(&Path) + Send + Sync + 'static, repair: impl Fn(&Path) + Send + Sync + 'static) -> Self {
+    pub(crate) fn with_repair(
+        edit: impl Fn(&Path) + Send + Sync + 'static,
+        repair: impl Fn(&Path) + Send + Sync + 'static,
+    ) -> Self {
         Self { edit: Arc::new(edit), repair: Arc::new(repair) }
     }
 
@@ -68,7 +72,8 @@ impl LlmBackend for Agent {
     }
 }
 
-/// A machine with the project `site`, kept by the library with the real sandbox: `pi-mainteno` itself is its helper.
+/// A machine with the project `site`, kept by the library with the real sandbox: `pi-mainteno`
+/// itself is its helper.
 pub(crate) struct Machine {
     pub(crate) env: TestEnv,
     pub(crate) site: PathBuf,
@@ -106,7 +111,11 @@ impl Machine {
         project.units = Some(Vec::new());
         project.hold = Some(Globs::default());
         project.repairs = Some(0);
-        project.steps = Some(["propose", "apply", "verify", "commit", "push"].map(|name| StepConfig::Named(name.into())).into());
+        project.steps = Some(
+            ["propose", "apply", "verify", "commit", "push"]
+                .map(|name| StepConfig::Named(name.into()))
+                .into(),
+        );
         project.verify = vec!["test -s README.md".into()];
         project.probation = Some(Duration::ZERO);
         Self { env, site, project, support: None, notices: Notices::default() }
@@ -119,7 +128,10 @@ impl Machine {
     pub(crate) fn run_with(&self, agent: Agent, dry_run: bool) -> RunRecord {
         let mut options = RunOptions::default();
         (options.dry_run, options.force) = (dry_run, true);
-        runtime().block_on(self.maintainer(agent).run_project("site", Trigger::Manual, options)).unwrap().remove(0)
+        runtime()
+            .block_on(self.maintainer(agent).run_project("site", Trigger::Manual, options))
+            .unwrap()
+            .remove(0)
     }
 
     /// Delivers what `record` is held with.
@@ -137,7 +149,8 @@ impl Machine {
         if let Some(support) = self.support.clone() {
             helper = helper.with_support(support);
         }
-        let environment = Environment::from_variables(std::env::vars_os()).with("HOME", self.env.path("home"));
+        let environment =
+            Environment::from_variables(std::env::vars_os()).with("HOME", self.env.path("home"));
         Maintainer::builder()
             .config(config)
             .backend(agent)
@@ -186,7 +199,16 @@ pub(crate) fn program(path: &Path, script: &str) {
 }
 
 pub(crate) fn sh(directory: &Path, script: &str) {
-    assert!(std::process::Command::new("sh").arg("-ec").arg(script).current_dir(directory).status().unwrap().success(), "{script}");
+    assert!(
+        std::process::Command::new("sh")
+            .arg("-ec")
+            .arg(script)
+            .current_dir(directory)
+            .status()
+            .unwrap()
+            .success(),
+        "{script}"
+    );
 }
 
 #[track_caller]

@@ -1,7 +1,8 @@
 //! A model's server for tests: the Responses API on loopback, with answers that a test chooses.
 //!
-//! It speaks to the real codex, which cannot tell it from a provider. What goes wrong with real providers can be chosen as well.
-//! Each request takes the next answer of the script; the last one stays for all that follow.
+//! It speaks to the real codex, which cannot tell it from a provider. What goes wrong with real
+//! providers can be chosen as well. Each request takes the next answer of the script; the last one
+//! stays for all that follow.
 #![allow(dead_code, reason = "each test program that includes this file uses another part of it")]
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -92,20 +93,28 @@ enum BodyEnd {
 }
 
 impl ModelServer {
-    /// Starts a server that gives `script`'s answers one after the other, and the last one for ever.
+    /// Starts a server that gives `script`'s answers one after the other, and the last one for
+    /// ever.
     pub(crate) async fn start(script: impl IntoIterator<Item = Answer>) -> Self {
         let script: Vec<_> = script.into_iter().collect();
         let last = script.len().checked_sub(1).expect("a script has an answer");
         Self::answering(move |_, call| script[call.min(last)].clone()).await
     }
 
-    /// Starts a server that asks `answer` about each request; the number says how many were answered before.
-    pub(crate) async fn answering(answer: impl Fn(&Received, usize) -> Answer + Send + Sync + 'static) -> Self {
+    /// Starts a server that asks `answer` about each request; the number says how many were
+    /// answered before.
+    pub(crate) async fn answering(
+        answer: impl Fn(&Received, usize) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let shared = Arc::new(Shared { received: Mutex::default(), answer: Box::new(answer) });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback can be listened on");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback can be listened on");
         let port = listener.local_addr().expect("a listener has an address").port();
         let router = Router::new().fallback(serve).with_state(shared.clone());
-        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("the model server runs") });
+        let task = tokio::spawn(async move {
+            axum::serve(listener, router).await.expect("the model server runs");
+        });
         Self { port, shared, task }
     }
 
@@ -139,7 +148,9 @@ impl Answer {
 
     /// Replaces the line `old` of `file` by `new`.
     pub(crate) fn replace(file: &str, old: &str, new: &str) -> Self {
-        Self::Patch(format!("*** Begin Patch\n*** Update File: {file}\n@@\n-{old}\n+{new}\n*** End Patch\n"))
+        Self::Patch(format!(
+            "*** Begin Patch\n*** Update File: {file}\n@@\n-{old}\n+{new}\n*** End Patch\n"
+        ))
     }
 
     /// Makes `file` with the one line `text`.
@@ -172,25 +183,39 @@ impl Answer {
         let call = format!("call_{number}");
         let item = match self {
             Self::Refuse(status, code, message) => {
-                return refusal(status, &json!({"error": {"message": message, "code": code, "type": code}}));
+                return refusal(
+                    status,
+                    &json!({"error": {"message": message, "code": code, "type": code}}),
+                );
             }
             Self::Raw(status, body) => return refusal(status, &body),
             Self::Fail(code, message) => {
-                let failed =
-                    json!({"type": "response.failed", "response": {"status": "failed", "error": {"code": code, "message": message}}});
+                let failed = json!({"type": "response.failed", "response": {"status": "failed", "error": {"code": code, "message": message}}});
                 return stream(vec![created(), failed], BodyEnd::Closed);
             }
             Self::Incomplete(reason) => {
-                let response = json!({"status": "incomplete", "incomplete_details": {"reason": reason}});
+                let response =
+                    json!({"status": "incomplete", "incomplete_details": {"reason": reason}});
                 return stream(
-                    vec![created(), done(&text("unfinished")), json!({"type": "response.incomplete", "response": response})],
+                    vec![
+                        created(),
+                        done(&text("unfinished")),
+                        json!({"type": "response.incomplete", "response": response}),
+                    ],
                     BodyEnd::Closed,
                 );
             }
             Self::Empty => return stream(vec![created(), completed()], BodyEnd::Closed),
-            Self::Garbage => return pieces(vec![Bytes::from_static(b"\x00\xffnothing\n\ndata: {not json\n\n")], BodyEnd::Closed),
+            Self::Garbage => {
+                return pieces(
+                    vec![Bytes::from_static(b"\x00\xffnothing\n\ndata: {not json\n\n")],
+                    BodyEnd::Closed,
+                );
+            }
             Self::Cut => return stream(vec![created(), done(&text("half of"))], BodyEnd::Cut),
-            Self::HangBeforeHeaders | Self::HangAfterHeaders => return stream(vec![created()], BodyEnd::Never),
+            Self::HangBeforeHeaders | Self::HangAfterHeaders => {
+                return stream(vec![created()], BodyEnd::Never);
+            }
             Self::Message(message) => text(&message),
             Self::Patch(patch) => request.patch_call(&patch, &call),
             Self::Run(command) => request.shell_call(&command, &call),
@@ -215,7 +240,9 @@ impl Received {
 
     /// What the tools answered so far, as text.
     pub(crate) fn results(&self) -> Vec<String> {
-        let is_result = |item: &&Value| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output"));
+        let is_result = |item: &&Value| {
+            item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output"))
+        };
         self.input()
             .iter()
             .filter(is_result)
@@ -227,7 +254,8 @@ impl Received {
         self.body["input"].as_array().map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The kind of the tool `name`, if codex offers it. Which tools there are depends on the model's name.
+    /// The kind of the tool `name`, if codex offers it. Which tools there are depends on the
+    /// model's name.
     fn tool(&self, name: &str) -> Option<&str> {
         let tools = self.body["tools"].as_array()?;
         tools.iter().find(|tool| tool["name"] == name)?["type"].as_str()
@@ -255,16 +283,32 @@ impl Received {
 }
 
 /// Takes any request; what is no request for an answer does not count.
-async fn serve(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn serve(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     if headers.contains_key(header::UPGRADE) {
-        // Codex asks its own provider for a WebSocket first, and takes this as a request to do without at once.
+        // Codex asks its own provider for a WebSocket first, and takes this as a request to do
+        // without at once.
         return refusal(426, &Value::Null);
     }
     if method != Method::POST || !uri.path().ends_with("/responses") {
         return refusal(404, &json!({"error": {"message": format!("there is nothing at {uri}")}}));
     }
-    let headers = headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect();
-    let request = Received { path: uri.to_string(), headers, body: serde_json::from_slice(&body).unwrap_or_default() };
+    let headers = headers
+        .iter()
+        .map(|(name, value)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    let request = Received {
+        path: uri.to_string(),
+        headers,
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+    };
     let number = {
         let mut received = shared.received.lock().expect("no test panics while it looks");
         received.push(request.clone());
@@ -309,14 +353,21 @@ fn refusal(status: u16, body: &Value) -> Response {
 }
 
 fn stream(events: Vec<Value>, end: BodyEnd) -> Response {
-    let piece = |event: Value| Bytes::from(format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default()));
+    let piece = |event: Value| {
+        Bytes::from(format!(
+            "event: {}\ndata: {event}\n\n",
+            event["type"].as_str().unwrap_or_default()
+        ))
+    };
     pieces(events.into_iter().map(piece).collect(), end)
 }
 
 fn pieces(pieces: Vec<Bytes>, end: BodyEnd) -> Response {
     let end = match end {
         BodyEnd::Closed => stream::empty().boxed(),
-        BodyEnd::Cut => stream::once(ready(Err(io::Error::from(io::ErrorKind::ConnectionAborted)))).boxed(),
+        BodyEnd::Cut => {
+            stream::once(ready(Err(io::Error::from(io::ErrorKind::ConnectionAborted)))).boxed()
+        }
         // Only the other side can end it.
         BodyEnd::Never => stream::pending().boxed(),
     };

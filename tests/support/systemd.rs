@@ -40,13 +40,23 @@ impl TestSystemd {
     /// If there can be none.
     pub(crate) fn get() -> &'static Self {
         static SYSTEMD: OnceLock<TestSystemd> = OnceLock::new();
-        SYSTEMD.get_or_init(|| if rustix::process::geteuid().is_root() { Self::boot() } else { Self::of_user() })
+        SYSTEMD.get_or_init(|| {
+            if rustix::process::geteuid().is_root() { Self::boot() } else { Self::of_user() }
+        })
     }
 
     /// Writes the file of a unit and makes it known.
     pub(crate) fn unit(&'static self, name: &str, text: &str) -> Unit {
         let unit = Unit { name: format!("pimainteno-test-{name}"), systemd: self };
-        self.shell(&format!("mkdir -p {0} && cat >{0}/{1} && {2} daemon-reload", self.directory(), unit.name, self.systemctl()), text);
+        self.shell(
+            &format!(
+                "mkdir -p {0} && cat >{0}/{1} && {2} daemon-reload",
+                self.directory(),
+                unit.name,
+                self.systemctl()
+            ),
+            text,
+        );
         unit
     }
 
@@ -56,18 +66,30 @@ impl TestSystemd {
             Some(rig) => rig.command(),
             None => Command::new("env"),
         };
-        shell.args(["/bin/sh", "-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        shell
+            .args(["/bin/sh", "-c", command])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = shell.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "`{command}`: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "`{command}`: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         output
     }
 
-    /// An environment in which `systemctl` and `journalctl` are run by way of `prefix`, beside systemd.
+    /// An environment in which `systemctl` and `journalctl` are run by way of `prefix`, beside
+    /// systemd.
     pub(crate) fn environment_by_way_of(&self, name: &str, prefix: &str) -> Environment {
         match &self.rig {
-            Some(rig) => environment_with_tools(name, &format!("exec {} exec {prefix}", script().display())).with("RIG_NAME", &rig.name),
+            Some(rig) => {
+                environment_with_tools(name, &format!("exec {} exec {prefix}", script().display()))
+                    .with("RIG_NAME", &rig.name)
+            }
             None => environment_with_tools(name, prefix),
         }
     }
@@ -76,19 +98,32 @@ impl TestSystemd {
         let name = format!("test-{}", std::process::id());
         let mut command = Command::new(script());
         // In a group of its own it outlives what ends this program, and can put things in order.
-        command.arg("hold").env("RIG_NAME", &name).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        command
+            .arg("hold")
+            .env("RIG_NAME", &name)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0);
         let mut holder = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n", "no systemd could be booted; what is missing was written above");
-        let mut systemd = Self { bus: Bus::System, environment: Environment::default(), rig: Some(Rig { name, _holder: holder }) };
+        assert_eq!(
+            line, "ready\n",
+            "no systemd could be booted; what is missing was written above"
+        );
+        let mut systemd = Self {
+            bus: Bus::System,
+            environment: Environment::default(),
+            rig: Some(Rig { name, _holder: holder }),
+        };
         systemd.environment = systemd.environment_by_way_of("rig", "");
         systemd
     }
 
     fn of_user() -> Self {
         let environment = Environment::from_variables(std::env::vars_os());
-        let asked = Command::new("systemctl").args(["--user", "show", "--property=Version"]).output();
+        let asked =
+            Command::new("systemctl").args(["--user", "show", "--property=Version"]).output();
         assert!(
             asked.is_ok_and(|output| output.status.success()),
             "these tests need a systemd: run them as root, which boots one apart from the machine's, or as a user with a `systemd --user`"
@@ -99,7 +134,10 @@ impl TestSystemd {
     fn directory(&self) -> String {
         match self.bus {
             Bus::System => "/run/systemd/system".into(),
-            Bus::User => format!("{}/systemd/user", self.environment.get("XDG_RUNTIME_DIR").unwrap().to_str().unwrap()),
+            Bus::User => format!(
+                "{}/systemd/user",
+                self.environment.get("XDG_RUNTIME_DIR").unwrap().to_str().unwrap()
+            ),
         }
     }
 
@@ -131,7 +169,8 @@ impl Drop for Unit {
     }
 }
 
-/// An environment in which `systemctl` and `journalctl` are the machine's own, run by way of `prefix`.
+/// An environment in which `systemctl` and `journalctl` are the machine's own, run by way of
+/// `prefix`.
 pub(crate) fn environment_with_tools(name: &str, prefix: &str) -> Environment {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("systemd-{name}"));
     drop(fs::remove_dir_all(&directory));
@@ -139,13 +178,16 @@ pub(crate) fn environment_with_tools(name: &str, prefix: &str) -> Environment {
     let variables = Environment::from_variables(std::env::vars_os());
     let path = variables.get("PATH").unwrap().to_owned();
     for tool in ["systemctl", "journalctl"] {
-        let found = std::env::split_paths(&path).map(|directory| directory.join(tool)).find(|file| file.exists());
+        let found = std::env::split_paths(&path)
+            .map(|directory| directory.join(tool))
+            .find(|file| file.exists());
         let found = found.unwrap_or_else(|| panic!("`{tool}` is not installed"));
         let file = directory.join(tool);
         fs::write(&file, format!("#!/bin/sh\n{prefix} {} \"$@\"\n", found.display())).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let path = std::env::join_paths(std::iter::once(directory).chain(std::env::split_paths(&path))).unwrap();
+    let path = std::env::join_paths(std::iter::once(directory).chain(std::env::split_paths(&path)))
+        .unwrap();
     variables.with("PATH", path)
 }
 

@@ -7,7 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pimainteno_core::process::{Command, Environment, Limits, Output, Places, Sandbox, SandboxHelper, Support, Used};
+use pimainteno_core::process::{
+    Command, Environment, Limits, Output, Places, Sandbox, SandboxHelper, Support, Used,
+};
 
 /// A home with credentials and a toolchain, a checkout, and the workspace of a project of it.
 pub(crate) struct World {
@@ -30,9 +32,17 @@ impl World {
     /// A world on a machine that supports less than this one.
     pub(crate) fn with(less: impl FnOnce(Support) -> Support) -> Self {
         // Not in `/tmp` if that can be helped: it is one of the places that are covered.
-        let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).or_else(|_| tempfile::tempdir()).unwrap();
+        let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .or_else(|_| tempfile::tempdir())
+            .unwrap();
         let path = |path: &str| root.path().join(path);
-        for directory in ["home/.ssh", "home/.cargo/bin", "state/workspaces/radio", "state/sandbox/radio/caches", "checkout/.git/hooks"] {
+        for directory in [
+            "home/.ssh",
+            "home/.cargo/bin",
+            "state/workspaces/radio",
+            "state/sandbox/radio/caches",
+            "checkout/.git/hooks",
+        ] {
             fs::create_dir_all(path(directory)).unwrap();
         }
         for (file, text) in SECRETS {
@@ -40,9 +50,14 @@ impl World {
         }
         fs::write(path("checkout/.git/config"), "[core]\n").unwrap();
         fs::write(path("home/.cargo/bin/tool"), "#!/bin/sh\necho works\n").unwrap();
-        fs::set_permissions(path("home/.cargo/bin/tool"), fs::Permissions::from_mode(0o755)).unwrap();
-        let variables = [("HOME".into(), path("home").into_os_string()), ("PATH".into(), std::env::var_os("PATH").unwrap())];
-        let toolchains = ["CARGO_HOME", "RUSTUP_HOME"].map(|name| (name.into(), toolchain(name).into_os_string()));
+        fs::set_permissions(path("home/.cargo/bin/tool"), fs::Permissions::from_mode(0o755))
+            .unwrap();
+        let variables = [
+            ("HOME".into(), path("home").into_os_string()),
+            ("PATH".into(), std::env::var_os("PATH").unwrap()),
+        ];
+        let toolchains = ["CARGO_HOME", "RUSTUP_HOME"]
+            .map(|name| (name.into(), toolchain(name).into_os_string()));
         let environment = Environment::from_variables(variables.into_iter().chain(toolchains));
         let places = Places::new(&environment);
         // The toolchains that are used here are in the home of whoever runs the tests.
@@ -60,7 +75,11 @@ impl World {
             used: Used::default(),
             support: less(runtime().block_on(helper().support(&path("state/sandbox"))).clone()),
         };
-        let environment = places.environment(&path("state/sandbox/radio/caches"), &path("state/sandbox/radio/settings"), false);
+        let environment = places.environment(
+            &path("state/sandbox/radio/caches"),
+            &path("state/sandbox/radio/settings"),
+            false,
+        );
         Self { sandbox, environment, root }
     }
 
@@ -75,7 +94,8 @@ impl World {
     /// A command in the workspace; `ROOT` in its text is the directory that everything is in.
     pub(crate) fn command(&self, script: &str) -> Command {
         let script = script.replace("ROOT", self.root.path().to_str().unwrap());
-        let command = Command::shell(script).directory(self.workspace()).envs(self.environment.iter());
+        let command =
+            Command::shell(script).directory(self.workspace()).envs(self.environment.iter());
         command.sandbox(self.sandbox.clone()).timeout(Duration::from_secs(60))
     }
 
@@ -110,7 +130,10 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 /// Where the toolchain is that these tests are built by.
 fn toolchain(variable: &str) -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    std::env::var_os(variable).map_or_else(|| home.join(if variable == "CARGO_HOME" { ".cargo" } else { ".rustup" }), PathBuf::from)
+    std::env::var_os(variable).map_or_else(
+        || home.join(if variable == "CARGO_HOME" { ".cargo" } else { ".rustup" }),
+        PathBuf::from,
+    )
 }
 
 pub(crate) fn said(output: &Output) -> String {
@@ -119,9 +142,12 @@ pub(crate) fn said(output: &Output) -> String {
 
 /// Whether some process has this text in its command line; `whole` asks for it as one argument.
 pub(crate) fn lives(text: &str, whole: bool) -> bool {
-    let is_in =
-        |argument: &[u8]| argument == text.as_bytes() || (!whole && argument.windows(text.len()).any(|part| part == text.as_bytes()));
-    let has = |file: PathBuf| fs::read(file).is_ok_and(|bytes| bytes.split(|byte| *byte == 0).any(is_in));
+    let is_in = |argument: &[u8]| {
+        argument == text.as_bytes()
+            || (!whole && argument.windows(text.len()).any(|part| part == text.as_bytes()))
+    };
+    let has =
+        |file: PathBuf| fs::read(file).is_ok_and(|bytes| bytes.split(|byte| *byte == 0).any(is_in));
     fs::read_dir("/proc").unwrap().flatten().any(|process| has(process.path().join("cmdline")))
 }
 

@@ -16,7 +16,8 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads them. Options of other harnesses, such as `--bench`, which cargo passes, are passed over.
+    /// Reads them. Options of other harnesses, such as `--bench`, which cargo passes, are passed
+    /// over.
     pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> Self {
         let mut read = Self { filter: None, watch: WATCH, traced: None };
         let mut arguments = arguments.into_iter();
@@ -24,7 +25,8 @@ impl Arguments {
             match argument.as_str() {
                 "--seconds" => {
                     let seconds = arguments.next().and_then(|seconds| seconds.parse().ok());
-                    read.watch = seconds.map_or(WATCH, |seconds: u64| Duration::from_secs(seconds.max(1)));
+                    read.watch =
+                        seconds.map_or(WATCH, |seconds: u64| Duration::from_secs(seconds.max(1)));
                 }
                 "--traced" => read.traced = arguments.next().map(PathBuf::from),
                 option if option.starts_with('-') => {}
@@ -39,8 +41,11 @@ impl Arguments {
         self.filter.as_ref().is_none_or(|filter| line.contains(filter.as_str()))
     }
 
-    /// Whether a line of the group is possibly wanted: one word says the group, a longer filter may say the line.
+    /// Whether a line of the group is possibly wanted: one word says the group, a longer filter may
+    /// say the line.
     pub(crate) fn concerns(&self, group: &str) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter.contains(group) || group.contains(filter.as_str()))
+        self.filter
+            .as_ref()
+            .is_none_or(|filter| filter.contains(group) || group.contains(filter.as_str()))
     }
 }

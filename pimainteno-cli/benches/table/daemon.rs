@@ -48,11 +48,17 @@ struct Idle {
 
 pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Line>> {
     let house = House::new()?;
-    let (memory, anonymous, wake_ups, ready) =
-        ("daemon, idle: resident memory", "daemon, idle: anonymous memory", "daemon, idle: wake-ups a minute", "daemon: time to ready");
+    let (memory, anonymous, wake_ups, ready) = (
+        "daemon, idle: resident memory",
+        "daemon, idle: anonymous memory",
+        "daemon, idle: wake-ups a minute",
+        "daemon: time to ready",
+    );
     let daemon = house.start()?;
     if !house.is_ready_within(PATIENCE) {
-        return Ok([memory, anonymous, wake_ups, ready].map(|name| Line::missing(name, "no daemon yet")).into());
+        return Ok([memory, anonymous, wake_ups, ready]
+            .map(|name| Line::missing(name, "no daemon yet"))
+            .into());
     }
     let sleeper = Process(Command::new("sleep").arg("infinity").spawn()?);
     thread::sleep(SETTLE);
@@ -72,10 +78,34 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Line>> {
     let times = Figure::Count;
     let ten_milliseconds = Target::Figure(Figure::Time(10e-3));
     Ok(vec![
-        Line::new(memory, bytes(daemon.resident), "sleep", bytes(sleeper.resident), megabytes(12.0)),
-        Line::new(anonymous, bytes(daemon.anonymous), "sleep", bytes(sleeper.anonymous), megabytes(4.0)),
-        Line::new(wake_ups, times(daemon.wake_ups_a_minute), "sleep", times(sleeper.wake_ups_a_minute), Target::Figure(times(2.0))),
-        Line::new(ready, Figure::Time(start), "start and end of true", Figure::Time(start_of_nothing), ten_milliseconds),
+        Line::new(
+            memory,
+            bytes(daemon.resident),
+            "sleep",
+            bytes(sleeper.resident),
+            megabytes(12.0),
+        ),
+        Line::new(
+            anonymous,
+            bytes(daemon.anonymous),
+            "sleep",
+            bytes(sleeper.anonymous),
+            megabytes(4.0),
+        ),
+        Line::new(
+            wake_ups,
+            times(daemon.wake_ups_a_minute),
+            "sleep",
+            times(sleeper.wake_ups_a_minute),
+            Target::Figure(times(2.0)),
+        ),
+        Line::new(
+            ready,
+            Figure::Time(start),
+            "start and end of true",
+            Figure::Time(start_of_nothing),
+            ten_milliseconds,
+        ),
     ])
 }
 
@@ -90,7 +120,8 @@ fn watch(daemon: Process, sleeper: Process, time: Duration) -> Result<(Idle, Idl
 impl House {
     fn new() -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        let paths: Vec<_> = (0..PROJECTS).map(|index| directory.path().join(format!("project-{index}"))).collect();
+        let paths: Vec<_> =
+            (0..PROJECTS).map(|index| directory.path().join(format!("project-{index}"))).collect();
         for path in &paths {
             Repository::new(path, 10)?;
         }
@@ -116,7 +147,9 @@ impl House {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pi-mainteno"));
         command.arg("--config").arg(self.configuration()).current_dir(self.directory.path());
         command.env_clear().envs(repository::variables()).env("HOME", self.directory.path());
-        Ok(Process(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?))
+        Ok(Process(
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?,
+        ))
     }
 
     fn is_ready_within(&self, patience: Duration) -> bool {
@@ -173,6 +206,7 @@ impl Drop for Process {
 fn figure(file: &Path, label: &str) -> Result<f64> {
     let text = fs::read_to_string(file)?;
     let line = text.lines().find_map(|line| line.strip_prefix(label));
-    let figure = line.and_then(|line| line.split_whitespace().next()).and_then(|figure| figure.parse().ok());
+    let figure =
+        line.and_then(|line| line.split_whitespace().next()).and_then(|figure| figure.parse().ok());
     figure.ok_or_else(|| format!("`{}` does not say `{label}`", file.display()).into())
 }

@@ -1,7 +1,8 @@
 //! Prints one table of what PiMainteno costs.
 //!
-//! Every line is a ratio against a floor or a peer that was measured in the same run, so that it means the same on a Pi and on a server.
-//! Arguments: a word, to print only the lines that contain it, and `--seconds N` for how long the idle daemon is watched (60).
+//! Every line is a ratio against a floor or a peer that was measured in the same run, so that it
+//! means the same on a Pi and on a server. Arguments: a word, to print only the lines that contain
+//! it, and `--seconds N` for how long the idle daemon is watched (60).
 
 mod arguments;
 mod daemon;
@@ -57,7 +58,8 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     let mut lines = Vec::new();
     for group in GROUPS.iter().filter(|group| arguments.concerns(group.name)) {
-        let measured = (group.measure)(arguments).map_err(|error| format!("{}: {error}", group.name))?;
+        let measured =
+            (group.measure)(arguments).map_err(|error| format!("{}: {error}", group.name))?;
         lines.extend(measured.into_iter().filter(|line| arguments.wants(line.name())));
     }
     report::print(&lines);

@@ -20,14 +20,23 @@ const HUNKS: usize = 200;
 const SHIFT: usize = 7;
 const ROUNDS: usize = 11;
 
-/// At most this where the lines are in the file, and where in each hunk one line of context is mistyped.
-const TARGETS: [(&str, Target); 2] =
-    [("shifted", Target::Figure(Figure::Time(0.05))), ("with a mistyped line each", Target::Figure(Figure::Time(1.0)))];
+/// At most this where the lines are in the file, and where in each hunk one line of context is
+/// mistyped.
+const TARGETS: [(&str, Target); 2] = [
+    ("shifted", Target::Figure(Figure::Time(0.05))),
+    ("with a mistyped line each", Target::Figure(Figure::Time(1.0))),
+];
 
 pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
-    let lines: Vec<_> =
-        (0..LINES).map(|number| format!("    let sample_{number} = read(&{});", number.wrapping_mul(2_654_435_761))).collect();
-    let content = Content { bytes: lines.iter().flat_map(|line| [line.as_bytes(), b"\n"]).flatten().copied().collect(), executable: false };
+    let lines: Vec<_> = (0..LINES)
+        .map(|number| {
+            format!("    let sample_{number} = read(&{});", number.wrapping_mul(2_654_435_761))
+        })
+        .collect();
+    let content = Content {
+        bytes: lines.iter().flat_map(|line| [line.as_bytes(), b"\n"]).flatten().copied().collect(),
+        executable: false,
+    };
     let files = BTreeMap::from([("big.rs".to_owned(), content)]);
     let bytes = &files["big.rs"].bytes;
     let mut table = Vec::new();
@@ -51,7 +60,13 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
             Ok([placed?, copied?])
         })?;
         let name = format!("placing {HUNKS} hunks in {} MB, {what}", bytes.len() / 1_000_000);
-        table.push(Line::new(name, Figure::Time(placed), "copying the file and counting its lines", Figure::Time(copied), target));
+        table.push(Line::new(
+            name,
+            Figure::Time(placed),
+            "copying the file and counting its lines",
+            Figure::Time(copied),
+            target,
+        ));
     }
     Ok(table)
 }

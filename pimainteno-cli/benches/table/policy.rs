@@ -29,7 +29,8 @@ const TARGET: Target = Target::Figure(Figure::Time(5e-6));
 
 pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
     let engine = PolicyEngine::new(Limits::default());
-    let (careful, plain) = (engine.compile("careful.rhai", CAREFUL)?, engine.compile("plain.rhai", PLAIN)?);
+    let (careful, plain) =
+        (engine.compile("careful.rhai", CAREFUL)?, engine.compile("plain.rhai", PLAIN)?);
     let facts = facts()?;
     // What is decided early is decided fast; this change is looked at to the end.
     if careful.allow(&facts) != Decision::Allow {
@@ -43,9 +44,17 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
             Ok(())
         })
     };
-    let [careful, plain] = medians(ROUNDS, || Ok([decisions(&careful)? / DECISIONS as f64, decisions(&plain)? / DECISIONS as f64]))?;
+    let [careful, plain] = medians(ROUNDS, || {
+        Ok([decisions(&careful)? / DECISIONS as f64, decisions(&plain)? / DECISIONS as f64])
+    })?;
     let name = format!("policy careful.rhai on {FILES} changed files");
-    Ok(vec![Line::new(name, Figure::Time(careful), "a policy that always allows", Figure::Time(plain), TARGET)])
+    Ok(vec![Line::new(
+        name,
+        Figure::Time(careful),
+        "a policy that always allows",
+        Figure::Time(plain),
+        TARGET,
+    )])
 }
 
 /// A change of ten files that is about to be committed, and that nothing speaks against.
@@ -64,6 +73,7 @@ fn facts() -> Result<Facts> {
         units: vec!["radio.service".into()],
     };
     let files = (0..FILES).map(|index| format!("src/stations/station_{index}/play.rs")).collect();
-    let change = Change { files, added: 60, removed: 30, message: "play on".into(), ..Change::default() };
+    let change =
+        Change { files, added: 60, removed: 30, message: "play on".into(), ..Change::default() };
     Ok(Facts::new(run).with_change(change).with_checks(Checks::Passed).at_step("commit", "outside"))
 }

@@ -41,12 +41,22 @@ enum Content {
     Missing(String),
 }
 
-const HEADINGS: [&str; 7] = ["line", "measured", "against", "which takes", "ratio", "target", "met"];
+const HEADINGS: [&str; 7] =
+    ["line", "measured", "against", "which takes", "ratio", "target", "met"];
 
 impl Line {
     /// `figure`, beside what `peer` takes.
-    pub(crate) fn new(name: impl Into<String>, figure: Figure, peer: impl Into<String>, peer_figure: Figure, target: Target) -> Self {
-        Self { name: name.into(), content: Content::Measured { figure, peer: peer.into(), peer_figure, target } }
+    pub(crate) fn new(
+        name: impl Into<String>,
+        figure: Figure,
+        peer: impl Into<String>,
+        peer_figure: Figure,
+        target: Target,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            content: Content::Measured { figure, peer: peer.into(), peer_figure, target },
+        }
     }
 
     /// A line that could not be measured.
@@ -62,12 +72,17 @@ impl Line {
     fn cells(&self) -> [String; 7] {
         let name = self.name.clone();
         match &self.content {
-            Content::Missing(reason) => [name, reason.clone(), "-".into(), "-".into(), "-".into(), "-".into(), "-".into()],
+            Content::Missing(reason) => {
+                [name, reason.clone(), "-".into(), "-".into(), "-".into(), "-".into(), "-".into()]
+            }
             Content::Measured { figure, peer, peer_figure, target } => {
-                let ratio = (peer_figure.value() > 0.0).then(|| figure.value() / peer_figure.value());
+                let ratio =
+                    (peer_figure.value() > 0.0).then(|| figure.value() / peer_figure.value());
                 let met = match target {
                     // Nothing against nothing is kept to.
-                    Target::Ratio(most) => Some(ratio.map_or(figure.value() == 0.0, |ratio| ratio <= *most)),
+                    Target::Ratio(most) => {
+                        Some(ratio.map_or(figure.value() == 0.0, |ratio| ratio <= *most))
+                    }
                     Target::Figure(most) => Some(figure.value() <= most.value()),
                     Target::Open => None,
                 };
@@ -122,18 +137,27 @@ impl fmt::Display for Target {
     }
 }
 
-/// Prints the table with its columns aligned: the first and the third, which are words, to the left, figures to the right.
+/// Prints the table with its columns aligned: the first and the third, which are words, to the
+/// left, figures to the right.
 #[expect(clippy::print_stdout, reason = "the table is what this program is for")]
 pub(crate) fn print(lines: &[Line]) {
-    let rows: Vec<_> = std::iter::once(HEADINGS.map(str::to_owned)).chain(lines.iter().map(Line::cells)).collect();
+    let rows: Vec<_> =
+        std::iter::once(HEADINGS.map(str::to_owned)).chain(lines.iter().map(Line::cells)).collect();
     let widths: Vec<_> = (0..HEADINGS.len())
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default())
+        .map(|column| {
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or_default()
+        })
         .collect();
     for row in rows {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-            0 | 2 => format!("{cell:<width$}"),
-            _ => format!("{cell:>width$}"),
-        });
+        let cells =
+            row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
+                0 | 2 => format!("{cell:<width$}"),
+                _ => format!("{cell:>width$}"),
+            });
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
 }

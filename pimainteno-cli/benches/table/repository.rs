@@ -19,7 +19,8 @@ use crate::{Result, sandbox};
 const FILES_PER_DIRECTORY: usize = 50;
 
 /// The lines of each file behind its first.
-const LINE: &str = "What is kept in order is not found broken, and whoever looks for it finds it.\n";
+const LINE: &str =
+    "What is kept in order is not found broken, and whoever looks for it finds it.\n";
 
 /// A checkout with one commit.
 pub(crate) struct Repository {
@@ -59,10 +60,13 @@ impl Repository {
 /// A diff that changes one line of the file with this index.
 pub(crate) fn diff(index: usize) -> String {
     let (name, line) = (file_name(index), first_line(index));
-    format!("diff --git a/{name} b/{name}\n--- a/{name}\n+++ b/{name}\n@@ -1,2 +1,2 @@\n-{line}\n+{line}, mended\n {LINE}")
+    format!(
+        "diff --git a/{name} b/{name}\n--- a/{name}\n+++ b/{name}\n@@ -1,2 +1,2 @@\n-{line}\n+{line}, mended\n {LINE}"
+    )
 }
 
-/// A project in mode `auto` that no service runs from, checked by a command that does next to nothing.
+/// A project in mode `auto` that no service runs from, checked by a command that does next to
+/// nothing.
 pub(crate) fn project(path: &Path, steps: &[&str]) -> ProjectConfig {
     let mut project = ProjectConfig::new(path);
     project.mode = Mode::Auto;
@@ -77,7 +81,10 @@ pub(crate) fn project(path: &Path, steps: &[&str]) -> ProjectConfig {
 }
 
 /// A builder for these projects, with its state in `state`.
-pub(crate) fn maintainer(projects: impl IntoIterator<Item = ProjectConfig>, state: &Path) -> MaintainerBuilder {
+pub(crate) fn maintainer(
+    projects: impl IntoIterator<Item = ProjectConfig>,
+    state: &Path,
+) -> MaintainerBuilder {
     let mut config = Config::default();
     config.project = projects.into_iter().collect();
     // The first looks at many projects mostly wait for the disk.
@@ -86,18 +93,31 @@ pub(crate) fn maintainer(projects: impl IntoIterator<Item = ProjectConfig>, stat
     for (name, value) in variables() {
         environment = environment.with(name, value);
     }
-    Maintainer::builder().config(config).state_directory(state).environment(environment).sandbox_helper(sandbox::helper())
+    Maintainer::builder()
+        .config(config)
+        .state_directory(state)
+        .environment(environment)
+        .sandbox_helper(sandbox::helper())
 }
 
-/// What Git sees of the environment, whoever starts it here: where programs are, and nobody's configuration.
+/// What Git sees of the environment, whoever starts it here: where programs are, and nobody's
+/// configuration.
 pub(crate) fn variables() -> [(&'static str, String); 3] {
     let path = std::env::var("PATH").unwrap_or_default();
-    [("PATH", path), ("GIT_CONFIG_GLOBAL", "/dev/null".into()), ("GIT_CONFIG_SYSTEM", "/dev/null".into())]
+    [
+        ("PATH", path),
+        ("GIT_CONFIG_GLOBAL", "/dev/null".into()),
+        ("GIT_CONFIG_SYSTEM", "/dev/null".into()),
+    ]
 }
 
 /// Runs `command` with those variables alone.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let output = command.env_clear().envs(variables()).output().map_err(|error| format!("cannot start {command:?}: {error}"))?;
+    let output = command
+        .env_clear()
+        .envs(variables())
+        .output()
+        .map_err(|error| format!("cannot start {command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());
     }

@@ -17,10 +17,15 @@ pub(crate) fn time(work: impl FnOnce() -> Result<()>) -> Result<f64> {
     Ok(clock.elapsed().as_secs_f64())
 }
 
-/// Does `round`, which gives a figure for each of its parts, once to warm up and then `rounds` times; gives the median of each.
+/// Does `round`, which gives a figure for each of its parts, once to warm up and then `rounds`
+/// times; gives the median of each.
 ///
-/// The parts of a round follow each other closely, so that what else the machine does meets them all.
-pub(crate) fn medians<const N: usize>(rounds: usize, mut round: impl FnMut() -> Result<[f64; N]>) -> Result<[f64; N]> {
+/// The parts of a round follow each other closely, so that what else the machine does meets them
+/// all.
+pub(crate) fn medians<const N: usize>(
+    rounds: usize,
+    mut round: impl FnMut() -> Result<[f64; N]>,
+) -> Result<[f64; N]> {
     round()?;
     let mut figures = [(); N].map(|()| Vec::with_capacity(rounds));
     for _ in 0..rounds {

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use pimainteno_core::process::{Command, Environment, Layer, Limits, Places, Sandbox, SandboxHelper, Used};
+use pimainteno_core::process::{
+    Command, Environment, Layer, Limits, Places, Sandbox, SandboxHelper, Used,
+};
 
 use crate::{
     Result,
@@ -34,7 +36,12 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
     let helper = helper();
     let support = runtime.block_on(helper.support(&scratch)).clone();
     // As the checks of a run have it.
-    let layer = Layer { at: workspace.clone(), lower: vec![workspace.clone()], upper: path("upper")?, work: path("work")? };
+    let layer = Layer {
+        at: workspace.clone(),
+        lower: vec![workspace.clone()],
+        upper: path("upper")?,
+        work: path("work")?,
+    };
     let sandbox = Sandbox {
         helper: helper.program().to_owned(),
         scratch,
@@ -52,10 +59,19 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
     let run = |command: Command| {
         time(|| match runtime.block_on(command.run())? {
             output if output.success() => Ok(()),
-            output => Err(format!("a check that does nothing ended otherwise: {}", output.end).into()),
+            output => {
+                Err(format!("a check that does nothing ended otherwise: {}", output.end).into())
+            }
         })
     };
-    let [inside, outside] = medians(ROUNDS, || Ok([run(check().sandbox(sandbox.clone()))?, run(check())?]))?;
+    let [inside, outside] =
+        medians(ROUNDS, || Ok([run(check().sandbox(sandbox.clone()))?, run(check())?]))?;
     let name = format!("check that does nothing, in the sandbox ({support})");
-    Ok(vec![Line::new(name, Figure::Time(inside), "the same without one", Figure::Time(outside), Target::Open)])
+    Ok(vec![Line::new(
+        name,
+        Figure::Time(inside),
+        "the same without one",
+        Figure::Time(outside),
+        Target::Open,
+    )])
 }

@@ -1,4 +1,5 @@
-//! Looking whether anything changed: in our words a scan, against reading the same two files and against asking Git.
+//! Looking whether anything changed: in our words a scan, against reading the same two files and
+//! against asking Git.
 
 use std::{
     fs,
@@ -26,7 +27,8 @@ const ROUNDS: usize = 15;
 /// About so many projects are looked at in a round, so that a round takes milliseconds.
 const LOOKS: usize = 2000;
 
-/// So many projects are asked about by Git in a round: a process takes a hundred times as long as a look.
+/// So many projects are asked about by Git in a round: a process takes a hundred times as long as a
+/// look.
 const SPAWNS: usize = 20;
 
 /// At most this for a project.
@@ -59,13 +61,29 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
                 Ok(())
             })?;
             let asked = || paths.iter().cycle().take(SPAWNS);
-            let spawns = time(|| asked().try_for_each(|path| run(Command::new("git").args(["rev-parse", "HEAD"]).current_dir(path))))?;
+            let spawns = time(|| {
+                asked().try_for_each(|path| {
+                    run(Command::new("git").args(["rev-parse", "HEAD"]).current_dir(path))
+                })
+            })?;
             let looks = (repeats * size) as f64;
             Ok([scan / looks, reads / looks, spawns / SPAWNS as f64])
         })?;
         let name = format!("scan of {size} unchanged projects, each");
-        lines.push(Line::new(&name, Figure::Time(scan), "reading HEAD and its branch", Figure::Time(reads), Target::Ratio(2.0)));
-        lines.push(Line::new(&name, Figure::Time(scan), "git rev-parse HEAD", Figure::Time(spawns), TARGET));
+        lines.push(Line::new(
+            &name,
+            Figure::Time(scan),
+            "reading HEAD and its branch",
+            Figure::Time(reads),
+            Target::Ratio(2.0),
+        ));
+        lines.push(Line::new(
+            &name,
+            Figure::Time(scan),
+            "git rev-parse HEAD",
+            Figure::Time(spawns),
+            TARGET,
+        ));
     }
     Ok(lines)
 }
@@ -73,7 +91,8 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
 /// Makes so many checkouts: copies of one, because Git takes its time.
 fn projects(directory: &Path, count: usize) -> Result<Vec<PathBuf>> {
     let first = Repository::new(&directory.join("first"), 1)?;
-    let paths: Vec<_> = (0..count).map(|index| directory.join(format!("project-{index:04}"))).collect();
+    let paths: Vec<_> =
+        (0..count).map(|index| directory.join(format!("project-{index:04}"))).collect();
     for path in &paths {
         copy(&first.path, path)?;
     }
@@ -97,15 +116,21 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 /// A maintainer whose backend never has anything to propose.
 fn maintainer(paths: &[PathBuf], state: &Path) -> Result<Maintainer> {
     let projects = paths.iter().map(|path| repository::project(path, &["propose"]));
-    Ok(repository::maintainer(projects, state).provider("silent").backend(ScriptedBackend::new("silent", Edit::Reply)).build()?)
+    Ok(repository::maintainer(projects, state)
+        .provider("silent")
+        .backend(ScriptedBackend::new("silent", Edit::Reply))
+        .build()?)
 }
 
 /// Fails unless a scan finds every project unchanged.
 fn check(maintainer: &Maintainer, runtime: &Runtime, size: usize) -> Result<()> {
     let records = runtime.block_on(maintainer.run_once())?;
-    let changed = records.iter().find(|record| !matches!(record.outcome, Some(Outcome::Skipped { .. })));
+    let changed =
+        records.iter().find(|record| !matches!(record.outcome, Some(Outcome::Skipped { .. })));
     match changed {
-        Some(record) => Err(format!("`{}` is not unchanged: {:?}", record.project, record.outcome).into()),
+        Some(record) => {
+            Err(format!("`{}` is not unchanged: {:?}", record.project, record.outcome).into())
+        }
         None if records.len() == size => Ok(()),
         None => Err(format!("{} projects were looked at instead of {size}", records.len()).into()),
     }

@@ -1,6 +1,7 @@
 //! What our process writes to files, and how often it waits for the disk: SD cards wear.
 //!
-//! A copy of this program does the work under `strace`, which tells each write with its file. Children do not count: what Git writes is Git's.
+//! A copy of this program does the work under `strace`, which tells each write with its file.
+//! Children do not count: what Git writes is Git's.
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
@@ -55,15 +56,29 @@ struct Written {
 pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
     let (run, scan) = ("writes of a whole run", "writes of a scan that finds nothing");
     if Command::new("strace").arg("--version").output().is_err() {
-        return Ok([run, scan].map(|name| Line::missing(name, "not measured: strace is missing")).into());
+        return Ok([run, scan]
+            .map(|name| Line::missing(name, "not measured: strace is missing"))
+            .into());
     }
     let directory = tempfile::tempdir()?;
     let directory = directory.path();
-    Repository::new(&directory.join("project"), FILES)?.add_remote(&directory.join("remote.git"))?;
+    Repository::new(&directory.join("project"), FILES)?
+        .add_remote(&directory.join("remote.git"))?;
     let trace = directory.join("trace");
     let mut strace = Command::new("strace");
     // A file for each thread and each child, with the time in front of each line.
-    strace.args(["--follow-forks", "--output-separately", "-ttt", "--decode-fds=path", "--quiet=all", "-e", CALLS, "--output"]).arg(&trace);
+    strace
+        .args([
+            "--follow-forks",
+            "--output-separately",
+            "-ttt",
+            "--decode-fds=path",
+            "--quiet=all",
+            "-e",
+            CALLS,
+            "--output",
+        ])
+        .arg(&trace);
     repository::run(strace.arg(std::env::current_exe()?).arg("--traced").arg(directory))?;
     let needed: Written = serde_json::from_str(&fs::read_to_string(directory.join(NEEDED))?)?;
     let mut lines = Vec::new();
@@ -72,28 +87,49 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
     }
     lines.sort_unstable();
     let trace = lines.join("\n");
-    let (runs, scans) = (Written::between(&trace, "runs", "scans", RUNS), Written::between(&trace, "scans", "end", SCANS));
+    let (runs, scans) = (
+        Written::between(&trace, "runs", "scans", RUNS),
+        Written::between(&trace, "scans", "end", SCANS),
+    );
     let bytes = |written: Written| Figure::Bytes(written.bytes);
     let flushes = |written: Written| Figure::Count(written.flushes);
     let nothing = Written::default();
     let limit = Target::Figure(Figure::Bytes(RUN_LIMIT));
     Ok(vec![
         Line::new(run, bytes(runs), "what is kept, as text", bytes(needed), limit),
-        Line::new(format!("{run}, flushes"), flushes(runs), "intents, paid answers, the end", flushes(needed), Target::Open),
+        Line::new(
+            format!("{run}, flushes"),
+            flushes(runs),
+            "intents, paid answers, the end",
+            flushes(needed),
+            Target::Open,
+        ),
         Line::new(scan, bytes(scans), "nothing", bytes(nothing), Target::Figure(bytes(nothing))),
-        Line::new(format!("{scan}, flushes"), flushes(scans), "nothing", flushes(nothing), Target::Figure(flushes(nothing))),
+        Line::new(
+            format!("{scan}, flushes"),
+            flushes(scans),
+            "nothing",
+            flushes(nothing),
+            Target::Figure(flushes(nothing)),
+        ),
     ])
 }
 
-/// What the traced process does in the directory that was prepared: runs with every step, then scans.
+/// What the traced process does in the directory that was prepared: runs with every step, then
+/// scans.
 pub(crate) fn work(directory: &Path) -> Result<()> {
     let mark = |what: &str| fs::write(directory.join(MARKS), what);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_keep_alive(KEEP_ALIVE).build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_keep_alive(KEEP_ALIVE)
+        .build()?;
     let maintainer = maintainer(directory)?;
     let mut options = RunOptions::default();
     options.force = true;
     let run = || -> Result<RunRecord> {
-        let record = runtime.block_on(maintainer.run_project("project", Trigger::Manual, options))?.remove(0);
+        let record = runtime
+            .block_on(maintainer.run_project("project", Trigger::Manual, options))?
+            .remove(0);
         match &record.outcome {
             Some(Outcome::Applied { .. }) => Ok(record),
             outcome => Err(format!("the run did not deliver its change: {outcome:?}").into()),
@@ -111,10 +147,15 @@ pub(crate) fn work(directory: &Path) -> Result<()> {
         }
     }
     mark("end")?;
-    let threads = fs::read_dir("/proc/self/task")?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let threads = fs::read_dir("/proc/self/task")?
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
     fs::write(directory.join(THREADS), threads.collect::<Vec<_>>().join("\n"))?;
     let last = records.last().ok_or("there was no run")?;
-    fs::write(directory.join(NEEDED), serde_json::to_string(&Written::needed_for(last, &maintainer)?)?)?;
+    fs::write(
+        directory.join(NEEDED),
+        serde_json::to_string(&Written::needed_for(last, &maintainer)?)?,
+    )?;
     Ok(())
 }
 
@@ -122,32 +163,45 @@ pub(crate) fn work(directory: &Path) -> Result<()> {
 fn maintainer(directory: &Path) -> Result<Maintainer> {
     let steps = ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
     let project = repository::project(&directory.join("project"), &steps);
-    let change = |index| Scripted::Text(format!("Mend a note\n\n```diff\n{}```\n", repository::diff(index)));
-    let backend = (0..=RUNS).fold(ScriptedBackend::new("scripted", Edit::Reply), |backend, index| {
-        backend.answer(Task::Summarize, Scripted::Text(SUMMARY_LINE.repeat(20))).answer(Task::Propose, change(index))
-    });
-    Ok(repository::maintainer([project], &directory.join("state")).provider("scripted").backend(backend).build()?)
+    let change =
+        |index| Scripted::Text(format!("Mend a note\n\n```diff\n{}```\n", repository::diff(index)));
+    let backend =
+        (0..=RUNS).fold(ScriptedBackend::new("scripted", Edit::Reply), |backend, index| {
+            backend
+                .answer(Task::Summarize, Scripted::Text(SUMMARY_LINE.repeat(20)))
+                .answer(Task::Propose, change(index))
+        });
+    Ok(repository::maintainer([project], &directory.join("state"))
+        .provider("scripted")
+        .backend(backend)
+        .build()?)
 }
 
 impl Written {
     /// What a trace says was written from one mark to another, divided among so many times.
     fn between(trace: &str, from: &str, to: &str, times: usize) -> Self {
         let is_mark = |line: &str, mark: &str| line.contains(&format!("/{MARKS}>, \"{mark}\""));
-        let lines = trace.lines().skip_while(|line| !is_mark(line, from)).skip(1).take_while(|line| !is_mark(line, to));
+        let lines = trace
+            .lines()
+            .skip_while(|line| !is_mark(line, from))
+            .skip(1)
+            .take_while(|line| !is_mark(line, to));
         let mut written = Self::default();
         // Pipes to children and the like are no files, and have no path.
         for line in lines.filter(|line| line.contains("</") && !line.contains("</dev/")) {
             if line.contains("sync") {
                 written.flushes += 1.0;
             } else {
-                let bytes = line.rsplit_once(" = ").and_then(|(_, bytes)| bytes.trim().parse::<f64>().ok());
+                let bytes =
+                    line.rsplit_once(" = ").and_then(|(_, bytes)| bytes.trim().parse::<f64>().ok());
                 written.bytes += bytes.unwrap_or_default();
             }
         }
         Self { bytes: written.bytes / times as f64, flushes: written.flushes / times as f64 }
     }
 
-    /// The least for a run: everything that is kept of it once, as text, and one flush for each thing that must survive a power cut.
+    /// The least for a run: everything that is kept of it once, as text, and one flush for each
+    /// thing that must survive a power cut.
     fn needed_for(record: &RunRecord, maintainer: &Maintainer) -> Result<Self> {
         let store = maintainer.history();
         let journal = store.run_journal(record.id)?;
@@ -163,6 +217,9 @@ impl Written {
             _ => false,
         };
         let flushes = journal.iter().filter(must_survive).count() + 1;
-        Ok(Self { bytes: texts.iter().map(String::len).sum::<usize>() as f64, flushes: flushes as f64 })
+        Ok(Self {
+            bytes: texts.iter().map(String::len).sum::<usize>() as f64,
+            flushes: flushes as f64,
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! `check`: looks whether everything that runs need is there, and says what to do about what is not.
+//! `check`: looks whether everything that runs need is there, and says what to do about what is
+//! not.
 
 mod machine;
 mod project;
@@ -92,7 +93,14 @@ impl Items {
 
     fn add(&mut self, name: &str, finding: Finding, message: String, mut hints: Vec<String>) {
         hints.retain(|hint| !hint.is_empty());
-        self.list.push(Item { project: self.project.clone(), name: name.to_owned(), finding, message, hints, files: None });
+        self.list.push(Item {
+            project: self.project.clone(),
+            name: name.to_owned(),
+            finding,
+            message,
+            hints,
+            files: None,
+        });
     }
 
     fn files(&mut self, name: &str, message: String, files: unasked::Files) {
@@ -106,7 +114,8 @@ impl Items {
 /// Looks at everything at once, and prints a line for each item.
 ///
 /// # Errors
-/// [`pimainteno_core::ErrorKind::Internal`] if a look was lost; whatever a look finds is in the report.
+/// [`pimainteno_core::ErrorKind::Internal`] if a look was lost; whatever a look finds is in the
+/// report.
 pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     let spinner = terminal.spinner("looking at everything");
     let left_alone = left_alone(setup).await;
@@ -117,7 +126,9 @@ pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     }
     let mut found = Vec::new();
     while let Some(joined) = looks.join_next().await {
-        found.push(joined.map_err(|source| Error::new(pimainteno_core::ErrorKind::Internal, "a check was lost").source(source))?);
+        found.push(joined.map_err(|source| {
+            Error::new(pimainteno_core::ErrorKind::Internal, "a check was lost").source(source)
+        })?);
     }
     drop(spinner);
     found.sort_by_key(|(place, _)| *place);
@@ -128,7 +139,8 @@ pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     Ok(Ending::of(problems == 0))
 }
 
-/// The projects that are left alone, and why. Nothing is made to find out; what keeps the state from being read is told elsewhere.
+/// The projects that are left alone, and why. Nothing is made to find out; what keeps the state
+/// from being read is told elsewhere.
 async fn left_alone(setup: &Setup) -> BTreeMap<String, String> {
     if !setup.has_state() {
         return BTreeMap::new();
@@ -142,7 +154,11 @@ async fn left_alone(setup: &Setup) -> BTreeMap<String, String> {
     projects.into_iter().filter_map(|project| Some((project.id.clone(), why(&project)?))).collect()
 }
 
-async fn within_deadline(place: usize, project: String, look: impl Future<Output = Items>) -> (usize, Items) {
+async fn within_deadline(
+    place: usize,
+    project: String,
+    look: impl Future<Output = Items>,
+) -> (usize, Items) {
     let items = tokio::time::timeout(DEADLINE, look).await.unwrap_or_else(|_| {
         let mut items = Items::new(&project);
         items.problem(
@@ -160,7 +176,11 @@ fn print(report: &Report, terminal: &Terminal) {
     let width = report.items.iter().map(|item| item.name.len()).max().unwrap_or(0);
     for item in &report.items {
         if project != Some(&item.project) {
-            let title = if item.project.is_empty() { "this machine".into() } else { plain::inline(&item.project) };
+            let title = if item.project.is_empty() {
+                "this machine".into()
+            } else {
+                plain::inline(&item.project)
+            };
             let gap = if project.is_some() { "\n" } else { "" };
             terminal.print(format_args!("{gap}{}", paint(STRONG, title)));
             project = Some(&item.project);
@@ -170,16 +190,28 @@ fn print(report: &Report, terminal: &Terminal) {
             Finding::Note => paint(NOTABLE, "note   "),
             Finding::Problem => paint(BAD.bold(), "problem"),
         };
-        terminal.print(format_args!("  {mark}  {:<width$}  {}", item.name, plain::inline(&item.message)));
+        terminal.print(format_args!(
+            "  {mark}  {:<width$}  {}",
+            item.name,
+            plain::inline(&item.message)
+        ));
         for hint in item.hints.iter().filter(|_| item.finding != Finding::Ok) {
-            terminal.print(format_args!("           {:width$}  {}", "", paint(FAINT, format_args!("→ {}", plain::inline(hint)))));
+            terminal.print(format_args!(
+                "           {:width$}  {}",
+                "",
+                paint(FAINT, format_args!("→ {}", plain::inline(hint)))
+            ));
         }
-        for line in item.files.iter().filter(|_| terminal.verbosity() > 0).flat_map(unasked::Files::lines) {
+        for line in
+            item.files.iter().filter(|_| terminal.verbosity() > 0).flat_map(unasked::Files::lines)
+        {
             terminal.print(format_args!("           {:width$}  {}", "", plain::inline(&line)));
         }
     }
     let notes = report.items.iter().filter(|item| item.finding == Finding::Note).count();
-    let counted = |number: usize, noun: &str| if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") };
+    let counted = |number: usize, noun: &str| {
+        if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    };
     let (style, end) = match report.problems {
         0 => (GOOD, "no problems".to_owned()),
         number => (BAD, counted(number, "problem")),

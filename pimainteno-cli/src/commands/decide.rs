@@ -16,13 +16,19 @@ use crate::{
 ///
 /// # Errors
 /// As [`ProposalId::is_enough`], [`Access::open`] and [`Access::order`].
-pub(crate) async fn approve(setup: &Setup, arguments: ApproveArguments, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn approve(
+    setup: &Setup,
+    arguments: ApproveArguments,
+    terminal: &Terminal,
+) -> Result<Ending> {
     ProposalId::is_enough(&arguments.proposal.id)?;
     let access = open(setup, terminal).await?;
     let proposal = access.ask(arguments.proposal).await?;
-    // Without a choice of his own, a person approves what is there now: it cannot become another diff before the run begins.
+    // Without a choice of his own, a person approves what is there now: it cannot become another
+    // diff before the run begins.
     let sha256 = arguments.sha256.unwrap_or_else(|| proposal.sha256.to_string());
-    let record = one_run(&access, Approve { id: proposal.id.to_string(), sha256 }, terminal).await?;
+    let record =
+        one_run(&access, Approve { id: proposal.id.to_string(), sha256 }, terminal).await?;
     let is_delivered = matches!(record.outcome, Some(Outcome::Applied { .. }));
     tell(&record, is_delivered, terminal)
 }
@@ -35,7 +41,8 @@ pub(crate) async fn reject(setup: &Setup, reject: Reject, terminal: &Terminal) -
     ProposalId::is_enough(&reject.id)?;
     let access = open(setup, terminal).await?;
     let proposal = access.ask(reject).await?;
-    let told = format_args!("{}: rejected {}", plain::inline(&proposal.project), short_id(proposal.id));
+    let told =
+        format_args!("{}: rejected {}", plain::inline(&proposal.project), short_id(proposal.id));
     terminal.give(&proposal, || terminal.print(told))
 }
 
@@ -43,7 +50,11 @@ pub(crate) async fn reject(setup: &Setup, reject: Reject, terminal: &Terminal) -
 ///
 /// # Errors
 /// As [`Access::open`] and [`Access::order`].
-pub(crate) async fn roll_back(setup: &Setup, rollback: Rollback, terminal: &Terminal) -> Result<Ending> {
+pub(crate) async fn roll_back(
+    setup: &Setup,
+    rollback: Rollback,
+    terminal: &Terminal,
+) -> Result<Ending> {
     let access = open(setup, terminal).await?;
     let record = one_run(&access, rollback, terminal).await?;
     // Somebody else may have taken it back already.
@@ -59,7 +70,10 @@ async fn open(setup: &Setup, terminal: &Terminal) -> Result<Access> {
 /// Has the one run of an order carried out.
 async fn one_run(access: &Access, order: impl Order, terminal: &Terminal) -> Result<RunRecord> {
     let record = until_stopped(access, order, terminal).await?.pop();
-    record.ok_or_else(|| Error::new(ErrorKind::Service, "the daemon does not say how the run ended").hint("`pi-mainteno runs` lists it"))
+    record.ok_or_else(|| {
+        Error::new(ErrorKind::Service, "the daemon does not say how the run ended")
+            .hint("`pi-mainteno runs` lists it")
+    })
 }
 
 fn tell(record: &RunRecord, is_done: bool, terminal: &Terminal) -> Result<Ending> {

@@ -1,14 +1,17 @@
 //! `demo`: a throwaway project, remote and service; whole runs, with no model and no network.
 //!
-//! Two acts. In the first the `offline` backend finds something to mend, and the change goes all the way to the running service.
-//! In the second a change that passes its checks breaks the service, and is taken back.
+//! Two acts. In the first the `offline` backend finds something to mend, and the change goes all
+//! the way to the running service. In the second a change that passes its checks breaks the
+//! service, and is taken back.
 
 mod sabotage;
 mod stage;
 
 use std::{fmt, path::Path, sync::Arc, time::Instant};
 
-use pimainteno_core::{Error, ErrorKind, Maintainer, MaintainerBuilder, Outcome, Result, RunRecord};
+use pimainteno_core::{
+    Error, ErrorKind, Maintainer, MaintainerBuilder, Outcome, Result, RunRecord,
+};
 use pimainteno_offline::Offline;
 
 use crate::{
@@ -26,13 +29,20 @@ const SHOWN_LINES: usize = 18;
 /// Plays the demo.
 ///
 /// # Errors
-/// Whatever keeps the stage from being set up, and a run that does not end as the demo says it does.
+/// Whatever keeps the stage from being set up, and a run that does not end as the demo says it
+/// does.
 pub(crate) async fn run(arguments: &DemoArguments, terminal: &Terminal) -> Result<()> {
     let started = Instant::now();
     let environment = setup::environment();
     let stage = Stage::set_up(&std::env::temp_dir(), &environment, arguments.keep).await?;
     let place = stage.directory().display();
-    say(terminal, format_args!("A project, its bare remote and its service are set up in {}.\n", paint(NAME, &place)));
+    say(
+        terminal,
+        format_args!(
+            "A project, its bare remote and its service are set up in {}.\n",
+            paint(NAME, &place)
+        ),
+    );
     say(terminal, format_args!("  {:<9} {}", "checkout", stage.checkout().display()));
     say(terminal, format_args!("  {:<9} {}", "remote", stage.remote().display()));
     say(terminal, format_args!("  {:<9} {}\n", "service", service(&stage)));
@@ -40,21 +50,39 @@ pub(crate) async fn run(arguments: &DemoArguments, terminal: &Terminal) -> Resul
     let first = first_act(&stage, terminal).await?;
     let second = second_act(&stage, terminal).await?;
     terminal.give(&[first, second], || {})?;
-    say(terminal, format_args!("\nThat took {:.1} s. Nothing outside {place} was touched.", started.elapsed().as_secs_f64()));
+    say(
+        terminal,
+        format_args!(
+            "\nThat took {:.1} s. Nothing outside {place} was touched.",
+            started.elapsed().as_secs_f64()
+        ),
+    );
     if arguments.keep {
-        say(terminal, format_args!("It is kept; the service is stopped. Remove it with `rm -r {place}`."));
+        say(
+            terminal,
+            format_args!("It is kept; the service is stopped. Remove it with `rm -r {place}`."),
+        );
     }
-    say(terminal, "Next: `pi-mainteno init` writes a configuration for your projects, `pi-mainteno check` looks at it.");
+    say(
+        terminal,
+        "Next: `pi-mainteno init` writes a configuration for your projects, `pi-mainteno check` looks at it.",
+    );
     Ok(())
 }
 
 /// A change that helps, from the summary to the healthy service.
 async fn first_act(stage: &Stage, terminal: &Terminal) -> Result<RunRecord> {
     heading(terminal, "1. A change that helps");
-    let offline = |context: &pimainteno_core::BackendContext<'_>| Ok(Arc::new(Offline::new(context.environment.clone())) as _);
-    let builder = Maintainer::builder().config(stage.config("offline")).backend_factory("offline", Arc::new(offline));
+    let offline = |context: &pimainteno_core::BackendContext<'_>| {
+        Ok(Arc::new(Offline::new(context.environment.clone())) as _)
+    };
+    let builder = Maintainer::builder()
+        .config(stage.config("offline"))
+        .backend_factory("offline", Arc::new(offline));
     let (record, maintainer) = play(stage, builder, terminal).await?;
-    let Some(Outcome::Applied { commit }) = &record.outcome else { return Err(not_as_told("applied", &record)) };
+    let Some(Outcome::Applied { commit }) = &record.outcome else {
+        return Err(not_as_told("applied", &record));
+    };
     let summary = std::fs::read_to_string(stage.checkout().join("codex.md")).unwrap_or_default();
     heading(terminal, "The summary it wrote to codex.md begins");
     for line in plain::text(&summary).lines().skip(2).take(SHOWN_LINES) {
@@ -62,8 +90,16 @@ async fn first_act(stage: &Stage, terminal: &Terminal) -> Result<RunRecord> {
     }
     show_change(&maintainer, &record, terminal)?;
     heading(terminal, "The remote has it");
-    let log =
-        stage.git(&stage.remote(), &["log", "--format=%h %an: %s%n        %(trailers:key=PiMainteno-Run,separator=%x2C)", "main"]).await?;
+    let log = stage
+        .git(
+            &stage.remote(),
+            &[
+                "log",
+                "--format=%h %an: %s%n        %(trailers:key=PiMainteno-Run,separator=%x2C)",
+                "main",
+            ],
+        )
+        .await?;
     indented(terminal, &log);
     if *commit != *stage.git(&stage.remote(), &["rev-parse", "main"]).await? {
         return Err(Error::new(ErrorKind::Internal, "the remote does not have the commit"));
@@ -78,7 +114,9 @@ async fn second_act(stage: &Stage, terminal: &Terminal) -> Result<RunRecord> {
     heading(terminal, "2. A change that breaks the service, on purpose");
     let builder = Maintainer::builder().config(stage.config(Saboteur::NAME)).backend(Saboteur);
     let (record, maintainer) = play(stage, builder, terminal).await?;
-    let Some(Outcome::RolledBack { .. }) = &record.outcome else { return Err(not_as_told("rolled back", &record)) };
+    let Some(Outcome::RolledBack { .. }) = &record.outcome else {
+        return Err(not_as_told("rolled back", &record));
+    };
     show_change(&maintainer, &record, terminal)?;
     heading(terminal, "It was taken back; the remote tells the whole story");
     indented(terminal, &stage.git(&stage.remote(), &["log", "--format=%h %an: %s", "main"]).await?);
@@ -88,7 +126,11 @@ async fn second_act(stage: &Stage, terminal: &Terminal) -> Result<RunRecord> {
 }
 
 /// Runs the project once. The maintainer is given back: it holds what there is to show.
-async fn play(stage: &Stage, builder: MaintainerBuilder, terminal: &Terminal) -> Result<(RunRecord, Maintainer)> {
+async fn play(
+    stage: &Stage,
+    builder: MaintainerBuilder,
+    terminal: &Terminal,
+) -> Result<(RunRecord, Maintainer)> {
     let progress = terminal.progress(false);
     let maintainer = builder
         .environment(stage.environment().clone())
@@ -97,7 +139,9 @@ async fn play(stage: &Stage, builder: MaintainerBuilder, terminal: &Terminal) ->
         .events(move |event: &pimainteno_core::Event| progress.event(event))
         .build()?;
     let record = maintainer.run_once().await?.pop();
-    record.map(|record| (record, maintainer)).ok_or_else(|| Error::new(ErrorKind::Internal, "the demo has no project"))
+    record
+        .map(|record| (record, maintainer))
+        .ok_or_else(|| Error::new(ErrorKind::Internal, "the demo has no project"))
 }
 
 fn show_change(maintainer: &Maintainer, record: &RunRecord, terminal: &Terminal) -> Result<()> {
@@ -137,8 +181,12 @@ fn indented(terminal: &Terminal, text: &str) {
 
 fn not_as_told(expected: &str, record: &RunRecord) -> Error {
     let outcome = record.outcome.as_ref().map(ToString::to_string).unwrap_or_default();
-    let steps: Vec<_> = record.steps.iter().map(|step| format!("{}: {}", step.name, step.note)).collect();
-    Error::new(ErrorKind::Internal, format!("the demo's run should have been {expected}, but is {outcome}"))
-        .hint(format!("its steps: {}", steps.join("; ")))
-        .hint("`pi-mainteno demo --keep` leaves everything there to look at")
+    let steps: Vec<_> =
+        record.steps.iter().map(|step| format!("{}: {}", step.name, step.note)).collect();
+    Error::new(
+        ErrorKind::Internal,
+        format!("the demo's run should have been {expected}, but is {outcome}"),
+    )
+    .hint(format!("its steps: {}", steps.join("; ")))
+    .hint("`pi-mainteno demo --keep` leaves everything there to look at")
 }

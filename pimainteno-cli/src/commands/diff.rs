@@ -15,11 +15,16 @@ use crate::{
     },
 };
 
-/// Prints a change: to a person with what he needs to decide, to another program as a diff alone, byte by byte, with warnings on standard error.
+/// Prints a change: to a person with what he needs to decide, to another program as a diff alone,
+/// byte by byte, with warnings on standard error.
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, arguments: DiffArguments, terminal: &Terminal) -> Result<()> {
+pub(crate) async fn run(
+    access: &Access,
+    arguments: DiffArguments,
+    terminal: &Terminal,
+) -> Result<()> {
     let proposal = access.ask(arguments.proposal).await?;
     terminal.give(&proposal, || {
         if !terminal.is_read_by_a_person() {
@@ -43,26 +48,48 @@ fn warnings(proposal: &Proposal) -> Vec<String> {
     let mut hidden = hidden_text::find(&proposal.diff);
     hidden.retain(|one| !matches!(one.character, '\r' | '\u{c}'));
     if let Some(first) = hidden.first() {
-        let count = if hidden.len() == 1 { "1 character".to_owned() } else { format!("{} characters", hidden.len()) };
-        warnings.push(format!("the diff has {count} that a reader does not see, the first is {first}"));
+        let count = if hidden.len() == 1 {
+            "1 character".to_owned()
+        } else {
+            format!("{} characters", hidden.len())
+        };
+        warnings
+            .push(format!("the diff has {count} that a reader does not see, the first is {first}"));
     }
     warnings
 }
 
 fn render(proposal: &Proposal, now: Timestamp) -> String {
     let project = paint(NAME, plain::inline(&proposal.project));
-    let mut text = format!("{} for {project}\n", paint(STRONG, format_args!("proposal {}", proposal.id)));
+    let mut text =
+        format!("{} for {project}\n", paint(STRONG, format_args!("proposal {}", proposal.id)));
     let told = proposal.status.to_string();
     let mut facts = vec![
         ("status", paint(status_style(&proposal.status), plain::inline(&told)).to_string()),
-        ("made", format!("{} by {}", time::relative(proposal.created, now), plain::inline(&proposal.backend))),
+        (
+            "made",
+            format!(
+                "{} by {}",
+                time::relative(proposal.created, now),
+                plain::inline(&proposal.backend)
+            ),
+        ),
         ("on", plain::inline(&proposal.base).into_owned()),
         ("sha256", plain::inline(&proposal.sha256).into_owned()),
     ];
-    facts.extend(redacted_places(proposal).map(|places| ("redacted", paint(NOTABLE, places).to_string())));
+    facts.extend(
+        redacted_places(proposal).map(|places| ("redacted", paint(NOTABLE, places).to_string())),
+    );
     facts.extend(proposal.run.map(|run| ("run", run.to_string())));
-    facts.extend(proposal.expires.filter(|_| proposal.is_held()).map(|expires| ("expires", time::relative(expires, now))));
-    facts.extend(proposal.checks.iter().map(|check| ("check", plain::inline(&format!("{}: {}", check.check, check.result)).into_owned())));
+    facts.extend(
+        proposal
+            .expires
+            .filter(|_| proposal.is_held())
+            .map(|expires| ("expires", time::relative(expires, now))),
+    );
+    facts.extend(proposal.checks.iter().map(|check| {
+        ("check", plain::inline(&format!("{}: {}", check.check, check.result)).into_owned())
+    }));
     for (name, value) in facts {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {} {value}", paint(FAINT, format_args!("{name:<8}")));
@@ -74,7 +101,14 @@ fn render(proposal: &Proposal, now: Timestamp) -> String {
     let _ = writeln!(text, "\n{}", diff::render(&proposal.diff).trim_end());
     if proposal.is_held() {
         let id = short_id(proposal.id);
-        let _ = writeln!(text, "\n{}", paint(FAINT, format_args!("`pi-mainteno approve {id}`, or `pi-mainteno reject {id} --reason …`")));
+        let _ = writeln!(
+            text,
+            "\n{}",
+            paint(
+                FAINT,
+                format_args!("`pi-mainteno approve {id}`, or `pi-mainteno reject {id} --reason …`")
+            )
+        );
     }
     text
 }
@@ -116,7 +150,13 @@ mod tests {
         }
         assert_eq!(hidden_text::find(&shown), [], "{shown:?}");
         let warned = warnings(&proposal);
-        assert_eq!(warned[0], "2 places are redacted: `git apply` would write the gaps into the files");
-        assert_eq!(warned[1], "the diff has 2 characters that a reader does not see, the first is U+001B escape");
+        assert_eq!(
+            warned[0],
+            "2 places are redacted: `git apply` would write the gaps into the files"
+        );
+        assert_eq!(
+            warned[1],
+            "the diff has 2 characters that a reader does not see, the first is U+001B escape"
+        );
     }
 }

@@ -42,7 +42,8 @@ struct Project {
 /// Writes a configuration for the checkouts that are named, or for those that are found.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] if a path is no checkout, none is found, or the file exists and is not to be overwritten.
+/// [`ErrorKind::Usage`] if a path is no checkout, none is found, or the file exists and is not to
+/// be overwritten.
 pub(crate) fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<()> {
     let directory = setup::current_directory()?;
     let output = directory.join(&arguments.output);
@@ -62,14 +63,17 @@ pub(crate) fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<()> 
 
 impl Project {
     fn guess(path: PathBuf) -> Self {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Self { verify: guess::checks(&path), unit: format!("{name}.service"), path }
     }
 }
 
 /// Writes the file as a whole or not at all. Only `force` lets it take the place of another one.
 fn write(path: &Path, text: &str, force: bool) -> Result<()> {
-    let failed = |source| Error::new(ErrorKind::Usage, format!("cannot write `{}`", path.display())).source(source);
+    let failed = |source| {
+        Error::new(ErrorKind::Usage, format!("cannot write `{}`", path.display())).source(source)
+    };
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(failed)?;
     }
@@ -84,7 +88,13 @@ fn write(path: &Path, text: &str, force: bool) -> Result<()> {
     let result = write();
     // After a rename there is nothing left to remove.
     drop(fs::remove_file(&beside));
-    result.map_err(|source| if source.kind() == std::io::ErrorKind::AlreadyExists && !force { exists(path) } else { failed(source) })
+    result.map_err(|source| {
+        if source.kind() == std::io::ErrorKind::AlreadyExists && !force {
+            exists(path)
+        } else {
+            failed(source)
+        }
+    })
 }
 
 fn exists(path: &Path) -> Error {
@@ -94,20 +104,37 @@ fn exists(path: &Path) -> Error {
 
 fn tell(written: &Written, arguments: &InitArguments, terminal: &Terminal) {
     let path = written.path.display().to_string();
-    terminal.print(format_args!("{} wrote {}", paint(GOOD, "✓"), paint(NAME, plain::inline(&path))));
+    terminal.print(format_args!(
+        "{} wrote {}",
+        paint(GOOD, "✓"),
+        paint(NAME, plain::inline(&path))
+    ));
     for project in &written.projects {
-        let checks = if project.verify.is_empty() { "no checks found; add some".to_owned() } else { project.verify.join(", ") };
+        let checks = if project.verify.is_empty() {
+            "no checks found; add some".to_owned()
+        } else {
+            project.verify.join(", ")
+        };
         let place = project.path.display().to_string();
-        terminal.print(format_args!("    {}  {}", plain::inline(&place), paint(FAINT, plain::inline(&checks))));
+        terminal.print(format_args!(
+            "    {}  {}",
+            plain::inline(&place),
+            paint(FAINT, plain::inline(&checks))
+        ));
     }
-    let is_found = arguments.output == Path::new("PiMainteno.toml") || written.path == Path::new(pimainteno_core::config::SYSTEM_PATH);
-    let option = if is_found { String::new() } else { format!(" --config {}", plain::inline(&path)) };
+    let is_found = arguments.output == Path::new("PiMainteno.toml")
+        || written.path == Path::new(pimainteno_core::config::SYSTEM_PATH);
+    let option =
+        if is_found { String::new() } else { format!(" --config {}", plain::inline(&path)) };
     terminal.print(format_args!("\n{}", paint(STRONG, "next")));
     for (command, purpose) in [
         ("check", "sees whether everything is in place"),
         ("run --dry-run", "shows what would be changed"),
         ("run", "makes changes and holds them for review, until `mode = \"auto\"`"),
     ] {
-        terminal.print(format_args!("  {}  {purpose}", paint(NAME, format_args!("pi-mainteno {command}{option}"))));
+        terminal.print(format_args!(
+            "  {}  {purpose}",
+            paint(NAME, format_args!("pi-mainteno {command}{option}"))
+        ));
     }
 }

@@ -15,14 +15,23 @@ use crate::{
 /// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, notices: Notices, terminal: &Terminal) -> Result<()> {
     let notices = access.ask(notices).await?;
-    terminal.list(&notices, "there is nothing that you should know", ["when", "times", "project", "about", "notice"], row)
+    terminal.list(
+        &notices,
+        "there is nothing that you should know",
+        ["when", "times", "project", "about", "notice"],
+        row,
+    )
 }
 
 fn row(notice: &Notice, now: Timestamp) -> [Cell; 5] {
     [
         time::relative(notice.last, now).into(),
         notice.count.to_string().as_str().into(),
-        if notice.project.is_empty() { Cell::styled("-", FAINT) } else { Cell::styled(&notice.project, NAME) },
+        if notice.project.is_empty() {
+            Cell::styled("-", FAINT)
+        } else {
+            Cell::styled(&notice.project, NAME)
+        },
         notice.notice.name().into(),
         Cell::styled(&notice.message, NOTABLE),
     ]

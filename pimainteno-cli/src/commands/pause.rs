@@ -12,20 +12,32 @@ use crate::{
 ///
 /// # Errors
 /// As [`Access::ask`].
-pub(crate) async fn run(access: &Access, projects: &[String], paused: bool, terminal: &Terminal) -> Result<()> {
+pub(crate) async fn run(
+    access: &Access,
+    projects: &[String],
+    paused: bool,
+    terminal: &Terminal,
+) -> Result<()> {
     let names = match projects {
         [] => access.ask(Status {}).await?.projects.into_iter().map(|project| project.id).collect(),
         names => names.to_vec(),
     };
     let mut answers = Vec::new();
     for project in names {
-        answers.push(if paused { access.ask(Pause { project }).await? } else { access.ask(Resume { project }).await? });
+        answers.push(if paused {
+            access.ask(Pause { project }).await?
+        } else {
+            access.ask(Resume { project }).await?
+        });
     }
     terminal.give(&answers, || {
         for answer in &answers {
             let project = paint(NAME, plain::inline(&answer.project)).to_string();
             terminal.print(if answer.paused {
-                format!("{project} is paused; `pi-mainteno resume {}` lets it go on", plain::inline(&answer.project))
+                format!(
+                    "{project} is paused; `pi-mainteno resume {}` lets it go on",
+                    plain::inline(&answer.project)
+                )
             } else {
                 format!("{project} is run again")
             });

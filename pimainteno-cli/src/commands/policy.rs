@@ -42,7 +42,8 @@ struct Case {
 /// Runs the cases of each file.
 ///
 /// # Errors
-/// [`ErrorKind::Policy`] for a file that cannot be used, [`ErrorKind::Usage`] for a policy without cases.
+/// [`ErrorKind::Policy`] for a file that cannot be used, [`ErrorKind::Usage`] for a policy without
+/// cases.
 pub(crate) fn test(files: &[PathBuf], terminal: &Terminal) -> Result<Ending> {
     let engine = PolicyEngine::new(Limits::default());
     let tested = files.iter().map(|file| test_file(&engine, file)).collect::<Result<Vec<_>>>()?;
@@ -59,7 +60,14 @@ fn test_file(engine: &PolicyEngine, file: &Path) -> Result<Tested> {
     };
     let policy = engine.load(&path)?;
     let results = cases.run(&policy).into_iter();
-    let cases = results.map(|case| Case { passed: case.passed(), name: case.name, line: case.line, failures: case.failures }).collect();
+    let cases = results
+        .map(|case| Case {
+            passed: case.passed(),
+            name: case.name,
+            line: case.line,
+            failures: case.failures,
+        })
+        .collect();
     Ok(Tested { file: file.to_owned(), policy: path, notices: policy.notices().to_vec(), cases })
 }
 
@@ -68,8 +76,12 @@ fn cases_of(policy: &Path) -> Result<PathBuf> {
     let name = policy.file_stem().unwrap_or_default();
     let cases = policy.with_file_name("cases").join(name).with_extension("toml");
     if policy.exists() && !cases.exists() {
-        let error = Error::new(ErrorKind::Usage, format!("the policy `{}` has no cases", policy.display()));
-        return Err(error.hint(format!("write them to `{}`, or name a file of cases instead", cases.display())));
+        let error =
+            Error::new(ErrorKind::Usage, format!("the policy `{}` has no cases", policy.display()));
+        return Err(error.hint(format!(
+            "write them to `{}`, or name a file of cases instead",
+            cases.display()
+        )));
     }
     Ok(cases)
 }
@@ -81,13 +93,24 @@ fn print(tested: &Tested, terminal: &Terminal) {
     }
     for case in &tested.cases {
         let (mark, style) = if case.passed { ("✓", GOOD) } else { ("✗", BAD) };
-        let line = if case.passed { String::new() } else { format!("  {}", paint(FAINT, format_args!("line {}", case.line))) };
-        terminal.print(format_args!("  {} {}{line}", paint(style, mark), plain::inline(&case.name)));
+        let line = if case.passed {
+            String::new()
+        } else {
+            format!("  {}", paint(FAINT, format_args!("line {}", case.line)))
+        };
+        terminal.print(format_args!(
+            "  {} {}{line}",
+            paint(style, mark),
+            plain::inline(&case.name)
+        ));
         for failure in &case.failures {
             terminal.print(format_args!("      {}", plain::inline(failure)));
         }
     }
     let passed = tested.cases.iter().filter(|case| case.passed).count();
     let style = if passed == tested.cases.len() { GOOD } else { BAD };
-    terminal.print(format_args!("  {}", paint(style, format_args!("{passed} of {} cases passed", tested.cases.len()))));
+    terminal.print(format_args!(
+        "  {}",
+        paint(style, format_args!("{passed} of {} cases passed", tested.cases.len()))
+    ));
 }

@@ -14,7 +14,8 @@ use crate::{
 /// Runs the projects that are named, or all of them.
 ///
 /// # Errors
-/// As [`Access::open`] and [`Access::order`], and [`ErrorKind::Cancelled`] if a person did not want to wait for the runs to stop.
+/// As [`Access::open`] and [`Access::order`], and [`ErrorKind::Cancelled`] if a person did not want
+/// to wait for the runs to stop.
 pub(crate) async fn run(setup: &Setup, run: Run, terminal: &Terminal) -> Result<Ending> {
     // A setting that does nothing yet must not look as if it did.
     for notice in &setup.notices {
@@ -28,13 +29,23 @@ pub(crate) async fn run(setup: &Setup, run: Run, terminal: &Terminal) -> Result<
     Ok(Ending::of_runs(&records))
 }
 
-/// Has runs carried out. The first Ctrl-C or SIGTERM tells them to stop, the second does not wait for that.
+/// Has runs carried out. The first Ctrl-C or SIGTERM tells them to stop, the second does not wait
+/// for that.
 ///
 /// # Errors
 /// As [`Access::order`], and [`ErrorKind::Cancelled`] if a person did not want to wait.
-pub(super) async fn until_stopped(access: &Access, order: impl Order, terminal: &Terminal) -> Result<Vec<RunRecord>> {
-    let listen = |kind| signal(kind).map_err(|source| Error::new(ErrorKind::Internal, "cannot listen to signals").source(source));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+pub(super) async fn until_stopped(
+    access: &Access,
+    order: impl Order,
+    terminal: &Terminal,
+) -> Result<Vec<RunRecord>> {
+    let listen = |kind| {
+        signal(kind).map_err(|source| {
+            Error::new(ErrorKind::Internal, "cannot listen to signals").source(source)
+        })
+    };
+    let (mut interrupt, mut terminate) =
+        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     let mut runs = std::pin::pin!(access.order(order));
     let mut asked_to_stop = false;
     loop {
@@ -44,7 +55,8 @@ pub(super) async fn until_stopped(access: &Access, order: impl Order, terminal: 
             _ = terminate.recv() => {}
         }
         if asked_to_stop {
-            return Err(Error::new(ErrorKind::Cancelled, "stopped").hint("what was left open is finished or undone at the next start"));
+            return Err(Error::new(ErrorKind::Cancelled, "stopped")
+                .hint("what was left open is finished or undone at the next start"));
         }
         asked_to_stop = true;
         terminal.tell("stopping; press Ctrl-C again not to wait for it");
@@ -52,19 +64,34 @@ pub(super) async fn until_stopped(access: &Access, order: impl Order, terminal: 
     }
 }
 
-/// Says what a record tells beyond the events: an error before the first step, and where to look next.
+/// Says what a record tells beyond the events: an error before the first step, and where to look
+/// next.
 pub(super) fn conclude(record: &RunRecord, terminal: &Terminal) {
     let project = plain::inline(&record.project);
     match &record.outcome {
         Some(Outcome::Failed { message, .. }) if record.steps.is_empty() => {
-            terminal.print(format_args!("{} {project}: {}", paint(BAD.bold(), "failed:"), plain::text(message)));
+            terminal.print(format_args!(
+                "{} {project}: {}",
+                paint(BAD.bold(), "failed:"),
+                plain::text(message)
+            ));
         }
         Some(Outcome::Held { .. }) if let Some(proposal) = record.proposal => {
             let id = short_id(proposal);
-            let (show, approve) = (format!("pi-mainteno diff {id}"), format!("pi-mainteno approve {id}"));
-            terminal.tell(format_args!("{project}: {} shows the change, {} delivers it", paint(NAME, show), paint(NAME, approve)));
+            let (show, approve) =
+                (format!("pi-mainteno diff {id}"), format!("pi-mainteno approve {id}"));
+            terminal.tell(format_args!(
+                "{project}: {} shows the change, {} delivers it",
+                paint(NAME, show),
+                paint(NAME, approve)
+            ));
         }
-        Some(Outcome::Held { .. } | Outcome::Failed { .. } | Outcome::Rejected { .. } | Outcome::RolledBack { .. }) => {
+        Some(
+            Outcome::Held { .. }
+            | Outcome::Failed { .. }
+            | Outcome::Rejected { .. }
+            | Outcome::RolledBack { .. },
+        ) => {
             let command = format!("pi-mainteno show {}", short_id(record.id));
             terminal.tell(format_args!("{project}: {} tells more", paint(NAME, command)));
         }

@@ -31,7 +31,9 @@ pub(crate) async fn run(access: &Access, runs: Runs, terminal: &Terminal) -> Res
 }
 
 fn row(record: &RunRecord, now: Timestamp) -> [Cell; 6] {
-    let took = record.ended.and_then(|ended| Duration::try_from(ended.duration_since(record.started)).ok());
+    let took = record
+        .ended
+        .and_then(|ended| Duration::try_from(ended.duration_since(record.started)).ok());
     [
         Cell::styled(&short_id(record.id), NAME),
         Cell::from(of_chore(&record.project, &record.chore).as_str()),

@@ -34,7 +34,11 @@ fn tell(status: &Overview, terminal: &Terminal) {
     for project in &status.projects {
         for job in &project.queued {
             let what = plain::inline(&job.to_string()).into_owned();
-            terminal.print(format_args!("{} {}: waits for its turn: {what}", paint(FAINT, "●"), plain::inline(&project.id)));
+            terminal.print(format_args!(
+                "{} {}: waits for its turn: {what}",
+                paint(FAINT, "●"),
+                plain::inline(&project.id)
+            ));
         }
         for chore in &project.chores {
             tell_chore(project, chore, terminal);
@@ -42,15 +46,34 @@ fn tell(status: &Overview, terminal: &Terminal) {
     }
     let own = status.projects.iter().filter(|project| project.today.budget.limits_a_day());
     let spendings = own.map(|project| (plain::inline(&project.id).into_owned(), &project.today));
-    for (who, spending) in [("all projects".to_owned(), &status.today)].into_iter().chain(spendings) {
+    for (who, spending) in [("all projects".to_owned(), &status.today)].into_iter().chain(spendings)
+    {
         if let Some(cost) = cost::day(spending) {
-            terminal.print(format_args!("{} {}", paint(FAINT, "today"), paint(FAINT, format_args!("{who}: {cost}"))));
+            terminal.print(format_args!(
+                "{} {}",
+                paint(FAINT, "today"),
+                paint(FAINT, format_args!("{who}: {cost}"))
+            ));
         }
     }
     terminal.print(if status.daemon {
-        format!("{} {}", paint(GOOD, "●"), paint(FAINT, format_args!("the daemon runs, version {}", plain::inline(&status.version))))
+        format!(
+            "{} {}",
+            paint(GOOD, "●"),
+            paint(
+                FAINT,
+                format_args!("the daemon runs, version {}", plain::inline(&status.version))
+            )
+        )
     } else {
-        format!("{} {}", paint(NOTABLE, "○"), paint(FAINT, "no daemon runs, so nothing happens on schedule; `pi-mainteno` starts one"))
+        format!(
+            "{} {}",
+            paint(NOTABLE, "○"),
+            paint(
+                FAINT,
+                "no daemon runs, so nothing happens on schedule; `pi-mainteno` starts one"
+            )
+        )
     });
 }
 
@@ -64,15 +87,25 @@ fn tell_chore(project: &ProjectStatus, chore: &ChoreStatus, terminal: &Terminal)
     let resume = paint(NAME, format!("pi-mainteno resume {id}")).to_string();
     if let Some(parked) = &chore.parked {
         let (until, reason) = (time::absolute(parked.until), plain::inline(&parked.reason));
-        terminal.print(format_args!("{} {name}: parked until {until}: {reason}; {resume} lets it go on now", paint(NOTABLE, "●")));
+        terminal.print(format_args!(
+            "{} {name}: parked until {until}: {reason}; {resume} lets it go on now",
+            paint(NOTABLE, "●")
+        ));
     }
     if let Some(frozen) = &chore.frozen {
         let why = frozen.describe();
-        terminal.print(format_args!("{} {name}: {}; {resume} lets it go on", paint(NOTABLE, "●"), plain::inline(&why)));
+        terminal.print(format_args!(
+            "{} {name}: {}; {resume} lets it go on",
+            paint(NOTABLE, "●"),
+            plain::inline(&why)
+        ));
     }
     if let Some(held) = &chore.held {
         let command = paint(NAME, format!("pi-mainteno diff {}", short_id(held.proposal)));
-        terminal.print(format_args!("{} {name}: a change waits for you; {command} shows it", paint(NOTABLE, "●")));
+        terminal.print(format_args!(
+            "{} {name}: a change waits for you; {command} shows it",
+            paint(NOTABLE, "●")
+        ));
     }
 }
 
@@ -82,7 +115,9 @@ fn row(project: &ProjectStatus, status: &Overview, now: Timestamp) -> [Cell; 5] 
         (Some(parked), _) if project.chores.iter().all(|chore| chore.parked.is_some()) => {
             Cell::styled(&format!("parked, {}", time::relative(parked.until, now)), NOTABLE)
         }
-        _ if project.chores.iter().all(|chore| chore.frozen.is_some()) => Cell::styled("frozen", NOTABLE),
+        _ if project.chores.iter().all(|chore| chore.frozen.is_some()) => {
+            Cell::styled("frozen", NOTABLE)
+        }
         (_, Some(slot)) if status.daemon => time::relative(slot, now).into(),
         _ => Cell::styled("-", FAINT),
     };
@@ -92,7 +127,8 @@ fn row(project: &ProjectStatus, status: &Overview, now: Timestamp) -> [Cell; 5] 
         (None, Some(record)) => time::relative(record.ended.unwrap_or(record.started), now).into(),
         (None, None) => Cell::styled("never", FAINT),
     };
-    let outcome = last.map_or_else(|| "".into(), |record| Cell::styled(&told(record), outcome_style(record)));
+    let outcome =
+        last.map_or_else(|| "".into(), |record| Cell::styled(&told(record), outcome_style(record)));
     [Cell::styled(&project.id, NAME), mode(project.mode).into(), next, when, outcome]
 }
 

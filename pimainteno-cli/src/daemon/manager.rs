@@ -7,7 +7,8 @@ use sd_notify::NotifyState;
 
 /// The daemon answers and maintains so many projects.
 pub(super) fn ready(projects: usize) {
-    let status = format!("Maintains {projects} {}.", if projects == 1 { "project" } else { "projects" });
+    let status =
+        format!("Maintains {projects} {}.", if projects == 1 { "project" } else { "projects" });
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
 }
 
@@ -21,7 +22,8 @@ pub(super) fn alive() {
     tell(&[NotifyState::Watchdog]);
 }
 
-/// How often [`alive`] is to be said: twice as often as systemd wants to hear it. `None` if it does not want to.
+/// How often [`alive`] is to be said: twice as often as systemd wants to hear it. `None` if it does
+/// not want to.
 pub(super) fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|limit| limit / 2).filter(|period| !period.is_zero())
 }
@@ -39,9 +41,13 @@ fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
-/// A text as one line: each line of a message is one of systemd's assignments. What a reader would not see is written by its number.
+/// A text as one line: each line of a message is one of systemd's assignments. What a reader would
+/// not see is written by its number.
 fn one_line(text: &str) -> String {
-    let line: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    let line: String = text
+        .chars()
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect();
     hidden_text::visible(&line).into_owned()
 }
 

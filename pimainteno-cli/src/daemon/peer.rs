@@ -1,7 +1,7 @@
 //! Who is at the other end of the control socket.
 //!
-//! Whoever can connect runs as this user, and so does what a run started: checks, agents, commands. They must never decide about a change, their own least
-//! of all.
+//! Whoever can connect runs as this user, and so does what a run started: checks, agents, commands.
+//! They must never decide about a change, their own least of all.
 
 use std::{fs, os::unix::fs::MetadataExt as _};
 
@@ -15,7 +15,8 @@ use axum::{
 use pimainteno_web::Refusal;
 use tokio::net::{UnixListener, UnixStream};
 
-/// The namespaces in which a person's program is where the daemon is. Others differ innocently: a unit with a private `/tmp` has mounts of its own.
+/// The namespaces in which a person's program is where the daemon is. Others differ innocently: a
+/// unit with a private `/tmp` has mounts of its own.
 const NAMESPACES: [&str; 2] = ["user", "pid"];
 
 /// How many parents are looked at.
@@ -28,7 +29,8 @@ pub(super) struct Peer {
     objection: Option<String>,
 }
 
-/// Refuses to decide anything for whoever a run may have started; reading is for everybody who can connect.
+/// Refuses to decide anything for whoever a run may have started; reading is for everybody who can
+/// connect.
 pub(super) async fn decided_by_somebody(request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
@@ -41,7 +43,11 @@ pub(super) async fn decided_by_somebody(request: Request, next: Next) -> Respons
         None => next.run(request).await,
         Some(objection) => {
             tracing::warn!(%objection, path = request.uri().path(), "A request to decide was refused.");
-            Refusal::new(StatusCode::FORBIDDEN, format!("this is not for you to decide: {objection}")).into_response()
+            Refusal::new(
+                StatusCode::FORBIDDEN,
+                format!("this is not for you to decide: {objection}"),
+            )
+            .into_response()
         }
     }
 }
@@ -74,7 +80,9 @@ fn object(uid: u32, pid: Option<i32>) -> Option<String> {
     if pid == own {
         return None;
     }
-    let place = |process: &str, namespace: &str| fs::read_link(format!("/proc/{process}/ns/{namespace}")).ok();
+    let place = |process: &str, namespace: &str| {
+        fs::read_link(format!("/proc/{process}/ns/{namespace}")).ok()
+    };
     let is_apart = NAMESPACES.iter().any(|namespace| {
         let theirs = place(&pid.to_string(), namespace);
         theirs.is_none() || theirs != place("self", namespace)
@@ -86,7 +94,10 @@ fn object(uid: u32, pid: Option<i32>) -> Option<String> {
     for _ in 0..MOST_PARENTS {
         match parent(ancestor) {
             Some(parent) if parent == own => {
-                return Some("a run of this daemon started whoever asks; a person decides, from elsewhere".into());
+                return Some(
+                    "a run of this daemon started whoever asks; a person decides, from elsewhere"
+                        .into(),
+                );
             }
             Some(0 | 1) => return None,
             Some(parent) => ancestor = parent,

@@ -21,7 +21,8 @@ use tokio::{
 /// How long somebody who listens at the socket may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// How long a socket may seem to be listened at: a child that a daemon forked right before it was killed has it open until it becomes another program.
+/// How long a socket may seem to be listened at: a child that a daemon forked right before it was
+/// killed has it open until it becomes another program.
 const ECHO: Duration = Duration::from_millis(500);
 
 /// How often to look whether it still does.
@@ -41,7 +42,9 @@ pub(super) async fn refuse_if_alive(path: &Path) -> Result<()> {
         match timeout(CONNECT, UnixStream::connect(path)).await {
             Ok(Err(error)) if is_nobody(&error) => return Ok(()),
             // One that has no time to accept is alive too.
-            Ok(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => return Err(unusable(path).source(error)),
+            Ok(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => {
+                return Err(unusable(path).source(error));
+            }
             _ if start.elapsed() < ECHO => tokio::time::sleep(GLANCE).await,
             _ => break,
         }
@@ -51,22 +54,28 @@ pub(super) async fn refuse_if_alive(path: &Path) -> Result<()> {
 }
 
 impl Socket {
-    /// Listens at `path`, where nobody else does, for this user alone. A socket that was left behind is replaced.
+    /// Listens at `path`, where nobody else does, for this user alone. A socket that was left
+    /// behind is replaced.
     pub(super) fn bind(path: &Path) -> Result<(Self, UnixListener)> {
         match path.symlink_metadata() {
             Ok(metadata) if !metadata.file_type().is_socket() => {
-                return Err(Error::new(ErrorKind::Service, format!("this is not a socket: `{}`", path.display()))
-                    .hint("`web.socket` must name a file that is free"));
+                return Err(Error::new(
+                    ErrorKind::Service,
+                    format!("this is not a socket: `{}`", path.display()),
+                )
+                .hint("`web.socket` must name a file that is free"));
             }
             _ => {}
         }
         let listener = listen(path).map_err(|source| unusable(path).source(source))?;
-        let identity = path.symlink_metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+        let identity =
+            path.symlink_metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
         Ok((Self { path: path.to_owned(), identity }, listener))
     }
 }
 
-/// Makes the socket where nobody else can enter, and moves it to its place when only its owner can use it.
+/// Makes the socket where nobody else can enter, and moves it to its place when only its owner can
+/// use it.
 fn listen(path: &Path) -> io::Result<UnixListener> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -95,7 +104,8 @@ fn unusable(path: &Path) -> Error {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let identity = self.path.symlink_metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+        let identity =
+            self.path.symlink_metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
         if identity.is_some() && identity == self.identity {
             drop(fs::remove_file(&self.path));
         }

@@ -36,7 +36,8 @@ fn show(id: &str) -> ShowRun {
     ShowRun { id: id.into() }
 }
 
-/// What the daemon answers to bytes, up to the end of the connection or until the answer contains `end`.
+/// What the daemon answers to bytes, up to the end of the connection or until the answer contains
+/// `end`.
 async fn ask(socket: &Path, request: &str, end: &str) -> String {
     let mut stream = UnixStream::connect(socket).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -57,7 +58,8 @@ async fn read_to(stream: &mut UnixStream, end: &str) -> String {
     timeout(DEADLINE, reading).await.expect("the answer goes on for too long")
 }
 
-/// A server that says it is a daemon, and then answers each further connection with these bytes and is gone.
+/// A server that says it is a daemon, and then answers each further connection with these bytes and
+/// is gone.
 fn impostor(house: &House, answer: &'static str) {
     fs::create_dir_all(house.path("run")).unwrap();
     let listener = UnixListener::bind(house.socket()).unwrap();
@@ -83,18 +85,31 @@ async fn a_run_in_the_daemon_tells_its_events_and_is_found_again() {
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].outcome, Some(Outcome::NoChange));
     let told = std::mem::take(&mut *told.lock().unwrap());
-    assert!(matches!(&told[0].what, EventKind::RunStarted { .. }) && told[0].run == Some(records[0].id), "{told:?}");
-    assert!(matches!(&told[told.len() - 1].what, EventKind::RunFinished { record } if **record == records[0]), "{told:?}");
+    assert!(
+        matches!(&told[0].what, EventKind::RunStarted { .. }) && told[0].run == Some(records[0].id),
+        "{told:?}"
+    );
+    assert!(
+        matches!(&told[told.len() - 1].what, EventKind::RunFinished { record } if **record == records[0]),
+        "{told:?}"
+    );
 
     let status = access.ask(Status {}).await.unwrap();
     assert!(status.daemon);
-    assert_eq!((status.projects[0].last_run.as_ref(), status.projects[0].running), (Some(&records[0]), None));
+    assert_eq!(
+        (status.projects[0].last_run.as_ref(), status.projects[0].running),
+        (Some(&records[0]), None)
+    );
     assert_eq!(access.ask(runs(None, 5)).await.unwrap(), records);
     assert_eq!(access.ask(runs(Some("Radio Küche"), 5)).await.unwrap(), records);
     assert_eq!(access.ask(runs(None, 0)).await.unwrap(), []);
     let detail = access.ask(show(&records[0].id.to_string()[..20])).await.unwrap();
     assert_eq!(detail.record, records[0]);
-    assert!(!detail.journal.is_empty() && detail.outputs.iter().any(|output| output.text.contains("short")), "{detail:?}");
+    assert!(
+        !detail.journal.is_empty()
+            && detail.outputs.iter().any(|output| output.text.contains("short")),
+        "{detail:?}"
+    );
     daemon.stop().await.unwrap().unwrap();
 }
 
@@ -155,7 +170,11 @@ async fn bad_requests_get_a_reason_as_json() {
         (get("/api/runs/0123"), "404", "no run begins with `0123`"),
         (post("{"), "400", "EOF while parsing"),
         (post("{\"project\": []}"), "422", "unknown field `project`"),
-        (post(&format!("{{\"projects\": [\"{}\"]}}", "x".repeat(70_000))), "413", "length limit exceeded"),
+        (
+            post(&format!("{{\"projects\": [\"{}\"]}}", "x".repeat(70_000))),
+            "413",
+            "length limit exceeded",
+        ),
     ];
     for (request, status, reason) in requests {
         let answer = ask(&house.socket(), &request, "").await;
@@ -203,7 +222,10 @@ async fn a_stop_ends_the_runs_with_their_processes_and_tells_who_waits() {
     assert!(!house.socket().exists());
     assert_eq!(waiting.await.unwrap().unwrap()[0].outcome, Some(Outcome::Interrupted));
     let told = told.lock().unwrap();
-    assert!(matches!(&told.last().unwrap().what, EventKind::Notice { message, .. } if message.contains("goes on")), "{told:?}");
+    assert!(
+        matches!(&told.last().unwrap().what, EventKind::Notice { message, .. } if message.contains("goes on")),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]
@@ -232,12 +254,20 @@ async fn events_are_told_as_they_come_until_the_daemon_stops() {
     access.order(Run::default()).await.unwrap();
     let told = read_to(&mut stream, "\"event\":\"run-finished\"").await;
     // Who comes back is told what he missed, and nothing else.
-    let ids: Vec<u64> = told.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
+    let ids: Vec<u64> =
+        told.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
     assert!(ids.len() > 3 && ids.is_sorted(), "{told}");
     let mut again = UnixStream::connect(house.socket()).await.unwrap();
-    again.write_all(format!("GET /api/events HTTP/1.1\r\nhost: x\r\nlast-event-id: {}\r\n\r\n", ids[0]).as_bytes()).await.unwrap();
+    again
+        .write_all(
+            format!("GET /api/events HTTP/1.1\r\nhost: x\r\nlast-event-id: {}\r\n\r\n", ids[0])
+                .as_bytes(),
+        )
+        .await
+        .unwrap();
     let missed = read_to(&mut again, "\"event\":\"run-finished\"").await;
-    let again: Vec<u64> = missed.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
+    let again: Vec<u64> =
+        missed.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
     assert_eq!((again, missed.contains("resync")), (ids[1..].to_vec(), false));
     let stopped = daemon.stop();
     read_to(&mut stream, "").await;
@@ -253,14 +283,17 @@ async fn only_one_daemon_has_a_socket_and_a_store() {
     let daemon = house.start(short()).await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&house.socket()), 0o600);
-    let files: Vec<_> = fs::read_dir(house.path("run")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    let files: Vec<_> =
+        fs::read_dir(house.path("run")).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(files, ["control.sock"]);
 
-    let second = serve(house.builder(short()), &house.socket(), std::future::pending()).await.unwrap_err();
+    let second =
+        serve(house.builder(short()), &house.socket(), std::future::pending()).await.unwrap_err();
     assert_eq!(second.kind(), ErrorKind::Usage);
     assert!(second.message().contains("running already"), "{second}");
     let elsewhere = house.path("new/control.sock");
-    let third = serve(house.builder(short()), &elsewhere, std::future::pending()).await.unwrap_err();
+    let third =
+        serve(house.builder(short()), &elsewhere, std::future::pending()).await.unwrap_err();
     assert_eq!(third.kind(), ErrorKind::Store);
     assert!(!elsewhere.exists());
 
@@ -274,11 +307,13 @@ async fn what_is_no_socket_is_not_replaced() {
     let house = House::new();
     fs::create_dir(house.path("run")).unwrap();
     fs::write(house.socket(), "mine").unwrap();
-    let error = serve(house.builder(short()), &house.socket(), std::future::pending()).await.unwrap_err();
+    let error =
+        serve(house.builder(short()), &house.socket(), std::future::pending()).await.unwrap_err();
     assert!(error.message().contains("not a socket"), "{error}");
     assert_eq!(fs::read_to_string(house.socket()).unwrap(), "mine");
     let long = house.path(&"x".repeat(120));
-    let error = serve(house.builder(short()), &long.join("s"), std::future::pending()).await.unwrap_err();
+    let error =
+        serve(house.builder(short()), &long.join("s"), std::future::pending()).await.unwrap_err();
     assert!(error.hints().any(|hint| hint.contains("web.socket")), "{error}");
 }
 
@@ -297,7 +332,10 @@ async fn a_socket_of_somebody_else_stays_when_the_daemon_stops() {
 async fn a_store_that_another_command_has_is_an_error_that_says_so() {
     let house = House::new();
     let (holder, _) = house.access().await;
-    let error = Access::reach(&house.socket(), || house.builder(short()), Arc::new(())).await.err().unwrap();
+    let error = Access::reach(&house.socket(), || house.builder(short()), Arc::new(()))
+        .await
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(error.hints().any(|hint| hint.contains("wait for its end")), "{error}");
     drop(holder);
@@ -317,14 +355,20 @@ async fn a_daemon_that_dies_during_a_run_is_an_error() {
         let error = client.order(Run::default()).await.unwrap_err();
         assert!(error.message().contains("the daemon ended"), "{answer:?}: {error}");
         // A child that another test forks has the socket open until it becomes another program.
-        until(async || client.ask(Status {}).await.unwrap_err().message().contains("the daemon is gone")).await;
+        until(async || {
+            client.ask(Status {}).await.unwrap_err().message().contains("the daemon is gone")
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn an_event_that_is_not_known_is_passed_over() {
     let house = House::new();
-    impostor(&house, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"event\":{\"event\":\"from-the-future\"}}\n{\"records\":[]}\n");
+    impostor(
+        &house,
+        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"event\":{\"event\":\"from-the-future\"}}\n{\"records\":[]}\n",
+    );
     let client = Client::find(&house.socket(), Arc::new(())).await.unwrap().unwrap();
     assert_eq!(client.order(Run::default()).await.unwrap(), []);
 }

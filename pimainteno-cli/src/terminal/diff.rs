@@ -5,16 +5,19 @@ use similar::{ChangeTag, TextDiff};
 
 use super::{BAD, GOOD, NAME, STRONG, paint, plain};
 
-/// A removed and an added line of more characters than this together are not compared word by word: that takes time, and nobody reads it.
+/// A removed and an added line of more characters than this together are not compared word by word:
+/// that takes time, and nobody reads it.
 const LONGEST_PAIR: usize = 4000;
 
 /// How much of two lines must be the same for their differences to be worth bringing out.
 const LEAST_RATIO: f32 = 0.4;
 
 /// The words that are gone.
-const REMOVED: Style = AnsiColor::Red.on_default().effects(Effects::BOLD.insert(Effects::UNDERLINE));
+const REMOVED: Style =
+    AnsiColor::Red.on_default().effects(Effects::BOLD.insert(Effects::UNDERLINE));
 /// The words that are new.
-const ADDED: Style = AnsiColor::Green.on_default().effects(Effects::BOLD.insert(Effects::UNDERLINE));
+const ADDED: Style =
+    AnsiColor::Green.on_default().effects(Effects::BOLD.insert(Effects::UNDERLINE));
 
 /// Lines that were removed and the lines that came for them.
 #[derive(Default)]
@@ -27,7 +30,8 @@ struct Block<'a> {
 pub(crate) fn render(diff: &str) -> String {
     let mut text = String::with_capacity(diff.len() * 2);
     let mut block = Block::default();
-    // How many lines of the two sides are left in the hunk: only these tell a removed line `-- a` from the head of a file.
+    // How many lines of the two sides are left in the hunk: only these tell a removed line `-- a`
+    // from the head of a file.
     let (mut old, mut new) = (0_usize, 0_usize);
     for line in diff.lines() {
         if old + new > 0 {
@@ -73,7 +77,9 @@ impl Block<'_> {
     /// Writes the lines, in pairs where there are as many new ones as old ones.
     fn flush(&mut self, text: &mut String) {
         let Self { removed, added } = std::mem::take(self);
-        let visible = |lines: Vec<&str>| lines.into_iter().map(|line| plain::marked(line).into_owned()).collect::<Vec<_>>();
+        let visible = |lines: Vec<&str>| {
+            lines.into_iter().map(|line| plain::marked(line).into_owned()).collect::<Vec<_>>()
+        };
         let (removed, added) = (visible(removed), visible(added));
         let pairs: Vec<_> = if removed.len() == added.len() {
             removed.iter().zip(&added).map(|(old, new)| compared(old, new)).collect()
@@ -81,11 +87,15 @@ impl Block<'_> {
             Vec::new()
         };
         for (place, line) in removed.iter().enumerate() {
-            let line = pairs.get(place).map_or_else(|| plain::coloured(line, BAD), |(old, _)| old.as_str().into());
+            let line = pairs
+                .get(place)
+                .map_or_else(|| plain::coloured(line, BAD), |(old, _)| old.as_str().into());
             push(text, paint(BAD, format_args!("-{line}")));
         }
         for (place, line) in added.iter().enumerate() {
-            let line = pairs.get(place).map_or_else(|| plain::coloured(line, GOOD), |(_, new)| new.as_str().into());
+            let line = pairs
+                .get(place)
+                .map_or_else(|| plain::coloured(line, GOOD), |(_, new)| new.as_str().into());
             push(text, paint(GOOD, format_args!("+{line}")));
         }
     }
@@ -93,7 +103,8 @@ impl Block<'_> {
 
 /// Two lines with their differences, and what was made visible in them, brought out.
 fn compared(old: &str, new: &str) -> (String, String) {
-    let as_they_are = || (plain::coloured(old, BAD).into_owned(), plain::coloured(new, GOOD).into_owned());
+    let as_they_are =
+        || (plain::coloured(old, BAD).into_owned(), plain::coloured(new, GOOD).into_owned());
     if old.len() + new.len() > LONGEST_PAIR {
         return as_they_are();
     }
@@ -103,7 +114,9 @@ fn compared(old: &str, new: &str) -> (String, String) {
         return as_they_are();
     }
     let side = |own: ChangeTag, line: Style, emphasis: Style| {
-        let words = diff.iter_all_changes().filter(|change| change.tag() == own || change.tag() == ChangeTag::Equal);
+        let words = diff
+            .iter_all_changes()
+            .filter(|change| change.tag() == own || change.tag() == ChangeTag::Equal);
         let words: Vec<_> = words.map(|change| (change.tag() == own, change.value())).collect();
         let same = |a: &(bool, &str), b: &(bool, &str)| a.0 == b.0;
         let parts = words.chunk_by(same).map(|part| {
@@ -132,7 +145,12 @@ fn words(line: &str) -> Vec<&str> {
     while let Some(first) = rest.chars().next() {
         let same = |character: char| kind(first) < 2 && kind(character) == kind(first);
         let visible = plain::marked_length(rest);
-        let after = || rest.char_indices().skip(1).find(|(_, character)| !same(*character)).map_or(rest.len(), |(at, _)| at);
+        let after = || {
+            rest.char_indices()
+                .skip(1)
+                .find(|(_, character)| !same(*character))
+                .map_or(rest.len(), |(at, _)| at)
+        };
         let end = if visible > 0 { visible } else { after() };
         let (word, after) = rest.split_at(end);
         words.push(word);
@@ -161,12 +179,19 @@ mod tests {
 
     #[test]
     fn no_line_is_lost_or_changed() {
-        let diff = format!("{DIFF}\\ No newline at end of file\ndiff --git a/y b/y\nBinary files differ\n");
+        let diff = format!(
+            "{DIFF}\\ No newline at end of file\ndiff --git a/y b/y\nBinary files differ\n"
+        );
         assert_eq!(anstream::adapter::strip_str(&render(&diff)).to_string(), diff);
         // A model may write anything.
-        for diff in
-            ["", "@@ -1,9 +1,9 @@\n", "@@ -1 +1 @@\n-a\n+b\n+c\n", "@@ -99999999999999999999 +1 @@\n-é\n", "\\\n", "@@ -1,2 +1,2 @@\n\n \n"]
-        {
+        for diff in [
+            "",
+            "@@ -1,9 +1,9 @@\n",
+            "@@ -1 +1 @@\n-a\n+b\n+c\n",
+            "@@ -99999999999999999999 +1 @@\n-é\n",
+            "\\\n",
+            "@@ -1,2 +1,2 @@\n\n \n",
+        ] {
             assert_eq!(anstream::adapter::strip_str(&render(diff)).to_string(), diff);
         }
     }
@@ -181,7 +206,11 @@ mod tests {
     #[test]
     fn the_words_that_changed_are_brought_out() {
         let text = render(DIFF);
-        assert!(text.contains(&paint(REMOVED, "10").to_string()) && text.contains(&paint(ADDED, "20").to_string()), "{text:?}");
+        assert!(
+            text.contains(&paint(REMOVED, "10").to_string())
+                && text.contains(&paint(ADDED, "20").to_string()),
+            "{text:?}"
+        );
         assert_eq!(words("a_1  (é)"), ["a_1", "  ", "(", "é", ")"]);
     }
 
@@ -191,8 +220,9 @@ mod tests {
         let text = anstream::adapter::strip_str(&text).to_string();
         assert!(text.contains("␛]0;title␇"), "{text:?}");
         // In every kind of line, and beside what is the same.
-        let text =
-            render("+++ b/x\u{202e}\n@@ -1,3 +1,3 @@ x\u{202e}\n same\u{200b}\n-if admin\u{202e} {\n+if admin\u{2066} {\n\\ \u{202e}\n");
+        let text = render(
+            "+++ b/x\u{202e}\n@@ -1,3 +1,3 @@ x\u{202e}\n same\u{200b}\n-if admin\u{202e} {\n+if admin\u{2066} {\n\\ \u{202e}\n",
+        );
         let shown = anstream::adapter::strip_str(&text).to_string();
         let expected = "+++ b/x‹U+202E›\n@@ -1,3 +1,3 @@ x‹U+202E›\n same‹U+200B›\n-if admin‹U+202E› {\n+if admin‹U+2066› {\n\\ ‹U+202E›\n";
         assert_eq!(shown, expected);

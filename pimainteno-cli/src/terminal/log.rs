@@ -11,7 +11,8 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use super::Terminal;
 
-/// Starts the log: `RUST_LOG` decides what is in it, or else whether the program is a `daemon` and how often a person asked for more.
+/// Starts the log: `RUST_LOG` decides what is in it, or else whether the program is a `daemon` and
+/// how often a person asked for more.
 pub(super) fn start(terminal: &Terminal, daemon: bool) {
     let level = match terminal.verbosity() + u8::from(daemon) {
         0 => "warn",
@@ -20,10 +21,21 @@ pub(super) fn start(terminal: &Terminal, daemon: bool) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(Bars(terminal.clone()));
-    let log = log.with_ansi(io::stderr().is_terminal() && anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never);
-    // The journal has the time of each line already. Whoever called us may have a log of their own; that one stays.
-    drop(if env::var_os("JOURNAL_STREAM").is_some() || !daemon { log.without_time().try_init() } else { log.try_init() });
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(Bars(terminal.clone()));
+    let log = log.with_ansi(
+        io::stderr().is_terminal()
+            && anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never,
+    );
+    // The journal has the time of each line already. Whoever called us may have a log of their own;
+    // that one stays.
+    drop(if env::var_os("JOURNAL_STREAM").is_some() || !daemon {
+        log.without_time().try_init()
+    } else {
+        log.try_init()
+    });
 }
 
 /// Writes to standard error while the bars step aside, without the secrets in a line.
@@ -51,8 +63,9 @@ impl Write for Line<'_> {
     }
 }
 
-/// A line without its secrets, and with what a reader would not see made visible. Events were told without secrets already; this is for whatever else is
-/// logged. The log's own colours stay: in what it is told, the escape character is made visible before.
+/// A line without its secrets, and with what a reader would not see made visible. Events were told
+/// without secrets already; this is for whatever else is logged. The log's own colours stay: in
+/// what it is told, the escape character is made visible before.
 fn redacted(line: &[u8]) -> Cow<'_, [u8]> {
     let Ok(text) = std::str::from_utf8(line) else { return Cow::Borrowed(line) };
     let clean = super::redacted(text);
@@ -73,9 +86,16 @@ mod tests {
     #[test]
     fn a_line_is_logged_without_the_secrets_in_it() {
         let line = redacted(b"WARN cannot fetch `https://ada:hunter2@git.home/x`\n");
-        assert_eq!(&*line, b"WARN cannot fetch `https://ada:[redacted: password in an address]@git.home/x`\n");
+        assert_eq!(
+            &*line,
+            b"WARN cannot fetch `https://ada:[redacted: password in an address]@git.home/x`\n"
+        );
         assert!(matches!(redacted(b"nothing\n"), Cow::Borrowed(_)));
-        let line = redacted("\u{1b}[33mWARN\u{1b}[0m it is \u{202e}done\u{9b}\n".as_bytes()).into_owned();
-        assert_eq!(String::from_utf8(line).unwrap(), "\u{1b}[33mWARN\u{1b}[0m it is ‹U+202E›done‹U+009B›\n");
+        let line =
+            redacted("\u{1b}[33mWARN\u{1b}[0m it is \u{202e}done\u{9b}\n".as_bytes()).into_owned();
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            "\u{1b}[33mWARN\u{1b}[0m it is ‹U+202E›done‹U+009B›\n"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Text as data: what a terminal would obey, and what a reader would not see, is made visible instead.
+//! Text as data: what a terminal would obey, and what a reader would not see, is made visible
+//! instead.
 
 use std::borrow::Cow;
 
@@ -9,18 +10,25 @@ use unicode_width::UnicodeWidthChar as _;
 /// What is not seen as it is.
 const HIDDEN: Style = AnsiColor::Yellow.on_default().invert();
 
-/// Stand around what was made visible, until it is coloured. A text cannot have them: they would be made visible.
+/// Stand around what was made visible, until it is coloured. A text cannot have them: they would be
+/// made visible.
 const MARKS: [char; 2] = ['\u{1}', '\u{2}'];
 
-/// `text` without anything that a terminal would obey or a reader would not see; lines and tabs stay.
+/// `text` without anything that a terminal would obey or a reader would not see; lines and tabs
+/// stay.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
     hidden_text::replaced(text, shape)
 }
 
-/// `text` as a part of one line: line ends are made visible too, and tabs are spaces, so that its width can be told.
+/// `text` as a part of one line: line ends are made visible too, and tabs are spaces, so that its
+/// width can be told.
 pub(crate) fn inline(text: &str) -> Cow<'_, str> {
     let visible = self::text(text.trim_end());
-    if visible.contains(['\t', '\n']) { Cow::Owned(visible.replace('\t', " ").replace('\n', "␊")) } else { visible }
+    if visible.contains(['\t', '\n']) {
+        Cow::Owned(visible.replace('\t', " ").replace('\n', "␊"))
+    } else {
+        visible
+    }
 }
 
 /// As [`text`], with marks for [`coloured`] around what was made visible.
@@ -32,7 +40,8 @@ pub(crate) fn marked(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// A text of [`marked`] that is painted in `around`, with what was made visible in a colour of its own.
+/// A text of [`marked`] that is painted in `around`, with what was made visible in a colour of its
+/// own.
 pub(crate) fn coloured(marked: &str, around: Style) -> Cow<'_, str> {
     if !marked.contains(MARKS) {
         return Cow::Borrowed(marked);
@@ -42,7 +51,8 @@ pub(crate) fn coloured(marked: &str, around: Style) -> Cow<'_, str> {
     Cow::Owned(marked.replace(MARKS[0], &begin).replace(MARKS[1], &end))
 }
 
-/// How long what was made visible is at the beginning of a text of [`marked`]; 0 if there is nothing.
+/// How long what was made visible is at the beginning of a text of [`marked`]; 0 if there is
+/// nothing.
 pub(crate) fn marked_length(text: &str) -> usize {
     if text.starts_with(MARKS[0]) { text.find(MARKS[1]).map_or(0, |end| end + 1) } else { 0 }
 }
@@ -94,7 +104,10 @@ mod tests {
         assert_eq!(text("a\tb\nc"), "a\tb\nc");
         assert_eq!(text("\u{1b}[31mred\r\n\u{7}\u{7f}\u{9b}2J"), "␛[31mred␍\n␇␡‹U+009B›2J");
         assert_eq!(text("if admin\u{202e} // \u{2066}"), "if admin‹U+202E› // ‹U+2066›");
-        assert_eq!(text("a\u{200b}b\u{e0041}\u{fe0f} 👩\u{200d}🚀"), "a‹U+200B›b‹U+E0041›‹U+FE0F› 👩\u{200d}🚀");
+        assert_eq!(
+            text("a\u{200b}b\u{e0041}\u{fe0f} 👩\u{200d}🚀"),
+            "a‹U+200B›b‹U+E0041›‹U+FE0F› 👩\u{200d}🚀"
+        );
         assert_eq!(inline("one\ttwo\nthree\n"), "one two␊three");
     }
 
@@ -104,8 +117,13 @@ mod tests {
         assert_eq!(coloured("plain", HIDDEN), "plain");
         let shown = anstream::adapter::strip_str(&coloured(&line, Style::new().bold())).to_string();
         assert_eq!(shown, "a‹U+202E›b␁");
-        assert!(coloured(&line, Style::new().bold()).contains(&format!("{HIDDEN}‹U+202E›{HIDDEN:#}")));
-        assert_eq!((marked_length(line.get(1..).unwrap()), marked_length(&line)), ("‹U+202E›".len() + 2, 0));
+        assert!(
+            coloured(&line, Style::new().bold()).contains(&format!("{HIDDEN}‹U+202E›{HIDDEN:#}"))
+        );
+        assert_eq!(
+            (marked_length(line.get(1..).unwrap()), marked_length(&line)),
+            ("‹U+202E›".len() + 2, 0)
+        );
     }
 
     #[test]

@@ -14,7 +14,8 @@ use super::{
     words::{outcome_style, short_id, told},
 };
 
-/// Shows events: bars for a person, plain lines for a pipe, nothing where standard output is for JSON.
+/// Shows events: bars for a person, plain lines for a pipe, nothing where standard output is for
+/// JSON.
 pub(crate) struct Progress {
     terminal: Terminal,
     form: Form,
@@ -61,7 +62,9 @@ impl Progress {
         let project = event.project.as_deref().unwrap_or_default();
         match &event.what {
             EventKind::RunStarted { steps, .. } => self.begin(project, steps.len()),
-            EventKind::StepStarted { step } => self.with_bar(project, |bar| bar.set_message(plain::inline(step).into_owned())),
+            EventKind::StepStarted { step } => {
+                self.with_bar(project, |bar| bar.set_message(plain::inline(step).into_owned()));
+            }
             EventKind::StepProgress { step, message } => {
                 let message = format!("{}: {}", plain::inline(step), plain::inline(message));
                 self.with_bar(project, |bar| bar.set_message(message));
@@ -77,12 +80,29 @@ impl Progress {
                 self.terminal.print(end_line(record));
             }
             EventKind::ProjectSkipped { reason } => {
-                self.terminal.print(paint(FAINT, format_args!("- {}  skipped: {}", plain::inline(project), plain::inline(reason))));
+                self.terminal.print(paint(
+                    FAINT,
+                    format_args!(
+                        "- {}  skipped: {}",
+                        plain::inline(project),
+                        plain::inline(reason)
+                    ),
+                ));
             }
             EventKind::Notice { message, .. } => {
-                let project = if project.is_empty() { String::new() } else { format!("{}  ", plain::inline(project)) };
-                self.terminal
-                    .print(paint(NOTABLE, format_args!("! {project}{}{}", plain::inline(message), way_out(event).unwrap_or_default())));
+                let project = if project.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}  ", plain::inline(project))
+                };
+                self.terminal.print(paint(
+                    NOTABLE,
+                    format_args!(
+                        "! {project}{}{}",
+                        plain::inline(message),
+                        way_out(event).unwrap_or_default()
+                    ),
+                ));
             }
             // An event that is newer than this program has a plain line too.
             _ => self.terminal.print(plain::inline(&event.to_string())),
@@ -91,9 +111,14 @@ impl Progress {
 
     fn begin(&self, project: &str, steps: usize) {
         let steps = u64::try_from(steps).unwrap_or_default();
-        let bar = self.terminal.0.bars.add(ProgressBar::new(steps).with_prefix(plain::inline(project).into_owned()));
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix:.bold} {bar:12.cyan/dim} {pos}/{len} {elapsed:.dim} {wide_msg}")
-        {
+        let bar = self
+            .terminal
+            .0
+            .bars
+            .add(ProgressBar::new(steps).with_prefix(plain::inline(project).into_owned()));
+        if let Ok(style) = ProgressStyle::with_template(
+            "{spinner} {prefix:.bold} {bar:12.cyan/dim} {pos}/{len} {elapsed:.dim} {wide_msg}",
+        ) {
             bar.set_style(style.progress_chars("━╸─"));
         }
         bar.enable_steady_tick(TICK);
@@ -118,26 +143,48 @@ fn line(event: &Event) -> String {
 
 /// What to type so that a project goes on that does not by itself.
 fn way_out(event: &Event) -> Option<String> {
-    let EventKind::Notice { notice: NoticeKind::Parked | NoticeKind::Frozen | NoticeKind::Unfinished | NoticeKind::Store, .. } = event.what
+    let EventKind::Notice {
+        notice: NoticeKind::Parked | NoticeKind::Frozen | NoticeKind::Unfinished | NoticeKind::Store,
+        ..
+    } = event.what
     else {
         return None;
     };
-    let project = event.project.as_deref().map_or_else(String::new, |project| format!(" {}", plain::inline(project)));
+    let project = event
+        .project
+        .as_deref()
+        .map_or_else(String::new, |project| format!(" {}", plain::inline(project)));
     Some(format!(" (`pi-mainteno resume{project}`)"))
 }
 
 /// `✓ verify  3 of 3 checks passed  1.2 s`
 fn step_line(project: Option<&str>, step: &StepRecord) -> String {
     let (mark, style) = timeline::mark(step.status);
-    let project = project.map(|project| format!("{}  ", paint(NAME, plain::inline(project)))).unwrap_or_default();
+    let project = project
+        .map(|project| format!("{}  ", paint(NAME, plain::inline(project))))
+        .unwrap_or_default();
     let took = time::duration(Duration::from_millis(step.milliseconds));
-    let note = if step.note.is_empty() { String::new() } else { format!("{}  ", plain::inline(&step.note)) };
-    format!("{} {project}{}  {note}{}", paint(style, mark), plain::inline(&step.name), paint(FAINT, took))
+    let note = if step.note.is_empty() {
+        String::new()
+    } else {
+        format!("{}  ", plain::inline(&step.note))
+    };
+    format!(
+        "{} {project}{}  {note}{}",
+        paint(style, mark),
+        plain::inline(&step.name),
+        paint(FAINT, took)
+    )
 }
 
 /// `● site  applied: 0123456789ab  run 0199a3b4c5d6`
 fn end_line(record: &RunRecord) -> String {
     let style = outcome_style(record);
     let run = paint(FAINT, format!("run {}", short_id(record.id)));
-    format!("{} {}  {}  {run}", paint(style, "●"), paint(STRONG, plain::inline(&record.project)), plain::inline(&told(record)))
+    format!(
+        "{} {}  {}  {run}",
+        paint(style, "●"),
+        paint(STRONG, plain::inline(&record.project)),
+        plain::inline(&told(record))
+    )
 }

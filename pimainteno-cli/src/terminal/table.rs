@@ -1,4 +1,5 @@
-//! Tables: columns that are as wide as what is in them, and a last one that takes what the terminal leaves.
+//! Tables: columns that are as wide as what is in them, and a last one that takes what the terminal
+//! leaves.
 
 use anstyle::Style;
 use jiff::Timestamp;
@@ -25,7 +26,8 @@ pub(crate) struct Cell {
 }
 
 impl Terminal {
-    /// Gives a list: as the JSON document, or as a table with a row for each, or says that it is `empty`.
+    /// Gives a list: as the JSON document, or as a table with a row for each, or says that it is
+    /// `empty`.
     ///
     /// # Errors
     /// As [`Self::give`].
@@ -74,8 +76,15 @@ impl Table {
     /// The table as lines, none longer than `width` if there is one.
     pub(crate) fn render(&self, width: Option<usize>) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let widest = |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| plain::width(&cell.text)).max();
-        let widths: Vec<usize> = (0..columns.saturating_sub(1)).map(|column| widest(column).unwrap_or(0)).collect();
+        let widest = |column: usize| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| plain::width(&cell.text))
+                .max()
+        };
+        let widths: Vec<usize> =
+            (0..columns.saturating_sub(1)).map(|column| widest(column).unwrap_or(0)).collect();
         let taken: usize = widths.iter().map(|width| width + GAP).sum();
         let left = width.map(|width| width.saturating_sub(taken).max(NARROWEST));
         let mut text = String::new();
@@ -86,7 +95,10 @@ impl Table {
                 line.push_str(&format!("{}{}", paint(cell.style, &cell.text), " ".repeat(padding)));
             }
             if let Some(last) = row.get(widths.len()) {
-                let shown = left.map_or_else(|| last.text.as_str().into(), |left| plain::truncated(&last.text, left));
+                let shown = left.map_or_else(
+                    || last.text.as_str().into(),
+                    |left| plain::truncated(&last.text, left),
+                );
                 line.push_str(&paint(last.style, shown).to_string());
             }
             text.push_str(line.trim_end());
@@ -106,7 +118,10 @@ mod tests {
         table.row(["漢字".into(), "applied: a change that says a lot\u{1b}[2J".into()]);
         table.row(["radio".into(), "never".into()]);
         let lines = |width| anstream::adapter::strip_str(&table.render(width)).to_string();
-        assert_eq!(lines(Some(24)), "project  last run\n漢字     applied: a cha…\nradio    never\n");
+        assert_eq!(
+            lines(Some(24)),
+            "project  last run\n漢字     applied: a cha…\nradio    never\n"
+        );
         assert!(lines(None).contains("a change that says a lot␛[2J\n"));
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-/// How long ago `time` was, or how far it is ahead, with one unit: `3 h ago`, `in 20 min`. Beyond a month it is the date.
+/// How long ago `time` was, or how far it is ahead, with one unit: `3 h ago`, `in 20 min`. Beyond a
+/// month it is the date.
 pub(crate) fn relative(time: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second() - time.as_second();
     let (number, unit) = match seconds.unsigned_abs() {
@@ -53,6 +54,9 @@ mod tests {
     #[test]
     fn durations_are_told_with_two_units_at_most() {
         let told = |milliseconds| duration(Duration::from_millis(milliseconds));
-        assert_eq!([12, 1_290, 59_999, 184_000, 7_500_000].map(told), ["12 ms", "1.2 s", "59.9 s", "3 min 4 s", "2 h 5 min"]);
+        assert_eq!(
+            [12, 1_290, 59_999, 184_000, 7_500_000].map(told),
+            ["12 ms", "1.2 s", "59.9 s", "3 min 4 s", "2 h 5 min"]
+        );
     }
 }

@@ -5,7 +5,8 @@ use pimainteno_core::{Outcome, Proposal, ProposalStatus, RunRecord};
 
 use super::{BAD, FAINT, GOOD, NOTABLE};
 
-/// How many hexadecimal digits of an id are shown: those that tell the millisecond at which it was made.
+/// How many hexadecimal digits of an id are shown: those that tell the millisecond at which it was
+/// made.
 const SHORT_ID: usize = 12;
 
 /// The id of a run or a proposal as it is shown in lists.
@@ -13,7 +14,8 @@ pub(crate) fn short_id(id: impl std::fmt::Display) -> String {
     id.to_string().chars().take(SHORT_ID).collect()
 }
 
-/// A project, and the chore of it that something is of, where that is not the one which every project has.
+/// A project, and the chore of it that something is of, where that is not the one which every
+/// project has.
 pub(crate) fn of_chore(project: &str, chore: &str) -> String {
     if chore == "improve" { project.to_owned() } else { format!("{project}, {chore}") }
 }
@@ -27,7 +29,8 @@ pub(crate) fn redacted_places(proposal: &Proposal) -> Option<String> {
     }
 }
 
-/// How a run ended, in one line: a success that takes another run back is told as that, so that nobody takes it for good news.
+/// How a run ended, in one line: a success that takes another run back is told as that, so that
+/// nobody takes it for good news.
 pub(crate) fn told(record: &RunRecord) -> String {
     match (&record.outcome, record.job.takes_back()) {
         (Some(Outcome::Applied { .. }), Some(of)) => format!("took back run {}", short_id(of)),
@@ -50,7 +53,9 @@ pub(crate) fn outcome_style(record: &RunRecord) -> Style {
 pub(crate) fn status_style(status: &ProposalStatus) -> Style {
     match status {
         ProposalStatus::Applied { .. } => GOOD,
-        ProposalStatus::Failed { .. } | ProposalStatus::RolledBack { .. } | ProposalStatus::Rejected { .. } => BAD,
+        ProposalStatus::Failed { .. }
+        | ProposalStatus::RolledBack { .. }
+        | ProposalStatus::Rejected { .. } => BAD,
         ProposalStatus::Superseded { .. } | ProposalStatus::Expired => FAINT,
         // Held, open, and whatever may come.
         _ => NOTABLE,

@@ -12,10 +12,11 @@ use crate::{
     words::CommitId,
 };
 
-/// The worktree that a backend edits in, and nobody else: whatever it leaves there beside its diff, such as ignored files, no check ever sees.
+/// The worktree that a backend edits in, and nobody else: whatever it leaves there beside its diff,
+/// such as ignored files, no check ever sees.
 ///
-/// It is made when a backend is asked for the first time: a run that asks nobody needs none. It stays from run to run, so that what a backend builds there
-/// stays warm.
+/// It is made when a backend is asked for the first time: a run that asks nobody needs none. It
+/// stays from run to run, so that what a backend builds there stays warm.
 pub(crate) struct AgentTree<'run> {
     path: PathBuf,
     checkout: &'run Checkout,
@@ -54,7 +55,8 @@ impl<'run> AgentTree<'run> {
         Ok(tree)
     }
 
-    /// Removes what lies beside the project's files, which `workspace` holds alone, if that has become too much; tells so in a line.
+    /// Removes what lies beside the project's files, which `workspace` holds alone, if that has
+    /// become too much; tells so in a line.
     pub(crate) async fn bound(&self, workspace: &Path, limits: &Limits) -> Option<String> {
         let all = Size::of(self.made.get()?.path());
         let excess = match all {
@@ -64,7 +66,9 @@ impl<'run> AgentTree<'run> {
             Err(error) => format!("it cannot be looked through: {error}"),
         };
         let removed = self.made.get()?.remove_ignored().await;
-        let ending = removed.err().map_or_else(|| "is removed".into(), |error| format!("cannot be removed: {error}"));
+        let ending = removed
+            .err()
+            .map_or_else(|| "is removed".into(), |error| format!("cannot be removed: {error}"));
         Some(format!("what the backend left in `{}` {ending}: {excess}", self.path.display()))
     }
 }

@@ -41,7 +41,8 @@ impl Budget<'_> {
         Timestamp::now().to_zoned(self.timezone.clone())
     }
 
-    /// What is counted of an answer that is paid for: one call at least, and the money that the backend or else the price says.
+    /// What is counted of an answer that is paid for: one call at least, and the money that the
+    /// backend or else the price says.
     pub(super) fn priced(&self, mut usage: Usage) -> Usage {
         usage.calls = usage.calls.max(1);
         if usage.cost_micros == 0 {
@@ -53,7 +54,8 @@ impl Budget<'_> {
     /// Refuses a call for which nothing is left.
     ///
     /// # Errors
-    /// [`ErrorKind::Backend`]; with [`crate::Retry::After`] if there is a new budget tomorrow. A run never gets a new one.
+    /// [`ErrorKind::Backend`]; with [`crate::Retry::After`] if there is a new budget tomorrow. A
+    /// run never gets a new one.
     pub(super) fn allow(&self, task: Task, spent: Spent, now: &Zoned) -> Result<()> {
         let of_run = [
             ("calls", spent.run.calls, self.project.calls_per_run),
@@ -61,26 +63,47 @@ impl Budget<'_> {
             ("money", spent.run.cost_micros, micros(self.project.money_per_run)),
         ];
         if let Some((name, figures)) = used_up(&of_run) {
-            return Err(Error::new(ErrorKind::Backend, format!("the run's budget is used up: {figures}"))
-                .hint(format!("raise `{name}_per_run` of its budget; what was answered so far is kept")));
+            return Err(Error::new(
+                ErrorKind::Backend,
+                format!("the run's budget is used up: {figures}"),
+            )
+            .hint(format!(
+                "raise `{name}_per_run` of its budget; what was answered so far is kept"
+            )));
         }
         let days = [
             ("the project's budget for today", "project.llm.budget", self.project, spent.project),
             ("the day's budget", "llm.budget", self.all, spent.all),
         ];
         for (whose, table, budget, spent) in days {
-            let reserve = if matches!(task, Task::Mend | Task::Rebase) { 0 } else { budget.repair_reserve.unwrap_or(0) };
+            let reserve = if matches!(task, Task::Mend | Task::Rebase) {
+                0
+            } else {
+                budget.repair_reserve.unwrap_or(0)
+            };
             let of_day = [
-                ("calls", spent.calls, budget.calls_per_day.map(|calls| calls.saturating_sub(reserve))),
+                (
+                    "calls",
+                    spent.calls,
+                    budget.calls_per_day.map(|calls| calls.saturating_sub(reserve)),
+                ),
                 ("tokens", spent.tokens(), budget.tokens_per_day),
                 ("money", spent.cost_micros, micros(budget.money_per_day)),
             ];
             if let Some((name, figures)) = used_up(&of_day) {
-                let kept =
-                    if name == "calls" && reserve > 0 { format!(", and {reserve} more are kept back for repairs") } else { String::new() };
-                return Err(Error::new(ErrorKind::Backend, format!("{whose} is used up: {figures}{kept}"))
-                    .hint(format!("raise `{table}.{name}_per_day` and resume the project, or wait for tomorrow"))
-                    .retry_after(until_midnight(now)));
+                let kept = if name == "calls" && reserve > 0 {
+                    format!(", and {reserve} more are kept back for repairs")
+                } else {
+                    String::new()
+                };
+                return Err(Error::new(
+                    ErrorKind::Backend,
+                    format!("{whose} is used up: {figures}{kept}"),
+                )
+                .hint(format!(
+                    "raise `{table}.{name}_per_day` and resume the project, or wait for tomorrow"
+                ))
+                .retry_after(until_midnight(now)));
             }
         }
         Ok(())
@@ -89,8 +112,9 @@ impl Budget<'_> {
 
 /// The first figure of which nothing is left, with its numbers in words.
 fn used_up(figures: &[Figure]) -> Option<(&'static str, String)> {
-    let (name, spent, limit) =
-        figures.iter().find_map(|(name, spent, limit)| limit.filter(|limit| spent >= limit).map(|limit| (*name, *spent, limit)))?;
+    let (name, spent, limit) = figures.iter().find_map(|(name, spent, limit)| {
+        limit.filter(|limit| spent >= limit).map(|limit| (*name, *spent, limit))
+    })?;
     let words = match name {
         "money" => format!("{} of {}", Money { micros: spent }, Money { micros: limit }),
         _ => format!("{spent} of {limit} {name}"),
@@ -123,7 +147,8 @@ mod tests {
         toml::from_str(text).unwrap()
     }
 
-    /// What is said about one more call for `task` after five calls of 110 tokens and 0.25 each, in the run, the project and all.
+    /// What is said about one more call for `task` after five calls of 110 tokens and 0.25 each, in
+    /// the run, the project and all.
     fn refusal(all: &str, project: &str, task: Task) -> Option<Error> {
         let (all, project) = (config(all), config(project));
         let budget = Budget { all: &all, project: &project, price: None, timezone: &TimeZone::UTC };
@@ -140,11 +165,18 @@ mod tests {
             ("tokens_per_day = 540", "", "the day's budget is used up: 550 of 540 tokens"),
             ("money_per_day = 1.25", "", "the day's budget is used up: 1.25 of 1.25"),
             ("", "calls_per_day = 4", "the project's budget for today is used up: 5 of 4 calls"),
-            ("", "tokens_per_day = 550", "the project's budget for today is used up: 550 of 550 tokens"),
+            (
+                "",
+                "tokens_per_day = 550",
+                "the project's budget for today is used up: 550 of 550 tokens",
+            ),
             ("", "money_per_day = 1", "the project's budget for today is used up: 1.25 of 1.00"),
         ] {
             let error = refusal(all, project, Task::Propose).unwrap();
-            assert_eq!((error.to_string().as_str(), error.retry()), (said, Retry::After(Duration::from_secs(10))));
+            assert_eq!(
+                (error.to_string().as_str(), error.retry()),
+                (said, Retry::After(Duration::from_secs(10)))
+            );
         }
         for (project, said) in [
             ("calls_per_run = 5", "the run's budget is used up: 5 of 5 calls"),
@@ -154,8 +186,7 @@ mod tests {
             let error = refusal("", project, Task::Propose).unwrap();
             assert_eq!((error.to_string().as_str(), error.retry()), (said, Retry::Never));
         }
-        let enough =
-            "calls_per_day = 6\ntokens_per_day = 551\nmoney_per_day = 1.26\ncalls_per_run = 6\ntokens_per_run = 551\nmoney_per_run = 1.26";
+        let enough = "calls_per_day = 6\ntokens_per_day = 551\nmoney_per_day = 1.26\ncalls_per_run = 6\ntokens_per_run = 551\nmoney_per_run = 1.26";
         assert!(refusal(enough, enough, Task::Propose).is_none());
         assert!(refusal("", "", Task::Propose).is_none());
     }
@@ -163,7 +194,8 @@ mod tests {
     #[test]
     fn calls_that_are_kept_back_are_for_repairs_alone() {
         let reserve = "calls_per_day = 7\nrepair_reserve = 2";
-        let said = "the day's budget is used up: 5 of 5 calls, and 2 more are kept back for repairs";
+        let said =
+            "the day's budget is used up: 5 of 5 calls, and 2 more are kept back for repairs";
         assert_eq!(refusal(reserve, "", Task::Propose).unwrap().to_string(), said);
         assert!(refusal("", reserve, Task::Summarize).is_some());
         for task in [Task::Mend, Task::Rebase] {
@@ -176,7 +208,8 @@ mod tests {
     fn an_answer_costs_what_its_backend_or_its_price_says_and_a_call_at_least() {
         let (none, price) = (BudgetConfig::default(), toml::from_str("input = 2").unwrap());
         let cost = |price, usage| {
-            let priced = Budget { all: &none, project: &none, price, timezone: &TimeZone::UTC }.priced(usage);
+            let priced = Budget { all: &none, project: &none, price, timezone: &TimeZone::UTC }
+                .priced(usage);
             (priced.calls, priced.cost_micros)
         };
         let (usage, mut told) = (Usage::call(1_000_000, 0, 0), Usage::default());
@@ -189,7 +222,10 @@ mod tests {
     #[test]
     fn a_day_ends_at_the_next_midnight_of_its_time_zone() {
         // The night in which the clocks go forward by an hour there.
-        for (now, left) in [("2026-03-28T12:00:00[Europe/Berlin]", 12 * 3600), ("2026-03-29T00:00:00[Europe/Berlin]", 23 * 3600)] {
+        for (now, left) in [
+            ("2026-03-28T12:00:00[Europe/Berlin]", 12 * 3600),
+            ("2026-03-29T00:00:00[Europe/Berlin]", 23 * 3600),
+        ] {
             assert_eq!(until_midnight(&now.parse().unwrap()), Duration::from_secs(left), "{now}");
         }
     }

@@ -20,8 +20,8 @@ use crate::{
 
 /// Asks one backend on behalf of one run.
 ///
-/// What was asked before about the same commit is answered from the cache. Before a paid call the budget is asked and the call is journalled;
-/// after it, its cost is counted, also when it failed.
+/// What was asked before about the same commit is answered from the cache. Before a paid call the
+/// budget is asked and the call is journalled; after it, its cost is counted, also when it failed.
 pub(crate) struct Desk<'run> {
     pub(crate) backend: &'run Arc<dyn LlmBackend>,
     pub(crate) budget: Budget<'run>,
@@ -46,10 +46,12 @@ impl Desk<'_> {
         self.backend.name()
     }
 
-    /// Answers `request`, which is about the files of `base`. `question` tells it from others where its prompt is not the same each time.
+    /// Answers `request`, which is about the files of `base`. `question` tells it from others where
+    /// its prompt is not the same each time.
     ///
     /// # Errors
-    /// What the backend says; [`crate::ErrorKind::Backend`] if the budget is used up, with [`crate::Retry::After`] if it is the day's.
+    /// What the backend says; [`crate::ErrorKind::Backend`] if the budget is used up, with
+    /// [`crate::Retry::After`] if it is the day's.
     pub(crate) async fn ask(
         &self,
         request: &Request,
@@ -62,7 +64,14 @@ impl Desk<'_> {
         let placed = request.diff.as_deref().filter(|_| request.edit == Edit::Workspace);
         let request = &self.redacted(request);
         let (name, task) = (self.backend.name(), request.task);
-        let key = ReplyKey::new(&record.project, base, task, name, self.backend.model(), question.unwrap_or(&request.prompt));
+        let key = ReplyKey::new(
+            &record.project,
+            base,
+            task,
+            name,
+            self.backend.model(),
+            question.unwrap_or(&request.prompt),
+        );
         if !self.fresh
             && let Some(reply) = self.store.cached_reply(&record.project, &key)?
         {
@@ -87,9 +96,14 @@ impl Desk<'_> {
             record.usage += usage;
         }
         let call = Call::new(self.cancel.clone()).with_progress({
-            let (bus, project, run, step) = (self.bus.clone(), record.project.clone(), record.id, step.to_owned());
+            let (bus, project, run, step) =
+                (self.bus.clone(), record.project.clone(), record.id, step.to_owned());
             move |message| {
-                bus.tell(&project, Some(run), EventKind::StepProgress { step: step.clone(), message: message.to_owned() });
+                bus.tell(
+                    &project,
+                    Some(run),
+                    EventKind::StepProgress { step: step.clone(), message: message.to_owned() },
+                );
             }
         });
         let mut reply = self.backend.complete(request, &call).await;
@@ -116,16 +130,27 @@ impl Desk<'_> {
         reply
     }
 
-    /// The question without the secrets in it. What the backend can read in its tree is the project's own and stays as it is.
+    /// The question without the secrets in it. What the backend can read in its tree is the
+    /// project's own and stays as it is.
     fn redacted(&self, request: &Request) -> Request {
         let (secrets, mut request) = (self.store.secrets(), request.clone());
         secrets.clean(&mut request.prompt);
-        [&mut request.diff, &mut request.previous_summary].into_iter().flatten().for_each(|text| secrets.clean(text));
+        [&mut request.diff, &mut request.previous_summary]
+            .into_iter()
+            .flatten()
+            .for_each(|text| secrets.clean(text));
         request
     }
 
-    /// The reply together with what the backend edited in its tree. A text that holds no change holds no secrets either.
-    async fn with_edits(&self, reply: Result<Reply>, request: &Request, tree: &Workspace, base: &CommitId) -> Result<Reply> {
+    /// The reply together with what the backend edited in its tree. A text that holds no change
+    /// holds no secrets either.
+    async fn with_edits(
+        &self,
+        reply: Result<Reply>,
+        request: &Request,
+        tree: &Workspace,
+        base: &CommitId,
+    ) -> Result<Reply> {
         let mut reply = reply?;
         if request.edit == Edit::Workspace {
             reply.diff = Some(tree.take_change(base).await?.diff).filter(|diff| !diff.is_empty());
@@ -137,7 +162,8 @@ impl Desk<'_> {
     }
 }
 
-/// A call that is paid for, until it is counted. One that never comes back, because it panicked or was dropped, is counted when this is dropped.
+/// A call that is paid for, until it is counted. One that never comes back, because it panicked or
+/// was dropped, is counted when this is dropped.
 struct Uncounted<'run> {
     journal: &'run Journal,
     answer: Option<Answer>,

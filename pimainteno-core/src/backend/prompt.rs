@@ -16,21 +16,30 @@ use crate::{
 /// How many bytes of a diff a question about it carries.
 const TOLD_DIFF: usize = 32 << 10;
 
-static TEMPLATES: LazyLock<std::result::Result<Handlebars<'static>, handlebars::TemplateError>> = LazyLock::new(|| {
-    let mut templates = Handlebars::new();
-    templates.set_strict_mode(true);
-    // Prompts are plain text.
-    templates.register_escape_fn(no_escape);
-    templates.register_template_string("summarize", include_str!("prompt/summarize.hbs"))?;
-    templates.register_template_string("propose", include_str!("prompt/propose.hbs"))?;
-    templates.register_template_string("mend", include_str!("prompt/mend.hbs"))?;
-    templates.register_template_string("rebase", include_str!("prompt/rebase.hbs"))?;
-    templates.register_template_string("commit_message", include_str!("prompt/commit_message.hbs"))?;
-    Ok(templates)
-});
+static TEMPLATES: LazyLock<std::result::Result<Handlebars<'static>, handlebars::TemplateError>> =
+    LazyLock::new(|| {
+        let mut templates = Handlebars::new();
+        templates.set_strict_mode(true);
+        // Prompts are plain text.
+        templates.register_escape_fn(no_escape);
+        templates.register_template_string("summarize", include_str!("prompt/summarize.hbs"))?;
+        templates.register_template_string("propose", include_str!("prompt/propose.hbs"))?;
+        templates.register_template_string("mend", include_str!("prompt/mend.hbs"))?;
+        templates.register_template_string("rebase", include_str!("prompt/rebase.hbs"))?;
+        templates.register_template_string(
+            "commit_message",
+            include_str!("prompt/commit_message.hbs"),
+        )?;
+        Ok(templates)
+    });
 
 /// Asks for a summary: of the whole project, or from the previous one and what changed since.
-pub(crate) fn summarize(project: &Project, previous: Option<&str>, log: &str, diff: &str) -> Result<String> {
+pub(crate) fn summarize(
+    project: &Project,
+    previous: Option<&str>,
+    log: &str,
+    diff: &str,
+) -> Result<String> {
     render(
         "summarize",
         &json!({ "name": project.name, "instructions": project.instructions, "previous": previous, "log": log, "diff": diff }),
@@ -38,7 +47,13 @@ pub(crate) fn summarize(project: &Project, previous: Option<&str>, log: &str, di
 }
 
 /// Asks for one minimal change. `tried` is what was tried lately and is not wanted.
-pub(crate) fn propose(project: &Project, instructions: &str, summary: &str, tried: &[String], edit: Edit) -> Result<String> {
+pub(crate) fn propose(
+    project: &Project,
+    instructions: &str,
+    summary: &str,
+    tried: &[String],
+    edit: Edit,
+) -> Result<String> {
     render(
         "propose",
         &json!({
@@ -56,8 +71,15 @@ pub(crate) fn propose(project: &Project, instructions: &str, summary: &str, trie
     )
 }
 
-/// Asks for the change of `diff` once more, so that it passes the checks of which `logs` are the names and what they wrote.
-pub(crate) fn mend(project: &Project, instructions: &str, diff: &str, logs: &[(String, String)], edit: Edit) -> Result<String> {
+/// Asks for the change of `diff` once more, so that it passes the checks of which `logs` are the
+/// names and what they wrote.
+pub(crate) fn mend(
+    project: &Project,
+    instructions: &str,
+    diff: &str,
+    logs: &[(String, String)],
+    edit: Edit,
+) -> Result<String> {
     render(
         "mend",
         &json!({
@@ -92,8 +114,12 @@ pub(crate) fn rebase(project: &Project, change: &str, refusal: &Refusal) -> Resu
 
 /// Asks for a commit message in the manner of the recent ones.
 pub(crate) fn commit_message(project: &Project, diff: &str, recent: &[String]) -> Result<String> {
-    let recent: Vec<_> = recent.iter().take(10).filter_map(|message| message.lines().next()).collect();
-    render("commit_message", &json!({ "name": project.name, "diff": beginning(diff), "recent": recent }))
+    let recent: Vec<_> =
+        recent.iter().take(10).filter_map(|message| message.lines().next()).collect();
+    render(
+        "commit_message",
+        &json!({ "name": project.name, "diff": beginning(diff), "recent": recent }),
+    )
 }
 
 /// As much of a diff as a question carries.
@@ -103,7 +129,8 @@ fn beginning(diff: &str) -> &str {
 
 fn render(name: &str, data: &impl Serialize) -> Result<String> {
     let fail = || format!("cannot make the prompt `{name}`");
-    let templates = TEMPLATES.as_ref().map_err(ToString::to_string).context(ErrorKind::Internal, fail)?;
+    let templates =
+        TEMPLATES.as_ref().map_err(ToString::to_string).context(ErrorKind::Internal, fail)?;
     templates.render(name, data).context(ErrorKind::Internal, fail)
 }
 
@@ -114,7 +141,11 @@ mod tests {
 
     #[test]
     fn prompts_say_what_is_wanted_and_how() {
-        let project = ProjectConfig { path: "/srv/radio".into(), instructions: "Mind the <antenna>.".into(), ..Default::default() };
+        let project = ProjectConfig {
+            path: "/srv/radio".into(),
+            instructions: "Mind the <antenna>.".into(),
+            ..Default::default()
+        };
         let project = Project::new(&project, &Config::default());
         let first = summarize(&project, None, "abc first", "").unwrap();
         let later = summarize(&project, Some("# Radio"), "abc more", "+line").unwrap();
@@ -125,22 +156,44 @@ mod tests {
             propose(&project, "Mind it.", "", &["a < b".into()], Edit::Reply).unwrap(),
         );
         assert!(edits.contains("Edit the files") && !edits.contains("unified diff"));
-        assert!(reply.contains("unified diff") && reply.contains("NO CHANGE") && reply.contains("Mind it."));
+        assert!(
+            reply.contains("unified diff")
+                && reply.contains("NO CHANGE")
+                && reply.contains("Mind it.")
+        );
         assert!(reply.contains("- a < b") && !edits.contains("were tried"));
         let logs = [("make <test>".to_owned(), "a < b".to_owned())];
-        let (edits, reply) =
-            (mend(&project, "", "+x", &logs, Edit::Workspace).unwrap(), mend(&project, "", "+x", &logs, Edit::Reply).unwrap());
-        assert!(edits.contains("make <test>") && edits.contains("a < b") && edits.contains("in the current directory already"));
-        assert!(reply.contains("+x") && reply.contains("unified diff") && reply.contains("never an instruction"));
-        let files =
-            std::collections::BTreeMap::from([("a".to_owned(), crate::patch::Content { bytes: b"x\ny\nx\n".to_vec(), executable: false })]);
+        let (edits, reply) = (
+            mend(&project, "", "+x", &logs, Edit::Workspace).unwrap(),
+            mend(&project, "", "+x", &logs, Edit::Reply).unwrap(),
+        );
+        assert!(
+            edits.contains("make <test>")
+                && edits.contains("a < b")
+                && edits.contains("in the current directory already")
+        );
+        assert!(
+            reply.contains("+x")
+                && reply.contains("unified diff")
+                && reply.contains("never an instruction")
+        );
+        let files = std::collections::BTreeMap::from([(
+            "a".to_owned(),
+            crate::patch::Content { bytes: b"x\ny\nx\n".to_vec(), executable: false },
+        )]);
         let change = "--- a/a\n+++ b/a\n@@ ... @@\n-x\n+z\n";
-        let refusal = crate::patch::plan(change.as_bytes(), &files, &crate::patch::Rules::new()).unwrap_err();
+        let refusal =
+            crate::patch::plan(change.as_bytes(), &files, &crate::patch::Rules::new()).unwrap_err();
         let again = rebase(&project, change, &refusal).unwrap();
         assert!(
-            again.contains("at lines 1, 3") && again.contains("    2  y\n") && again.contains("+z") && again.contains("NO CHANGE"),
+            again.contains("at lines 1, 3")
+                && again.contains("    2  y\n")
+                && again.contains("+z")
+                && again.contains("NO CHANGE"),
             "{again}"
         );
-        assert!(commit_message(&project, "+x", &["fix: y\n\nbody".into()]).unwrap().contains("fix: y"));
+        assert!(
+            commit_message(&project, "+x", &["fix: y\n\nbody".into()]).unwrap().contains("fix: y")
+        );
     }
 }

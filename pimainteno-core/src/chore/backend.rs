@@ -13,7 +13,8 @@ use crate::{
     step::{Candidate, Flow, StepContext},
 };
 
-/// How many changes that were not wanted the backend is told of, so that it does not propose them again.
+/// How many changes that were not wanted the backend is told of, so that it does not propose them
+/// again.
 const TOLD_TRIED: usize = 5;
 
 /// The most bytes that it is told of each.
@@ -31,28 +32,52 @@ impl Proposer for Backend {
 
     async fn propose(&self, context: &mut StepContext<'_>) -> Result<Flow> {
         let edit = context.edit();
-        let prompt = prompt::propose(context.project(), context.instructions(), context.summary(), &tried(context)?, edit)?;
+        let prompt = prompt::propose(
+            context.project(),
+            context.instructions(),
+            context.summary(),
+            &tried(context)?,
+            edit,
+        )?;
         let mut request = context.request(Task::Propose, prompt);
         request.edit = edit;
         let reply = context.ask(request).await?;
         if !context.propose_reply(reply, edit)? {
             return Ok(Flow::End(Outcome::NoChange));
         }
-        Ok(Flow::Done(format!("{} proposes: {}", context.parts.desk.backend_name(), subject(context))))
+        Ok(Flow::Done(format!(
+            "{} proposes: {}",
+            context.parts.desk.backend_name(),
+            subject(context)
+        )))
     }
 }
 
 /// What was tried lately and is not wanted: what each change was, and why, in one line.
 fn tried(context: &StepContext<'_>) -> Result<Vec<String>> {
-    let bad = context.parts.store.proposals(Some(&context.run.record.project), ProposalStatus::is_bad, TOLD_TRIED)?;
+    let bad = context.parts.store.proposals(
+        Some(&context.run.record.project),
+        ProposalStatus::is_bad,
+        TOLD_TRIED,
+    )?;
     let line = |proposal: Proposal| {
-        let (ProposalStatus::Rejected { reason } | ProposalStatus::Failed { reason } | ProposalStatus::RolledBack { reason }) =
-            &proposal.status
+        let (ProposalStatus::Rejected { reason }
+        | ProposalStatus::Failed { reason }
+        | ProposalStatus::RolledBack { reason }) = &proposal.status
         else {
             return None;
         };
-        let subject = proposal.message.lines().next().filter(|line| !line.is_empty()).unwrap_or("a change without a word");
-        let what = if matches!(proposal.status, ProposalStatus::Rejected { .. }) { "rejected" } else { "failed" };
+        let subject = proposal
+            .message
+            .lines()
+            .next()
+            .filter(|line| !line.is_empty())
+            .unwrap_or("a change without a word");
+        let what = if matches!(proposal.status, ProposalStatus::Rejected { .. }) {
+            "rejected"
+        } else {
+            "failed"
+        };
         let words: Vec<_> = reason.split_whitespace().collect();
         let mut line = format!("{subject}: {what}: {}", words.join(" "));
         line.truncate(line.floor_char_boundary(TOLD_LENGTH));
@@ -63,5 +88,10 @@ fn tried(context: &StepContext<'_>) -> Result<Vec<String>> {
 
 fn subject(context: &StepContext<'_>) -> String {
     let message = context.run.candidate.as_ref().map(Candidate::message).unwrap_or_default();
-    message.lines().next().filter(|line| !line.is_empty()).unwrap_or("a change without a word").to_owned()
+    message
+        .lines()
+        .next()
+        .filter(|line| !line.is_empty())
+        .unwrap_or("a change without a word")
+        .to_owned()
 }

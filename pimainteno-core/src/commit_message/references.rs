@@ -1,9 +1,10 @@
-//! Words that close issues, and commands to trackers: `Closes #1`, `fixes owner/repo#1`, `ABC-1 #close`.
+//! Words that close issues, and commands to trackers: `Closes #1`, `fixes owner/repo#1`, `ABC-1
+//! #close`.
 
 use super::{Edit, is_word};
 
-/// Words that do something to the issue that stands behind them, on one forge or tracker or another. Words that end with one count too: not all of them look
-/// for the beginning of a word.
+/// Words that do something to the issue that stands behind them, on one forge or tracker or
+/// another. Words that end with one count too: not all of them look for the beginning of a word.
 const KEYWORDS: [&str; 33] = [
     "close",
     "closes",
@@ -41,7 +42,8 @@ const KEYWORDS: [&str; 33] = [
 ];
 
 /// Words that may stand between.
-const FILLERS: [&str; 11] = ["issue", "issues", "bug", "bugs", "ticket", "tickets", "pr", "task", "story", "number", "the"];
+const FILLERS: [&str; 11] =
+    ["issue", "issues", "bug", "bugs", "ticket", "tickets", "pr", "task", "story", "number", "the"];
 
 /// How many of those.
 const MOST_FILLERS: usize = 3;
@@ -57,7 +59,8 @@ pub(super) fn edits(text: &str) -> Vec<Edit> {
         }
         let end = at + letters(text, at);
         let word = text.get(at..end).unwrap_or_default().to_ascii_lowercase();
-        if KEYWORDS.iter().any(|keyword| word.ends_with(keyword)) && is_reference_behind(text, end) {
+        if KEYWORDS.iter().any(|keyword| word.ends_with(keyword)) && is_reference_behind(text, end)
+        {
             edits.push((at..end, format!("\"{}\"", text.get(at..end).unwrap_or_default())));
         }
         at = end;
@@ -72,7 +75,10 @@ fn is_reference_behind(text: &str, mut at: usize) -> bool {
     let mut fillers = 0;
     loop {
         let rest = text.get(at..).unwrap_or_default();
-        let gap = rest.len() - rest.trim_start_matches(|one: char| one.is_whitespace() || ":*_`([<~-=>".contains(one)).len();
+        let gap = rest.len()
+            - rest
+                .trim_start_matches(|one: char| one.is_whitespace() || ":*_`([<~-=>".contains(one))
+                .len();
         at += gap;
         let rest = text.get(at..).unwrap_or_default();
         // Some take what stands right behind the word.
@@ -95,10 +101,15 @@ fn begins_reference(text: &str) -> bool {
     if lower.starts_with("http://") || lower.starts_with("https://") {
         return true;
     }
-    let path = text.bytes().take_while(|byte| is_word(*byte) || matches!(byte, b'/' | b'.' | b'-')).count();
+    let path = text
+        .bytes()
+        .take_while(|byte| is_word(*byte) || matches!(byte, b'/' | b'.' | b'-'))
+        .count();
     let (path, rest) = text.split_at(path);
     let is_number = |text: &str| text.starts_with(|one: char| one.is_ascii_digit());
-    let is_numbered = rest.strip_prefix(['#', '!', '&', '$', '%']).is_some_and(|rest| is_number(rest) || is_key(rest));
+    let is_numbered = rest
+        .strip_prefix(['#', '!', '&', '$', '%'])
+        .is_some_and(|rest| is_number(rest) || is_key(rest));
     is_numbered || is_key(path)
 }
 
@@ -106,7 +117,9 @@ fn begins_reference(text: &str) -> bool {
 fn is_key(text: &str) -> bool {
     let Some((project, number)) = text.split_once('-') else { return false };
     let is_upper = |byte: u8| is_word(byte) && !byte.is_ascii_lowercase();
-    let is_project = project.starts_with(|one: char| one.is_ascii_uppercase()) && project.len() > 1 && project.bytes().all(is_upper);
+    let is_project = project.starts_with(|one: char| one.is_ascii_uppercase())
+        && project.len() > 1
+        && project.bytes().all(is_upper);
     is_project && number.starts_with(|one: char| one.is_ascii_digit())
 }
 
@@ -116,10 +129,15 @@ fn commands(text: &str) -> Vec<Edit> {
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         for (at, _) in line.match_indices('#') {
-            let (before, rest) = (line.get(..at).unwrap_or_default(), line.get(at + 1..).unwrap_or_default());
-            let names_issue = || before.split(|one: char| !one.is_ascii_alphanumeric() && one != '_' && one != '-').any(is_key);
-            let is_command =
-                rest.starts_with(|one: char| one.is_ascii_alphabetic()) && !before.ends_with(|one: char| one.is_ascii_alphanumeric());
+            let (before, rest) =
+                (line.get(..at).unwrap_or_default(), line.get(at + 1..).unwrap_or_default());
+            let names_issue = || {
+                before
+                    .split(|one: char| !one.is_ascii_alphanumeric() && one != '_' && one != '-')
+                    .any(is_key)
+            };
+            let is_command = rest.starts_with(|one: char| one.is_ascii_alphabetic())
+                && !before.ends_with(|one: char| one.is_ascii_alphanumeric());
             if is_command && (names_issue() || is_key(rest)) {
                 edits.push((start + at..start + at + 1, "# ".to_owned()));
             }
@@ -131,5 +149,10 @@ fn commands(text: &str) -> Vec<Edit> {
 
 /// How many letters there are from `at` on.
 fn letters(text: &str, at: usize) -> usize {
-    text.as_bytes().get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_alphabetic()).count()
+    text.as_bytes()
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count()
 }

@@ -1,4 +1,5 @@
-//! What tells CI to leave a commit alone: `[skip ci]`, `[netlify skip]`, `***NO_CI***`, `skip-checks: true` and their kin.
+//! What tells CI to leave a commit alone: `[skip ci]`, `[netlify skip]`, `***NO_CI***`,
+//! `skip-checks: true` and their kin.
 
 use super::{Edit, words};
 
@@ -17,7 +18,8 @@ const COMPOUND: [&str; 8] = ["ci", "cd", "checks", "build", "builds", "deploy", 
 pub(super) fn edits(text: &str) -> Vec<Edit> {
     let mut edits = in_brackets(text);
     let is_free = |edits: &[Edit], at: usize| !edits.iter().any(|(range, _)| range.contains(&at));
-    let bare: Vec<Edit> = bare(text).into_iter().filter(|(range, _)| is_free(&edits, range.start)).collect();
+    let bare: Vec<Edit> =
+        bare(text).into_iter().filter(|(range, _)| is_free(&edits, range.start)).collect();
     edits.extend(bare);
     edits.sort_by_key(|(range, _)| range.start);
     edits
@@ -28,7 +30,10 @@ fn in_brackets(text: &str) -> Vec<Edit> {
     let mut edits = Vec::new();
     for (start, _) in text.match_indices('[') {
         let Some(rest) = text.get(start + 1..) else { continue };
-        let Some(length) = rest.find(['[', ']']).filter(|length| *length <= LONGEST && rest.as_bytes().get(*length) == Some(&b']')) else {
+        let Some(length) = rest
+            .find(['[', ']'])
+            .filter(|length| *length <= LONGEST && rest.as_bytes().get(*length) == Some(&b']'))
+        else {
             continue;
         };
         let inner = rest.get(..length).unwrap_or_default();
@@ -39,7 +44,8 @@ fn in_brackets(text: &str) -> Vec<Edit> {
     edits
 }
 
-/// What stands between the brackets of a switch, with the word that makes it one quoted; `None` if it is none.
+/// What stands between the brackets of a switch, with the word that makes it one quoted; `None` if
+/// it is none.
 fn switch(inner: &str) -> Option<String> {
     let words: Vec<_> = words(inner).collect();
     let last = words.len().checked_sub(1)?;
@@ -49,11 +55,17 @@ fn switch(inner: &str) -> Option<String> {
         (!is_no || *place == 0).then(|| word.start + range.start..word.start + range.end)
     };
     let verb = [0, last].iter().find_map(verb).filter(|_| words.len() <= MOST_WORDS)?;
-    let is_quoted = inner.get(..verb.start)?.ends_with('"') && inner.get(verb.end..)?.starts_with('"');
+    let is_quoted =
+        inner.get(..verb.start)?.ends_with('"') && inner.get(verb.end..)?.starts_with('"');
     if is_quoted {
         return None;
     }
-    Some(format!("{}\"{}\"{}", inner.get(..verb.start)?, inner.get(verb.clone())?, inner.get(verb.end..)?))
+    Some(format!(
+        "{}\"{}\"{}",
+        inner.get(..verb.start)?,
+        inner.get(verb.clone())?,
+        inner.get(verb.end..)?
+    ))
 }
 
 /// Where `skip` or `no` is in a word that says to skip something, and whether it is `no`.
@@ -74,7 +86,8 @@ fn verb(word: &str) -> Option<(std::ops::Range<usize>, bool)> {
     has(word.strip_suffix("skip")).then(|| (word.len() - 4..word.len(), false))
 }
 
-/// `skip-checks`, `--skip-ci`, `NO_CI`, `ci.skip` and `skip ci` without brackets, with the `skip` or `no` quoted.
+/// `skip-checks`, `--skip-ci`, `NO_CI`, `ci.skip` and `skip ci` without brackets, with the `skip`
+/// or `no` quoted.
 fn bare(text: &str) -> Vec<Edit> {
     let words: Vec<_> = words(text).collect();
     let lower = text.to_ascii_lowercase();
@@ -83,7 +96,8 @@ fn bare(text: &str) -> Vec<Edit> {
     for pair in words.windows(2) {
         let [first, second] = pair else { continue };
         let between = text.get(first.end..second.start).unwrap_or_default();
-        let is_joined = between.len() <= 3 && between.chars().all(|one| matches!(one, '-' | '_' | '.' | ' ' | '\t' | '\n'));
+        let is_joined = between.len() <= 3
+            && between.chars().all(|one| matches!(one, '-' | '_' | '.' | ' ' | '\t' | '\n'));
         // "There is no CI" is a sentence.
         let is_tight = is_joined && !between.contains([' ', '\t', '\n']);
         let quoted = match (word(first), word(second)) {
@@ -92,7 +106,10 @@ fn bare(text: &str) -> Vec<Edit> {
             (what, "skip") if is_joined && BARE.contains(&what) => second,
             _ => continue,
         };
-        edits.push((quoted.clone(), format!("\"{}\"", text.get(quoted.clone()).unwrap_or_default())));
+        edits.push((
+            quoted.clone(),
+            format!("\"{}\"", text.get(quoted.clone()).unwrap_or_default()),
+        ));
     }
     edits
 }

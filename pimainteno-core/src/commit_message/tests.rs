@@ -75,8 +75,14 @@ fn switches_of_ci_are_quoted_and_lose_their_brackets() {
 fn nobody_signs_or_is_told_by_a_message() {
     become_these(&[
         ("x\n\nSigned-off-by: Eve <eve@x.org>", "x\n\n\"Signed-off-by\": Eve <eve@x.org>"),
-        ("x\n\nCo-AUTHORED-by : Eve <e@x>\n\nIt was wrong.", "x\n\n\"Co-AUTHORED-by\" : Eve <e@x>\n\nIt was wrong."),
-        ("x\n\ny\n\n PiMainteno-Run\t: 1\nNote: it\nhttps://x.org", "x\n\ny\n\n \"PiMainteno-Run\"\t: 1\n\"Note\": it\n https://x.org"),
+        (
+            "x\n\nCo-AUTHORED-by : Eve <e@x>\n\nIt was wrong.",
+            "x\n\n\"Co-AUTHORED-by\" : Eve <e@x>\n\nIt was wrong.",
+        ),
+        (
+            "x\n\ny\n\n PiMainteno-Run\t: 1\nNote: it\nhttps://x.org",
+            "x\n\ny\n\n \"PiMainteno-Run\"\t: 1\n\"Note\": it\n https://x.org",
+        ),
         ("x\nChange-Id: I0", "x\n\"Change-Id\": I0"),
         ("Reviewed-by: Eve", "\"Reviewed-by\": Eve"),
         ("x\n\nFrom: Eve <e@x>\nCC: all\n\ny", "x\n\n\"From\": Eve <e@x>\n\"CC\": all\n\ny"),
@@ -132,12 +138,17 @@ fn hostile_messages_are_quoted_once() {
     for _ in 0..3000 {
         let mut message = String::new();
         for _ in 0..12 {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             message.push_str(pieces[(seed >> 33) % pieces.len()]);
         }
         let lower = quoted(&message).to_lowercase();
         for effect in ["[skip ci]", "fixes #1", "fixes  #1", "fixes : #1", " @a", "\na-b:"] {
-            assert!(!lower.contains(effect) || effect == " @a" && lower.contains('`'), "{effect:?} is in {lower:?} of {message:?}");
+            assert!(
+                !lower.contains(effect) || effect == " @a" && lower.contains('`'),
+                "{effect:?} is in {lower:?} of {message:?}"
+            );
         }
     }
 }

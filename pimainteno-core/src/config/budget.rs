@@ -11,10 +11,12 @@ const MICROS: u64 = 1_000_000;
 /// The most money that can be written: more than anybody pays, and little enough for sums.
 const MOST: f64 = 1e9;
 
-/// What may be spent: `[llm.budget]` for all projects together, `[project.llm.budget]` for one. `None` is no limit.
+/// What may be spent: `[llm.budget]` for all projects together, `[project.llm.budget]` for one.
+/// `None` is no limit.
 ///
-/// A budget is asked before a call, when nobody knows how large the answer will be: a single call can go beyond the tokens or the money that were left.
-/// It is counted, and the next one is refused. A day ends at midnight in the scheduler's time zone. Calls that failed count as calls.
+/// A budget is asked before a call, when nobody knows how large the answer will be: a single call
+/// can go beyond the tokens or the money that were left. It is counted, and the next one is
+/// refused. A day ends at midnight in the scheduler's time zone. Calls that failed count as calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -35,20 +37,23 @@ pub struct BudgetConfig {
     pub repair_reserve: Option<u64>,
 }
 
-/// What a million tokens cost: `[llm.prices.NAME]`, where the name is that of a model or of a provider.
+/// What a million tokens cost: `[llm.prices.NAME]`, where the name is that of a model or of a
+/// provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PriceConfig {
     /// Tokens that are read.
     pub input: Money,
-    /// Tokens that are read and come from the provider's cache; the same as `input` if it is not given.
+    /// Tokens that are read and come from the provider's cache; the same as `input` if it is not
+    /// given.
     pub cached_input: Option<Money>,
     /// Tokens that are written.
     pub output: Money,
 }
 
-/// An amount of money, exact to a millionth. In which currency is known to whoever writes the configuration.
+/// An amount of money, exact to a millionth. In which currency is known to whoever writes the
+/// configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Money {
     /// The amount in millionths.
@@ -58,7 +63,9 @@ pub struct Money {
 impl BudgetConfig {
     /// Whether there is a limit for a day.
     pub fn limits_a_day(&self) -> bool {
-        self.calls_per_day.is_some() || self.tokens_per_day.is_some() || self.money_per_day.is_some()
+        self.calls_per_day.is_some()
+            || self.tokens_per_day.is_some()
+            || self.money_per_day.is_some()
     }
 }
 
@@ -71,7 +78,10 @@ impl PriceConfig {
             (cached, self.cached_input.unwrap_or(self.input)),
             (usage.output_tokens, self.output),
         ];
-        let sum: u128 = parts.iter().map(|(tokens, price)| u128::from(*tokens) * u128::from(price.micros)).sum();
+        let sum: u128 = parts
+            .iter()
+            .map(|(tokens, price)| u128::from(*tokens) * u128::from(price.micros))
+            .sum();
         u64::try_from(sum.div_ceil(u128::from(MICROS))).unwrap_or(u64::MAX)
     }
 }
@@ -128,7 +138,8 @@ mod tests {
 
     #[test]
     fn tokens_cost_what_the_prices_say_exactly() {
-        let prices: PriceConfig = toml::from_str("input = 1.25\ncached_input = 0.125\noutput = 10").unwrap();
+        let prices: PriceConfig =
+            toml::from_str("input = 1.25\ncached_input = 0.125\noutput = 10").unwrap();
         // 600 at 1.25, 400 at 0.125 and 50 at 10 for a million.
         assert_eq!(prices.cost_micros(Usage::call(1000, 400, 50)), 750 + 50 + 500);
         assert_eq!(prices.cost_micros(Usage::call(1, 0, 0)), 2, "rounded up");
@@ -139,9 +150,13 @@ mod tests {
 
     #[test]
     fn money_is_read_and_written_as_people_do() {
-        let read =
-            |text: &str| toml::from_str::<BudgetConfig>(&format!("money_per_day = {text}")).map(|budget| budget.money_per_day.unwrap());
-        for (text, shown) in [("2", "2.00"), ("0.1", "0.10"), ("1.234567", "1.234567"), ("0", "0.00")] {
+        let read = |text: &str| {
+            toml::from_str::<BudgetConfig>(&format!("money_per_day = {text}"))
+                .map(|budget| budget.money_per_day.unwrap())
+        };
+        for (text, shown) in
+            [("2", "2.00"), ("0.1", "0.10"), ("1.234567", "1.234567"), ("0", "0.00")]
+        {
             assert_eq!(read(text).unwrap().to_string(), shown);
         }
         for bad in ["-1", "nan", "inf", "1e12", "'2'"] {

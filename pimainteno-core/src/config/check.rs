@@ -1,4 +1,5 @@
-//! What a value must be beyond its type. Each check stands at its field, so that a complaint stands at its line.
+//! What a value must be beyond its type. Each check stands at its field, so that a complaint stands
+//! at its line.
 
 use std::{fmt, marker::PhantomData, num::NonZeroUsize, path::PathBuf};
 
@@ -20,14 +21,23 @@ pub(super) trait Check: Sized {
     }
 
     /// Reads one that may be empty, which stands for a default.
-    fn text_or_empty<'de, D: Deserializer<'de>, T: From<String>>(deserializer: D) -> Result<T, D::Error> {
+    fn text_or_empty<'de, D: Deserializer<'de>, T: From<String>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text.is_empty() { Ok(T::from(text)) } else { Self::check(&text).map(|()| T::from(text)).map_err(de::Error::custom) }
+        if text.is_empty() {
+            Ok(T::from(text))
+        } else {
+            Self::check(&text).map(|()| T::from(text)).map_err(de::Error::custom)
+        }
     }
 
     /// Reads a list of them.
-    fn texts<'de, D: Deserializer<'de>, T: From<Vec<String>>>(deserializer: D) -> Result<T, D::Error> {
-        Vec::<Checked<Self>>::deserialize(deserializer).map(|list| T::from(list.into_iter().map(|checked| checked.text).collect()))
+    fn texts<'de, D: Deserializer<'de>, T: From<Vec<String>>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        Vec::<Checked<Self>>::deserialize(deserializer)
+            .map(|list| T::from(list.into_iter().map(|checked| checked.text).collect()))
     }
 }
 
@@ -59,22 +69,30 @@ pub(super) struct ProbeAddress;
 pub(super) struct Sha256;
 
 /// Reads a path that is not blank.
-pub(super) fn path<'de, D: Deserializer<'de>, T: From<PathBuf>>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn path<'de, D: Deserializer<'de>, T: From<PathBuf>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Checked::<Filled>::deserialize(deserializer).map(|path| T::from(path.text.into()))
 }
 
 /// Reads a list of paths that are not blank.
 pub(super) fn paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
-    Vec::<Checked<Filled>>::deserialize(deserializer).map(|paths| paths.into_iter().map(|path| path.text.into()).collect())
+    Vec::<Checked<Filled>>::deserialize(deserializer)
+        .map(|paths| paths.into_iter().map(|path| path.text.into()).collect())
 }
 
 /// Reads a number that is not zero.
-pub(super) fn at_least_one<'de, D: Deserializer<'de>, T: From<usize>>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn at_least_one<'de, D: Deserializer<'de>, T: From<usize>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     let number = usize::deserialize(deserializer)?;
-    NonZeroUsize::new(number).map(|number| T::from(number.get())).ok_or_else(|| de::Error::custom("must be at least 1"))
+    NonZeroUsize::new(number)
+        .map(|number| T::from(number.get()))
+        .ok_or_else(|| de::Error::custom("must be at least 1"))
 }
 
-/// Reads what is written either as a string or as a table; `expected` is what to say of anything else.
+/// Reads what is written either as a string or as a table; `expected` is what to say of anything
+/// else.
 pub(super) fn text_or_table<'de, D: Deserializer<'de>, T, U: Deserialize<'de>>(
     deserializer: D,
     expected: &'static str,
@@ -91,7 +109,8 @@ pub(super) fn filled(text: &str) -> Result<(), String> {
 
 /// Whether there is something, and nothing that separates words.
 fn is_one_word(text: &str) -> bool {
-    !text.is_empty() && !text.contains(|character: char| character.is_whitespace() || character.is_control())
+    !text.is_empty()
+        && !text.contains(|character: char| character.is_whitespace() || character.is_control())
 }
 
 struct Checked<C> {
@@ -139,7 +158,11 @@ impl Check for GitName {
 impl Check for Unit {
     fn check(text: &str) -> Result<(), String> {
         let usable = !text.starts_with('-') && !text.contains('/') && is_one_word(text);
-        if usable { Ok(()) } else { Err(format!("`{text}` is not the name of a unit; write it like \"blog.service\"")) }
+        if usable {
+            Ok(())
+        } else {
+            Err(format!("`{text}` is not the name of a unit; write it like \"blog.service\""))
+        }
     }
 }
 
@@ -147,17 +170,25 @@ impl Check for Address {
     // The address is not shown: it may carry a password.
     fn check(text: &str) -> Result<(), String> {
         let address = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        let usable = address.is_some_and(|address| !address.starts_with(['/', ':']) && is_one_word(address));
-        if usable { Ok(()) } else { Err("not an address; write it like \"https://example.org/v1\"".into()) }
+        let usable =
+            address.is_some_and(|address| !address.starts_with(['/', ':']) && is_one_word(address));
+        if usable {
+            Ok(())
+        } else {
+            Err("not an address; write it like \"https://example.org/v1\"".into())
+        }
     }
 }
 
 impl Check for ProbeAddress {
     fn check(text: &str) -> Result<(), String> {
         if text.starts_with("https://") {
-            return Err("a probe cannot speak TLS; use `command = \"curl -fsS https://…\"` instead".into());
+            return Err(
+                "a probe cannot speak TLS; use `command = \"curl -fsS https://…\"` instead".into(),
+            );
         }
-        Address::check(text).map_err(|_| "not an address; write it like \"http://localhost:8080/health\"".into())
+        Address::check(text)
+            .map_err(|_| "not an address; write it like \"http://localhost:8080/health\"".into())
     }
 }
 

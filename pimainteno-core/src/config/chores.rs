@@ -10,7 +10,8 @@ use super::{
 };
 use crate::job::{IMPROVE, REPAIR};
 
-/// The proposer of a chore that names none: the project's backend, which is asked for one minimal change.
+/// The proposer of a chore that names none: the project's backend, which is asked for one minimal
+/// change.
 pub(crate) const BACKEND: &str = "backend";
 
 /// A chore, as `PiMainteno.toml` says it.
@@ -51,7 +52,8 @@ pub struct Chore {
 }
 
 impl Chore {
-    /// The chores of `project`, whose slots are those of `cron` where nothing else is said; `improve` alone where it names none.
+    /// The chores of `project`, whose slots are those of `cron` where nothing else is said;
+    /// `improve` alone where it names none.
     pub(super) fn all(project: &ProjectConfig, cron: &str) -> Vec<Self> {
         let improve = BTreeMap::from([(IMPROVE.to_owned(), ChoreConfig::default())]);
         let named = if project.chores.is_empty() { &improve } else { &project.chores };
@@ -77,19 +79,31 @@ impl Chore {
             proposer: chore.proposer.clone().unwrap_or_else(|| BACKEND.to_owned()),
             cron: chore.cron.clone().unwrap_or_else(|| cron.to_owned()),
             mode: chore.mode.unwrap_or(project.mode),
-            instructions: instructions.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n"),
+            instructions: instructions
+                .into_iter()
+                .filter(|text| !text.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n\n"),
             settings: chore.settings.clone(),
         }
     }
 }
 
 /// Reads the chores by their names.
-pub(super) fn chores<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, ChoreConfig>, D::Error> {
+pub(super) fn chores<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, ChoreConfig>, D::Error> {
     let chores = BTreeMap::<String, ChoreConfig>::deserialize(deserializer)?;
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    match chores.keys().find(|name| name.is_empty() || *name == REPAIR || name.starts_with('-') || !name.bytes().all(fits)) {
-        Some(name) if name == REPAIR => Err(de::Error::custom("`repair` is what is done about units that fail; call the chore otherwise")),
-        Some(name) => Err(de::Error::custom(format!("not a name for a chore: `{name}`; use lower-case letters, digits and `-`"))),
+    match chores.keys().find(|name| {
+        name.is_empty() || *name == REPAIR || name.starts_with('-') || !name.bytes().all(fits)
+    }) {
+        Some(name) if name == REPAIR => Err(de::Error::custom(
+            "`repair` is what is done about units that fail; call the chore otherwise",
+        )),
+        Some(name) => Err(de::Error::custom(format!(
+            "not a name for a chore: `{name}`; use lower-case letters, digits and `-`"
+        ))),
         None => Ok(chores),
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BudgetConfig, Config, problem::Problem, tree::Node};
 
-/// Checks a configuration that was read from `tree`. Of a table that something was taken out of, only what is in it counts.
+/// Checks a configuration that was read from `tree`. Of a table that something was taken out of,
+/// only what is in it counts.
 pub(super) fn check(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
     if let Some(llm) = tree.find(["llm"]) {
         refuse_both(llm, "api_key", "api_key_file", problems);
@@ -17,7 +18,9 @@ pub(super) fn check(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
         check_project(section, problems);
     }
     for (project, section) in config.project.iter().zip(elements(tree, &["project"])) {
-        if let Some((llm, budget)) = section.find(["llm"]).zip(project.llm.as_ref().and_then(|llm| llm.budget.as_ref())) {
+        if let Some((llm, budget)) =
+            section.find(["llm"]).zip(project.llm.as_ref().and_then(|llm| llm.budget.as_ref()))
+        {
             check_reserve(llm, budget, problems);
         }
     }
@@ -32,7 +35,10 @@ fn check_project(section: &Node, problems: &mut Vec<Problem>) {
         && steps.node.elements().next().is_none()
         && !steps.node.damaged
     {
-        problems.push(Problem::new(steps.node.at, "`steps` is empty; leave it out to get the usual steps"));
+        problems.push(Problem::new(
+            steps.node.at,
+            "`steps` is empty; leave it out to get the usual steps",
+        ));
     }
     if let Some(llm) = section.find(["llm"]) {
         refuse_both(llm, "api_key", "api_key_file", problems);
@@ -50,11 +56,21 @@ fn check_project(section: &Node, problems: &mut Vec<Problem>) {
 /// What is kept back must be a part of something.
 fn check_reserve(llm: &Node, budget: &BudgetConfig, problems: &mut Vec<Problem>) {
     let Some(table) = llm.find(["budget"]).filter(|table| !table.damaged) else { return };
-    let Some((entry, reserve)) = table.entry("repair_reserve").zip(budget.repair_reserve.filter(|reserve| *reserve > 0)) else { return };
+    let Some((entry, reserve)) =
+        table.entry("repair_reserve").zip(budget.repair_reserve.filter(|reserve| *reserve > 0))
+    else {
+        return;
+    };
     match budget.calls_per_day {
-        None => problems.push(Problem::new(entry.at, "`repair_reserve` is kept back from `calls_per_day`, which is not given")),
+        None => problems.push(Problem::new(
+            entry.at,
+            "`repair_reserve` is kept back from `calls_per_day`, which is not given",
+        )),
         Some(calls) if reserve >= calls => {
-            problems.push(Problem::new(entry.node.at, format!("`repair_reserve` leaves none of the {calls} calls of `calls_per_day`")));
+            problems.push(Problem::new(
+                entry.node.at,
+                format!("`repair_reserve` leaves none of the {calls} calls of `calls_per_day`"),
+            ));
         }
         Some(_) => {}
     }
@@ -62,15 +78,19 @@ fn check_reserve(llm: &Node, budget: &BudgetConfig, problems: &mut Vec<Problem>)
 
 fn refuse_both(table: &Node, one: &str, other: &str, problems: &mut Vec<Problem>) {
     if let (Some(_), Some(entry)) = (table.entry(one), table.entry(other)) {
-        problems.push(Problem::new(entry.at, format!("`{one}` and `{other}` are given both; one of them must go")));
+        problems.push(Problem::new(
+            entry.at,
+            format!("`{one}` and `{other}` are given both; one of them must go"),
+        ));
     }
 }
 
 /// Projects have their directories and their ids for themselves.
 fn check_uniqueness(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
     // In the order of `Config::projects`.
-    let sections = elements(tree, &["project"])
-        .map(|section| section.entry("name").or(section.entry("path")).map_or(section.at, |entry| entry.node.at));
+    let sections = elements(tree, &["project"]).map(|section| {
+        section.entry("name").or(section.entry("path")).map_or(section.at, |entry| entry.node.at)
+    });
     let positions = sections.chain(elements(tree, &["scheduler", "projects"]).map(|path| path.at));
     let (mut paths, mut ids) = (BTreeSet::new(), BTreeMap::new());
     for (project, at) in config.projects().into_iter().zip(positions) {
@@ -81,8 +101,10 @@ fn check_uniqueness(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
         if !paths.insert(project.path) {
             problems.push(Problem::new(at, format!("the project in `{path}` is given twice")));
         } else if let Some(first) = ids.insert(project.id.clone(), path.clone()) {
-            let message =
-                format!("the projects in `{first}` and `{path}` have the same id `{}`; give one of them another `name`", project.id);
+            let message = format!(
+                "the projects in `{first}` and `{path}` have the same id `{}`; give one of them another `name`",
+                project.id
+            );
             problems.push(Problem::new(at, message));
         }
     }

@@ -1,20 +1,23 @@
 //! Cron expressions as crontab(5) reads them, and the wall-clock times that they stand for.
 //!
-//! The `cron` crate finds the times. It counts the days of the week from 1, knows no range over the end of the week, and wants both the day of the
-//! month and the day of the week to fit: fields are checked and written out as plain numbers for it, and either day is a schedule of its own.
+//! The `cron` crate finds the times. It counts the days of the week from 1, knows no range over the
+//! end of the week, and wants both the day of the month and the day of the week to fit: fields are
+//! checked and written out as plain numbers for it, and either day is a schedule of its own.
 
 use std::collections::BTreeSet;
 
 use cron::{Schedule, TimeUnitSpec};
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// A cron expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CronExpression {
-    /// A time fits if it fits one of them: the days of the month and the days of the week apart, where both are restricted.
+    /// A time fits if it fits one of them: the days of the month and the days of the week apart,
+    /// where both are restricted.
     schedules: Vec<Schedule>,
 }
 
@@ -30,14 +33,18 @@ struct Field {
 }
 
 impl CronExpression {
-    /// Reads five fields (minute, hour, day of the month, month, day of the week), six (the seconds first), seven (the years last), or a word like
-    /// `@daily`. Says what is wrong otherwise.
+    /// Reads five fields (minute, hour, day of the month, month, day of the week), six (the seconds
+    /// first), seven (the years last), or a word like `@daily`. Says what is wrong otherwise.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let fields: Vec<_> = unfolded(text)?.split_whitespace().collect();
         let (second, minute, hour, day, month, weekday, year) = match *fields.as_slice() {
             [minute, hour, day, month, weekday] => ("0", minute, hour, day, month, weekday, "*"),
-            [second, minute, hour, day, month, weekday] => (second, minute, hour, day, month, weekday, "*"),
-            [second, minute, hour, day, month, weekday, year] => (second, minute, hour, day, month, weekday, year),
+            [second, minute, hour, day, month, weekday] => {
+                (second, minute, hour, day, month, weekday, "*")
+            }
+            [second, minute, hour, day, month, weekday, year] => {
+                (second, minute, hour, day, month, weekday, year)
+            }
             _ => {
                 return Err(format!(
                     "not a cron expression: `{text}`; it has 5 fields (minute hour day month weekday), 6 (seconds first) or 7 (years last)"
@@ -53,13 +60,27 @@ impl CronExpression {
         let hours = listed(field("hour", 0, 23, &[]).numbers(hour)?);
         let days = listed(field("day of the month", 1, 31, &[]).numbers(day)?);
         let months = listed(field("month", 1, 12, &MONTHS).numbers(month)?);
-        let weekdays = listed(field("day of the week", 0, 7, &WEEKDAYS).numbers(weekday)?.into_iter().map(|day| day % 7 + 1).collect());
+        let weekdays = listed(
+            field("day of the week", 0, 7, &WEEKDAYS)
+                .numbers(weekday)?
+                .into_iter()
+                .map(|day| day % 7 + 1)
+                .collect(),
+        );
         let years = listed(field("year", 1970, 2099, &[]).numbers(year)?);
 
-        let days = if either_day { vec![(&*days, "*"), ("*", &*weekdays)] } else { vec![(&*days, &*weekdays)] };
+        let days = if either_day {
+            vec![(&*days, "*"), ("*", &*weekdays)]
+        } else {
+            vec![(&*days, &*weekdays)]
+        };
         let expression = |time: &str, years: &str| {
-            let schedules = days.iter().map(|(days, weekdays)| Schedule::try_from(format!("{time} {days} {months} {weekdays} {years}")));
-            let schedules = schedules.collect::<Result<_, _>>().map_err(|error| format!("not a cron expression: `{text}`: {error}"))?;
+            let schedules = days.iter().map(|(days, weekdays)| {
+                Schedule::try_from(format!("{time} {days} {months} {weekdays} {years}"))
+            });
+            let schedules = schedules
+                .collect::<Result<_, _>>()
+                .map_err(|error| format!("not a cron expression: `{text}`: {error}"))?;
             Ok::<_, String>(Self { schedules })
         };
         if expression("0 0 0", "*")?.next(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)).is_none() {
@@ -68,17 +89,20 @@ impl CronExpression {
         expression(&format!("{seconds} {minutes} {hours}"), &years)
     }
 
-    /// Whether every hour is meant, so that slots are so many minutes apart rather than at certain times of the day.
+    /// Whether every hour is meant, so that slots are so many minutes apart rather than at certain
+    /// times of the day.
     pub(crate) fn is_every_hour(&self) -> bool {
         self.schedules.iter().all(|schedule| schedule.hours().is_all())
     }
 
     /// The first time from `from` on that fits; `None` once the last year is over.
     pub(crate) fn next(&self, from: DateTime) -> Option<DateTime> {
-        // The crate knows no wall clock without a time zone, which UTC stands for, and looks for what is later than a time.
+        // The crate knows no wall clock without a time zone, which UTC stands for, and looks for
+        // what is later than a time.
         let from = Offset::UTC.to_timestamp(from).ok()?.as_second();
         let before = chrono::DateTime::from_timestamp(from.checked_sub(1)?, 0)?;
-        let next = self.schedules.iter().filter_map(|schedule| schedule.after(&before).next()).min()?;
+        let next =
+            self.schedules.iter().filter_map(|schedule| schedule.after(&before).next()).min()?;
         Some(Offset::UTC.to_datetime(Timestamp::from_second(next.timestamp()).ok()?))
     }
 }
@@ -92,7 +116,11 @@ impl Field {
         let mut numbers = Numbers::new();
         for item in text.split(',') {
             let (range, step) = item.split_once('/').unwrap_or((item, "1"));
-            let step = step.parse::<usize>().ok().filter(|step| *step > 0).ok_or_else(|| self.refuse(item))?;
+            let step = step
+                .parse::<usize>()
+                .ok()
+                .filter(|step| *step > 0)
+                .ok_or_else(|| self.refuse(item))?;
             let (first, last) = if range == "*" {
                 (self.least, end)
             } else if let Some((first, last)) = range.split_once('-') {
@@ -104,7 +132,10 @@ impl Field {
                 (first, if item.contains('/') { end.max(first) } else { first })
             };
             if first > last {
-                return Err(format!("the range `{item}` of the field {} runs backwards", self.name));
+                return Err(format!(
+                    "the range `{item}` of the field {} runs backwards",
+                    self.name
+                ));
             }
             numbers.extend((first..=last).step_by(step));
         }
@@ -112,9 +143,20 @@ impl Field {
     }
 
     fn number(&self, text: &str) -> Result<u32, String> {
-        let named = || (self.least..).zip(self.names).find(|(_, name)| text.eq_ignore_ascii_case(name)).map(|(number, _)| number);
-        let number = if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { named() };
-        number.filter(|number| (self.least..=self.most).contains(number)).ok_or_else(|| self.refuse(text))
+        let named = || {
+            (self.least..)
+                .zip(self.names)
+                .find(|(_, name)| text.eq_ignore_ascii_case(name))
+                .map(|(number, _)| number)
+        };
+        let number = if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            text.parse().ok()
+        } else {
+            named()
+        };
+        number
+            .filter(|number| (self.least..=self.most).contains(number))
+            .ok_or_else(|| self.refuse(text))
     }
 
     fn refuse(&self, text: &str) -> String {
@@ -142,9 +184,9 @@ fn unfolded(text: &str) -> Result<&str, String> {
         "@weekly" => Ok("0 0 * * 0"),
         "@daily" | "@midnight" => Ok("0 0 * * *"),
         "@hourly" => Ok("0 * * * *"),
-        word if word.starts_with('@') => {
-            Err(format!("not a cron expression: `{text}`; the known words are @hourly, @daily, @weekly, @monthly and @yearly"))
-        }
+        word if word.starts_with('@') => Err(format!(
+            "not a cron expression: `{text}`; the known words are @hourly, @daily, @weekly, @monthly and @yearly"
+        )),
         _ => Ok(text),
     }
 }

@@ -9,14 +9,22 @@ use serde::{
 };
 
 /// Reads a duration that is not negative.
-pub(super) fn any<'de, D: Deserializer<'de>, T: From<Duration>>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn any<'de, D: Deserializer<'de>, T: From<Duration>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     deserializer.deserialize_str(DurationVisitor).map(T::from)
 }
 
 /// Reads a duration that something must be done in.
-pub(super) fn limit<'de, D: Deserializer<'de>, T: From<Duration>>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn limit<'de, D: Deserializer<'de>, T: From<Duration>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     let duration: Duration = any(deserializer)?;
-    if duration.is_zero() { Err(D::Error::custom("nothing can be done in no time at all")) } else { Ok(T::from(duration)) }
+    if duration.is_zero() {
+        Err(D::Error::custom("nothing can be done in no time at all"))
+    } else {
+        Ok(T::from(duration))
+    }
 }
 
 struct DurationVisitor;
@@ -30,8 +38,14 @@ impl Visitor<'_> for DurationVisitor {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
         // A day is 24 hours here, whatever the clocks do.
-        let span = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+        let span = text
+            .parse::<Span>()
+            .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
         let duration = span.ok().and_then(|duration| Duration::try_from(duration).ok());
-        duration.ok_or_else(|| E::custom(format!("not a duration: `{text}`; write it like \"90s\", \"10m\" or \"1h 30m\"")))
+        duration.ok_or_else(|| {
+            E::custom(format!(
+                "not a duration: `{text}`; write it like \"90s\", \"10m\" or \"1h 30m\""
+            ))
+        })
     }
 }

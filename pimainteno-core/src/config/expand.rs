@@ -8,8 +8,9 @@
 //! | `$$` | `$` |
 //! | any other `$` | itself |
 //!
-//! This holds for every string, shell commands too: `$NAME` and `$(…)` reach the shell as they are, `${NAME}` is replaced before, and `$${NAME}` is
-//! how the shell gets to see `${NAME}`. What was put in is not looked at again.
+//! This holds for every string, shell commands too: `$NAME` and `$(…)` reach the shell as they are,
+//! `${NAME}` is replaced before, and `$${NAME}` is how the shell gets to see `${NAME}`. What was
+//! put in is not looked at again.
 
 use std::path::Path;
 
@@ -26,8 +27,13 @@ impl Expansion<'_> {
     pub(super) fn expand(&self, text: &str) -> Result<String, String> {
         let mut expanded = String::with_capacity(text.len());
         let mut rest = text;
-        if let Some(after) = rest.strip_prefix('~').filter(|after| after.is_empty() || after.starts_with('/')) {
-            let home = self.home.and_then(Path::to_str).ok_or("`~` stands for the home directory, and it is not known which that is")?;
+        if let Some(after) =
+            rest.strip_prefix('~').filter(|after| after.is_empty() || after.starts_with('/'))
+        {
+            let home = self
+                .home
+                .and_then(Path::to_str)
+                .ok_or("`~` stands for the home directory, and it is not known which that is")?;
             expanded.push_str(home);
             rest = after;
         }
@@ -37,7 +43,9 @@ impl Expansion<'_> {
                 expanded.push('$');
                 rest = after;
             } else if let Some(after) = after.strip_prefix('{') {
-                let (reference, after) = after.split_once('}').ok_or("`${` is not closed; write `$${` for these two characters")?;
+                let (reference, after) = after
+                    .split_once('}')
+                    .ok_or("`${` is not closed; write `$${` for these two characters")?;
                 expanded.push_str(&self.variable(reference)?);
                 rest = after;
             } else {
@@ -51,17 +59,23 @@ impl Expansion<'_> {
 
     /// The value of what stands between the braces.
     fn variable(&self, reference: &str) -> Result<String, String> {
-        let (name, default) = reference.split_once(":-").map_or((reference, None), |(name, default)| (name, Some(default)));
+        let (name, default) = reference
+            .split_once(":-")
+            .map_or((reference, None), |(name, default)| (name, Some(default)));
         let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
             && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
         if !is_name {
-            return Err(format!("`${{{reference}}}` is neither `${{NAME}}` nor `${{NAME:-text}}`; write `$${{` to leave it to the shell"));
+            return Err(format!(
+                "`${{{reference}}}` is neither `${{NAME}}` nor `${{NAME:-text}}`; write `$${{` to leave it to the shell"
+            ));
         }
         match ((self.variable)(name), default) {
             (Some(value), Some(default)) if value.is_empty() => Ok(default.to_owned()),
             (Some(value), _) => Ok(value),
             (None, Some(default)) => Ok(default.to_owned()),
-            (None, None) => Err(format!("the variable `{name}` is not set; write `${{{name}:-text}}` to give a default")),
+            (None, None) => Err(format!(
+                "the variable `{name}` is not set; write `${{{name}:-text}}` to give a default"
+            )),
         }
     }
 }
@@ -85,7 +99,10 @@ mod tests {
         assert_eq!(expand("~/site"), Ok("/home/ada/site".into()));
         assert_eq!(expand("~"), Ok("/home/ada".into()));
         assert_eq!(expand("/srv/${USER}/${EMPTY}x"), Ok("/srv/ada/x".into()));
-        assert_eq!(expand("${NONE:-a b}-${EMPTY:-c}-${USER:-d}-${NONE:-}"), Ok("a b-c-ada-".into()));
+        assert_eq!(
+            expand("${NONE:-a b}-${EMPTY:-c}-${USER:-d}-${NONE:-}"),
+            Ok("a b-c-ada-".into())
+        );
     }
 
     #[test]
@@ -108,13 +125,22 @@ mod tests {
 
     #[test]
     fn what_cannot_be_expanded_is_told() {
-        assert_eq!(expand("${NONE}").unwrap_err(), "the variable `NONE` is not set; write `${NONE:-text}` to give a default");
-        assert_eq!(expand("a ${USER").unwrap_err(), "`${` is not closed; write `$${` for these two characters");
+        assert_eq!(
+            expand("${NONE}").unwrap_err(),
+            "the variable `NONE` is not set; write `${NONE:-text}` to give a default"
+        );
+        assert_eq!(
+            expand("a ${USER").unwrap_err(),
+            "`${` is not closed; write `$${` for these two characters"
+        );
         assert_eq!(
             expand("${USER%a}").unwrap_err(),
             "`${USER%a}` is neither `${NAME}` nor `${NAME:-text}`; write `$${` to leave it to the shell"
         );
         let homeless = Expansion { variable: &|_| None, home: None };
-        assert_eq!(homeless.expand("~/x").unwrap_err(), "`~` stands for the home directory, and it is not known which that is");
+        assert_eq!(
+            homeless.expand("~/x").unwrap_err(),
+            "`~` stands for the home directory, and it is not known which that is"
+        );
     }
 }

@@ -7,13 +7,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::check::{Check as _, Glob};
 
-/// How many globs one set may have, and how many bytes one glob: compiling grows with both, and no limit on operations sees it.
+/// How many globs one set may have, and how many bytes one glob: compiling grows with both, and no
+/// limit on operations sees it.
 const MAX_GLOBS: usize = 256;
 const MAX_GLOB_BYTES: usize = 256;
 
-/// A set of globs that a path can be held against. It is written, compared and shown as the list of their texts.
+/// A set of globs that a path can be held against. It is written, compared and shown as the list of
+/// their texts.
 ///
-/// `*` and `?` stop at a `/`, `**` does not, and a glob without a `/` is about the name of the file, in whatever directory, as in `.gitignore`.
+/// `*` and `?` stop at a `/`, `**` does not, and a glob without a `/` is about the name of the
+/// file, in whatever directory, as in `.gitignore`.
 #[derive(Clone, Default)]
 pub struct Globs(Arc<Compiled>);
 
@@ -33,12 +36,17 @@ impl Globs {
         for glob in globs {
             let glob = glob.into();
             Self::may_follow(texts.len(), &glob)?;
-            let anchored = if glob.contains('/') { glob.strip_prefix('/').unwrap_or(&glob).to_owned() } else { format!("**/{glob}") };
+            let anchored = if glob.contains('/') {
+                glob.strip_prefix('/').unwrap_or(&glob).to_owned()
+            } else {
+                format!("**/{glob}")
+            };
             let compiled = GlobBuilder::new(&anchored).literal_separator(true).build();
             set.add(compiled.map_err(|error| format!("not a glob: `{glob}`: {}", error.kind()))?);
             texts.push(glob);
         }
-        let set = set.build().map_err(|error| format!("these globs cannot be used together: {error}"))?;
+        let set =
+            set.build().map_err(|error| format!("these globs cannot be used together: {error}"))?;
         Ok(Self(Arc::new(Compiled { texts, set })))
     }
 
@@ -104,9 +112,20 @@ mod tests {
         let texts = ["*.lock", "docs/*"];
         let globs = Globs::compile(texts).unwrap();
         // What is shown goes into the fingerprint of a project, which says whether a run is futile.
-        assert_eq!((format!("{globs:?}"), format!("{globs:#?}")), (format!("{texts:?}"), format!("{texts:#?}")));
+        assert_eq!(
+            (format!("{globs:?}"), format!("{globs:#?}")),
+            (format!("{texts:?}"), format!("{texts:#?}"))
+        );
         let written = serde_json::to_string(&globs).unwrap();
-        assert_eq!((&*written, serde_json::from_str::<Globs>(&written).unwrap()), (r#"["*.lock","docs/*"]"#, globs));
-        assert!(serde_json::from_str::<Globs>(r#"["fine", "a["]"#).unwrap_err().to_string().starts_with("not a glob: `a[`: "));
+        assert_eq!(
+            (&*written, serde_json::from_str::<Globs>(&written).unwrap()),
+            (r#"["*.lock","docs/*"]"#, globs)
+        );
+        assert!(
+            serde_json::from_str::<Globs>(r#"["fine", "a["]"#)
+                .unwrap_err()
+                .to_string()
+                .starts_with("not a glob: `a[`: ")
+        );
     }
 }

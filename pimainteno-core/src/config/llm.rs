@@ -26,7 +26,8 @@ pub struct LlmConfig {
     /// A file with the key, and nothing else.
     #[serde(deserialize_with = "check::path")]
     pub api_key_file: Option<PathBuf>,
-    /// The address of an OpenAI-compatible server, ending in `/v1`; empty means the provider's own.
+    /// The address of an OpenAI-compatible server, ending in `/v1`; empty means the provider's
+    /// own.
     #[serde(deserialize_with = "Address::text_or_empty")]
     pub base_url: String,
     /// Arguments added to the backend's command line.
@@ -39,7 +40,8 @@ pub struct LlmConfig {
     /// How long the backend may show no sign of life.
     #[serde(deserialize_with = "duration::limit")]
     pub silence_timeout: Duration,
-    /// What may be spent: in [`Config`](super::Config) by all projects together, in [`Project`](super::Project) by that one.
+    /// What may be spent: in [`Config`](super::Config) by all projects together, in
+    /// [`Project`](super::Project) by that one.
     pub budget: BudgetConfig,
     /// What tokens cost, by model or provider.
     pub prices: BTreeMap<String, PriceConfig>,
@@ -84,7 +86,8 @@ pub struct LlmOverrides {
     /// See [`LlmConfig::silence_timeout`].
     #[serde(deserialize_with = "duration::limit")]
     pub silence_timeout: Option<Duration>,
-    /// What this project may spend: figures for a day besides those for all projects, figures for a run instead of theirs.
+    /// What this project may spend: figures for a day besides those for all projects, figures for
+    /// a run instead of theirs.
     pub budget: Option<BudgetConfig>,
 }
 
@@ -116,7 +119,8 @@ impl LlmConfig {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read or does not hold one line.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the file cannot be read or does not hold
+    /// one line.
     pub fn key(&self) -> Result<Option<Secret>> {
         match &self.api_key_file {
             Some(path) => Secret::read(path).map(Some),

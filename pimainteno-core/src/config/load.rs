@@ -26,11 +26,13 @@ pub struct Loaded {
     pub config: Config,
     /// The file.
     pub path: PathBuf,
-    /// What its owner should know, a line each; nothing of it keeps the configuration from being used.
+    /// What its owner should know, a line each; nothing of it keeps the configuration from being
+    /// used.
     pub notices: Vec<String>,
 }
 
-/// The configuration file to use: `explicit`, or else `PiMainteno.toml` in the current directory, or else `system`, usually [`SYSTEM_PATH`].
+/// The configuration file to use: `explicit`, or else `PiMainteno.toml` in the current directory,
+/// or else `system`, usually [`SYSTEM_PATH`].
 ///
 /// # Errors
 ///
@@ -44,27 +46,43 @@ pub fn find(explicit: Option<&Path>, current_directory: &Path, system: &Path) ->
     if let Some(found) = places.iter().find(|place| place.try_exists().unwrap_or(true)) {
         return Ok(found.clone());
     }
-    let places = places.iter().map(|place| format!("`{}`", place.display())).collect::<Vec<_>>().join(" or ");
+    let places = places
+        .iter()
+        .map(|place| format!("`{}`", place.display()))
+        .collect::<Vec<_>>()
+        .join(" or ");
     Err(Error::new(ErrorKind::Config, format!("no configuration: there is no {places}")))
 }
 
 impl Config {
     /// Reads and checks a configuration file: TOML or JSON, by the ending of its name.
     ///
-    /// In strings, `~/` becomes `home` and `${VAR}` what `variable` says; relative paths start at the directory of the file.
-    /// An absolute `path` keeps them independent of the current directory.
+    /// In strings, `~/` becomes `home` and `${VAR}` what `variable` says; relative paths start at
+    /// the directory of the file. An absolute `path` keeps them independent of the current
+    /// directory.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if the file cannot be read or used. The message tells everything that is wrong, as lines `FILE:LINE:COLUMN: message`.
-    pub fn load(path: &Path, variable: impl Fn(&str) -> Option<String>, home: Option<&Path>) -> Result<Loaded> {
-        let bytes = std::fs::read(path).context(ErrorKind::Config, || format!("cannot read the configuration `{}`", path.display()))?;
+    /// [`ErrorKind::Config`] if the file cannot be read or used. The message tells everything that
+    /// is wrong, as lines `FILE:LINE:COLUMN: message`.
+    pub fn load(
+        path: &Path,
+        variable: impl Fn(&str) -> Option<String>,
+        home: Option<&Path>,
+    ) -> Result<Loaded> {
+        let bytes = std::fs::read(path).context(ErrorKind::Config, || {
+            format!("cannot read the configuration `{}`", path.display())
+        })?;
         match String::from_utf8(bytes) {
             Ok(text) => Self::parse(&text, path, variable, home),
             Err(error) => {
                 let end = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(error.as_bytes());
-                Err(problem::error(vec![Problem::new(end, "this is not text in UTF-8")], path, &text))
+                Err(problem::error(
+                    vec![Problem::new(end, "this is not text in UTF-8")],
+                    path,
+                    &text,
+                ))
             }
         }
     }
@@ -74,8 +92,14 @@ impl Config {
     /// # Errors
     ///
     /// Those of [`Config::load`].
-    pub fn parse(text: &str, path: &Path, variable: impl Fn(&str) -> Option<String>, home: Option<&Path>) -> Result<Loaded> {
-        let mut tree = Node::parse(text, path).map_err(|problems| problem::error(problems, path, text))?;
+    pub fn parse(
+        text: &str,
+        path: &Path,
+        variable: impl Fn(&str) -> Option<String>,
+        home: Option<&Path>,
+    ) -> Result<Loaded> {
+        let mut tree =
+            Node::parse(text, path).map_err(|problems| problem::error(problems, path, text))?;
         let mut problems = Vec::new();
         expand(&mut tree, &Expansion { variable: &variable, home }, &mut problems);
         let mut config: Self = read(&mut tree, &mut problems);
@@ -84,7 +108,8 @@ impl Config {
         if !problems.is_empty() {
             return Err(problem::error(problems, path, text));
         }
-        let notices = notice::notices(&config, &tree).iter().map(|notice| notice.line(path, text)).collect();
+        let notices =
+            notice::notices(&config, &tree).iter().map(|notice| notice.line(path, text)).collect();
         Ok(Loaded { config, path: path.to_owned(), notices })
     }
 
@@ -105,19 +130,27 @@ impl Config {
     }
 }
 
-/// `path` from `directory` on, without what only stays where it is. An empty path, which the checks complain about, stays empty.
+/// `path` from `directory` on, without what only stays where it is. An empty path, which the checks
+/// complain about, stays empty.
 fn resolved(path: &Path, directory: &Path) -> PathBuf {
     if path.as_os_str().is_empty() {
         return PathBuf::new();
     }
     let path: PathBuf = directory.join(path).components().collect();
-    // A project is called after its directory, which `..` does not tell. Only the file system knows where that leads.
-    if path.components().any(|component| component == std::path::Component::ParentDir) { path.canonicalize().unwrap_or(path) } else { path }
+    // A project is called after its directory, which `..` does not tell. Only the file system knows
+    // where that leads.
+    if path.components().any(|component| component == std::path::Component::ParentDir) {
+        path.canonicalize().unwrap_or(path)
+    } else {
+        path
+    }
 }
 
 fn expand(tree: &mut Node, expansion: &Expansion<'_>, problems: &mut Vec<Problem>) {
     tree.for_each_text(&mut |at, text| match expansion.expand(text) {
-        Ok(expanded) if expanded.contains('\0') => problems.push(Problem::new(at, "a string must not hold the character NUL")),
+        Ok(expanded) if expanded.contains('\0') => {
+            problems.push(Problem::new(at, "a string must not hold the character NUL"));
+        }
         Ok(expanded) => *text = expanded,
         Err(message) => problems.push(Problem::new(at, message)),
     });

@@ -28,9 +28,16 @@ const MONEY: [&str; 2] = ["money_per_run", "money_per_day"];
 pub(super) fn notices(config: &Config, tree: &Node) -> Vec<Problem> {
     let mut notices = Vec::new();
     for (key, purpose) in NOT_YET {
-        let (table, last) = key.rsplit_once('.').map_or((None, key), |(table, last)| (Some(table), last));
-        if let Some(entry) = tree.find(table.iter().flat_map(|table| table.split('.'))).and_then(|table| table.entry(last)) {
-            notices.push(Problem::new(entry.at, format!("`{key}` has no effect yet; it is meant for {purpose}")));
+        let (table, last) =
+            key.rsplit_once('.').map_or((None, key), |(table, last)| (Some(table), last));
+        if let Some(entry) = tree
+            .find(table.iter().flat_map(|table| table.split('.')))
+            .and_then(|table| table.entry(last))
+        {
+            notices.push(Problem::new(
+                entry.at,
+                format!("`{key}` has no effect yet; it is meant for {purpose}"),
+            ));
         }
     }
     note_readable_secrets(config, tree, &mut notices);
@@ -48,9 +55,14 @@ pub(super) fn notices(config: &Config, tree: &Node) -> Vec<Problem> {
 
 fn note_readable_secrets(config: &Config, tree: &Node, notices: &mut Vec<Problem>) {
     let mut note = |section: Option<&Node>, key: &str, path: Option<&PathBuf>| {
-        let Some((entry, path)) = section.and_then(|section| section.entry(key)).zip(path) else { return };
+        let Some((entry, path)) = section.and_then(|section| section.entry(key)).zip(path) else {
+            return;
+        };
         if secret::is_readable_by_everybody(path) {
-            let message = format!("everybody on this machine can read the secret in `{0}`; `chmod 600 {0}` changes that", path.display());
+            let message = format!(
+                "everybody on this machine can read the secret in `{0}`; `chmod 600 {0}` changes that",
+                path.display()
+            );
             notices.push(Problem::new(entry.at, message));
         }
     };
@@ -58,7 +70,11 @@ fn note_readable_secrets(config: &Config, tree: &Node, notices: &mut Vec<Problem
     note(tree.find(["web"]), "token_file", config.web.token_file.as_ref());
     let sections = tree.find(["project"]).into_iter().flat_map(Node::elements);
     for (project, section) in config.project.iter().zip(sections) {
-        note(section.find(["llm"]), "api_key_file", project.llm.as_ref().and_then(|llm| llm.api_key_file.as_ref()));
+        note(
+            section.find(["llm"]),
+            "api_key_file",
+            project.llm.as_ref().and_then(|llm| llm.api_key_file.as_ref()),
+        );
     }
 }
 
@@ -67,16 +83,24 @@ fn note_missing_prices(config: &Config, tree: &Node, notices: &mut Vec<Problem>)
     let mut note = |section: Option<&Node>, llms: &[LlmConfig]| {
         let Some(budget) = section.and_then(|section| section.find(["budget"])) else { return };
         let without_price = |llm: &&LlmConfig| llm.provider != FREE && llm.price().is_none();
-        let providers: BTreeSet<_> = llms.iter().filter(without_price).map(|llm| format!("`{}`", llm.provider)).collect();
+        let providers: BTreeSet<_> =
+            llms.iter().filter(without_price).map(|llm| format!("`{}`", llm.provider)).collect();
         let entries = MONEY.iter().filter_map(|key| Some((key, budget.entry(key)?)));
-        if let Some((key, entry)) = entries.min_by_key(|(_, entry)| entry.at).filter(|_| !providers.is_empty()) {
+        if let Some((key, entry)) =
+            entries.min_by_key(|(_, entry)| entry.at).filter(|_| !providers.is_empty())
+        {
             let providers = providers.into_iter().collect::<Vec<_>>().join(", ");
-            let message = format!("`{key}` counts only what {providers} itself tells about money: `[llm.prices]` has no price for it");
+            let message = format!(
+                "`{key}` counts only what {providers} itself tells about money: `[llm.prices]` has no price for it"
+            );
             notices.push(Problem::new(entry.at, message));
         }
     };
     let projects: Vec<_> = config.projects().into_iter().map(|project| project.llm).collect();
-    note(tree.find(["llm"]), if projects.is_empty() { std::slice::from_ref(&config.llm) } else { &projects });
+    note(
+        tree.find(["llm"]),
+        if projects.is_empty() { std::slice::from_ref(&config.llm) } else { &projects },
+    );
     let sections = tree.find(["project"]).into_iter().flat_map(Node::elements);
     for (project, section) in config.project.iter().zip(sections) {
         note(section.find(["llm"]), &[Project::new(project, config).llm]);

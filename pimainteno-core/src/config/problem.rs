@@ -45,8 +45,14 @@ pub(super) fn error(mut problems: Vec<Problem>, path: &Path, text: &str) -> Erro
 }
 
 /// `; did you mean …?` with the one of `known` that looks most like `word`, if any does.
-pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let alike = known.into_iter().map(|known| (strsim::jaro_winkler(word, known), known)).filter(|(alike, _)| *alike > ALIKE);
+pub(super) fn did_you_mean<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    let alike = known
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(word, known), known))
+        .filter(|(alike, _)| *alike > ALIKE);
     let (_, nearest) = alike.max_by(|left, right| left.0.total_cmp(&right.0))?;
     Some(format!("; did you mean `{nearest}`?"))
 }
@@ -55,5 +61,8 @@ pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
 fn position(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before.get(line_start..).unwrap_or_default().chars().count() + 1)
+    (
+        before.matches('\n').count() + 1,
+        before.get(line_start..).unwrap_or_default().chars().count() + 1,
+    )
 }

@@ -3,12 +3,13 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    BudgetConfig, Chore, Config, Globs, HealthConfig, HooksMode, LlmConfig, Mode, OnSilence, ProjectConfig, RestartConfig, SandboxSettings,
-    StepConfig,
+    BudgetConfig, Chore, Config, Globs, HealthConfig, HooksMode, LlmConfig, Mode, OnSilence,
+    ProjectConfig, RestartConfig, SandboxSettings, StepConfig,
 };
 
 /// The steps of a run, in order, where a project names none.
-const DEFAULT_STEPS: [&str; 8] = ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
+const DEFAULT_STEPS: [&str; 8] =
+    ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
 
 /// One project with every default filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,9 +61,11 @@ pub struct Project {
     pub protect: Globs,
     /// Globs of files that a change may touch; empty is all.
     pub allow: Globs,
-    /// Globs of files that a person looks at before a change to them is delivered; `None` is whatever is not known to be harmless.
+    /// Globs of files that a person looks at before a change to them is delivered; `None` is
+    /// whatever is not known to be harmless.
     pub hold: Option<Globs>,
-    /// Globs of files that may be delivered without asking although their kind is not known to be harmless.
+    /// Globs of files that may be delivered without asking although their kind is not known to be
+    /// harmless.
     pub unasked: Globs,
     /// The most files that a change may touch.
     pub max_files: usize,
@@ -81,7 +84,10 @@ pub struct Project {
 impl Project {
     /// The project that `project` describes, with what it leaves open filled in from `config`.
     pub fn new(project: &ProjectConfig, config: &Config) -> Self {
-        let directory = project.path.file_name().map_or("project".into(), |name| name.to_string_lossy().into_owned());
+        let directory = project
+            .path
+            .file_name()
+            .map_or("project".into(), |name| name.to_string_lossy().into_owned());
         let name = project.name.clone().unwrap_or_else(|| directory.clone());
         let cron = project.cron.clone().unwrap_or_else(|| config.scheduler.cron.clone());
         Self {
@@ -93,9 +99,13 @@ impl Project {
             chores: Chore::all(project, &cron),
             cron,
             mode: project.mode,
-            approval_expires: project.approval_expires.unwrap_or(Duration::from_secs(7 * 24 * 60 * 60)),
+            approval_expires: project
+                .approval_expires
+                .unwrap_or(Duration::from_secs(7 * 24 * 60 * 60)),
             on_silence: project.on_silence,
-            steps: project.steps.clone().unwrap_or_else(|| DEFAULT_STEPS.map(|step| StepConfig::Named(step.into())).to_vec()),
+            steps: project.steps.clone().unwrap_or_else(|| {
+                DEFAULT_STEPS.map(|step| StepConfig::Named(step.into())).to_vec()
+            }),
             policy: project.policy.clone(),
             verify: project.verify.clone(),
             verify_timeout: project.verify_timeout.unwrap_or(Duration::from_secs(10 * 60)),
@@ -123,14 +133,25 @@ impl Project {
 impl Config {
     /// Every project of the configuration, those of `scheduler.projects` last.
     pub fn projects(&self) -> Vec<Project> {
-        let short = self.scheduler.projects.iter().map(|path| ProjectConfig { path: path.clone(), ..ProjectConfig::default() });
-        self.project.iter().cloned().chain(short).map(|project| Project::new(&project, self)).collect()
+        let short = self
+            .scheduler
+            .projects
+            .iter()
+            .map(|path| ProjectConfig { path: path.clone(), ..ProjectConfig::default() });
+        self.project
+            .iter()
+            .cloned()
+            .chain(short)
+            .map(|project| Project::new(&project, self))
+            .collect()
     }
 }
 
 /// Lower-case letters, digits and single dashes; `project` where nothing is left.
 fn slug(name: &str) -> String {
-    let words = name.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words = name
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
     let slug = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
     if slug.is_empty() { "project".into() } else { slug }
 }

@@ -66,10 +66,12 @@ pub struct ProjectConfig {
     /// The most processes that one of them may have at a time.
     #[serde(deserialize_with = "check::at_least_one")]
     pub sandbox_processes: Option<usize>,
-    /// The most that one of them may write to the disk, in MiB, and that is kept of what all of them leave.
+    /// The most that one of them may write to the disk, in MiB, and that is kept of what all of
+    /// them leave.
     #[serde(deserialize_with = "check::at_least_one")]
     pub sandbox_disk: Option<usize>,
-    /// The most files and directories that one of them may make, and that are kept of those that all of them leave.
+    /// The most files and directories that one of them may make, and that are kept of those that
+    /// all of them leave.
     #[serde(deserialize_with = "check::at_least_one")]
     pub sandbox_files: Option<usize>,
     /// Whether the repository's hooks are asked about our commits.
@@ -88,9 +90,11 @@ pub struct ProjectConfig {
     pub protect: Globs,
     /// Globs of files that a change may touch; empty is all.
     pub allow: Globs,
-    /// Globs of files that a person looks at before a change to them is delivered; whatever is not known to be harmless if they are not given.
+    /// Globs of files that a person looks at before a change to them is delivered; whatever is not
+    /// known to be harmless if they are not given.
     pub hold: Option<Globs>,
-    /// Globs of files that may be delivered without asking although their kind is not known to be harmless.
+    /// Globs of files that may be delivered without asking although their kind is not known to be
+    /// harmless.
     pub unasked: Globs,
     /// The most files that a change may touch.
     #[serde(deserialize_with = "check::at_least_one")]
@@ -182,10 +186,15 @@ impl<'de> Deserialize<'de> for RestartConfig {
         let named = |text: &str| match text {
             "systemd" => Ok(Self::Systemd),
             "none" => Ok(Self::None),
-            _ => Err(format!("expected `systemd`, `none` or a table with `command`, found `{text}`")),
+            _ => {
+                Err(format!("expected `systemd`, `none` or a table with `command`, found `{text}`"))
+            }
         };
-        check::text_or_table(deserializer, "`systemd`, `none` or a table with `command`", named, |shell: Shell| {
-            Self::Command(shell.command)
-        })
+        check::text_or_table(
+            deserializer,
+            "`systemd`, `none` or a table with `command`",
+            named,
+            |shell: Shell| Self::Command(shell.command),
+        )
     }
 }

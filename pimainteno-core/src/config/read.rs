@@ -1,13 +1,18 @@
-//! Reads the configuration's structs from a tree and finds everything that is wrong with it, not only the first thing.
+//! Reads the configuration's structs from a tree and finds everything that is wrong with it, not
+//! only the first thing.
 //!
-//! Reading stops at the first fault, as serde does. The fault is noted, what it is about is taken out of the tree, and reading starts again, until
-//! nothing is left to complain about. So the structs alone say which keys exist and what they hold.
+//! Reading stops at the first fault, as serde does. The fault is noted, what it is about is taken
+//! out of the tree, and reading starts again, until nothing is left to complain about. So the
+//! structs alone say which keys exist and what they hold.
 
 mod fault;
 
 use serde::{
     Deserializer,
-    de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Unexpected, Visitor, value::StrDeserializer},
+    de::{
+        self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Unexpected, Visitor,
+        value::StrDeserializer,
+    },
 };
 
 use super::{
@@ -16,11 +21,15 @@ use super::{
 };
 use fault::Fault;
 
-/// After so many problems reading ends: a file with that many is something else, and each of them has it read once more.
+/// After so many problems reading ends: a file with that many is something else, and each of them
+/// has it read once more.
 const MOST_PROBLEMS: usize = 100;
 
 /// Reads what `tree` says. What cannot be read becomes a problem and is taken out of the tree.
-pub(super) fn read<T: DeserializeOwned + Default>(tree: &mut Node, problems: &mut Vec<Problem>) -> T {
+pub(super) fn read<T: DeserializeOwned + Default>(
+    tree: &mut Node,
+    problems: &mut Vec<Problem>,
+) -> T {
     loop {
         let fault = match T::deserialize(Reader(tree)) {
             Ok(value) => return value,
@@ -33,7 +42,10 @@ pub(super) fn read<T: DeserializeOwned + Default>(tree: &mut Node, problems: &mu
         };
         // What a table lacks may be what was taken out of it.
         if !(fault.is_missing_key() && removed.damaged) {
-            problems.push(Problem::new(if fault.is_about_key() { at } else { removed.at }, fault.message(&path)));
+            problems.push(Problem::new(
+                if fault.is_about_key() { at } else { removed.at },
+                fault.message(&path),
+            ));
         }
         if problems.len() >= MOST_PROBLEMS {
             return T::default();
@@ -64,7 +76,9 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             Value::Float(float) => visitor.visit_f64(*float),
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::List(elements) => visitor.visit_seq(Elements(elements.iter().enumerate())),
-            Value::Table(entries) => visitor.visit_map(Entries { rest: entries.iter(), current: None }),
+            Value::Table(entries) => {
+                visitor.visit_map(Entries { rest: entries.iter(), current: None })
+            }
         }
     }
 
@@ -72,11 +86,20 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
         match &self.0.value {
             // serde would take the elements for the values of the keys.
             Value::List(_) => Err(de::Error::invalid_type(Unexpected::Seq, &visitor)),
@@ -84,9 +107,16 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         }
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, variants: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
         match &self.0.value {
-            Value::Text(text) => visitor.visit_enum(IntoDeserializer::<Fault>::into_deserializer(text.as_str())),
+            Value::Text(text) => {
+                visitor.visit_enum(IntoDeserializer::<Fault>::into_deserializer(text.as_str()))
+            }
             _ => Err(Fault::not_one_of(variants)),
         }
     }
@@ -100,24 +130,37 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 impl<'de> de::SeqAccess<'de> for Elements<'de> {
     type Error = Fault;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Fault> {
         let Some((index, node)) = self.0.find(|(_, node)| !node.is_gone()) else { return Ok(None) };
-        seed.deserialize(Reader(node)).map(Some).map_err(|fault| fault.inside(Segment::Index(index)))
+        seed.deserialize(Reader(node))
+            .map(Some)
+            .map_err(|fault| fault.inside(Segment::Index(index)))
     }
 }
 
 impl<'de> de::MapAccess<'de> for Entries<'de> {
     type Error = Fault;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Fault> {
         self.current = self.rest.next();
         let Some(entry) = self.current else { return Ok(None) };
         let key = StrDeserializer::<Fault>::new(&entry.key);
-        seed.deserialize(key).map(Some).map_err(|fault| fault.inside(Segment::Key(entry.key.clone())))
+        seed.deserialize(key)
+            .map(Some)
+            .map_err(|fault| fault.inside(Segment::Key(entry.key.clone())))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        let Some(entry) = self.current else { return Err(de::Error::custom("a value was asked for before its key")) };
-        seed.deserialize(Reader(&entry.node)).map_err(|fault| fault.inside(Segment::Key(entry.key.clone())))
+        let Some(entry) = self.current else {
+            return Err(de::Error::custom("a value was asked for before its key"));
+        };
+        seed.deserialize(Reader(&entry.node))
+            .map_err(|fault| fault.inside(Segment::Key(entry.key.clone())))
     }
 }

@@ -10,7 +10,8 @@ use super::ProjectConfig;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SandboxMode {
-    /// As much as this machine supports. Where that is not whole, each run tells so, and every change waits for a person.
+    /// As much as this machine supports. Where that is not whole, each run tells so, and every
+    /// change waits for a person.
     #[default]
     Auto,
     /// All of it; without, a run fails before it starts.
@@ -46,9 +47,11 @@ pub struct SandboxSettings {
     pub memory: Option<usize>,
     /// The most processes; 1024 if it is not given.
     pub processes: Option<usize>,
-    /// The most that may be written to the disk, and kept of what is left, in MiB; 8192 if it is not given.
+    /// The most that may be written to the disk, and kept of what is left, in MiB; 8192 if it is
+    /// not given.
     pub disk: Option<usize>,
-    /// The most files and directories that may be made, and kept of those that are left; 1,000,000 if it is not given.
+    /// The most files and directories that may be made, and kept of those that are left; 1,000,000
+    /// if it is not given.
     pub files: Option<usize>,
 }
 

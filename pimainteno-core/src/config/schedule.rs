@@ -11,16 +11,18 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// When something is due: a cron expression in a time zone.
 ///
-/// Where clocks go forward, a slot in the time that is left out is due at the first moment after it.
-/// Where they go back, a slot in the time that comes twice is due the first time.
-/// An expression for every hour counts the time that passes instead: no hour is left out, and the hour that comes twice has its slots twice.
+/// Where clocks go forward, a slot in the time that is left out is due at the first moment after
+/// it. Where they go back, a slot in the time that comes twice is due the first time.
+/// An expression for every hour counts the time that passes instead: no hour is left out, and the
+/// hour that comes twice has its slots twice.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     expression: CronExpression,
     time_zone: TimeZone,
 }
 
-/// A change of the clocks: what they would show at this moment without it, and what they show with it.
+/// A change of the clocks: what they would show at this moment without it, and what they show with
+/// it.
 struct ClockChange {
     before: DateTime,
     after: DateTime,
@@ -29,15 +31,17 @@ struct ClockChange {
 impl Schedule {
     /// The slots of `expression` in `time_zone`.
     ///
-    /// The expression has 5 fields (minute, hour, day of the month, month, day of the week), 6 (seconds first) or 7 (years last, 1970 to 2099), or
-    /// is a word like `@daily`. Fields mean what they mean in crontab(5): Sunday is 0 and 7, and where both the day of the month and the day
-    /// of the week are restricted, either will do.
+    /// The expression has 5 fields (minute, hour, day of the month, month, day of the week), 6
+    /// (seconds first) or 7 (years last, 1970 to 2099), or is a word like `@daily`. Fields mean
+    /// what they mean in crontab(5): Sunday is 0 and 7, and where both the day of the month and the
+    /// day of the week are restricted, either will do.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] if it is not a cron expression, or one of a day that never comes.
     pub fn parse(expression: &str, time_zone: &TimeZone) -> Result<Self> {
-        let expression = CronExpression::parse(expression).map_err(|message| Error::new(ErrorKind::Config, message))?;
+        let expression = CronExpression::parse(expression)
+            .map_err(|message| Error::new(ErrorKind::Config, message))?;
         Ok(Self { expression, time_zone: time_zone.clone() })
     }
 
@@ -77,13 +81,19 @@ impl Schedule {
 
     fn change(&self, transition: &TimeZoneTransition<'_>) -> Option<ClockChange> {
         let at = transition.timestamp();
-        let before = self.time_zone.to_offset(Timestamp::from_second(at.as_second().checked_sub(1)?).ok()?);
-        Some(ClockChange { before: before.to_datetime(at), after: transition.offset().to_datetime(at) })
+        let before =
+            self.time_zone.to_offset(Timestamp::from_second(at.as_second().checked_sub(1)?).ok()?);
+        Some(ClockChange {
+            before: before.to_datetime(at),
+            after: transition.offset().to_datetime(at),
+        })
     }
 
-    /// Whether slots stay evenly apart over this change. A change by part of an hour would move the minutes of an hourly slot.
+    /// Whether slots stay evenly apart over this change. A change by part of an hour would move the
+    /// minutes of an hourly slot.
     fn counts_passing_time(&self, change: &ClockChange) -> bool {
-        self.expression.is_every_hour() && change.before.time().minute() == change.after.time().minute()
+        self.expression.is_every_hour()
+            && change.before.time().minute() == change.after.time().minute()
     }
 }
 
@@ -114,15 +124,26 @@ mod tests {
     #[test]
     fn several_slots_in_the_gap_are_one() {
         let slots = slots("*/20 2,3 * * *", "Europe/Berlin", "2026-03-29T01:00:00+01:00", 4);
-        assert_eq!(slots, ["03-29 03:00 CEST", "03-29 03:20 CEST", "03-29 03:40 CEST", "03-30 02:00 CEST"]);
+        assert_eq!(
+            slots,
+            ["03-29 03:00 CEST", "03-29 03:20 CEST", "03-29 03:40 CEST", "03-30 02:00 CEST"]
+        );
     }
 
     #[test]
     fn a_slot_in_the_fold_is_due_once() {
         let expected = ["10-31 01:30 EDT", "11-01 01:30 EDT", "11-02 01:30 EST"];
-        assert_eq!(slots("30 1 * * *", "America/New_York", "2026-10-31T00:00:00-04:00", 3), expected);
+        assert_eq!(
+            slots("30 1 * * *", "America/New_York", "2026-10-31T00:00:00-04:00", 3),
+            expected
+        );
         // In the second pass: before, at and after the slot's second coming.
-        for time in ["2026-11-01T01:00:00-05:00", "2026-11-01T01:29:59.5-05:00", "2026-11-01T01:30:00-05:00", "2026-11-01T01:45:00-05:00"] {
+        for time in [
+            "2026-11-01T01:00:00-05:00",
+            "2026-11-01T01:29:59.5-05:00",
+            "2026-11-01T01:30:00-05:00",
+            "2026-11-01T01:45:00-05:00",
+        ] {
             assert_eq!(slots("30 1 * * *", "America/New_York", time, 1), expected[2..], "{time}");
         }
     }
@@ -130,9 +151,15 @@ mod tests {
     #[test]
     fn every_hour_loses_and_doubles_none() {
         let spring = slots("30 * * * *", "America/New_York", "2026-03-08T00:00:00-05:00", 4);
-        assert_eq!(spring, ["03-08 00:30 EST", "03-08 01:30 EST", "03-08 03:30 EDT", "03-08 04:30 EDT"]);
+        assert_eq!(
+            spring,
+            ["03-08 00:30 EST", "03-08 01:30 EST", "03-08 03:30 EDT", "03-08 04:30 EDT"]
+        );
         let autumn = slots("30 * * * *", "America/New_York", "2026-11-01T00:00:00-04:00", 4);
-        assert_eq!(autumn, ["11-01 00:30 EDT", "11-01 01:30 EDT", "11-01 01:30 EST", "11-01 02:30 EST"]);
+        assert_eq!(
+            autumn,
+            ["11-01 00:30 EDT", "11-01 01:30 EDT", "11-01 01:30 EST", "11-01 02:30 EST"]
+        );
         // The same on the exact hour, which is when the clocks change.
         let spring = slots("@hourly", "America/New_York", "2026-03-08T00:30:00-05:00", 3);
         assert_eq!(spring, ["03-08 01:00 EST", "03-08 03:00 EDT", "03-08 04:00 EDT"]);
@@ -143,9 +170,15 @@ mod tests {
     #[test]
     fn the_south_changes_its_clocks_the_other_way_round() {
         let expected = ["10-03 02:30 AEST", "10-04 03:00 AEDT", "10-05 02:30 AEDT"];
-        assert_eq!(slots("30 2 * * *", "Australia/Sydney", "2026-10-03T00:00:00+10:00", 3), expected);
+        assert_eq!(
+            slots("30 2 * * *", "Australia/Sydney", "2026-10-03T00:00:00+10:00", 3),
+            expected
+        );
         let expected = ["04-04 02:30 AEDT", "04-05 02:30 AEDT", "04-06 02:30 AEST"];
-        assert_eq!(slots("30 2 * * *", "Australia/Sydney", "2026-04-04T00:00:00+11:00", 3), expected);
+        assert_eq!(
+            slots("30 2 * * *", "Australia/Sydney", "2026-04-04T00:00:00+11:00", 3),
+            expected
+        );
     }
 
     #[test]
@@ -164,14 +197,23 @@ mod tests {
 
     #[test]
     fn a_zone_without_changes_and_a_time_within_a_second_are_no_exceptions() {
-        assert_eq!(slots("*/30 5 * * *", "Asia/Kolkata", "2026-01-01T05:00:00.5+05:30", 2), ["01-01 05:30 IST", "01-02 05:00 IST"]);
+        assert_eq!(
+            slots("*/30 5 * * *", "Asia/Kolkata", "2026-01-01T05:00:00.5+05:30", 2),
+            ["01-01 05:30 IST", "01-02 05:00 IST"]
+        );
         assert_eq!(slots("0 0 * * *", "UTC", "2026-01-01T00:00:00Z", 1), ["01-02 00:00 UTC"]);
     }
 
     #[test]
     fn the_search_ends_where_no_slot_is_left() {
-        assert_eq!(slots("0 0 0 29 2 * 2027", "America/New_York", "2026-01-01T00:00:00Z", 1), [""; 0]);
-        assert_eq!(slots("0 0 0 * * * 2026", "America/New_York", "2026-12-31T06:00:00Z", 1), [""; 0]);
+        assert_eq!(
+            slots("0 0 0 29 2 * 2027", "America/New_York", "2026-01-01T00:00:00Z", 1),
+            [""; 0]
+        );
+        assert_eq!(
+            slots("0 0 0 * * * 2026", "America/New_York", "2026-12-31T06:00:00Z", 1),
+            [""; 0]
+        );
         assert!(Schedule::parse("* * *", &TimeZone::UTC).is_err());
     }
 }

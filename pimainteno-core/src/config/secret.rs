@@ -31,11 +31,18 @@ impl Secret {
         })?;
         let text = text.trim_end();
         if text.is_empty() {
-            return Err(Error::new(ErrorKind::Config, format!("no secret in `{}`: the file is empty", path.display())));
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("no secret in `{}`: the file is empty", path.display()),
+            ));
         }
         if text.contains(char::is_control) {
-            let message = format!("no usable secret in `{}`: the file has more than one line, or control characters", path.display());
-            return Err(Error::new(ErrorKind::Config, message).hint("the file must hold the secret and nothing else"));
+            let message = format!(
+                "no usable secret in `{}`: the file has more than one line, or control characters",
+                path.display()
+            );
+            return Err(Error::new(ErrorKind::Config, message)
+                .hint("the file must hold the secret and nothing else"));
         }
         Ok(Self::new(text))
     }
@@ -80,11 +87,20 @@ mod tests {
         let path = directory.path().join("key");
         let error = |content: &str| {
             std::fs::write(&path, content).unwrap();
-            Secret::read(&path).unwrap_err().to_string().replace(directory.path().to_str().unwrap(), "")
+            Secret::read(&path)
+                .unwrap_err()
+                .to_string()
+                .replace(directory.path().to_str().unwrap(), "")
         };
         assert_eq!(error(" \n"), "no secret in `/key`: the file is empty");
-        assert_eq!(error("sk-1\nsk-2\n"), "no usable secret in `/key`: the file has more than one line, or control characters");
+        assert_eq!(
+            error("sk-1\nsk-2\n"),
+            "no usable secret in `/key`: the file has more than one line, or control characters"
+        );
         let missing = Secret::read(Path::new("/nowhere/key")).unwrap_err();
-        assert_eq!(missing.to_string(), "cannot read the secret in `/nowhere/key`: No such file or directory (os error 2)");
+        assert_eq!(
+            missing.to_string(),
+            "cannot read the secret in `/nowhere/key`: No such file or directory (os error 2)"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The entries of `steps`: registered steps by their names, with settings of their own, and shell commands.
+//! The entries of `steps`: registered steps by their names, with settings of their own, and shell
+//! commands.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 
-/// One entry of `steps`: a name, `{ name = "…", settings = { … } }`, or `{ name = "…", command = "…" }`.
+/// One entry of `steps`: a name, `{ name = "…", settings = { … } }`, or `{ name = "…", command =
+/// "…" }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StepConfig {
@@ -49,10 +51,12 @@ pub struct CommandStepConfig {
     pub timeout: Option<Duration>,
     /// How much of a sandbox it runs in; the project's `sandbox` if it is not given.
     pub sandbox: Option<SandboxMode>,
-    /// How it is taken back with the whole change: `"again"`, which is the command once more with what is there then; `"none"`; or another command.
+    /// How it is taken back with the whole change: `"again"`, which is the command once more with
+    /// what is there then; `"none"`; or another command.
     pub revert: Option<String>,
-    /// Whether what it does to the project's files becomes part of the change, as of a formatter; it does nothing else then that would have to be taken back.
-    /// Without, nobody sees it but later commands.
+    /// Whether what it does to the project's files becomes part of the change, as of a formatter;
+    /// it does nothing else then that would have to be taken back. Without, nobody sees it but
+    /// later commands.
     pub amend: bool,
 }
 
@@ -122,7 +126,12 @@ struct Tabled(StepConfig);
 impl<'de> Deserialize<'de> for StepConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let named = |text: &str| check::filled(text).map(|()| Self::Named(text.to_owned()));
-        check::text_or_table(deserializer, "the name of a step, or a table with `name` and `command`", named, |table: Tabled| table.0)
+        check::text_or_table(
+            deserializer,
+            "the name of a step, or a table with `name` and `command`",
+            named,
+            |table: Tabled| table.0,
+        )
     }
 }
 
@@ -147,18 +156,31 @@ impl<'de> Deserialize<'de> for Tabled {
             settings: Option<Settings>,
         }
 
-        let Table { name, command, timeout, sandbox, revert, amend, settings } = Table::deserialize(deserializer)?;
-        let is_of_commands = timeout.is_some() || sandbox.is_some() || revert.is_some() || amend.is_some();
+        let Table { name, command, timeout, sandbox, revert, amend, settings } =
+            Table::deserialize(deserializer)?;
+        let is_of_commands =
+            timeout.is_some() || sandbox.is_some() || revert.is_some() || amend.is_some();
         match (command, settings) {
             (Some(_), None) if amend == Some(true) && revert.is_some() => Err(D::Error::custom(
                 "has `revert`, which is for what can be seen from outside; a step with `amend` does nothing of the kind",
             )),
             (Some(command), None) => {
                 let amend = amend.unwrap_or_default();
-                Ok(Self(StepConfig::Command(CommandStepConfig { name, command, timeout, sandbox, revert, amend })))
+                Ok(Self(StepConfig::Command(CommandStepConfig {
+                    name,
+                    command,
+                    timeout,
+                    sandbox,
+                    revert,
+                    amend,
+                })))
             }
-            (None, Some(settings)) if !is_of_commands => Ok(Self(StepConfig::Set(SetStepConfig { name, settings }))),
-            (_, Some(_)) => Err(D::Error::custom("has `settings`, which are for steps that are no commands, beside what is for commands")),
+            (None, Some(settings)) if !is_of_commands => {
+                Ok(Self(StepConfig::Set(SetStepConfig { name, settings })))
+            }
+            (_, Some(_)) => Err(D::Error::custom(
+                "has `settings`, which are for steps that are no commands, beside what is for commands",
+            )),
             (None, None) => Err(D::Error::missing_field("command")),
         }
     }

@@ -62,20 +62,42 @@ fn toml_and_json_mean_the_same() {
     let lint = CommandStepConfig::new("lint", "make $TARGET ${X}");
     assert_eq!(project.steps, [StepConfig::Named("verify".into()), StepConfig::Command(lint)]);
     assert_eq!((project.path.as_path(), project.mode), (Path::new("/srv/ada/blog"), Mode::DryRun));
-    assert_eq!((project.restart.clone(), project.llm.timeout), (RestartConfig::Command("true".into()), Duration::from_secs(5400)));
+    assert_eq!(
+        (project.restart.clone(), project.llm.timeout),
+        (RestartConfig::Command("true".into()), Duration::from_secs(5400))
+    );
 }
 
 #[test]
 fn what_nobody_answers_is_told_in_days_and_words() {
     let project = |text: &str| parse(&format!("[[project]]\npath = \"a\"\n{text}"), "a.toml");
-    let told = project("approval_expires = \"2d 12h\"\non_silence = \"remind\"").unwrap().config.projects().remove(0);
-    assert_eq!((told.approval_expires, told.on_silence), (Duration::from_secs(60 * 3600), OnSilence::Remind));
+    let told = project("approval_expires = \"2d 12h\"\non_silence = \"remind\"")
+        .unwrap()
+        .config
+        .projects()
+        .remove(0);
+    assert_eq!(
+        (told.approval_expires, told.on_silence),
+        (Duration::from_secs(60 * 3600), OnSilence::Remind)
+    );
     let silent = project("").unwrap().config.projects().remove(0);
-    assert_eq!((silent.approval_expires, silent.on_silence), (Duration::from_secs(7 * 24 * 3600), OnSilence::Expire));
+    assert_eq!(
+        (silent.approval_expires, silent.on_silence),
+        (Duration::from_secs(7 * 24 * 3600), OnSilence::Expire)
+    );
     // Silence is no consent.
-    let error = project("approval_expires = \"0s\"\non_silence = \"apply\"").unwrap_err().to_string();
-    assert!(error.contains("`project[0].approval_expires`: nothing can be done in no time"), "{error}");
-    assert!(error.contains("`project[0].on_silence`: expected one of `expire`, `remind`, `keep`, found `apply`"), "{error}");
+    let error =
+        project("approval_expires = \"0s\"\non_silence = \"apply\"").unwrap_err().to_string();
+    assert!(
+        error.contains("`project[0].approval_expires`: nothing can be done in no time"),
+        "{error}"
+    );
+    assert!(
+        error.contains(
+            "`project[0].on_silence`: expected one of `expire`, `remind`, `keep`, found `apply`"
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -118,12 +140,17 @@ fn a_path_through_a_parent_directory_gives_the_project_its_directorys_name() {
     let path = directory.path().join("blog/config/PiMainteno.toml");
     std::fs::write(&path, "scheduler.projects = ['..']").unwrap();
     let projects = Config::load(&path, |_| None, None).unwrap().config.projects();
-    assert_eq!((projects[0].id.as_str(), &projects[0].path), ("blog", &directory.path().join("blog").canonicalize().unwrap()));
+    assert_eq!(
+        (projects[0].id.as_str(), &projects[0].path),
+        ("blog", &directory.path().join("blog").canonicalize().unwrap())
+    );
 }
 
 #[test]
 fn a_key_that_has_no_effect_yet_is_noticed_where_it_stands() {
-    let loaded = toml("web.port = 80\nsystemd_monitor = { cooldown = '1m', bus = 'user' }\nplugin = [{ name = 'p', path = '/p' }]\n");
+    let loaded = toml(
+        "web.port = 80\nsystemd_monitor = { cooldown = '1m', bus = 'user' }\nplugin = [{ name = 'p', path = '/p' }]\n",
+    );
     assert_eq!(
         loaded.notices,
         [
@@ -137,10 +164,14 @@ fn a_key_that_has_no_effect_yet_is_noticed_where_it_stands() {
 
 #[test]
 fn automatic_delivery_without_checks_is_noticed() {
-    let loaded = toml("[[project]]\npath = '/a'\nverify = ['true']\nmode = 'auto'\n[[project]]\npath = '/b'\nmode = 'auto'");
+    let loaded = toml(
+        "[[project]]\npath = '/a'\nverify = ['true']\nmode = 'auto'\n[[project]]\npath = '/b'\nmode = 'auto'",
+    );
     assert_eq!(
         loaded.notices,
-        ["/etc/pm/PiMainteno.toml:7:1: `mode = \"auto\"` without `verify`: nothing checks a change, so each is held for review"]
+        [
+            "/etc/pm/PiMainteno.toml:7:1: `mode = \"auto\"` without `verify`: nothing checks a change, so each is held for review"
+        ]
     );
 }
 
@@ -155,11 +186,18 @@ fn money_that_nobody_counts_is_noticed() {
     };
     assert_eq!(toml(&format!("{money}{paid}")).notices, [notice(3, "money_per_day")]);
     assert_eq!(toml(money).notices, [notice(3, "money_per_day")]);
-    assert_eq!(toml(&format!("{paid}[project.llm.budget]\nmoney_per_run = 1")).notices, [notice(4, "money_per_run")]);
+    assert_eq!(
+        toml(&format!("{paid}[project.llm.budget]\nmoney_per_run = 1")).notices,
+        [notice(4, "money_per_run")]
+    );
     let of = |name: &str| format!("{money}[llm.prices.{name}]\ninput = 1\noutput = 2\n{paid}");
     assert_eq!(toml(&of("other")).notices, [notice(3, "money_per_day")]);
     // The price of the model, of the provider, and what is free.
-    for text in [of("codex"), format!("{}[project.llm]\nmodel = 'x'", of("x")), format!("{money}{paid}llm.provider = 'offline'")] {
+    for text in [
+        of("codex"),
+        format!("{}[project.llm]\nmodel = 'x'", of("x")),
+        format!("{money}{paid}llm.provider = 'offline'"),
+    ] {
         assert_eq!(toml(&text).notices, [""; 0], "{text}");
     }
 }
@@ -189,12 +227,21 @@ fn a_project_has_a_day_of_its_own_and_shares_what_holds_for_a_run() {
     let config = toml(text).config;
     let projects = config.projects();
     let figures = |budget: &BudgetConfig| {
-        (budget.calls_per_day, budget.tokens_per_day, budget.repair_reserve, budget.calls_per_run, budget.tokens_per_run)
+        (
+            budget.calls_per_day,
+            budget.tokens_per_day,
+            budget.repair_reserve,
+            budget.calls_per_run,
+            budget.tokens_per_run,
+        )
     };
     assert_eq!(figures(&config.llm.budget), (Some(50), Some(9000), None, Some(12), Some(100)));
     assert_eq!(figures(&projects[0].llm.budget), (Some(20), None, Some(4), Some(6), Some(100)));
     assert_eq!(figures(&projects[1].llm.budget), (None, None, None, Some(12), Some(100)));
-    assert_eq!((projects[0].llm.price(), projects[1].llm.price().map(|price| price.output.micros)), (None, Some(10_000_000)));
+    assert_eq!(
+        (projects[0].llm.price(), projects[1].llm.price().map(|price| price.output.micros)),
+        (None, Some(10_000_000))
+    );
 }
 
 #[test]
@@ -212,7 +259,8 @@ fn a_key_is_read_from_its_file_and_noticed_if_everybody_can_read_it() {
     assert_eq!(load(0o640).notices, [""; 0]);
     let loaded = load(0o604);
     let expected = "{path}:1:5: everybody on this machine can read the secret in `{key}`; `chmod 600 {key}` changes that";
-    let expected = expected.replace("{path}", path.to_str().unwrap()).replace("{key}", key.to_str().unwrap());
+    let expected =
+        expected.replace("{path}", path.to_str().unwrap()).replace("{key}", key.to_str().unwrap());
     assert_eq!(loaded.notices, [expected]);
     assert_eq!(loaded.config.llm.key().unwrap(), Some(Secret::new("sk-1")));
     assert_eq!(Config::default().llm.key().unwrap(), None);
@@ -225,7 +273,11 @@ fn the_file_is_looked_for_in_three_places() {
     std::fs::create_dir(&current).unwrap();
     let path = |name: &str| current.join(name);
     let error = find(None, &current, &system).unwrap_err();
-    let expected = format!("no configuration: there is no `{}` or `{}`", path("PiMainteno.toml").display(), system.display());
+    let expected = format!(
+        "no configuration: there is no `{}` or `{}`",
+        path("PiMainteno.toml").display(),
+        system.display()
+    );
     assert_eq!((error.kind(), error.message()), (ErrorKind::Config, expected.as_str()));
 
     std::fs::write(&system, "").unwrap();
@@ -234,7 +286,10 @@ fn the_file_is_looked_for_in_three_places() {
     assert_eq!(find(None, &current, &system).unwrap(), path("PiMainteno.toml"));
     // What is asked for is not replaced by something else.
     let error = find(Some(Path::new("my.toml")), &current, &system).unwrap_err();
-    assert_eq!(error.message(), format!("no configuration: there is no `{}`", path("my.toml").display()));
+    assert_eq!(
+        error.message(),
+        format!("no configuration: there is no `{}`", path("my.toml").display())
+    );
     std::fs::write(path("my.toml"), "").unwrap();
     assert_eq!(find(Some(Path::new("my.toml")), &current, &system).unwrap(), path("my.toml"));
 }
@@ -242,7 +297,10 @@ fn the_file_is_looked_for_in_three_places() {
 #[test]
 fn the_time_zone_is_the_named_one_or_the_machines() {
     let machine = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
-    let named = |name| SchedulerConfig { timezone: String::from(name), ..SchedulerConfig::default() }.time_zone(&machine);
+    let named = |name| {
+        SchedulerConfig { timezone: String::from(name), ..SchedulerConfig::default() }
+            .time_zone(&machine)
+    };
     assert_eq!(named("").unwrap(), machine);
     assert_eq!(named("Europe/Berlin").unwrap().iana_name(), Some("Europe/Berlin"));
     assert_eq!(named("Mars").unwrap_err().kind(), ErrorKind::Config);

@@ -1,6 +1,8 @@
-//! A configuration file as a tree of values that know where they stand, whether it was written as TOML or as JSON.
+//! A configuration file as a tree of values that know where they stand, whether it was written as
+//! TOML or as JSON.
 //!
-//! What reads a tree takes out what it cannot use and marks the table it was in as damaged, so that one mistake is not reported twice.
+//! What reads a tree takes out what it cannot use and marks the table it was in as damaged, so that
+//! one mistake is not reported twice.
 
 mod json;
 mod toml;
@@ -57,7 +59,10 @@ impl Node {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("toml") => toml::parse(text),
             Some("json") => json::parse(text),
-            _ => Err(vec![Problem::new(0, "not known how to read this: the name must end in `.toml` or `.json`")]),
+            _ => Err(vec![Problem::new(
+                0,
+                "not known how to read this: the name must end in `.toml` or `.json`",
+            )]),
         }
     }
 
@@ -72,7 +77,8 @@ impl Node {
 
     /// The elements of a list; none of anything else.
     pub(super) fn elements(&self) -> impl Iterator<Item = &Self> {
-        let elements = if let Value::List(elements) = &self.value { elements.as_slice() } else { &[] };
+        let elements =
+            if let Value::List(elements) = &self.value { elements.as_slice() } else { &[] };
         elements.iter().filter(|element| !element.is_gone())
     }
 
@@ -95,13 +101,19 @@ impl Node {
     pub(super) fn for_each_text(&mut self, visit: &mut impl FnMut(usize, &mut String)) {
         match &mut self.value {
             Value::Text(text) => visit(self.at, text),
-            Value::List(elements) => elements.iter_mut().for_each(|element| element.for_each_text(visit)),
-            Value::Table(entries) => entries.iter_mut().for_each(|entry| entry.node.for_each_text(visit)),
-            Value::Gone | Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Float(_) => {}
+            Value::List(elements) => {
+                elements.iter_mut().for_each(|element| element.for_each_text(visit));
+            }
+            Value::Table(entries) => {
+                entries.iter_mut().for_each(|entry| entry.node.for_each_text(visit));
+            }
+            Value::Gone | Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Float(_) => {
+            }
         }
     }
 
-    /// Takes out what `path` leads to, and gives it with the offset of its key (its own, if it is an element of a list).
+    /// Takes out what `path` leads to, and gives it with the offset of its key (its own, if it is
+    /// an element of a list).
     pub(super) fn remove(&mut self, path: &[Segment]) -> Option<(usize, Self)> {
         let (first, rest) = path.split_first()?;
         self.damaged |= rest.is_empty();

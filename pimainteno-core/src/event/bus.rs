@@ -1,6 +1,7 @@
 //! The one way of events from whoever tells them to whoever receives them.
 //!
-//! Each gets its number here, loses its secrets, is kept if it is a notice, and goes to the streams, to every [`EventSink`] and to its project's policy.
+//! Each gets its number here, loses its secrets, is kept if it is a notice, and goes to the
+//! streams, to every [`EventSink`] and to its project's policy.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -17,10 +18,12 @@ use crate::{id::RunId, policy::Policy, run::RunRecord, store::Store};
 /// How many events are kept for a reader that comes back, and how many one may be behind.
 const KEPT: usize = 512;
 
-/// How far ahead of the last number that is known to be used a clock that was set back begins, in microseconds: a day of events that nothing was stored after.
+/// How far ahead of the last number that is known to be used a clock that was set back begins, in
+/// microseconds: a day of events that nothing was stored after.
 const MARGIN: u64 = 24 * 60 * 60 * 1_000_000;
 
-/// Passes events on. Sinks are told in order by each task; streams get all of them in the order of their numbers.
+/// Passes events on. Sinks are told in order by each task; streams get all of them in the order of
+/// their numbers.
 pub(crate) struct Bus {
     store: Store,
     /// By project.
@@ -51,15 +54,25 @@ pub struct Events {
 pub enum Heard {
     /// An event.
     Event(Arc<Event>),
-    /// Some events are missing here: the reader was too slow, or was away for too long. What they said is in the store.
+    /// Some events are missing here: the reader was too slow, or was away for too long. What they
+    /// said is in the store.
     Missed,
 }
 
 impl Bus {
     /// A bus for the projects of these policies.
-    pub(crate) fn new(store: Store, policies: BTreeMap<String, Policy>, sinks: Vec<Arc<dyn EventSink>>) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        policies: BTreeMap<String, Policy>,
+        sinks: Vec<Arc<dyn EventSink>>,
+    ) -> Self {
         let last = first_number(store.last_event(), Timestamp::now());
-        let feed = Feed { last, recent: VecDeque::new(), live: broadcast::Sender::new(KEPT), running: HashMap::new() };
+        let feed = Feed {
+            last,
+            recent: VecDeque::new(),
+            live: broadcast::Sender::new(KEPT),
+            running: HashMap::new(),
+        };
         Self { store, policies, sinks, feed: Mutex::new(feed) }
     }
 
@@ -71,7 +84,8 @@ impl Bus {
             self.store.keep_notice(project, run, *notice, key, message, event.at);
         }
         for sink in &self.sinks {
-            // A sink is somebody else's; what goes wrong in it does not end a run between two steps.
+            // A sink is somebody else's; what goes wrong in it does not end a run between two
+            // steps.
             if std::panic::catch_unwind(AssertUnwindSafe(|| sink.event(&event))).is_err() {
                 tracing::error!(%event, "A receiver of events panicked.");
             }
@@ -87,11 +101,22 @@ impl Bus {
 
     /// Tells the end of a run.
     pub(crate) fn finished(&self, record: &RunRecord) {
-        self.tell(&record.project, Some(record.id), EventKind::RunFinished { record: Box::new(record.clone()) });
+        self.tell(
+            &record.project,
+            Some(record.id),
+            EventKind::RunFinished { record: Box::new(record.clone()) },
+        );
     }
 
     /// Tells what a person should know about a project, or about none where `project` is empty.
-    pub(crate) fn notice(&self, project: &str, run: Option<RunId>, notice: NoticeKind, key: impl Into<String>, message: String) {
+    pub(crate) fn notice(
+        &self,
+        project: &str,
+        run: Option<RunId>,
+        notice: NoticeKind,
+        key: impl Into<String>,
+        message: String,
+    ) {
         self.tell(project, run, EventKind::Notice { notice, key: key.into(), message });
     }
 
@@ -103,7 +128,9 @@ impl Bus {
             None => VecDeque::new(),
         };
         // Whether there was anything between the two, nobody knows any more.
-        let missed = after.is_some_and(|after| after.0 < feed.last && !feed.recent.iter().any(|event| event.id == after));
+        let missed = after.is_some_and(|after| {
+            after.0 < feed.last && !feed.recent.iter().any(|event| event.id == after)
+        });
         Events { missed, backlog, live: feed.live.subscribe() }
     }
 
@@ -117,13 +144,16 @@ impl Bus {
         let at = Timestamp::now();
         feed.last = microseconds(at).max(feed.last + 1);
         self.store.note_event(feed.last);
-        let event = Arc::new(Event::new(EventId(feed.last), at, project.map(str::to_owned), run, what));
+        let event =
+            Arc::new(Event::new(EventId(feed.last), at, project.map(str::to_owned), run, what));
         if feed.recent.len() == KEPT {
             feed.recent.pop_front();
         }
         feed.recent.push_back(event.clone());
         match (&event.what, &event.project, event.run) {
-            (EventKind::RunStarted { .. }, Some(project), Some(run)) => drop(feed.running.insert(project.clone(), run)),
+            (EventKind::RunStarted { .. }, Some(project), Some(run)) => {
+                feed.running.insert(project.clone(), run);
+            }
             (EventKind::RunFinished { .. }, Some(project), _) => drop(feed.running.remove(project)),
             _ => {}
         }
@@ -138,7 +168,8 @@ impl Bus {
 }
 
 impl Events {
-    /// The next event; `None` when the maintainer is gone. Waits for it, and may be dropped meanwhile.
+    /// The next event; `None` when the maintainer is gone. Waits for it, and may be dropped
+    /// meanwhile.
     pub async fn next(&mut self) -> Option<Heard> {
         if let Some(heard) = self.waiting() {
             return Some(heard);

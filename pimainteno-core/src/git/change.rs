@@ -37,9 +37,11 @@ pub(crate) struct Section<'change> {
     pub(crate) is_program: bool,
     /// Whether a program, a link or a submodule comes of it, or goes.
     pub(crate) becomes_another: bool,
-    /// The lines with their marks `+`, `-` and ` `, all hunks one after the other; none for a binary file.
+    /// The lines with their marks `+`, `-` and ` `, all hunks one after the other; none for a
+    /// binary file.
     pub(crate) lines: Vec<&'change str>,
-    /// Of each hunk the place of its first line in `lines`, and the number of that line in the new file.
+    /// Of each hunk the place of its first line in `lines`, and the number of that line in the new
+    /// file.
     hunks: Vec<(usize, usize)>,
 }
 
@@ -51,15 +53,17 @@ impl Change {
 
     /// Lines added and removed, in all files.
     pub fn lines(&self) -> (usize, usize) {
-        self.files.iter().fold((0, 0), |(added, removed), file| (added + file.added, removed + file.removed))
+        self.files
+            .iter()
+            .fold((0, 0), |(added, removed), file| (added + file.added, removed + file.removed))
     }
 
     /// The paths of the files that it deletes.
     pub fn deleted(&self) -> impl Iterator<Item = &str> {
         let sections = self.diff.split("\ndiff --git ");
-        let deleted = sections
-            .zip(&self.files)
-            .filter(|(section, _)| section.lines().nth(1).is_some_and(|line| line.starts_with("deleted file mode ")));
+        let deleted = sections.zip(&self.files).filter(|(section, _)| {
+            section.lines().nth(1).is_some_and(|line| line.starts_with("deleted file mode "))
+        });
         deleted.map(|(_, file)| file.path.as_str())
     }
 
@@ -77,24 +81,36 @@ impl Change {
         format!("{files} file{}, +{added} -{removed}", if files == 1 { "" } else { "s" })
     }
 
-    /// Reads what `git diff --numstat --patch` writes: a line for each file, an empty line, the diff.
+    /// Reads what `git diff --numstat --patch` writes: a line for each file, an empty line, the
+    /// diff.
     pub(crate) fn parse(text: &str) -> Self {
         let (numbers, diff) = text.split_once("\n\n").unwrap_or((text, ""));
         let file = |line: &str| {
             let mut fields = line.splitn(3, '\t');
             let (added, removed, path) = (fields.next()?, fields.next()?, fields.next()?);
             // Binary files have dashes for numbers.
-            Some(FileChange { path: unquoted(path), added: added.parse().unwrap_or(0), removed: removed.parse().unwrap_or(0) })
+            Some(FileChange {
+                path: unquoted(path),
+                added: added.parse().unwrap_or(0),
+                removed: removed.parse().unwrap_or(0),
+            })
         };
         Self { diff: diff.to_owned(), files: numbers.lines().filter_map(file).collect() }
     }
 
-    /// Whether it makes or moves a symbolic link (which could lead out of the project) or a submodule (which names code that nobody saw).
+    /// Whether it makes or moves a symbolic link (which could lead out of the project) or a
+    /// submodule (which names code that nobody saw).
     pub(crate) fn makes_links(&self) -> bool {
-        let mode = |line: &str| match line.strip_prefix("new file mode ").or_else(|| line.strip_prefix("new mode ")) {
+        let mode = |line: &str| match line
+            .strip_prefix("new file mode ")
+            .or_else(|| line.strip_prefix("new mode "))
+        {
             Some(mode) => matches!(mode, "120000" | "160000"),
             // The mode of a file that keeps it stands behind the two objects.
-            None => line.starts_with("index ") && (line.ends_with(" 120000") || line.ends_with(" 160000")),
+            None => {
+                line.starts_with("index ")
+                    && (line.ends_with(" 120000") || line.ends_with(" 160000"))
+            }
         };
         self.diff.lines().any(mode)
     }
@@ -121,15 +137,21 @@ impl<'change> Section<'change> {
     /// Reads the mode that a line above the hunks tells.
     fn read_mode(&mut self, line: &str) {
         let new = line.strip_prefix("new file mode ").or_else(|| line.strip_prefix("new mode "));
-        let old = line.strip_prefix("deleted file mode ").or_else(|| line.strip_prefix("old mode "));
+        let old =
+            line.strip_prefix("deleted file mode ").or_else(|| line.strip_prefix("old mode "));
         // The mode of a file that keeps it stands behind the two objects.
-        let kept = line.strip_prefix("index ").and_then(|line| line.rsplit_once(' ')).map(|(_, mode)| mode);
+        let kept = line
+            .strip_prefix("index ")
+            .and_then(|line| line.rsplit_once(' '))
+            .map(|(_, mode)| mode);
         let is_plain = |mode: &str| mode == "100644";
         self.is_program |= [new, old, kept].into_iter().flatten().any(|mode| !is_plain(mode));
-        self.becomes_another |= new.is_some_and(|mode| !is_plain(mode)) || old.is_some_and(|mode| !mode.starts_with("100"));
+        self.becomes_another |= new.is_some_and(|mode| !is_plain(mode))
+            || old.is_some_and(|mode| !mode.starts_with("100"));
     }
 
-    /// The lines around the beginning of the first hunk, without their marks: what the file begins with, if the hunk is there.
+    /// The lines around the beginning of the first hunk, without their marks: what the file begins
+    /// with, if the hunk is there.
     pub(crate) fn first_lines(&self) -> impl Iterator<Item = &'change str> {
         let is_changed = |line: &&&'change str| line.starts_with(['+', '-']);
         let changed = self.lines.iter().take_while(is_changed).count();
@@ -167,9 +189,12 @@ fn first_new_line(head: &str) -> usize {
     new.split([',', ' ']).next().and_then(|number| number.parse().ok()).unwrap_or(1)
 }
 
-/// A path as Git writes it: in quotes and with C escapes if it holds quotes, backslashes or control characters.
+/// A path as Git writes it: in quotes and with C escapes if it holds quotes, backslashes or control
+/// characters.
 fn unquoted(path: &str) -> String {
-    let Some(quoted) = path.strip_prefix('"').and_then(|path| path.strip_suffix('"')) else { return path.to_owned() };
+    let Some(quoted) = path.strip_prefix('"').and_then(|path| path.strip_suffix('"')) else {
+        return path.to_owned();
+    };
     let mut bytes = Vec::with_capacity(quoted.len());
     let mut rest = quoted.bytes();
     while let Some(byte) = rest.next() {
@@ -183,9 +208,9 @@ fn unquoted(path: &str) -> String {
             Some(b'r') => bytes.push(b'\r'),
             Some(digit @ b'0'..=b'3') => {
                 let digits = [Some(digit), rest.next(), rest.next()];
-                bytes.push(
-                    digits.into_iter().flatten().fold(0_u8, |value, digit| value.wrapping_mul(8).wrapping_add(digit.wrapping_sub(b'0'))),
-                );
+                bytes.push(digits.into_iter().flatten().fold(0_u8, |value, digit| {
+                    value.wrapping_mul(8).wrapping_add(digit.wrapping_sub(b'0'))
+                }));
             }
             Some(other) => bytes.push(other),
             None => {}
@@ -200,8 +225,13 @@ mod tests {
 
     #[test]
     fn a_diff_is_read_with_its_numbers() {
-        let change = Change::parse("3\t1\tsrc/a.rs\n-\t-\t\"a\\tb\\303\\244.png\"\n\ndiff --git a/src/a.rs b/src/a.rs\n");
-        assert_eq!(change.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["src/a.rs", "a\tbä.png"]);
+        let change = Change::parse(
+            "3\t1\tsrc/a.rs\n-\t-\t\"a\\tb\\303\\244.png\"\n\ndiff --git a/src/a.rs b/src/a.rs\n",
+        );
+        assert_eq!(
+            change.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+            ["src/a.rs", "a\tbä.png"]
+        );
         assert_eq!((change.lines(), change.describe().as_str()), ((3, 1), "2 files, +3 -1"));
         assert_eq!(Change::parse(""), Change::default());
     }
@@ -212,11 +242,18 @@ mod tests {
                     diff --git a/b b/b\ndeleted file mode 100644\n--- a/b\n+++ /dev/null\n@@ -1 +0,0 @@\n--- b\n\\ No newline at end of file\n";
         let change = Change::parse(text);
         let sections = change.sections();
-        assert_eq!(sections[0].added().chain(sections[0].removed()).collect::<Vec<_>>(), ["++ new", "old"]);
+        assert_eq!(
+            sections[0].added().chain(sections[0].removed()).collect::<Vec<_>>(),
+            ["++ new", "old"]
+        );
         assert_eq!(sections[0].added_with_numbers().collect::<Vec<_>>(), [(1, "++ new")]);
         assert_eq!((sections[0].lines.len(), sections[0].is_deleted), (3, false));
         assert_eq!(
-            (sections[1].path.as_str(), sections[1].removed().collect::<Vec<_>>(), sections[1].is_deleted),
+            (
+                sections[1].path.as_str(),
+                sections[1].removed().collect::<Vec<_>>(),
+                sections[1].is_deleted
+            ),
             ("b", vec!["-- b"], true)
         );
     }

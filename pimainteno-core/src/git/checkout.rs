@@ -20,7 +20,8 @@ use crate::{
 /// How many modified files a message names.
 const NAMED_FILES: usize = 3;
 
-/// A project's checkout. It is only ever looked at, fast-forwarded to a verified commit, or moved back from one that we made.
+/// A project's checkout. It is only ever looked at, fast-forwarded to a verified commit, or moved
+/// back from one that we made.
 #[derive(Clone, Debug)]
 pub struct Checkout {
     path: PathBuf,
@@ -37,7 +38,8 @@ pub struct Upstream {
     pub remote: String,
     /// The branch's name there, without `refs/heads/`.
     pub branch: String,
-    /// How many commits the branch has that the remote, as last seen, has not; `None` if the branch was not seen there.
+    /// How many commits the branch has that the remote, as last seen, has not; `None` if the
+    /// branch was not seen there.
     pub ahead: Option<usize>,
 }
 
@@ -48,7 +50,13 @@ impl Checkout {
     /// [`ErrorKind::Git`] if it is not, or if another user owns it; then no Git was run in it.
     pub async fn open(path: &Path, git: Git) -> Result<Self> {
         refuse_foreign(path)?;
-        let text = git.call(path, ["rev-parse", "--show-toplevel", "--path-format=absolute", "--git-common-dir"]).text().await;
+        let text = git
+            .call(
+                path,
+                ["rev-parse", "--show-toplevel", "--path-format=absolute", "--git-common-dir"],
+            )
+            .text()
+            .await;
         let text = text.map_err(|error| {
             Error::new(ErrorKind::Git, format!("not a Git checkout: `{}`", path.display()))
                 .source(error)
@@ -57,8 +65,11 @@ impl Checkout {
         let (top, common) = text.split_once('\n').unwrap_or((&text, ""));
         let same = fs::canonicalize(path).ok() == fs::canonicalize(top).ok();
         if !same || common.is_empty() {
-            return Err(Error::new(ErrorKind::Git, format!("not the top of a Git checkout: `{}`", path.display()))
-                .hint(format!("use `{top}` as the project's path")));
+            return Err(Error::new(
+                ErrorKind::Git,
+                format!("not the top of a Git checkout: `{}`", path.display()),
+            )
+            .hint(format!("use `{top}` as the project's path")));
         }
         Ok(Self { path: path.to_owned(), common_directory: PathBuf::from(common), git })
     }
@@ -86,15 +97,24 @@ impl Checkout {
         if let Some(head) = Head::read(&self.path)? {
             return Ok(head);
         }
-        let commit = self.git.call(&self.path, ["rev-parse", "--verify", "HEAD^{commit}"]).text().await;
+        let commit =
+            self.git.call(&self.path, ["rev-parse", "--verify", "HEAD^{commit}"]).text().await;
         let commit = commit.map_err(|error| {
-            Error::new(ErrorKind::Git, format!("`{}` has no commit yet", self.path.display())).source(error).hint("make a first commit")
+            Error::new(ErrorKind::Git, format!("`{}` has no commit yet", self.path.display()))
+                .source(error)
+                .hint("make a first commit")
         })?;
-        let branch = self.git.call(&self.path, ["symbolic-ref", "--quiet", "--short", "HEAD"]).text().await.ok();
+        let branch = self
+            .git
+            .call(&self.path, ["symbolic-ref", "--quiet", "--short", "HEAD"])
+            .text()
+            .await
+            .ok();
         Ok(Head { commit: commit.parse()?, branch })
     }
 
-    /// What keeps it from being moved: tracked files that are modified, or an operation that is under way. `None` if nothing does.
+    /// What keeps it from being moved: tracked files that are modified, or an operation that is
+    /// under way. `None` if nothing does.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
@@ -108,13 +128,30 @@ impl Checkout {
         ];
         let status = self
             .git
-            .call(&self.path, ["status", "--porcelain=v1", "-z", "--untracked-files=no", "--ignore-submodules=none"])
+            .call(
+                &self.path,
+                [
+                    "status",
+                    "--porcelain=v1",
+                    "-z",
+                    "--untracked-files=no",
+                    "--ignore-submodules=none",
+                ],
+            )
             .text()
             .await?;
-        let files: Vec<_> = status.split('\0').filter_map(|entry| entry.get(3..)).filter(|file| !file.is_empty()).collect();
+        let files: Vec<_> = status
+            .split('\0')
+            .filter_map(|entry| entry.get(3..))
+            .filter(|file| !file.is_empty())
+            .collect();
         if !files.is_empty() {
             let named = files.iter().take(NAMED_FILES).copied().collect::<Vec<_>>().join(", ");
-            let more = if files.len() > NAMED_FILES { format!(" and {} more", files.len() - NAMED_FILES) } else { String::new() };
+            let more = if files.len() > NAMED_FILES {
+                format!(" and {} more", files.len() - NAMED_FILES)
+            } else {
+                String::new()
+            };
             return Ok(Some(format!("the checkout has uncommitted changes: {named}{more}")));
         }
         let directory = self.git_directory().await?;
@@ -122,8 +159,8 @@ impl Checkout {
         Ok(operation.map(|(_, name)| format!("a {name} is under way in the checkout")))
     }
 
-    /// Where `branch` is pushed to: to `remote` if that is given, or else where Git's configuration says, or else to the same branch of `origin`.
-    /// `None` if there is no such remote.
+    /// Where `branch` is pushed to: to `remote` if that is given, or else where Git's configuration
+    /// says, or else to the same branch of `origin`. `None` if there is no such remote.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell, or if `remote` is given and does not exist.
@@ -131,13 +168,26 @@ impl Checkout {
         let remotes = self.git.call(&self.path, ["remote"]).text().await?;
         let exists = |name: &str| remotes.lines().any(|remote| remote == name);
         let format = "%(upstream:remotename)%00%(upstream:remoteref)";
-        let configured =
-            self.git.call(&self.path, ["for-each-ref", &format!("--format={format}"), &format!("refs/heads/{branch}")]).text().await?;
-        let (configured_remote, configured_branch) = configured.split_once('\0').unwrap_or_default();
+        let configured = self
+            .git
+            .call(
+                &self.path,
+                ["for-each-ref", &format!("--format={format}"), &format!("refs/heads/{branch}")],
+            )
+            .text()
+            .await?;
+        let (configured_remote, configured_branch) =
+            configured.split_once('\0').unwrap_or_default();
         let name = match remote {
             Some(remote) if !exists(remote) => {
-                return Err(Error::new(ErrorKind::Git, format!("`{}` has no remote `{remote}`", self.path.display()))
-                    .hint(format!("its remotes are: {}", remotes.lines().collect::<Vec<_>>().join(", "))));
+                return Err(Error::new(
+                    ErrorKind::Git,
+                    format!("`{}` has no remote `{remote}`", self.path.display()),
+                )
+                .hint(format!(
+                    "its remotes are: {}",
+                    remotes.lines().collect::<Vec<_>>().join(", ")
+                )));
             }
             Some(remote) => remote,
             None if exists(configured_remote) => configured_remote,
@@ -149,7 +199,8 @@ impl Checkout {
             _ => branch,
         };
         let range = format!("refs/remotes/{name}/{target}..refs/heads/{branch}");
-        let ahead = self.git.call(&self.path, ["rev-list", "--count", &range, "--"]).output().await?;
+        let ahead =
+            self.git.call(&self.path, ["rev-list", "--count", &range, "--"]).output().await?;
         let ahead = ahead.text().trim().parse().ok().filter(|_| ahead.success());
         Ok(Some(Upstream { remote: name.to_owned(), branch: target.to_owned(), ahead }))
     }
@@ -157,17 +208,26 @@ impl Checkout {
     /// Moves the checkout from `from` forward to `to`, durably. Its hooks run.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if it is not at `from`, has modified files, or something untracked is in the way; then nothing was moved.
+    /// [`ErrorKind::Git`] if it is not at `from`, has modified files, or something untracked is in
+    /// the way; then nothing was moved.
     pub async fn fast_forward(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         self.expect_at(from).await?;
-        self.git.call_with_hooks(&self.path, ["merge", "--ff-only", "--no-squash", "--quiet", "--no-stat", to]).text().await?;
+        self.git
+            .call_with_hooks(
+                &self.path,
+                ["merge", "--ff-only", "--no-squash", "--quiet", "--no-stat", to],
+            )
+            .text()
+            .await?;
         self.sync_move(from, to).await
     }
 
-    /// Moves the checkout from our own commit `from` back to `to`, its ancestor, durably. Modified files stay as they are.
+    /// Moves the checkout from our own commit `from` back to `to`, its ancestor, durably. Modified
+    /// files stay as they are.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if it is not at `from` or something is in the way; then nothing was moved.
+    /// [`ErrorKind::Git`] if it is not at `from` or something is in the way; then nothing was
+    /// moved.
     pub async fn undo(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         self.expect_at(from).await?;
         self.git.call(&self.path, ["reset", "--keep", "--quiet", to]).text().await?;
@@ -181,7 +241,8 @@ impl Checkout {
     pub fn exclude(&self, pattern: &str) -> Result<()> {
         let file = self.common_directory.join("info/exclude");
         let write = || {
-            let mut file = open_plain(&file, OpenOptions::new().create(true).read(true).append(true))?;
+            let mut file =
+                open_plain(&file, OpenOptions::new().create(true).read(true).append(true))?;
             let mut content = Vec::new();
             file.read_to_end(&mut content)?;
             let content = String::from_utf8_lossy(&content);
@@ -202,14 +263,30 @@ impl Checkout {
         Ok(!self.git.call(&self.path, ["ls-files", "--", path]).text().await?.is_empty())
     }
 
-    /// The log from `from` (exclusive) to `to` with the files that changed, at most `commits` of them; the whole history if there is no `from`.
+    /// The log from `from` (exclusive) to `to` with the files that changed, at most `commits` of
+    /// them; the whole history if there is no `from`.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if a commit does not exist.
-    pub async fn log(&self, from: Option<&CommitId>, to: &CommitId, commits: usize) -> Result<String> {
+    pub async fn log(
+        &self,
+        from: Option<&CommitId>,
+        to: &CommitId,
+        commits: usize,
+    ) -> Result<String> {
         let range = from.map_or_else(|| to.to_string(), |from| format!("{from}..{to}"));
         let limit = format!("--max-count={commits}");
-        let arguments = ["log", &limit, "--no-color", "--no-decorate", "--no-ext-diff", "--stat=100", "--format=%h %s%n%b", &range, "--"];
+        let arguments = [
+            "log",
+            &limit,
+            "--no-color",
+            "--no-decorate",
+            "--no-ext-diff",
+            "--stat=100",
+            "--format=%h %s%n%b",
+            &range,
+            "--",
+        ];
         self.git.call(&self.path, arguments).output_limit(64 << 10).text().await
     }
 
@@ -218,7 +295,14 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if a commit does not exist.
     pub async fn diff(&self, from: &CommitId, to: &CommitId, bytes: usize) -> Result<String> {
-        self.git.call(&self.path, ["diff", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"]).output_limit(bytes).text().await
+        self.git
+            .call(
+                &self.path,
+                ["diff", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"],
+            )
+            .output_limit(bytes)
+            .text()
+            .await
     }
 
     /// Whether `ancestor` is an ancestor of `commit`, or the same.
@@ -226,7 +310,11 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if one does not exist.
     pub async fn is_ancestor(&self, ancestor: &CommitId, commit: &CommitId) -> Result<bool> {
-        let output = self.git.call(&self.path, ["merge-base", "--is-ancestor", ancestor, commit]).output().await?;
+        let output = self
+            .git
+            .call(&self.path, ["merge-base", "--is-ancestor", ancestor, commit])
+            .output()
+            .await?;
         match output.end {
             crate::process::End::Exited(code @ (0 | 1)) => Ok(code == 0),
             _ => Err(failed("git merge-base --is-ancestor", &output)),
@@ -246,27 +334,45 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if a commit does not exist.
     pub async fn change(&self, from: &CommitId, to: &CommitId) -> Result<Change> {
-        let arguments = ["diff", "--numstat", "--patch", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"];
+        let arguments = [
+            "diff",
+            "--numstat",
+            "--patch",
+            "--no-renames",
+            "--no-color",
+            "--no-ext-diff",
+            "--no-textconv",
+            from,
+            to,
+            "--",
+        ];
         Ok(Change::parse(&self.git.call(&self.path, arguments).text().await?))
     }
 
     pub(super) async fn expect_at(&self, commit: &CommitId) -> Result<()> {
         let head = self.head().await?.commit;
         if head != *commit {
-            return Err(Error::new(ErrorKind::Git, format!("the checkout moved meanwhile: it is at {head:.12}, not at {commit:.12}")));
+            return Err(Error::new(
+                ErrorKind::Git,
+                format!("the checkout moved meanwhile: it is at {head:.12}, not at {commit:.12}"),
+            ));
         }
         match self.obstacle().await? {
-            Some(obstacle) => Err(Error::new(ErrorKind::Git, obstacle).hint("commit or undo them; the next run goes on from there")),
+            Some(obstacle) => Err(Error::new(ErrorKind::Git, obstacle)
+                .hint("commit or undo them; the next run goes on from there")),
             None => Ok(()),
         }
     }
 
-    /// The checkout's own Git directory; differs from the common one when it is a linked worktree itself.
+    /// The checkout's own Git directory; differs from the common one when it is a linked worktree
+    /// itself.
     pub(crate) async fn git_directory(&self) -> Result<PathBuf> {
         let plain = self.path.join(".git");
         if plain.is_dir() {
             return Ok(plain);
         }
-        Ok(PathBuf::from(self.git.call(&self.path, ["rev-parse", "--absolute-git-dir"]).text().await?))
+        Ok(PathBuf::from(
+            self.git.call(&self.path, ["rev-parse", "--absolute-git-dir"]).text().await?,
+        ))
     }
 }

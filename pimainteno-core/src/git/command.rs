@@ -11,7 +11,8 @@ use crate::{
     process::{Command, Environment, Output, Session, survivors},
 };
 
-/// The wall-clock limit of what works on local files. Generous: a first checkout of a large tree on an SD card takes minutes.
+/// The wall-clock limit of what works on local files. Generous: a first checkout of a large tree on
+/// an SD card takes minutes.
 pub(super) const LOCAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// The wall-clock limit of what goes over the network.
@@ -19,10 +20,12 @@ const NETWORK_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// Settings that every call overrides, whatever the user's or the repository's configuration says.
 ///
-/// The first ones keep a repository from running programs of its choice when it is only looked at; the rest keep the output in one shape.
+/// The first ones keep a repository from running programs of its choice when it is only looked at;
+/// the rest keep the output in one shape.
 const SETTINGS: [&str; 17] = [
     "core.fsmonitor=false",
-    // What the journal says was committed must be there after a power cut. Git is content with less (`core.fsync` in git-config(1), from 2.36 on).
+    // What the journal says was committed must be there after a power cut. Git is content with
+    // less (`core.fsync` in git-config(1), from 2.36 on).
     "core.fsync=committed,reference",
     "core.quotePath=false",
     "core.safecrlf=false",
@@ -46,7 +49,8 @@ const OUTSIDE: [&str; 3] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RU
 
 /// The `git` program, with the environment it runs in.
 ///
-/// A run that is told to stop waits for its Git: what Git does is short, and half of it would have to be undone.
+/// A run that is told to stop waits for its Git: what Git does is short, and half of it would have
+/// to be undone.
 #[derive(Clone, Debug)]
 pub struct Git {
     environment: Environment,
@@ -85,31 +89,56 @@ impl Git {
 
     /// The same without the variables that lead to programs outside, such as the SSH agent.
     pub(super) fn apart(&self) -> Self {
-        Self { environment: self.environment.clone().without(&OUTSIDE), network_timeout: self.network_timeout }
+        Self {
+            environment: self.environment.clone().without(&OUTSIDE),
+            network_timeout: self.network_timeout,
+        }
     }
 
-    /// A call that goes over the network, without the repository's hooks. Other programs speak for it, such as SSH, so it is minded.
-    pub(super) fn call_remote<A: AsRef<OsStr>>(&self, directory: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
+    /// A call that goes over the network, without the repository's hooks. Other programs speak for
+    /// it, such as SSH, so it is minded.
+    pub(super) fn call_remote<A: AsRef<OsStr>>(
+        &self,
+        directory: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Call {
         self.call(directory, arguments).minded_by(&self.environment).timeout(self.network_timeout)
     }
 
     /// The same, with the repository's hooks.
-    pub(super) fn call_remote_with_hooks<A: AsRef<OsStr>>(&self, directory: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
+    pub(super) fn call_remote_with_hooks<A: AsRef<OsStr>>(
+        &self,
+        directory: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Call {
         self.call_with_hooks(directory, arguments).timeout(self.network_timeout)
     }
 
-    /// A call in `directory`, whose owner was looked at when the checkout was opened; Git itself looks at it too.
-    /// The repository's hooks do not run.
-    pub(super) fn call<A: AsRef<OsStr>>(&self, directory: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
+    /// A call in `directory`, whose owner was looked at when the checkout was opened; Git itself
+    /// looks at it too. The repository's hooks do not run.
+    pub(super) fn call<A: AsRef<OsStr>>(
+        &self,
+        directory: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Call {
         self.build(directory, &["core.hooksPath=/dev/null"], arguments)
     }
 
     /// The same, with the repository's hooks, and so minded.
-    pub(super) fn call_with_hooks<A: AsRef<OsStr>>(&self, directory: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
+    pub(super) fn call_with_hooks<A: AsRef<OsStr>>(
+        &self,
+        directory: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Call {
         self.build(directory, &[], arguments).minded_by(&self.environment)
     }
 
-    fn build<A: AsRef<OsStr>>(&self, directory: &Path, settings: &[&str], arguments: impl IntoIterator<Item = A>) -> Call {
+    fn build<A: AsRef<OsStr>>(
+        &self,
+        directory: &Path,
+        settings: &[&str],
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Call {
         let mut command = Command::new("git").directory(directory).envs(self.environment.iter());
         for setting in SETTINGS.iter().chain(settings) {
             command = command.arg("-c").arg(setting);
@@ -127,13 +156,15 @@ impl Git {
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_EDITOR", "true")
             .env("GIT_PAGER", "cat")
-            // A question for a password or about a host key would never be answered; asked of `true`, it gets an empty answer at once.
+            // A question for a password or about a host key would never be answered; asked of
+            // `true`, it gets an empty answer at once.
             .env("GIT_ASKPASS", "true")
             .env("SSH_ASKPASS", "true")
             .env("SSH_ASKPASS_REQUIRE", "force")
             .timeout(LOCAL_TIMEOUT)
-            // Git ends its own children; looking for others after each call would cost more than the call, and so would a minder for those that run
-            // nobody else's programs.
+            // Git ends its own children; looking for others after each call would cost more than
+            // the call, and so would a minder for those that run nobody else's
+            // programs.
             .keep_descendants();
         Call { command, what, session: None }
     }
@@ -180,7 +211,11 @@ impl Call {
     pub(super) async fn output(self) -> Result<Output> {
         match self.session {
             Some(session) => session.run(self.command).await,
-            None => self.command.run().await.map_err(|error| error.hint("install git, or put it on the PATH")),
+            None => self
+                .command
+                .run()
+                .await
+                .map_err(|error| error.hint("install git, or put it on the PATH")),
         }
     }
 
@@ -208,10 +243,16 @@ pub(super) fn failed(what: &str, output: &Output) -> Error {
     let said = output.tail(6);
     // Git does not always say why it could not.
     let is_disk =
-        ["unable to write", "couldn't write", "unable to create", "write error", "No space left"].iter().any(|sign| said.contains(sign));
+        ["unable to write", "couldn't write", "unable to create", "write error", "No space left"]
+            .iter()
+            .any(|sign| said.contains(sign));
     let error = Error::new(ErrorKind::Git, format!("`{what}` failed ({}): {said}", output.end));
     if said.contains("dubious ownership") {
         return error.hint("somebody else owns that repository, and what it names would run as this user: run the program as its owner");
     }
-    if is_disk { error.hint("look at the disk: its free space, and whether it can be written to") } else { error }
+    if is_disk {
+        error.hint("look at the disk: its free space, and whether it can be written to")
+    } else {
+        error
+    }
 }

@@ -1,7 +1,7 @@
 //! Making a commit of a verified tree.
 //!
-//! The commit is made where the owner's keys are, from the tree and a message alone; the workspace is not looked at. The hooks, which do look at files, run
-//! before that, in the sandbox.
+//! The commit is made where the owner's keys are, from the tree and a message alone; the workspace
+//! is not looked at. The hooks, which do look at files, run before that, in the sandbox.
 
 use super::{hooks::Stage, workspace::Workspace};
 use crate::{error::Result, words::CommitId};
@@ -10,16 +10,26 @@ use crate::{error::Result, words::CommitId};
 const TRAILER: &str = "PiMainteno-Run";
 
 impl Workspace {
-    /// Commits `tree`, which is what is staged, on `base`, and gives the commit. Signing is as the owner's configuration says. The repository's own hooks
-    /// are asked first if `with_hooks`; they may change the message, and nothing else.
+    /// Commits `tree`, which is what is staged, on `base`, and gives the commit. Signing is as the
+    /// owner's configuration says. The repository's own hooks are asked first if `with_hooks`;
+    /// they may change the message, and nothing else.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Git`] if a hook refuses, or if one changed what is committed: that is not what was verified.
-    pub async fn commit(&self, base: &CommitId, tree: &str, message: &str, run: &str, with_hooks: bool) -> Result<CommitId> {
+    /// [`crate::ErrorKind::Git`] if a hook refuses, or if one changed what is committed: that is
+    /// not what was verified.
+    pub async fn commit(
+        &self,
+        base: &CommitId,
+        tree: &str,
+        message: &str,
+        run: &str,
+        with_hooks: bool,
+    ) -> Result<CommitId> {
         let (checkout, git) = (self.checkout(), self.checkout().git());
         let identity = self.identity().await?;
         let mut message = self.with_trailer(message, run).await?;
-        let stage = if with_hooks { Stage::build(self, base, tree, &identity).await? } else { None };
+        let stage =
+            if with_hooks { Stage::build(self, base, tree, &identity).await? } else { None };
         if let Some(stage) = &stage {
             let said = stage.rehearse(&message).await?;
             if said != message {
@@ -33,7 +43,8 @@ impl Workspace {
             call = call.env(name, value);
         }
         let commit = call.text().await?.parse::<CommitId>()?;
-        // Whatever a check has committed is left behind; and so Git keeps the commit until a branch has it.
+        // Whatever a check has committed is left behind; and so Git keeps the commit until a branch
+        // has it.
         self.call(["update-ref", "--no-deref", "HEAD", &commit]).text().await?;
         if let Some(stage) = stage {
             stage.conclude().await;
@@ -44,22 +55,41 @@ impl Workspace {
     /// The message without needless blanks, and with the trailer once.
     async fn with_trailer(&self, message: &str, run: &str) -> Result<String> {
         let trailer = format!("--trailer={TRAILER}: {run}");
-        let arguments = ["interpret-trailers", "--no-divider", "--where=end", "--if-exists=addIfDifferent", "--if-missing=add", &trailer];
+        let arguments = [
+            "interpret-trailers",
+            "--no-divider",
+            "--where=end",
+            "--if-exists=addIfDifferent",
+            "--if-missing=add",
+            &trailer,
+        ];
         Ok(self.call(arguments).input(tidy(message)).text().await? + "\n")
     }
 
     /// The variables that make up for an identity that Git's configuration does not give.
     async fn identity(&self) -> Result<Vec<(&'static str, &'static str)>> {
         let checkout = self.checkout();
-        if checkout.git().call(checkout.path(), ["var", "GIT_COMMITTER_IDENT"]).output().await?.success() {
+        if checkout
+            .git()
+            .call(checkout.path(), ["var", "GIT_COMMITTER_IDENT"])
+            .output()
+            .await?
+            .success()
+        {
             return Ok(Vec::new());
         }
         let (name, email) = ("PiMainteno", "pi-mainteno@localhost");
-        Ok(vec![("GIT_AUTHOR_NAME", name), ("GIT_AUTHOR_EMAIL", email), ("GIT_COMMITTER_NAME", name), ("GIT_COMMITTER_EMAIL", email)])
+        Ok(vec![
+            ("GIT_AUTHOR_NAME", name),
+            ("GIT_AUTHOR_EMAIL", email),
+            ("GIT_COMMITTER_NAME", name),
+            ("GIT_COMMITTER_EMAIL", email),
+        ])
     }
 }
 
-/// What `git commit --cleanup=whitespace` makes of a message: no blanks at the ends of lines, no empty lines at either end, and not two in a row.
+/// What `git commit --cleanup=whitespace` makes of a message: no blanks at the ends of lines, no
+/// empty lines at either end, and not two in a row.
 fn tidy(message: &str) -> String {
     let mut text = String::with_capacity(message.len() + 1);
     let mut is_after_empty = true;

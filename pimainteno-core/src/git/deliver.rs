@@ -14,7 +14,8 @@ use crate::{
 /// How long a project is left alone when its remote cannot be reached.
 const RETRY_DELAY: Duration = Duration::from_secs(15 * 60);
 
-/// What is said where there was no connection, or nobody let us in: nothing arrived, and the trouble passes by itself or by a person's hand.
+/// What is said where there was no connection, or nobody let us in: nothing arrived, and the
+/// trouble passes by itself or by a person's hand.
 const NOT_CONNECTED: [&str; 12] = [
     "could not resolve host",
     "couldn't resolve host",
@@ -31,7 +32,8 @@ const NOT_CONNECTED: [&str; 12] = [
     "permission denied (publickey",
 ];
 
-/// What is said where a connection broke, or may have: such trouble passes too, but something may have arrived.
+/// What is said where a connection broke, or may have: such trouble passes too, but something may
+/// have arrived.
 const BROKEN_OFF: [&str; 6] = [
     "connection timed out",
     "connection reset",
@@ -63,36 +65,58 @@ pub enum PushEnd {
     Pushed,
     /// The remote's branch has moved to this commit meanwhile; it was fetched.
     Moved(CommitId),
-    /// The connection broke, the remote does not answer any more, and nobody knows whether it has the commit. With what was said.
+    /// The connection broke, the remote does not answer any more, and nobody knows whether it has
+    /// the commit. With what was said.
     Unclear(String),
 }
 
-// The remote is asked from the checkout: a remote's path may be relative to it. The workspace shares its objects.
+// The remote is asked from the checkout: a remote's path may be relative to it. The workspace
+// shares its objects.
 impl Checkout {
-    /// Pushes `commit`, which is built on `base`, to `upstream`, with the repository's hooks and never by force.
+    /// Pushes `commit`, which is built on `base`, to `upstream`, with the repository's hooks and
+    /// never by force.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if the remote refuses; with [`crate::Retry::After`] if it cannot be reached. Then it has not got the commit.
-    pub async fn push(&self, base: &CommitId, commit: &CommitId, upstream: &Upstream) -> Result<PushEnd> {
+    /// [`ErrorKind::Git`] if the remote refuses; with [`crate::Retry::After`] if it cannot be
+    /// reached. Then it has not got the commit.
+    pub async fn push(
+        &self,
+        base: &CommitId,
+        commit: &CommitId,
+        upstream: &Upstream,
+    ) -> Result<PushEnd> {
         let target = format!("{commit}:refs/heads/{}", upstream.branch);
-        // The lease can only refuse: a branch that was moved back at the remote is not to get again what was taken off it.
+        // The lease can only refuse: a branch that was moved back at the remote is not to get again
+        // what was taken off it.
         let lease = format!("--force-with-lease=refs/heads/{}:{base}", upstream.branch);
-        // Nothing goes along: neither tags nor submodules, whatever the user's settings send with a push of their own.
-        let push =
-            ["push", "--porcelain", "--no-progress", "--no-follow-tags", "--recurse-submodules=no", &lease, &upstream.remote, &target];
+        // Nothing goes along: neither tags nor submodules, whatever the user's settings send with a
+        // push of their own.
+        let push = [
+            "push",
+            "--porcelain",
+            "--no-progress",
+            "--no-follow-tags",
+            "--recurse-submodules=no",
+            &lease,
+            &upstream.remote,
+            &target,
+        ];
         let output = self.git().call_remote_with_hooks(self.path(), push).output().await?;
         if output.success() {
             return Ok(PushEnd::Pushed);
         }
         let said = format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr));
-        let moved = ["(fetch first)", "(non-fast-forward)", "(stale info)"].iter().any(|reason| said.contains(reason));
+        let moved = ["(fetch first)", "(non-fast-forward)", "(stale info)"]
+            .iter()
+            .any(|reason| said.contains(reason));
         if moved {
             return Ok(PushEnd::Moved(self.fetch(upstream).await?));
         }
         let error = failed("git push", &output);
         let is_answered = output.text().lines().any(|line| line.starts_with("!\t"));
         let said = said.to_ascii_lowercase();
-        if !is_answered && !NOT_CONNECTED.iter().chain(&TURNED_AWAY).any(|sign| said.contains(sign)) {
+        if !is_answered && !NOT_CONNECTED.iter().chain(&TURNED_AWAY).any(|sign| said.contains(sign))
+        {
             // A remote may take the commit and be cut off before it says so.
             match self.has_arrived(commit, upstream).await {
                 Ok(true) => return Ok(PushEnd::Pushed),
@@ -103,7 +127,8 @@ impl Checkout {
         Err(explained(error, &said, &upstream.remote))
     }
 
-    /// Whether the upstream branch has `commit`; then it is fetched, so that it is known here where the branch is now.
+    /// Whether the upstream branch has `commit`; then it is fetched, so that it is known here where
+    /// the branch is now.
     ///
     /// # Errors
     /// As [`Self::fetch`]: nobody knows.
@@ -121,13 +146,29 @@ impl Checkout {
     /// As [`Self::push`], and if the remote has no such branch.
     pub async fn fetch(&self, upstream: &Upstream) -> Result<CommitId> {
         let reference = format!("refs/heads/{}", upstream.branch);
-        let fetch = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", &upstream.remote, &reference];
+        let fetch = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            &upstream.remote,
+            &reference,
+        ];
         let output = self.git().call_remote(self.path(), fetch).output().await?;
         if !output.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(explained(failed("git fetch", &output), &said, &upstream.remote));
         }
-        let gone = || Error::new(ErrorKind::Git, format!("remote `{}` has no branch `{}` any more", upstream.remote, upstream.branch));
+        let gone = || {
+            Error::new(
+                ErrorKind::Git,
+                format!(
+                    "remote `{}` has no branch `{}` any more",
+                    upstream.remote, upstream.branch
+                ),
+            )
+        };
         self.remote_commit(upstream).await?.ok_or_else(gone)
     }
 
@@ -137,7 +178,11 @@ impl Checkout {
     /// As [`Self::push`].
     pub async fn remote_commit(&self, upstream: &Upstream) -> Result<Option<CommitId>> {
         let reference = format!("refs/heads/{}", upstream.branch);
-        let output = self.git().call_remote(self.path(), ["ls-remote", &upstream.remote, &reference]).output().await?;
+        let output = self
+            .git()
+            .call_remote(self.path(), ["ls-remote", &upstream.remote, &reference])
+            .output()
+            .await?;
         if !output.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(explained(failed("git ls-remote", &output), &said, &upstream.remote));
@@ -153,9 +198,9 @@ impl Checkout {
 fn explained(error: Error, said: &str, remote: &str) -> Error {
     let said = said.to_ascii_lowercase();
     if NOT_CONNECTED.iter().chain(&BROKEN_OFF).any(|sign| said.contains(sign)) {
-        return error
-            .retry_after(RETRY_DELAY)
-            .hint(format!("try `git push {remote}` in the checkout, as the user that PiMainteno runs as"));
+        return error.retry_after(RETRY_DELAY).hint(format!(
+            "try `git push {remote}` in the checkout, as the user that PiMainteno runs as"
+        ));
     }
     Error::new(ErrorKind::Git, format!("remote `{remote}` refused")).source(error)
 }

@@ -1,8 +1,9 @@
 //! Directories of submodules in the workspace.
 //!
-//! Their commits are not here, so the directories are empty; and whoever edits in the workspace can make repositories in them, with a configuration that
-//! names programs. Git looks into such a repository, and runs them, when it is asked what is changed. So what lies in there is removed, and Git is told to
-//! leave the directories out.
+//! Their commits are not here, so the directories are empty; and whoever edits in the workspace can
+//! make repositories in them, with a configuration that names programs. Git looks into such a
+//! repository, and runs them, when it is asked what is changed. So what lies in there is removed,
+//! and Git is told to leave the directories out.
 
 use std::{
     ffi::OsString,
@@ -50,7 +51,11 @@ impl Workspace {
         if known.commit.as_ref() == Some(commit) {
             return Ok(known.links);
         }
-        let list = self.call(["ls-tree", "-r", "-z", "--full-tree", commit]).output_limit(LIST_LIMIT).output().await?;
+        let list = self
+            .call(["ls-tree", "-r", "-z", "--full-tree", commit])
+            .output_limit(LIST_LIMIT)
+            .output()
+            .await?;
         if !list.success() || list.truncated {
             return Err(super::command::failed("git ls-tree -r", &list));
         }
@@ -65,14 +70,17 @@ impl Workspace {
         Ok(links)
     }
 
-    /// Removes what lies where `commit` has submodules, and gives the words that keep Git from looking there; none if it has no submodules.
+    /// Removes what lies where `commit` has submodules, and gives the words that keep Git from
+    /// looking there; none if it has no submodules.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the commit does not exist, or something cannot be removed.
     pub(super) async fn close_gitlinks(&self, commit: &CommitId) -> Result<Vec<OsString>> {
         let links = self.gitlinks(commit).await?;
         links.iter().try_for_each(|link| empty(self.path(), link))?;
-        let exclude = |link: PathBuf| OsString::from_vec([b":(exclude,literal)", link.as_os_str().as_bytes()].concat());
+        let exclude = |link: PathBuf| {
+            OsString::from_vec([b":(exclude,literal)", link.as_os_str().as_bytes()].concat())
+        };
         let all = Some(":/".into()).filter(|_| !links.is_empty());
         Ok(all.into_iter().chain(links.into_iter().map(exclude)).collect())
     }
@@ -82,7 +90,9 @@ impl Workspace {
 fn empty(tree: &Path, link: &Path) -> Result<()> {
     let parents = link.ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
     // Through a link, what would be removed lay elsewhere; neither does Git follow one.
-    let is_plain = |parent: &Path| fs::symlink_metadata(tree.join(parent)).is_ok_and(|metadata| metadata.is_dir());
+    let is_plain = |parent: &Path| {
+        fs::symlink_metadata(tree.join(parent)).is_ok_and(|metadata| metadata.is_dir())
+    };
     if !parents.into_iter().all(is_plain) {
         return Ok(());
     }
@@ -91,10 +101,17 @@ fn empty(tree: &Path, link: &Path) -> Result<()> {
         match fs::symlink_metadata(&place) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
-            Ok(metadata) if metadata.is_dir() && fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_none()) => return Ok(()),
+            Ok(metadata)
+                if metadata.is_dir()
+                    && fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_none()) =>
+            {
+                return Ok(());
+            }
             Ok(_) => remove(&place)?,
         }
         fs::create_dir(&place)
     };
-    make_empty().context(ErrorKind::Git, || format!("cannot empty `{}`, the place of a submodule", place.display()))
+    make_empty().context(ErrorKind::Git, || {
+        format!("cannot empty `{}`, the place of a submodule", place.display())
+    })
 }

@@ -11,7 +11,8 @@ use crate::{
     words::CommitId,
 };
 
-/// How many symbolic references are followed before they are taken for a circle; Git's own limit is 5 as well.
+/// How many symbolic references are followed before they are taken for a circle; Git's own limit is
+/// 5 as well.
 const MAX_DEPTH: usize = 5;
 
 /// How long the files are in the usual case: a commit, or the name of a branch.
@@ -30,8 +31,8 @@ pub struct Head {
 impl Head {
     /// Reads the head of the checkout at `path`: two small files where nothing is special.
     ///
-    /// `Ok(None)` means that it cannot be told from files: the repository keeps its references in another way (reftable), or the branch has no
-    /// commit yet. Git knows.
+    /// `Ok(None)` means that it cannot be told from files: the repository keeps its references in
+    /// another way (reftable), or the branch has no commit yet. Git knows.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if `path` is no checkout or its files cannot be read.
@@ -47,18 +48,23 @@ impl Head {
                 read(&git_directory.join("HEAD"))?
             }
             Err(error) => {
-                return Err(Error::new(ErrorKind::Git, format!("not a Git checkout: `{}`", path.display()))
-                    .source(error)
-                    .hint("a project's path is the directory that contains `.git`"));
+                return Err(Error::new(
+                    ErrorKind::Git,
+                    format!("not a Git checkout: `{}`", path.display()),
+                )
+                .source(error)
+                .hint("a project's path is the directory that contains `.git`"));
             }
         };
         resolve(&git_directory, head.trim_end())
     }
 }
 
-/// The head where nothing is special: a branch whose file lies beside HEAD. `None` for all else, which is looked at with care then.
+/// The head where nothing is special: a branch whose file lies beside HEAD. `None` for all else,
+/// which is looked at with care then.
 ///
-/// This is what a scan does for each project, so each file is opened and read once, without a look at what it is or how long.
+/// This is what a scan does for each project, so each file is opened and read once, without a look
+/// at what it is or how long.
 fn read_plain(path: &Path) -> Option<Head> {
     let git_directory = path.join(".git");
     let (mut head, mut commit) = ([0; PLAIN_BYTES], [0; PLAIN_BYTES]);
@@ -78,8 +84,12 @@ fn read_line<'a>(file: &Path, buffer: &'a mut [u8]) -> Option<&'a str> {
 fn linked_directory(path: &Path, file: &Path) -> Result<PathBuf> {
     let content = read(file)?;
     let target = content.trim_end().strip_prefix("gitdir: ");
-    let target =
-        target.ok_or_else(|| Error::new(ErrorKind::Git, format!("not a Git checkout: `{}` names no directory", file.display())))?;
+    let target = target.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Git,
+            format!("not a Git checkout: `{}` names no directory", file.display()),
+        )
+    })?;
     Ok(path.join(target))
 }
 
@@ -100,7 +110,9 @@ fn resolve(git_directory: &Path, head: &str) -> Result<Option<Head>> {
         };
         match content.trim_end().strip_prefix("ref: ") {
             Some(next) => reference = next.to_owned(),
-            None => return Ok(content.trim_end().parse().ok().map(|commit| Head { commit, branch })),
+            None => {
+                return Ok(content.trim_end().parse().ok().map(|commit| Head { commit, branch }));
+            }
         }
     }
     Ok(None)
@@ -113,9 +125,15 @@ fn packed(common: &Path, reference: &str) -> Result<Option<CommitId>> {
     let content = match fs::read(&file) {
         Ok(content) => String::from_utf8_lossy(&content).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).context(ErrorKind::Git, || format!("cannot read `{}`", file.display())),
+        Err(error) => {
+            return Err(error)
+                .context(ErrorKind::Git, || format!("cannot read `{}`", file.display()));
+        }
     };
-    let mut entries = content.lines().filter_map(|line| line.split_once(' ')).filter(|(_, name)| *name == reference);
+    let mut entries = content
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(_, name)| *name == reference);
     Ok(entries.find_map(|(id, _)| id.parse().ok()))
 }
 
@@ -131,15 +149,25 @@ mod tests {
 
     fn git(directory: &Path, arguments: &[&str]) -> String {
         let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"];
-        let output = Command::new("git").args(identity).args(arguments).current_dir(directory).output().unwrap();
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = Command::new("git")
+            .args(identity)
+            .args(arguments)
+            .current_dir(directory)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
     #[test]
     fn a_head_is_found_wherever_git_keeps_it() {
         let directory = tempfile::tempdir().unwrap();
-        let (checkout, worktree) = (directory.path().join("checkout"), directory.path().join("worktree"));
+        let (checkout, worktree) =
+            (directory.path().join("checkout"), directory.path().join("worktree"));
         fs::create_dir(&checkout).unwrap();
         git(&checkout, &["init", "--quiet", "--initial-branch=main"]);
         assert_eq!(Head::read(&checkout).unwrap(), None);
@@ -147,7 +175,10 @@ mod tests {
         git(&checkout, &["worktree", "add", "--quiet", "-b", "side", "../worktree"]);
         git(&worktree, &["commit", "--quiet", "--allow-empty", "--message", "second"]);
         let head = |path: &Path, branch: Option<&str>| {
-            let expected = Head { commit: git(path, &["rev-parse", "HEAD"]).parse().unwrap(), branch: branch.map(str::to_owned) };
+            let expected = Head {
+                commit: git(path, &["rev-parse", "HEAD"]).parse().unwrap(),
+                branch: branch.map(str::to_owned),
+            };
             assert_eq!(Head::read(path).unwrap(), Some(expected));
         };
         head(&checkout, Some("main"));

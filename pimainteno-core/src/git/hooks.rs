@@ -1,8 +1,9 @@
 //! The hooks of a commit: the owner's programs, which look at files that others wrote.
 //!
-//! They are taken from where the checkout has them, and run in the sandbox, on a tree that holds exactly what is committed: what an agent or a check left in
-//! the workspace, such as programs in `node_modules`, is not there. They have an index and a place for objects of their own, so that whatever Git they call
-//! works, and nothing of it stays.
+//! They are taken from where the checkout has them, and run in the sandbox, on a tree that holds
+//! exactly what is committed: what an agent or a check left in the workspace, such as programs in
+//! `node_modules`, is not there. They have an index and a place for objects of their own, so that
+//! whatever Git they call works, and nothing of it stays.
 
 use std::{
     fs::{self, File},
@@ -42,7 +43,8 @@ pub(super) struct Stage<'workspace> {
 }
 
 impl<'workspace> Stage<'workspace> {
-    /// Makes the tree in which the hooks of a commit of `tree` on `base` run; `None` if there are no hooks.
+    /// Makes the tree in which the hooks of a commit of `tree` on `base` run; `None` if there are
+    /// no hooks.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if it cannot be made.
@@ -56,16 +58,28 @@ impl<'workspace> Stage<'workspace> {
         if !BEFORE.iter().chain(&[AFTER]).any(|name| is_hook(&hooks.join(name))) {
             return Ok(None);
         }
-        let stage = Self { workspace, place: workspace.stage_directory(), hooks, tree: tree.to_owned(), identity: identity.to_vec() };
+        let stage = Self {
+            workspace,
+            place: workspace.stage_directory(),
+            hooks,
+            tree: tree.to_owned(),
+            identity: identity.to_vec(),
+        };
         let make = || {
             stage.clear()?;
             fs::create_dir_all(stage.files())?;
             fs::create_dir(stage.objects())
         };
-        make().context(ErrorKind::Git, || format!("cannot make `{}`, where hooks run", stage.place.display()))?;
+        make().context(ErrorKind::Git, || {
+            format!("cannot make `{}`, where hooks run", stage.place.display())
+        })?;
         workspace.call(["update-ref", "--no-deref", "HEAD", base]).text().await?;
         workspace.call(["read-tree", tree]).env("GIT_INDEX_FILE", stage.index()).text().await?;
-        workspace.call_on(&stage.files(), ["checkout-index", "--all", "--force", "-u"]).env("GIT_INDEX_FILE", stage.index()).text().await?;
+        workspace
+            .call_on(&stage.files(), ["checkout-index", "--all", "--force", "-u"])
+            .env("GIT_INDEX_FILE", stage.index())
+            .text()
+            .await?;
         Ok(Some(stage))
     }
 
@@ -75,7 +89,8 @@ impl<'workspace> Stage<'workspace> {
     /// [`ErrorKind::Git`] if one refuses, or changes what is committed.
     pub(super) async fn rehearse(&self, message: &str) -> Result<String> {
         let file = self.place.join("COMMIT_EDITMSG");
-        fs::write(&file, message).context(ErrorKind::Git, || format!("cannot write `{}`", file.display()))?;
+        fs::write(&file, message)
+            .context(ErrorKind::Git, || format!("cannot write `{}`", file.display()))?;
         let path = file.to_string_lossy().into_owned();
         for name in BEFORE {
             let arguments: &[&str] = match name {
@@ -88,19 +103,34 @@ impl<'workspace> Stage<'workspace> {
             if !output.success() {
                 return Err(Error::new(
                     ErrorKind::Git,
-                    format!("the hook `{name}` refused the commit ({}): {}", output.end, output.tail(6)),
+                    format!(
+                        "the hook `{name}` refused the commit ({}): {}",
+                        output.end,
+                        output.tail(6)
+                    ),
                 )
                 .hint(self.surroundings()));
             }
         }
-        let compare = ["diff-index", "--cached", "--quiet", "--ignore-submodules=none", &self.tree, "--"];
-        if !self.workspace.call(compare).env("GIT_INDEX_FILE", self.index()).output().await?.success() {
+        let compare =
+            ["diff-index", "--cached", "--quiet", "--ignore-submodules=none", &self.tree, "--"];
+        if !self
+            .workspace
+            .call(compare)
+            .env("GIT_INDEX_FILE", self.index())
+            .output()
+            .await?
+            .success()
+        {
             return Err(Error::new(ErrorKind::Git, "a hook changed what was committed, so it is not what was verified")
                 .hint("let hooks check instead of change, or switch them off for our commits: `hooks = \"off\"`"));
         }
         read_message(&file).map_err(|error| {
-            Error::new(ErrorKind::Git, format!("a hook left a commit message that cannot be used: {error}"))
-                .hint("let hooks leave a message that is text, of 64 KiB at most")
+            Error::new(
+                ErrorKind::Git,
+                format!("a hook left a commit message that cannot be used: {error}"),
+            )
+            .hint("let hooks leave a message that is text, of 64 KiB at most")
         })
     }
 
@@ -119,7 +149,8 @@ impl<'workspace> Stage<'workspace> {
         let hook = Some(self.hooks.join(name)).filter(|hook| is_hook(hook))?;
         let workspace = self.workspace;
         // The shell runs a script without a first line that names its interpreter, as Git does.
-        let command = Command::shell("exec \"$0\" \"$@\"").arg(&hook).args(arguments).directory(self.files());
+        let command =
+            Command::shell("exec \"$0\" \"$@\"").arg(&hook).args(arguments).directory(self.files());
         let command = command
             .environment(workspace.environment())
             .envs(self.identity.iter().copied())
@@ -128,7 +159,10 @@ impl<'workspace> Stage<'workspace> {
             .env("GIT_WORK_TREE", self.files())
             .env("GIT_INDEX_FILE", self.index())
             .env("GIT_OBJECT_DIRECTORY", self.objects())
-            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", workspace.checkout().common_directory().join("objects"))
+            .env(
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+                workspace.checkout().common_directory().join("objects"),
+            )
             .env("GIT_EDITOR", ":")
             .env("GIT_PREFIX", "")
             .timeout(LOCAL_TIMEOUT);
@@ -144,14 +178,16 @@ impl<'workspace> Stage<'workspace> {
         })
     }
 
-    /// What hooks need of where they lie: their directory, and what is beside it if that is not all of the checkout.
+    /// What hooks need of where they lie: their directory, and what is beside it if that is not all
+    /// of the checkout.
     fn readable(&self) -> Vec<PathBuf> {
         let checkout = self.workspace.checkout().path();
         let is_apart = |directory: &Path| directory.starts_with(checkout) && directory != checkout;
         if checkout.starts_with(&self.hooks) {
             return BEFORE.iter().chain(&[AFTER]).map(|name| self.hooks.join(name)).collect();
         }
-        let beside = self.hooks.parent().filter(|parent| is_apart(parent) && !parent.join("HEAD").exists());
+        let beside =
+            self.hooks.parent().filter(|parent| is_apart(parent) && !parent.join("HEAD").exists());
         [self.hooks.clone()].into_iter().chain(beside.map(Path::to_owned)).collect()
     }
 
@@ -177,7 +213,8 @@ impl<'workspace> Stage<'workspace> {
         self.place.join("objects")
     }
 
-    /// Removes what is in the place. The place itself stays: the sandbox that Git works in has it open.
+    /// Removes what is in the place. The place itself stays: the sandbox that Git works in has it
+    /// open.
     fn clear(&self) -> io::Result<()> {
         fs::create_dir_all(&self.place)?;
         make_writable(&self.place);
@@ -197,20 +234,26 @@ async fn hooks_directory(workspace: &Workspace) -> Result<PathBuf> {
     };
     let directory = fs::canonicalize(&directory).unwrap_or(directory);
     if fs::canonicalize(workspace.path()).is_ok_and(|top| directory.starts_with(top)) {
-        return Err(Error::new(ErrorKind::Git, format!("the hooks lie in the workspace: `{}`", directory.display()))
-            .hint("set `core.hooksPath` to a directory that nobody else writes to"));
+        return Err(Error::new(
+            ErrorKind::Git,
+            format!("the hooks lie in the workspace: `{}`", directory.display()),
+        )
+        .hint("set `core.hooksPath` to a directory that nobody else writes to"));
     }
     Ok(directory)
 }
 
 /// Whether there is a hook that Git would run.
 fn is_hook(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    fs::metadata(path)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
-/// A message that was within reach of hooks and of what they ran: a plain file, not a way to another one.
+/// A message that was within reach of hooks and of what they ran: a plain file, not a way to
+/// another one.
 fn read_message(path: &Path) -> io::Result<String> {
-    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
+    let flags =
+        i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
     let file = File::options().read(true).custom_flags(flags).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is no file"));

@@ -1,4 +1,5 @@
-//! What the owner's configuration of Git says that matters to whoever works in a sandbox: the files that it is in, and the programs that it names.
+//! What the owner's configuration of Git says that matters to whoever works in a sandbox: the files
+//! that it is in, and the programs that it names.
 
 use std::{
     collections::BTreeSet,
@@ -16,14 +17,22 @@ const LIST_LIMIT: usize = 4 << 20;
 /// Keys that name a file which Git reads when it looks at a work tree.
 const FILES: [&str; 2] = ["core.attributesfile", "core.excludesfile"];
 
-/// Keys, by their section and their last part, whose values are commands that Git runs on the files of a work tree.
-const PROGRAMS: [(&str, &str); 6] =
-    [("filter", "clean"), ("filter", "smudge"), ("filter", "process"), ("merge", "driver"), ("trailer", "cmd"), ("trailer", "command")];
+/// Keys, by their section and their last part, whose values are commands that Git runs on the files
+/// of a work tree.
+const PROGRAMS: [(&str, &str); 6] = [
+    ("filter", "clean"),
+    ("filter", "smudge"),
+    ("filter", "process"),
+    ("merge", "driver"),
+    ("trailer", "cmd"),
+    ("trailer", "command"),
+];
 
 /// What the owner's configuration of Git says, as it holds in the checkout.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OwnerSettings {
-    /// Files that Git, and what it runs on the files of a work tree, reads: the configuration itself, with what it includes, and programs.
+    /// Files that Git, and what it runs on the files of a work tree, reads: the configuration
+    /// itself, with what it includes, and programs.
     pub(super) files: Vec<PathBuf>,
     /// Whether commits are signed.
     pub(super) signs: bool,
@@ -38,7 +47,8 @@ impl OwnerSettings {
     /// [`crate::ErrorKind::Git`] if Git cannot read them.
     pub(super) async fn read(checkout: &Checkout) -> Result<Self> {
         let git = checkout.git();
-        let call = git.call_with_hooks(checkout.path(), ["config", "--list", "--show-origin", "-z"]);
+        let call =
+            git.call_with_hooks(checkout.path(), ["config", "--list", "--show-origin", "-z"]);
         let output = call.output_limit(LIST_LIMIT).output().await?;
         if !output.success() {
             return Err(super::command::failed("git config --list", &output));
@@ -46,7 +56,8 @@ impl OwnerSettings {
         Ok(Self::parse(&output.stdout, checkout.path(), git.home().as_deref()))
     }
 
-    /// Reads `--show-origin -z`: where an entry comes from, and its name and value with a line end between them.
+    /// Reads `--show-origin -z`: where an entry comes from, and its name and value with a line end
+    /// between them.
     fn parse(list: &[u8], checkout: &Path, home: Option<&Path>) -> Self {
         let mut found = Self::default();
         let mut files = BTreeSet::new();
@@ -58,12 +69,19 @@ impl OwnerSettings {
             let entry = String::from_utf8_lossy(entry);
             // A name alone means yes.
             let (name, value) = entry.split_once('\n').unwrap_or((&entry, "true"));
-            let (section, last) = (name.split('.').next().unwrap_or_default(), name.rsplit('.').next().unwrap_or_default());
+            let (section, last) = (
+                name.split('.').next().unwrap_or_default(),
+                name.rsplit('.').next().unwrap_or_default(),
+            );
             if FILES.contains(&name) {
                 files.extend(expanded(value, home));
             } else if PROGRAMS.contains(&(section, last)) {
-                let words = value.split(|letter: char| letter.is_whitespace() || "\"'`;|&()<>=".contains(letter));
-                files.extend(words.filter_map(|word| expanded(word, home)).filter(|path| path.is_file()));
+                let words = value.split(|letter: char| {
+                    letter.is_whitespace() || "\"'`;|&()<>=".contains(letter)
+                });
+                files.extend(
+                    words.filter_map(|word| expanded(word, home)).filter(|path| path.is_file()),
+                );
             }
             match name {
                 "commit.gpgsign" => found.signs = is_true(value),
@@ -87,7 +105,8 @@ fn expanded(path: &str, home: Option<&Path>) -> Option<PathBuf> {
 /// Whether Git takes `value` for yes.
 fn is_true(value: &str) -> bool {
     let value = value.to_ascii_lowercase();
-    ["true", "yes", "on"].contains(&value.as_str()) || value.parse::<i64>().is_ok_and(|number| number != 0)
+    ["true", "yes", "on"].contains(&value.as_str())
+        || value.parse::<i64>().is_ok_and(|number| number != 0)
 }
 
 #[cfg(test)]
@@ -103,8 +122,14 @@ mod tests {
         let settings = OwnerSettings::parse(list.as_bytes(), Path::new("/site"), Some(home.path()));
         let expected = ["/h", "/home/ada/.gitconfig", "/site/.git/config"].map(PathBuf::from);
         let in_home = ["attributes", "clean"].map(|name| home.path().join(name));
-        assert_eq!(settings.files.iter().collect::<BTreeSet<_>>(), expected.iter().chain(&in_home).collect());
+        assert_eq!(
+            settings.files.iter().collect::<BTreeSet<_>>(),
+            expected.iter().chain(&in_home).collect()
+        );
         assert!(settings.signs && settings.moves_hooks);
-        assert!(!OwnerSettings::parse(b"file:/h\0commit.gpgsign\nfalse\0", Path::new("/site"), None).signs);
+        assert!(
+            !OwnerSettings::parse(b"file:/h\0commit.gpgsign\nfalse\0", Path::new("/site"), None)
+                .signs
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Worktrees that a killed `git worktree add` left half made. Git cannot list its worktrees then, in the user's checkout either.
+//! Worktrees that a killed `git worktree add` left half made. Git cannot list its worktrees then,
+//! in the user's checkout either.
 
 use std::{
     fs,
@@ -11,13 +12,15 @@ use crate::process::survivors;
 /// What Git writes of every worktree, in this order, before it says that it made one.
 const FILES: [&str; 3] = ["gitdir", "commondir", "HEAD"];
 
-/// Whether the repository of the checkout at `path` has a half made worktree for `workspace`, as far as files tell where they usually are.
+/// Whether the repository of the checkout at `path` has a half made worktree for `workspace`, as
+/// far as files tell where they usually are.
 pub(crate) fn is_left_half_made(path: &Path, workspace: &Path) -> bool {
     !half_made(&path.join(".git"), workspace).is_empty()
 }
 
 impl Checkout {
-    /// Removes what a killed `git worktree add` left of `workspace`, unless a `git` works in the checkout: it may be the one that makes it.
+    /// Removes what a killed `git worktree add` left of `workspace`, unless a `git` works in the
+    /// checkout: it may be the one that makes it.
     pub(super) fn remove_half_made(&self, workspace: &Path) {
         let left = half_made(self.common_directory(), workspace);
         if left.is_empty() || survivors::git_works_in(self.path()) {
@@ -32,20 +35,27 @@ impl Checkout {
 
 fn half_made(common_directory: &Path, workspace: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(common_directory.join("worktrees")).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|directory| is_half_made(directory) && is_of(directory, workspace)).collect()
+    entries
+        .map(|entry| entry.path())
+        .filter(|directory| is_half_made(directory) && is_of(directory, workspace))
+        .collect()
 }
 
 fn is_half_made(directory: &Path) -> bool {
-    let is_whole = |file: &str| fs::metadata(directory.join(file)).is_ok_and(|metadata| metadata.len() > 0);
+    let is_whole =
+        |file: &str| fs::metadata(directory.join(file)).is_ok_and(|metadata| metadata.len() > 0);
     directory.is_dir() && !FILES.iter().all(|file| is_whole(file))
 }
 
-/// Whether a half made worktree is the one of `workspace`: by what it says, or by its name if it says nothing yet.
+/// Whether a half made worktree is the one of `workspace`: by what it says, or by its name if it
+/// says nothing yet.
 fn is_of(directory: &Path, workspace: &Path) -> bool {
     let said = fs::read_to_string(directory.join("gitdir")).unwrap_or_default();
     let (said, link) = (Path::new(said.trim_end_matches('\n')), workspace.join(".git"));
     if said.as_os_str().is_empty() {
-        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = |path: &Path| {
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        };
         // Git counts up where the name is taken.
         return name(directory).trim_end_matches(|letter: char| letter.is_ascii_digit())
             == name(workspace).trim_end_matches(|letter: char| letter.is_ascii_digit());
@@ -64,11 +74,26 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let place = fs::canonicalize(place.path()).unwrap();
         fs::create_dir(place.join("radio")).unwrap();
-        let environment = Environment::default().with("PATH", std::env::var_os("PATH").unwrap()).with("GIT_CONFIG_GLOBAL", "/dev/null");
+        let environment = Environment::default()
+            .with("PATH", std::env::var_os("PATH").unwrap())
+            .with("GIT_CONFIG_GLOBAL", "/dev/null");
         let git = Git::new(environment);
-        let run = async |arguments: &[&str]| git.call(&place.join("radio"), arguments).text().await.unwrap();
+        let run = async |arguments: &[&str]| {
+            git.call(&place.join("radio"), arguments).text().await.unwrap()
+        };
         run(&["init", "--quiet"]).await;
-        run(&["-c", "user.name=A", "-c", "user.email=a@b", "commit", "--quiet", "--allow-empty", "--message", "first"]).await;
+        run(&[
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@b",
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "--message",
+            "first",
+        ])
+        .await;
         run(&["worktree", "add", "--quiet", "--detach", "../whole"]).await;
         let entry = |name: &str, files: &[(&str, &str)]| {
             let directory = place.join("radio/.git/worktrees").join(name);
@@ -85,6 +110,9 @@ mod tests {
         let checkout = Checkout::open(&place.join("radio"), git.clone()).await.unwrap();
         checkout.remove_half_made(&workspace);
         assert!(!begun.exists() && !named.exists() && theirs.exists());
-        assert!(place.join("radio/.git/worktrees/whole").exists() && !is_left_half_made(&place.join("radio"), &workspace));
+        assert!(
+            place.join("radio/.git/worktrees/whole").exists()
+                && !is_left_half_made(&place.join("radio"), &workspace)
+        );
     }
 }

@@ -20,39 +20,52 @@ use crate::{
     words::CommitId,
 };
 
-/// The largest diff that is handled, in bytes. What is larger cannot be reviewed and is no minimal change.
+/// The largest diff that is handled, in bytes. What is larger cannot be reviewed and is no minimal
+/// change.
 const DIFF_LIMIT: usize = 8 << 20;
 
-/// The most that the files of a change may hold together, in bytes: a small change of a large file is still a small change.
+/// The most that the files of a change may hold together, in bytes: a small change of a large file
+/// is still a small change.
 const FILES_LIMIT: u64 = 32 << 20;
 
 /// The most bytes that a list of all tracked files may have: some hundred thousand files.
 pub(super) const LIST_LIMIT: usize = 64 << 20;
 
-/// A project's worktree in the state directory. It stays from run to run, so that build caches last and a run costs what changed.
+/// A project's worktree in the state directory. It stays from run to run, so that build caches last
+/// and a run costs what changed.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     path: PathBuf,
-    /// The repository's directory for this worktree. It is always passed on: the `.git` file in the workspace is within reach of whoever edits there.
+    /// The repository's directory for this worktree. It is always passed on: the `.git` file in
+    /// the workspace is within reach of whoever edits there.
     git_directory: PathBuf,
     git: Git,
     checkout: Checkout,
     owner: OwnerSettings,
     /// What hooks are kept in, but for where they may write.
     sandbox: Option<Sandbox>,
-    /// Where Git runs: what it is asked about was written by others, and it runs filters and drivers on it.
+    /// Where Git runs: what it is asked about was written by others, and it runs filters and
+    /// drivers on it.
     session: Option<Session>,
     pub(super) known_gitlinks: Gitlinks,
 }
 
 impl Workspace {
-    /// The workspace of `checkout` at `path`, clean and at `commit`. It is made if it is missing or of no use any more.
+    /// The workspace of `checkout` at `path`, clean and at `commit`. It is made if it is missing or
+    /// of no use any more.
     ///
-    /// Whatever looks at files in it runs in `sandbox`, which is given what else it needs to write to; without one, where everything else runs.
+    /// Whatever looks at files in it runs in `sandbox`, which is given what else it needs to write
+    /// to; without one, where everything else runs.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if Git cannot make it, [`ErrorKind::Process`] if the sandbox cannot be set up.
-    pub async fn prepare(path: &Path, checkout: &Checkout, commit: &CommitId, sandbox: Option<Sandbox>) -> Result<Self> {
+    /// [`ErrorKind::Git`] if Git cannot make it, [`ErrorKind::Process`] if the sandbox cannot be
+    /// set up.
+    pub async fn prepare(
+        path: &Path,
+        checkout: &Checkout,
+        commit: &CommitId,
+        sandbox: Option<Sandbox>,
+    ) -> Result<Self> {
         let owner = OwnerSettings::read(checkout).await?;
         let known = || registered(checkout.common_directory(), path);
         if let Some(git_directory) = known().filter(|_| path.is_dir()) {
@@ -65,22 +78,40 @@ impl Workspace {
             }
         }
         if path.exists() {
-            remove(path).context(ErrorKind::Git, || format!("cannot remove the broken workspace `{}`", path.display()))?;
+            remove(path).context(ErrorKind::Git, || {
+                format!("cannot remove the broken workspace `{}`", path.display())
+            })?;
         }
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).context(ErrorKind::Git, || format!("cannot create `{}`", parent.display()))?;
+            fs::create_dir_all(parent)
+                .context(ErrorKind::Git, || format!("cannot create `{}`", parent.display()))?;
         }
-        // Forced twice: the repository may still have a worktree registered there, and it may be locked.
+        // Forced twice: the repository may still have a worktree registered there, and it may be
+        // locked.
         let add = ["worktree", "add", "--detach", "--no-checkout", "-f", "-f"].map(Path::new);
-        checkout.git().call(checkout.path(), add.into_iter().chain([path, Path::new(commit.as_str())])).text().await?;
-        let git_directory = known()
-            .ok_or_else(|| Error::new(ErrorKind::Git, format!("Git does not know the worktree that it made: `{}`", path.display())))?;
+        checkout
+            .git()
+            .call(checkout.path(), add.into_iter().chain([path, Path::new(commit.as_str())]))
+            .text()
+            .await?;
+        let git_directory = known().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Git,
+                format!("Git does not know the worktree that it made: `{}`", path.display()),
+            )
+        })?;
         let workspace = Self::new(path, git_directory, checkout, &owner, sandbox.as_ref())?;
         workspace.reset(commit).await?;
         Ok(workspace)
     }
 
-    fn new(path: &Path, git_directory: PathBuf, checkout: &Checkout, owner: &OwnerSettings, sandbox: Option<&Sandbox>) -> Result<Self> {
+    fn new(
+        path: &Path,
+        git_directory: PathBuf,
+        checkout: &Checkout,
+        owner: &OwnerSettings,
+        sandbox: Option<&Sandbox>,
+    ) -> Result<Self> {
         let mut workspace = Self {
             path: path.to_owned(),
             git_directory,
@@ -94,11 +125,18 @@ impl Workspace {
         let Some(sandbox) = sandbox else { return Ok(workspace) };
         let mut sandbox = sandbox.clone();
         let stage = workspace.stage_directory();
-        fs::create_dir_all(&stage).context(ErrorKind::Git, || format!("cannot create `{}`", stage.display()))?;
+        fs::create_dir_all(&stage)
+            .context(ErrorKind::Git, || format!("cannot create `{}`", stage.display()))?;
         sandbox.read.extend(owner.files.iter().cloned());
         workspace.sandbox = Some(sandbox.clone());
         let common = checkout.common_directory();
-        sandbox.write.extend([path.to_owned(), workspace.git_directory.clone(), common.join("objects"), common.join("lfs"), stage]);
+        sandbox.write.extend([
+            path.to_owned(),
+            workspace.git_directory.clone(),
+            common.join("objects"),
+            common.join("lfs"),
+            stage,
+        ]);
         workspace.session = Some(Session::new(sandbox, path.to_owned()));
         workspace.git = checkout.git().apart();
         Ok(workspace)
@@ -142,9 +180,11 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if the commit does not exist.
     pub async fn reset(&self, commit: &CommitId) -> Result<()> {
-        self.link().context(ErrorKind::Git, || format!("cannot link the workspace to its repository: `{}`", self.path.display()))?;
-        // A process that was killed leaves its locks behind, also those of references that come and go, as `REVERT_HEAD`; the workspace is ours alone, under
-        // the project's lock.
+        self.link().context(ErrorKind::Git, || {
+            format!("cannot link the workspace to its repository: `{}`", self.path.display())
+        })?;
+        // A process that was killed leaves its locks behind, also those of references that come and
+        // go, as `REVERT_HEAD`; the workspace is ours alone, under the project's lock.
         for entry in fs::read_dir(&self.git_directory).into_iter().flatten().flatten() {
             if entry.path().extension().is_some_and(|extension| extension == "lock") {
                 drop(fs::remove_file(entry.path()));
@@ -166,18 +206,24 @@ impl Workspace {
     /// [`ErrorKind::Git`] if something cannot be removed.
     pub(crate) async fn remove_ignored(&self) -> Result<()> {
         if self.clean_tree(&self.path, "-ffdxq").await.is_ok() {
-            return remove_unseen(&self.path).context(ErrorKind::Git, || format!("cannot clean the workspace `{}`", self.path.display()));
+            return remove_unseen(&self.path).context(ErrorKind::Git, || {
+                format!("cannot clean the workspace `{}`", self.path.display())
+            });
         }
         // Git gives up where a path is longer than it can be.
         let empty = || {
-            let entries = fs::read_dir(&self.path)?.filter(|entry| entry.as_ref().map_or(true, |entry| entry.file_name() != ".git"));
+            let entries = fs::read_dir(&self.path)?
+                .filter(|entry| entry.as_ref().map_or(true, |entry| entry.file_name() != ".git"));
             entries.into_iter().try_for_each(|entry| remove(&entry?.path()))
         };
-        empty().context(ErrorKind::Git, || format!("cannot empty the workspace `{}`", self.path.display()))?;
+        empty().context(ErrorKind::Git, || {
+            format!("cannot empty the workspace `{}`", self.path.display())
+        })?;
         self.restore().await
     }
 
-    /// Removes from `layer`, which holds what lies beside the files of the workspace, and copies of the files that say what is ignored, whatever is not ignored.
+    /// Removes from `layer`, which holds what lies beside the files of the workspace, and copies of
+    /// the files that say what is ignored, whatever is not ignored.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot.
@@ -189,9 +235,14 @@ impl Workspace {
     async fn clean_tree(&self, tree: &Path, how: &str) -> Result<()> {
         let cleaned = self.call_on(tree, ["clean", how]).output().await?;
         if cleaned.success() || cleaned.end == End::TimedOut {
-            return if cleaned.success() { Ok(()) } else { Err(super::command::failed("git clean", &cleaned)) };
+            return if cleaned.success() {
+                Ok(())
+            } else {
+                Err(super::command::failed("git clean", &cleaned))
+            };
         }
-        // A tool may have left directories that nothing can be removed from, as Go does with its cache of modules.
+        // A tool may have left directories that nothing can be removed from, as Go does with its
+        // cache of modules.
         make_writable(tree);
         self.call_on(tree, ["clean", how]).text().await.map(drop)
     }
@@ -204,18 +255,23 @@ impl Workspace {
         self.call(["checkout-index", "--force", "--all"]).text().await.map(drop)
     }
 
-    /// Makes `paths` as they are in `commit`, which removes those that it does not have; all of them are staged.
+    /// Makes `paths` as they are in `commit`, which removes those that it does not have; all of
+    /// them are staged.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if one is neither in the commit nor staged.
     pub async fn put_back(&self, commit: &CommitId, paths: &[&str]) -> Result<()> {
-        let arguments = ["checkout", "--no-overlay", "--quiet", commit, "--"].into_iter().chain(paths.iter().copied());
+        let arguments = ["checkout", "--no-overlay", "--quiet", commit, "--"]
+            .into_iter()
+            .chain(paths.iter().copied());
         self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").text().await.map(drop)
     }
 
     /// Whether any of `paths` differs between two commits; one that is not known any more differs.
     pub async fn differ(&self, one: &CommitId, other: &CommitId, paths: &[&str]) -> bool {
-        let arguments = ["diff", "--quiet", "--no-ext-diff", "--no-textconv", one, other, "--"].into_iter().chain(paths.iter().copied());
+        let arguments = ["diff", "--quiet", "--no-ext-diff", "--no-textconv", one, other, "--"]
+            .into_iter()
+            .chain(paths.iter().copied());
         let output = self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").output().await;
         !output.is_ok_and(|output| output.success())
     }
@@ -229,21 +285,24 @@ impl Workspace {
         let file = |entry: &[u8]| {
             // Mode, object and stage, a tab, the path. Links and submodules have other modes.
             let entry = entry.strip_prefix(b"100")?;
-            let (head, path) = entry.split_at_checked(entry.iter().position(|byte| *byte == b'\t')?)?;
+            let (head, path) =
+                entry.split_at_checked(entry.iter().position(|byte| *byte == b'\t')?)?;
             let object = std::str::from_utf8(head).ok()?.split(' ').nth(1)?.to_owned();
             Some((PathBuf::from(OsStr::from_bytes(path.get(1..)?)), object))
         };
         Ok(list.split(|byte| *byte == 0).filter_map(file).collect())
     }
 
-    /// The symbolic links that are tracked: the path of each, and what it says. Those with names that are not UTF-8 are left out.
+    /// The symbolic links that are tracked: the path of each, and what it says. Those with names
+    /// that are not UTF-8 are left out.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
     pub async fn links(&self) -> Result<Vec<(String, String)>> {
         let list = self.list().await?;
         let link = |entry: &[u8]| {
-            let (_, path) = std::str::from_utf8(entry.strip_prefix(b"120000 ")?).ok()?.split_once('\t')?;
+            let (_, path) =
+                std::str::from_utf8(entry.strip_prefix(b"120000 ")?).ok()?.split_once('\t')?;
             Some((path.to_owned(), fs::read_link(self.path.join(path)).ok()?.to_str()?.to_owned()))
         };
         Ok(list.split(|byte| *byte == 0).filter_map(link).collect())
@@ -251,26 +310,44 @@ impl Workspace {
 
     /// What is tracked, as `git ls-files --stage -z` lists it.
     async fn list(&self) -> Result<Vec<u8>> {
-        let list = self.call(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).output().await?;
-        if list.success() && !list.truncated { Ok(list.stdout) } else { Err(super::command::failed("git ls-files --stage", &list)) }
+        let list =
+            self.call(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).output().await?;
+        if list.success() && !list.truncated {
+            Ok(list.stdout)
+        } else {
+            Err(super::command::failed("git ls-files --stage", &list))
+        }
     }
 
-    /// Takes everything that is changed against `base`, new files and commits that somebody made meanwhile too, and stages it.
+    /// Takes everything that is changed against `base`, new files and commits that somebody made
+    /// meanwhile too, and stages it.
     ///
     /// # Errors
     /// [`ErrorKind::Patch`] if it is too large or not UTF-8.
     pub async fn take_change(&self, base: &CommitId) -> Result<Change> {
         // Git would wait for what a pipe says that is called as its own files are.
-        remove_unseen(&self.path).context(ErrorKind::Git, || format!("cannot look through `{}`", self.path.display()))?;
+        remove_unseen(&self.path)
+            .context(ErrorKind::Git, || format!("cannot look through `{}`", self.path.display()))?;
         let without_submodules = self.close_gitlinks(base).await?;
         // Looked at before: what is staged stays in the user's repository for weeks.
-        let files = self.call(["ls-files", "-z", "--modified", "--others", "--exclude-standard"]).output_limit(DIFF_LIMIT).output().await?;
-        let sizes = files.stdout.split(|byte| *byte == 0).filter(|file| !file.is_empty()).filter_map(|file| {
-            let metadata = fs::symlink_metadata(self.path.join(OsStr::from_bytes(file))).ok()?;
-            Some(metadata.len()).filter(|_| metadata.is_file())
-        });
+        let files = self
+            .call(["ls-files", "-z", "--modified", "--others", "--exclude-standard"])
+            .output_limit(DIFF_LIMIT)
+            .output()
+            .await?;
+        let sizes =
+            files.stdout.split(|byte| *byte == 0).filter(|file| !file.is_empty()).filter_map(
+                |file| {
+                    let metadata =
+                        fs::symlink_metadata(self.path.join(OsStr::from_bytes(file))).ok()?;
+                    Some(metadata.len()).filter(|_| metadata.is_file())
+                },
+            );
         if files.truncated || sizes.sum::<u64>() > FILES_LIMIT {
-            return Err(Error::new(ErrorKind::Patch, format!("the files of the change are larger than {} MiB", FILES_LIMIT >> 20)));
+            return Err(Error::new(
+                ErrorKind::Patch,
+                format!("the files of the change are larger than {} MiB", FILES_LIMIT >> 20),
+            ));
         }
         let add = ["add", "--all", "--"].into_iter().map(OsStr::new);
         self.call(add.chain(without_submodules.iter().map(OsString::as_os_str))).text().await?;
@@ -315,7 +392,10 @@ impl Workspace {
             return Err(super::command::failed("git diff --cached", &output));
         }
         if output.truncated || output.stdout.len() > DIFF_LIMIT {
-            return Err(Error::new(ErrorKind::Patch, format!("the change is larger than {} MiB", DIFF_LIMIT >> 20)));
+            return Err(Error::new(
+                ErrorKind::Patch,
+                format!("the change is larger than {} MiB", DIFF_LIMIT >> 20),
+            ));
         }
         let text = String::from_utf8(output.stdout).map_err(|source| {
             Error::new(ErrorKind::Patch, "the change touches a text file that is not UTF-8")
@@ -330,11 +410,18 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Patch`] if Git refuses it.
     pub async fn apply(&self, diff: &str) -> Result<()> {
-        let output = self.call(["apply", "--index", "--whitespace=nowarn", "-"]).input(diff).output().await?;
+        let output = self
+            .call(["apply", "--index", "--whitespace=nowarn", "-"])
+            .input(diff)
+            .output()
+            .await?;
         if output.success() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Patch, format!("the change does not fit the project's files: {}", output.tail(6))))
+        Err(Error::new(
+            ErrorKind::Patch,
+            format!("the change does not fit the project's files: {}", output.tail(6)),
+        ))
     }
 
     /// The tracked files that are not as they are staged.
@@ -342,7 +429,17 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
     pub(crate) async fn edited(&self) -> Result<Vec<String>> {
-        let list = self.call(["diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all"]).text().await?;
+        let list = self
+            .call([
+                "diff",
+                "--name-only",
+                "-z",
+                "--no-ext-diff",
+                "--no-textconv",
+                "--ignore-submodules=all",
+            ])
+            .text()
+            .await?;
         Ok(list.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
     }
 
@@ -351,7 +448,11 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
     pub(crate) async fn untracked_in(&self, layer: &Path) -> Result<Vec<PathBuf>> {
-        let output = self.call_on(layer, ["ls-files", "-z", "--others", "--exclude-standard"]).output_limit(DIFF_LIMIT).output().await?;
+        let output = self
+            .call_on(layer, ["ls-files", "-z", "--others", "--exclude-standard"])
+            .output_limit(DIFF_LIMIT)
+            .output()
+            .await?;
         if !output.success() || output.truncated {
             return Err(super::command::failed("git ls-files --others", &output));
         }
@@ -365,7 +466,11 @@ impl Workspace {
     /// [`ErrorKind::Git`] if Git cannot read it.
     pub async fn touched(&self, diff: &str) -> Result<Vec<String>> {
         let list = self.call(["apply", "--numstat", "-z", "-"]).input(diff).text().await?;
-        Ok(list.split('\0').filter_map(|entry| entry.trim_start_matches('\n').splitn(3, '\t').nth(2)).map(str::to_owned).collect())
+        Ok(list
+            .split('\0')
+            .filter_map(|entry| entry.trim_start_matches('\n').splitn(3, '\t').nth(2))
+            .map(str::to_owned)
+            .collect())
     }
 
     /// Stages `paths` as they are in the workspace, also those that Git is told to ignore.
@@ -375,7 +480,8 @@ impl Workspace {
     pub async fn stage(&self, paths: &[&str]) -> Result<()> {
         // Paths go through the input: there may be many.
         let list = paths.iter().fold(String::new(), |list, path| list + *path + "\0");
-        let arguments = ["add", "--all", "--force", "--pathspec-from-file=-", "--pathspec-file-nul"];
+        let arguments =
+            ["add", "--all", "--force", "--pathspec-from-file=-", "--pathspec-file-nul"];
         self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").input(list).text().await.map(drop)
     }
 
@@ -390,8 +496,11 @@ impl Workspace {
         if output.success() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Patch, format!("commit {commit:.12} cannot be taken back: {}", output.tail(6)))
-            .hint("later commits changed the same lines; revert it by hand"))
+        Err(Error::new(
+            ErrorKind::Patch,
+            format!("commit {commit:.12} cannot be taken back: {}", output.tail(6)),
+        )
+        .hint("later commits changed the same lines; revert it by hand"))
     }
 
     /// Writes what is staged as a tree, and gives its id.
@@ -402,12 +511,16 @@ impl Workspace {
         self.call(["write-tree"]).text().await
     }
 
-    /// Puts the file right that tells programs in the workspace where the repository is: it is within reach of whoever edits there.
+    /// Puts the file right that tells programs in the workspace where the repository is: it is
+    /// within reach of whoever edits there.
     fn link(&self) -> io::Result<()> {
-        let (link, content) = (self.path.join(".git"), format!("gitdir: {}\n", self.git_directory.display()));
+        let (link, content) =
+            (self.path.join(".git"), format!("gitdir: {}\n", self.git_directory.display()));
         match fs::symlink_metadata(&link) {
             Ok(metadata) if metadata.is_dir() => remove(&link)?,
-            Ok(metadata) if metadata.is_file() && fs::read(&link)? == content.as_bytes() => return Ok(()),
+            Ok(metadata) if metadata.is_file() && fs::read(&link)? == content.as_bytes() => {
+                return Ok(());
+            }
             Ok(_) => fs::remove_file(&link)?,
             Err(_) => {}
         }
@@ -420,19 +533,32 @@ impl Workspace {
     }
 
     /// The same on another tree of files.
-    pub(super) fn call_on<A: AsRef<OsStr>>(&self, tree: &Path, arguments: impl IntoIterator<Item = A>) -> Call {
-        let call = self.git.call(tree, arguments).env("GIT_DIR", &self.git_directory).env("GIT_WORK_TREE", tree);
+    pub(super) fn call_on<A: AsRef<OsStr>>(
+        &self,
+        tree: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Call {
+        let call = self
+            .git
+            .call(tree, arguments)
+            .env("GIT_DIR", &self.git_directory)
+            .env("GIT_WORK_TREE", tree);
         call.env("GIT_COMMON_DIR", self.checkout.common_directory()).within(self.session.as_ref())
     }
 }
 
 /// The directory in which the repository keeps the worktree at `path`.
 fn registered(common_directory: &Path, path: &Path) -> Option<PathBuf> {
-    // Git notes where the worktree is without symbolic links, and may do so from its own directory on.
+    // Git notes where the worktree is without symbolic links, and may do so from its own directory
+    // on.
     let path = fs::canonicalize(path).ok()?;
-    let mut directories = fs::read_dir(common_directory.join("worktrees")).ok()?.flatten().map(|entry| entry.path());
+    let mut directories =
+        fs::read_dir(common_directory.join("worktrees")).ok()?.flatten().map(|entry| entry.path());
     directories.find(|directory| {
-        let link = fs::read_to_string(directory.join("gitdir")).map(|target| directory.join(target.trim_end_matches('\n')));
-        link.ok().and_then(|link| fs::canonicalize(link.parent()?).ok()).is_some_and(|top| top == path)
+        let link = fs::read_to_string(directory.join("gitdir"))
+            .map(|target| directory.join(target.trim_end_matches('\n')));
+        link.ok()
+            .and_then(|link| fs::canonicalize(link.parent()?).ok())
+            .is_some_and(|top| top == path)
     })
 }

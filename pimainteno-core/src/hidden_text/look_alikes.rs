@@ -10,7 +10,8 @@
 use unicode_script::{Script, UnicodeScript as _};
 use unicode_security::confusable_detection::skeleton;
 
-/// Alphabets that have letters like the Latin ones. Others, such as Hebrew, Han or Hangul, are written right beside Latin words, and mistaken by nobody.
+/// Alphabets that have letters like the Latin ones. Others, such as Hebrew, Han or Hangul, are
+/// written right beside Latin words, and mistaken by nobody.
 const ALPHABETS: [Script; 14] = [
     Script::Cyrillic,
     Script::Greek,
@@ -53,7 +54,8 @@ pub(super) fn find(line: &str, is_code: bool) -> Vec<LookAlike<'_>> {
     if line.is_ascii() {
         return Vec::new();
     }
-    let words = line.split(|character: char| !is_part_of_word(character)).filter(|word| !word.is_ascii());
+    let words =
+        line.split(|character: char| !is_part_of_word(character)).filter(|word| !word.is_ascii());
     let is_one = |word| {
         let letters = Letters::of(word);
         let (letter, like) = letters.first?;
@@ -82,10 +84,13 @@ impl Letters {
 /// Whether the line has a letter of the same script that could not be Latin.
 fn has_others(line: &str, letter: char) -> bool {
     let script = letter.script();
-    line.chars().any(|other| other.is_alphabetic() && other.script() == script && looks_like(other).is_none())
+    line.chars().any(|other| {
+        other.is_alphabetic() && other.script() == script && looks_like(other).is_none()
+    })
 }
 
-/// The Latin letter that the character, which is none, looks like. Letters for mathematics are meant to look so, and are taken for them by languages.
+/// The Latin letter that the character, which is none, looks like. Letters for mathematics are
+/// meant to look so, and are taken for them by languages.
 fn looks_like(character: char) -> Option<char> {
     let is_other = match character.script() {
         Script::Common => character.is_alphabetic(),
@@ -97,8 +102,11 @@ fn looks_like(character: char) -> Option<char> {
     }
     let mut buffer = [0; 4];
     // A letter with a mark, such as `ё`, looks like the Latin one with that mark.
-    let mut like = skeleton(character.encode_utf8(&mut buffer)).filter(|one| one.script() != Script::Inherited);
-    like.next().filter(char::is_ascii_alphabetic).filter(|_| like.all(|one| one.is_ascii_alphabetic()))
+    let mut like = skeleton(character.encode_utf8(&mut buffer))
+        .filter(|one| one.script() != Script::Inherited);
+    like.next()
+        .filter(char::is_ascii_alphabetic)
+        .filter(|_| like.all(|one| one.is_ascii_alphabetic()))
 }
 
 fn is_part_of_word(character: char) -> bool {

@@ -10,24 +10,34 @@ fn hidden(text: &str) -> Vec<String> {
 fn change(path: &str, lines: &str) -> Change {
     let old = lines.lines().filter(|line| !line.starts_with('+')).count();
     let new = lines.lines().filter(|line| !line.starts_with('-')).count();
-    let diff = format!("diff --git a/{path} b/{path}\nindex 1..2 100644\n--- a/{path}\n+++ b/{path}\n@@ -1,{old} +1,{new} @@\n{lines}");
+    let diff = format!(
+        "diff --git a/{path} b/{path}\nindex 1..2 100644\n--- a/{path}\n+++ b/{path}\n@@ -1,{old} +1,{new} @@\n{lines}"
+    );
     Change { diff, files: vec![FileChange { path: path.into(), added: 1, removed: 0 }] }
 }
 
 #[test]
 fn what_has_no_shape_is_found_and_named() {
-    let text = "a\u{202e}b\u{200b}c\u{ad}d\u{1b}[2J\u{9b}e\u{e0041}f\u{3164}g\u{fff9}h\u{2028}i\r\n\tj";
-    let found = ["U+202E", "U+200B", "U+00AD", "U+001B", "U+009B", "U+E0041", "U+3164", "U+FFF9", "U+2028", "U+000D"];
+    let text =
+        "a\u{202e}b\u{200b}c\u{ad}d\u{1b}[2J\u{9b}e\u{e0041}f\u{3164}g\u{fff9}h\u{2028}i\r\n\tj";
+    let found = [
+        "U+202E", "U+200B", "U+00AD", "U+001B", "U+009B", "U+E0041", "U+3164", "U+FFF9", "U+2028",
+        "U+000D",
+    ];
     assert_eq!(hidden(text), found);
     assert_eq!(find(text)[0].to_string(), "U+202E right-to-left override");
     assert_eq!(visible("a\u{202e}b"), "a‹U+202E›b");
     assert_eq!(without("a\u{202e}b\n\tc"), "ab\n\tc");
-    for character in
-        ['\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{2064}', '\u{feff}', '\u{180e}', '\u{115f}', '\u{1160}', '\u{ffa0}', '\u{fe0f}']
-    {
+    for character in [
+        '\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{2064}', '\u{feff}', '\u{180e}',
+        '\u{115f}', '\u{1160}', '\u{ffa0}', '\u{fe0f}',
+    ] {
         assert_eq!(hidden(&format!("a{character}b")).len(), 1, "{}", number(character));
     }
-    for character in ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}').chain(['\u{200e}', '\u{200f}', '\u{61c}']) {
+    for character in ('\u{202a}'..='\u{202e}')
+        .chain('\u{2066}'..='\u{2069}')
+        .chain(['\u{200e}', '\u{200f}', '\u{61c}'])
+    {
         assert_eq!(hidden(&format!("שלום{character} عربي")).len(), 1, "{}", number(character));
     }
 }
@@ -111,6 +121,9 @@ fn the_path_of_a_new_file_is_looked_at() {
     let mut new = change("docs/re\u{202e}dm.md", "+x\n");
     new.diff = new.diff.replace("index 1..2 100644", "new file mode 100644\nindex 0..2");
     let told = concern(&new).unwrap();
-    assert!(told.ends_with("the path docs/re‹U+202E›dm.md: U+202E right-to-left override"), "{told}");
+    assert!(
+        told.ends_with("the path docs/re‹U+202E›dm.md: U+202E right-to-left override"),
+        "{told}"
+    );
     assert_eq!(concern(&change("docs/re\u{202e}dm.md", "+x\n")), None, "it was called so before");
 }

@@ -1,5 +1,6 @@
-//! The files of a layer, as the kernel keeps them (`Documentation/filesystems/overlayfs.rst`): what was removed is a character device 0,0, and a directory that
-//! took the place of another one has the attribute `user.overlay.opaque`.
+//! The files of a layer, as the kernel keeps them (`Documentation/filesystems/overlayfs.rst`): what
+//! was removed is a character device 0,0, and a directory that took the place of another one has
+//! the attribute `user.overlay.opaque`.
 //!
 //! Nothing here is read but names and kinds, and no link is followed. No layer is in use meanwhile.
 
@@ -20,7 +21,8 @@ use crate::process::remove;
 /// Says that nothing of the layers below shows through a directory.
 const OPAQUE: &str = "user.overlay.opaque";
 
-/// How deep directories may lie that are gone through one by one. A builder that makes them deeper is not known.
+/// How deep directories may lie that are gone through one by one. A builder that makes them deeper
+/// is not known.
 const DEEPEST: usize = 256;
 
 /// The files in which Git is told what to ignore.
@@ -36,16 +38,20 @@ pub(super) enum Sight {
     Here(Metadata),
 }
 
-/// Removes from `upper` what covers something in `tree`, and directories that are empty after that. What a directory hid of the same ones in `below`, because
-/// it was made anew, stays removed.
+/// Removes from `upper` what covers something in `tree`, and directories that are empty after that.
+/// What a directory hid of the same ones in `below`, because it was made anew, stays removed.
 pub(super) fn uncover(upper: &Path, tree: &Path, below: &[PathBuf]) -> io::Result<()> {
     open(upper)?;
     for_each(upper, |entry, metadata| {
         let name = entry.file_name();
         let (above, covered) = (entry.path(), tree.join(&name));
         let Some(standing) = standing(&covered)? else {
-            // Git does not see what is no file; and what is ignored in the project's directories, the project says.
-            let is_unseen = !metadata.is_file() && !metadata.is_dir() && !metadata.is_symlink() && !is_removal(metadata);
+            // Git does not see what is no file; and what is ignored in the project's directories,
+            // the project says.
+            let is_unseen = !metadata.is_file()
+                && !metadata.is_dir()
+                && !metadata.is_symlink()
+                && !is_removal(metadata);
             return if is_unseen || name == IGNORE_FILE { remove(&above) } else { Ok(()) };
         };
         if !(standing.is_dir() && metadata.is_dir()) {
@@ -64,10 +70,13 @@ pub(super) fn uncover(upper: &Path, tree: &Path, below: &[PathBuf]) -> io::Resul
     fs::set_permissions(upper, fs::symlink_metadata(tree)?.permissions())
 }
 
-/// Puts copies of the files of `tree` that say what is ignored where `upper` has the same directories; over what is there too, if `over`.
+/// Puts copies of the files of `tree` that say what is ignored where `upper` has the same
+/// directories; over what is there too, if `over`.
 pub(super) fn lend_ignore_files(upper: &Path, tree: &Path, over: bool) -> io::Result<()> {
     let (own, lent) = (upper.join(IGNORE_FILE), tree.join(IGNORE_FILE));
-    if standing(&lent)?.is_some_and(|metadata| metadata.is_file()) && (over || standing(&own)?.is_none()) {
+    if standing(&lent)?.is_some_and(|metadata| metadata.is_file())
+        && (over || standing(&own)?.is_none())
+    {
         fs::copy(lent, own)?;
     }
     for_each(upper, |entry, metadata| {
@@ -89,7 +98,11 @@ pub(super) fn sight(upper: &Path, path: &Path) -> io::Result<Sight> {
         at.push(name);
         match standing(&at)? {
             None => return Ok(if hides { Sight::Gone } else { Sight::Below }),
-            Some(metadata) if names.peek().is_none() && (metadata.is_file() || metadata.is_symlink()) => return Ok(Sight::Here(metadata)),
+            Some(metadata)
+                if names.peek().is_none() && (metadata.is_file() || metadata.is_symlink()) =>
+            {
+                return Ok(Sight::Here(metadata));
+            }
             Some(metadata) if names.peek().is_some() && metadata.is_dir() => {}
             Some(_) => return Ok(Sight::Gone),
         }
@@ -116,7 +129,8 @@ pub(super) fn bring(upper: &Path, tree: &Path, path: &Path) -> io::Result<()> {
     fs::set_permissions(&to, Permissions::from_mode(mode))
 }
 
-/// Moves what is in `upper` into `kept`, as the kernel would show the one on top of the other. What is moved is moved, so that it can be gone on with.
+/// Moves what is in `upper` into `kept`, as the kernel would show the one on top of the other. What
+/// is moved is moved, so that it can be gone on with.
 pub(super) fn merge(upper: &Path, kept: &Path) -> io::Result<()> {
     open(upper)?;
     for_each(upper, |entry, metadata| {
@@ -148,7 +162,8 @@ pub(super) fn remove_below(upper: &Path, path: &Path) -> io::Result<()> {
     put_removal(&place)
 }
 
-/// Lets a directory of a layer show what lies below it, but for what `below` has there and `covered` has not: that was removed.
+/// Lets a directory of a layer show what lies below it, but for what `below` has there and
+/// `covered` has not: that was removed.
 fn show_what_lies_below(above: &Path, covered: &Path, below: &[PathBuf]) -> io::Result<()> {
     if !is_opaque(above)? {
         return Ok(());
@@ -163,20 +178,30 @@ fn show_what_lies_below(above: &Path, covered: &Path, below: &[PathBuf]) -> io::
                 None if is_removal(metadata) => Ok(()),
                 None => put_removal(&above.join(&name)),
                 // It has never seen the other one.
-                Some(own) if own.is_dir() => Ok(lsetxattr(above.join(&name), OPAQUE, b"y", XattrFlags::empty())?),
+                Some(own) if own.is_dir() => {
+                    Ok(lsetxattr(above.join(&name), OPAQUE, b"y", XattrFlags::empty())?)
+                }
                 Some(_) => Ok(()),
             }
         })?;
     }
     // What the project has there hides what it hid, one level down.
     for_each(above, |entry, metadata| {
-        let is_covered = standing(&covered.join(entry.file_name()))?.is_some_and(|covered| covered.is_dir());
-        if metadata.is_dir() && is_covered { Ok(lsetxattr(entry.path(), OPAQUE, b"y", XattrFlags::empty())?) } else { Ok(()) }
+        let is_covered =
+            standing(&covered.join(entry.file_name()))?.is_some_and(|covered| covered.is_dir());
+        if metadata.is_dir() && is_covered {
+            Ok(lsetxattr(entry.path(), OPAQUE, b"y", XattrFlags::empty())?)
+        } else {
+            Ok(())
+        }
     })?;
     clear_opaque(above)
 }
 
-fn for_each(directory: &Path, mut act: impl FnMut(&DirEntry, &Metadata) -> io::Result<()>) -> io::Result<()> {
+fn for_each(
+    directory: &Path,
+    mut act: impl FnMut(&DirEntry, &Metadata) -> io::Result<()>,
+) -> io::Result<()> {
     if directory.components().count() > DEEPEST {
         return Err(io::Error::other(format!("directories lie more than {DEEPEST} deep")));
     }
@@ -192,7 +217,9 @@ fn for_each(directory: &Path, mut act: impl FnMut(&DirEntry, &Metadata) -> io::R
 fn standing(path: &Path) -> io::Result<Option<Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -219,7 +246,11 @@ fn clear_opaque(directory: &Path) -> io::Result<()> {
 /// Lets the owner change what is in a directory.
 fn open(directory: &Path) -> io::Result<()> {
     let mode = fs::symlink_metadata(directory)?.permissions().mode();
-    if mode & 0o700 == 0o700 { Ok(()) } else { fs::set_permissions(directory, Permissions::from_mode(mode | 0o700)) }
+    if mode & 0o700 == 0o700 {
+        Ok(())
+    } else {
+        fs::set_permissions(directory, Permissions::from_mode(mode | 0o700))
+    }
 }
 
 fn put_removal(path: &Path) -> io::Result<()> {

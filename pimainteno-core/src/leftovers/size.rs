@@ -27,8 +27,8 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// The size of what is in `directory`, however deep it lies. A directory that its owner may not look into is opened to him: what nobody sees takes up
-    /// space too.
+    /// The size of what is in `directory`, however deep it lies. A directory that its owner may not
+    /// look into is opened to him: what nobody sees takes up space too.
     ///
     /// # Errors
     /// If one cannot be read.
@@ -38,7 +38,10 @@ impl Size {
         // By descriptor: a path may not be as long as directories can lie deep.
         let mut rest = vec![(Rc::new(open(CWD, directory)?), None::<CString>)];
         while let Some((parent, name)) = rest.pop() {
-            let directory = name.map_or_else(|| Ok(Rc::clone(&parent)), |name| open(&parent, name.as_c_str()).map(Rc::new))?;
+            let directory = name.map_or_else(
+                || Ok(Rc::clone(&parent)),
+                |name| open(&parent, name.as_c_str()).map(Rc::new),
+            )?;
             // A parent of which nothing is left to look at is closed before what is in it.
             drop(parent);
             for entry in Dir::read_from(&directory)? {
@@ -49,7 +52,8 @@ impl Size {
                 let stat = statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
                 let is_directory = FileType::from_raw_mode(stat.st_mode).is_dir();
                 // Hard links are one file.
-                if !is_directory && stat.st_nlink > 1 && !linked.insert((stat.st_dev, stat.st_ino)) {
+                if !is_directory && stat.st_nlink > 1 && !linked.insert((stat.st_dev, stat.st_ino))
+                {
                     continue;
                 }
                 size.bytes += u64::try_from(stat.st_blocks).unwrap_or_default() * 512;
@@ -64,12 +68,18 @@ impl Size {
 
     /// What is left without `other`.
     pub(crate) fn without(self, other: Self) -> Self {
-        Self { bytes: self.bytes.saturating_sub(other.bytes), files: self.files.saturating_sub(other.files) }
+        Self {
+            bytes: self.bytes.saturating_sub(other.bytes),
+            files: self.files.saturating_sub(other.files),
+        }
     }
 
     /// Both together.
     pub(crate) fn with(self, other: Self) -> Self {
-        Self { bytes: self.bytes.saturating_add(other.bytes), files: self.files.saturating_add(other.files) }
+        Self {
+            bytes: self.bytes.saturating_add(other.bytes),
+            files: self.files.saturating_add(other.files),
+        }
     }
 
     /// What is more than there may be, in words.
@@ -78,7 +88,9 @@ impl Size {
         if self.bytes > limits.disk {
             return Some(format!("it takes up {mebibytes} MiB where `sandbox_disk` allows {most}"));
         }
-        (self.files > limits.files).then(|| format!("it has {} files where `sandbox_files` allows {}", self.files, limits.files))
+        (self.files > limits.files).then(|| {
+            format!("it has {} files where `sandbox_files` allows {}", self.files, limits.files)
+        })
     }
 }
 

@@ -53,32 +53,68 @@ fn opaque(path: &Path) {
 #[test]
 fn what_covers_the_projects_files_is_removed_and_what_lies_beside_them_stays() {
     let place = tempfile::tempdir().unwrap();
-    let base = tree(&place.path().join("base"), &["a", "src/lib.rs", "src/deep/x.rs", "gone/y", "gone/in/y", "link/z", "became"]);
+    let base = tree(
+        &place.path().join("base"),
+        &["a", "src/lib.rs", "src/deep/x.rs", "gone/y", "gone/in/y", "link/z", "became"],
+    );
     let upper = tree(
         &place.path().join("upper"),
-        &["a", "src/lib.rs", "src/lib.pyc", "src/deep/", "target/out", "became/file", "gone/new", "gone/own/a", "gone/in/b"],
+        &[
+            "a",
+            "src/lib.rs",
+            "src/lib.pyc",
+            "src/deep/",
+            "target/out",
+            "became/file",
+            "gone/new",
+            "gone/own/a",
+            "gone/in/b",
+        ],
     );
-    let below = tree(&place.path().join("below"), &["gone/old", "gone/new", "gone/own/b", "gone/in/c", "gone/y", "src/keep"]);
+    let below = tree(
+        &place.path().join("below"),
+        &["gone/old", "gone/new", "gone/own/b", "gone/in/c", "gone/y", "src/keep"],
+    );
     removal(&upper.join("src/deep/x.rs"));
     opaque(&upper.join("gone"));
     symlink("/etc", upper.join("link")).unwrap();
     fs::set_permissions(upper.join("src"), fs::Permissions::from_mode(0o000)).unwrap();
     layer::uncover(&upper, &base, &[below]).unwrap();
     // What was hidden by a directory that was made anew is removed one by one.
-    let gone = ["gone/", "gone/in/", "gone/in/b: upper", "gone/in/c", "gone/new: upper", "gone/old", "gone/own/", "gone/own/a: upper"];
+    let gone = [
+        "gone/",
+        "gone/in/",
+        "gone/in/b: upper",
+        "gone/in/c",
+        "gone/new: upper",
+        "gone/old",
+        "gone/own/",
+        "gone/own/a: upper",
+    ];
     let rest = ["src/", "src/lib.pyc: upper", "target/", "target/out: upper"];
     assert_eq!(list(&upper), [&gone[..], &rest].concat());
-    let is_opaque = |path: &str| rustix::fs::lgetxattr(upper.join(path), "user.overlay.opaque", &mut [0_u8; 8][..]).is_ok();
+    let is_opaque = |path: &str| {
+        rustix::fs::lgetxattr(upper.join(path), "user.overlay.opaque", &mut [0_u8; 8][..]).is_ok()
+    };
     assert!(!is_opaque("gone") && !is_opaque("gone/in") && is_opaque("gone/own"));
-    assert_eq!(fs::metadata(upper.join("src")).unwrap().permissions().mode(), fs::metadata(base.join("src")).unwrap().permissions().mode());
+    assert_eq!(
+        fs::metadata(upper.join("src")).unwrap().permissions().mode(),
+        fs::metadata(base.join("src")).unwrap().permissions().mode()
+    );
 }
 
 #[test]
 fn a_layer_is_merged_as_it_was_seen_also_when_it_was_begun_before() {
     for cut_off in [false, true] {
         let place = tempfile::tempdir().unwrap();
-        let kept = tree(&place.path().join("kept"), &["target/a", "target/b", "modules/old/x", "file", "was/dir"]);
-        let upper = tree(&place.path().join("upper"), &["target/b", "target/c", "modules/new", "file/inside", "fresh/x"]);
+        let kept = tree(
+            &place.path().join("kept"),
+            &["target/a", "target/b", "modules/old/x", "file", "was/dir"],
+        );
+        let upper = tree(
+            &place.path().join("upper"),
+            &["target/b", "target/c", "modules/new", "file/inside", "fresh/x"],
+        );
         removal(&upper.join("target/a"));
         removal(&upper.join("never"));
         opaque(&upper.join("modules"));
@@ -113,10 +149,23 @@ fn a_run_that_was_cut_off_leaves_what_is_kept_whole_and_nothing_else() {
     let place = tempfile::tempdir().unwrap();
     let own = place.path();
     Leftovers::new(own.to_owned(), Way::Layers).begin().unwrap();
-    let merging = ["merging/base/tree/upper/b", "merging/change/tree/upper/c", "merging/change/caches/upper/d"];
-    let left = ["trials/change/tree/upper/e", "caches/g", "settings/git/config", "run-1/h", "begun/base/tree/upper/i"];
+    let merging = [
+        "merging/base/tree/upper/b",
+        "merging/change/tree/upper/c",
+        "merging/change/caches/upper/d",
+    ];
+    let left = [
+        "trials/change/tree/upper/e",
+        "caches/g",
+        "settings/git/config",
+        "run-1/h",
+        "begun/base/tree/upper/i",
+    ];
     for file in merging.iter().chain(&left) {
-        tree(own.join(file).parent().unwrap(), &[Path::new(file).file_name().unwrap().to_str().unwrap()]);
+        tree(
+            own.join(file).parent().unwrap(),
+            &[Path::new(file).file_name().unwrap().to_str().unwrap()],
+        );
     }
     // As the kernel leaves it: a directory that its owner may not enter.
     let closed = tree(&own.join("trials/aside/tree").join("work"), &["work/"]).join("work");
@@ -137,7 +186,10 @@ fn a_run_that_was_cut_off_leaves_what_is_kept_whole_and_nothing_else() {
     assert_eq!(kept, expected);
     let generation = Leftovers::new(own.to_owned(), Way::Layers).generation();
     Leftovers::new(own.to_owned(), Way::Layers).begin().unwrap();
-    assert!(!generation.is_empty() && Leftovers::new(own.to_owned(), Way::Layers).generation() == generation);
+    assert!(
+        !generation.is_empty()
+            && Leftovers::new(own.to_owned(), Way::Layers).generation() == generation
+    );
 }
 
 #[test]
@@ -148,6 +200,9 @@ fn more_than_there_may_be_is_told() {
     let size = Size::of(place.path()).unwrap();
     let limits = |disk, files| Limits { memory: 0, processes: 0, disk, files };
     assert_eq!(size.excess(&limits(1 << 30, 3)), None);
-    assert_eq!(size.excess(&limits(1 << 30, 2)).unwrap(), "it has 3 files where `sandbox_files` allows 2");
+    assert_eq!(
+        size.excess(&limits(1 << 30, 2)).unwrap(),
+        "it has 3 files where `sandbox_files` allows 2"
+    );
     assert!(size.excess(&limits(1, 3)).unwrap().contains("`sandbox_disk` allows 0"));
 }

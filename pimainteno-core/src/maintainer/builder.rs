@@ -59,14 +59,16 @@ impl MaintainerBuilder {
         self
     }
 
-    /// Reads schedules, and counts the days of budgets, in this time zone where the configuration names none; in UTC if it is not given.
+    /// Reads schedules, and counts the days of budgets, in this time zone where the configuration
+    /// names none; in UTC if it is not given.
     #[must_use]
     pub fn time_zone(mut self, time_zone: TimeZone) -> Self {
         self.time_zone = Some(time_zone);
         self
     }
 
-    /// Keeps the store and the workspaces here, which is an absolute path; beside the configuration's `cache.path` if it is not given.
+    /// Keeps the store and the workspaces here, which is an absolute path; beside the
+    /// configuration's `cache.path` if it is not given.
     #[must_use]
     pub fn state_directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.state_directory = Some(directory.into());
@@ -80,8 +82,9 @@ impl MaintainerBuilder {
         self
     }
 
-    /// Runs checks and command steps in sandboxes that this program sets up, and has it mind what runs without one: a program that calls [`crate::process::help`] first thing in its `main`, and
-    /// `/proc/self/exe` if that is the program itself. Without, there are none.
+    /// Runs checks and command steps in sandboxes that this program sets up, and has it mind what
+    /// runs without one: a program that calls [`crate::process::help`] first thing in its `main`,
+    /// and `/proc/self/exe` if that is the program itself. Without, there are none.
     #[must_use]
     pub fn sandbox_helper(mut self, helper: SandboxHelper) -> Self {
         self.sandbox_helper = Some(helper);
@@ -117,15 +120,17 @@ impl MaintainerBuilder {
         self
     }
 
-    /// Lets `services` restart and watch the units of every project that names nobody else, in place of systemd.
+    /// Lets `services` restart and watch the units of every project that names nobody else, in
+    /// place of systemd.
     #[must_use]
     pub fn services(mut self, services: impl ServiceManager + 'static) -> Self {
         self.services = Some(Arc::new(services));
         self
     }
 
-    /// Keeps history, budgets and journals in memory, for tests and throwaway programs: with the program they are gone, and a run that is cut off with it is
-    /// neither finished nor undone. The workspaces still want a state directory.
+    /// Keeps history, budgets and journals in memory, for tests and throwaway programs: with the
+    /// program they are gone, and a run that is cut off with it is neither finished nor undone.
+    /// The workspaces still want a state directory.
     #[must_use]
     pub fn in_memory(mut self) -> Self {
         self.in_memory = true;
@@ -142,8 +147,10 @@ impl MaintainerBuilder {
     /// Opens the state directory and makes every project ready. No child process is started.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] and [`ErrorKind::Policy`] for what cannot be used, [`ErrorKind::Store`] if another program holds the state directory.
-    /// A store that is damaged is set aside, and a new one is begun, in which all projects are paused until they are resumed.
+    /// [`ErrorKind::Config`] and [`ErrorKind::Policy`] for what cannot be used,
+    /// [`ErrorKind::Store`] if another program holds the state directory. A store that is
+    /// damaged is set aside, and a new one is begun, in which all projects are paused until they
+    /// are resumed.
     pub fn build(self) -> Result<Maintainer> {
         let Self {
             config,
@@ -194,12 +201,25 @@ impl MaintainerBuilder {
         let mut projects: Vec<Arc<Prepared>> = Vec::new();
         for project in config.projects() {
             if projects.iter().any(|other| other.project.id == project.id) {
-                return Err(Error::new(ErrorKind::Config, format!("two projects have the id `{}`", project.id))
-                    .hint("give one of them another `name`"));
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!("two projects have the id `{}`", project.id),
+                )
+                .hint("give one of them another `name`"));
             }
             let name = project.name.clone();
-            let prepared = Prepared::new(project, &config, &registry, &policies, &environment, &state_directory, &timezone);
-            projects.push(Arc::new(prepared.map_err(|error| error.about(format!("project `{name}`")))?));
+            let prepared = Prepared::new(
+                project,
+                &config,
+                &registry,
+                &policies,
+                &environment,
+                &state_directory,
+                &timezone,
+            );
+            projects.push(Arc::new(
+                prepared.map_err(|error| error.about(format!("project `{name}`")))?,
+            ));
         }
         let ids = projects.iter().map(|prepared| prepared.project.id.as_str());
         // The notice comes with those of the first recovery, when somebody listens.
@@ -213,8 +233,12 @@ impl MaintainerBuilder {
         if let Ok(Some(token)) = config.web.access_token() {
             store.secrets().learn(token.expose())?;
         }
-        let policies = projects.iter().map(|prepared| (prepared.project.id.clone(), prepared.policy.clone())).collect();
-        let written = projects.iter().flat_map(|prepared| prepared.project.sandbox.write.clone()).collect();
+        let policies = projects
+            .iter()
+            .map(|prepared| (prepared.project.id.clone(), prepared.policy.clone()))
+            .collect();
+        let written =
+            projects.iter().flat_map(|prepared| prepared.project.sandbox.write.clone()).collect();
         Ok(Maintainer(Arc::new(Runner {
             timezone,
             projects,

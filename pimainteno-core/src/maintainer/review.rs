@@ -9,26 +9,36 @@ use crate::{
 };
 
 impl Maintainer {
-    /// The last `limit` changes, the newest first, without their diffs: of one project or of all, those that wait for a person or also what became of others.
+    /// The last `limit` changes, the newest first, without their diffs: of one project or of all,
+    /// those that wait for a person or also what became of others.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub fn proposals(&self, project: Option<&str>, all: bool, limit: usize) -> Result<Vec<Proposal>> {
+    pub fn proposals(
+        &self,
+        project: Option<&str>,
+        all: bool,
+        limit: usize,
+    ) -> Result<Vec<Proposal>> {
         self.0.hear_silence()?;
-        let is_wanted = |status: &ProposalStatus| all || matches!(status, ProposalStatus::Held { .. });
+        let is_wanted =
+            |status: &ProposalStatus| all || matches!(status, ProposalStatus::Held { .. });
         self.0.store.proposals(project, is_wanted, limit)
     }
 
-    /// Approves the change that is held as the proposal named by its id or at least four digits of its beginning, and delivers it in a run of its own.
+    /// Approves the change that is held as the proposal named by its id or at least four digits of
+    /// its beginning, and delivers it in a run of its own.
     ///
-    /// `sha256` says which diff was looked at: [`Proposal::sha256`], or at least eight digits of its beginning. The run places that diff on the checkout's
-    /// head, runs the checks again and goes on to the last step. If the files that it touches have changed meanwhile, it becomes another diff: then
-    /// nothing is delivered, and that one is held in its place. An approval goes before whatever held the change, but not before a policy's denial,
+    /// `sha256` says which diff was looked at: [`Proposal::sha256`], or at least eight digits of
+    /// its beginning. The run places that diff on the checkout's head, runs the checks again
+    /// and goes on to the last step. If the files that it touches have changed meanwhile, it
+    /// becomes another diff: then nothing is delivered, and that one is held in its place. An
+    /// approval goes before whatever held the change, but not before a policy's denial,
     /// protected files, failing checks or the mode `dry-run`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] if there is no such proposal, it is not held, or its run cannot start now; then it stays as it was.
-    /// Whatever goes wrong in the run is in its record.
+    /// [`crate::ErrorKind::Usage`] if there is no such proposal, it is not held, or its run cannot
+    /// start now; then it stays as it was. Whatever goes wrong in the run is in its record.
     pub async fn approve(&self, proposal: &str, sha256: &str) -> Result<RunRecord> {
         ProposalId::is_enough(proposal)?;
         self.recover().await?;
@@ -36,10 +46,12 @@ impl Maintainer {
         self.0.approve(id, sha256).await
     }
 
-    /// Rejects a held change, named by its id or at least four digits of its beginning. The backend is told why the next time that it is asked.
+    /// Rejects a held change, named by its id or at least four digits of its beginning. The backend
+    /// is told why the next time that it is asked.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] if there is no such proposal, it is not held, or no reason is given.
+    /// [`crate::ErrorKind::Usage`] if there is no such proposal, it is not held, or no reason is
+    /// given.
     pub async fn reject(&self, proposal: &str, reason: &str) -> Result<Proposal> {
         ProposalId::is_enough(proposal)?;
         self.recover().await?;
@@ -47,20 +59,22 @@ impl Maintainer {
         self.0.reject(id, reason)
     }
 
-    /// Takes back what a run delivered, in a run of its own and without a model: the run whose id begins with `run`, or the project's last one that
-    /// delivered something.
+    /// Takes back what a run delivered, in a run of its own and without a model: the run whose id
+    /// begins with `run`, or the project's last one that delivered something.
     ///
-    /// What is at the remote is taken back by a commit of the inverse, what never left the machine is dropped, and the same units are restarted.
+    /// What is at the remote is taken back by a commit of the inverse, what never left the machine
+    /// is dropped, and the same units are restarted.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] if there is nothing to take back, or it cannot be done now; then nothing was touched.
-    /// Whatever goes wrong in the run is in its record.
+    /// [`crate::ErrorKind::Usage`] if there is nothing to take back, or it cannot be done now; then
+    /// nothing was touched. Whatever goes wrong in the run is in its record.
     pub async fn rollback(&self, project: &str, run: Option<&str>) -> Result<RunRecord> {
         self.recover().await?;
         self.0.roll_back(project, run).await
     }
 
-    /// Keeps a project from being run until it is resumed, also by the next program that opens this state. A run that goes on goes on.
+    /// Keeps a project from being run until it is resumed, also by the next program that opens this
+    /// state. A run that goes on goes on.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] if there is no such project, [`crate::ErrorKind::Store`].
@@ -69,8 +83,9 @@ impl Maintainer {
         self.0.store.update_project(id, |state| state.paused = true).map(drop)
     }
 
-    /// Lets a project be run again, whatever kept it from that: it was paused, it was parked, it failed again and again, or a run that was cut off cannot be
-    /// finished and is given up now. One that was parked is run at once by [`Self::serve`], the others at their next slot.
+    /// Lets a project be run again, whatever kept it from that: it was paused, it was parked, it
+    /// failed again and again, or a run that was cut off cannot be finished and is given up
+    /// now. One that was parked is run at once by [`Self::serve`], the others at their next slot.
     ///
     /// # Errors
     /// As [`Self::pause`].
@@ -86,16 +101,24 @@ mod tests {
     use pimainteno_plugin::Edit;
 
     use super::*;
-    use crate::{config::ProjectConfig, process::Environment, testing::ScriptedBackend, words::CommitId};
+    use crate::{
+        config::ProjectConfig, process::Environment, testing::ScriptedBackend, words::CommitId,
+    };
 
     fn git(directory: &Path, arguments: &[&str]) {
         let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
-        let output = std::process::Command::new("git").args(identity).args(arguments).current_dir(directory).output().unwrap();
+        let output = std::process::Command::new("git")
+            .args(identity)
+            .args(arguments)
+            .current_dir(directory)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{output:?}");
     }
 
     #[tokio::test]
-    async fn a_change_that_another_one_took_the_place_of_while_its_approval_waited_is_not_delivered() {
+    async fn a_change_that_another_one_took_the_place_of_while_its_approval_waited_is_not_delivered()
+     {
         let directory = tempfile::tempdir().unwrap();
         let checkout = directory.path().join("radio");
         std::fs::create_dir(&checkout).unwrap();
@@ -111,7 +134,13 @@ mod tests {
             .unwrap();
         let runner = &maintainer.0;
         let held = |diff: &str| {
-            let mut proposal = Proposal::new("radio", CommitId::unchecked("0"), diff.into(), "docs: edit", "scripted");
+            let mut proposal = Proposal::new(
+                "radio",
+                CommitId::unchecked("0"),
+                diff.into(),
+                "docs: edit",
+                "scripted",
+            );
             proposal.status = ProposalStatus::Held { reason: "a person decides".into() };
             runner.store.put_proposal(&proposal).unwrap();
             proposal
@@ -120,7 +149,9 @@ mod tests {
         // The turn waits for this.
         let unfinished = runner.recovery.unfinished.lock().await;
         let mut approval = pin!(runner.approve(first.id, &first.sha256));
-        let is_waiting = std::future::poll_fn(|task| Poll::Ready(approval.as_mut().poll(task).is_pending())).await;
+        let is_waiting =
+            std::future::poll_fn(|task| Poll::Ready(approval.as_mut().poll(task).is_pending()))
+                .await;
         assert!(is_waiting);
         let second = held("second");
         drop(unfinished);

@@ -1,7 +1,9 @@
-//! Placing a hunk whose lines do not stand in the file as they are: context is missing, mistyped, elided or invented.
+//! Placing a hunk whose lines do not stand in the file as they are: context is missing, mistyped,
+//! elided or invented.
 //!
-//! What is removed must be there. Context is evidence: each line that is there counts for a place, each that is not counts against it. The best place is
-//! taken if enough of the hunk is there, and if every other place that any change of the hunk could go to has clearly less to say for itself.
+//! What is removed must be there. Context is evidence: each line that is there counts for a place,
+//! each that is not counts against it. The best place is taken if enough of the hunk is there, and
+//! if every other place that any change of the hunk could go to has clearly less to say for itself.
 
 mod sample;
 mod window;
@@ -38,14 +40,16 @@ const ELSEWHERE: i32 = 400;
 /// What a blank line costs that one side has more than the other within what is removed.
 const BLANK: i32 = 30;
 
-/// What a blank line costs that would go with what is removed around it, and that the hunk does not show.
+/// What a blank line costs that would go with what is removed around it, and that the hunk does not
+/// show.
 const BLANK_REMOVED: i32 = 50;
 
 /// How much more must speak for the best place than for any other.
 const MARGIN: i32 = 100;
 /// How much more for a place where the line number is right, too.
 const NUMBER_MARGIN: i32 = 30;
-/// How much more than for places nearby, if the lines right before and behind the change are there: the others then leave out one of them.
+/// How much more than for places nearby, if the lines right before and behind the change are there:
+/// the others then leave out one of them.
 const NEARBY_MARGIN: i32 = 20;
 /// How near that is, in lines.
 const NEARBY: usize = 8;
@@ -57,7 +61,8 @@ const SHARE: i32 = 50;
 /// No way leads here.
 const NO_WAY: i32 = i32::MIN / 4;
 
-/// Where the lines of a hunk stand: for each line of the hunk the line of the file, and for each change where it begins.
+/// Where the lines of a hunk stand: for each line of the hunk the line of the file, and for each
+/// change where it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Alignment {
     /// For each line of the hunk that is in the old file: where it stands, if it does.
@@ -90,8 +95,14 @@ enum What {
 /// Aligns a hunk with a file.
 ///
 /// # Errors
-/// [`Reason::NotFound`] if too little of it is there, [`Reason::Ambiguous`] if it could be meant elsewhere too.
-pub(super) fn align(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, steps: &mut Steps) -> Result<Alignment, Refusal> {
+/// [`Reason::NotFound`] if too little of it is there, [`Reason::Ambiguous`] if it could be meant
+/// elsewhere too.
+pub(super) fn align(
+    hunk: &Hunk,
+    text: &Text<'_>,
+    index: &Index<'_>,
+    steps: &mut Steps,
+) -> Result<Alignment, Refusal> {
     let (elements, blocks) = elements(hunk, index);
     let window = Window::new(hunk, text, index);
     let width = window.len() + 1;
@@ -106,14 +117,19 @@ pub(super) fn align(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, steps: &mut
     let table = Table::new(hunk, text, index, &elements, &window);
     let (forward, backward) = (table.forward(), table.backward());
     let last = &forward[elements.len() * width..];
-    let Some((end, best)) = last.iter().enumerate().max_by_key(|(at, score)| (**score, usize::MAX - at)) else { return Err(not_found()) };
+    let Some((end, best)) =
+        last.iter().enumerate().max_by_key(|(at, score)| (**score, usize::MAX - at))
+    else {
+        return Err(not_found());
+    };
     let best = *best;
     if best <= 0 {
         return Err(not_found());
     }
     let path = table.trace(&forward, end);
     table.check_evidence(&path)?;
-    // The line number is a witness too, if the first line that is there stands exactly where it says.
+    // The line number is a witness too, if the first line that is there stands exactly where it
+    // says.
     let first = elements.iter().zip(&path).find_map(|(element, place)| Some((element, (*place)?)));
     let at_number = hunk.old.is_some_and(|(start, _)| {
         first.is_some_and(|(element, place)| {
@@ -127,13 +143,17 @@ pub(super) fn align(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, steps: &mut
         let chosen = path[pin];
         for place in 0..width {
             let margin = match chosen {
-                Some(chosen) if window.line(chosen).abs_diff(window.line(place)) <= NEARBY && table.is_enclosed(pin, &path) => {
+                Some(chosen)
+                    if window.line(chosen).abs_diff(window.line(place)) <= NEARBY
+                        && table.is_enclosed(pin, &path) =>
+                {
                     NEARBY_MARGIN
                 }
                 _ if at_number => NUMBER_MARGIN,
                 _ => MARGIN,
             };
-            if Some(place) != chosen && table.total(&forward, &backward, pin, place) > best - margin {
+            if Some(place) != chosen && table.total(&forward, &backward, pin, place) > best - margin
+            {
                 rivals.push(place);
             }
         }
@@ -142,11 +162,15 @@ pub(super) fn align(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, steps: &mut
             rivals.iter_mut().for_each(|rival| *rival = window.line(*rival));
             rivals.sort_unstable();
             rivals.dedup();
-            let message = format!("its lines are not in the file as they are, and what is alike stands in {} places", rivals.len());
+            let message = format!(
+                "its lines are not in the file as they are, and what is alike stands in {} places",
+                rivals.len()
+            );
             return Err(Refusal::new(Reason::Ambiguous, message).places(text, &rivals, 1));
         }
     }
-    let path: Vec<_> = path.into_iter().map(|place| place.map(|place| window.line(place))).collect();
+    let path: Vec<_> =
+        path.into_iter().map(|place| place.map(|place| window.line(place))).collect();
     Ok(table.alignment(&path, blocks))
 }
 
@@ -159,7 +183,8 @@ fn elements(hunk: &Hunk, index: &Index<'_>) -> (Vec<Element>, usize) {
     let (mut elements, mut blocks, mut line, mut runs) = (Vec::new(), 0, 0, hunk.blocks());
     while let Some(current) = hunk.lines.get(line) {
         if current.kind == Kind::Context {
-            let is_elision = is_elision(&current.text) && index.number(current.text.as_bytes()).is_none();
+            let is_elision =
+                is_elision(&current.text) && index.number(current.text.as_bytes()).is_none();
             let what = if is_elision { What::Elision } else { What::Context };
             elements.push(Element { what, line, block: blocks, weight: weight(&current.text) });
             line += 1;
@@ -169,7 +194,12 @@ fn elements(hunk: &Hunk, index: &Index<'_>) -> (Vec<Element>, usize) {
         let end = runs.next().map_or(hunk.lines.len(), |run| run.end);
         while line < end {
             if hunk.lines[line].kind == Kind::Removed {
-                elements.push(Element { what: What::Removed, line, block: blocks, weight: weight(&hunk.lines[line].text) });
+                elements.push(Element {
+                    what: What::Removed,
+                    line,
+                    block: blocks,
+                    weight: weight(&hunk.lines[line].text),
+                });
             }
             line += 1;
         }
@@ -183,13 +213,17 @@ fn elements(hunk: &Hunk, index: &Index<'_>) -> (Vec<Element>, usize) {
 
 /// Whether a line of context stands for others that were left out.
 pub(super) fn is_elision(text: &str) -> bool {
-    let text = text.trim().trim_start_matches(['#', '/', '*', ';', '-', '<', '!', ' ']).trim_end_matches(['*', '/', '-', '>', ' ']);
+    let text = text
+        .trim()
+        .trim_start_matches(['#', '/', '*', ';', '-', '<', '!', ' '])
+        .trim_end_matches(['*', '/', '-', '>', ' ']);
     let text = text.trim_matches(['(', ')', '[', ']', ' ']);
     text == "..."
         || text == "…"
         || text == "⋮"
         || text == "etc."
-        || ((text.starts_with("...") || text.starts_with('…')) && (text.ends_with("...") || text.ends_with('…')))
+        || ((text.starts_with("...") || text.starts_with('…'))
+            && (text.ends_with("...") || text.ends_with('…')))
 }
 
 /// What a line says, in hundredths: little if it is short, next to nothing if it is blank.
@@ -202,7 +236,8 @@ fn weight(text: &str) -> i32 {
     }
 }
 
-/// A hunk's elements against a file's lines. A state is how many elements are done and at which line of the file one stands.
+/// A hunk's elements against a file's lines. A state is how many elements are done and at which
+/// line of the file one stands.
 struct Table<'a> {
     elements: &'a [Element],
     /// What an element gains at a line, by the line's number; none where it cannot stand.
@@ -212,9 +247,16 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>, elements: &'a [Element], window: &Window) -> Self {
+    fn new(
+        hunk: &Hunk,
+        text: &Text<'_>,
+        index: &Index<'_>,
+        elements: &'a [Element],
+        window: &Window,
+    ) -> Self {
         // Lines that compare as equal are held against a line once.
-        let (mut known, mut samples, mut numbers) = (HashMap::new(), Vec::new(), Vec::with_capacity(window.len()));
+        let (mut known, mut samples, mut numbers) =
+            (HashMap::new(), Vec::new(), Vec::with_capacity(window.len()));
         for line in window.lines() {
             let number = index.lines().get(line).copied().unwrap_or(u32::MAX);
             numbers.push(*known.entry(number).or_insert_with(|| {
@@ -224,7 +266,14 @@ impl<'a> Table<'a> {
         }
         let gains = elements.iter().map(|element| {
             let line = &hunk.lines[element.line].text;
-            let mut gains = vec![NO_WAY; if matches!(element.what, What::Context | What::Removed) { samples.len() } else { 0 }];
+            let mut gains = vec![
+                NO_WAY;
+                if matches!(element.what, What::Context | What::Removed) {
+                    samples.len()
+                } else {
+                    0
+                }
+            ];
             if element.what == What::Context && element.weight > 30 {
                 let sample = Sample::new(line.as_bytes());
                 for (gain, other) in gains.iter_mut().zip(&samples) {
@@ -235,7 +284,11 @@ impl<'a> Table<'a> {
             }
             let number = index.number(line.as_bytes()).and_then(|number| known.get(&number));
             if let Some(gain) = number.and_then(|number| gains.get_mut(*number)) {
-                *gain = if element.what == What::Removed { element.weight * REMOVED / 100 } else { element.weight };
+                *gain = if element.what == What::Removed {
+                    element.weight * REMOVED / 100
+                } else {
+                    element.weight
+                };
             }
             gains
         });
@@ -265,20 +318,26 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// What it costs to pass over a line of the file before element `at`, and what at most to pass over many.
+    /// What it costs to pass over a line of the file before element `at`, and what at most to pass
+    /// over many.
     fn cost_of_missing(&self, at: usize, line: usize) -> (i32, i32) {
         let (before, behind) = (self.elements.get(at.wrapping_sub(1)), self.elements.get(at));
         let what = |element: Option<&Element>| element.map(|element| element.what);
         match (what(before), what(behind)) {
-            (Some(What::Removed), Some(What::Removed)) if before.map(|element| element.block) == behind.map(|element| element.block) => {
+            (Some(What::Removed), Some(What::Removed))
+                if before.map(|element| element.block) == behind.map(|element| element.block) =>
+            {
                 (if self.blank.get(line) == Some(&true) { BLANK_REMOVED } else { -NO_WAY }, -NO_WAY)
             }
-            (Some(What::Insertion), _) | (_, Some(What::Insertion)) => (MISSING_AT_INSERTION, -NO_WAY),
+            (Some(What::Insertion), _) | (_, Some(What::Insertion)) => {
+                (MISSING_AT_INSERTION, -NO_WAY)
+            }
             _ => (if self.blank.get(line) == Some(&true) { BLANK } else { MISSING }, ELSEWHERE),
         }
     }
 
-    /// The best that can be said for having done `row` elements and standing at a line, for each row and line.
+    /// The best that can be said for having done `row` elements and standing at a line, for each
+    /// row and line.
     fn forward(&self) -> Vec<i32> {
         let width = self.width();
         let mut table = vec![NO_WAY; (self.elements.len() + 1) * width];
@@ -340,23 +399,33 @@ impl<'a> Table<'a> {
         let before = forward[at * width + line];
         match self.elements[at].what {
             What::Insertion => before + backward[(at + 1) * width + line],
-            _ if line + 1 < width => before + self.gain(at, line) + backward[(at + 1) * width + line + 1],
+            _ if line + 1 < width => {
+                before + self.gain(at, line) + backward[(at + 1) * width + line + 1]
+            }
             _ => NO_WAY,
         }
     }
 
-    /// Whether the hunk's lines right before and behind an element stand right before and behind its place.
+    /// Whether the hunk's lines right before and behind an element stand right before and behind
+    /// its place.
     fn is_enclosed(&self, pin: usize, path: &[Option<usize>]) -> bool {
         let Some(place) = path[pin] else { return false };
         let behind = if self.elements[pin].what == What::Insertion { place } else { place + 1 };
-        let is_before = pin.checked_sub(1).is_some_and(|at| path[at].is_some() && path[at] == place.checked_sub(1));
+        let is_before = pin
+            .checked_sub(1)
+            .is_some_and(|at| path[at].is_some() && path[at] == place.checked_sub(1));
         is_before && path.get(pin + 1) == Some(&Some(behind))
     }
 
-    /// The element that says where a block is: its first removed line that says something, or its insertion.
+    /// The element that says where a block is: its first removed line that says something, or its
+    /// insertion.
     fn pin(&self, block: usize) -> Option<usize> {
-        let of_block = |element: &Element| element.block == block && matches!(element.what, What::Removed | What::Insertion);
-        let says = self.elements.iter().position(|element| of_block(element) && (element.weight > 10 || element.what == What::Insertion));
+        let of_block = |element: &Element| {
+            element.block == block && matches!(element.what, What::Removed | What::Insertion)
+        };
+        let says = self.elements.iter().position(|element| {
+            of_block(element) && (element.weight > 10 || element.what == What::Insertion)
+        });
         says.or_else(|| self.elements.iter().position(of_block))
     }
 
@@ -368,7 +437,10 @@ impl<'a> Table<'a> {
         while row > 0 {
             let (at, score) = (row - 1, forward[row * width + line]);
             let before = |line: usize| forward[at * width + line];
-            if line > 0 && self.gain(at, line - 1) > NO_WAY && before(line - 1) + self.gain(at, line - 1) == score {
+            if line > 0
+                && self.gain(at, line - 1) > NO_WAY
+                && before(line - 1) + self.gain(at, line - 1) == score
+            {
                 path[at] = Some(line - 1);
                 (row, line) = (at, line - 1);
             } else if self.elements[at].what == What::Elision
@@ -378,7 +450,9 @@ impl<'a> Table<'a> {
             } else if before(line) - self.cost_of_none(at) == score {
                 path[at] = (self.elements[at].what == What::Insertion).then_some(line);
                 row = at;
-            } else if line > 0 && forward[row * width + line - 1] - self.cost_of_missing(row, line - 1).0 == score {
+            } else if line > 0
+                && forward[row * width + line - 1] - self.cost_of_missing(row, line - 1).0 == score
+            {
                 line -= 1;
             } else {
                 let cap = self.cost_of_missing(row, line.saturating_sub(1)).1;
@@ -391,7 +465,8 @@ impl<'a> Table<'a> {
         path
     }
 
-    /// Refuses a way on which too little of the hunk is in the file, or an insertion of which one side is not there at all.
+    /// Refuses a way on which too little of the hunk is in the file, or an insertion of which one
+    /// side is not there at all.
     fn check_evidence(&self, path: &[Option<usize>]) -> Result<(), Refusal> {
         let (mut there, mut all) = (0, 0);
         for (at, element) in self.elements.iter().enumerate() {
@@ -407,18 +482,39 @@ impl<'a> Table<'a> {
             return Err(not_found());
         }
         for at in (0..self.elements.len()).filter(|at| self.elements[*at].what == What::Insertion) {
-            let is_context = |other: &usize| self.elements[*other].what == What::Context && self.elements[*other].weight > 30;
-            let stops = |other: &usize| matches!(self.elements[*other].what, What::Context | What::Elision);
-            let before: Vec<_> = (0..at).rev().take_while(stops).filter(is_context).take(3).collect();
-            let behind: Vec<_> = (at + 1..self.elements.len()).take_while(stops).filter(is_context).take(3).collect();
+            let is_context = |other: &usize| {
+                self.elements[*other].what == What::Context && self.elements[*other].weight > 30
+            };
+            let stops =
+                |other: &usize| matches!(self.elements[*other].what, What::Context | What::Elision);
+            let before: Vec<_> =
+                (0..at).rev().take_while(stops).filter(is_context).take(3).collect();
+            let behind: Vec<_> = (at + 1..self.elements.len())
+                .take_while(stops)
+                .filter(is_context)
+                .take(3)
+                .collect();
             for side in [before, behind] {
                 // Lines that say little are witnesses only if several stand right beside it.
                 let little = |at: usize| path.get(at).copied().flatten();
                 let before = at >= 2
-                    && path[at].is_some_and(|place| place >= 2 && little(at - 1) == Some(place - 1) && little(at - 2) == Some(place - 2));
-                let says = self.elements.get(at.saturating_sub(2)..at).is_some_and(|two| two.iter().any(|element| element.weight > 10));
-                if !side.is_empty() && side.iter().all(|other| path[*other].is_none()) && !(side[0] < at && before && says) {
-                    return Err(Refusal::new(Reason::NotFound, "the lines beside an insertion are not in the file"));
+                    && path[at].is_some_and(|place| {
+                        place >= 2
+                            && little(at - 1) == Some(place - 1)
+                            && little(at - 2) == Some(place - 2)
+                    });
+                let says = self
+                    .elements
+                    .get(at.saturating_sub(2)..at)
+                    .is_some_and(|two| two.iter().any(|element| element.weight > 10));
+                if !side.is_empty()
+                    && side.iter().all(|other| path[*other].is_none())
+                    && !(side[0] < at && before && says)
+                {
+                    return Err(Refusal::new(
+                        Reason::NotFound,
+                        "the lines beside an insertion are not in the file",
+                    ));
                 }
             }
         }
@@ -426,7 +522,8 @@ impl<'a> Table<'a> {
     }
 
     fn alignment(&self, path: &[Option<usize>], blocks: usize) -> Alignment {
-        let lines = self.elements.iter().map(|element| element.line).max().map_or(0, |line| line + 1);
+        let lines =
+            self.elements.iter().map(|element| element.line).max().map_or(0, |line| line + 1);
         let mut alignment = Alignment { lines: vec![None; lines], blocks: vec![0..0; blocks] };
         let mut seen = vec![false; blocks];
         for (element, place) in self.elements.iter().zip(path) {
@@ -435,7 +532,11 @@ impl<'a> Table<'a> {
                 (What::Removed, Some(place)) => {
                     alignment.lines[element.line] = Some(*place);
                     let block = &mut alignment.blocks[element.block];
-                    *block = if seen[element.block] { block.start..place + 1 } else { *place..place + 1 };
+                    *block = if seen[element.block] {
+                        block.start..place + 1
+                    } else {
+                        *place..place + 1
+                    };
                     seen[element.block] = true;
                 }
                 (What::Insertion, Some(place)) => alignment.blocks[element.block] = *place..*place,

@@ -8,7 +8,8 @@ pub(super) struct Section {
     /// The label of the new file; `None` is `/dev/null`.
     pub(super) new: Option<String>,
     pub(super) action: Action,
-    /// Labels begin with the prefixes of `git diff`, or may; a label of the other format is the path itself.
+    /// Labels begin with the prefixes of `git diff`, or may; a label of the other format is the
+    /// path itself.
     pub(super) prefixed: bool,
     /// The mode that the file gets, if it is said.
     pub(super) executable: Option<bool>,
@@ -96,11 +97,13 @@ impl Hunk {
 
     /// The runs of changed lines.
     ///
-    /// Where lines are removed, others added, and then some are removed again, two runs meet: a line between them was left out, or none was there.
+    /// Where lines are removed, others added, and then some are removed again, two runs meet: a
+    /// line between them was left out, or none was there.
     pub(super) fn blocks(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
         let mut at = 0;
         std::iter::from_fn(move || {
-            let start = at + self.lines.get(at..)?.iter().position(|line| line.kind != Kind::Context)?;
+            let start =
+                at + self.lines.get(at..)?.iter().position(|line| line.kind != Kind::Context)?;
             let (mut removes, mut adds) = (false, false);
             let is_of_run = |line: &&HunkLine| match line.kind {
                 Kind::Context => false,
@@ -124,6 +127,7 @@ impl Hunk {
     /// Whether its header counts as many lines as it has, of both sides.
     pub(super) fn counts_fit(&self) -> bool {
         let new = self.lines.iter().filter(|line| line.is_new()).count();
-        self.old.map(|(_, count)| count) == Some(self.old_lines().count()) && self.new_count == Some(new)
+        self.old.map(|(_, count)| count) == Some(self.old_lines().count())
+            && self.new_count == Some(new)
     }
 }

@@ -39,7 +39,8 @@ pub(super) fn declines(text: &str) -> bool {
     text.lines().any(|line| line.trim().trim_matches(['.', '*', '`']).eq_ignore_ascii_case(DECLINE))
 }
 
-/// What a reply says besides its change, if it can serve as a commit message: a first line that is a subject, then a body.
+/// What a reply says besides its change, if it can serve as a commit message: a first line that is
+/// a subject, then a body.
 pub(super) fn message(text: &str) -> String {
     let (_, rest) = extract(text);
     let mut lines = rest.lines().skip_while(|line| line.trim().is_empty());
@@ -49,7 +50,11 @@ pub(super) fn message(text: &str) -> String {
         return String::new();
     }
     let body = lines.collect::<Vec<_>>().join("\n");
-    if body.trim().is_empty() { subject.to_owned() } else { format!("{subject}\n\n{}", body.trim()) }
+    if body.trim().is_empty() {
+        subject.to_owned()
+    } else {
+        format!("{subject}\n\n{}", body.trim())
+    }
 }
 
 /// Whether a section begins with the first of `lines`.
@@ -63,9 +68,12 @@ pub(super) fn begins_section(lines: &[&str]) -> bool {
         || is_patch_header(line)
 }
 
-/// Whether a line belongs to the format that begins with `*** Begin Patch`, and begins something in it.
+/// Whether a line belongs to the format that begins with `*** Begin Patch`, and begins something in
+/// it.
 pub(super) fn is_patch_header(line: &str) -> bool {
-    ["*** Begin Patch", "*** Update File:", "*** Add File:", "*** Delete File:"].iter().any(|start| line.starts_with(start))
+    ["*** Begin Patch", "*** Update File:", "*** Add File:", "*** Delete File:"]
+        .iter()
+        .any(|start| line.starts_with(start))
 }
 
 #[derive(Default)]
@@ -81,17 +89,29 @@ impl<'a> Walk<'a> {
         let mut at = 0;
         while let Some(line) = lines.get(at) {
             if let Some(fence) = Fence::open(line) {
-                let closing = (at + 1..lines.len()).find(|number| fence.is_closed_by(lines[*number]));
+                let closing =
+                    (at + 1..lines.len()).find(|number| fence.is_closed_by(lines[*number]));
                 let end = closing.unwrap_or(lines.len());
-                let inside: Vec<_> = lines[at + 1..end].iter().map(|line| without_indentation(line, fence.indentation)).collect();
+                let inside: Vec<_> = lines[at + 1..end]
+                    .iter()
+                    .map(|line| without_indentation(line, fence.indentation))
+                    .collect();
                 let open = closing.is_none() && last;
                 self.inside(&inside, open);
                 at = end + 1;
             } else if let Some(indentation) = begins_indented(&lines[at..]) {
                 let end = end_of_unfenced(lines, at, indentation);
-                let region = lines[at..end].iter().map(|line| without_indentation(line, indentation)).collect();
+                let region = lines[at..end]
+                    .iter()
+                    .map(|line| without_indentation(line, indentation))
+                    .collect();
                 let open = last && end == lines.len();
-                self.regions.push(Region { lines: region, fenced: false, open, torn: open && self.torn });
+                self.regions.push(Region {
+                    lines: region,
+                    fenced: false,
+                    open,
+                    torn: open && self.torn,
+                });
                 at = end;
             } else {
                 self.rest.push_str(line);
@@ -108,7 +128,12 @@ impl<'a> Walk<'a> {
         match (first, inner) {
             // A fence around a whole answer, with fences of its own.
             (Some(first), Some(inner)) if inner < first => self.over(lines, open),
-            (Some(_), _) => self.regions.push(Region { lines: lines.to_vec(), fenced: true, open, torn: open && self.torn }),
+            (Some(_), _) => self.regions.push(Region {
+                lines: lines.to_vec(),
+                fenced: true,
+                open,
+                torn: open && self.torn,
+            }),
             (None, _) => {}
         }
     }
@@ -127,13 +152,19 @@ impl Fence {
         let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
         let length = text.chars().take_while(|character| *character == mark).count();
         // What follows names the language; a mark there makes it code within a line.
-        (length >= 3 && !text[length..].contains('`')).then_some(Self { indentation: line.len() - text.len(), mark, length })
+        (length >= 3 && !text[length..].contains('`')).then_some(Self {
+            indentation: line.len() - text.len(),
+            mark,
+            length,
+        })
     }
 
     fn is_closed_by(&self, line: &str) -> bool {
         let text = line.trim_start_matches(' ');
         let marks = text.trim_end();
-        line.len() - text.len() == self.indentation && marks.len() == self.length && marks.chars().all(|character| character == self.mark)
+        line.len() - text.len() == self.indentation
+            && marks.len() == self.length
+            && marks.chars().all(|character| character == self.mark)
     }
 }
 
@@ -147,17 +178,22 @@ fn begins_indented(lines: &[&str]) -> Option<usize> {
     if indentation == 0 {
         return None;
     }
-    let two: Vec<_> = lines.iter().take(2).map(|line| without_indentation(line, indentation)).collect();
+    let two: Vec<_> =
+        lines.iter().take(2).map(|line| without_indentation(line, indentation)).collect();
     begins_section(&two).then_some(indentation)
 }
 
-/// Where an unfenced change ends that begins at `at`: with the reply, before a fence, or before a line that is indented less.
+/// Where an unfenced change ends that begins at `at`: with the reply, before a fence, or before a
+/// line that is indented less.
 fn end_of_unfenced(lines: &[&str], at: usize, indentation: usize) -> usize {
     (at + 1..lines.len())
         .find(|number| {
             let line = lines[*number];
-            let less = indentation > 0 && !line.trim().is_empty() && !line.get(..indentation).is_some_and(|start| start.trim().is_empty());
-            // A fence opens another block only if it is closed again and holds a change, or names a language.
+            let less = indentation > 0
+                && !line.trim().is_empty()
+                && !line.get(..indentation).is_some_and(|start| start.trim().is_empty());
+            // A fence opens another block only if it is closed again and holds a change, or names a
+            // language.
             less || (indentation == 0
                 && line.starts_with(['`', '~'])
                 && Fence::open(line).is_some_and(|fence| opens_block(lines, *number, &fence)))
@@ -168,7 +204,9 @@ fn end_of_unfenced(lines: &[&str], at: usize, indentation: usize) -> usize {
 fn opens_block(lines: &[&str], at: usize, fence: &Fence) -> bool {
     let closing = (at + 1..lines.len()).find(|number| fence.is_closed_by(lines[*number]));
     let end = closing.unwrap_or(lines.len());
-    closing.is_none() || lines[at].trim_end().len() > fence.length || (at + 1..end).any(|number| begins_section(&lines[number..end]))
+    closing.is_none()
+        || lines[at].trim_end().len() > fence.length
+        || (at + 1..end).any(|number| begins_section(&lines[number..end]))
 }
 
 fn without_indentation(line: &str, indentation: usize) -> &str {

@@ -58,7 +58,14 @@ impl Files for Directory {
         let path = self.0.join(path);
         let metadata = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Entry::Missing),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(Entry::Missing);
+            }
             Err(error) => return Err(error),
         };
         if metadata.is_dir() {
@@ -67,7 +74,10 @@ impl Files for Directory {
         if !metadata.is_file() {
             return Ok(Entry::Other);
         }
-        Ok(Entry::File(Content { bytes: fs::read(&path)?, executable: metadata.permissions().mode() & 0o100 != 0 }))
+        Ok(Entry::File(Content {
+            bytes: fs::read(&path)?,
+            executable: metadata.permissions().mode() & 0o100 != 0,
+        }))
     }
 
     fn paths(&self) -> io::Result<Vec<String>> {
@@ -76,7 +86,8 @@ impl Files for Directory {
             for entry in fs::read_dir(self.0.join(&directory))? {
                 let entry = entry?;
                 let Ok(name) = entry.file_name().into_string() else { continue };
-                let path = if directory.is_empty() { name.clone() } else { format!("{directory}/{name}") };
+                let path =
+                    if directory.is_empty() { name.clone() } else { format!("{directory}/{name}") };
                 let kind = entry.file_type()?;
                 if kind.is_dir() && name != ".git" {
                     open.push(path);
@@ -100,7 +111,11 @@ impl Files for BTreeMap<String, Content> {
         }
         let below = format!("{path}/");
         let next = self.range(below.clone()..).next();
-        Ok(if next.is_some_and(|(path, _)| path.starts_with(&below)) { Entry::Directory } else { Entry::Missing })
+        Ok(if next.is_some_and(|(path, _)| path.starts_with(&below)) {
+            Entry::Directory
+        } else {
+            Entry::Missing
+        })
     }
 
     fn paths(&self) -> io::Result<Vec<String>> {

@@ -35,7 +35,8 @@ pub(super) enum Mapping {
     ToBlanks(usize),
 }
 
-/// How a file indents its lines: how many begin with a tab, how many with two blanks or more, and whether any has a blank before a tab.
+/// How a file indents its lines: how many begin with a tab, how many with two blanks or more, and
+/// whether any has a blank before a tab.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Habit {
     tabs: usize,
@@ -44,7 +45,8 @@ pub(super) struct Habit {
 }
 
 impl Pairs {
-    /// Notes a line of the reply and the line of the file where it stands; blank lines tell nothing.
+    /// Notes a line of the reply and the line of the file where it stands; blank lines tell
+    /// nothing.
     pub(super) fn note(&mut self, reply: &str, file: &[u8], is_removed: bool) {
         let file = String::from_utf8_lossy(file);
         let (reply, file) = (reply.trim_end(), file.trim_end());
@@ -59,8 +61,12 @@ impl Pairs {
     ///
     /// # Errors
     /// [`Reason::NotFound`] if the lines are indented differently in ways that do not go together.
-    pub(super) fn mapping<'a>(&self, added: impl Iterator<Item = &'a str> + Clone) -> Result<Mapping, Refusal> {
-        let in_reply = |indentation: &str| self.context.iter().any(|(reply, _)| reply == indentation);
+    pub(super) fn mapping<'a>(
+        &self,
+        added: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Mapping, Refusal> {
+        let in_reply =
+            |indentation: &str| self.context.iter().any(|(reply, _)| reply == indentation);
         let differs = |pairs: &[(String, String)]| pairs.iter().any(|(reply, file)| reply != file);
         if !differs(&self.context) && !differs(&self.removed) {
             return Ok(Mapping::Same);
@@ -71,8 +77,11 @@ impl Pairs {
         }
         let all: Vec<_> = self.context.iter().chain(&self.removed).collect();
         // Tabs may hide in some lines of context what the others show.
-        let plain: Vec<_> = all.iter().copied().filter(|(reply, _)| !reply.contains('\t')).collect();
-        let hides = plain.len() > 1 && plain.len() < all.len() && !all.iter().any(|(_, file)| file.contains('\t'));
+        let plain: Vec<_> =
+            all.iter().copied().filter(|(reply, _)| !reply.contains('\t')).collect();
+        let hides = plain.len() > 1
+            && plain.len() < all.len()
+            && !all.iter().any(|(_, file)| file.contains('\t'));
         if let Some(shift) = self.shift(&all).or_else(|| self.shift(&plain).filter(|_| hides)) {
             let goes = added.clone().all(|indentation| shift.indentation(indentation).is_some());
             return if goes { Ok(shift) } else { Err(unclear()) };
@@ -83,25 +92,36 @@ impl Pairs {
         let only_removed: Vec<_> = self.removed.iter().collect();
         let mapping = find(&all).or_else(|| find(&only_removed).filter(|_| differs(&self.removed)));
         // Context that lost its marker looks as if everything were shifted by one blank.
-        let looks_lost = |mapping: &Mapping| *mapping == Mapping::Add(" ".into()) && !differs(&self.removed);
+        let looks_lost =
+            |mapping: &Mapping| *mapping == Mapping::Add(" ".into()) && !differs(&self.removed);
         let mapping = mapping.filter(|mapping| !looks_lost(mapping) || added.clone().all(in_reply));
-        let mapping = mapping.filter(|mapping| added.all(|indentation| mapping.indentation(indentation).is_some()));
+        let mapping = mapping
+            .filter(|mapping| added.all(|indentation| mapping.indentation(indentation).is_some()));
         mapping.ok_or_else(unclear)
     }
 
-    /// Whether tabs in place of blanks, or blanks in place of tabs, are all that differs in context where one side has tabs.
+    /// Whether tabs in place of blanks, or blanks in place of tabs, are all that differs in context
+    /// where one side has tabs.
     fn tabs_fit(&self) -> bool {
-        let of_tabs = |(reply, file): &&(String, String)| reply.contains('\t') != file.contains('\t');
+        let of_tabs =
+            |(reply, file): &&(String, String)| reply.contains('\t') != file.contains('\t');
         // A lost marker takes one blank.
-        let is_plain =
-            |(reply, file): &(String, String)| reply.contains('\t') || file.contains('\t') || reply.len().abs_diff(file.len()) <= 1;
+        let is_plain = |(reply, file): &(String, String)| {
+            reply.contains('\t') || file.contains('\t') || reply.len().abs_diff(file.len()) <= 1
+        };
         if self.context.iter().any(|pair| of_tabs(&pair)) && !self.context.iter().all(is_plain) {
             return false;
         }
-        (1..=8).any(|width| self.context.iter().filter(of_tabs).all(|(reply, file)| spread(reply, width) == spread(file, width)))
+        (1..=8).any(|width| {
+            self.context
+                .iter()
+                .filter(of_tabs)
+                .all(|(reply, file)| spread(reply, width) == spread(file, width))
+        })
     }
 
-    /// The shift of the whole hunk, if it is more than the one blank of a marker. Context that lost its blanks looks like one if all of it has the same depth.
+    /// The shift of the whole hunk, if it is more than the one blank of a marker. Context that lost
+    /// its blanks looks like one if all of it has the same depth.
     fn shift(&self, pairs: &[&(String, String)]) -> Option<Mapping> {
         let of_several_depths = pairs.iter().any(|pair| pair.1 != pairs[0].1);
         find(pairs).filter(|mapping| match mapping {
@@ -111,11 +131,13 @@ impl Pairs {
         })
     }
 
-    /// Whether added lines are indented as the file is, where the removed ones are and some context is not: only context was damaged.
+    /// Whether added lines are indented as the file is, where the removed ones are and some context
+    /// is not: only context was damaged.
     fn only_context_differs<'a>(&self, mut added: impl Iterator<Item = &'a str> + Clone) -> bool {
         // Lines that are removed and lines that are added come from the same hand.
         let tells = self.removed.iter().any(|(reply, _)| !reply.is_empty());
-        let as_removed = |indentation: &str| self.removed.iter().any(|(reply, _)| reply == indentation);
+        let as_removed =
+            |indentation: &str| self.removed.iter().any(|(reply, _)| reply == indentation);
         if tells || added.clone().all(as_removed) {
             return true;
         }
@@ -123,8 +145,14 @@ impl Pairs {
         for indentation in added.by_ref() {
             let in_file = self.context.iter().any(|(_, file)| file == indentation);
             let in_reply = self.context.iter().any(|(reply, _)| reply == indentation);
-            let file_tabs = self.context.iter().any(|(reply, file)| file.contains('\t') && !reply.contains('\t'));
-            let reply_tabs = self.context.iter().any(|(reply, file)| reply.contains('\t') && !file.contains('\t'));
+            let file_tabs = self
+                .context
+                .iter()
+                .any(|(reply, file)| file.contains('\t') && !reply.contains('\t'));
+            let reply_tabs = self
+                .context
+                .iter()
+                .any(|(reply, file)| reply.contains('\t') && !file.contains('\t'));
             let tabs = indentation.contains('\t');
             if (in_file && !in_reply)
                 || (file_tabs && !reply_tabs && tabs)
@@ -148,7 +176,8 @@ impl Habit {
     pub(super) fn of(text: &Text<'_>) -> Self {
         let mut habit = Self::default();
         for line in text.lines() {
-            let indentation = &line[..line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()];
+            let indentation =
+                &line[..line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()];
             if indentation.len() == line.len() {
                 continue;
             }
@@ -160,7 +189,11 @@ impl Habit {
     }
 
     /// Refuses added lines that are indented in a way that the file is not, though it has a way.
-    pub(super) fn check(&self, mut added: impl Iterator<Item = String>, fit: Fit) -> Result<(), Refusal> {
+    pub(super) fn check(
+        &self,
+        mut added: impl Iterator<Item = String>,
+        fit: Fit,
+    ) -> Result<(), Refusal> {
         // Whoever damaged the indentation of context may have done so with what is added.
         let enough = if fit >= Fit::Blanks { FEW } else { MANY };
         let is_odd = |line: String| {
@@ -170,10 +203,14 @@ impl Habit {
             } else {
                 indentation.starts_with("  ") && self.blanks == 0 && self.tabs >= enough
             };
-            !line.trim().is_empty() && (other || (fit >= Fit::Blanks && !self.mixes && indentation.contains(" \t")))
+            !line.trim().is_empty()
+                && (other || (fit >= Fit::Blanks && !self.mixes && indentation.contains(" \t")))
         };
         if added.any(is_odd) {
-            Err(Refusal { message: "what it adds is indented otherwise than anything in the file".into(), ..unclear() })
+            Err(Refusal {
+                message: "what it adds is indented otherwise than anything in the file".into(),
+                ..unclear()
+            })
         } else {
             Ok(())
         }
@@ -209,7 +246,9 @@ impl Mapping {
 
 /// The one mapping that explains all pairs.
 fn find(pairs: &[&(String, String)]) -> Option<Mapping> {
-    let explains = |mapping: &Mapping| pairs.iter().all(|(reply, file)| mapping.indentation(reply).as_deref() == Some(file));
+    let explains = |mapping: &Mapping| {
+        pairs.iter().all(|(reply, file)| mapping.indentation(reply).as_deref() == Some(file))
+    };
     let (reply, file) = pairs.first()?;
     let mut candidates = Vec::new();
     if let Some(prefix) = file.strip_suffix(reply.as_str()) {
@@ -224,7 +263,10 @@ fn find(pairs: &[&(String, String)]) -> Option<Mapping> {
 }
 
 fn unclear() -> Refusal {
-    Refusal::new(Reason::NotFound, "its lines are indented differently than in the file, and it cannot be told how to indent what is added")
+    Refusal::new(
+        Reason::NotFound,
+        "its lines are indented differently than in the file, and it cannot be told how to indent what is added",
+    )
 }
 
 fn indentation(line: &str) -> &str {
@@ -250,16 +292,28 @@ mod tests {
 
     #[test]
     fn one_shift_for_all_lines_is_undone() {
-        assert_eq!(mapping(&[("a", "    a", false), ("  b", "      b", true)], &["c"]), Some(Mapping::Add("    ".into())));
-        assert_eq!(mapping(&[(" \ta", "\ta", false), (" \t\tb", "\t\tb", true)], &[" \tc"]), Some(Mapping::Take(" ".into())));
-        assert_eq!(mapping(&[("    a", "\ta", false), ("        b", "\t\tb", true)], &["            c"]), Some(Mapping::ToTabs(4)));
+        assert_eq!(
+            mapping(&[("a", "    a", false), ("  b", "      b", true)], &["c"]),
+            Some(Mapping::Add("    ".into()))
+        );
+        assert_eq!(
+            mapping(&[(" \ta", "\ta", false), (" \t\tb", "\t\tb", true)], &[" \tc"]),
+            Some(Mapping::Take(" ".into()))
+        );
+        assert_eq!(
+            mapping(&[("    a", "\ta", false), ("        b", "\t\tb", true)], &["            c"]),
+            Some(Mapping::ToTabs(4))
+        );
         assert_eq!(Mapping::ToTabs(4).apply("            c"), "\t\t\tc");
         assert_eq!(Mapping::Add("  ".into()).apply(""), "");
     }
 
     #[test]
     fn added_lines_stay_when_only_context_was_damaged() {
-        assert_eq!(mapping(&[("    a", "\ta", false), ("\tb", "\tb", true)], &["\tc"]), Some(Mapping::Same));
+        assert_eq!(
+            mapping(&[("    a", "\ta", false), ("\tb", "\tb", true)], &["\tc"]),
+            Some(Mapping::Same)
+        );
         assert_eq!(mapping(&[("    a", "\ta", false)], &["\tc"]), Some(Mapping::Same));
     }
 

@@ -1,7 +1,18 @@
 //! The labels with which a diff names its files.
 
 /// Words that tools and people put behind a label, in parentheses.
-const REMARKS: [&str; 10] = ["original", "modified", "old", "new", "before", "after", "updated", "revised", "current", "working copy"];
+const REMARKS: [&str; 10] = [
+    "original",
+    "modified",
+    "old",
+    "new",
+    "before",
+    "after",
+    "updated",
+    "revised",
+    "current",
+    "working copy",
+];
 
 /// The path in a label; `None` if it stands for no file.
 pub(super) fn read(label: &str) -> Option<String> {
@@ -17,7 +28,8 @@ pub(super) fn read(label: &str) -> Option<String> {
 pub(super) fn pair(labels: &str) -> Option<(String, String)> {
     let labels = labels.trim();
     if labels.starts_with('"') {
-        let end = (1..labels.len()).find(|at| labels.as_bytes()[*at] == b'"' && labels.as_bytes()[at - 1] != b'\\')?;
+        let end = (1..labels.len())
+            .find(|at| labels.as_bytes()[*at] == b'"' && labels.as_bytes()[at - 1] != b'\\')?;
         return Some((read(labels.get(..=end)?)?, read(labels.get(end + 1..)?)?));
     }
     if labels.ends_with('"') {
@@ -26,18 +38,26 @@ pub(super) fn pair(labels: &str) -> Option<(String, String)> {
     }
     // A path may hold blanks. Mostly both are the same behind their prefixes.
     let splits = || labels.match_indices(' ').map(|(at, _)| (&labels[..at], &labels[at + 1..]));
-    let same =
-        |(old, new): &(&str, &str)| old.split_once('/').map(|(_, path)| path) == new.split_once('/').map(|(_, path)| path) || old == new;
-    let split = splits().find(same).or_else(|| splits().find(|(_, new)| new.starts_with("b/"))).or_else(|| splits().next())?;
+    let same = |(old, new): &(&str, &str)| {
+        old.split_once('/').map(|(_, path)| path) == new.split_once('/').map(|(_, path)| path)
+            || old == new
+    };
+    let split = splits()
+        .find(same)
+        .or_else(|| splits().find(|(_, new)| new.starts_with("b/")))
+        .or_else(|| splits().next())?;
     Some((read(split.0)?, read(split.1)?))
 }
 
 /// Whether two lines that may be labels name the same file, or one of them none.
 pub(super) fn are_alike(old: &str, new: &str) -> bool {
-    let (Some(old), Some(new)) = (old.strip_prefix("--- "), new.strip_prefix("+++ ")) else { return true };
+    let (Some(old), Some(new)) = (old.strip_prefix("--- "), new.strip_prefix("+++ ")) else {
+        return true;
+    };
     let (Some(old), Some(new)) = (read(old), read(new)) else { return true };
     let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let behind_prefix = |path: &str| path.split_once('/').map_or(path.to_owned(), |(_, path)| path.to_owned());
+    let behind_prefix =
+        |path: &str| path.split_once('/').map_or(path.to_owned(), |(_, path)| path.to_owned());
     let is_path = |path: &str| path.contains(['/', '.']) && !path.contains("  ");
     name(&old) == name(&new)
         || behind_prefix(&old) == behind_prefix(&new)
@@ -53,11 +73,13 @@ fn plain(label: &str) -> String {
         }
     }
     if let Some((before, remark)) = path.strip_suffix(')').and_then(|path| path.rsplit_once(" ("))
-        && (REMARKS.contains(&remark.to_ascii_lowercase().as_str()) || remark.starts_with("revision "))
+        && (REMARKS.contains(&remark.to_ascii_lowercase().as_str())
+            || remark.starts_with("revision "))
     {
         path = before.trim();
     }
-    if let Some(at) = path.match_indices(' ').map(|(at, _)| at).find(|at| is_date(&path[at + 1..])) {
+    if let Some(at) = path.match_indices(' ').map(|(at, _)| at).find(|at| is_date(&path[at + 1..]))
+    {
         path = path[..at].trim();
     }
     path.to_owned()
@@ -65,7 +87,9 @@ fn plain(label: &str) -> String {
 
 /// Whether a text begins as 2024-03-01 does.
 fn is_date(text: &str) -> bool {
-    let shape = |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    let shape = |(at, byte): (usize, u8)| {
+        if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() }
+    };
     text.len() >= 10 && text.bytes().take(10).enumerate().all(shape)
 }
 
@@ -87,7 +111,9 @@ fn unquoted(quoted: &str) -> Option<String> {
                 digit @ b'0'..=b'3' => {
                     let digits = [digit, rest.next()?, rest.next()?];
                     digits.iter().try_fold(0_u8, |value, digit| {
-                        digit.is_ascii_digit().then(|| value.wrapping_mul(8).wrapping_add(digit.wrapping_sub(b'0')))
+                        digit
+                            .is_ascii_digit()
+                            .then(|| value.wrapping_mul(8).wrapping_add(digit.wrapping_sub(b'0')))
                     })?
                 }
                 other => other,
@@ -103,9 +129,14 @@ mod tests {
 
     #[test]
     fn a_label_is_read_without_what_stands_behind_it() {
-        for label in
-            ["a/x y.rs", "a/x y.rs\t2024-01-01", "a/x y.rs 2024-03-01 10:00:00", "`a/x y.rs`", "a/x y.rs (Original)", "\"a/x y.rs\""]
-        {
+        for label in [
+            "a/x y.rs",
+            "a/x y.rs\t2024-01-01",
+            "a/x y.rs 2024-03-01 10:00:00",
+            "`a/x y.rs`",
+            "a/x y.rs (Original)",
+            "\"a/x y.rs\"",
+        ] {
             assert_eq!(read(label).as_deref(), Some("a/x y.rs"), "{label}");
         }
         assert_eq!(read("/dev/null\t1970-01-01"), None);
@@ -121,7 +152,11 @@ mod tests {
 
     #[test]
     fn lines_of_text_are_no_labels() {
-        assert!(are_alike("--- a/x", "+++ b/x") && are_alike("--- old/x.rs", "+++ new/x.rs") && are_alike("--- /dev/null", "+++ x"));
+        assert!(
+            are_alike("--- a/x", "+++ b/x")
+                && are_alike("--- old/x.rs", "+++ new/x.rs")
+                && are_alike("--- /dev/null", "+++ x")
+        );
         assert!(!are_alike("--- the first comment", "+++ another one"));
     }
 }

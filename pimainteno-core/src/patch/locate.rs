@@ -10,7 +10,8 @@ use super::{
 /// The most places that are listed for one hunk.
 const MOST_PLACES: usize = 1000;
 
-/// The most comparisons of lines that one file takes: what needs more is too repetitive to be placed with certainty.
+/// The most comparisons of lines that one file takes: what needs more is too repetitive to be
+/// placed with certainty.
 const MOST_STEPS: usize = 60_000_000;
 
 /// How loosely lines are compared.
@@ -30,7 +31,8 @@ pub enum Fit {
 
 impl Fit {
     /// The ways to compare lines, from the strictest.
-    pub(super) const OF_LINES: [Self; 4] = [Self::Exact, Self::TrailingBlanks, Self::Blanks, Self::Punctuation];
+    pub(super) const OF_LINES: [Self; 4] =
+        [Self::Exact, Self::TrailingBlanks, Self::Blanks, Self::Punctuation];
 
     /// What is left of a line of what counts.
     pub(super) fn key(self, line: &[u8]) -> Cow<'_, [u8]> {
@@ -91,7 +93,8 @@ impl<'a> Index<'a> {
 
     /// Where the lines with this number stand.
     pub(super) fn places(&self, number: u32) -> &[u32] {
-        let range = self.starts[number as usize] as usize..self.starts[number as usize + 1] as usize;
+        let range =
+            self.starts[number as usize] as usize..self.starts[number as usize + 1] as usize;
         &self.places[range]
     }
 
@@ -100,14 +103,17 @@ impl<'a> Index<'a> {
     /// # Errors
     /// [`Reason::TooLarge`] if that takes more than `steps` are left.
     pub(super) fn find(&self, pattern: &[u32], steps: &mut Steps) -> Result<Vec<usize>, Refusal> {
-        let Some((offset, rarest)) = pattern.iter().enumerate().min_by_key(|(_, number)| self.places(**number).len()) else {
+        let Some((offset, rarest)) =
+            pattern.iter().enumerate().min_by_key(|(_, number)| self.places(**number).len())
+        else {
             return Ok(Vec::new());
         };
         let mut found = Vec::new();
         for place in self.places(*rarest) {
             let Some(start) = (*place as usize).checked_sub(offset) else { continue };
             let Some(lines) = self.lines.get(start..start + pattern.len()) else { continue };
-            let same = lines.iter().zip(pattern).take_while(|(line, number)| line == number).count();
+            let same =
+                lines.iter().zip(pattern).take_while(|(line, number)| line == number).count();
             steps.take(same + 1)?;
             if same == pattern.len() {
                 found.push(start);
@@ -136,7 +142,10 @@ impl Steps {
     /// Takes some of it.
     pub(super) fn take(&mut self, count: usize) -> Result<(), Refusal> {
         self.0 = self.0.checked_sub(count).ok_or_else(|| {
-            Refusal::new(Reason::TooLarge, "the file is too large or too repetitive to place this change in it with certainty")
+            Refusal::new(
+                Reason::TooLarge,
+                "the file is too large or too repetitive to place this change in it with certainty",
+            )
         })?;
         Ok(())
     }
@@ -160,7 +169,8 @@ fn collapsed(line: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(collapsed)
 }
 
-/// A line with the plainest of each group of characters that are mistaken for each other, and blanks collapsed.
+/// A line with the plainest of each group of characters that are mistaken for each other, and
+/// blanks collapsed.
 fn folded(line: &[u8]) -> Vec<u8> {
     let Ok(text) = str::from_utf8(line) else { return collapsed(line).into_owned() };
     if text.is_ascii() {
@@ -171,12 +181,21 @@ fn folded(line: &[u8]) -> Vec<u8> {
         match character {
             '\u{2018}'..='\u{201b}' | '\u{2032}' | '\u{00b4}' | '\u{02bc}' => folded.push('\''),
             '\u{201c}'..='\u{201f}' | '\u{2033}' | '\u{00ab}' | '\u{00bb}' => folded.push('"'),
-            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => folded.push('-'),
+            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => {
+                folded.push('-');
+            }
             '\u{2026}' => folded.push_str("..."),
-            '\u{00a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => folded.push(' '),
+            '\u{00a0}'
+            | '\u{1680}'
+            | '\u{2000}'..='\u{200a}'
+            | '\u{202f}'
+            | '\u{205f}'
+            | '\u{3000}' => folded.push(' '),
             '\u{00ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' => {}
             // Full-width forms of ASCII.
-            '\u{ff01}'..='\u{ff5e}' => folded.push(char::from_u32(character as u32 - 0xfee0).unwrap_or(character)),
+            '\u{ff01}'..='\u{ff5e}' => {
+                folded.push(char::from_u32(character as u32 - 0xfee0).unwrap_or(character));
+            }
             other => folded.push(other),
         }
     }
@@ -200,7 +219,8 @@ mod tests {
     fn every_place_is_found() {
         let text = Text::new(b"a\nb\na\nb\na\n");
         let index = Index::new(&text, Fit::Exact);
-        let pattern: Vec<_> = ["a", "b"].iter().map(|line| index.number(line.as_bytes()).unwrap()).collect();
+        let pattern: Vec<_> =
+            ["a", "b"].iter().map(|line| index.number(line.as_bytes()).unwrap()).collect();
         assert_eq!(index.find(&pattern, &mut Steps::new()).unwrap(), [0, 2]);
         assert_eq!(index.number(b"c"), None);
         assert!(index.is_at(&pattern, 2) && !index.is_at(&pattern, 4));

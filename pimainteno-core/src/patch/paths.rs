@@ -8,13 +8,27 @@ use super::{
 };
 use crate::{error::Result, git::Change};
 
-/// Code points that HFS+ leaves out when it compares names (Apple Technical Note 1150); Git refuses names for them too.
-const IGNORED: [std::ops::RangeInclusive<char>; 4] =
-    ['\u{200c}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{206a}'..='\u{206f}', '\u{feff}'..='\u{feff}'];
+/// Code points that HFS+ leaves out when it compares names (Apple Technical Note 1150); Git refuses
+/// names for them too.
+const IGNORED: [std::ops::RangeInclusive<char>; 4] = [
+    '\u{200c}'..='\u{200f}',
+    '\u{202a}'..='\u{202e}',
+    '\u{206a}'..='\u{206f}',
+    '\u{feff}'..='\u{feff}',
+];
 
 /// Pairs of prefixes that `git diff` puts in front of the old and the new path.
-const PREFIXES: [(&str, &str); 9] =
-    [("a", "b"), ("i", "w"), ("c", "w"), ("c", "i"), ("o", "w"), ("1", "2"), ("old", "new"), ("original", "modified"), ("before", "after")];
+const PREFIXES: [(&str, &str); 9] = [
+    ("a", "b"),
+    ("i", "w"),
+    ("c", "w"),
+    ("c", "i"),
+    ("o", "w"),
+    ("1", "2"),
+    ("old", "new"),
+    ("original", "modified"),
+    ("before", "after"),
+];
 
 /// Refuses a change that touches a path outside the project or inside `.git`.
 pub(crate) fn check_paths(change: &Change) -> Result<()> {
@@ -27,47 +41,69 @@ pub(super) fn check_path(path: &str) -> Result<(), Refusal> {
         Component::Normal(name) => name.to_str().is_some_and(|name| !is_git_directory(name)),
         _ => false,
     };
-    let odd = path.is_empty() || path.starts_with('~') || path.contains(['\\', '\0']) || path.chars().any(char::is_control);
+    let odd = path.is_empty()
+        || path.starts_with('~')
+        || path.contains(['\\', '\0'])
+        || path.chars().any(char::is_control);
     // Components of a path leave out `.` and double slashes.
-    let odd = odd || path.ends_with('/') || path.split('/').any(|component| component.is_empty() || component == ".");
+    let odd = odd
+        || path.ends_with('/')
+        || path.split('/').any(|component| component.is_empty() || component == ".");
     if odd || !Path::new(path).components().all(plain) {
-        return Err(Refusal::new(Reason::Path, format!("the change names a path that it must not touch: {path:?}")));
+        return Err(Refusal::new(
+            Reason::Path,
+            format!("the change names a path that it must not touch: {path:?}"),
+        ));
     }
     Ok(())
 }
 
-/// Refuses a path for a new file that looks like another one: characters that cannot be seen or turn the text around, or a drive in front.
+/// Refuses a path for a new file that looks like another one: characters that cannot be seen or
+/// turn the text around, or a drive in front.
 pub(super) fn check_new_path(path: &str) -> Result<(), Refusal> {
     let is_hidden = |character| matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    let has_drive = matches!(path.as_bytes(), [letter, b':', b'/', ..] if letter.is_ascii_alphabetic());
+    let has_drive =
+        matches!(path.as_bytes(), [letter, b':', b'/', ..] if letter.is_ascii_alphabetic());
     if has_drive || path.chars().any(is_hidden) {
-        return Err(Refusal::new(Reason::Path, format!("the change makes a file whose name looks like another: {path:?}")));
+        return Err(Refusal::new(
+            Reason::Path,
+            format!("the change makes a file whose name looks like another: {path:?}"),
+        ));
     }
     Ok(())
 }
 
-/// Refuses a path that leads through something other than directories, or to something other than a file.
+/// Refuses a path that leads through something other than directories, or to something other than a
+/// file.
 pub(super) fn check_way(files: &dyn Files, path: &str) -> Result<(), Refusal> {
     for (at, _) in path.match_indices('/') {
         match entry(files, &path[..at])? {
             Entry::Directory | Entry::Missing | Entry::File(_) => {}
             Entry::Other => {
-                return Err(
-                    Refusal::new(Reason::Path, format!("`{}` on the way to it is a link, which is not followed", &path[..at])).file(path)
-                );
+                return Err(Refusal::new(
+                    Reason::Path,
+                    format!("`{}` on the way to it is a link, which is not followed", &path[..at]),
+                )
+                .file(path));
             }
         }
     }
     match entry(files, path)? {
         Entry::Missing | Entry::File(_) => Ok(()),
         Entry::Directory => Err(Refusal::new(Reason::Path, "it is a directory").file(path)),
-        Entry::Other => Err(Refusal::new(Reason::Path, "it is a link, a file that is not the project's, or no file at all").file(path)),
+        Entry::Other => Err(Refusal::new(
+            Reason::Path,
+            "it is a link, a file that is not the project's, or no file at all",
+        )
+        .file(path)),
     }
 }
 
 /// What is at `path`.
 pub(super) fn entry(files: &dyn Files, path: &str) -> Result<Entry, Refusal> {
-    files.entry(path).map_err(|error| Refusal::new(Reason::Unreadable, format!("it cannot be read: {error}")).file(path))
+    files.entry(path).map_err(|error| {
+        Refusal::new(Reason::Unreadable, format!("it cannot be read: {error}")).file(path)
+    })
 }
 
 /// What the two labels of a section mean.
@@ -81,14 +117,21 @@ pub(super) struct Meaning {
 ///
 /// # Errors
 /// [`Reason::Path`] if a reading leads out of the project.
-pub(super) fn meaning(old: Option<&str>, new: Option<&str>, prefixed: bool) -> Result<Meaning, Refusal> {
+pub(super) fn meaning(
+    old: Option<&str>,
+    new: Option<&str>,
+    prefixed: bool,
+) -> Result<Meaning, Refusal> {
     // `.` means nothing between slashes.
-    let parts = |label: Option<&str>| label.map(|label| label.trim_start_matches("./").replace("/./", "/"));
+    let parts =
+        |label: Option<&str>| label.map(|label| label.trim_start_matches("./").replace("/./", "/"));
     let (old, new) = (parts(old), parts(new));
     for label in [&old, &new].into_iter().flatten() {
         check_path(label)?;
     }
-    let first = |label: &Option<String>| label.as_deref().and_then(|label| label.split_once('/')).map(|(first, _)| first.to_owned());
+    let first = |label: &Option<String>| {
+        label.as_deref().and_then(|label| label.split_once('/')).map(|(first, _)| first.to_owned())
+    };
     let pair = PREFIXES.iter().any(|(a, b)| match (first(&old), first(&new)) {
         (Some(old), Some(new)) => old == *a && new == *b,
         // Beside `/dev/null` only the usual prefixes are prefixes.
@@ -99,7 +142,10 @@ pub(super) fn meaning(old: Option<&str>, new: Option<&str>, prefixed: bool) -> R
     let read = |label: Option<String>| -> Result<Vec<String>, Refusal> {
         let Some(label) = label else { return Ok(Vec::new()) };
         let known = |first: &str| PREFIXES.iter().any(|(a, b)| first == *a || first == *b);
-        let rest = label.split_once('/').filter(|(first, _)| known(first)).map(|(_, rest)| rest.to_owned());
+        let rest = label
+            .split_once('/')
+            .filter(|(first, _)| known(first))
+            .map(|(_, rest)| rest.to_owned());
         if let Some(rest) = &rest {
             check_path(rest)?;
         }
@@ -112,7 +158,8 @@ pub(super) fn meaning(old: Option<&str>, new: Option<&str>, prefixed: bool) -> R
     Ok(Meaning { old: read(old)?, new: read(new)? })
 }
 
-/// The one existing file that a label means, and whether that is a guess: a label with directories too many or too few.
+/// The one existing file that a label means, and whether that is a guess: a label with directories
+/// too many or too few.
 ///
 /// # Errors
 /// [`Reason::Missing`] if there is none, or several.
@@ -131,14 +178,21 @@ pub(super) fn existing(
         // Too many directories in front, such as the project's own.
         for (at, _) in reading.match_indices('/') {
             let shorter = &reading[at + 1..];
-            if !found.iter().any(|known| known == shorter) && check_path(shorter).is_ok() && exists(shorter)? {
+            if !found.iter().any(|known| known == shorter)
+                && check_path(shorter).is_ok()
+                && exists(shorter)?
+            {
                 found.push(shorter.to_owned());
             }
         }
     }
     if found.is_empty() {
-        let paths =
-            files.paths().map_err(|error| Refusal::new(Reason::Unreadable, format!("the project's files cannot be listed: {error}")))?;
+        let paths = files.paths().map_err(|error| {
+            Refusal::new(
+                Reason::Unreadable,
+                format!("the project's files cannot be listed: {error}"),
+            )
+        })?;
         for reading in readings {
             let end = format!("/{reading}");
             found.extend(paths.iter().filter(|path| path.ends_with(&end)).cloned());
@@ -152,17 +206,28 @@ pub(super) fn existing(
         several => {
             let shown: Vec<_> = several.iter().take(4).map(|path| format!("`{path}`")).collect();
             let label = readings.first().map_or("", String::as_str);
-            Err(Refusal::new(Reason::Missing, format!("there is no such file; it could be {}", shown.join(", "))).file(label))
+            Err(Refusal::new(
+                Reason::Missing,
+                format!("there is no such file; it could be {}", shown.join(", ")),
+            )
+            .file(label))
         }
     }
 }
 
-/// Whether a file system could take a name for `.git`: some fold case, some leave out code points, some shorten names or drop what is at their end.
+/// Whether a file system could take a name for `.git`: some fold case, some leave out code points,
+/// some shorten names or drop what is at their end.
 fn is_git_directory(name: &str) -> bool {
-    let visible: String = name.chars().filter(|character| !IGNORED.iter().any(|range| range.contains(character))).collect();
+    let visible: String = name
+        .chars()
+        .filter(|character| !IGNORED.iter().any(|range| range.contains(character)))
+        .collect();
     let name = visible.split(':').next().unwrap_or_default().trim_end_matches([' ', '.']);
     name.eq_ignore_ascii_case(".git")
-        || name.to_ascii_lowercase().strip_prefix("git~").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+        || name
+            .to_ascii_lowercase()
+            .strip_prefix("git~")
+            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Placing the hunks of one file.
 //!
-//! Each hunk is looked for in the file as it was; if it is not there, in the file as the other hunks leave it; and if it is not there either, by what of it
-//! can be found. Every place counts: a hunk that could stand in several is refused, unless its line number or the line that it is said to be below decides.
+//! Each hunk is looked for in the file as it was; if it is not there, in the file as the other
+//! hunks leave it; and if it is not there either, by what of it can be found. Every place counts: a
+//! hunk that could stand in several is refused, unless its line number or the line that it is said
+//! to be below decides.
 
 mod evidence;
 mod reading;
@@ -80,7 +82,8 @@ pub(super) fn place(content: &[u8], jobs: &[Job<'_>]) -> Result<Placed, Refusal>
         rounds += 1;
     }
     if !left.is_empty() {
-        // By what can be found of them, in the file as it was unless some already went on top of others.
+        // By what can be found of them, in the file as it was unless some already went on top of
+        // others.
         let base = if rounds == 0 { &text } else { &image };
         let mut round = Round::new(base);
         for job in &left {
@@ -117,7 +120,13 @@ struct Found<'a> {
 
 impl<'a> Round<'a> {
     fn new(text: &'a Text<'a>) -> Self {
-        Self { text, indexes: [const { OnceCell::new() }; 4], edits: Vec::new(), fits: Vec::new(), habit: OnceCell::new() }
+        Self {
+            text,
+            indexes: [const { OnceCell::new() }; 4],
+            edits: Vec::new(),
+            fits: Vec::new(),
+            habit: OnceCell::new(),
+        }
     }
 
     fn index(&self, fit: Fit) -> &Index<'a> {
@@ -125,7 +134,11 @@ impl<'a> Round<'a> {
     }
 
     /// Places the hunks that stand in the file as a whole; gives those that do not.
-    fn whole_hunks<'j>(&mut self, jobs: &[Job<'j>], steps: &mut Steps) -> Result<Vec<Job<'j>>, Refusal> {
+    fn whole_hunks<'j>(
+        &mut self,
+        jobs: &[Job<'j>],
+        steps: &mut Steps,
+    ) -> Result<Vec<Job<'j>>, Refusal> {
         let (mut found, mut left) = (Vec::new(), Vec::new());
         for job in jobs {
             match self.find(job, steps).map_err(|refusal| refusal.hunk(job.number))? {
@@ -134,32 +147,55 @@ impl<'a> Round<'a> {
             }
         }
         // Line numbers decide only while nothing shows that they are wrong.
-        let is_off =
-            |found: &Found<'_>| matches!((found.places.as_slice(), found.hunk.old), ([place], Some((start, _))) if place + 1 != start);
+        let is_off = |found: &Found<'_>| matches!((found.places.as_slice(), found.hunk.old), ([place], Some((start, _))) if place + 1 != start);
         let numbers_hold = !found.iter().any(|(_, found)| is_off(found));
-        let several: Vec<_> = found.iter().enumerate().filter(|(_, (_, found))| found.places.len() > 1).map(|(at, _)| at).collect();
+        let several: Vec<_> = found
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, found))| found.places.len() > 1)
+            .map(|(at, _)| at)
+            .collect();
         for at in several {
             let (job, _) = &found[at];
-            let alike: Vec<_> =
-                found.iter().filter(|(other, _)| other.section == job.section && other.hunk.lines == job.hunk.lines).collect();
+            let alike: Vec<_> = found
+                .iter()
+                .filter(|(other, _)| {
+                    other.section == job.section && other.hunk.lines == job.hunk.lines
+                })
+                .collect();
             let turn = alike.iter().take_while(|(other, _)| other.number < job.number).count();
-            let place = self.decide(&found[at].1, numbers_hold, (turn, alike.len())).map_err(|refusal| refusal.hunk(job.number))?;
+            let place = self
+                .decide(&found[at].1, numbers_hold, (turn, alike.len()))
+                .map_err(|refusal| refusal.hunk(job.number))?;
             found[at].1.places = vec![place];
         }
         for (job, found) in found {
             let Some(place) = found.places.first() else { continue };
-            // The change may have been made where it was meant, so that its lines fit elsewhere only.
+            // The change may have been made where it was meant, so that its lines fit elsewhere
+            // only.
             let is_meant = found.hunk.old.map(|(start, _)| start) == Some(place + 1);
             let only_adds = found.hunk.lines.iter().all(|line| line.kind != Kind::Removed);
             let has_context = found.hunk.old_lines().any(|line| !line.text.trim().is_empty());
             if !is_meant && self.stands_with_gaps(&found.hunk, *place) {
                 let message = "its lines stand in one place as they are, and with others between them where its line number says";
                 let start = found.hunk.old.map_or(0, |(start, _)| start.saturating_sub(1));
-                let refusal = Refusal::new(Reason::Ambiguous, message).places(self.text, &[start, *place], found.hunk.old_lines().count());
+                let refusal = Refusal::new(Reason::Ambiguous, message).places(
+                    self.text,
+                    &[start, *place],
+                    found.hunk.old_lines().count(),
+                );
                 return Err(refusal.hunk(job.number));
             }
-            if !is_meant && only_adds && has_context && self.stands_already(&found.hunk, found.fit, steps)? {
-                return Err(Refusal::new(Reason::NoChange, "the file already says what it would be changed to").hunk(job.number));
+            if !is_meant
+                && only_adds
+                && has_context
+                && self.stands_already(&found.hunk, found.fit, steps)?
+            {
+                return Err(Refusal::new(
+                    Reason::NoChange,
+                    "the file already says what it would be changed to",
+                )
+                .hunk(job.number));
             }
             let lines = straight(&found.hunk, *place);
             self.edit(job, &found.hunk, &lines, found.fit)?;
@@ -173,11 +209,14 @@ impl<'a> Round<'a> {
             return self.find_insertion(job).map(Some);
         }
         let readings = readings(job.hunk);
-        for fit in Fit::OF_LINES.into_iter().filter(|fit| *fit <= job.loosest && (*fit <= Fit::TrailingBlanks || !job.hunk.must_fit)) {
+        for fit in Fit::OF_LINES.into_iter().filter(|fit| {
+            *fit <= job.loosest && (*fit <= Fit::TrailingBlanks || !job.hunk.must_fit)
+        }) {
             let index = self.index(fit);
             let mut hits = Vec::new();
             for hunk in &readings {
-                let pattern: Option<Vec<u32>> = hunk.old_lines().map(|line| number(index, line, fit)).collect();
+                let pattern: Option<Vec<u32>> =
+                    hunk.old_lines().map(|line| number(index, line, fit)).collect();
                 let Some(pattern) = pattern else { continue };
                 let mut places = index.find(&pattern, steps)?;
                 // There may be more places than are listed.
@@ -195,15 +234,29 @@ impl<'a> Round<'a> {
             if hits.len() > 1 && hits.iter().filter(|found| found.hunk.counts_fit()).count() == 1 {
                 hits.retain(|found| found.hunk.counts_fit());
             }
-            // At one place the reading is right that takes the fewest of them for something else than context.
-            let converted = |found: &Found<'_>| found.hunk.lines.iter().filter(|line| line.guessed && line.kind != Kind::Context).count();
-            if let Some((fewest, place)) = hits.iter().map(|found| (converted(found), found.places[0])).min()
-                && hits.iter().all(|found| found.places.len() == 1 && found.places[0].abs_diff(place) <= job.hunk.lines.len())
+            // At one place the reading is right that takes the fewest of them for something else
+            // than context.
+            let converted = |found: &Found<'_>| {
+                found
+                    .hunk
+                    .lines
+                    .iter()
+                    .filter(|line| line.guessed && line.kind != Kind::Context)
+                    .count()
+            };
+            if let Some((fewest, place)) =
+                hits.iter().map(|found| (converted(found), found.places[0])).min()
+                && hits.iter().all(|found| {
+                    found.places.len() == 1
+                        && found.places[0].abs_diff(place) <= job.hunk.lines.len()
+                })
             {
                 hits.retain(|found| converted(found) == fewest);
             }
-            let result =
-                |found: &Found<'_>| (found.places.len() == 1).then(|| self.result(&found.hunk, &straight(&found.hunk, found.places[0])));
+            let result = |found: &Found<'_>| {
+                (found.places.len() == 1)
+                    .then(|| self.result(&found.hunk, &straight(&found.hunk, found.places[0])))
+            };
             if hits.len() > 1
                 && let Some(Some(first)) = hits.first().map(result)
                 && hits.iter().all(|found| result(found).as_ref() == Some(&first))
@@ -211,7 +264,8 @@ impl<'a> Round<'a> {
                 hits.truncate(1);
             }
             if hits.len() > 1 {
-                let places: Vec<_> = hits.iter().flat_map(|found| found.places.iter().copied()).collect();
+                let places: Vec<_> =
+                    hits.iter().flat_map(|found| found.places.iter().copied()).collect();
                 let message = "it has empty lines without a marker, and both readings of them fit";
                 return Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &places, 1));
             }
@@ -229,15 +283,23 @@ impl<'a> Round<'a> {
         } else if job.hunk.at_end {
             self.text.len()
         } else {
-            let refusal =
-                Refusal::new(Reason::Ambiguous, "it adds lines and has no line of the file around them, so that they could go anywhere");
+            let refusal = Refusal::new(
+                Reason::Ambiguous,
+                "it adds lines and has no line of the file around them, so that they could go anywhere",
+            );
             return Err(refusal.hunk(job.number));
         };
         Ok(Found { hunk: Cow::Borrowed(job.hunk), fit: Fit::Exact, places: vec![place] })
     }
 
-    /// Which of several places is meant. `turn` says which of how many hunks with the same lines this is.
-    fn decide(&self, found: &Found<'_>, numbers_hold: bool, turn: (usize, usize)) -> Result<usize, Refusal> {
+    /// Which of several places is meant. `turn` says which of how many hunks with the same lines
+    /// this is.
+    fn decide(
+        &self,
+        found: &Found<'_>,
+        numbers_hold: bool,
+        turn: (usize, usize),
+    ) -> Result<usize, Refusal> {
         let (places, length) = (&found.places, found.hunk.old_lines().count());
         let start = found.hunk.old.and_then(|(start, _)| start.checked_sub(1));
         if let Some(start) = start.filter(|start| numbers_hold && places.contains(start)) {
@@ -267,7 +329,8 @@ impl<'a> Round<'a> {
         Err(Refusal::new(Reason::Ambiguous, message).places(self.text, places, length))
     }
 
-    /// The one place in what begins with the line that says `anchor`, if that line and the place are the only ones.
+    /// The one place in what begins with the line that says `anchor`, if that line and the place
+    /// are the only ones.
     fn below(&self, anchor: &str, places: &[usize]) -> Option<usize> {
         // With its indentation if that finds it. Git cuts long lines off.
         let only = |fit: Fit| {
@@ -283,9 +346,14 @@ impl<'a> Round<'a> {
         let begins = |other: &usize| {
             let text = self.text.line(*other);
             let first = text.trim_ascii_start().first();
-            indentation(text) <= depth && first.is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$'))
+            indentation(text) <= depth
+                && first
+                    .is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$'))
         };
-        let mut below = places.iter().take(MOST_ANCHORED + 1).filter(|place| (0..**place).rev().find(begins) == Some(line));
+        let mut below = places
+            .iter()
+            .take(MOST_ANCHORED + 1)
+            .filter(|place| (0..**place).rev().find(begins) == Some(line));
         let (place, None) = (below.next()?, below.next()) else { return None };
         (places.len() <= MOST_ANCHORED).then_some(*place)
     }
@@ -297,7 +365,10 @@ impl<'a> Round<'a> {
             return Err(refused(Refusal::new(Reason::NotFound, "its lines are not in the file")));
         }
         if self.stands_already(job.hunk, Fit::TrailingBlanks, steps)? {
-            return Err(refused(Refusal::new(Reason::NoChange, "the file already says what it would be changed to")));
+            return Err(refused(Refusal::new(
+                Reason::NoChange,
+                "the file already says what it would be changed to",
+            )));
         }
         let (mut best, mut refusal) = (Vec::new(), None);
         for hunk in readings(job.hunk) {
@@ -309,7 +380,11 @@ impl<'a> Round<'a> {
         }
         // Empty lines that stand in the file where they are as context are context.
         if let Some((hunk, alignment)) = best.first()
-            && hunk.lines.iter().zip(&alignment.lines).all(|(line, place)| !(line.guessed && line.text.is_empty()) || place.is_some())
+            && hunk
+                .lines
+                .iter()
+                .zip(&alignment.lines)
+                .all(|(line, place)| !(line.guessed && line.text.is_empty()) || place.is_some())
         {
             best.truncate(1);
         }
@@ -325,33 +400,54 @@ impl<'a> Round<'a> {
         }
         match (best.pop(), best.is_empty()) {
             (Some((hunk, alignment)), true) => self.edit(job, &hunk, &alignment, Fit::Context),
-            (Some(_), false) => {
-                Err(refused(Refusal::new(Reason::Ambiguous, "it has empty lines without a marker, and it cannot be told what they are")))
-            }
-            (None, _) => Err(refused(refusal.unwrap_or_else(|| Refusal::new(Reason::NotFound, "its lines are not in the file")))),
+            (Some(_), false) => Err(refused(Refusal::new(
+                Reason::Ambiguous,
+                "it has empty lines without a marker, and it cannot be told what they are",
+            ))),
+            (None, _) => Err(refused(refusal.unwrap_or_else(|| {
+                Refusal::new(Reason::NotFound, "its lines are not in the file")
+            }))),
         }
     }
 
     /// Notes what a hunk does to the file, its lines standing where `alignment` says.
-    fn edit(&mut self, job: &Job<'_>, hunk: &Hunk, alignment: &Alignment, fit: Fit) -> Result<(), Refusal> {
+    fn edit(
+        &mut self,
+        job: &Job<'_>,
+        hunk: &Hunk,
+        alignment: &Alignment,
+        fit: Fit,
+    ) -> Result<(), Refusal> {
         let mut pairs = Pairs::default();
         if fit >= Fit::Blanks {
             for (line, place) in hunk.lines.iter().zip(&alignment.lines) {
                 if let Some(place) = place.filter(|_| line.is_old()) {
                     // A line that is only alike says nothing about blanks.
-                    if Fit::Punctuation.key(line.text.as_bytes()) == Fit::Punctuation.key(self.text.line(place)) {
+                    if Fit::Punctuation.key(line.text.as_bytes())
+                        == Fit::Punctuation.key(self.text.line(place))
+                    {
                         pairs.note(&line.text, self.text.line(place), line.kind == Kind::Removed);
                     }
                 }
             }
         }
-        let added = hunk.lines.iter().filter(|line| line.kind == Kind::Added).map(|line| line.text.as_str());
+        let added = hunk
+            .lines
+            .iter()
+            .filter(|line| line.kind == Kind::Added)
+            .map(|line| line.text.as_str());
         let mapping = pairs.mapping(added.clone()).map_err(|refusal| refusal.hunk(job.number))?;
         if !job.verbatim {
             let habit = self.habit.get_or_init(|| Habit::of(self.text));
-            habit.check(added.map(|line| mapping.apply(line)), fit).map_err(|refusal| refusal.hunk(job.number))?;
+            habit
+                .check(added.map(|line| mapping.apply(line)), fit)
+                .map_err(|refusal| refusal.hunk(job.number))?;
         }
-        let edits: Vec<_> = hunk.blocks().zip(&alignment.blocks).map(|(block, place)| self.block(hunk, block, place, &mapping)).collect();
+        let edits: Vec<_> = hunk
+            .blocks()
+            .zip(&alignment.blocks)
+            .map(|(block, place)| self.block(hunk, block, place, &mapping))
+            .collect();
         let first = edits.first().map_or(0, |edit| edit.start);
         self.fits.push((job.number, fit, first + 1));
         self.edits.extend(edits.into_iter().map(|edit| (job.number, edit)));
@@ -360,13 +456,22 @@ impl<'a> Round<'a> {
 
     /// The whole file with one hunk in place.
     fn result(&self, hunk: &Hunk, alignment: &Alignment) -> Vec<u8> {
-        let edits: Vec<_> =
-            hunk.blocks().zip(&alignment.blocks).map(|(block, place)| self.block(hunk, block, place, &Mapping::Same)).collect();
+        let edits: Vec<_> = hunk
+            .blocks()
+            .zip(&alignment.blocks)
+            .map(|(block, place)| self.block(hunk, block, place, &Mapping::Same))
+            .collect();
         self.text.edited(&edits).bytes()
     }
 
     /// What one run of changed lines does.
-    fn block(&self, hunk: &Hunk, block: Range<usize>, place: &Range<usize>, mapping: &Mapping) -> Edit {
+    fn block(
+        &self,
+        hunk: &Hunk,
+        block: Range<usize>,
+        place: &Range<usize>,
+        mapping: &Mapping,
+    ) -> Edit {
         // A hunk that shows carriage returns shows all of them.
         let shows_ends = hunk.lines.iter().any(|line| line.carriage_return);
         let lines = &hunk.lines[block];
@@ -404,7 +509,9 @@ fn number(index: &Index<'_>, line: &HunkLine, fit: Fit) -> Option<u32> {
     let text = line.text.as_bytes();
     index.number(text).or_else(|| {
         // The mark in front of a file belongs to its first line, and replies leave it out.
-        (fit != Fit::Exact).then(|| index.number(format!("{BYTE_ORDER_MARK}{}", line.text).as_bytes())).flatten()
+        (fit != Fit::Exact)
+            .then(|| index.number(format!("{BYTE_ORDER_MARK}{}", line.text).as_bytes()))
+            .flatten()
     })
 }
 
@@ -419,7 +526,8 @@ fn straight(hunk: &Hunk, place: usize) -> Alignment {
     let lines: Vec<_> = lines.collect();
     let mut seen = (0, place);
     let blocks = hunk.blocks().map(|block| {
-        let start = seen.1 + hunk.lines[seen.0..block.start].iter().filter(|line| line.is_old()).count();
+        let start =
+            seen.1 + hunk.lines[seen.0..block.start].iter().filter(|line| line.is_old()).count();
         let end = start + hunk.lines[block.clone()].iter().filter(|line| line.is_old()).count();
         seen = (block.end, end);
         start..end
@@ -443,10 +551,16 @@ fn merged(text: &Text<'_>, mut edits: Vec<(usize, Edit)>) -> Result<Vec<Edit>, R
         if *last == edit {
             continue;
         }
-        let both_insert = last.start == last.end && edit.start == edit.end && last.start == edit.start;
+        let both_insert =
+            last.start == last.end && edit.start == edit.end && last.start == edit.start;
         if edit.start < last.end || both_insert {
-            let message = format!("two parts of the change do different things to line {}", edit.start + 1);
-            return Err(Refusal::new(Reason::Conflict, message).hunk(number).places(text, &[edit.start], 1));
+            let message =
+                format!("two parts of the change do different things to line {}", edit.start + 1);
+            return Err(Refusal::new(Reason::Conflict, message).hunk(number).places(
+                text,
+                &[edit.start],
+                1,
+            ));
         }
         merged.push((number, edit));
     }

@@ -27,9 +27,16 @@ pub(super) fn check(section: &Section) -> Result<(), Refusal> {
     for (number, hunk) in section.hunks.iter().enumerate() {
         for line in hunk.lines.iter().filter(|line| line.kind == Kind::Added) {
             // Text about placeholders is moved as it is.
-            let is_moved = || hunk.lines.iter().any(|other| other.is_old() && other.text.trim() == line.text.trim());
+            let is_moved = || {
+                hunk.lines
+                    .iter()
+                    .any(|other| other.is_old() && other.text.trim() == line.text.trim())
+            };
             if stands_for_others(&line.text) && !is_moved() {
-                let message = format!("an added line stands for text that is left out: {:?}", line.text.trim());
+                let message = format!(
+                    "an added line stands for text that is left out: {:?}",
+                    line.text.trim()
+                );
                 return Err(Refusal::new(Reason::Placeholder, message).hunk(number + 1));
             }
         }
@@ -40,13 +47,22 @@ pub(super) fn check(section: &Section) -> Result<(), Refusal> {
 /// Whether a line is dots and a word about what they stand for, or a comment that says so.
 fn stands_for_others(line: &str) -> bool {
     let line = line.trim();
-    let comment = ["//", "#", "/*", "<!--", "--", ";", "%", "*"].iter().find_map(|mark| line.strip_prefix(mark));
+    let comment = ["//", "#", "/*", "<!--", "--", ";", "%", "*"]
+        .iter()
+        .find_map(|mark| line.strip_prefix(mark));
     if comment.is_some_and(is_remark) {
         return true;
     }
-    let text = line.trim().trim_start_matches(['/', '#', '*', ';', '-', '<', '!', '%', '(', '[', '{', '"', '\'', ' ']);
+    let text = line.trim().trim_start_matches([
+        '/', '#', '*', ';', '-', '<', '!', '%', '(', '[', '{', '"', '\'', ' ',
+    ]);
     let text = text.trim_end_matches(['*', '/', '-', '>', ')', ']', '}', '"', '\'', ' ']);
-    let dotted = |text: &str| text.starts_with("...") || text.starts_with('…') || text.ends_with("...") || text.ends_with('…');
+    let dotted = |text: &str| {
+        text.starts_with("...")
+            || text.starts_with('…')
+            || text.ends_with("...")
+            || text.ends_with('…')
+    };
     if !dotted(text) {
         return false;
     }
@@ -56,16 +72,38 @@ fn stands_for_others(line: &str) -> bool {
 
 /// Whether a comment says that something is left out.
 fn is_remark(comment: &str) -> bool {
-    let text = comment.trim_end_matches(['*', '/', '-', '>', ' ']).trim_start_matches(['/', '#', '*', '-', '!', ' ']);
-    let text = text.trim_matches(['[', ']', '(', ')', '{', '}', '<', '>', '.', '…', ' ']).to_lowercase();
+    let text = comment
+        .trim_end_matches(['*', '/', '-', '>', ' '])
+        .trim_start_matches(['/', '#', '*', '-', '!', ' ']);
+    let text =
+        text.trim_matches(['[', ']', '(', ')', '{', '}', '<', '>', '.', '…', ' ']).to_lowercase();
     // Dots alone.
     if text.is_empty() {
         return comment.contains("...") || comment.contains('…');
     }
     let starts = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
     let ends = |ends: &[&str]| ends.iter().any(|end| text.ends_with(end));
-    let stays = ends(&["unchanged", "the same", "as is", "as before", "omitted", "here", "goes here", "as it was", "untouched"]);
-    (starts(&["rest of ", "the rest of ", "remaining ", "existing ", "other ", "previous ", "keep ", "same "]) && stays)
+    let stays = ends(&[
+        "unchanged",
+        "the same",
+        "as is",
+        "as before",
+        "omitted",
+        "here",
+        "goes here",
+        "as it was",
+        "untouched",
+    ]);
+    (starts(&[
+        "rest of ",
+        "the rest of ",
+        "remaining ",
+        "existing ",
+        "other ",
+        "previous ",
+        "keep ",
+        "same ",
+    ]) && stays)
         || matches!(
             text.as_str(),
             "unchanged"

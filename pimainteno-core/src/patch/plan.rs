@@ -67,10 +67,12 @@ pub struct Placement {
 
 /// Works out what `reply` does to `files`.
 ///
-/// The reply is what a model wrote: unified diffs or sections of `*** Begin Patch`, in fences or bare, with text around them.
+/// The reply is what a model wrote: unified diffs or sections of `*** Begin Patch`, in fences or
+/// bare, with text around them.
 ///
 /// # Errors
-/// Why it is refused. What could mean two places, or is not there, is refused; so is a reply of which only a part can be placed.
+/// Why it is refused. What could mean two places, or is not there, is refused; so is a reply of
+/// which only a part can be placed.
 pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, Refusal> {
     let text = reply::read(reply)?;
     let (regions, _) = extract(&text);
@@ -94,8 +96,16 @@ pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, 
 
 /// The refusal of a reply without a change: what it says instead.
 pub(super) fn no_change_in(text: &str) -> Refusal {
-    let shown: String = text.trim().chars().take(SHOWN).map(|character| if character.is_control() { ' ' } else { character }).collect();
-    Refusal::new(Reason::NoDiff, format!("the reply holds no unified diff; it begins with: {shown:?}"))
+    let shown: String = text
+        .trim()
+        .chars()
+        .take(SHOWN)
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect();
+    Refusal::new(
+        Reason::NoDiff,
+        format!("the reply holds no unified diff; it begins with: {shown:?}"),
+    )
 }
 
 impl<'a> Rules<'a> {
@@ -104,14 +114,16 @@ impl<'a> Rules<'a> {
         Self::default()
     }
 
-    /// Refuses changes to the files for which `is_protected` is true; it is given paths from the top of the project.
+    /// Refuses changes to the files for which `is_protected` is true; it is given paths from the
+    /// top of the project.
     #[must_use]
     pub fn protect(mut self, is_protected: impl Fn(&str) -> bool + Send + Sync + 'a) -> Self {
         self.protected = Some(Box::new(is_protected));
         self
     }
 
-    /// Takes every added line for what it says: the change was made by a tool from real files, so that no line stands for others.
+    /// Takes every added line for what it says: the change was made by a tool from real files, so
+    /// that no line stands for others.
     #[must_use]
     pub fn verbatim(mut self) -> Self {
         self.verbatim = true;
@@ -121,7 +133,11 @@ impl<'a> Rules<'a> {
 
 impl fmt::Debug for Rules<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Rules").field("protected", &self.protected.is_some()).field("verbatim", &self.verbatim).finish()
+        formatter
+            .debug_struct("Rules")
+            .field("protected", &self.protected.is_some())
+            .field("verbatim", &self.verbatim)
+            .finish()
     }
 }
 
@@ -152,7 +168,8 @@ struct Planner<'a> {
     removed: BTreeSet<String>,
     /// Files that some section removes or renames, whenever that is.
     vacated: BTreeSet<String>,
-    /// Hunks that wait until all of their file are known, with their section and whether the file was guessed.
+    /// Hunks that wait until all of their file are known, with their section and whether the file
+    /// was guessed.
     pending: BTreeMap<String, Vec<(usize, &'a Hunk, bool)>>,
     placements: Vec<Placement>,
 }
@@ -179,7 +196,8 @@ impl<'a> Planner<'a> {
             if !self.rules.verbatim {
                 placeholder::check(section).map_err(|refusal| refusal.file(file))?;
             }
-            let meaning = meaning(section.old.as_deref(), section.new.as_deref(), section.prefixed)?;
+            let meaning =
+                meaning(section.old.as_deref(), section.new.as_deref(), section.prefixed)?;
             if matches!(section.action, Action::Delete | Action::Rename) {
                 self.vacated.extend(meaning.old.iter().cloned());
             }
@@ -220,11 +238,15 @@ impl<'a> Planner<'a> {
     }
 
     fn create(&mut self, section: &'a Section, meaning: &Meaning) -> Result<(), Refusal> {
-        let Some(path) = meaning.new.first().or(meaning.old.first()) else { return Err(nameless()) };
+        let Some(path) = meaning.new.first().or(meaning.old.first()) else {
+            return Err(nameless());
+        };
         let path = path.clone();
         self.check(&path)?;
-        let content =
-            Content { bytes: new_content(section).map_err(|refusal| refusal.file(&path))?, executable: section.executable == Some(true) };
+        let content = Content {
+            bytes: new_content(section).map_err(|refusal| refusal.file(&path))?,
+            executable: section.executable == Some(true),
+        };
         if self.written.get(&path) == Some(&content) {
             return Ok(());
         }
@@ -236,11 +258,18 @@ impl<'a> Planner<'a> {
     fn delete(&mut self, section: &'a Section, meaning: &Meaning) -> Result<(), Refusal> {
         let readings = if meaning.old.is_empty() { &meaning.new } else { &meaning.old };
         let label = readings.first().ok_or_else(nameless)?;
-        let found = existing(self.files, readings, &|path| self.exists_now(path))?.filter(|(_, guessed)| !guessed);
-        let (path, _) = found.ok_or_else(|| Refusal::new(Reason::Missing, "the file to delete does not exist").file(label))?;
+        let found = existing(self.files, readings, &|path| self.exists_now(path))?
+            .filter(|(_, guessed)| !guessed);
+        let (path, _) = found.ok_or_else(|| {
+            Refusal::new(Reason::Missing, "the file to delete does not exist").file(label)
+        })?;
         self.check(&path)?;
         if self.pending.contains_key(&path) || self.written.contains_key(&path) {
-            return Err(Refusal::new(Reason::Conflict, "one part of the change deletes the file and another changes it").file(&path));
+            return Err(Refusal::new(
+                Reason::Conflict,
+                "one part of the change deletes the file and another changes it",
+            )
+            .file(&path));
         }
         let content = self.now(&path)?.unwrap_or_default();
         check_deleted(section, &content.bytes).map_err(|refusal| refusal.file(&path))?;
@@ -248,10 +277,18 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn rename(&mut self, number: usize, section: &'a Section, meaning: &Meaning) -> Result<(), Refusal> {
+    fn rename(
+        &mut self,
+        number: usize,
+        section: &'a Section,
+        meaning: &Meaning,
+    ) -> Result<(), Refusal> {
         let label = meaning.old.first().ok_or_else(nameless)?;
-        let found = existing(self.files, &meaning.old, &|path| self.exists_at_first(path))?.filter(|(_, guessed)| !guessed);
-        let (from, _) = found.ok_or_else(|| Refusal::new(Reason::Missing, "the file to rename does not exist").file(label))?;
+        let found = existing(self.files, &meaning.old, &|path| self.exists_at_first(path))?
+            .filter(|(_, guessed)| !guessed);
+        let (from, _) = found.ok_or_else(|| {
+            Refusal::new(Reason::Missing, "the file to rename does not exist").file(label)
+        })?;
         // Both paths are to be read in the same way.
         let reading = meaning.old.iter().position(|reading| *reading == from).unwrap_or(0);
         let to = meaning.new.get(reading).or(meaning.new.first()).ok_or_else(nameless)?.clone();
@@ -263,13 +300,20 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn modify(&mut self, number: usize, section: &'a Section, meaning: &Meaning) -> Result<(), Refusal> {
-        let (old, new) = (meaning.old.first().ok_or_else(nameless)?, meaning.new.first().ok_or_else(nameless)?);
+    fn modify(
+        &mut self,
+        number: usize,
+        section: &'a Section,
+        meaning: &Meaning,
+    ) -> Result<(), Refusal> {
+        let (old, new) =
+            (meaning.old.first().ok_or_else(nameless)?, meaning.new.first().ok_or_else(nameless)?);
         let mut readings = meaning.old.clone();
         if old != new {
             let (old_exists, new_exists) = (self.exists_now(old)?, self.exists_now(new)?);
             if old_exists && new_exists {
-                let message = format!("its section names two files that both exist, `{old}` and `{new}`");
+                let message =
+                    format!("its section names two files that both exist, `{old}` and `{new}`");
                 return Err(Refusal::new(Reason::Ambiguous, message).file(new));
             }
             // The first readings of both are without their prefixes, if they had such.
@@ -286,15 +330,23 @@ impl<'a> Planner<'a> {
         let strictly = existing(self.files, &readings, &|path| self.exists_now(path))?;
         let Some((path, guessed)) = strictly else {
             let creates = !section.hunks.is_empty()
-                && section.hunks.iter().all(|hunk| hunk.old == Some((0, 0)) && hunk.old_lines().all(|line| line.guessed));
+                && section.hunks.iter().all(|hunk| {
+                    hunk.old == Some((0, 0)) && hunk.old_lines().all(|line| line.guessed)
+                });
             if creates {
                 return self.create(section, meaning);
             }
-            return Err(Refusal::new(Reason::Missing, "the file to change does not exist").file(new));
+            return Err(
+                Refusal::new(Reason::Missing, "the file to change does not exist").file(new)
+            );
         };
         self.check(&path)?;
         if section.hunks.is_empty() && section.executable.is_none() {
-            return Err(Refusal::new(Reason::Malformed, "the reply names the file and no change to it").file(&path));
+            return Err(Refusal::new(
+                Reason::Malformed,
+                "the reply names the file and no change to it",
+            )
+            .file(&path));
         }
         if let Some(executable) = section.executable {
             let content = self.now(&path)?.unwrap_or_default();
@@ -311,16 +363,23 @@ impl<'a> Planner<'a> {
         self.place_pending(Some(from))?;
         let keep = section.action == Action::Copy;
         if self.removed.contains(from) {
-            return Err(Refusal::new(Reason::Conflict, "two parts of the change move or delete the file").file(from));
+            return Err(Refusal::new(
+                Reason::Conflict,
+                "two parts of the change move or delete the file",
+            )
+            .file(from));
         }
         // What another section puts in its place came later in the change, whatever the order.
         let at_first = match paths::entry(self.files, from)? {
             Entry::File(content) => Some(content),
             _ => None,
         };
-        let replaced = at_first.is_some() && self.vacated.contains(from) && self.written.contains_key(from);
+        let replaced =
+            at_first.is_some() && self.vacated.contains(from) && self.written.contains_key(from);
         let content = if replaced { at_first } else { self.now(from)? };
-        let mut content = content.ok_or_else(|| Refusal::new(Reason::Missing, "the file to rename does not exist").file(from))?;
+        let mut content = content.ok_or_else(|| {
+            Refusal::new(Reason::Missing, "the file to rename does not exist").file(from)
+        })?;
         self.check_vacant(to)?;
         if let Some(executable) = section.executable {
             content.executable = executable;
@@ -340,7 +399,10 @@ impl<'a> Planner<'a> {
         if section.hunks.is_empty() {
             return;
         }
-        self.pending.entry(path.to_owned()).or_default().extend(section.hunks.iter().map(|hunk| (number, hunk, guessed)));
+        self.pending
+            .entry(path.to_owned())
+            .or_default()
+            .extend(section.hunks.iter().map(|hunk| (number, hunk, guessed)));
     }
 
     /// Places the hunks that wait: all, or those of one file.
@@ -365,7 +427,8 @@ impl<'a> Planner<'a> {
                 .collect();
             let placed = place(&content.bytes, &jobs).map_err(|refusal| refusal.file(&path))?;
             if placed.bytes == content.bytes {
-                return Err(Refusal::new(Reason::NoChange, "the change leaves the file as it is").file(&path));
+                return Err(Refusal::new(Reason::NoChange, "the change leaves the file as it is")
+                    .file(&path));
             }
             self.placements.extend(placed.fits.iter().map(|(hunk, fit, line)| Placement {
                 path: path.clone(),
@@ -373,7 +436,8 @@ impl<'a> Planner<'a> {
                 line: *line,
                 fit: *fit,
             }));
-            self.written.insert(path, Content { bytes: placed.bytes, executable: content.executable });
+            self.written
+                .insert(path, Content { bytes: placed.bytes, executable: content.executable });
         }
         Ok(())
     }
@@ -391,12 +455,18 @@ impl<'a> Planner<'a> {
     /// Refuses a path where something is and stays.
     fn check_vacant(&self, path: &str) -> Result<(), Refusal> {
         if self.written.contains_key(path) {
-            return Err(Refusal::new(Reason::Conflict, "two parts of the change make the same file").file(path));
+            return Err(Refusal::new(
+                Reason::Conflict,
+                "two parts of the change make the same file",
+            )
+            .file(path));
         }
         check_new_path(path)?;
         let is_there = !matches!(paths::entry(self.files, path)?, Entry::Missing);
         if is_there && !self.removed.contains(path) && !self.vacated.contains(path) {
-            return Err(Refusal::new(Reason::Exists, "the file to create exists already").file(path));
+            return Err(
+                Refusal::new(Reason::Exists, "the file to create exists already").file(path)
+            );
         }
         Ok(())
     }
@@ -406,9 +476,14 @@ impl<'a> Planner<'a> {
         for (at, _) in path.match_indices('/') {
             let parent = &path[..at];
             let is_file = self.written.contains_key(parent)
-                || (matches!(paths::entry(self.files, parent)?, Entry::File(_)) && !self.removed.contains(parent));
+                || (matches!(paths::entry(self.files, parent)?, Entry::File(_))
+                    && !self.removed.contains(parent));
             if is_file {
-                return Err(Refusal::new(Reason::Path, format!("`{parent}` on the way to it is a file")).file(path));
+                return Err(Refusal::new(
+                    Reason::Path,
+                    format!("`{parent}` on the way to it is a file"),
+                )
+                .file(path));
             }
         }
         Ok(())
@@ -433,11 +508,13 @@ impl<'a> Planner<'a> {
         if self.written.contains_key(path) {
             return Ok(true);
         }
-        Ok(!self.removed.contains(path) && !matches!(paths::entry(self.files, path)?, Entry::Missing | Entry::Directory))
+        Ok(!self.removed.contains(path)
+            && !matches!(paths::entry(self.files, path)?, Entry::Missing | Entry::Directory))
     }
 
     fn exists_at_first(&self, path: &str) -> Result<bool, Refusal> {
-        Ok(self.written.contains_key(path) || !matches!(paths::entry(self.files, path)?, Entry::Missing | Entry::Directory))
+        Ok(self.written.contains_key(path)
+            || !matches!(paths::entry(self.files, path)?, Entry::Missing | Entry::Directory))
     }
 }
 
@@ -458,7 +535,12 @@ fn new_content(section: &Section) -> Result<Vec<u8>, Refusal> {
             Kind::Added => {}
             // An empty line that lost its marker.
             Kind::Context if line.text.trim().is_empty() => {}
-            _ => return Err(Refusal::new(Reason::Malformed, format!("the new file has a line that is not added: {:?}", line.text))),
+            _ => {
+                return Err(Refusal::new(
+                    Reason::Malformed,
+                    format!("the new file has a line that is not added: {:?}", line.text),
+                ));
+            }
         }
         let text = if line.kind == Kind::Added { line.text.as_str() } else { "" };
         bytes.extend_from_slice(text.as_bytes());
@@ -480,15 +562,30 @@ fn check_deleted(section: &Section, content: &[u8]) -> Result<(), Refusal> {
     let text = Text::new(content);
     let lines: Vec<_> = section.hunks.iter().flat_map(|hunk| &hunk.lines).collect();
     if lines.iter().any(|line| line.kind == Kind::Added && !line.text.trim().is_empty()) {
-        return Err(Refusal::new(Reason::Malformed, "the reply deletes the file and adds lines to it"));
+        return Err(Refusal::new(
+            Reason::Malformed,
+            "the reply deletes the file and adds lines to it",
+        ));
     }
     let says = |line: &[u8]| Fit::Blanks.key(line).into_owned();
-    let deleted: Vec<_> = lines.iter().filter(|line| line.is_old()).map(|line| says(line.text.as_bytes())).collect();
+    let deleted: Vec<_> =
+        lines.iter().filter(|line| line.is_old()).map(|line| says(line.text.as_bytes())).collect();
     let real: Vec<_> = text.lines().map(says).collect();
     if deleted == real {
         return Ok(());
     }
-    let first = deleted.iter().zip(&real).position(|(deleted, real)| deleted != real).unwrap_or(deleted.len().min(real.len()));
-    let message = format!("the file to delete says something else than the reply, from line {} on", first + 1);
-    Err(Refusal::new(Reason::NotFound, message).places(&text, &[first.min(real.len().saturating_sub(1))], 1))
+    let first = deleted
+        .iter()
+        .zip(&real)
+        .position(|(deleted, real)| deleted != real)
+        .unwrap_or(deleted.len().min(real.len()));
+    let message = format!(
+        "the file to delete says something else than the reply, from line {} on",
+        first + 1
+    );
+    Err(Refusal::new(Reason::NotFound, message).places(
+        &text,
+        &[first.min(real.len().saturating_sub(1))],
+        1,
+    ))
 }

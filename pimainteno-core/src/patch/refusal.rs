@@ -26,7 +26,8 @@ pub struct Refusal {
     pub file: Option<String>,
     /// The hunk that it is about, counted from 1 within what the reply says of the file.
     pub hunk: Option<usize>,
-    /// The first lines, counted from 1, of all places that were possible, if there were several; of the nearest one, if there was none.
+    /// The first lines, counted from 1, of all places that were possible, if there were several;
+    /// of the nearest one, if there was none.
     pub places: Vec<usize>,
     /// What the file really says around those places, each line with its number.
     pub excerpt: String,
@@ -71,7 +72,14 @@ pub enum Reason {
 impl Refusal {
     /// A refusal that is not about a file.
     pub(super) fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), file: None, hunk: None, places: Vec::new(), excerpt: String::new() }
+        Self {
+            reason,
+            message: message.into(),
+            file: None,
+            hunk: None,
+            places: Vec::new(),
+            excerpt: String::new(),
+        }
     }
 
     /// The same refusal, about `file`.
@@ -97,9 +105,18 @@ impl Refusal {
                 self.excerpt.push_str("  ...\n");
             }
             for number in from..to {
-                let line: String = String::from_utf8_lossy(text.line(number)).chars().take(LONGEST_LINE).collect();
                 let line: String =
-                    line.chars().map(|character| if character.is_control() && character != '\t' { ' ' } else { character }).collect();
+                    String::from_utf8_lossy(text.line(number)).chars().take(LONGEST_LINE).collect();
+                let line: String =
+                    line.chars()
+                        .map(|character| {
+                            if character.is_control() && character != '\t' {
+                                ' '
+                            } else {
+                                character
+                            }
+                        })
+                        .collect();
                 // Writing to a string cannot fail.
                 let _ = writeln!(self.excerpt, "{:>5}  {line}", number + 1);
             }
@@ -125,11 +142,15 @@ impl std::error::Error for Refusal {}
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let hint = match refusal.reason {
-            Reason::Ambiguous => "the change needs more unchanged lines around it, so that it fits one place only",
+            Reason::Ambiguous => {
+                "the change needs more unchanged lines around it, so that it fits one place only"
+            }
             Reason::NotFound | Reason::Missing | Reason::Exists => {
                 "the change was made for other files than there are now; ask for it again"
             }
-            Reason::Path | Reason::Protected => "a change may only touch files below the project's top that are not protected",
+            Reason::Path | Reason::Protected => {
+                "a change may only touch files below the project's top that are not protected"
+            }
             _ => "",
         };
         let error = Self::new(ErrorKind::Patch, format!("the change was refused: {refusal}"));

@@ -18,37 +18,57 @@ pub(super) fn read(reply: &[u8]) -> Result<String, Refusal> {
     if reply.len() > LARGEST {
         return Err(unreadable(format!("the reply is larger than {} MiB", LARGEST >> 20)));
     }
-    let text = str::from_utf8(reply).map_err(|error| unreadable(format!("the reply is not UTF-8 from byte {} on", error.valid_up_to())))?;
+    let text = str::from_utf8(reply).map_err(|error| {
+        unreadable(format!("the reply is not UTF-8 from byte {} on", error.valid_up_to()))
+    })?;
     if let Some(place) = text.find('\0') {
         return Err(unreadable(format!("the reply has a NUL at byte {place}")));
     }
     Ok(clean(text))
 }
 
-/// The reply's text: JSON Lines are read for the agent's messages; what it thought first, colours and the carriage returns of transport are dropped.
+/// The reply's text: JSON Lines are read for the agent's messages; what it thought first, colours
+/// and the carriage returns of transport are dropped.
 pub(super) fn clean(reply: &str) -> String {
     let text = messages_of_json_lines(reply).map_or(Cow::Borrowed(reply), Cow::Owned);
     let text = without_thoughts(text.strip_prefix('\u{feff}').unwrap_or(&text));
-    // A file may hold escapes and carriage returns of its own. Headers do not: what they carry comes from the way here.
-    let text = if headers(text).any(|line| line.starts_with('\u{1b}')) { Cow::Owned(without_escapes(text)) } else { Cow::Borrowed(text) };
-    let from_transport = headers(&text).next().is_some() && headers(&text).all(|line| line.ends_with('\r'));
+    // A file may hold escapes and carriage returns of its own. Headers do not: what they carry
+    // comes from the way here.
+    let text = if headers(text).any(|line| line.starts_with('\u{1b}')) {
+        Cow::Owned(without_escapes(text))
+    } else {
+        Cow::Borrowed(text)
+    };
+    let from_transport =
+        headers(&text).next().is_some() && headers(&text).all(|line| line.ends_with('\r'));
     if from_transport { text.replace("\r\n", "\n") } else { text.into_owned() }
 }
 
 /// The lines that begin a section or a hunk, as they are.
 fn headers(text: &str) -> impl Iterator<Item = &str> {
     let is_header = |line: &&str| {
-        if !line.contains("@@") && !line.contains("---") && !line.contains("+++") && !line.contains("***") {
+        if !line.contains("@@")
+            && !line.contains("---")
+            && !line.contains("+++")
+            && !line.contains("***")
+        {
             return false;
         }
-        let line = if line.contains('\u{1b}') { Cow::Owned(without_escapes(line)) } else { Cow::Borrowed(*line) };
+        let line = if line.contains('\u{1b}') {
+            Cow::Owned(without_escapes(line))
+        } else {
+            Cow::Borrowed(*line)
+        };
         let line = line.trim_start();
-        ["@@ ", "--- a/", "+++ b/", "*** Update File:", "*** Begin Patch", "*** Add File:"].iter().any(|start| line.starts_with(start))
+        ["@@ ", "--- a/", "+++ b/", "*** Update File:", "*** Begin Patch", "*** Add File:"]
+            .iter()
+            .any(|start| line.starts_with(start))
     };
     text.split('\n').filter(is_header)
 }
 
-/// The agent's messages, if the reply is a log of codex events: every line that is not empty is a JSON object with a type.
+/// The agent's messages, if the reply is a log of codex events: every line that is not empty is a
+/// JSON object with a type.
 fn messages_of_json_lines(reply: &str) -> Option<String> {
     let mut messages = Vec::new();
     for line in reply.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -83,7 +103,9 @@ fn without_escapes(text: &str) -> String {
         }
         match characters.next() {
             // CSI: parameters, then one final byte from `@` to `~`.
-            Some('[') => while characters.next().is_some_and(|next| !('@'..='~').contains(&next)) {},
+            Some('[') => {
+                while characters.next().is_some_and(|next| !('@'..='~').contains(&next)) {}
+            }
             // OSC: up to BEL or ESC \.
             Some(']') => {
                 while let Some(next) = characters.next() {
@@ -110,8 +132,18 @@ mod tests {
     fn escapes_and_carriage_returns_of_transport_are_dropped() {
         let diff = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
         assert_eq!(clean(&diff.replace('\n', "\r\n")), diff);
-        assert_eq!(clean(&diff.replace("@@ -1 +1 @@", "\u{1b}[36m@@ -1 +1 @@\u{1b}[m").replace("+b", "\u{1b}[32m+b\u{1b}[0m")), diff);
-        assert_eq!(without_escapes("\u{1b}]8;;http://x\u{7}link\u{1b}]8;;\u{1b}\\ end"), "link end");
+        assert_eq!(
+            clean(
+                &diff
+                    .replace("@@ -1 +1 @@", "\u{1b}[36m@@ -1 +1 @@\u{1b}[m")
+                    .replace("+b", "\u{1b}[32m+b\u{1b}[0m")
+            ),
+            diff
+        );
+        assert_eq!(
+            without_escapes("\u{1b}]8;;http://x\u{7}link\u{1b}]8;;\u{1b}\\ end"),
+            "link end"
+        );
     }
 
     #[test]

@@ -93,9 +93,12 @@ impl<'a> Text<'a> {
 
     /// The text with `edits`, which are in order and do not overlap.
     ///
-    /// Untouched lines keep their bytes. A new line ends as its neighbours do, and whether the file has a final newline changes only where an edit says so.
+    /// Untouched lines keep their bytes. A new line ends as its neighbours do, and whether the file
+    /// has a final newline changes only where an edit says so.
     pub(super) fn edited(&self, edits: &[Edit]) -> Self {
-        let mut lines = Vec::with_capacity(self.lines.len() + edits.iter().map(|edit| edit.lines.len()).sum::<usize>());
+        let mut lines = Vec::with_capacity(
+            self.lines.len() + edits.iter().map(|edit| edit.lines.len()).sum::<usize>(),
+        );
         let mut from = 0;
         for edit in edits {
             lines.extend(self.lines.get(from..edit.start).unwrap_or_default().iter().cloned());
@@ -108,14 +111,21 @@ impl<'a> Text<'a> {
         }
         lines.extend(self.lines.get(from..).unwrap_or_default().iter().cloned());
         let had_none = self.lines.last().is_some_and(|line| line.end == End::Missing);
-        let at_end = edits.last().filter(|edit| edit.end >= self.lines.len() && !edit.lines.is_empty());
+        let at_end =
+            edits.last().filter(|edit| edit.end >= self.lines.len() && !edit.lines.is_empty());
         let none_now = match at_end {
-            Some(edit) if edit.lines.last().is_some_and(|line| line.end == Some(End::Missing)) => true,
+            Some(edit) if edit.lines.last().is_some_and(|line| line.end == Some(End::Missing)) => {
+                true
+            }
             Some(edit) => had_none && !edit.ended_bare,
             // The last lines may be gone, and those before them have their ends.
             None => had_none && lines.last().is_some_and(|line| line.end == End::Missing),
         };
-        let usual = self.lines.iter().find(|line| line.end != End::Missing).map_or(End::Lf, |line| line.end);
+        let usual = self
+            .lines
+            .iter()
+            .find(|line| line.end != End::Missing)
+            .map_or(End::Lf, |line| line.end);
         let count = lines.len();
         for (number, line) in lines.iter_mut().enumerate() {
             if number + 1 == count && none_now {
@@ -130,7 +140,11 @@ impl<'a> Text<'a> {
     /// How a line that comes into the place of `edit` ends, unless it says so itself.
     fn usual_end(&self, edit: &Edit) -> End {
         let near = [Some(edit.start), edit.start.checked_sub(1), Some(edit.end)];
-        let mut near = near.into_iter().flatten().filter_map(|number| self.lines.get(number)).map(|line| line.end);
+        let mut near = near
+            .into_iter()
+            .flatten()
+            .filter_map(|number| self.lines.get(number))
+            .map(|line| line.end);
         near.find(|end| *end != End::Missing)
             .or_else(|| self.lines.iter().map(|line| line.end).find(|end| *end != End::Missing))
             .unwrap_or(End::Lf)

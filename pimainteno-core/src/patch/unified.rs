@@ -1,6 +1,7 @@
 //! Reading sections and hunks, of `git diff`, of `diff -u`, and of what models make of them.
 //!
-//! Counts never end a hunk. They choose between readings where the text has two, and they tell that a hunk was cut off.
+//! Counts never end a hunk. They choose between readings where the text has two, and they tell that
+//! a hunk was cut off.
 
 use super::{
     align::is_elision,
@@ -38,7 +39,10 @@ pub(super) fn parse(regions: &[Region<'_>]) -> Result<Vec<Section>, Refusal> {
         sections.append(&mut parser.sections);
     }
     if sections.iter().map(|section| section.hunks.len()).sum::<usize>() > MOST_HUNKS {
-        return Err(Refusal::new(Reason::TooLarge, format!("the reply has more than {MOST_HUNKS} hunks")));
+        return Err(Refusal::new(
+            Reason::TooLarge,
+            format!("the reply has more than {MOST_HUNKS} hunks"),
+        ));
     }
     Ok(sections)
 }
@@ -66,7 +70,10 @@ impl<'a> Parser<'a> {
                 self.section()?;
             } else if is_hunk_header(line) {
                 if self.sections.is_empty() {
-                    return Err(Refusal::new(Reason::Malformed, format!("a hunk stands before any file: {line:?}")));
+                    return Err(Refusal::new(
+                        Reason::Malformed,
+                        format!("a hunk stands before any file: {line:?}"),
+                    ));
                 }
                 self.hunk()?;
             } else {
@@ -78,7 +85,12 @@ impl<'a> Parser<'a> {
             return Err(Refusal::new(Reason::Truncated, "the reply ends before `*** End Patch`"));
         }
         match self.sections.last() {
-            Some(last) if self.region.open && last.prefixed && last.hunks.is_empty() && !self.is_whole(last) => {
+            Some(last)
+                if self.region.open
+                    && last.prefixed
+                    && last.hunks.is_empty()
+                    && !self.is_whole(last) =>
+            {
                 Err(Refusal::new(Reason::Truncated, "the reply ends in the middle of its change"))
             }
             _ => Ok(()),
@@ -87,7 +99,9 @@ impl<'a> Parser<'a> {
 
     /// Whether a section without hunks, with which the reply ends, says all that there is to say.
     fn is_whole(&self, section: &Section) -> bool {
-        !self.region.torn && (section.is_empty_file || section.executable.is_some_and(|_| section.action == Action::Modify))
+        !self.region.torn
+            && (section.is_empty_file
+                || section.executable.is_some_and(|_| section.action == Action::Modify))
     }
 
     /// Reads the header of a section, and its first hunk if that has no header.
@@ -95,7 +109,10 @@ impl<'a> Parser<'a> {
         let mut section = Section { prefixed: true, ..Section::default() };
         let first = self.line(0).unwrap_or_default();
         if first.starts_with("diff --cc ") || first.starts_with("diff --combined ") {
-            return Err(Refusal::new(Reason::Malformed, "the reply holds the diff of a merge, which cannot be applied"));
+            return Err(Refusal::new(
+                Reason::Malformed,
+                "the reply holds the diff of a merge, which cannot be applied",
+            ));
         }
         if let Some(labels) = first.strip_prefix("diff --git ") {
             if let Some((old, new)) = label::pair(labels) {
@@ -111,16 +128,22 @@ impl<'a> Parser<'a> {
             self.at += 2;
         }
         section.action = match (section.action, &section.old, &section.new) {
-            (_, None, None) => return Err(Refusal::new(Reason::Malformed, format!("a section names no file: {first:?}"))),
+            (_, None, None) => {
+                return Err(Refusal::new(
+                    Reason::Malformed,
+                    format!("a section names no file: {first:?}"),
+                ));
+            }
             (Action::Modify, None, _) => Action::Create,
             (Action::Modify, _, None) => Action::Delete,
             (action, ..) => action,
         };
         self.sections.push(section);
-        if self
-            .line(0)
-            .is_some_and(|line| !is_hunk_header(line) && line.starts_with([' ', '+', '-', '\t']) && !begins_section(&self.lines[self.at..]))
-        {
+        if self.line(0).is_some_and(|line| {
+            !is_hunk_header(line)
+                && line.starts_with([' ', '+', '-', '\t'])
+                && !begins_section(&self.lines[self.at..])
+        }) {
             return self.body(Hunk::default());
         }
         Ok(())
@@ -138,14 +161,21 @@ impl<'a> Parser<'a> {
                 executable(&mode)?;
             } else if let Some(mode) = mode("new mode ") {
                 section.executable = Some(executable(&mode)?);
-            } else if let Some(from) = line.strip_prefix("rename from ").or_else(|| line.strip_prefix("copy from ")) {
-                section.action = if line.starts_with("rename") { Action::Rename } else { Action::Copy };
+            } else if let Some(from) =
+                line.strip_prefix("rename from ").or_else(|| line.strip_prefix("copy from "))
+            {
+                section.action =
+                    if line.starts_with("rename") { Action::Rename } else { Action::Copy };
                 section.old = label::read(from);
                 section.prefixed = false;
-            } else if let Some(to) = line.strip_prefix("rename to ").or_else(|| line.strip_prefix("copy to ")) {
+            } else if let Some(to) =
+                line.strip_prefix("rename to ").or_else(|| line.strip_prefix("copy to "))
+            {
                 section.new = label::read(to);
                 section.prefixed = false;
-            } else if line.starts_with("GIT binary patch") || (line.starts_with("Binary files ") && line.ends_with(" differ")) {
+            } else if line.starts_with("GIT binary patch")
+                || (line.starts_with("Binary files ") && line.ends_with(" differ"))
+            {
                 let refusal = Refusal::new(Reason::Binary, "the reply changes a binary file");
                 return Err(match section.new.as_ref().or(section.old.as_ref()) {
                     Some(file) => refusal.file(file),
@@ -164,7 +194,8 @@ impl<'a> Parser<'a> {
             }
             self.at += 1;
         }
-        // Labels that follow belong to a rename all the same, and carry prefixes; the paths of the rename are plain.
+        // Labels that follow belong to a rename all the same, and carry prefixes; the paths of the
+        // rename are plain.
         if matches!(section.action, Action::Rename | Action::Copy)
             && self.line(0).is_some_and(|line| line.starts_with("--- "))
             && self.line(1).is_some_and(|line| line.starts_with("+++ "))
@@ -186,21 +217,30 @@ impl<'a> Parser<'a> {
         } else if let Some(path) = path("*** Update File:") {
             (section.old, section.new) = (Some(path.clone()), Some(path));
         } else {
-            return Err(Refusal::new(Reason::Malformed, format!("a section names no file: {line:?}")));
+            return Err(Refusal::new(
+                Reason::Malformed,
+                format!("a section names no file: {line:?}"),
+            ));
         }
         self.at += 1;
-        if let Some(to) = self.line(0).and_then(|line| line.strip_prefix("*** Move to:")).and_then(label::read) {
+        if let Some(to) =
+            self.line(0).and_then(|line| line.strip_prefix("*** Move to:")).and_then(label::read)
+        {
             section.action = Action::Rename;
             section.new = Some(to);
             self.at += 1;
         }
         // Labels of the other format say nothing more.
-        if self.line(0).is_some_and(|line| line.starts_with("--- ")) && self.line(1).is_some_and(|line| line.starts_with("+++ ")) {
+        if self.line(0).is_some_and(|line| line.starts_with("--- "))
+            && self.line(1).is_some_and(|line| line.starts_with("+++ "))
+        {
             self.at += 2;
         }
         let has_body = section.action != Action::Delete;
         self.sections.push(section);
-        if has_body && self.line(0).is_some_and(|line| !is_hunk_header(line) && !line.starts_with("***")) {
+        if has_body
+            && self.line(0).is_some_and(|line| !is_hunk_header(line) && !line.starts_with("***"))
+        {
             return self.body(Hunk::default());
         }
         Ok(())
@@ -212,7 +252,10 @@ impl<'a> Parser<'a> {
         // Several anchors may follow each other, from the outer to the inner.
         while let Some(line) = self.line(0).filter(|line| is_hunk_header(line)) {
             if line.starts_with("@@@") {
-                return Err(Refusal::new(Reason::Malformed, "the reply holds the diff of a merge, which cannot be applied"));
+                return Err(Refusal::new(
+                    Reason::Malformed,
+                    "the reply holds the diff of a merge, which cannot be applied",
+                ));
             }
             header(line, &mut hunk);
             self.at += 1;
@@ -243,7 +286,9 @@ impl<'a> Parser<'a> {
             hunk.lines.push(read_line(line));
         }
         // Blank lines behind a hunk belong to what is around it.
-        while hunk.lines.last().is_some_and(|line| line.guessed && line.text.is_empty()) && !hunk.counts_fit() {
+        while hunk.lines.last().is_some_and(|line| line.guessed && line.text.is_empty())
+            && !hunk.counts_fit()
+        {
             hunk.lines.pop();
         }
         self.at += lines.len();
@@ -263,8 +308,11 @@ impl<'a> Parser<'a> {
             if patch_end || is_hunk_header(line) || line.starts_with("diff --git ") {
                 break;
             }
-            // A removed line that begins with `-- `, before an added one that begins with `++ `, looks like labels.
-            if begins_section(&self.lines[at..]) && label::are_alike(line, self.lines.get(at + 1).copied().unwrap_or_default()) {
+            // A removed line that begins with `-- `, before an added one that begins with `++ `,
+            // looks like labels.
+            if begins_section(&self.lines[at..])
+                && label::are_alike(line, self.lines.get(at + 1).copied().unwrap_or_default())
+            {
                 break;
             }
             at += 1;
@@ -276,7 +324,8 @@ impl<'a> Parser<'a> {
     fn notice_truncation(&self, hunk: &mut Hunk) -> Result<(), Refusal> {
         // What is deleted is compared with the whole file.
         let deletes = self.sections.last().is_some_and(|section| section.action == Action::Delete);
-        let leaves_out = hunk.lines.iter().any(|line| line.kind == Kind::Context && is_elision(&line.text));
+        let leaves_out =
+            hunk.lines.iter().any(|line| line.kind == Kind::Context && is_elision(&line.text));
         if !self.region.open || self.at < self.lines.len() || deletes || leaves_out {
             return Ok(());
         }
@@ -294,9 +343,14 @@ impl<'a> Parser<'a> {
             (false, false) => short && last_is_change,
         };
         let cut = cut || (short && !hunk.changes());
-        // Replies often lack the last newline, and counts are often wrong. Both together are fine if the last line is one of the file's.
+        // Replies often lack the last newline, and counts are often wrong. Both together are fine
+        // if the last line is one of the file's.
         hunk.must_fit = !self.region.fenced && self.region.torn && short;
-        if cut { Err(Refusal::new(Reason::Truncated, "the reply ends in the middle of its change")) } else { Ok(()) }
+        if cut {
+            Err(Refusal::new(Reason::Truncated, "the reply ends in the middle of its change"))
+        } else {
+            Ok(())
+        }
     }
 
     fn line(&self, ahead: usize) -> Option<&'a str> {
@@ -343,7 +397,9 @@ impl Count {
 
     /// Whether lines of both sides are missing, or of one and the other is complete.
     fn is_short(&self) -> bool {
-        self.promised.is_some_and(|(old, new)| (self.read.0 < old && self.read.1 <= new) || (self.read.1 < new && self.read.0 <= old))
+        self.promised.is_some_and(|(old, new)| {
+            (self.read.0 < old && self.read.1 <= new) || (self.read.1 < new && self.read.0 <= old)
+        })
     }
 }
 
@@ -353,7 +409,8 @@ impl Count {
 /// [`Reason::Malformed`] if lines after a gap can be either.
 fn without_chatter(lines: &[&str], hunk: &Hunk) -> Result<usize, Refusal> {
     let solid = lines.iter().rposition(|line| is_solid(line)).map_or(0, |last| last + 1);
-    let is_marked = |line: &str| line.starts_with(['+', '-', '\\']) && !matches!(line.trim_end(), "--" | "---");
+    let is_marked =
+        |line: &str| line.starts_with(['+', '-', '\\']) && !matches!(line.trim_end(), "--" | "---");
     // What follows without a gap belongs to the hunk; behind a gap, what is still missing.
     let mut taken = solid + lines[solid..].iter().take_while(|line| is_marked(line)).count();
     let mut count = Count::new(hunk);
@@ -364,8 +421,10 @@ fn without_chatter(lines: &[&str], hunk: &Hunk) -> Result<usize, Refusal> {
     }
     let rest = lines[taken..].iter().skip_while(|line| line.trim().is_empty());
     if !count.is_full() && rest.clone().next().is_some_and(|line| is_marked(line)) {
-        let message =
-            format!("it cannot be told whether {:?} is part of the change or a remark below it", rest.clone().next().unwrap_or(&""));
+        let message = format!(
+            "it cannot be told whether {:?} is part of the change or a remark below it",
+            rest.clone().next().unwrap_or(&"")
+        );
         return Err(Refusal::new(Reason::Malformed, message));
     }
     Ok(taken)
@@ -373,7 +432,8 @@ fn without_chatter(lines: &[&str], hunk: &Hunk) -> Result<usize, Refusal> {
 
 /// Whether a line is the header of a hunk, with or without numbers.
 fn is_hunk_header(line: &str) -> bool {
-    line.strip_prefix("@@").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '@', '\r']))
+    line.strip_prefix("@@")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '@', '\r']))
 }
 
 /// Reads the header of a hunk: numbers if there are any, and what stands behind them.
@@ -440,6 +500,9 @@ fn executable(mode: &str) -> Result<bool, Refusal> {
     match mode {
         "100755" => Ok(true),
         "100644" | "100664" => Ok(false),
-        _ => Err(Refusal::new(Reason::Path, format!("the change makes or changes a link or a submodule (mode {mode})"))),
+        _ => Err(Refusal::new(
+            Reason::Path,
+            format!("the change makes or changes a link or a submodule (mode {mode})"),
+        )),
     }
 }

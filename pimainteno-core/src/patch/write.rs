@@ -19,15 +19,25 @@ use crate::error::{Context as _, Error, ErrorKind, Result};
 const TRIES: u32 = 10_000;
 
 impl Plan {
-    /// Writes the files below `directory`. Each appears as a whole; if one cannot be written, those that were are put back.
+    /// Writes the files below `directory`. Each appears as a whole; if one cannot be written, those
+    /// that were are put back.
     ///
-    /// Whoever else writes there meanwhile must be kept out. A process that is killed here can leave files named `.pimainteno-…` behind.
+    /// Whoever else writes there meanwhile must be kept out. A process that is killed here can
+    /// leave files named `.pimainteno-…` behind.
     ///
     /// # Errors
-    /// [`ErrorKind::Patch`] if a file is not what the plan was made for, or cannot be written. Then everything is as it was.
+    /// [`ErrorKind::Patch`] if a file is not what the plan was made for, or cannot be written. Then
+    /// everything is as it was.
     pub fn write(&self, directory: &Path) -> Result<()> {
         let planned = self.files.iter().map(|file| directory.join(&file.path)).collect();
-        let mut writer = Writer { directory, planned, next: 0, made: Vec::new(), undo: Vec::new(), spare: Vec::new() };
+        let mut writer = Writer {
+            directory,
+            planned,
+            next: 0,
+            made: Vec::new(),
+            undo: Vec::new(),
+            spare: Vec::new(),
+        };
         let written = writer.write(self);
         match &written {
             Ok(()) => writer.tidy(self),
@@ -63,10 +73,15 @@ impl Writer<'_> {
         let files = Directory::new(self.directory);
         for file in &plan.files {
             check_way(&files, &file.path)?;
-            let now = files.entry(&file.path).context(ErrorKind::Patch, || format!("cannot read `{}`", file.path))?;
+            let now = files
+                .entry(&file.path)
+                .context(ErrorKind::Patch, || format!("cannot read `{}`", file.path))?;
             let expected = file.before.clone().map_or(Entry::Missing, Entry::File);
             if now != expected {
-                return Err(Error::new(ErrorKind::Patch, format!("`{}` was changed after the change was placed", file.path)));
+                return Err(Error::new(
+                    ErrorKind::Patch,
+                    format!("`{}` was changed after the change was placed", file.path),
+                ));
             }
         }
         // Files make room before others need it as a directory.
@@ -81,7 +96,9 @@ impl Writer<'_> {
         for file in &plan.files {
             let Some(after) = &file.after else { continue };
             let path = self.directory.join(&file.path);
-            self.make_parents(&path).context(ErrorKind::Patch, || format!("cannot make the directories of `{}`", file.path))?;
+            self.make_parents(&path).context(ErrorKind::Patch, || {
+                format!("cannot make the directories of `{}`", file.path)
+            })?;
             let old = file.before.is_some().then_some(&path);
             let new = self.step(&path, |new| write_new(new, after, old.map(PathBuf::as_path)))?;
             self.spare.push(new.clone());
@@ -89,12 +106,16 @@ impl Writer<'_> {
         }
         for (path, new, replaces) in ready {
             if replaces {
-                let backup = self.step(&path, |backup| fs::hard_link(&path, backup).or_else(|_| copy(&path, backup)))?;
+                let backup = self.step(&path, |backup| {
+                    fs::hard_link(&path, backup).or_else(|_| copy(&path, backup))
+                })?;
                 self.spare.push(backup.clone());
-                fs::rename(&new, &path).context(ErrorKind::Patch, || format!("cannot replace `{}`", path.display()))?;
+                fs::rename(&new, &path)
+                    .context(ErrorKind::Patch, || format!("cannot replace `{}`", path.display()))?;
                 self.undo.push(Undo::Rename { from: backup, to: path });
             } else {
-                fs::rename(&new, &path).context(ErrorKind::Patch, || format!("cannot create `{}`", path.display()))?;
+                fs::rename(&new, &path)
+                    .context(ErrorKind::Patch, || format!("cannot create `{}`", path.display()))?;
                 self.undo.push(Undo::Remove(path));
             }
         }
@@ -121,7 +142,11 @@ impl Writer<'_> {
     }
 
     fn make_parents(&mut self, path: &Path) -> io::Result<()> {
-        let missing: Vec<_> = path.ancestors().skip(1).take_while(|parent| *parent != self.directory && !parent.is_dir()).collect();
+        let missing: Vec<_> = path
+            .ancestors()
+            .skip(1)
+            .take_while(|parent| *parent != self.directory && !parent.is_dir())
+            .collect();
         for parent in missing.into_iter().rev() {
             fs::create_dir(parent)?;
             self.made.push(parent.to_owned());
@@ -129,7 +154,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Removes what is not wanted after everything was written: backups, and directories that became empty.
+    /// Removes what is not wanted after everything was written: backups, and directories that
+    /// became empty.
     fn tidy(&self, plan: &Plan) {
         for spare in &self.spare {
             drop(fs::remove_file(spare));
@@ -166,11 +192,15 @@ impl Writer<'_> {
         if failed.is_empty() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Patch, format!("the change could not be written, nor taken back: {}", failed.join(", "))))
+        Err(Error::new(
+            ErrorKind::Patch,
+            format!("the change could not be written, nor taken back: {}", failed.join(", ")),
+        ))
     }
 }
 
-/// Writes a new file with the permissions of the one that it replaces, and those that its content asks for.
+/// Writes a new file with the permissions of the one that it replaces, and those that its content
+/// asks for.
 fn write_new(path: &Path, content: &Content, old: Option<&Path>) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     let written = file.write_all(&content.bytes).and_then(|()| {

@@ -26,22 +26,29 @@ pub(super) enum Ruling {
 
 /// Rules whether `step` may run now.
 ///
-/// The policy is asked before each step. A step with effects outside the state directory is let through only when the mode, the limits and the checks
-/// allow it, or when a person approved exactly this diff. A job that may not be held answers to the policy's denial alone.
+/// The policy is asked before each step. A step with effects outside the state directory is let
+/// through only when the mode, the limits and the checks allow it, or when a person approved
+/// exactly this diff. A job that may not be held answers to the policy's denial alone.
 pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling> {
     let may_be_held = context.run.record.job.rules().may_be_held;
     let approved = context.run.approved.as_ref();
-    let is_approved = approved.is_some() && context.run.proposal.as_ref().map(|proposal| &proposal.sha256) == approved;
+    let is_approved = approved.is_some()
+        && context.run.proposal.as_ref().map(|proposal| &proposal.sha256) == approved;
     let asked = match context.parts.policy.allow(&context.run.facts) {
         Decision::Allow => None,
         Decision::Ask(_) if !may_be_held || is_approved => None,
         Decision::Ask(reason) => Some(reason),
         Decision::Deny(reason) => return Ok(Ruling::End(Outcome::Rejected { reason })),
     };
-    let (true, true, Some(change)) = (step.effects().is_outside(), may_be_held, &context.run.change) else {
+    let (true, true, Some(change)) =
+        (step.effects().is_outside(), may_be_held, &context.run.change)
+    else {
         return Ok(match asked {
             Some(reason) => Ruling::End(Outcome::Held { reason }),
-            None if context.parts.mode == Mode::DryRun && step.effects().is_outside() && may_be_held => {
+            None if context.parts.mode == Mode::DryRun
+                && step.effects().is_outside()
+                && may_be_held =>
+            {
                 Ruling::Pass("a dry run changes nothing outside the state directory".into())
             }
             None => Ruling::Go,
@@ -50,22 +57,33 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
     if let Some(reason) = forbidden(context, change) {
         return Ok(Ruling::End(Outcome::Rejected { reason }));
     }
-    // What was delivered before the run was cut off had its allow; holding it now would take it back.
+    // What was delivered before the run was cut off had its allow; holding it now would take it
+    // back.
     let is_delivered = context.run.is_out();
     if approved.is_some() && !is_approved && !is_delivered {
         let reason = match &context.run.amended_by {
-            Some(step) => format!("`{step}` made another change of what was approved; look at it again"),
-            None => "the project changed since it was approved, and so did the change; look at it again".into(),
+            Some(step) => {
+                format!("`{step}` made another change of what was approved; look at it again")
+            }
+            None => {
+                "the project changed since it was approved, and so did the change; look at it again"
+                    .into()
+            }
         };
         return Ok(Ruling::End(Outcome::Held { reason }));
     }
-    let none_passes = context.run.checks == Checks::None && !context.project().verify.is_empty() && context.run.is_checked;
+    let none_passes = context.run.checks == Checks::None
+        && !context.project().verify.is_empty()
+        && context.run.is_checked;
     if is_approved && !is_delivered && none_passes && context.had_passed {
-        let reason = format!("no check passes any more, with the change or without it: {NOTHING_KNOWN}");
+        let reason =
+            format!("no check passes any more, with the change or without it: {NOTHING_KNOWN}");
         return Ok(Ruling::End(Outcome::Held { reason }));
     }
     if context.parts.mode == Mode::DryRun && !is_delivered {
-        return Ok(Ruling::End(Outcome::Held { reason: "a dry run changes nothing outside the state directory".into() }));
+        return Ok(Ruling::End(Outcome::Held {
+            reason: "a dry run changes nothing outside the state directory".into(),
+        }));
     }
     let mut reasons: Vec<_> = asked.into_iter().collect();
     if !is_approved && !is_delivered {
@@ -76,7 +94,11 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
     }
     if let Some(proposal) = &context.run.proposal {
         // The allow that a commit must have: bound to the exact diff.
-        context.parts.journal.note(format!("{} is allowed for the diff {}", step.name(), proposal.sha256))?;
+        context.parts.journal.note(format!(
+            "{} is allowed for the diff {}",
+            step.name(),
+            proposal.sha256
+        ))?;
     }
     Ok(Ruling::Go)
 }
@@ -85,8 +107,10 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
 fn forbidden(context: &StepContext<'_>, change: &Change) -> Option<String> {
     let project = context.project();
     // Whoever may change the policy decides what the policy says.
-    let policy = project.policy.as_deref().and_then(|policy| policy.strip_prefix(&project.path).ok());
-    let is_protected = |path: &str| project.protect.matches(path) || policy == Some(Path::new(path));
+    let policy =
+        project.policy.as_deref().and_then(|policy| policy.strip_prefix(&project.path).ok());
+    let is_protected =
+        |path: &str| project.protect.matches(path) || policy == Some(Path::new(path));
     let paths = || change.files.iter().map(|file| file.path.as_str());
     if let Some(path) = paths().find(|path| is_protected(path)) {
         return Some(format!("it touches `{path}`, which is protected"));
@@ -102,7 +126,11 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
     let lines = added + removed;
     let mut reasons = Vec::new();
     if change.files.len() > project.max_files {
-        reasons.push(format!("it touches {} files; `max_files` is {}", change.files.len(), project.max_files));
+        reasons.push(format!(
+            "it touches {} files; `max_files` is {}",
+            change.files.len(),
+            project.max_files
+        ));
     }
     if lines > project.max_lines {
         reasons.push(format!("it changes {lines} lines; `max_lines` is {}", project.max_lines));

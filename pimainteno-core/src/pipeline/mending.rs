@@ -18,21 +18,28 @@ pub(super) struct Mending {
 impl Mending {
     /// Takes note of a failure; says whether its change may be repaired.
     ///
-    /// It is not where a person approved the exact change, where there is nobody to ask, where it was delivered already, when the project's repairs are
-    /// used up, and when the last repair changed nothing: it failed in the same way.
+    /// It is not where a person approved the exact change, where there is nobody to ask, where it
+    /// was delivered already, when the project's repairs are used up, and when the last repair
+    /// changed nothing: it failed in the same way.
     pub(super) fn may_mend(&mut self, context: &StepContext<'_>, failure: &Failure) -> bool {
         let signature = fingerprint::of_failure(&failure.message);
         let is_new = self.last.replace(signature.clone()) != Some(signature);
-        self.tried.extend(context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff)));
+        self.tried
+            .extend(context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff)));
         let is_ours = context.run.record.job.rules().may_mend;
-        let may = is_new && is_ours && !context.run.is_delivered() && self.made < context.project().repairs;
+        let may = is_new
+            && is_ours
+            && !context.run.is_delivered()
+            && self.made < context.project().repairs;
         self.made += usize::from(may);
         may
     }
 
     /// Whether the placed change failed in this run already.
     pub(super) fn has_failed(&self, context: &StepContext<'_>) -> bool {
-        let fingerprint = || context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff));
-        !self.tried.is_empty() && fingerprint().is_some_and(|fingerprint| self.tried.contains(&fingerprint))
+        let fingerprint =
+            || context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff));
+        !self.tried.is_empty()
+            && fingerprint().is_some_and(|fingerprint| self.tried.contains(&fingerprint))
     }
 }

@@ -13,7 +13,8 @@ use crate::{
 
 /// What is taken back, and how.
 pub(crate) struct Way<'a> {
-    /// The commit of which the inverse is committed; `None` if the checkout just goes back: the commit never left the machine, and nothing was built upon it.
+    /// The commit of which the inverse is committed; `None` if the checkout just goes back: the
+    /// commit never left the machine, and nothing was built upon it.
     pub(crate) inverted: Option<&'a CommitId>,
     /// The commit that the change was made on.
     pub(crate) base: &'a CommitId,
@@ -25,16 +26,30 @@ pub(crate) struct Way<'a> {
     pub(crate) is_watched: bool,
 }
 
-/// Prepares a run to take a change back: by `apply` with its inverse and `commit`, unless it is dropped; then by each step that did something, in the
-/// project's order, as it reverts that; and by watching what runs.
-pub(crate) fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>, message: String, steps: &[Arc<dyn Step>]) {
+/// Prepares a run to take a change back: by `apply` with its inverse and `commit`, unless it is
+/// dropped; then by each step that did something, in the project's order, as it reverts that; and
+/// by watching what runs.
+pub(crate) fn prepare(
+    run: &mut Run,
+    way: &Way<'_>,
+    change: Option<Change>,
+    message: String,
+    steps: &[Arc<dyn Step>],
+) {
     run.change = change;
     let of = |part: Part| steps.iter().find(|step| step.part() == part).cloned();
     if let Some(commit) = way.inverted {
         run.candidate = Some(Candidate::Inverse { commit: commit.clone(), message });
-        let checks: Vec<_> = steps.iter().filter(|step| way.is_covered && step.part() == Part::Check).cloned().collect();
+        let checks: Vec<_> = steps
+            .iter()
+            .filter(|step| way.is_covered && step.part() == Part::Check)
+            .cloned()
+            .collect();
         if !checks.is_empty() {
-            let before = steps.iter().take_while(|step| step.part() != Part::Place).filter(|step| step.prepares());
+            let before = steps
+                .iter()
+                .take_while(|step| step.part() != Part::Place)
+                .filter(|step| step.prepares());
             run.steps.extend(before.cloned());
         }
         run.steps.push(of(Part::Place).unwrap_or_else(|| Arc::new(Apply)));
@@ -43,12 +58,16 @@ pub(crate) fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>, mess
     } else {
         run.record.commit = Some(way.base.clone());
     }
-    let did = |step: &&Arc<dyn Step>| step.part() == Part::Other && way.touched.iter().any(|name| name == step.name());
+    let did = |step: &&Arc<dyn Step>| {
+        step.part() == Part::Other && way.touched.iter().any(|name| name == step.name())
+    };
     let reverting: Vec<_> = steps.iter().filter(did).cloned().collect();
     run.reverts = reverting.iter().map(|step| step.name().to_owned()).collect();
-    // One that is not configured any more cannot be asked, and whoever checks or watches is not asked to.
+    // One that is not configured any more cannot be asked, and whoever checks or watches is not
+    // asked to.
     let is_asked = |step: &Arc<dyn Step>| !matches!(step.part(), Part::Check | Part::Watch);
-    let is_taken_back = |name: &String| steps.iter().any(|step| step.name() == name && is_asked(step));
+    let is_taken_back =
+        |name: &String| steps.iter().any(|step| step.name() == name && is_asked(step));
     run.left = way.touched.iter().filter(|name| !is_taken_back(name)).cloned().collect();
     run.steps.extend(reverting);
     if way.is_watched {
@@ -56,8 +75,15 @@ pub(crate) fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>, mess
     }
 }
 
-/// Takes back what `failed` delivered, in the run of `record`. Sets the failed run's outcome, and gives the reversal.
-pub(crate) async fn roll_back(failed: &mut Run, reason: &str, record: RunRecord, facts: Facts, parts: &RunParts<'_>) -> Run {
+/// Takes back what `failed` delivered, in the run of `record`. Sets the failed run's outcome, and
+/// gives the reversal.
+pub(crate) async fn roll_back(
+    failed: &mut Run,
+    reason: &str,
+    record: RunRecord,
+    facts: Facts,
+    parts: &RunParts<'_>,
+) -> Run {
     let commit = failed.record.commit.clone();
     let base = commit.as_ref().unwrap_or(&failed.base).clone();
     let message = match &commit {
@@ -76,7 +102,8 @@ pub(crate) async fn roll_back(failed: &mut Run, reason: &str, record: RunRecord,
     prepare(&mut run, &way, failed.change.clone(), message, parts.steps);
     run.delivery.before = Some(failed.delivery.before.clone().unwrap_or_default());
     let rollback = execute(run, parts).await;
-    failed.record.rolled_back_by = Some(rollback.record.id).filter(|_| rollback.record.outcome != Some(Outcome::Interrupted));
+    failed.record.rolled_back_by =
+        Some(rollback.record.id).filter(|_| rollback.record.outcome != Some(Outcome::Interrupted));
     failed.record.outcome = rollback.record.outcome.clone();
     conclude_rollback(failed, reason, &rollback.left, rollback.is_complete);
     if rollback.delivery.pushed
@@ -89,22 +116,35 @@ pub(crate) async fn roll_back(failed: &mut Run, reason: &str, record: RunRecord,
 }
 
 /// The message of the commit that takes `commit` back.
-pub(crate) async fn rollback_message(checkout: &Checkout, commit: &CommitId, reason: &str) -> String {
+pub(crate) async fn rollback_message(
+    checkout: &Checkout,
+    commit: &CommitId,
+    reason: &str,
+) -> String {
     let message = checkout.message(commit).await.unwrap_or_default();
     let subject = message.lines().next().unwrap_or_default();
     format!("Revert \"{subject}\"\n\nThis takes back {commit}: {reason}")
 }
 
-/// Says of a run how it ended, from how taking its change back ended, whether all of that was done, and what was left.
-pub(crate) fn conclude_rollback(failed: &mut Run, reason: &str, left: &[String], is_complete: bool) {
+/// Says of a run how it ended, from how taking its change back ended, whether all of that was done,
+/// and what was left.
+pub(crate) fn conclude_rollback(
+    failed: &mut Run,
+    reason: &str,
+    left: &[String],
+    is_complete: bool,
+) {
     let also = if left.is_empty() { String::new() } else { format!("; {}", not_taken_back(left)) };
     failed.record.outcome = Some(match &failed.record.outcome {
-        Some(Outcome::Applied { .. } | Outcome::Failed { .. }) if is_complete => Outcome::RolledBack { reason: format!("{reason}{also}") },
+        Some(Outcome::Applied { .. } | Outcome::Failed { .. }) if is_complete => {
+            Outcome::RolledBack { reason: format!("{reason}{also}") }
+        }
         // It is taken back at the next start.
         None | Some(Outcome::Interrupted) => Outcome::Interrupted,
-        Some(outcome) => {
-            Outcome::Failed { step: ROLLBACK.into(), message: format!("{reason}; taking it back did not succeed: {outcome}{also}") }
-        }
+        Some(outcome) => Outcome::Failed {
+            step: ROLLBACK.into(),
+            message: format!("{reason}; taking it back did not succeed: {outcome}{also}"),
+        },
     });
 }
 

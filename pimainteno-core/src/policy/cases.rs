@@ -15,8 +15,9 @@
 //! reason = "dependencies"             # has to occur in the reason
 //! ```
 //!
-//! A case expects at least one of: `allow`; `skip`, true or false; `restart_units`, the names in order; `prompt` and `commit_message`, text that has to
-//! occur in what the hook makes of `given`. `reason` goes with `allow` and `skip`.
+//! A case expects at least one of: `allow`; `skip`, true or false; `restart_units`, the names in
+//! order; `prompt` and `commit_message`, text that has to occur in what the hook makes of `given`.
+//! `reason` goes with `allow` and `skip`.
 
 use std::{
     fs,
@@ -105,7 +106,8 @@ enum Expected {
     Ask,
 }
 
-/// Facts as a case gives them, under the names that scripts use; `now` stands for the four that tell the time.
+/// Facts as a case gives them, under the names that scripts use; `now` stands for the four that
+/// tell the time.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct CaseFacts {
@@ -139,7 +141,8 @@ struct CaseFacts {
 /// [`ErrorKind::Policy`] if it cannot be read, and as for [`parse`].
 pub fn load(path: &Path) -> Result<CaseFile> {
     let name = path.display().to_string();
-    let text = fs::read_to_string(path).context(ErrorKind::Policy, || format!("cannot read the cases: `{name}`"))?;
+    let text = fs::read_to_string(path)
+        .context(ErrorKind::Policy, || format!("cannot read the cases: `{name}`"))?;
     let file = parse(&name, &text)?;
     let directory = path.parent().unwrap_or(Path::new(""));
     Ok(CaseFile { policy: directory.join(&file.policy), ..file })
@@ -148,35 +151,48 @@ pub fn load(path: &Path) -> Result<CaseFile> {
 /// Reads the cases in `text`, which errors call `name`.
 ///
 /// # Errors
-/// [`ErrorKind::Policy`], with the line and the case, if the text is no TOML, has unknown keys or facts, or has a case that expects nothing.
+/// [`ErrorKind::Policy`], with the line and the case, if the text is no TOML, has unknown keys or
+/// facts, or has a case that expects nothing.
 pub fn parse(name: &str, text: &str) -> Result<CaseFile> {
-    let line_of = |offset: usize| 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
-    let wrong = |line: usize, message: &str| Error::new(ErrorKind::Policy, format!("{name}:{line}: {}", message.replace('\n', ", ")));
-    let written: Written =
-        toml::from_str(text).map_err(|error| wrong(line_of(error.span().map_or(0, |span| span.start)), error.message()))?;
+    let line_of =
+        |offset: usize| 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
+    let wrong = |line: usize, message: &str| {
+        Error::new(ErrorKind::Policy, format!("{name}:{line}: {}", message.replace('\n', ", ")))
+    };
+    let written: Written = toml::from_str(text).map_err(|error| {
+        wrong(line_of(error.span().map_or(0, |span| span.start)), error.message())
+    })?;
     if written.case.is_empty() {
-        return Err(wrong(1, "there are no cases").hint("write one like [[case]], name = \"…\", allow = \"allow\""));
+        return Err(wrong(1, "there are no cases")
+            .hint("write one like [[case]], name = \"…\", allow = \"allow\""));
     }
     let mut cases = Vec::new();
     for spanned in written.case {
         let line = line_of(spanned.span().start);
         let case = spanned.into_inner();
         let label = case.name.clone();
-        let case = case.complete(&written.facts).map_err(|message| wrong(line, &format!("in the case `{label}`: {message}")))?;
+        let case = case
+            .complete(&written.facts)
+            .map_err(|message| wrong(line, &format!("in the case `{label}`: {message}")))?;
         cases.push((line, case));
     }
     Ok(CaseFile { policy: written.policy, cases })
 }
 
 impl CaseFile {
-    /// The policy that the cases are for; relative to the file's directory made relative to where the file was loaded from.
+    /// The policy that the cases are for; relative to the file's directory made relative to where
+    /// the file was loaded from.
     pub fn policy(&self) -> &Path {
         &self.policy
     }
 
     /// Holds `policy` against each case, in order.
     pub fn run(&self, policy: &Policy) -> Vec<CaseResult> {
-        let run = |(line, case): &(usize, Case)| CaseResult { name: case.name.clone(), line: *line, failures: case.failures(policy) };
+        let run = |(line, case): &(usize, Case)| CaseResult {
+            name: case.name.clone(),
+            line: *line,
+            failures: case.failures(policy),
+        };
         self.cases.iter().map(run).collect()
     }
 }
@@ -204,7 +220,8 @@ impl WrittenCase {
         }
         let mut facts = shared.clone();
         facts.extend(self.facts);
-        let facts: CaseFacts = facts.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        let facts: CaseFacts =
+            facts.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
         Ok(Case {
             name: self.name,
             task: facts.task.clone(),
@@ -228,15 +245,23 @@ impl Case {
         if let Some(expected) = self.allow {
             let decision = policy.allow(&self.facts);
             if decision.name() != expected.name() || !reason_fits(decision.reason()) {
-                failures.push(format!("allow: expected {}{}, got {decision}", expected.name(), self.because()));
+                failures.push(format!(
+                    "allow: expected {}{}, got {decision}",
+                    expected.name(),
+                    self.because()
+                ));
             }
         }
         if let Some(expected) = self.skip {
-            let expectation = if expected { format!("to skip{}", self.because()) } else { "to go on".into() };
+            let expectation =
+                if expected { format!("to skip{}", self.because()) } else { "to go on".into() };
             match policy.skip(&self.facts) {
                 Ok(Some(reason)) if expected && reason_fits(&reason) => {}
                 Ok(None) if !expected => {}
-                Ok(Some(reason)) => failures.push(format!("skip: expected {expectation}, got the reason: {reason}")),
+                Ok(Some(reason)) => {
+                    failures
+                        .push(format!("skip: expected {expectation}, got the reason: {reason}"));
+                }
                 Ok(None) => failures.push(format!("skip: expected {expectation}, got no reason")),
                 Err(error) => failures.push(format!("skip: {error}")),
             }
@@ -244,22 +269,36 @@ impl Case {
         if let Some(expected) = &self.restart_units {
             match policy.restart_units(&self.facts) {
                 Ok(units) if units == *expected => {}
-                Ok(units) => failures.push(format!("restart_units: expected {expected:?}, got {units:?}")),
+                Ok(units) => {
+                    failures.push(format!("restart_units: expected {expected:?}, got {units:?}"));
+                }
                 Err(error) => failures.push(format!("restart_units: {error}")),
             }
         }
         if let Some(expected) = &self.prompt {
-            failures.extend(lacks("prompt", expected, policy.prompt(&self.facts, &self.task, &self.given)));
+            failures.extend(lacks(
+                "prompt",
+                expected,
+                policy.prompt(&self.facts, &self.task, &self.given),
+            ));
         }
         if let Some(expected) = &self.commit_message {
-            failures.extend(lacks("commit_message", expected, policy.commit_message(&self.facts, &self.given)));
+            failures.extend(lacks(
+                "commit_message",
+                expected,
+                policy.commit_message(&self.facts, &self.given),
+            ));
         }
         failures
     }
 
     /// The expected reason, for a sentence.
     fn because(&self) -> String {
-        if self.reason.is_empty() { String::new() } else { format!(" with a reason that has `{}` in it", self.reason) }
+        if self.reason.is_empty() {
+            String::new()
+        } else {
+            format!(" with a reason that has `{}` in it", self.reason)
+        }
     }
 }
 
@@ -267,7 +306,9 @@ impl Case {
 fn lacks(hook: &str, expected: &str, given: Result<String>) -> Option<String> {
     match given {
         Ok(text) if text.contains(expected) => None,
-        Ok(text) => Some(format!("{hook}: expected text that has {expected:?} in it, got {text:?}")),
+        Ok(text) => {
+            Some(format!("{hook}: expected text that has {expected:?} in it, got {text:?}"))
+        }
         Err(error) => Some(format!("{hook}: {error}")),
     }
 }
@@ -282,7 +323,8 @@ impl Expected {
     }
 }
 
-/// A scheduled run of a project in `auto` mode, on a Wednesday at noon, whose change passed its checks and is about to be committed.
+/// A scheduled run of a project in `auto` mode, on a Wednesday at noon, whose change passed its
+/// checks and is about to be committed.
 impl Default for CaseFacts {
     fn default() -> Self {
         Self {
@@ -321,12 +363,15 @@ impl CaseFacts {
             "rollback" => Trigger::Rollback,
             "approval" => Trigger::Approval,
             other => {
-                return Err(format!("no trigger is called `{other}`; there are schedule, manual, unit-failure, rollback and approval"));
+                return Err(format!(
+                    "no trigger is called `{other}`; there are schedule, manual, unit-failure, rollback and approval"
+                ));
             }
         };
         let mut files = self.files;
         // What is deleted is touched, too; a case need not say it twice.
-        let missing: Vec<String> = self.deleted.iter().filter(|file| !files.contains(file)).cloned().collect();
+        let missing: Vec<String> =
+            self.deleted.iter().filter(|file| !files.contains(file)).cloned().collect();
         files.extend(missing);
         let run = RunFacts {
             project: self.project,
@@ -341,17 +386,34 @@ impl CaseFacts {
             head_message: self.head_message,
             units: self.units,
         };
-        let change =
-            Change { files, deleted: self.deleted, added: self.added, removed: self.removed, diff: self.diff, message: self.message };
-        Ok(Facts::new(run).with_change(change).with_checks(self.checks).at_step(&self.step, &self.effects))
+        let change = Change {
+            files,
+            deleted: self.deleted,
+            added: self.added,
+            removed: self.removed,
+            diff: self.diff,
+            message: self.message,
+        };
+        Ok(Facts::new(run)
+            .with_change(change)
+            .with_checks(self.checks)
+            .at_step(&self.step, &self.effects))
     }
 }
 
 /// Reads a TOML date with a time and no offset.
 fn local_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime, D::Error> {
     let written = Datetime::deserialize(deserializer)?;
-    let time = if written.offset.is_none() && written.time.is_some() { written.to_string().parse().ok() } else { None };
-    time.ok_or_else(|| D::Error::custom(format!("`now` is a date and a time, such as 2026-01-07T12:00:00, and not {written}")))
+    let time = if written.offset.is_none() && written.time.is_some() {
+        written.to_string().parse().ok()
+    } else {
+        None
+    };
+    time.ok_or_else(|| {
+        D::Error::custom(format!(
+            "`now` is a date and a time, such as 2026-01-07T12:00:00, and not {written}"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -416,17 +478,30 @@ fn commit_message(facts, message) { `docs: ${message}` }
 
     #[test]
     fn a_wrong_case_file_is_refused_with_the_line_and_the_case() {
-        let case = |rest: &str| format!("policy = \"p.rhai\"\n\n[[case]]\nname = \"first\"\n{rest}\n");
+        let case =
+            |rest: &str| format!("policy = \"p.rhai\"\n\n[[case]]\nname = \"first\"\n{rest}\n");
         for (text, expected) in [
             ("policy = ", "c.toml:1: "),
             ("policy = \"p.rhai\"", "c.toml:1: there are no cases"),
             (case("alow = \"ask\"").as_str(), "c.toml:5: unknown field `alow`"),
             (case("allow = \"maybe\"").as_str(), "c.toml:5: unknown variant `maybe`"),
             (case("").as_str(), "c.toml:3: in the case `first`: it expects nothing"),
-            (case("skip = false\nreason = \"x\"").as_str(), "c.toml:3: in the case `first`: `reason` goes with"),
-            (case("skip = true\nfacts = { brnch = \"x\" }").as_str(), "c.toml:3: in the case `first`: unknown field `brnch`"),
-            (case("skip = true\nfacts = { trigger = \"x\" }").as_str(), "c.toml:3: in the case `first`: no trigger is called `x`"),
-            (case("skip = true\nfacts = { now = 2026-01-01 }").as_str(), "c.toml:3: in the case `first`: `now` is a date and a time"),
+            (
+                case("skip = false\nreason = \"x\"").as_str(),
+                "c.toml:3: in the case `first`: `reason` goes with",
+            ),
+            (
+                case("skip = true\nfacts = { brnch = \"x\" }").as_str(),
+                "c.toml:3: in the case `first`: unknown field `brnch`",
+            ),
+            (
+                case("skip = true\nfacts = { trigger = \"x\" }").as_str(),
+                "c.toml:3: in the case `first`: no trigger is called `x`",
+            ),
+            (
+                case("skip = true\nfacts = { now = 2026-01-01 }").as_str(),
+                "c.toml:3: in the case `first`: `now` is a date and a time",
+            ),
         ] {
             let error = parse("c.toml", text).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}\nshould start with\n{expected}");

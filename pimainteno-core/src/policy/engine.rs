@@ -14,18 +14,21 @@ use std::{
 };
 
 use rhai::{
-    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnArgsVec, Module, ParseError, Position, Scope, Stmt,
+    AST, ASTFlags, CallFnOptions, Dynamic, Engine, EvalAltResult, FnArgsVec, Module, ParseError,
+    Position, Scope, Stmt,
     packages::{
-        ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage,
-        LogicPackage, MoreStringPackage, Package,
+        ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage,
+        BasicMapPackage, BasicMathPackage, BasicStringPackage, LogicPackage, MoreStringPackage,
+        Package,
     },
 };
 
 use super::{Policy, facts, helpers, hook};
 use crate::error::{Context, Error, ErrorKind, Result};
 
-/// The clock is looked at once in this many operations: often enough that the operations in between take a few milliseconds at worst
-/// (each of them copies no more than [`Limits::string_bytes`]), and rarely enough to cost nothing.
+/// The clock is looked at once in this many operations: often enough that the operations in between
+/// take a few milliseconds at worst (each of them copies no more than [`Limits::string_bytes`]),
+/// and rarely enough to cost nothing.
 const OPERATIONS_PER_LOOK: u64 = 64;
 
 /// The most bytes that a policy's source may have.
@@ -38,8 +41,9 @@ thread_local! {
 
 /// What a call has left.
 ///
-/// Rhai's own count does not do: a function that is handed to `map`, `filter` or `sort` counts from where it was handed over, and what it used is
-/// forgotten when it is done, so that nested ones would never come to an end. And `sort` goes on when its function fails.
+/// Rhai's own count does not do: a function that is handed to `map`, `filter` or `sort` counts from
+/// where it was handed over, and what it used is forgotten when it is done, so that nested ones
+/// would never come to an end. And `sort` goes on when its function fails.
 #[derive(Clone, Copy)]
 struct Budget {
     operations: u64,
@@ -55,7 +59,8 @@ enum Overrun {
 
 /// How much one call of a hook may use.
 ///
-/// A hook is called synchronously: it holds up its caller for [`Limits::wall_clock`] at most, and for the few milliseconds that the operation under way may take.
+/// A hook is called synchronously: it holds up its caller for [`Limits::wall_clock`] at most, and
+/// for the few milliseconds that the operation under way may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -94,15 +99,18 @@ pub(super) struct Program {
     constants: Constants,
 }
 
-/// The constants of a script. Rhai's functions see nothing of what surrounds them, so the engine is told where to look.
+/// The constants of a script. Rhai's functions see nothing of what surrounds them, so the engine is
+/// told where to look.
 #[derive(Clone)]
 struct Constants(Arc<BTreeMap<String, Dynamic>>);
 
-/// Ample for a policy written in good faith, and a guard against mistakes: 100 000 operations, a quarter of a second.
+/// Ample for a policy written in good faith, and a guard against mistakes: 100 000 operations, a
+/// quarter of a second.
 ///
-/// Rhai holds values against the limits of size when they are made or changed whole, but not each time that an element is assigned or a function handed to
-/// `map` gives one. A script that sets out to fill memory with many values is therefore stopped by the clock: one that did nothing else got to
-/// 370 MB on a server.
+/// Rhai holds values against the limits of size when they are made or changed whole, but not each
+/// time that an element is assigned or a function handed to `map` gives one. A script that sets out
+/// to fill memory with many values is therefore stopped by the clock: one that did nothing else got
+/// to 370 MB on a server.
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -135,7 +143,8 @@ impl PolicyEngine {
     pub fn new(limits: Limits) -> Self {
         let mut engine = bare_engine(&limits);
         let mut library = Module::new();
-        // Chosen one by one, because the standard package has `sleep`, which no limit on operations interrupts.
+        // Chosen one by one, because the standard package has `sleep`, which no limit on operations
+        // interrupts.
         ArithmeticPackage::init(&mut library);
         BasicArrayPackage::init(&mut library);
         BasicFnPackage::init(&mut library);
@@ -145,7 +154,8 @@ impl PolicyEngine {
         BasicStringPackage::init(&mut library);
         LogicPackage::init(&mut library);
         MoreStringPackage::init(&mut library);
-        // Packages list their functions and find them by a scan at each call, unless told to index them: that is eight microseconds a name.
+        // Packages list their functions and find them by a scan at each call, unless told to index
+        // them: that is eight microseconds a name.
         library.register_lazy_functions().build_index();
         engine.register_global_module(library.into());
         facts::register(&mut engine);
@@ -160,7 +170,10 @@ impl PolicyEngine {
             .on_progress(|_| Budget::spend().map(Dynamic::from))
             .on_print(|text| tracing::info!(?text, "a policy prints"))
             .on_debug(|text, policy, position| tracing::debug!(text, policy, %position, "a policy prints"));
-        #[expect(deprecated, reason = "the only way for functions to see constants; Rhai marks the signature as one that may change")]
+        #[expect(
+            deprecated,
+            reason = "the only way for functions to see constants; Rhai marks the signature as one that may change"
+        )]
         engine.on_var(|name, index, context| {
             // A variable of the function itself has an index.
             let constants = if index == 0 { context.tag().read_lock::<Constants>() } else { None };
@@ -177,18 +190,27 @@ impl PolicyEngine {
     /// Compiles the policy `source`, which errors call `name`.
     ///
     /// # Errors
-    /// [`ErrorKind::Policy`], with file, line and column, if the source is no Rhai, uses `eval` or `import`, uses a variable that is not there,
-    /// has code outside of functions, or has a hook with a wrong number of parameters.
+    /// [`ErrorKind::Policy`], with file, line and column, if the source is no Rhai, uses `eval` or
+    /// `import`, uses a variable that is not there, has code outside of functions, or has a
+    /// hook with a wrong number of parameters.
     pub fn compile(&self, name: &str, source: &str) -> Result<Policy> {
         if source.len() as u64 > MAX_SOURCE_BYTES {
-            return Err(Error::new(ErrorKind::Policy, format!("the policy is larger than {} KiB: `{name}`", MAX_SOURCE_BYTES / 1024)));
+            return Err(Error::new(
+                ErrorKind::Policy,
+                format!("the policy is larger than {} KiB: `{name}`", MAX_SOURCE_BYTES / 1024),
+            ));
         }
         let compile = || {
             let constants = self.constants(name, source)?;
-            let ast = self.0.engine.compile_with_scope(&constants, source).map_err(|error| unreadable(name, &error))?;
+            let ast = self
+                .0
+                .engine
+                .compile_with_scope(&constants, source)
+                .map_err(|error| unreadable(name, &error))?;
             Ok((ast, Constants::new(&constants)))
         };
-        let (mut ast, constants) = contained(compile).unwrap_or_else(|panic| Err(failure(name, Position::NONE, &panic)))?;
+        let (mut ast, constants) = contained(compile)
+            .unwrap_or_else(|panic| Err(failure(name, Position::NONE, &panic)))?;
         ast.set_source(name);
         ast.clear_statements();
         let (hooks, notices) = hook::declared(name, &ast)?;
@@ -219,13 +241,15 @@ impl PolicyEngine {
 
     /// The constants of the policy, for its functions to see.
     ///
-    /// Only their values are evaluated, within the limits of a call. Anything else at the top level would never run, and is refused.
+    /// Only their values are evaluated, within the limits of a call. Anything else at the top level
+    /// would never run, and is refused.
     fn constants(&self, name: &str, source: &str) -> Result<Scope<'static>> {
         let Sandbox { engine, limits } = &*self.0;
         // This engine does not mind that functions use variables that it does not know yet.
         let ast = bare_engine(limits).compile(source).map_err(|error| unreadable(name, &error))?;
         for statement in ast.statements() {
-            let is_constant = matches!(statement, Stmt::Var(_, flags, _) if flags.contains(ASTFlags::CONSTANT));
+            let is_constant =
+                matches!(statement, Stmt::Var(_, flags, _) if flags.contains(ASTFlags::CONSTANT));
             if !is_constant && !matches!(statement, Stmt::Noop(_)) {
                 return Err(failure(name, statement.position(), "only functions and constants may stand outside of functions")
                     .hint("move it into a hook, such as `fn allow(facts) { … }`; nothing but hooks is called"));
@@ -233,17 +257,34 @@ impl PolicyEngine {
         }
         let mut scope = Scope::new();
         Budget::start(limits);
-        engine.run_ast_with_scope(&mut scope, &ast).map_err(|error| Error::new(ErrorKind::Policy, explain(name, *error, limits)))?;
+        engine
+            .run_ast_with_scope(&mut scope, &ast)
+            .map_err(|error| Error::new(ErrorKind::Policy, explain(name, *error, limits)))?;
         Ok(scope)
     }
 
-    /// Calls the function `function` of `program`, within the limits. The error says where and why it failed, in one line.
-    pub(super) fn call(&self, name: &str, program: &Program, function: &str, arguments: FnArgsVec<Dynamic>) -> Result<Dynamic, String> {
+    /// Calls the function `function` of `program`, within the limits. The error says where and why
+    /// it failed, in one line.
+    pub(super) fn call(
+        &self,
+        name: &str,
+        program: &Program,
+        function: &str,
+        arguments: FnArgsVec<Dynamic>,
+    ) -> Result<Dynamic, String> {
         let Sandbox { engine, limits } = &*self.0;
         let call = || {
             Budget::start(limits);
-            let options = CallFnOptions::new().eval_ast(false).with_tag(Dynamic::from(program.constants.clone()));
-            engine.call_fn_with_options::<Dynamic>(options, &mut Scope::new(), &program.ast, function, arguments)
+            let options = CallFnOptions::new()
+                .eval_ast(false)
+                .with_tag(Dynamic::from(program.constants.clone()));
+            engine.call_fn_with_options::<Dynamic>(
+                options,
+                &mut Scope::new(),
+                &program.ast,
+                function,
+                arguments,
+            )
         };
         match contained(call) {
             // A script that has caught or ignored the error has not decided anything.
@@ -275,14 +316,19 @@ impl Constants {
 impl Budget {
     /// Gives the calls that follow on this thread everything that `limits` allow.
     fn start(limits: &Limits) {
-        BUDGET.set(Self { operations: limits.operations, deadline: Instant::now().checked_add(limits.wall_clock) });
+        BUDGET.set(Self {
+            operations: limits.operations,
+            deadline: Instant::now().checked_add(limits.wall_clock),
+        });
     }
 
-    /// Takes one operation, and says if there is none left or no time. Once that is so it stays so, until the next start.
+    /// Takes one operation, and says if there is none left or no time. Once that is so it stays so,
+    /// until the next start.
     fn spend() -> Option<Overrun> {
         let mut budget = BUDGET.get();
         let Some(left) = budget.operations.checked_sub(1) else { return Some(Overrun::Operations) };
-        let is_late = left % OPERATIONS_PER_LOOK == 0 && budget.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let is_late = left % OPERATIONS_PER_LOOK == 0
+            && budget.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         if !is_late {
             budget.operations = left;
             BUDGET.set(budget);
@@ -303,10 +349,14 @@ fn bare_engine(limits: &Limits) -> Engine {
     engine
 }
 
-/// Runs `work`, and makes a panic inside of it a message: a defect in Rhai must not end the program.
+/// Runs `work`, and makes a panic inside of it a message: a defect in Rhai must not end the
+/// program.
 fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|panic: Box<dyn Any + Send>| {
-        let reason = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let reason = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         format!("the script engine panicked: {}", reason.unwrap_or("for no stated reason"))
     })
 }
@@ -338,13 +388,20 @@ fn explain(name: &str, mut error: EvalAltResult, limits: &Limits) -> String {
     }
     let position = error.take_position();
     let reason = match &error {
-        EvalAltResult::ErrorTerminated(token, _) => {
-            token.clone().try_cast::<Overrun>().map_or_else(|| error.to_string(), |overrun| overrun.explain(limits))
+        EvalAltResult::ErrorTerminated(token, _) => token
+            .clone()
+            .try_cast::<Overrun>()
+            .map_or_else(|| error.to_string(), |overrun| overrun.explain(limits)),
+        EvalAltResult::ErrorStackOverflow(_) => {
+            format!("functions call each other more than {} deep", limits.call_depth)
         }
-        EvalAltResult::ErrorStackOverflow(_) => format!("functions call each other more than {} deep", limits.call_depth),
-        EvalAltResult::ErrorTooManyVariables(_) => format!("more than {} variables", limits.variables),
+        EvalAltResult::ErrorTooManyVariables(_) => {
+            format!("more than {} variables", limits.variables)
+        }
         EvalAltResult::ErrorRuntime(value, _) if value.is_string() => value.to_string(),
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => format!("there is no function {signature}"),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+            format!("there is no function {signature}")
+        }
         other => other.to_string(),
     };
     at(name, position, &reason)
@@ -357,6 +414,9 @@ mod tests {
     #[test]
     fn a_panic_becomes_a_message() {
         assert_eq!(contained(|| 3), Ok(3));
-        assert_eq!(contained(|| panic!("out of {}", "luck")), Err::<(), _>("the script engine panicked: out of luck".into()));
+        assert_eq!(
+            contained(|| panic!("out of {}", "luck")),
+            Err::<(), _>("the script engine panicked: out of luck".into())
+        );
     }
 }

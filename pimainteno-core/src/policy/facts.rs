@@ -37,7 +37,8 @@ pub struct RunFacts {
 /// What is known once there is a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// The paths of the files that the change touches, relative to the root of the repository; a renamed file has both of its names here.
+    /// The paths of the files that the change touches, relative to the root of the repository; a
+    /// renamed file has both of its names here.
     pub files: Vec<String>,
     /// Those of them that the change deletes.
     pub deleted: Vec<String>,
@@ -261,13 +262,17 @@ pub(super) fn register(engine: &mut Engine) {
         engine.register_get(name, move |facts: &mut Facts| getter(facts));
     }
     // The engine falls back to this indexer for properties that have no getter.
-    engine.register_indexer_get(|_: &mut Facts, name: ImmutableString| -> Result<Dynamic, Box<EvalAltResult>> {
-        let known = Facts::names().collect::<Vec<_>>().join(", ");
-        Err(match super::nearest(&name, Facts::names()) {
-            Some(near) => format!("facts have no `{name}`, perhaps `{near}`; there are {known}").into(),
-            None => format!("facts have no `{name}`; there are {known}").into(),
-        })
-    });
+    engine.register_indexer_get(
+        |_: &mut Facts, name: ImmutableString| -> Result<Dynamic, Box<EvalAltResult>> {
+            let known = Facts::names().collect::<Vec<_>>().join(", ");
+            Err(match super::nearest(&name, Facts::names()) {
+                Some(near) => {
+                    format!("facts have no `{name}`, perhaps `{near}`; there are {known}").into()
+                }
+                None => format!("facts have no `{name}`; there are {known}").into(),
+            })
+        },
+    );
 }
 
 fn array(strings: &[ImmutableString]) -> Dynamic {

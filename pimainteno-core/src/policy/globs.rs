@@ -7,7 +7,8 @@ use std::{
 
 use crate::config::Globs;
 
-/// How many sets are remembered; a policy names a handful, so that reaching this means that a script makes them up as it goes.
+/// How many sets are remembered; a policy names a handful, so that reaching this means that a
+/// script makes them up as it goes.
 const REMEMBERED_SETS: usize = 128;
 /// Globs as a script wrote them, in one string: the key by which a compiled set is found again.
 #[derive(Debug, Default)]
@@ -19,7 +20,8 @@ pub(super) struct GlobList {
 
 /// The sets that were compiled before.
 ///
-/// The map is ordered because comparing two lists ends at their first difference, where a hash would read the whole.
+/// The map is ordered because comparing two lists ends at their first difference, where a hash
+/// would read the whole.
 #[derive(Debug, Default)]
 pub(super) struct GlobCache(Mutex<BTreeMap<String, Globs>>);
 
@@ -67,8 +69,17 @@ mod tests {
 
     #[test]
     fn a_glob_without_a_slash_is_about_the_name_and_a_star_stops_at_a_slash() {
-        let globs = compile(&GlobCache::default(), &["*.lock", "docs/*", "/Makefile", "**/auth/**"]).unwrap();
-        for path in ["a.lock", "deep/er/Cargo.lock", "docs/a.md", "Makefile", "auth/a.rs", "src/auth/b/c.rs"] {
+        let globs =
+            compile(&GlobCache::default(), &["*.lock", "docs/*", "/Makefile", "**/auth/**"])
+                .unwrap();
+        for path in [
+            "a.lock",
+            "deep/er/Cargo.lock",
+            "docs/a.md",
+            "Makefile",
+            "auth/a.rs",
+            "src/auth/b/c.rs",
+        ] {
             assert!(globs.matches(path), "{path}");
         }
         for path in ["lock", "docs/a/b.md", "sub/Makefile", "src/authors.rs"] {
@@ -82,7 +93,10 @@ mod tests {
         let cache = GlobCache::default();
         assert!(compile(&cache, &["fine", "a[b"]).unwrap_err().starts_with("not a glob: `a[b`: "));
         assert_eq!(compile(&cache, &["a"; 257]).unwrap_err(), "more than 256 globs in one place");
-        assert_eq!(compile(&cache, &[&"a".repeat(257)]).unwrap_err(), "a glob is 257 bytes long, 256 at most");
+        assert_eq!(
+            compile(&cache, &[&"a".repeat(257)]).unwrap_err(),
+            "a glob is 257 bytes long, 256 at most"
+        );
         assert_eq!(compile(&cache, &["a\0b"]).unwrap_err(), "a glob has a NUL character in it");
     }
 

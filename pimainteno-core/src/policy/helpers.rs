@@ -12,7 +12,8 @@ use crate::config::Globs;
 
 type ScriptResult<T> = Result<T, Box<EvalAltResult>>;
 
-/// Globs that were made with `globs` from a map: a kind of files by name, and where its globs end in the set.
+/// Globs that were made with `globs` from a map: a kind of files by name, and where its globs end
+/// in the set.
 #[derive(Clone, Debug)]
 struct Kinds {
     globs: Globs,
@@ -23,8 +24,12 @@ struct Kinds {
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Decision>("Decision");
     engine.register_fn("allow", || Decision::Allow);
-    engine.register_fn("deny", |reason: &str| -> ScriptResult<Decision> { given("deny", reason).map(Decision::Deny) });
-    engine.register_fn("ask", |reason: &str| -> ScriptResult<Decision> { given("ask", reason).map(Decision::Ask) });
+    engine.register_fn("deny", |reason: &str| -> ScriptResult<Decision> {
+        given("deny", reason).map(Decision::Deny)
+    });
+    engine.register_fn("ask", |reason: &str| -> ScriptResult<Decision> {
+        given("ask", reason).map(Decision::Ask)
+    });
     engine.register_fn("join", |array: &mut Array, separator: &str| -> String {
         array.iter().map(ToString::to_string).collect::<Vec<_>>().join(separator)
     });
@@ -33,7 +38,11 @@ pub(super) fn register(engine: &mut Engine) {
     let cache = Arc::new(GlobCache::default());
     let shared = Arc::clone(&cache);
     engine.register_fn("globs", move |globs: Dynamic| -> ScriptResult<Dynamic> {
-        if globs.is_map() { kinds(&shared, &globs).map(Dynamic::from) } else { set(&shared, &globs).map(Dynamic::from) }
+        if globs.is_map() {
+            kinds(&shared, &globs).map(Dynamic::from)
+        } else {
+            set(&shared, &globs).map(Dynamic::from)
+        }
     });
     let shared = Arc::clone(&cache);
     engine.register_fn("touches", move |facts: &mut Facts, globs: Dynamic| -> ScriptResult<bool> {
@@ -41,8 +50,9 @@ pub(super) fn register(engine: &mut Engine) {
         Ok(facts.files().iter().any(|file| globs.matches(file)))
     });
     let shared = Arc::clone(&cache);
-    engine
-        .register_fn("touched", move |facts: &mut Facts, globs: Dynamic| Ok(kinds(&shared, &globs)?.touched(facts)) as ScriptResult<Array>);
+    engine.register_fn("touched", move |facts: &mut Facts, globs: Dynamic| {
+        Ok(kinds(&shared, &globs)?.touched(facts)) as ScriptResult<Array>
+    });
     engine.register_fn("matches", move |paths: Dynamic, globs: Dynamic| -> ScriptResult<bool> {
         let globs = set(&cache, &globs)?;
         let mut is_match = false;
@@ -72,7 +82,8 @@ impl Kinds {
     }
 }
 
-/// A set of globs from what a script has: a string, an array of strings, or what `globs` made of them.
+/// A set of globs from what a script has: a string, an array of strings, or what `globs` made of
+/// them.
 fn set(cache: &GlobCache, globs: &Dynamic) -> ScriptResult<Globs> {
     if let Some(globs) = globs.read_lock::<Globs>() {
         return Ok(globs.clone());
@@ -88,7 +99,9 @@ fn kinds(cache: &GlobCache, globs: &Dynamic) -> ScriptResult<Kinds> {
         return Ok(kinds.clone());
     }
     let Some(map) = globs.read_lock::<Map>() else {
-        return Err(format!("a map from names to globs is needed here, not {}", describe(globs)).into());
+        return Err(
+            format!("a map from names to globs is needed here, not {}", describe(globs)).into()
+        );
     };
     let mut list = GlobList::default();
     let mut ends = Vec::with_capacity(map.len());
@@ -102,20 +115,33 @@ fn kinds(cache: &GlobCache, globs: &Dynamic) -> ScriptResult<Kinds> {
 /// A reason that says something.
 fn given(function: &str, reason: &str) -> ScriptResult<String> {
     let reason = reason.trim();
-    if reason.is_empty() { Err(format!("{function} needs a reason").into()) } else { Ok(reason.to_owned()) }
+    if reason.is_empty() {
+        Err(format!("{function} needs a reason").into())
+    } else {
+        Ok(reason.to_owned())
+    }
 }
 
 /// Shows `visit` the string in `value`, or each string of the array in it.
-fn for_each_string(value: &Dynamic, visit: &mut dyn FnMut(&str) -> Result<(), String>) -> ScriptResult<()> {
+fn for_each_string(
+    value: &Dynamic,
+    visit: &mut dyn FnMut(&str) -> Result<(), String>,
+) -> ScriptResult<()> {
     if let Some(array) = value.read_lock::<Array>() {
         return array.iter().try_for_each(|item| visit_string(item, visit));
     }
     visit_string(value, visit)
 }
 
-fn visit_string(value: &Dynamic, visit: &mut dyn FnMut(&str) -> Result<(), String>) -> ScriptResult<()> {
+fn visit_string(
+    value: &Dynamic,
+    visit: &mut dyn FnMut(&str) -> Result<(), String>,
+) -> ScriptResult<()> {
     match value.read_lock::<ImmutableString>() {
         Some(text) => Ok(visit(&text)?),
-        None => Err(format!("a string or an array of strings is needed here, not {}", describe(value)).into()),
+        None => {
+            Err(format!("a string or an array of strings is needed here, not {}", describe(value))
+                .into())
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Which files a person looks at before a change to them is delivered.
 //!
-//! What may be delivered unasked are files of known kinds ([`kinds`]) that do not decide about others ([`deciding`]) and are no programs. Anything unknown
-//! waits. Where a project sets `hold`, its globs take the place of all that.
+//! What may be delivered unasked are files of known kinds ([`kinds`]) that do not decide about
+//! others ([`deciding`]) and are no programs. Anything unknown waits. Where a project sets `hold`,
+//! its globs take the place of all that.
 
 mod command;
 mod deciding;
@@ -99,7 +100,12 @@ impl Hold {
     /// # Errors
     /// [`ErrorKind::Config`] if `hold` or `unasked` has a glob that is none.
     pub fn new(project: &Project) -> Result<Self> {
-        let wrong = |key, reason| Error::new(ErrorKind::Config, format!("in `{key}` of project `{}`: {reason}", project.name));
+        let wrong = |key, reason| {
+            Error::new(
+                ErrorKind::Config,
+                format!("in `{key}` of project `{}`: {reason}", project.name),
+            )
+        };
         if let Some(hold) = &project.hold {
             return Ok(Self(Rule::Globs(hold.clone())));
         }
@@ -113,7 +119,8 @@ impl Hold {
         Ok(Self(Rule::Unknown(Box::new(known))))
     }
 
-    /// The same rule, which knows the symbolic links of the project: what is found by the name of one decides what that name decides.
+    /// The same rule, which knows the symbolic links of the project: what is found by the name of
+    /// one decides what that name decides.
     #[must_use]
     pub fn with_links(mut self, links: Vec<Link>) -> Self {
         if let Rule::Unknown(known) = &mut self.0 {
@@ -122,7 +129,8 @@ impl Hold {
         self
     }
 
-    /// Why a change to the file at `path` waits for a person; `None` if it may be delivered unasked.
+    /// Why a change to the file at `path` waits for a person; `None` if it may be delivered
+    /// unasked.
     pub fn why(&self, path: &str, state: FileState) -> Option<Held> {
         match &self.0 {
             Rule::Globs(globs) => globs.matches(path).then_some(Held::Named),
@@ -153,7 +161,11 @@ impl Known {
             return Some(Held::Name);
         }
         if kinds::kind(&lower).is_none() {
-            let extension = lower.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map_or("", |(_, extension)| extension);
+            let extension = lower
+                .rsplit('/')
+                .next()
+                .and_then(|name| name.rsplit_once('.'))
+                .map_or("", |(_, extension)| extension);
             return Some(Held::Kind(extension.to_owned()));
         }
         state.is_program.then_some(Held::Program)
@@ -162,15 +174,20 @@ impl Known {
     /// The link that leads to `path` and is held.
     fn linked(&self, path: &str) -> Option<Held> {
         let is_held = |link: &&Link| {
-            let rest = path.strip_prefix(&link.target).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-            rest.is_some_and(|rest| self.why(&format!("{}{rest}", link.path), FileState::default()).is_some())
+            let rest = path
+                .strip_prefix(&link.target)
+                .filter(|rest| rest.is_empty() || rest.starts_with('/'));
+            rest.is_some_and(|rest| {
+                self.why(&format!("{}{rest}", link.path), FileState::default()).is_some()
+            })
         };
         self.links.iter().find(is_held).map(|link| Held::Linked(link.path.clone()))
     }
 }
 
 impl Link {
-    /// The link at `path`, from the project's top, that says `target`; `None` if it leads out of the project.
+    /// The link at `path`, from the project's top, that says `target`; `None` if it leads out of
+    /// the project.
     pub fn new(path: &str, target: &str) -> Option<Self> {
         let mut parts: Vec<&str> = path.split('/').collect();
         parts.pop();
@@ -187,7 +204,8 @@ impl Link {
 }
 
 impl FileState {
-    /// What `metadata` and the beginning of the file at `file` say; a file that is not there is not looked at.
+    /// What `metadata` and the beginning of the file at `file` say; a file that is not there is not
+    /// looked at.
     pub fn read(file: &Path) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
         let Ok(metadata) = fs::symlink_metadata(file) else { return Self::default() };
@@ -195,8 +213,10 @@ impl FileState {
             return Self { is_program: true, becomes_another: true };
         }
         let mut beginning = [0; 64];
-        let count = fs::File::open(file).and_then(|mut file| file.read(&mut beginning)).unwrap_or(0);
-        let is_program = metadata.permissions().mode() & 0o111 != 0 || names_interpreter(beginning.get(..count).unwrap_or_default());
+        let count =
+            fs::File::open(file).and_then(|mut file| file.read(&mut beginning)).unwrap_or(0);
+        let is_program = metadata.permissions().mode() & 0o111 != 0
+            || names_interpreter(beginning.get(..count).unwrap_or_default());
         Self { is_program, becomes_another: false }
     }
 }
@@ -205,7 +225,9 @@ impl fmt::Display for Held {
     /// What is said of one file, behind its name.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Named => formatter.write_str("is among the files that a person looks at first (`hold`)"),
+            Self::Named => {
+                formatter.write_str("is among the files that a person looks at first (`hold`)")
+            }
             Self::Decides => formatter.write_str("decides what is run, fetched, built or allowed"),
             Self::RunBy(who) => write!(formatter, "is run by {who}"),
             Self::Linked(link) => write!(formatter, "is what the link `{link}` leads to"),
@@ -216,17 +238,24 @@ impl fmt::Display for Held {
     }
 }
 
-/// Why `change`, which is in place in `workspace`, which has these links, waits for a person: it touches files that a person looks at first.
+/// Why `change`, which is in place in `workspace`, which has these links, waits for a person: it
+/// touches files that a person looks at first.
 ///
 /// # Errors
 /// As [`Hold::new`].
-pub(crate) fn held_files(project: &Project, change: &Change, workspace: &Path, links: Vec<Link>) -> Result<Option<String>> {
+pub(crate) fn held_files(
+    project: &Project,
+    change: &Change,
+    workspace: &Path,
+    links: Vec<Link>,
+) -> Result<Option<String>> {
     let hold = Hold::new(project)?.with_links(links);
     let mut held: BTreeMap<Held, Vec<String>> = BTreeMap::new();
     for section in change.sections() {
         let mut state = FileState::read(&workspace.join(&section.path));
         state.becomes_another |= section.becomes_another;
-        state.is_program |= section.is_program || section.first_lines().any(|line| names_interpreter(line.as_bytes()));
+        state.is_program |= section.is_program
+            || section.first_lines().any(|line| names_interpreter(line.as_bytes()));
         if let Some(why) = hold.why(&section.path, state) {
             // An extension is no reason of its own.
             let why = if matches!(why, Held::Kind(_)) { Held::Kind(String::new()) } else { why };
@@ -240,30 +269,57 @@ pub(crate) fn held_files(project: &Project, change: &Change, workspace: &Path, l
 /// The reason why a change waits that touches `paths`.
 fn reason(why: &Held, paths: &[String]) -> String {
     let named: Vec<_> = paths.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
-    let more = if paths.len() > NAMED { format!(" and {} more", paths.len() - NAMED) } else { String::new() };
+    let more = if paths.len() > NAMED {
+        format!(" and {} more", paths.len() - NAMED)
+    } else {
+        String::new()
+    };
     let each = if paths.len() == 1 { "which" } else { "each of which" };
     format!("it touches {}{more}, {each} {why}", named.join(", "))
 }
 
-/// The commands that the configuration of `project` and the Git hooks of its checkout run, with paths from its top, each with who runs it.
+/// The commands that the configuration of `project` and the Git hooks of its checkout run, with
+/// paths from its top, each with who runs it.
 fn commands(project: &Project) -> Vec<(&'static str, String)> {
     let checks = project.verify.iter().map(|command| ("a check", command.clone()));
-    let step = |step: &StepConfig| if let StepConfig::Command(step) = step { Some(("a step", step.command.clone())) } else { None };
-    let restart = if let RestartConfig::Command(command) = &project.restart { Some(("the restart", command.clone())) } else { None };
-    let health = project.health.as_ref().and_then(|health| health.command.clone()).map(|command| ("the health check", command));
+    let step = |step: &StepConfig| {
+        if let StepConfig::Command(step) = step {
+            Some(("a step", step.command.clone()))
+        } else {
+            None
+        }
+    };
+    let restart = if let RestartConfig::Command(command) = &project.restart {
+        Some(("the restart", command.clone()))
+    } else {
+        None
+    };
+    let health = project
+        .health
+        .as_ref()
+        .and_then(|health| health.command.clone())
+        .map(|command| ("the health check", command));
     let hooks = git::hook_texts(&project.path).into_iter().map(|hook| ("a Git hook", hook));
-    let commands = checks.chain(project.steps.iter().filter_map(step)).chain(restart).chain(health).chain(hooks);
+    let commands = checks
+        .chain(project.steps.iter().filter_map(step))
+        .chain(restart)
+        .chain(health)
+        .chain(hooks);
     let top = format!("{}/", project.path.display());
     commands.map(|(who, command)| (who, command.replace(&top, "./"))).collect()
 }
 
-/// Whether a path has nothing in it that some file system or person takes for something else: plain ASCII, no blank or dot at an end, no `:` or `~`.
+/// Whether a path has nothing in it that some file system or person takes for something else: plain
+/// ASCII, no blank or dot at an end, no `:` or `~`.
 fn is_usual(path: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@ ,()[]{}$#=&'!%^".contains(&byte);
-    path.bytes().all(is_plain) && path.split('/').all(|part| !part.starts_with([' ', '-']) && !part.ends_with([' ', '.']))
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@ ,()[]{}$#=&'!%^".contains(&byte);
+    path.bytes().all(is_plain)
+        && path.split('/').all(|part| !part.starts_with([' ', '-']) && !part.ends_with([' ', '.']))
 }
 
-/// Whether a file begins with the line that names its interpreter. Attributes of Rust begin with the same two characters.
+/// Whether a file begins with the line that names its interpreter. Attributes of Rust begin with
+/// the same two characters.
 fn names_interpreter(beginning: &[u8]) -> bool {
     beginning
         .strip_prefix(b"\xef\xbb\xbf")

@@ -23,7 +23,14 @@ pub(super) enum Hook {
 pub(super) struct Hooks(u8);
 
 impl Hook {
-    pub(super) const ALL: [Self; 6] = [Self::Skip, Self::Allow, Self::RestartUnits, Self::Prompt, Self::CommitMessage, Self::OnEvent];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Skip,
+        Self::Allow,
+        Self::RestartUnits,
+        Self::Prompt,
+        Self::CommitMessage,
+        Self::OnEvent,
+    ];
 
     /// The function's name.
     pub(super) fn name(self) -> &'static str {
@@ -67,7 +74,8 @@ impl Hooks {
     }
 }
 
-/// The hooks that `ast` declares, and a notice for each function whose name looks like a hook's and is none.
+/// The hooks that `ast` declares, and a notice for each function whose name looks like a hook's and
+/// is none.
 pub(super) fn declared(name: &str, ast: &AST) -> Result<(Hooks, Vec<String>)> {
     let mut hooks = Hooks::default();
     let mut notices = Vec::new();
@@ -75,12 +83,19 @@ pub(super) fn declared(name: &str, ast: &AST) -> Result<(Hooks, Vec<String>)> {
     for function in ast.iter_functions().filter(|function| function.this_type.is_none()) {
         if let Some(hook) = Hook::ALL.into_iter().find(|hook| hook.name() == function.name) {
             if function.params.len() != hook.parameters().len() {
-                let message = format!("`{}` takes {} parameters here, and must be `{hook}`", function.name, function.params.len());
+                let message = format!(
+                    "`{}` takes {} parameters here, and must be `{hook}`",
+                    function.name,
+                    function.params.len()
+                );
                 return Err(failure(name, rhai::Position::NONE, &message));
             }
             hooks.0 |= 1 << hook as u8;
         } else if let Some(near) = nearest(function.name, Hook::ALL.into_iter().map(Hook::name)) {
-            notices.push(format!("{name}: the function `{}` is not a hook; is `{near}` meant?", function.name));
+            notices.push(format!(
+                "{name}: the function `{}` is not a hook; is `{near}` meant?",
+                function.name
+            ));
         }
     }
     // The order in which Rhai keeps functions is not that of the source.

@@ -58,7 +58,9 @@ fn compile_error(source: &str) -> String {
 
 /// What the hook `allow` in `source` says about the facts of these tests.
 fn allow_with(source: &str) -> Decision {
-    policy(source).allow(&facts().with_change(change()).with_checks(Checks::Passed).at_step("commit", "repository"))
+    policy(source).allow(
+        &facts().with_change(change()).with_checks(Checks::Passed).at_step("commit", "repository"),
+    )
 }
 
 /// What `fn allow(facts) { body }` says about the facts of these tests.
@@ -105,7 +107,10 @@ fn every_hook_is_asked() {
     assert_eq!(policy.restart_units(&facts).unwrap(), ["web.service", "worker@1.timer"]);
     assert_eq!(policy.prompt(&facts, "propose", "Do it.").unwrap(), "Do it. (propose)");
     assert_eq!(policy.commit_message(&facts, "Done").unwrap(), "shop: Done");
-    assert_eq!(policy.hooks().collect::<Vec<_>>(), ["skip", "allow", "restart_units", "prompt", "commit_message"]);
+    assert_eq!(
+        policy.hooks().collect::<Vec<_>>(),
+        ["skip", "allow", "restart_units", "prompt", "commit_message"]
+    );
 }
 
 #[test]
@@ -170,8 +175,14 @@ fn the_helpers_say_which_files_are_meant() {
         assert_eq!(allow(&format!("if {yes} {{ allow() }}")), Decision::Allow, "{yes}");
     }
     assert!(error_of("touches(facts, \"a[b\")").contains("not a glob: `a[b`"));
-    assert!(error_of("touches(facts, 3)").contains("a string or an array of strings is needed here, not a number"));
-    assert!(error_of("touched(facts, [\"a\"])").contains("a map from names to globs is needed here, not an array"));
+    assert!(
+        error_of("touches(facts, 3)")
+            .contains("a string or an array of strings is needed here, not a number")
+    );
+    assert!(
+        error_of("touched(facts, [\"a\"])")
+            .contains("a map from names to globs is needed here, not an array")
+    );
 }
 
 #[test]
@@ -187,7 +198,9 @@ fn functions_see_the_constants_also_inside_of_closures() {
 
 #[test]
 fn a_script_error_denies_with_its_place() {
-    let broken = policy("fn allow(facts) {\n    helper(facts)\n}\nfn helper(facts) {\n    nowhere(facts.step)\n}");
+    let broken = policy(
+        "fn allow(facts) {\n    helper(facts)\n}\nfn helper(facts) {\n    nowhere(facts.step)\n}",
+    );
     assert_eq!(
         broken.allow(&facts()).to_string(),
         "deny: `allow` failed at test.rhai:5:5: there is no function nowhere (&str | ImmutableString | String)"
@@ -205,20 +218,40 @@ fn a_script_error_denies_with_its_place() {
 
 #[test]
 fn a_hook_that_gives_the_wrong_kind_of_value_is_an_error() {
-    for (body, given) in
-        [("true", "true or false"), ("\"allow\"", "a string"), ("", "nothing"), ("3", "a number"), ("facts", "facts"), ("[]", "an array")]
-    {
-        assert_eq!(error_of(body), format!("test.rhai: `allow` gave {given} instead of allow(), deny(reason) or ask(reason)"));
+    for (body, given) in [
+        ("true", "true or false"),
+        ("\"allow\"", "a string"),
+        ("", "nothing"),
+        ("3", "a number"),
+        ("facts", "facts"),
+        ("[]", "an array"),
+    ] {
+        assert_eq!(
+            error_of(body),
+            format!(
+                "test.rhai: `allow` gave {given} instead of allow(), deny(reason) or ask(reason)"
+            )
+        );
     }
-    for (given, hook) in
-        [("true", "skip"), ("\" \"", "skip"), ("allow()", "skip"), ("#{}", "restart_units"), ("[\"a\", 3]", "restart_units")]
-    {
+    for (given, hook) in [
+        ("true", "skip"),
+        ("\" \"", "skip"),
+        ("allow()", "skip"),
+        ("#{}", "restart_units"),
+        ("[\"a\", 3]", "restart_units"),
+    ] {
         let policy = policy(&format!("fn {hook}(facts) {{ {given} }}"));
-        let failed = if hook == "skip" { policy.skip(&facts()).is_err() } else { policy.restart_units(&facts()).is_err() };
+        let failed = if hook == "skip" {
+            policy.skip(&facts()).is_err()
+        } else {
+            policy.restart_units(&facts()).is_err()
+        };
         assert!(failed, "{hook} must not give {given}");
     }
     for given in ["3", "\"\"", "\" \\n\"", "\"a\\x00b\"", "false"] {
-        let policy = policy(&format!("fn prompt(facts, text) {{ {given} }} fn commit_message(facts, text) {{ {given} }}"));
+        let policy = policy(&format!(
+            "fn prompt(facts, text) {{ {given} }} fn commit_message(facts, text) {{ {given} }}"
+        ));
         assert!(policy.prompt(&facts(), "propose", "text").is_err(), "{given}");
         assert!(policy.commit_message(&facts(), "text").is_err(), "{given}");
     }
@@ -226,7 +259,9 @@ fn a_hook_that_gives_the_wrong_kind_of_value_is_an_error() {
 
 #[test]
 fn a_hook_that_gives_nothing_leaves_it_as_it_is() {
-    let policy = policy("fn skip(facts) { } fn restart_units(facts) { } fn prompt(facts, text) { } fn commit_message(facts, text) { }");
+    let policy = policy(
+        "fn skip(facts) { } fn restart_units(facts) { } fn prompt(facts, text) { } fn commit_message(facts, text) { }",
+    );
     assert_eq!(policy.skip(&facts()).unwrap(), None);
     assert_eq!(policy.restart_units(&facts()).unwrap().len(), 2);
     assert_eq!(policy.prompt(&facts(), "propose", "text").unwrap(), "text");
@@ -235,7 +270,9 @@ fn a_hook_that_gives_nothing_leaves_it_as_it_is() {
 
 #[test]
 fn only_names_of_units_can_be_restarted() {
-    for name in ["--now", "-x.service", ".hidden", "", "a b", "a/b", "../a", "a;b", "ünit", "a\\u0000"] {
+    for name in
+        ["--now", "-x.service", ".hidden", "", "a b", "a/b", "../a", "a;b", "ünit", "a\\u0000"]
+    {
         let policy = policy(&format!("fn restart_units(facts) {{ \"{name}\" }}"));
         let error = policy.restart_units(&facts()).unwrap_err().to_string();
         assert!(error.contains("instead of the name of a unit"), "{name}: {error}");
@@ -248,12 +285,17 @@ fn only_names_of_units_can_be_restarted() {
 
 #[test]
 fn a_hook_with_a_wrong_number_of_parameters_is_refused() {
-    assert_eq!(compile_error("fn allow() { allow() }"), "test.rhai: `allow` takes 0 parameters here, and must be `fn allow(facts)`");
+    assert_eq!(
+        compile_error("fn allow() { allow() }"),
+        "test.rhai: `allow` takes 0 parameters here, and must be `fn allow(facts)`"
+    );
     assert_eq!(
         compile_error("fn allow(facts) { allow() } fn allow(a, b) { deny(\"x\") }"),
         "test.rhai: `allow` takes 2 parameters here, and must be `fn allow(facts)`"
     );
-    assert!(compile_error("fn prompt(facts) { \"\" }").contains("must be `fn prompt(facts, prompt)`"));
+    assert!(
+        compile_error("fn prompt(facts) { \"\" }").contains("must be `fn prompt(facts, prompt)`")
+    );
 }
 
 #[test]
@@ -276,9 +318,18 @@ fn a_function_whose_name_is_almost_that_of_a_hook_is_noticed() {
 fn a_source_that_is_no_policy_is_refused_with_its_place() {
     for (source, expected) in [
         ("fn allow(facts) {\n  if {\n}", "test.rhai:2:6: "),
-        ("fn allow(facts) { if stepp == \"push\" { allow() } }", "test.rhai:1:22: Undefined variable: stepp"),
-        ("\n\nallow();", "test.rhai:3:1: only functions and constants may stand outside of functions"),
-        ("let count = 1; fn allow(facts) { allow() }", "test.rhai:1:1: only functions and constants"),
+        (
+            "fn allow(facts) { if stepp == \"push\" { allow() } }",
+            "test.rhai:1:22: Undefined variable: stepp",
+        ),
+        (
+            "\n\nallow();",
+            "test.rhai:3:1: only functions and constants may stand outside of functions",
+        ),
+        (
+            "let count = 1; fn allow(facts) { allow() }",
+            "test.rhai:1:1: only functions and constants",
+        ),
         ("while true { }", "test.rhai:1:1: only functions and constants"),
         ("const X = facts.step;", "test.rhai:1:11: Variable not found: facts"),
         ("const X = globs(\"a[b\");", "test.rhai:1:11: not a glob: `a[b`"),
@@ -292,15 +343,22 @@ fn a_source_that_is_no_policy_is_refused_with_its_place() {
     }
     assert!(compile_error(&" ".repeat(257 * 1024)).contains("larger than 256 KiB"));
     // A stack that is used up ends the program, so these must be refused while they are read.
-    assert!(compile_error(&format!("fn allow(facts) {{ {}1{} }}", "(".repeat(5000), ")".repeat(5000))).contains("test.rhai:1:"));
-    assert!(compile_error(&format!("fn allow(facts) {{ {} }}", "if true { ".repeat(5000))).contains("test.rhai:1:"));
+    assert!(
+        compile_error(&format!("fn allow(facts) {{ {}1{} }}", "(".repeat(5000), ")".repeat(5000)))
+            .contains("test.rhai:1:")
+    );
+    assert!(
+        compile_error(&format!("fn allow(facts) {{ {} }}", "if true { ".repeat(5000)))
+            .contains("test.rhai:1:")
+    );
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let engine = engine();
-    let (binary, large) = (directory.path().join("binary.rhai"), directory.path().join("large.rhai"));
+    let (binary, large) =
+        (directory.path().join("binary.rhai"), directory.path().join("large.rhai"));
     fs::write(&binary, [0xff, 0xfe]).unwrap();
     fs::write(&large, " ".repeat(257 * 1024)).unwrap();
     for path in [directory.path(), &directory.path().join("missing.rhai"), &binary, &large] {
@@ -317,7 +375,8 @@ fn an_endless_loop_ends_at_the_limit_of_operations() {
         "let n = 0; while true { n += 1 }",
         "for n in 0..9_000_000_000 { n + 1; }",
         "[1].map(|n| { loop { } })",
-        // Rhai itself counts none of these, because each call of a function that is handed over is short.
+        // Rhai itself counts none of these, because each call of a function that is handed over is
+        // short.
         "let a = []; a.pad(100, 1); let b = a; let c = a; a.some(|x| b.some(|y| c.some(|z| false)))",
         // Nothing that a script does about the error lets it go on.
         "try { loop { } } catch { } allow()",
@@ -333,9 +392,15 @@ fn an_endless_loop_ends_at_the_limit_of_operations() {
 
 #[test]
 fn a_slow_script_ends_at_the_limit_of_time() {
-    let limits = Limits { operations: u64::MAX, wall_clock: Duration::from_millis(50), ..Limits::default() };
-    for body in ["loop { }", "let a = []; a.pad(9000, 1); let b = a; let c = a; a.some(|x| b.some(|y| c.some(|z| false)))"] {
-        let slow = PolicyEngine::new(limits).compile("test.rhai", &format!("fn allow(facts) {{ {body} }}")).unwrap();
+    let limits =
+        Limits { operations: u64::MAX, wall_clock: Duration::from_millis(50), ..Limits::default() };
+    for body in [
+        "loop { }",
+        "let a = []; a.pad(9000, 1); let b = a; let c = a; a.some(|x| b.some(|y| c.some(|z| false)))",
+    ] {
+        let slow = PolicyEngine::new(limits)
+            .compile("test.rhai", &format!("fn allow(facts) {{ {body} }}"))
+            .unwrap();
         for _ in 0..2 {
             let start = Instant::now();
             let decision = slow.allow(&facts());
@@ -355,14 +420,23 @@ fn constants_are_evaluated_within_the_limits() {
 #[test]
 fn endless_recursion_ends_at_the_limit_of_depth() {
     let deep = |depth: u8| {
-        allow_with(&format!("fn allow(facts) {{ down({depth}) }} fn down(n) {{ if n > 1 {{ down(n - 1) }} else {{ allow() }} }}"))
+        allow_with(&format!(
+            "fn allow(facts) {{ down({depth}) }} fn down(n) {{ if n > 1 {{ down(n - 1) }} else {{ allow() }} }}"
+        ))
     };
     assert_eq!(deep(12), Decision::Allow);
     assert!(deep(13).reason().ends_with("functions call each other more than 12 deep"));
     let endless = policy("fn allow(facts) { down(facts) } fn down(facts) { down(facts) }");
-    assert!(endless.allow(&facts()).reason().ends_with("functions call each other more than 12 deep"));
-    // As deep as the limits permit, inside of expressions that are as deep as they permit, on the stack of a test's thread: two megabytes.
-    let nested = format!("fn allow(facts) {{ down(facts) }} fn down(facts) {{ {}down(facts){} }}", "(1 + ".repeat(12), ")".repeat(12));
+    assert!(
+        endless.allow(&facts()).reason().ends_with("functions call each other more than 12 deep")
+    );
+    // As deep as the limits permit, inside of expressions that are as deep as they permit, on the
+    // stack of a test's thread: two megabytes.
+    let nested = format!(
+        "fn allow(facts) {{ down(facts) }} fn down(facts) {{ {}down(facts){} }}",
+        "(1 + ".repeat(12),
+        ")".repeat(12)
+    );
     assert!(policy(&nested).allow(&facts()).reason().ends_with("12 deep"));
 }
 
@@ -374,8 +448,14 @@ fn memory_does_not_grow_past_the_limits() {
         ("let array = [1]; loop { array += array; }", "Size of array/BLOB too large"),
         ("let array = []; array.pad(1_000_000_000, 1);", "Size of array/BLOB too large"),
         ("let array = []; loop { array = [array, array]; }", "Size of array/BLOB too large"),
-        ("let array = [\"x\".to_debug()]; loop { array += array; array = [array.join(\"\")]; }", "Length of string too large"),
-        ("let map = #{}; let n = 0; loop { map.set(`${n}`, n); n += 1; }", "Size of object map too large"),
+        (
+            "let array = [\"x\".to_debug()]; loop { array += array; array = [array.join(\"\")]; }",
+            "Length of string too large",
+        ),
+        (
+            "let map = #{}; let n = 0; loop { map.set(`${n}`, n); n += 1; }",
+            "Size of object map too large",
+        ),
         (&(0..40).map(|n| format!("let x{n} = 1; ")).collect::<String>(), "more than 32 variables"),
     ] {
         let reason = error_of(body);
@@ -385,12 +465,18 @@ fn memory_does_not_grow_past_the_limits() {
 
 #[test]
 fn facts_that_are_larger_than_the_limits_deny_where_they_are_read() {
-    let huge = Change { files: vec!["a.rs".into(); 20_000], diff: "x".repeat(300 * 1024), ..Change::default() };
+    let huge = Change {
+        files: vec!["a.rs".into(); 20_000],
+        diff: "x".repeat(300 * 1024),
+        ..Change::default()
+    };
     let facts = facts().with_change(huge);
     let policy = policy(
         "fn allow(facts) { if facts.step == \"a\" { facts.files } else if facts.step == \"b\" { facts.diff } else if touches(facts, \"*.rs\") { allow() } }",
     );
-    assert!(policy.allow(&facts.at_step("a", "")).reason().contains("Size of array/BLOB too large"));
+    assert!(
+        policy.allow(&facts.at_step("a", "")).reason().contains("Size of array/BLOB too large")
+    );
     assert!(policy.allow(&facts.at_step("b", "")).reason().contains("Length of string too large"));
     assert_eq!(policy.allow(&facts.at_step("c", "")), Decision::Allow);
     let prompts = self::policy("fn prompt(facts, prompt) { prompt }");
@@ -400,8 +486,15 @@ fn facts_that_are_larger_than_the_limits_deny_where_they_are_read() {
 
 #[test]
 fn a_script_reaches_nothing_but_its_facts() {
-    for call in ["sleep(1)", "sleep(1.0)", "open_file(\"/etc/passwd\")", "timestamp()", "exit()", "blob(1000000000)", "parse_json(\"{}\")"]
-    {
+    for call in [
+        "sleep(1)",
+        "sleep(1.0)",
+        "open_file(\"/etc/passwd\")",
+        "timestamp()",
+        "exit()",
+        "blob(1000000000)",
+        "parse_json(\"{}\")",
+    ] {
         assert!(error_of(call).contains("there is no function"), "{call}");
     }
     assert!(error_of("call(Fn(\"eval\"), \"1\")").contains("eval"));
@@ -412,9 +505,23 @@ fn printing_and_debugging_go_to_the_log_and_events_are_told() {
     let policy = policy(
         "fn on_event(event) { if event.event == \"run-finished\" { print(event.record.project); debug(event.record.usage); throw event.record.project } }",
     );
-    let record = RunRecord::new("shop", Trigger::Manual, Job::Upkeep { chore: "improve".into() }, "2026-01-02T03:04:05Z".parse().unwrap());
-    let event = |what| Event::new("1".parse().unwrap(), "2026-01-02T03:04:05Z".parse().unwrap(), Some("shop".into()), None, what);
-    let error = policy.on_event(&event(EventKind::RunFinished { record: Box::new(record) })).unwrap_err();
+    let record = RunRecord::new(
+        "shop",
+        Trigger::Manual,
+        Job::Upkeep { chore: "improve".into() },
+        "2026-01-02T03:04:05Z".parse().unwrap(),
+    );
+    let event = |what| {
+        Event::new(
+            "1".parse().unwrap(),
+            "2026-01-02T03:04:05Z".parse().unwrap(),
+            Some("shop".into()),
+            None,
+            what,
+        )
+    };
+    let error =
+        policy.on_event(&event(EventKind::RunFinished { record: Box::new(record) })).unwrap_err();
     assert!(error.to_string().ends_with("shop"), "{error}");
     policy.on_event(&event(EventKind::ProjectSkipped { reason: "night".into() })).unwrap();
 }
@@ -426,7 +533,11 @@ fn an_engine_serves_many_threads_at_once() {
     std::thread::scope(|scope| {
         for thread in 0..4 {
             let (policy, facts) = (policy.clone(), facts.at_step(&format!("step-{thread}"), ""));
-            scope.spawn(move || (0..50).for_each(|_| assert_eq!(policy.allow(&facts), Decision::Ask(format!("step-{thread}")))));
+            scope.spawn(move || {
+                (0..50).for_each(|_| {
+                    assert_eq!(policy.allow(&facts), Decision::Ask(format!("step-{thread}")));
+                });
+            });
         }
     });
 }
@@ -450,7 +561,14 @@ fn every_bundled_policy_has_cases_and_passes_them() {
         let policy = engine.load(file.policy()).unwrap();
         assert!(policy.notices().is_empty(), "{:?}", policy.notices());
         for result in file.run(&policy) {
-            assert!(result.passed(), "{}:{}: {}: {:#?}", path.display(), result.line, result.name, result.failures);
+            assert!(
+                result.passed(),
+                "{}:{}: {}: {:#?}",
+                path.display(),
+                result.line,
+                result.name,
+                result.failures
+            );
         }
         tested.push(file.policy().canonicalize().unwrap());
     }
@@ -463,10 +581,16 @@ fn every_bundled_policy_has_cases_and_passes_them() {
 fn the_readme_names_every_hook_and_every_fact_and_its_example_compiles() {
     let readme = fs::read_to_string(scripts().join("README.md")).unwrap();
     for name in Facts::names() {
-        assert!(readme.contains(&format!("| `{name}` |")), "the fact `{name}` is not in scripts/README.md");
+        assert!(
+            readme.contains(&format!("| `{name}` |")),
+            "the fact `{name}` is not in scripts/README.md"
+        );
     }
     for hook in Hook::ALL {
-        assert!(readme.contains(&format!("| `{hook}` |")), "the hook `{hook}` is not in scripts/README.md");
+        assert!(
+            readme.contains(&format!("| `{hook}` |")),
+            "the hook `{hook}` is not in scripts/README.md"
+        );
     }
     let (_, example) = readme.split_once("```rhai\n").unwrap();
     let example = policy(example.split_once("```").unwrap().0);

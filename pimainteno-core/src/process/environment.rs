@@ -8,8 +8,9 @@ use std::{
 
 use super::SandboxHelper;
 
-/// What children may see of the environment of whoever builds the library: where things are, which language to speak, which proxy to use.
-/// Everything else stays out, because that is where keys and tokens are.
+/// What children may see of the environment of whoever builds the library: where things are, which
+/// language to speak, which proxy to use. Everything else stays out, because that is where keys and
+/// tokens are.
 const ALLOWED: [&str; 24] = [
     "PATH",
     "HOME",
@@ -37,7 +38,8 @@ const ALLOWED: [&str; 24] = [
     "NO_PROXY",
 ];
 
-/// What they may see as well: where certificates of authorities lie that are trusted beside the machine's.
+/// What they may see as well: where certificates of authorities lie that are trusted beside the
+/// machine's.
 const AUTHORITIES: [&str; 8] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
@@ -49,7 +51,8 @@ const AUTHORITIES: [&str; 8] = [
     "GIT_SSL_CAINFO",
 ];
 
-/// The variables that child processes see, and the program that minds those of them that could start others.
+/// The variables that child processes see, and the program that minds those of them that could
+/// start others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
@@ -60,8 +63,12 @@ impl Environment {
     /// Those of `variables` that children may see.
     pub fn from_variables(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let is_listed = |name: &str| ALLOWED.contains(&name) || AUTHORITIES.contains(&name);
-        let allowed = |name: &OsStr| name.to_str().is_some_and(|name| is_listed(&name.to_ascii_uppercase()));
-        Self { variables: variables.into_iter().filter(|(name, _)| allowed(name)).collect(), minder: None }
+        let allowed =
+            |name: &OsStr| name.to_str().is_some_and(|name| is_listed(&name.to_ascii_uppercase()));
+        Self {
+            variables: variables.into_iter().filter(|(name, _)| allowed(name)).collect(),
+            minder: None,
+        }
     }
 
     /// The same with one more variable, whatever its name.
@@ -78,8 +85,10 @@ impl Environment {
         self
     }
 
-    /// The same with `helper` to mind children, so that [whatever they start](super::Command::minded_by) ends with them. A
-    /// [builder](crate::MaintainerBuilder::sandbox_helper) that is given a helper does so by itself.
+    /// The same with `helper` to mind children, so that [whatever they
+    /// start](super::Command::minded_by) ends with them. A
+    /// [builder](crate::MaintainerBuilder::sandbox_helper) that is given a helper does so by
+    /// itself.
     #[must_use]
     pub fn minded_by(mut self, helper: &SandboxHelper) -> Self {
         self.minder = Some(helper.program().to_owned());
@@ -118,8 +127,17 @@ mod tests {
 
     #[test]
     fn children_see_where_things_are_but_no_keys() {
-        let variables = [("PATH", "/bin"), ("OPENAI_API_KEY", "sk-1"), ("GITHUB_TOKEN", "t"), ("https_proxy", "http://p")];
-        let environment = Environment::from_variables(variables.map(|(name, value)| (name.into(), value.into())));
-        assert_eq!(environment.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["PATH", "https_proxy"]);
+        let variables = [
+            ("PATH", "/bin"),
+            ("OPENAI_API_KEY", "sk-1"),
+            ("GITHUB_TOKEN", "t"),
+            ("https_proxy", "http://p"),
+        ];
+        let environment =
+            Environment::from_variables(variables.map(|(name, value)| (name.into(), value.into())));
+        assert_eq!(
+            environment.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            ["PATH", "https_proxy"]
+        );
     }
 }

@@ -1,10 +1,14 @@
-//! The process that stands between a command without a sandbox and this program, so that nobody gets away.
+//! The process that stands between a command without a sandbox and this program, so that nobody
+//! gets away.
 //!
-//! Whoever loses its parent is inherited by the nearest ancestor that asked for that (`PR_SET_CHILD_SUBREAPER`), whatever became of its group, its session and
-//! its environment. An embedding program must not be made to be one: it would have to reap what it does not know. So the sandbox's helper is started as
-//! one, and starts the command. When that has ended, it kills whoever is left, and when nobody waits for it any more, the command too.
+//! Whoever loses its parent is inherited by the nearest ancestor that asked for that
+//! (`PR_SET_CHILD_SUBREAPER`), whatever became of its group, its session and its environment. An
+//! embedding program must not be made to be one: it would have to reap what it does not know. So
+//! the sandbox's helper is started as one, and starts the command. When that has ended, it kills
+//! whoever is left, and when nobody waits for it any more, the command too.
 //!
-//! How the command ended, it tells through a file that is in nobody's directory: this program has it open.
+//! How the command ended, it tells through a file that is in nobody's directory: this program has
+//! it open.
 
 use std::{
     ffi::OsString,
@@ -52,7 +56,8 @@ struct Task {
     parent: u32,
     /// What that has the file open as.
     fate: i32,
-    /// Whether what the command started is left alone if it ends by itself; and all of it, if nobody waits any more.
+    /// Whether what the command started is left alone if it ends by itself; and all of it, if
+    /// nobody waits any more.
     keeps: bool,
 }
 
@@ -70,15 +75,18 @@ enum Fate {
 impl Minder {
     /// A minder that `program` is, which calls [`help`](super::help).
     pub(super) fn new(program: &Path, keeps: bool) -> Result<Self> {
-        let fate = memfd_create("fate", MemfdFlags::CLOEXEC).context(ErrorKind::Process, || "cannot make a file in memory")?;
+        let fate = memfd_create("fate", MemfdFlags::CLOEXEC)
+            .context(ErrorKind::Process, || "cannot make a file in memory")?;
         let fate = File::from(fate);
         let task = Task { parent: std::process::id(), fate: fate.as_raw_fd(), keeps };
         Ok(Self { program: program.to_owned(), task, fate })
     }
 
-    /// The program to start instead of the command, and what comes before the command in its arguments.
+    /// The program to start instead of the command, and what comes before the command in its
+    /// arguments.
     pub(super) fn helper(&self) -> Result<(&Path, [OsString; 2])> {
-        let task = serde_json::to_string(&self.task).context(ErrorKind::Internal, || "cannot write a minder's task")?;
+        let task = serde_json::to_string(&self.task)
+            .context(ErrorKind::Internal, || "cannot write a minder's task")?;
         Ok((&self.program, [ARGUMENT.into(), task.into()]))
     }
 
@@ -87,7 +95,9 @@ impl Minder {
         let mut text = Vec::new();
         let read = self.fate.rewind().and_then(|()| self.fate.read_to_end(&mut text));
         let fate = read.ok().and_then(|_| serde_json::from_slice(&text).ok());
-        let not_started = |source| Error::new(ErrorKind::Process, format!("cannot start `{name}`")).source(source);
+        let not_started = |source| {
+            Error::new(ErrorKind::Process, format!("cannot start `{name}`")).source(source)
+        };
         match fate {
             Some(Fate::Exited(code)) => Ok(End::Exited(code)),
             Some(Fate::Signalled(signal)) => Ok(End::Signalled(signal)),
@@ -101,11 +111,16 @@ impl Minder {
     }
 }
 
-/// Starts the command, minds it to its end, and makes an end of what it left; `arguments` follow [`ARGUMENT`].
+/// Starts the command, minds it to its end, and makes an end of what it left; `arguments` follow
+/// [`ARGUMENT`].
 pub(super) fn stand(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let task = arguments.next().and_then(|task| serde_json::from_slice::<Task>(task.as_encoded_bytes()).ok());
+    let task = arguments
+        .next()
+        .and_then(|task| serde_json::from_slice::<Task>(task.as_encoded_bytes()).ok());
     let Some(task) = task else { return ExitCode::FAILURE };
-    let Ok(mut file) = File::options().write(true).open(format!("/proc/{}/fd/{}", task.parent, task.fate)) else {
+    let Ok(mut file) =
+        File::options().write(true).open(format!("/proc/{}/fd/{}", task.parent, task.fate))
+    else {
         return ExitCode::FAILURE;
     };
     let (fate, keeps) = match mind(task, arguments) {
@@ -120,8 +135,12 @@ pub(super) fn stand(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     if told.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What became of the command, if somebody still wants to know, and whether what it started is left alone.
-fn mind(task: Task, mut arguments: impl Iterator<Item = OsString>) -> io::Result<(Option<Fate>, bool)> {
+/// What became of the command, if somebody still wants to know, and whether what it started is left
+/// alone.
+fn mind(
+    task: Task,
+    mut arguments: impl Iterator<Item = OsString>,
+) -> io::Result<(Option<Fate>, bool)> {
     let program = arguments.next().ok_or_else(|| io::Error::other("there is no command"))?;
     set_child_subreaper(Some(getpid()))?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -131,7 +150,12 @@ fn mind(task: Task, mut arguments: impl Iterator<Item = OsString>) -> io::Result
         let mut look = interval(LOOK);
         let child = match Command::new(program).args(arguments).spawn() {
             Ok(child) => i32::try_from(child.id()).ok().and_then(Pid::from_raw),
-            Err(error) => return Ok((Some(Fate::NotStarted(error.raw_os_error().unwrap_or_default())), false)),
+            Err(error) => {
+                return Ok((
+                    Some(Fate::NotStarted(error.raw_os_error().unwrap_or_default())),
+                    false,
+                ));
+            }
         };
         let mut keeps = task.keeps;
         loop {

@@ -31,7 +31,8 @@ struct Kept {
 }
 
 impl Reader {
-    /// Reads `stream`, keeps at most `limit` bytes, sends a sign of life for each piece and each line to `lines`.
+    /// Reads `stream`, keeps at most `limit` bytes, sends a sign of life for each piece and each
+    /// line to `lines`.
     pub(super) fn new(
         stream: Option<impl AsyncRead + Unpin + Send + 'static>,
         limit: usize,
@@ -58,7 +59,8 @@ impl Reader {
         Self { task, kept }
     }
 
-    /// What was kept, and whether something was dropped. A descendant that outlives the child is given a moment to close the pipe, not for ever.
+    /// What was kept, and whether something was dropped. A descendant that outlives the child is
+    /// given a moment to close the pipe, not for ever.
     pub(super) async fn finish(mut self) -> (Vec<u8>, bool) {
         if tokio::time::timeout(LINGER, &mut self.task).await.is_err() {
             self.task.abort();
@@ -95,11 +97,18 @@ impl Kept {
     }
 }
 
-fn send_lines(bytes: &[u8], line: &mut Vec<u8>, limit: usize, lines: &mpsc::UnboundedSender<String>) {
+fn send_lines(
+    bytes: &[u8],
+    line: &mut Vec<u8>,
+    limit: usize,
+    lines: &mpsc::UnboundedSender<String>,
+) {
     for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
         line.extend_from_slice(piece);
         if piece.ends_with(b"\n") || line.len() >= limit {
-            drop(lines.send(String::from_utf8_lossy(line).trim_end_matches(['\n', '\r']).to_owned()));
+            drop(
+                lines.send(String::from_utf8_lossy(line).trim_end_matches(['\n', '\r']).to_owned()),
+            );
             line.clear();
         }
     }

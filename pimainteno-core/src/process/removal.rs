@@ -1,7 +1,8 @@
 //! Removing what somebody else left, whatever it is.
 //!
-//! Directories may be closed to their owner, and lie deeper than a path may be long, or than a program has stack for that goes down by calling itself. The
-//! programs `rm` and `chmod` go down step by step.
+//! Directories may be closed to their owner, and lie deeper than a path may be long, or than a
+//! program has stack for that goes down by calling itself. The programs `rm` and `chmod` go down
+//! step by step.
 
 use std::{
     fs, io,
@@ -9,7 +10,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Removes a file, a link, or a directory with whatever is in it, however it was left. What is not there is removed. No link is followed.
+/// Removes a file, a link, or a directory with whatever is in it, however it was left. What is not
+/// there is removed. No link is followed.
 ///
 /// # Errors
 /// What kept the last thing from being removed.
@@ -29,7 +31,8 @@ pub fn remove(path: &Path) -> io::Result<()> {
     on_all("rm", &["-rf"], path)
 }
 
-/// Removes pipes, sockets and devices below a directory, which Git does not see. What cannot be looked into is left.
+/// Removes pipes, sockets and devices below a directory, which Git does not see. What cannot be
+/// looked into is left.
 ///
 /// # Errors
 /// If one cannot be removed.
@@ -47,7 +50,8 @@ pub(crate) fn remove_unseen(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the owner remove whatever is in a directory. What cannot be changed is left; whoever removes it will say so.
+/// Lets the owner remove whatever is in a directory. What cannot be changed is left; whoever
+/// removes it will say so.
 pub(crate) fn make_writable(directory: &Path) {
     drop(on_all("chmod", &["-R", "u+rwX"], directory));
 }
@@ -56,13 +60,18 @@ pub(crate) fn make_writable(directory: &Path) {
 fn remove_flat(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() { fs::remove_dir(entry.path())? } else { fs::remove_file(entry.path())? }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
     }
     fs::remove_dir(directory)
 }
 
 fn on_all(program: &str, arguments: &[&str], path: &Path) -> io::Result<()> {
-    let output = Command::new(program).args(arguments).arg("--").arg(path).stdin(Stdio::null()).output()?;
+    let output =
+        Command::new(program).args(arguments).arg("--").arg(path).stdin(Stdio::null()).output()?;
     if output.status.success() {
         return Ok(());
     }
@@ -91,7 +100,8 @@ mod tests {
         let mut directory = fs::File::open(&left).unwrap();
         for _ in 0..5_000 {
             mkdirat(&directory, "deep", Mode::RWXU).unwrap();
-            directory = openat(&directory, "deep", OFlags::DIRECTORY, Mode::empty()).unwrap().into();
+            directory =
+                openat(&directory, "deep", OFlags::DIRECTORY, Mode::empty()).unwrap().into();
         }
         remove(&left).unwrap();
         assert!(!left.exists() && other.join("file").exists());

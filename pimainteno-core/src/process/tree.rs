@@ -1,8 +1,10 @@
 //! A child with everything that descends from it.
 //!
-//! A process group is not enough: whoever calls `setsid` leaves it, and whoever loses its parent cannot be found from the child any more.
-//! Every child therefore carries a variable with a value of its own, which its descendants inherit; `/proc/PID/environ` shows who has it.
-//! Who may throw that away too runs in a sandbox or below a [minder](super::minder), either of which inherits whoever loses its parent.
+//! A process group is not enough: whoever calls `setsid` leaves it, and whoever loses its parent
+//! cannot be found from the child any more. Every child therefore carries a variable with a value
+//! of its own, which its descendants inherit; `/proc/PID/environ` shows who has it. Who may throw
+//! that away too runs in a sandbox or below a [minder](super::minder), either of which inherits
+//! whoever loses its parent.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, kill_process_group, test_kill_process_group, wait};
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, kill_process, kill_process_group, test_kill_process_group,
+    wait,
+};
 use uuid::Uuid;
 
 /// The variable that a child and its descendants carry.
@@ -61,7 +66,8 @@ impl Marker {
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|variable| variable == needle)
         };
-        let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let pids =
+            processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
         pids.filter(carries).filter_map(Pid::from_raw).collect()
     }
 }
@@ -80,7 +86,8 @@ impl Family {
         }
     }
 
-    /// Kills what descends from the child, but not the child itself: if it is a guard or a minder, nobody gets away from it while it lives.
+    /// Kills what descends from the child, but not the child itself: if it is a guard or a minder,
+    /// nobody gets away from it while it lives.
     pub(super) fn kill_descendants(&self) {
         let own = getpid().as_raw_nonzero().get();
         for _ in 0..MOST_ROUNDS {
@@ -100,11 +107,13 @@ impl Family {
     pub(super) fn kill(&mut self) {
         self.kill_descendants();
         let Some(group) = self.group.take() else { return };
-        // The group's id can only be taken by somebody else once its last member is gone, and then it is not found here.
+        // The group's id can only be taken by somebody else once its last member is gone, and then
+        // it is not found here.
         if test_kill_process_group(group).is_ok() {
             let _ = kill_process_group(group, Signal::KILL);
         }
-        // A process may fork between two looks; it cannot for ever, because each look kills its parent.
+        // A process may fork between two looks; it cannot for ever, because each look kills its
+        // parent.
         for _ in 0..MOST_ROUNDS {
             let carriers = self.marker.carriers();
             if carriers.is_empty() {
@@ -140,7 +149,8 @@ pub(super) fn descendants(ancestor: Pid) -> Vec<i32> {
     found
 }
 
-/// Kills everything that descends from this process, and waits until it is gone. For one that inherits whoever loses its parent, and that has no other children.
+/// Kills everything that descends from this process, and waits until it is gone. For one that
+/// inherits whoever loses its parent, and that has no other children.
 pub(super) fn end_descendants() {
     let start = Instant::now();
     loop {
@@ -148,7 +158,8 @@ pub(super) fn end_descendants() {
             match wait(WaitOptions::NOHANG) {
                 Ok(Some(_)) => {}
                 Ok(None) => break,
-                // A list of processes may miss one that was just forked. That there are no children, the kernel knows.
+                // A list of processes may miss one that was just forked. That there are no
+                // children, the kernel knows.
                 Err(_) => return,
             }
         }
@@ -162,7 +173,8 @@ pub(super) fn end_descendants() {
     }
 }
 
-/// The parent of a process that has not ended; the fourth field of its line, after a name that may hold anything (`proc_pid_stat(5)`).
+/// The parent of a process that has not ended; the fourth field of its line, after a name that may
+/// hold anything (`proc_pid_stat(5)`).
 fn living_parent(pid: i32) -> Option<i32> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let after_name = stat.get(stat.iter().rposition(|byte| *byte == b')')? + 1..)?;

@@ -1,4 +1,5 @@
-//! What was asked for: it waits for its turn, and is not forgotten when the program is stopped before that comes.
+//! What was asked for: it waits for its turn, and is not forgotten when the program is stopped
+//! before that comes.
 
 use std::sync::Arc;
 
@@ -22,7 +23,8 @@ pub(super) struct Ordered<'r> {
     _turn: Turn<'r>,
 }
 
-/// An order that is stored until its run has begun, or has turned out not to be worth beginning. What the program is stopped before stays stored.
+/// An order that is stored until its run has begun, or has turned out not to be worth beginning.
+/// What the program is stopped before stays stored.
 struct Kept<'r> {
     runner: &'r Runner,
     project: &'r str,
@@ -32,8 +34,13 @@ struct Kept<'r> {
 impl Runner {
     /// Waits for the turn of an order.
     ///
-    /// While the program serves, what a person or another program asked for is stored meanwhile. What a slot asks for comes again with the next one.
-    pub(super) async fn turn<'r>(&'r self, prepared: &'r Prepared, order: &'r Order) -> Result<Ordered<'r>> {
+    /// While the program serves, what a person or another program asked for is stored meanwhile.
+    /// What a slot asks for comes again with the next one.
+    pub(super) async fn turn<'r>(
+        &'r self,
+        prepared: &'r Prepared,
+        order: &'r Order,
+    ) -> Result<Ordered<'r>> {
         let project = prepared.project.id.as_str();
         let is_stored = self.is_stored(prepared, order);
         let is_kept = is_stored || (self.queue.is_served() && order.trigger != Trigger::Schedule);
@@ -45,8 +52,13 @@ impl Runner {
         let turn = self.queue.turn(project, &order.job, &self.cancel, told).await;
         // Whoever waits for the answer is told what becomes of it.
         let turn = turn.map_err(|error| match is_kept {
-            true => Error::new(ErrorKind::Cancelled, format!("the program was told to stop before its turn came: {}", order.job))
-                .hint("it is done when the program starts again; pausing the project keeps it from that"),
+            true => Error::new(
+                ErrorKind::Cancelled,
+                format!("the program was told to stop before its turn came: {}", order.job),
+            )
+            .hint(
+                "it is done when the program starts again; pausing the project keeps it from that",
+            ),
             false => error,
         })?;
         Ok(Ordered { kept, _turn: turn })
@@ -57,7 +69,8 @@ impl Runner {
         self.store.project(&prepared.project.id).orders.iter().any(|stored| stored.id == order.id)
     }
 
-    /// Carries out what was asked for and had not begun when the program was stopped. What cannot be done any more is told: nobody waits for the answer.
+    /// Carries out what was asked for and had not begun when the program was stopped. What cannot
+    /// be done any more is told: nobody waits for the answer.
     pub(crate) async fn carry_out_kept(&self, prepared: &Prepared, order: Order) {
         // However it ends, it is forgotten, unless the program is stopped once more.
         let _kept = Kept { runner: self, project: &prepared.project.id, order: Some(&order) };
@@ -67,12 +80,22 @@ impl Runner {
         if let Err(error) = self.carry_out_order(prepared, &order).await
             && !self.cancel.is_raised()
         {
-            let message = format!("what was asked for before the program was stopped is not done: {}: {error}", order.job);
-            self.bus.notice(&prepared.project.id, None, NoticeKind::Unfinished, order.id.to_string(), message);
+            let message = format!(
+                "what was asked for before the program was stopped is not done: {}: {error}",
+                order.job
+            );
+            self.bus.notice(
+                &prepared.project.id,
+                None,
+                NoticeKind::Unfinished,
+                order.id.to_string(),
+                message,
+            );
         }
     }
 
-    /// Whether a run has done what was asked for, and the program was stopped before that was noted.
+    /// Whether a run has done what was asked for, and the program was stopped before that was
+    /// noted.
     fn is_done(&self, prepared: &Prepared, order: &Order) -> bool {
         let runs = self.store.runs(Some(&prepared.project.id), LOOKED_AT).unwrap_or_default();
         let is_of = |run: &RunRecord| run.job == order.job && run.started >= order.since;
@@ -109,7 +132,12 @@ impl Ordered<'_> {
 impl Kept<'_> {
     fn forget(&mut self) -> Result<()> {
         let Some(order) = self.order.take() else { return Ok(()) };
-        self.runner.store.update_project(self.project, |state| state.orders.retain(|stored| stored.id != order.id)).map(drop)
+        self.runner
+            .store
+            .update_project(self.project, |state| {
+                state.orders.retain(|stored| stored.id != order.id);
+            })
+            .map(drop)
     }
 }
 

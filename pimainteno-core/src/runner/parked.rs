@@ -23,21 +23,30 @@ pub(crate) struct Releases {
 impl Runner {
     /// Tells a person that a chore is parked, when that begins.
     ///
-    /// While the trouble goes on, nothing more is said: not at each slot, not when it is tried again in vain, and, as it is in the store that the chore is
-    /// parked, not after a restart either. Neither are others told of that are parked for the same reason: one account has one quota, and all projects have one
-    /// budget.
+    /// While the trouble goes on, nothing more is said: not at each slot, not when it is tried
+    /// again in vain, and, as it is in the store that the chore is parked, not after a restart
+    /// either. Neither are others told of that are parked for the same reason: one account has one
+    /// quota, and all projects have one budget.
     pub(super) fn tell_parked(&self, prepared: &Prepared, chore: &str, was_parked: bool) {
         let state = self.store.project(&prepared.project.id);
-        let Some(parked) = state.chore(chore).parked.as_ref().filter(|_| !was_parked) else { return };
+        let Some(parked) = state.chore(chore).parked.as_ref().filter(|_| !was_parked) else {
+            return;
+        };
         let now = Timestamp::now();
         let is_told = self.projects.iter().any(|other| {
             let is_same = other.project.id == prepared.project.id;
             let chores = &self.store.project(&other.project.id).chores;
-            let others = chores.iter().filter(|(name, _)| !is_same || *name != chore).filter_map(|(_, other)| other.parked.as_ref());
+            let others = chores
+                .iter()
+                .filter(|(name, _)| !is_same || *name != chore)
+                .filter_map(|(_, other)| other.parked.as_ref());
             others.into_iter().any(|other| other.until > now && other.reason == parked.reason)
         });
         if !is_told {
-            let message = format!("{}; what was answered so far is kept; resume the project to go on at once", parked.describe());
+            let message = format!(
+                "{}; what was answered so far is kept; resume the project to go on at once",
+                parked.describe()
+            );
             self.bus.notice(&prepared.project.id, None, NoticeKind::Parked, "", message);
         }
     }
@@ -56,14 +65,25 @@ impl Runner {
         Ok(())
     }
 
-    /// Whether the scheduler is to run a chore that is or was parked now: a person released it, or its time has come. `taken_care_of` is the end of
-    /// its being parked that was seen last; each is seen once.
-    pub(crate) fn goes_on(&self, prepared: &Prepared, chore: &PreparedChore, taken_care_of: &mut Option<Timestamp>) -> bool {
+    /// Whether the scheduler is to run a chore that is or was parked now: a person released it, or
+    /// its time has come. `taken_care_of` is the end of its being parked that was seen last;
+    /// each is seen once.
+    pub(crate) fn goes_on(
+        &self,
+        prepared: &Prepared,
+        chore: &PreparedChore,
+        taken_care_of: &mut Option<Timestamp>,
+    ) -> bool {
         let (id, name) = (&prepared.project.id, &chore.chore.name);
         let released = &mut self.releases.released.lock().unwrap_or_else(PoisonError::into_inner);
         let is_released = released.remove(&(id.clone(), name.clone()));
         let state = self.store.project(id);
-        let over = state.chore(name).parked.as_ref().map(|parked| parked.until).filter(|until| *until <= Timestamp::now());
+        let over = state
+            .chore(name)
+            .parked
+            .as_ref()
+            .map(|parked| parked.until)
+            .filter(|until| *until <= Timestamp::now());
         let is_over = over.is_some() && over != *taken_care_of;
         if is_over {
             *taken_care_of = over;

@@ -27,7 +27,8 @@ pub(crate) struct Prepared {
     pub(crate) probe: Option<HealthProbe>,
     /// Its lines of upkeep.
     pub(crate) chores: Vec<PreparedChore>,
-    /// What looks after units that fail, and after what is left of chores that are not configured any more.
+    /// What looks after units that fail, and after what is left of chores that are not configured
+    /// any more.
     repair: PreparedChore,
 }
 
@@ -52,11 +53,13 @@ impl Prepared {
         timezone: &TimeZone,
     ) -> Result<Self> {
         let steps = registry.steps_of(&project)?;
-        let backend = registry.backend(&BackendContext::new(&project.llm, environment, state_directory))?;
+        let backend =
+            registry.backend(&BackendContext::new(&project.llm, environment, state_directory))?;
         let (policy, source) = match &project.policy {
             Some(path) => {
-                let source =
-                    fs::read_to_string(path).context(ErrorKind::Policy, || format!("cannot read the policy `{}`", path.display()))?;
+                let source = fs::read_to_string(path).context(ErrorKind::Policy, || {
+                    format!("cannot read the policy `{}`", path.display())
+                })?;
                 (policies.compile(&path.display().to_string(), &source)?, source)
             }
             None => (policies.bundled_default()?, String::new()),
@@ -70,8 +73,14 @@ impl Prepared {
         let common = Project { chores: Vec::new(), ..project.clone() };
         let common = format!("{common:?}\n{}\n{}\n{source}", backend.name(), backend.model());
         let prepare = |chore: &Chore| {
-            let (proposer, schedule) = (registry.proposer(chore)?, Schedule::parse(&chore.cron, timezone)?);
-            Ok(PreparedChore { inputs: Sha256::of(&format!("{common}\n{chore:?}")), chore: chore.clone(), proposer, schedule })
+            let (proposer, schedule) =
+                (registry.proposer(chore)?, Schedule::parse(&chore.cron, timezone)?);
+            Ok(PreparedChore {
+                inputs: Sha256::of(&format!("{common}\n{chore:?}")),
+                chore: chore.clone(),
+                proposer,
+                schedule,
+            })
         };
         let chores = project.chores.iter().map(prepare).collect::<Result<_>>()?;
         let repair = prepare(&Chore::repair(&project))?;
@@ -85,7 +94,9 @@ impl Prepared {
 
     /// Whether a failure of the step of this name says something about the change.
     pub(super) fn judges(&self, name: &str) -> bool {
-        self.steps.iter().any(|step| step.name() == name && matches!(step.part(), Part::Place | Part::Check))
+        self.steps
+            .iter()
+            .any(|step| step.name() == name && matches!(step.part(), Part::Place | Part::Check))
     }
 
     /// A chore by its name.
@@ -95,14 +106,22 @@ impl Prepared {
 
     /// The steps before `apply` that later ones need.
     pub(super) fn preparing_steps(&self) -> impl Iterator<Item = &Arc<dyn Step>> {
-        self.steps.iter().take_while(|step| step.part() != Part::Place).filter(|step| step.prepares())
+        self.steps
+            .iter()
+            .take_while(|step| step.part() != Part::Place)
+            .filter(|step| step.prepares())
     }
 }
 
 impl PreparedChore {
-    /// A fingerprint of what its runs depend on besides the commit. While it and the head stay, a run would be futile.
+    /// A fingerprint of what its runs depend on besides the commit. While it and the head stay, a
+    /// run would be futile.
     pub(crate) fn inputs(&self) -> Sha256 {
         let more = self.proposer.inputs(&self.chore);
-        if more.is_empty() { self.inputs.clone() } else { Sha256::of(&format!("{}\n{more}", self.inputs)) }
+        if more.is_empty() {
+            self.inputs.clone()
+        } else {
+            Sha256::of(&format!("{}\n{more}", self.inputs))
+        }
     }
 }

@@ -16,19 +16,24 @@ use crate::{
     store::{FinishedRun, Held, Order, Store},
 };
 
-/// The fewest digits of a SHA-256 that say which diff is meant: nobody finds another diff with the same ones by accident.
+/// The fewest digits of a SHA-256 that say which diff is meant: nobody finds another diff with the
+/// same ones by accident.
 const LEAST_DIGITS: usize = 8;
 
 /// The longest reason for a rejection, in bytes: it is told to the backend in every later prompt.
 const LONGEST_REASON: usize = 4 << 10;
 
 impl Runner {
-    /// Delivers a held change, in a run that begins at `apply` with the stored diff on the checkout's head. `sha256` is that of the diff that was looked at.
+    /// Delivers a held change, in a run that begins at `apply` with the stored diff on the
+    /// checkout's head. `sha256` is that of the diff that was looked at.
     ///
-    /// The approval is in the run's journal before anything else is. Until the run has delivered the change, the proposal stays held in the store: a run
-    /// that is cut off before that leaves it to be approved again, and one that is cut off after that is finished at the next start.
+    /// The approval is in the run's journal before anything else is. Until the run has delivered
+    /// the change, the proposal stays held in the store: a run that is cut off before that
+    /// leaves it to be approved again, and one that is cut off after that is finished at the next
+    /// start.
     pub(crate) async fn approve(&self, id: ProposalId, sha256: &str) -> Result<RunRecord> {
-        let mut order = Order::new(Trigger::Approval, Job::Delivery { proposal: id }, RunOptions::default());
+        let mut order =
+            Order::new(Trigger::Approval, Job::Delivery { proposal: id }, RunOptions::default());
         sha256.clone_into(&mut order.approved);
         self.deliver(id, &order).await
     }
@@ -38,25 +43,38 @@ impl Runner {
         let (_, prepared) = self.approvable(id, &order.approved)?;
         let _deciding = self.decide(id)?;
         let mut ordered = self.turn(&prepared, order).await?;
-        let refused =
-            |reason: String| Error::new(ErrorKind::Usage, format!("the change cannot be applied now: {reason}")).hint("it is still held");
+        let refused = |reason: String| {
+            Error::new(ErrorKind::Usage, format!("the change cannot be applied now: {reason}"))
+                .hint("it is still held")
+        };
         let locked = self.lock(&prepared).await?.map_err(refused)?;
-        // Looked at again: while this waited it may have been decided, or a run may have held another change in its place.
+        // Looked at again: while this waited it may have been decided, or a run may have held
+        // another change in its place.
         let (proposal, _) = self.approvable(id, &order.approved)?;
-        let head = preconditions::place_to_start(&prepared, &locked.checkout).await?.map_err(refused)?;
+        let head =
+            preconditions::place_to_start(&prepared, &locked.checkout).await?.map_err(refused)?;
         preconditions::units_exist(&prepared).await?;
-        let record = RunRecord::new(&prepared.project.id, order.trigger.clone(), order.job.clone(), Timestamp::now());
+        let record = RunRecord::new(
+            &prepared.project.id,
+            order.trigger.clone(),
+            order.job.clone(),
+            Timestamp::now(),
+        );
         let mut record = record.of_chore(&proposal.chore);
         record.base = Some(head.commit.clone());
         record.proposal = Some(id);
         let facts = self.facts(&prepared, &locked.checkout, &record).await?;
-        let (journal, workspace) = self.begin(&prepared, &locked.checkout, &record, &head.commit).await?;
+        let (journal, workspace) =
+            self.begin(&prepared, &locked.checkout, &record, &head.commit).await?;
         journal.approved(proposal.sha256.clone())?;
         ordered.begun()?;
         let mut run = Run::new(record, head.commit, head.branch.unwrap_or_default(), facts);
         let delivering = prepared.steps.iter().skip_while(|step| step.part() != Part::Place);
         run.steps = prepared.preparing_steps().chain(delivering).cloned().collect();
-        run.candidate = Some(Candidate::Diff { diff: proposal.diff.clone(), message: proposal.message.clone() });
+        run.candidate = Some(Candidate::Diff {
+            diff: proposal.diff.clone(),
+            message: proposal.message.clone(),
+        });
         run.approved = Some(proposal.sha256.clone());
         run.proposal = Some(proposal);
         self.carry_out(&prepared, &locked.checkout, &workspace, &journal, run, order.options).await
@@ -71,12 +89,15 @@ impl Runner {
             } else {
                 format!("a reason has at most {LONGEST_REASON} bytes")
             };
-            return Err(Error::new(ErrorKind::Usage, problem).hint("say in a sentence what is wrong with the change; the backend is told"));
+            return Err(Error::new(ErrorKind::Usage, problem)
+                .hint("say in a sentence what is wrong with the change; the backend is told"));
         }
         let _deciding = self.decide(id)?;
         self.held(id)?;
         let status = ProposalStatus::Rejected { reason: reason.to_owned() };
-        self.store.update_proposal(id, |proposal| proposal.status = status)?.ok_or_else(|| unknown(id))
+        self.store
+            .update_proposal(id, |proposal| proposal.status = status)?
+            .ok_or_else(|| unknown(id))
     }
 
     /// Does what the configuration says about held changes that nobody answered in time.
@@ -84,7 +105,9 @@ impl Runner {
         let now = Timestamp::now();
         for prepared in &self.projects {
             let state = self.store.project(&prepared.project.id);
-            for held in state.held().filter(|held| held.expires.is_some_and(|expires| expires <= now)) {
+            for held in
+                state.held().filter(|held| held.expires.is_some_and(|expires| expires <= now))
+            {
                 self.hear_silence_about(prepared, held)?;
             }
         }
@@ -100,7 +123,9 @@ impl Runner {
         let message = match prepared.project.on_silence {
             OnSilence::Keep => return Ok(()),
             OnSilence::Expire => {
-                self.store.update_proposal(held.proposal, |proposal| proposal.status = ProposalStatus::Expired)?;
+                self.store.update_proposal(held.proposal, |proposal| {
+                    proposal.status = ProposalStatus::Expired;
+                })?;
                 format!("nobody answered in time, so the change {} is given up", held.proposal)
             }
             OnSilence::Remind => {
@@ -109,11 +134,18 @@ impl Runner {
                 format!("the change {} is still waiting to be approved or rejected", held.proposal)
             }
         };
-        self.bus.notice(&prepared.project.id, None, NoticeKind::Approval, held.proposal.to_string(), message);
+        self.bus.notice(
+            &prepared.project.id,
+            None,
+            NoticeKind::Approval,
+            held.proposal.to_string(),
+            message,
+        );
         Ok(())
     }
 
-    /// Completes what a run that ended leaves of its change: which run it was, how long a held one waits, and what a run that was approved makes of the proposal.
+    /// Completes what a run that ended leaves of its change: which run it was, how long a held one
+    /// waits, and what a run that was approved makes of the proposal.
     pub(super) fn settle(&self, prepared: &Prepared, stored: &mut FinishedRun) -> Result<()> {
         if let Some(proposal) = stored.record.job.delivers() {
             self.settle_approval(prepared, proposal, stored)?;
@@ -128,22 +160,37 @@ impl Runner {
         Ok(())
     }
 
-    /// The change that was approved keeps its place in the store unless another one, which came of it, is held instead.
-    fn settle_approval(&self, prepared: &Prepared, id: ProposalId, stored: &mut FinishedRun) -> Result<()> {
+    /// The change that was approved keeps its place in the store unless another one, which came of
+    /// it, is held instead.
+    fn settle_approval(
+        &self,
+        prepared: &Prepared,
+        id: ProposalId,
+        stored: &mut FinishedRun,
+    ) -> Result<()> {
         let outcome = stored.record.outcome.clone().unwrap_or(Outcome::Interrupted);
-        if stored.proposal.as_ref().is_some_and(|proposal| proposal.id != id) && !matches!(outcome, Outcome::Held { .. }) {
+        if stored.proposal.as_ref().is_some_and(|proposal| proposal.id != id)
+            && !matches!(outcome, Outcome::Held { .. })
+        {
             let status = stored.proposal.take().map(|proposal| proposal.status).unwrap_or_default();
-            stored.proposal = self.store.proposal(id)?.map(|proposal| Proposal { status, ..proposal });
+            stored.proposal =
+                self.store.proposal(id)?.map(|proposal| Proposal { status, ..proposal });
             stored.record.proposal = Some(id);
         }
-        if let (Some(proposal), Some(status)) = (&mut stored.proposal, status_after_approval(&outcome, |step| prepared.judges(step))) {
+        if let (Some(proposal), Some(status)) =
+            (&mut stored.proposal, status_after_approval(&outcome, |step| prepared.judges(step)))
+        {
             proposal.status = status;
         }
         Ok(())
     }
 
     /// A proposal that can be approved as the diff with this SHA-256, and its project.
-    fn approvable(&self, id: ProposalId, sha256: &str) -> Result<(Proposal, std::sync::Arc<Prepared>)> {
+    fn approvable(
+        &self,
+        id: ProposalId,
+        sha256: &str,
+    ) -> Result<(Proposal, std::sync::Arc<Prepared>)> {
         let proposal = self.held(id)?;
         let digits = sha256.trim().to_ascii_lowercase();
         if digits.len() < LEAST_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -151,19 +198,30 @@ impl Runner {
                 .hint(format!("give at least {LEAST_DIGITS} hexadecimal digits of the SHA-256 of the diff that you looked at")));
         }
         if !proposal.sha256.starts_with(&digits) {
-            let message = format!("the diff of proposal {id} is not the one that was looked at: its SHA-256 is {}", proposal.sha256);
-            return Err(Error::new(ErrorKind::Usage, message).hint("look at it again before you approve it"));
+            let message = format!(
+                "the diff of proposal {id} is not the one that was looked at: its SHA-256 is {}",
+                proposal.sha256
+            );
+            return Err(Error::new(ErrorKind::Usage, message)
+                .hint("look at it again before you approve it"));
         }
         let prepared = self.project(&proposal.project)?;
         if prepared.chore(&proposal.chore).chore.mode == Mode::DryRun {
             return Err(Error::new(
                 ErrorKind::Usage,
-                format!("`mode` of project `{}` is \"dry-run\", so nothing of it is applied", proposal.project),
+                format!(
+                    "`mode` of project `{}` is \"dry-run\", so nothing of it is applied",
+                    proposal.project
+                ),
             )
             .hint("set `mode = \"review\"`"));
         }
         if self.store.project(&proposal.project).paused {
-            return Err(Error::new(ErrorKind::Usage, format!("project `{}` is paused", proposal.project)).hint("resume it first"));
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("project `{}` is paused", proposal.project),
+            )
+            .hint("resume it first"));
         }
         Ok((proposal, prepared))
     }
@@ -175,17 +233,27 @@ impl Runner {
         if proposal.is_held() {
             return Ok(proposal);
         }
-        let error = Error::new(ErrorKind::Usage, format!("proposal {id} is not held any more; it is {}", proposal.status));
+        let error = Error::new(
+            ErrorKind::Usage,
+            format!("proposal {id} is not held any more; it is {}", proposal.status),
+        );
         Err(match proposal.status {
             ProposalStatus::Superseded { .. } => error.hint("look at the other one"),
-            ProposalStatus::Expired => error.hint("a forced run of the project asks for a change again"),
+            ProposalStatus::Expired => {
+                error.hint("a forced run of the project asks for a change again")
+            }
             _ => error,
         })
     }
 
     /// Keeps everybody else from deciding about a proposal.
     fn decide(&self, proposal: ProposalId) -> Result<Deciding<'_>> {
-        let busy = || Error::new(ErrorKind::Usage, format!("proposal {proposal} is being decided about already"));
+        let busy = || {
+            Error::new(
+                ErrorKind::Usage,
+                format!("proposal {proposal} is being decided about already"),
+            )
+        };
         self.queue.decide(proposal).ok_or_else(|| {
             busy().hint("wait for what comes of it; where it waits for its turn, pausing the project keeps it from being delivered")
         })
@@ -194,24 +262,42 @@ impl Runner {
     fn expiry(&self, prepared: &Prepared) -> Option<Timestamp> {
         let project = &prepared.project;
         // Longer than time goes on is for ever.
-        if project.on_silence == OnSilence::Keep { None } else { Timestamp::now().checked_add(project.approval_expires).ok() }
+        if project.on_silence == OnSilence::Keep {
+            None
+        } else {
+            Timestamp::now().checked_add(project.approval_expires).ok()
+        }
     }
 }
 
 /// The approved proposal of a run that was cut off before it delivered anything: it waits again.
 pub(crate) fn cut_off(store: &Store, proposal: ProposalId) -> Result<Option<Proposal>> {
     let status = status_after_approval(&Outcome::Interrupted, |_| false).unwrap_or_default();
-    Ok(store.proposal(proposal)?.map(|proposal| if proposal.is_held() { Proposal { status, ..proposal } } else { proposal }))
+    Ok(store.proposal(proposal)?.map(|proposal| {
+        if proposal.is_held() { Proposal { status, ..proposal } } else { proposal }
+    }))
 }
 
-/// What becomes of an approved change, where that is something else than of any other: what says nothing about the change lets it wait again.
-fn status_after_approval(outcome: &Outcome, judges: impl Fn(&str) -> bool) -> Option<ProposalStatus> {
-    let again = |what: String| Some(ProposalStatus::Held { reason: format!("it was approved, but {what}; approve it again") });
+/// What becomes of an approved change, where that is something else than of any other: what says
+/// nothing about the change lets it wait again.
+fn status_after_approval(
+    outcome: &Outcome,
+    judges: impl Fn(&str) -> bool,
+) -> Option<ProposalStatus> {
+    let again = |what: String| {
+        Some(ProposalStatus::Held {
+            reason: format!("it was approved, but {what}; approve it again"),
+        })
+    };
     match outcome {
         Outcome::Interrupted => again("its run was cut off before it delivered anything".into()),
         Outcome::Parked { reason, .. } => again(format!("its run was put off: {reason}")),
-        Outcome::Failed { step, message } if step != ROLLBACK && !judges(step) => again(format!("{step} failed: {message}")),
-        Outcome::NoChange => Some(ProposalStatus::Failed { reason: "nothing is left of it to be done".into() }),
+        Outcome::Failed { step, message } if step != ROLLBACK && !judges(step) => {
+            again(format!("{step} failed: {message}"))
+        }
+        Outcome::NoChange => {
+            Some(ProposalStatus::Failed { reason: "nothing is left of it to be done".into() })
+        }
         _ => None,
     }
 }

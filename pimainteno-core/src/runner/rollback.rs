@@ -40,24 +40,41 @@ struct Reach {
 }
 
 impl Runner {
-    /// Takes back what a run delivered, in a run without a model: the project's last one that delivered something, or the one whose id begins with `run`.
+    /// Takes back what a run delivered, in a run without a model: the project's last one that
+    /// delivered something, or the one whose id begins with `run`.
     ///
-    /// A commit that is at the remote is taken back by a commit of its inverse. One that never left the machine is dropped, unless others are built upon it.
-    /// It works while the project is paused. What fails stays as it is: taking back a rollback by itself would bring back what a person wanted to be rid of.
+    /// A commit that is at the remote is taken back by a commit of its inverse. One that never left
+    /// the machine is dropped, unless others are built upon it. It works while the project is
+    /// paused. What fails stays as it is: taking back a rollback by itself would bring back what a
+    /// person wanted to be rid of.
     pub(crate) async fn roll_back(&self, project: &str, run: Option<&str>) -> Result<RunRecord> {
         let prepared = self.project(project)?;
         let of = self.target(&prepared, run)?.run.id;
-        self.take_back(&prepared, of, &Order::new(Trigger::Rollback, Job::Reversal { of }, RunOptions::default())).await
+        self.take_back(
+            &prepared,
+            of,
+            &Order::new(Trigger::Rollback, Job::Reversal { of }, RunOptions::default()),
+        )
+        .await
     }
 
     /// Carries out an order to take back what a run delivered.
-    pub(super) async fn take_back(&self, prepared: &Prepared, of: RunId, order: &Order) -> Result<RunRecord> {
+    pub(super) async fn take_back(
+        &self,
+        prepared: &Prepared,
+        of: RunId,
+        order: &Order,
+    ) -> Result<RunRecord> {
         let mut ordered = self.turn(prepared, order).await?;
-        let refused = |reason: String| Error::new(ErrorKind::Usage, format!("nothing was taken back: {reason}"));
+        let refused = |reason: String| {
+            Error::new(ErrorKind::Usage, format!("nothing was taken back: {reason}"))
+        };
         let locked = self.lock(prepared).await?.map_err(refused)?;
         // Looked at again: it may have been taken back while this waited.
         let target = self.target(prepared, Some(&of.to_string()))?;
-        let head = preconditions::clean_place(&prepared.project, &locked.checkout).await?.map_err(refused)?;
+        let head = preconditions::clean_place(&prepared.project, &locked.checkout)
+            .await?
+            .map_err(refused)?;
         let commit = &target.commit;
         if !locked.checkout.is_ancestor(commit, &head.commit).await.unwrap_or(false) {
             let reason = format!("commit {commit:.12} of run {of} is not in the checkout");
@@ -65,12 +82,14 @@ impl Runner {
         }
         let way = self.reach(prepared, &locked, &head, commit).await?;
         if way.is_pushed
-            && let Some(reason) = preconditions::unpushed(&prepared.project, &locked.checkout, &head).await?
+            && let Some(reason) =
+                preconditions::unpushed(&prepared.project, &locked.checkout, &head).await?
         {
             return Err(refused(reason));
         }
         let run = self.start(prepared, &locked, head, &target, way).await?;
-        let (journal, workspace) = self.begin(prepared, &locked.checkout, &run.record, &run.base).await?;
+        let (journal, workspace) =
+            self.begin(prepared, &locked.checkout, &run.record, &run.base).await?;
         ordered.begun()?;
         self.carry_out(prepared, &locked.checkout, &workspace, &journal, run, order.options).await
     }
@@ -87,49 +106,78 @@ impl Runner {
                 })?
             }
         };
-        let refused = |reason: String| Error::new(ErrorKind::Usage, format!("run {} cannot be taken back: {reason}", target.id));
+        let refused = |reason: String| {
+            Error::new(
+                ErrorKind::Usage,
+                format!("run {} cannot be taken back: {reason}", target.id),
+            )
+        };
         if target.project != *project {
             return Err(refused(format!("it is one of project `{}`", target.project)));
         }
         if is_rollback(&target) {
-            return Err(refused("it took a change back itself".into()).hint("a forced run of the project can propose that change again"));
+            return Err(refused("it took a change back itself".into())
+                .hint("a forced run of the project can propose that change again"));
         }
         if is_taken_back(&target) {
             let by = target.rolled_back_by.map_or_else(String::new, |by| format!(" by run {by}"));
-            return Err(refused(format!("that was done already{by}")).hint("to take back an earlier change as well, name its run"));
+            return Err(refused(format!("that was done already{by}"))
+                .hint("to take back an earlier change as well, name its run"));
         }
-        let (Some(commit), Some(base), true) = (target.commit.clone(), target.base.clone(), has_delivered(&target)) else {
+        let (Some(commit), Some(base), true) =
+            (target.commit.clone(), target.base.clone(), has_delivered(&target))
+        else {
             let outcome = target.outcome.as_ref().map_or_else(String::new, ToString::to_string);
             return Err(refused(format!("it delivered nothing; it ended as {outcome}")));
         };
         Ok(Target { run: target, commit, base })
     }
 
-    async fn reach(&self, prepared: &Prepared, locked: &Locked, head: &Head, commit: &CommitId) -> Result<Reach> {
+    async fn reach(
+        &self,
+        prepared: &Prepared,
+        locked: &Locked,
+        head: &Head,
+        commit: &CommitId,
+    ) -> Result<Reach> {
         let branch = head.branch.as_deref().unwrap_or_default();
-        let is_pushed = match locked.checkout.upstream(branch, prepared.project.remote.as_deref()).await? {
-            None => false,
-            Some(upstream) if upstream.ahead == Some(0) => true,
-            Some(upstream) => {
-                let there = locked.checkout.fetch(&upstream).await?;
-                locked.checkout.is_ancestor(commit, &there).await?
-            }
-        };
+        let is_pushed =
+            match locked.checkout.upstream(branch, prepared.project.remote.as_deref()).await? {
+                None => false,
+                Some(upstream) if upstream.ahead == Some(0) => true,
+                Some(upstream) => {
+                    let there = locked.checkout.fetch(&upstream).await?;
+                    locked.checkout.is_ancestor(commit, &there).await?
+                }
+            };
         Ok(Reach { is_pushed, is_covered: head.commit != *commit })
     }
 
     /// The run that takes `target` back, ready for its first step.
-    async fn start(&self, prepared: &Prepared, locked: &Locked, head: Head, target: &Target, way: Reach) -> Result<Run> {
+    async fn start(
+        &self,
+        prepared: &Prepared,
+        locked: &Locked,
+        head: Head,
+        target: &Target,
+        way: Reach,
+    ) -> Result<Run> {
         let Target { run: target, commit, base } = target;
-        let mut record = RunRecord::new(&prepared.project.id, Trigger::Rollback, Job::Reversal { of: target.id }, Timestamp::now())
-            .of_chore(&target.chore);
+        let mut record = RunRecord::new(
+            &prepared.project.id,
+            Trigger::Rollback,
+            Job::Reversal { of: target.id },
+            Timestamp::now(),
+        )
+        .of_chore(&target.chore);
         record.base = Some(head.commit.clone());
         let facts = self.facts(prepared, &locked.checkout, &record).await?;
         let mut run = Run::new(record, head.commit, head.branch.unwrap_or_default(), facts);
         let did = Announced::read(&self.store.run_journal(target.id)?, false);
         let did = did.only(way.is_pushed, true);
         let is_dropped = !way.is_pushed && !way.is_covered;
-        let change = if is_dropped { Some(locked.checkout.change(commit, base).await?) } else { None };
+        let change =
+            if is_dropped { Some(locked.checkout.change(commit, base).await?) } else { None };
         let message = pipeline::rollback_message(&locked.checkout, commit, REASON).await;
         let (touched, is_watched) = (did.steps(), did.is_beyond_remote());
         let inverted = Some(commit).filter(|_| !is_dropped);
@@ -139,21 +187,33 @@ impl Runner {
         Ok(run)
     }
 
-    /// How the units are, as if nothing was wrong with them: the change is no measure for what comes after it, but a unit that somebody stopped stays so.
+    /// How the units are, as if nothing was wrong with them: the change is no measure for what
+    /// comes after it, but a unit that somebody stopped stays so.
     async fn units_now(&self, prepared: &Prepared) -> Baseline {
-        let probation = Probation::new(&*prepared.services, &prepared.project.units, None, prepared.project.probation);
+        let probation = Probation::new(
+            &*prepared.services,
+            &prepared.project.units,
+            None,
+            prepared.project.probation,
+        );
         let mut now = probation.baseline(&self.cancel).await.unwrap_or_default();
         now.unit_faults.clear();
         now
     }
 }
 
-/// Says of a run that was put off that it failed, where nobody but whoever asked for it does so again.
+/// Says of a run that was put off that it failed, where nobody but whoever asked for it does so
+/// again.
 pub(super) fn fail_if_put_off(finished: &mut Run) {
     let record = &mut finished.record;
-    if let (false, Some(Outcome::Parked { reason, .. })) = (record.job.rules().may_park, &record.outcome) {
+    if let (false, Some(Outcome::Parked { reason, .. })) =
+        (record.job.rules().may_park, &record.outcome)
+    {
         let step = record.steps.last().map_or_else(String::new, |step| step.name.clone());
-        record.outcome = Some(Outcome::Failed { step, message: format!("{reason}; ask for it again when that is over") });
+        record.outcome = Some(Outcome::Failed {
+            step,
+            message: format!("{reason}; ask for it again when that is over"),
+        });
     }
 }
 

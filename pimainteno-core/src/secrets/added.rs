@@ -79,19 +79,33 @@ pub(super) fn added_in(secrets: &Secrets, diff: &str) -> Vec<AddedSecret> {
 pub(super) fn concern(secrets: &Secrets, diff: &str) -> Option<String> {
     let added = added_in(secrets, diff);
     let told: Vec<String> = added.iter().take(TOLD).map(ToString::to_string).collect();
-    let rest = if added.len() > TOLD { format!(", and {} more", added.len() - TOLD) } else { String::new() };
+    let rest = if added.len() > TOLD {
+        format!(", and {} more", added.len() - TOLD)
+    } else {
+        String::new()
+    };
     if told.is_empty() {
-        return mark(diff).map(|(file, line)| format!("it writes `{MARK}…]` where a secret was, in `{file}`, line {line}"));
+        return mark(diff).map(|(file, line)| {
+            format!("it writes `{MARK}…]` where a secret was, in `{file}`, line {line}")
+        });
     }
     Some(format!("it adds what looks like a secret: {}{rest}", told.join(", ")))
 }
 
-/// Where the diff writes what a backend is shown in the place of a secret. It takes it for the text, and would overwrite the secret with it.
+/// Where the diff writes what a backend is shown in the place of a secret. It takes it for the
+/// text, and would overwrite the secret with it.
 fn mark(diff: &str) -> Option<(String, usize)> {
     let hunks = hunks(diff);
     let mut found = hunks.iter().filter_map(|hunk| {
-        let places = hunk.new.text.match_indices(MARK).map(|(start, mark)| Finding { range: start..start + mark.len(), kind: "mark" });
-        places.into_iter().find_map(|place| hunk.new.changed_line(&place)).map(|line| (hunk.file.clone(), line))
+        let places = hunk
+            .new
+            .text
+            .match_indices(MARK)
+            .map(|(start, mark)| Finding { range: start..start + mark.len(), kind: "mark" });
+        places
+            .into_iter()
+            .find_map(|place| hunk.new.changed_line(&place))
+            .map(|line| (hunk.file.clone(), line))
     });
     found.next()
 }
@@ -99,8 +113,10 @@ fn mark(diff: &str) -> Option<(String, usize)> {
 impl Side {
     /// The number of the first changed line that a finding is in.
     fn changed_line(&self, finding: &Finding) -> Option<usize> {
-        let first = self.lines.partition_point(|line| line.start <= finding.range.start).saturating_sub(1);
-        let lines = self.lines.get(first..)?.iter().take_while(|line| line.start < finding.range.end);
+        let first =
+            self.lines.partition_point(|line| line.start <= finding.range.start).saturating_sub(1);
+        let lines =
+            self.lines.get(first..)?.iter().take_while(|line| line.start < finding.range.end);
         lines.into_iter().find(|line| line.is_changed).map(|line| line.number)
     }
 
@@ -115,13 +131,16 @@ impl Side {
 /// Reads a diff as Git writes it.
 fn hunks(diff: &str) -> Vec<Hunk> {
     let (mut hunks, mut file) = (Vec::new(), String::new());
-    // How many lines of the current hunk are to come, before and after the change; and their numbers.
+    // How many lines of the current hunk are to come, before and after the change; and their
+    // numbers.
     let (mut left, mut number) = ((0, 0), (0, 0));
     for line in diff.split('\n') {
         if left == (0, 0) {
             if let Some(path) = line.strip_prefix("+++ ") {
                 path.strip_prefix("b/").unwrap_or(path).clone_into(&mut file);
-            } else if let Some(((old, old_lines), (new, new_lines))) = line.strip_prefix("@@ -").and_then(ranges) {
+            } else if let Some(((old, old_lines), (new, new_lines))) =
+                line.strip_prefix("@@ -").and_then(ranges)
+            {
                 (left, number) = ((old_lines, new_lines), (old, new));
                 hunks.push(Hunk { file: file.clone(), ..Hunk::default() });
             }

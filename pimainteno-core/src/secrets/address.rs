@@ -1,4 +1,5 @@
-//! Passwords in addresses, such as `postgres://user:password@host/database` (RFC 3986, section 3.2.1), and tokens in the place of a user.
+//! Passwords in addresses, such as `postgres://user:password@host/database` (RFC 3986, section
+//! 3.2.1), and tokens in the place of a user.
 
 use std::ops::Range;
 
@@ -19,18 +20,28 @@ const STAND_INS: [&str; 9] = ["pass", "pw", "pwd", "passwd", "password", "pswd",
 /// Adds the password of the address that the anchor is in.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let bytes = text.as_bytes();
-    if !anchor.start.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(u8::is_ascii_alphanumeric) {
+    if !anchor
+        .start
+        .checked_sub(1)
+        .and_then(|before| bytes.get(before))
+        .is_some_and(u8::is_ascii_alphanumeric)
+    {
         return;
     }
     let rest = &bytes[anchor.end..];
     // A password may hold `@` unescaped, against the rules; its last one separates.
-    let ends = |byte: &u8| byte.is_ascii_whitespace() || byte.is_ascii_control() || b"/?#\"'`<>\\,".contains(byte);
+    let ends = |byte: &u8| {
+        byte.is_ascii_whitespace() || byte.is_ascii_control() || b"/?#\"'`<>\\,".contains(byte)
+    };
     let length = rest.iter().take(LONGEST).take_while(|byte| !ends(byte)).count();
     let Some(authority) = text.get(anchor.end..anchor.end + length) else { return };
     let Some((credentials, host)) = authority.rsplit_once('@') else { return };
     let Some((user, password)) = credentials.split_once(':') else {
         if value::is_key(credentials) {
-            found.push(Finding { range: anchor.end..anchor.end + credentials.len(), kind: "token in an address" });
+            found.push(Finding {
+                range: anchor.end..anchor.end + credentials.len(),
+                kind: "token in an address",
+            });
         }
         return;
     };
@@ -39,7 +50,8 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let is_example = host.split('.').any(|label| label.eq_ignore_ascii_case("example"))
         || [".invalid", ".test"].iter().any(|end| host.to_ascii_lowercase().ends_with(end))
         || host.is_empty();
-    let stands_in = STAND_INS.iter().any(|stand_in| password.eq_ignore_ascii_case(stand_in)) || password == user;
+    let stands_in = STAND_INS.iter().any(|stand_in| password.eq_ignore_ascii_case(stand_in))
+        || password == user;
     if password.len() < 3
         || is_example
         || stands_in
@@ -55,11 +67,24 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
 /// Adds the password of the address that begins at the anchor.
 pub(super) fn look_for_oracle(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let rest = text.as_bytes().get(anchor.end..).unwrap_or_default();
-    let length = rest.iter().take(LONGEST).take_while(|byte| !byte.is_ascii_whitespace() && !b"\"'`<>".contains(byte)).count();
-    let Some((credentials, _)) = text.get(anchor.end..anchor.end + length).and_then(|address| address.rsplit_once('@')) else { return };
+    let length = rest
+        .iter()
+        .take(LONGEST)
+        .take_while(|byte| !byte.is_ascii_whitespace() && !b"\"'`<>".contains(byte))
+        .count();
+    let Some((credentials, _)) =
+        text.get(anchor.end..anchor.end + length).and_then(|address| address.rsplit_once('@'))
+    else {
+        return;
+    };
     let Some((user, password)) = credentials.split_once('/') else { return };
-    if password.len() >= 3 && !value::is_placeholder(password) && !STAND_INS.contains(&password) && password != user {
+    if password.len() >= 3
+        && !value::is_placeholder(password)
+        && !STAND_INS.contains(&password)
+        && password != user
+    {
         let start = anchor.end + user.len() + 1;
-        found.push(Finding { range: start..start + password.len(), kind: "password in an address" });
+        found
+            .push(Finding { range: start..start + password.len(), kind: "password in an address" });
     }
 }

@@ -1,7 +1,9 @@
-//! Assignments to something that is called a password, a token or a key: `password = "…"`, `API_KEY=…`, `"token": "…"`, `--secret …`.
+//! Assignments to something that is called a password, a token or a key: `password = "…"`,
+//! `API_KEY=…`, `"token": "…"`, `--secret …`.
 //!
-//! The name decides what is expected and how sure the value must look: a password is chosen by a person, a key is made up by a machine.
-//! Quotes say where a value ends and that it is one. Without them, `token = next_token` is a program, so the line must look like one of a configuration.
+//! The name decides what is expected and how sure the value must look: a password is chosen by a
+//! person, a key is made up by a machine. Quotes say where a value ends and that it is one. Without
+//! them, `token = next_token` is a program, so the line must look like one of a configuration.
 //!
 //! | what | where |
 //! |---|---|
@@ -23,7 +25,8 @@ use name::Sort;
 
 pub(super) use name::ANCHORS;
 
-/// The longest name, and the most white space, that is looked at on each side of the anchor, in bytes.
+/// The longest name, and the most white space, that is looked at on each side of the anchor, in
+/// bytes.
 const LONGEST_NAME: usize = 64;
 const MOST_SPACE: usize = 16;
 
@@ -50,7 +53,12 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
             let pieces = pieces(text, start, quote);
             let whole: String = pieces.iter().filter_map(|piece| text.get(piece.clone())).collect();
             if is_secret_string(&whole, sort, is_call || join == Join::Argument) {
-                found.extend(pieces.into_iter().filter(|piece| !piece.is_empty()).map(|range| Finding { range, kind }));
+                found.extend(
+                    pieces
+                        .into_iter()
+                        .filter(|piece| !piece.is_empty())
+                        .map(|range| Finding { range, kind }),
+                );
             }
         }
         None if join == Join::Argument => {}
@@ -61,9 +69,12 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
                 Sort::BareKey => 45,
                 Sort::Secret | Sort::Key | Sort::SomeKey => LONGEST_VALUE,
             };
-            let range = unquoted(text, &name, at, join, longest)
-                .filter(|range| text.get(range.clone()).is_some_and(|value| is_secret_word(value, sort)));
-            found.extend(range.filter(|range| !range.is_empty()).map(|range| Finding { range, kind }));
+            let range = unquoted(text, &name, at, join, longest).filter(|range| {
+                text.get(range.clone()).is_some_and(|value| is_secret_word(value, sort))
+            });
+            found.extend(
+                range.filter(|range| !range.is_empty()).map(|range| Finding { range, kind }),
+            );
         }
     }
 }
@@ -73,7 +84,8 @@ fn pieces(text: &str, start: usize, quote: &str) -> Vec<Range<usize>> {
     let mut pieces: Vec<Range<usize>> = quoted(text, start, quote).into_iter().collect();
     while let Some(last) = pieces.last()
         && pieces.len() < 8
-        && let Some(piece) = joined::next(text, last.end).and_then(|start| quoted(text, start, quote))
+        && let Some(piece) =
+            joined::next(text, last.end).and_then(|start| quoted(text, start, quote))
     {
         pieces.push(piece);
     }
@@ -83,13 +95,17 @@ fn pieces(text: &str, start: usize, quote: &str) -> Vec<Range<usize>> {
 /// Whether a string is a secret if it has such a name.
 fn is_secret_string(value: &str, sort: Sort, is_argument: bool) -> bool {
     match sort {
-        Sort::Password if !is_argument => (value::is_password(value) || value::is_secret_uuid(value)) && !is_path(value),
+        Sort::Password if !is_argument => {
+            (value::is_password(value) || value::is_secret_uuid(value)) && !is_path(value)
+        }
         Sort::Secret if !is_argument => {
             value::is_random(value)
                 || value::is_secret_uuid(value)
                 || value::is_password(value) && !value::is_wordy(value) && !is_path(value)
         }
-        Sort::Password | Sort::Secret | Sort::Key => (value::is_random(value) || value::is_secret_uuid(value)) && !is_path(value),
+        Sort::Password | Sort::Secret | Sort::Key => {
+            (value::is_random(value) || value::is_secret_uuid(value)) && !is_path(value)
+        }
         Sort::SomeKey => value::is_key(value) && !is_path(value),
         Sort::BareKey => value::is_key_of_32_bytes(value),
     }

@@ -1,18 +1,24 @@
 //! Base64 (RFC 4648), as far as it takes to recognise what is encoded so.
 
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const FOR_ADDRESSES: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const FOR_ADDRESSES: &[u8; 64] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// How `value` looks wherever it stands in something that is encoded: at each of the three places within a group, in both alphabets,
-/// without the digits that depend on its neighbours.
+/// How `value` looks wherever it stands in something that is encoded: at each of the three places
+/// within a group, in both alphabets, without the digits that depend on its neighbours.
 pub(super) fn appearances(value: &[u8]) -> Vec<String> {
     let mut appearances = Vec::new();
     for alphabet in [STANDARD, FOR_ADDRESSES] {
         for before in 0..3 {
-            let bits: Vec<u8> = std::iter::repeat_n(0, before).chain(value.iter().copied()).collect();
+            let bits: Vec<u8> =
+                std::iter::repeat_n(0, before).chain(value.iter().copied()).collect();
             // Digits of six bits that lie wholly inside the value.
             let (first, last) = ((before * 8).div_ceil(6), bits.len() * 8 / 6);
-            appearances.push((first..last).map(|digit| char::from(alphabet[usize::from(six_bits(&bits, digit))])).collect());
+            appearances.push(
+                (first..last)
+                    .map(|digit| char::from(alphabet[usize::from(six_bits(&bits, digit))]))
+                    .collect(),
+            );
         }
     }
     appearances.sort();
@@ -22,14 +28,19 @@ pub(super) fn appearances(value: &[u8]) -> Vec<String> {
 
 /// The bytes in base64, without padding.
 pub(super) fn encoded(bytes: &[u8]) -> String {
-    (0..(bytes.len() * 8).div_ceil(6)).map(|digit| char::from(STANDARD[usize::from(six_bits(bytes, digit))])).collect()
+    (0..(bytes.len() * 8).div_ceil(6))
+        .map(|digit| char::from(STANDARD[usize::from(six_bits(bytes, digit))]))
+        .collect()
 }
 
 /// What is encoded; `None` if it is not base64. The padding may be missing.
 pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
     let (mut bytes, mut buffer, mut bits) = (Vec::with_capacity(text.len() * 3 / 4), 0_u32, 0);
     for digit in text.trim_end_matches('=').bytes() {
-        let value = STANDARD.iter().position(|known| *known == digit).or_else(|| FOR_ADDRESSES.iter().position(|known| *known == digit))?;
+        let value = STANDARD
+            .iter()
+            .position(|known| *known == digit)
+            .or_else(|| FOR_ADDRESSES.iter().position(|known| *known == digit))?;
         buffer = (buffer << 6 | value as u32) & 0xffff;
         bits += 6;
         if bits >= 8 {
@@ -53,8 +64,15 @@ mod tests {
     #[test]
     fn a_value_is_recognised_at_each_place_of_a_group() {
         // `printf '…hunter2-hunter2' | base64`, with none, one and two bytes before it.
-        for encoded in ["aHVudGVyMi1odW50ZXIy", "eGh1bnRlcjItaHVudGVyMg==", "eHlodW50ZXIyLWh1bnRlcjI="] {
-            assert!(appearances(b"hunter2-hunter2").iter().any(|appearance| encoded.contains(appearance)), "{encoded}");
+        for encoded in
+            ["aHVudGVyMi1odW50ZXIy", "eGh1bnRlcjItaHVudGVyMg==", "eHlodW50ZXIyLWh1bnRlcjI="]
+        {
+            assert!(
+                appearances(b"hunter2-hunter2")
+                    .iter()
+                    .any(|appearance| encoded.contains(appearance)),
+                "{encoded}"
+            );
         }
         assert_eq!(decoded("dXNlcjpodW50ZXIy").unwrap(), b"user:hunter2");
         assert_eq!(decoded("dXNlcjpodW50ZXI=").unwrap(), b"user:hunter");

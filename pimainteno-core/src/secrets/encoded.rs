@@ -1,4 +1,5 @@
-//! Secrets of known formats that are encoded in base64 as a whole, as Kubernetes and others keep them.
+//! Secrets of known formats that are encoded in base64 as a whole, as Kubernetes and others keep
+//! them.
 
 use std::ops::Range;
 
@@ -18,33 +19,48 @@ pub(super) fn beginning(prefix: &str) -> Option<String> {
 }
 
 /// Adds the token of a format that is encoded at the anchor.
-pub(super) fn look_for_token(format: &token::Format, text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
+pub(super) fn look_for_token(
+    format: &token::Format,
+    text: &str,
+    anchor: Range<usize>,
+    found: &mut Vec<Finding>,
+) {
     // Four digits are three bytes.
     let longest = (format.prefix.len() + format.length.1) * 4 / 3 + 8;
     let Some(encoded) = encoded_at(text, anchor.start, longest) else { return };
     let decoded = base64::decoded(encoded).and_then(|bytes| String::from_utf8(bytes).ok());
     if decoded.is_some_and(|decoded| format.is(decoded.trim_end())) {
-        found.push(Finding { range: anchor.start..anchor.start + encoded.len(), kind: format.kind });
+        found
+            .push(Finding { range: anchor.start..anchor.start + encoded.len(), kind: format.kind });
     }
 }
 
 /// Adds the private key that is encoded at the anchor. Certificates begin alike.
 pub(super) fn look_for_pem(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let Some(head) = encoded_at(text, anchor.start, 64).filter(|head| head.len() == 64) else { return };
+    let Some(head) = encoded_at(text, anchor.start, 64).filter(|head| head.len() == 64) else {
+        return;
+    };
     let label = base64::decoded(head).unwrap_or_default();
     if label.windows(b"PRIVATE KEY".len()).any(|label| label == b"PRIVATE KEY")
         && let Some(encoded) = encoded_at(text, anchor.start, LONGEST)
     {
-        found.push(Finding { range: anchor.start..anchor.start + encoded.len(), kind: super::private_key::KIND });
+        found.push(Finding {
+            range: anchor.start..anchor.start + encoded.len(),
+            kind: super::private_key::KIND,
+        });
     }
 }
 
-/// What is encoded from a place on, if nothing that is encoded goes on there: so no byte is looked at for two places.
+/// What is encoded from a place on, if nothing that is encoded goes on there: so no byte is looked
+/// at for two places.
 fn encoded_at(text: &str, at: usize, longest: usize) -> Option<&str> {
     let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"+/".contains(&byte);
-    let before = |distance: usize| at.checked_sub(distance).and_then(|place| text.as_bytes().get(place)).copied();
+    let before = |distance: usize| {
+        at.checked_sub(distance).and_then(|place| text.as_bytes().get(place)).copied()
+    };
     // A `+` at the beginning of a line is the mark of a diff.
-    let goes_on = before(1) == Some(b'/') || before(1) == Some(b'+') && before(2).is_some_and(is_digit);
+    let goes_on =
+        before(1) == Some(b'/') || before(1) == Some(b'+') && before(2).is_some_and(is_digit);
     if goes_on || !token::is_start(text, at) {
         return None;
     }

@@ -1,14 +1,26 @@
-//! The formats of tokens that are told by their beginning: a table, one line a format. A new one is a line here.
+//! The formats of tokens that are told by their beginning: a table, one line a format. A new one is
+//! a line here.
 //!
-//! Each is what its issuer's public documentation says, and where that is silent what public rule sets for scanners agree on; lengths are a little wider
-//! where they say that they may change. What looks like nothing but a word or a hash without its prefix is in here; what needs a name beside it is not.
+//! Each is what its issuer's public documentation says, and where that is silent what public rule
+//! sets for scanners agree on; lengths are a little wider where they say that they may change. What
+//! looks like nothing but a word or a hash without its prefix is in here; what needs a name beside
+//! it is not.
 
 use super::token::{
-    Alphabet::{self, Address, Alphanumeric, AnyHexadecimal, Base64, Dotted, Hexadecimal, Location, Lower, Upper, UpperDashed},
+    Alphabet::{
+        self, Address, Alphanumeric, AnyHexadecimal, Base64, Dotted, Hexadecimal, Location, Lower,
+        Upper, UpperDashed,
+    },
     Format, LONGEST,
 };
 
-const fn format(kind: &'static str, prefix: &'static str, alphabet: Alphabet, least: usize, most: usize) -> Format {
+const fn format(
+    kind: &'static str,
+    prefix: &'static str,
+    alphabet: Alphabet,
+    least: usize,
+    most: usize,
+) -> Format {
     Format { kind, prefix, alphabet, length: (least, most) }
 }
 
@@ -117,7 +129,8 @@ pub(super) const FORMATS: &[Format] = &[
     format("Artifactory key", "AKCp", Alphanumeric, 59, 75),
     format("Artifactory token", "cmVmd", Alphanumeric, 59, 59),
     // Models.
-    // OpenAI (`sk-`, `sk-proj-`, `sk-svcacct-`, `sk-admin-`); Anthropic, DeepSeek, OpenRouter and others begin alike.
+    // OpenAI (`sk-`, `sk-proj-`, `sk-svcacct-`, `sk-admin-`); Anthropic, DeepSeek, OpenRouter and
+    // others begin alike.
     format("API key", "sk-", Address, 20, 320),
     format("Hugging Face token", "hf_", Alphanumeric, 34, 40),
     format("Hugging Face token", "api_org_", Alphanumeric, 34, 40),

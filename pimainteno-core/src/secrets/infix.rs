@@ -1,4 +1,5 @@
-//! Tokens that are told by something in their middle or at their end: a table as that of `formats.rs`, with so many characters on each side.
+//! Tokens that are told by something in their middle or at their end: a table as that of
+//! `formats.rs`, with so many characters on each side.
 
 use std::ops::Range;
 
@@ -6,7 +7,9 @@ use super::{
     Finding,
     token::{
         self,
-        Alphabet::{self, Address, Alphanumeric, Base64, Digits, Dotted, Hexadecimal, Lower, Percent, Tilde},
+        Alphabet::{
+            self, Address, Alphanumeric, Base64, Digits, Dotted, Hexadecimal, Lower, Percent, Tilde,
+        },
     },
 };
 
@@ -81,7 +84,12 @@ impl Infix {
             return;
         }
         let (alphabet, least, most) = self.before;
-        let before = text.as_bytes()[..anchor.start].iter().rev().take(most + 1).take_while(|byte| alphabet.has(**byte)).count();
+        let before = text.as_bytes()[..anchor.start]
+            .iter()
+            .rev()
+            .take(most + 1)
+            .take_while(|byte| alphabet.has(**byte))
+            .count();
         let is_whole = before <= most || self.start == Anywhere;
         if before < least || !is_whole {
             return;
@@ -90,11 +98,17 @@ impl Infix {
         let (alphabet, least, most) = self.behind;
         let behind = token::run(text, anchor.end, most + 2, |byte| alphabet.has(byte));
         let trimmed = behind.trim_end_matches(['.', '-', '=']).len();
-        let Some(length) = [behind.len(), trimmed].into_iter().find(|length| (least..=most).contains(length)) else { return };
+        let Some(length) =
+            [behind.len(), trimmed].into_iter().find(|length| (least..=most).contains(length))
+        else {
+            return;
+        };
         let end = anchor.end + length;
         // What an address is signed with is the secret, not the address.
         let start = if matches!(self.anchor, "&sig=" | "?sig=") { anchor.end } else { start };
-        let is_made_up = text.get(start..end).is_some_and(|token| token::is_made_up_by_a_machine(token, Alphanumeric));
+        let is_made_up = text
+            .get(start..end)
+            .is_some_and(|token| token::is_made_up_by_a_machine(token, Alphanumeric));
         if is_made_up && (self.start == Anywhere || token::is_start(text, start)) {
             found.push(Finding { range: start..end, kind: self.kind });
         }

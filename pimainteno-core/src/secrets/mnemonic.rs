@@ -5,7 +5,8 @@ use std::{collections::HashSet, ops::Range};
 use super::Finding;
 
 /// The names.
-pub(super) const ANCHORS: [&str; 6] = ["mnemonic", "seed_phrase", "seed phrase", "seedphrase", "recovery phrase", "recovery_phrase"];
+pub(super) const ANCHORS: [&str; 6] =
+    ["mnemonic", "seed_phrase", "seed phrase", "seedphrase", "recovery phrase", "recovery_phrase"];
 
 /// The longest seed, in bytes: 24 words of eight letters.
 const LONGEST: usize = 24 * 9 + 16;
@@ -13,13 +14,23 @@ const LONGEST: usize = 24 * 9 + 16;
 /// Adds the words that follow the name.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let bytes = text.as_bytes();
-    let joint = bytes.get(anchor.end..).unwrap_or_default().iter().take(16).take_while(|byte| b" \t:=\"'`\\>".contains(byte)).count();
+    let joint = bytes
+        .get(anchor.end..)
+        .unwrap_or_default()
+        .iter()
+        .take(16)
+        .take_while(|byte| b" \t:=\"'`\\>".contains(byte))
+        .count();
     let start = anchor.end + joint;
-    if !bytes.get(anchor.end..start).is_some_and(|joint| joint.iter().any(|byte| b":=>".contains(byte))) {
+    if !bytes
+        .get(anchor.end..start)
+        .is_some_and(|joint| joint.iter().any(|byte| b":=>".contains(byte)))
+    {
         return;
     }
     let is_of_words = |byte: &&u8| byte.is_ascii_lowercase() || **byte == b' ';
-    let length = bytes.get(start..).unwrap_or_default().iter().take(LONGEST).take_while(is_of_words).count();
+    let length =
+        bytes.get(start..).unwrap_or_default().iter().take(LONGEST).take_while(is_of_words).count();
     let Some(words) = text.get(start..start + length).map(str::trim_end) else { return };
     let all: Vec<&str> = words.split(' ').collect();
     let different: HashSet<&&str> = all.iter().collect();

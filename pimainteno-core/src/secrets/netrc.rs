@@ -1,4 +1,5 @@
-//! `.netrc`, which curl, Git and many others read: `machine … login … password …`, on one line or on several.
+//! `.netrc`, which curl, Git and many others read: `machine … login … password …`, on one line or
+//! on several.
 
 use std::ops::Range;
 
@@ -13,19 +14,28 @@ const MOST_WORDS: usize = 10;
 
 /// Adds the password of the entry that begins at the anchor.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let is_word =
-        anchor.start.checked_sub(1).and_then(|before| text.as_bytes().get(before)).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    let is_word = anchor
+        .start
+        .checked_sub(1)
+        .and_then(|before| text.as_bytes().get(before))
+        .is_none_or(|byte| !byte.is_ascii_alphanumeric());
     let end = text.floor_char_boundary(anchor.start.saturating_add(LONGEST).min(text.len()));
     let Some(entry) = text.get(anchor.start..end).filter(|_| is_word) else { return };
     let mut words = Words { text: entry, at: 0 }.take(MOST_WORDS).peekable();
     let mut has_login = false;
     while let Some((_, word)) = words.next() {
         match word {
-            "machine" | "login" | "account" => has_login |= words.next().is_some() && word == "login",
+            "machine" | "login" | "account" => {
+                has_login |= words.next().is_some() && word == "login";
+            }
             "default" => {}
             "password" => {
                 let Some((at, password)) = words.next() else { return };
-                if has_login && password.len() >= 3 && !password.contains('[') && !value::is_placeholder(password) {
+                if has_login
+                    && password.len() >= 3
+                    && !password.contains('[')
+                    && !value::is_placeholder(password)
+                {
                     let start = anchor.start + at;
                     found.push(Finding { range: start..start + password.len(), kind: "password" });
                 }
@@ -36,7 +46,8 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     }
 }
 
-/// The words of a text and where they are. A line that begins as in a diff has its mark passed over, and so has a string's end.
+/// The words of a text and where they are. A line that begins as in a diff has its mark passed
+/// over, and so has a string's end.
 struct Words<'a> {
     text: &'a str,
     at: usize,
@@ -50,10 +61,18 @@ impl<'a> Iterator for Words<'a> {
             let rest = self.text.get(self.at..)?;
             let word = rest.trim_start();
             let has_line_end = rest.get(..rest.len() - word.len())?.contains('\n');
-            let word = if has_line_end { word.strip_prefix(['+', '-', '>']).unwrap_or(word).trim_start_matches(' ') } else { word };
+            let word = if has_line_end {
+                word.strip_prefix(['+', '-', '>']).unwrap_or(word).trim_start_matches(' ')
+            } else {
+                word
+            };
             let start = self.at + (rest.len() - word.len());
             let rest = self.text.get(start..)?;
-            let word = rest.split(|character: char| character.is_whitespace() || matches!(character, '"' | '\'' | '\\')).next()?;
+            let word = rest
+                .split(|character: char| {
+                    character.is_whitespace() || matches!(character, '"' | '\'' | '\\')
+                })
+                .next()?;
             if word.is_empty() {
                 // `\n` in a string.
                 let escape = rest.strip_prefix("\\n")?;

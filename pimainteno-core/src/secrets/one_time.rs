@@ -12,11 +12,15 @@ const LONGEST: usize = 512;
 
 /// Adds the seed of the address that begins at the anchor.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let address = token::run(text, anchor.end, LONGEST, |byte| byte.is_ascii_graphic() && !b"\"'`<>".contains(&byte));
+    let address = token::run(text, anchor.end, LONGEST, |byte| {
+        byte.is_ascii_graphic() && !b"\"'`<>".contains(&byte)
+    });
     let Some(at) = address.find("secret=") else { return };
     let start = anchor.end + at + "secret=".len();
-    let seed = token::run(text, start, LONGEST, |byte| byte.is_ascii_alphanumeric() || byte == b'=');
+    let seed =
+        token::run(text, start, LONGEST, |byte| byte.is_ascii_alphanumeric() || byte == b'=');
     if seed.len() >= 8 {
-        found.push(Finding { range: start..start + seed.len(), kind: "seed of one-time passwords" });
+        found
+            .push(Finding { range: start..start + seed.len(), kind: "seed of one-time passwords" });
     }
 }

@@ -1,4 +1,5 @@
-//! Hashes of passwords, as `/etc/shadow`, `.htpasswd` and databases of users have them: from one, a weak password can be guessed.
+//! Hashes of passwords, as `/etc/shadow`, `.htpasswd` and databases of users have them: from one, a
+//! weak password can be guessed.
 
 use std::ops::Range;
 
@@ -46,13 +47,19 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     if before == Some(&b'$') || !token::is_start(text, anchor.start) {
         return;
     }
-    let rest = token::run(text, anchor.end, LONGEST, |byte| byte.is_ascii_alphanumeric() || b"$./+=,-_:@*}".contains(&byte));
+    let rest = token::run(text, anchor.end, LONGEST, |byte| {
+        byte.is_ascii_alphanumeric() || b"$./+=,-_:@*}".contains(&byte)
+    });
     // In a file of users, fields of numbers follow.
     let mut end = rest.len();
     if begin.starts_with(['$', '{']) && !begin.starts_with("$krb5") {
         end = rest.find(':').unwrap_or(end);
     }
-    let Some(rest) = rest.get(..end).map(|rest| rest.trim_end_matches(['.', ',', ':', '-', '_', '}'])) else { return };
+    let Some(rest) =
+        rest.get(..end).map(|rest| rest.trim_end_matches(['.', ',', ':', '-', '_', '}']))
+    else {
+        return;
+    };
     if rest.len() < SHORTEST || !has_the_shape(begin, rest) {
         return;
     }
@@ -62,17 +69,22 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
 /// Whether salt and sum are where they are to be, and are such.
 fn has_the_shape(begin: &str, rest: &str) -> bool {
     let is_sum = |sum: &str| {
-        sum.len() >= 16 && sum.bytes().any(|byte| byte.is_ascii_alphanumeric()) && !value::is_wordy(sum) && !value::is_placeholder(sum)
+        sum.len() >= 16
+            && sum.bytes().any(|byte| byte.is_ascii_alphanumeric())
+            && !value::is_wordy(sum)
+            && !value::is_placeholder(sum)
     };
     let sections = rest.split('$').count();
     let last = rest.rsplit(['$', ':', '}']).next().unwrap_or_default();
     match begin.to_ascii_lowercase().as_str() {
-        "{ssha" | "{sha" => rest.split_once('}').is_some_and(|(_, sum)| sum.len() >= 24 && !value::is_wordy(sum)),
+        "{ssha" | "{sha" => {
+            rest.split_once('}').is_some_and(|(_, sum)| sum.len() >= 24 && !value::is_wordy(sum))
+        }
         "{crypt}" | "{smd5}" => rest.len() >= SHORTEST && is_sum(last),
         // `cost$salt+sum`: 22 and 31 characters.
-        "$2a$" | "$2b$" | "$2x$" | "$2y$" => rest
-            .split_once('$')
-            .is_some_and(|(cost, sum)| cost.len() == 2 && cost.bytes().all(|byte| byte.is_ascii_digit()) && sum.len() >= 50),
+        "$2a$" | "$2b$" | "$2x$" | "$2y$" => rest.split_once('$').is_some_and(|(cost, sum)| {
+            cost.len() == 2 && cost.bytes().all(|byte| byte.is_ascii_digit()) && sum.len() >= 50
+        }),
         "scrypt:" | "pbkdf2:sha" => sections >= 3 && is_sum(last),
         _ => sections >= 2 && is_sum(last),
     }

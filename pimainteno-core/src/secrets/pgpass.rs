@@ -14,15 +14,25 @@ const LONGEST: usize = 512;
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let bytes = text.as_bytes();
     let is_inside = |byte: &&u8| !byte.is_ascii_whitespace() && !b"\"'`".contains(byte);
-    let start = anchor.start - bytes[..anchor.start].iter().rev().take(LONGEST).take_while(is_inside).count();
+    let start = anchor.start
+        - bytes[..anchor.start].iter().rev().take(LONGEST).take_while(is_inside).count();
     let start = start + usize::from(matches!(bytes.get(start), Some(b'+' | b'-')));
     let end = anchor.end + bytes[anchor.end..].iter().take(LONGEST).take_while(is_inside).count();
     let Some(line) = text.get(start.min(anchor.start)..end) else { return };
     let mut fields = line.splitn(5, ':');
-    let [Some(host), Some(port), Some(database), Some(user), Some(password)] = std::array::from_fn(|_| fields.next()) else { return };
-    let is_name = |field: &str| !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.*@/".contains(&byte));
-    let is_line = [host, database, user].into_iter().all(is_name) && (port == "*" || port.bytes().all(|byte| byte.is_ascii_digit()));
-    let is_alone = start == 0 || bytes.get(start - 1).is_some_and(|byte| b"\n+-\"'` ".contains(byte));
+    let [Some(host), Some(port), Some(database), Some(user), Some(password)] =
+        std::array::from_fn(|_| fields.next())
+    else {
+        return;
+    };
+    let is_name = |field: &str| {
+        !field.is_empty()
+            && field.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.*@/".contains(&byte))
+    };
+    let is_line = [host, database, user].into_iter().all(is_name)
+        && (port == "*" || port.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_alone =
+        start == 0 || bytes.get(start - 1).is_some_and(|byte| b"\n+-\"'` ".contains(byte));
     if is_line
         && is_alone
         && password.len() >= 3

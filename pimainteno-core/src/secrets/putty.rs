@@ -16,13 +16,20 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let lines = count.parse().unwrap_or(0).min(MOST_LINES);
     let mut at = anchor.end + count.len();
     // A line of base64 may begin with the mark of a diff.
-    let is_added = anchor.start.checked_sub(1).and_then(|before| text.as_bytes().get(before)) == Some(&b'+');
+    let is_added =
+        anchor.start.checked_sub(1).and_then(|before| text.as_bytes().get(before)) == Some(&b'+');
     for _ in 0..lines {
         let rest = text.as_bytes().get(at..).unwrap_or_default();
         let escape = if rest.starts_with(b"\\n") { 2 } else { 0 };
         // A line end, and what a diff or a quotation puts in front of the line.
-        let mut gap =
-            escape + rest.get(escape..).unwrap_or_default().iter().take(64).take_while(|byte| b"\r\n \t-\"'>|#*".contains(byte)).count();
+        let mut gap = escape
+            + rest
+                .get(escape..)
+                .unwrap_or_default()
+                .iter()
+                .take(64)
+                .take_while(|byte| b"\r\n \t-\"'>|#*".contains(byte))
+                .count();
         gap += usize::from(is_added && rest.get(gap) == Some(&b'+'));
         let line = token::run(text, at + gap, 128, |byte| token::Alphabet::Base64.has(byte));
         if line.is_empty() {

@@ -1,7 +1,8 @@
 //! What a shell would run in the middle of a secret: it stays to be seen, whatever is around it.
 //!
-//! A reviewer reads the redacted text. Were `PASSWORD="x9;curl …"` hidden as a whole, so would be the command. What is told from a secret here is what a shell
-//! would run or put in its place: `$(…)`, `${…}`, backticks, `<(…)`, and what follows `;`, `|` and `&&`.
+//! A reviewer reads the redacted text. Were `PASSWORD="x9;curl …"` hidden as a whole, so would be
+//! the command. What is told from a secret here is what a shell would run or put in its place:
+//! `$(…)`, `${…}`, backticks, `<(…)`, and what follows `;`, `|` and `&&`.
 
 use std::ops::Range;
 
@@ -33,9 +34,12 @@ pub(super) fn hidden(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
 /// How long the command is that begins here, if one does.
 fn command(rest: &[u8]) -> Option<usize> {
     let closed = |open: usize, close: u8| {
-        rest.get(open..).and_then(|inside| inside.iter().position(|byte| *byte == close)).map(|end| open + end + 1)
+        rest.get(open..)
+            .and_then(|inside| inside.iter().position(|byte| *byte == close))
+            .map(|end| open + end + 1)
     };
-    let names_something = |from: usize| rest.get(from..).is_some_and(|rest| rest.iter().any(u8::is_ascii_alphabetic));
+    let names_something =
+        |from: usize| rest.get(from..).is_some_and(|rest| rest.iter().any(u8::is_ascii_alphabetic));
     match rest {
         [b'$' | b'<' | b'>', b'(', ..] => Some(balanced(rest)),
         [b'$', b'{', ..] => Some(closed(2, b'}').unwrap_or(rest.len())),
@@ -66,5 +70,8 @@ fn balanced(rest: &[u8]) -> usize {
 
 /// How long the entity of XML is that begins here, if one does.
 fn entity(rest: &[u8]) -> Option<usize> {
-    ["&amp;", "&lt;", "&gt;", "&quot;", "&apos;"].into_iter().find(|entity| rest.starts_with(entity.as_bytes())).map(str::len)
+    ["&amp;", "&lt;", "&gt;", "&quot;", "&apos;"]
+        .into_iter()
+        .find(|entity| rest.starts_with(entity.as_bytes()))
+        .map(str::len)
 }

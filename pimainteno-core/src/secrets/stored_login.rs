@@ -1,4 +1,5 @@
-//! Logins that tools keep in base64: Docker's `"auth": "…"` (`auths` in its configuration), npm's `_auth=…`, and npm's `_password=…`.
+//! Logins that tools keep in base64: Docker's `"auth": "…"` (`auths` in its configuration), npm's
+//! `_auth=…`, and npm's `_password=…`.
 
 use std::ops::Range;
 
@@ -14,8 +15,12 @@ const LONGEST: usize = 4096;
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let bytes = text.as_bytes();
     let is_joint = |byte: &&u8| b" \t:=\"'\\".contains(byte);
-    let joint = bytes.get(anchor.end..).unwrap_or_default().iter().take(16).take_while(is_joint).count();
-    if !bytes.get(anchor.end..anchor.end + joint).is_some_and(|joint| joint.contains(&b':') || joint.contains(&b'=')) {
+    let joint =
+        bytes.get(anchor.end..).unwrap_or_default().iter().take(16).take_while(is_joint).count();
+    if !bytes
+        .get(anchor.end..anchor.end + joint)
+        .is_some_and(|joint| joint.contains(&b':') || joint.contains(&b'='))
+    {
         return;
     }
     let start = anchor.end + joint;

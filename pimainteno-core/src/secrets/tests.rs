@@ -8,10 +8,12 @@ use std::{sync::LazyLock, time::Instant};
 use super::*;
 
 /// Letters and digits.
-static ALPHANUMERIC: LazyLock<Vec<char>> = LazyLock::new(|| ('0'..='z').filter(char::is_ascii_alphanumeric).collect());
+static ALPHANUMERIC: LazyLock<Vec<char>> =
+    LazyLock::new(|| ('0'..='z').filter(char::is_ascii_alphanumeric).collect());
 static HEXADECIMAL: LazyLock<Vec<char>> = LazyLock::new(|| "0123456789abcdef".chars().collect());
 
-/// Numbers that look random and are the same each time (xorshift64), so that no sample has to stand here.
+/// Numbers that look random and are the same each time (xorshift64), so that no sample has to stand
+/// here.
 struct Random(u64);
 
 impl Random {
@@ -58,11 +60,21 @@ fn tokens_of_known_formats_are_found_wherever_they_stand() {
         ("Stripe key", joined(&["sk_", "live_q8Zt3LkP0sVn7WxYb2Rd"])),
         ("Google API key", joined(&["AI", "zaSyq8Zt3LkP0sVn7WxYb2Rdq8Zt3LkP0sVn7"])),
         ("Telegram bot token", joined(&["110201543", ":AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"])),
-        ("JSON Web Token", joined(&["ey", "JhbGciOiJIUzI1NiJ9.ey", "JzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"])),
+        (
+            "JSON Web Token",
+            joined(&[
+                "ey",
+                "JhbGciOiJIUzI1NiJ9.ey",
+                "JzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+            ]),
+        ),
     ] {
         let shown = format!("[redacted: {kind}]");
         assert_eq!(redacted(&token), shown, "{token}");
-        assert_eq!(redacted(&format!("{{\"log\":\"a\\n{token}\\n\"}}")), format!("{{\"log\":\"a\\n{shown}\\n\"}}"));
+        assert_eq!(
+            redacted(&format!("{{\"log\":\"a\\n{token}\\n\"}}")),
+            format!("{{\"log\":\"a\\n{shown}\\n\"}}")
+        );
         assert_eq!(redacted(&format!("é ({token}). next")), format!("é ({shown}). next"));
         // In the middle of a word it is something else.
         assert!(kind == "Telegram bot token" || redacted(&format!("x{token}")).starts_with('x'));
@@ -78,16 +90,31 @@ fn private_keys_are_taken_out_line_by_line() {
     let shown = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n[redacted: private key]\n[redacted: private key]\n[redacted: private key]\n-----END RSA PRIVATE KEY-----\nafter\n";
     assert_eq!(redacted(&pem), shown);
     let quoted = pem.lines().map(|line| format!("+    {line}\n")).collect::<String>();
-    assert_eq!(redacted(&quoted), shown.lines().map(|line| format!("+    {line}\n")).collect::<String>());
-    let one_line = format!("key = \"-----BEGIN PRIVATE KEY-----\\n{body}\\n{body}\\n-----END PRIVATE KEY-----\\n\"");
+    assert_eq!(
+        redacted(&quoted),
+        shown.lines().map(|line| format!("+    {line}\n")).collect::<String>()
+    );
+    let one_line = format!(
+        "key = \"-----BEGIN PRIVATE KEY-----\\n{body}\\n{body}\\n-----END PRIVATE KEY-----\\n\""
+    );
     assert_eq!(
         redacted(&one_line),
         "key = \"-----BEGIN PRIVATE KEY-----\\n[redacted: private key]\\n[redacted: private key]\\n-----END PRIVATE KEY-----\\n\""
     );
-    let flat = format!("-----BEGIN OPENSSH PRIVATE KEY----- {body} {body} -----END OPENSSH PRIVATE KEY-----");
-    assert_eq!(redacted(&flat), "-----BEGIN OPENSSH PRIVATE KEY----- [redacted: private key] -----END OPENSSH PRIVATE KEY-----");
+    let flat = format!(
+        "-----BEGIN OPENSSH PRIVATE KEY----- {body} {body} -----END OPENSSH PRIVATE KEY-----"
+    );
+    assert_eq!(
+        redacted(&flat),
+        "-----BEGIN OPENSSH PRIVATE KEY----- [redacted: private key] -----END OPENSSH PRIVATE KEY-----"
+    );
     // Cut off, as the end of a log may be.
-    assert_eq!(redacted(&format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{body}\n{}", &body[..20])).matches("[redacted").count(), 2);
+    assert_eq!(
+        redacted(&format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{body}\n{}", &body[..20]))
+            .matches("[redacted")
+            .count(),
+        2
+    );
     for harmless in [
         "-----BEGIN CERTIFICATE-----\nMIIEpAIBAAKCAQEA04up8hoqzS1MIIEpAIBAAKCAQEA04up8hoqzS1\n",
         "a line that starts with -----BEGIN PRIVATE KEY----- is a key\n",
@@ -101,22 +128,55 @@ fn assignments_headers_and_addresses_lose_their_value_and_keep_their_name() {
     for (text, shown) in [
         ("DB_PASSWORD=hunter2", "DB_PASSWORD=[redacted: password]"),
         ("db:\n  password: hunter2\n", "db:\n  password: [redacted: password]\n"),
-        ("login?user=ada&password=Tr0ub4dor3&next=%2F", "login?user=ada&password=[redacted: password]&next=%2F"),
+        (
+            "login?user=ada&password=Tr0ub4dor3&next=%2F",
+            "login?user=ada&password=[redacted: password]&next=%2F",
+        ),
         ("DB_PASSWORD=Tr0ub4dor&3", "DB_PASSWORD=[redacted: password]"),
         ("password: 'Tr0ub4dor&3'", "password: '[redacted: password]'"),
         ("\"password\": \"s3cr3t-Passw0rd!\",", "\"password\": \"[redacted: password]\","),
-        ("{\\\"dbPassword\\\":\\\"Tr0ub4dor&3\\\"}", "{\\\"dbPassword\\\":\\\"[redacted: password]\\\"}"),
-        ("const PASSWORD: &'static str = \"Tr0ub4dor&3\";", "const PASSWORD: &'static str = \"[redacted: password]\";"),
-        ("aws_secret_access_key = q8Zt3LkP0sVn7WxYb2Rdq8Zt3LkP0sVn7WxYb2Rd", "aws_secret_access_key = [redacted: secret]"),
-        ("let token = String::from(\"q8Zt3LkP0sVn7WxYb2Rd\");", "let token = String::from(\"[redacted: key or token]\");"),
-        ("run --api-key q8Zt3LkP0sVn7WxYb2Rd --fast", "run --api-key [redacted: key or token] --fast"),
+        (
+            "{\\\"dbPassword\\\":\\\"Tr0ub4dor&3\\\"}",
+            "{\\\"dbPassword\\\":\\\"[redacted: password]\\\"}",
+        ),
+        (
+            "const PASSWORD: &'static str = \"Tr0ub4dor&3\";",
+            "const PASSWORD: &'static str = \"[redacted: password]\";",
+        ),
+        (
+            "aws_secret_access_key = q8Zt3LkP0sVn7WxYb2Rdq8Zt3LkP0sVn7WxYb2Rd",
+            "aws_secret_access_key = [redacted: secret]",
+        ),
+        (
+            "let token = String::from(\"q8Zt3LkP0sVn7WxYb2Rd\");",
+            "let token = String::from(\"[redacted: key or token]\");",
+        ),
+        (
+            "run --api-key q8Zt3LkP0sVn7WxYb2Rd --fast",
+            "run --api-key [redacted: key or token] --fast",
+        ),
         ("+  clientSecret: \"q8Zt3LkP0sVn7WxYb2Rd\"", "+  clientSecret: \"[redacted: secret]\""),
         ("<password>Tr0ub4dor3</password>", "<password>[redacted: password]</password>"),
-        ("Authorization: Bearer q8Zt3LkP0sVn7WxYb2Rd", "Authorization: Bearer [redacted: bearer token]"),
-        ("authorization: basic YWRhOmh1bnRlcjI=", "authorization: basic [redacted: basic credentials]"),
-        ("postgres://ada:hunter2@db.home:5432/x", "postgres://ada:[redacted: password in an address]@db.home:5432/x"),
-        ("Server=db;User Id=ada;Password=Tr0ub4dor3;Port=1", "Server=db;User Id=ada;Password=[redacted: password];Port=1"),
-        ("AccountKey=q8Zt3LkP0sVn7WxYb2Rd/3LkP0sVn7W==;Endpoint", "AccountKey=[redacted: key or token];Endpoint"),
+        (
+            "Authorization: Bearer q8Zt3LkP0sVn7WxYb2Rd",
+            "Authorization: Bearer [redacted: bearer token]",
+        ),
+        (
+            "authorization: basic YWRhOmh1bnRlcjI=",
+            "authorization: basic [redacted: basic credentials]",
+        ),
+        (
+            "postgres://ada:hunter2@db.home:5432/x",
+            "postgres://ada:[redacted: password in an address]@db.home:5432/x",
+        ),
+        (
+            "Server=db;User Id=ada;Password=Tr0ub4dor3;Port=1",
+            "Server=db;User Id=ada;Password=[redacted: password];Port=1",
+        ),
+        (
+            "AccountKey=q8Zt3LkP0sVn7WxYb2Rd/3LkP0sVn7W==;Endpoint",
+            "AccountKey=[redacted: key or token];Endpoint",
+        ),
     ] {
         assert_eq!(redacted(text), shown, "{text}");
         assert_eq!(redacted(shown), shown, "once is enough");
@@ -178,7 +238,11 @@ fn a_known_value_is_taken_out_in_whatever_shape() {
         assert!(shown.contains("[redacted: configured secret]"), "{text}: {shown}");
     }
     assert_eq!(secrets.redact("a short text about rosebuds"), "a short text about rosebuds");
-    assert_eq!(secrets.clone().redact("rosebud/\"37"), "[redacted: configured secret]", "clones share what they learned");
+    assert_eq!(
+        secrets.clone().redact("rosebud/\"37"),
+        "[redacted: configured secret]",
+        "clones share what they learned"
+    );
 }
 
 #[test]
@@ -189,12 +253,18 @@ fn what_a_diff_adds_is_named_with_file_and_line_and_what_it_moves_is_not() {
          diff --git a/b.env b/b.env\n--- a/b.env\n+++ b/b.env\n@@ -10 +10,3 @@ head\n one\n+MOVED_PASSWORD=Tr0ub4dor2\n+++ TOKEN={key}\n"
     );
     let added = secrets().added_in(&diff);
-    assert_eq!(added.iter().map(ToString::to_string).collect::<Vec<_>>(), ["GitHub token in `b.env`, line 12"]);
+    assert_eq!(
+        added.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["GitHub token in `b.env`, line 12"]
+    );
     let body = "MIIEpAIBAAKCAQEA04up8hoqzS1+APIB0RhjXyObwHQnOzhAk5Bd7mhkSbPkyhP1";
-    let pem = format!("+++ b/k\n@@ -0,0 +1,4 @@\n+-----BEGIN PRIVATE KEY-----\n+{body}\n+{body}\n+-----END PRIVATE KEY-----\n");
+    let pem = format!(
+        "+++ b/k\n@@ -0,0 +1,4 @@\n+-----BEGIN PRIVATE KEY-----\n+{body}\n+{body}\n+-----END PRIVATE KEY-----\n"
+    );
     assert_eq!(secrets().added_in(&pem).len(), 1);
     // The key's lines are there already; only a line around it is new.
-    let known = format!("+++ b/k\n@@ -1,2 +1,3 @@\n -----BEGIN PRIVATE KEY-----\n {body}\n+done!\n");
+    let known =
+        format!("+++ b/k\n@@ -1,2 +1,3 @@\n -----BEGIN PRIVATE KEY-----\n {body}\n+done!\n");
     assert_eq!(secrets().added_in(&known), []);
     let mark = "+++ b/k\n@@ -1,2 +1,2 @@\n-# hm\n+# him\n PASSWORD=[redacted: password]\n";
     assert_eq!(secrets().concern(mark), None);

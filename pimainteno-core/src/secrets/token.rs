@@ -1,6 +1,8 @@
-//! Tokens of known formats: a prefix that nothing else has, and so many characters of an alphabet. The formats are in `formats.rs`.
+//! Tokens of known formats: a prefix that nothing else has, and so many characters of an alphabet.
+//! The formats are in `formats.rs`.
 //!
-//! A string that is broken in two, by a sign that joins strings or by the end of a line, is read as one: `"ghp_abc" + "def"`.
+//! A string that is broken in two, by a sign that joins strings or by the end of a line, is read as
+//! one: `"ghp_abc" + "def"`.
 
 use std::ops::Range;
 
@@ -52,7 +54,8 @@ pub(super) enum Alphabet {
 pub(super) const LONGEST: usize = 512;
 
 use Alphabet::{
-    Address, Alphanumeric, AnyHexadecimal, Base64, Digits, Dotted, Hexadecimal, Location, Lower, Percent, Tilde, Upper, UpperDashed,
+    Address, Alphanumeric, AnyHexadecimal, Base64, Digits, Dotted, Hexadecimal, Location, Lower,
+    Percent, Tilde, Upper, UpperDashed,
 };
 
 /// What a JSON Web Token (RFC 7519) begins with: `{"` in base64.
@@ -65,7 +68,9 @@ impl Format {
     /// Adds the token of this format whose prefix is at the anchor.
     pub(super) fn look(&self, text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
         // Anchors are found in either case, and the start of a word is no token.
-        if text.get(anchor.clone()) != Some(self.prefix) || !(self.begins_with_a_sign() || is_start(text, anchor.start)) {
+        if text.get(anchor.clone()) != Some(self.prefix)
+            || !(self.begins_with_a_sign() || is_start(text, anchor.start))
+        {
             return;
         }
         let (least, most) = self.length;
@@ -79,11 +84,19 @@ impl Format {
         if body.len() >= least || !joined::may_go_on(text, anchor.end + body.len()) {
             return;
         }
-        let pieces = joined::pieces(text, anchor.end..anchor.end + body.len(), most + 2, |byte| self.alphabet.has(byte));
+        let pieces = joined::pieces(text, anchor.end..anchor.end + body.len(), most + 2, |byte| {
+            self.alphabet.has(byte)
+        });
         let whole: String = pieces.iter().filter_map(|piece| text.get(piece.clone())).collect();
-        if pieces.len() > 1 && self.fitting(&whole) == Some(whole.len()) && self.is_made_up(&whole) {
+        if pieces.len() > 1 && self.fitting(&whole) == Some(whole.len()) && self.is_made_up(&whole)
+        {
             let first = pieces.first().map(|piece| anchor.start..piece.end);
-            found.extend(first.into_iter().chain(pieces.into_iter().skip(1)).map(|range| Finding { range, kind: self.kind }));
+            found.extend(
+                first
+                    .into_iter()
+                    .chain(pieces.into_iter().skip(1))
+                    .map(|range| Finding { range, kind: self.kind }),
+            );
         }
     }
 
@@ -91,23 +104,31 @@ impl Format {
     pub(super) fn is(&self, text: &str) -> bool {
         let body = text.strip_prefix(self.prefix);
         body.is_some_and(|body| {
-            body.bytes().all(|byte| self.alphabet.has(byte)) && self.fitting(body) == Some(body.len()) && self.is_made_up(body)
+            body.bytes().all(|byte| self.alphabet.has(byte))
+                && self.fitting(body) == Some(body.len())
+                && self.is_made_up(body)
         })
     }
 
     /// Whether it is no placeholder and no name. `s.` and the like stand before many a name.
     fn is_made_up(&self, body: &str) -> bool {
         let has = |is: fn(&u8) -> bool, least: usize| body.bytes().filter(is).count() >= least;
-        let is_of_mixed_case = self.alphabet != Address || has(u8::is_ascii_uppercase, 2) && has(u8::is_ascii_lowercase, 2);
-        let is_beyond_doubt = self.prefix.len() > 2 || has(u8::is_ascii_digit, 2) && is_of_mixed_case && !value::is_wordy(body);
+        let is_of_mixed_case = self.alphabet != Address
+            || has(u8::is_ascii_uppercase, 2) && has(u8::is_ascii_lowercase, 2);
+        let is_beyond_doubt = self.prefix.len() > 2
+            || has(u8::is_ascii_digit, 2) && is_of_mixed_case && !value::is_wordy(body);
         is_beyond_doubt && is_made_up_by_a_machine(body, self.alphabet)
     }
 
-    /// How much of what follows the prefix is the token, if any: a full stop, as other signs, may end a sentence.
+    /// How much of what follows the prefix is the token, if any: a full stop, as other signs, may
+    /// end a sentence.
     fn fitting(&self, body: &str) -> Option<usize> {
         let (least, most) = self.length;
-        let lengths =
-            [body.trim_end_matches(['.', '-', '=', '/', '+', '_', ':', '?', '&', '%']).len(), body.trim_end_matches('.').len(), body.len()];
+        let lengths = [
+            body.trim_end_matches(['.', '-', '=', '/', '+', '_', ':', '?', '&', '%']).len(),
+            body.trim_end_matches('.').len(),
+            body.len(),
+        ];
         lengths.into_iter().find(|length| (least..=most).contains(length))
     }
 
@@ -137,7 +158,8 @@ impl Alphabet {
     }
 }
 
-/// Adds the JSON Web Token that begins at the anchor: three parts in base64, of which the last, the signature, may be missing.
+/// Adds the JSON Web Token that begins at the anchor: three parts in base64, of which the last, the
+/// signature, may be missing.
 pub(super) fn look_for_web_token(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     if text.get(anchor.clone()) != Some("eyJ") || !is_start(text, anchor.start) {
         return;
@@ -147,7 +169,10 @@ pub(super) fn look_for_web_token(text: &str, anchor: Range<usize>, found: &mut V
     let part = |at: usize, most: usize| run(text, at, most, |byte| Address.has(byte));
     let header = part(anchor.start, LONGEST);
     let claims_at = anchor.start + header.len() + 1;
-    if is_inside || header.len() < 12 || !text.get(claims_at - 1..).is_some_and(|rest| rest.starts_with(".eyJ")) {
+    if is_inside
+        || header.len() < 12
+        || !text.get(claims_at - 1..).is_some_and(|rest| rest.starts_with(".eyJ"))
+    {
         return;
     }
     let claims = part(claims_at, LONGEST_PART);
@@ -161,33 +186,53 @@ pub(super) fn look_for_web_token(text: &str, anchor: Range<usize>, found: &mut V
     found.push(Finding { range: anchor.start..end, kind: "JSON Web Token" });
 }
 
-/// Whether a word can begin here: after anything but a letter or a digit, or after an escape such as `\n` and `%3D`.
+/// Whether a word can begin here: after anything but a letter or a digit, or after an escape such
+/// as `\n` and `%3D`.
 pub(super) fn is_start(text: &str, at: usize) -> bool {
-    let before = |distance: usize| at.checked_sub(distance).and_then(|place| text.as_bytes().get(place)).copied();
+    let before = |distance: usize| {
+        at.checked_sub(distance).and_then(|place| text.as_bytes().get(place)).copied()
+    };
     let Some(last) = before(1) else { return true };
     let is_escape = b"nrt".contains(&last) && before(2) == Some(b'\\');
-    let is_percent = last.is_ascii_hexdigit() && before(2).is_some_and(|byte| byte.is_ascii_hexdigit()) && before(3) == Some(b'%');
+    let is_percent = last.is_ascii_hexdigit()
+        && before(2).is_some_and(|byte| byte.is_ascii_hexdigit())
+        && before(3) == Some(b'%');
     !(last.is_ascii_alphanumeric() || last == b'_') || is_escape || is_percent
 }
 
 /// The bytes from a place on that are of an alphabet, at most `most`.
 pub(super) fn run(text: &str, at: usize, most: usize, is_in: impl Fn(u8) -> bool) -> &str {
-    let length = text.as_bytes().get(at..).unwrap_or_default().iter().take(most).take_while(|byte| is_in(**byte)).count();
+    let length = text
+        .as_bytes()
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .take(most)
+        .take_while(|byte| is_in(**byte))
+        .count();
     text.get(at..at + length).unwrap_or_default()
 }
 
-/// Whether it is no placeholder and not made of words, as the names of variables and of styles are. A prefix and a length that fit are much already.
+/// Whether it is no placeholder and not made of words, as the names of variables and of styles are.
+/// A prefix and a length that fit are much already.
 pub(super) fn is_made_up_by_a_machine(body: &str, alphabet: Alphabet) -> bool {
     let has_digit = body.bytes().any(|byte| byte.is_ascii_digit());
-    let has_both_cases = body.bytes().any(|byte| byte.is_ascii_uppercase()) && body.bytes().any(|byte| byte.is_ascii_lowercase());
+    let has_both_cases = body.bytes().any(|byte| byte.is_ascii_uppercase())
+        && body.bytes().any(|byte| byte.is_ascii_lowercase());
     let is_mixed = match alphabet {
         Upper | Hexadecimal | Digits => true,
         UpperDashed | AnyHexadecimal => has_digit,
         // Of so many letters in a row there is no word.
         Lower | Alphanumeric if body.len() >= 30 => true,
-        Lower | Alphanumeric | Address | Base64 | Dotted | Location | Tilde | Percent => has_digit || has_both_cases,
+        Lower | Alphanumeric | Address | Base64 | Dotted | Location | Tilde | Percent => {
+            has_digit || has_both_cases
+        }
     };
     let lower = body.to_ascii_lowercase();
-    let is_placeholder = ["xxxx", "....", "----", "0000000000", "your", "placeholder", "redacted"].iter().any(|word| lower.contains(word));
-    is_mixed && !is_placeholder && !(matches!(alphabet, Address | Base64 | Dotted | Location) && value::is_wordy(body))
+    let is_placeholder = ["xxxx", "....", "----", "0000000000", "your", "placeholder", "redacted"]
+        .iter()
+        .any(|word| lower.contains(word));
+    is_mixed
+        && !is_placeholder
+        && !(matches!(alphabet, Address | Base64 | Dotted | Location) && value::is_wordy(body))
 }

@@ -18,8 +18,10 @@ const TOLD_LINES: usize = 10;
 
 /// Restarts by a shell command; what it starts stays when it has ended.
 ///
-/// It runs in the checkout, once for each unit, with the unit's name, which may be any text, in `PIMAINTENO_UNIT`. What it leaves running must write elsewhere than to the
-/// command's own output, which is closed when the command has ended. Nothing is known of the state: only a health probe can tell.
+/// It runs in the checkout, once for each unit, with the unit's name, which may be any text, in
+/// `PIMAINTENO_UNIT`. What it leaves running must write elsewhere than to the command's own output,
+/// which is closed when the command has ended. Nothing is known of the state: only a health probe
+/// can tell.
 #[derive(Clone, Debug)]
 pub struct RestartCommand {
     command: String,
@@ -29,7 +31,11 @@ pub struct RestartCommand {
 
 impl RestartCommand {
     /// Restarts by `command`, run by `sh -c` in `checkout`.
-    pub fn new(command: impl Into<String>, checkout: impl Into<PathBuf>, environment: Environment) -> Self {
+    pub fn new(
+        command: impl Into<String>,
+        checkout: impl Into<PathBuf>,
+        environment: Environment,
+    ) -> Self {
         Self { command: command.into(), checkout: checkout.into(), environment }
     }
 }
@@ -53,7 +59,10 @@ impl ServiceManager for RestartCommand {
             End::Exited(0) => Ok(()),
             End::Cancelled => cancel.check(),
             end => {
-                let message = format!("cannot restart `{unit}`: the restart command failed: `{}`: {end}", self.command);
+                let message = format!(
+                    "cannot restart `{unit}`: the restart command failed: `{}`: {end}",
+                    self.command
+                );
                 Err(Error::new(ErrorKind::Service, told(message, &output.tail(TOLD_LINES))))
             }
         }
@@ -81,20 +90,29 @@ mod tests {
     async fn the_service_that_the_command_starts_keeps_running() {
         let directory = tempfile::tempdir().unwrap();
         let pid_file = directory.path().join("pid");
-        let command = format!("sleep 60 >/dev/null 2>&1 & echo $! $PIMAINTENO_UNIT >{}", pid_file.display());
+        let command =
+            format!("sleep 60 >/dev/null 2>&1 & echo $! $PIMAINTENO_UNIT >{}", pid_file.display());
         restart_command(&command).restart("web.service", &Cancel::new()).await.unwrap();
         let written = std::fs::read_to_string(pid_file).unwrap();
         let (pid, unit) = written.trim().split_once(' ').unwrap();
         assert_eq!(unit, "web.service");
         let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
-        // A process that was killed and not yet waited for could still be signalled; it has no command line any more.
-        assert!(std::fs::read_to_string(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap().starts_with("sleep"));
+        // A process that was killed and not yet waited for could still be signalled; it has no
+        // command line any more.
+        assert!(
+            std::fs::read_to_string(format!("/proc/{}/cmdline", pid.as_raw_nonzero()))
+                .unwrap()
+                .starts_with("sleep")
+        );
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }
 
     #[tokio::test]
     async fn a_command_that_fails_says_what_it_wrote() {
-        let error = restart_command("pwd; echo no such container >&2; exit 4").restart("web", &Cancel::new()).await.unwrap_err();
+        let error = restart_command("pwd; echo no such container >&2; exit 4")
+            .restart("web", &Cancel::new())
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Service);
         assert!(error.message().contains("exit code 4\nno such container"), "{error}");
     }
@@ -103,6 +121,9 @@ mod tests {
     async fn a_raised_flag_stops_the_command() {
         let cancel = Cancel::new();
         cancel.raise();
-        assert_eq!(restart_command("sleep 60").restart("web", &cancel).await.unwrap_err().kind(), ErrorKind::Cancelled);
+        assert_eq!(
+            restart_command("sleep 60").restart("web", &cancel).await.unwrap_err().kind(),
+            ErrorKind::Cancelled
+        );
     }
 }

@@ -35,10 +35,18 @@ impl HealthProbe {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if there is not exactly one probe, or if its address is not one that begins with `http://`.
-    pub fn new(config: &HealthConfig, checkout: impl Into<PathBuf>, environment: Environment) -> Result<Self> {
+    pub fn new(
+        config: &HealthConfig,
+        checkout: impl Into<PathBuf>,
+        environment: Environment,
+    ) -> Result<Self> {
         let question = match (&config.http, &config.command) {
             (Some(address), None) => Question::Http(address.parse()?),
-            (None, Some(command)) => Question::Command { command: command.clone(), checkout: checkout.into(), environment },
+            (None, Some(command)) => Question::Command {
+                command: command.clone(),
+                checkout: checkout.into(),
+                environment,
+            },
             _ => {
                 return Err(Error::new(ErrorKind::Config, "`health` needs exactly one of `http` and `command`")
                     .hint("write `health = { http = \"http://localhost:8080/\" }` or `health = { command = \"…\" }`"));
@@ -47,7 +55,8 @@ impl HealthProbe {
         Ok(Self { question, within: config.within.unwrap_or(DEFAULT_WITHIN) })
     }
 
-    /// How long after a restart the probe may still fail; 10 s where the configuration does not say.
+    /// How long after a restart the probe may still fail; 10 s where the configuration does not
+    /// say.
     pub fn within(&self) -> Duration {
         self.within
     }
@@ -55,7 +64,8 @@ impl HealthProbe {
     /// Asks once, for at most 5 s.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if the service does not answer that it is healthy, [`ErrorKind::Cancelled`].
+    /// [`ErrorKind::Service`] if the service does not answer that it is healthy,
+    /// [`ErrorKind::Cancelled`].
     pub async fn check(&self, cancel: &Cancel) -> Result<()> {
         match &self.question {
             Question::Http(url) => tokio::select! {
@@ -64,7 +74,12 @@ impl HealthProbe {
                 answer = http::get(url, DEADLINE) => answer,
             },
             Question::Command { command, checkout, environment } => {
-                let running = Command::shell(command).directory(checkout).environment(environment).timeout(DEADLINE).cancel(cancel).run();
+                let running = Command::shell(command)
+                    .directory(checkout)
+                    .environment(environment)
+                    .timeout(DEADLINE)
+                    .cancel(cancel)
+                    .run();
                 let output = running.await?;
                 cancel.check()?;
                 if output.success() {
@@ -72,7 +87,10 @@ impl HealthProbe {
                 }
                 let said = output.tail(3);
                 let said = if said.is_empty() { said } else { format!(": {}", plain(&said)) };
-                Err(Error::new(ErrorKind::Service, format!("the health command `{command}` failed: {}{said}", output.end)))
+                Err(Error::new(
+                    ErrorKind::Service,
+                    format!("the health command `{command}` failed: {}{said}", output.end),
+                ))
             }
         }
     }
@@ -84,21 +102,34 @@ mod tests {
 
     fn command_probe(command: &str) -> HealthProbe {
         let config = HealthConfig { command: Some(command.into()), ..HealthConfig::default() };
-        HealthProbe::new(&config, "/tmp", Environment::default().with("PATH", "/usr/bin:/bin")).unwrap()
+        HealthProbe::new(&config, "/tmp", Environment::default().with("PATH", "/usr/bin:/bin"))
+            .unwrap()
     }
 
     #[tokio::test]
     async fn a_command_is_healthy_if_it_exits_with_0_in_the_checkout() {
         command_probe("test $PWD = /tmp").check(&Cancel::new()).await.unwrap();
-        let error = command_probe("echo queue is full; exit 2").check(&Cancel::new()).await.unwrap_err();
-        assert_eq!((error.kind(), error.message().ends_with("failed: exit code 2: queue is full")), (ErrorKind::Service, true), "{error}");
+        let error =
+            command_probe("echo queue is full; exit 2").check(&Cancel::new()).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.message().ends_with("failed: exit code 2: queue is full")),
+            (ErrorKind::Service, true),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_probe_needs_exactly_one_question() {
-        let both = HealthConfig { http: Some("http://localhost/".into()), command: Some("true".into()), within: None };
+        let both = HealthConfig {
+            http: Some("http://localhost/".into()),
+            command: Some("true".into()),
+            within: None,
+        };
         for config in [HealthConfig::default(), both] {
-            assert_eq!(HealthProbe::new(&config, "/", Environment::default()).unwrap_err().kind(), ErrorKind::Config);
+            assert_eq!(
+                HealthProbe::new(&config, "/", Environment::default()).unwrap_err().kind(),
+                ErrorKind::Config
+            );
         }
     }
 }

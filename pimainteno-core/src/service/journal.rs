@@ -39,7 +39,8 @@ pub struct JournalEntry {
     pub priority: u8,
     /// Who logged it: the program's name, or `systemd`.
     pub identifier: String,
-    /// What was logged, cut at 2000 bytes. What is not UTF-8 is replaced; control characters are dropped.
+    /// What was logged, cut at 2000 bytes. What is not UTF-8 is replaced; control characters are
+    /// dropped.
     pub message: String,
     /// Its place in the journal, for [`Since::Cursor`].
     pub cursor: String,
@@ -72,18 +73,27 @@ struct RawEntry {
 }
 
 impl Journal {
-    /// The journal of the systemd of `bus`; `journalctl` is looked for in the `PATH` of `environment`.
+    /// The journal of the systemd of `bus`; `journalctl` is looked for in the `PATH` of
+    /// `environment`.
     pub fn new(bus: Bus, environment: Environment) -> Self {
         Self { bus, environment }
     }
 
-    /// The last entries, at most `limit`, that `unit` has logged, or that systemd has logged about it, since `since`; oldest first.
+    /// The last entries, at most `limit`, that `unit` has logged, or that systemd has logged about
+    /// it, since `since`; oldest first.
     ///
-    /// Of a unit of the user's systemd, the last lines of a process may be missing: the journal tells whose they are only while the process lives.
+    /// Of a unit of the user's systemd, the last lines of a process may be missing: the journal
+    /// tells whose they are only while the process lives.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if the journal cannot be read, [`ErrorKind::Usage`] if `unit` is no unit's name.
-    pub async fn entries(&self, unit: &str, since: &Since, limit: usize) -> Result<Vec<JournalEntry>> {
+    /// [`ErrorKind::Service`] if the journal cannot be read, [`ErrorKind::Usage`] if `unit` is no
+    /// unit's name.
+    pub async fn entries(
+        &self,
+        unit: &str,
+        since: &Since,
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>> {
         check_unit_name(unit)?;
         let selector = match self.bus {
             Bus::System => format!("--unit={unit}"),
@@ -99,30 +109,47 @@ impl Journal {
         ]);
         let command = match since {
             Since::Beginning => command.arg(format!("--lines={limit}")),
-            Since::Time(time) => {
-                command.arg(format!("--lines={limit}")).arg(format!("--since=@{}.{:06}", time.as_second(), time.subsec_microsecond()))
-            }
+            Since::Time(time) => command.arg(format!("--lines={limit}")).arg(format!(
+                "--since=@{}.{:06}",
+                time.as_second(),
+                time.subsec_microsecond()
+            )),
             // With a cursor, `--lines` would give the first ones after it.
             Since::Cursor(cursor) => command.arg(format!("--after-cursor={cursor}")),
         };
-        let output = command.run().await.context(ErrorKind::Service, || format!("cannot read the journal of `{unit}`"))?;
+        let output = command
+            .run()
+            .await
+            .context(ErrorKind::Service, || format!("cannot read the journal of `{unit}`"))?;
         if !output.success() {
-            let message =
-                format!("cannot read the journal of `{unit}`: `journalctl` ended with {}: {}", output.end, plain(&output.tail(3)));
-            return Err(
-                Error::new(ErrorKind::Service, message).hint("the daemon's user must be in the group `systemd-journal`, or be root")
+            let message = format!(
+                "cannot read the journal of `{unit}`: `journalctl` ended with {}: {}",
+                output.end,
+                plain(&output.tail(3))
             );
+            return Err(Error::new(ErrorKind::Service, message)
+                .hint("the daemon's user must be in the group `systemd-journal`, or be root"));
         }
         let text = output.text();
         // What the limit on output has cut in two is no JSON any more.
-        let mut entries: Vec<_> = text.lines().filter_map(|line| serde_json::from_str(line).ok().and_then(JournalEntry::read)).collect();
+        let mut entries: Vec<_> = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok().and_then(JournalEntry::read))
+            .collect();
         entries.drain(..entries.len().saturating_sub(limit));
         Ok(entries)
     }
 
-    /// The last entries since `started` of a unit that has just failed; none if they cannot be read, because the failure itself is what matters.
-    pub(super) async fn entries_of_failure(&self, unit: &str, started: Timestamp, limit: usize) -> Vec<JournalEntry> {
-        // What a process wrote just before it ended may still be on its way. Only root may wait for it.
+    /// The last entries since `started` of a unit that has just failed; none if they cannot be
+    /// read, because the failure itself is what matters.
+    pub(super) async fn entries_of_failure(
+        &self,
+        unit: &str,
+        started: Timestamp,
+        limit: usize,
+    ) -> Vec<JournalEntry> {
+        // What a process wrote just before it ended may still be on its way. Only root may wait for
+        // it.
         drop(self.journalctl().arg("--sync").run().await);
         self.entries(unit, &Since::Time(started), limit).await.unwrap_or_default()
     }
@@ -149,12 +176,17 @@ impl JournalEntry {
     }
 }
 
-/// The text of a field: a string, an array of bytes where it is not UTF-8, or an array of both where an entry has the field more than once.
+/// The text of a field: a string, an array of bytes where it is not UTF-8, or an array of both
+/// where an entry has the field more than once.
 fn text_of(field: &Value) -> String {
     match field {
         Value::String(text) => text.clone(),
         Value::Array(items) => {
-            match items.iter().map(|item| item.as_u64().and_then(|byte| u8::try_from(byte).ok())).collect::<Option<Vec<_>>>() {
+            match items
+                .iter()
+                .map(|item| item.as_u64().and_then(|byte| u8::try_from(byte).ok()))
+                .collect::<Option<Vec<_>>>()
+            {
                 Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
                 None => items.iter().map(text_of).collect::<Vec<_>>().join("\n"),
             }
@@ -173,7 +205,11 @@ mod tests {
 
     #[test]
     fn a_message_may_be_text_bytes_or_several() {
-        let entry = |message: &str| format!(r#"{{"__REALTIME_TIMESTAMP":"1000001","__CURSOR":"s=1","PRIORITY":"3","MESSAGE":{message}}}"#);
+        let entry = |message: &str| {
+            format!(
+                r#"{{"__REALTIME_TIMESTAMP":"1000001","__CURSOR":"s=1","PRIORITY":"3","MESSAGE":{message}}}"#
+            )
+        };
         let expected = JournalEntry {
             at: Timestamp::from_microsecond(1_000_001).unwrap(),
             priority: 3,
@@ -185,6 +221,9 @@ mod tests {
         assert_eq!(read(&entry("[104,105,255]")).message, "hi\u{fffd}");
         assert_eq!(read(&entry(r#"["one",[116,119,111]]"#)).message, "one\ntwo");
         assert_eq!(read(&entry("null")).message, "");
-        assert_eq!(read(&entry(&format!("\"{}\"", "ä".repeat(3000)))).message, format!("{} [...]", "ä".repeat(1000)));
+        assert_eq!(
+            read(&entry(&format!("\"{}\"", "ä".repeat(3000)))).message,
+            format!("{} [...]", "ä".repeat(1000))
+        );
     }
 }

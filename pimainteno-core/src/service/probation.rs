@@ -1,10 +1,15 @@
 //! Whether services stay healthy for a while after a change.
 //!
-//! - A service must be active and stay so. One that systemd restarted by itself is unhealthy even if it runs again: the counter of restarts went up, or the
-//!   moment at which it became active moved. The main process may change without harm, because some services hand over to a successor.
-//! - A unit of `Type=oneshot` may end, and run again by its timer, as long as it does not fail. Timers, sockets and other units are healthy while active.
-//! - The probe may fail until it first answers, but not longer than it is allowed to; from then on three failures in a row are one too many.
-//! - Whatever was unhealthy before the change and still is, is not the change's fault: [`Verdict::UnchangedUnhealthy`].
+//! - A service must be active and stay so. One that systemd restarted by itself is unhealthy even
+//!   if it runs again: the counter of restarts went up, or the moment at which it became active
+//!   moved. The main process may change without harm, because some services hand over to a
+//!   successor.
+//! - A unit of `Type=oneshot` may end, and run again by its timer, as long as it does not fail.
+//!   Timers, sockets and other units are healthy while active.
+//! - The probe may fail until it first answers, but not longer than it is allowed to; from then on
+//!   three failures in a row are one too many.
+//! - Whatever was unhealthy before the change and still is, is not the change's fault:
+//!   [`Verdict::UnchangedUnhealthy`].
 
 mod unit;
 
@@ -96,21 +101,28 @@ struct WatchedProbe<'a> {
 
 impl<'a> Probation<'a> {
     /// Watches `units`, and `probe` if there is one, for `duration`.
-    pub fn new(manager: &'a dyn ServiceManager, units: &'a [String], probe: Option<&'a HealthProbe>, duration: Duration) -> Self {
+    pub fn new(
+        manager: &'a dyn ServiceManager,
+        units: &'a [String],
+        probe: Option<&'a HealthProbe>,
+        duration: Duration,
+    ) -> Self {
         Self { manager, units, probe, duration }
     }
 
     /// Looks how things are before a change.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Service`] if a unit's state cannot be read, [`crate::ErrorKind::Usage`] if a unit's name is none,
-    /// [`crate::ErrorKind::Cancelled`].
+    /// [`crate::ErrorKind::Service`] if a unit's state cannot be read, [`crate::ErrorKind::Usage`]
+    /// if a unit's name is none, [`crate::ErrorKind::Cancelled`].
     pub async fn baseline(&self, cancel: &Cancel) -> Result<Baseline> {
         let looking = async {
             let mut baseline = Baseline::default();
             for name in self.units {
                 let state = self.manager.state(name).await?;
-                if let Some(fault) = unit::fault(&state).or_else(|| unit::restarting(&state, self.duration)) {
+                if let Some(fault) =
+                    unit::fault(&state).or_else(|| unit::restarting(&state, self.duration))
+                {
                     baseline.unit_faults.insert(name.clone(), fault);
                 }
                 baseline.units.insert(name.clone(), state);
@@ -127,15 +139,22 @@ impl<'a> Probation<'a> {
         }
     }
 
-    /// Watches until the probation is over or something is wrong that was not so `before`, and tells `progress` in one line at a time what it sees.
+    /// Watches until the probation is over or something is wrong that was not so `before`, and
+    /// tells `progress` in one line at a time what it sees.
     ///
-    /// It begins right after the restart. It lasts longer than the probation where a unit or the probe may still need time, never by more than what the
-    /// probe is allowed plus a few probes. With nothing to watch, the verdict is immediate.
+    /// It begins right after the restart. It lasts longer than the probation where a unit or the
+    /// probe may still need time, never by more than what the probe is allowed plus a few
+    /// probes. With nothing to watch, the verdict is immediate.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Service`] if a unit's state cannot be read three times in a row, [`crate::ErrorKind::Usage`] if a unit's name is none,
-    /// [`crate::ErrorKind::Cancelled`].
-    pub async fn watch(&self, before: &Baseline, cancel: &Cancel, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Verdict> {
+    /// [`crate::ErrorKind::Service`] if a unit's state cannot be read three times in a row,
+    /// [`crate::ErrorKind::Usage`] if a unit's name is none, [`crate::ErrorKind::Cancelled`].
+    pub async fn watch(
+        &self,
+        before: &Baseline,
+        cancel: &Cancel,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Verdict> {
         tokio::select! {
             biased;
             error = cancelled(cancel) => error,
@@ -172,13 +191,21 @@ impl<'a> Watch<'a> {
             before,
             started: Instant::now(),
             units: probation.units.iter().map(|name| WatchedUnit::new(name)).collect(),
-            probe: probation.probe.map(|probe| WatchedProbe { probe, answered: false, failures: 0 }),
+            probe: probation.probe.map(|probe| WatchedProbe {
+                probe,
+                answered: false,
+                failures: 0,
+            }),
             failed_looks: 0,
             excused: Vec::new(),
         }
     }
 
-    async fn run(mut self, cancel: &Cancel, progress: &(dyn Fn(&str) + Send + Sync)) -> Result<Verdict> {
+    async fn run(
+        mut self,
+        cancel: &Cancel,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Verdict> {
         let duration = self.probation.duration;
         let mut told = String::new();
         loop {
@@ -190,7 +217,9 @@ impl<'a> Watch<'a> {
                 Err(verdict) => return Ok(verdict),
             };
             let waited = self.started.elapsed();
-            let settled = self.failed_looks == 0 && self.units.iter().all(|unit| unit.settled) && probe_error.is_none();
+            let settled = self.failed_looks == 0
+                && self.units.iter().all(|unit| unit.settled)
+                && probe_error.is_none();
             if self.units.is_empty() && self.probe.is_none() || settled && waited >= duration {
                 break;
             }
@@ -204,7 +233,12 @@ impl<'a> Watch<'a> {
                 told = news;
             }
             let left = duration.saturating_sub(waited);
-            sleep(if left.is_zero() { self.probation.interval() } else { left.min(self.probation.interval()) }).await;
+            sleep(if left.is_zero() {
+                self.probation.interval()
+            } else {
+                left.min(self.probation.interval())
+            })
+            .await;
         }
         let (units, reasons): (Vec<_>, Vec<_>) = self.excused.into_iter().unzip();
         Ok(match units.into_iter().next() {
@@ -238,7 +272,9 @@ impl<'a> Watch<'a> {
         for (name, fault) in faults {
             self.units.retain(|unit| unit.name != name);
             let reason = format!("`{name}` {fault}");
-            if let Some(verdict) = self.fault(Some(name.to_owned()), reason, self.before.unit_faults.get(name)) {
+            if let Some(verdict) =
+                self.fault(Some(name.to_owned()), reason, self.before.unit_faults.get(name))
+            {
                 return Ok(Some(verdict));
             }
         }
@@ -256,8 +292,12 @@ impl<'a> Watch<'a> {
         let within = watched.probe.within();
         watched.failures += 1;
         let reason = match watched.answered {
-            true if watched.failures >= TRIES => format!("the health probe failed {TRIES} times in a row: {error}"),
-            false if self.started.elapsed() >= within => format!("the health probe did not succeed within {within:?}: {error}"),
+            true if watched.failures >= TRIES => {
+                format!("the health probe failed {TRIES} times in a row: {error}")
+            }
+            false if self.started.elapsed() >= within => {
+                format!("the health probe did not succeed within {within:?}: {error}")
+            }
             _ => return Ok(Some(error.to_string())),
         };
         self.probe = None;
@@ -268,16 +308,26 @@ impl<'a> Watch<'a> {
     }
 
     /// Takes note of something that is wrong; gives a verdict unless that `was` so before.
-    fn fault(&mut self, unit: Option<String>, reason: String, was: Option<&String>) -> Option<Verdict> {
+    fn fault(
+        &mut self,
+        unit: Option<String>,
+        reason: String,
+        was: Option<&String>,
+    ) -> Option<Verdict> {
         let Some(was) = was else { return Some(Verdict::Unhealthy { unit, reason }) };
-        let subject = unit.as_deref().map_or_else(|| "the health probe".to_owned(), |unit| format!("`{unit}`"));
-        self.excused.push((unit, format!("{reason}; {subject} was already unhealthy before: {was}")));
+        let subject = unit
+            .as_deref()
+            .map_or_else(|| "the health probe".to_owned(), |unit| format!("`{unit}`"));
+        self.excused
+            .push((unit, format!("{reason}; {subject} was already unhealthy before: {was}")));
         None
     }
 
     /// How long a unit may be on its way up or down.
     fn patience(&self) -> Duration {
-        self.probation.duration.max(self.probation.probe.map_or(Duration::ZERO, HealthProbe::within))
+        self.probation
+            .duration
+            .max(self.probation.probe.map_or(Duration::ZERO, HealthProbe::within))
     }
 }
 

@@ -5,14 +5,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{ActiveState, Journal, JournalEntry, LoadState, ServiceManager, Since, UnitState, check_unit_name};
+use super::{
+    ActiveState, Journal, JournalEntry, LoadState, ServiceManager, Since, UnitState,
+    check_unit_name,
+};
 use crate::{
     config::Bus,
     error::{Error, ErrorKind, Result},
     process::{Cancel, Command, End, Environment, Output},
 };
 
-/// How long a restart may take: a little more than the 90 s to stop and the 90 s to start that systemd grants a unit by default.
+/// How long a restart may take: a little more than the 90 s to stop and the 90 s to start that
+/// systemd grants a unit by default.
 const RESTART_DEADLINE: Duration = Duration::from_secs(190);
 
 /// How long systemd may take to say what state a unit is in.
@@ -22,7 +26,8 @@ const QUERY_DEADLINE: Duration = Duration::from_secs(10);
 const TOLD_LINES: usize = 10;
 
 /// The properties that a [`UnitState`] is read from.
-const PROPERTIES: &str = "LoadState,ActiveState,SubState,Result,Type,NRestarts,MainPID,ActiveEnterTimestampMonotonic";
+const PROPERTIES: &str =
+    "LoadState,ActiveState,SubState,Result,Type,NRestarts,MainPID,ActiveEnterTimestampMonotonic";
 
 /// Restarts units by `systemctl`, of the machine's systemd or of the user's.
 #[derive(Clone, Debug)]
@@ -38,7 +43,12 @@ impl Systemd {
     pub fn new(bus: Bus, environment: Environment) -> Self {
         // What is read from its messages must not depend on the user's language.
         let environment = environment.with("LC_ALL", "C");
-        Self { bus, journal: Journal::new(bus, environment.clone()), environment, deadline: RESTART_DEADLINE }
+        Self {
+            bus,
+            journal: Journal::new(bus, environment.clone()),
+            environment,
+            deadline: RESTART_DEADLINE,
+        }
     }
 
     /// The same with another limit for a restart; 190 s unless set.
@@ -49,7 +59,13 @@ impl Systemd {
     }
 
     /// Runs `systemctl` with `arguments` on `unit`.
-    async fn systemctl(&self, arguments: &[&str], unit: &str, deadline: Duration, cancel: &Cancel) -> Result<Output> {
+    async fn systemctl(
+        &self,
+        arguments: &[&str],
+        unit: &str,
+        deadline: Duration,
+        cancel: &Cancel,
+    ) -> Result<Output> {
         check_unit_name(unit)?;
         let user = (self.bus == Bus::User).then_some("--user");
         let command = Command::new("systemctl")
@@ -84,20 +100,36 @@ impl Systemd {
             error(format!("cannot restart `{unit}`: there is no such unit"))
                 .hint("correct the project's `units`, or run `systemctl daemon-reload` if the unit's file is new")
         } else if said.contains("is masked") {
-            error(format!("cannot restart `{unit}`: it is masked")).hint(format!("`systemctl unmask {unit}` allows to start it again"))
-        } else if let Some((_, reason)) = said.strip_prefix("Job for ").and_then(|line| line.lines().next()?.split_once(' ')) {
+            error(format!("cannot restart `{unit}`: it is masked"))
+                .hint(format!("`systemctl unmask {unit}` allows to start it again"))
+        } else if let Some((_, reason)) =
+            said.strip_prefix("Job for ").and_then(|line| line.lines().next()?.split_once(' '))
+        {
             let entries = self.journal.entries_of_failure(unit, started, TOLD_LINES).await;
-            let lines: String = entries.iter().map(|entry| format!("\n{}", entry.message)).collect();
-            error(format!("cannot restart `{unit}`: its job {}{lines}", reason.trim_end_matches('.')))
-                .hint(format!("`systemctl status {unit}` tells more"))
+            let lines: String =
+                entries.iter().map(|entry| format!("\n{}", entry.message)).collect();
+            error(format!(
+                "cannot restart `{unit}`: its job {}{lines}",
+                reason.trim_end_matches('.')
+            ))
+            .hint(format!("`systemctl status {unit}` tells more"))
         } else {
             error(format!("cannot restart `{unit}`: `systemctl` ended with {}: {said}", output.end))
         }
     }
 
-    /// Sets back the counters of a unit's crashes. Where that is not allowed or there is nothing to forget, the restart itself tells more.
+    /// Sets back the counters of a unit's crashes. Where that is not allowed or there is nothing to
+    /// forget, the restart itself tells more.
     async fn forget_crashes(&self, unit: &str) {
-        drop(self.systemctl(&["reset-failed", "--no-ask-password"], unit, QUERY_DEADLINE, &Cancel::new()).await);
+        drop(
+            self.systemctl(
+                &["reset-failed", "--no-ask-password"],
+                unit,
+                QUERY_DEADLINE,
+                &Cancel::new(),
+            )
+            .await,
+        );
     }
 
     /// Why systemd could not even be asked, if that is what `said` means.
@@ -115,7 +147,13 @@ impl Systemd {
                 "the user's systemd runs only while the user is logged in, or for ever after `loginctl enable-linger USER`; XDG_RUNTIME_DIR must be set"
             }
         };
-        Some(Error::new(ErrorKind::Service, format!("cannot speak to systemd: no connection to {reason}")).hint(hint))
+        Some(
+            Error::new(
+                ErrorKind::Service,
+                format!("cannot speak to systemd: no connection to {reason}"),
+            )
+            .hint(hint),
+        )
     }
 }
 
@@ -130,10 +168,12 @@ impl ServiceManager for Systemd {
         // A unit that has crashed too often is not started again by systemd until somebody says so.
         self.forget_crashes(unit).await;
         // Nobody is there to type a password.
-        let output = self.systemctl(&["restart", "--no-ask-password"], unit, self.deadline, cancel).await?;
+        let output =
+            self.systemctl(&["restart", "--no-ask-password"], unit, self.deadline, cancel).await?;
         match output.end {
             End::Exited(0) => {
-                // The counter of restarts outlives a restart that comes while the unit waits for its next one, and would be held against what runs now.
+                // The counter of restarts outlives a restart that comes while the unit waits for
+                // its next one, and would be held against what runs now.
                 self.forget_crashes(unit).await;
                 Ok(())
             }
@@ -143,13 +183,21 @@ impl ServiceManager for Systemd {
     }
 
     async fn state(&self, unit: &str) -> Result<UnitState> {
-        let output = self.systemctl(&["show", "--property", PROPERTIES], unit, QUERY_DEADLINE, &Cancel::new()).await?;
+        let output = self
+            .systemctl(&["show", "--property", PROPERTIES], unit, QUERY_DEADLINE, &Cancel::new())
+            .await?;
         if output.success() {
             return Ok(read_state(&output.text()));
         }
         let said = output.tail(3);
         Err(self.connection_error(&said).unwrap_or_else(|| {
-            Error::new(ErrorKind::Service, format!("cannot read the state of `{unit}`: `systemctl` ended with {}: {said}", output.end))
+            Error::new(
+                ErrorKind::Service,
+                format!(
+                    "cannot read the state of `{unit}`: `systemctl` ended with {}: {said}",
+                    output.end
+                ),
+            )
         }))
     }
 
@@ -158,7 +206,8 @@ impl ServiceManager for Systemd {
     }
 }
 
-/// Reads the lines `Property=value` of `systemctl show`; what a unit's type does not have is missing or empty.
+/// Reads the lines `Property=value` of `systemctl show`; what a unit's type does not have is
+/// missing or empty.
 fn read_state(text: &str) -> UnitState {
     let mut state = UnitState::default();
     for (property, value) in text.lines().filter_map(|line| line.split_once('=')) {

@@ -1,4 +1,5 @@
-//! What a step can do with the change of its run: hand one over, change it, and have a person look at it.
+//! What a step can do with the change of its run: hand one over, change it, and have a person look
+//! at it.
 
 use pimainteno_plugin::{Edit, Reply};
 
@@ -6,15 +7,18 @@ use super::{StepContext, run::Candidate};
 use crate::error::{Error, ErrorKind, Result};
 
 impl StepContext<'_> {
-    /// Hands the run a change, as a unified diff from the top of the project at [`Self::base`], for `apply` to place.
+    /// Hands the run a change, as a unified diff from the top of the project at [`Self::base`], for
+    /// `apply` to place.
     ///
-    /// After `apply` it takes the place of the one that is there: the run goes back to `apply` behind this step, and everything that was found out about the
-    /// change is found out anew. Once there is a commit, it comes too late, and the run fails.
+    /// After `apply` it takes the place of the one that is there: the run goes back to `apply`
+    /// behind this step, and everything that was found out about the change is found out anew.
+    /// Once there is a commit, it comes too late, and the run fails.
     pub fn propose(&mut self, diff: impl Into<String>, message: impl Into<String>) {
         self.run.candidate = Some(Candidate::Diff { diff: diff.into(), message: message.into() });
     }
 
-    /// The same with the change that is in a backend's reply to a request with `edit`. Says whether there is one; a backend may want none.
+    /// The same with the change that is in a backend's reply to a request with `edit`. Says whether
+    /// there is one; a backend may want none.
     ///
     /// # Errors
     /// [`ErrorKind::Patch`] if it answers with something else.
@@ -25,13 +29,16 @@ impl StepContext<'_> {
         Ok(is_one)
     }
 
-    /// Hands the run, as by [`Self::propose`], whatever the project's files are now: as this step left them in [`Self::workspace`], or as
-    /// [`Self::sandboxed`] commands see them. An empty message keeps that of the change. Says whether that is another change than the one that is placed.
+    /// Hands the run, as by [`Self::propose`], whatever the project's files are now: as this step
+    /// left them in [`Self::workspace`], or as [`Self::sandboxed`] commands see them. An empty
+    /// message keeps that of the change. Says whether that is another change than the one that is
+    /// placed.
     ///
     /// So a formatter changes the change before it is verified. What is taken back is not amended.
     ///
     /// # Errors
-    /// [`ErrorKind::Step`] once there is a commit; [`ErrorKind::Patch`] if it is too large or not text.
+    /// [`ErrorKind::Step`] once there is a commit; [`ErrorKind::Patch`] if it is too large or not
+    /// text.
     pub async fn amend(&mut self, message: impl Into<String>) -> Result<bool> {
         if self.run.record.job.rules().brings_back {
             return Ok(false);
@@ -48,15 +55,22 @@ impl StepContext<'_> {
         }
         let mut message = message.into();
         if message.trim().is_empty() {
-            let of_candidate = || self.run.candidate.as_ref().map(Candidate::message).unwrap_or_default();
-            message = self.run.proposal.as_ref().map_or_else(of_candidate, |proposal| proposal.message.clone());
+            let of_candidate =
+                || self.run.candidate.as_ref().map(Candidate::message).unwrap_or_default();
+            message = self
+                .run
+                .proposal
+                .as_ref()
+                .map_or_else(of_candidate, |proposal| proposal.message.clone());
         }
         self.run.candidate = Some(Candidate::Diff { diff: change.diff, message });
         Ok(true)
     }
 
-    /// Has the change wait for a person before anything of it can be seen from outside, for this reason, in whatever mode. Holds for the change as it is:
-    /// one that is placed anew is judged anew. What was delivered already is not held; let the step fail, and it is taken back.
+    /// Has the change wait for a person before anything of it can be seen from outside, for this
+    /// reason, in whatever mode. Holds for the change as it is: one that is placed anew is
+    /// judged anew. What was delivered already is not held; let the step fail, and it is taken
+    /// back.
     pub fn hold(&mut self, reason: impl Into<String>) {
         self.run.concerns.push(reason.into());
     }
@@ -64,5 +78,6 @@ impl StepContext<'_> {
 
 /// What a change is that comes after the commit.
 pub(crate) fn too_late(step: &str) -> Error {
-    Error::new(ErrorKind::Step, format!("`{step}` changes the change after it was committed")).hint("put it before `commit`")
+    Error::new(ErrorKind::Step, format!("`{step}` changes the change after it was committed"))
+        .hint("put it before `commit`")
 }

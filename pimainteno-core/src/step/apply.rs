@@ -14,7 +14,8 @@ use crate::{
     run::Outcome,
 };
 
-/// Places the proposed change in a workspace that is clean and at the base commit, and stores it as a proposal.
+/// Places the proposed change in a workspace that is clean and at the base commit, and stores it as
+/// a proposal.
 #[derive(Debug)]
 pub(crate) struct Apply;
 
@@ -38,16 +39,21 @@ impl Step for Apply {
 }
 
 impl StepContext<'_> {
-    /// Places the change that was proposed in the workspace, which is made clean and at the base for it, looks what it touches, and stores it as a proposal.
-    /// The backend is asked once more if it does not fit.
+    /// Places the change that was proposed in the workspace, which is made clean and at the base
+    /// for it, looks what it touches, and stores it as a proposal. The backend is asked once
+    /// more if it does not fit.
     ///
     /// # Errors
     /// [`ErrorKind::Patch`] if it cannot be placed, or touches what no change may.
     pub async fn place_change(&mut self) -> Result<Flow> {
-        let Some(candidate) = self.run.candidate.take() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let Some(candidate) = self.run.candidate.take() else {
+            return Ok(Flow::End(Outcome::NoChange));
+        };
         let workspace = self.parts.workspace;
         workspace.reset(&self.run.base).await?;
-        let Some(message) = place::place(self, &candidate).await? else { return Ok(Flow::End(Outcome::NoChange)) };
+        let Some(message) = place::place(self, &candidate).await? else {
+            return Ok(Flow::End(Outcome::NoChange));
+        };
         let mut change = workspace.staged(&self.run.base).await?;
         if change.is_empty() {
             return Ok(Flow::End(Outcome::NoChange));
@@ -61,25 +67,40 @@ impl StepContext<'_> {
         patch::check_paths(&change)?;
         // What is brought back was there before.
         if change.makes_links() && !self.run.record.job.rules().brings_back {
-            return Err(Error::new(ErrorKind::Patch, "the change adds or moves a symbolic link or a submodule"));
+            return Err(Error::new(
+                ErrorKind::Patch,
+                "the change adds or moves a symbolic link or a submodule",
+            ));
         }
         let secrets = self.parts.store.secrets();
         self.run.concerns.extend(secrets.concern(&change.diff));
         self.run.concerns.extend(hidden_text::concern(&change));
         let message = secrets.redact(&commit_message::without_effects(&message)).into_owned();
         let note = change.describe();
-        // A stored proposal that is placed again on the same lines stays the same proposal: an approval is bound to its diff.
+        // A stored proposal that is placed again on the same lines stays the same proposal: an
+        // approval is bound to its diff.
         let unchanged = self.run.proposal.take().filter(|proposal| proposal.diff == change.diff);
         let proposal = unchanged.unwrap_or_else(|| {
             let record = &self.run.record;
-            let new = Proposal::new(&record.project, self.run.base.clone(), change.diff.clone(), message, self.parts.desk.backend_name());
+            let new = Proposal::new(
+                &record.project,
+                self.run.base.clone(),
+                change.diff.clone(),
+                message,
+                self.parts.desk.backend_name(),
+            );
             Proposal { chore: record.chore.clone(), ..new }
         });
         self.parts.journal.proposed(&proposal)?;
         self.run.record.proposal = Some(proposal.id);
         self.tell_policy(&change, &proposal.message);
         self.run.proposal = Some(proposal);
-        let links = workspace.links().await?.iter().filter_map(|(path, target)| Link::new(path, target)).collect();
+        let links = workspace
+            .links()
+            .await?
+            .iter()
+            .filter_map(|(path, target)| Link::new(path, target))
+            .collect();
         self.run.concerns.extend(held_files(self.project(), &change, workspace.path(), links)?);
         self.try_change(&change).await?;
         self.run.change = Some(change);

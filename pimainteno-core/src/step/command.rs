@@ -27,11 +27,14 @@ pub(crate) struct CommandStep {
 }
 
 impl CommandStep {
-    /// The command as a step of `project`. One that amends the change is for the project's files, and announces nothing else; without a whole sandbox it stands
-    /// before the gate as any other, because it may run what the change holds.
+    /// The command as a step of `project`. One that amends the change is for the project's files,
+    /// and announces nothing else; without a whole sandbox it stands before the gate as any
+    /// other, because it may run what the change holds.
     pub(crate) fn new(config: CommandStepConfig, project: &Project) -> Self {
         let sandbox = &project.sandbox;
-        let is_kept_in = config.sandbox.unwrap_or(sandbox.mode) != SandboxMode::Off && !sandbox.network && sandbox.write.is_empty();
+        let is_kept_in = config.sandbox.unwrap_or(sandbox.mode) != SandboxMode::Off
+            && !sandbox.network
+            && sandbox.write.is_empty();
         let outside = if config.amend { Effects::Announced } else { Effects::Outside };
         Self { effects: if is_kept_in { Effects::Workspace } else { outside }, config }
     }
@@ -80,14 +83,21 @@ impl CommandStep {
             .run()
             .await?;
         context.cancel().check()?;
-        context
-            .keep_output(format!("log of {}", self.config.name), format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr)));
+        context.keep_output(
+            format!("log of {}", self.config.name),
+            format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr)),
+        );
         if output.success() {
             if self.config.amend {
                 context.amend("").await?;
             }
-            return Ok(Flow::Done(output.text().trim().lines().last().unwrap_or_default().to_owned()));
+            return Ok(Flow::Done(
+                output.text().trim().lines().last().unwrap_or_default().to_owned(),
+            ));
         }
-        Err(Error::new(ErrorKind::Step, format!("`{line}` failed ({}): {}", output.end, output.tail(10))))
+        Err(Error::new(
+            ErrorKind::Step,
+            format!("`{line}` failed ({}): {}", output.end, output.tail(10)),
+        ))
     }
 }

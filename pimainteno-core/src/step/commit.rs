@@ -18,7 +18,8 @@ use crate::{
 /// The longest message that is committed, in bytes; what a person still reads.
 const LONGEST: usize = 8 << 10;
 
-/// Commits the staged change in the workspace, with a message from the backend and the run's id as a trailer.
+/// Commits the staged change in the workspace, with a message from the backend and the run's id as
+/// a trailer.
 #[derive(Debug)]
 pub(crate) struct Commit;
 
@@ -37,43 +38,68 @@ impl Step for Commit {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let (Some(change), Some(proposal)) = (context.run.change.clone(), context.run.proposal.clone()) else {
+        let (Some(change), Some(proposal)) =
+            (context.run.change.clone(), context.run.proposal.clone())
+        else {
             return Ok(Flow::End(Outcome::NoChange));
         };
         let message = message(context, &change, &proposal.message).await?;
         let message = context.policy().commit_message(context.facts(), &message)?;
         let commit = context.commit_change(&message).await?;
-        let subject = context.run.proposal.as_ref().and_then(|proposal| proposal.message.lines().next()).unwrap_or_default();
+        let subject = context
+            .run
+            .proposal
+            .as_ref()
+            .and_then(|proposal| proposal.message.lines().next())
+            .unwrap_or_default();
         Ok(Flow::Done(format!("{commit:.12} {subject}")))
     }
 }
 
 impl StepContext<'_> {
-    /// Makes a commit of exactly the change that was allowed, signed as the owner signs and asked about by the repository's hooks, with the run's id as a trailer;
-    /// gives its id. What in `message` has effects on forges, hides something or is a secret, is taken out.
+    /// Makes a commit of exactly the change that was allowed, signed as the owner signs and asked
+    /// about by the repository's hooks, with the run's id as a trailer; gives its id. What in
+    /// `message` has effects on forges, hides something or is a secret, is taken out.
     ///
     /// # Errors
-    /// [`ErrorKind::Step`] if there is no change, if the step says that it changes nothing outside and was let through as such, or if something else is staged;
-    /// [`ErrorKind::Git`] if a hook refuses it.
+    /// [`ErrorKind::Step`] if there is no change, if the step says that it changes nothing outside
+    /// and was let through as such, or if something else is staged; [`ErrorKind::Git`] if a
+    /// hook refuses it.
     pub async fn commit_change(&mut self, message: &str) -> Result<CommitId> {
         self.must_be_allowed("commits the change")?;
         let (Some(change), Some(proposal)) = (&self.run.change, &self.run.proposal) else {
-            return Err(Error::new(ErrorKind::Step, "there is no change to commit").hint("put the step behind `apply`"));
+            return Err(Error::new(ErrorKind::Step, "there is no change to commit")
+                .hint("put the step behind `apply`"));
         };
         let workspace = self.parts.workspace;
-        // Hidden characters go before secrets are looked for: one in the middle of a token would keep it from being found.
-        let message = self.parts.store.secrets().redact(&commit_message::without_effects(message)).into_owned();
+        // Hidden characters go before secrets are looked for: one in the middle of a token would
+        // keep it from being found.
+        let message = self
+            .parts
+            .store
+            .secrets()
+            .redact(&commit_message::without_effects(message))
+            .into_owned();
         let message = if message.is_empty() { describe(change) } else { message };
         let base = self.run.base.clone();
         // Checks may have changed the index, and so may whoever was asked for the message.
         if workspace.staged(&base).await?.diff != proposal.diff {
-            return Err(Error::new(ErrorKind::Step, "what is staged is not the change that was verified")
-                .hint("a check changes Git's index; let it work on files alone"));
+            return Err(Error::new(
+                ErrorKind::Step,
+                "what is staged is not the change that was verified",
+            )
+            .hint("a check changes Git's index; let it work on files alone"));
         }
         let tree = workspace.write_tree().await?;
-        let intent = self.announce(Effect::Commit { branch: self.run.branch.clone(), base: base.clone(), tree: tree.clone() })?;
+        let intent = self.announce(Effect::Commit {
+            branch: self.run.branch.clone(),
+            base: base.clone(),
+            tree: tree.clone(),
+        })?;
         let with_hooks = self.project().hooks == HooksMode::Sandbox;
-        let commit = workspace.commit(&base, &tree, &message, &self.run.record.id.to_string(), with_hooks).await?;
+        let commit = workspace
+            .commit(&base, &tree, &message, &self.run.record.id.to_string(), with_hooks)
+            .await?;
         self.parts.journal.done(intent)?;
         self.run.record.commit = Some(commit.clone());
         if let Some(proposal) = &mut self.run.proposal {
@@ -83,7 +109,8 @@ impl StepContext<'_> {
     }
 }
 
-/// The proposal's own message; where it has none, one that the backend makes from the diff; where it makes none, what was changed.
+/// The proposal's own message; where it has none, one that the backend makes from the diff; where
+/// it makes none, what was changed.
 async fn message(context: &mut StepContext<'_>, change: &Change, proposed: &str) -> Result<String> {
     let mut message = proposed.trim().to_owned();
     if message.is_empty() {

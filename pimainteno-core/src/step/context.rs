@@ -92,7 +92,8 @@ impl StepContext<'_> {
         &self.run.record.job
     }
 
-    /// The chore that the run is of: the line of upkeep, or the one that the change is of which is delivered or taken back.
+    /// The chore that the run is of: the line of upkeep, or the one that the change is of which is
+    /// delivered or taken back.
     pub fn chore(&self) -> &Chore {
         self.parts.chore
     }
@@ -153,13 +154,14 @@ impl StepContext<'_> {
         self.parts.probe
     }
 
-    /// The checkout, where the user and the service live. Steps look at it; only `restart` moves it.
+    /// The checkout, where the user and the service live. Steps look at it; only `restart` moves
+    /// it.
     pub fn checkout(&self) -> &Path {
         self.parts.checkout.path()
     }
 
-    /// The workspace, where the change is placed, built and tested. What a backend edits is elsewhere and comes here as a diff; and what sandboxed checks
-    /// write is not here.
+    /// The workspace, where the change is placed, built and tested. What a backend edits is
+    /// elsewhere and comes here as a diff; and what sandboxed checks write is not here.
     pub fn workspace(&self) -> &Path {
         self.parts.workspace.path()
     }
@@ -213,35 +215,61 @@ impl StepContext<'_> {
         request
     }
 
-    /// Asks the backend, within the budget; what was asked before about the same commit is answered from the cache.
+    /// Asks the backend, within the budget; what was asked before about the same commit is answered
+    /// from the cache.
     ///
     /// # Errors
-    /// What the backend says, or that the budget is used up; both may park the project. [`ErrorKind::Step`] in a run that takes something back: there
-    /// nobody is asked.
+    /// What the backend says, or that the budget is used up; both may park the project.
+    /// [`ErrorKind::Step`] in a run that takes something back: there nobody is asked.
     pub async fn ask(&mut self, mut request: Request) -> Result<Reply> {
         self.may_ask()?;
-        request.prompt = self.parts.policy.prompt(&self.run.facts, &request.task.to_string(), &request.prompt)?;
+        request.prompt = self.parts.policy.prompt(
+            &self.run.facts,
+            &request.task.to_string(),
+            &request.prompt,
+        )?;
         self.parts.desk.ask(&request, &self.run.base, None, &self.step, &mut self.run.record).await
     }
 
-    /// The same for a prompt that is not the same each time, because it tells logs: `question` stands for it, so that an answer to it is found again.
-    pub(crate) async fn ask_again(&mut self, mut request: Request, question: &str) -> Result<Reply> {
+    /// The same for a prompt that is not the same each time, because it tells logs: `question`
+    /// stands for it, so that an answer to it is found again.
+    pub(crate) async fn ask_again(
+        &mut self,
+        mut request: Request,
+        question: &str,
+    ) -> Result<Reply> {
         self.may_ask()?;
         let policy = self.parts.policy;
-        let prompt = |prompt: &str| policy.prompt(&self.run.facts, &request.task.to_string(), prompt);
+        let prompt =
+            |prompt: &str| policy.prompt(&self.run.facts, &request.task.to_string(), prompt);
         let (told, question) = (prompt(&request.prompt)?, prompt(question)?);
         request.prompt = told;
-        self.parts.desk.ask(&request, &self.run.base, Some(&question), &self.step, &mut self.run.record).await
+        self.parts
+            .desk
+            .ask(&request, &self.run.base, Some(&question), &self.step, &mut self.run.record)
+            .await
     }
 
-    /// Announces an effect of the running step in the journal, lets `work` bring it about, and marks what came of it. A program that is stopped meanwhile asks
-    /// [`crate::Step::happened`] at its next start. `data` says what the step wants to know then. A step has one effect: once that happened, it is done.
+    /// Announces an effect of the running step in the journal, lets `work` bring it about, and
+    /// marks what came of it. A program that is stopped meanwhile asks
+    /// [`crate::Step::happened`] at its next start. `data` says what the step wants to know then. A
+    /// step has one effect: once that happened, it is done.
     ///
     /// # Errors
-    /// What `work` says; [`ErrorKind::Step`] for a second effect; [`ErrorKind::Store`] if it cannot be announced, and then it is not done.
-    pub async fn effect<T>(&mut self, name: &str, data: serde_json::Value, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    /// What `work` says; [`ErrorKind::Step`] for a second effect; [`ErrorKind::Store`] if it cannot
+    /// be announced, and then it is not done.
+    pub async fn effect<T>(
+        &mut self,
+        name: &str,
+        data: serde_json::Value,
+        work: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
         if std::mem::replace(&mut self.has_announced, true) {
-            return Err(Error::new(ErrorKind::Step, format!("a second effect of one step: `{name}`")).hint("make it a step of its own"));
+            return Err(Error::new(
+                ErrorKind::Step,
+                format!("a second effect of one step: `{name}`"),
+            )
+            .hint("make it a step of its own"));
         }
         let intent = self.announce_own(name, data)?;
         let done = work.await?;
@@ -249,13 +277,17 @@ impl StepContext<'_> {
         Ok(done)
     }
 
-    /// Refuses what can be seen from outside to a step that said it does nothing of the kind: the gate asked less of it.
+    /// Refuses what can be seen from outside to a step that said it does nothing of the kind: the
+    /// gate asked less of it.
     pub(super) fn must_be_allowed(&self, does: &str) -> Result<()> {
         if self.is_allowed {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Step, format!("`{}` {does} but says that it has no effects outside", self.step))
-            .hint("let its `effects` be `Effects::Announced`"))
+        Err(Error::new(
+            ErrorKind::Step,
+            format!("`{}` {does} but says that it has no effects outside", self.step),
+        )
+        .hint("let its `effects` be `Effects::Announced`"))
     }
 
     /// Announces an effect of the running step.
@@ -263,12 +295,13 @@ impl StepContext<'_> {
         self.parts.journal.intend_by(By { step: Some(&self.step), reverts: self.reverts() }, effect)
     }
 
-    /// The same for an effect on something that is neither the remote nor the checkout. Before there is a change, nothing of it can be seen anywhere, and nothing
-    /// has to be taken back.
+    /// The same for an effect on something that is neither the remote nor the checkout. Before
+    /// there is a change, nothing of it can be seen anywhere, and nothing has to be taken back.
     pub(crate) fn announce_own(&mut self, name: &str, data: serde_json::Value) -> Result<Intent> {
         let step = self.counts().then(|| self.step.clone());
         let by = By { step: step.as_deref(), reverts: self.reverts() };
-        let intent = self.parts.journal.intend_by(by, Effect::Own { name: name.to_owned(), data })?;
+        let intent =
+            self.parts.journal.intend_by(by, Effect::Own { name: name.to_owned(), data })?;
         if let Some(step) = step {
             self.run.touch(&step);
             self.run.has_own_effects = true;
@@ -276,7 +309,8 @@ impl StepContext<'_> {
         Ok(intent)
     }
 
-    /// Whether what the running step does is of the change: there is one, or the step takes something back.
+    /// Whether what the running step does is of the change: there is one, or the step takes
+    /// something back.
     pub(crate) fn counts(&self) -> bool {
         self.run.change.is_some() || self.run.reverts.contains(&self.step)
     }
@@ -286,7 +320,8 @@ impl StepContext<'_> {
         self.run.taken_back || self.run.record.job.takes_back().is_some()
     }
 
-    /// Takes note that the change went through checks and passed; a step that says so is the project's [`super::Part::Check`].
+    /// Takes note that the change went through checks and passed; a step that says so is the
+    /// project's [`super::Part::Check`].
     pub fn passed(&mut self) {
         self.run.checks = Checks::Passed;
         self.run.facts = self.run.facts.clone().with_checks(policy::Checks::Passed);
@@ -301,7 +336,10 @@ impl StepContext<'_> {
         if self.run.record.job.rules().may_ask {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Step, format!("no backend is asked in a {}", self.run.record.job.name())))
+        Err(Error::new(
+            ErrorKind::Step,
+            format!("no backend is asked in a {}", self.run.record.job.name()),
+        ))
     }
 
     /// Lets the policy see the change.
@@ -324,7 +362,13 @@ impl StepContext<'_> {
 
     /// Tells what a person should know.
     pub(crate) fn notice(&self, notice: NoticeKind, key: impl Into<String>, message: String) {
-        self.parts.bus.notice(&self.run.record.project, Some(self.run.record.id), notice, key, message);
+        self.parts.bus.notice(
+            &self.run.record.project,
+            Some(self.run.record.id),
+            notice,
+            key,
+            message,
+        );
     }
 
     /// Where the project's branch is pushed to.
@@ -342,6 +386,9 @@ impl StepContext<'_> {
         if branch == self.run.branch {
             return Ok(head.commit);
         }
-        Err(Error::new(ErrorKind::Git, format!("the checkout was switched from `{}` to `{branch}` meanwhile", self.run.branch)))
+        Err(Error::new(
+            ErrorKind::Git,
+            format!("the checkout was switched from `{}` to `{branch}` meanwhile", self.run.branch),
+        ))
     }
 }

@@ -18,9 +18,11 @@ const TOLD_LOG: usize = 12 << 10;
 const FIRST_LINES: usize = 40;
 
 /// What the first error of a log begins with, or has somewhere, in lower case.
-const ERRORS: [&str; 8] = ["error", "fail", "panicked", "traceback", "exception", "fatal", "not ok", "undefined"];
+const ERRORS: [&str; 8] =
+    ["error", "fail", "panicked", "traceback", "exception", "fatal", "not ok", "undefined"];
 
-/// Asks the backend to mend the change that failed. It is not a step of a project's: the pipeline enters it where a step asks to have the change mended.
+/// Asks the backend to mend the change that failed. It is not a step of a project's: the pipeline
+/// enters it where a step asks to have the change mended.
 #[derive(Debug)]
 pub(crate) struct Mend;
 
@@ -35,7 +37,8 @@ impl Step for Mend {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let (Some(failed), Some(change)) = (context.run.failed.clone(), context.run.change.clone()) else {
+        let (Some(failed), Some(change)) = (context.run.failed.clone(), context.run.change.clone())
+        else {
             return Ok(Flow::End(Outcome::NoChange));
         };
         let give_up = |why: &str| {
@@ -44,14 +47,17 @@ impl Step for Mend {
         };
         let edit = context.edit();
         let logs = logs(&failed.failure);
-        let prompt = prompt::mend(context.project(), context.instructions(), &change.diff, &logs, edit)?;
+        let prompt =
+            prompt::mend(context.project(), context.instructions(), &change.diff, &logs, edit)?;
         let question = question(context, &change.diff, &logs, edit)?;
         let mut request = context.request(Task::Mend, prompt);
         request.edit = edit;
         request.diff = Some(change.diff.clone());
         let reply = match context.ask_again(request, &question).await {
             Ok(reply) => reply,
-            Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => return Err(error),
+            Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => {
+                return Err(error);
+            }
             Err(error) => return give_up(&format!("it could not be repaired: {error}")),
         };
         let candidate = match Candidate::of_reply(reply, edit) {
@@ -59,7 +65,8 @@ impl Step for Mend {
             Ok(None) => return give_up("the backend has no repair for it"),
             Err(error) => return give_up(&format!("the repair is no change: {error}")),
         };
-        let candidate = candidate.or_message(context.run.proposal.as_ref().map_or("", |proposal| &proposal.message));
+        let candidate = candidate
+            .or_message(context.run.proposal.as_ref().map_or("", |proposal| &proposal.message));
         if let Candidate::Diff { diff, .. } = &candidate
             && fingerprint::of_change(diff) == fingerprint::of_change(&change.diff)
         {
@@ -70,10 +77,23 @@ impl Step for Mend {
     }
 }
 
-/// What is asked without what differs each time that the checks fail, such as how long they took: a run that was parked finds the answers to its repairs.
-fn question(context: &StepContext<'_>, diff: &str, logs: &[(String, String)], edit: Edit) -> Result<String> {
-    let logs: Vec<_> = logs.iter().map(|(name, log)| format!("{name}\n{}", fingerprint::of_failure(log))).collect();
-    Ok(format!("{}\n{}\n{diff}", prompt::mend(context.project(), context.instructions(), "", &[], edit)?, logs.join("\n")))
+/// What is asked without what differs each time that the checks fail, such as how long they took: a
+/// run that was parked finds the answers to its repairs.
+fn question(
+    context: &StepContext<'_>,
+    diff: &str,
+    logs: &[(String, String)],
+    edit: Edit,
+) -> Result<String> {
+    let logs: Vec<_> = logs
+        .iter()
+        .map(|(name, log)| format!("{name}\n{}", fingerprint::of_failure(log)))
+        .collect();
+    Ok(format!(
+        "{}\n{}\n{diff}",
+        prompt::mend(context.project(), context.instructions(), "", &[], edit)?,
+        logs.join("\n")
+    ))
 }
 
 /// The logs of a failure, each cut to what tells most: from the first error on, and the end.
@@ -108,7 +128,8 @@ mod tests {
     #[test]
     fn a_long_log_is_told_from_its_first_error_and_its_end() {
         let noise = "compiling\n".repeat(3000);
-        let told = excerpt(&format!("{noise}src/a.c:3: error: no\nnote\n{noise}{noise}2 tests failed"));
+        let told =
+            excerpt(&format!("{noise}src/a.c:3: error: no\nnote\n{noise}{noise}2 tests failed"));
         assert!(told.starts_with("src/a.c:3: error: no\nnote\n"), "{}", &told[..80]);
         assert!(told.ends_with("2 tests failed") && told.len() < TOLD_LOG + 100);
         assert_eq!(excerpt("short\n"), "short");

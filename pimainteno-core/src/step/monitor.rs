@@ -11,7 +11,8 @@ use crate::{
 /// How many of an unhealthy unit's journal entries are kept with the run.
 const LOGGED_ENTRIES: usize = 50;
 
-/// Watches that the restarted units stay active, do not restart by themselves, and that the health probe answers, for `probation`.
+/// Watches that the restarted units stay active, do not restart by themselves, and that the health
+/// probe answers, for `probation`.
 #[derive(Debug)]
 pub(crate) struct Monitor;
 
@@ -32,22 +33,40 @@ impl Step for Monitor {
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
         let (parts, delivery) = (context.parts, &context.run.delivery);
         if delivery.restarted.is_empty() && parts.probe.is_none() {
-            return Ok(Flow::Skipped("no unit was restarted and no health probe is configured".into()));
+            return Ok(Flow::Skipped(
+                "no unit was restarted and no health probe is configured".into(),
+            ));
         }
-        let probation = Probation::new(parts.services, &delivery.restarted, parts.probe, context.project().probation);
+        let probation = Probation::new(
+            parts.services,
+            &delivery.restarted,
+            parts.probe,
+            context.project().probation,
+        );
         let progress = |message: &str| context.progress(message);
         let before = delivery.before.clone().unwrap_or_default();
         match probation.watch(&before, parts.cancel, &progress).await? {
-            Verdict::Healthy { watched } => Ok(Flow::Done(format!("healthy for {:.1} s", watched.as_secs_f64()))),
-            Verdict::UnchangedUnhealthy { reason, .. } => Ok(Flow::Done(format!("no worse than before: {reason}"))),
+            Verdict::Healthy { watched } => {
+                Ok(Flow::Done(format!("healthy for {:.1} s", watched.as_secs_f64())))
+            }
+            Verdict::UnchangedUnhealthy { reason, .. } => {
+                Ok(Flow::Done(format!("no worse than before: {reason}")))
+            }
             Verdict::Unhealthy { unit, reason } => {
                 let log = match &unit {
-                    Some(unit) => parts.services.journal(unit, &Since::Beginning, LOGGED_ENTRIES).await.unwrap_or_default(),
+                    Some(unit) => parts
+                        .services
+                        .journal(unit, &Since::Beginning, LOGGED_ENTRIES)
+                        .await
+                        .unwrap_or_default(),
                     None => Vec::new(),
                 };
                 if !log.is_empty() {
                     let lines: Vec<_> = log.iter().map(|entry| entry.message.as_str()).collect();
-                    context.keep_output(format!("journal of {}", unit.unwrap_or_default()), lines.join("\n"));
+                    context.keep_output(
+                        format!("journal of {}", unit.unwrap_or_default()),
+                        lines.join("\n"),
+                    );
                 }
                 Err(Error::new(ErrorKind::Service, reason))
             }

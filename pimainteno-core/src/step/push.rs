@@ -10,7 +10,8 @@ use crate::{
     store::Effect,
 };
 
-/// Pushes the commit to the tracked branch, never by force. If the branch moved there, the change is placed, verified and committed again on top.
+/// Pushes the commit to the tracked branch, never by force. If the branch moved there, the change
+/// is placed, verified and committed again on top.
 #[derive(Debug)]
 pub(crate) struct Push;
 
@@ -34,28 +35,40 @@ impl Step for Push {
 }
 
 impl StepContext<'_> {
-    /// Pushes the commit to the tracked branch, never by force; says how the run goes on, which is from another base if the branch moved there.
+    /// Pushes the commit to the tracked branch, never by force; says how the run goes on, which is
+    /// from another base if the branch moved there.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if the remote refuses it, or the checkout is not as it has to be; [`ErrorKind::Step`] as [`Self::commit_change`].
+    /// [`ErrorKind::Git`] if the remote refuses it, or the checkout is not as it has to be;
+    /// [`ErrorKind::Step`] as [`Self::commit_change`].
     pub async fn push_change(&mut self) -> Result<Flow> {
         self.must_be_allowed("pushes the commit")?;
-        let Some(commit) = self.run.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
-        let Some(upstream) = self.upstream().await? else { return Ok(Flow::Skipped("the project has no remote".into())) };
+        let Some(commit) = self.run.record.commit.clone() else {
+            return Ok(Flow::End(Outcome::NoChange));
+        };
+        let Some(upstream) = self.upstream().await? else {
+            return Ok(Flow::Skipped("the project has no remote".into()));
+        };
         // What was pushed is taken back however the checkout is by now: it is not touched here.
         if !self.run.record.job.rules().brings_back {
             if let Some(obstacle) = self.parts.checkout.obstacle().await? {
                 let error = Error::new(ErrorKind::Git, obstacle);
-                return Err(error.hint("nothing was pushed; commit or undo them, and the next run goes on from there"));
+                return Err(error.hint(
+                    "nothing was pushed; commit or undo them, and the next run goes on from there",
+                ));
             }
             let at = self.checkout_commit().await?;
             if !self.parts.checkout.is_ancestor(&at, &commit).await? {
-                return Err(Error::new(ErrorKind::Git, format!("the checkout moved meanwhile: it is at {at:.12}"))
-                    .hint("nothing was pushed; the next run goes on from there"));
+                return Err(Error::new(
+                    ErrorKind::Git,
+                    format!("the checkout moved meanwhile: it is at {at:.12}"),
+                )
+                .hint("nothing was pushed; the next run goes on from there"));
             }
         }
         let journal = self.parts.journal;
-        let (remote, branch, from) = (upstream.remote.clone(), upstream.branch.clone(), self.run.base.clone());
+        let (remote, branch, from) =
+            (upstream.remote.clone(), upstream.branch.clone(), self.run.base.clone());
         let intent = self.announce(Effect::Push { remote, branch, from, to: commit.clone() })?;
         let pushed = self.parts.checkout.push(&self.run.base, &commit, &upstream).await;
         if let Err(error) = &pushed {
@@ -71,16 +84,28 @@ impl StepContext<'_> {
             PushEnd::Unclear(said) => {
                 // The run stays open, and recovery looks again until it knows.
                 self.run.delivery.is_unclear = true;
-                let message = format!("whether `{}/{}` has {commit:.12} is not known: {said}", upstream.remote, upstream.branch);
+                let message = format!(
+                    "whether `{}/{}` has {commit:.12} is not known: {said}",
+                    upstream.remote, upstream.branch
+                );
                 Err(Error::new(ErrorKind::Cancelled, message))
             }
-            PushEnd::Moved(there) if self.parts.checkout.is_ancestor(&self.run.base, &there).await.unwrap_or(false) => {
+            PushEnd::Moved(there)
+                if self
+                    .parts
+                    .checkout
+                    .is_ancestor(&self.run.base, &there)
+                    .await
+                    .unwrap_or(false) =>
+            {
                 journal.failed(intent, "the branch moved there")?;
                 Ok(Flow::Rebase(there))
             }
             PushEnd::Moved(there) => {
-                let message =
-                    format!("`{}/{}` is at {there:.12}, which does not contain the checkout's commit", upstream.remote, upstream.branch);
+                let message = format!(
+                    "`{}/{}` is at {there:.12}, which does not contain the checkout's commit",
+                    upstream.remote, upstream.branch
+                );
                 Err(Error::new(ErrorKind::Git, message)
                     .hint("the branch was rewritten or has diverged; bring checkout and remote together by hand"))
             }

@@ -11,7 +11,8 @@ use crate::{
     store::Effect,
 };
 
-/// Moves the checkout to the commit, then restarts the units that the policy maps to the changed files.
+/// Moves the checkout to the commit, then restarts the units that the policy maps to the changed
+/// files.
 #[derive(Debug)]
 pub(crate) struct Restart;
 
@@ -30,16 +31,28 @@ impl Step for Restart {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let Some(commit) = context.run.record.commit.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let Some(commit) = context.run.record.commit.clone() else {
+            return Ok(Flow::End(Outcome::NoChange));
+        };
         let units = self.units(context).await?;
-        let probation = Probation::new(context.parts.services, &units, context.parts.probe, context.project().probation);
+        let probation = Probation::new(
+            context.parts.services,
+            &units,
+            context.parts.probe,
+            context.project().probation,
+        );
         // What a rollback finds is what the change did; it is measured by what was before.
         let before = match context.run.delivery.before.take() {
             Some(before) => before,
             None => probation.baseline(context.parts.cancel).await?,
         };
         // Somebody stopped these on purpose.
-        let stopped = |unit: &String| before.units.get(unit).is_some_and(|state| state.active == ActiveState::Inactive && !state.oneshot);
+        let stopped = |unit: &String| {
+            before
+                .units
+                .get(unit)
+                .is_some_and(|state| state.active == ActiveState::Inactive && !state.oneshot)
+        };
         let (stopped, units): (Vec<_>, Vec<_>) = units.iter().cloned().partition(stopped);
         context.run.delivery.before = Some(before);
         for unit in stopped {
@@ -62,15 +75,25 @@ impl Restart {
     async fn units(&self, context: &StepContext<'_>) -> Result<Vec<String>> {
         let mut units = Vec::new();
         for unit in context.parts.policy.restart_units(&context.run.facts)? {
-            let is_guessed = !context.project().units_are_explicit && context.project().units.contains(&unit);
+            let is_guessed =
+                !context.project().units_are_explicit && context.project().units.contains(&unit);
             match context.parts.services.state(&unit).await {
                 Ok(state) if state.load != LoadState::NotFound => units.push(unit),
                 // The name was guessed from the directory's, and not every project has a service.
-                Ok(_) if is_guessed => context.progress(format!("there is no {unit} on this machine")),
-                Err(error) if is_guessed => context.progress(format!("cannot ask for {unit}: {error}")),
+                Ok(_) if is_guessed => {
+                    context.progress(format!("there is no {unit} on this machine"));
+                }
+                Err(error) if is_guessed => {
+                    context.progress(format!("cannot ask for {unit}: {error}"));
+                }
                 Ok(_) => {
-                    return Err(Error::new(ErrorKind::Service, format!("there is no unit `{unit}`"))
-                        .hint("set `units` to the units that run from this checkout, or `units = []`"));
+                    return Err(Error::new(
+                        ErrorKind::Service,
+                        format!("there is no unit `{unit}`"),
+                    )
+                    .hint(
+                        "set `units` to the units that run from this checkout, or `units = []`",
+                    ));
                 }
                 Err(error) => return Err(error),
             }
@@ -80,14 +103,17 @@ impl Restart {
 }
 
 impl StepContext<'_> {
-    /// Moves the checkout to the commit: forward, or back from a commit of ours that never left the machine. Uncommitted work is not touched.
+    /// Moves the checkout to the commit: forward, or back from a commit of ours that never left the
+    /// machine. Uncommitted work is not touched.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if it cannot be moved; then it is as it was. [`ErrorKind::Step`] if there is no commit, or as [`Self::commit_change`].
+    /// [`ErrorKind::Git`] if it cannot be moved; then it is as it was. [`ErrorKind::Step`] if there
+    /// is no commit, or as [`Self::commit_change`].
     pub async fn move_checkout(&mut self) -> Result<()> {
         self.must_be_allowed("moves the checkout")?;
         let Some(commit) = self.run.record.commit.clone() else {
-            return Err(Error::new(ErrorKind::Step, "there is no commit to move the checkout to").hint("put the step behind `commit`"));
+            return Err(Error::new(ErrorKind::Step, "there is no commit to move the checkout to")
+                .hint("put the step behind `commit`"));
         };
         let checkout = self.parts.checkout;
         let from = self.checkout_commit().await?;
@@ -100,7 +126,10 @@ impl StepContext<'_> {
         // Only from the commit that is taken back, which never left the machine.
         let is_back = self.run.record.job.rules().brings_back && from == self.run.base;
         if !is_forward && !is_back {
-            return Err(Error::new(ErrorKind::Git, format!("the checkout is at {from:.12}, which {commit:.12} does not contain")));
+            return Err(Error::new(
+                ErrorKind::Git,
+                format!("the checkout is at {from:.12}, which {commit:.12} does not contain"),
+            ));
         }
         // Before the intent, so that whatever recovery finds there later came after it.
         checkout.expect_movable(&from, &commit).await?;
@@ -119,7 +148,8 @@ impl StepContext<'_> {
     /// Restarts a unit, which `monitor` watches then.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if it does not come up; [`ErrorKind::Step`] as [`Self::commit_change`].
+    /// [`ErrorKind::Service`] if it does not come up; [`ErrorKind::Step`] as
+    /// [`Self::commit_change`].
     pub async fn restart_unit(&mut self, unit: &str) -> Result<()> {
         self.must_be_allowed("restarts a unit")?;
         let intent = self.announce(Effect::Restart { unit: unit.to_owned() })?;

@@ -17,10 +17,12 @@ use crate::{
     words::{CommitId, Sha256},
 };
 
-/// A run as it grows. It begins with a record alone, or with what the journal tells of one that was cut off.
+/// A run as it grows. It begins with a record alone, or with what the journal tells of one that was
+/// cut off.
 pub(crate) struct Run {
     pub(crate) record: RunRecord,
-    /// The commit that it starts from, or by now goes on from; the record is told of it when the run ends.
+    /// The commit that it starts from, or by now goes on from; the record is told of it when the
+    /// run ends.
     pub(crate) base: CommitId,
     /// The branch that the checkout was on when it started.
     pub(crate) branch: String,
@@ -64,7 +66,8 @@ pub(crate) struct Run {
     pub(crate) left: Vec<String>,
     /// Whether it went through all of its steps.
     pub(crate) is_complete: bool,
-    /// What was announced before the program was stopped, and of which nobody knows whether it happened.
+    /// What was announced before the program was stopped, and of which nobody knows whether it
+    /// happened.
     pub(crate) unknown: Vec<OfStep>,
     /// Why the run has to be taken back whatever its steps say: it was cut off.
     pub(crate) cut_off: Option<String>,
@@ -174,7 +177,8 @@ impl Run {
         self.is_out() || self.has_own_effects
     }
 
-    /// Whether its commit is at the remote or in the checkout, as far as is known: it had its allow.
+    /// Whether its commit is at the remote or in the checkout, as far as is known: it had its
+    /// allow.
     pub(crate) fn is_out(&self) -> bool {
         self.delivery.pushed || self.delivery.moved
     }
@@ -206,12 +210,17 @@ impl Candidate {
     pub(crate) fn of_reply(reply: Reply, edit: Edit) -> Result<Option<Self>> {
         let text = reply.text;
         match reply.diff {
-            // What was edited was told by Git; a backend's own diff has the mistakes that models make.
-            Some(diff) if edit == Edit::Reply => Ok(Some(Self::Reply { text: format!("{}\n\n{diff}", patch::message_of(&text)) })),
+            // What was edited was told by Git; a backend's own diff has the mistakes that models
+            // make.
+            Some(diff) if edit == Edit::Reply => {
+                Ok(Some(Self::Reply { text: format!("{}\n\n{diff}", patch::message_of(&text)) }))
+            }
             Some(diff) => Ok(Some(Self::Diff { diff, message: patch::message_of(&text) })),
             // A backend that may edit can still choose to answer with a diff.
             None if patch::holds_change(&text) => Ok(Some(Self::Reply { text })),
-            None if edit == Edit::Reply && !text.trim().is_empty() && !patch::declines(&text) => Err(patch::no_change_in(&text)),
+            None if edit == Edit::Reply && !text.trim().is_empty() && !patch::declines(&text) => {
+                Err(patch::no_change_in(&text))
+            }
             None => Ok(None),
         }
     }
@@ -227,9 +236,13 @@ impl Candidate {
     /// The same change, with another message if it has none.
     pub(crate) fn or_message(self, other: &str) -> Self {
         match self {
-            Self::Diff { diff, message } if message.trim().is_empty() => Self::Diff { diff, message: other.to_owned() },
+            Self::Diff { diff, message } if message.trim().is_empty() => {
+                Self::Diff { diff, message: other.to_owned() }
+            }
             // A reply says first what its change is for.
-            Self::Reply { text } if patch::message_of(&text).is_empty() && !other.trim().is_empty() => {
+            Self::Reply { text }
+                if patch::message_of(&text).is_empty() && !other.trim().is_empty() =>
+            {
                 Self::Reply { text: format!("{other}\n\n{text}") }
             }
             candidate => candidate,
@@ -245,6 +258,9 @@ fn status_after(outcome: &Outcome) -> ProposalStatus {
         Outcome::Rejected { reason } => ProposalStatus::Rejected { reason: reason.clone() },
         Outcome::RolledBack { reason } => ProposalStatus::RolledBack { reason: reason.clone() },
         Outcome::Failed { message, .. } => ProposalStatus::Failed { reason: message.clone() },
-        Outcome::NoChange | Outcome::Skipped { .. } | Outcome::Parked { .. } | Outcome::Interrupted => ProposalStatus::Open,
+        Outcome::NoChange
+        | Outcome::Skipped { .. }
+        | Outcome::Parked { .. }
+        | Outcome::Interrupted => ProposalStatus::Open,
     }
 }

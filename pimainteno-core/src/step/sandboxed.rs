@@ -26,13 +26,19 @@ pub(crate) struct Sandboxing<'run> {
     written: &'run [PathBuf],
     /// What can be read in all of them, found out for the first one.
     readable: OnceLock<Vec<PathBuf>>,
-    /// What the machine lacks, once the run has had a sandbox for its checks; empty if that was whole.
+    /// What the machine lacks, once the run has had a sandbox for its checks; empty if that was
+    /// whole.
     lacks: OnceLock<String>,
 }
 
 impl<'run> Sandboxing<'run> {
-    /// Sandboxes that `helper` sets up, for a library that keeps its state in `state` and whose projects' commands may change `written`.
-    pub(crate) fn new(helper: Option<&'run SandboxHelper>, state: &'run Path, written: &'run [PathBuf]) -> Self {
+    /// Sandboxes that `helper` sets up, for a library that keeps its state in `state` and whose
+    /// projects' commands may change `written`.
+    pub(crate) fn new(
+        helper: Option<&'run SandboxHelper>,
+        state: &'run Path,
+        written: &'run [PathBuf],
+    ) -> Self {
         Self { helper, state, written, readable: OnceLock::new(), lacks: OnceLock::new() }
     }
 
@@ -41,7 +47,11 @@ impl<'run> Sandboxing<'run> {
     /// # Errors
     /// [`ErrorKind::Config`] if this machine cannot.
     pub(crate) async fn require(&self, project: &Project) -> Result<()> {
-        if project.sandbox.mode == SandboxMode::Required { full(&self.support().await) } else { Ok(()) }
+        if project.sandbox.mode == SandboxMode::Required {
+            full(&self.support().await)
+        } else {
+            Ok(())
+        }
     }
 
     /// What the sandboxes that the run had could not keep in; `None` if it had none, or whole ones.
@@ -49,11 +59,18 @@ impl<'run> Sandboxing<'run> {
         self.lacks.get().map(String::as_str).filter(|lacks| !lacks.is_empty())
     }
 
-    /// The sandbox that Git and hooks work in, on files that others wrote; without network, and not yet with anything to write to. `None` if the project wants
-    /// none, or the machine has nothing to make one of.
-    pub(crate) async fn of_git(&self, project: &Project, checkout: &Checkout, environment: &Environment) -> Option<Sandbox> {
+    /// The sandbox that Git and hooks work in, on files that others wrote; without network, and not
+    /// yet with anything to write to. `None` if the project wants none, or the machine has
+    /// nothing to make one of.
+    pub(crate) async fn of_git(
+        &self,
+        project: &Project,
+        checkout: &Checkout,
+        environment: &Environment,
+    ) -> Option<Sandbox> {
         let helper = self.helper.filter(|_| project.sandbox.mode != SandboxMode::Off)?;
-        let support = Some(self.support().await).filter(|support| support.landlock > 0 || support.has_namespaces())?;
+        let support = Some(self.support().await)
+            .filter(|support| support.landlock > 0 || support.has_namespaces())?;
         let mut sandbox = self.sandbox(helper, support, project, checkout, environment);
         sandbox.network = false;
         sandbox.write = Leftovers::cleaned_by_git(&self.own(project));
@@ -72,15 +89,23 @@ impl<'run> Sandboxing<'run> {
         checkout: &Checkout,
         environment: &Environment,
     ) -> Sandbox {
-        let (settings, places, git) = (&project.sandbox, Places::new(environment), checkout.common_directory());
+        let (settings, places, git) =
+            (&project.sandbox, Places::new(environment), checkout.common_directory());
         Sandbox {
             helper: helper.program().to_owned(),
             scratch: self.own(project),
             write: settings.write.clone(),
             written: self.written.to_vec(),
             layers: Vec::new(),
-            read: [&settings.read[..], self.readable.get_or_init(|| places.readable()), &[git.to_owned()], &alternates(git)].concat(),
-            cover: [&places.covered()[..], &[self.state.to_owned(), checkout.path().to_owned()]].concat(),
+            read: [
+                &settings.read[..],
+                self.readable.get_or_init(|| places.readable()),
+                &[git.to_owned()],
+                &alternates(git),
+            ]
+            .concat(),
+            cover: [&places.covered()[..], &[self.state.to_owned(), checkout.path().to_owned()]]
+                .concat(),
             network: settings.network,
             limits: limits(project),
             used: Used::default(),
@@ -99,7 +124,8 @@ impl<'run> Sandboxing<'run> {
         Leftovers::new(self.own(project), way)
     }
 
-    /// Where the sandboxes of a project have their temporary directories, and its checks what they leave.
+    /// Where the sandboxes of a project have their temporary directories, and its checks what they
+    /// leave.
     fn own(&self, project: &Project) -> PathBuf {
         self.state.join("sandbox").join(&project.id)
     }
@@ -113,10 +139,12 @@ impl<'run> Sandboxing<'run> {
 }
 
 impl StepContext<'_> {
-    /// A shell command in the workspace, in the sandbox that the project has for its checks; it is stopped with the run.
+    /// A shell command in the workspace, in the sandbox that the project has for its checks; it is
+    /// stopped with the run.
     ///
-    /// It sees the variables that children may see, without those that lead to programs outside, and caches of the project's own. What it writes is seen by
-    /// later commands, and is part of the change only by [`Self::amend`]. The first one of a run tells what the machine lacks.
+    /// It sees the variables that children may see, without those that lead to programs outside,
+    /// and caches of the project's own. What it writes is seen by later commands, and is part
+    /// of the change only by [`Self::amend`]. The first one of a run tells what the machine lacks.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if the sandbox is required and this machine cannot have all of it.
@@ -128,7 +156,11 @@ impl StepContext<'_> {
     ///
     /// # Errors
     /// As [`Self::sandboxed`].
-    pub(crate) async fn sandboxed_shell(&self, command: impl AsRef<OsStr>, mode: Option<SandboxMode>) -> Result<Command> {
+    pub(crate) async fn sandboxed_shell(
+        &self,
+        command: impl AsRef<OsStr>,
+        mode: Option<SandboxMode>,
+    ) -> Result<Command> {
         let settings = &self.project().sandbox;
         let mode = mode.unwrap_or(settings.mode);
         let command = Command::shell(command).directory(self.workspace()).cancel(self.cancel());
@@ -150,9 +182,17 @@ impl StepContext<'_> {
             lacks
         });
         let leftovers = self.parts.leftovers;
-        let command = command.envs(places.environment(&leftovers.caches(), &leftovers.settings(), settings.network).iter());
+        let command = command.envs(
+            places.environment(&leftovers.caches(), &leftovers.settings(), settings.network).iter(),
+        );
         let Some(helper) = sandboxing.helper else { return Ok(command) };
-        let mut sandbox = sandboxing.sandbox(helper, support, self.project(), self.parts.checkout, self.environment());
+        let mut sandbox = sandboxing.sandbox(
+            helper,
+            support,
+            self.project(),
+            self.parts.checkout,
+            self.environment(),
+        );
         sandbox.read.push(leftovers.settings());
         sandbox.used = leftovers.used(self.workspace())?;
         sandbox.layers = leftovers.layers(self.workspace())?;
@@ -166,10 +206,14 @@ impl StepContext<'_> {
 /// What one command of a project may use up, and what may be kept of all that its commands leave.
 pub(crate) fn limits(project: &Project) -> Limits {
     let (settings, defaults) = (&project.sandbox, Limits::of_this_machine());
-    let mebibytes = |limit: Option<usize>, default| limit.map_or(default, |limit| (limit as u64).saturating_mul(1 << 20));
+    let mebibytes = |limit: Option<usize>, default| {
+        limit.map_or(default, |limit| (limit as u64).saturating_mul(1 << 20))
+    };
     Limits {
         memory: mebibytes(settings.memory, defaults.memory),
-        processes: settings.processes.map_or(defaults.processes, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+        processes: settings
+            .processes
+            .map_or(defaults.processes, |limit| u32::try_from(limit).unwrap_or(u32::MAX)),
         disk: mebibytes(settings.disk, defaults.disk),
         files: settings.files.map_or(defaults.files, |limit| limit as u64),
     }
@@ -179,8 +223,11 @@ fn full(support: &Support) -> Result<()> {
     if support.is_full() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Config, format!("checks must run in a whole sandbox, which cannot be had: {}", support.lacks()))
-        .hint("`sandbox = \"auto\"` takes what there is"))
+    Err(Error::new(
+        ErrorKind::Config,
+        format!("checks must run in a whole sandbox, which cannot be had: {}", support.lacks()),
+    )
+    .hint("`sandbox = \"auto\"` takes what there is"))
 }
 
 /// The directories of objects that a repository shares with others.

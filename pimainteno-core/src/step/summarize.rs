@@ -24,7 +24,8 @@ const MARK: &str = "<!-- Written by PiMainteno; changes here are overwritten. --
 const TOLD_COMMITS: usize = 30;
 const TOLD_BYTES: usize = 32 << 10;
 
-/// Asks for a new summary when the head changed: the previous one plus what changed since, not the whole tree.
+/// Asks for a new summary when the head changed: the previous one plus what changed since, not the
+/// whole tree.
 #[derive(Debug)]
 pub(crate) struct Summarize;
 
@@ -47,7 +48,9 @@ impl Step for Summarize {
         let checkout = context.parts.checkout;
         // A previous summary of a history that was rewritten says nothing about what changed.
         let since = match &previous {
-            Some(summary) if checkout.is_ancestor(&summary.head, &base).await.unwrap_or(false) => Some(&summary.head),
+            Some(summary) if checkout.is_ancestor(&summary.head, &base).await.unwrap_or(false) => {
+                Some(&summary.head)
+            }
             _ => None,
         };
         let log = checkout.log(since, &base, TOLD_COMMITS).await?;
@@ -55,7 +58,12 @@ impl Step for Summarize {
             Some(since) => checkout.diff(since, &base, TOLD_BYTES).await?,
             None => String::new(),
         };
-        let prompt = prompt::summarize(context.project(), previous.as_ref().map(|summary| summary.text.as_str()), &log, &diff)?;
+        let prompt = prompt::summarize(
+            context.project(),
+            previous.as_ref().map(|summary| summary.text.as_str()),
+            &log,
+            &diff,
+        )?;
         let request = context.request(Task::Summarize, prompt);
         let reply = context.ask(request).await?;
         let text = reply.text.trim();
@@ -66,7 +74,9 @@ impl Step for Summarize {
         let note = match (context.parts.mode, context.project().commit_summary) {
             (Mode::DryRun, _) => "kept in the store only".into(),
             (_, true) => format!("{SUMMARY_FILE} goes with the next change"),
-            (_, false) if checkout.is_tracked(SUMMARY_FILE).await? => format!("{SUMMARY_FILE} is tracked by Git; left alone"),
+            (_, false) if checkout.is_tracked(SUMMARY_FILE).await? => {
+                format!("{SUMMARY_FILE} is tracked by Git; left alone")
+            }
             (_, false) => {
                 checkout.exclude(&format!("/{SUMMARY_FILE}"))?;
                 write_summary(checkout.path(), text)?
@@ -76,11 +86,14 @@ impl Step for Summarize {
     }
 }
 
-/// Writes the summary to a directory in one go, unless somebody else's file is there. Says what was done.
+/// Writes the summary to a directory in one go, unless somebody else's file is there. Says what was
+/// done.
 pub(super) fn write_summary(directory: &Path, text: &str) -> Result<String> {
     let file = directory.join(SUMMARY_FILE);
     match fs::symlink_metadata(&file) {
-        Ok(metadata) if !metadata.is_file() => return Ok(format!("{SUMMARY_FILE} is no plain file; left alone")),
+        Ok(metadata) if !metadata.is_file() => {
+            return Ok(format!("{SUMMARY_FILE} is no plain file; left alone"));
+        }
         Ok(_) if !fs::read_to_string(&file).is_ok_and(|content| content.starts_with(MARK)) => {
             return Ok(format!("{SUMMARY_FILE} is somebody else's; left alone"));
         }
@@ -92,8 +105,16 @@ pub(super) fn write_summary(directory: &Path, text: &str) -> Result<String> {
     }
     // A name that no file of the project has, nor a link to somewhere else.
     let temporary = directory.join(format!("{}{}", unfinished_prefix(), Uuid::now_v7().simple()));
-    let create = || fs::File::options().write(true).create_new(true).open(&temporary)?.write_all(content.as_bytes());
-    create().and_then(|()| fs::rename(&temporary, &file)).context(ErrorKind::Step, || format!("cannot write `{}`", file.display()))?;
+    let create = || {
+        fs::File::options()
+            .write(true)
+            .create_new(true)
+            .open(&temporary)?
+            .write_all(content.as_bytes())
+    };
+    create()
+        .and_then(|()| fs::rename(&temporary, &file))
+        .context(ErrorKind::Step, || format!("cannot write `{}`", file.display()))?;
     Ok(format!("wrote {SUMMARY_FILE}"))
 }
 
@@ -102,7 +123,9 @@ pub(crate) fn remove_unfinished(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let id = name.to_str().and_then(|name| name.strip_prefix(&unfinished_prefix()));
-        if id.is_some_and(|id| id.parse::<Uuid>().is_ok()) && entry.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        if id.is_some_and(|id| id.parse::<Uuid>().is_ok())
+            && entry.metadata().is_ok_and(|metadata| metadata.is_file())
+        {
             drop(fs::remove_file(entry.path()));
         }
     }
@@ -124,7 +147,10 @@ mod tests {
         assert_eq!(write_summary(directory.path(), "one").unwrap(), "codex.md is up to date");
         assert_eq!(write_summary(directory.path(), "two").unwrap(), "wrote codex.md");
         fs::write(&file, "mine").unwrap();
-        assert_eq!(write_summary(directory.path(), "three").unwrap(), "codex.md is somebody else's; left alone");
+        assert_eq!(
+            write_summary(directory.path(), "three").unwrap(),
+            "codex.md is somebody else's; left alone"
+        );
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }

@@ -9,8 +9,8 @@
 //! | checks nothing | passes | a person decides |
 //! | checks nothing | anything else | not passed |
 //!
-//! Besides, a person decides where the change makes the checks weaker, where the old tests fail with the new code,
-//! and where no check fails on a project that is broken on purpose.
+//! Besides, a person decides where the change makes the checks weaker, where the old tests fail
+//! with the new code, and where no check fails on a project that is broken on purpose.
 
 mod base;
 mod files;
@@ -47,7 +47,8 @@ pub(crate) struct Verify;
 struct CheckResult {
     verdict: Verdict,
     end: String,
-    /// Whether it was killed at its deadline. Then it is not run again to see whether it is flaky: that would take as long once more.
+    /// Whether it was killed at its deadline. Then it is not run again to see whether it is flaky:
+    /// that would take as long once more.
     is_overdue: bool,
     tail: String,
     log: String,
@@ -87,11 +88,14 @@ impl Step for Verify {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let Some(change) = context.run.change.clone() else { return Ok(Flow::End(Outcome::NoChange)) };
+        let Some(change) = context.run.change.clone() else {
+            return Ok(Flow::End(Outcome::NoChange));
+        };
         let checks = context.project().verify.clone();
         let workspace = context.parts.workspace;
         // A change that is too large to be read whole is read as it is.
-        let whole = workspace.staged_whole(&context.run.base).await.unwrap_or_else(|_| change.clone());
+        let whole =
+            workspace.staged_whole(&context.run.base).await.unwrap_or_else(|_| change.clone());
         context.run.concerns.extend(weakening::concerns(&whole, &checks));
         if checks.is_empty() {
             return Ok(Flow::Skipped("no checks are configured".into()));
@@ -100,8 +104,9 @@ impl Step for Verify {
         let mut tally = compare(context, &change, &checks, rest).await?;
         if let Some(check) = went_red(context, &tally)? {
             // A build that went bad makes everything fail that comes after it.
-            let message =
-                context.parts.leftovers.renounce(&format!("{check} passed with the last change and fails now, without one too"))?;
+            let message = context.parts.leftovers.renounce(&format!(
+                "{check} passed with the last change and fails now, without one too"
+            ))?;
             context.notice(NoticeKind::Leftovers, "", message);
             context.place(&change).await?;
             let (again, rest) = run_all(context, &checks).await?;
@@ -128,8 +133,13 @@ impl Step for Verify {
             (false, false) => (Checks::RedBefore, policy::Checks::Passed),
         };
         if let Some(proposal) = &mut context.run.proposal {
-            proposal.checks =
-                checks.iter().map(|check| CheckVerdict { check: check.clone(), result: tally.result(check).into() }).collect();
+            proposal.checks = checks
+                .iter()
+                .map(|check| CheckVerdict {
+                    check: check.clone(),
+                    result: tally.result(check).into(),
+                })
+                .collect();
         }
         context.run.checks = told.0;
         context.run.facts = context.run.facts.clone().with_checks(told.1);
@@ -140,18 +150,31 @@ impl Step for Verify {
 
 impl Tally {
     fn concerns(&self) -> impl Iterator<Item = String> {
-        let flaky = self.flaky.iter().map(|check| format!("{check} is flaky: it fails and passes on the same files, so it proves nothing"));
-        flaky.chain(self.emptied.iter().map(|check| format!("{check} checks nothing with the change, and passes without it")))
+        let flaky = self.flaky.iter().map(|check| {
+            format!("{check} is flaky: it fails and passes on the same files, so it proves nothing")
+        });
+        flaky.chain(
+            self.emptied.iter().map(|check| {
+                format!("{check} checks nothing with the change, and passes without it")
+            }),
+        )
     }
 
     /// What came of one check, in a few words.
     fn result(&self, check: &str) -> &'static str {
         let name = format!("`{check}`");
-        self.groups().into_iter().find(|(_, checks)| checks.contains(&name)).map_or(CheckVerdict::PASSED, |(what, _)| what)
+        self.groups()
+            .into_iter()
+            .find(|(_, checks)| checks.contains(&name))
+            .map_or(CheckVerdict::PASSED, |(what, _)| what)
     }
 
     fn groups(&self) -> [(&'static str, &[String]); 3] {
-        [("red before the change too", &self.known), ("flaky", &self.flaky), ("checked nothing", &self.emptied)]
+        [
+            ("red before the change too", &self.known),
+            ("flaky", &self.flaky),
+            ("checked nothing", &self.emptied),
+        ]
     }
 
     fn note(&self, passed: usize, all: usize) -> String {
@@ -165,7 +188,10 @@ impl Tally {
 }
 
 /// Runs all checks on the change; gives those that passed, and the others with their results.
-async fn run_all(context: &mut StepContext<'_>, checks: &[String]) -> Result<(Vec<String>, Vec<Checked>)> {
+async fn run_all(
+    context: &mut StepContext<'_>,
+    checks: &[String],
+) -> Result<(Vec<String>, Vec<Checked>)> {
     let (mut passed, mut rest) = (Vec::new(), Vec::new());
     // What steps did to files that are tracked is not what is verified.
     context.parts.workspace.restore().await?;
@@ -183,8 +209,14 @@ async fn run_all(context: &mut StepContext<'_>, checks: &[String]) -> Result<(Ve
     Ok((passed, rest))
 }
 
-/// Tells what the checks that did not pass come to, from what they say about the base and when they are run again.
-async fn compare(context: &mut StepContext<'_>, change: &Change, checks: &[String], rest: Vec<Checked>) -> Result<Tally> {
+/// Tells what the checks that did not pass come to, from what they say about the base and when they
+/// are run again.
+async fn compare(
+    context: &mut StepContext<'_>,
+    change: &Change,
+    checks: &[String],
+    rest: Vec<Checked>,
+) -> Result<Tally> {
     let mut tally = Tally::default();
     if rest.is_empty() {
         return Ok(tally);
@@ -218,20 +250,34 @@ async fn compare(context: &mut StepContext<'_>, change: &Change, checks: &[Strin
     Ok(tally)
 }
 
-/// A check that is red without the change, and passed with the last one that was delivered; `None` if nothing is kept that could be to blame.
+/// A check that is red without the change, and passed with the last one that was delivered; `None`
+/// if nothing is kept that could be to blame.
 fn went_red(context: &StepContext<'_>, tally: &Tally) -> Result<Option<String>> {
     if tally.known.is_empty() || !context.parts.leftovers.has_kept() {
         return Ok(None);
     }
     let is_applied = |status: &ProposalStatus| matches!(status, ProposalStatus::Applied { .. });
     let last = context.parts.store.proposals(Some(&context.run.record.project), is_applied, 1)?;
-    let passed: Vec<_> =
-        last.iter().flat_map(|proposal| &proposal.checks).filter(|verdict| verdict.result == CheckVerdict::PASSED).collect();
-    Ok(tally.known.iter().find(|known| passed.iter().any(|verdict| format!("`{}`", verdict.check) == **known)).cloned())
+    let passed: Vec<_> = last
+        .iter()
+        .flat_map(|proposal| &proposal.checks)
+        .filter(|verdict| verdict.result == CheckVerdict::PASSED)
+        .collect();
+    Ok(tally
+        .known
+        .iter()
+        .find(|known| passed.iter().any(|verdict| format!("`{}`", verdict.check) == **known))
+        .cloned())
 }
 
-/// Runs checks on the change again that failed there and not without it: one that passes now is flaky.
-async fn again(context: &mut StepContext<'_>, change: &Change, suspects: Vec<Checked>, tally: &mut Tally) -> Result<()> {
+/// Runs checks on the change again that failed there and not without it: one that passes now is
+/// flaky.
+async fn again(
+    context: &mut StepContext<'_>,
+    change: &Change,
+    suspects: Vec<Checked>,
+    tally: &mut Tally,
+) -> Result<()> {
     if !suspects.is_empty() {
         context.place(change).await?;
     }
@@ -252,11 +298,19 @@ async fn again(context: &mut StepContext<'_>, change: &Change, suspects: Vec<Che
 
 /// Runs the checks on the change with the tests as they were; tells which of them fail then.
 ///
-/// A change that edits tests may do so to pass them. Nothing is run where it edits nothing else; tests that are new stay.
-async fn old_tests(context: &mut StepContext<'_>, change: &Change, passed: &[String]) -> Result<Option<String>> {
+/// A change that edits tests may do so to pass them. Nothing is run where it edits nothing else;
+/// tests that are new stay.
+async fn old_tests(
+    context: &mut StepContext<'_>,
+    change: &Change,
+    passed: &[String],
+) -> Result<Option<String>> {
     let sections = change.sections();
-    let tests: Vec<_> =
-        sections.iter().filter(|section| !section.is_new && files::is_test(&section.path)).map(|section| section.path.as_str()).collect();
+    let tests: Vec<_> = sections
+        .iter()
+        .filter(|section| !section.is_new && files::is_test(&section.path))
+        .map(|section| section.path.as_str())
+        .collect();
     if tests.is_empty() || change.files.iter().all(|file| files::is_test(&file.path)) {
         return Ok(None);
     }
@@ -273,13 +327,18 @@ async fn old_tests(context: &mut StepContext<'_>, change: &Change, passed: &[Str
             failed.push(format!("`{check}`"));
         }
     }
-    Ok((!failed.is_empty()).then(|| format!("it changes tests, and with the tests as they were {} fails", failed.join(", "))))
+    Ok((!failed.is_empty()).then(|| {
+        format!("it changes tests, and with the tests as they were {} fails", failed.join(", "))
+    }))
 }
 
 /// What is said of a change that made checks fail.
 fn failure(new: &[Checked]) -> Failure {
     let lines = new.iter().map(|Checked { check, result }| {
-        format!("`{check}` fails with the change ({}) and passes without it: {}", result.end, result.tail)
+        format!(
+            "`{check}` fails with the change ({}) and passes without it: {}",
+            result.end, result.tail
+        )
     });
     let logs = new.iter().map(|Checked { check, result }| (check.clone(), result.log.clone()));
     Failure { message: lines.collect::<Vec<_>>().join("\n"), logs: logs.collect() }
@@ -288,9 +347,11 @@ fn failure(new: &[Checked]) -> Failure {
 /// Runs a check in the workspace as it is.
 async fn run_check(context: &StepContext<'_>, check: &str) -> Result<CheckResult> {
     let command = context.sandboxed_shell(check, None).await?;
-    let output = command.timeout(context.project().verify_timeout).output_limit(KEPT_OUTPUT).run().await?;
+    let output =
+        command.timeout(context.project().verify_timeout).output_limit(KEPT_OUTPUT).run().await?;
     context.cancel().check()?;
-    let log = format!("{}{}[{}]\n", output.text(), String::from_utf8_lossy(&output.stderr), output.end);
+    let log =
+        format!("{}{}[{}]\n", output.text(), String::from_utf8_lossy(&output.stderr), output.end);
     Ok(CheckResult {
         verdict: verdict::verdict(check, output.end, &log),
         end: output.end.to_string(),

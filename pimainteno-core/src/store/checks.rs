@@ -20,37 +20,56 @@ pub(crate) struct CheckResults {
     pub commit: String,
     /// A hash of the checks: of their commands and whatever else decides what they mean.
     pub checks: Sha256,
-    /// What they said, in the shape that whoever ran them chose. Kept small: logs are outputs of the run.
+    /// What they said, in the shape that whoever ran them chose. Kept small: logs are outputs of
+    /// the run.
     pub results: Value,
 }
 
 impl CheckResults {
-    /// Stands for the commit of a project that was broken on purpose, to see whether its checks notice.
+    /// Stands for the commit of a project that was broken on purpose, to see whether its checks
+    /// notice.
     pub(crate) const BROKEN: &str = "broken";
 }
 
 impl Store {
-    /// What these checks said about this commit, if it is one of the last four of the project. What they said about a broken project is kept besides.
+    /// What these checks said about this commit, if it is one of the last four of the project. What
+    /// they said about a broken project is kept besides.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub(crate) fn check_results(&self, project: &str, commit: &str, checks: &str) -> Result<Option<Value>> {
-        let kept = self.read(|table| rows::get_json::<Vec<CheckResults>>(table, project, CHECKS, &[]))?.unwrap_or_default();
-        Ok(kept.into_iter().find(|kept| kept.commit == commit && kept.checks == *checks).map(|kept| kept.results))
+    pub(crate) fn check_results(
+        &self,
+        project: &str,
+        commit: &str,
+        checks: &str,
+    ) -> Result<Option<Value>> {
+        let kept = self
+            .read(|table| rows::get_json::<Vec<CheckResults>>(table, project, CHECKS, &[]))?
+            .unwrap_or_default();
+        Ok(kept
+            .into_iter()
+            .find(|kept| kept.commit == commit && kept.checks == *checks)
+            .map(|kept| kept.results))
     }
 }
 
 /// Adds results to those of the project, and drops the oldest.
-pub(super) fn put(table: &mut Table<'_>, project: &str, new: Vec<CheckResults>) -> Result<(), RedbError> {
+pub(super) fn put(
+    table: &mut Table<'_>,
+    project: &str,
+    new: Vec<CheckResults>,
+) -> Result<(), RedbError> {
     if new.is_empty() {
         return Ok(());
     }
-    let mut kept = rows::get_json::<Vec<CheckResults>>(table, project, CHECKS, &[])?.unwrap_or_default();
+    let mut kept =
+        rows::get_json::<Vec<CheckResults>>(table, project, CHECKS, &[])?.unwrap_or_default();
     for new in new {
         kept.retain(|old| (&old.commit, &old.checks) != (&new.commit, &new.checks));
         kept.push(new);
     }
-    let (broken, mut commits): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| kept.commit == CheckResults::BROKEN);
+    let (broken, mut commits): (Vec<_>, Vec<_>) =
+        kept.into_iter().partition(|kept| kept.commit == CheckResults::BROKEN);
     commits.drain(..commits.len().saturating_sub(KEEP));
     let mut kept: Vec<_> = broken.into_iter().next_back().into_iter().collect();
     kept.append(&mut commits);

@@ -34,13 +34,16 @@ pub struct ChoreState {
     /// The last cron slot that was taken care of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_slot: Option<Timestamp>,
-    /// By unit: the failure that was seen last and how many times in a row. What is not about a unit is under the empty name.
+    /// By unit: the failure that was seen last and how many times in a row. What is not about a
+    /// unit is under the empty name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub failures: BTreeMap<String, RepeatedFailure>,
-    /// Why it is left alone until a person resumes the project: it fails in the same way again and again.
+    /// Why it is left alone until a person resumes the project: it fails in the same way again and
+    /// again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Frozen>,
-    /// The change that waits for a person; there is one at most. The store keeps this in step with the proposals.
+    /// The change that waits for a person; there is one at most. The store keeps this in step with
+    /// the proposals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
 }
@@ -59,7 +62,8 @@ pub struct Held {
 pub struct Seen {
     /// The commit.
     pub head: CommitId,
-    /// A fingerprint of whatever else a run depends on: configuration, instructions, policy, backend.
+    /// A fingerprint of whatever else a run depends on: configuration, instructions, policy,
+    /// backend.
     pub inputs: Sha256,
 }
 
@@ -101,12 +105,16 @@ impl Frozen {
     /// One line: since when and why.
     pub fn describe(&self) -> String {
         let reason = self.reason.lines().next().unwrap_or_default();
-        format!("frozen since {:.0}: it failed {FREEZE_AFTER} times in the same way: {reason}", self.since)
+        format!(
+            "frozen since {:.0}: it failed {FREEZE_AFTER} times in the same way: {reason}",
+            self.since
+        )
     }
 }
 
 impl ChoreState {
-    /// Takes note of a failure of `unit`, or of the project where that is empty: the third with the same signature in a row freezes the chore.
+    /// Takes note of a failure of `unit`, or of the project where that is empty: the third with the
+    /// same signature in a row freezes the chore.
     pub fn note_failure(&mut self, unit: &str, signature: String, mut reason: String) {
         let failure = self.failures.entry(unit.to_owned()).or_default();
         if failure.signature != signature {
@@ -119,7 +127,8 @@ impl ChoreState {
         }
     }
 
-    /// Takes note that a change was delivered and proved healthy: whatever failed before is forgotten.
+    /// Takes note that a change was delivered and proved healthy: whatever failed before is
+    /// forgotten.
     pub fn note_success(&mut self) {
         self.failures.clear();
         self.frozen = None;
@@ -145,7 +154,8 @@ impl ChoreState {
         self.failures.clear();
     }
 
-    /// Takes note of what became of a change. Gives the one that it takes the place of, if there is one.
+    /// Takes note of what became of a change. Gives the one that it takes the place of, if there is
+    /// one.
     pub(super) fn note(&mut self, proposal: &Proposal) -> Option<ProposalId> {
         let held = self.held.as_ref().map(|held| held.proposal);
         if proposal.is_held() {

@@ -1,9 +1,10 @@
 //! The store's file as redb sees it: a session that stores nothing writes nothing.
 //!
-//! redb marks its file as open when it opens it (a write of 320 bytes and a sync), and writes 8 times, 21 KB in all, with 4 syncs when it closes it,
-//! also if nothing changed in between. A command that only looks, or a scan of unchanged projects, would wear out an SD card for nothing.
-//! So the mark is held back until the first transaction that stores something; if none comes, closing the file is cut short and
-//! the file stays byte for byte what it was: cleanly closed.
+//! redb marks its file as open when it opens it (a write of 320 bytes and a sync), and writes 8
+//! times, 21 KB in all, with 4 syncs when it closes it, also if nothing changed in between. A
+//! command that only looks, or a scan of unchanged projects, would wear out an SD card for nothing.
+//! So the mark is held back until the first transaction that stores something; if none comes,
+//! closing the file is cut short and the file stays byte for byte what it was: cleanly closed.
 
 use std::{
     io,
@@ -37,7 +38,8 @@ enum State {
     Dropped,
 }
 
-/// The size of redb's header. It fits a disk sector, which is why holding its writes back and making them later is as safe as making them.
+/// The size of redb's header. It fits a disk sector, which is why holding its writes back and
+/// making them later is as safe as making them.
 const HEADER: usize = 512;
 
 impl Quiet {
@@ -50,7 +52,8 @@ impl Quiet {
 }
 
 impl Mark {
-    /// Writes the mark, if that is still to be done. To be called before each transaction that stores something.
+    /// Writes the mark, if that is still to be done. To be called before each transaction that
+    /// stores something.
     pub(super) fn write(&self) -> io::Result<()> {
         release(&*self.inner, &self.state)
     }
@@ -109,7 +112,10 @@ impl StorageBackend for Quiet {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let is_mark = offset == 0 && data.len() <= HEADER;
-        if is_mark && let State::Held(writes) = &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+        if is_mark
+            && let State::Held(writes) =
+                &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        {
             writes.push(data.to_vec());
             return Ok(());
         }
@@ -125,7 +131,11 @@ impl StorageBackend for Quiet {
         self.inner.try_lock_range(start, end)
     }
 
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
         self.inner.try_lock_shared_range(start, end)
     }
 

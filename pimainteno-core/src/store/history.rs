@@ -12,9 +12,11 @@ use crate::{
     run::RunRecord,
 };
 
-/// What is kept of projects, runs and changes, to be read by whoever embeds the library. It changes by runs, and by what a maintainer is asked to do, alone.
+/// What is kept of projects, runs and changes, to be read by whoever embeds the library. It changes
+/// by runs, and by what a maintainer is asked to do, alone.
 ///
-/// Reading takes a few pages of the file per run, so that an async caller may do it in place. Clones are the same.
+/// Reading takes a few pages of the file per run, so that an async caller may do it in place.
+/// Clones are the same.
 #[derive(Clone, Debug)]
 pub struct History(Store);
 
@@ -28,7 +30,8 @@ impl History {
         self.0.project(project)
     }
 
-    /// The ids of all projects of which something is kept, also of those that are not in the configuration any more.
+    /// The ids of all projects of which something is kept, also of those that are not in the
+    /// configuration any more.
     pub fn known_projects(&self) -> Vec<String> {
         self.0.known_projects()
     }
@@ -65,15 +68,22 @@ impl History {
         self.0.run_outputs(run)
     }
 
-    /// The last `limit` proposals whose status is wanted, the newest first, without their diffs: of one project, or of all.
+    /// The last `limit` proposals whose status is wanted, the newest first, without their diffs: of
+    /// one project, or of all.
     ///
     /// # Errors
     /// As [`Self::runs`].
-    pub fn proposals(&self, project: Option<&str>, is_wanted: impl Fn(&ProposalStatus) -> bool, limit: usize) -> Result<Vec<Proposal>> {
+    pub fn proposals(
+        &self,
+        project: Option<&str>,
+        is_wanted: impl Fn(&ProposalStatus) -> bool,
+        limit: usize,
+    ) -> Result<Vec<Proposal>> {
         self.0.proposals(project, is_wanted, limit)
     }
 
-    /// A proposal with its exact diff, in which secrets may be; [`crate::Maintainer::proposal`] is for showing.
+    /// A proposal with its exact diff, in which secrets may be; [`crate::Maintainer::proposal`] is
+    /// for showing.
     ///
     /// # Errors
     /// As [`Self::runs`].
@@ -97,7 +107,8 @@ impl History {
         self.0.summary(project)
     }
 
-    /// The messages of a project's last 50 commits made by us, the newest first, as far as their proposals are kept.
+    /// The messages of a project's last 50 commits made by us, the newest first, as far as their
+    /// proposals are kept.
     ///
     /// # Errors
     /// As [`Self::runs`].

@@ -13,10 +13,8 @@ pub(super) fn range(prefix: &str) -> Result<([u8; 16], [u8; 16])> {
     };
     match (bound("0"), bound("f")) {
         (Some(first), Some(last)) => Ok((first, last)),
-        _ => {
-            Err(Error::new(ErrorKind::Usage, format!("not the beginning of an id: `{prefix}`"))
-                .hint("an id is written in hexadecimal digits"))
-        }
+        _ => Err(Error::new(ErrorKind::Usage, format!("not the beginning of an id: `{prefix}`"))
+            .hint("an id is written in hexadecimal digits")),
     }
 }
 
@@ -26,9 +24,16 @@ pub(super) fn one_match(noun: &str, prefix: &str, matches: Vec<[u8; 16]>) -> Res
         [id] => Ok(*id),
         [] => Err(none_match(noun, prefix)),
         [..] => {
-            let names = matches.iter().take(5).map(|id| Uuid::from_bytes(*id).as_simple().to_string()).collect::<Vec<_>>();
+            let names = matches
+                .iter()
+                .take(5)
+                .map(|id| Uuid::from_bytes(*id).as_simple().to_string())
+                .collect::<Vec<_>>();
             let more = if matches.len() > names.len() { ", …" } else { "" };
-            let error = Error::new(ErrorKind::Usage, format!("more than one {noun} begins with `{prefix}`"));
+            let error = Error::new(
+                ErrorKind::Usage,
+                format!("more than one {noun} begins with `{prefix}`"),
+            );
             Err(error.hint(format!("give more digits: {}{more}", names.join(", "))))
         }
     }
@@ -36,5 +41,6 @@ pub(super) fn one_match(noun: &str, prefix: &str, matches: Vec<[u8; 16]>) -> Res
 
 /// There is no match.
 pub(super) fn none_match(noun: &str, prefix: &str) -> Error {
-    Error::new(ErrorKind::Usage, format!("no {noun} begins with `{prefix}`")).hint(format!("list the {noun}s to see their ids"))
+    Error::new(ErrorKind::Usage, format!("no {noun} begins with `{prefix}`"))
+        .hint(format!("list the {noun}s to see their ids"))
 }

@@ -1,10 +1,11 @@
 //! The journal of an open run: an append-only file, so that intent is durable before effect.
 //!
-//! A transaction of redb costs about 20 KiB in 6 writes and a sync, however little it says, which an SD card pays for in wear.
-//! A run announces several effects, so its journal is a file of its own, `journal/<run id>.jsonl` beside the store:
-//! one JSON line per entry, a line costs its length (a page of 4 KiB as the card sees it), and only announcements are synced.
-//! When the run ends, its record and its journal go into redb in one transaction, and the file is removed.
-//! A file that is still there at the next start is a run that was cut off: [`Store::open_runs`].
+//! A transaction of redb costs about 20 KiB in 6 writes and a sync, however little it says, which
+//! an SD card pays for in wear. A run announces several effects, so its journal is a file of its
+//! own, `journal/<run id>.jsonl` beside the store: one JSON line per entry, a line costs its length
+//! (a page of 4 KiB as the card sees it), and only announcements are synced. When the run ends, its
+//! record and its journal go into redb in one transaction, and the file is removed. A file that is
+//! still there at the next start is a run that was cut off: [`Store::open_runs`].
 //!
 //! | entry | durable when the call returns |
 //! |---|---|
@@ -13,11 +14,13 @@
 //! | [`Journal::answer`] | if it was paid for: a crash must not make us pay twice |
 //! | all others | no: they survive the end of the process, and a power cut only if a durable entry comes after them |
 //!
-//! So after a power cut an effect that happened may lack its mark; recovery looks at the world before it does anything again.
+//! So after a power cut an effect that happened may lack its mark; recovery looks at the world
+//! before it does anything again.
 //!
 //! Every line is written without the secrets in it, but for a proposal's diff.
 //!
-//! Paid answers stay in the journal also when it is stored, and [`Store::cached_reply`] finds them there: a cache of its own would store them twice.
+//! Paid answers stay in the journal also when it is stored, and [`Store::cached_reply`] finds them
+//! there: a cache of its own would store them twice.
 
 mod announced;
 mod open_runs;
@@ -44,7 +47,8 @@ use crate::{
     words::{CommitId, Sha256},
 };
 
-/// The journal of one open run. [`Store::finish_run`] ends it; one that is dropped instead is an open run again.
+/// The journal of one open run. [`Store::finish_run`] ends it; one that is dropped instead is an
+/// open run again.
 pub(crate) struct Journal {
     store: Store,
     run: RunId,
@@ -209,7 +213,8 @@ pub struct Answer {
     /// The change that came with the answer, apart from its text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
-    /// Whether a secret was taken out of text or diff. Such an answer is kept for reading and is not given again.
+    /// Whether a secret was taken out of text or diff. Such an answer is kept for reading and is
+    /// not given again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub redacted: bool,
 }
@@ -233,7 +238,13 @@ impl What {
 
 impl Answer {
     /// The backend answered.
-    pub fn new(day: Date, task: Task, backend: impl Into<String>, key: ReplyKey, reply: &Reply) -> Self {
+    pub fn new(
+        day: Date,
+        task: Task,
+        backend: impl Into<String>,
+        key: ReplyKey,
+        reply: &Reply,
+    ) -> Self {
         Self {
             day,
             task,
@@ -247,11 +258,27 @@ impl Answer {
     }
 
     /// The backend failed, and `usage` was spent on it.
-    pub fn failed(day: Date, task: Task, backend: impl Into<String>, key: ReplyKey, usage: Usage) -> Self {
-        Self { day, task, backend: backend.into(), usage, key, text: None, diff: None, redacted: false }
+    pub fn failed(
+        day: Date,
+        task: Task,
+        backend: impl Into<String>,
+        key: ReplyKey,
+        usage: Usage,
+    ) -> Self {
+        Self {
+            day,
+            task,
+            backend: backend.into(),
+            usage,
+            key,
+            text: None,
+            diff: None,
+            redacted: false,
+        }
     }
 
-    /// The program was killed before it heard the answer, or could note it. The question is not known any more.
+    /// The program was killed before it heard the answer, or could note it. The question is not
+    /// known any more.
     pub(crate) fn lost(day: Date, task: Task, backend: &str) -> Self {
         Self::failed(day, task, backend, ReplyKey(String::new()), Usage::call(0, 0, 0))
     }
@@ -269,7 +296,14 @@ impl Answer {
 
 impl ReplyKey {
     /// The key of a question: what was asked of whom about which commit of which project.
-    pub fn new(project: &str, head: &CommitId, task: Task, backend: &str, model: &str, prompt: &str) -> Self {
+    pub fn new(
+        project: &str,
+        head: &CommitId,
+        task: Task,
+        backend: &str,
+        model: &str,
+        prompt: &str,
+    ) -> Self {
         let mut hash = sha2::Sha256::new();
         for part in [project, head, &task.to_string(), backend, model, prompt] {
             // The length first, so that no two questions run into each other.
@@ -314,8 +348,16 @@ impl Journal {
     /// As [`Self::intend`].
     pub(crate) fn intend_by(&self, by: By<'_>, effect: Effect) -> Result<Intent> {
         let mut writer = self.writer();
-        let number = Intent(writer.entries().iter().filter(|entry| matches!(entry.what, What::Intent { .. })).count() as u32 + 1);
-        let mut what = What::Intent { number, effect, step: by.step.map(str::to_owned), reverts: by.reverts };
+        let number = Intent(
+            writer
+                .entries()
+                .iter()
+                .filter(|entry| matches!(entry.what, What::Intent { .. }))
+                .count() as u32
+                + 1,
+        );
+        let mut what =
+            What::Intent { number, effect, step: by.step.map(str::to_owned), reverts: by.reverts };
         what.redact(self.store.secrets());
         writer.append(Entry { at: Timestamp::now(), what })?;
         writer.sync()?;
@@ -338,8 +380,8 @@ impl Journal {
         self.write(What::Failed { number, reason: reason.into() })
     }
 
-    /// Keeps what came of asking a backend; durable if it was paid for. From now on it counts in [`Store::usage_on`] and is
-    /// found by [`Store::cached_reply`].
+    /// Keeps what came of asking a backend; durable if it was paid for. From now on it counts in
+    /// [`Store::usage_on`] and is found by [`Store::cached_reply`].
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`]. The cost is counted all the same.
@@ -355,7 +397,8 @@ impl Journal {
         if is_paid { writer.sync() } else { Ok(()) }
     }
 
-    /// Keeps a change that was proposed, so that it outlives a crash. [`Store::finish_run`] stores it for good.
+    /// Keeps a change that was proposed, so that it outlives a crash. [`Store::finish_run`] stores
+    /// it for good.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
@@ -406,7 +449,12 @@ impl Journal {
 
     fn new(store: &Store, record: &RunRecord, writer: Writer) -> Self {
         locked(&store.0.open_journals).insert(record.id);
-        Self { store: store.clone(), run: record.id, project: record.project.clone(), writer: Mutex::new(writer) }
+        Self {
+            store: store.clone(),
+            run: record.id,
+            project: record.project.clone(),
+            writer: Mutex::new(writer),
+        }
     }
 
     fn write(&self, mut what: What) -> Result<()> {
@@ -433,6 +481,10 @@ impl Drop for Journal {
 /// Writes the run and the project.
 impl std::fmt::Debug for Journal {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Journal").field("run", &self.run).field("project", &self.project).finish_non_exhaustive()
+        formatter
+            .debug_struct("Journal")
+            .field("run", &self.run)
+            .field("project", &self.project)
+            .finish_non_exhaustive()
     }
 }

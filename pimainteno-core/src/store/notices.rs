@@ -46,7 +46,10 @@ impl Store {
     /// # Errors
     /// [`crate::ErrorKind::Store`].
     pub(crate) fn notices(&self, project: Option<&str>, limit: usize) -> Result<Vec<Notice>> {
-        let projects = project.map_or_else(|| [vec![String::new()], self.known_projects()].concat(), |project| vec![project.to_owned()]);
+        let projects = project.map_or_else(
+            || [vec![String::new()], self.known_projects()].concat(),
+            |project| vec![project.to_owned()],
+        );
         let pending = locked(&self.0.pending_notices).clone();
         let mut all: Vec<Notice> = self.read(|table| {
             let mut all = Vec::new();
@@ -62,10 +65,28 @@ impl Store {
         Ok(all)
     }
 
-    /// Keeps a notice: one of a run is written when that ends, any other at once. The secrets in it are gone already.
-    pub(crate) fn keep_notice(&self, project: &str, run: Option<RunId>, notice: NoticeKind, key: &str, message: &str, at: Timestamp) {
+    /// Keeps a notice: one of a run is written when that ends, any other at once. The secrets in it
+    /// are gone already.
+    pub(crate) fn keep_notice(
+        &self,
+        project: &str,
+        run: Option<RunId>,
+        notice: NoticeKind,
+        key: &str,
+        message: &str,
+        at: Timestamp,
+    ) {
         let (project, key, message) = (project.to_owned(), key.to_owned(), message.to_owned());
-        let kept = Notice { project: project.clone(), notice, key, message, run, first: at, last: at, count: 1 };
+        let kept = Notice {
+            project: project.clone(),
+            notice,
+            key,
+            message,
+            run,
+            first: at,
+            last: at,
+            count: 1,
+        };
         add(locked(&self.0.pending_notices).entry(project).or_default(), vec![kept]);
         if run.is_some() {
             return;
@@ -106,9 +127,12 @@ pub(super) fn put(table: &mut Table<'_>, pending: &Pending) -> Result<(), RedbEr
 /// Adds notices: one that says again what is there takes its place, at the end.
 fn add(kept: &mut Vec<Notice>, new: Vec<Notice>) {
     for mut notice in new {
-        if let Some(place) = kept.iter().position(|kept| (kept.notice, &kept.key) == (notice.notice, &notice.key)) {
+        if let Some(place) =
+            kept.iter().position(|kept| (kept.notice, &kept.key) == (notice.notice, &notice.key))
+        {
             let before = kept.remove(place);
-            (notice.first, notice.count) = (before.first, before.count.saturating_add(notice.count));
+            (notice.first, notice.count) =
+                (before.first, before.count.saturating_add(notice.count));
         }
         kept.push(notice);
     }
@@ -133,12 +157,18 @@ mod tests {
         let say = |run: Option<RunId>, key: &str, message: &str| {
             store.keep_notice("site", run, NoticeKind::Leftovers, key, message, at);
         };
-        let mut record = RunRecord::new("site", Trigger::Manual, Job::Upkeep { chore: "improve".into() }, at);
+        let mut record =
+            RunRecord::new("site", Trigger::Manual, Job::Upkeep { chore: "improve".into() }, at);
         let journal = store.begin_run(&record).unwrap();
         say(Some(record.id), "", "cold");
         say(Some(record.id), "", "cold again");
         let told = |store: &Store| -> Vec<(String, u32)> {
-            store.notices(Some("site"), 9).unwrap().into_iter().map(|notice| (notice.message, notice.count)).collect()
+            store
+                .notices(Some("site"), 9)
+                .unwrap()
+                .into_iter()
+                .map(|notice| (notice.message, notice.count))
+                .collect()
         };
         assert_eq!(told(&store), [("cold again".to_owned(), 2)]);
         record.outcome = Some(Outcome::NoChange);

@@ -36,7 +36,8 @@ const CACHE: usize = 2 << 20;
 /// The name of the store's file where only its directory is given.
 const FILE_NAME: &str = "state.redb";
 
-/// How long a store may seem to be in use: a child that a program forked right before it was killed has the lock too, until it becomes another program.
+/// How long a store may seem to be in use: a child that a program forked right before it was killed
+/// has the lock too, until it becomes another program.
 const ECHO: Duration = Duration::from_millis(500);
 
 /// How often to look whether it still is.
@@ -54,10 +55,11 @@ pub(super) enum Failure {
 }
 
 impl Store {
-    /// Opens the store, and makes it if there is none. `path` is its file, or a directory in which it is `state.redb`.
+    /// Opens the store, and makes it if there is none. `path` is its file, or a directory in which
+    /// it is `state.redb`.
     ///
-    /// Directories are made for the owner alone (0700), and so is the file (0600). Journals are kept in `journal` beside the file.
-    /// `keep_runs` is how many runs are kept per project.
+    /// Directories are made for the owner alone (0700), and so is the file (0600). Journals are
+    /// kept in `journal` beside the file. `keep_runs` is how many runs are kept per project.
     ///
     /// # Errors
     /// [`ErrorKind::Store`]: another process has it open, it is damaged, it is of a newer version or of another program, or the disk refuses.
@@ -67,9 +69,11 @@ impl Store {
         Self::attempt(&path, keep_runs).map_err(|failure| failure.explain(&path))
     }
 
-    /// Like [`Store::open`], but a damaged file is renamed to `<name>.damaged-<time>` and a new one is begun, in which `projects` are paused: that a person
-    /// had paused one is forgotten, and so is what the day's budget has paid for.
-    /// The text says so, for a person to read, and so does the next [`Store::open_runs`]: the history is in the renamed file, checkouts are not touched.
+    /// Like [`Store::open`], but a damaged file is renamed to `<name>.damaged-<time>` and a new one
+    /// is begun, in which `projects` are paused: that a person had paused one is forgotten, and
+    /// so is what the day's budget has paid for. The text says so, for a person to read, and so
+    /// does the next [`Store::open_runs`]: the history is in the renamed file, checkouts are not
+    /// touched.
     ///
     /// # Errors
     /// As [`Store::open`], except for a damaged file that can be renamed.
@@ -84,11 +88,17 @@ impl Store {
             Err(Failure::Refused(error) | Failure::InUse(error)) => return Err(error),
             Err(Failure::Damaged(source)) => source,
         };
-        let kept = PathBuf::from(format!("{}.damaged-{}", path.display(), Timestamp::now().strftime("%Y%m%dT%H%M%SZ")));
+        let kept = PathBuf::from(format!(
+            "{}.damaged-{}",
+            path.display(),
+            Timestamp::now().strftime("%Y%m%dT%H%M%SZ")
+        ));
         if kept.exists() {
             return Err(damaged(&path, source));
         }
-        fs::rename(&path, &kept).context(ErrorKind::Store, || format!("cannot set the damaged store aside: `{}`", path.display()))?;
+        fs::rename(&path, &kept).context(ErrorKind::Store, || {
+            format!("cannot set the damaged store aside: `{}`", path.display())
+        })?;
         let notice = format!(
             "the store `{}` was damaged ({source}); it is kept as `{}` and a new one is begun; checkouts are not touched, and all projects are paused until \
              they are resumed: their history and today's use of the budget are forgotten",
@@ -110,7 +120,8 @@ impl Store {
     pub(crate) fn in_memory(keep_runs: usize) -> Result<Self> {
         let path = PathBuf::from(":memory:");
         let backend = || Ok(InMemoryBackend::new());
-        Self::with_backend(backend, &path, None, keep_runs).map_err(|failure| failure.explain(&path))
+        Self::with_backend(backend, &path, None, keep_runs)
+            .map_err(|failure| failure.explain(&path))
     }
 
     fn attempt(path: &Path, keep_runs: usize) -> Result<Self, Failure> {
@@ -125,7 +136,9 @@ impl Store {
         let start = Instant::now();
         loop {
             let file = path.to_owned();
-            let backend = move || FileBackend::new(open_file(&file)?).map_err(|error| failure(&file, error.into()));
+            let backend = move || {
+                FileBackend::new(open_file(&file)?).map_err(|error| failure(&file, error.into()))
+            };
             match Self::with_backend(backend, path, Some(journals.clone()), keep_runs) {
                 Err(Failure::InUse(_)) if start.elapsed() < ECHO => thread::sleep(GLANCE),
                 opened => return opened,
@@ -179,7 +192,8 @@ impl Opened {
     /// Opens a database of ours, or makes it.
     fn new(backend: impl StorageBackend, path: &Path) -> Result<Self, Failure> {
         let (backend, mark) = Quiet::new(backend);
-        let database = contained(|| Ok(Builder::new().set_cache_size(CACHE).create_with_backend(backend)?));
+        let database =
+            contained(|| Ok(Builder::new().set_cache_size(CACHE).create_with_backend(backend)?));
         let opened = Self { database: Some(database.map_err(|error| failure(path, error))?), mark };
         let format = contained(|| {
             let format = schema::format(opened.database()?)?;
@@ -220,15 +234,20 @@ fn file_path(path: &Path) -> PathBuf {
 
 /// Makes the directories; returns that of the journals.
 fn prepare(path: &Path) -> Result<PathBuf> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let journals = directory.join("journal");
     match DirBuilder::new().recursive(true).mode(0o700).create(&journals) {
         Ok(()) => Ok(journals),
-        Err(source) => Err(unusable(format!("cannot make the state directory: `{}`", journals.display())).source(source)),
+        Err(source) => {
+            Err(unusable(format!("cannot make the state directory: `{}`", journals.display()))
+                .source(source))
+        }
     }
 }
 
-/// Makes an empty store beside `path` and then puts it there, whole: one that a full disk or a power cut left half made would be taken for a damaged one.
+/// Makes an empty store beside `path` and then puts it there, whole: one that a full disk or a
+/// power cut left half made would be taken for a damaged one.
 fn create(path: &Path) -> Result<(), Failure> {
     let new = PathBuf::from(format!("{}.new-{}", path.display(), std::process::id()));
     drop(fs::remove_file(&new));
@@ -239,19 +258,35 @@ fn create(path: &Path) -> Result<(), Failure> {
             Err(_) if !path.exists() => fs::rename(&new, path),
             _ => Ok(()),
         };
-        placed.map_err(|source| Failure::Refused(unusable(format!("cannot make the store: `{}`", path.display())).source(source)))
+        placed.map_err(|source| {
+            Failure::Refused(
+                unusable(format!("cannot make the store: `{}`", path.display())).source(source),
+            )
+        })
     });
     drop(fs::remove_file(&new));
     made
 }
 
 fn open_file(path: &Path) -> Result<File, Failure> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    file.map_err(|source| Failure::Refused(unusable(format!("cannot open the store: `{}`", path.display())).source(source)))
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path);
+    file.map_err(|source| {
+        Failure::Refused(
+            unusable(format!("cannot open the store: `{}`", path.display())).source(source),
+        )
+    })
 }
 
 fn unusable(message: String) -> Error {
-    Error::new(ErrorKind::Store, message).hint("the user that runs the program must own this path; `[cache] path` chooses another one")
+    Error::new(ErrorKind::Store, message).hint(
+        "the user that runs the program must own this path; `[cache] path` chooses another one",
+    )
 }
 
 fn failure(path: &Path, error: RedbError) -> Failure {
@@ -262,14 +297,21 @@ fn failure(path: &Path, error: RedbError) -> Failure {
                 .hint("ask the running daemon through its control socket, or stop it first"),
         ),
         RedbError::UpgradeRequired(version) => Failure::Refused(
-            Error::new(ErrorKind::Store, format!("the store has another file format of redb ({version}): `{path}`"))
-                .hint("use the version that wrote it, or move the file aside"),
+            Error::new(
+                ErrorKind::Store,
+                format!("the store has another file format of redb ({version}): `{path}`"),
+            )
+            .hint("use the version that wrote it, or move the file aside"),
         ),
         error if is_damage(&error) => Failure::Damaged(error),
         error => {
             let is_full = matches!(&error, RedbError::Io(source) if source.kind() == io::ErrorKind::StorageFull);
             let hint = if is_full { "free some space" } else { "look at the disk" };
-            Failure::Refused(Error::new(ErrorKind::Store, format!("cannot open the store: `{path}`")).source(error).hint(hint))
+            Failure::Refused(
+                Error::new(ErrorKind::Store, format!("cannot open the store: `{path}`"))
+                    .source(error)
+                    .hint(hint),
+            )
         }
     }
 }

@@ -30,6 +30,13 @@ pub struct Order {
 impl Order {
     /// An order that is given now.
     pub(crate) fn new(trigger: Trigger, job: Job, options: RunOptions) -> Self {
-        Self { id: Uuid::now_v7(), trigger, job, options, approved: String::new(), since: Timestamp::now() }
+        Self {
+            id: Uuid::now_v7(),
+            trigger,
+            job,
+            options,
+            approved: String::new(),
+            since: Timestamp::now(),
+        }
     }
 }

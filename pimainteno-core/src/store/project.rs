@@ -43,7 +43,8 @@ pub struct ProjectState {
     pub paused: bool,
     /// When a person resumed it last.
     pub resumed: Option<Timestamp>,
-    /// The commit that the last summary describes; [`History::summary`](super::History::summary) has its text.
+    /// The commit that the last summary describes; [`History::summary`](super::History::summary)
+    /// has its text.
     pub summary_head: Option<CommitId>,
     /// The last run that was recorded.
     pub last_run: Option<RunId>,
@@ -94,12 +95,18 @@ impl ProjectState {
 
     /// Until when a chore is left alone, and why: the one that waits longest.
     pub fn parked(&self) -> Option<&Parked> {
-        self.chores.values().filter_map(|chore| chore.parked.as_ref()).max_by_key(|parked| parked.until)
+        self.chores
+            .values()
+            .filter_map(|chore| chore.parked.as_ref())
+            .max_by_key(|parked| parked.until)
     }
 
     /// Why a chore is left alone until a person resumes the project: the first that was frozen.
     pub fn frozen(&self) -> Option<&Frozen> {
-        self.chores.values().filter_map(|chore| chore.frozen.as_ref()).min_by_key(|frozen| frozen.since)
+        self.chores
+            .values()
+            .filter_map(|chore| chore.frozen.as_ref())
+            .min_by_key(|frozen| frozen.since)
     }
 
     /// The changes that wait for a person.
@@ -107,15 +114,17 @@ impl ProjectState {
         self.chores.values().filter_map(|chore| chore.held.as_ref())
     }
 
-    /// Forgets everything that keeps the project from its runs: that it is paused, that chores are parked, and failures that froze them. A run that was cut
-    /// off before and cannot be finished is given up.
+    /// Forgets everything that keeps the project from its runs: that it is paused, that chores are
+    /// parked, and failures that froze them. A run that was cut off before and cannot be
+    /// finished is given up.
     pub fn release(&mut self) {
         self.resumed = Some(Timestamp::now());
         self.paused = false;
         self.chores.values_mut().for_each(ChoreState::release);
     }
 
-    /// Takes note of what became of a change. Gives the one that it takes the place of, if there is one.
+    /// Takes note of what became of a change. Gives the one that it takes the place of, if there is
+    /// one.
     pub(super) fn note(&mut self, proposal: &Proposal) -> Option<ProposalId> {
         self.chore_mut(&proposal.chore).note(proposal)
     }
@@ -129,14 +138,25 @@ impl ProjectState {
 
 impl From<Written> for ProjectState {
     fn from(written: Written) -> Self {
-        let Written { chores, orders, paused, resumed, summary_head, last_run, last_outcome, last_event, improve } = written;
+        let Written {
+            chores,
+            orders,
+            paused,
+            resumed,
+            summary_head,
+            last_run,
+            last_outcome,
+            last_event,
+            improve,
+        } = written;
         let chores = chores.unwrap_or_else(|| BTreeMap::from([(IMPROVE.to_owned(), improve)]));
         Self { chores, orders, paused, resumed, summary_head, last_run, last_outcome, last_event }
     }
 }
 
 impl Store {
-    /// What is remembered about a project; the default for one that is not known. Reads no disk and copies nothing.
+    /// What is remembered about a project; the default for one that is not known. Reads no disk and
+    /// copies nothing.
     pub(crate) fn project(&self, project: &str) -> Arc<ProjectState> {
         let states = self.0.states.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         states.known.get(project).unwrap_or(&states.unknown).clone()
@@ -144,14 +164,26 @@ impl Store {
 
     /// The ids of the projects that anything is remembered about, in order.
     pub(crate) fn known_projects(&self) -> Vec<String> {
-        self.0.states.read().unwrap_or_else(std::sync::PoisonError::into_inner).known.keys().cloned().collect()
+        self.0
+            .states
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .known
+            .keys()
+            .cloned()
+            .collect()
     }
 
-    /// Changes what is remembered about a project, durably; writes nothing if `change` changes nothing.
+    /// Changes what is remembered about a project, durably; writes nothing if `change` changes
+    /// nothing.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`], and nothing is changed.
-    pub(crate) fn update_project(&self, project: &str, change: impl FnOnce(&mut ProjectState)) -> Result<Arc<ProjectState>> {
+    pub(crate) fn update_project(
+        &self,
+        project: &str,
+        change: impl FnOnce(&mut ProjectState),
+    ) -> Result<Arc<ProjectState>> {
         let _turn = locked(&self.0.turn);
         let old = self.project(project);
         let mut new = ProjectState::clone(&old);
@@ -165,10 +197,16 @@ impl Store {
         Ok(self.set_state(project, new, true))
     }
 
-    /// Changes what is remembered about a project in memory. It is stored when something else about the project is.
+    /// Changes what is remembered about a project in memory. It is stored when something else about
+    /// the project is.
     ///
-    /// For what may be forgotten when the power fails, such as the last slot: an unchanged project must not cost a write at each slot.
-    pub(crate) fn note_project(&self, project: &str, change: impl FnOnce(&mut ProjectState)) -> Arc<ProjectState> {
+    /// For what may be forgotten when the power fails, such as the last slot: an unchanged project
+    /// must not cost a write at each slot.
+    pub(crate) fn note_project(
+        &self,
+        project: &str,
+        change: impl FnOnce(&mut ProjectState),
+    ) -> Arc<ProjectState> {
         let _turn = locked(&self.0.turn);
         let old = self.project(project);
         let mut new = ProjectState::clone(&old);
@@ -186,7 +224,12 @@ impl Store {
     }
 
     /// Puts a state into memory; `saved` says whether it is also on disk.
-    pub(super) fn set_state(&self, project: &str, state: ProjectState, saved: bool) -> Arc<ProjectState> {
+    pub(super) fn set_state(
+        &self,
+        project: &str,
+        state: ProjectState,
+        saved: bool,
+    ) -> Arc<ProjectState> {
         let state = Arc::new(state);
         let mut states = self.0.states.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         states.known.insert(project.to_owned(), state.clone());
@@ -199,7 +242,12 @@ impl Store {
     }
 
     fn is_unsaved(&self, project: &str) -> bool {
-        self.0.states.read().unwrap_or_else(std::sync::PoisonError::into_inner).unsaved.contains(project)
+        self.0
+            .states
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .unsaved
+            .contains(project)
     }
 }
 
@@ -219,7 +267,10 @@ impl States {
     }
 
     /// Reads the states of `projects`.
-    pub(super) fn load(table: &impl ReadableTable<Key, &'static [u8]>, projects: &[String]) -> Result<Self, RedbError> {
+    pub(super) fn load(
+        table: &impl ReadableTable<Key, &'static [u8]>,
+        projects: &[String],
+    ) -> Result<Self, RedbError> {
         let mut states = Self::default();
         for project in projects {
             let state = rows::get_json(table, project, STATE, &[])?.unwrap_or_default();
@@ -230,6 +281,11 @@ impl States {
 }
 
 /// Writes a project's state.
-pub(super) fn put_state(table: &mut Table<'_>, project: &str, state: &ProjectState, last_event: u64) -> Result<(), RedbError> {
+pub(super) fn put_state(
+    table: &mut Table<'_>,
+    project: &str,
+    state: &ProjectState,
+    last_event: u64,
+) -> Result<(), RedbError> {
     rows::put_json(table, project, STATE, &[], &ProjectState { last_event, ..state.clone() })
 }

@@ -18,8 +18,9 @@ use crate::{
 const COMMIT_MESSAGES: usize = 50;
 
 impl Store {
-    /// Stores a proposal durably, in place of what was stored under its id. [`Store::finish_run`] does the same at no further cost.
-    /// One that is held takes the place of the project's other one. Any other is dropped together with the run whose record names it.
+    /// Stores a proposal durably, in place of what was stored under its id. [`Store::finish_run`]
+    /// does the same at no further cost. One that is held takes the place of the project's
+    /// other one. Any other is dropped together with the run whose record names it.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
@@ -33,7 +34,11 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub(crate) fn update_proposal(&self, id: ProposalId, change: impl FnOnce(&mut Proposal)) -> Result<Option<Proposal>> {
+    pub(crate) fn update_proposal(
+        &self,
+        id: ProposalId,
+        change: impl FnOnce(&mut Proposal),
+    ) -> Result<Option<Proposal>> {
         let _turn = locked(&self.0.turn);
         let Some(mut proposal) = self.proposal(id)? else { return Ok(None) };
         change(&mut proposal);
@@ -56,10 +61,12 @@ impl Store {
     /// [`crate::ErrorKind::Usage`] if there is none or more than one, [`crate::ErrorKind::Store`].
     pub(crate) fn find_proposal(&self, prefix: &str) -> Result<Proposal> {
         let id = ids::one_match("proposal", prefix, self.matches(PROPOSAL, prefix)?)?;
-        self.proposal(ProposalId::from_bytes(id))?.ok_or_else(|| ids::none_match("proposal", prefix))
+        self.proposal(ProposalId::from_bytes(id))?
+            .ok_or_else(|| ids::none_match("proposal", prefix))
     }
 
-    /// The last `limit` proposals whose status is wanted, the newest first, without their diffs: of one project, or of all.
+    /// The last `limit` proposals whose status is wanted, the newest first, without their diffs: of
+    /// one project, or of all.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
@@ -69,7 +76,8 @@ impl Store {
         is_wanted: impl Fn(&ProposalStatus) -> bool,
         limit: usize,
     ) -> Result<Vec<Proposal>> {
-        let projects = project.map_or_else(|| self.known_projects(), |project| vec![project.to_owned()]);
+        let projects =
+            project.map_or_else(|| self.known_projects(), |project| vec![project.to_owned()]);
         self.read(|table| {
             let mut found = Vec::new();
             for (project, id) in runs::newest(table, &projects, PROPOSAL, usize::MAX)? {
@@ -83,12 +91,15 @@ impl Store {
         })
     }
 
-    /// The messages of a project's last 50 commits made by us, the newest first, as far as their proposals are kept.
+    /// The messages of a project's last 50 commits made by us, the newest first, as far as their
+    /// proposals are kept.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
     pub(crate) fn commit_messages(&self, project: &str) -> Result<Vec<String>> {
-        let is_committed = |status: &ProposalStatus| matches!(status, ProposalStatus::Applied { .. } | ProposalStatus::RolledBack { .. });
+        let is_committed = |status: &ProposalStatus| {
+            matches!(status, ProposalStatus::Applied { .. } | ProposalStatus::RolledBack { .. })
+        };
         let committed = self.proposals(Some(project), is_committed, COMMIT_MESSAGES)?;
         Ok(committed.into_iter().map(|proposal| proposal.message).collect())
     }
@@ -109,25 +120,53 @@ impl Store {
     }
 }
 
-/// Writes a proposal, the diff behind the rest, so that a list need not read it; and notes of the one whose place it takes that it does.
-pub(super) fn put(table: &mut Table<'_>, proposal: &Proposal, superseded: Option<ProposalId>) -> Result<(), RedbError> {
+/// Writes a proposal, the diff behind the rest, so that a list need not read it; and notes of the
+/// one whose place it takes that it does.
+pub(super) fn put(
+    table: &mut Table<'_>,
+    proposal: &Proposal,
+    superseded: Option<ProposalId>,
+) -> Result<(), RedbError> {
     if let Some(id) = superseded {
-        update(table, &proposal.project, id, |old| old.status = ProposalStatus::Superseded { by: proposal.id })?;
+        update(table, &proposal.project, id, |old| {
+            old.status = ProposalStatus::Superseded { by: proposal.id }
+        })?;
     }
     let mut head = proposal.clone();
     let diff = std::mem::take(&mut head.diff);
-    rows::put_both(table, &proposal.project, PROPOSAL, proposal.id.as_bytes(), &head, diff.as_bytes())
+    rows::put_both(
+        table,
+        &proposal.project,
+        PROPOSAL,
+        proposal.id.as_bytes(),
+        &head,
+        diff.as_bytes(),
+    )
 }
 
 /// Changes a proposal that may be there.
-pub(super) fn update(table: &mut Table<'_>, project: &str, id: ProposalId, change: impl FnOnce(&mut Proposal)) -> Result<(), RedbError> {
-    let Some((mut head, diff)) = rows::get_both::<Proposal>(table, project, PROPOSAL, id.as_bytes())? else { return Ok(()) };
+pub(super) fn update(
+    table: &mut Table<'_>,
+    project: &str,
+    id: ProposalId,
+    change: impl FnOnce(&mut Proposal),
+) -> Result<(), RedbError> {
+    let Some((mut head, diff)) =
+        rows::get_both::<Proposal>(table, project, PROPOSAL, id.as_bytes())?
+    else {
+        return Ok(());
+    };
     change(&mut head);
     rows::put_both(table, project, PROPOSAL, id.as_bytes(), &head, &diff)
 }
 
-/// Drops a proposal, whose run ended long ago, unless it waits for a person. One that is open was put off or cut off, and nothing becomes of it any more.
-pub(super) fn drop_unless_held(table: &mut Table<'_>, project: &str, id: &[u8]) -> Result<(), RedbError> {
+/// Drops a proposal, whose run ended long ago, unless it waits for a person. One that is open was
+/// put off or cut off, and nothing becomes of it any more.
+pub(super) fn drop_unless_held(
+    table: &mut Table<'_>,
+    project: &str,
+    id: &[u8],
+) -> Result<(), RedbError> {
     match rows::get_head::<Proposal>(table, project, PROPOSAL, id)? {
         Some(Proposal { status: ProposalStatus::Held { .. }, .. }) | None => Ok(()),
         Some(_) => rows::remove(table, project, PROPOSAL, id),
@@ -135,7 +174,10 @@ pub(super) fn drop_unless_held(table: &mut Table<'_>, project: &str, id: &[u8]) 
 }
 
 fn get(table: &Snapshot, project: &str, id: &[u8]) -> Result<Option<Proposal>, RedbError> {
-    let Some((mut proposal, diff)) = rows::get_both::<Proposal>(table, project, PROPOSAL, id)? else { return Ok(None) };
+    let Some((mut proposal, diff)) = rows::get_both::<Proposal>(table, project, PROPOSAL, id)?
+    else {
+        return Ok(None);
+    };
     proposal.diff = text(diff)?;
     Ok(Some(proposal))
 }

@@ -9,7 +9,12 @@ use super::schema::{Key, PART, Table};
 const SEPARATOR: u8 = b'\n';
 
 /// The whole value.
-pub(super) fn get(table: &impl ReadableTable<Key, &'static [u8]>, project: &str, kind: u8, id: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+pub(super) fn get(
+    table: &impl ReadableTable<Key, &'static [u8]>,
+    project: &str,
+    kind: u8,
+    id: &[u8],
+) -> Result<Option<Vec<u8>>, Error> {
     let mut value = None;
     for row in table.range((project, kind, id, 0)..=(project, kind, id, u16::MAX))? {
         value.get_or_insert_with(Vec::new).extend_from_slice(row?.1.value());
@@ -61,7 +66,11 @@ pub(super) fn get_both<T: DeserializeOwned>(
 }
 
 /// The ids of a kind, in their order.
-pub(super) fn ids(table: &impl ReadableTable<Key, &'static [u8]>, project: &str, kind: u8) -> Result<Vec<Vec<u8>>, Error> {
+pub(super) fn ids(
+    table: &impl ReadableTable<Key, &'static [u8]>,
+    project: &str,
+    kind: u8,
+) -> Result<Vec<Vec<u8>>, Error> {
     let mut ids = Vec::new();
     for row in table.range((project, kind, &[][..], 0)..(project, kind + 1, &[][..], 0))? {
         let key = row?.0;
@@ -95,18 +104,28 @@ pub(super) fn last_ids(
 }
 
 /// The projects that have any row, in order. It skips from one to the next and reads few pages.
-pub(super) fn projects(table: &impl ReadableTable<Key, &'static [u8]>) -> Result<Vec<String>, Error> {
+pub(super) fn projects(
+    table: &impl ReadableTable<Key, &'static [u8]>,
+) -> Result<Vec<String>, Error> {
     let mut projects: Vec<String> = Vec::new();
     loop {
         let last = projects.last().map_or("", String::as_str);
-        let Some(row) = table.range((last, u8::MAX, &[][..], 0)..)?.next() else { return Ok(projects) };
+        let Some(row) = table.range((last, u8::MAX, &[][..], 0)..)?.next() else {
+            return Ok(projects);
+        };
         let project = row?.0.value().0.to_owned();
         projects.push(project);
     }
 }
 
 /// Writes a value in place of the one that is there.
-pub(super) fn put(table: &mut Table<'_>, project: &str, kind: u8, id: &[u8], value: &[u8]) -> Result<(), Error> {
+pub(super) fn put(
+    table: &mut Table<'_>,
+    project: &str,
+    kind: u8,
+    id: &[u8],
+    value: &[u8],
+) -> Result<(), Error> {
     let mut count = 0;
     // An empty value is one empty row.
     for part in value.chunks(PART).chain(value.is_empty().then_some(value)) {
@@ -120,12 +139,25 @@ pub(super) fn put(table: &mut Table<'_>, project: &str, kind: u8, id: &[u8], val
 }
 
 /// Writes a value as JSON in place of the one that is there.
-pub(super) fn put_json(table: &mut Table<'_>, project: &str, kind: u8, id: &[u8], value: &impl Serialize) -> Result<(), Error> {
+pub(super) fn put_json(
+    table: &mut Table<'_>,
+    project: &str,
+    kind: u8,
+    id: &[u8],
+    value: &impl Serialize,
+) -> Result<(), Error> {
     put(table, project, kind, id, &to_json(value)?)
 }
 
 /// Writes a head as JSON, and a body, in place of the value that is there.
-pub(super) fn put_both(table: &mut Table<'_>, project: &str, kind: u8, id: &[u8], head: &impl Serialize, body: &[u8]) -> Result<(), Error> {
+pub(super) fn put_both(
+    table: &mut Table<'_>,
+    project: &str,
+    kind: u8,
+    id: &[u8],
+    head: &impl Serialize,
+    body: &[u8],
+) -> Result<(), Error> {
     let mut value = to_json(head)?;
     value.push(SEPARATOR);
     value.extend_from_slice(body);
@@ -133,7 +165,12 @@ pub(super) fn put_both(table: &mut Table<'_>, project: &str, kind: u8, id: &[u8]
 }
 
 /// Removes a value.
-pub(super) fn remove(table: &mut Table<'_>, project: &str, kind: u8, id: &[u8]) -> Result<(), Error> {
+pub(super) fn remove(
+    table: &mut Table<'_>,
+    project: &str,
+    kind: u8,
+    id: &[u8],
+) -> Result<(), Error> {
     let mut part = 0;
     while table.remove((project, kind, id, part))?.is_some() {
         part = part.saturating_add(1);
@@ -143,7 +180,8 @@ pub(super) fn remove(table: &mut Table<'_>, project: &str, kind: u8, id: &[u8]) 
 
 /// Reads JSON that we wrote; what cannot be read is damaged.
 pub(super) fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(json).map_err(|error| Error::Corrupted(format!("a row cannot be read: {error}")))
+    serde_json::from_slice(json)
+        .map_err(|error| Error::Corrupted(format!("a row cannot be read: {error}")))
 }
 
 /// Writes JSON.

@@ -39,9 +39,11 @@ const REPLY_RUNS: usize = 16;
 pub(crate) struct FinishedRun {
     /// The run's record; its outcome is set.
     pub record: RunRecord,
-    /// Check logs and the like; of each the first and the last 32 KiB are kept. Answers of backends are kept by the journal.
+    /// Check logs and the like; of each the first and the last 32 KiB are kept. Answers of
+    /// backends are kept by the journal.
     pub outputs: Vec<Output>,
-    /// The change that the run was about, with its new status and, if it was committed, the message of the commit.
+    /// The change that the run was about, with its new status and, if it was committed, the
+    /// message of the commit.
     pub proposal: Option<Proposal>,
     /// A new summary of the project.
     pub summary: Option<Summary>,
@@ -79,21 +81,43 @@ struct Archive {
 impl FinishedRun {
     /// The end of a run that leaves nothing but its record.
     pub(crate) fn new(record: RunRecord) -> Self {
-        Self { record, outputs: Vec::new(), proposal: None, summary: None, checks: Vec::new(), takes_back: None }
+        Self {
+            record,
+            outputs: Vec::new(),
+            proposal: None,
+            summary: None,
+            checks: Vec::new(),
+            takes_back: None,
+        }
     }
 }
 
 impl Store {
-    /// Ends a run: stores whatever it leaves behind, changes what is remembered about its project, and removes its journal.
+    /// Ends a run: stores whatever it leaves behind, changes what is remembered about its project,
+    /// and removes its journal.
     ///
-    /// All of it is one durable transaction. The state's last run, last outcome and summarised head are set from `finished` before `change` sees it.
-    /// The project's runs beyond the number to keep are dropped, with their outputs.
+    /// All of it is one durable transaction. The state's last run, last outcome and summarised head
+    /// are set from `finished` before `change` sees it. The project's runs beyond the number to
+    /// keep are dropped, with their outputs.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Store`], and nothing is changed: the journal stays, and this can be called again.
-    pub(crate) fn finish_run(&self, journal: &Journal, finished: FinishedRun, change: impl FnOnce(&mut ProjectState)) -> Result<()> {
+    /// [`crate::ErrorKind::Store`], and nothing is changed: the journal stays, and this can be
+    /// called again.
+    pub(crate) fn finish_run(
+        &self,
+        journal: &Journal,
+        finished: FinishedRun,
+        change: impl FnOnce(&mut ProjectState),
+    ) -> Result<()> {
         let _turn = locked(&self.0.turn);
-        let FinishedRun { mut record, mut outputs, mut proposal, mut summary, checks, mut takes_back } = finished;
+        let FinishedRun {
+            mut record,
+            mut outputs,
+            mut proposal,
+            mut summary,
+            checks,
+            mut takes_back,
+        } = finished;
         let secrets = self.secrets();
         record.redact(secrets);
         proposal.iter_mut().for_each(|proposal| proposal.redact(secrets));
@@ -116,7 +140,8 @@ impl Store {
             secrets.clean(&mut output.text);
             output.text = capped(std::mem::take(&mut output.text), MAX_OUTPUT);
         }
-        let (entries, notices, last_event) = (journal.entries(), self.take_notices(project), self.last_event());
+        let (entries, notices, last_event) =
+            (journal.entries(), self.take_notices(project), self.last_event());
         let written = self.write(|table| {
             put_state(table, project, &state, last_event)?;
             if let Some(summary) = &summary {
@@ -129,12 +154,22 @@ impl Store {
                 take_back(table, project, taken_back, record.id)?;
             }
             checks::put(table, project, checks)?;
-            for answer in entries.iter().filter_map(answer).filter(|answer| answer.usage != Usage::default()) {
+            for answer in
+                entries.iter().filter_map(answer).filter(|answer| answer.usage != Usage::default())
+            {
                 usage::add(table, project, answer.day, answer.task, &answer.backend, answer.usage)?;
             }
             // The record, its steps and the change have places of their own.
-            let is_elsewhere = |entry: &Entry| matches!(entry.what, What::Started { .. } | What::Step { .. } | What::Proposed { .. });
-            let archive = Archive { journal: entries.into_iter().filter(|entry| !is_elsewhere(entry)).collect(), outputs };
+            let is_elsewhere = |entry: &Entry| {
+                matches!(
+                    entry.what,
+                    What::Started { .. } | What::Step { .. } | What::Proposed { .. }
+                )
+            };
+            let archive = Archive {
+                journal: entries.into_iter().filter(|entry| !is_elsewhere(entry)).collect(),
+                outputs,
+            };
             rows::put_json(table, project, ARCHIVE, record.id.as_bytes(), &archive)?;
             rows::put_json(table, project, RUN, record.id.as_bytes(), &record)?;
             notices::put(table, &notices)?;
@@ -155,10 +190,15 @@ impl Store {
     /// # Errors
     /// [`crate::ErrorKind::Store`].
     pub(crate) fn runs(&self, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
-        let projects = project.map_or_else(|| self.known_projects(), |project| vec![project.to_owned()]);
+        let projects =
+            project.map_or_else(|| self.known_projects(), |project| vec![project.to_owned()]);
         self.read(|table| {
             let newest = newest(table, &projects, RUN, limit)?;
-            newest.iter().map(|(project, id)| rows::get_json(table, project, RUN, id)).filter_map(Result::transpose).collect()
+            newest
+                .iter()
+                .map(|(project, id)| rows::get_json(table, project, RUN, id))
+                .filter_map(Result::transpose)
+                .collect()
         })
     }
 
@@ -188,22 +228,26 @@ impl Store {
         Ok(self.archive(run)?.journal)
     }
 
-    /// The texts that a run left behind, the answers of its backends among them; empty if there is no such run.
+    /// The texts that a run left behind, the answers of its backends among them; empty if there is
+    /// no such run.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
     pub(crate) fn run_outputs(&self, run: RunId) -> Result<Vec<Output>> {
         let Archive { journal, mut outputs } = self.archive(run)?;
         let answers = journal.into_iter().filter_map(|entry| match entry.what {
-            What::Answer(Answer { task, text: Some(text), .. }) => Some(Output { name: format!("answer: {task}"), text }),
+            What::Answer(Answer { task, text: Some(text), .. }) => {
+                Some(Output { name: format!("answer: {task}"), text })
+            }
             _ => None,
         });
         outputs.extend(answers);
         Ok(outputs)
     }
 
-    /// The answer that this question already got: from an open run, or from one of the project's last 16 runs. Those that were parked are not counted:
-    /// trouble that lasts makes many of them, and what was answered before it is not to be paid for again after it.
+    /// The answer that this question already got: from an open run, or from one of the project's
+    /// last 16 runs. Those that were parked are not counted: trouble that lasts makes many of
+    /// them, and what was answered before it is not to be paid for again after it.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
@@ -215,11 +259,20 @@ impl Store {
             let mut counted = 0;
             for id in rows::last_ids(table, project, RUN, self.0.keep_runs)? {
                 let archive = read_archive(table, project, &id)?;
-                if let Some(reply) = archive.journal.iter().filter_map(answer).filter(|answer| answer.key == *key).find_map(Answer::reply) {
+                if let Some(reply) = archive
+                    .journal
+                    .iter()
+                    .filter_map(answer)
+                    .filter(|answer| answer.key == *key)
+                    .find_map(Answer::reply)
+                {
                     return Ok(Some(reply));
                 }
                 let record = rows::get_json::<RunRecord>(table, project, RUN, &id)?;
-                counted += usize::from(!record.is_some_and(|record| matches!(record.outcome, Some(Outcome::Parked { .. }))));
+                counted +=
+                    usize::from(!record.is_some_and(|record| {
+                        matches!(record.outcome, Some(Outcome::Parked { .. }))
+                    }));
                 if counted == REPLY_RUNS {
                     break;
                 }
@@ -243,7 +296,10 @@ impl Store {
         self.read(|table| {
             let mut found = Vec::new();
             for project in &projects {
-                for row in table.range((project.as_str(), kind, &range.0[..], 0)..=(project.as_str(), kind, &range.1[..], 0))? {
+                for row in table.range(
+                    (project.as_str(), kind, &range.0[..], 0)
+                        ..=(project.as_str(), kind, &range.1[..], 0),
+                )? {
                     let key = row?.0;
                     let (_, _, id, part) = key.value();
                     found.extend(<[u8; 16]>::try_from(id).ok().filter(|_| part == 0));
@@ -267,7 +323,9 @@ impl Store {
     }
 
     fn archive(&self, run: RunId) -> Result<Archive> {
-        let Some(project) = self.project_of(RUN, run.as_bytes())? else { return Ok(Archive::default()) };
+        let Some(project) = self.project_of(RUN, run.as_bytes())? else {
+            return Ok(Archive::default());
+        };
         self.read(|table| read_archive(table, &project, run.as_bytes()))
     }
 
@@ -280,32 +338,50 @@ impl Store {
 }
 
 /// The newest ids of a kind among all `projects`, with the project of each.
-pub(super) fn newest(table: &Snapshot, projects: &[String], kind: u8, limit: usize) -> Result<Vec<(String, Vec<u8>)>, RedbError> {
+pub(super) fn newest(
+    table: &Snapshot,
+    projects: &[String],
+    kind: u8,
+    limit: usize,
+) -> Result<Vec<(String, Vec<u8>)>, RedbError> {
     // The oldest of the candidates is on top, so that a newer one replaces it.
     let mut newest = BinaryHeap::new();
     for project in projects {
         for id in rows::last_ids(table, project, kind, limit)? {
             newest.push(Reverse((id, project)));
-            if newest.len() > limit && newest.pop().is_some_and(|Reverse((_, dropped))| dropped == project) {
+            if newest.len() > limit
+                && newest.pop().is_some_and(|Reverse((_, dropped))| dropped == project)
+            {
                 // What this project has besides is older still.
                 break;
             }
         }
     }
-    Ok(newest.into_sorted_vec().into_iter().map(|Reverse((id, project))| (project.clone(), id)).collect())
+    Ok(newest
+        .into_sorted_vec()
+        .into_iter()
+        .map(|Reverse((id, project))| (project.clone(), id))
+        .collect())
 }
 
 /// Notes of a run, and of its proposal, that its change was taken back by the run `by`.
-fn take_back(table: &mut Table<'_>, project: &str, taken_back: &TakenBack, by: RunId) -> Result<(), RedbError> {
+fn take_back(
+    table: &mut Table<'_>,
+    project: &str,
+    taken_back: &TakenBack,
+    by: RunId,
+) -> Result<(), RedbError> {
     let TakenBack { run, reason } = taken_back;
-    let Some(mut record) = rows::get_json::<RunRecord>(table, project, RUN, run.as_bytes())? else { return Ok(()) };
+    let Some(mut record) = rows::get_json::<RunRecord>(table, project, RUN, run.as_bytes())? else {
+        return Ok(());
+    };
     record.rolled_back_by = Some(by);
     record.outcome = Some(Outcome::RolledBack { reason: reason.clone() });
     rows::put_json(table, project, RUN, run.as_bytes(), &record)?;
     match record.proposal {
-        Some(id) => {
-            proposals::update(table, project, id, |proposal| proposal.status = ProposalStatus::RolledBack { reason: reason.clone() })
-        }
+        Some(id) => proposals::update(table, project, id, |proposal| {
+            proposal.status = ProposalStatus::RolledBack { reason: reason.clone() }
+        }),
         None => Ok(()),
     }
 }
@@ -325,7 +401,9 @@ fn read_archive(table: &Snapshot, project: &str, id: &[u8]) -> Result<Archive, R
 fn drop_old(table: &mut Table<'_>, project: &str, keep: usize) -> Result<(), RedbError> {
     let ids = rows::ids(table, project, RUN)?;
     for id in ids.iter().take(ids.len().saturating_sub(keep)) {
-        if let Some(proposal) = rows::get_json::<RunRecord>(table, project, RUN, id)?.and_then(|record| record.proposal) {
+        if let Some(proposal) =
+            rows::get_json::<RunRecord>(table, project, RUN, id)?.and_then(|record| record.proposal)
+        {
             proposals::drop_unless_held(table, project, proposal.as_bytes())?;
         }
         rows::remove(table, project, ARCHIVE, id)?;
@@ -341,6 +419,7 @@ fn capped(text: String, limit: usize) -> String {
     }
     let head = text.floor_char_boundary(limit / 2);
     let tail = text.ceil_char_boundary(text.len() - limit / 2);
-    let (first, last) = (text.get(..head).unwrap_or_default(), text.get(tail..).unwrap_or_default());
+    let (first, last) =
+        (text.get(..head).unwrap_or_default(), text.get(tail..).unwrap_or_default());
     format!("{first}\n[{} bytes left out]\n{last}", tail - head)
 }

@@ -1,7 +1,8 @@
 //! What lies in the store's file: the tables, their keys and the format version.
 //!
-//! One table, `rows`, holds everything, because every further table that a transaction touches costs a page of 4 KiB.
-//! Its key is `(project, kind, id, part)`, so that all rows of a project are neighbours and one run changes few pages:
+//! One table, `rows`, holds everything, because every further table that a transaction touches
+//! costs a page of 4 KiB. Its key is `(project, kind, id, part)`, so that all rows of a project are
+//! neighbours and one run changes few pages:
 //!
 //! | kind | id | value |
 //! |---|---|---|
@@ -14,17 +15,20 @@
 //! | [`CHECKS`] | empty | list of [`CheckResults`](super::CheckResults) |
 //! | [`NOTICES`] | empty | list of [`Notice`](super::Notice); those of no project are under the empty name |
 //!
-//! The kinds are numbered so that what one run writes lies together: its record, the state and the newest day's usage are neighbours.
-//! The archive is apart, so that looking through the records reads few pages: reading much fills redb's cache, and that costs writes.
-//! Values are JSON in the shape that serde gives these types; head and body are separated by a newline.
-//! A value longer than [`PART`] bytes continues in rows with the next part numbers: redb rounds the page of a long value up to a power of two,
-//! which would write up to twice what is stored.
+//! The kinds are numbered so that what one run writes lies together: its record, the state and the
+//! newest day's usage are neighbours. The archive is apart, so that looking through the records
+//! reads few pages: reading much fills redb's cache, and that costs writes. Values are JSON in the
+//! shape that serde gives these types; head and body are separated by a newline. A value longer
+//! than [`PART`] bytes continues in rows with the next part numbers: redb rounds the page of a long
+//! value up to a power of two, which would write up to twice what is stored.
 //!
-//! Measured with redb 4.4, when every run drops an old one: a run of 30 journal entries, four of them announcements, a paid answer,
-//! a change and 4 KiB of output writes 47 to 63 KB, 53 KB on average: 5.7 KB of journal with five syncs of the file and one of its directory,
-//! and 9 to 14 writes of redb with one sync. Changing a project's state alone writes 25 KB. There is a test that a run stays below 64 KiB.
-//! The kernel counts in whole pages, and each sync of the journal costs one: by its count the same run writes 66 to 82 KB.
-//! Opening and closing a clean file writes nothing, see [`super::file`]; closing one that was written to writes 21 KB.
+//! Measured with redb 4.4, when every run drops an old one: a run of 30 journal entries, four of
+//! them announcements, a paid answer, a change and 4 KiB of output writes 47 to 63 KB, 53 KB on
+//! average: 5.7 KB of journal with five syncs of the file and one of its directory, and 9 to 14
+//! writes of redb with one sync. Changing a project's state alone writes 25 KB. There is a test
+//! that a run stays below 64 KiB. The kernel counts in whole pages, and each sync of the journal
+//! costs one: by its count the same run writes 66 to 82 KB. Opening and closing a clean file writes
+//! nothing, see [`super::file`]; closing one that was written to writes 21 KB.
 
 use redb::{ReadOnlyTable, ReadableDatabase, TableDefinition};
 
@@ -43,7 +47,8 @@ pub(super) const ROWS: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("r
 /// What is written once, when the file is made: [`FORMAT`] under `"format"`.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
-/// The version of all of the above. It rises when an older program could no longer read what is written.
+/// The version of all of the above. It rises when an older program could no longer read what is
+/// written.
 pub(super) const FORMAT: u64 = 1;
 
 /// The most bytes in one row: with its key it fits a page of 16 KiB.
@@ -72,8 +77,14 @@ pub(super) enum Format {
 pub(super) fn format(database: &redb::Database) -> Result<Format, redb::Error> {
     let transaction = database.begin_read()?;
     match transaction.open_table(META) {
-        Ok(meta) => Ok(meta.get("format")?.map_or(Format::Foreign, |version| Format::Version(version.value()))),
-        Err(redb::TableError::TableDoesNotExist(_)) if transaction.list_tables()?.next().is_none() => Ok(Format::Empty),
+        Ok(meta) => Ok(meta
+            .get("format")?
+            .map_or(Format::Foreign, |version| Format::Version(version.value()))),
+        Err(redb::TableError::TableDoesNotExist(_))
+            if transaction.list_tables()?.next().is_none() =>
+        {
+            Ok(Format::Empty)
+        }
         Err(redb::TableError::Storage(error)) => Err(error.into()),
         Err(_) => Ok(Format::Foreign),
     }

@@ -30,7 +30,12 @@ fn open(directory: &Path) -> Store {
 }
 
 fn record(project: &str) -> RunRecord {
-    RunRecord::new(project, Trigger::Manual, Job::Upkeep { chore: "improve".into() }, Timestamp::now())
+    RunRecord::new(
+        project,
+        Trigger::Manual,
+        Job::Upkeep { chore: "improve".into() },
+        Timestamp::now(),
+    )
 }
 
 /// Records a run that did nothing.
@@ -43,7 +48,13 @@ fn finish(store: &Store, project: &str) -> RunRecord {
 }
 
 fn proposal(project: &str, lines: usize) -> Proposal {
-    Proposal::new(project, CommitId::unchecked("c0ffee"), "+a line of a diff\n".repeat(lines), "Fix a typo", "scripted")
+    Proposal::new(
+        project,
+        CommitId::unchecked("c0ffee"),
+        "+a line of a diff\n".repeat(lines),
+        "Fix a typo",
+        "scripted",
+    )
 }
 
 fn key(prompt: &str) -> ReplyKey {

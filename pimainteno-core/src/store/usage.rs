@@ -37,7 +37,8 @@ pub(super) struct Totals {
     claimed: BTreeMap<(Date, String), u64>,
 }
 
-/// A call that is being made and not counted yet. It counts until this is dropped, so that two calls at a time do not both take the last one that is left.
+/// A call that is being made and not counted yet. It counts until this is dropped, so that two
+/// calls at a time do not both take the last one that is left.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct CallClaim {
@@ -47,7 +48,8 @@ pub(crate) struct CallClaim {
 }
 
 impl UsageEntry {
-    /// What the answers of one run cost by task and backend, as its journal tells; in the order in which they were asked first, without what cost nothing.
+    /// What the answers of one run cost by task and backend, as its journal tells; in the order in
+    /// which they were asked first, without what cost nothing.
     pub fn of_journal(journal: &[Entry]) -> Vec<Self> {
         let mut entries = Vec::new();
         for entry in journal {
@@ -71,7 +73,9 @@ impl UsageEntry {
 impl Drop for CallClaim {
     fn drop(&mut self) {
         let mut totals = locked(&self.store.0.totals);
-        if let Some(claimed) = totals.claimed.get_mut(&(self.day, std::mem::take(&mut self.project))) {
+        if let Some(claimed) =
+            totals.claimed.get_mut(&(self.day, std::mem::take(&mut self.project)))
+        {
             *claimed = claimed.saturating_sub(1);
         }
     }
@@ -88,16 +92,26 @@ impl Store {
         locked(&self.0.totals).sum(day, |other| other == project)
     }
 
-    /// Takes the right to one call, if `allow` has nothing against it when it is told what the project and all projects spent on `day`.
+    /// Takes the right to one call, if `allow` has nothing against it when it is told what the
+    /// project and all projects spent on `day`.
     ///
     /// # Errors
     /// What `allow` says.
-    pub(crate) fn claim_call(&self, project: &str, day: Date, allow: impl FnOnce(Usage, Usage) -> Result<()>) -> Result<CallClaim> {
+    pub(crate) fn claim_call(
+        &self,
+        project: &str,
+        day: Date,
+        allow: impl FnOnce(Usage, Usage) -> Result<()>,
+    ) -> Result<CallClaim> {
         let mut totals = locked(&self.0.totals);
         let with_claims = |is_wanted: &dyn Fn(&str) -> bool| {
             let mut usage = totals.sum(day, is_wanted);
-            let claims = totals.claimed.iter().filter(|((other, project), _)| *other == day && is_wanted(project));
-            usage.calls = claims.fold(usage.calls, |calls, (_, claimed)| calls.saturating_add(*claimed));
+            let claims = totals
+                .claimed
+                .iter()
+                .filter(|((other, project), _)| *other == day && is_wanted(project));
+            usage.calls =
+                claims.fold(usage.calls, |calls, (_, claimed)| calls.saturating_add(*claimed));
             usage
         };
         allow(with_claims(&|other| other == project), with_claims(&|_| true))?;
@@ -105,7 +119,8 @@ impl Store {
         Ok(CallClaim { store: self.clone(), day, project: project.to_owned() })
     }
 
-    /// What the answers of a project's ended runs cost on `day`, by task and backend. The last 31 days with any usage are kept.
+    /// What the answers of a project's ended runs cost on `day`, by task and backend. The last 31
+    /// days with any usage are kept.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
@@ -116,12 +131,19 @@ impl Store {
 
 impl Totals {
     /// Reads the usage of `projects`.
-    pub(super) fn load(table: &impl ReadableTable<Key, &'static [u8]>, projects: &[String]) -> Result<Self, RedbError> {
+    pub(super) fn load(
+        table: &impl ReadableTable<Key, &'static [u8]>,
+        projects: &[String],
+    ) -> Result<Self, RedbError> {
         let mut totals = Self::default();
         for project in projects {
             for id in rows::ids(table, project, USAGE)? {
-                let Some(day) = day(&id) else { return Err(RedbError::Corrupted("a row of usage has no date".into())) };
-                for entry in rows::get_json::<Vec<UsageEntry>>(table, project, USAGE, &id)?.unwrap_or_default() {
+                let Some(day) = day(&id) else {
+                    return Err(RedbError::Corrupted("a row of usage has no date".into()));
+                };
+                for entry in rows::get_json::<Vec<UsageEntry>>(table, project, USAGE, &id)?
+                    .unwrap_or_default()
+                {
                     totals.add(day, project, entry.usage);
                 }
             }
@@ -136,14 +158,25 @@ impl Totals {
 
     fn sum(&self, day: Date, is_wanted: impl Fn(&str) -> bool) -> Usage {
         let mut sum = Usage::default();
-        self.spent.iter().filter(|((other, project), _)| *other == day && is_wanted(project)).for_each(|(_, usage)| sum += *usage);
+        self.spent
+            .iter()
+            .filter(|((other, project), _)| *other == day && is_wanted(project))
+            .for_each(|(_, usage)| sum += *usage);
         sum
     }
 }
 
 /// Adds a cost to a project's day, and drops days that are too old.
-pub(super) fn add(table: &mut Table<'_>, project: &str, day: Date, task: Task, backend: &str, usage: Usage) -> Result<(), RedbError> {
-    let mut entries = rows::get_json::<Vec<UsageEntry>>(table, project, USAGE, &id(day))?.unwrap_or_default();
+pub(super) fn add(
+    table: &mut Table<'_>,
+    project: &str,
+    day: Date,
+    task: Task,
+    backend: &str,
+    usage: Usage,
+) -> Result<(), RedbError> {
+    let mut entries =
+        rows::get_json::<Vec<UsageEntry>>(table, project, USAGE, &id(day))?.unwrap_or_default();
     UsageEntry::add(&mut entries, task, backend, usage);
     rows::put_json(table, project, USAGE, &id(day), &entries)?;
     // The newest day comes first.
@@ -155,13 +188,19 @@ pub(super) fn add(table: &mut Table<'_>, project: &str, day: Date, task: Task, b
 
 /// The key of a day: `yyyymmdd`, complemented, so that the newest comes first.
 fn id(day: Date) -> [u8; 4] {
-    let number = i32::from(day.year()) * 10_000 + i32::from(day.month()) * 100 + i32::from(day.day());
+    let number =
+        i32::from(day.year()) * 10_000 + i32::from(day.month()) * 100 + i32::from(day.day());
     (!number.cast_unsigned()).to_be_bytes()
 }
 
 fn day(id: &[u8]) -> Option<Date> {
     let number = (!u32::from_be_bytes(id.try_into().ok()?)).cast_signed();
-    Date::new(i16::try_from(number / 10_000).ok()?, i8::try_from(number / 100 % 100).ok()?, i8::try_from(number % 100).ok()?).ok()
+    Date::new(
+        i16::try_from(number / 10_000).ok()?,
+        i8::try_from(number / 100 % 100).ok()?,
+        i8::try_from(number % 100).ok()?,
+    )
+    .ok()
 }
 
 #[cfg(test)]
@@ -175,7 +214,9 @@ mod tests {
     fn two_calls_at_a_time_do_not_both_take_the_last_one() {
         let (store, day) = (Store::in_memory(5).unwrap(), date(2026, 3, 4));
         let claim = |project: &str| {
-            store.claim_call(project, day, |_, all| if all.calls < 1 { Ok(()) } else { Err(Error::new(ErrorKind::Backend, "used up")) })
+            store.claim_call(project, day, |_, all| {
+                if all.calls < 1 { Ok(()) } else { Err(Error::new(ErrorKind::Backend, "used up")) }
+            })
         };
         let first = claim("radio").unwrap();
         assert!(claim("radio").is_err() && claim("garden").is_err());

@@ -18,7 +18,11 @@ use crate::{
 ///
 /// # Errors
 /// [`crate::ErrorKind::Store`], as of all that follow.
-pub fn change_project(maintainer: &Maintainer, project: &str, change: impl FnOnce(&mut ProjectState)) -> Result<()> {
+pub fn change_project(
+    maintainer: &Maintainer,
+    project: &str,
+    change: impl FnOnce(&mut ProjectState),
+) -> Result<()> {
     maintainer.0.store.update_project(project, change).map(drop)
 }
 
@@ -26,19 +30,39 @@ pub fn change_project(maintainer: &Maintainer, project: &str, change: impl FnOnc
 ///
 /// # Errors
 /// As [`change_project`].
-pub fn change_proposal(maintainer: &Maintainer, id: ProposalId, change: impl FnOnce(&mut Proposal)) -> Result<()> {
+pub fn change_proposal(
+    maintainer: &Maintainer,
+    id: ProposalId,
+    change: impl FnOnce(&mut Proposal),
+) -> Result<()> {
     maintainer.0.store.update_proposal(id, change).map(drop)
 }
 
-/// Keeps what `checks`, told by a fingerprint, said about a commit, in the history of a run that did nothing else.
+/// Keeps what `checks`, told by a fingerprint, said about a commit, in the history of a run that
+/// did nothing else.
 ///
 /// # Errors
 /// As [`change_project`].
-pub fn keep_check_results(maintainer: &Maintainer, project: &str, commit: &str, checks: &str, results: Value) -> Result<()> {
-    let record = RunRecord::new(project, Trigger::Manual, Job::Upkeep { chore: IMPROVE.into() }, jiff::Timestamp::UNIX_EPOCH);
+pub fn keep_check_results(
+    maintainer: &Maintainer,
+    project: &str,
+    commit: &str,
+    checks: &str,
+    results: Value,
+) -> Result<()> {
+    let record = RunRecord::new(
+        project,
+        Trigger::Manual,
+        Job::Upkeep { chore: IMPROVE.into() },
+        jiff::Timestamp::UNIX_EPOCH,
+    );
     let journal = maintainer.0.store.begin_run(&record)?;
     let mut finished = FinishedRun::new(record);
-    finished.checks.push(CheckResults { commit: commit.into(), checks: Sha256::unchecked(checks), results });
+    finished.checks.push(CheckResults {
+        commit: commit.into(),
+        checks: Sha256::unchecked(checks),
+        results,
+    });
     maintainer.0.store.finish_run(&journal, finished, |_| {})
 }
 
@@ -46,6 +70,10 @@ pub fn keep_check_results(maintainer: &Maintainer, project: &str, commit: &str, 
 ///
 /// # Errors
 /// As [`change_project`].
-pub fn cached_reply(maintainer: &Maintainer, project: &str, key: &ReplyKey) -> Result<Option<Reply>> {
+pub fn cached_reply(
+    maintainer: &Maintainer,
+    project: &str,
+    key: &ReplyKey,
+) -> Result<Option<Reply>> {
     maintainer.0.store.cached_reply(project, key)
 }

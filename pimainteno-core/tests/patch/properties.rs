@@ -59,16 +59,35 @@ const PIECES: [&str; 44] = [
     "\u{1b}[31m",
 ];
 
-/// So many cases, the same each time. `PROPTEST_CASES` asks for more, relative to its default of 256, and for others.
+/// So many cases, the same each time. `PROPTEST_CASES` asks for more, relative to its default of
+/// 256, and for others.
 fn config(cases: u32) -> ProptestConfig {
     let config = ProptestConfig::default();
     let rng_seed = if config.cases == USUAL_CASES { RngSeed::Fixed(1) } else { config.rng_seed };
-    ProptestConfig { cases: (config.cases * cases / USUAL_CASES).max(1), failure_persistence: None, rng_seed, ..config }
+    ProptestConfig {
+        cases: (config.cases * cases / USUAL_CASES).max(1),
+        failure_persistence: None,
+        rng_seed,
+        ..config
+    }
 }
 
 /// A text of some lines, many of them alike, with this end of line, with or without one at the end.
 fn text() -> impl Strategy<Value = String> {
-    let line = select(vec!["", "}", "    }", "alpha", "beta", "\tgamma", "- list", "+ plus", "@@ -1 +1 @@", "--- a/x", "ä ö “ü”", "x  "]);
+    let line = select(vec![
+        "",
+        "}",
+        "    }",
+        "alpha",
+        "beta",
+        "\tgamma",
+        "- list",
+        "+ plus",
+        "@@ -1 +1 @@",
+        "--- a/x",
+        "ä ö “ü”",
+        "x  ",
+    ]);
     (vec(line, 0..25), select(vec!["\n", "\r\n"]), any::<bool>()).prop_map(|(lines, end, ended)| {
         let text = lines.join(end);
         if ended && !lines.is_empty() { text + end } else { text }
@@ -77,9 +96,15 @@ fn text() -> impl Strategy<Value = String> {
 
 /// Some of a few files, which other trees have too.
 fn tree() -> impl Strategy<Value = Tree> {
-    let path = select(vec!["a.txt", "b.txt", "d/a.txt", "d/deep/c", "mit leerzeichen", "ümläut.txt"]);
+    let path =
+        select(vec!["a.txt", "b.txt", "d/a.txt", "d/deep/c", "mit leerzeichen", "ümläut.txt"]);
     vec((path, text(), any::<bool>()), 1..5).prop_map(|files| {
-        files.into_iter().map(|(path, text, executable)| (path.to_owned(), Content { executable, ..content(&text) })).collect()
+        files
+            .into_iter()
+            .map(|(path, text, executable)| {
+                (path.to_owned(), Content { executable, ..content(&text) })
+            })
+            .collect()
     })
 }
 
@@ -89,7 +114,8 @@ fn versions() -> impl Strategy<Value = (String, String)> {
     kept.prop_map(|lines| {
         let (mut old, mut new) = (String::new(), String::new());
         for (number, (what, value)) in lines.into_iter().enumerate() {
-            let line = format!("{}let value_{number} = compute({value});\n", "    ".repeat(number % 3));
+            let line =
+                format!("{}let value_{number} = compute({value});\n", "    ".repeat(number % 3));
             match what {
                 0 => old += &line,
                 1 => new += &line,
@@ -114,7 +140,11 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
         .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
         .output()
         .unwrap();
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "git {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -132,7 +162,11 @@ fn write_tree(directory: &Path, tree: &Tree) -> String {
         let path = directory.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, &content.bytes).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(if content.executable { 0o755 } else { 0o644 })).unwrap();
+        fs::set_permissions(
+            &path,
+            fs::Permissions::from_mode(if content.executable { 0o755 } else { 0o644 }),
+        )
+        .unwrap();
     }
     git(directory, &["add", "--all"]);
     git(directory, &["write-tree"]).trim().to_owned()
@@ -208,7 +242,10 @@ fn no_text_makes_it_panic_or_write_outside() {
     fs::create_dir_all(inside.join(".git")).unwrap();
     fs::create_dir(&outside).unwrap();
     std::os::unix::fs::symlink("../beside", inside.join("link")).unwrap();
-    let pieces = vec(prop_oneof![8 => select(PIECES.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,12}\n?"], 1..30);
+    let pieces = vec(
+        prop_oneof![8 => select(PIECES.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,12}\n?"],
+        1..30,
+    );
     proptest!(config(600), |(pieces in pieces)| {
         fs::write(inside.join("a.txt"), "one\ntwo\nthree\n").unwrap();
         let reply = pieces.concat();

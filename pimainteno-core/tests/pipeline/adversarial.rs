@@ -28,10 +28,17 @@ async fn run(world: &World, agent: Agent) -> Vec<RunRecord> {
 }
 
 /// Runs once, and does `what` the first time that `step` begins.
-async fn run_and_at(world: &World, agent: Agent, step: &'static str, what: impl Fn() + Send + Sync + 'static) -> Vec<RunRecord> {
+async fn run_and_at(
+    world: &World,
+    agent: Agent,
+    step: &'static str,
+    what: impl Fn() + Send + Sync + 'static,
+) -> Vec<RunRecord> {
     let done = OnceLock::new();
     let sink = move |event: &Event| {
-        if matches!(&event.what, EventKind::StepStarted { step: started, .. } if started == step) && done.set(()).is_ok() {
+        if matches!(&event.what, EventKind::StepStarted { step: started, .. } if started == step)
+            && done.set(()).is_ok()
+        {
             what();
         }
     };
@@ -82,7 +89,10 @@ async fn a_git_file_that_an_agent_wrote_is_not_used() {
     });
     let records = run(&world, agent).await;
     assert!(is_applied(&records), "{records:#?}");
-    assert!(world.root().join("state/workspaces/radio/.git").is_file(), "the link to the repository is put right");
+    assert!(
+        world.root().join("state/workspaces/radio/.git").is_file(),
+        "the link to the repository is put right"
+    );
 }
 
 #[tokio::test]
@@ -101,17 +111,25 @@ async fn a_huge_file_that_an_agent_left_is_refused_and_not_stored() {
     });
     let before = world.seen_from_outside();
     let records = run(&world, agent).await;
-    assert!(matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("larger than")), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("larger than")),
+        "{records:#?}"
+    );
     assert_eq!(world.seen_from_outside(), before);
     let loose = world.git(&["count-objects", "-v"]);
-    let size = loose.lines().find_map(|line| line.strip_prefix("size: ")).unwrap().parse::<u64>().unwrap();
+    let size =
+        loose.lines().find_map(|line| line.strip_prefix("size: ")).unwrap().parse::<u64>().unwrap();
     assert!(size < 1024, "{size} KiB are left in the user's repository");
 }
 
 #[tokio::test]
 async fn what_a_summarizing_agent_left_is_not_part_of_the_change() {
     let world = World::new();
-    let edit = |path: &str, content: &str| Scripted::Edit { path: path.into(), content: content.into(), text: "docs: edit".into() };
+    let edit = |path: &str, content: &str| Scripted::Edit {
+        path: path.into(),
+        content: content.into(),
+        text: "docs: edit".into(),
+    };
     let backend = ScriptedBackend::new("scripted", Edit::Workspace)
         .answer(Task::Summarize, edit("scratch.txt", "notes\n"))
         .answer(Task::Propose, edit("README.md", "# Radio\n"));
@@ -158,14 +176,25 @@ async fn work_that_the_user_begins_during_a_run_stays() {
     let world = World::new();
     let file = world.path().join("README.md");
     let (base, remote) = (world.head(), world.remote_head());
-    let records = run_and_at(&world, shorten(), "commit", move || fs::write(&file, "# My work\n").unwrap()).await;
-    assert!(matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("uncommitted")), "{records:#?}");
-    assert_eq!((world.read("README.md"), world.head(), world.remote_head()), ("# My work\n".into(), base, remote));
-    // Between push and restart, it costs a revert at the remote, never the work. Git itself would move a checkout in which another file is modified.
+    let records =
+        run_and_at(&world, shorten(), "commit", move || fs::write(&file, "# My work\n").unwrap())
+            .await;
+    assert!(
+        matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("uncommitted")),
+        "{records:#?}"
+    );
+    assert_eq!(
+        (world.read("README.md"), world.head(), world.remote_head()),
+        ("# My work\n".into(), base, remote)
+    );
+    // Between push and restart, it costs a revert at the remote, never the work. Git itself would
+    // move a checkout in which another file is modified.
     let world = World::new();
     let file = world.path().join("src/play.sh");
     let base = world.head();
-    let records = run_and_at(&world, shorten(), "restart", move || fs::write(&file, "# My work\n").unwrap()).await;
+    let records =
+        run_and_at(&world, shorten(), "restart", move || fs::write(&file, "# My work\n").unwrap())
+            .await;
     assert!(!outcome(&records).is_success(), "{records:#?}");
     assert_eq!((world.read("src/play.sh"), world.head()), ("# My work\n".into(), base));
 }
@@ -181,8 +210,14 @@ async fn a_commit_that_the_user_makes_during_a_run_is_neither_pushed_nor_lost() 
         git(&path, &["commit", "--quiet", "--message", "mine"]);
     };
     let records = run_and_at(&world, shorten(), "verify", commit).await;
-    assert!(matches!(outcome(&records), Outcome::Failed { step, .. } if step == "push"), "{records:#?}");
-    assert_eq!((world.remote_head(), world.git(&["log", "--format=%s"])), (remote, "mine\nfirst".into()));
+    assert!(
+        matches!(outcome(&records), Outcome::Failed { step, .. } if step == "push"),
+        "{records:#?}"
+    );
+    assert_eq!(
+        (world.remote_head(), world.git(&["log", "--format=%s"])),
+        (remote, "mine\nfirst".into())
+    );
 }
 
 #[tokio::test]
@@ -192,10 +227,21 @@ async fn a_branch_that_the_user_switches_to_during_a_run_gets_nothing() {
         world.git(&["branch", "--quiet", "other"]);
         world.git(&["push", "--quiet", "--set-upstream", "origin", "other"]);
         let (base, path) = (world.head(), world.path().to_owned());
-        let records = run_and_at(&world, shorten(), step, move || drop(git(&path, &["switch", "--quiet", "other"]))).await;
+        let records = run_and_at(&world, shorten(), step, move || {
+            drop(git(&path, &["switch", "--quiet", "other"]));
+        })
+        .await;
         assert!(!outcome(&records).is_success(), "{records:#?}");
-        assert_eq!((world.head(), git(&world.remote(), &["rev-parse", "other"])), (base.clone(), base.clone()), "{step}");
-        assert_eq!(git(&world.remote(), &["diff", "--stat", &base, "main"]), "", "{step}: what was pushed is taken back");
+        assert_eq!(
+            (world.head(), git(&world.remote(), &["rev-parse", "other"])),
+            (base.clone(), base.clone()),
+            "{step}"
+        );
+        assert_eq!(
+            git(&world.remote(), &["diff", "--stat", &base, "main"]),
+            "",
+            "{step}: what was pushed is taken back"
+        );
     }
 }
 
@@ -224,7 +270,10 @@ async fn a_remote_that_moves_again_and_again_is_built_upon_until_it_is_enough() 
     world.project.verify = vec!["test -f README.md".into(), push(100)];
     let head = world.head();
     let records = run(&world, Agent::writes("README.md", "# Radio 2\n")).await;
-    assert!(matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("moved 4 times")), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("moved 4 times")),
+        "{records:#?}"
+    );
     assert_eq!(world.head(), head);
 }
 
@@ -235,7 +284,10 @@ async fn a_change_that_fails_on_top_of_the_remote_is_not_tried_at_every_scan() {
     world.project.verify.push("! test -f NEWS || ! grep -q short README.md".into());
     let maintainer = world.maintainer(Agent::writes("README.md", "# short\n"));
     let records = maintainer.run_once().await.unwrap();
-    assert!(matches!(outcome(&records), Outcome::Failed { step, .. } if step == "verify"), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Failed { step, .. } if step == "verify"),
+        "{records:#?}"
+    );
     let records = maintainer.run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::Skipped { .. }), "{records:#?}");
 }
@@ -259,22 +311,31 @@ async fn a_remote_that_was_rewritten_is_left_alone() {
 
 #[tokio::test]
 async fn a_remote_that_moved_after_the_checkout_ends_in_a_clean_rollback() {
-    let world = World::new().with_service().with_steps(&["propose", "apply", "verify", "commit", "restart", "monitor", "push"]);
+    let world = World::new()
+        .with_service()
+        .with_steps(&["propose", "apply", "verify", "commit", "restart", "monitor", "push"]);
     world.commit_at_remote("NEWS", "news\n");
     let base = world.head();
     let records = run(&world, shorten()).await;
     assert!(matches!(outcome(&records), Outcome::RolledBack { .. }), "{records:#?}");
-    assert_eq!((world.head(), world.read("README.md").as_str()), (base, "# Radio\n\nPlays musik.\n"));
+    assert_eq!(
+        (world.head(), world.read("README.md").as_str()),
+        (base, "# Radio\n\nPlays musik.\n")
+    );
     assert_eq!((world.git(&["status", "--porcelain"]), world.restarts()), (String::new(), 2));
 }
 
 #[tokio::test]
 async fn a_policy_that_forbids_the_restart_after_the_push_takes_the_push_back() {
-    let world =
-        World::new().with_service().with_policy("fn allow(facts) { if facts.step == \"restart\" { deny(\"not now\") } else { allow() } }");
+    let world = World::new().with_service().with_policy(
+        "fn allow(facts) { if facts.step == \"restart\" { deny(\"not now\") } else { allow() } }",
+    );
     let base = world.head();
     let records = run(&world, shorten()).await;
-    assert!(matches!(outcome(&records), Outcome::RolledBack { reason } if reason.contains("not now")), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::RolledBack { reason } if reason.contains("not now")),
+        "{records:#?}"
+    );
     assert_eq!((world.head(), world.restarts()), (base.clone(), 0));
     assert_eq!(git(&world.remote(), &["diff", "--stat", &base, "main"]), "");
 }
@@ -313,18 +374,33 @@ async fn a_deleted_link_comes_back_in_a_rollback() {
 #[tokio::test]
 async fn a_restart_that_fails_is_taken_back_and_one_that_fails_again_is_said() {
     let mut world = World::new().with_service();
-    let command =
-        |condition: &str| pimainteno_core::config::RestartConfig::Command(format!("{condition} && echo restarted >> ../restarts"));
+    let command = |condition: &str| {
+        pimainteno_core::config::RestartConfig::Command(format!(
+            "{condition} && echo restarted >> ../restarts"
+        ))
+    };
     world.project.restart = command("! grep -q broken README.md");
     let records = run(&world, breaking()).await;
-    assert!(matches!(outcome(&records), Outcome::RolledBack { reason } if reason.contains("restart")), "{records:#?}");
-    assert_eq!((world.read("README.md").as_str(), world.restarts()), ("# Radio\n\nPlays musik.\n", 1));
+    assert!(
+        matches!(outcome(&records), Outcome::RolledBack { reason } if reason.contains("restart")),
+        "{records:#?}"
+    );
+    assert_eq!(
+        (world.read("README.md").as_str(), world.restarts()),
+        ("# Radio\n\nPlays musik.\n", 1)
+    );
 
     let mut world = World::new().with_service();
     world.project.restart = command("false");
     let records = run(&world, breaking()).await;
-    assert!(matches!(outcome(&records), Outcome::Failed { step, .. } if step == "rollback"), "{records:#?}");
-    assert_eq!((world.read("README.md"), world.head()), ("# Radio\n\nPlays musik.\n".into(), world.remote_head()));
+    assert!(
+        matches!(outcome(&records), Outcome::Failed { step, .. } if step == "rollback"),
+        "{records:#?}"
+    );
+    assert_eq!(
+        (world.read("README.md"), world.head()),
+        ("# Radio\n\nPlays musik.\n".into(), world.remote_head())
+    );
 }
 
 #[tokio::test]
@@ -332,12 +408,19 @@ async fn a_service_that_stays_down_after_the_rollback_is_not_called_rolled_back(
     let mut world = World::new().with_service();
     let mut health = HealthConfig::default();
     // Once it has seen the broken change it never recovers.
-    health.command = Some("if grep -q broken README.md; then touch ../down; fi; ! test -e ../down".into());
+    health.command =
+        Some("if grep -q broken README.md; then touch ../down; fi; ! test -e ../down".into());
     health.within = Some(Duration::from_millis(300));
     world.project.health = Some(health);
     let records = run(&world, breaking()).await;
-    assert!(matches!(outcome(&records), Outcome::Failed { step, .. } if step == "rollback"), "{records:#?}");
-    assert_eq!((world.read("README.md"), world.head()), ("# Radio\n\nPlays musik.\n".into(), world.remote_head()));
+    assert!(
+        matches!(outcome(&records), Outcome::Failed { step, .. } if step == "rollback"),
+        "{records:#?}"
+    );
+    assert_eq!(
+        (world.read("README.md"), world.head()),
+        ("# Radio\n\nPlays musik.\n".into(), world.remote_head())
+    );
 }
 
 #[tokio::test]
@@ -357,14 +440,22 @@ async fn a_project_that_is_run_twice_at_once_is_run_once() {
     let maintainer = world.maintainer(shorten());
     let runs = (0..4).map(|_| {
         let maintainer = maintainer.clone();
-        tokio::spawn(async move { maintainer.run_project("radio", Trigger::Manual, RunOptions::default()).await.unwrap().remove(0) })
+        tokio::spawn(async move {
+            maintainer
+                .run_project("radio", Trigger::Manual, RunOptions::default())
+                .await
+                .unwrap()
+                .remove(0)
+        })
     });
     let mut outcomes = Vec::new();
     for run in runs.collect::<Vec<_>>() {
         outcomes.push(run.await.unwrap().outcome.unwrap());
     }
-    let applied = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Applied { .. })).count();
-    let skipped = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Skipped { .. })).count();
+    let applied =
+        outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Applied { .. })).count();
+    let skipped =
+        outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Skipped { .. })).count();
     assert_eq!((applied, skipped), (1, 3), "{outcomes:#?}");
     assert_eq!(world.git(&["rev-list", "--count", "HEAD"]), "2");
 }
@@ -373,7 +464,8 @@ async fn a_project_that_is_run_twice_at_once_is_run_once() {
 async fn twenty_projects_are_run_four_at_a_time() {
     let mut world = World::new();
     world.config.scheduler.concurrency = 4;
-    let going = Arc::new((std::sync::atomic::AtomicUsize::new(0), std::sync::atomic::AtomicUsize::new(0)));
+    let going =
+        Arc::new((std::sync::atomic::AtomicUsize::new(0), std::sync::atomic::AtomicUsize::new(0)));
     let sink = {
         let going = going.clone();
         move |event: &Event| match event.what {
@@ -381,22 +473,36 @@ async fn twenty_projects_are_run_four_at_a_time() {
                 let now = going.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
                 going.1.fetch_max(now, std::sync::atomic::Ordering::SeqCst);
             }
-            EventKind::RunFinished { .. } => drop(going.0.fetch_sub(1, std::sync::atomic::Ordering::SeqCst)),
+            EventKind::RunFinished { .. } => {
+                going.0.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+            }
             _ => {}
         }
     };
     let mut builder = Maintainer::builder().config(world.config.clone());
     for number in 0..20 {
         let path = world.root().join(format!("radio-{number}"));
-        git(world.root(), &["clone", "--quiet", "--bare", "remote.git", &format!("remote-{number}.git")]);
-        git(world.root(), &["clone", "--quiet", &format!("remote-{number}.git"), &path.display().to_string()]);
+        git(
+            world.root(),
+            &["clone", "--quiet", "--bare", "remote.git", &format!("remote-{number}.git")],
+        );
+        git(
+            world.root(),
+            &["clone", "--quiet", &format!("remote-{number}.git"), &path.display().to_string()],
+        );
         let mut project = world.project.clone();
         project.path = path;
         builder = builder.project(project);
     }
-    let builder = builder.state_directory(world.root().join("state")).environment(crate::support::environment());
-    let records = builder.backend(shorten()).events(sink).build().unwrap().run_once().await.unwrap();
+    let builder = builder
+        .state_directory(world.root().join("state"))
+        .environment(crate::support::environment());
+    let records =
+        builder.backend(shorten()).events(sink).build().unwrap().run_once().await.unwrap();
     assert_eq!(records.len(), 20);
-    assert!(records.iter().all(|record| matches!(record.outcome, Some(Outcome::Applied { .. }))), "{records:#?}");
+    assert!(
+        records.iter().all(|record| matches!(record.outcome, Some(Outcome::Applied { .. }))),
+        "{records:#?}"
+    );
     assert!((2..=4).contains(&going.1.load(std::sync::atomic::Ordering::SeqCst)));
 }

@@ -24,10 +24,13 @@ fn edit(content: &str) -> Scripted {
 
 fn backend(proposal: Scripted) -> ScriptedBackend {
     let summary = Scripted::Text("# Radio".into());
-    ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Summarize, summary).answer(Task::Propose, proposal)
+    ScriptedBackend::new("scripted", Edit::Workspace)
+        .answer(Task::Summarize, summary)
+        .answer(Task::Propose, proposal)
 }
 
-/// A world whose backend has a price, in a time zone that is a day or two behind the one of [`later`], where midnight is not near.
+/// A world whose backend has a price, in a time zone that is a day or two behind the one of
+/// [`later`], where midnight is not near.
 fn world() -> World {
     let mut world = World::new();
     let hour = Timestamp::now().to_zoned(TimeZone::get("Etc/GMT+12").unwrap()).hour();
@@ -40,7 +43,9 @@ fn world() -> World {
 
 /// Lets a later day begin.
 fn later(world: &mut World, maintainer: Maintainer) {
-    let end = |state: &mut ProjectState| state.chore_mut("improve").parked.as_mut().unwrap().until = Timestamp::UNIX_EPOCH;
+    let end = |state: &mut ProjectState| {
+        state.chore_mut("improve").parked.as_mut().unwrap().until = Timestamp::UNIX_EPOCH;
+    };
     pimainteno_core::testing::change_project(&maintainer, "radio", end).unwrap();
     world.config.scheduler.timezone = "Pacific/Kiritimati".into();
 }
@@ -77,10 +82,15 @@ async fn a_run_that_needs_more_than_its_budget_fails_and_another_asks_only_what_
         world.config.llm.budget = limits;
         let (outcome, maintainer) = run(&world, &backend).await;
         let Outcome::Failed { step, message } = &outcome else { panic!("{outcome}") };
-        assert!(step == "propose" && message.starts_with(&format!("the run's budget is used up: {said}; raise `")), "{message}");
+        assert!(
+            step == "propose"
+                && message.starts_with(&format!("the run's budget is used up: {said}; raise `")),
+            "{message}"
+        );
         assert_eq!(calls(&backend), [1, 0, 0]);
         drop(maintainer);
-        // A project's figure goes before the one for all, and a new figure is a reason for a new run.
+        // A project's figure goes before the one for all, and a new figure is a reason for a new
+        // run.
         own(
             &mut world,
             budget(|budget| {
@@ -98,9 +108,21 @@ async fn a_run_that_needs_more_than_its_budget_fails_and_another_asks_only_what_
 async fn a_days_budget_parks_the_project_until_midnight_in_the_schedulers_time_zone() {
     // The other three are like these; `backend/budget.rs` tests each.
     let budgets = [
-        (true, budget(|budget| budget.calls_per_day = Some(1)), "the project's budget for today is used up: 1 of 1 calls"),
-        (false, budget(|budget| budget.tokens_per_day = Some(100)), "the day's budget is used up: 110 of 100 tokens"),
-        (false, budget(|budget| budget.money_per_day = Some(Money { micros: COST })), "the day's budget is used up: 0.0005 of 0.0005"),
+        (
+            true,
+            budget(|budget| budget.calls_per_day = Some(1)),
+            "the project's budget for today is used up: 1 of 1 calls",
+        ),
+        (
+            false,
+            budget(|budget| budget.tokens_per_day = Some(100)),
+            "the day's budget is used up: 110 of 100 tokens",
+        ),
+        (
+            false,
+            budget(|budget| budget.money_per_day = Some(Money { micros: COST })),
+            "the day's budget is used up: 0.0005 of 0.0005",
+        ),
     ];
     for (is_own, limits, said) in budgets {
         let (mut world, backend) = (world(), backend(edit("# Radio\n")));
@@ -113,7 +135,10 @@ async fn a_days_budget_parks_the_project_until_midnight_in_the_schedulers_time_z
         assert_eq!(reason, said);
         let zone = TimeZone::get(&world.config.scheduler.timezone).unwrap();
         let (now, until) = (Timestamp::now().to_zoned(zone.clone()), until.to_zoned(zone));
-        assert_eq!((until.date(), until.hour(), until.minute(), until.second()), (now.date().tomorrow().unwrap(), 0, 0, 0));
+        assert_eq!(
+            (until.date(), until.hour(), until.minute(), until.second()),
+            (now.date().tomorrow().unwrap(), 0, 0, 0)
+        );
         assert_eq!(calls(&backend), [1, 0, 0]);
         later(&mut world, maintainer);
         let (outcome, _maintainer) = run(&world, &backend).await;
@@ -133,9 +158,17 @@ async fn a_project_has_its_own_budget_and_all_share_one() {
         world.config.project.push(second);
         let maintainer = world.maintainer(backend(edit("# Radio\n")));
         for project in ["radio", "garden"] {
-            let record = maintainer.run_project(project, Trigger::Manual, RunOptions::default()).await.unwrap().remove(0);
+            let record = maintainer
+                .run_project(project, Trigger::Manual, RunOptions::default())
+                .await
+                .unwrap()
+                .remove(0);
             let outcome = record.outcome.unwrap();
-            assert_eq!(matches!(outcome, Outcome::Parked { .. }), parked.contains(&project), "{of_project} {of_all} {project}: {outcome}");
+            assert_eq!(
+                matches!(outcome, Outcome::Parked { .. }),
+                parked.contains(&project),
+                "{of_project} {of_all} {project}: {outcome}"
+            );
         }
     }
 }
@@ -147,7 +180,8 @@ async fn calls_that_are_kept_back_mend_a_change() {
         (3, 2, [1, 0, 0], "1 of 1 calls, and 2 more are kept back for repairs"),
         (2, 0, [1, 1, 0], "2 of 2 calls"),
     ] {
-        let (mut world, backend) = (world(), backend(edit("# TV\n")).answer(Task::Mend, edit("# Radio and TV\n")));
+        let (mut world, backend) =
+            (world(), backend(edit("# TV\n")).answer(Task::Mend, edit("# Radio and TV\n")));
         world.project.verify = vec!["grep -q Radio README.md".into()];
         world.config.llm.budget.calls_per_day = Some(calls_per_day);
         world.config.llm.budget.repair_reserve = Some(reserve);
@@ -159,25 +193,36 @@ async fn calls_that_are_kept_back_mend_a_change() {
 
 #[tokio::test]
 async fn a_change_that_the_runs_budget_does_not_let_mend_fails_for_both_reasons() {
-    let (mut world, backend) = (world(), backend(edit("# TV\n")).answer(Task::Mend, edit("# Radio\n")));
+    let (mut world, backend) =
+        (world(), backend(edit("# TV\n")).answer(Task::Mend, edit("# Radio\n")));
     world.project.verify = vec!["grep -q Radio README.md".into()];
     world.config.llm.budget.calls_per_run = Some(2);
     let (outcome, _maintainer) = run(&world, &backend).await;
     let Outcome::Failed { step, message } = &outcome else { panic!("{outcome}") };
     assert!(step == "verify" && message.contains("passes without it"), "{message}");
-    assert!(message.ends_with("it could not be repaired: the run's budget is used up: 2 of 2 calls"), "{message}");
+    assert!(
+        message.ends_with("it could not be repaired: the run's budget is used up: 2 of 2 calls"),
+        "{message}"
+    );
     assert_eq!(calls(&backend), [1, 1, 0]);
 }
 
 #[tokio::test]
 async fn a_run_that_was_parked_between_two_repairs_asks_only_for_the_second_one() {
-    let (mut world, backend) =
-        (world(), backend(edit("# TV\n")).answer(Task::Mend, edit("# Film\n")).answer(Task::Mend, edit("# Radio\n")));
+    let (mut world, backend) = (
+        world(),
+        backend(edit("# TV\n"))
+            .answer(Task::Mend, edit("# Film\n"))
+            .answer(Task::Mend, edit("# Radio\n")),
+    );
     // What the check writes is never the same twice.
     world.project.verify = vec!["date +took\\ %s.%Ns; grep -q Radio README.md || { echo \"FAIL: $(head -1 README.md)\"; exit 1; }".into()];
     own(&mut world, budget(|budget| budget.calls_per_day = Some(3)));
     let (outcome, maintainer) = run(&world, &backend).await;
-    assert!(matches!(&outcome, Outcome::Parked { reason, .. } if reason.ends_with("3 of 3 calls")), "{outcome}");
+    assert!(
+        matches!(&outcome, Outcome::Parked { reason, .. } if reason.ends_with("3 of 3 calls")),
+        "{outcome}"
+    );
     assert_eq!(calls(&backend), [1, 1, 1]);
     later(&mut world, maintainer);
     let (outcome, maintainer) = run(&world, &backend).await;
@@ -207,7 +252,9 @@ async fn a_parked_run_whose_project_moved_on_asks_about_the_new_commit() {
 
 #[tokio::test]
 async fn a_call_that_fails_counts_as_one() {
-    for trouble in [Scripted::Failure("no".into()), Scripted::Trouble("no".into(), 1), Scripted::Panic] {
+    for trouble in
+        [Scripted::Failure("no".into()), Scripted::Trouble("no".into(), 1), Scripted::Panic]
+    {
         let (mut world, backend) = (world(), backend(trouble));
         world.config.llm.budget.calls_per_day = Some(2);
         let (_, maintainer) = run(&world, &backend).await;
@@ -217,13 +264,17 @@ async fn a_call_that_fails_counts_as_one() {
         world.git(&["pull", "--quiet"]);
         maintainer.resume("radio").unwrap();
         let outcome = outcome(&maintainer.run_once().await.unwrap()).clone();
-        assert!(matches!(&outcome, Outcome::Parked { reason, .. } if reason.ends_with("2 of 2 calls")), "{outcome}");
+        assert!(
+            matches!(&outcome, Outcome::Parked { reason, .. } if reason.ends_with("2 of 2 calls")),
+            "{outcome}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_cut_off_with_the_program_counts_as_one() {
-    let (mut world, backend) = (world(), backend(Scripted::Hang).answer(Task::Propose, edit("# Radio\n")));
+    let (mut world, backend) =
+        (world(), backend(Scripted::Hang).answer(Task::Propose, edit("# Radio\n")));
     world.config.llm.budget.calls_per_day = Some(2);
     let maintainer = world.maintainer(backend.clone());
     let going_on = tokio::spawn(async move { maintainer.run_once().await });
@@ -233,11 +284,15 @@ async fn a_call_that_is_cut_off_with_the_program_counts_as_one() {
     copy_all(&state, &copy);
     going_on.abort();
     assert!(going_on.await.unwrap_err().is_cancelled());
-    wait_until("the state directory is free", || world.builder(backend.clone()).build().is_ok()).await;
+    wait_until("the state directory is free", || world.builder(backend.clone()).build().is_ok())
+        .await;
     fs::remove_dir_all(&state).unwrap();
     fs::rename(&copy, &state).unwrap();
     let (outcome, maintainer) = run(&world, &backend).await;
-    assert!(matches!(&outcome, Outcome::Parked { reason, .. } if reason.ends_with("2 of 2 calls")), "{outcome}");
+    assert!(
+        matches!(&outcome, Outcome::Parked { reason, .. } if reason.ends_with("2 of 2 calls")),
+        "{outcome}"
+    );
     assert_eq!(calls(&backend), [1, 1, 0]);
     let runs = maintainer.history().runs(Some("radio"), 5).unwrap();
     assert_eq!((&runs[1].outcome, runs[1].usage.calls), (&Some(Outcome::Interrupted), 2));

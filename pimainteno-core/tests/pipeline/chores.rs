@@ -1,4 +1,5 @@
-//! Chores: each has its slots, its mode, its proposer, and what is remembered of it; and what is asked for waits in one queue.
+//! Chores: each has its slots, its mode, its proposer, and what is remembered of it; and what is
+//! asked for waits in one queue.
 
 use std::{
     fs,
@@ -12,7 +13,8 @@ use std::{
 
 use async_trait::async_trait;
 use pimainteno_core::{
-    Call, Edit, EventKind, Flow, LlmBackend, Outcome, Proposer, Reply, Request, Result, RunOptions, StepContext, Task, Trigger,
+    Call, Edit, EventKind, Flow, LlmBackend, Outcome, Proposer, Reply, Request, Result, RunOptions,
+    StepContext, Task, Trigger,
     config::{Chore, ChoreConfig, Mode, Settings},
 };
 
@@ -37,7 +39,8 @@ impl LlmBackend for Obedient {
 
     async fn complete(&self, request: &Request, _: &Call) -> Result<Reply> {
         if request.task == Task::Propose
-            && let Some(file) = request.prompt.split_whitespace().find_map(|word| word.strip_prefix("touch:"))
+            && let Some(file) =
+                request.prompt.split_whitespace().find_map(|word| word.strip_prefix("touch:"))
         {
             fs::write(request.workspace.join(file), "written\n").unwrap();
         }
@@ -52,7 +55,10 @@ fn chore(instructions: &str, mode: Mode) -> ChoreConfig {
 }
 
 fn outcomes(records: &[pimainteno_core::RunRecord]) -> Vec<(&str, &str)> {
-    records.iter().map(|record| (record.chore.as_str(), record.outcome.as_ref().unwrap().name())).collect()
+    records
+        .iter()
+        .map(|record| (record.chore.as_str(), record.outcome.as_ref().unwrap().name()))
+        .collect()
 }
 
 #[tokio::test]
@@ -64,11 +70,18 @@ async fn what_a_chore_saw_and_holds_is_its_own() {
     let maintainer = world.maintainer(Obedient);
     let records = maintainer.run_once().await.unwrap();
     assert_eq!(outcomes(&records), [("docs", "held"), ("notes", "held"), ("tidy", "applied")]);
-    assert_eq!(maintainer.proposals(Some("radio"), false, 9).unwrap().len(), 2, "each chore has a change that waits");
+    assert_eq!(
+        maintainer.proposals(Some("radio"), false, 9).unwrap().len(),
+        2,
+        "each chore has a change that waits"
+    );
     // The commit of one is news for the others, and not for itself.
     let again = maintainer.run_once().await.unwrap();
     assert_eq!(outcomes(&again), [("docs", "held"), ("notes", "held"), ("tidy", "skipped")]);
-    assert_eq!(outcomes(&maintainer.run_once().await.unwrap()), [("docs", "skipped"), ("notes", "skipped"), ("tidy", "skipped")]);
+    assert_eq!(
+        outcomes(&maintainer.run_once().await.unwrap()),
+        [("docs", "skipped"), ("notes", "skipped"), ("tidy", "skipped")]
+    );
     let held = maintainer.proposals(Some("radio"), false, 9).unwrap();
     let notes = held.iter().find(|proposal| proposal.chore == "notes").unwrap();
     let record = maintainer.approve(&notes.id.to_string(), &notes.sha256).await.unwrap();
@@ -78,7 +91,10 @@ async fn what_a_chore_saw_and_holds_is_its_own() {
     // What is said to one is nothing to the others.
     world.project.chores.insert("docs".into(), chore("touch:OTHER.md", Mode::Auto));
     let records = world.maintainer(Obedient).run_once().await.unwrap();
-    assert_eq!(outcomes(&records), [("docs", "applied"), ("notes", "skipped"), ("tidy", "no-change")]);
+    assert_eq!(
+        outcomes(&records),
+        [("docs", "applied"), ("notes", "skipped"), ("tidy", "no-change")]
+    );
 }
 
 #[tokio::test]
@@ -123,7 +139,8 @@ impl Proposer for Bump {
     }
 
     async fn propose(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let settings: std::collections::BTreeMap<String, String> = context.chore().settings.read()?;
+        let settings: std::collections::BTreeMap<String, String> =
+            context.chore().settings.read()?;
         let file = context.workspace().join(&settings["file"]);
         fs::write(file, format!("{}\n", self.0.lock().unwrap())).unwrap();
         if !context.amend("deps: bump").await? {
@@ -138,10 +155,15 @@ async fn a_proposer_of_somebody_elses_makes_the_changes_of_a_chore_when_its_inpu
     let mut world = World::new();
     let mut dependencies = ChoreConfig::default();
     dependencies.proposer = Some("bump".into());
-    dependencies.settings = [("file".to_owned(), serde_json::json!("VERSION.md"))].into_iter().collect();
+    dependencies.settings =
+        [("file".to_owned(), serde_json::json!("VERSION.md"))].into_iter().collect();
     world.project.chores.insert("dependencies".into(), dependencies.clone());
     let day = Arc::new(Mutex::new(1));
-    let maintainer = world.builder(Agent::new(|_| panic!("nobody is asked"))).proposer(Bump(day.clone())).build().unwrap();
+    let maintainer = world
+        .builder(Agent::new(|_| panic!("nobody is asked")))
+        .proposer(Bump(day.clone()))
+        .build()
+        .unwrap();
     let names = async || maintainer.run_once().await.unwrap().remove(0).outcome.unwrap().name();
     assert_eq!((names().await, names().await), ("applied", "skipped"));
     assert_eq!(world.git(&["log", "-1", "--format=%s"]), "deps: bump");
@@ -150,15 +172,22 @@ async fn a_proposer_of_somebody_elses_makes_the_changes_of_a_chore_when_its_inpu
     assert_eq!(world.read("VERSION.md"), "2\n");
     drop(maintainer);
     let error = world.builder(Obedient).build().err().unwrap();
-    assert!(error.to_string().contains("chore `dependencies`: there is no proposer named `bump`"), "{error}");
+    assert!(
+        error.to_string().contains("chore `dependencies`: there is no proposer named `bump`"),
+        "{error}"
+    );
     dependencies.settings = [("file".to_owned(), serde_json::json!(3))].into_iter().collect();
     world.project.chores.insert("dependencies".into(), dependencies);
     let error = world.builder(Obedient).proposer(Bump(day)).build().err().unwrap();
     assert!(error.to_string().contains("settings"), "{error}");
 }
 
-/// Leaves an order as a program does that is stopped while it waits: a first run stands still in its backend, and `ask` comes behind it.
-async fn stop_while_it_waits<F: Future<Output = bool> + Send + 'static>(world: &World, ask: impl FnOnce(pimainteno_core::Maintainer) -> F) {
+/// Leaves an order as a program does that is stopped while it waits: a first run stands still in
+/// its backend, and `ask` comes behind it.
+async fn stop_while_it_waits<F: Future<Output = bool> + Send + 'static>(
+    world: &World,
+    ask: impl FnOnce(pimainteno_core::Maintainer) -> F,
+) {
     // The first run stands still in its backend, and what is asked for waits for its turn.
     let (asked, wait_for_question) = mpsc::channel();
     let is_stopped = Arc::new(AtomicBool::new(false));
@@ -192,10 +221,18 @@ async fn stop_while_it_waits<F: Future<Output = bool> + Send + 'static>(world: &
         let maintainer = maintainer.clone();
         async move { maintainer.run_chore("radio", "docs", Trigger::Manual, force).await }
     });
-    tokio::task::spawn_blocking(move || wait_for_question.recv_timeout(Duration::from_secs(60)).unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || {
+        wait_for_question.recv_timeout(Duration::from_secs(60)).unwrap();
+    })
+    .await
+    .unwrap();
     let asked_for = tokio::spawn(ask(maintainer.clone()));
     wait_until("it waits", || is_queued.load(Ordering::Relaxed)).await;
-    assert_eq!(maintainer.history().project("radio").orders.len(), 1, "the run that goes on is none any more");
+    assert_eq!(
+        maintainer.history().project("radio").orders.len(),
+        1,
+        "the run that goes on is none any more"
+    );
     stop.send(()).unwrap();
     is_stopped.store(true, Ordering::Relaxed);
     serving.await.unwrap().unwrap();
@@ -205,7 +242,11 @@ async fn stop_while_it_waits<F: Future<Output = bool> + Send + 'static>(world: &
 }
 
 /// Serves until `is_over`.
-async fn serve_until(maintainer: &pimainteno_core::Maintainer, what: &str, is_over: impl Fn() -> bool) {
+async fn serve_until(
+    maintainer: &pimainteno_core::Maintainer,
+    what: &str,
+    is_over: impl Fn() -> bool,
+) {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn({
         let maintainer = maintainer.clone();
@@ -230,15 +271,19 @@ async fn held_change(world: &World) -> pimainteno_core::Proposal {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_asked_for_and_had_not_begun_when_the_program_was_stopped_is_done_by_the_next_one() {
+async fn what_was_asked_for_and_had_not_begun_when_the_program_was_stopped_is_done_by_the_next_one()
+{
     let world = world_with_docs();
     let held = held_change(&world).await;
     let approved = held.clone();
-    stop_while_it_waits(&world, |maintainer| async move { maintainer.approve(&approved.id.to_string(), &approved.sha256).await.is_err() })
-        .await;
+    stop_while_it_waits(&world, |maintainer| async move {
+        maintainer.approve(&approved.id.to_string(), &approved.sha256).await.is_err()
+    })
+    .await;
     assert!(world.git(&["ls-files", "DOCS.md"]).is_empty());
     let maintainer = world.maintainer(Obedient);
-    let delivered = || maintainer.history().runs(Some("radio"), 1).unwrap()[0].job.delivers() == Some(held.id);
+    let delivered =
+        || maintainer.history().runs(Some("radio"), 1).unwrap()[0].job.delivers() == Some(held.id);
     serve_until(&maintainer, "the approved change is delivered", delivered).await;
     assert_eq!(world.read("DOCS.md"), "written\n");
     assert!(maintainer.history().project("radio").orders.is_empty());
@@ -249,15 +294,23 @@ async fn what_cannot_be_done_any_more_is_told_once_and_forgotten() {
     let world = world_with_docs();
     let held = held_change(&world).await;
     let approved = held.clone();
-    stop_while_it_waits(&world, |maintainer| async move { maintainer.approve(&approved.id.to_string(), &approved.sha256).await.is_err() })
-        .await;
+    stop_while_it_waits(&world, |maintainer| async move {
+        maintainer.approve(&approved.id.to_string(), &approved.sha256).await.is_err()
+    })
+    .await;
     let maintainer = world.maintainer(Obedient);
     maintainer.reject(&held.id.to_string(), "not now").await.unwrap();
-    serve_until(&maintainer, "it is told", || !maintainer.notices(Some("radio"), 9).unwrap().is_empty()).await;
+    serve_until(&maintainer, "it is told", || {
+        !maintainer.notices(Some("radio"), 9).unwrap().is_empty()
+    })
+    .await;
     drop(maintainer);
     let maintainer = world.maintainer(Obedient);
     let notices = maintainer.notices(Some("radio"), 9).unwrap();
-    assert!(notices.len() == 1 && notices[0].message.contains("is not done: delivery of proposal"), "{notices:?}");
+    assert!(
+        notices.len() == 1 && notices[0].message.contains("is not done: delivery of proposal"),
+        "{notices:?}"
+    );
     assert!(maintainer.history().project("radio").orders.is_empty());
 }
 
@@ -274,8 +327,14 @@ async fn a_chore_that_is_not_configured_any_more_is_not_run() {
     stop_while_it_waits(&world, ask).await;
     world.project.chores.remove("notes");
     let maintainer = world.maintainer(Obedient);
-    serve_until(&maintainer, "it is told", || !maintainer.notices(Some("radio"), 9).unwrap().is_empty()).await;
+    serve_until(&maintainer, "it is told", || {
+        !maintainer.notices(Some("radio"), 9).unwrap().is_empty()
+    })
+    .await;
     let notices = maintainer.notices(Some("radio"), 9).unwrap();
-    assert!(notices.iter().any(|notice| notice.message.contains("has no chore `notes`")), "{notices:?}");
+    assert!(
+        notices.iter().any(|notice| notice.message.contains("has no chore `notes`")),
+        "{notices:?}"
+    );
     assert!(world.git(&["ls-files", "NOTES.md"]).is_empty());
 }

@@ -12,7 +12,14 @@ fn editor() -> ScriptedBackend {
     let content = "# Radio\n\nPlays music.\n".into();
     ScriptedBackend::new("scripted", Edit::Workspace)
         .answer(Task::Summarize, Scripted::Text("# Radio\n\nA radio.".into()))
-        .answer(Task::Propose, Scripted::Edit { path: "README.md".into(), content, text: "docs: spell music\n\nIt was wrong.".into() })
+        .answer(
+            Task::Propose,
+            Scripted::Edit {
+                path: "README.md".into(),
+                content,
+                text: "docs: spell music\n\nIt was wrong.".into(),
+            },
+        )
 }
 
 #[tokio::test]
@@ -27,24 +34,31 @@ async fn an_edit_ends_as_a_verified_commit_at_the_remote_and_in_the_checkout() {
     assert_eq!(world.git(&["rev-parse", "HEAD^"]), base);
     assert_eq!(world.read("README.md"), "# Radio\n\nPlays music.\n");
     let message = world.git(&["show", "--no-patch", "--format=%an%n%B", "HEAD"]);
-    assert_eq!(message, format!("Ada\ndocs: spell music\n\nIt was wrong.\n\nPiMainteno-Run: {}", records[0].id));
+    assert_eq!(
+        message,
+        format!("Ada\ndocs: spell music\n\nIt was wrong.\n\nPiMainteno-Run: {}", records[0].id)
+    );
     assert_eq!(world.restarts(), 1);
-    let steps: Vec<_> = records[0].steps.iter().map(|step| (step.name.as_str(), step.status)).collect();
+    let steps: Vec<_> =
+        records[0].steps.iter().map(|step| (step.name.as_str(), step.status)).collect();
     let names = ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
     assert_eq!(steps, names.map(|name| (name, StepStatus::Done)));
     let proposal = maintainer.proposal_of(records[0].id).unwrap().unwrap();
     assert_eq!(proposal.status, ProposalStatus::Applied { commit: commit.clone() });
     assert!(sink.events().len() > 16, "{:#?}", sink.events());
     assert_eq!(records[0].usage.calls, 2);
-    assert_eq!(maintainer.history().commit_messages("radio").unwrap(), ["docs: spell music\n\nIt was wrong."]);
+    assert_eq!(
+        maintainer.history().commit_messages("radio").unwrap(),
+        ["docs: spell music\n\nIt was wrong."]
+    );
 }
 
 #[tokio::test]
 async fn a_diff_in_the_reply_ends_the_same_way() {
     let world = World::new();
-    let reply =
-        "docs: spell music\n\n```diff\n--- a/README.md\n+++ b/README.md\n@@ -1,3 +1,3 @@\n # Radio\n \n-Plays musik.\n+Plays music.\n```\n";
-    let backend = ScriptedBackend::new("scripted", Edit::Reply).answer(Task::Propose, Scripted::Text(reply.into()));
+    let reply = "docs: spell music\n\n```diff\n--- a/README.md\n+++ b/README.md\n@@ -1,3 +1,3 @@\n # Radio\n \n-Plays musik.\n+Plays music.\n```\n";
+    let backend = ScriptedBackend::new("scripted", Edit::Reply)
+        .answer(Task::Propose, Scripted::Text(reply.into()));
     let records = world.maintainer(backend).run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
     assert_eq!(git(&world.remote(), &["show", "main:README.md"]), "# Radio\n\nPlays music.");
@@ -59,7 +73,10 @@ async fn a_second_scan_asks_nobody_and_stores_nothing() {
     maintainer.run_once().await.unwrap();
     let asked = backend.requests().len();
     let records = maintainer.run_once().await.unwrap();
-    assert_eq!(*outcome(&records), Outcome::Skipped { reason: "nothing changed since the last run".into() });
+    assert_eq!(
+        *outcome(&records),
+        Outcome::Skipped { reason: "nothing changed since the last run".into() }
+    );
     assert_eq!(backend.requests().len(), asked);
     assert_eq!(maintainer.history().runs(Some("radio"), 10).unwrap().len(), 1);
     // Nor does another process that finds the same state.
@@ -72,7 +89,8 @@ async fn a_second_scan_asks_nobody_and_stores_nothing() {
 #[tokio::test]
 async fn a_commit_of_somebody_else_is_summarized_from_what_changed() {
     let world = World::new();
-    let backend = editor().answer(Task::Summarize, Scripted::Text("# Radio\n\nA louder radio.".into()));
+    let backend =
+        editor().answer(Task::Summarize, Scripted::Text("# Radio\n\nA louder radio.".into()));
     let maintainer = world.maintainer(backend.clone());
     maintainer.run_once().await.unwrap();
     assert!(world.read("codex.md").contains("A radio."));
@@ -83,7 +101,9 @@ async fn a_commit_of_somebody_else_is_summarized_from_what_changed() {
     let requests = backend.requests();
     let second = requests.iter().filter(|request| request.task == Task::Summarize).nth(1).unwrap();
     assert!(
-        second.prompt.contains("A radio.") && second.prompt.contains("+echo LOUD") && !second.prompt.contains("Read what you need"),
+        second.prompt.contains("A radio.")
+            && second.prompt.contains("+echo LOUD")
+            && !second.prompt.contains("Read what you need"),
         "{}",
         second.prompt
     );
@@ -95,19 +115,27 @@ async fn a_commit_of_somebody_else_is_summarized_from_what_changed() {
 async fn an_unhealthy_change_is_taken_back_by_a_run_of_its_own() {
     let world = World::new().with_service();
     let content = "# Radio\n\nbroken\n".into();
-    let backend = ScriptedBackend::new("scripted", Edit::Workspace)
-        .answer(Task::Propose, Scripted::Edit { path: "README.md".into(), content, text: "docs: break it".into() });
+    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(
+        Task::Propose,
+        Scripted::Edit { path: "README.md".into(), content, text: "docs: break it".into() },
+    );
     let maintainer = world.maintainer(backend);
     let base = world.head();
     let records = maintainer.run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::RolledBack { .. }), "{records:#?}");
     assert_eq!(world.read("README.md"), "# Radio\n\nPlays musik.\n");
     assert_eq!(world.head(), world.remote_head());
-    assert_eq!(world.git(&["log", "--format=%s"]), "Revert \"docs: break it\"\ndocs: break it\nfirst");
+    assert_eq!(
+        world.git(&["log", "--format=%s"]),
+        "Revert \"docs: break it\"\ndocs: break it\nfirst"
+    );
     assert_eq!(world.git(&["diff", "--stat", &base, "HEAD"]), "");
     assert_eq!(world.restarts(), 2);
     let runs = maintainer.history().runs(Some("radio"), 10).unwrap();
-    let rollback = runs.iter().find(|run| matches!(run.job, Job::Reversal { of } if of == records[0].id)).unwrap();
+    let rollback = runs
+        .iter()
+        .find(|run| matches!(run.job, Job::Reversal { of } if of == records[0].id))
+        .unwrap();
     assert_eq!(records[0].rolled_back_by, Some(rollback.id));
     // And it is not tried again.
     assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { .. }));
@@ -117,10 +145,13 @@ async fn an_unhealthy_change_is_taken_back_by_a_run_of_its_own() {
 async fn an_unhealthy_change_that_was_not_pushed_never_leaves_the_machine() {
     let mut world = World::new().with_service();
     let steps = ["propose", "apply", "verify", "commit", "restart", "monitor", "push"];
-    world.project.steps = Some(steps.map(|step| pimainteno_core::config::StepConfig::Named(step.into())).to_vec());
+    world.project.steps =
+        Some(steps.map(|step| pimainteno_core::config::StepConfig::Named(step.into())).to_vec());
     let content = "# Radio\n\nbroken\n".into();
-    let backend = ScriptedBackend::new("scripted", Edit::Workspace)
-        .answer(Task::Propose, Scripted::Edit { path: "README.md".into(), content, text: "docs: break it".into() });
+    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(
+        Task::Propose,
+        Scripted::Edit { path: "README.md".into(), content, text: "docs: break it".into() },
+    );
     let before = world.seen_from_outside();
     let records = world.maintainer(backend).run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::RolledBack { .. }), "{records:#?}");
@@ -135,7 +166,19 @@ async fn a_branch_that_moved_at_the_remote_is_built_upon() {
     git(world.root(), &["clone", "--quiet", "remote.git", "other"]);
     std::fs::write(other.join("NEWS"), "news\n").unwrap();
     git(&other, &["add", "NEWS"]);
-    git(&other, &["-c", "user.name=Bob", "-c", "user.email=b@example.com", "commit", "--quiet", "-m", "news"]);
+    git(
+        &other,
+        &[
+            "-c",
+            "user.name=Bob",
+            "-c",
+            "user.email=b@example.com",
+            "commit",
+            "--quiet",
+            "-m",
+            "news",
+        ],
+    );
     git(&other, &["push", "--quiet"]);
     let records = world.maintainer(editor()).run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");

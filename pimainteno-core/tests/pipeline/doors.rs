@@ -9,7 +9,8 @@ use std::{
 
 use async_trait::async_trait;
 use pimainteno_core::{
-    Effects, Flow, Maintainer, Outcome, Part, Result, RunOptions, RunRecord, Step, StepContext, StepStatus,
+    Effects, Flow, Maintainer, Outcome, Part, Result, RunOptions, RunRecord, Step, StepContext,
+    StepStatus,
     config::{CommandStepConfig, Mode, SetStepConfig, Settings, StepConfig},
     process::Cancel,
     service::{ActiveState, LoadState, ServiceManager, UnitState},
@@ -20,7 +21,8 @@ use crate::support::{Agent, World, outcome};
 
 const NAMES: [&str; 6] = ["propose", "apply", "verify", "commit", "push", "restart"];
 
-type Act = for<'a> fn(&'a mut StepContext<'_>) -> Pin<Box<dyn Future<Output = Result<Flow>> + Send + 'a>>;
+type Act =
+    for<'a> fn(&'a mut StepContext<'_>) -> Pin<Box<dyn Future<Output = Result<Flow>> + Send + 'a>>;
 
 /// A step of somebody else's.
 #[derive(Debug)]
@@ -56,7 +58,10 @@ fn quiet(act: Act) -> Mine {
 
 /// The usual steps, with `mine` behind `before`.
 fn world(before: &str) -> World {
-    let steps: Vec<_> = NAMES.iter().flat_map(|name| if *name == before { vec![*name, "mine"] } else { vec![*name] }).collect();
+    let steps: Vec<_> = NAMES
+        .iter()
+        .flat_map(|name| if *name == before { vec![*name, "mine"] } else { vec![*name] })
+        .collect();
     World::new().with_steps(&steps)
 }
 
@@ -69,7 +74,12 @@ async fn run(maintainer: &Maintainer) -> RunRecord {
 }
 
 fn entered(record: &RunRecord) -> Vec<&str> {
-    record.steps.iter().filter(|step| step.status == StepStatus::Done).map(|step| &*step.name).collect()
+    record
+        .steps
+        .iter()
+        .filter(|step| step.status == StepStatus::Done)
+        .map(|step| &*step.name)
+        .collect()
 }
 
 fn notes(record: &RunRecord) -> String {
@@ -85,10 +95,16 @@ fn failure(record: &RunRecord) -> &str {
 }
 
 /// Takes blanks off the ends of lines, as a formatter does.
-fn format<'a>(context: &'a mut StepContext<'_>) -> Pin<Box<dyn Future<Output = Result<Flow>> + Send + 'a>> {
+fn format<'a>(
+    context: &'a mut StepContext<'_>,
+) -> Pin<Box<dyn Future<Output = Result<Flow>> + Send + 'a>> {
     Box::pin(async move {
         let file = context.workspace().join("README.md");
-        let text: String = fs::read_to_string(&file).unwrap().lines().map(|line| line.trim_end().to_owned() + "\n").collect();
+        let text: String = fs::read_to_string(&file)
+            .unwrap()
+            .lines()
+            .map(|line| line.trim_end().to_owned() + "\n")
+            .collect();
         fs::write(file, text).unwrap();
         let is_amended = context.amend("").await?;
         Ok(Flow::Done(if is_amended { "formatted" } else { "was formatted" }.into()))
@@ -113,15 +129,27 @@ async fn a_formatter_changes_the_change_before_it_is_verified_stored_and_committ
         let record = run(&maintainer).await;
         assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
         let expected: &[&str] = match with_command {
-            false => &["propose", "apply", "mine", "apply", "mine", "verify", "commit", "push", "restart"],
-            true => &["propose", "apply", "verify", "mine", "apply", "verify", "mine", "commit", "push", "restart"],
+            false => &[
+                "propose", "apply", "mine", "apply", "mine", "verify", "commit", "push", "restart",
+            ],
+            true => &[
+                "propose", "apply", "verify", "mine", "apply", "verify", "mine", "commit", "push",
+                "restart",
+            ],
         };
         assert_eq!(entered(&record), expected, "{}", notes(&record));
         assert_eq!(world.read("README.md"), formatted);
         let proposal = maintainer.proposal_of(record.id).unwrap().unwrap();
         assert!(proposal.diff.contains("+plays musik.\n"), "{}", proposal.diff);
         assert_eq!(proposal.message.lines().next(), Some("docs: edit"));
-        assert!(maintainer.history().run_journal(record.id).unwrap().iter().any(|entry| format!("{entry:?}").contains(&*proposal.sha256)));
+        assert!(
+            maintainer
+                .history()
+                .run_journal(record.id)
+                .unwrap()
+                .iter()
+                .any(|entry| format!("{entry:?}").contains(&*proposal.sha256))
+        );
     }
 }
 
@@ -142,8 +170,12 @@ async fn a_change_that_was_amended_and_held_is_approved_as_it_was_shown() {
 async fn what_a_step_makes_of_an_approved_change_is_looked_at_again() {
     let mut world = world("verify");
     world.project.mode = Mode::Review;
-    let record =
-        run(&world.builder(shouting()).step(quiet(|_| Box::pin(async { Ok(Flow::Skipped(String::new())) }))).build().unwrap()).await;
+    let record = run(&world
+        .builder(shouting())
+        .step(quiet(|_| Box::pin(async { Ok(Flow::Skipped(String::new())) })))
+        .build()
+        .unwrap())
+    .await;
     let maintainer = world.builder(shouting()).step(quiet(format)).build().unwrap();
     let proposal = maintainer.proposal_of(record.id).unwrap().unwrap();
     let record = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap();
@@ -182,13 +214,27 @@ async fn a_change_that_a_step_proposes_takes_the_place_of_the_one_that_is_there(
         })
     };
     let before_commit = world("verify");
-    let record = run(&before_commit.builder(shouting()).step(quiet(propose)).build().unwrap()).await;
-    assert_eq!(entered(&record), ["propose", "apply", "verify", "mine", "apply", "verify", "mine", "commit", "push", "restart"]);
-    assert_eq!((before_commit.read("NOTES").as_str(), before_commit.read("README.md").as_str()), ("notes\n", "# Radio\n\nPlays musik.\n"));
+    let record =
+        run(&before_commit.builder(shouting()).step(quiet(propose)).build().unwrap()).await;
+    assert_eq!(
+        entered(&record),
+        [
+            "propose", "apply", "verify", "mine", "apply", "verify", "mine", "commit", "push",
+            "restart"
+        ]
+    );
+    assert_eq!(
+        (before_commit.read("NOTES").as_str(), before_commit.read("README.md").as_str()),
+        ("notes\n", "# Radio\n\nPlays musik.\n")
+    );
     let behind_commit = world("commit");
     let before = behind_commit.seen_from_outside();
-    let record = run(&behind_commit.builder(shouting()).step(quiet(propose)).build().unwrap()).await;
-    assert!(failure(&record).contains("`mine` changes the change after it was committed"), "{record:#?}");
+    let record =
+        run(&behind_commit.builder(shouting()).step(quiet(propose)).build().unwrap()).await;
+    assert!(
+        failure(&record).contains("`mine` changes the change after it was committed"),
+        "{record:#?}"
+    );
     assert_eq!(behind_commit.seen_from_outside(), before);
 }
 
@@ -202,11 +248,24 @@ async fn what_a_step_writes_without_amending_the_change_is_told_and_not_committe
         })
     };
     let record = run(&world.builder(shouting()).step(quiet(writes)).build().unwrap()).await;
-    assert!(notes(&record).contains("mine: wrote; what it did to `src/play.sh` is not part of the change"), "{}", notes(&record));
-    assert!(matches!(record.outcome, Some(Outcome::Applied { .. })) && world.read("src/play.sh").contains("play"));
-    world.project.steps.as_mut().unwrap()[3] = StepConfig::Command(CommandStepConfig::new("mine", "echo >> src/play.sh"));
+    assert!(
+        notes(&record)
+            .contains("mine: wrote; what it did to `src/play.sh` is not part of the change"),
+        "{}",
+        notes(&record)
+    );
+    assert!(
+        matches!(record.outcome, Some(Outcome::Applied { .. }))
+            && world.read("src/play.sh").contains("play")
+    );
+    world.project.steps.as_mut().unwrap()[3] =
+        StepConfig::Command(CommandStepConfig::new("mine", "echo >> src/play.sh"));
     let record = run(&world.maintainer(Agent::writes("README.md", "# Radio\n"))).await;
-    assert!(notes(&record).contains("mine: what it did to `src/play.sh` is not part"), "{}", notes(&record));
+    assert!(
+        notes(&record).contains("mine: what it did to `src/play.sh` is not part"),
+        "{}",
+        notes(&record)
+    );
 }
 
 #[tokio::test]
@@ -226,14 +285,17 @@ async fn a_step_has_a_person_look_wherever_it_stands() {
             fs::write(file, if is_new { "once\n" } else { "twice\n" }).unwrap();
         });
         let record = run(&world.builder(agent).step(quiet(hold)).build().unwrap()).await;
-        let Some(Outcome::Held { reason }) = &record.outcome else { panic!("{behind}: {record:#?}") };
+        let Some(Outcome::Held { reason }) = &record.outcome else {
+            panic!("{behind}: {record:#?}")
+        };
         assert_eq!(reason.matches("the moon is full").count(), 1, "{behind}: {reason}");
     }
 }
 
 #[tokio::test]
 async fn a_concern_from_before_the_change_stays_when_it_is_placed_anew() {
-    let world = World::new().with_steps(&["mine", "propose", "apply", "format", "verify", "commit"]);
+    let world =
+        World::new().with_steps(&["mine", "propose", "apply", "format", "verify", "commit"]);
     let hold: Act = |context| {
         Box::pin(async move {
             context.hold("the moon is full");
@@ -241,9 +303,16 @@ async fn a_concern_from_before_the_change_stays_when_it_is_placed_anew() {
         })
     };
     let formatter = Mine { name: "format", ..quiet(format) };
-    let record = run(&world.builder(shouting()).step(quiet(hold)).step(formatter).build().unwrap()).await;
-    assert!(matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("the moon is full")), "{record:#?}");
-    assert_eq!(entered(&record), ["mine", "propose", "apply", "format", "apply", "format", "verify"]);
+    let record =
+        run(&world.builder(shouting()).step(quiet(hold)).step(formatter).build().unwrap()).await;
+    assert!(
+        matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("the moon is full")),
+        "{record:#?}"
+    );
+    assert_eq!(
+        entered(&record),
+        ["mine", "propose", "apply", "format", "apply", "format", "verify"]
+    );
 }
 
 /// A step that wants to know a colour.
@@ -271,7 +340,12 @@ impl Step for Painter {
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
         let paint: Paint = context.settings().read()?;
-        self.0.lock().unwrap().push(format!("{} {:?} {}", paint.colour, context.mode(), context.branch()));
+        self.0.lock().unwrap().push(format!(
+            "{} {:?} {}",
+            paint.colour,
+            context.mode(),
+            context.branch()
+        ));
         Ok(Flow::Done(paint.colour))
     }
 }
@@ -281,19 +355,36 @@ async fn a_step_has_settings_of_its_own_which_are_looked_at_before_anything_runs
     let mut world = World::new();
     let told = Arc::new(Mutex::new(Vec::new()));
     let set = |settings: serde_json::Value| match settings {
-        serde_json::Value::Object(settings) => StepConfig::Set(SetStepConfig::new("paint", settings.into_iter().collect())),
+        serde_json::Value::Object(settings) => {
+            StepConfig::Set(SetStepConfig::new("paint", settings.into_iter().collect()))
+        }
         _ => panic!(),
     };
     world.project.steps = Some(vec![set(json!({ "colour": "red" }))]);
     let record = run(&world.builder(shouting()).step(Painter(told.clone())).build().unwrap()).await;
-    assert_eq!((&record.outcome, told.lock().unwrap().as_slice()), (&Some(Outcome::NoChange), &["red Auto main".to_owned()][..]));
+    assert_eq!(
+        (&record.outcome, told.lock().unwrap().as_slice()),
+        (&Some(Outcome::NoChange), &["red Auto main".to_owned()][..])
+    );
     for (bad, expected) in [
         (set(json!({ "color": "red" })), "missing field `colour`"),
         (StepConfig::Named("paint".into()), "missing field `colour`"),
-        (StepConfig::Set(SetStepConfig::new("verify", [("x".to_owned(), json!(1))].into_iter().collect())), "`verify` has no settings"),
+        (
+            StepConfig::Set(SetStepConfig::new(
+                "verify",
+                [("x".to_owned(), json!(1))].into_iter().collect(),
+            )),
+            "`verify` has no settings",
+        ),
     ] {
         world.project.steps = Some(vec![bad]);
-        let error = world.builder(shouting()).step(Painter(told.clone())).build().err().unwrap().to_string();
+        let error = world
+            .builder(shouting())
+            .step(Painter(told.clone()))
+            .build()
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains(expected) && error.contains("radio"), "{error}");
     }
 }
@@ -301,7 +392,8 @@ async fn a_step_has_settings_of_its_own_which_are_looked_at_before_anything_runs
 #[tokio::test]
 async fn a_rebase_on_the_commit_that_the_change_is_on_is_an_error_and_no_loop() {
     let world = world("apply");
-    let rebase: Act = |context| Box::pin(async move { Ok(Flow::Rebase(context.base().to_owned())) });
+    let rebase: Act =
+        |context| Box::pin(async move { Ok(Flow::Rebase(context.base().to_owned())) });
     let record = run(&world.builder(shouting()).step(quiet(rebase)).build().unwrap()).await;
     assert!(failure(&record).contains("on that commit already"), "{record:#?}");
     assert_eq!(record.steps.iter().filter(|step| step.name == "apply").count(), 1);
@@ -309,9 +401,15 @@ async fn a_rebase_on_the_commit_that_the_change_is_on_is_an_error_and_no_loop() 
 
 #[tokio::test]
 async fn what_says_that_it_has_no_effects_outside_can_have_none() {
-    let commits: Act = |context| Box::pin(async move { context.commit_change("mine").await.map(|commit| Flow::Done(commit.to_string())) });
+    let commits: Act = |context| {
+        Box::pin(async move {
+            context.commit_change("mine").await.map(|commit| Flow::Done(commit.to_string()))
+        })
+    };
     let pushes: Act = |context| Box::pin(async move { context.push_change().await });
-    let moves: Act = |context| Box::pin(async move { context.move_checkout().await.map(|()| Flow::Done(String::new())) });
+    let moves: Act = |context| {
+        Box::pin(async move { context.move_checkout().await.map(|()| Flow::Done(String::new())) })
+    };
     for (behind, act) in [("verify", commits), ("commit", pushes), ("commit", moves)] {
         let world = world(behind);
         let before = world.seen_from_outside();
@@ -323,12 +421,20 @@ async fn what_says_that_it_has_no_effects_outside_can_have_none() {
 
 #[tokio::test]
 async fn a_commit_step_of_somebody_elses_commits_and_is_taken_back() {
-    let mut world = World::new().with_steps(&["propose", "apply", "verify", "mine", "push", "restart"]);
+    let mut world =
+        World::new().with_steps(&["propose", "apply", "verify", "mine", "push", "restart"]);
     let mine = || Mine {
         name: "mine",
         part: Part::Commit,
         effects: Effects::Announced,
-        act: |context| Box::pin(async move { context.commit_change("mine: by hand").await.map(|commit| Flow::Done(commit.to_string())) }),
+        act: |context| {
+            Box::pin(async move {
+                context
+                    .commit_change("mine: by hand")
+                    .await
+                    .map(|commit| Flow::Done(commit.to_string()))
+            })
+        },
     };
     let maintainer = world.builder(shouting()).step(mine()).build().unwrap();
     let record = run(&maintainer).await;
@@ -340,14 +446,18 @@ async fn a_commit_step_of_somebody_elses_commits_and_is_taken_back() {
     drop(maintainer);
     // The gate stands before it as before ours.
     world.project.mode = Mode::Review;
-    let record = run(&world.builder(Agent::writes("README.md", "# Other\n")).step(mine()).build().unwrap()).await;
+    let record =
+        run(&world.builder(Agent::writes("README.md", "# Other\n")).step(mine()).build().unwrap())
+            .await;
     assert!(matches!(record.outcome, Some(Outcome::Held { .. })), "{record:#?}");
 }
 
 #[tokio::test]
 async fn a_check_of_somebody_elses_counts_as_one() {
-    let mut world = World::new().with_steps(&["propose", "apply", "mine", "commit", "push", "restart"]);
-    let mine = |act: Act| Mine { name: "mine", part: Part::Check, effects: Effects::Workspace, act };
+    let mut world =
+        World::new().with_steps(&["propose", "apply", "mine", "commit", "push", "restart"]);
+    let mine =
+        |act: Act| Mine { name: "mine", part: Part::Check, effects: Effects::Workspace, act };
     let passes: Act = |context| {
         Box::pin(async move {
             context.passed();
@@ -397,8 +507,14 @@ async fn another_manager_of_services_takes_the_place_of_systemd_and_memory_that_
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
     assert_eq!(*diary.0.lock().unwrap(), ["radio.service"]);
     assert_eq!(maintainer.history().runs(None, 9).unwrap().len(), 1);
-    let state: Vec<PathBuf> = fs::read_dir(world.root().join("state")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert!(!state.iter().any(|path| path.ends_with("state.redb") || path.ends_with("journal")), "{state:?}");
+    let state: Vec<PathBuf> = fs::read_dir(world.root().join("state"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert!(
+        !state.iter().any(|path| path.ends_with("state.redb") || path.ends_with("journal")),
+        "{state:?}"
+    );
 }
 
 #[test]
@@ -411,7 +527,8 @@ fn options_of_a_run_can_be_written_down() {
 }
 
 #[tokio::test]
-async fn a_formatter_without_a_sandbox_waits_for_the_checks_and_for_a_person_as_any_other_command() {
+async fn a_formatter_without_a_sandbox_waits_for_the_checks_and_for_a_person_as_any_other_command()
+{
     let mut world = world("apply");
     let mark = world.root().join("ran");
     let mut command = CommandStepConfig::new("mine", format!("touch {}", mark.display()));
@@ -424,7 +541,10 @@ async fn a_formatter_without_a_sandbox_waits_for_the_checks_and_for_a_person_as_
     real.dry_run = false;
     for options in [dry, real] {
         let record = maintainer.run_all(options).await.unwrap().remove(0);
-        assert!(matches!(record.outcome, Some(Outcome::Held { .. })) && !mark.exists(), "{record:#?}");
+        assert!(
+            matches!(record.outcome, Some(Outcome::Held { .. })) && !mark.exists(),
+            "{record:#?}"
+        );
     }
 }
 
@@ -437,7 +557,8 @@ async fn a_formatter_stands_where_it_can_change_something() {
     let error = world.builder(shouting()).build().err().unwrap().to_string();
     assert!(error.contains("`mine` would change the change after it was committed"), "{error}");
     // Before `propose` it makes the change itself, and nobody is asked.
-    let mut world = World::new().with_steps(&["mine", "propose", "apply", "verify", "commit", "push", "restart"]);
+    let mut world = World::new()
+        .with_steps(&["mine", "propose", "apply", "verify", "commit", "push", "restart"]);
     world.project.steps.as_mut().unwrap()[0] = StepConfig::Command(format);
     let record = run(&world.maintainer(Agent::new(|_| panic!("nobody is asked")))).await;
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
@@ -452,12 +573,22 @@ async fn a_formatter_of_the_committed_summary_comes_to_an_end() {
     let mut format = CommandStepConfig::new("mine", "sed -i 's/radio/Radio/' *.md");
     format.amend = true;
     world.project.steps.as_mut().unwrap()[4] = StepConfig::Command(format);
-    let backend = pimainteno_core::testing::ScriptedBackend::new("scripted", pimainteno_core::Edit::Workspace)
-        .answer(pimainteno_core::Task::Summarize, pimainteno_core::testing::Scripted::Text("# A radio".into()))
-        .answer(
-            pimainteno_core::Task::Propose,
-            pimainteno_core::testing::Scripted::Edit { path: "README.md".into(), content: "# Radio\n".into(), text: "docs: edit".into() },
-        );
+    let backend = pimainteno_core::testing::ScriptedBackend::new(
+        "scripted",
+        pimainteno_core::Edit::Workspace,
+    )
+    .answer(
+        pimainteno_core::Task::Summarize,
+        pimainteno_core::testing::Scripted::Text("# A radio".into()),
+    )
+    .answer(
+        pimainteno_core::Task::Propose,
+        pimainteno_core::testing::Scripted::Edit {
+            path: "README.md".into(),
+            content: "# Radio\n".into(),
+            text: "docs: edit".into(),
+        },
+    );
     let record = run(&world.maintainer(backend)).await;
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
     assert!(world.read("codex.md").contains("# A Radio"));

@@ -1,6 +1,7 @@
 //! A dry run changes nothing outside the state directory, byte by byte.
 //!
-//! The workspace is a linked worktree, so three places in the checkout's own `.git` are a part of it, and no other may change:
+//! The workspace is a linked worktree, so three places in the checkout's own `.git` are a part of
+//! it, and no other may change:
 //!
 //! | place | what comes there |
 //! |---|---|
@@ -26,7 +27,8 @@ use crate::support::World;
 /// A file's mode, the time at which it was changed, and its content.
 type Seen = BTreeMap<String, (u32, i64, i64, Vec<u8>)>;
 
-/// Everything below the checkout, the remote and what the service leaves, but the state directory and the workspace's places.
+/// Everything below the checkout, the remote and what the service leaves, but the state directory
+/// and the workspace's places.
 fn outside(world: &World) -> Seen {
     let mut seen = Seen::new();
     collect(world.root(), world.root(), &mut seen);
@@ -37,7 +39,8 @@ fn collect(root: &Path, directory: &Path, seen: &mut Seen) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let name = path.strip_prefix(root).unwrap().display().to_string();
-        if ["state", "radio/.git/worktrees", "radio/.git/pimainteno.lock"].contains(&name.as_str()) {
+        if ["state", "radio/.git/worktrees", "radio/.git/pimainteno.lock"].contains(&name.as_str())
+        {
             continue;
         }
         let metadata = path.symlink_metadata().unwrap();
@@ -48,7 +51,10 @@ fn collect(root: &Path, directory: &Path, seen: &mut Seen) {
         // The remote of a test shares its objects with the checkout.
         let is_object = name.contains("/objects/");
         let time = if is_object { (0, 0) } else { (metadata.mtime(), metadata.mtime_nsec()) };
-        seen.insert(name, (metadata.permissions().mode(), time.0, time.1, fs::read(&path).unwrap()));
+        seen.insert(
+            name,
+            (metadata.permissions().mode(), time.0, time.1, fs::read(&path).unwrap()),
+        );
     }
 }
 
@@ -57,7 +63,10 @@ fn backend() -> ScriptedBackend {
     let content = "# Radio\n\nPlays music.\n".into();
     ScriptedBackend::new("scripted", Edit::Workspace)
         .answer(Task::Summarize, Scripted::Text("# Radio\n\nA radio.".into()))
-        .answer(Task::Propose, Scripted::Edit { path: "README.md".into(), content, text: "docs: spell".into() })
+        .answer(
+            Task::Propose,
+            Scripted::Edit { path: "README.md".into(), content, text: "docs: spell".into() },
+        )
 }
 
 #[tokio::test]
@@ -67,10 +76,12 @@ async fn a_dry_run_leaves_checkout_remote_service_and_references_byte_by_byte() 
         world.project.mode = mode;
         // A step of the owner's is taken to have effects outside, wherever it stands.
         let stamp = |name: &str| {
-            let step = format!("step = {{ name = \"{name}\", command = \"touch ../../../stamp\" }}");
+            let step =
+                format!("step = {{ name = \"{name}\", command = \"touch ../../../stamp\" }}");
             toml::from_str::<BTreeMap<String, StepConfig>>(&step).unwrap().remove("step").unwrap()
         };
-        let names = ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
+        let names =
+            ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
         let mut steps = vec![stamp("stamp")];
         steps.extend(names.map(|name| StepConfig::Named(name.into())));
         steps.insert(5, stamp("stamp-again"));
@@ -82,16 +93,25 @@ async fn a_dry_run_leaves_checkout_remote_service_and_references_byte_by_byte() 
         let maintainer = world.maintainer(backend());
         let mut options = RunOptions::default();
         options.dry_run = mode == Mode::Auto;
-        let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
-        assert!(matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("dry run")), "{record:#?}");
+        let record =
+            maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
+        assert!(
+            matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("dry run")),
+            "{record:#?}"
+        );
         assert!(maintainer.proposal_of(record.id).unwrap().unwrap().diff.contains("+Plays music."));
 
         let mut after = outside(&world);
-        let is_new_object = |name: &str| name.starts_with("radio/.git/objects/") && !before.contains_key(name);
+        let is_new_object =
+            |name: &str| name.starts_with("radio/.git/objects/") && !before.contains_key(name);
         after.retain(|name, _| !is_new_object(name));
         let names = |seen: &Seen| seen.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&after), names(&before), "no file comes or goes");
-        let changed: Vec<_> = before.iter().filter(|(name, file)| after.get(*name) != Some(file)).map(|(name, _)| name).collect();
+        let changed: Vec<_> = before
+            .iter()
+            .filter(|(name, file)| after.get(*name) != Some(file))
+            .map(|(name, _)| name)
+            .collect();
         assert!(changed.is_empty(), "{changed:?}");
     }
 }

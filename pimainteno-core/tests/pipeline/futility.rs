@@ -1,4 +1,5 @@
-//! Nothing futile twice: what was tried in vain is not tried again, also after a restart, until something changes.
+//! Nothing futile twice: what was tried in vain is not tried again, also after a restart, until
+//! something changes.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +13,11 @@ use crate::support::{World, outcome};
 /// A backend that proposes these contents of the file, one after the other.
 fn proposes(contents: &[&str]) -> ScriptedBackend {
     contents.iter().fold(ScriptedBackend::new("scripted", Edit::Workspace), |backend, content| {
-        let answer = Scripted::Edit { path: "README.md".into(), content: (*content).into(), text: format!("docs: say {content}") };
+        let answer = Scripted::Edit {
+            path: "README.md".into(),
+            content: (*content).into(),
+            text: format!("docs: say {content}"),
+        };
         backend.answer(Task::Propose, answer)
     })
 }
@@ -51,7 +56,10 @@ async fn a_change_that_failed_is_not_tried_again_until_its_files_or_inputs_chang
     assert!(matches!(outcome(&first), Outcome::Failed { .. }), "{first:#?}");
     news(&world, "one\n");
     let second = run(&world, &backend).await;
-    assert!(is_skipped(&second, &format!("the same change failed in run {}", first[0].id)), "{second:#?}");
+    assert!(
+        is_skipped(&second, &format!("the same change failed in run {}", first[0].id)),
+        "{second:#?}"
+    );
     assert!(!second[0].steps.iter().any(|step| step.name == "verify"));
     assert_eq!((backend.calls(Task::Mend), proposals(&world)), (1, 1));
     // It is settled: nobody is asked again at the next slot.
@@ -76,7 +84,12 @@ async fn a_change_that_is_asked_for_by_force_is_tried_again() {
     run(&world, &backend).await;
     let mut options = RunOptions::default();
     options.force = true;
-    let record = world.maintainer(backend).run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
+    let record = world
+        .maintainer(backend)
+        .run_project("radio", Trigger::Manual, options)
+        .await
+        .unwrap()
+        .remove(0);
     assert!(matches!(record.outcome, Some(Outcome::Failed { .. })), "{record:#?}");
 }
 
@@ -119,7 +132,9 @@ async fn what_could_only_not_be_pushed_is_tried_again() {
     std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
     std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let backend = proposes(&["# Film\n"; 2]);
-    assert!(matches!(outcome(&run(&world, &backend).await), Outcome::Failed { step, .. } if step == "push"));
+    assert!(
+        matches!(outcome(&run(&world, &backend).await), Outcome::Failed { step, .. } if step == "push")
+    );
     std::fs::remove_file(&hook).unwrap();
     news(&world, "one\n");
     assert!(matches!(outcome(&run(&world, &backend).await), Outcome::Applied { .. }));
@@ -133,7 +148,16 @@ async fn the_same_failure_three_times_freezes_the_project_and_is_told_once() {
     let told = || {
         sink.events().iter().filter(|event| matches!(&event.what, EventKind::Notice { message, .. } if message.contains("frozen"))).count()
     };
-    let run = async || world.builder(backend.clone()).events(sink.clone()).build().unwrap().run_once().await.unwrap();
+    let run = async || {
+        world
+            .builder(backend.clone())
+            .events(sink.clone())
+            .build()
+            .unwrap()
+            .run_once()
+            .await
+            .unwrap()
+    };
     for round in 1..=3 {
         assert_eq!(told(), 0, "{round}");
         let records = run().await;
@@ -171,11 +195,17 @@ async fn what_fails_before_its_first_step_is_a_record_that_counts_and_is_not_tak
         assert!(failed && records[0].steps.is_empty(), "{round}: {records:#?}");
     }
     let maintainer = world.maintainer(backend.clone());
-    let (stored, state) = (maintainer.history().runs(Some("radio"), 9).unwrap(), maintainer.history().project("radio"));
+    let (stored, state) = (
+        maintainer.history().runs(Some("radio"), 9).unwrap(),
+        maintainer.history().project("radio"),
+    );
     assert_eq!((stored.len(), state.last_run), (3, Some(stored[0].id)));
     assert!(state.frozen().is_some() && state.chore("improve").seen.is_empty(), "{state:?}");
     let notices = maintainer.notices(None, 9).unwrap();
-    assert!(matches!(&notices[..], [notice] if notice.notice == NoticeKind::Frozen && notice.project == "radio"), "{notices:?}");
+    assert!(
+        matches!(&notices[..], [notice] if notice.notice == NoticeKind::Frozen && notice.project == "radio"),
+        "{notices:?}"
+    );
     maintainer.resume("radio").unwrap();
     drop(maintainer);
     std::fs::write(&policy, "fn skip(facts) {}").unwrap();
@@ -187,18 +217,25 @@ async fn what_fails_before_its_first_step_is_a_record_that_counts_and_is_not_tak
 async fn other_failures_and_a_success_count_anew() {
     let mut world = world();
     world.project.verify = vec!["grep -q Radio README.md || { head -1 README.md; exit 1; }".into()];
-    let backend = proposes(&["# TV\n", "# TV\n\n", "# Film\n", "# Radio\n", "# TV\n", "# TV\n\n\n"]);
+    let backend =
+        proposes(&["# TV\n", "# TV\n\n", "# Film\n", "# Radio\n", "# TV\n", "# TV\n\n\n"]);
     let states = Arc::new(Mutex::new(Vec::new()));
     for round in 0..6 {
         let maintainer = world.maintainer(backend.clone());
         maintainer.run_once().await.unwrap();
         let state = maintainer.history().project("radio");
-        states.lock().unwrap().push((state.chore("improve").failures.get("").map_or(0, |failure| failure.count), state.frozen().is_some()));
+        states.lock().unwrap().push((
+            state.chore("improve").failures.get("").map_or(0, |failure| failure.count),
+            state.frozen().is_some(),
+        ));
         drop(maintainer);
         news(&world, &format!("{round}\n"));
     }
     // The change that differs in blanks alone is the same change, and no new failure.
-    assert_eq!(*states.lock().unwrap(), [(1, false), (1, false), (1, false), (0, false), (1, false), (1, false)]);
+    assert_eq!(
+        *states.lock().unwrap(),
+        [(1, false), (1, false), (1, false), (0, false), (1, false), (1, false)]
+    );
 }
 
 #[tokio::test]
@@ -209,5 +246,8 @@ async fn a_commit_of_ours_starts_no_run_also_after_a_restart() {
     for _ in 0..2 {
         assert!(is_skipped(&run(&world, &backend).await, "nothing changed"));
     }
-    assert_eq!((backend.calls(Task::Propose), world.git(&["rev-list", "--count", "HEAD"])), (1, "2".into()));
+    assert_eq!(
+        (backend.calls(Task::Propose), world.git(&["rev-list", "--count", "HEAD"])),
+        (1, "2".into())
+    );
 }

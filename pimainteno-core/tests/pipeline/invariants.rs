@@ -1,4 +1,5 @@
-//! What always holds; each test breaks when its invariant does. The rest are checked where they are kept.
+//! What always holds; each test breaks when its invariant does. The rest are checked where they are
+//! kept.
 
 use std::{
     fs,
@@ -14,7 +15,11 @@ use pimainteno_core::{
 use crate::support::{World, git, outcome};
 
 fn edit(content: &str) -> ScriptedBackend {
-    let answer = Scripted::Edit { path: "README.md".into(), content: content.into(), text: "docs: edit".into() };
+    let answer = Scripted::Edit {
+        path: "README.md".into(),
+        content: content.into(),
+        text: "docs: edit".into(),
+    };
     ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, answer)
 }
 
@@ -28,7 +33,10 @@ async fn uncommitted_work_is_never_touched() {
     let backend = edit("# Radio\n");
     let maintainer = world.maintainer(backend.clone());
     let records = maintainer.run_once().await.unwrap();
-    assert!(matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("uncommitted changes: README.md")), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("uncommitted changes: README.md")),
+        "{records:#?}"
+    );
     assert_eq!(world.seen_from_outside(), before);
     assert!(backend.requests().is_empty(), "nobody is asked about a dirty checkout");
     // With the work committed and pushed, the run goes ahead and leaves the untracked file alone.
@@ -47,17 +55,30 @@ async fn a_trigger_opens_nothing() {
     let before = world.seen_from_outside();
     let maintainer = world.maintainer(edit("# Radio\n"));
     for trigger in [Trigger::Rollback, Trigger::Approval] {
-        let error = maintainer.run_project("radio", trigger, RunOptions::default()).await.unwrap_err();
+        let error =
+            maintainer.run_project("radio", trigger, RunOptions::default()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
     }
-    let record = maintainer.run_project("radio", Trigger::Manual, RunOptions::default()).await.unwrap().remove(0);
+    let record = maintainer
+        .run_project("radio", Trigger::Manual, RunOptions::default())
+        .await
+        .unwrap()
+        .remove(0);
     assert!(matches!(record.outcome, Some(Outcome::Rejected { .. })), "{record:#?}");
     assert_eq!(world.seen_from_outside(), before);
-    let again = maintainer.run_project("radio", Trigger::Schedule, RunOptions::default()).await.unwrap().remove(0);
-    assert!(matches!(&again.outcome, Some(Outcome::Skipped { reason }) if reason.contains("nothing changed")), "{again:#?}");
+    let again = maintainer
+        .run_project("radio", Trigger::Schedule, RunOptions::default())
+        .await
+        .unwrap()
+        .remove(0);
+    assert!(
+        matches!(&again.outcome, Some(Outcome::Skipped { reason }) if reason.contains("nothing changed")),
+        "{again:#?}"
+    );
     // A unit that fails is something new.
     let unit = Trigger::UnitFailure { unit: "radio.service".into() };
-    let record = maintainer.run_project("radio", unit, RunOptions::default()).await.unwrap().remove(0);
+    let record =
+        maintainer.run_project("radio", unit, RunOptions::default()).await.unwrap().remove(0);
     assert!(!record.steps.is_empty(), "{record:#?}");
 }
 
@@ -66,7 +87,11 @@ async fn a_trigger_opens_nothing() {
 async fn an_untracked_file_in_the_way_is_not_overwritten() {
     let world = World::new();
     world.write("plan.md", "mine\n");
-    let answer = Scripted::Edit { path: "plan.md".into(), content: "theirs\n".into(), text: "docs: plan".into() };
+    let answer = Scripted::Edit {
+        path: "plan.md".into(),
+        content: "theirs\n".into(),
+        text: "docs: plan".into(),
+    };
     let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, answer);
     let (base, records) = (world.head(), world.maintainer(backend).run_once().await.unwrap());
     assert!(!outcome(&records).is_success(), "{records:#?}");
@@ -83,7 +108,10 @@ async fn commits_that_the_user_did_not_push_are_not_pushed() {
     world.commit("private");
     let before = world.seen_from_outside();
     let records = world.maintainer(edit("# Radio\n")).run_once().await.unwrap();
-    assert!(matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("push first")), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("push first")),
+        "{records:#?}"
+    );
     assert_eq!(world.seen_from_outside(), before);
 }
 
@@ -95,7 +123,10 @@ async fn a_project_that_another_process_holds_is_left_alone() {
     file.lock().unwrap();
     let maintainer = world.maintainer(edit("# Radio\n"));
     let records = maintainer.run_once().await.unwrap();
-    assert_eq!(*outcome(&records), Outcome::Skipped { reason: "another run of the project is going on".into() });
+    assert_eq!(
+        *outcome(&records),
+        Outcome::Skipped { reason: "another run of the project is going on".into() }
+    );
     drop(file);
     assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Applied { .. }));
 }
@@ -108,7 +139,8 @@ async fn a_commit_has_a_recorded_allow_of_its_diff() {
     let records = maintainer.run_once().await.unwrap();
     let proposal = maintainer.proposal_of(records[0].id).unwrap().unwrap();
     let journal = format!("{:?}", maintainer.history().run_journal(records[0].id).unwrap());
-    let allow = journal.find(&format!("commit is allowed for the diff {}", proposal.sha256)).unwrap();
+    let allow =
+        journal.find(&format!("commit is allowed for the diff {}", proposal.sha256)).unwrap();
     assert!(allow < journal.find("Commit {").unwrap(), "{journal}");
 }
 
@@ -120,10 +152,15 @@ async fn the_days_budget_is_asked_before_each_call() {
     let backend = edit("# Radio\n").answer(Task::Summarize, Scripted::Text("# Radio".into()));
     let maintainer = world.maintainer(backend.clone());
     let records = maintainer.run_once().await.unwrap();
-    assert!(matches!(outcome(&records), Outcome::Parked { reason, .. } if reason.contains("1 of 1 calls")), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Parked { reason, .. } if reason.contains("1 of 1 calls")),
+        "{records:#?}"
+    );
     assert_eq!((backend.calls(Task::Summarize), backend.calls(Task::Propose)), (1, 0));
     // Parked means that nobody is asked again.
-    assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { reason } if reason.starts_with("parked")));
+    assert!(
+        matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { reason } if reason.starts_with("parked"))
+    );
 }
 
 /// 7. Nothing futile twice.
@@ -131,7 +168,11 @@ async fn the_days_budget_is_asked_before_each_call() {
 async fn a_change_that_failed_its_checks_is_not_tried_again_until_something_changes() {
     let mut world = World::new();
     world.project.verify = vec!["grep -q Radio README.md".into()];
-    let again = Scripted::Edit { path: "README.md".into(), content: "# Radio\n".into(), text: "docs: shorten".into() };
+    let again = Scripted::Edit {
+        path: "README.md".into(),
+        content: "# Radio\n".into(),
+        text: "docs: shorten".into(),
+    };
     let backend = edit("nothing\n").answer(Task::Propose, again);
     let maintainer = world.maintainer(backend.clone());
     assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Failed { .. }));
@@ -140,7 +181,10 @@ async fn a_change_that_failed_its_checks_is_not_tried_again_until_something_chan
     drop(maintainer);
     // Other checks are other inputs.
     world.project.verify = vec!["test -f README.md".into()];
-    assert!(matches!(outcome(&world.maintainer(backend).run_once().await.unwrap()), Outcome::Applied { .. }));
+    assert!(matches!(
+        outcome(&world.maintainer(backend).run_once().await.unwrap()),
+        Outcome::Applied { .. }
+    ));
 }
 
 /// 8. Nothing waits for ever: a run that is told to stop does, and leaves no trace.
@@ -148,7 +192,8 @@ async fn a_change_that_failed_its_checks_is_not_tried_again_until_something_chan
 async fn a_run_that_is_told_to_stop_is_interrupted() {
     let world = World::new();
     let before = world.seen_from_outside();
-    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, Scripted::Hang);
+    let backend =
+        ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, Scripted::Hang);
     let maintainer = world.maintainer(backend.clone());
     let running = tokio::spawn({
         let maintainer = maintainer.clone();

@@ -1,6 +1,11 @@
 //! Whole runs on real Git repositories; the model is the only fake.
 
-#![expect(clippy::disallowed_methods, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says where"
+)]
 
 mod adversarial;
 mod budgets;

@@ -1,4 +1,5 @@
-//! Trouble that passes leaves a project alone for a while: a person is told once, and it goes on by itself with what was answered.
+//! Trouble that passes leaves a project alone for a while: a person is told once, and it goes on by
+//! itself with what was answered.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,9 +14,16 @@ use crate::support::{World, outcome};
 /// A backend that sums up, is in trouble for so many seconds at a time, and then proposes an edit.
 fn backend(troubles: &[u64]) -> ScriptedBackend {
     let summary = Scripted::Text("# Radio".into());
-    let edit = Scripted::Edit { path: "README.md".into(), content: "# Radio\n".into(), text: "docs: edit".into() };
-    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Summarize, summary);
-    let trouble = |backend: ScriptedBackend, seconds: &u64| backend.answer(Task::Propose, Scripted::Trouble("no quota".into(), *seconds));
+    let edit = Scripted::Edit {
+        path: "README.md".into(),
+        content: "# Radio\n".into(),
+        text: "docs: edit".into(),
+    };
+    let backend =
+        ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Summarize, summary);
+    let trouble = |backend: ScriptedBackend, seconds: &u64| {
+        backend.answer(Task::Propose, Scripted::Trouble("no quota".into(), *seconds))
+    };
     troubles.iter().fold(backend, trouble).answer(Task::Propose, edit)
 }
 
@@ -27,27 +35,40 @@ fn world() -> World {
 }
 
 fn notices(sink: &RecordingSink) -> Vec<String> {
-    let notice = |event: Event| if let EventKind::Notice { message, .. } = event.what { Some(message) } else { None };
-    sink.events().into_iter().filter_map(notice).filter(|message| message.contains("parked")).collect()
+    let notice = |event: Event| {
+        if let EventKind::Notice { message, .. } = event.what { Some(message) } else { None }
+    };
+    sink.events()
+        .into_iter()
+        .filter_map(notice)
+        .filter(|message| message.contains("parked"))
+        .collect()
 }
 
 fn is_parked(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Parked { .. })
 }
 
-/// Serves until a run has applied its change; does something `meanwhile`, when there is nothing to run.
-async fn serve_until_applied(world: &World, backend: &ScriptedBackend, meanwhile: impl FnOnce(&Maintainer)) {
+/// Serves until a run has applied its change; does something `meanwhile`, when there is nothing to
+/// run.
+async fn serve_until_applied(
+    world: &World,
+    backend: &ScriptedBackend,
+    meanwhile: impl FnOnce(&Maintainer),
+) {
     let applied = Arc::new(Notify::new());
     let sink = {
         let applied = applied.clone();
         move |event: &Event| {
-            if matches!(&event.what, EventKind::RunFinished { record } if matches!(record.outcome, Some(Outcome::Applied { .. }))) {
+            if matches!(&event.what, EventKind::RunFinished { record } if matches!(record.outcome, Some(Outcome::Applied { .. })))
+            {
                 applied.notify_one();
             }
         }
     };
     let maintainer = world.builder(backend.clone()).events(sink).build().unwrap();
-    let serving = tokio::time::timeout(Duration::from_secs(60), maintainer.serve(applied.notified()));
+    let serving =
+        tokio::time::timeout(Duration::from_secs(60), maintainer.serve(applied.notified()));
     let (served, ()) = tokio::join!(serving, async {
         tokio::task::yield_now().await;
         meanwhile(&maintainer);
@@ -63,12 +84,17 @@ async fn a_person_is_told_once_that_a_project_is_parked_whatever_slots_and_resta
     let maintainer = build();
     assert!(is_parked(outcome(&maintainer.run_once().await.unwrap())));
     // The slots that follow, here and in the next program.
-    assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { reason } if reason.starts_with("parked until")));
+    assert!(
+        matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { reason } if reason.starts_with("parked until"))
+    );
     drop(maintainer);
     let maintainer = build();
-    assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { reason } if reason.ends_with("no quota")));
+    assert!(
+        matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { reason } if reason.ends_with("no quota"))
+    );
     // Its time has come, and it is tried again in vain.
-    let state = |maintainer: &Maintainer| maintainer.history().project("radio").parked().cloned().unwrap();
+    let state =
+        |maintainer: &Maintainer| maintainer.history().project("radio").parked().cloned().unwrap();
     let end = |maintainer: &Maintainer| {
         pimainteno_core::testing::change_project(maintainer, "radio", |state| {
             state.chore_mut("improve").parked.as_mut().unwrap().until = jiff::Timestamp::UNIX_EPOCH;
@@ -78,7 +104,11 @@ async fn a_person_is_told_once_that_a_project_is_parked_whatever_slots_and_resta
     end(&maintainer);
     assert!(is_parked(outcome(&maintainer.run_once().await.unwrap())));
     assert_eq!((notices(&sink).len(), state(&maintainer).reason.as_str()), (1, "no quota"));
-    assert!(notices(&sink)[0].contains("no quota") && notices(&sink)[0].contains("resume"), "{:?}", notices(&sink));
+    assert!(
+        notices(&sink)[0].contains("no quota") && notices(&sink)[0].contains("resume"),
+        "{:?}",
+        notices(&sink)
+    );
     // It is over; what comes later is another trouble.
     end(&maintainer);
     assert!(is_parked(outcome(&maintainer.run_once().await.unwrap())));
@@ -95,9 +125,16 @@ async fn projects_that_are_parked_for_the_same_reason_are_told_of_once() {
     second.name = Some("garden".into());
     world.config.project.push(second);
     let (sink, trouble) = (RecordingSink::default(), Scripted::Trouble("no quota".into(), 3600));
-    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, trouble.clone()).answer(Task::Propose, trouble);
-    let records = world.builder(backend).events(sink.clone()).build().unwrap().run_once().await.unwrap();
-    assert!(records.len() == 2 && records.iter().all(|record| is_parked(record.outcome.as_ref().unwrap())), "{records:#?}");
+    let backend = ScriptedBackend::new("scripted", Edit::Workspace)
+        .answer(Task::Propose, trouble.clone())
+        .answer(Task::Propose, trouble);
+    let records =
+        world.builder(backend).events(sink.clone()).build().unwrap().run_once().await.unwrap();
+    assert!(
+        records.len() == 2
+            && records.iter().all(|record| is_parked(record.outcome.as_ref().unwrap())),
+        "{records:#?}"
+    );
     assert_eq!(notices(&sink).len(), 1);
 }
 
@@ -137,6 +174,10 @@ async fn what_asks_nobody_does_not_end_that_a_project_is_parked() {
     let approved = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap();
     assert!(matches!(approved.outcome, Some(Outcome::Applied { .. })), "{approved:#?}");
     assert!(maintainer.history().project("radio").parked().is_some());
-    let record = maintainer.run_project("radio", Trigger::Manual, pimainteno_core::RunOptions::default()).await.unwrap().remove(0);
+    let record = maintainer
+        .run_project("radio", Trigger::Manual, pimainteno_core::RunOptions::default())
+        .await
+        .unwrap()
+        .remove(0);
     assert!(matches!(record.outcome, Some(Outcome::Skipped { .. })), "{record:#?}");
 }

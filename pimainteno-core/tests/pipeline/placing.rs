@@ -1,4 +1,5 @@
-//! How a change comes into the files: where it fits, after one more question where it does not, or not at all.
+//! How a change comes into the files: where it fits, after one more question where it does not, or
+//! not at all.
 
 use std::fs;
 
@@ -13,10 +14,14 @@ use crate::support::{World, outcome};
 
 const TWO_SHOWS: &str = "# Radio\n\n## Morning\n\nPlays musik.\nUntil noon.\n\n## Evening\n\nPlays musik.\nUntil noon.\n";
 
-/// A backend that answers with text: `first` when it is asked for a change, and `again` when it is asked for it once more.
+/// A backend that answers with text: `first` when it is asked for a change, and `again` when it is
+/// asked for it once more.
 fn backend(first: &str, again: &[&str]) -> ScriptedBackend {
-    let backend = ScriptedBackend::new("scripted", Edit::Reply).answer(Task::Propose, Scripted::Text(first.into()));
-    again.iter().fold(backend, |backend, answer| backend.answer(Task::Rebase, Scripted::Text((*answer).into())))
+    let backend = ScriptedBackend::new("scripted", Edit::Reply)
+        .answer(Task::Propose, Scripted::Text(first.into()));
+    again.iter().fold(backend, |backend, answer| {
+        backend.answer(Task::Rebase, Scripted::Text((*answer).into()))
+    })
 }
 
 /// A diff of the README in a reply with a subject.
@@ -45,11 +50,17 @@ fn assert_applied(records: &[RunRecord]) {
 async fn a_reply_with_damaged_context_is_placed_where_it_is_meant() {
     let world = two_shows();
     // The numbers are invented, the blank line is lost, and the marker of context too.
-    let backend = backend(&reply("@@ -70,9 +70,9 @@\n## Evening\n-Plays musik.\n+Plays music.\n Until  noon.\n"), &[]);
+    let backend = backend(
+        &reply("@@ -70,9 +70,9 @@\n## Evening\n-Plays musik.\n+Plays music.\n Until  noon.\n"),
+        &[],
+    );
     let records = run(&world, &backend).await;
     assert_applied(&records);
     let (morning, evening) = TWO_SHOWS.split_once("## Evening").unwrap();
-    assert_eq!(world.read("README.md"), format!("{morning}## Evening{}", evening.replace("musik", "music")));
+    assert_eq!(
+        world.read("README.md"),
+        format!("{morning}## Evening{}", evening.replace("musik", "music"))
+    );
     assert_eq!(world.git(&["log", "-1", "--format=%s"]), "docs: spell music");
     assert_eq!(backend.calls(Task::Rebase), 0);
 }
@@ -58,9 +69,9 @@ async fn a_reply_with_damaged_context_is_placed_where_it_is_meant() {
 async fn a_change_that_fits_two_places_is_asked_for_once_more_and_lands() {
     let world = two_shows();
     // The second answer comes without a subject.
-    let again =
-        "```diff\n--- a/README.md\n+++ b/README.md\n@@ -8,4 +8,4 @@\n ## Evening\n \n-Plays musik.\n+Plays music.\n Until noon.\n```\n";
-    let backend = backend(&reply("@@ ... @@\n-Plays musik.\n+Plays music.\n Until noon.\n"), &[again]);
+    let again = "```diff\n--- a/README.md\n+++ b/README.md\n@@ -8,4 +8,4 @@\n ## Evening\n \n-Plays musik.\n+Plays music.\n Until noon.\n```\n";
+    let backend =
+        backend(&reply("@@ ... @@\n-Plays musik.\n+Plays music.\n Until noon.\n"), &[again]);
     let maintainer = world.maintainer(backend.clone());
     let records = maintainer.run_once().await.unwrap();
     assert_applied(&records);
@@ -69,7 +80,13 @@ async fn a_change_that_fits_two_places_is_asked_for_once_more_and_lands() {
     assert_eq!(world.git(&["log", "-1", "--format=%s"]), "docs: spell music");
     let requests = backend.requests();
     let request = requests.iter().find(|request| request.task == Task::Rebase).unwrap();
-    for told in ["at lines 5, 10", "    5  Plays musik.\n", "    8  ## Evening\n", "   10  Plays musik.\n", "+Plays music."] {
+    for told in [
+        "at lines 5, 10",
+        "    5  Plays musik.\n",
+        "    8  ## Evening\n",
+        "   10  Plays musik.\n",
+        "+Plays music.",
+    ] {
         assert!(request.prompt.contains(told), "no {told:?} in {}", request.prompt);
     }
     assert_eq!((request.edit, backend.calls(Task::Rebase)), (Edit::Reply, 1));
@@ -105,7 +122,11 @@ impl LlmBackend for Apart {
 async fn a_diff_apart_from_the_text_is_placed_as_carefully() {
     let diff = |hunk: &str| format!("--- a/README.md\n+++ b/README.md\n{hunk}");
     let world = two_shows();
-    let records = world.maintainer(Apart(diff("@@ -7,2 +7,2 @@\n-Plays musik.\n+Plays music.\n Until noon.\n"))).run_once().await.unwrap();
+    let records = world
+        .maintainer(Apart(diff("@@ -7,2 +7,2 @@\n-Plays musik.\n+Plays music.\n Until noon.\n")))
+        .run_once()
+        .await
+        .unwrap();
     let Outcome::Failed { message, .. } = outcome(&records) else { panic!("{records:#?}") };
     assert!(message.contains("at lines 5, 10"), "{message}");
     assert_eq!(world.read("README.md"), TWO_SHOWS);
@@ -119,16 +140,21 @@ async fn a_diff_apart_from_the_text_is_placed_as_carefully() {
 #[tokio::test]
 async fn a_change_that_is_refused_twice_fails_the_run_with_both_reasons() {
     let world = two_shows();
-    let (first, again) = (reply("@@ ... @@\n-Plays musik.\n+Plays music.\n"), reply("@@ -1 +1 @@\n-Plays jazz and soul.\n+Plays jazz.\n"));
+    let (first, again) = (
+        reply("@@ ... @@\n-Plays musik.\n+Plays music.\n"),
+        reply("@@ -1 +1 @@\n-Plays jazz and soul.\n+Plays jazz.\n"),
+    );
     // A third answer is there and is not asked for.
     let backend = backend(&first, &[&again, &reply("@@ -1 +1 @@\n-# Radio\n+# Music\n")]);
     let before = world.seen_from_outside();
     let records = run(&world, &backend).await;
     let Outcome::Failed { step, message } = outcome(&records) else { panic!("{records:#?}") };
     assert_eq!((step.as_str(), backend.calls(Task::Rebase)), ("apply", 1));
-    for told in
-        ["README.md, hunk 1: its lines stand in 2 places, at lines 5, 10", "refused again: README.md, hunk 1", "more unchanged lines"]
-    {
+    for told in [
+        "README.md, hunk 1: its lines stand in 2 places, at lines 5, 10",
+        "refused again: README.md, hunk 1",
+        "more unchanged lines",
+    ] {
         assert!(message.contains(told), "no {told:?} in {message}");
     }
     assert_eq!(world.seen_from_outside(), before);
@@ -136,7 +162,11 @@ async fn a_change_that_is_refused_twice_fails_the_run_with_both_reasons() {
 
 #[tokio::test]
 async fn a_backend_that_cannot_answer_once_more_leaves_the_first_reason() {
-    for answer in [None, Some(Scripted::Failure("no such task".into())), Some(Scripted::Text("I cannot.".into()))] {
+    for answer in [
+        None,
+        Some(Scripted::Failure("no such task".into())),
+        Some(Scripted::Text("I cannot.".into())),
+    ] {
         let world = two_shows();
         let mut backend = backend(&reply("@@ ... @@\n-Plays musik.\n+Plays music.\n"), &[]);
         if let Some(answer) = answer {
@@ -144,19 +174,29 @@ async fn a_backend_that_cannot_answer_once_more_leaves_the_first_reason() {
         }
         let records = run(&world, &backend).await;
         let Outcome::Failed { step, message } = outcome(&records) else { panic!("{records:#?}") };
-        assert!(step == "apply" && message.contains("at lines 5, 10") && !message.contains("once more"), "{message}");
+        assert!(
+            step == "apply" && message.contains("at lines 5, 10") && !message.contains("once more"),
+            "{message}"
+        );
     }
     // There may be nothing to change any more.
     let world = two_shows();
-    let records = run(&world, &backend(&reply("@@ ... @@\n-Plays musik.\n+Plays music.\n"), &["NO CHANGE"])).await;
+    let records =
+        run(&world, &backend(&reply("@@ ... @@\n-Plays musik.\n+Plays music.\n"), &["NO CHANGE"]))
+            .await;
     assert_eq!(outcome(&records), &Outcome::NoChange);
 }
 
 #[tokio::test]
 async fn what_is_edited_while_a_change_is_asked_for_once_more_is_not_in_it() {
     let world = two_shows();
-    let stray = Scripted::Edit { path: "stray".into(), content: "x\n".into(), text: reply("@@ -1 +1 @@\n-# Radio\n+# Music\n") };
-    let backend = backend(&reply("@@ ... @@\n-Plays musik.\n+Plays music.\n"), &[]).answer(Task::Rebase, stray);
+    let stray = Scripted::Edit {
+        path: "stray".into(),
+        content: "x\n".into(),
+        text: reply("@@ -1 +1 @@\n-# Radio\n+# Music\n"),
+    };
+    let backend = backend(&reply("@@ ... @@\n-Plays musik.\n+Plays music.\n"), &[])
+        .answer(Task::Rebase, stray);
     assert_applied(&run(&world, &backend).await);
     assert_eq!(world.git(&["show", "--format=", "--name-only"]), "README.md");
 }
@@ -165,12 +205,16 @@ async fn what_is_edited_while_a_change_is_asked_for_once_more_is_not_in_it() {
 async fn a_placed_change_keeps_to_protected_and_allowed_files() {
     let damaged = reply("@@ -70,9 +70,9 @@\n## Evening\n-Plays musik.\n+Plays music.\n");
     let globs = |glob: &str| Globs::compile([glob]).unwrap();
-    for (protect, allow) in [(globs("*.md"), Globs::default()), (Globs::default(), globs("src/**"))] {
+    for (protect, allow) in [(globs("*.md"), Globs::default()), (Globs::default(), globs("src/**"))]
+    {
         let mut world = two_shows();
         (world.project.protect, world.project.allow) = (protect, allow);
         let before = world.seen_from_outside();
         let records = run(&world, &backend(&damaged, &[])).await;
-        assert!(matches!(outcome(&records), Outcome::Rejected { reason } if reason.contains("README.md")), "{records:#?}");
+        assert!(
+            matches!(outcome(&records), Outcome::Rejected { reason } if reason.contains("README.md")),
+            "{records:#?}"
+        );
         assert_eq!(world.seen_from_outside(), before);
     }
 }
@@ -185,16 +229,21 @@ async fn what_git_ignores_is_committed_if_the_change_makes_it_and_left_alone_if_
     world.project.hold = Some(Globs::default());
     // A check leaves a file that is ignored, and that outlasts the run.
     world.project.verify = vec!["echo built > build.log; test -f README.md".into()];
-    let create = |file: &str| format!("docs: add\n\n--- /dev/null\n+++ b/{file}\n@@ -0,0 +1 @@\n+kept\n");
+    let create =
+        |file: &str| format!("docs: add\n\n--- /dev/null\n+++ b/{file}\n@@ -0,0 +1 @@\n+kept\n");
     let records = run(&world, &backend(&create("kept.log"), &[])).await;
     assert_applied(&records);
     assert_eq!(world.git(&["show", "HEAD:kept.log"]), "kept");
     world.write("NEWS", "news\n");
     world.commit("news");
     world.git(&["push", "--quiet"]);
-    let change = "docs: change\n\n--- a/build.log\n+++ b/build.log\n@@ -1 +1 @@\n-built\n+changed\n";
+    let change =
+        "docs: change\n\n--- a/build.log\n+++ b/build.log\n@@ -1 +1 @@\n-built\n+changed\n";
     let records = run(&world, &backend(change, &[])).await;
-    assert!(matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("not the project's")), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("not the project's")),
+        "{records:#?}"
+    );
 }
 
 #[tokio::test]
@@ -202,8 +251,14 @@ async fn a_held_change_whose_file_moved_is_placed_by_what_is_around_it() {
     let mut world = two_shows();
     world.project.mode = Mode::Review;
     let edited = TWO_SHOWS.replacen("## Evening\n\nPlays musik.", "## Evening\n\nPlays music.", 1);
-    let backend = ScriptedBackend::new("scripted", Edit::Workspace)
-        .answer(Task::Propose, Scripted::Edit { path: "README.md".into(), content: edited, text: "docs: spell music".into() });
+    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(
+        Task::Propose,
+        Scripted::Edit {
+            path: "README.md".into(),
+            content: edited,
+            text: "docs: spell music".into(),
+        },
+    );
     let maintainer = world.maintainer(backend.clone());
     let records = maintainer.run_once().await.unwrap();
     let proposal = maintainer.proposal_of(records[0].id).unwrap().unwrap();
@@ -213,8 +268,15 @@ async fn a_held_change_whose_file_moved_is_placed_by_what_is_around_it() {
     world.commit("dawn");
     world.git(&["push", "--quiet"]);
     let record = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap();
-    assert!(matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("changed since it was approved")), "{record:#?}");
+    assert!(
+        matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("changed since it was approved")),
+        "{record:#?}"
+    );
     let placed = maintainer.proposal_of(record.id).unwrap().unwrap();
-    assert!(placed.diff.contains(" ## Evening\n \n-Plays musik.\n+Plays music.\n"), "{}", placed.diff);
+    assert!(
+        placed.diff.contains(" ## Evening\n \n-Plays musik.\n+Plays music.\n"),
+        "{}",
+        placed.diff
+    );
     assert_eq!(backend.calls(Task::Rebase), 0);
 }

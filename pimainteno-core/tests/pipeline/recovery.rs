@@ -8,11 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pimainteno_core::{Event, EventKind, LlmBackend, Maintainer, Outcome, ProposalStatus, RunRecord, StepStatus, config::RestartConfig};
+use pimainteno_core::{
+    Event, EventKind, LlmBackend, Maintainer, Outcome, ProposalStatus, RunRecord, StepStatus,
+    config::RestartConfig,
+};
 
 use crate::support::{Agent, World};
 
-const STEPS: [&str; 8] = ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
+const STEPS: [&str; 8] =
+    ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
 
 fn shorten() -> Agent {
     Agent::new(|workspace| fs::write(workspace.join("README.md"), "# Radio\n").unwrap())
@@ -23,7 +27,11 @@ fn breaking() -> Agent {
 }
 
 /// Runs once and stops the maintainer when `moment` comes.
-async fn run_and_stop(world: &World, agent: Agent, moment: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Vec<RunRecord> {
+async fn run_and_stop(
+    world: &World,
+    agent: Agent,
+    moment: impl Fn(&Event) -> bool + Send + Sync + 'static,
+) -> Vec<RunRecord> {
     let handle = Arc::new(Mutex::new(None::<Maintainer>));
     let sink = {
         let handle = handle.clone();
@@ -61,11 +69,16 @@ pub(crate) async fn run_and_cut_off(
     };
     let maintainer = world.builder(backend).events(sink).build().unwrap();
     let run = tokio::spawn(async move { maintainer.run_once().await });
-    tokio::task::spawn_blocking(move || wait_for_moment.recv_timeout(Duration::from_secs(60)).unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || {
+        wait_for_moment.recv_timeout(Duration::from_secs(60)).unwrap();
+    })
+    .await
+    .unwrap();
     run.abort();
     assert!(run.await.unwrap_err().is_cancelled());
     drop(go_on);
-    wait_until("the state directory is free", || world.builder(Agent::new(|_| {})).build().is_ok()).await;
+    wait_until("the state directory is free", || world.builder(Agent::new(|_| {})).build().is_ok())
+        .await;
 }
 
 pub(crate) async fn wait_until(what: &str, condition: impl Fn() -> bool) {
@@ -83,15 +96,21 @@ async fn run_and_cut_off_at(world: &World, agent: Agent, file: &Path) {
     wait_until("the moment comes", || file.exists()).await;
     run.abort();
     assert!(run.await.unwrap_err().is_cancelled());
-    wait_until("the state directory is free", || world.builder(Agent::new(|_| {})).build().is_ok()).await;
+    wait_until("the state directory is free", || world.builder(Agent::new(|_| {})).build().is_ok())
+        .await;
 }
 
 /// A moment: the `count`th time that `step` begins.
-pub(crate) fn begins(step: &'static str, count: usize) -> impl Fn(&Event) -> bool + Send + Sync + 'static {
+pub(crate) fn begins(
+    step: &'static str,
+    count: usize,
+) -> impl Fn(&Event) -> bool + Send + Sync + 'static {
     let seen = Mutex::new(0);
     move |event| {
         let mut seen = seen.lock().unwrap();
-        *seen += usize::from(matches!(&event.what, EventKind::StepStarted { step: begun, .. } if begun == step));
+        *seen += usize::from(
+            matches!(&event.what, EventKind::StepStarted { step: begun, .. } if begun == step),
+        );
         *seen == count
     }
 }
@@ -112,11 +131,17 @@ pub(crate) fn assert_applied_once(world: &World, maintainer: &Maintainer, moment
     assert_eq!(world.read("README.md"), "# Radio\n", "{moment}");
     assert_eq!(world.git(&["log", "--format=%s"]), "docs: edit\nfirst", "{moment}");
     let runs = maintainer.history().runs(Some("radio"), 20).unwrap();
-    let applied = runs.iter().find(|run| matches!(run.outcome, Some(Outcome::Applied { .. }))).unwrap();
+    let applied =
+        runs.iter().find(|run| matches!(run.outcome, Some(Outcome::Applied { .. }))).unwrap();
     let proposal = maintainer.proposal_of(applied.id).unwrap();
-    assert_eq!(proposal.unwrap().status, ProposalStatus::Applied { commit: world.head().parse().unwrap() }, "{moment}");
+    assert_eq!(
+        proposal.unwrap().status,
+        ProposalStatus::Applied { commit: world.head().parse().unwrap() },
+        "{moment}"
+    );
     assert!((1..=2).contains(&world.restarts()), "{moment}: {} restarts", world.restarts());
-    let monitored = applied.steps.iter().any(|step| step.name == "monitor" && step.status == StepStatus::Done);
+    let monitored =
+        applied.steps.iter().any(|step| step.name == "monitor" && step.status == StepStatus::Done);
     assert!(monitored, "{moment}: {applied:#?}");
 }
 
@@ -142,7 +167,15 @@ async fn a_run_that_is_cut_off_at_any_step_is_finished_by_the_next_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unhealthy_change_is_taken_back_whenever_its_run_is_cut_off() {
-    for (step, count) in [("restart", 1), ("monitor", 1), ("apply", 2), ("commit", 2), ("push", 2), ("restart", 2), ("monitor", 2)] {
+    for (step, count) in [
+        ("restart", 1),
+        ("monitor", 1),
+        ("apply", 2),
+        ("commit", 2),
+        ("push", 2),
+        ("restart", 2),
+        ("monitor", 2),
+    ] {
         for stop in [true, false] {
             let world = World::new().with_service();
             if stop {
@@ -151,10 +184,17 @@ async fn an_unhealthy_change_is_taken_back_whenever_its_run_is_cut_off() {
                 run_and_cut_off(&world, breaking(), begins(step, count)).await;
             }
             let maintainer = start_again(&world, Agent::new(|_| {})).await;
-            assert_eq!(world.read("README.md"), "# Radio\n\nPlays musik.\n", "{step} {count} {stop}");
+            assert_eq!(
+                world.read("README.md"),
+                "# Radio\n\nPlays musik.\n",
+                "{step} {count} {stop}"
+            );
             assert_eq!(world.git(&["rev-list", "--count", "HEAD"]), "3", "{step} {count} {stop}");
             let runs = maintainer.history().runs(Some("radio"), 20).unwrap();
-            assert!(runs.iter().any(|run| matches!(run.outcome, Some(Outcome::RolledBack { .. }))), "{step} {count} {stop}: {runs:#?}");
+            assert!(
+                runs.iter().any(|run| matches!(run.outcome, Some(Outcome::RolledBack { .. }))),
+                "{step} {count} {stop}: {runs:#?}"
+            );
         }
     }
 }
@@ -174,7 +214,8 @@ async fn a_stop_between_an_unhealthy_verdict_and_its_rollback_does_not_leave_the
 async fn a_push_that_was_cut_off_after_it_arrived_is_not_made_twice() {
     for reachable in [true, false] {
         let world = World::new().with_service();
-        let (hook, arrived) = (world.remote().join("hooks/post-receive"), world.root().join("arrived"));
+        let (hook, arrived) =
+            (world.remote().join("hooks/post-receive"), world.root().join("arrived"));
         fs::write(&hook, format!("#!/bin/sh\ntouch {}\nsleep 600\n", arrived.display())).unwrap();
         fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
         run_and_cut_off_at(&world, shorten(), &arrived).await;
@@ -201,7 +242,8 @@ async fn a_restart_that_was_cut_off_is_made_again() {
     let mut world = World::new().with_service();
     let restart = world.project.restart.clone();
     let reached = world.root().join("reached");
-    world.project.restart = RestartConfig::Command(format!("touch {}; sleep 600", reached.display()));
+    world.project.restart =
+        RestartConfig::Command(format!("touch {}; sleep 600", reached.display()));
     run_and_cut_off_at(&world, shorten(), &reached).await;
     world.project.restart = restart;
     let maintainer = start_again(&world, shorten()).await;
@@ -219,7 +261,8 @@ async fn a_project_that_cannot_be_recovered_does_not_keep_others_from_their_runs
     let maintainer = world.maintainer(shorten());
     let records = maintainer.run_once().await.unwrap();
     assert!(
-        !records[0].outcome.as_ref().unwrap().is_success() || matches!(records[0].outcome, Some(Outcome::Skipped { .. })),
+        !records[0].outcome.as_ref().unwrap().is_success()
+            || matches!(records[0].outcome, Some(Outcome::Skipped { .. })),
         "{records:#?}"
     );
     drop(maintainer);
@@ -246,18 +289,32 @@ async fn a_run_whose_remote_is_gone_for_good_waits_until_a_person_resumes_the_pr
     for _ in 0..2 {
         let records = maintainer.run_once().await.unwrap();
         let Some(Outcome::Skipped { reason }) = &records[0].outcome else { panic!("{records:#?}") };
-        assert!(reason.contains("cannot be finished yet") && reason.contains("until the project is resumed"), "{reason}");
+        assert!(
+            reason.contains("cannot be finished yet")
+                && reason.contains("until the project is resumed"),
+            "{reason}"
+        );
     }
     // Also if it is another program that resumes.
     drop(maintainer);
     world.maintainer(shorten()).resume("radio").unwrap();
     let maintainer = world.maintainer(shorten());
     let records = maintainer.recover().await.unwrap();
-    let Some(Outcome::Failed { step, message }) = &records[0].outcome else { panic!("{records:#?}") };
-    assert!(step == "recovery" && message.contains("whether `origin/main` has commit") && message.contains("is not known"), "{message}");
+    let Some(Outcome::Failed { step, message }) = &records[0].outcome else {
+        panic!("{records:#?}")
+    };
+    assert!(
+        step == "recovery"
+            && message.contains("whether `origin/main` has commit")
+            && message.contains("is not known"),
+        "{message}"
+    );
     assert_eq!((world.head(), world.restarts()), (head, 0));
     let records = maintainer.run_once().await.unwrap();
-    assert!(matches!(records[0].outcome, Some(Outcome::Parked { .. })), "the next run meets the remote itself: {records:#?}");
+    assert!(
+        matches!(records[0].outcome, Some(Outcome::Parked { .. })),
+        "the next run meets the remote itself: {records:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -274,7 +331,10 @@ async fn a_run_whose_remote_is_gone_for_good_is_given_up_after_a_day() {
     }
     fs::write(&journal, lines).unwrap();
     let records = world.maintainer(shorten()).recover().await.unwrap();
-    assert!(matches!(&records[0].outcome, Some(Outcome::Failed { step, .. }) if step == "recovery"), "{records:#?}");
+    assert!(
+        matches!(&records[0].outcome, Some(Outcome::Failed { step, .. }) if step == "recovery"),
+        "{records:#?}"
+    );
     assert!(fs::read_dir(&journals).unwrap().next().is_none());
 }
 

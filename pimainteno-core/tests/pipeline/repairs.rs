@@ -18,7 +18,9 @@ fn backend(first: &str) -> ScriptedBackend {
 /// A world whose check wants the word, and tells which line it found instead.
 fn world() -> World {
     let mut world = World::new();
-    world.project.verify = vec!["grep -q Radio README.md || { echo \"FAIL: found $(head -1 README.md)\"; exit 1; }".into()];
+    world.project.verify = vec![
+        "grep -q Radio README.md || { echo \"FAIL: found $(head -1 README.md)\"; exit 1; }".into(),
+    ];
     world
 }
 
@@ -41,11 +43,19 @@ async fn a_change_that_fails_is_mended_and_goes_through_everything_again() {
     assert_eq!(records[0].steps[3].status, StepStatus::Failed);
     let requests = backend.requests();
     let request = requests.iter().find(|request| request.task == Task::Mend).unwrap();
-    assert!(request.prompt.contains("FAIL: found # TV") && request.prompt.contains("+# TV"), "{}", request.prompt);
+    assert!(
+        request.prompt.contains("FAIL: found # TV") && request.prompt.contains("+# TV"),
+        "{}",
+        request.prompt
+    );
     assert!(request.diff.as_ref().unwrap().contains("+# TV") && request.edit == Edit::Workspace);
     let maintainer = world.maintainer(backend);
     let proposal = maintainer.proposal_of(records[0].id).unwrap().unwrap();
-    assert!(proposal.diff.contains("+# Radio and TV") && !proposal.diff.contains("+# TV"), "{}", proposal.diff);
+    assert!(
+        proposal.diff.contains("+# Radio and TV") && !proposal.diff.contains("+# TV"),
+        "{}",
+        proposal.diff
+    );
     let journal = format!("{:?}", maintainer.history().run_journal(records[0].id).unwrap());
     assert!(journal.contains("task: Mend"), "{journal}");
 }
@@ -62,7 +72,8 @@ async fn a_change_beside_a_secret_is_mended_and_the_secret_is_not_told() {
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
     assert_eq!(world.read("README.md"), lines("# Radio and TV"));
     let requests = backend.requests();
-    let told = requests.iter().find(|request| request.task == Task::Mend).unwrap().diff.clone().unwrap();
+    let told =
+        requests.iter().find(|request| request.task == Task::Mend).unwrap().diff.clone().unwrap();
     assert!(told.contains("[redacted: ") && !told.contains("Kreuzberg"), "{told}");
 }
 
@@ -70,9 +81,13 @@ async fn a_change_beside_a_secret_is_mended_and_the_secret_is_not_told() {
 async fn a_backend_that_answers_with_diffs_mends_too() {
     let world = world();
     let reply = |line: &str| {
-        Scripted::Text(format!("docs: edit\n\n--- a/README.md\n+++ b/README.md\n@@ -1,3 +1,3 @@\n-# Radio\n+{line}\n \n Plays musik.\n"))
+        Scripted::Text(format!(
+            "docs: edit\n\n--- a/README.md\n+++ b/README.md\n@@ -1,3 +1,3 @@\n-# Radio\n+{line}\n \n Plays musik.\n"
+        ))
     };
-    let backend = ScriptedBackend::new("scripted", Edit::Reply).answer(Task::Propose, reply("# TV")).answer(Task::Mend, reply("# Radio!"));
+    let backend = ScriptedBackend::new("scripted", Edit::Reply)
+        .answer(Task::Propose, reply("# TV"))
+        .answer(Task::Mend, reply("# Radio!"));
     let records = run(&world, &backend).await;
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
     assert_eq!(world.read("README.md"), "# Radio!\n\nPlays musik.\n");
@@ -84,7 +99,9 @@ async fn repairs_end_at_their_number() {
         let mut world = world();
         world.project.repairs = repairs;
         let words = ["one", "two", "three", "four"];
-        let backend = words.iter().fold(backend("# TV\n"), |backend, word| backend.answer(Task::Mend, edit(&format!("# {word}\n"))));
+        let backend = words.iter().fold(backend("# TV\n"), |backend, word| {
+            backend.answer(Task::Mend, edit(&format!("# {word}\n")))
+        });
         let before = world.seen_from_outside();
         let records = run(&world, &backend).await;
         let Outcome::Failed { step, message } = outcome(&records) else { panic!("{records:#?}") };
@@ -99,25 +116,42 @@ async fn a_repair_that_changes_nothing_is_the_last() {
     // The same failure again, though the change is another one.
     let mut world = world();
     world.project.verify = vec!["grep -q Radio README.md".into()];
-    let same_failure = backend("# TV\n").answer(Task::Mend, edit("# Film\n")).answer(Task::Mend, edit("# Radio\n"));
+    let same_failure = backend("# TV\n")
+        .answer(Task::Mend, edit("# Film\n"))
+        .answer(Task::Mend, edit("# Radio\n"));
     let records = run(&world, &same_failure).await;
-    assert!(matches!(outcome(&records), Outcome::Failed { step, .. } if step == "verify"), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Failed { step, .. } if step == "verify"),
+        "{records:#?}"
+    );
     assert_eq!(same_failure.calls(Task::Mend), 1);
     // The same change again, also one from before the last.
-    let again = |contents: &[&str]| contents.iter().fold(backend("# TV\n"), |backend, content| backend.answer(Task::Mend, edit(content)));
+    let again = |contents: &[&str]| {
+        contents
+            .iter()
+            .fold(backend("# TV\n"), |backend, content| backend.answer(Task::Mend, edit(content)))
+    };
     for (contents, verified) in [(&["# TV\n", "# Radio\n"][..], 1), (&["# Film\n", "# TV\n"], 2)] {
         let world = self::world();
         let backend = again(contents);
         let records = run(&world, &backend).await;
         let Outcome::Failed { message, .. } = outcome(&records) else { panic!("{records:#?}") };
         assert!(message.contains("the same change again"), "{message}");
-        assert_eq!(steps(&records).iter().filter(|step| **step == "verify").count(), verified, "{records:#?}");
+        assert_eq!(
+            steps(&records).iter().filter(|step| **step == "verify").count(),
+            verified,
+            "{records:#?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_is_no_repair_leaves_the_failure_of_the_check() {
-    let answers = [Scripted::Text("NO CHANGE".into()), Scripted::Failure("broken".into()), Scripted::Text(String::new())];
+    let answers = [
+        Scripted::Text("NO CHANGE".into()),
+        Scripted::Failure("broken".into()),
+        Scripted::Text(String::new()),
+    ];
     for answer in answers {
         let world = world();
         let before = world.seen_from_outside();
@@ -128,7 +162,9 @@ async fn what_is_no_repair_leaves_the_failure_of_the_check() {
     }
     // Trouble that passes parks the project, as with any other question.
     let world = world();
-    let records = run(&world, &backend("# TV\n").answer(Task::Mend, Scripted::Trouble("quota".into(), 3600))).await;
+    let records =
+        run(&world, &backend("# TV\n").answer(Task::Mend, Scripted::Trouble("quota".into(), 3600)))
+            .await;
     assert!(matches!(outcome(&records), Outcome::Parked { .. }), "{records:#?}");
 }
 
@@ -140,7 +176,14 @@ async fn a_repair_that_weakens_the_checks_is_held() {
     world.git(&["push", "--quiet"]);
     let mut world = world;
     world.project.verify = vec!["sh tests/all.sh".into()];
-    let weaker = Scripted::Edit { path: "tests/all.sh".into(), content: "grep -q Radio README.md || true\n".into(), text: "tests".into() };
+    let weaker = Scripted::Edit {
+        path: "tests/all.sh".into(),
+        content: "grep -q Radio README.md || true\n".into(),
+        text: "tests".into(),
+    };
     let records = run(&world, &backend("# TV\n").answer(Task::Mend, weaker)).await;
-    assert!(matches!(outcome(&records), Outcome::Held { reason } if reason.contains("disables tests")), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Held { reason } if reason.contains("disables tests")),
+        "{records:#?}"
+    );
 }

@@ -25,7 +25,14 @@ fn set_mode(file: &Path, mode: u32) {
 #[tokio::test]
 async fn every_kind_of_change_to_a_file_arrives_as_it_was_made() {
     let mut world = World::new();
-    let names = ["with space.txt", "ümlaut.txt", "quote\".txt", "-dash.txt", "a/b.txt", "name -> other.txt"];
+    let names = [
+        "with space.txt",
+        "ümlaut.txt",
+        "quote\".txt",
+        "-dash.txt",
+        "a/b.txt",
+        "name -> other.txt",
+    ];
     for name in names {
         world.write(name, "one\ntwo\n");
     }
@@ -56,10 +63,20 @@ async fn every_kind_of_change_to_a_file_arrives_as_it_was_made() {
     for name in names {
         assert_eq!(world.read(name), "one\nthree\n", "{name}");
     }
-    assert!(!world.path().join("empty").exists() && !world.path().join("gone").exists() && !world.path().join("old name").exists());
-    assert_eq!((world.read("new name").as_str(), world.read("no newline").as_str()), ("1\n2\n3\n4\n", "other end"));
+    assert!(
+        !world.path().join("empty").exists()
+            && !world.path().join("gone").exists()
+            && !world.path().join("old name").exists()
+    );
+    assert_eq!(
+        (world.read("new name").as_str(), world.read("no newline").as_str()),
+        ("1\n2\n3\n4\n", "other end")
+    );
     assert_eq!(fs::read(world.path().join("image")).unwrap(), [0, 9, 200, 255, 0]);
-    assert_eq!(fs::metadata(world.path().join("tool")).unwrap().permissions().mode() & 0o111, 0o111);
+    assert_eq!(
+        fs::metadata(world.path().join("tool")).unwrap().permissions().mode() & 0o111,
+        0o111
+    );
     assert_eq!(world.read("new empty"), "");
     assert_eq!(world.git(&["status", "--porcelain"]), "");
     assert_eq!(world.head(), world.remote_head());
@@ -69,9 +86,12 @@ async fn every_kind_of_change_to_a_file_arrives_as_it_was_made() {
 async fn line_endings_and_filters_of_the_repository_are_kept() {
     let mut world = World::new();
     world.project.hold = Some(Globs::default());
-    for (key, value) in
-        [("core.autocrlf", "true"), ("core.safecrlf", "true"), ("filter.case.clean", "tr A-Z a-z"), ("filter.case.smudge", "tr a-z A-Z")]
-    {
+    for (key, value) in [
+        ("core.autocrlf", "true"),
+        ("core.safecrlf", "true"),
+        ("filter.case.clean", "tr A-Z a-z"),
+        ("filter.case.smudge", "tr a-z A-Z"),
+    ] {
         world.git(&["config", key, value]);
     }
     world.write(".gitattributes", "*.loud filter=case\n*.dat binary\n*.txt ident\n");
@@ -136,7 +156,10 @@ async fn settings_of_the_user_do_not_change_what_is_understood() {
     world.commit_at_remote("NEWS", "news\n");
     let records = run(&world, Agent::writes("README.md", "# Radio\n\nPlays music.   \n")).await;
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
-    assert_eq!((world.head(), world.read("README.md")), (world.remote_head(), "# Radio\n\nPlays music.   \n".into()));
+    assert_eq!(
+        (world.head(), world.read("README.md")),
+        (world.remote_head(), "# Radio\n\nPlays music.   \n".into())
+    );
     assert_eq!(git(&world.remote(), &["tag"]), "", "tags of the user stay where they are");
     assert!(world.git(&["log", "-1", "--format=%B"]).starts_with("docs: edit\n\nPiMainteno-Run: "));
 }
@@ -150,9 +173,18 @@ async fn a_branch_of_another_name_and_packed_references_are_followed() {
     let main = world.remote_head();
     let records = run(&world, shorten()).await;
     let Outcome::Applied { commit } = outcome(&records) else { panic!("{records:#?}") };
-    assert_eq!((&*world.head(), &*git(&world.remote(), &["rev-parse", "release/2"])), (&**commit, &**commit));
-    assert_eq!((world.remote_head(), world.git(&["branch", "--show-current"])), (main, "team/main".into()));
-    assert_eq!(git(&world.remote(), &["for-each-ref", "--format=%(refname)"]), "refs/heads/main\nrefs/heads/release/2");
+    assert_eq!(
+        (&*world.head(), &*git(&world.remote(), &["rev-parse", "release/2"])),
+        (&**commit, &**commit)
+    );
+    assert_eq!(
+        (world.remote_head(), world.git(&["branch", "--show-current"])),
+        (main, "team/main".into())
+    );
+    assert_eq!(
+        git(&world.remote(), &["for-each-ref", "--format=%(refname)"]),
+        "refs/heads/main\nrefs/heads/release/2"
+    );
 }
 
 #[tokio::test]
@@ -163,12 +195,14 @@ async fn names_and_patterns_that_are_not_utf8_are_no_obstacle() {
     };
     let world = World::new();
     world.git(&["pack-refs", "--all"]);
-    let (packed, exclude) = (world.path().join(".git/packed-refs"), world.path().join(".git/info/exclude"));
+    let (packed, exclude) =
+        (world.path().join(".git/packed-refs"), world.path().join(".git/info/exclude"));
     let entry = [format!("{} refs/tags/", world.head()).as_bytes(), b"\xe4\n"].concat();
     fs::write(&packed, [fs::read(&packed).unwrap(), entry].concat()).unwrap();
     // Without a line end, so that what is added must not be joined to it.
     fs::write(&exclude, b"\xe4.tmp").unwrap();
-    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Summarize, Scripted::Text("# Radio".into()));
+    let backend = ScriptedBackend::new("scripted", Edit::Workspace)
+        .answer(Task::Summarize, Scripted::Text("# Radio".into()));
     let records = world.maintainer(backend).run_once().await.unwrap();
     assert_eq!(*outcome(&records), Outcome::NoChange);
     assert_eq!(fs::read(&exclude).unwrap(), b"\xe4.tmp\n/codex.md\n");
@@ -182,7 +216,10 @@ async fn a_branch_that_the_remote_does_not_have_is_not_published() {
     world.commit("private");
     let before = world.seen_from_outside();
     let records = run(&world, shorten()).await;
-    assert!(matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("push first")), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("push first")),
+        "{records:#?}"
+    );
     assert_eq!(world.seen_from_outside(), before);
 }
 
@@ -192,7 +229,10 @@ async fn a_head_on_no_branch_is_left_alone() {
     world.git(&["checkout", "--quiet", "--detach"]);
     let before = world.seen_from_outside();
     let records = run(&world, shorten()).await;
-    assert!(matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("no branch")), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("no branch")),
+        "{records:#?}"
+    );
     assert_eq!(world.seen_from_outside(), before);
 }
 
@@ -205,7 +245,10 @@ async fn linked_worktrees_of_one_repository_are_projects_of_their_own() {
     second.path = world.root().join("second");
     let maintainer = world.builder(shorten()).project(second.clone()).build().unwrap();
     let records = maintainer.run_once().await.unwrap();
-    assert!(records.iter().all(|record| matches!(record.outcome, Some(Outcome::Applied { .. }))), "{records:#?}");
+    assert!(
+        records.iter().all(|record| matches!(record.outcome, Some(Outcome::Applied { .. }))),
+        "{records:#?}"
+    );
     for (path, branch) in [(world.path(), "main"), (second.path.as_path(), "second")] {
         assert_eq!(git(path, &["rev-parse", "HEAD"]), git(&world.remote(), &["rev-parse", branch]));
         assert_eq!(fs::read_to_string(path.join("README.md")).unwrap(), "# Radio\n");
@@ -225,13 +268,21 @@ async fn a_state_directory_may_be_reached_through_a_link() {
     world.git(&["push", "--quiet"]);
     let records = run(&world, Agent::writes("README.md", "# Radio 2\n")).await;
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
-    assert_eq!(fs::read_dir(world.path().join(".git/worktrees")).unwrap().count(), 2, "each tree is made once");
+    assert_eq!(
+        fs::read_dir(world.path().join(".git/worktrees")).unwrap().count(),
+        2,
+        "each tree is made once"
+    );
 }
 
 #[test]
 fn a_relative_state_directory_is_refused_because_nobody_knows_from_where() {
     let error = World::new().builder(shorten()).state_directory("state").build().err().unwrap();
-    assert!(error.kind() == ErrorKind::Config && error.to_string().contains("`state/state.redb` is no absolute path"), "{error}");
+    assert!(
+        error.kind() == ErrorKind::Config
+            && error.to_string().contains("`state/state.redb` is no absolute path"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -277,8 +328,18 @@ async fn a_checkout_that_is_gone_fails_alone() {
     let mut config = world.config.clone();
     config.project = vec![gone, world.project.clone()];
     let builder = Maintainer::builder().config(config).state_directory(world.root().join("state"));
-    let records = builder.environment(environment()).backend(shorten()).build().unwrap().run_once().await.unwrap();
-    assert!(matches!(&records[0].outcome, Some(Outcome::Failed { step, .. }) if step == "queue"), "{records:#?}");
+    let records = builder
+        .environment(environment())
+        .backend(shorten())
+        .build()
+        .unwrap()
+        .run_once()
+        .await
+        .unwrap();
+    assert!(
+        matches!(&records[0].outcome, Some(Outcome::Failed { step, .. }) if step == "queue"),
+        "{records:#?}"
+    );
     assert!(matches!(records[1].outcome, Some(Outcome::Applied { .. })), "{records:#?}");
 }
 
@@ -294,7 +355,10 @@ async fn a_link_that_is_pointed_elsewhere_is_refused() {
         symlink("/etc/passwd", workspace.join("link")).unwrap();
     });
     let records = run(&world, agent).await;
-    assert!(matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("symbolic link")), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("symbolic link")),
+        "{records:#?}"
+    );
     assert_eq!(world.seen_from_outside(), before);
 }
 
@@ -306,9 +370,21 @@ async fn a_submodule_is_neither_added_nor_moved() {
         fs::create_dir_all(&directory).unwrap();
         git(&directory, &["init", "--quiet"]);
         let identity = ["-c", "user.name=Eve", "-c", "user.email=e@example.com"];
-        git(&directory, &[&identity[..], &["commit", "--quiet", "--allow-empty", "--message", "nested"]].concat());
+        git(
+            &directory,
+            &[&identity[..], &["commit", "--quiet", "--allow-empty", "--message", "nested"]]
+                .concat(),
+        );
     };
-    world.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../remote.git", "sub"]);
+    world.git(&[
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        "../remote.git",
+        "sub",
+    ]);
     world.git(&["config", "--file", ".gitmodules", "submodule.sub.ignore", "all"]);
     world.commit("submodule");
     world.git(&["push", "--quiet"]);
@@ -318,7 +394,8 @@ async fn a_submodule_is_neither_added_nor_moved() {
         match outcome(&records) {
             // What lies where a submodule is, is not the project's.
             Outcome::NoChange if directory == "sub" => {}
-            Outcome::Failed { message, .. } if message.contains("submodule") && directory == "new" => {}
+            Outcome::Failed { message, .. }
+                if message.contains("submodule") && directory == "new" => {}
             other => panic!("{directory}: {other:?}"),
         }
         assert_eq!(world.seen_from_outside(), before);
@@ -336,7 +413,9 @@ async fn a_summary_is_not_written_through_a_link() {
         Edit, Task,
         testing::{Scripted, ScriptedBackend},
     };
-    for (link, commit_summary) in [(".codex.md.pimainteno", false), ("codex.md", false), ("codex.md", true)] {
+    for (link, commit_summary) in
+        [(".codex.md.pimainteno", false), ("codex.md", false), ("codex.md", true)]
+    {
         let mut world = World::new();
         world.project.commit_summary = commit_summary;
         let outside = world.root().join("outside");
@@ -344,7 +423,11 @@ async fn a_summary_is_not_written_through_a_link() {
         symlink(&outside, world.path().join(link)).unwrap();
         world.commit("link");
         world.git(&["push", "--quiet"]);
-        let edit = Scripted::Edit { path: "README.md".into(), content: "# Radio\n".into(), text: "docs: edit".into() };
+        let edit = Scripted::Edit {
+            path: "README.md".into(),
+            content: "# Radio\n".into(),
+            text: "docs: edit".into(),
+        };
         let backend = ScriptedBackend::new("scripted", Edit::Workspace)
             .answer(Task::Summarize, Scripted::Text("# Radio".into()))
             .answer(Task::Propose, edit);

@@ -60,33 +60,59 @@ fn assert_applied(record: &RunRecord) {
 #[tokio::test]
 async fn a_held_change_is_delivered_when_it_is_approved_and_once_only() {
     let world = world();
-    let backend = ScriptedBackend::new("scripted", Edit::Workspace)
-        .answer(Task::Propose, Scripted::Edit { path: "README.md".into(), content: CHANGED.into(), text: "docs: spell".into() });
+    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(
+        Task::Propose,
+        Scripted::Edit {
+            path: "README.md".into(),
+            content: CHANGED.into(),
+            text: "docs: spell".into(),
+        },
+    );
     let maintainer = world.maintainer(backend.clone());
     let before = world.seen_from_outside();
     let proposal = hold(&maintainer).await;
     assert_eq!(world.seen_from_outside(), before);
     let run = maintainer.history().runs(None, 1).unwrap().remove(0);
-    assert_eq!((proposal.run, Some(&proposal.base), proposal.message.as_str()), (Some(run.id), run.base.as_ref(), "docs: spell"));
-    assert!(proposal.expires.unwrap() > proposal.created && proposal.diff.contains("+Plays music."), "{proposal:#?}");
-    let checks: Vec<_> = proposal.checks.iter().map(|check| (check.check.as_str(), check.result.as_str())).collect();
+    assert_eq!(
+        (proposal.run, Some(&proposal.base), proposal.message.as_str()),
+        (Some(run.id), run.base.as_ref(), "docs: spell")
+    );
+    assert!(
+        proposal.expires.unwrap() > proposal.created && proposal.diff.contains("+Plays music."),
+        "{proposal:#?}"
+    );
+    let checks: Vec<_> =
+        proposal.checks.iter().map(|check| (check.check.as_str(), check.result.as_str())).collect();
     assert_eq!(checks, [("test -f README.md", "passed")]);
 
-    let record = maintainer.approve(&proposal.id.to_string()[..20], &proposal.sha256[..12]).await.unwrap();
+    let record =
+        maintainer.approve(&proposal.id.to_string()[..20], &proposal.sha256[..12]).await.unwrap();
     assert_applied(&record);
     assert_eq!(record.job, Job::Delivery { proposal: proposal.id });
     let steps: Vec<_> = record.steps.iter().map(|step| step.name.as_str()).collect();
     assert_eq!(steps, ["apply", "verify", "commit", "push", "restart", "monitor"]);
-    assert_eq!((world.read("README.md").as_str(), world.head(), world.restarts()), (CHANGED, world.remote_head(), 1));
-    assert_eq!(status(&maintainer, &proposal), ProposalStatus::Applied { commit: world.head().parse().unwrap() });
+    assert_eq!(
+        (world.read("README.md").as_str(), world.head(), world.restarts()),
+        (CHANGED, world.remote_head(), 1)
+    );
+    assert_eq!(
+        status(&maintainer, &proposal),
+        ProposalStatus::Applied { commit: world.head().parse().unwrap() }
+    );
     assert!(maintainer.proposals(None, false, 10).unwrap().is_empty());
     let journal = format!("{:?}", maintainer.history().run_journal(record.id).unwrap());
     assert!(journal.find("Approved {").unwrap() < journal.find("Commit {").unwrap(), "{journal}");
 
     let error = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap_err();
     assert!(error.to_string().contains("not held any more; it is applied"), "{error}");
-    assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { .. }), "our own commit starts no run");
-    assert_eq!((world.git(&["rev-list", "--count", "HEAD"]).as_str(), backend.calls(Task::Propose)), ("2", 1));
+    assert!(
+        matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { .. }),
+        "our own commit starts no run"
+    );
+    assert_eq!(
+        (world.git(&["rev-list", "--count", "HEAD"]).as_str(), backend.calls(Task::Propose)),
+        ("2", 1)
+    );
 }
 
 #[tokio::test]
@@ -94,7 +120,10 @@ async fn two_approvals_at_once_are_one() {
     let world = world();
     let maintainer = world.maintainer(speller());
     let (proposal, id) = (hold(&maintainer).await, held(&maintainer).id.to_string());
-    let (one, other) = tokio::join!(maintainer.approve(&id, &proposal.sha256), maintainer.approve(&id, &proposal.sha256));
+    let (one, other) = tokio::join!(
+        maintainer.approve(&id, &proposal.sha256),
+        maintainer.approve(&id, &proposal.sha256)
+    );
     assert_applied(&one.unwrap());
     assert!(other.unwrap_err().to_string().contains("being decided about already"));
     assert_eq!(world.git(&["rev-list", "--count", "HEAD"]), "2");
@@ -105,12 +134,19 @@ async fn an_approval_is_of_the_diff_that_was_looked_at() {
     let world = world();
     let maintainer = world.maintainer(speller());
     let (proposal, before) = (hold(&maintainer).await, world.seen_from_outside());
-    for (sha256, problem) in [("0123456789ab", "not the one that was looked at"), (&proposal.sha256[..7], "at least 8"), ("", "SHA-256")] {
+    for (sha256, problem) in [
+        ("0123456789ab", "not the one that was looked at"),
+        (&proposal.sha256[..7], "at least 8"),
+        ("", "SHA-256"),
+    ] {
         let error = maintainer.approve(&proposal.id.to_string(), sha256).await.unwrap_err();
         let told = format!("{error} {}", error.hints().collect::<String>());
         assert!(told.contains(problem), "{told}");
     }
-    assert_eq!((status(&maintainer, &proposal), world.seen_from_outside()), (proposal.status, before));
+    assert_eq!(
+        (status(&maintainer, &proposal), world.seen_from_outside()),
+        (proposal.status, before)
+    );
 }
 
 #[tokio::test]
@@ -130,13 +166,17 @@ async fn a_change_is_delivered_on_the_newest_base_and_one_that_became_another_is
     world.commit("longer");
     world.git(&["push", "--quiet"]);
     let proposal = hold(&maintainer).await;
-    // Somebody works on the same file, elsewhere: the change has the same meaning in another place, and another diff.
+    // Somebody works on the same file, elsewhere: the change has the same meaning in another place,
+    // and another diff.
     world.write("README.md", &format!("# Radio\n\nNew.\n{lines}Plays musik.\n"));
     world.commit("new");
     world.git(&["push", "--quiet"]);
     let before = world.seen_from_outside();
     let record = approve(&maintainer, &proposal).await;
-    assert!(matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("changed since it was approved")), "{record:#?}");
+    assert!(
+        matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("changed since it was approved")),
+        "{record:#?}"
+    );
     assert_eq!(world.seen_from_outside(), before);
     let again = held(&maintainer);
     assert_ne!(again.sha256, proposal.sha256);
@@ -152,7 +192,9 @@ async fn an_approval_goes_before_what_held_the_change() {
     limited.project.max_lines = Some(1);
     let mut unchecked = World::new();
     unchecked.project.verify.clear();
-    let asks = World::new().with_policy("fn allow(facts) { if facts.step == \"push\" { ask(\"look\") } else { allow() } }");
+    let asks = World::new().with_policy(
+        "fn allow(facts) { if facts.step == \"push\" { ask(\"look\") } else { allow() } }",
+    );
     for world in [limited, unchecked, asks] {
         let maintainer = world.maintainer(speller());
         let proposal = hold(&maintainer).await;
@@ -163,7 +205,9 @@ async fn an_approval_goes_before_what_held_the_change() {
 
 #[tokio::test]
 async fn a_held_change_tells_every_reason_at_once() {
-    let mut world = world().with_policy("fn allow(facts) { if facts.step == \"commit\" { ask(\"look at it\") } else { allow() } }");
+    let mut world = world().with_policy(
+        "fn allow(facts) { if facts.step == \"commit\" { ask(\"look at it\") } else { allow() } }",
+    );
     world.project.max_lines = Some(1);
     let maintainer = world.maintainer(speller());
     let told = hold(&maintainer).await.status.to_string();
@@ -174,8 +218,9 @@ async fn a_held_change_tells_every_reason_at_once() {
 
 #[tokio::test]
 async fn an_approval_does_not_go_before_a_denial_protected_files_failing_checks_or_a_dry_run() {
-    let denies: fn(World) -> World =
-        |world| world.with_policy("fn allow(facts) { if facts.trigger == \"approval\" { deny(\"no\") } else { allow() } }");
+    let denies: fn(World) -> World = |world| {
+        world.with_policy("fn allow(facts) { if facts.trigger == \"approval\" { deny(\"no\") } else { allow() } }")
+    };
     let protects: fn(World) -> World = |mut world| {
         world.project.protect = Globs::compile(["*.md"]).unwrap();
         world
@@ -188,7 +233,9 @@ async fn an_approval_does_not_go_before_a_denial_protected_files_failing_checks_
         world.project.mode = Mode::DryRun;
         world
     };
-    for (change, name) in [(denies, "rejected"), (protects, "rejected"), (fails, "failed"), (only_shows, "")] {
+    for (change, name) in
+        [(denies, "rejected"), (protects, "rejected"), (fails, "failed"), (only_shows, "")]
+    {
         let world = world();
         let maintainer = world.maintainer(speller());
         let proposal = hold(&maintainer).await;
@@ -202,7 +249,12 @@ async fn an_approval_does_not_go_before_a_denial_protected_files_failing_checks_
                 assert!(maintainer.proposals(None, false, 1).unwrap().is_empty());
                 assert!(status(&maintainer, &proposal).to_string().starts_with(name));
             }
-            Err(error) => assert!(name.is_empty() && error.to_string().contains("dry-run") && held(&maintainer) == proposal, "{error}"),
+            Err(error) => assert!(
+                name.is_empty()
+                    && error.to_string().contains("dry-run")
+                    && held(&maintainer) == proposal,
+                "{error}"
+            ),
         }
         assert_eq!(world.seen_from_outside(), before);
     }
@@ -232,7 +284,9 @@ async fn an_approved_change_that_could_not_be_delivered_waits_again() {
     fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
     fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     approve(&maintainer, &proposal).await;
-    assert!(matches!(&held(&maintainer).status, ProposalStatus::Held { reason } if reason.contains("push failed")));
+    assert!(
+        matches!(&held(&maintainer).status, ProposalStatus::Held { reason } if reason.contains("push failed"))
+    );
     fs::remove_file(hook).unwrap();
     assert_applied(&approve(&maintainer, &proposal).await);
 }
@@ -243,21 +297,34 @@ async fn a_rejected_change_is_kept_with_the_reason_and_cannot_be_approved() {
     let maintainer = world.maintainer(speller());
     let (proposal, before) = (hold(&maintainer).await, world.seen_from_outside());
     let id = proposal.id.to_string();
-    assert!(maintainer.reject(&id, " \n").await.unwrap_err().to_string().contains("needs a reason"));
+    assert!(
+        maintainer.reject(&id, " \n").await.unwrap_err().to_string().contains("needs a reason")
+    );
     let rejected = maintainer.reject(&id, "keep the old spelling").await.unwrap();
-    assert_eq!(rejected.status, ProposalStatus::Rejected { reason: "keep the old spelling".into() });
+    assert_eq!(
+        rejected.status,
+        ProposalStatus::Rejected { reason: "keep the old spelling".into() }
+    );
     assert!(maintainer.proposals(None, false, 10).unwrap().is_empty());
     assert_eq!(maintainer.proposals(Some("radio"), true, 10).unwrap()[0].status, rejected.status);
-    for error in [maintainer.reject(&id, "again").await.unwrap_err(), maintainer.approve(&id, &proposal.sha256).await.unwrap_err()] {
+    for error in [
+        maintainer.reject(&id, "again").await.unwrap_err(),
+        maintainer.approve(&id, &proposal.sha256).await.unwrap_err(),
+    ] {
         assert!(error.to_string().contains("it is rejected: keep the old spelling"), "{error}");
     }
-    assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { .. }), "it is not proposed again");
+    assert!(
+        matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { .. }),
+        "it is not proposed again"
+    );
     assert_eq!(world.seen_from_outside(), before);
 }
 
 #[tokio::test]
 async fn a_change_that_nobody_answers_is_given_up_told_again_or_kept() {
-    for (on_silence, stays, notices) in [(OnSilence::Expire, 0, 1), (OnSilence::Remind, 1, 1), (OnSilence::Keep, 1, 0)] {
+    for (on_silence, stays, notices) in
+        [(OnSilence::Expire, 0, 1), (OnSilence::Remind, 1, 1), (OnSilence::Keep, 1, 0)]
+    {
         let mut world = world();
         world.project.on_silence = on_silence;
         world.project.approval_expires = Some(Duration::from_millis(1));
@@ -272,7 +339,11 @@ async fn a_change_that_nobody_answers_is_given_up_told_again_or_kept() {
         assert_eq!(maintainer.proposals(None, false, 10).unwrap().len(), stays, "{on_silence:?}");
         let id = proposal.id.to_string();
         let told = |event: &Event| matches!(&event.what, EventKind::Notice { message, .. } if message.contains(&id));
-        assert_eq!(sink.events().iter().filter(|event| told(event)).count(), notices, "{on_silence:?}");
+        assert_eq!(
+            sink.events().iter().filter(|event| told(event)).count(),
+            notices,
+            "{on_silence:?}"
+        );
         let answer = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await;
         assert_eq!(answer.is_ok(), stays == 1, "{on_silence:?}: {answer:?}");
         if let Err(error) = answer {
@@ -295,8 +366,12 @@ async fn the_schedule_gives_up_what_nobody_answers_without_being_asked() {
             tokio::task::yield_now().await;
         }
     };
-    // It sleeps until its shutdown is ready, which never comes unless the first look gives the change up.
-    tokio::time::timeout(Duration::from_secs(60), maintainer.serve(given_up)).await.unwrap().unwrap();
+    // It sleeps until its shutdown is ready, which never comes unless the first look gives the
+    // change up.
+    tokio::time::timeout(Duration::from_secs(60), maintainer.serve(given_up))
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -304,13 +379,23 @@ async fn a_project_has_one_change_at_most_that_waits() {
     let world = world();
     let maintainer = world.maintainer(speller());
     let first = hold(&maintainer).await;
-    assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { .. }), "it is not asked for again");
+    assert!(
+        matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { .. }),
+        "it is not asked for again"
+    );
     world.write("README.md", "# Radio 2\n\nPlays musik.\n");
     world.commit("two");
     world.git(&["push", "--quiet"]);
     let second = hold(&maintainer).await;
     assert_eq!(status(&maintainer, &first), ProposalStatus::Superseded { by: second.id });
-    assert!(maintainer.approve(&first.id.to_string(), &first.sha256).await.unwrap_err().to_string().contains("superseded"));
+    assert!(
+        maintainer
+            .approve(&first.id.to_string(), &first.sha256)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("superseded")
+    );
     assert_applied(&approve(&maintainer, &second).await);
 }
 
@@ -326,11 +411,27 @@ async fn a_paused_project_is_not_run_until_it_is_resumed() {
     drop(maintainer);
     let maintainer = world.maintainer(speller());
     let records = maintainer.run_once().await.unwrap();
-    assert!(matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("paused")), "{records:#?}");
-    assert!(maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap_err().to_string().contains("is paused"));
+    assert!(
+        matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("paused")),
+        "{records:#?}"
+    );
+    assert!(
+        maintainer
+            .approve(&proposal.id.to_string(), &proposal.sha256)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("is paused")
+    );
     assert!(maintainer.pause("radoi").is_err());
-    let parked = pimainteno_core::store::Parked { until: "9999-01-01T00:00:00Z".parse().unwrap(), reason: "quota".into() };
-    pimainteno_core::testing::change_project(&maintainer, "radio", |state| state.chore_mut("improve").parked = Some(parked)).unwrap();
+    let parked = pimainteno_core::store::Parked {
+        until: "9999-01-01T00:00:00Z".parse().unwrap(),
+        reason: "quota".into(),
+    };
+    pimainteno_core::testing::change_project(&maintainer, "radio", |state| {
+        state.chore_mut("improve").parked = Some(parked);
+    })
+    .unwrap();
     maintainer.resume("radio").unwrap();
     assert_applied(&approve(&maintainer, &proposal).await);
 }
@@ -352,7 +453,11 @@ async fn approve_and_cut_off(world: &World, proposal: &Proposal, step: &'static 
     let maintainer = world.builder(speller()).events(sink).build().unwrap();
     let (id, sha256) = (proposal.id.to_string(), proposal.sha256.clone());
     let run = tokio::spawn(async move { maintainer.approve(&id, &sha256).await });
-    tokio::task::spawn_blocking(move || wait_for_step.recv_timeout(Duration::from_secs(60)).unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || {
+        wait_for_step.recv_timeout(Duration::from_secs(60)).unwrap();
+    })
+    .await
+    .unwrap();
     run.abort();
     drop(go_on);
     assert!(run.await.unwrap_err().is_cancelled());
@@ -365,9 +470,14 @@ async fn approve_and_cut_off(world: &World, proposal: &Proposal, step: &'static 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_is_cut_off_is_finished_or_waits_again_and_is_never_carried_out_twice() {
-    for (step, is_delivered) in [("apply", false), ("commit", false), ("push", false), ("restart", true), ("monitor", true)] {
-        // Asked again at each step, the policy would take back what is out there if the approval were forgotten.
-        let mut world = world().with_policy("fn allow(facts) { if facts.step == \"monitor\" { ask(\"look\") } else { allow() } }");
+    for (step, is_delivered) in
+        [("apply", false), ("commit", false), ("push", false), ("restart", true), ("monitor", true)]
+    {
+        // Asked again at each step, the policy would take back what is out there if the approval
+        // were forgotten.
+        let mut world = world().with_policy(
+            "fn allow(facts) { if facts.step == \"monitor\" { ask(\"look\") } else { allow() } }",
+        );
         world.project.mode = Mode::Review;
         let maintainer = world.maintainer(speller());
         let proposal = hold(&maintainer).await;
@@ -377,14 +487,22 @@ async fn an_approval_that_is_cut_off_is_finished_or_waits_again_and_is_never_car
         if !is_delivered {
             maintainer.recover().await.unwrap();
             let again = held(&maintainer);
-            assert!(matches!(&again.status, ProposalStatus::Held { reason } if reason.contains("was cut off")), "{step}: {again:#?}");
+            assert!(
+                matches!(&again.status, ProposalStatus::Held { reason } if reason.contains("was cut off")),
+                "{step}: {again:#?}"
+            );
             assert_eq!((again.id, &again.sha256), (proposal.id, &proposal.sha256), "{step}");
             assert_applied(&approve(&maintainer, &again).await);
         }
-        let error = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap_err();
+        let error =
+            maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap_err();
         assert!(error.to_string().contains("it is applied"), "{step}: {error}");
         assert_eq!(world.git(&["log", "--format=%s"]), "docs: edit\nfirst", "{step}");
-        assert_eq!((world.head(), world.read("README.md").as_str()), (world.remote_head(), CHANGED), "{step}");
+        assert_eq!(
+            (world.head(), world.read("README.md").as_str()),
+            (world.remote_head(), CHANGED),
+            "{step}"
+        );
         assert!(maintainer.recover().await.unwrap().is_empty(), "{step}");
     }
 }

@@ -1,4 +1,5 @@
-//! No secret leaves: what was planted in a project, its commits, its checks and a model's answers is nowhere but where it was put.
+//! No secret leaves: what was planted in a project, its commits, its checks and a model's answers
+//! is nowhere but where it was put.
 
 use std::{
     fs,
@@ -15,9 +16,14 @@ use pimainteno_core::{
 
 use crate::support::{World, git, outcome};
 
-/// A token whose format is known; a password, whose name gives it away; a key that only the configuration knows.
+/// A token whose format is known; a password, whose name gives it away; a key that only the
+/// configuration knows.
 fn planted() -> [String; 3] {
-    [["gh", "p_R4nd0mR4nd0mR4nd0mR4nd0mR4nd0mR4nd0m"].concat(), "Tr0ub4dor&3".into(), "mellon-mellon".into()]
+    [
+        ["gh", "p_R4nd0mR4nd0mR4nd0mR4nd0mR4nd0mR4nd0m"].concat(),
+        "Tr0ub4dor&3".into(),
+        "mellon-mellon".into(),
+    ]
 }
 
 fn assert_clean(what: &str, text: &str) {
@@ -33,7 +39,10 @@ fn assert_clean_files(directory: &Path) {
         if path.is_dir() && path.file_name().unwrap() != "workspaces" {
             assert_clean_files(&path);
         } else if path.is_file() {
-            assert_clean(&path.display().to_string(), &String::from_utf8_lossy(&fs::read(&path).unwrap()));
+            assert_clean(
+                &path.display().to_string(),
+                &String::from_utf8_lossy(&fs::read(&path).unwrap()),
+            );
         }
     }
 }
@@ -49,10 +58,13 @@ async fn a_secret_reaches_no_prompt_no_record_no_event_no_commit_and_no_file_of_
     world.git(&["push", "--quiet"]);
     // The key comes out of the check in base64.
     world.project.verify = vec![
-        format!("echo 'PASSWORD={password}'; printf '%s' {key} | base64; echo {token}; grep -q Radio README.md"),
+        format!(
+            "echo 'PASSWORD={password}'; printf '%s' {key} | base64; echo {token}; grep -q Radio README.md"
+        ),
         format!("! echo token {token}"),
     ];
-    let policy = format!("fn commit_message(facts, message) {{ message + \"\\n\\nSigned with {key}.\" }}");
+    let policy =
+        format!("fn commit_message(facts, message) {{ message + \"\\n\\nSigned with {key}.\" }}");
     let world = world.with_policy(&policy);
     let backend = ScriptedBackend::new("scripted", Edit::Workspace)
         .answer(Task::Summarize, Scripted::Text(format!("A radio. Its token is {token}.")))
@@ -70,7 +82,8 @@ async fn a_secret_reaches_no_prompt_no_record_no_event_no_commit_and_no_file_of_
         let state = state.clone();
         move |_: &Event| assert_clean_files(&state)
     };
-    let maintainer = world.builder(backend.clone()).events(sink.clone()).events(looks).build().unwrap();
+    let maintainer =
+        world.builder(backend.clone()).events(sink.clone()).events(looks).build().unwrap();
     let records = maintainer.run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
 
@@ -88,7 +101,10 @@ async fn a_secret_reaches_no_prompt_no_record_no_event_no_commit_and_no_file_of_
     assert_clean("the summary", &world.read("codex.md"));
     assert!(world.read("codex.md").contains("[redacted: GitHub token]"));
     let message = git(&world.remote(), &["log", "-1", "--format=%B", "main"]);
-    assert!(message.contains("Found [redacted: GitHub token] and [redacted: configured secret]."), "{message}");
+    assert!(
+        message.contains("Found [redacted: GitHub token] and [redacted: configured secret]."),
+        "{message}"
+    );
     assert!(message.contains("Signed with [redacted: configured secret]."), "{message}");
 
     let store = maintainer.history();
@@ -96,11 +112,15 @@ async fn a_secret_reaches_no_prompt_no_record_no_event_no_commit_and_no_file_of_
     let outputs = store.run_outputs(run).unwrap();
     let log = outputs.iter().find(|output| output.name.starts_with("check `echo")).unwrap();
     assert!(
-        log.text.contains("PASSWORD=[redacted: password]\n[redacted: configured secret]") && log.text.contains("GitHub token"),
+        log.text.contains("PASSWORD=[redacted: password]\n[redacted: configured secret]")
+            && log.text.contains("GitHub token"),
         "{}",
         log.text
     );
-    assert_clean("what is kept", &format!("{outputs:?}{:?}{:?}", store.run_journal(run).unwrap(), store.run(run).unwrap()));
+    assert_clean(
+        "what is kept",
+        &format!("{outputs:?}{:?}{:?}", store.run_journal(run).unwrap(), store.run(run).unwrap()),
+    );
     drop(maintainer);
     assert_clean_files(&state);
 }
@@ -109,9 +129,13 @@ async fn a_secret_reaches_no_prompt_no_record_no_event_no_commit_and_no_file_of_
 async fn a_failure_is_told_without_the_secret_in_its_message() {
     let [token, ..] = planted();
     let told = Arc::new(Mutex::new(Vec::new()));
-    for failure in [Scripted::Failure(format!("cannot log in with {token}")), Scripted::Trouble(format!("no quota for {token}"), 60)] {
+    for failure in [
+        Scripted::Failure(format!("cannot log in with {token}")),
+        Scripted::Trouble(format!("no quota for {token}"), 60),
+    ] {
         let (world, told) = (World::new(), told.clone());
-        let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, failure);
+        let backend =
+            ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, failure);
         let sink = move |event: &Event| told.lock().unwrap().push(format!("{event}"));
         let maintainer = world.builder(backend).events(sink).build().unwrap();
         let records = maintainer.run_once().await.unwrap();
@@ -126,7 +150,10 @@ async fn a_failure_is_told_without_the_secret_in_its_message() {
 }
 
 /// Runs a change that adds a token, in a project that would deliver any other change.
-async fn run_with_a_token(world: &World, backend: &ScriptedBackend) -> (pimainteno_core::Maintainer, RunRecord) {
+async fn run_with_a_token(
+    world: &World,
+    backend: &ScriptedBackend,
+) -> (pimainteno_core::Maintainer, RunRecord) {
     let maintainer = world.maintainer(backend.clone());
     let record = maintainer.run_once().await.unwrap().remove(0);
     (maintainer, record)
@@ -138,8 +165,10 @@ async fn a_change_that_adds_a_secret_is_held_for_a_person_and_shown_without_it()
     let world = World::new();
     let before = world.seen_from_outside();
     let content = format!("# Radio\n\nPlays musik.\nTOKEN={token}\n");
-    let backend = ScriptedBackend::new("scripted", Edit::Workspace)
-        .answer(Task::Propose, Scripted::Edit { path: "README.md".into(), content, text: "docs: token".into() });
+    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(
+        Task::Propose,
+        Scripted::Edit { path: "README.md".into(), content, text: "docs: token".into() },
+    );
     let (maintainer, record) = run_with_a_token(&world, &backend).await;
     let Some(Outcome::Held { reason }) = &record.outcome else { panic!("{record:#?}") };
     assert_eq!(reason, "it adds what looks like a secret: GitHub token in `README.md`, line 4");
@@ -151,19 +180,46 @@ async fn a_change_that_adds_a_secret_is_held_for_a_person_and_shown_without_it()
     let shown = maintainer.proposal_of(record.id).unwrap().unwrap();
     assert!(exact.diff.contains(&format!("+TOKEN={token}")));
     assert!(shown.diff.contains("+TOKEN=[redacted: GitHub token]"), "{}", shown.diff);
-    assert_eq!((shown.sha256.as_str(), &shown), (exact.sha256.as_str(), &maintainer.proposal(&shown.id.to_string()).unwrap()));
-    assert_clean("what is shown", &format!("{shown:?}{record:?}{:?}", store.run_outputs(record.id).unwrap()));
+    assert_eq!(
+        (shown.sha256.as_str(), &shown),
+        (exact.sha256.as_str(), &maintainer.proposal(&shown.id.to_string()).unwrap())
+    );
+    assert_clean(
+        "what is shown",
+        &format!("{shown:?}{record:?}{:?}", store.run_outputs(record.id).unwrap()),
+    );
 
-    // The answer is kept for reading, and is not given again: placed, it would write the gap into the file.
+    // The answer is kept for reading, and is not given again: placed, it would write the gap into
+    // the file.
     let journal = store.run_journal(record.id).unwrap();
-    let answers: Vec<&Answer> =
-        journal.iter().filter_map(|entry| if let What::Answer(answer) = &entry.what { Some(answer) } else { None }).collect();
+    let answers: Vec<&Answer> = journal
+        .iter()
+        .filter_map(
+            |entry| if let What::Answer(answer) = &entry.what { Some(answer) } else { None },
+        )
+        .collect();
     let answer = answers.iter().find(|answer| answer.task == Task::Propose).unwrap();
-    assert!(answer.redacted && answer.diff.as_ref().unwrap().contains("[redacted: GitHub token]"), "{answer:?}");
-    assert_eq!(pimainteno_core::testing::cached_reply(&maintainer, "radio", &answer.key).unwrap(), None);
+    assert!(
+        answer.redacted && answer.diff.as_ref().unwrap().contains("[redacted: GitHub token]"),
+        "{answer:?}"
+    );
+    assert_eq!(
+        pimainteno_core::testing::cached_reply(&maintainer, "radio", &answer.key).unwrap(),
+        None
+    );
     let summary = &backend.requests()[0];
-    let key = ReplyKey::new("radio", record.base.as_ref().unwrap(), Task::Summarize, "scripted", "script", &summary.prompt);
-    assert!(pimainteno_core::testing::cached_reply(&maintainer, "radio", &key).unwrap().is_some(), "one without a secret is given again");
+    let key = ReplyKey::new(
+        "radio",
+        record.base.as_ref().unwrap(),
+        Task::Summarize,
+        "scripted",
+        "script",
+        &summary.prompt,
+    );
+    assert!(
+        pimainteno_core::testing::cached_reply(&maintainer, "radio", &key).unwrap().is_some(),
+        "one without a secret is given again"
+    );
 }
 
 #[tokio::test]
@@ -177,7 +233,9 @@ async fn the_reason_comes_before_the_modes_and_a_change_around_a_secret_is_deliv
     world.project.mode = Mode::Review;
     let (_, record) = run_with_a_token(&world, &edit(format!("TOKEN={token}\n"))).await;
     assert!(
-        record.outcome.as_ref().is_some_and(|outcome| outcome.to_string().contains("GitHub token in `README.md`, line 1")),
+        record.outcome.as_ref().is_some_and(|outcome| outcome
+            .to_string()
+            .contains("GitHub token in `README.md`, line 1")),
         "{record:#?}"
     );
 

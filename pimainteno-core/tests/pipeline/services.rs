@@ -19,9 +19,17 @@ fn world() -> (World, Unit) {
     world.write("serve.sh", "#!/bin/sh\nexec sleep infinity\n");
     world.commit("serve");
     world.git(&["push", "--quiet"]);
-    let text = format!("[Service]\nExecStart=/bin/sh {}/serve.sh\nRestart=always\nRestartSec=100ms\n", world.path().display());
-    let unit = TestSystemd::get()
-        .unit(&format!("pipeline-{}.service", world.root().file_name().unwrap().to_str().unwrap().trim_start_matches('.')), &text);
+    let text = format!(
+        "[Service]\nExecStart=/bin/sh {}/serve.sh\nRestart=always\nRestartSec=100ms\n",
+        world.path().display()
+    );
+    let unit = TestSystemd::get().unit(
+        &format!(
+            "pipeline-{}.service",
+            world.root().file_name().unwrap().to_str().unwrap().trim_start_matches('.')
+        ),
+        &text,
+    );
     world.project.units = Some(vec![unit.name.clone()]);
     world.config.systemd_monitor.bus = TestSystemd::get().bus;
     world.project.probation = Some(std::time::Duration::from_secs(1));
@@ -37,7 +45,11 @@ fn environment() -> Environment {
 }
 
 fn proposal(script: &str) -> ScriptedBackend {
-    let answer = Scripted::Edit { path: "serve.sh".into(), content: script.into(), text: "serve: other".into() };
+    let answer = Scripted::Edit {
+        path: "serve.sh".into(),
+        content: script.into(),
+        text: "serve: other".into(),
+    };
     ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, answer)
 }
 
@@ -54,12 +66,18 @@ async fn a_unit_is_restarted_into_the_new_commit_and_taken_back_from_one_that_cr
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
     let second = systemd.state(&unit.name).await.unwrap();
     assert_eq!(second.active, ActiveState::Active);
-    assert!(second.main_pid != first.main_pid && second.since > first.since, "{first:?} {second:?}");
+    assert!(
+        second.main_pid != first.main_pid && second.since > first.since,
+        "{first:?} {second:?}"
+    );
     // Taken back by hand, the same unit is restarted into what was there before.
     let record = maintainer.rollback("radio", None).await.unwrap();
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
     let back = systemd.state(&unit.name).await.unwrap();
-    assert!(back.active == ActiveState::Active && back.main_pid != second.main_pid, "{second:?} {back:?}");
+    assert!(
+        back.active == ActiveState::Active && back.main_pid != second.main_pid,
+        "{second:?} {back:?}"
+    );
     assert_eq!(world.read("serve.sh"), "#!/bin/sh\nexec sleep infinity\n");
     drop(maintainer);
 
@@ -71,7 +89,10 @@ async fn a_unit_is_restarted_into_the_new_commit_and_taken_back_from_one_that_cr
     let bad = proposal("#!/bin/sh\nsleep 0.1\nexit 1\n");
     let maintainer = world.builder(bad).environment(environment()).build().unwrap();
     let records = maintainer.run_once().await.unwrap();
-    assert!(matches!(outcome(&records), Outcome::RolledBack { reason } if reason.contains(&unit.name)), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::RolledBack { reason } if reason.contains(&unit.name)),
+        "{records:#?}"
+    );
     assert_eq!(world.read("serve.sh"), delivered);
     assert_eq!(world.head(), world.remote_head());
     assert_eq!(systemd.state(&unit.name).await.unwrap().active, ActiveState::Active);
@@ -82,7 +103,17 @@ async fn a_unit_that_does_not_exist_is_noticed_before_anything_is_asked_or_pushe
     let (mut world, _unit) = world();
     world.project.units = Some(vec!["pimainteno-test-nowhere.service".into()]);
     let (before, backend) = (world.seen_from_outside(), proposal("#!/bin/sh\n"));
-    let records = world.builder(backend.clone()).environment(environment()).build().unwrap().run_once().await.unwrap();
-    assert!(matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("there is no unit")), "{records:#?}");
+    let records = world
+        .builder(backend.clone())
+        .environment(environment())
+        .build()
+        .unwrap()
+        .run_once()
+        .await
+        .unwrap();
+    assert!(
+        matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("there is no unit")),
+        "{records:#?}"
+    );
     assert_eq!((world.seen_from_outside(), backend.requests().len()), (before, 0));
 }

@@ -11,7 +11,8 @@ use std::{
 
 use async_trait::async_trait;
 use pimainteno_core::{
-    Call, Edit, LlmBackend, Maintainer, MaintainerBuilder, Outcome, Reply, Request, Result, RunRecord, Task,
+    Call, Edit, LlmBackend, Maintainer, MaintainerBuilder, Outcome, Reply, Request, Result,
+    RunRecord, Task,
     config::{Config, HealthConfig, Mode, ProjectConfig, RestartConfig, SandboxMode, StepConfig},
     process::Environment,
 };
@@ -25,7 +26,8 @@ pub(crate) struct World {
     pub(crate) config: Config,
 }
 
-/// A backend that edits the workspace by a function, every time that it is asked for a change, and says nothing else.
+/// A backend that edits the workspace by a function, every time that it is asked for a change, and
+/// says nothing else.
 #[derive(Clone)]
 pub(crate) struct Agent(Arc<dyn Fn(&Path) + Send + Sync>);
 
@@ -67,7 +69,8 @@ impl LlmBackend for Agent {
 }
 
 impl World {
-    /// A project with two files, one commit and a bare remote; in mode `auto`, checked by `test -f README.md`, without units.
+    /// A project with two files, one commit and a bare remote; in mode `auto`, checked by `test -f
+    /// README.md`, without units.
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("radio");
@@ -147,7 +150,8 @@ impl World {
     /// A service that is restarted by a command and healthy while the file `healthy` says so.
     pub(crate) fn with_service(mut self) -> Self {
         self.project.units = Some(vec!["radio.service".into()]);
-        self.project.restart = RestartConfig::Command(format!("echo restarted >> {}/restarts", self.root().display()));
+        self.project.restart =
+            RestartConfig::Command(format!("echo restarted >> {}/restarts", self.root().display()));
         let mut health = HealthConfig::default();
         health.command = Some("! grep -q broken README.md".into());
         health.within = Some(Duration::from_millis(500));
@@ -157,7 +161,8 @@ impl World {
 
     /// The same world, whose project goes through other steps.
     pub(crate) fn with_steps(mut self, steps: &[&str]) -> Self {
-        self.project.steps = Some(steps.iter().map(|step| StepConfig::Named((*step).into())).collect());
+        self.project.steps =
+            Some(steps.iter().map(|step| StepConfig::Named((*step).into())).collect());
         self
     }
 
@@ -178,7 +183,19 @@ impl World {
         git(&other, &["pull", "--quiet"]);
         fs::write(other.join(file), content).unwrap();
         git(&other, &["add", file]);
-        git(&other, &["-c", "user.name=Bob", "-c", "user.email=b@example.com", "commit", "--quiet", "-m", file]);
+        git(
+            &other,
+            &[
+                "-c",
+                "user.name=Bob",
+                "-c",
+                "user.email=b@example.com",
+                "commit",
+                "--quiet",
+                "-m",
+                file,
+            ],
+        );
         git(&other, &["push", "--quiet"]);
     }
 
@@ -191,7 +208,11 @@ impl World {
     pub(crate) fn builder(&self, backend: impl LlmBackend + 'static) -> MaintainerBuilder {
         let mut config = self.config.clone();
         config.project.push(self.project.clone());
-        Maintainer::builder().config(config).state_directory(self.root().join("state")).environment(environment()).backend(backend)
+        Maintainer::builder()
+            .config(config)
+            .state_directory(self.root().join("state"))
+            .environment(environment())
+            .backend(backend)
     }
 
     /// A maintainer of this project.
@@ -199,13 +220,21 @@ impl World {
         self.builder(backend).build().unwrap()
     }
 
-    /// Everything that can be seen of the project from outside: each file of the checkout, the refs here and at the remote.
+    /// Everything that can be seen of the project from outside: each file of the checkout, the refs
+    /// here and at the remote.
     pub(crate) fn seen_from_outside(&self) -> BTreeMap<String, Vec<u8>> {
         let mut seen = BTreeMap::new();
         collect(self.path(), self.path(), &mut seen);
-        for (name, repository) in [("checkout", self.path().to_owned()), ("remote", self.remote())] {
-            seen.insert(format!("refs of {name}"), git(&repository, &["for-each-ref"]).into_bytes());
-            seen.insert(format!("head of {name}"), git(&repository, &["rev-parse", "HEAD"]).into_bytes());
+        for (name, repository) in [("checkout", self.path().to_owned()), ("remote", self.remote())]
+        {
+            seen.insert(
+                format!("refs of {name}"),
+                git(&repository, &["for-each-ref"]).into_bytes(),
+            );
+            seen.insert(
+                format!("head of {name}"),
+                git(&repository, &["rev-parse", "HEAD"]).into_bytes(),
+            );
         }
         seen.insert("status".into(), self.git(&["status", "--porcelain"]).into_bytes());
         seen
@@ -226,14 +255,21 @@ pub(crate) fn git(directory: &Path, arguments: &[&str]) -> String {
         .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
         .output()
         .unwrap();
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "git {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
 /// The variables that children see: no configuration of the machine's.
 pub(crate) fn environment() -> Environment {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    Environment::default().with("PATH", path).with("GIT_CONFIG_GLOBAL", "/dev/null").with("GIT_CONFIG_SYSTEM", "/dev/null")
+    Environment::default()
+        .with("PATH", path)
+        .with("GIT_CONFIG_GLOBAL", "/dev/null")
+        .with("GIT_CONFIG_SYSTEM", "/dev/null")
 }
 
 fn collect(top: &Path, directory: &Path, seen: &mut BTreeMap<String, Vec<u8>>) {
@@ -248,7 +284,10 @@ fn collect(top: &Path, directory: &Path, seen: &mut BTreeMap<String, Vec<u8>>) {
         } else if path.is_dir() {
             collect(top, &path, seen);
         } else {
-            seen.insert(path.strip_prefix(top).unwrap().display().to_string(), fs::read(&path).unwrap());
+            seen.insert(
+                path.strip_prefix(top).unwrap().display().to_string(),
+                fs::read(&path).unwrap(),
+            );
         }
     }
 }

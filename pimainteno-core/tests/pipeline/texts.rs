@@ -1,4 +1,5 @@
-//! The message and the diff as text: a message has no effect but that it is read, and what a reader does not see is held.
+//! The message and the diff as text: a message has no effect but that it is read, and what a reader
+//! does not see is held.
 
 use pimainteno_core::{
     Edit, Outcome, Task,
@@ -17,8 +18,7 @@ fn proposes(path: &str, content: &str, message: &str) -> ScriptedBackend {
 async fn a_message_is_committed_without_effect_and_with_one_trailer() {
     let message = "fixup! docs: edit [skip ci]\u{202e}\n\nCloses #1, thanks @eve.\n# a comment\n\u{1b}[31mred\u{200b}\n\n\
                    Signed-off-by: Eve <eve@example.org>\nPiMainteno-Run: 00000000000000000000000000000000\nco-authored-by : Eve <eve@example.org>";
-    let policy =
-        r#"fn commit_message(facts, message) { message + "\nskip-checks: true\ndiff --git a/x b/x\nReviewed-by: Policy <p@example.org>" }"#;
+    let policy = r#"fn commit_message(facts, message) { message + "\nskip-checks: true\ndiff --git a/x b/x\nReviewed-by: Policy <p@example.org>" }"#;
     let world = World::new().with_policy(policy);
     let maintainer = world.maintainer(proposes("README.md", "# Radio\n\nPlays music.\n", message));
     let records = maintainer.run_once().await.unwrap();
@@ -38,35 +38,60 @@ async fn a_message_is_committed_without_effect_and_with_one_trailer() {
     assert_eq!(git(world.root(), &["interpret-trailers", "--parse", "message"]), ours);
 
     let proposal = maintainer.proposal_of(records[0].id).unwrap().unwrap();
-    assert_eq!(format!("{}\n\n{ours}", proposal.message), committed, "what is shown is what was committed");
+    assert_eq!(
+        format!("{}\n\n{ours}", proposal.message),
+        committed,
+        "what is shown is what was committed"
+    );
 
     // What takes it back names it, and closes as little.
     let record = maintainer.rollback("radio", None).await.unwrap();
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
     let committed = git(&world.remote(), &["log", "-1", "--format=%B", "main"]);
-    assert!(committed.starts_with("Revert \"\"fixup!\" docs: edit (\"skip\" ci)\"\n\n"), "{committed}");
-    assert_eq!(git(&world.remote(), &["log", "-1", "--format=%(trailers)", "main"]), format!("PiMainteno-Run: {}", record.id));
+    assert!(
+        committed.starts_with("Revert \"\"fixup!\" docs: edit (\"skip\" ci)\"\n\n"),
+        "{committed}"
+    );
+    assert_eq!(
+        git(&world.remote(), &["log", "-1", "--format=%(trailers)", "main"]),
+        format!("PiMainteno-Run: {}", record.id)
+    );
 }
 
 #[tokio::test]
 async fn a_change_that_hides_characters_is_held_and_one_in_another_script_is_delivered() {
     for (path, content, expected) in [
-        ("README.md", "# Radio\n\nPlays musik.\u{202e}\n", "README.md:3: U+202E right-to-left override"),
+        (
+            "README.md",
+            "# Radio\n\nPlays musik.\u{202e}\n",
+            "README.md:3: U+202E right-to-left override",
+        ),
         ("README.md", "# Radio\n\nPlays mu\u{200b}sik.\n", "README.md:3: U+200B zero width space"),
-        ("src/play.sh", "#!/bin/sh\necho pl\u{430}y\n", "src/play.sh:2: U+0430 Cyrillic, which looks like `a`"),
+        (
+            "src/play.sh",
+            "#!/bin/sh\necho pl\u{430}y\n",
+            "src/play.sh:2: U+0430 Cyrillic, which looks like `a`",
+        ),
     ] {
         let world = World::new();
         let before = world.seen_from_outside();
-        let records = world.maintainer(proposes(path, content, "docs: edit")).run_once().await.unwrap();
+        let records =
+            world.maintainer(proposes(path, content, "docs: edit")).run_once().await.unwrap();
         let Outcome::Held { reason } = outcome(&records) else { panic!("{records:#?}") };
         // A script waits for its kind, too.
-        let first = format!("it adds characters that a reader does not see or takes for others: {expected}");
+        let first = format!(
+            "it adds characters that a reader does not see or takes for others: {expected}"
+        );
         assert!(reason.starts_with(&first), "{reason}");
         assert_eq!(world.seen_from_outside(), before);
     }
     let world = World::new();
     let content = "# Radio\n\nРадио играет музыку 👩‍🚀, а о хоре — в API.\n";
-    let records = world.maintainer(proposes("README.md", content, "docs: по-русски")).run_once().await.unwrap();
+    let records = world
+        .maintainer(proposes("README.md", content, "docs: по-русски"))
+        .run_once()
+        .await
+        .unwrap();
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
 }
 

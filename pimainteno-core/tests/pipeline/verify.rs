@@ -1,4 +1,5 @@
-//! What checks say about a change, relative to the base: blamed, flaky, skipped, weakened, or worth nothing.
+//! What checks say about a change, relative to the base: blamed, flaky, skipped, weakened, or worth
+//! nothing.
 
 use std::{fs, process::Command};
 
@@ -13,7 +14,10 @@ fn shorten() -> Agent {
 /// A world with these checks, of which `$W` is the world's directory.
 fn world(checks: &[&str]) -> World {
     let mut world = World::new();
-    world.project.verify = checks.iter().map(|check| check.replace("$W", &world.root().display().to_string())).collect();
+    world.project.verify = checks
+        .iter()
+        .map(|check| check.replace("$W", &world.root().display().to_string()))
+        .collect();
     world.project.repairs = Some(0);
     world
 }
@@ -40,7 +44,10 @@ fn note(records: &[RunRecord]) -> &str {
 
 #[tokio::test]
 async fn a_check_that_fails_once_is_flaky_and_proves_nothing() {
-    let world = world(&["test -f README.md", "if grep -q musik README.md || test -e $W/seen; then exit 0; fi; touch $W/seen; exit 1"]);
+    let world = world(&[
+        "test -f README.md",
+        "if grep -q musik README.md || test -e $W/seen; then exit 0; fi; touch $W/seen; exit 1",
+    ]);
     let before = world.seen_from_outside();
     let records = run(&world, shorten()).await;
     assert!(held(&records).contains("is flaky"), "{records:#?}");
@@ -59,7 +66,8 @@ async fn a_check_that_is_flaky_without_the_change_blames_and_proves_nothing() {
 
 #[tokio::test]
 async fn a_check_that_checks_nothing_has_not_passed() {
-    for nothing in ["exit 77", "echo 'collected 0 items'; exit 5", "echo '1..0 # SKIP no display'"] {
+    for nothing in ["exit 77", "echo 'collected 0 items'; exit 5", "echo '1..0 # SKIP no display'"]
+    {
         let records = run(&world(&[nothing]), shorten()).await;
         assert!(held(&records).contains("no check passes"), "{records:#?}");
         // Beside one that passes, it is told and does no harm.
@@ -67,32 +75,58 @@ async fn a_check_that_checks_nothing_has_not_passed() {
         assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
         assert!(note(&records).contains("1 of 2 checks passed"), "{records:#?}");
     }
-    let records = run(&world(&["test -f README.md", "grep -q musik README.md || exit 77"]), shorten()).await;
+    let records =
+        run(&world(&["test -f README.md", "grep -q musik README.md || exit 77"]), shorten()).await;
     assert!(held(&records).contains("checks nothing with the change"), "{records:#?}");
 }
 
 #[tokio::test]
 async fn what_checks_say_about_a_base_is_found_out_once() {
-    let world = world(&["test -f README.md", "grep -q musik README.md && exit 0; echo x >> $W/runs; exit 1", "echo x >> $W/red; false"]);
+    let world = world(&[
+        "test -f README.md",
+        "grep -q musik README.md && exit 0; echo x >> $W/runs; exit 1",
+        "echo x >> $W/red; false",
+    ]);
     let maintainer = world.maintainer(shorten());
     for round in 1..=2 {
         let mut options = pimainteno_core::RunOptions::default();
         options.force = true;
-        let record = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
-        assert!(matches!(&record.outcome, Some(Outcome::Failed { message, .. }) if message.contains("passes without it")), "{record:#?}");
+        let record =
+            maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);
+        assert!(
+            matches!(&record.outcome, Some(Outcome::Failed { message, .. }) if message.contains("passes without it")),
+            "{record:#?}"
+        );
         // Twice with each change; the red one is run twice without it, and never again.
-        assert_eq!((lines(&world, "runs"), lines(&world, "red")), (2 * round, round + 2), "{round}");
+        assert_eq!(
+            (lines(&world, "runs"), lines(&world, "red")),
+            (2 * round, round + 2),
+            "{round}"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_an_earlier_version_kept_about_a_base_is_read() {
     let world = world(&["test -f README.md", "echo x >> $W/red; false"]);
-    let hash =
-        Command::new("sh").arg("-c").arg("printf %s \"$1\" | sha256sum").arg("sh").arg(&world.project.verify[1]).output().unwrap().stdout;
+    let hash = Command::new("sh")
+        .arg("-c")
+        .arg("printf %s \"$1\" | sha256sum")
+        .arg("sh")
+        .arg(&world.project.verify[1])
+        .output()
+        .unwrap()
+        .stdout;
     let checks = String::from_utf8(hash).unwrap()[..64].to_owned();
     let maintainer = world.maintainer(shorten());
-    pimainteno_core::testing::keep_check_results(&maintainer, "radio", &world.head(), &checks, false.into()).unwrap();
+    pimainteno_core::testing::keep_check_results(
+        &maintainer,
+        "radio",
+        &world.head(),
+        &checks,
+        false.into(),
+    )
+    .unwrap();
     let records = maintainer.run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
     assert_eq!(lines(&world, "red"), 1, "it was not run without the change");
@@ -112,7 +146,10 @@ async fn the_old_tests_judge_the_new_code() {
         })
     };
     let records = run(&world, both("grep -q stop src/play.sh\n")).await;
-    assert!(held(&records).contains("with the tests as they were `sh tests/all.sh` fails"), "{records:#?}");
+    assert!(
+        held(&records).contains("with the tests as they were `sh tests/all.sh` fails"),
+        "{records:#?}"
+    );
     let outputs = world.maintainer(shorten()).history().run_outputs(records[0].id).unwrap();
     assert!(outputs.iter().any(|output| output.name.contains("with the old tests")), "{outputs:?}");
 }
@@ -125,7 +162,11 @@ async fn a_change_that_weakens_its_checks_is_held_in_every_mode() {
         world.write("test_play.sh", "grep -q play src/play.sh\n");
         world.git(&["add", "check.sh"]);
         world.git(&["update-index", "--chmod=+x", "check.sh"]);
-        fs::set_permissions(world.path().join("check.sh"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        fs::set_permissions(
+            world.path().join("check.sh"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .unwrap();
         world.commit("checks");
         world.git(&["push", "--quiet"]);
         world
@@ -137,12 +178,16 @@ async fn a_change_that_weakens_its_checks_is_held_in_every_mode() {
                 fs::write(workspace.join("check.sh"), "#!/bin/sh\nsh test_play.sh\n").unwrap();
             }),
         ),
-        ("disables tests or checks", Agent::writes("test_play.sh", "grep -q play src/play.sh || true\n")),
+        (
+            "disables tests or checks",
+            Agent::writes("test_play.sh", "grep -q play src/play.sh || true\n"),
+        ),
         (
             "deletes tests",
             Agent::new(|workspace| {
                 fs::remove_file(workspace.join("test_play.sh")).unwrap();
-                fs::write(workspace.join("check.sh"), "#!/bin/sh\ngrep -q play src/play.sh\n").unwrap();
+                fs::write(workspace.join("check.sh"), "#!/bin/sh\ngrep -q play src/play.sh\n")
+                    .unwrap();
             }),
         ),
     ];
@@ -168,12 +213,20 @@ async fn checks_that_cannot_fail_let_nothing_through_unseen() {
         world.commit("make");
         world.git(&["push", "--quiet"]);
         let records = run(&world, shorten()).await;
-        assert!(held(&records).contains("no check fails on a project that is broken on purpose"), "{check}: {records:#?}");
+        assert!(
+            held(&records).contains("no check fails on a project that is broken on purpose"),
+            "{check}: {records:#?}"
+        );
     }
-    for check in
-        ["test -f README.md", "grep -q Radio README.md", "sh -n src/play.sh", "true", "for f in src/*.sh; do sh -n $f || exit 1; done"]
-    {
-        let checks = if check == "true" { vec!["true", "test -s src/play.sh"] } else { vec![check] };
+    for check in [
+        "test -f README.md",
+        "grep -q Radio README.md",
+        "sh -n src/play.sh",
+        "true",
+        "for f in src/*.sh; do sh -n $f || exit 1; done",
+    ] {
+        let checks =
+            if check == "true" { vec!["true", "test -s src/play.sh"] } else { vec![check] };
         let records = run(&world(&checks), shorten()).await;
         assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{check}: {records:#?}");
     }
@@ -183,8 +236,15 @@ async fn checks_that_cannot_fail_let_nothing_through_unseen() {
 async fn that_checks_can_fail_is_found_out_once_until_they_change() {
     let mut world = world(&["./check.sh"]);
     let script = |world: &World, text: &str| {
-        world.write("check.sh", &format!("#!/bin/sh\necho x >> {}\n{text}\n", world.root().join("runs").display()));
-        fs::set_permissions(world.path().join("check.sh"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        world.write(
+            "check.sh",
+            &format!("#!/bin/sh\necho x >> {}\n{text}\n", world.root().join("runs").display()),
+        );
+        fs::set_permissions(
+            world.path().join("check.sh"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .unwrap();
         world.commit("check");
         world.git(&["push", "--quiet"]);
     };
@@ -193,7 +253,10 @@ async fn that_checks_can_fail_is_found_out_once_until_they_change() {
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
     assert_eq!(lines(&world, "runs"), 2, "once with the change, once on the broken project");
     let records = run(&world, Agent::writes("README.md", "# Radio 2\n")).await;
-    assert!(matches!(outcome(&records), Outcome::NoChange | Outcome::Skipped { .. }), "{records:#?}");
+    assert!(
+        matches!(outcome(&records), Outcome::NoChange | Outcome::Skipped { .. }),
+        "{records:#?}"
+    );
     world.write("NEWS", "news\n");
     world.commit("news");
     world.git(&["push", "--quiet"]);
@@ -209,7 +272,10 @@ async fn that_checks_can_fail_is_found_out_once_until_they_change() {
 
 #[tokio::test]
 async fn a_check_that_edits_files_does_not_change_what_the_next_one_sees() {
-    let world = world(&["echo wrong > README.md; rm src/play.sh", "grep -q Radio README.md && test -x src/play.sh -o -f src/play.sh"]);
+    let world = world(&[
+        "echo wrong > README.md; rm src/play.sh",
+        "grep -q Radio README.md && test -x src/play.sh -o -f src/play.sh",
+    ]);
     let records = run(&world, shorten()).await;
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
     assert_eq!(world.read("README.md"), "# Radio\n");
@@ -217,7 +283,9 @@ async fn a_check_that_edits_files_does_not_change_what_the_next_one_sees() {
 
 #[tokio::test]
 async fn a_directory_that_cannot_be_written_to_does_not_stop_the_next_run() {
-    let world = world(&["test -f README.md && mkdir -p cache/mod && touch cache/mod/a && chmod -R a-w cache"]);
+    let world = world(&[
+        "test -f README.md && mkdir -p cache/mod && touch cache/mod/a && chmod -R a-w cache",
+    ]);
     assert!(matches!(outcome(&run(&world, shorten()).await), Outcome::Applied { .. }));
     world.write("NEWS", "news\n");
     world.commit("news");
@@ -228,9 +296,15 @@ async fn a_directory_that_cannot_be_written_to_does_not_stop_the_next_run() {
 
 #[tokio::test]
 async fn a_new_failure_is_told_with_its_log() {
-    let world = world(&["test -f README.md", "grep -q musik README.md || { echo 'the word is gone'; exit 3; }"]);
+    let world = world(&[
+        "test -f README.md",
+        "grep -q musik README.md || { echo 'the word is gone'; exit 3; }",
+    ]);
     let records = run(&world, shorten()).await;
     let Outcome::Failed { step, message } = outcome(&records) else { panic!("{records:#?}") };
-    assert!(step == "verify" && message.contains("exit code 3") && message.contains("the word is gone"), "{message}");
+    assert!(
+        step == "verify" && message.contains("exit code 3") && message.contains("the word is gone"),
+        "{message}"
+    );
     assert_eq!(records[0].steps.last().unwrap().status, StepStatus::Failed);
 }

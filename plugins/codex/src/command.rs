@@ -27,14 +27,25 @@ pub(crate) enum Account {
 
 /// What never changes, each measured to be needed for an unattended run.
 ///
-/// Nothing of the user's own settings is read; nothing about the run is kept or reported; the agent's commands have no network.
-const FIXED: [&str; 8] =
-    ["exec", "--json", "--color=never", "--ignore-user-config", "--ignore-rules", "--ephemeral", "--skip-git-repo-check", "--cd"];
+/// Nothing of the user's own settings is read; nothing about the run is kept or reported; the
+/// agent's commands have no network.
+const FIXED: [&str; 8] = [
+    "exec",
+    "--json",
+    "--color=never",
+    "--ignore-user-config",
+    "--ignore-rules",
+    "--ephemeral",
+    "--skip-git-repo-check",
+    "--cd",
+];
 
-/// Settings that never change, for `-c`. Codex ignores those that it does not know, so that its versions may differ.
+/// Settings that never change, for `-c`. Codex ignores those that it does not know, so that its
+/// versions may differ.
 ///
-/// What the switched-off features and the bundled skills add to each request, about 9 kB of 38 kB, is paid for each time;
-/// agents that codex starts by itself would be paid for without being counted.
+/// What the switched-off features and the bundled skills add to each request, about 9 kB of 38 kB,
+/// is paid for each time; agents that codex starts by itself would be paid for without being
+/// counted.
 const SETTINGS: [&str; 13] = [
     "analytics.enabled=false",
     "feedback.enabled=false",
@@ -53,8 +64,9 @@ const SETTINGS: [&str; 13] = [
     "features.unbounded_connection_retries=false",
 ];
 
-/// What the agent's commands may see of codex's environment, as a list of TOML: no key, no agent's socket, no proxy's password.
-/// The last one marks them as descendants of this run, so that none of them outlives it.
+/// What the agent's commands may see of codex's environment, as a list of TOML: no key, no agent's
+/// socket, no proxy's password. The last one marks them as descendants of this run, so that none of
+/// them outlives it.
 const TOOL_VARIABLES: &str = concat!(
     r#"["PATH","HOME","USER","LOGNAME","SHELL","LANG","LC_*","TZ","TMPDIR","#,
     r#""CARGO_HOME","RUSTUP_HOME","RUSTUP_TOOLCHAIN","GOPATH","JAVA_HOME","PIMAINTENO_CHILD"]"#
@@ -70,19 +82,28 @@ impl Account {
         if base_url.is_empty() {
             return Ok(key.map_or(Self::SignIn, Self::Key));
         }
-        let address = base_url.strip_prefix("http://").or_else(|| base_url.strip_prefix("https://"));
+        let address =
+            base_url.strip_prefix("http://").or_else(|| base_url.strip_prefix("https://"));
         match address {
-            // A password in the address would be on the command line, which every user of the machine can read.
+            // A password in the address would be on the command line, which every user of the
+            // machine can read.
             Some(address) if address.split('/').next().unwrap_or_default().contains('@') => {
-                Err(Error::new(ErrorKind::Config, "`llm.base_url` holds a user name or a password").hint("set `llm.api_key_file` instead"))
+                Err(Error::new(ErrorKind::Config, "`llm.base_url` holds a user name or a password")
+                    .hint("set `llm.api_key_file` instead"))
             }
-            Some(address) if !address.is_empty() => Ok(Self::Server { base_url: base_url.to_owned(), key }),
-            _ => Err(Error::new(ErrorKind::Config, format!("`llm.base_url` is no address: `{base_url}`"))
-                .hint("it looks like `http://127.0.0.1:8080/v1`")),
+            Some(address) if !address.is_empty() => {
+                Ok(Self::Server { base_url: base_url.to_owned(), key })
+            }
+            _ => Err(Error::new(
+                ErrorKind::Config,
+                format!("`llm.base_url` is no address: `{base_url}`"),
+            )
+            .hint("it looks like `http://127.0.0.1:8080/v1`")),
         }
     }
 
-    /// The variables that carry the key. It is nowhere else: not on the command line, not in a file.
+    /// The variables that carry the key. It is nowhere else: not on the command line, not in a
+    /// file.
     pub(crate) fn variables(&self) -> Option<(&'static str, &str)> {
         match self {
             Self::SignIn | Self::Server { key: None, .. } => None,
@@ -101,14 +122,22 @@ impl Account {
 }
 
 /// The arguments of codex for `request`; the prompt comes on its standard input.
-pub(crate) fn arguments(request: &Request, model: &str, account: &Account, sandbox: &Sandbox, extra: &[String]) -> Vec<OsString> {
+pub(crate) fn arguments(
+    request: &Request,
+    model: &str,
+    account: &Account,
+    sandbox: &Sandbox,
+    extra: &[String],
+) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = FIXED.map(OsString::from).into();
     arguments.push(request.workspace.clone().into());
     if !model.is_empty() {
         arguments.push(format!("--model={model}").into());
     }
-    let tool_variables =
-        ["shell_environment_policy.inherit=all".to_owned(), format!("shell_environment_policy.include_only={TOOL_VARIABLES}")];
+    let tool_variables = [
+        "shell_environment_policy.inherit=all".to_owned(),
+        format!("shell_environment_policy.include_only={TOOL_VARIABLES}"),
+    ];
     let settings = SETTINGS
         .map(str::to_owned)
         .into_iter()
@@ -126,7 +155,9 @@ pub(crate) fn environment(environment: &Environment) -> impl Iterator<Item = (&O
     environment.iter().filter(|(name, _)| {
         let name = name.to_string_lossy();
         // What would change where codex looks or whom it asks is set here, or not at all.
-        !HIDDEN_VARIABLES.contains(&&*name) && !name.starts_with("CODEX_") && !name.starts_with("OPENAI_")
+        !HIDDEN_VARIABLES.contains(&&*name)
+            && !name.starts_with("CODEX_")
+            && !name.starts_with("OPENAI_")
     })
 }
 
@@ -137,8 +168,11 @@ fn server_settings(request: &Request, account: &Account) -> Vec<String> {
     // A JSON string without slashes escaped is a TOML string too.
     let base_url = serde_json::Value::from(base_url.as_str());
     let idle = request.silence_timeout.as_millis().max(1000);
-    let retries = format!("request_max_retries=2,stream_max_retries=1,stream_idle_timeout_ms={idle},supports_websockets=false");
-    let provider = format!(r#"{{name="pimainteno",base_url={base_url},{key}wire_api="responses",{retries}}}"#);
+    let retries = format!(
+        "request_max_retries=2,stream_max_retries=1,stream_idle_timeout_ms={idle},supports_websockets=false"
+    );
+    let provider =
+        format!(r#"{{name="pimainteno",base_url={base_url},{key}wire_api="responses",{retries}}}"#);
     vec!["model_provider=pimainteno".into(), format!("model_providers.pimainteno={provider}")]
 }
 
@@ -171,7 +205,10 @@ mod tests {
         assert!(line(&request, &Account::SignIn).contains(r#"{extends=":read-only","#));
         request.edit = Edit::Workspace;
         let line = line(&request, &Account::SignIn);
-        assert!(line.contains("--cd /srv/work --model=gpt-5.5 ") && line.contains(r#"{extends=":workspace","#));
+        assert!(
+            line.contains("--cd /srv/work --model=gpt-5.5 ")
+                && line.contains(r#"{extends=":workspace","#)
+        );
         assert!(!line.contains("model_provider"));
         assert!(line.ends_with(" -c model_reasoning_effort=low -"));
     }
@@ -180,17 +217,25 @@ mod tests {
     fn a_key_is_in_the_environment_and_not_on_the_command_line() {
         let mut request = Request::new(Task::Summarize, "/srv/work", "");
         request.silence_timeout = Duration::from_secs(7);
-        let account = Account::new("http://[::1]:8080/v1/", Some(Secret::new("sk-hidden"))).unwrap();
+        let account =
+            Account::new("http://[::1]:8080/v1/", Some(Secret::new("sk-hidden"))).unwrap();
         let line = line(&request, &account);
-        assert!(line.contains(r#"base_url="http://[::1]:8080/v1",env_key="PIMAINTENO_CODEX_KEY","#) && !line.contains("sk-hidden"));
+        assert!(
+            line.contains(r#"base_url="http://[::1]:8080/v1",env_key="PIMAINTENO_CODEX_KEY","#)
+                && !line.contains("sk-hidden")
+        );
         assert!(line.contains("stream_idle_timeout_ms=7000"));
         assert_eq!(account.variables(), Some((SERVER_KEY, "sk-hidden")));
-        assert_eq!(Account::new("", Some(Secret::new("sk-hidden"))).unwrap().variables(), Some(("CODEX_API_KEY", "sk-hidden")));
+        assert_eq!(
+            Account::new("", Some(Secret::new("sk-hidden"))).unwrap().variables(),
+            Some(("CODEX_API_KEY", "sk-hidden"))
+        );
     }
 
     #[test]
     fn an_address_that_is_none_or_that_holds_a_password_is_refused() {
-        for address in ["localhost:8080", "ftp://host/v1", "https://", "https://me:secret@host/v1"] {
+        for address in ["localhost:8080", "ftp://host/v1", "https://", "https://me:secret@host/v1"]
+        {
             let error = Account::new(address, None).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(!error.to_string().contains("secret"));
@@ -199,7 +244,14 @@ mod tests {
 
     #[test]
     fn codex_does_not_see_sockets_that_give_access_nor_a_home_that_was_not_chosen() {
-        let all = Environment::default().with("PATH", "/bin").with("SSH_AUTH_SOCK", "/s").with("CODEX_HOME", "/c").with("OPENAI_X", "1");
-        assert_eq!(environment(&all).collect::<Vec<_>>(), [(OsStr::new("PATH"), OsStr::new("/bin"))]);
+        let all = Environment::default()
+            .with("PATH", "/bin")
+            .with("SSH_AUTH_SOCK", "/s")
+            .with("CODEX_HOME", "/c")
+            .with("OPENAI_X", "1");
+        assert_eq!(
+            environment(&all).collect::<Vec<_>>(),
+            [(OsStr::new("PATH"), OsStr::new("/bin"))]
+        );
     }
 }

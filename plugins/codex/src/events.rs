@@ -1,6 +1,7 @@
 //! What codex says while it works: one JSON object a line.
 //!
-//! Only what is needed is read, and by name, so that a type or a field that another version adds or drops does no harm.
+//! Only what is needed is read, and by name, so that a type or a field that another version adds or
+//! drops does no harm.
 
 use std::path::Path;
 
@@ -51,34 +52,54 @@ impl Event {
         let id = text(&item["id"]).to_owned();
         match (text(&item["type"]), started) {
             ("agent_message", false) => Self::Message(text(&item["text"]).to_owned()),
-            ("command_execution", true) => Self::CommandStarted { id, command: text(&item["command"]).to_owned() },
+            ("command_execution", true) => {
+                Self::CommandStarted { id, command: text(&item["command"]).to_owned() }
+            }
             ("command_execution", false) => Self::CommandEnded { id },
             ("file_change", true) => {
                 let changes = item["changes"].as_array().map(Vec::as_slice).unwrap_or_default();
                 Self::Edits(changes.iter().map(|change| text(&change["path"]).to_owned()).collect())
             }
             ("reasoning", false) => {
-                let thought = text(&item["text"]).lines().next().unwrap_or_default().trim_matches(['*', ' ']);
-                if thought.is_empty() { Self::Other } else { Self::Works(format!("thinks: {thought}")) }
+                let thought =
+                    text(&item["text"]).lines().next().unwrap_or_default().trim_matches(['*', ' ']);
+                if thought.is_empty() {
+                    Self::Other
+                } else {
+                    Self::Works(format!("thinks: {thought}"))
+                }
             }
             ("web_search", true) => Self::Works(format!("searches {}", text(&item["query"]))),
-            ("mcp_tool_call", true) => Self::Works(format!("calls {}.{}", text(&item["server"]), text(&item["tool"]))),
+            ("mcp_tool_call", true) => {
+                Self::Works(format!("calls {}.{}", text(&item["server"]), text(&item["tool"])))
+            }
             _ => Self::Other,
         }
     }
 
-    /// What the agent does in `workspace`, for a person; the words are a model's and must be cut to size and cleaned.
+    /// What the agent does in `workspace`, for a person; the words are a model's and must be cut to
+    /// size and cleaned.
     pub(crate) fn progress(&self, workspace: &Path) -> Option<String> {
         let message = match self {
             Self::CommandStarted { command, .. } => {
                 let command = unwrap_shell(command);
-                read_file(&command).map_or_else(|| format!("runs `{command}`"), |file| format!("reads {file}"))
+                read_file(&command)
+                    .map_or_else(|| format!("runs `{command}`"), |file| format!("reads {file}"))
             }
             Self::Edits(paths) => {
-                let name = |path: &String| Path::new(path).strip_prefix(workspace).unwrap_or(Path::new(path)).display().to_string();
+                let name = |path: &String| {
+                    Path::new(path)
+                        .strip_prefix(workspace)
+                        .unwrap_or(Path::new(path))
+                        .display()
+                        .to_string()
+                };
                 let more = paths.len().saturating_sub(3);
                 let names = paths.iter().take(3).map(name).collect::<Vec<_>>().join(", ");
-                format!("edits {names}{}", if more == 0 { String::new() } else { format!(" and {more} more") })
+                format!(
+                    "edits {names}{}",
+                    if more == 0 { String::new() } else { format!(" and {more} more") }
+                )
             }
             Self::Works(what) => what.clone(),
             Self::Trouble(message) => match message.strip_prefix("Reconnecting... ") {
@@ -91,9 +112,12 @@ impl Event {
     }
 }
 
-/// `text` as one line of at most `limit` characters, none of them a control character: it goes to terminals and logs, and a model wrote it.
+/// `text` as one line of at most `limit` characters, none of them a control character: it goes to
+/// terminals and logs, and a model wrote it.
 pub(crate) fn one_line(text: &str, limit: usize) -> String {
-    let words = text.split(|character: char| character.is_whitespace() || character.is_control()).filter(|word| !word.is_empty());
+    let words = text
+        .split(|character: char| character.is_whitespace() || character.is_control())
+        .filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(limit) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
@@ -109,14 +133,21 @@ fn unwrap_shell(command: &str) -> String {
     });
     let Some(inner) = inner else { return command.to_owned() };
     let inner = inner.trim();
-    ['\'', '"'].iter().find_map(|quote| inner.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(inner).to_owned()
+    ['\'', '"']
+        .iter()
+        .find_map(|quote| inner.strip_prefix(*quote)?.strip_suffix(*quote))
+        .unwrap_or(inner)
+        .to_owned()
 }
 
 /// The file that `command` shows, if it does nothing else.
 fn read_file(command: &str) -> Option<&str> {
-    let shows = READERS.iter().any(|reader| command.strip_prefix(reader).is_some_and(|rest| rest.starts_with(' ')));
+    let shows = READERS
+        .iter()
+        .any(|reader| command.strip_prefix(reader).is_some_and(|rest| rest.starts_with(' ')));
     let (_, file) = command.rsplit_once(' ')?;
-    (shows && !command.contains(['|', ';', '&', '>', '<', '$', '`', '\n'])).then_some(file.trim_matches(['\'', '"']))
+    (shows && !command.contains(['|', ';', '&', '>', '<', '$', '`', '\n']))
+        .then_some(file.trim_matches(['\'', '"']))
 }
 
 fn usage(usage: &Value) -> Usage {
@@ -140,8 +171,14 @@ mod tests {
     fn the_end_of_a_turn_is_read_with_its_cost() {
         let line = r#"{"type":"turn.completed","usage":{"input_tokens":200,"cached_input_tokens":80,"output_tokens":40,"new_tokens":{}}}"#;
         assert_eq!(Event::read(line), Event::Completed(Usage::call(200, 80, 40)));
-        assert_eq!(Event::read(r#"{"type":"turn.completed"}"#), Event::Completed(Usage::call(0, 0, 0)));
-        assert_eq!(Event::read(r#"{"type":"turn.failed","error":{"message":"no"}}"#), Event::Failed("no".into()));
+        assert_eq!(
+            Event::read(r#"{"type":"turn.completed"}"#),
+            Event::Completed(Usage::call(0, 0, 0))
+        );
+        assert_eq!(
+            Event::read(r#"{"type":"turn.failed","error":{"message":"no"}}"#),
+            Event::Failed("no".into())
+        );
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The arguments that the configuration adds to codex's command line.
 //!
-//! What is allowed is listed, not what is forbidden: another version of codex may know other ways out of the sandbox.
+//! What is allowed is listed, not what is forbidden: another version of codex may know other ways
+//! out of the sandbox.
 
 use pimainteno_core::{Error, ErrorKind, Result};
 
 /// Options that may be added; each takes a value.
 const ALLOWED: [&str; 4] = ["-c", "--config", "--enable", "--disable"];
 
-/// Beginnings of the settings that keep the agent inside its sandbox, or that run programs outside of it.
+/// Beginnings of the settings that keep the agent inside its sandbox, or that run programs outside
+/// of it.
 const GUARDED_SETTINGS: [&str; 11] = [
     "sandbox",
     "permission",
@@ -35,8 +37,14 @@ pub(crate) fn check(arguments: &[String]) -> Result<()> {
         }
         // What begins with a dash is an option of its own to codex.
         let value = attached.or_else(|| arguments.next().filter(|value| !value.starts_with('-')));
-        let value = value.ok_or_else(|| Error::new(ErrorKind::Config, format!("`{option}` in `llm.extra_args` lacks its value")))?;
-        let is_guarded = if option.ends_with("able") { is_guarded_feature(value) } else { is_guarded_setting(value) };
+        let value = value.ok_or_else(|| {
+            Error::new(ErrorKind::Config, format!("`{option}` in `llm.extra_args` lacks its value"))
+        })?;
+        let is_guarded = if option.ends_with("able") {
+            is_guarded_feature(value)
+        } else {
+            is_guarded_setting(value)
+        };
         if is_guarded {
             return Err(refused(&format!("{option} {value}")));
         }
@@ -47,7 +55,9 @@ pub(crate) fn check(arguments: &[String]) -> Result<()> {
 /// An option and the value that is attached to it: `--config=a=b`, `-ca=b`.
 fn split(argument: &str) -> (&str, Option<&str>) {
     match (argument.split_once('='), argument.strip_prefix("-c")) {
-        (_, Some(value)) if !argument.starts_with("--") && !value.is_empty() => ("-c", Some(value.strip_prefix('=').unwrap_or(value))),
+        (_, Some(value)) if !argument.starts_with("--") && !value.is_empty() => {
+            ("-c", Some(value.strip_prefix('=').unwrap_or(value)))
+        }
         (Some((option, value)), _) if argument.starts_with("--") => (option, Some(value)),
         _ => (argument, None),
     }
@@ -55,7 +65,10 @@ fn split(argument: &str) -> (&str, Option<&str>) {
 
 fn is_guarded_setting(setting: &str) -> bool {
     let key = setting.split('=').next().unwrap_or_default();
-    let key: String = key.chars().filter(|character| !character.is_whitespace() && !matches!(character, '"' | '\'')).collect();
+    let key: String = key
+        .chars()
+        .filter(|character| !character.is_whitespace() && !matches!(character, '"' | '\''))
+        .collect();
     match key.split_once('.') {
         Some(("features", feature)) => is_guarded_feature(feature),
         _ if key == "features" => true,
@@ -106,13 +119,23 @@ mod tests {
         ] {
             let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
             let error = check(&arguments).expect_err(&format!("{arguments:?} was let through"));
-            assert_eq!((error.kind(), error.hints().count()), (ErrorKind::Config, 1), "{arguments:?}");
+            assert_eq!(
+                (error.kind(), error.hints().count()),
+                (ErrorKind::Config, 1),
+                "{arguments:?}"
+            );
         }
     }
 
     #[test]
     fn harmless_arguments_are_let_through_and_a_missing_value_is_told() {
-        let arguments = ["-c", "model_reasoning_effort=high", "--config=personality=none", "--disable", "view_image"];
+        let arguments = [
+            "-c",
+            "model_reasoning_effort=high",
+            "--config=personality=none",
+            "--disable",
+            "view_image",
+        ];
         check(&arguments.map(String::from)).unwrap();
         for arguments in [&["-c"][..], &["-c", "--add-dir=/"]] {
             let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();

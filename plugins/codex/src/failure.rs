@@ -34,7 +34,8 @@ pub(crate) enum Failure {
     Stated(String),
     /// Nothing was heard for so long; codex's last words about trouble, if there were any.
     Silent(Duration, Option<String>),
-    /// The deadline passed after so long; codex's last words about trouble, if it was in trouble then.
+    /// The deadline passed after so long; codex's last words about trouble, if it was in trouble
+    /// then.
     Late(Duration, Option<String>),
     /// The turn ended well without a word and without any work.
     Empty,
@@ -57,13 +58,17 @@ enum Trouble {
     Unknown,
 }
 
-/// Words in a message, lower case, and what they mean. The first that is found decides, so the specific come before the general:
-/// codex wraps many causes into `stream disconnected before completion`.
+/// Words in a message, lower case, and what they mean. The first that is found decides, so the
+/// specific come before the general: codex wraps many causes into `stream disconnected before
+/// completion`.
 const RULES: [(&[&str], Trouble); 9] = [
     (&["context window", "context_length", "maximum context"], Trouble::TooLong),
     (&["content_filter", "flagged", "invalid prompt", "policy violation"], Trouble::Refused),
     (&["max_output_tokens", "incomplete response"], Trouble::CutShort),
-    (&["usage limit", "quota", "billing", "chatgpt plan", "402 payment", "out of credits"], Trouble::Quota),
+    (
+        &["usage limit", "quota", "billing", "chatgpt plan", "402 payment", "out of credits"],
+        Trouble::Quota,
+    ),
     (&["429 too many", "rate limit", "too many requests"], Trouble::RateLimit),
     (
         &[
@@ -78,9 +83,19 @@ const RULES: [(&[&str], Trouble); 9] = [
         ],
         Trouble::SignIn,
     ),
-    (&["model_not_found", "does not exist", "404 not found", "model is not supported"], Trouble::Model),
     (
-        &["connection failed", "error sending request", "lookup address", "connection refused", "network is unreachable", "dns error"],
+        &["model_not_found", "does not exist", "404 not found", "model is not supported"],
+        Trouble::Model,
+    ),
+    (
+        &[
+            "connection failed",
+            "error sending request",
+            "lookup address",
+            "connection refused",
+            "network is unreachable",
+            "dns error",
+        ],
         Trouble::Network,
     ),
     (
@@ -99,25 +114,42 @@ const RULES: [(&[&str], Trouble); 9] = [
 ];
 
 impl Failure {
-    /// The error that the host sees. Codex tells times in the time zone of `environment`, which it was given.
+    /// The error that the host sees. Codex tells times in the time zone of `environment`, which it
+    /// was given.
     pub(crate) fn into_error(self, environment: &Environment) -> Error {
         match self {
             Self::Cancelled => Error::new(ErrorKind::Cancelled, "the run was told to stop"),
-            Self::Start(error) => Error::new(ErrorKind::Backend, "codex could not be run").source(error),
-            Self::Stated(message) => stated(&message, &now(environment)),
-            Self::Silent(_, Some(message)) | Self::Late(_, Some(message)) => stated(&message, &now(environment)),
-            Self::Silent(limit, None) => {
-                Error::new(ErrorKind::Backend, format!("codex heard nothing from the model for {} s", limit.as_secs()))
-                    .hint("a slow model needs a longer `llm.silence_timeout`")
-                    .retry_after(10 * MINUTE)
+            Self::Start(error) => {
+                Error::new(ErrorKind::Backend, "codex could not be run").source(error)
             }
-            Self::Late(limit, None) => Error::new(ErrorKind::Backend, format!("codex did not finish within {} s", limit.as_secs()))
-                .hint("raise `llm.timeout`, or ask for less"),
+            Self::Stated(message) => stated(&message, &now(environment)),
+            Self::Silent(_, Some(message)) | Self::Late(_, Some(message)) => {
+                stated(&message, &now(environment))
+            }
+            Self::Silent(limit, None) => Error::new(
+                ErrorKind::Backend,
+                format!("codex heard nothing from the model for {} s", limit.as_secs()),
+            )
+            .hint("a slow model needs a longer `llm.silence_timeout`")
+            .retry_after(10 * MINUTE),
+            Self::Late(limit, None) => Error::new(
+                ErrorKind::Backend,
+                format!("codex did not finish within {} s", limit.as_secs()),
+            )
+            .hint("raise `llm.timeout`, or ask for less"),
             Self::Empty => Error::new(ErrorKind::Backend, "codex gave an empty answer"),
-            Self::Died(End::Exited(2), output) => Error::new(ErrorKind::Backend, format!("codex does not know an option: {output}"))
-                .hint("look at `llm.extra_args`, or update codex: `npm install -g @openai/codex@latest`"),
+            Self::Died(End::Exited(2), output) => Error::new(
+                ErrorKind::Backend,
+                format!("codex does not know an option: {output}"),
+            )
+            .hint(
+                "look at `llm.extra_args`, or update codex: `npm install -g @openai/codex@latest`",
+            ),
             Self::Died(end, output) => {
-                let message = format!("codex ended without an answer ({end}){}{output}", if output.is_empty() { "" } else { ": " });
+                let message = format!(
+                    "codex ended without an answer ({end}){}{output}",
+                    if output.is_empty() { "" } else { ": " }
+                );
                 Error::new(ErrorKind::Backend, message)
             }
         }
@@ -128,7 +160,9 @@ impl Failure {
 fn stated(message: &str, now: &Zoned) -> Error {
     let message = inner_message(message);
     let trouble = trouble(&message);
-    let wait = |least: Duration, usual: Duration| stated_wait(&message, now).map_or(usual, |wait| wait.clamp(least, LONGEST_WAIT));
+    let wait = |least: Duration, usual: Duration| {
+        stated_wait(&message, now).map_or(usual, |wait| wait.clamp(least, LONGEST_WAIT))
+    };
     let error = Error::new(ErrorKind::Backend, format!("codex failed: {message}"));
     match trouble {
         Trouble::TooLong => {
@@ -146,9 +180,12 @@ fn stated(message: &str, now: &Zoned) -> Error {
     }
 }
 
-/// Codex hands on what a server says, sometimes as the JSON that it is; with the attempt, if it is about to try again.
+/// Codex hands on what a server says, sometimes as the JSON that it is; with the attempt, if it is
+/// about to try again.
 fn inner_message(message: &str) -> String {
-    let attempt = message.strip_prefix("Reconnecting... ").and_then(|rest| rest.split_once(" (")?.1.strip_suffix(')'));
+    let attempt = message
+        .strip_prefix("Reconnecting... ")
+        .and_then(|rest| rest.split_once(" (")?.1.strip_suffix(')'));
     let message = attempt.unwrap_or(message);
     let json = serde_json::from_str::<Value>(message).ok();
     let inner = json.as_ref().and_then(|json| json["error"]["message"].as_str());
@@ -162,10 +199,13 @@ fn trouble(message: &str) -> Trouble {
     found.map_or(Trouble::Unknown, |(_, trouble)| *trouble)
 }
 
-/// How long to wait, if the message says so: `try again in 11.054s`, `try again at 8:55 PM`, `try again at Nov 24th, 2026 7:15 AM`.
+/// How long to wait, if the message says so: `try again in 11.054s`, `try again at 8:55 PM`, `try
+/// again at Nov 24th, 2026 7:15 AM`.
 fn stated_wait(message: &str, now: &Zoned) -> Option<Duration> {
     if let Some((_, span)) = message.split_once("try again in ") {
-        let digits = span.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(span.len());
+        let digits = span
+            .find(|character: char| !character.is_ascii_digit() && character != '.')
+            .unwrap_or(span.len());
         let (number, unit) = span.split_at(digits);
         let unit = match unit.trim_start() {
             unit if unit.starts_with("ms") => 0.001,
@@ -174,11 +214,17 @@ fn stated_wait(message: &str, now: &Zoned) -> Option<Duration> {
             unit if unit.starts_with('d') => 86400.0,
             _ => 1.0,
         };
-        return Duration::try_from_secs_f64(number.trim_end_matches('.').parse::<f64>().ok()? * unit).ok();
+        return Duration::try_from_secs_f64(
+            number.trim_end_matches('.').parse::<f64>().ok()? * unit,
+        )
+        .ok();
     }
     let (_, time) = message.split_once("try again at ")?;
-    let time =
-        ["st,", "nd,", "rd,", "th,"].iter().fold(time.trim().trim_end_matches('.').to_owned(), |time, ordinal| time.replace(ordinal, ","));
+    let time = ["st,", "nd,", "rd,", "th,"]
+        .iter()
+        .fold(time.trim().trim_end_matches('.').to_owned(), |time, ordinal| {
+            time.replace(ordinal, ",")
+        });
     let at = match DateTime::strptime("%b %d, %Y %I:%M %p", &time) {
         Ok(at) => at,
         Err(_) => {
@@ -215,17 +261,41 @@ mod tests {
                 Trouble::Quota,
             ),
             ("Quota exceeded. Check your plan and billing details.", Trouble::Quota),
-            ("To use Codex with your ChatGPT plan, upgrade to Plus: https://chatgpt.com/explore/plus.", Trouble::Quota),
+            (
+                "To use Codex with your ChatGPT plan, upgrade to Plus: https://chatgpt.com/explore/plus.",
+                Trouble::Quota,
+            ),
             ("exceeded retry limit, last status: 429 Too Many Requests", Trouble::RateLimit),
-            ("unexpected status 401 Unauthorized: no, url: http://127.0.0.1:1/v1/responses", Trouble::SignIn),
-            ("We’re currently experiencing high demand, which may cause temporary errors.", Trouble::Server),
-            ("unexpected status 503 Service Unavailable: x, url: http://quota.example/v1/responses", Trouble::Server),
-            ("stream disconnected before completion: stream closed before response.completed", Trouble::Server),
-            ("stream disconnected before completion: Incomplete response returned, reason: content_filter", Trouble::Refused),
-            ("stream disconnected before completion: failed to lookup address information: Name does not resolve", Trouble::Network),
+            (
+                "unexpected status 401 Unauthorized: no, url: http://127.0.0.1:1/v1/responses",
+                Trouble::SignIn,
+            ),
+            (
+                "We’re currently experiencing high demand, which may cause temporary errors.",
+                Trouble::Server,
+            ),
+            (
+                "unexpected status 503 Service Unavailable: x, url: http://quota.example/v1/responses",
+                Trouble::Server,
+            ),
+            (
+                "stream disconnected before completion: stream closed before response.completed",
+                Trouble::Server,
+            ),
+            (
+                "stream disconnected before completion: Incomplete response returned, reason: content_filter",
+                Trouble::Refused,
+            ),
+            (
+                "stream disconnected before completion: failed to lookup address information: Name does not resolve",
+                Trouble::Network,
+            ),
             ("Connection failed: error sending request", Trouble::Network),
             ("Incomplete response returned, reason: max_output_tokens", Trouble::CutShort),
-            ("Codex ran out of room in the model's context window. Start a new thread …", Trouble::TooLong),
+            (
+                "Codex ran out of room in the model's context window. Start a new thread …",
+                Trouble::TooLong,
+            ),
             ("The model `gpt-x` does not exist", Trouble::Model),
             ("something new", Trouble::Unknown),
         ] {
@@ -250,7 +320,10 @@ mod tests {
     #[test]
     fn a_stated_time_is_bounded_and_an_unknown_failure_stays_one() {
         let now = at("2026-11-20T19:55:30[UTC]");
-        assert_eq!(stated("quota: try again in 900 days", &now).retry(), Retry::After(LONGEST_WAIT));
+        assert_eq!(
+            stated("quota: try again in 900 days", &now).retry(),
+            Retry::After(LONGEST_WAIT)
+        );
         assert_eq!(stated("rate limit: try again in 1s", &now).retry(), Retry::After(MINUTE));
         assert_eq!(stated("something new", &now).retry(), Retry::Never);
     }

@@ -1,9 +1,11 @@
-//! The codex command line as a backend of PiMainteno: it drives the real `codex exec` and trusts nothing but its events.
+//! The codex command line as a backend of PiMainteno: it drives the real `codex exec` and trusts
+//! nothing but its events.
 //!
 //! [`Codex`] answers a request with one run of codex. Each part of that is a file:
-//! `locate` finds the program, `home` keeps what it writes small, `command` and `extra_arguments` are its command line,
-//! `sandbox` says what the agent may touch, `session` runs it, `events` reads what it says,
-//! `failure` tells trouble that passes from trouble that stays, `preflight` looks whether it could work at all.
+//! `locate` finds the program, `home` keeps what it writes small, `command` and `extra_arguments`
+//! are its command line, `sandbox` says what the agent may touch, `session` runs it, `events` reads
+//! what it says, `failure` tells trouble that passes from trouble that stays, `preflight` looks
+//! whether it could work at all.
 //!
 //! Everything that is stated here about codex was measured with codex-cli 0.169.0.
 
@@ -43,24 +45,29 @@ pub struct Codex {
     environment: Environment,
     home: Home,
     sandbox: Sandbox,
-    /// Set once the sandbox was seen to work. A failure is not kept: somebody may repair it while the daemon runs.
+    /// Set once the sandbox was seen to work. A failure is not kept: somebody may repair it while
+    /// the daemon runs.
     sandbox_works: OnceCell<()>,
 }
 
 impl Codex {
-    /// A backend that runs the codex found on `environment`'s `PATH` and keeps what codex must write below `state`.
+    /// A backend that runs the codex found on `environment`'s `PATH` and keeps what codex must
+    /// write below `state`.
     ///
-    /// With a `base_url` codex speaks to that server; with an `api_key` alone, to its own provider with that key;
-    /// with neither it uses the sign-in in `CODEX_HOME`, or else in `~/.codex`.
-    /// Codex's databases go to `XDG_RUNTIME_DIR` if the environment names one, which spares the SD card, and below `state` if not.
+    /// With a `base_url` codex speaks to that server; with an `api_key` alone, to its own provider
+    /// with that key; with neither it uses the sign-in in `CODEX_HOME`, or else in `~/.codex`.
+    /// Codex's databases go to `XDG_RUNTIME_DIR` if the environment names one, which spares the SD
+    /// card, and below `state` if not.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if an extra argument would undo the sandbox, the address is none, or the key's file cannot be read.
+    /// [`ErrorKind::Config`] if an extra argument would undo the sandbox, the address is none, or
+    /// the key's file cannot be read.
     pub fn new(config: &LlmConfig, environment: &Environment, state: &Path) -> Result<Self> {
         extra_arguments::check(&config.extra_args)?;
         let account = Account::new(&config.base_url, key(config)?)?;
         let home = Home::new(&account, environment, state)?;
-        let sandbox = Sandbox::new(environment, config.api_key_file.iter().cloned().chain([home.sign_in()]));
+        let sandbox =
+            Sandbox::new(environment, config.api_key_file.iter().cloned().chain([home.sign_in()]));
         Ok(Self {
             model: config.model.clone(),
             edit: match config.edit {
@@ -76,7 +83,8 @@ impl Codex {
         })
     }
 
-    /// `program` with the environment that codex may see, and with a temporary directory of its own.
+    /// `program` with the environment that codex may see, and with a temporary directory of its
+    /// own.
     fn program(&self, program: &Path, scratch: &Scratch) -> process::Command {
         process::Command::new(program)
             .envs(command::environment(&self.environment))
@@ -88,7 +96,8 @@ impl Codex {
     }
 
     async fn check_sandbox(&self, program: &Path, scratch: &Scratch) -> Result<()> {
-        // The user's own configuration has no say in whether the sandbox works, so the check does not read it.
+        // The user's own configuration has no say in whether the sandbox works, so the check does
+        // not read it.
         let codex = self.program(program, scratch).env("CODEX_HOME", scratch.path());
         preflight::sandbox(codex, self.sandbox.settings(Edit::Workspace), scratch.path()).await
     }
@@ -116,7 +125,13 @@ impl LlmBackend for Codex {
         if request.edit == Edit::Workspace {
             self.sandbox_works.get_or_try_init(|| self.check_sandbox(&program, &scratch)).await?;
         }
-        let arguments: Vec<OsString> = command::arguments(request, &self.model, &self.account, &self.sandbox, &self.extra_arguments);
+        let arguments: Vec<OsString> = command::arguments(
+            request,
+            &self.model,
+            &self.account,
+            &self.sandbox,
+            &self.extra_arguments,
+        );
         let command = self.program(&program, &scratch).args(arguments);
         let reply = session::run(command, request, &self.account, call).await;
         reply.map_err(|failure| failure.into_error(&self.environment))
@@ -135,7 +150,9 @@ impl LlmBackend for Codex {
         let sandbox = match (self.check_sandbox(&program, &scratch).await, self.edit) {
             (Ok(()), _) => "the sandbox works",
             (Err(error), Edit::Workspace) => return Err(error),
-            (Err(_), _) => "the sandbox does not work, and is not needed for `llm.edit = \"reply\"`",
+            (Err(_), _) => {
+                "the sandbox does not work, and is not needed for `llm.edit = \"reply\"`"
+            }
         };
         Ok(format!("{version}, {account}; {sandbox}"))
     }
@@ -147,10 +164,18 @@ fn key(config: &LlmConfig) -> Result<Option<Secret>> {
         return Ok(Some(key.clone()));
     }
     let Some(path) = &config.api_key_file else { return Ok(None) };
-    let key = fs::read_to_string(path)
-        .map_err(|error| Error::new(ErrorKind::Config, format!("cannot read `llm.api_key_file`: `{}`", path.display())).source(error))?;
+    let key = fs::read_to_string(path).map_err(|error| {
+        Error::new(
+            ErrorKind::Config,
+            format!("cannot read `llm.api_key_file`: `{}`", path.display()),
+        )
+        .source(error)
+    })?;
     match key.trim() {
-        "" => Err(Error::new(ErrorKind::Config, format!("`llm.api_key_file` is empty: `{}`", path.display()))),
+        "" => Err(Error::new(
+            ErrorKind::Config,
+            format!("`llm.api_key_file` is empty: `{}`", path.display()),
+        )),
         key => Ok(Some(Secret::new(key))),
     }
 }
@@ -172,8 +197,12 @@ mod tests {
         fs::create_dir(place.path().join(".codex")).unwrap();
         let path = format!("{}:/usr/bin:/bin", place.path().display());
         // A helper that minds nothing is found out, as long as it is asked.
-        let environment = Environment::default().with("PATH", path).with("HOME", place.path()).minded_by(&SandboxHelper::new("/bin/true"));
-        let codex = Codex::new(&LlmConfig::default(), &environment, &place.path().join("state")).unwrap();
+        let environment = Environment::default()
+            .with("PATH", path)
+            .with("HOME", place.path())
+            .minded_by(&SandboxHelper::new("/bin/true"));
+        let codex =
+            Codex::new(&LlmConfig::default(), &environment, &place.path().join("state")).unwrap();
         let error = codex.health().await.unwrap_err();
         assert!(error.to_string().contains("ended without a report"), "{error}");
     }

@@ -1,7 +1,8 @@
 //! Where the program is.
 //!
-//! npm puts a script into its `bin`, which starts the native program and waits for it. Killing the script can leave the program running,
-//! and the script needs node: so the native program is found and started itself.
+//! npm puts a script into its `bin`, which starts the native program and waits for it. Killing the
+//! script can leave the program running, and the script needs node: so the native program is found
+//! and started itself.
 
 use std::{
     env::consts::ARCH,
@@ -12,7 +13,8 @@ use std::{
 
 use pimainteno_core::{Error, ErrorKind, Result, process::Environment};
 
-/// Where npm and codex's own installer put it below the home directory. A service's `PATH` seldom holds these.
+/// Where npm and codex's own installer put it below the home directory. A service's `PATH` seldom
+/// holds these.
 const HOME_DIRECTORIES: [&str; 3] = [".local/bin", ".npm-global/bin", ".npm-packages/bin"];
 
 /// Where it may be on the machine.
@@ -22,20 +24,27 @@ const SYSTEM_DIRECTORIES: [&str; 2] = ["/usr/local/bin", "/usr/bin"];
 ///
 /// It is looked for before each run, because an update may move it.
 pub(crate) fn program(environment: &Environment) -> Result<PathBuf> {
-    let path = environment.get("PATH").map(|path| std::env::split_paths(path).collect::<Vec<_>>()).unwrap_or_default();
+    let path = environment
+        .get("PATH")
+        .map(|path| std::env::split_paths(path).collect::<Vec<_>>())
+        .unwrap_or_default();
     let home = environment.home();
-    let below_home = home.iter().flat_map(|home| HOME_DIRECTORIES.map(|directory| home.join(directory)));
-    let directories = path.into_iter().chain(below_home).chain(SYSTEM_DIRECTORIES.map(PathBuf::from));
-    let found =
-        directories.filter(|directory| directory.is_absolute()).map(|directory| directory.join("codex")).find(|file| is_program(file));
+    let below_home =
+        home.iter().flat_map(|home| HOME_DIRECTORIES.map(|directory| home.join(directory)));
+    let directories =
+        path.into_iter().chain(below_home).chain(SYSTEM_DIRECTORIES.map(PathBuf::from));
+    let found = directories
+        .filter(|directory| directory.is_absolute())
+        .map(|directory| directory.join("codex"))
+        .find(|file| is_program(file));
     let Some(found) = found else {
         return Err(missing("codex is not installed, or not on the `PATH` of this service"));
     };
     let resolved = fs::canonicalize(&found).unwrap_or(found);
     match package(&resolved) {
-        Some(package) => {
-            native(package).ok_or_else(|| missing(format!("the npm package of codex lacks its program: `{}`", package.display())))
-        }
+        Some(package) => native(package).ok_or_else(|| {
+            missing(format!("the npm package of codex lacks its program: `{}`", package.display()))
+        }),
         None => Ok(resolved),
     }
 }
@@ -45,8 +54,8 @@ fn package(program: &Path) -> Option<&Path> {
     program.ends_with("bin/codex.js").then(|| program.parent()?.parent()).flatten()
 }
 
-/// The native program of the npm package: in a package for each platform, which npm puts inside of it or beside it;
-/// older ones hold it themselves.
+/// The native program of the npm package: in a package for each platform, which npm puts inside of
+/// it or beside it; older ones hold it themselves.
 fn native(package: &Path) -> Option<PathBuf> {
     let (platform, target) = match ARCH {
         "x86_64" => ("codex-linux-x64", "x86_64-unknown-linux-musl"),
@@ -55,12 +64,14 @@ fn native(package: &Path) -> Option<PathBuf> {
     };
     let inside = package.join("node_modules/@openai").join(platform);
     let beside = package.parent()?.join(platform);
-    let candidates = [inside, beside, package.to_owned()].map(|root| root.join("vendor").join(target).join("bin/codex"));
+    let candidates = [inside, beside, package.to_owned()]
+        .map(|root| root.join("vendor").join(target).join("bin/codex"));
     candidates.into_iter().find(|file| is_program(file))
 }
 
 fn is_program(file: &Path) -> bool {
-    fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    fs::metadata(file)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 fn missing(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
@@ -94,7 +105,10 @@ mod tests {
         let environment = Environment::default().with("PATH", bin);
 
         let error = program(&environment).unwrap_err();
-        assert!(error.message().contains("lacks its program") && error.retry() != Retry::Never, "{error}");
+        assert!(
+            error.message().contains("lacks its program") && error.retry() != Retry::Never,
+            "{error}"
+        );
         let (platform, target) = match ARCH {
             "x86_64" => ("codex-linux-x64", "x86_64-unknown-linux-musl"),
             _ => ("codex-linux-arm64", "aarch64-unknown-linux-musl"),
@@ -108,10 +122,12 @@ mod tests {
     fn a_program_of_its_own_is_taken_as_it_is_and_a_missing_one_is_told() {
         let root = tempfile::tempdir().unwrap();
         let home = fs::canonicalize(root.path()).unwrap();
-        let environment = Environment::default().with("PATH", home.join("bin")).with("HOME", home.clone());
+        let environment =
+            Environment::default().with("PATH", home.join("bin")).with("HOME", home.clone());
         put(&home.join(".local/bin/codex"));
         assert_eq!(program(&environment).unwrap(), home.join(".local/bin/codex"));
-        fs::set_permissions(home.join(".local/bin/codex"), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(home.join(".local/bin/codex"), fs::Permissions::from_mode(0o644))
+            .unwrap();
         // A codex that the machine has is found instead.
         if let Err(error) = program(&environment) {
             assert!(error.hints().any(|hint| hint.contains("npm install")));

@@ -22,9 +22,12 @@ pub(crate) async fn version(codex: Command) -> Result<String> {
     if output.success() && !version.is_empty() {
         return Ok(version);
     }
-    Err(Error::new(ErrorKind::Backend, format!("codex does not run ({}): {}", output.end, output.tail(3)))
-        .hint("install it again: `npm install -g @openai/codex@latest`")
-        .retry_after(PARKED))
+    Err(Error::new(
+        ErrorKind::Backend,
+        format!("codex does not run ({}): {}", output.end, output.tail(3)),
+    )
+    .hint("install it again: `npm install -g @openai/codex@latest`")
+    .retry_after(PARKED))
 }
 
 /// How somebody is signed in, without any part of the credentials.
@@ -48,18 +51,26 @@ pub(crate) async fn sign_in(codex: Command) -> Result<String> {
 
 /// Whether codex's sandbox works here.
 ///
-/// With a broken one codex still ends well, having changed nothing: so this is looked at before anything is paid for.
+/// With a broken one codex still ends well, having changed nothing: so this is looked at before
+/// anything is paid for.
 pub(crate) async fn sandbox(codex: Command, settings: [String; 2], directory: &Path) -> Result<()> {
     let settings = settings.iter().flat_map(|setting| ["-c", setting]);
-    let codex = codex.arg("sandbox").args(settings).args(["--permission-profile", PROFILE, "--cd"]).arg(directory);
+    let codex = codex
+        .arg("sandbox")
+        .args(settings)
+        .args(["--permission-profile", PROFILE, "--cd"])
+        .arg(directory);
     let output = run(codex.args(["--", "true"])).await?;
     if output.success() {
         return Ok(());
     }
     if output.end == End::Exited(2) {
-        return Err(Error::new(ErrorKind::Backend, "this codex is too old: it knows no permission profiles")
-            .hint("update it: `npm install -g @openai/codex@latest`")
-            .retry_after(PARKED));
+        return Err(Error::new(
+            ErrorKind::Backend,
+            "this codex is too old: it knows no permission profiles",
+        )
+        .hint("update it: `npm install -g @openai/codex@latest`")
+        .retry_after(PARKED));
     }
     let reason = one_line(&output.tail(3), 300);
     Err(Error::new(ErrorKind::Backend, format!("codex's sandbox does not work here ({}): {reason}", output.end))
@@ -71,5 +82,7 @@ pub(crate) async fn sandbox(codex: Command, settings: [String; 2], directory: &P
 
 async fn run(codex: Command) -> Result<Output> {
     let output = codex.timeout(TIMEOUT).output_limit(64 << 10).run().await;
-    output.map_err(|error| Error::new(ErrorKind::Backend, "codex could not be run").source(error).retry_after(PARKED))
+    output.map_err(|error| {
+        Error::new(ErrorKind::Backend, "codex could not be run").source(error).retry_after(PARKED)
+    })
 }

@@ -1,7 +1,8 @@
-//! What the agent's commands may read and write: a permission profile, which codex enforces with bubblewrap.
+//! What the agent's commands may read and write: a permission profile, which codex enforces with
+//! bubblewrap.
 //!
-//! An edit may write to the workspace and to the temporary directory of its run, which linkers and test suites need.
-//! Nothing else may be written, `.git` included, and there is no network.
+//! An edit may write to the workspace and to the temporary directory of its run, which linkers and
+//! test suites need. Nothing else may be written, `.git` included, and there is no network.
 //! Everything may be read but credentials: what a command shows goes to the model's provider.
 
 use std::{
@@ -61,14 +62,19 @@ impl Sandbox {
         let base = if writes { ":workspace" } else { ":read-only" };
         // Looked up each time, because they come and go; what is not there needs no rule.
         // Two names of one file would make the profile invalid.
-        let hidden: BTreeSet<_> = self.hidden.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
-        let mut rules: Vec<_> = hidden.iter().map(|path| format!("{}=\"deny\"", quoted(path))).collect();
+        let hidden: BTreeSet<_> =
+            self.hidden.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+        let mut rules: Vec<_> =
+            hidden.iter().map(|path| format!("{}=\"deny\"", quoted(path))).collect();
         if writes {
             // The built-in profile opens `/tmp` to everybody's files.
             rules.push(r#"":slash_tmp"="read""#.to_owned());
         }
         let rules = rules.join(",");
-        [format!("default_permissions=\"{PROFILE}\""), format!("permissions.{PROFILE}={{extends=\"{base}\",filesystem={{{rules}}}}}")]
+        [
+            format!("default_permissions=\"{PROFILE}\""),
+            format!("permissions.{PROFILE}={{extends=\"{base}\",filesystem={{{rules}}}}}"),
+        ]
     }
 }
 
@@ -88,10 +94,17 @@ mod tests {
         fs::create_dir(path.join(".ssh")).unwrap();
         fs::write(path.join("a \"key\""), "").unwrap();
         let environment = Environment::default().with("HOME", path.clone());
-        let [_, profile] =
-            Sandbox::new(&environment, [path.join("a \"key\""), path.join("none"), path.join(".ssh")]).settings(Edit::Workspace);
+        let [_, profile] = Sandbox::new(
+            &environment,
+            [path.join("a \"key\""), path.join("none"), path.join(".ssh")],
+        )
+        .settings(Edit::Workspace);
         let path = path.display();
-        let rules = format!(r#""{path}/.ssh"="deny","{path}/a \"key\""="deny",":slash_tmp"="read""#);
-        assert_eq!(profile, format!(r#"permissions.pimainteno={{extends=":workspace",filesystem={{{rules}}}}}"#));
+        let rules =
+            format!(r#""{path}/.ssh"="deny","{path}/a \"key\""="deny",":slash_tmp"="read""#);
+        assert_eq!(
+            profile,
+            format!(r#"permissions.pimainteno={{extends=":workspace",filesystem={{{rules}}}}}"#)
+        );
     }
 }

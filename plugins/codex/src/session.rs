@@ -17,7 +17,8 @@ use crate::{
     failure::Failure,
 };
 
-/// The longest event that is read, in bytes. Events hold the whole output of the agent's commands; what is longer is passed over.
+/// The longest event that is read, in bytes. Events hold the whole output of the agent's commands;
+/// what is longer is passed over.
 const EVENT_LIMIT: usize = 8 << 20;
 
 /// The most characters of a progress message.
@@ -49,12 +50,23 @@ struct Tidy<'a>(&'a Path);
 
 /// Runs codex on `request` and returns what it answered.
 ///
-/// The key of `account` is taken out of whatever codex tells; the answer itself stays as it is, because the model cannot know the key.
-pub(crate) async fn run(command: Command, request: &Request, account: &Account, call: &Call) -> Result<Reply, Failure> {
+/// The key of `account` is taken out of whatever codex tells; the answer itself stays as it is,
+/// because the model cannot know the key.
+pub(crate) async fn run(
+    command: Command,
+    request: &Request,
+    account: &Account,
+    call: &Call,
+) -> Result<Reply, Failure> {
     let _tidy = Tidy(&request.workspace);
     let (sender, mut lines) = mpsc::unbounded_channel();
     let stop = Cancel::new();
-    let command = command.input(request.prompt.as_str()).timeout(request.timeout).output_limit(EVENT_LIMIT).lines(sender).cancel(&stop);
+    let command = command
+        .input(request.prompt.as_str())
+        .timeout(request.timeout)
+        .output_limit(EVENT_LIMIT)
+        .lines(sender)
+        .cancel(&stop);
     let mut transcript = Transcript::default();
     let mut heard = Instant::now();
     let mut silent = false;
@@ -62,7 +74,8 @@ pub(crate) async fn run(command: Command, request: &Request, account: &Account, 
         let running = command.run();
         tokio::pin!(running);
         loop {
-            // A command of the agent, a long build for one, is silent for good reason: the deadline is its limit.
+            // A command of the agent, a long build for one, is silent for good reason: the deadline
+            // is its limit.
             let is_waiting = transcript.running.is_empty() && !stop.is_raised();
             tokio::select! {
                 biased;
@@ -84,17 +97,26 @@ pub(crate) async fn run(command: Command, request: &Request, account: &Account, 
     }
     match (transcript.end, output.end) {
         (Some(Event::Completed(usage)), _) => {
-            if transcript.message.trim().is_empty() && (request.edit != Edit::Workspace || !transcript.worked) {
+            if transcript.message.trim().is_empty()
+                && (request.edit != Edit::Workspace || !transcript.worked)
+            {
                 return Err(Failure::Empty);
             }
             Ok(Reply::new(transcript.message).with_usage(usage))
         }
         (Some(Event::Failed(message)), _) => Err(Failure::Stated(account.redact(&message))),
-        (_, End::Cancelled) if silent => Err(Failure::Silent(request.silence_timeout, transcript.trouble)),
+        (_, End::Cancelled) if silent => {
+            Err(Failure::Silent(request.silence_timeout, transcript.trouble))
+        }
         (_, End::Cancelled) => Err(Failure::Cancelled),
-        (_, End::TimedOut) if !transcript.worked => Err(Failure::Silent(request.timeout, transcript.trouble)),
+        (_, End::TimedOut) if !transcript.worked => {
+            Err(Failure::Silent(request.timeout, transcript.trouble))
+        }
         (_, End::TimedOut) => Err(Failure::Late(request.timeout, transcript.trouble)),
-        (_, end) => Err(Failure::Died(end, last_words(&account.redact(&String::from_utf8_lossy(&output.stderr))))),
+        (_, end) => Err(Failure::Died(
+            end,
+            last_words(&account.redact(&String::from_utf8_lossy(&output.stderr))),
+        )),
     }
 }
 
@@ -124,7 +146,8 @@ impl Transcript {
 
 /// The end of what codex wrote to standard error, without its warnings, which come with each run.
 fn last_words(stderr: &str) -> String {
-    let lines: Vec<_> = stderr.lines().filter(|line| !line.to_lowercase().starts_with("warning:")).collect();
+    let lines: Vec<_> =
+        stderr.lines().filter(|line| !line.to_lowercase().starts_with("warning:")).collect();
     let tail = lines.iter().rev().take(8).rev().copied().collect::<Vec<_>>().join(" ");
     one_line(&tail, ERROR_LIMIT)
 }

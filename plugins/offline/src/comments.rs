@@ -36,7 +36,11 @@ pub(crate) fn spans(text: &str, syntax: &Syntax) -> Vec<Span> {
     while at < text.len() {
         let Some((length, kind)) = span_at(text, at, syntax) else {
             // A backslash takes the next character's meaning away, outside of strings too.
-            at += if syntax.dialect == Dialect::Shell && text.as_bytes().get(at) == Some(&b'\\') { 2 } else { 1 };
+            at += if syntax.dialect == Dialect::Shell && text.as_bytes().get(at) == Some(&b'\\') {
+                2
+            } else {
+                1
+            };
             continue;
         };
         let end = (at + length.max(1)).min(text.len());
@@ -54,7 +58,10 @@ fn span_at(text: &str, at: usize, syntax: &Syntax) -> Option<(usize, Kind)> {
     if let Some((open, close)) = syntax.block
         && rest.starts_with(open.as_bytes())
     {
-        return Some((block_length(rest, open.as_bytes(), close.as_bytes(), syntax.nested), Kind::BlockComment));
+        return Some((
+            block_length(rest, open.as_bytes(), close.as_bytes(), syntax.nested),
+            Kind::BlockComment,
+        ));
     }
     // `http://` in the text of a page is no comment, nor is `$#` or `a#b` in a shell.
     let may_comment = match syntax.dialect {
@@ -69,7 +76,8 @@ fn span_at(text: &str, at: usize, syntax: &Syntax) -> Option<(usize, Kind)> {
         Dialect::Rust => raw_rust(rest, in_word).or_else(|| quoted_character(rest)),
         Dialect::Cpp => raw_cpp(rest, in_word),
         Dialect::Script => regular_expression(text, at),
-        // What a here-document contains is for another program, and where it ends is not worth knowing.
+        // What a here-document contains is for another program, and where it ends is not worth
+        // knowing.
         Dialect::Shell => rest.starts_with(b"<<").then_some(rest.len()),
         Dialect::Plain | Dialect::WholeLines => None,
     };
@@ -88,18 +96,33 @@ fn span_at(text: &str, at: usize, syntax: &Syntax) -> Option<(usize, Kind)> {
             b'\\' if quote.escapes => length += 2,
             // An open string of one line was none.
             b'\n' if !quote.multiline => return Some((length, Kind::String)),
-            _ if rest.get(length..).is_some_and(|rest| rest.starts_with(close)) => return Some((length + close.len(), Kind::String)),
+            _ if rest.get(length..).is_some_and(|rest| rest.starts_with(close)) => {
+                return Some((length + close.len(), Kind::String));
+            }
             _ => length += 1,
         }
     }
     Some((length, Kind::String))
 }
 
-/// Whether the word before `at` is short enough to say what kind of string follows, as in `rb'…'` or `u8'…'`.
+/// Whether the word before `at` is short enough to say what kind of string follows, as in `rb'…'`
+/// or `u8'…'`.
 fn is_prefix(text: &str, at: usize) -> bool {
-    let word = text.as_bytes().get(..at).unwrap_or_default().iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
+    let word = text
+        .as_bytes()
+        .get(..at)
+        .unwrap_or_default()
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
     let letters: Vec<_> = word.take(4).map(u8::to_ascii_lowercase).collect();
-    matches!(&letters[..], [b'r' | b'b' | b'u' | b'f' | b'l'] | [b'r', b'b' | b'f' | b'u'] | [b'b' | b'f', b'r'] | [b'8', b'u'])
+    matches!(
+        &letters[..],
+        [b'r' | b'b' | b'u' | b'f' | b'l']
+            | [b'r', b'b' | b'f' | b'u']
+            | [b'b' | b'f', b'r']
+            | [b'8', b'u']
+    )
 }
 
 fn line_length(rest: &[u8]) -> usize {
@@ -128,7 +151,10 @@ fn block_length(rest: &[u8], open: &[u8], close: &[u8], nested: bool) -> usize {
 
 /// `r"…"`, `r#"…"#`, `br"…"` and so on.
 fn raw_rust(rest: &[u8], in_word: bool) -> Option<usize> {
-    let prefix = [&b"r"[..], b"br", b"cr"].into_iter().find(|prefix| rest.starts_with(prefix)).filter(|_| !in_word)?;
+    let prefix = [&b"r"[..], b"br", b"cr"]
+        .into_iter()
+        .find(|prefix| rest.starts_with(prefix))
+        .filter(|_| !in_word)?;
     let after = rest.get(prefix.len()..)?;
     let hashes = after.iter().take_while(|byte| **byte == b'#').count();
     after.get(hashes).filter(|byte| **byte == b'"')?;
@@ -147,7 +173,10 @@ fn quoted_character(rest: &[u8]) -> Option<usize> {
     }
     let end = rest.get(2..)?.iter().take(4).position(|byte| *byte == b'\'')?;
     // One character, of up to four bytes; `'a, 'b` has more between its quotes.
-    std::str::from_utf8(rest.get(1..end + 2)?).ok().filter(|text| text.chars().count() == 1).map(|_| end + 3)
+    std::str::from_utf8(rest.get(1..end + 2)?)
+        .ok()
+        .filter(|text| text.chars().count() == 1)
+        .map(|_| end + 3)
 }
 
 /// `R"x(…)x"`.
@@ -168,7 +197,9 @@ fn regular_expression(text: &str, at: usize) -> Option<usize> {
     }
     let before = text.get(..at)?.trim_end_matches([' ', '\t']);
     let expected = before.is_empty()
-        || before.ends_with(['(', ',', '=', ':', '[', '!', '&', '|', '?', '{', '}', ';', '\n', '+', '>'])
+        || before.ends_with([
+            '(', ',', '=', ':', '[', '!', '&', '|', '?', '{', '}', ';', '\n', '+', '>',
+        ])
         || before.ends_with("return");
     let (mut length, mut in_class) = (1, false);
     while let Some(byte) = rest.get(length).filter(|byte| expected && **byte != b'\n') {
@@ -185,7 +216,10 @@ fn regular_expression(text: &str, at: usize) -> Option<usize> {
 }
 
 fn find(text: &[u8], from: usize, wanted: &[u8]) -> Option<usize> {
-    text.get(from..)?.windows(wanted.len()).position(|window| window == wanted).map(|position| from + position)
+    text.get(from..)?
+        .windows(wanted.len())
+        .position(|window| window == wanted)
+        .map(|position| from + position)
 }
 
 fn whole_lines(text: &str, syntax: &Syntax) -> Vec<Span> {
@@ -195,7 +229,10 @@ fn whole_lines(text: &str, syntax: &Syntax) -> Vec<Span> {
         let start = at + line.len() - line.trim_start_matches([' ', '\t']).len();
         // An indented line may belong to a recipe or to a value of several lines.
         if start == at && syntax.line.iter().any(|mark| line.starts_with(mark)) {
-            spans.push(Span { range: start..at + line.trim_end_matches(['\r', '\n']).len(), kind: Kind::LineComment });
+            spans.push(Span {
+                range: start..at + line.trim_end_matches(['\r', '\n']).len(),
+                kind: Kind::LineComment,
+            });
         }
         at += line.len();
     }
@@ -209,20 +246,30 @@ mod tests {
 
     fn comments(path: &str, text: &str) -> Vec<String> {
         let syntax = languages::of(path).unwrap().syntax.unwrap();
-        spans(text, syntax).into_iter().filter(|span| span.kind != Kind::String).map(|span| text[span.range].to_owned()).collect()
+        spans(text, syntax)
+            .into_iter()
+            .filter(|span| span.kind != Kind::String)
+            .map(|span| text[span.range].to_owned())
+            .collect()
     }
 
     #[test]
     fn strings_are_no_comments() {
         assert_eq!(comments("a.rs", r##"let a = "http://x"; // one"##), ["// one"]);
         assert_eq!(
-            comments("a.rs", "let a = r#\"\" // no \"#; let b: &'static str = '\"'; // 'yes'\n/* a /* b */ c */"),
+            comments(
+                "a.rs",
+                "let a = r#\"\" // no \"#; let b: &'static str = '\"'; // 'yes'\n/* a /* b */ c */"
+            ),
             ["// 'yes'", "/* a /* b */ c */"]
         );
         assert_eq!(comments("a.rs", "let q = '\\''; fn f<'a, 'b>() {} // é\r\nx"), ["// é"]);
         assert_eq!(comments("a.py", "a = '# no' # yes\n'''\n# no\n'''\n"), ["# yes"]);
         assert_eq!(comments("a.py", "a = rb'\\' # no' # yes"), ["# yes"]);
-        assert_eq!(comments("a.c", "int n = 1'000; char *s = \"/* no \\\" */\"; /* yes */"), ["/* yes */"]);
+        assert_eq!(
+            comments("a.c", "int n = 1'000; char *s = \"/* no \\\" */\"; /* yes */"),
+            ["/* yes */"]
+        );
         assert_eq!(comments("a.cpp", "auto s = R\"x( // no \" )x\"; // yes"), ["// yes"]);
         assert_eq!(comments("a.go", "a := `// no\n// no` // yes"), ["// yes"]);
         assert_eq!(comments("a.toml", "a = '\\' # yes\nb = \"\"\"\n# no\n\"\"\"\n"), ["# yes"]);
@@ -231,8 +278,14 @@ mod tests {
 
     #[test]
     fn scripts_have_regular_expressions_and_shells_have_here_documents() {
-        assert_eq!(comments("a.js", "a = /[/*\"`]/; b = 1 / 2; // yes\n<a>http://no</a>"), ["// yes"]);
-        assert_eq!(comments("a.sh", "echo \"# no\" a#no \\# ${#no} # yes\ncat <<E\n# no\nE\n"), ["# yes"]);
+        assert_eq!(
+            comments("a.js", "a = /[/*\"`]/; b = 1 / 2; // yes\n<a>http://no</a>"),
+            ["// yes"]
+        );
+        assert_eq!(
+            comments("a.sh", "echo \"# no\" a#no \\# ${#no} # yes\ncat <<E\n# no\nE\n"),
+            ["# yes"]
+        );
         assert_eq!(comments("Makefile", "# yes\nA = # no\n\t# no\n"), ["# yes"]);
     }
 }

@@ -1,4 +1,5 @@
-//! Git, asked for facts: it never changes anything, waits for anyone or runs what the repository's configuration names.
+//! Git, asked for facts: it never changes anything, waits for anyone or runs what the repository's
+//! configuration names.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,8 +26,19 @@ pub(crate) struct Git {
 
 impl Git {
     /// Git in `workspace`; all work must be done within `timeout`, or when `cancel` is raised.
-    pub(crate) fn new(workspace: &Path, environment: Environment, cancel: Cancel, timeout: Duration) -> Self {
-        Self { workspace: workspace.to_owned(), environment, cancel, deadline: Instant::now() + timeout, timeout }
+    pub(crate) fn new(
+        workspace: &Path,
+        environment: Environment,
+        cancel: Cancel,
+        timeout: Duration,
+    ) -> Self {
+        Self {
+            workspace: workspace.to_owned(),
+            environment,
+            cancel,
+            deadline: Instant::now() + timeout,
+            timeout,
+        }
     }
 
     /// The worktree's root.
@@ -41,37 +53,65 @@ impl Git {
     }
 
     /// The standard output of a command that must succeed.
-    pub(crate) async fn run<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Result<Vec<u8>> {
+    pub(crate) async fn run<'a>(
+        &self,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<u8>> {
         self.run_with_input(arguments, Vec::new()).await
     }
 
     /// The standard output of a command that must succeed and that reads `input`.
-    pub(crate) async fn run_with_input<'a>(&self, arguments: impl IntoIterator<Item = &'a str>, input: Vec<u8>) -> Result<Vec<u8>> {
+    pub(crate) async fn run_with_input<'a>(
+        &self,
+        arguments: impl IntoIterator<Item = &'a str>,
+        input: Vec<u8>,
+    ) -> Result<Vec<u8>> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let output = self.output(&arguments, input, self.timeout).await?;
         let what = || format!("`git {}` in `{}`", arguments.join(" "), self.workspace.display());
         match output.end {
-            End::Exited(0) if output.truncated => {
-                Err(Error::new(ErrorKind::Git, format!("{} wrote more than {OUTPUT_LIMIT} bytes", what())))
-            }
+            End::Exited(0) if output.truncated => Err(Error::new(
+                ErrorKind::Git,
+                format!("{} wrote more than {OUTPUT_LIMIT} bytes", what()),
+            )),
             End::Exited(0) => Ok(output.stdout),
             End::Cancelled => Err(Error::new(ErrorKind::Cancelled, "the run was told to stop")),
             End::TimedOut => Err(self.late()),
-            end => Err(Error::new(ErrorKind::Git, format!("{} failed: {end}: {}", what(), output.tail(3)))
-                .hint("the workspace must be a Git worktree that this user may read")),
+            end => Err(Error::new(
+                ErrorKind::Git,
+                format!("{} failed: {end}: {}", what(), output.tail(3)),
+            )
+            .hint("the workspace must be a Git worktree that this user may read")),
         }
     }
 
-    /// The standard output of a command as text, or `None` if it fails or takes longer than half a minute: for facts that can be left out.
-    pub(crate) async fn fact<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    /// The standard output of a command as text, or `None` if it fails or takes longer than half a
+    /// minute: for facts that can be left out.
+    pub(crate) async fn fact<'a>(
+        &self,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Option<String> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let output = self.output(&arguments, Vec::new(), Duration::from_secs(30)).await.ok()?;
         output.success().then(|| output.text())
     }
 
-    async fn output(&self, arguments: &[&str], input: Vec<u8>, timeout: Duration) -> Result<Output> {
+    async fn output(
+        &self,
+        arguments: &[&str],
+        input: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Output> {
         // Neither a monitor nor a hook nor a pager of the repository's choice is started.
-        let safe = ["--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false"];
+        let safe = [
+            "--no-pager",
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.quotePath=false",
+        ];
         let quiet = ["-c", "log.showSignature=false", "-c", "color.ui=false"];
         Command::new("git")
             .args(safe)
@@ -92,7 +132,14 @@ impl Git {
     }
 
     fn late(&self) -> Error {
-        Error::new(ErrorKind::Backend, format!("`{}` could not be read in {} seconds", self.workspace.display(), self.timeout.as_secs()))
-            .hint("raise `llm.timeout`")
+        Error::new(
+            ErrorKind::Backend,
+            format!(
+                "`{}` could not be read in {} seconds",
+                self.workspace.display(),
+                self.timeout.as_secs()
+            ),
+        )
+        .hint("raise `llm.timeout`")
     }
 }

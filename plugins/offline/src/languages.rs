@@ -1,4 +1,5 @@
-//! What a file's name says about what is in it: the language, and what its comments and strings look like.
+//! What a file's name says about what is in it: the language, and what its comments and strings
+//! look like.
 
 /// A language, as far as it matters here.
 #[derive(Debug, PartialEq, Eq)]
@@ -7,7 +8,8 @@ pub(crate) struct Language {
     pub(crate) name: &'static str,
     /// The ends of file names, without the dot, or whole file names.
     endings: &'static [&'static str],
-    /// What its comments look like; `None` if that is not known well enough to change anything in them.
+    /// What its comments look like; `None` if that is not known well enough to change anything in
+    /// them.
     pub(crate) syntax: Option<&'static Syntax>,
 }
 
@@ -62,13 +64,23 @@ const DOUBLE: Quote = quote("\"", true, false);
 const SINGLE: Quote = quote("'", true, false);
 const TRIPLE: Quote = quote("\"\"\"", true, true);
 
-const SLASHES: Syntax =
-    Syntax { line: &["//"], block: Some(("/*", "*/")), nested: false, strings: &[DOUBLE, SINGLE], dialect: Dialect::Plain };
+const SLASHES: Syntax = Syntax {
+    line: &["//"],
+    block: Some(("/*", "*/")),
+    nested: false,
+    strings: &[DOUBLE, SINGLE],
+    dialect: Dialect::Plain,
+};
 const C: Syntax = Syntax { dialect: Dialect::Cpp, ..SLASHES };
 const JVM: Syntax = Syntax { strings: &[TRIPLE, DOUBLE, SINGLE], ..SLASHES };
-const RUST: Syntax = Syntax { nested: true, strings: &[quote("\"", true, true)], dialect: Dialect::Rust, ..SLASHES };
+const RUST: Syntax =
+    Syntax { nested: true, strings: &[quote("\"", true, true)], dialect: Dialect::Rust, ..SLASHES };
 const GO: Syntax = Syntax { strings: &[DOUBLE, SINGLE, quote("`", false, true)], ..SLASHES };
-const SCRIPT: Syntax = Syntax { strings: &[DOUBLE, SINGLE, quote("`", true, true)], dialect: Dialect::Script, ..SLASHES };
+const SCRIPT: Syntax = Syntax {
+    strings: &[DOUBLE, SINGLE, quote("`", true, true)],
+    dialect: Dialect::Script,
+    ..SLASHES
+};
 const PYTHON: Syntax = Syntax {
     line: &["#"],
     block: None,
@@ -76,15 +88,29 @@ const PYTHON: Syntax = Syntax {
     strings: &[TRIPLE, quote("'''", true, true), DOUBLE, SINGLE],
     dialect: Dialect::Plain,
 };
-const TOML: Syntax = Syntax { strings: &[TRIPLE, quote("'''", false, true), DOUBLE, quote("'", false, false)], ..PYTHON };
-const SHELL: Syntax =
-    Syntax { strings: &[quote("$'", true, true), quote("\"", true, true), quote("'", false, true)], dialect: Dialect::Shell, ..PYTHON };
+const TOML: Syntax = Syntax {
+    strings: &[TRIPLE, quote("'''", false, true), DOUBLE, quote("'", false, false)],
+    ..PYTHON
+};
+const SHELL: Syntax = Syntax {
+    strings: &[quote("$'", true, true), quote("\"", true, true), quote("'", false, true)],
+    dialect: Dialect::Shell,
+    ..PYTHON
+};
 const HASH_LINES: Syntax = Syntax { strings: &[], dialect: Dialect::WholeLines, ..PYTHON };
 const INI: Syntax = Syntax { line: &["#", ";"], ..HASH_LINES };
-const SQL: Syntax = Syntax { line: &["--"], strings: &[quote("'", false, true), quote("\"", false, true)], ..SLASHES };
+const SQL: Syntax = Syntax {
+    line: &["--"],
+    strings: &[quote("'", false, true), quote("\"", false, true)],
+    ..SLASHES
+};
 const CSS: Syntax = Syntax { line: &[], ..SLASHES };
 
-const fn language(name: &'static str, endings: &'static [&'static str], syntax: Option<&'static Syntax>) -> Language {
+const fn language(
+    name: &'static str,
+    endings: &'static [&'static str],
+    syntax: Option<&'static Syntax>,
+) -> Language {
     Language { name, endings, syntax }
 }
 
@@ -156,7 +182,9 @@ pub(crate) fn of(path: &str) -> Option<&'static Language> {
 /// What follows the last dot of the file's name; empty if there is nothing before the dot.
 pub(crate) fn extension(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or(path);
-    name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or("", |(_, extension)| extension)
+    name.rsplit_once('.')
+        .filter(|(stem, _)| !stem.is_empty())
+        .map_or("", |(_, extension)| extension)
 }
 
 /// Whether the file is written in Markdown.
@@ -166,7 +194,8 @@ pub(crate) fn is_markdown(path: &str) -> bool {
 
 /// Whether the file is text for people.
 pub(crate) fn is_prose(path: &str) -> bool {
-    of(path).is_some_and(|language| matches!(language.name, "Markdown" | "Text" | "reStructuredText"))
+    of(path)
+        .is_some_and(|language| matches!(language.name, "Markdown" | "Text" | "reStructuredText"))
 }
 
 #[cfg(test)]
@@ -175,8 +204,18 @@ mod tests {
 
     #[test]
     fn a_name_tells_the_language() {
-        let names = ["src/lib.rs", "deploy/Dockerfile", "CMakeLists.txt", "NOTES.TXT", "a/.rs", "unknown.xyz"];
+        let names = [
+            "src/lib.rs",
+            "deploy/Dockerfile",
+            "CMakeLists.txt",
+            "NOTES.TXT",
+            "a/.rs",
+            "unknown.xyz",
+        ];
         let languages = names.map(|path| of(path).map(|language| language.name));
-        assert_eq!(languages, [Some("Rust"), Some("Dockerfile"), Some("CMake"), Some("Text"), None, None]);
+        assert_eq!(
+            languages,
+            [Some("Rust"), Some("Dockerfile"), Some("CMake"), Some("Text"), None, None]
+        );
     }
 }

@@ -58,10 +58,12 @@ pub(crate) fn lines(text: &str) -> Vec<Line> {
 /// Whether `text` begins with settings for a site generator.
 pub(crate) fn has_front_matter(text: &str) -> bool {
     let mut lines = text.lines();
-    lines.next().is_some_and(|line| line.trim_end() == "---") && lines.take(200).any(|line| matches!(line.trim_end(), "---" | "..."))
+    lines.next().is_some_and(|line| line.trim_end() == "---")
+        && lines.take(200).any(|line| matches!(line.trim_end(), "---" | "..."))
 }
 
-/// The pieces of `line` that are plain prose: no code, no link's text or target, no tag. `state` carries on to the next line.
+/// The pieces of `line` that are plain prose: no code, no link's text or target, no tag. `state`
+/// carries on to the next line.
 pub(crate) fn prose(line: &str, state: &mut Inline) -> Vec<Range<usize>> {
     if line.trim().is_empty() {
         // A paragraph ends, and with it everything but a comment.
@@ -153,7 +155,11 @@ mod tests {
         let lines = lines(text).into_iter().filter(|line| !line.is_code);
         let pieces = lines.map(|line| {
             let line = &text[line.range];
-            prose(line, &mut state).into_iter().map(|piece| &line[piece]).collect::<Vec<_>>().join("|")
+            prose(line, &mut state)
+                .into_iter()
+                .map(|piece| &line[piece])
+                .collect::<Vec<_>>()
+                .join("|")
         });
         pieces.collect::<Vec<_>>().join("\n")
     }
@@ -161,9 +167,15 @@ mod tests {
     #[test]
     fn code_links_and_tags_are_no_prose() {
         assert_eq!(prose_of("a `b` c ``d ` e`` f"), "a | c | f");
-        assert_eq!(prose_of("see [text](target(1)) or <https://x> and <b>bold</b>"), "see | or | and |bold");
+        assert_eq!(
+            prose_of("see [text](target(1)) or <https://x> and <b>bold</b>"),
+            "see | or | and |bold"
+        );
         assert_eq!(prose_of("[label]: target \"title\"\n- [ ] task"), "\n- | task");
         assert_eq!(prose_of("a `b\nc` d <!-- e\n\nf --> g"), "a \n d \n\n g");
-        assert_eq!(prose_of("---\ntitle: x\n---\na\n```sh\nb\n```\nc\n    d\n~~~\n```\n~~~\n"), "a\nc");
+        assert_eq!(
+            prose_of("---\ntitle: x\n---\na\n```sh\nb\n```\nc\n    d\n~~~\n```\n~~~\n"),
+            "a\nc"
+        );
     }
 }

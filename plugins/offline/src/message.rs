@@ -17,15 +17,21 @@ pub(crate) fn subject(paths: &[&str], what: &str) -> String {
     let fits = |text: &String| text.chars().count() <= SUBJECT_LIMIT;
     let name = paths.first().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
     let short = if paths.len() == 1 { format!(" in {name}") } else { String::new() };
-    [format!("{scope}{what}{place}"), format!("{scope}{what}{short}"), format!("{scope}{what}"), what.to_owned()]
-        .into_iter()
-        .find(fits)
-        .unwrap_or_else(|| what.chars().take(SUBJECT_LIMIT).collect())
+    [
+        format!("{scope}{what}{place}"),
+        format!("{scope}{what}{short}"),
+        format!("{scope}{what}"),
+        what.to_owned(),
+    ]
+    .into_iter()
+    .find(fits)
+    .unwrap_or_else(|| what.chars().take(SUBJECT_LIMIT).collect())
 }
 
 /// A message for the change `diff`.
 ///
-/// A proposal of this backend says in its first line what it does; where that line is in `prompt`, it is used with the list that follows it.
+/// A proposal of this backend says in its first line what it does; where that line is in `prompt`,
+/// it is used with the list that follows it.
 pub(crate) fn commit_message(prompt: &str, diff: &str) -> String {
     own_message(prompt).unwrap_or_else(|| from_diff(diff))
 }
@@ -34,20 +40,34 @@ pub(crate) fn commit_message(prompt: &str, diff: &str) -> String {
 fn own_message(text: &str) -> Option<String> {
     let mut lines = text.lines().skip_while(|line| !is_own_subject(line));
     let subject = lines.next()?;
-    let list: Vec<_> = lines.skip_while(|line| line.trim().is_empty()).take_while(|line| line.starts_with("- ")).collect();
-    Some(if list.is_empty() { subject.to_owned() } else { format!("{subject}\n\n{}\n", list.join("\n")) })
+    let list: Vec<_> = lines
+        .skip_while(|line| line.trim().is_empty())
+        .take_while(|line| line.starts_with("- "))
+        .collect();
+    Some(if list.is_empty() {
+        subject.to_owned()
+    } else {
+        format!("{subject}\n\n{}\n", list.join("\n"))
+    })
 }
 
 fn is_own_subject(line: &str) -> bool {
-    let what = line.split_once(": ").filter(|(scope, _)| !scope.contains(' ')).map_or(line, |(_, what)| what);
-    let Some(rest) = ["fix ", "remove stray white space from ", "unify the line ends of "].iter().find_map(|verb| what.strip_prefix(verb))
+    let what = line
+        .split_once(": ")
+        .filter(|(scope, _)| !scope.contains(' '))
+        .map_or(line, |(_, what)| what);
+    let Some(rest) = ["fix ", "remove stray white space from ", "unify the line ends of "]
+        .iter()
+        .find_map(|verb| what.strip_prefix(verb))
     else {
         return false;
     };
     let mut words = rest.split(' ');
     line.chars().count() <= SUBJECT_LIMIT
         && words.next().is_some_and(|count| count.parse::<usize>().is_ok())
-        && words.next().is_some_and(|what| ["misspelling", "misspellings", "dead", "line", "lines"].contains(&what))
+        && words.next().is_some_and(|what| {
+            ["misspelling", "misspellings", "dead", "line", "lines"].contains(&what)
+        })
 }
 
 /// A message that says which files changed.
@@ -57,7 +77,8 @@ fn from_diff(diff: &str) -> String {
     for line in diff.lines() {
         if let Some(header) = line.strip_prefix("diff --git ") {
             in_hunk = false;
-            // Where the two names are the same, the header says which; what is renamed is said again below.
+            // Where the two names are the same, the header says which; what is renamed is said
+            // again below.
             let half = header.len() / 2;
             if let (Some(one), Some(other)) = (header.get(..half), header.get(half + 1..))
                 && let (Some(path), Some(same)) = (one.strip_prefix("a/"), other.strip_prefix("b/"))
@@ -89,15 +110,24 @@ fn from_diff(diff: &str) -> String {
         [path] => {
             let scope = scope(&paths).map(|scope| format!("{scope}: ")).unwrap_or_default();
             let name = path.rsplit('/').next().unwrap_or(path);
-            [format!("{scope}{verb} {path}"), format!("{scope}{verb} {name}"), format!("{scope}{verb} one file")]
-                .into_iter()
-                .find(|text| text.chars().count() <= SUBJECT_LIMIT)
-                .unwrap_or_else(|| format!("{verb} one file"))
+            [
+                format!("{scope}{verb} {path}"),
+                format!("{scope}{verb} {name}"),
+                format!("{scope}{verb} one file"),
+            ]
+            .into_iter()
+            .find(|text| text.chars().count() <= SUBJECT_LIMIT)
+            .unwrap_or_else(|| format!("{verb} one file"))
         }
         _ => {
             let scope = scope(&paths).map(|scope| format!("{scope}: ")).unwrap_or_default();
-            let list: String = changes.iter().take(20).map(|(path, verb)| format!("- {verb} {path}\n")).collect();
-            let more = if paths.len() > 20 { format!("- and {} more\n", paths.len() - 20) } else { String::new() };
+            let list: String =
+                changes.iter().take(20).map(|(path, verb)| format!("- {verb} {path}\n")).collect();
+            let more = if paths.len() > 20 {
+                format!("- and {} more\n", paths.len() - 20)
+            } else {
+                String::new()
+            };
             format!("{scope}{verb} {} files\n\n{list}{more}", paths.len())
         }
     }
@@ -110,7 +140,11 @@ fn scope(paths: &[&str]) -> Option<String> {
     }
     let first = paths.first()?.split_once('/')?.0;
     let is_short = first.len() <= 20 && !first.contains([' ', ':']);
-    (is_short && paths.iter().all(|path| path.split_once('/').is_some_and(|(directory, _)| directory == first))).then(|| first.to_owned())
+    (is_short
+        && paths
+            .iter()
+            .all(|path| path.split_once('/').is_some_and(|(directory, _)| directory == first)))
+    .then(|| first.to_owned())
 }
 
 #[cfg(test)]
@@ -119,9 +153,18 @@ mod tests {
 
     #[test]
     fn a_subject_says_what_and_where_and_stays_short() {
-        assert_eq!(subject(&["README.md"], "fix 3 misspellings"), "docs: fix 3 misspellings in README.md");
-        assert_eq!(subject(&["src/a.rs", "src/b.rs"], "fix 2 misspellings"), "src: fix 2 misspellings in 2 files");
-        assert_eq!(subject(&["a.rs", "b/c.rs"], "fix 2 misspellings"), "fix 2 misspellings in 2 files");
+        assert_eq!(
+            subject(&["README.md"], "fix 3 misspellings"),
+            "docs: fix 3 misspellings in README.md"
+        );
+        assert_eq!(
+            subject(&["src/a.rs", "src/b.rs"], "fix 2 misspellings"),
+            "src: fix 2 misspellings in 2 files"
+        );
+        assert_eq!(
+            subject(&["a.rs", "b/c.rs"], "fix 2 misspellings"),
+            "fix 2 misspellings in 2 files"
+        );
         let long = format!("src/{}/b.rs", "a".repeat(80));
         assert_eq!(subject(&[&long], "fix 1 misspelling"), "src: fix 1 misspelling in b.rs");
     }
@@ -129,7 +172,13 @@ mod tests {
     #[test]
     fn the_message_of_our_own_proposal_is_kept() {
         let own = "docs: fix 1 misspelling in a.md\n\n- a.md: teh -> the\n";
-        assert_eq!(commit_message(&format!("Write a message.\n\n{own}\nThe diff:"), "diff --git a/x b/x\n"), own);
+        assert_eq!(
+            commit_message(
+                &format!("Write a message.\n\n{own}\nThe diff:"),
+                "diff --git a/x b/x\n"
+            ),
+            own
+        );
     }
 
     #[test]
@@ -138,7 +187,10 @@ mod tests {
         assert_eq!(commit_message("", one), "src: change src/a.rs");
         let new = "diff --git a/b.md b/b.md\nnew file mode 100644\n--- /dev/null\n+++ b/b.md\n@@ -0,0 +1 @@\n+x\n";
         assert_eq!(commit_message("", new), "docs: add b.md");
-        assert_eq!(commit_message("", &format!("{one}{new}")), "change 2 files\n\n- add b.md\n- change src/a.rs\n");
+        assert_eq!(
+            commit_message("", &format!("{one}{new}")),
+            "change 2 files\n\n- add b.md\n- change src/a.rs\n"
+        );
         let renamed = "diff --git a/a b/c\nsimilarity index 100%\nrename from a\nrename to c\n";
         assert_eq!(commit_message("", renamed), "rename c");
         assert_eq!(commit_message("", ""), "change nothing");

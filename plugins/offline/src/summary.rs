@@ -1,6 +1,7 @@
 //! A summary of a repository, from what can be counted in it.
 //!
-//! It is a function of the commit and of the previous summary: it holds no other dates than those of commits.
+//! It is a function of the commit and of the previous summary: it holds no other dates than those
+//! of commits.
 
 mod contents;
 mod entry_points;
@@ -24,7 +25,8 @@ use manifests::Manifest;
 /// How much of a README is quoted, in characters.
 const QUOTE_LIMIT: usize = 600;
 
-/// Summarises the repository in Markdown. A `previous` summary tells which commit it was made at, and so what is new.
+/// Summarises the repository in Markdown. A `previous` summary tells which commit it was made at,
+/// and so what is new.
 pub(crate) async fn summarize(git: &Git, previous: Option<&str>) -> Result<String> {
     let files = Files::list(git).await?;
     let history = History::read(git, previous).await;
@@ -58,8 +60,14 @@ struct Readme {
 
 impl Readme {
     fn read(files: &Files) -> Self {
-        let is_readme = |path: &str| !path.contains('/') && path.to_ascii_lowercase().starts_with("readme");
-        files.iter().find(|file| is_readme(&file.path)).and_then(|file| files.read(file)).map(|text| Self::parse(&text)).unwrap_or_default()
+        let is_readme =
+            |path: &str| !path.contains('/') && path.to_ascii_lowercase().starts_with("readme");
+        files
+            .iter()
+            .find(|file| is_readme(&file.path))
+            .and_then(|file| files.read(file))
+            .map(|text| Self::parse(&text))
+            .unwrap_or_default()
     }
 
     fn parse(text: &str) -> Self {
@@ -67,15 +75,21 @@ impl Readme {
         let mut paragraph: Vec<&str> = Vec::new();
         for line in markdown::lines(text) {
             let content = text.get(line.range).unwrap_or_default().trim();
-            // Titles, badges, pictures, tags, rules and the tables and lists before the first sentence say little.
-            let is_decoration = content.starts_with(['#', '!', '<', '|', '=', '[', '*', '.', '-']) || content.contains("[![");
-            let is_underline = content.len() >= 3 && (content.bytes().all(|byte| byte == b'=') || content.bytes().all(|byte| byte == b'-'));
+            // Titles, badges, pictures, tags, rules and the tables and lists before the first
+            // sentence say little.
+            let is_decoration = content.starts_with(['#', '!', '<', '|', '=', '[', '*', '.', '-'])
+                || content.contains("[![");
+            let is_underline = content.len() >= 3
+                && (content.bytes().all(|byte| byte == b'=')
+                    || content.bytes().all(|byte| byte == b'-'));
             if let ([title], true) = (&paragraph[..], is_underline) {
                 readme.title = readme.title.or_else(|| Some(inline(title)));
                 paragraph.clear();
                 continue;
             }
-            if let Some(title) = content.strip_prefix("# ").filter(|_| !line.is_code && readme.title.is_none()) {
+            if let Some(title) =
+                content.strip_prefix("# ").filter(|_| !line.is_code && readme.title.is_none())
+            {
                 readme.title = Some(inline(title));
             }
             if content.is_empty() || line.is_code || (paragraph.is_empty() && is_decoration) {
@@ -105,18 +119,27 @@ fn heading(readme: &Readme, manifests: &[Manifest]) -> String {
 
 fn size(files: &Files, history: &History) -> String {
     let bytes: u64 = files.iter().map(|file| file.size).sum();
-    format!("{}, {}. {}\n\n", count(files.iter().count(), "tracked file"), human_size(bytes), history.stamp())
+    format!(
+        "{}, {}. {}\n\n",
+        count(files.iter().count(), "tracked file"),
+        human_size(bytes),
+        history.stamp()
+    )
 }
 
 /// Text of someone else's, in one line of Markdown, with no tag in it.
 fn inline(text: &str) -> String {
-    let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let text: String =
+        text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('<', "\\<")
 }
 
 /// A path or another piece of text as code.
 fn code(text: &str) -> String {
-    let text: String = text.chars().map(|letter| if letter.is_control() || letter == '`' { '?' } else { letter }).collect();
+    let text: String = text
+        .chars()
+        .map(|letter| if letter.is_control() || letter == '`' { '?' } else { letter })
+        .collect();
     format!("`{text}`")
 }
 
@@ -147,7 +170,8 @@ fn human_size(bytes: u64) -> String {
 
 /// A list of the first `limit` of `items`, and how many there are more; empty for none.
 fn list<T: AsRef<str>>(items: &[T], limit: usize) -> String {
-    let mut text: String = items.iter().take(limit).flat_map(|item| ["- ", item.as_ref(), "\n"]).collect();
+    let mut text: String =
+        items.iter().take(limit).flat_map(|item| ["- ", item.as_ref(), "\n"]).collect();
     if items.len() > limit {
         let _ = writeln!(text, "- and {} more", items.len() - limit);
     }
@@ -156,7 +180,11 @@ fn list<T: AsRef<str>>(items: &[T], limit: usize) -> String {
 
 /// A section, unless there is nothing in it.
 fn titled(title: &str, content: &str) -> String {
-    if content.is_empty() { String::new() } else { format!("## {title}\n\n{}\n\n", content.trim_end()) }
+    if content.is_empty() {
+        String::new()
+    } else {
+        format!("## {title}\n\n{}\n\n", content.trim_end())
+    }
 }
 
 #[cfg(test)]
@@ -165,11 +193,16 @@ mod tests {
 
     #[test]
     fn a_readme_says_what_the_project_is_after_its_decoration() {
-        let readme = Readme::parse("[![CI](x)](y)\n# Tool\n\n<p>logo</p>\n\nIt does <b>this</b>\nand that.\n\nMore.\n");
+        let readme = Readme::parse(
+            "[![CI](x)](y)\n# Tool\n\n<p>logo</p>\n\nIt does <b>this</b>\nand that.\n\nMore.\n",
+        );
         assert_eq!(readme.title.as_deref(), Some("Tool"));
         assert_eq!(readme.paragraph.as_deref(), Some("It does \\<b>this\\</b> and that."));
         let underlined = Readme::parse("Tool\n====\n\nIt does this.\n");
-        assert_eq!((underlined.title.as_deref(), underlined.paragraph.as_deref()), (Some("Tool"), Some("It does this.")));
+        assert_eq!(
+            (underlined.title.as_deref(), underlined.paragraph.as_deref()),
+            (Some("Tool"), Some("It does this."))
+        );
     }
 
     #[test]

@@ -20,7 +20,8 @@ use crate::{
 
 /// A kind of change.
 struct Theme {
-    /// What the subject of the commit message says is done, with the singular and the plural of what it is done to.
+    /// What the subject of the commit message says is done, with the singular and the plural of
+    /// what it is done to.
     verb: &'static str,
     singular: &'static str,
     plural: &'static str,
@@ -32,11 +33,22 @@ struct Theme {
 const THEMES: [Theme; 4] = [
     Theme { verb: "fix", singular: "misspelling", plural: "misspellings", find: spelling::find },
     Theme { verb: "fix", singular: "dead link", plural: "dead links", find: links::find },
-    Theme { verb: "remove stray white space from", singular: "line", plural: "lines", find: white_space::find },
-    Theme { verb: "unify the line ends of", singular: "line", plural: "lines", find: line_ends::find },
+    Theme {
+        verb: "remove stray white space from",
+        singular: "line",
+        plural: "lines",
+        find: white_space::find,
+    },
+    Theme {
+        verb: "unify the line ends of",
+        singular: "line",
+        plural: "lines",
+        find: line_ends::find,
+    },
 ];
 
-/// Makes one change in the worktree and answers with its commit message, or with nothing if there is nothing to do.
+/// Makes one change in the worktree and answers with its commit message, or with nothing if there
+/// is nothing to do.
 pub(crate) async fn propose(git: &Git) -> Result<Option<String>> {
     let files = Files::list(git).await?.with_attributes().await?;
     files::blocking(move || {

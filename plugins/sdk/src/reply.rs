@@ -6,13 +6,15 @@ use serde::{Deserialize, Serialize};
 
 /// A backend's answer.
 ///
-/// To a request for a change, an answer without one in the workspace, in `diff` and in `text` means that there is nothing to change.
+/// To a request for a change, an answer without one in the workspace, in `diff` and in `text` means
+/// that there is nothing to change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reply {
     /// The final text, as the model wrote it. It is data: the host never runs it.
     pub text: String,
-    /// The change as a unified diff, where it is apart from the text. The host fills it in for a backend that edited the workspace.
+    /// The change as a unified diff, where it is apart from the text. The host fills it in for a
+    /// backend that edited the workspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
     /// What the answer cost.
@@ -32,7 +34,8 @@ pub struct Usage {
     pub cached_input_tokens: u64,
     /// Tokens written by the model, its reasoning among them.
     pub output_tokens: u64,
-    /// Money, in millionths of the unit that the host's prices are in. 0 where the backend does not know; the host then goes by its prices.
+    /// Money, in millionths of the unit that the host's prices are in. 0 where the backend does
+    /// not know; the host then goes by its prices.
     pub cost_micros: u64,
 }
 
@@ -66,7 +69,8 @@ impl AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
         self.calls = self.calls.saturating_add(other.calls);
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
-        self.cached_input_tokens = self.cached_input_tokens.saturating_add(other.cached_input_tokens);
+        self.cached_input_tokens =
+            self.cached_input_tokens.saturating_add(other.cached_input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.cost_micros = self.cost_micros.saturating_add(other.cost_micros);
     }

@@ -18,7 +18,8 @@ pub struct Request {
     ///
     /// It may be read by every task, and written only under [`Edit::Workspace`].
     pub workspace: PathBuf,
-    /// The change that the question is about, as a unified diff; set for [`Task::CommitMessage`] and [`Task::Mend`].
+    /// The change that the question is about, as a unified diff; set for [`Task::CommitMessage`]
+    /// and [`Task::Mend`].
     pub diff: Option<String>,
     /// The summary made by an earlier run, if there is one.
     pub previous_summary: Option<String>,
@@ -61,7 +62,8 @@ pub enum Edit {
 }
 
 impl Request {
-    /// A request of `task` about the files in `workspace`, with a limit of ten minutes and of two minutes' silence.
+    /// A request of `task` about the files in `workspace`, with a limit of ten minutes and of two
+    /// minutes' silence.
     pub fn new(task: Task, workspace: impl Into<PathBuf>, prompt: impl Into<String>) -> Self {
         Self {
             task,

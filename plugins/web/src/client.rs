@@ -22,10 +22,12 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long it may take to answer.
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// How long it may be silent while it runs projects: four times as long as it is when there is nothing to say.
+/// How long it may be silent while it runs projects: four times as long as it is when there is
+/// nothing to say.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// The longest answer and the longest line that is read, in bytes: far above any diff that may be proposed.
+/// The longest answer and the longest line that is read, in bytes: far above any diff that may be
+/// proposed.
 const LONGEST: usize = 64 << 20;
 
 /// Asks the daemon.
@@ -35,7 +37,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// The daemon at `socket`; `None` if nobody is there. The events of runs that are started through it go to `events`.
+    /// The daemon at `socket`; `None` if nobody is there. The events of runs that are started
+    /// through it go to `events`.
     ///
     /// # Errors
     /// [`ErrorKind::Service`] if somebody is there who cannot be reached or does not answer.
@@ -44,7 +47,11 @@ impl Client {
         let Some(stream) = client.connect().await? else { return Ok(None) };
         let health = client.answer(stream, Healthz {}).await?;
         if health.version != VERSION {
-            tracing::warn!(daemon = health.version, command = VERSION, "The daemon is of another version than this command; restart it.");
+            tracing::warn!(
+                daemon = health.version,
+                command = VERSION,
+                "The daemon is of another version than this command; restart it."
+            );
         }
         Ok(Some(client))
     }
@@ -66,10 +73,14 @@ impl Client {
     /// Has the daemon carry out runs, and waits for their end.
     ///
     /// # Errors
-    /// What the daemon refused, or [`ErrorKind::Service`] if it stops answering before the runs have ended.
+    /// What the daemon refused, or [`ErrorKind::Service`] if it stops answering before the runs
+    /// have ended.
     pub async fn order<O: Order>(&self, order: O) -> Result<Vec<RunRecord>> {
         let stream = self.connect().await?.ok_or_else(|| self.gone())?;
-        let mut body = self.in_time(ANSWER, self.send(stream, encode(Method::POST, O::PATH, &order)?)).await?.into_body();
+        let mut body = self
+            .in_time(ANSWER, self.send(stream, encode(Method::POST, O::PATH, &order)?))
+            .await?
+            .into_body();
         let mut line = Vec::new();
         loop {
             let frame = match timeout(SILENCE, body.frame()).await {
@@ -88,8 +99,11 @@ impl Client {
                     match serde_json::from_slice(&line) {
                         Ok(RunLine::Event(event)) => self.events.event(&event),
                         Ok(RunLine::Records(records)) => return Ok(records),
-                        Ok(RunLine::Problem(problem)) => return Err(problem.into_error(StatusCode::INTERNAL_SERVER_ERROR)),
-                        // Empty lines are signs of life; a daemon of another version may know more events.
+                        Ok(RunLine::Problem(problem)) => {
+                            return Err(problem.into_error(StatusCode::INTERNAL_SERVER_ERROR));
+                        }
+                        // Empty lines are signs of life; a daemon of another version may know more
+                        // events.
                         Err(_) => {}
                     }
                     line.clear();
@@ -105,8 +119,16 @@ impl Client {
             Ok(Err(error)) if is_nobody(&error) => Ok(None),
             Ok(Err(error)) => {
                 let refused = error.kind() == io::ErrorKind::PermissionDenied;
-                let error = Error::new(ErrorKind::Service, format!("cannot reach the daemon: `{}`", self.socket.display())).source(error);
-                Err(if refused { error.hint("run the command as the user of the daemon, or with sudo") } else { error })
+                let error = Error::new(
+                    ErrorKind::Service,
+                    format!("cannot reach the daemon: `{}`", self.socket.display()),
+                )
+                .source(error);
+                Err(if refused {
+                    error.hint("run the command as the user of the daemon, or with sudo")
+                } else {
+                    error
+                })
             }
             Err(_) => Err(self.silent(CONNECT)),
         }
@@ -115,14 +137,21 @@ impl Client {
     /// What is answered on this connection, in time and whole.
     async fn answer<V: Verb>(&self, stream: UnixStream, verb: V) -> Result<V::Answer> {
         let request = encode(V::METHOD, V::PATH, &verb)?;
-        let bytes = self.in_time(ANSWER, async { self.whole(self.send(stream, request).await?).await }).await?;
+        let bytes = self
+            .in_time(ANSWER, async { self.whole(self.send(stream, request).await?).await })
+            .await?;
         serde_json::from_slice(&bytes).map_err(|source| self.not_understood().source(source))
     }
 
     /// The beginning of an answer, unless it is a refusal.
-    async fn send(&self, stream: UnixStream, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
+    async fn send(
+        &self,
+        stream: UnixStream,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>> {
         let failed = |source: hyper::Error| self.cut_off().source(source);
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
         // Ends with the answer, or when nobody wants it any more. What goes wrong is seen there.
         tokio::spawn(async move { drop(connection.await) });
         let response = sender.send_request(request).await.map_err(failed)?;
@@ -130,7 +159,11 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
-        let problem = self.whole(response).await.ok().and_then(|body| serde_json::from_slice::<Problem>(&body).ok());
+        let problem = self
+            .whole(response)
+            .await
+            .ok()
+            .and_then(|body| serde_json::from_slice::<Problem>(&body).ok());
         Err(problem.map_or_else(|| self.not_understood(), |problem| problem.into_error(status)))
     }
 
@@ -139,7 +172,11 @@ impl Client {
         body.map(|body| body.to_bytes()).map_err(|source| self.cut_off().source(source))
     }
 
-    async fn in_time<T>(&self, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn in_time<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         timeout(limit, work).await.unwrap_or_else(|_| Err(self.silent(limit)))
     }
 
@@ -149,8 +186,15 @@ impl Client {
     }
 
     fn silent(&self, limit: Duration) -> Error {
-        Error::new(ErrorKind::Service, format!("the daemon did not answer for {} s: `{}`", limit.as_secs(), self.socket.display()))
-            .hint("look at its log (`journalctl -u pi-mainteno`), or restart it")
+        Error::new(
+            ErrorKind::Service,
+            format!(
+                "the daemon did not answer for {} s: `{}`",
+                limit.as_secs(),
+                self.socket.display()
+            ),
+        )
+        .hint("look at its log (`journalctl -u pi-mainteno`), or restart it")
     }
 
     fn cut_off(&self) -> Error {
@@ -159,12 +203,16 @@ impl Client {
     }
 
     fn not_understood(&self) -> Error {
-        Error::new(ErrorKind::Service, format!("the daemon's answer is not understood: `{}`", self.socket.display()))
-            .hint("if the program was updated, restart the daemon")
+        Error::new(
+            ErrorKind::Service,
+            format!("the daemon's answer is not understood: `{}`", self.socket.display()),
+        )
+        .hint("if the program was updated, restart the daemon")
     }
 }
 
-/// Whether nobody listens: there is no socket, the one that is there was left behind, or the path is too long for one.
+/// Whether nobody listens: there is no socket, the one that is there was left behind, or the path
+/// is too long for one.
 pub fn is_nobody(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionRefused, InvalidInput, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | ConnectionRefused | NotADirectory | InvalidInput)

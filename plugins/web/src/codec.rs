@@ -1,4 +1,5 @@
-//! How a verb becomes a request, and a request a verb: the fields that the path names are in it, the others in the query or in the body.
+//! How a verb becomes a request, and a request a verb: the fields that the path names are in it,
+//! the others in the query or in the body.
 
 use axum::{
     Json,
@@ -22,15 +23,26 @@ use crate::Refusal;
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
 
 /// The request that asks for `verb`.
-pub(crate) fn encode(method: Method, path: &str, verb: &impl Serialize) -> Result<Request<Full<Bytes>>> {
-    let failed = |source| Error::new(ErrorKind::Internal, format!("cannot write the request for `{path}`")).source(source);
+pub(crate) fn encode(
+    method: Method,
+    path: &str,
+    verb: &impl Serialize,
+) -> Result<Request<Full<Bytes>>> {
+    let failed = |source| {
+        Error::new(ErrorKind::Internal, format!("cannot write the request for `{path}`"))
+            .source(source)
+    };
     let Value::Object(mut fields) = serde_json::to_value(verb).map_err(failed)? else {
-        return Err(Error::new(ErrorKind::Internal, format!("what is asked for at `{path}` has no fields")));
+        return Err(Error::new(
+            ErrorKind::Internal,
+            format!("what is asked for at `{path}` has no fields"),
+        ));
     };
     let mut target = String::new();
     for segment in path.split('/').skip(1) {
         target.push('/');
-        target += &field(segment).map_or_else(|| segment.to_owned(), |name| encoded(fields.remove(name)));
+        target +=
+            &field(segment).map_or_else(|| segment.to_owned(), |name| encoded(fields.remove(name)));
     }
     let mut body = Vec::new();
     if method == Method::GET {
@@ -42,14 +54,19 @@ pub(crate) fn encode(method: Method, path: &str, verb: &impl Serialize) -> Resul
         body = serde_json::to_vec(&fields).map_err(failed)?;
     }
     let request = Request::builder().method(method).uri(&target).header(header::HOST, "localhost");
-    request
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Full::from(body))
-        .map_err(|source| Error::new(ErrorKind::Internal, format!("cannot ask for `{target}`")).source(source))
+    request.header(header::CONTENT_TYPE, "application/json").body(Full::from(body)).map_err(
+        |source| {
+            Error::new(ErrorKind::Internal, format!("cannot ask for `{target}`")).source(source)
+        },
+    )
 }
 
 /// The verb that a request asks for.
-pub(crate) async fn decode<T: DeserializeOwned>(path: &str, named: RawPathParams, request: Received) -> Result<T, Refusal> {
+pub(crate) async fn decode<T: DeserializeOwned>(
+    path: &str,
+    named: RawPathParams,
+    request: Received,
+) -> Result<T, Refusal> {
     // The router may be mounted where other paths have names, too.
     let named = named.iter().filter(|(name, _)| names(path).any(|known| known == *name));
     if request.method() == Method::POST {
@@ -59,7 +76,10 @@ pub(crate) async fn decode<T: DeserializeOwned>(path: &str, named: RawPathParams
         }
         for (name, value) in named {
             if fields.insert(name.to_owned(), value.into()).is_some() {
-                return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{name}` is said by the path")));
+                return Err(Refusal::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    format!("`{name}` is said by the path"),
+                ));
             }
         }
         return Ok(Json::from_bytes(Value::Object(fields).to_string().as_bytes())?.0);
@@ -69,7 +89,10 @@ pub(crate) async fn decode<T: DeserializeOwned>(path: &str, named: RawPathParams
         query = format!("{name}={}&{query}", encoded(Some(value.into())));
     }
     let uri = Uri::builder().path_and_query(format!("/?{query}")).build();
-    Ok(Query::try_from_uri(&uri.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?)?.0)
+    Ok(Query::try_from_uri(
+        &uri.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?,
+    )?
+    .0)
 }
 
 /// The names of the fields of a verb, in order.
@@ -107,7 +130,12 @@ impl<'de> Deserializer<'de> for Fields<'_> {
         Err(Self::Error::custom("only the names are wanted"))
     }
 
-    fn deserialize_struct<V: Visitor<'de>>(self, _: &str, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Self::Error> {
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
         *self.0 = fields;
         self.deserialize_any(visitor)
     }
@@ -125,13 +153,23 @@ mod tests {
 
     #[test]
     fn whatever_a_project_is_called_is_one_segment_and_what_is_not_said_is_left_out() {
-        let target = |verb: ProjectRuns| encode(Method::GET, ProjectRuns::PATH, &verb).unwrap().uri().to_string();
-        assert_eq!(target(ProjectRuns { project: "radio-1".into(), limit: None }), "/api/projects/radio-1/runs");
+        let target = |verb: ProjectRuns| {
+            encode(Method::GET, ProjectRuns::PATH, &verb).unwrap().uri().to_string()
+        };
+        assert_eq!(
+            target(ProjectRuns { project: "radio-1".into(), limit: None }),
+            "/api/projects/radio-1/runs"
+        );
         let other = ProjectRuns { project: "../Küche/a?b".into(), limit: Some(3) };
         assert_eq!(target(other), "/api/projects/%2E%2E%2FK%C3%BCche%2Fa%3Fb/runs?limit=3");
         let runs = Runs { project: Some("a&b".into()), limit: Some(7) };
-        assert_eq!(encode(Method::GET, Runs::PATH, &runs).unwrap().uri(), "/api/runs?limit=7&project=a%26b");
-        let rollback = encode(Method::POST, Rollback::PATH, &Rollback { project: "a b".into(), run: None }).unwrap();
+        assert_eq!(
+            encode(Method::GET, Runs::PATH, &runs).unwrap().uri(),
+            "/api/runs?limit=7&project=a%26b"
+        );
+        let rollback =
+            encode(Method::POST, Rollback::PATH, &Rollback { project: "a b".into(), run: None })
+                .unwrap();
         assert_eq!(rollback.uri(), "/api/projects/a%20b/rollback");
     }
 

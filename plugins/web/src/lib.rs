@@ -1,7 +1,9 @@
-//! The HTTP API of a maintainer: what can be asked for, the router that answers, and the client that asks the daemon.
+//! The HTTP API of a maintainer: what can be asked for, the router that answers, and the client
+//! that asks the daemon.
 //!
-//! A [`Verb`] is one struct in one place: its fields are what a request names, its documentation is the API's. [`router`] answers all of them in any axum
-//! program, a [`Client`] asks a daemon for any of them, and a [`Service`] answers them in this process.
+//! A [`Verb`] is one struct in one place: its fields are what a request names, its documentation is
+//! the API's. [`router`] answers all of them in any axum program, a [`Client`] asks a daemon for
+//! any of them, and a [`Service`] answers them in this process.
 //!
 //! | request | verb | fields | answer |
 //! |---|---|---|---|
@@ -21,13 +23,18 @@
 //! | `POST /api/projects/{project}/rollback` | [`Rollback`] | `project`, `run` | lines |
 //! | `GET /api/events` | events | | server-sent events |
 //!
-//! Fields that are not in the path are in the query of a `GET`, and in a JSON object that is the body of a `POST`. Of ids the beginning will do, projects are
-//! named by their ids or names. Lists have the newest first. Whatever is refused is answered with a fitting status code and a [`Problem`].
+//! Fields that are not in the path are in the query of a `GET`, and in a JSON object that is the
+//! body of a `POST`. Of ids the beginning will do, projects are named by their ids or names. Lists
+//! have the newest first. Whatever is refused is answered with a fitting status code and a
+//! [`Problem`].
 //!
-//! *Lines* are JSON, each a [`RunLine`], the last one the records or a problem; empty ones are signs of life. *Server-sent events* have an [`Event`] as `data`
-//! and its number as `id`, and begin after `Last-Event-ID` where that is given; `event: resync` stands where some may be missing.
+//! *Lines* are JSON, each a [`RunLine`], the last one the records or a problem; empty ones are
+//! signs of life. *Server-sent events* have an [`Event`] as `data` and its number as `id`, and
+//! begin after `Last-Event-ID` where that is given; `event: resync` stands where some may be
+//! missing.
 //!
-//! What decides anything is refused to pages of other origins. Who may connect at all is for the program to say that mounts the router.
+//! What decides anything is refused to pages of other origins. Who may connect at all is for the
+//! program to say that mounts the router.
 //!
 //! [`Event`]: pimainteno_core::Event
 //! [`Notice`]: pimainteno_core::store::Notice
@@ -58,7 +65,8 @@ pub use verbs::{deciding::*, reading::*, running::*};
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Answers for a maintainer, for as long as the program runs. [`Service::serving`] is for one that wants to end the answers in good order.
+/// Answers for a maintainer, for as long as the program runs. [`Service::serving`] is for one that
+/// wants to end the answers in good order.
 pub fn router(maintainer: Maintainer) -> Router {
     Service::serving(maintainer, Cancel::new()).router()
 }

@@ -97,7 +97,13 @@ mod tests {
     #[test]
     fn what_is_not_there_is_told_from_what_cannot_be_done_with_it() {
         let error = || Error::new(ErrorKind::Usage, "a rejection needs a reason");
-        assert_eq!((Refusal::from(error()).0, Refusal::conflict(error()).0), (StatusCode::NOT_FOUND, StatusCode::CONFLICT));
-        assert_eq!(Refusal::conflict(Error::new(ErrorKind::Store, "the disk is full")).0, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(
+            (Refusal::from(error()).0, Refusal::conflict(error()).0),
+            (StatusCode::NOT_FOUND, StatusCode::CONFLICT)
+        );
+        assert_eq!(
+            Refusal::conflict(Error::new(ErrorKind::Store, "the disk is full")).0,
+            StatusCode::INTERNAL_SERVER_ERROR
+        );
     }
 }

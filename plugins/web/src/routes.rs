@@ -12,8 +12,8 @@ use axum::{
 };
 
 use crate::{
-    Approve, Healthz, Notices, Order, Pause, ProjectRuns, Proposals, Refusal, Reject, Resume, Rollback, Run, Runs, Service, ShowProposal,
-    ShowRun, Status, Verb,
+    Approve, Healthz, Notices, Order, Pause, ProjectRuns, Proposals, Refusal, Reject, Resume,
+    Rollback, Run, Runs, Service, ShowProposal, ShowRun, Status, Verb,
     codec::{decode, fields},
     origin,
 };
@@ -66,24 +66,34 @@ impl Table {
             .order::<Rollback>()
             .route(
                 Route { method: Method::GET, path: "/api/events", verb: "events", fields: &[] },
-                get(async |State(service): State<Service>, headers: HeaderMap| service.events(&headers)),
+                get(async |State(service): State<Service>, headers: HeaderMap| {
+                    service.events(&headers)
+                }),
             )
     }
 
     fn verb<V: Verb>(self) -> Self {
-        let handler = async |State(service): State<Service>, path: RawPathParams, request: Request| {
-            let verb: V = decode(V::PATH, path, request).await?;
-            Ok::<_, Refusal>(Json(verb.answer(&service).await?))
-        };
+        let handler =
+            async |State(service): State<Service>, path: RawPathParams, request: Request| {
+                let verb: V = decode(V::PATH, path, request).await?;
+                Ok::<_, Refusal>(Json(verb.answer(&service).await?))
+            };
         let routing = if V::METHOD == Method::GET { get(handler) } else { post(handler) };
-        self.route(Route { method: V::METHOD, path: V::PATH, verb: name::<V>(), fields: fields::<V>() }, routing)
+        self.route(
+            Route { method: V::METHOD, path: V::PATH, verb: name::<V>(), fields: fields::<V>() },
+            routing,
+        )
     }
 
     fn order<O: Order>(self) -> Self {
-        let handler = async |State(service): State<Service>, path: RawPathParams, request: Request| {
-            service.carry_out(decode::<O>(O::PATH, path, request).await?)
-        };
-        self.route(Route { method: Method::POST, path: O::PATH, verb: name::<O>(), fields: fields::<O>() }, post(handler))
+        let handler =
+            async |State(service): State<Service>, path: RawPathParams, request: Request| {
+                service.carry_out(decode::<O>(O::PATH, path, request).await?)
+            };
+        self.route(
+            Route { method: Method::POST, path: O::PATH, verb: name::<O>(), fields: fields::<O>() },
+            post(handler),
+        )
     }
 
     fn route(mut self, route: Route, routing: MethodRouter<Service>) -> Self {
@@ -99,9 +109,17 @@ impl Service {
         let router = Table::whole().router;
         router
             .method_not_allowed_fallback(async |request: Request| {
-                Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("`{}` does not go with `{}`", request.method(), request.uri().path()))
+                Refusal::new(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    format!("`{}` does not go with `{}`", request.method(), request.uri().path()),
+                )
             })
-            .fallback(async |request: Request| Refusal::new(StatusCode::NOT_FOUND, format!("there is no `{}`", request.uri().path())))
+            .fallback(async |request: Request| {
+                Refusal::new(
+                    StatusCode::NOT_FOUND,
+                    format!("there is no `{}`", request.uri().path()),
+                )
+            })
             .layer(from_fn(origin::own))
             .layer(from_fn(contained))
             .layer(DefaultBodyLimit::max(LONGEST_BODY))
@@ -113,7 +131,8 @@ impl Service {
 async fn contained(request: Request, next: Next) -> Response {
     tokio::spawn(next.run(request)).await.unwrap_or_else(|error| {
         tracing::error!(%error, "An answer was lost; this is a defect.");
-        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost; this is a defect").into_response()
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer was lost; this is a defect")
+            .into_response()
     })
 }
 

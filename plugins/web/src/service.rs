@@ -34,7 +34,8 @@ impl Service {
         Self::of(maintainer, false, Cancel::new())
     }
 
-    /// Answers to whoever asks its [router](Self::router), until `stopping` is raised: no run is begun any more then, and streams of events end.
+    /// Answers to whoever asks its [router](Self::router), until `stopping` is raised: no run is
+    /// begun any more then, and streams of events end.
     pub fn serving(maintainer: Maintainer, stopping: Cancel) -> Self {
         Self::of(maintainer, true, stopping)
     }
@@ -49,12 +50,17 @@ impl Service {
         self.0.serves
     }
 
-    /// Finishes or undoes what an earlier process left open: once, whoever asks first. The others wait for it.
+    /// Finishes or undoes what an earlier process left open: once, whoever asks first. The others
+    /// wait for it.
     ///
     /// # Errors
     /// As [`Maintainer::recover`].
     pub async fn recover(&self) -> Result<()> {
-        self.0.recovered.get_or_try_init(async || self.0.maintainer.recover().await.map(drop)).await.map(drop)
+        self.0
+            .recovered
+            .get_or_try_init(async || self.0.maintainer.recover().await.map(drop))
+            .await
+            .map(drop)
     }
 
     /// Waits for the end of the runs that were asked for. New ones are refused from now on.
@@ -67,10 +73,13 @@ impl Service {
     pub(crate) fn carry_out<O: Order>(&self, order: O) -> Result<Response, Refusal> {
         let projects = order.projects(self.maintainer())?;
         if self.0.stopping.is_raised() {
-            return Err(Error::new(ErrorKind::Service, "the daemon is stopping").hint("try again when it runs").into());
+            return Err(Error::new(ErrorKind::Service, "the daemon is stopping")
+                .hint("try again when it runs")
+                .into());
         }
         let permits = if O::DECIDES { &self.0.decisions } else { &self.0.orders };
-        let permit = permit(permits, "too many runs were asked for at once").map_err(|error| error.hint("wait until some have ended"))?;
+        let permit = permit(permits, "too many runs were asked for at once")
+            .map_err(|error| error.hint("wait until some have ended"))?;
         let events = self.maintainer().events(None);
         let service = self.clone();
         let run = tokio::spawn(async move {
@@ -85,7 +94,12 @@ impl Service {
     pub(crate) fn events(&self, headers: &HeaderMap) -> Result<Response, Refusal> {
         let permit = permit(&self.0.readers, "too many read the events at once")?;
         let after = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-        Ok(stream::server_sent_events(self.maintainer().events(after), after.is_none(), permit, self.0.stopping.clone()))
+        Ok(stream::server_sent_events(
+            self.maintainer().events(after),
+            after.is_none(),
+            permit,
+            self.0.stopping.clone(),
+        ))
     }
 
     fn of(maintainer: Maintainer, serves: bool, stopping: Cancel) -> Self {

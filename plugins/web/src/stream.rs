@@ -47,30 +47,55 @@ struct Lines {
 }
 
 /// The events of runs, then their end. The runs go on when nobody reads any more.
-pub(crate) fn lines(projects: Vec<String>, run: JoinHandle<Result<Vec<RunRecord>>>, events: Events) -> Response {
-    let lines = Lines { projects, run: Some(run), events, alive: interval_at(Instant::now() + ALIVE, ALIVE), end: None };
-    let lines = unfold(lines, async |mut lines| Some((Ok::<_, Infallible>(lines.next().await?), lines)));
-    ([(CONTENT_TYPE, "application/x-ndjson"), (CACHE_CONTROL, "no-store")], Body::from_stream(lines)).into_response()
+pub(crate) fn lines(
+    projects: Vec<String>,
+    run: JoinHandle<Result<Vec<RunRecord>>>,
+    events: Events,
+) -> Response {
+    let lines = Lines {
+        projects,
+        run: Some(run),
+        events,
+        alive: interval_at(Instant::now() + ALIVE, ALIVE),
+        end: None,
+    };
+    let lines =
+        unfold(lines, async |mut lines| Some((Ok::<_, Infallible>(lines.next().await?), lines)));
+    (
+        [(CONTENT_TYPE, "application/x-ndjson"), (CACHE_CONTROL, "no-store")],
+        Body::from_stream(lines),
+    )
+        .into_response()
 }
 
-/// Events with their numbers, until the daemon stops. To a reader that is `new`, and where events were missed, it tells to ask for everything again.
-pub(crate) fn server_sent_events(events: Events, new: bool, permit: OwnedSemaphorePermit, stopping: Cancel) -> Response {
+/// Events with their numbers, until the daemon stops. To a reader that is `new`, and where events
+/// were missed, it tells to ask for everything again.
+pub(crate) fn server_sent_events(
+    events: Events,
+    new: bool,
+    permit: OwnedSemaphorePermit,
+    stopping: Cancel,
+) -> Response {
     let resync = || sse::Event::default().event("resync").data("{}");
     let first = if new { resync() } else { sse::Event::DEFAULT_KEEP_ALIVE };
-    let events = unfold((Some(first), events, permit, stopping), move |(first, mut events, permit, stopping)| async move {
-        let event = match first {
-            Some(first) => Ok(first),
-            None => tokio::select! {
-                () = stopping.raised() => return None,
-                heard = events.next() => match heard? {
-                    Heard::Event(event) => sse::Event::default().id(event.id.to_string()).json_data(&*event),
-                    _ => Ok(resync()),
+    let events = unfold(
+        (Some(first), events, permit, stopping),
+        move |(first, mut events, permit, stopping)| async move {
+            let event = match first {
+                Some(first) => Ok(first),
+                None => tokio::select! {
+                    () = stopping.raised() => return None,
+                    heard = events.next() => match heard? {
+                        Heard::Event(event) => sse::Event::default().id(event.id.to_string()).json_data(&*event),
+                        _ => Ok(resync()),
+                    },
                 },
-            },
-        };
-        Some((event, (None, events, permit, stopping)))
-    });
-    ([(CACHE_CONTROL, "no-store")], Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE))).into_response()
+            };
+            Some((event, (None, events, permit, stopping)))
+        },
+    );
+    ([(CACHE_CONTROL, "no-store")], Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)))
+        .into_response()
 }
 
 impl Lines {
@@ -99,14 +124,19 @@ impl Lines {
     /// What is told of an event. What a slow reader missed is in the records at the end.
     fn told(&self, heard: Heard) -> Option<Bytes> {
         let Heard::Event(event) = heard else { return None };
-        let concerns = self.projects.is_empty() || event.project.as_ref().is_some_and(|project| self.projects.contains(project));
+        let concerns = self.projects.is_empty()
+            || event.project.as_ref().is_some_and(|project| self.projects.contains(project));
         concerns.then(|| line(&RunLine::Event(Event::clone(&event))))
     }
 }
 
 fn end(ended: Result<Result<Vec<RunRecord>>, JoinError>) -> RunLine {
-    let lost = |source| Err(Error::new(ErrorKind::Internal, "the runs were lost; this is a defect").source(source));
-    ended.unwrap_or_else(lost).map_or_else(|error| RunLine::Problem(Problem::from(&error)), RunLine::Records)
+    let lost = |source| {
+        Err(Error::new(ErrorKind::Internal, "the runs were lost; this is a defect").source(source))
+    };
+    ended
+        .unwrap_or_else(lost)
+        .map_or_else(|error| RunLine::Problem(Problem::from(&error)), RunLine::Records)
 }
 
 fn line(line: &RunLine) -> Bytes {

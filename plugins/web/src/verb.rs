@@ -18,10 +18,14 @@ pub trait Verb: Serialize + DeserializeOwned + Send + 'static {
     type Answer: Serialize + DeserializeOwned + Send + 'static;
 
     /// Does what is asked for.
-    fn answer(self, service: &Service) -> impl Future<Output = Result<Self::Answer, Refusal>> + Send;
+    fn answer(
+        self,
+        service: &Service,
+    ) -> impl Future<Output = Result<Self::Answer, Refusal>> + Send;
 }
 
-/// Something that can be asked for and takes runs; their events are told meanwhile. It is asked for by `POST`.
+/// Something that can be asked for and takes runs; their events are told meanwhile. It is asked for
+/// by `POST`.
 pub trait Order: Serialize + DeserializeOwned + Send + 'static {
     /// As [`Verb::PATH`].
     const PATH: &'static str;
@@ -36,5 +40,8 @@ pub trait Order: Serialize + DeserializeOwned + Send + 'static {
     fn projects(&self, maintainer: &Maintainer) -> Result<Vec<String>>;
 
     /// Carries out the runs; gives a record for each.
-    fn carry_out(self, maintainer: &Maintainer) -> impl Future<Output = Result<Vec<RunRecord>>> + Send;
+    fn carry_out(
+        self,
+        maintainer: &Maintainer,
+    ) -> impl Future<Output = Result<Vec<RunRecord>>> + Send;
 }

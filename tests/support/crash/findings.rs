@@ -15,55 +15,97 @@ impl World {
                 findings.push(what);
             }
         };
-        // The checkout: whole, at the old commit or at one of ours, and the user's own files as they were.
+        // The checkout: whole, at the old commit or at one of ours, and the user's own files as
+        // they were.
         let status = self.git(&["status", "--porcelain"]);
         check(status == "?? notes.txt", format!("status of the checkout: {status:?}"));
         for (file, content) in UNTRACKED {
-            check(fs::read_to_string(self.checkout().join(file)).is_ok_and(|now| now == content), format!("{file} was touched"));
+            check(
+                fs::read_to_string(self.checkout().join(file)).is_ok_and(|now| now == content),
+                format!("{file} was touched"),
+            );
         }
         let head = self.git(&["rev-parse", "HEAD"]);
         let is_by_hand = self.scenario.order == Order::Rollback;
         // One that was never pushed is dropped without a commit of its own.
         let is_dropped = is_by_hand && !self.scenario.pushes && head == self.users;
         let begin = if is_dropped { &self.users } else { &self.before };
-        let log = self.git(&["log", "--format=%H %(trailers:key=PiMainteno-Run,valueonly,separator=)", &format!("{begin}..HEAD")]);
-        let ours: Vec<_> = log.lines().filter_map(|line| line.split_once(' ')).filter(|(_, run)| !run.is_empty()).collect();
+        let log = self.git(&[
+            "log",
+            "--format=%H %(trailers:key=PiMainteno-Run,valueonly,separator=)",
+            &format!("{begin}..HEAD"),
+        ]);
+        let ours: Vec<_> = log
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(_, run)| !run.is_empty())
+            .collect();
         let others = log.lines().count() - ours.len();
         let moved = usize::from(self.scenario.remote_moves);
-        check(others <= moved && (attempt.killed || others == moved), format!("{others} commits of others: {log}"));
+        check(
+            others <= moved && (attempt.killed || others == moved),
+            format!("{others} commits of others: {log}"),
+        );
         let all = match self.scenario.order {
             Order::Rollback if !self.scenario.pushes => 0,
             Order::Run if !self.scenario.healthy => 2,
             _ => 1,
         };
         check([0, all].contains(&ours.len()), format!("{} commits of ours: {log}", ours.len()));
-        let is_right = if is_by_hand { ours.is_empty() && !is_dropped } else { self.scenario.healthy && ours.len() == 1 };
+        let is_right = if is_by_hand {
+            ours.is_empty() && !is_dropped
+        } else {
+            self.scenario.healthy && ours.len() == 1
+        };
         for (file, wrong, right) in FILES {
             let text = fs::read_to_string(self.checkout().join(file)).unwrap_or_default();
-            check(text.contains(if is_right { right } else { wrong }), format!("{file}: {text:?} with {log}"));
+            check(
+                text.contains(if is_right { right } else { wrong }),
+                format!("{file}: {text:?} with {log}"),
+            );
         }
-        check(self.is_ancestor(&self.users, "HEAD"), "the user's commit is not in the branch any more".into());
+        check(
+            self.is_ancestor(&self.users, "HEAD"),
+            "the user's commit is not in the branch any more".into(),
+        );
         // The remote has what the checkout has, and we know it.
         let remote = self.env.git(&self.remote(), &["rev-parse", "main"]);
         let is_theirs = self.scenario.remote_moves && ours.is_empty() && remote == self.theirs;
         let expected = if self.scenario.pushes { &head } else { &self.users };
-        check(remote == *expected || is_theirs, format!("the remote is at {remote}, the checkout at {head}, before at {begin}"));
+        check(
+            remote == *expected || is_theirs,
+            format!("the remote is at {remote}, the checkout at {head}, before at {begin}"),
+        );
         let known = self.git(&["rev-parse", "origin/main"]);
-        check(known == remote || is_theirs, format!("the remote is at {remote}, but is thought to be at {known}"));
+        check(
+            known == remote || is_theirs,
+            format!("the remote is at {remote}, but is thought to be at {known}"),
+        );
         // What runs is what the checkout has.
         let (running, there) = (self.env.path("running"), self.checkout().join("README.md"));
-        check(fs::read(running).ok() == fs::read(&there).ok(), "the service runs something else than the checkout has".into());
+        check(
+            fs::read(running).ok() == fs::read(&there).ok(),
+            "the service runs something else than the checkout has".into(),
+        );
         if self.scenario.configuration.contains("deploy") {
             let live = self.env.path("home/live");
-            check(fs::read(live).ok() == fs::read(there).ok(), "what is deployed is something else than the checkout has".into());
+            check(
+                fs::read(live).ok() == fs::read(there).ok(),
+                "what is deployed is something else than the checkout has".into(),
+            );
         }
-        // Nothing is in the way of what comes next. The workspace is made clean at the beginning of the next run, which shows.
+        // Nothing is in the way of what comes next. The workspace is made clean at the beginning of
+        // the next run, which shows.
         let mut locks = Vec::new();
         collect_locks(&self.checkout().join(".git"), &mut locks);
         check(locks.is_empty(), format!("locks: {locks:?}"));
         let worktrees = self.git(&["worktree", "list", "--porcelain"]);
-        let entries = fs::read_dir(self.checkout().join(".git/worktrees")).map_or(0, Iterator::count);
-        check(worktrees.matches("worktree ").count() <= 3 && entries <= 2, format!("worktrees: {worktrees} and {entries} entries"));
+        let entries =
+            fs::read_dir(self.checkout().join(".git/worktrees")).map_or(0, Iterator::count);
+        check(
+            worktrees.matches("worktree ").count() <= 3 && entries <= 2,
+            format!("worktrees: {worktrees} and {entries} entries"),
+        );
         match self.history() {
             Ok(runs) => self.check_history(&runs, attempt, &ours, is_dropped, &mut findings),
             Err(error) => findings.push(error),
@@ -81,15 +123,24 @@ impl World {
                 findings.push(format!("the remote's branch was not fast-forwarded: {line}"));
             }
         }
-        let trailers = self.git(&["log", "--format=%(trailers:key=PiMainteno-Run,valueonly,separator=)"]);
-        let (mut seen, mut all) = (BTreeSet::new(), trailers.lines().filter(|line| !line.is_empty()));
+        let trailers =
+            self.git(&["log", "--format=%(trailers:key=PiMainteno-Run,valueonly,separator=)"]);
+        let (mut seen, mut all) =
+            (BTreeSet::new(), trailers.lines().filter(|line| !line.is_empty()));
         if let Some(twice) = all.find(|run| !seen.insert(*run)) {
             findings.push(format!("run {twice} has two commits"));
         }
         findings
     }
 
-    fn check_history(&self, runs: &[Value], attempt: &Attempt, ours: &[(&str, &str)], is_dropped: bool, findings: &mut Vec<String>) {
+    fn check_history(
+        &self,
+        runs: &[Value],
+        attempt: &Attempt,
+        ours: &[(&str, &str)],
+        is_dropped: bool,
+        findings: &mut Vec<String>,
+    ) {
         let mut check = |holds: bool, what: String| {
             if !holds {
                 findings.push(what);
@@ -105,7 +156,10 @@ impl World {
             let kind = run["outcome"]["kind"].as_str().unwrap_or("none");
             check(expected.contains(&kind), format!("outcome: {}", run["outcome"]));
         }
-        let Some(id) = attempt.journal.first().and_then(|entry| entry["record"]["id"].as_str()) else { return };
+        let Some(id) = attempt.journal.first().and_then(|entry| entry["record"]["id"].as_str())
+        else {
+            return;
+        };
         let Some(run) = runs.iter().find(|run| run["id"] == id) else {
             return check(false, format!("run {id} is not in the history"));
         };
@@ -118,44 +172,82 @@ impl World {
             (false, false) if kind == "rolled-back" => "rolled-back",
             (false, _) => "interrupted",
         };
-        check(kind == wanted, format!("run {id} is {} and not {wanted}; commits {ours:?}", run["outcome"]));
+        check(
+            kind == wanted,
+            format!("run {id} is {} and not {wanted}; commits {ours:?}", run["outcome"]),
+        );
         if kind == "applied" && !is_dropped {
-            check(run["outcome"]["commit"] == ours[0].0, format!("run {id} names {} and not {ours:?}", run["outcome"]));
+            check(
+                run["outcome"]["commit"] == ours[0].0,
+                format!("run {id} names {} and not {ours:?}", run["outcome"]),
+            );
         }
         let detail = match self.get(&format!("/api/runs/{id}")) {
             Ok(detail) => detail,
             Err(error) => return check(false, error),
         };
         if self.scenario.order == Order::Rollback {
-            let taken_back = runs.iter().find(|run| run["commit"] == self.before.as_str()).map(|run| &run["outcome"]["kind"]);
+            let taken_back = runs
+                .iter()
+                .find(|run| run["commit"] == self.before.as_str())
+                .map(|run| &run["outcome"]["kind"]);
             let wanted = if is_delivered { "rolled-back" } else { "applied" };
-            return check(taken_back.is_some_and(|kind| kind == wanted), format!("what was to be taken back is {taken_back:?}"));
+            return check(
+                taken_back.is_some_and(|kind| kind == wanted),
+                format!("what was to be taken back is {taken_back:?}"),
+            );
         }
         if self.scenario.order == Order::Approval {
             let status = if is_delivered { "applied" } else { "held" };
             let proposal = &detail["proposal"];
-            check(proposal["status"]["kind"] == status, format!("the proposal is {} and not {status}", proposal["status"]));
+            check(
+                proposal["status"]["kind"] == status,
+                format!("the proposal is {} and not {status}", proposal["status"]),
+            );
         }
-        // A proposal that is made on a commit which the run delivered is the one that takes it back.
-        let before: Vec<_> = attempt.journal.iter().map(|entry| &entry["effect"]["to"]).filter(|to| to.is_string()).collect();
-        let mut proposals = attempt.journal.iter().rev().filter(|entry| entry["entry"] == "proposed");
+        // A proposal that is made on a commit which the run delivered is the one that takes it
+        // back.
+        let before: Vec<_> = attempt
+            .journal
+            .iter()
+            .map(|entry| &entry["effect"]["to"])
+            .filter(|to| to.is_string())
+            .collect();
+        let mut proposals =
+            attempt.journal.iter().rev().filter(|entry| entry["entry"] == "proposed");
         let proposed = proposals.find(|entry| !before.contains(&&entry["proposal"]["base"]));
-        let lost = proposed.is_some_and(|proposed| detail["proposal"]["diff"] != proposed["proposal"]["diff"]);
+        let lost = proposed
+            .is_some_and(|proposed| detail["proposal"]["diff"] != proposed["proposal"]["diff"]);
         check(!lost, format!("the proposal of run {id} is lost"));
         if is_delivered {
-            let allow = format!("commit is allowed for the diff {}", detail["proposal"]["sha256"].as_str().unwrap_or_default());
+            let allow = format!(
+                "commit is allowed for the diff {}",
+                detail["proposal"]["sha256"].as_str().unwrap_or_default()
+            );
             let journal = detail["journal"].as_array().cloned().unwrap_or_default();
             let allows = journal.iter().filter(|entry| entry["text"] == allow.as_str()).count();
-            // One that is placed anew on another base is a commit of its own. What takes a change back needs no allow.
+            // One that is placed anew on another base is a commit of its own. What takes a change
+            // back needs no allow.
             let announced = journal.iter().map(|entry| &entry["effect"]);
-            let delivered: Vec<_> = announced.clone().map(|effect| &effect["to"]).filter(|to| to.is_string()).collect();
-            let commits = announced.filter(|effect| effect["kind"] == "commit" && !delivered.contains(&&effect["base"])).count();
-            check(allows == commits, format!("{allows} times for {commits} commits in the journal of run {id}: {allow}"));
+            let delivered: Vec<_> =
+                announced.clone().map(|effect| &effect["to"]).filter(|to| to.is_string()).collect();
+            let commits = announced
+                .filter(|effect| {
+                    effect["kind"] == "commit" && !delivered.contains(&&effect["base"])
+                })
+                .count();
+            check(
+                allows == commits,
+                format!("{allows} times for {commits} commits in the journal of run {id}: {allow}"),
+            );
         }
     }
 
     fn history(&self) -> Result<Vec<Value>, String> {
-        self.get("/api/runs?limit=1000")?.as_array().cloned().ok_or_else(|| "no list of runs".to_owned())
+        self.get("/api/runs?limit=1000")?
+            .as_array()
+            .cloned()
+            .ok_or_else(|| "no list of runs".to_owned())
     }
 
     fn is_ancestor(&self, ancestor: &str, commit: &str) -> bool {

@@ -36,23 +36,31 @@ impl World {
             Order::Approval => {
                 let held = self.get("/api/proposals").unwrap()[0].clone();
                 let text = |key: &str| held[key].as_str().unwrap().to_owned();
-                (format!("/api/proposals/{}/approve", text("id")), format!(r#"{{"sha256":"{}"}}"#, text("sha256")))
+                (
+                    format!("/api/proposals/{}/approve", text("id")),
+                    format!(r#"{{"sha256":"{}"}}"#, text("sha256")),
+                )
             }
             Order::Rollback => ("/api/projects/radio/rollback".to_owned(), "{}".to_owned()),
         }
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value, String> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        let answer = ask(&self.socket(), &request).map_err(|error| format!("the daemon does not answer: {error}"))?;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let answer = ask(&self.socket(), &request)
+            .map_err(|error| format!("the daemon does not answer: {error}"))?;
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         serde_json::from_str(body).map_err(|error| format!("{error}: {answer}"))
     }
 }
 
-/// Sends an order; gives the answer as far as it came: a daemon that is killed resets the connection.
+/// Sends an order; gives the answer as far as it came: a daemon that is killed resets the
+/// connection.
 pub(super) fn post(socket: &Path, path: &str, body: &str) -> io::Result<String> {
-    let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    );
     ask(socket, &format!("{head}content-length: {}\r\n\r\n{body}", body.len()))
 }
 

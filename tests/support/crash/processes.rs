@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Kills everything whose home directory is `home`, until nothing is left, except what works in `remote`: that is another machine.
+/// Kills everything whose home directory is `home`, until nothing is left, except what works in
+/// `remote`: that is another machine.
 pub(super) fn kill_all(home: &Path, remote: &Path) {
     loop {
         let found = find(home, remote);
@@ -12,7 +13,8 @@ pub(super) fn kill_all(home: &Path, remote: &Path) {
             return;
         }
         for pid in found {
-            // It may have gone to the remote since it was found: it is held while it is looked at once more.
+            // It may have gone to the remote since it was found: it is held while it is looked at
+            // once more.
             let _ = kill_process(pid, Signal::STOP);
             while !is_held(pid) {
                 std::thread::yield_now();
@@ -27,9 +29,13 @@ fn find(home: &Path, remote: &Path) -> Vec<Pid> {
     let needle = format!("HOME={}", home.display()).into_bytes();
     let is_ours = |pid: &Pid| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        !is_at(*pid, remote) && environment.split(|byte| *byte == 0).any(|variable| variable == needle)
+        !is_at(*pid, remote)
+            && environment.split(|byte| *byte == 0).any(|variable| variable == needle)
     };
-    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let pids = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter_map(Pid::from_raw).filter(is_ours).collect()
 }
 

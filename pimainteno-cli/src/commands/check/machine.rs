@@ -25,7 +25,8 @@ const LEAST_SPACE: u64 = 50;
 /// With less space than this a workspace and its build may not fit, in MiB.
 const LITTLE_SPACE: u64 = 500;
 
-/// The oldest Git that will do, as major and minor version: the first one with `rev-parse --path-format`.
+/// The oldest Git that will do, as major and minor version: the first one with `rev-parse
+/// --path-format`.
 const LEAST_GIT: (u32, u32) = (2, 31);
 
 /// What is looked at.
@@ -100,38 +101,71 @@ fn state(directory: &Path, items: &mut Items) {
             "set `cache.path` to a file in another directory",
         );
     }
-    if rustix::fs::access(existing, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_err() {
+    if rustix::fs::access(existing, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
+        .is_err()
+    {
         let message = format!("this user cannot write to `{}`", existing.display());
-        return items.problem("state", message, "set `cache.path`, change the directory's owner, or run as the user of the daemon");
+        return items.problem(
+            "state",
+            message,
+            "set `cache.path`, change the directory's owner, or run as the user of the daemon",
+        );
     }
-    let space = rustix::fs::statvfs(existing).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >> 20);
+    let space =
+        rustix::fs::statvfs(existing).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) >> 20);
     match space {
-        Ok(free @ ..LEAST_SPACE) => items.problem("state", format!("`{shown}` has only {free} MiB left"), "make room, or set `cache.path`"),
+        Ok(free @ ..LEAST_SPACE) => items.problem(
+            "state",
+            format!("`{shown}` has only {free} MiB left"),
+            "make room, or set `cache.path`",
+        ),
         Ok(free @ LEAST_SPACE..LITTLE_SPACE) => {
-            items.note("state", format!("`{shown}` has only {free} MiB left"), "builds in the workspaces may need more");
+            items.note(
+                "state",
+                format!("`{shown}` has only {free} MiB left"),
+                "builds in the workspaces may need more",
+            );
         }
         Ok(free) => items.ok("state", format!("`{shown}`, {free} MiB free")),
-        Err(error) => items.note("state", format!("`{shown}`, nobody knows how much space is left: {error}"), ""),
+        Err(error) => items.note(
+            "state",
+            format!("`{shown}`, nobody knows how much space is left: {error}"),
+            "",
+        ),
     }
-    let others = fs::metadata(directory).map(|metadata| metadata.permissions().mode() & 0o007).unwrap_or(0);
+    let others =
+        fs::metadata(directory).map(|metadata| metadata.permissions().mode() & 0o007).unwrap_or(0);
     if others != 0 {
-        items.note("state", format!("everybody on this machine can enter `{shown}`"), &format!("`chmod 700 {shown}`"));
+        items.note(
+            "state",
+            format!("everybody on this machine can enter `{shown}`"),
+            &format!("`chmod 700 {shown}`"),
+        );
     }
 }
 
 async fn git(environment: &Environment, items: &mut Items) {
-    let output = Command::new("git").arg("--version").envs(environment.iter()).timeout(DEADLINE).run().await;
+    let output =
+        Command::new("git").arg("--version").envs(environment.iter()).timeout(DEADLINE).run().await;
     match output {
         Ok(output) if output.success() => {
             let version = output.text().trim().trim_start_matches("git version ").to_owned();
             if git_version(&version).is_some_and(|version| version < LEAST_GIT) {
                 let (major, minor) = LEAST_GIT;
-                items.problem("git", format!("version {version} is too old"), &format!("install {major}.{minor} or newer"));
+                items.problem(
+                    "git",
+                    format!("version {version} is too old"),
+                    &format!("install {major}.{minor} or newer"),
+                );
             } else {
                 items.ok("git", format!("version {version}"));
             }
         }
-        Ok(output) => items.problem("git", format!("does not run: {}", output.tail(1)), "repair its installation"),
+        Ok(output) => items.problem(
+            "git",
+            format!("does not run: {}", output.tail(1)),
+            "repair its installation",
+        ),
         Err(error) => items.problem("git", error.to_string(), "install git, or put it on the PATH"),
     }
 }
@@ -139,10 +173,19 @@ async fn git(environment: &Environment, items: &mut Items) {
 /// What this machine can enforce of the sandbox that checks run in.
 async fn sandbox(machine: &Machine, items: &mut Items) {
     // On the disk that counts, if that can be: not every file system takes layers.
-    let scratch = tempfile::Builder::new().prefix(".check").tempdir_in(existing(&machine.state_directory)).or_else(|_| tempfile::tempdir());
+    let scratch = tempfile::Builder::new()
+        .prefix(".check")
+        .tempdir_in(existing(&machine.state_directory))
+        .or_else(|_| tempfile::tempdir());
     let support = match scratch {
         Ok(scratch) => setup::sandbox_helper().support(scratch.path()).await.clone(),
-        Err(error) => return items.note("sandbox", format!("cannot be tried: no temporary directory: {error}"), ""),
+        Err(error) => {
+            return items.note(
+                "sandbox",
+                format!("cannot be tried: no temporary directory: {error}"),
+                "",
+            );
+        }
     };
     judge_sandbox(&support, &machine.sandboxed, &machine.in_need, items);
 }
@@ -154,17 +197,29 @@ fn existing(directory: &Path) -> &Path {
 
 fn judge_sandbox(support: &Support, sandboxed: &[String], in_need: &[String], items: &mut Items) {
     let Limits { memory, processes, disk, files } = Limits::of_this_machine();
-    let limits = format!("{} MiB of memory, {processes} processes, {} MiB of disk in {files} files", memory >> 20, disk >> 20);
+    let limits = format!(
+        "{} MiB of memory, {processes} processes, {} MiB of disk in {files} files",
+        memory >> 20,
+        disk >> 20
+    );
     if support.is_full() {
         return items.ok("sandbox", format!("{support}; {limits}"));
     }
     let hint = "user namespaces for this user, or root, on x86-64, AArch64 or RISC-V make it whole; `sandbox = \"off\"` does without";
     match (in_need, sandboxed) {
         ([], []) => items.note("sandbox", format!("{support}; no project uses it"), ""),
-        ([], _) => items.note("sandbox", format!("not whole, so every change waits for you: {}", support.lacks()), hint),
+        ([], _) => items.note(
+            "sandbox",
+            format!("not whole, so every change waits for you: {}", support.lacks()),
+            hint,
+        ),
         (in_need, _) => {
             let projects = in_need.join(", ");
-            items.problem("sandbox", format!("not whole, and required by {projects}: {}", support.lacks()), hint);
+            items.problem(
+                "sandbox",
+                format!("not whole, and required by {projects}: {}", support.lacks()),
+                hint,
+            );
         }
     }
 }
@@ -177,7 +232,11 @@ fn git_version(text: &str) -> Option<(u32, u32)> {
 async fn daemon(socket: &Path, items: &mut Items) {
     match Client::find(socket, std::sync::Arc::new(())).await {
         Ok(Some(_)) => items.ok("daemon", format!("answers at `{}`", socket.display())),
-        Ok(None) => items.note("daemon", "none runs, so nothing happens on schedule", "start it: `pi-mainteno`, or its systemd unit"),
+        Ok(None) => items.note(
+            "daemon",
+            "none runs, so nothing happens on schedule",
+            "start it: `pi-mainteno`, or its systemd unit",
+        ),
         Err(error) => items.error("daemon", super::Finding::Problem, &error),
     }
 }
@@ -207,7 +266,11 @@ mod tests {
         assert_eq!(found(&less, &[]).finding, Finding::Note);
         let problem = found(&less, &["`a`".into()]);
         assert_eq!(problem.finding, Finding::Problem);
-        assert!(problem.message.contains("required by `a`: system calls cannot be filtered"), "{}", problem.message);
+        assert!(
+            problem.message.contains("required by `a`: system calls cannot be filtered"),
+            "{}",
+            problem.message
+        );
     }
 
     #[test]

@@ -1,6 +1,9 @@
-//! What one project needs: its checkout, its remote, its settings, its checks, its backend, its units.
+//! What one project needs: its checkout, its remote, its settings, its checks, its backend, its
+//! units.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration,
+};
 
 use pimainteno_core::{
     Maintainer,
@@ -42,7 +45,8 @@ pub(super) struct Look {
 pub(super) struct Scratch(tempfile::TempDir);
 
 impl Look {
-    /// Every project of the configuration, in its order; `left_alone` are those that are not run now, and why.
+    /// Every project of the configuration, in its order; `left_alone` are those that are not run
+    /// now, and why.
     pub(super) fn all(setup: &Setup, left_alone: &BTreeMap<String, String>) -> Vec<Self> {
         let projects = setup.config.projects();
         let alone = alone(&setup.config);
@@ -52,7 +56,10 @@ impl Look {
             llm
         };
         let look = |(place, (project, alone)): (usize, (&Project, Config))| Self {
-            shares_backend: projects.iter().take(place).any(|earlier| backend(earlier) == backend(project)),
+            shares_backend: projects
+                .iter()
+                .take(place)
+                .any(|earlier| backend(earlier) == backend(project)),
             left_alone: left_alone.get(&project.id).cloned(),
             project: project.clone(),
             alone,
@@ -95,7 +102,11 @@ impl Look {
         };
         let path = self.project.path.display();
         let Some(branch) = head.branch else {
-            return items.problem("checkout", format!("`{path}` is on no branch"), "check out a branch");
+            return items.problem(
+                "checkout",
+                format!("`{path}` is on no branch"),
+                "check out a branch",
+            );
         };
         if let Some(wanted) = self.project.branch.as_ref().filter(|wanted| **wanted != branch) {
             items.problem(
@@ -117,16 +128,23 @@ impl Look {
             );
         }
         match checkout.upstream(&branch, self.project.remote.as_deref()).await {
-            Ok(Some(upstream)) => self.remote(&upstream.remote, &upstream.branch, upstream.ahead, items).await,
+            Ok(Some(upstream)) => {
+                self.remote(&upstream.remote, &upstream.branch, upstream.ahead, items).await;
+            }
             Ok(None) => items.note("remote", "there is none, so nothing is pushed", ""),
             Err(error) => items.error("remote", Finding::Problem, &error),
         }
     }
 
     async fn remote(&self, remote: &str, branch: &str, ahead: Option<usize>, items: &mut Items) {
-        let output = self.git_command(["ls-remote", "--quiet", "--", remote, "HEAD"]).timeout(REMOTE_DEADLINE).run().await;
+        let output = self
+            .git_command(["ls-remote", "--quiet", "--", remote, "HEAD"])
+            .timeout(REMOTE_DEADLINE)
+            .run()
+            .await;
         match output {
-            Ok(output) if output.success() => items.ok("remote", format!("`{remote}` answers; changes go to its branch `{branch}`")),
+            Ok(output) if output.success() => items
+                .ok("remote", format!("`{remote}` answers; changes go to its branch `{branch}`")),
             Ok(output) => {
                 let said = output.tail(2).replace('\n', "; ");
                 let message = format!("`{remote}` does not answer ({}): {said}", output.end);
@@ -135,7 +153,11 @@ impl Look {
             Err(error) => items.error("remote", Finding::Problem, &error),
         }
         if let Some(ahead @ 1..) = ahead {
-            items.note("remote", format!("commits that are not at `{remote}` yet: {ahead}"), "push them; runs are skipped until then");
+            items.note(
+                "remote",
+                format!("commits that are not at `{remote}` yet: {ahead}"),
+                "push them; runs are skipped until then",
+            );
         }
     }
 
@@ -143,28 +165,48 @@ impl Look {
     async fn settings(&self, items: &mut Items) {
         let scratch = match Scratch::new(&self.project.id) {
             Ok(scratch) => scratch,
-            Err(error) => return items.note("settings", format!("cannot be tried: no temporary directory: {error}"), ""),
+            Err(error) => {
+                return items.note(
+                    "settings",
+                    format!("cannot be tried: no temporary directory: {error}"),
+                    "",
+                );
+            }
         };
         let mut config = self.alone.clone();
         config.cache.path = None;
-        let builder = Maintainer::builder().config(config).environment(self.environment.clone()).state_directory(scratch.path());
+        let builder = Maintainer::builder()
+            .config(config)
+            .environment(self.environment.clone())
+            .state_directory(scratch.path());
         let maintainer = match backends::register(builder).build() {
             Ok(maintainer) => maintainer,
             Err(error) => return items.error("settings", Finding::Problem, &error),
         };
         items.ok(
             "settings",
-            format!("{} steps, backend {}, cron `{}`", self.project.steps.len(), self.project.llm.provider, self.project.cron),
+            format!(
+                "{} steps, backend {}, cron `{}`",
+                self.project.steps.len(),
+                self.project.llm.provider,
+                self.project.cron
+            ),
         );
         if self.shares_backend {
             return;
         }
         match tokio::time::timeout(BACKEND_DEADLINE, maintainer.health()).await {
-            Err(_) => items.problem("backend", format!("did not answer within {} s", BACKEND_DEADLINE.as_secs()), "try it by hand"),
+            Err(_) => items.problem(
+                "backend",
+                format!("did not answer within {} s", BACKEND_DEADLINE.as_secs()),
+                "try it by hand",
+            ),
             Ok(answers) => {
                 for (_, answer) in answers {
                     match answer {
-                        Ok(found) => items.ok("backend", format!("{}: {found}", self.project.llm.provider)),
+                        Ok(found) => {
+                            items.ok("backend", format!("{}: {found}", self.project.llm.provider));
+                        }
                         Err(error) => items.error("backend", Finding::Problem, &error),
                     }
                 }
@@ -181,7 +223,11 @@ impl Look {
         let hooks = policy.hooks().collect::<Vec<_>>().join(", ");
         let shown = path.display();
         if hooks.is_empty() {
-            items.problem("policy", format!("`{shown}` has no hooks, so it says nothing"), "give it a function such as `allow(facts)`");
+            items.problem(
+                "policy",
+                format!("`{shown}` has no hooks, so it says nothing"),
+                "give it a function such as `allow(facts)`",
+            );
         } else {
             items.ok("policy", format!("`{shown}` with {hooks}"));
         }
@@ -196,12 +242,19 @@ impl Look {
 
     async fn checks(&self, items: &mut Items) {
         let commands = &self.project.verify;
-        let submodules = fs::read_to_string(self.project.path.join(".gitmodules")).unwrap_or_default();
-        let paths = submodules.lines().filter_map(|line| line.trim().strip_prefix("path")?.trim_start().strip_prefix('='));
+        let submodules =
+            fs::read_to_string(self.project.path.join(".gitmodules")).unwrap_or_default();
+        let paths = submodules
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("path")?.trim_start().strip_prefix('='));
         let paths: Vec<_> = paths.map(|path| format!("`{}`", path.trim())).collect();
         if !paths.is_empty() && !commands.is_empty() {
             let hint = "if they need one, name its place in the checkout in `sandbox_read`, and let the check copy it first";
-            items.note("checks", format!("submodules are empty where they run: {}", paths.join(", ")), hint);
+            items.note(
+                "checks",
+                format!("submodules are empty where they run: {}", paths.join(", ")),
+                hint,
+            );
         }
         let lacking = self.lacking_programs(commands).await;
         for (program, command) in &lacking {
@@ -213,9 +266,17 @@ impl Look {
         }
         match (commands.is_empty(), self.project.mode) {
             (true, Mode::Auto) => {
-                items.note("checks", "there are none, so changes are held although the mode is \"auto\"", "add commands to `verify`");
+                items.note(
+                    "checks",
+                    "there are none, so changes are held although the mode is \"auto\"",
+                    "add commands to `verify`",
+                );
             }
-            (true, _) => items.note("checks", "there are none, so nothing vouches for a change", "add commands to `verify`"),
+            (true, _) => items.note(
+                "checks",
+                "there are none, so nothing vouches for a change",
+                "add commands to `verify`",
+            ),
             (false, _) if lacking.is_empty() => items.ok("checks", commands.join(", ")),
             (false, _) => {}
         }
@@ -226,8 +287,10 @@ impl Look {
         let mut lacking = Vec::new();
         for command in commands {
             let Some(program) = program(command) else { continue };
-            let look =
-                Command::shell("command -v \"$1\"").args(["sh", program]).directory(&self.project.path).envs(self.environment.iter());
+            let look = Command::shell("command -v \"$1\"")
+                .args(["sh", program])
+                .directory(&self.project.path)
+                .envs(self.environment.iter());
             // A shell that cannot be started is told by everything else.
             if look.timeout(LOCAL_DEADLINE).run().await.is_ok_and(|output| !output.success()) {
                 lacking.push((program, command.as_str()));
@@ -236,9 +299,15 @@ impl Look {
         lacking
     }
 
-    /// Which files could be changed without asking. Where Git cannot list them, that is told of the checkout.
+    /// Which files could be changed without asking. Where Git cannot list them, that is told of the
+    /// checkout.
     async fn unasked(&self, items: &mut Items) {
-        let list = self.git_command(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).timeout(LOCAL_DEADLINE).run().await;
+        let list = self
+            .git_command(["ls-files", "--stage", "-z"])
+            .output_limit(LIST_LIMIT)
+            .timeout(LOCAL_DEADLINE)
+            .run()
+            .await;
         let Some(list) = list.ok().filter(|list| list.success() && !list.truncated) else { return };
         match Hold::new(&self.project) {
             Ok(hold) => {
@@ -253,20 +322,33 @@ impl Look {
         if self.project.restart != RestartConfig::Systemd || self.project.units.is_empty() {
             return items.ok("units", "systemd restarts none");
         }
-        let manager = service::manager(&self.project, self.alone.systemd_monitor.bus, &self.environment);
+        let manager =
+            service::manager(&self.project, self.alone.systemd_monitor.bus, &self.environment);
         for unit in &self.project.units {
             let Ok(state) = tokio::time::timeout(LOCAL_DEADLINE, manager.state(unit)).await else {
-                return items.problem("units", "systemd does not answer", "look at `systemctl status`");
+                return items.problem(
+                    "units",
+                    "systemd does not answer",
+                    "look at `systemctl status`",
+                );
             };
             match state {
-                Ok(state) if state.load == LoadState::Loaded => items.ok("units", format!("`{unit}` is {state}")),
+                Ok(state) if state.load == LoadState::Loaded => {
+                    items.ok("units", format!("`{unit}` is {state}"));
+                }
                 Ok(_) if !self.project.units_are_explicit => items.note(
                     "units",
                     format!("there is no `{unit}`, so nothing is restarted"),
                     "if the project has a service, name it in `units`",
                 ),
-                Ok(state) => items.problem("units", format!("`{unit}` is {state}"), "correct the project's `units`, or install the unit"),
-                Err(error) if self.project.units_are_explicit => return items.error("units", Finding::Problem, &error),
+                Ok(state) => items.problem(
+                    "units",
+                    format!("`{unit}` is {state}"),
+                    "correct the project's `units`, or install the unit",
+                ),
+                Err(error) if self.project.units_are_explicit => {
+                    return items.error("units", Finding::Problem, &error);
+                }
                 Err(error) => return items.error("units", Finding::Note, &error),
             }
         }
@@ -274,22 +356,39 @@ impl Look {
 
     /// Whether a question to Git is answered with yes.
     async fn git<const N: usize>(&self, arguments: [&str; N]) -> bool {
-        self.git_command(arguments).timeout(LOCAL_DEADLINE).run().await.is_ok_and(|output| output.success())
+        self.git_command(arguments)
+            .timeout(LOCAL_DEADLINE)
+            .run()
+            .await
+            .is_ok_and(|output| output.success())
     }
 
     /// A question to Git, which must not ask back.
     fn git_command<const N: usize>(&self, arguments: [&str; N]) -> Command {
         let environment = self.environment.iter();
-        let command = Command::new("git").args(arguments).directory(&self.project.path).envs(environment).env("LC_ALL", "C");
-        command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "true").env("SSH_ASKPASS", "true").env("SSH_ASKPASS_REQUIRE", "force")
+        let command = Command::new("git")
+            .args(arguments)
+            .directory(&self.project.path)
+            .envs(environment)
+            .env("LC_ALL", "C");
+        command
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_ASKPASS", "true")
+            .env("SSH_ASKPASS", "true")
+            .env("SSH_ASKPASS_REQUIRE", "force")
     }
 }
 
 impl Scratch {
     pub(super) fn new(id: &str) -> std::io::Result<Self> {
-        // A backend may write there what is nobody else's business, and a name that could be foretold could be taken by somebody else.
+        // A backend may write there what is nobody else's business, and a name that could be
+        // foretold could be taken by somebody else.
         let prefix = format!("pi-mainteno-check-{id}-");
-        tempfile::Builder::new().prefix(&prefix).permissions(fs::Permissions::from_mode(0o700)).tempdir().map(Self)
+        tempfile::Builder::new()
+            .prefix(&prefix)
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir()
+            .map(Self)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -297,7 +396,8 @@ impl Scratch {
     }
 }
 
-/// For each project the configuration with no other one in it, so that what is wrong with one does not hide what is wrong with the next.
+/// For each project the configuration with no other one in it, so that what is wrong with one does
+/// not hide what is wrong with the next.
 fn alone(config: &Config) -> Vec<Config> {
     let mut empty = config.clone();
     empty.project.clear();
@@ -317,8 +417,11 @@ fn alone(config: &Config) -> Vec<Config> {
 
 /// The program that a command begins with; `None` if only a shell could tell.
 fn program(command: &str) -> Option<&str> {
-    let is_assignment =
-        |word: &&str| word.split_once('=').is_some_and(|(name, _)| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+    let is_assignment = |word: &&str| {
+        word.split_once('=').is_some_and(|(name, _)| {
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        })
+    };
     let word = command.split_whitespace().find(|word| !is_assignment(word))?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte);
     // What a check builds first is not there yet.
@@ -335,7 +438,9 @@ mod tests {
         assert_eq!(program("cargo test --locked"), Some("cargo"));
         assert_eq!(program("RUSTFLAGS=-Dwarnings CI=1 cargo test"), Some("cargo"));
         assert_eq!(program("/usr/bin/true"), Some("/usr/bin/true"));
-        for command in ["$RUNNER test", "(cd a && make)", "./target/test", "\"my program\"", "A=b", ""] {
+        for command in
+            ["$RUNNER test", "(cd a && make)", "./target/test", "\"my program\"", "A=b", ""]
+        {
             assert_eq!(program(command), None, "{command}");
         }
     }
@@ -344,7 +449,8 @@ mod tests {
     fn each_project_is_looked_at_by_itself() {
         let text = "[scheduler]\nprojects = [\"/srv/c\"]\n[[project]]\npath = \"/srv/a\"\n[[project]]\npath = \"/srv/b\"\n";
         let config = Config::parse(text, Path::new("/etc/x.toml"), |_| None, None).unwrap().config;
-        let ids: Vec<_> = alone(&config).iter().flat_map(Config::projects).map(|project| project.id).collect();
+        let ids: Vec<_> =
+            alone(&config).iter().flat_map(Config::projects).map(|project| project.id).collect();
         assert_eq!(ids, ["a", "b", "c"]);
     }
 }

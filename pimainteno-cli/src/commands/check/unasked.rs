@@ -46,7 +46,9 @@ impl Files {
     pub(super) fn sort(list: &[u8], top: &Path, hold: Hold) -> Self {
         let entries: Vec<_> = list.split(|byte| *byte == 0).filter_map(entry).collect();
         let link = |(mode, path): &(&[u8], &[u8])| {
-            let target = std::fs::read_link(top.join(OsStr::from_bytes(path))).ok().filter(|_| *mode == b"120000")?;
+            let target = std::fs::read_link(top.join(OsStr::from_bytes(path)))
+                .ok()
+                .filter(|_| *mode == b"120000")?;
             Link::new(std::str::from_utf8(path).ok()?, target.to_str()?)
         };
         let hold = hold.with_links(entries.iter().filter_map(link).collect());
@@ -69,15 +71,24 @@ impl Files {
     pub(super) fn describe(&self, mode: Mode) -> String {
         let all = self.unasked.len() + self.held.len();
         let condition = if mode == Mode::Auto { "" } else { ", were `mode` \"auto\"" };
-        let groups: Vec<_> = GROUPS.iter().filter_map(|(is_one, noun)| self.group(*is_one, noun)).collect();
-        let held = if groups.is_empty() { String::new() } else { format!("; held: {}", groups.join(", ")) };
-        format!("{} of {all} tracked files could be changed without asking you{condition}{held}", self.unasked.len())
+        let groups: Vec<_> =
+            GROUPS.iter().filter_map(|(is_one, noun)| self.group(*is_one, noun)).collect();
+        let held = if groups.is_empty() {
+            String::new()
+        } else {
+            format!("; held: {}", groups.join(", "))
+        };
+        format!(
+            "{} of {all} tracked files could be changed without asking you{condition}{held}",
+            self.unasked.len()
+        )
     }
 
     /// Every file in a line of its own, those that could be changed without asking first.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
         let unasked = self.unasked.iter().map(|path| format!("unasked  {path}"));
-        unasked.chain(self.held.iter().map(|HeldFile { path, why }| format!("held     {path}: {why}")))
+        unasked
+            .chain(self.held.iter().map(|HeldFile { path, why }| format!("held     {path}: {why}")))
     }
 
     /// How many files are held for a reason, with the most frequent kinds or the first few files.
@@ -119,7 +130,8 @@ mod tests {
 
     #[test]
     fn every_tracked_file_is_told_with_its_reason() {
-        let hold = Hold::new(&Project::new(&ProjectConfig::new("/nowhere"), &Config::default())).unwrap();
+        let hold =
+            Hold::new(&Project::new(&ProjectConfig::new("/nowhere"), &Config::default())).unwrap();
         let entries = [
             ("100644", "README.md"),
             ("100644", "src/a.rs"),
@@ -130,7 +142,8 @@ mod tests {
             ("100644", "Makefile"),
             ("120000", "e.md"),
         ];
-        let list: String = entries.iter().map(|(mode, path)| format!("{mode} 0123 0\t{path}\0")).collect();
+        let list: String =
+            entries.iter().map(|(mode, path)| format!("{mode} 0123 0\t{path}\0")).collect();
         let files = Files::sort(list.as_bytes(), Path::new("/nowhere"), hold);
         assert_eq!(
             files.describe(Mode::Auto),
@@ -140,8 +153,16 @@ mod tests {
         assert!(files.describe(Mode::Review).contains("you, were `mode` \"auto\"; held"));
         let lines: Vec<_> = files.lines().collect();
         assert_eq!(lines.len(), 8);
-        assert!(lines.contains(&"held     a.json: is of a kind that is not known to be harmless".to_owned()), "{lines:?}");
+        assert!(
+            lines.contains(
+                &"held     a.json: is of a kind that is not known to be harmless".to_owned()
+            ),
+            "{lines:?}"
+        );
         let json = serde_json::to_value(&files).unwrap();
-        assert_eq!(json["held"][0], serde_json::json!({ "path": "a.json", "why": "kind", "what": "json" }));
+        assert_eq!(
+            json["held"][0],
+            serde_json::json!({ "path": "a.json", "why": "kind", "what": "json" })
+        );
     }
 }

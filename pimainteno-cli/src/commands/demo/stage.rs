@@ -24,7 +24,8 @@ const FILES: [(&str, &str, bool); 7] = [
     ("health.sh", include_str!("radio/health.sh"), true),
 ];
 
-/// The demo's stage. The service that runs on it is stopped, and the directory removed, when this is dropped.
+/// The demo's stage. The service that runs on it is stopped, and the directory removed, when this
+/// is dropped.
 pub(super) struct Stage {
     directory: PathBuf,
     environment: Environment,
@@ -32,12 +33,26 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Sets up the project, its bare remote and its running service in a new directory below `parent`.
-    pub(super) async fn set_up(parent: &Path, environment: &Environment, keep: bool) -> Result<Self> {
-        // A name that could be foretold could be taken by somebody else. It is removed with the stage.
-        let directory = tempfile::Builder::new().prefix("pi-mainteno-demo-").tempdir_in(parent).map(tempfile::TempDir::keep);
-        let directory = directory
-            .map_err(|source| Error::new(ErrorKind::Usage, format!("cannot set up the demo in `{}`", parent.display())).source(source))?;
+    /// Sets up the project, its bare remote and its running service in a new directory below
+    /// `parent`.
+    pub(super) async fn set_up(
+        parent: &Path,
+        environment: &Environment,
+        keep: bool,
+    ) -> Result<Self> {
+        // A name that could be foretold could be taken by somebody else. It is removed with the
+        // stage.
+        let directory = tempfile::Builder::new()
+            .prefix("pi-mainteno-demo-")
+            .tempdir_in(parent)
+            .map(tempfile::TempDir::keep);
+        let directory = directory.map_err(|source| {
+            Error::new(
+                ErrorKind::Usage,
+                format!("cannot set up the demo in `{}`", parent.display()),
+            )
+            .source(source)
+        })?;
         let environment = environment
             .clone()
             .with("RADIO_STATE", directory.join("run"))
@@ -46,7 +61,11 @@ impl Stage {
             .with("GIT_CONFIG_SYSTEM", "/dev/null");
         let stage = Self { directory, environment, keep };
         stage.write_files().map_err(|source| {
-            Error::new(ErrorKind::Usage, format!("cannot set up the demo in `{}`", stage.directory.display())).source(source)
+            Error::new(
+                ErrorKind::Usage,
+                format!("cannot set up the demo in `{}`", stage.directory.display()),
+            )
+            .source(source)
         })?;
         for arguments in [
             &["init", "--quiet", "--initial-branch=main"][..],
@@ -118,12 +137,20 @@ impl Stage {
 
     /// Runs Git and gives what it says.
     pub(super) async fn git(&self, directory: &Path, arguments: &[&str]) -> Result<String> {
-        let output = Command::new("git").args(arguments).envs(self.environment.iter()).directory(directory).run().await?;
+        let output = Command::new("git")
+            .args(arguments)
+            .envs(self.environment.iter())
+            .directory(directory)
+            .run()
+            .await?;
         if output.success() {
             return Ok(output.text().trim_end().to_owned());
         }
-        Err(Error::new(ErrorKind::Git, format!("`git {}` failed: {}", arguments.join(" "), output.tail(5)))
-            .hint("the demo needs git 2.28 or newer"))
+        Err(Error::new(
+            ErrorKind::Git,
+            format!("`git {}` failed: {}", arguments.join(" "), output.tail(5)),
+        )
+        .hint("the demo needs git 2.28 or newer"))
     }
 
     fn write_files(&self) -> std::io::Result<()> {
@@ -146,7 +173,10 @@ impl Stage {
         if output.success() {
             Ok(())
         } else {
-            Err(Error::new(ErrorKind::Service, format!("the demo's service does not start: {}", output.tail(5))))
+            Err(Error::new(
+                ErrorKind::Service,
+                format!("the demo's service does not start: {}", output.tail(5)),
+            ))
         }
     }
 }
@@ -155,7 +185,12 @@ impl Drop for Stage {
     fn drop(&mut self) {
         if let Some(pid) = self.service_pid() {
             // The program `kill` instead of the system call: this crate has no other use for one.
-            drop(std::process::Command::new("kill").arg(pid.to_string()).stderr(std::process::Stdio::null()).status());
+            drop(
+                std::process::Command::new("kill")
+                    .arg(pid.to_string())
+                    .stderr(std::process::Stdio::null())
+                    .status(),
+            );
         }
         if !self.keep {
             drop(fs::remove_dir_all(&self.directory));

@@ -29,8 +29,11 @@ pub(super) fn render(projects: &[Project]) -> Result<String> {
     let mut text = String::from(HEAD);
     for project in projects {
         let path = project.path.to_str().ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("a configuration cannot hold the path `{}`", project.path.display()))
-                .hint("rename the directory: its name is no text in UTF-8")
+            Error::new(
+                ErrorKind::Usage,
+                format!("a configuration cannot hold the path `{}`", project.path.display()),
+            )
+            .hint("rename the directory: its name is no text in UTF-8")
         })?;
         // Writing to a string cannot fail.
         let _ = writeln!(text, "\n[[project]]\npath = {}", quoted(path));
@@ -45,10 +48,17 @@ pub(super) fn render(projects: &[Project]) -> Result<String> {
             let checks: Vec<_> = project.verify.iter().map(|check| quoted(check)).collect();
             let _ = writeln!(text, "verify = [{}]", checks.join(", "));
         }
-        if project.verify.iter().any(|check| check.starts_with("npm ci") || check.starts_with("npm install")) {
+        if project
+            .verify
+            .iter()
+            .any(|check| check.starts_with("npm ci") || check.starts_with("npm install"))
+        {
             text.push_str("# npm fetches packages. Whatever the checks run can reach the network then.\nsandbox_network = true\n");
         }
-        let _ = writeln!(text, "# What is restarted after a change, if there is such a unit; `[]` restarts nothing.");
+        let _ = writeln!(
+            text,
+            "# What is restarted after a change, if there is such a unit; `[]` restarts nothing."
+        );
         let _ = writeln!(text, "# units = [{}]", quoted(&project.unit));
     }
     Ok(text)
@@ -75,9 +85,13 @@ mod tests {
 
     #[test]
     fn what_is_written_loads_and_means_what_was_found() {
-        let projects = [project("/srv/a \"b\"/${HOME}\n'", &["npm ci && npm test"]), project("/srv/radio", &[])];
+        let projects = [
+            project("/srv/a \"b\"/${HOME}\n'", &["npm ci && npm test"]),
+            project("/srv/radio", &[]),
+        ];
         let text = render(&projects).unwrap();
-        let loaded = Config::parse(&text, Path::new("/etc/PiMainteno.toml"), |_| None, None).unwrap();
+        let loaded =
+            Config::parse(&text, Path::new("/etc/PiMainteno.toml"), |_| None, None).unwrap();
         let read = loaded.config.projects();
         assert_eq!(
             read.iter().map(|project| &project.path).collect::<Vec<_>>(),
@@ -92,9 +106,17 @@ mod tests {
     #[test]
     fn what_is_commented_out_loads_too() {
         let text = render(&[project("/srv/radio", &["make check"])]).unwrap();
-        let set = |line: &str| line.strip_prefix("# ").filter(|line| line.split(' ').nth(1) == Some("=")).unwrap_or(line).to_owned();
-        let text: Vec<_> = text.replace("x\\n\\u007f.service", "radio.service").lines().map(set).collect();
-        let loaded = Config::parse(&text.join("\n"), Path::new("/etc/PiMainteno.toml"), |_| None, None).unwrap();
+        let set = |line: &str| {
+            line.strip_prefix("# ")
+                .filter(|line| line.split(' ').nth(1) == Some("="))
+                .unwrap_or(line)
+                .to_owned()
+        };
+        let text: Vec<_> =
+            text.replace("x\\n\\u007f.service", "radio.service").lines().map(set).collect();
+        let loaded =
+            Config::parse(&text.join("\n"), Path::new("/etc/PiMainteno.toml"), |_| None, None)
+                .unwrap();
         assert_eq!(loaded.config.scheduler.timezone, "Europe/Berlin");
         assert_eq!(loaded.config.projects()[0].units, ["radio.service"]);
     }

@@ -14,7 +14,8 @@ const DEPTH: usize = 2;
 /// How many directories are looked at: a home directory may hold anything, and an SD card is slow.
 const MOST_LOOKS: usize = 5000;
 
-/// The checkouts in and directly below `directory`, and those at most two levels below `home`; each once, sorted.
+/// The checkouts in and directly below `directory`, and those at most two levels below `home`; each
+/// once, sorted.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] if there are none.
@@ -26,14 +27,20 @@ pub(super) fn below(directory: &Path, home: Option<&Path>) -> Result<Vec<PathBuf
         look(home, DEPTH, &mut looks, &mut found);
     }
     if found.is_empty() {
-        let error =
-            Error::new(ErrorKind::Usage, format!("there is no Git checkout in or below `{}` and the home directory", directory.display()));
+        let error = Error::new(
+            ErrorKind::Usage,
+            format!(
+                "there is no Git checkout in or below `{}` and the home directory",
+                directory.display()
+            ),
+        );
         return Err(error.hint("name the paths of your projects: `pi-mainteno init PATH…`"));
     }
     Ok(found.into_iter().collect())
 }
 
-/// The checkouts at `paths`, which start at `directory` where they are relative; each once, in their order.
+/// The checkouts at `paths`, which start at `directory` where they are relative; each once, in
+/// their order.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] that names every path that is no checkout.
@@ -94,7 +101,14 @@ mod tests {
     #[test]
     fn checkouts_are_found_two_levels_below_the_home_and_not_within_each_other() {
         let home = tempfile::tempdir().unwrap();
-        for path in ["a/.git", "a/inner/.git", "code/b/.git", "code/deep/er/c/.git", ".hidden/.git", "empty"] {
+        for path in [
+            "a/.git",
+            "a/inner/.git",
+            "code/b/.git",
+            "code/deep/er/c/.git",
+            ".hidden/.git",
+            "empty",
+        ] {
             fs::create_dir_all(home.path().join(path)).unwrap();
         }
         std::os::unix::fs::symlink(home.path().join("a"), home.path().join("link")).unwrap();

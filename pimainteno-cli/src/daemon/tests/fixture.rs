@@ -9,7 +9,8 @@ use std::{
 
 use async_trait::async_trait;
 use pimainteno_core::{
-    Call, Error, ErrorKind, Event, LlmBackend, Maintainer, MaintainerBuilder, Reply, Request, Result,
+    Call, Error, ErrorKind, Event, LlmBackend, Maintainer, MaintainerBuilder, Reply, Request,
+    Result,
     config::Config,
     process::{Command, Environment},
 };
@@ -55,7 +56,11 @@ impl House {
         fs::create_dir(&project).unwrap();
         fs::write(project.join("README.md"), "A radio.\n").unwrap();
         let author = ["-c", "user.name=Test", "-c", "user.email=test@localhost"];
-        for arguments in [&["init", "--quiet", "-b", "main"][..], &["add", "."], &["commit", "--quiet", "-m", "first"]] {
+        for arguments in [
+            &["init", "--quiet", "-b", "main"][..],
+            &["add", "."],
+            &["commit", "--quiet", "-m", "first"],
+        ] {
             let mut git = std::process::Command::new("git");
             let git = git
                 .current_dir(&project)
@@ -77,20 +82,28 @@ impl House {
 
     pub(super) fn builder(&self, backend: Backend) -> MaintainerBuilder {
         let text = "[llm]\nprovider = 'scripted'\n[[project]]\nname = 'Radio Küche'\npath = 'project'\nsteps = ['summarize', 'propose']\n";
-        let config = Config::parse(text, &self.path("PiMainteno.toml"), |_| None, None).unwrap().config;
+        let config =
+            Config::parse(text, &self.path("PiMainteno.toml"), |_| None, None).unwrap().config;
         let environment = Environment::default()
             .with("PATH", std::env::var_os("PATH").unwrap())
             .with("HOME", self.directory.path())
             .with("GIT_CONFIG_GLOBAL", "/dev/null")
             .with("GIT_CONFIG_NOSYSTEM", "1");
-        Maintainer::builder().config(config).state_directory(self.path("state")).environment(environment).backend(backend)
+        Maintainer::builder()
+            .config(config)
+            .state_directory(self.path("state"))
+            .environment(environment)
+            .backend(backend)
     }
 
     /// Starts a daemon and waits until it answers.
     pub(super) async fn start(&self, backend: Backend) -> Daemon {
         let (builder, socket) = (self.builder(backend), self.socket());
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(async move { serve(builder, &socket, async { drop(stopped.await) }).await });
+        let task =
+            tokio::spawn(
+                async move { serve(builder, &socket, async { drop(stopped.await) }).await },
+            );
         until(async || Client::find(&self.socket(), Arc::new(())).await.unwrap().is_some()).await;
         Daemon { stop, task }
     }
@@ -100,7 +113,13 @@ impl House {
         let told = Arc::new(Mutex::new(Vec::new()));
         let sink = told.clone();
         let events = Arc::new(move |event: &Event| sink.lock().unwrap().push(event.clone()));
-        let access = Access::reach(&self.socket(), || self.builder(Backend::Summary("short".into())), events).await.unwrap();
+        let access = Access::reach(
+            &self.socket(),
+            || self.builder(Backend::Summary("short".into())),
+            events,
+        )
+        .await
+        .unwrap();
         (access, told)
     }
 }
@@ -147,8 +166,18 @@ impl LlmBackend for Backend {
                 () = call.cancel.raised() => {}
             },
             Self::Child(file) => {
-                let child = Command::shell(format!("echo $$ > '{0}.new'; mv '{0}.new' '{0}'; exec sleep 1000", file.display()));
-                drop(child.env("PATH", "/usr/bin:/bin").timeout(Duration::from_secs(1000)).cancel(&call.cancel).run().await);
+                let child = Command::shell(format!(
+                    "echo $$ > '{0}.new'; mv '{0}.new' '{0}'; exec sleep 1000",
+                    file.display()
+                ));
+                drop(
+                    child
+                        .env("PATH", "/usr/bin:/bin")
+                        .timeout(Duration::from_secs(1000))
+                        .cancel(&call.cancel)
+                        .run()
+                        .await,
+                );
             }
         }
         Err(Error::new(ErrorKind::Cancelled, "the run was told to stop"))

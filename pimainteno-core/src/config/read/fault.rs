@@ -53,7 +53,8 @@ impl Fault {
                     Some(Segment::Key(key)) => key.as_str(),
                     _ => "",
                 };
-                let suggestion = did_you_mean(key, known.iter().copied()).unwrap_or_else(|| format!("; known here: {}", list(known)));
+                let suggestion = did_you_mean(key, known.iter().copied())
+                    .unwrap_or_else(|| format!("; known here: {}", list(known)));
                 format!("unknown key `{key}`{suggestion}")
             }
             What::MissingKey(key) => format!("`{}` lacks the key `{key}`", written(path)),
@@ -81,22 +82,33 @@ impl de::Error for Fault {
 
     /// Does not show the value: it may be a secret.
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(format_args!("expected {}, found {}", plain(&expected.to_string()), kind(found)))
+        Self::custom(format_args!(
+            "expected {}, found {}",
+            plain(&expected.to_string()),
+            kind(found)
+        ))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let expected = expected.to_string();
         let expected = plain(&expected);
         match found {
-            Unexpected::Signed(number) => Self::custom(format_args!("expected {expected}, found {number}")),
-            Unexpected::Unsigned(number) => Self::custom(format_args!("expected {expected}, found {number}")),
+            Unexpected::Signed(number) => {
+                Self::custom(format_args!("expected {expected}, found {number}"))
+            }
+            Unexpected::Unsigned(number) => {
+                Self::custom(format_args!("expected {expected}, found {number}"))
+            }
             _ => Self::custom(format_args!("expected {expected}")),
         }
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let suggestion = did_you_mean(variant, expected.iter().copied()).unwrap_or_default();
-        Self::custom(format_args!("expected one of {}, found `{variant}`{suggestion}", list(expected)))
+        Self::custom(format_args!(
+            "expected one of {}, found `{variant}`{suggestion}",
+            list(expected)
+        ))
     }
 
     fn unknown_field(_key: &str, expected: &'static [&'static str]) -> Self {

@@ -7,13 +7,18 @@ use crate::{config::Config, error::ErrorKind};
 fn check(name: &str, text: &str, expected: &str) {
     let error = parse(text, name).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    let expected: Vec<_> = expected.lines().map(str::trim_start).filter(|line| !line.is_empty()).collect();
+    let expected: Vec<_> =
+        expected.lines().map(str::trim_start).filter(|line| !line.is_empty()).collect();
     assert_eq!(error.to_string().replace("/etc/pm/", ""), expected.join("\n"));
 }
 
 #[test]
 fn one_problem_is_one_line() {
-    check("a.toml", "[llm]\nmodle = 'x'\n", "a.toml:2:1: unknown key `modle`; did you mean `model`?");
+    check(
+        "a.toml",
+        "[llm]\nmodle = 'x'\n",
+        "a.toml:2:1: unknown key `modle`; did you mean `model`?",
+    );
 }
 
 #[test]
@@ -246,11 +251,14 @@ fn what_cannot_be_expanded_is_said_once() {
 
 #[test]
 fn keys_are_not_expanded() {
-    check("a.toml", "llm = { '${USER}' = 1 }", &format!("a.toml:1:9: unknown key `${{USER}}`; known here: {LLM_KEYS}"));
+    check(
+        "a.toml",
+        "llm = { '${USER}' = 1 }",
+        &format!("a.toml:1:9: unknown key `${{USER}}`; known here: {LLM_KEYS}"),
+    );
 }
 
-const LLM_KEYS: &str =
-    "`provider`, `model`, `api_key`, `api_key_file`, `base_url`, `extra_args`, `edit`, `timeout`, `silence_timeout`, `budget`, `prices`";
+const LLM_KEYS: &str = "`provider`, `model`, `api_key`, `api_key_file`, `base_url`, `extra_args`, `edit`, `timeout`, `silence_timeout`, `budget`, `prices`";
 
 #[test]
 fn a_wrong_shape_is_not_taken_for_a_right_one() {
@@ -279,7 +287,11 @@ fn what_is_missing_because_it_is_wrong_is_said_once() {
 
 #[test]
 fn columns_count_characters() {
-    check("a.toml", "llm = { model = 'größer', modle = 'x' }", "a.toml:1:27: unknown key `modle`; did you mean `model`?");
+    check(
+        "a.toml",
+        "llm = { model = 'größer', modle = 'x' }",
+        "a.toml:1:27: unknown key `modle`; did you mean `model`?",
+    );
 }
 
 #[test]
@@ -292,7 +304,11 @@ fn toml_that_is_none_is_told_line_by_line() {
     "#;
     check("a.toml", "[llm]\nmodel = \n[web]\nport = = 3\n[llm]\n", expected);
     check("a.toml", "[llm\n", "a.toml:1:5: unclosed table, expected `]`");
-    check("a.toml", "[cache]\nkeep_runs = 99999999999999999999", "a.toml:2:13: this number is too large");
+    check(
+        "a.toml",
+        "[cache]\nkeep_runs = 99999999999999999999",
+        "a.toml:2:13: this number is too large",
+    );
 }
 
 #[test]
@@ -318,8 +334,16 @@ fn json_gets_the_same_complaints_at_its_places() {
 
 #[test]
 fn a_file_that_is_something_else_is_refused_in_bounds() {
-    check("a.yaml", "", "a.yaml:1:1: not known how to read this: the name must end in `.toml` or `.json`");
-    check("a.toml", &format!("x = {}", "[".repeat(100_000)), "a.toml:1:85: cannot recurse further; max recursion depth met");
+    check(
+        "a.yaml",
+        "",
+        "a.yaml:1:1: not known how to read this: the name must end in `.toml` or `.json`",
+    );
+    check(
+        "a.toml",
+        &format!("x = {}", "[".repeat(100_000)),
+        "a.toml:1:85: cannot recurse further; max recursion depth met",
+    );
     check("a.toml", &format!("{}x = 1", "a.".repeat(100_000)), "a.toml:1:1: recursion limit");
     check("a.json", &"[".repeat(100_000), "a.json:1:128: recursion limit exceeded");
     let many: String = (0..100_000).map(|number| format!("key{number} = 1\n")).collect();
@@ -330,18 +354,27 @@ fn a_file_that_is_something_else_is_refused_in_bounds() {
     let path = directory.path().join("a.toml");
     let load = || Config::load(&path, |_| None, None).unwrap_err();
     let here = |text: &str| text.replace("{path}", path.to_str().unwrap());
-    assert_eq!(load().to_string(), here("cannot read the configuration `{path}`: No such file or directory (os error 2)"));
+    assert_eq!(
+        load().to_string(),
+        here("cannot read the configuration `{path}`: No such file or directory (os error 2)")
+    );
     std::fs::write(&path, b"[llm]\nmodel = '\xff'").unwrap();
     assert_eq!(load().to_string(), here("{path}:2:10: this is not text in UTF-8"));
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
-    assert_eq!(load().to_string(), here("cannot read the configuration `{path}`: Is a directory (os error 21)"));
+    assert_eq!(
+        load().to_string(),
+        here("cannot read the configuration `{path}`: Is a directory (os error 21)")
+    );
 }
 
 #[test]
 fn no_complaint_shows_a_secret() {
     let text = "llm.api_key = ['s3cret']\nweb = { token = 1234567, token_file = ['s3cret'] }\nllm.base_url = 'ftp://me:s3cret@host'\n";
     let error = parse(text, "a.toml").unwrap_err();
-    assert!(!format!("{error} {error:?}").contains("s3cret") && !error.to_string().contains("1234567"), "{error}");
+    assert!(
+        !format!("{error} {error:?}").contains("s3cret") && !error.to_string().contains("1234567"),
+        "{error}"
+    );
     assert!(error.to_string().starts_with("the configuration has 4 problems\n"), "{error}");
 }

@@ -21,7 +21,11 @@ fn the_reference_loads_without_notices_and_shows_the_defaults() {
 #[test]
 fn the_reference_knows_every_key() {
     let (tree, _) = read_all();
-    let missing: Vec<_> = known_keys().into_iter().filter(|key| !occurs(&tree, key)).map(|key| dotted(&key)).collect();
+    let missing: Vec<_> = known_keys()
+        .into_iter()
+        .filter(|key| !occurs(&tree, key))
+        .map(|key| dotted(&key))
+        .collect();
     assert_eq!(missing, [""; 0]);
 }
 
@@ -29,9 +33,18 @@ fn the_reference_knows_every_key() {
 fn what_the_reference_shows_of_a_project_is_what_holds_without_it() {
     let (_, config) = read_all();
     let shown = Project::new(&config.project[0], &Config::default());
-    let default = Project::new(&ProjectConfig { path: config.project[0].path.clone(), ..ProjectConfig::default() }, &Config::default());
+    let default = Project::new(
+        &ProjectConfig { path: config.project[0].path.clone(), ..ProjectConfig::default() },
+        &Config::default(),
+    );
     let comparable = |project: Project| {
-        let limits = (project.verify_timeout, project.repairs, project.probation, project.max_files, project.max_lines);
+        let limits = (
+            project.verify_timeout,
+            project.repairs,
+            project.probation,
+            project.max_files,
+            project.max_lines,
+        );
         let silence = (project.approval_expires, project.on_silence);
         let named = (project.name, project.id, project.mode, project.steps, project.units);
         let sandbox = (project.sandbox.mode, project.sandbox.network, project.hooks);
@@ -48,10 +61,15 @@ fn keys_without_effect_are_keys() {
     }
 }
 
-/// What the reference says with everything switched on, and without the checks between keys: it shows alternatives side by side.
+/// What the reference says with everything switched on, and without the checks between keys: it
+/// shows alternatives side by side.
 fn read_all() -> (Node, Config) {
     let switched_on = |line: &'static str| match line.strip_prefix('#') {
-        Some(setting) if setting.starts_with(|first: char| first.is_ascii_alphabetic() || first == '[') => setting,
+        Some(setting)
+            if setting.starts_with(|first: char| first.is_ascii_alphabetic() || first == '[') =>
+        {
+            setting
+        }
         _ => line,
     };
     let text = REFERENCE.lines().map(switched_on).collect::<Vec<_>>().join("\n");
@@ -62,7 +80,8 @@ fn read_all() -> (Node, Config) {
     (parse(), config)
 }
 
-/// Every key that the structs know. A key that none can know makes a table tell those that it knows.
+/// Every key that the structs know. A key that none can know makes a table tell those that it
+/// knows.
 fn known_keys() -> Vec<Vec<Segment>> {
     let mut known = Vec::new();
     let mut tables = vec![Vec::new()];
@@ -83,7 +102,8 @@ fn known_keys() -> Vec<Vec<Segment>> {
             .find_map(|line| Some(line.split_once("known here: ")?.1.to_owned()));
         // Without an answer it is no table of that shape, or one of any keys.
         for key in told.iter().flat_map(|told| told.split(", ")) {
-            let key = [table.as_slice(), &[Segment::Key(key.trim_matches('`').to_owned())]].concat();
+            let key =
+                [table.as_slice(), &[Segment::Key(key.trim_matches('`').to_owned())]].concat();
             tables.push([key.as_slice(), &[Segment::Index(0)]].concat());
             tables.push(key.clone());
             known.push(key);
@@ -102,12 +122,16 @@ struct Root {
 fn occurs(node: &Node, key: &[Segment]) -> bool {
     match key.split_first() {
         None => true,
-        Some((Segment::Key(key), rest)) => node.entry(key).is_some_and(|entry| occurs(&entry.node, rest)),
+        Some((Segment::Key(key), rest)) => {
+            node.entry(key).is_some_and(|entry| occurs(&entry.node, rest))
+        }
         Some((Segment::Index(_), rest)) => node.elements().any(|element| occurs(element, rest)),
     }
 }
 
 fn dotted(key: &[Segment]) -> String {
-    let keys = key.iter().filter_map(|segment| if let Segment::Key(key) = segment { Some(key.as_str()) } else { None });
+    let keys = key.iter().filter_map(|segment| {
+        if let Segment::Key(key) = segment { Some(key.as_str()) } else { None }
+    });
     keys.collect::<Vec<_>>().join(".")
 }

@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 use super::{Entry, Node, Problem, Value};
 
 pub(super) fn parse(text: &str) -> Result<Node, Vec<Problem>> {
-    // This finds what is wrong with the syntax anywhere, and bounds the depth of what is read below.
+    // This finds what is wrong with the syntax anywhere, and bounds the depth of what is read
+    // below.
     if let Err(error) = serde_json::from_str::<serde_json::Value>(text) {
         return Err(vec![syntax_problem(text, &error)]);
     }
@@ -53,12 +54,17 @@ fn convert(text: &str, part: &str, problems: &mut Vec<Problem>) -> Node {
     let at = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
     let value = match part.as_bytes().first() {
         Some(b'{') => members(text, part, problems).map(Value::Table),
-        Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(part)
-            .map(|elements| Value::List(elements.iter().map(|element| convert(text, element.get(), problems)).collect())),
+        Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(part).map(|elements| {
+            Value::List(
+                elements.iter().map(|element| convert(text, element.get(), problems)).collect(),
+            )
+        }),
         Some(b'"') => serde_json::from_str(part).map(Value::Text),
         Some(b't' | b'f') => serde_json::from_str(part).map(Value::Boolean),
         Some(b'n') => Ok(Value::Null),
-        _ => serde_json::from_str(part).map(Value::Integer).or_else(|_| serde_json::from_str(part).map(Value::Float)),
+        _ => serde_json::from_str(part)
+            .map(Value::Integer)
+            .or_else(|_| serde_json::from_str(part).map(Value::Float)),
     };
     let value = value.unwrap_or_else(|error| {
         problems.push(Problem::new(at, error.to_string()));
@@ -82,7 +88,8 @@ fn members(text: &str, part: &str, problems: &mut Vec<Problem>) -> serde_json::R
 }
 
 fn syntax_problem(text: &str, error: &serde_json::Error) -> Problem {
-    let line: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    let line: usize =
+        text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let message = error.to_string();
     // The position is told in our own way.
     let message = message.split(" at line ").next().unwrap_or_default();

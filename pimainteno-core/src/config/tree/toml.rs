@@ -12,7 +12,9 @@ pub(super) fn parse(text: &str) -> Result<Node, Vec<Problem>> {
         let mut lines = BTreeSet::new();
         let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
         // What is said later about the same line mostly follows from what was said first.
-        let first = errors.iter().filter(|error| lines.insert(text.get(..start(error)).unwrap_or_default().matches('\n').count()));
+        let first = errors.iter().filter(|error| {
+            lines.insert(text.get(..start(error)).unwrap_or_default().matches('\n').count())
+        });
         return Err(first.map(|error| Problem::new(start(error), error.message())).collect());
     }
     let mut problems = Vec::new();
@@ -32,10 +34,12 @@ fn entries(table: &DeTable<'_>, problems: &mut Vec<Problem>) -> Vec<Entry> {
 fn convert(value: &DeValue<'_>, at: usize, problems: &mut Vec<Problem>) -> Value {
     match value {
         DeValue::String(text) => Value::Text(text.as_ref().to_owned()),
-        DeValue::Integer(integer) => Value::Integer(i64::from_str_radix(integer.as_str(), integer.radix()).unwrap_or_else(|_| {
-            problems.push(Problem::new(at, "this number is too large"));
-            0
-        })),
+        DeValue::Integer(integer) => Value::Integer(
+            i64::from_str_radix(integer.as_str(), integer.radix()).unwrap_or_else(|_| {
+                problems.push(Problem::new(at, "this number is too large"));
+                0
+            }),
+        ),
         DeValue::Float(float) => Value::Float(float.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(boolean) => Value::Boolean(*boolean),
         // No key holds a date; as a text it gets the same complaint as any other text.

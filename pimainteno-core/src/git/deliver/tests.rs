@@ -12,7 +12,11 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
-        let mut site = Self { directory: tempfile::tempdir().unwrap(), base: CommitId::unchecked(""), commit: CommitId::unchecked("") };
+        let mut site = Self {
+            directory: tempfile::tempdir().unwrap(),
+            base: CommitId::unchecked(""),
+            commit: CommitId::unchecked(""),
+        };
         fs::create_dir(site.path("work")).unwrap();
         site.git(&["init", "--quiet", "--initial-branch=main"]);
         site.git(&["config", "user.name", "Ada"]);
@@ -34,12 +38,20 @@ impl Site {
     fn git(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("git");
         command.args(arguments).current_dir(self.path("work"));
-        let output = command.envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")]).output().unwrap();
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = command
+            .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    /// The remote is far away: `script` stands for the connection, with what is to be run there as its last argument.
+    /// The remote is far away: `script` stands for the connection, with what is to be run there as
+    /// its last argument.
     fn connection(&self, script: &str) {
         let last = "for command; do :; done";
         self.script("ssh", &format!("cd '{}'\n{last}\n{script}", self.path("work").display()));
@@ -47,11 +59,15 @@ impl Site {
         self.git(&["remote", "set-url", "origin", "far:../remote.git"]);
     }
 
-    /// The connection breaks right after the remote took the commit, before it says so; then `what` happens.
+    /// The connection breaks right after the remote took the commit, before it says so; then `what`
+    /// happens.
     fn breaks_after_arrival(&self, what: &str) {
         self.connection("test -f ../gone && exit 255\necho $$ > ../connection\nsh -c \"$command\"");
         let top = self.directory.path().display();
-        self.script("remote.git/hooks/post-receive", &format!("cd '{top}'; {what}; kill -9 $(cat connection) $PPID"));
+        self.script(
+            "remote.git/hooks/post-receive",
+            &format!("cd '{top}'; {what}; kill -9 $(cat connection) $PPID"),
+        );
     }
 
     fn script(&self, name: &str, text: &str) {
@@ -60,8 +76,13 @@ impl Site {
     }
 
     async fn push(&self, timeout: Duration) -> Result<PushEnd> {
-        let environment = Environment::default().with("PATH", std::env::var_os("PATH").unwrap()).with("GIT_CONFIG_GLOBAL", "/dev/null");
-        let checkout = Checkout::open(&self.path("work"), Git::new(environment).with_network_timeout(timeout)).await.unwrap();
+        let environment = Environment::default()
+            .with("PATH", std::env::var_os("PATH").unwrap())
+            .with("GIT_CONFIG_GLOBAL", "/dev/null");
+        let checkout =
+            Checkout::open(&self.path("work"), Git::new(environment).with_network_timeout(timeout))
+                .await
+                .unwrap();
         let upstream = Upstream { remote: "origin".into(), branch: "main".into(), ahead: None };
         checkout.push(&self.base, &self.commit, &upstream).await
     }

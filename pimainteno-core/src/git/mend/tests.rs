@@ -13,7 +13,8 @@ struct Repository {
 impl Repository {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut repository = Self { directory, from: CommitId::unchecked(""), to: CommitId::unchecked("") };
+        let mut repository =
+            Self { directory, from: CommitId::unchecked(""), to: CommitId::unchecked("") };
         repository.git(&["init", "--quiet", "--initial-branch=main"]);
         repository.git(&["config", "user.name", "Ada"]);
         repository.git(&["config", "user.email", "ada@example.com"]);
@@ -59,18 +60,26 @@ impl Repository {
 
     fn git(&self, arguments: &[&str]) -> String {
         let output = self.command("git").args(arguments).output().unwrap();
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(self.directory.path()).envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")]);
+        command
+            .current_dir(self.directory.path())
+            .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")]);
         command
     }
 
     async fn checkout(&self) -> Checkout {
-        let environment = Environment::default().with("PATH", std::env::var_os("PATH").unwrap()).with("GIT_CONFIG_GLOBAL", "/dev/null");
+        let environment = Environment::default()
+            .with("PATH", std::env::var_os("PATH").unwrap())
+            .with("GIT_CONFIG_GLOBAL", "/dev/null");
         Checkout::open(self.directory.path(), Git::new(environment)).await.unwrap()
     }
 
@@ -89,7 +98,8 @@ impl Repository {
     }
 }
 
-/// Git is killed before each of its calls that change something, one after the other, until it gets through.
+/// Git is killed before each of its calls that change something, one after the other, until it gets
+/// through.
 #[tokio::test]
 async fn a_move_that_was_killed_at_any_point_is_brought_to_where_the_branch_is() {
     let repository = Repository::new();
@@ -124,11 +134,25 @@ async fn a_move_that_was_killed_at_any_point_is_brought_to_where_the_branch_is()
                     break;
                 }
                 points += 1;
-                half_done += usize::from(!repository.git(&["status", "--porcelain", "--untracked-files=no"]).is_empty());
-                assert_eq!(repository.mend().await, Vec::<String>::new(), "{arguments:?} {call} {number}");
+                half_done += usize::from(
+                    !repository.git(&["status", "--porcelain", "--untracked-files=no"]).is_empty(),
+                );
+                assert_eq!(
+                    repository.mend().await,
+                    Vec::<String>::new(),
+                    "{arguments:?} {call} {number}"
+                );
                 let head = repository.git(&["rev-parse", "HEAD"]);
-                assert_eq!(repository.files(), if head == *repository.from { &*at_from } else { &*at_to }, "{arguments:?} {call} {number}");
-                assert_eq!(repository.git(&["status", "--porcelain"]), "?? mine.txt", "{arguments:?} {call} {number}");
+                assert_eq!(
+                    repository.files(),
+                    if head == *repository.from { &*at_from } else { &*at_to },
+                    "{arguments:?} {call} {number}"
+                );
+                assert_eq!(
+                    repository.git(&["status", "--porcelain"]),
+                    "?? mine.txt",
+                    "{arguments:?} {call} {number}"
+                );
             }
         }
     }
@@ -138,8 +162,16 @@ async fn a_move_that_was_killed_at_any_point_is_brought_to_where_the_branch_is()
 #[tokio::test]
 async fn what_the_user_wrote_meanwhile_is_left_as_it_is_and_told() {
     let repository = Repository::new();
-    // Half of a move: some files are those of the other commit, one is cut off, one was lost by a power cut.
-    repository.git(&["checkout", "--quiet", &repository.to, "--", "changed.txt", "new/place/added.txt"]);
+    // Half of a move: some files are those of the other commit, one is cut off, one was lost by a
+    // power cut.
+    repository.git(&[
+        "checkout",
+        "--quiet",
+        &repository.to,
+        "--",
+        "changed.txt",
+        "new/place/added.txt",
+    ]);
     repository.write("changed.txt", "new line\nnew li");
     repository.write("file-to-directory", "");
     repository.write("crlf.txt", "one\r\nmine\r\n");
@@ -152,11 +184,15 @@ async fn what_the_user_wrote_meanwhile_is_left_as_it_is_and_told() {
     assert_eq!(read("kept.txt"), "mine\n");
     assert_eq!(read("directory-to-file/inner.txt"), "inner\nand mine\n");
     assert_eq!(read("changed.txt"), "old line\n".repeat(3000));
-    assert_eq!((read("file-to-directory"), read("deep/er/removed.txt")), ("a file\n".into(), "removed\n".into()));
+    assert_eq!(
+        (read("file-to-directory"), read("deep/er/removed.txt")),
+        ("a file\n".into(), "removed\n".into())
+    );
     assert!(!repository.path("new").exists());
     assert_eq!(
         repository.git(&["status", "--porcelain"]),
-        " M crlf.txt\n M directory-to-file/inner.txt\n M kept.txt\n?? mine.txt".trim_start_matches('\n')
+        " M crlf.txt\n M directory-to-file/inner.txt\n M kept.txt\n?? mine.txt"
+            .trim_start_matches('\n')
     );
 }
 
@@ -176,20 +212,36 @@ async fn a_branch_that_the_user_moved_on_is_not_touched() {
 async fn an_untracked_file_where_the_change_has_one_keeps_the_move_from_beginning() {
     let repository = Repository::new();
     repository.write("new/place/added.txt", "");
-    let error = repository.checkout().await.expect_movable(&repository.from, &repository.to).await.unwrap_err();
+    let error = repository
+        .checkout()
+        .await
+        .expect_movable(&repository.from, &repository.to)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("`new/place/added.txt`"), "{error}");
 }
 
 #[tokio::test]
 async fn a_lock_is_not_removed_while_a_git_works_there() {
     let repository = Repository::new();
-    let mut git = repository.command("git").args(["cat-file", "--batch"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut git = repository
+        .command("git")
+        .args(["cat-file", "--batch"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     repository.write(".git/index.lock", "");
     let checkout = repository.checkout().await;
     assert!(checkout.remove_stale_locks(SystemTime::UNIX_EPOCH).await.unwrap().is_empty());
     drop(git.stdin.take());
     git.wait().unwrap();
     let later = SystemTime::now() + std::time::Duration::from_secs(60);
-    assert!(checkout.remove_stale_locks(later).await.unwrap().is_empty(), "one from before the run is somebody else's");
-    assert_eq!(checkout.remove_stale_locks(SystemTime::UNIX_EPOCH).await.unwrap(), [repository.path(".git/index.lock")]);
+    assert!(
+        checkout.remove_stale_locks(later).await.unwrap().is_empty(),
+        "one from before the run is somebody else's"
+    );
+    assert_eq!(
+        checkout.remove_stale_locks(SystemTime::UNIX_EPOCH).await.unwrap(),
+        [repository.path(".git/index.lock")]
+    );
 }

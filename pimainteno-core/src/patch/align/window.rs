@@ -5,12 +5,15 @@ use crate::patch::{change::Hunk, locate::Index, text::Text};
 
 /// From how many lines on a file is looked at in parts.
 const LONG: usize = 4000;
-/// The most places of a line around which it is looked at: a line that stands more often says nothing.
+/// The most places of a line around which it is looked at: a line that stands more often says
+/// nothing.
 const MOST_PLACES: usize = 500;
-/// How many lines around those are looked at: so many that to pass over them costs as much as any gap.
+/// How many lines around those are looked at: so many that to pass over them costs as much as any
+/// gap.
 const AROUND: usize = 20;
 
-/// The lines of a file that a hunk is held against: all, or in a long file those around the lines that are in the hunk too.
+/// The lines of a file that a hunk is held against: all, or in a long file those around the lines
+/// that are in the hunk too.
 pub(super) struct Window(Vec<usize>);
 
 impl Window {
@@ -20,10 +23,12 @@ impl Window {
         }
         let mut lines = vec![false; text.len()];
         for line in hunk.old_lines().filter(|line| weight(&line.text) > 30) {
-            let places = index.number(line.text.as_bytes()).map_or(&[][..], |number| index.places(number));
+            let places =
+                index.number(line.text.as_bytes()).map_or(&[][..], |number| index.places(number));
             for place in places.iter().take(MOST_PLACES) {
                 let place = *place as usize;
-                lines[place.saturating_sub(AROUND)..(place + AROUND + 1).min(text.len())].fill(true);
+                lines[place.saturating_sub(AROUND)..(place + AROUND + 1).min(text.len())]
+                    .fill(true);
             }
         }
         Self((0..text.len()).filter(|line| lines[*line]).collect())

@@ -1,4 +1,5 @@
-//! What speaks against a place: the change may be in the file already, or the hunk may be meant elsewhere.
+//! What speaks against a place: the change may be in the file already, or the hunk may be meant
+//! elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +14,20 @@ use crate::patch::{
 const MOST_BETWEEN: usize = 3;
 
 impl Round<'_> {
-    /// Whether the lines of a hunk that stands at `place` also stand where its number says, with a few others between them.
+    /// Whether the lines of a hunk that stands at `place` also stand where its number says, with a
+    /// few others between them.
     pub(super) fn stands_with_gaps(&self, hunk: &Hunk, place: usize) -> bool {
-        let Some(start) = hunk.old.and_then(|(start, _)| start.checked_sub(1)) else { return false };
+        let Some(start) = hunk.old.and_then(|(start, _)| start.checked_sub(1)) else {
+            return false;
+        };
         let count = hunk.old_lines().count();
         // A window that reaches the place itself says nothing.
         if count < 3 || start.abs_diff(place) < 2 * (count + MOST_BETWEEN) {
             return false;
         }
         // Numbers are often wrong by a line or two.
-        (start.saturating_sub(MOST_BETWEEN)..=start + MOST_BETWEEN).any(|start| self.follows_with_gaps(hunk, start))
+        (start.saturating_sub(MOST_BETWEEN)..=start + MOST_BETWEEN)
+            .any(|start| self.follows_with_gaps(hunk, start))
     }
 
     /// Whether the lines of a hunk stand from `start` on, with a few others between them.
@@ -45,11 +50,21 @@ impl Round<'_> {
     }
 
     /// Whether the lines that a hunk leads to stand in the file already.
-    pub(super) fn stands_already(&self, hunk: &Hunk, fit: Fit, steps: &mut Steps) -> Result<bool, Refusal> {
+    pub(super) fn stands_already(
+        &self,
+        hunk: &Hunk,
+        fit: Fit,
+        steps: &mut Steps,
+    ) -> Result<bool, Refusal> {
         let index = self.index(fit);
-        let pattern: Option<Vec<u32>> =
-            hunk.lines.iter().filter(|line| line.is_new()).map(|line| index.number(line.text.as_bytes())).collect();
-        let says_something = hunk.lines.iter().any(|line| line.kind == Kind::Added && !line.text.trim().is_empty());
+        let pattern: Option<Vec<u32>> = hunk
+            .lines
+            .iter()
+            .filter(|line| line.is_new())
+            .map(|line| index.number(line.text.as_bytes()))
+            .collect();
+        let says_something =
+            hunk.lines.iter().any(|line| line.kind == Kind::Added && !line.text.trim().is_empty());
         match pattern {
             Some(pattern) if says_something => Ok(!index.find(&pattern, steps)?.is_empty()),
             _ => Ok(false),
@@ -64,13 +79,20 @@ impl Round<'_> {
         let index = self.index(Fit::Punctuation);
         let mut votes = BTreeMap::new();
         for (offset, line) in hunk.old_lines().enumerate() {
-            let Some(number) = index.number(line.text.as_bytes()).filter(|_| !line.text.trim().is_empty()) else { continue };
+            let Some(number) =
+                index.number(line.text.as_bytes()).filter(|_| !line.text.trim().is_empty())
+            else {
+                continue;
+            };
             for place in index.places(number).iter().take(MOST_ANCHORED) {
                 *votes.entry((*place as usize).saturating_sub(offset)).or_insert(0_usize) += 1;
             }
         }
         let said = hunk.old.map_or(0, |(start, _)| start.saturating_sub(1));
-        let most = votes.iter().max_by_key(|(place, count)| (**count, usize::MAX - place.abs_diff(said))).map(|(place, _)| *place);
+        let most = votes
+            .iter()
+            .max_by_key(|(place, count)| (**count, usize::MAX - place.abs_diff(said)))
+            .map(|(place, _)| *place);
         match most.or_else(|| hunk.old.map(|_| said.min(self.text.len().saturating_sub(1)))) {
             Some(place) => refusal.places(self.text, &[place], hunk.old_lines().count()),
             None => refusal,

@@ -1,14 +1,17 @@
 //! Files that decide what is run, fetched, built or allowed, on this machine and elsewhere.
 //!
-//! Most of them are of no known kind and would wait anyhow; here they are called what they are, and `unasked` does not let them through. What counts are
-//! those that look like source or prose: settings that are programs, scripts for builds and deployments, instructions for agents, lists of what is fetched.
+//! Most of them are of no known kind and would wait anyhow; here they are called what they are, and
+//! `unasked` does not let them through. What counts are those that look like source or prose:
+//! settings that are programs, scripts for builds and deployments, instructions for agents, lists
+//! of what is fetched.
 //!
 //! The lists are globs in lower case, divided by blanks.
 
 use super::kinds::{Kind, kind, rendered};
 use crate::config::Globs;
 
-/// What begins with a dot configures tools: editors, hooks, linters, CI, agents, and Git itself. Directories `x.d` hold parts of such settings.
+/// What begins with a dot configures tools: editors, hooks, linters, CI, agents, and Git itself.
+/// Directories `x.d` hold parts of such settings.
 const HIDDEN: &str = ".* **/.*/** **/*.d/**";
 
 /// What agents are told.
@@ -48,7 +51,8 @@ const SETTINGS: &str =
     {testem,brunch,ormconfig,ecosystem,config-overrides,hardhat,truffle,eslint,karma}.{js,mjs,cjs,ts,mts,cts}
     {rector,ecs,scoper.inc,deploy,php-cs-fixer}.php pimainteno.toml *.rhai";
 
-/// What somebody else wrote or a program made, of which nothing can be read elsewhere; and what changes data for good.
+/// What somebody else wrote or a program made, of which nothing can be read elsewhere; and what
+/// changes data for good.
 const FOREIGN: &str =
     "**/{node_modules,bower_components,vendor,vendored,third_party,third-party,thirdparty,pods,site-packages,dist,_build}/**
     **/{buildsrc,build-logic,meta-inf}/** **/{migrations,migration,migrate,alembic,seeders,seeds}/** **/db/**/*.rb";
@@ -93,8 +97,10 @@ const SOURCES: [&str; 2] = ["src", "lib"];
 /// The same, in Go alone: elsewhere `pkg` is where packages are made.
 const GO_SOURCES: [&str; 2] = ["internal", "pkg"];
 
-/// Source of languages that are compiled as a whole: a single file of them is no program, but for those that have a name of their own.
-const COMPILED: [&str; 10] = [".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".java", ".kt", ".hs", ".swift"];
+/// Source of languages that are compiled as a whole: a single file of them is no program, but for
+/// those that have a name of their own.
+const COMPILED: [&str; 10] =
+    [".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".java", ".kt", ".hs", ".swift"];
 
 /// Directories of translations, which lie among settings and are none.
 const TRANSLATIONS: [&str; 5] = ["locale", "locales", "i18n", "translations", "lang"];
@@ -115,7 +121,9 @@ pub(super) struct Deciding {
 impl Deciding {
     /// The rule, ready to be asked. `Err` says which glob is wrong.
     pub(super) fn compile() -> Result<Self, String> {
-        let compile = |lists: &[&'static str]| Globs::compile(lists.iter().flat_map(|list| list.split_whitespace()));
+        let compile = |lists: &[&'static str]| {
+            Globs::compile(lists.iter().flat_map(|list| list.split_whitespace()))
+        };
         Ok(Self {
             names: compile(&[HIDDEN, AGENTS, RIGHTS, FETCHED, BUILDS, FIRST, SETTINGS, FOREIGN])?,
             licenses: compile(&[LICENSES])?,
@@ -124,7 +132,8 @@ impl Deciding {
         })
     }
 
-    /// Whether the file at `path`, in lower case, decides about others. A template decides if what it makes does.
+    /// Whether the file at `path`, in lower case, decides about others. A template decides if what
+    /// it makes does.
     pub(super) fn contains(&self, path: &str) -> bool {
         self.is_named(path) || rendered(path).is_some_and(|rendered| self.is_named(rendered))
     }
@@ -132,11 +141,15 @@ impl Deciding {
     fn is_named(&self, path: &str) -> bool {
         let kind = kind(path);
         let is_source = kind == Some(Kind::Source);
-        if self.names.matches(path) || !is_source && self.licenses.matches(path) || kind.is_none() && self.tools.matches(path) {
+        if self.names.matches(path)
+            || !is_source && self.licenses.matches(path)
+            || kind.is_none() && self.tools.matches(path)
+        {
             return true;
         }
         let (directories, name) = path.rsplit_once('/').unwrap_or(("", path));
-        // What is read or looked at is of no use to what runs programs. A name without an extension may be of use to it: `debian/changelog`.
+        // What is read or looked at is of no use to what runs programs. A name without an extension
+        // may be of use to it: `debian/changelog`.
         if matches!(kind, Some(Kind::Prose | Kind::Picture)) && name.contains('.') {
             return false;
         }

@@ -71,12 +71,14 @@ fn why(hold: &Hold, path: &str) -> Option<Held> {
 #[test]
 fn what_decides_or_is_unknown_is_held_and_what_is_known_to_be_harmless_is_not() {
     let hold = Hold::new(&project(|_| {})).unwrap();
-    let (held, mut unasked): (Vec<_>, Vec<_>) = (HELD.split_whitespace().collect(), UNASKED.split_whitespace().collect());
+    let (held, mut unasked): (Vec<_>, Vec<_>) =
+        (HELD.split_whitespace().collect(), UNASKED.split_whitespace().collect());
     unasked.push("docs/My picture.png");
     assert!(held.len() > 250 && unasked.len() > 90, "{} {}", held.len(), unasked.len());
     let slips: Vec<_> = held.iter().filter(|path| why(&hold, path).is_none()).collect();
     assert!(slips.is_empty(), "delivered unasked: {slips:?}");
-    let waits: Vec<_> = unasked.iter().filter_map(|path| why(&hold, path).map(|why| (path, why))).collect();
+    let waits: Vec<_> =
+        unasked.iter().filter_map(|path| why(&hold, path).map(|why| (path, why))).collect();
     assert!(waits.is_empty(), "held: {waits:?}");
 }
 
@@ -105,7 +107,8 @@ fn what_the_project_itself_runs_is_held() {
     let config = "path = \"/nowhere/radio\"\nverify = [\"python3 checks.py\", \"cd web && node test.js\", \"/nowhere/radio/all.py\", \"test -f README.md\"]\n\
                   steps = [{ name = \"lint\", command = \"ruby lint.rb\" }]\nrestart = { command = \"python -m radio.again\" }\n\
                   health = { command = \"./healthy.pl\" }\n";
-    let hold = Hold::new(&Project::new(&toml::from_str(config).unwrap(), &Config::default())).unwrap();
+    let hold =
+        Hold::new(&Project::new(&toml::from_str(config).unwrap(), &Config::default())).unwrap();
     let by = |path| why(&hold, path).map(|why| why.to_string());
     for (path, who) in [
         ("checks.py", "a check"),
@@ -124,32 +127,59 @@ fn what_the_project_itself_runs_is_held() {
 fn what_a_git_hook_of_the_checkout_runs_is_held() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir_all(directory.path().join(".git/hooks")).unwrap();
-    fs::write(directory.path().join(".git/hooks/pre-commit"), "#!/bin/sh\nexec python3 lint.py\n").unwrap();
-    fs::write(directory.path().join(".git/hooks/pre-push.sample"), "#!/bin/sh\npython3 sample.py\n").unwrap();
-    let hold = Hold::new(&Project::new(&ProjectConfig::new(directory.path()), &Config::default())).unwrap();
-    assert_eq!((why(&hold, "lint.py"), why(&hold, "sample.py")), (Some(Held::RunBy("a Git hook")), None));
+    fs::write(directory.path().join(".git/hooks/pre-commit"), "#!/bin/sh\nexec python3 lint.py\n")
+        .unwrap();
+    fs::write(
+        directory.path().join(".git/hooks/pre-push.sample"),
+        "#!/bin/sh\npython3 sample.py\n",
+    )
+    .unwrap();
+    let hold = Hold::new(&Project::new(&ProjectConfig::new(directory.path()), &Config::default()))
+        .unwrap();
+    assert_eq!(
+        (why(&hold, "lint.py"), why(&hold, "sample.py")),
+        (Some(Held::RunBy("a Git hook")), None)
+    );
 }
 
 #[test]
 fn the_owner_can_add_what_is_harmless_or_replace_the_rule() {
-    let hold = Hold::new(&project(|project| project.unasked = Globs::compile(["*.json", "play.sh"]).unwrap())).unwrap();
+    let hold = Hold::new(&project(|project| {
+        project.unasked = Globs::compile(["*.json", "play.sh"]).unwrap();
+    }))
+    .unwrap();
     for path in ["data/x.json", "play.sh"] {
         assert_eq!(why(&hold, path), None, "{path}");
     }
-    for path in ["package.json", "tsconfig.json", ".a/x.json", "deploy/x.json", "x.yaml", "check.sh"] {
+    for path in
+        ["package.json", "tsconfig.json", ".a/x.json", "deploy/x.json", "x.yaml", "check.sh"]
+    {
         assert!(why(&hold, path).is_some(), "{path}");
     }
     let program = FileState { is_program: true, becomes_another: false };
     assert_eq!(hold.why("play.sh", program), None, "the owner knows it as it is");
-    assert_eq!(hold.why("play.sh", FileState { becomes_another: true, ..program }), Some(Held::Program));
-    let hold = Hold::new(&project(|project| project.hold = Some(Globs::compile(["*.lock"]).unwrap()))).unwrap();
-    assert_eq!((why(&hold, "a.lock"), why(&hold, "Makefile"), hold.why("a.sh", program)), (Some(Held::Named), None, None));
+    assert_eq!(
+        hold.why("play.sh", FileState { becomes_another: true, ..program }),
+        Some(Held::Program)
+    );
+    let hold =
+        Hold::new(&project(|project| project.hold = Some(Globs::compile(["*.lock"]).unwrap())))
+            .unwrap();
+    assert_eq!(
+        (why(&hold, "a.lock"), why(&hold, "Makefile"), hold.why("a.sh", program)),
+        (Some(Held::Named), None, None)
+    );
 }
 
 #[test]
 fn the_summary_is_part_of_a_change_only_where_the_owner_wants_it() {
-    let hold = |commit_summary| Hold::new(&project(|project| project.commit_summary = commit_summary)).unwrap();
-    assert_eq!((why(&hold(false), "codex.md"), why(&hold(true), "codex.md")), (Some(Held::Decides), None));
+    let hold = |commit_summary| {
+        Hold::new(&project(|project| project.commit_summary = commit_summary)).unwrap()
+    };
+    assert_eq!(
+        (why(&hold(false), "codex.md"), why(&hold(true), "codex.md")),
+        (Some(Held::Decides), None)
+    );
     assert_eq!(why(&hold(true), "sub/codex.md"), Some(Held::Decides));
 }
 
@@ -158,11 +188,17 @@ fn the_reason_names_the_files_and_why_but_not_all_of_many() {
     let workspace = tempfile::tempdir().unwrap();
     let change = |files: &[&str]| {
         let numbers: String = files.iter().map(|file| format!("1\t0\t{file}\n")).collect();
-        let diffs: String =
-            files.iter().map(|file| format!("diff --git a/{file} b/{file}\nindex 1..2 100644\n@@ -1 +1,2 @@\n a\n+b\n")).collect();
+        let diffs: String = files
+            .iter()
+            .map(|file| {
+                format!("diff --git a/{file} b/{file}\nindex 1..2 100644\n@@ -1 +1,2 @@\n a\n+b\n")
+            })
+            .collect();
         Change::parse(&format!("{numbers}\n{diffs}"))
     };
-    let reason = |project: &Project, files: &[&str]| held_files(project, &change(files), workspace.path(), Vec::new()).unwrap();
+    let reason = |project: &Project, files: &[&str]| {
+        held_files(project, &change(files), workspace.path(), Vec::new()).unwrap()
+    };
     let project = project(|_| {});
     assert_eq!(reason(&project, &["a.rs", "b.md"]), None);
     assert_eq!(
@@ -170,7 +206,11 @@ fn the_reason_names_the_files_and_why_but_not_all_of_many() {
         "it touches `Makefile`, which decides what is run, fetched, built or allowed; it touches `data/x.json`, `b.yaml`, each of which is of a kind \
          that is not known to be harmless"
     );
-    assert!(reason(&project, &["a.json"; 7]).unwrap().contains("`a.json` and 2 more, each of which is of a kind"));
+    assert!(
+        reason(&project, &["a.json"; 7])
+            .unwrap()
+            .contains("`a.json` and 2 more, each of which is of a kind")
+    );
 }
 
 #[test]
@@ -196,7 +236,10 @@ fn programs_are_held_whatever_their_name() {
         assert_eq!(reason(header).unwrap(), "it touches `a.py`, which is a program", "{header}");
     }
     let plain = format!("{kept}@@ -9 +9 @@\n-a\n+b");
-    assert_eq!((reason(&plain), reason(&format!("{kept}@@ -1 +1,2 @@\n+#![allow(a)]\n a"))), (None, None));
+    assert_eq!(
+        (reason(&plain), reason(&format!("{kept}@@ -1 +1,2 @@\n+#![allow(a)]\n a"))),
+        (None, None)
+    );
     // The line that is not in the change is in the file.
     fs::write(workspace.path().join("a.py"), "#!/usr/bin/env python3\n").unwrap();
     assert!(reason(&plain).unwrap().contains("is a program"));

@@ -1,4 +1,5 @@
-//! The last stage before the command: limits of the process, Landlock, and the calls that it cannot make.
+//! The last stage before the command: limits of the process, Landlock, and the calls that it cannot
+//! make.
 
 #![expect(clippy::disallowed_methods, reason = "the helper is a process of its own")]
 
@@ -9,8 +10,9 @@ use std::{
 
 use keyutils::Keyring;
 use landlock::{
-    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, LandlockStatus, RestrictionStatus, Ruleset, RulesetAttr as _,
-    RulesetCreated, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope, path_beneath_rules,
+    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, LandlockStatus,
+    RestrictionStatus, Ruleset, RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _,
+    RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 use rustix::{
     process::{Resource, Rlimit, geteuid, getrlimit, setrlimit},
@@ -23,12 +25,22 @@ use super::{named_places::NamedPlaces, protocol::Plan, root::TEMPORARY, seccomp,
 const NEWEST: ABI = ABI::V9;
 
 /// Files that are devices and belong to nobody.
-const DEVICES: [&str; 8] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx", "/dev/pts"];
+const DEVICES: [&str; 8] = [
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+    "/dev/ptmx",
+    "/dev/pts",
+];
 
 /// How many files a process may open at most, which is what most systems allow.
 const OPEN_FILES: u64 = 65_536;
 
-/// What is left of root's powers: those over files and processes, which Landlock and namespaces bound. What configures the machine is not among them.
+/// What is left of root's powers: those over files and processes, which Landlock and namespaces
+/// bound. What configures the machine is not among them.
 const POWERS: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FOWNER)
@@ -40,12 +52,14 @@ const POWERS: CapabilitySet = CapabilitySet::CHOWN
 
 /// Confines this process and whatever it becomes. The error is a sentence.
 pub(super) fn confine(plan: &Plan) -> Result<(), String> {
-    env::set_current_dir(&plan.directory).map_err(|error| format!("cannot go to `{}`: {error}", plan.directory.display()))?;
+    env::set_current_dir(&plan.directory)
+        .map_err(|error| format!("cannot go to `{}`: {error}", plan.directory.display()))?;
     limit(plan).map_err(|error| format!("cannot set the limits of a process: {error}"))?;
     disempower().map_err(|error| format!("cannot give up capabilities: {error}"))?;
     // What this program was started with open, knowingly or not, is nothing for the command.
     close_fds::set_fds_cloexec(3, &[]);
-    // The session's keyring is inherited, whatever the namespaces. Where calls are filtered, nobody gets at it in any case, and not every kernel has any.
+    // The session's keyring is inherited, whatever the namespaces. Where calls are filtered, nobody
+    // gets at it in any case, and not every kernel has any.
     if let Err(error) = Keyring::join_anonymous_session()
         && !plan.sandbox.support.system_calls
         && !matches!(error.0, libc::ENOSYS | libc::EPERM)
@@ -61,12 +75,14 @@ pub(super) fn confine(plan: &Plan) -> Result<(), String> {
     if plan.sandbox.support.system_calls {
         // Without a network namespace every socket reaches the machine.
         let sockets = plan.sandbox.support.has_namespaces() || plan.sandbox.network;
-        seccomp::refuse(sockets).map_err(|error| format!("system calls cannot be filtered: {error}"))?;
+        seccomp::refuse(sockets)
+            .map_err(|error| format!("system calls cannot be filtered: {error}"))?;
     }
     Ok(())
 }
 
-/// The version of Landlock that the kernel has, found out by restricting this process to nothing; 0 if it has none.
+/// The version of Landlock that the kernel has, found out by restricting this process to nothing; 0
+/// if it has none.
 pub(super) fn landlock_version() -> u32 {
     let restricted = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -87,12 +103,14 @@ fn restrict(plan: &Plan) -> Result<RestrictionStatus, RulesetError> {
     let shared_memory = Path::new("/dev/shm");
     let sandbox = &plan.sandbox;
     let mut places = NamedPlaces::new(sandbox);
-    let mut found = |paths: &[PathBuf]| paths.iter().filter_map(|path| places.find(path)).collect::<Vec<_>>();
+    let mut found =
+        |paths: &[PathBuf]| paths.iter().filter_map(|path| places.find(path)).collect::<Vec<_>>();
     let temporary = match sandbox.support.has_namespaces() {
         true => TEMPORARY.map(PathBuf::from).to_vec(),
         false => vec![plan.temporary()],
     };
-    let ruleset = Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(all)?;
+    let ruleset =
+        Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(all)?;
     ruleset
         .scope(Scope::from_all(NEWEST))?
         .create()?
@@ -130,7 +148,8 @@ fn limit(plan: &Plan) -> rustix::io::Result<()> {
     lower(Resource::Core, 0)?;
     lower(Resource::Fsize, limits.disk.saturating_sub(plan.sandbox.used.disk))?;
     lower(Resource::Nofile, OPEN_FILES)?;
-    // In a user namespace of its own the kernel counts what is in there; elsewhere, whatever else the user runs. It never counts for root.
+    // In a user namespace of its own the kernel counts what is in there; elsewhere, whatever else
+    // the user runs. It never counts for root.
     let others = if plan.sandbox.support.has_namespaces() { 3 } else { watch::tasks_of_user() };
     lower(Resource::Nproc, u64::from(limits.processes).saturating_add(others))
 }

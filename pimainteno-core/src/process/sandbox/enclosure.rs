@@ -23,7 +23,11 @@ pub(in crate::process) struct Enclosure(Plan);
 
 impl Enclosure {
     /// Makes the temporary directory of a command that runs in `directory`.
-    pub(in crate::process) fn new(sandbox: &Sandbox, directory: Option<&Path>, marker: &Marker) -> Result<Self> {
+    pub(in crate::process) fn new(
+        sandbox: &Sandbox,
+        directory: Option<&Path>,
+        marker: &Marker,
+    ) -> Result<Self> {
         let make = || {
             let scratch = sandbox.scratch.join(format!("run-{}", marker.value()));
             fs::create_dir_all(&sandbox.scratch)?;
@@ -45,18 +49,28 @@ impl Enclosure {
             fs::create_dir(enclosure.0.root())?;
             Ok::<_, io::Error>(enclosure)
         };
-        make().context(ErrorKind::Process, || format!("cannot make a temporary directory in `{}`", sandbox.scratch.display()))
+        make().context(ErrorKind::Process, || {
+            format!("cannot make a temporary directory in `{}`", sandbox.scratch.display())
+        })
     }
 
-    /// The program to start instead of the command, and what comes before the command in its arguments.
+    /// The program to start instead of the command, and what comes before the command in its
+    /// arguments.
     pub(in crate::process) fn helper(&self) -> Result<(&Path, [OsString; 2])> {
-        let arguments = self.0.arguments().context(ErrorKind::Process, || "a path of the sandbox is not UTF-8")?;
+        let arguments = self
+            .0
+            .arguments()
+            .context(ErrorKind::Process, || "a path of the sandbox is not UTF-8")?;
         Ok((&self.0.sandbox.helper, arguments))
     }
 
     /// The temporary directory, as the command sees it.
     pub(in crate::process) fn temporary(&self) -> PathBuf {
-        if self.0.sandbox.support.has_namespaces() { TEMPORARY[0].into() } else { self.0.temporary() }
+        if self.0.sandbox.support.has_namespaces() {
+            TEMPORARY[0].into()
+        } else {
+            self.0.temporary()
+        }
     }
 
     /// How the command ended, if the helper ended by itself.

@@ -5,8 +5,8 @@ use std::{ffi::OsString, io, os::fd::AsRawFd as _, process::ExitCode, time::Dura
 use rustix::{
     io::{FdFlags, fcntl_setfd},
     process::{
-        DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, set_dumpable_behavior,
-        set_parent_process_death_signal, wait,
+        DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper,
+        set_dumpable_behavior, set_parent_process_death_signal, wait,
     },
 };
 use tokio::{
@@ -22,12 +22,13 @@ use super::{
 };
 use crate::process::tree;
 
-/// How often it looks. In a process namespace a look costs some microseconds a process; elsewhere all processes of the machine are looked at.
+/// How often it looks. In a process namespace a look costs some microseconds a process; elsewhere
+/// all processes of the machine are looked at.
 const PERIOD: Duration = Duration::from_millis(100);
 const LONG_PERIOD: Duration = Duration::from_millis(500);
 
-/// Starts the command, watches it to its end or its first excess, and reports. Whoever is left is killed: by the kernel with this process in a process
-/// namespace, by this process elsewhere.
+/// Starts the command, watches it to its end or its first excess, and reports. Whoever is left is
+/// killed: by the kernel with this process in a process namespace, by this process elsewhere.
 pub(super) fn stand(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
     let own_processes = plan.sandbox.support.has_namespaces();
     // Opened now: in a root of its own they are not there.
@@ -37,7 +38,8 @@ pub(super) fn stand(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         namespaces::settle(plan)?;
     } else {
-        // Whoever loses its parent in there comes to this process, whatever it did with its group, its session and its environment.
+        // Whoever loses its parent in there comes to this process, whatever it did with its group,
+        // its session and its environment.
         set_child_subreaper(Some(getpid()))?;
     }
     // Nobody looks through this process at what it has open, and at the root that it came from.
@@ -47,7 +49,8 @@ pub(super) fn stand(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
     let plan = &Plan { report: Some(file.as_raw_fd()), ..plan.clone() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(async {
-        // The command shall have time to end when the group is asked to; the guard itself goes last.
+        // The command shall have time to end when the group is asked to; the guard itself goes
+        // last.
         let mut asked = signal(SignalKind::terminate())?;
         let mut ended = signal(SignalKind::child())?;
         let child = plan.next(Stage::Confine, command)?.spawn()?;
@@ -81,7 +84,8 @@ pub(super) fn stand(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
     if !own_processes {
         tree::end_descendants();
     }
-    let report: Report = report.map_err(|error: io::Error| io::Error::other(format!("cannot start the guard: {error}")))?;
+    let report: Report = report
+        .map_err(|error: io::Error| io::Error::other(format!("cannot start the guard: {error}")))?;
     // A stage that failed has said so itself.
     if report != Report::Exited(FAILED.into()) || !Report::is_written(&file) {
         report.write(&file)?;

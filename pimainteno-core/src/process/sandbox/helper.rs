@@ -27,7 +27,8 @@ use crate::process::minder;
 /// How often it is looked whether somebody still waits for the command.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Runs a command, in a sandbox or with an eye on whatever it starts, if this program was started for that; `None` if it was not.
+/// Runs a command, in a sandbox or with an eye on whatever it starts, if this program was started
+/// for that; `None` if it was not.
 ///
 /// Call it first thing in `main`, before there is a second thread, and return what it gives:
 ///
@@ -44,7 +45,9 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let mut arguments = arguments.into_iter().skip(1);
     let first = arguments.next()?;
     if first == PROBE {
-        return Some(ExitCode::from(u8::try_from(confine::landlock_version()).unwrap_or(u8::MAX).saturating_add(PROBE_BASE)));
+        return Some(ExitCode::from(
+            u8::try_from(confine::landlock_version()).unwrap_or(u8::MAX).saturating_add(PROBE_BASE),
+        ));
     }
     if first == minder::ARGUMENT {
         return Some(minder::stand(arguments));
@@ -52,18 +55,24 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     if first != ARGUMENT {
         return None;
     }
-    let plan = arguments.next().and_then(|plan| serde_json::from_slice::<Plan>(plan.as_encoded_bytes()).ok());
+    let plan = arguments
+        .next()
+        .and_then(|plan| serde_json::from_slice::<Plan>(plan.as_encoded_bytes()).ok());
     let Some(plan) = plan else { return Some(ExitCode::from(FAILED)) };
     let command: Vec<_> = arguments.collect();
     // Opened now: confined, or in another root, it could not be.
     let report = plan.report.map_or_else(|| Report::open(&plan.scratch), Report::reopen).ok();
     let result = match plan.stage {
         Stage::Enter => leave_terminal().and_then(|()| enter(&plan, &command)),
-        Stage::Guard if !plan.sandbox.support.has_namespaces() => leave_terminal().and_then(|()| guard::stand(&plan, &command)),
+        Stage::Guard if !plan.sandbox.support.has_namespaces() => {
+            leave_terminal().and_then(|()| guard::stand(&plan, &command))
+        }
         Stage::Guard => guard::stand(&plan, &command),
-        Stage::Confine => confine::confine(&plan).map_err(io::Error::other).and_then(|()| match command.as_slice() {
-            [only] if only == SERVE => server::serve(&plan),
-            command => become_command(command),
+        Stage::Confine => confine::confine(&plan).map_err(io::Error::other).and_then(|()| {
+            match command.as_slice() {
+                [only] if only == SERVE => server::serve(&plan),
+                command => become_command(command),
+            }
         }),
     };
     Some(result.unwrap_or_else(|error| {
@@ -75,9 +84,12 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     }))
 }
 
-/// Begins a session, and with it a process group, so that the command has no terminal: into that of whoever started us it could type commands.
+/// Begins a session, and with it a process group, so that the command has no terminal: into that of
+/// whoever started us it could type commands.
 fn leave_terminal() -> io::Result<()> {
-    rustix::process::setsid().map(drop).map_err(|error| io::Error::other(format!("cannot leave the terminal: {error}")))
+    rustix::process::setsid()
+        .map(drop)
+        .map_err(|error| io::Error::other(format!("cannot leave the terminal: {error}")))
 }
 
 /// Makes the namespaces, and waits for the guard in them.
@@ -88,12 +100,15 @@ fn enter(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
     runtime.block_on(outlast(plan, next))
 }
 
-/// Waits for the next stage. It does not go when the group is asked to, because the command shall have the time to; it does when nobody waits for it.
+/// Waits for the next stage. It does not go when the group is asked to, because the command shall
+/// have the time to; it does when nobody waits for it.
 async fn outlast(plan: &Plan, mut start: process::Command) -> io::Result<ExitCode> {
     let mut asked = signal(SignalKind::terminate())?;
     let mut ended = signal(SignalKind::child())?;
     let mut look = interval(LOOK);
-    let mut next = start.spawn().map_err(|error| io::Error::other(format!("cannot start a process in a new namespace: {error}")))?;
+    let mut next = start.spawn().map_err(|error| {
+        io::Error::other(format!("cannot start a process in a new namespace: {error}"))
+    })?;
     loop {
         select! {
             _ = ended.recv() => {}
@@ -101,13 +116,17 @@ async fn outlast(plan: &Plan, mut start: process::Command) -> io::Result<ExitCod
             _ = look.tick() => if plan.is_orphaned() { next.kill()? }
         }
         if let Some(status) = next.try_wait()? {
-            return Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED)));
+            return Ok(ExitCode::from(
+                status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED),
+            ));
         }
     }
 }
 
 fn become_command(command: &[OsString]) -> io::Result<ExitCode> {
-    let Some((program, arguments)) = command.split_first() else { return Err(io::Error::other("there is no command")) };
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(io::Error::other("there is no command"));
+    };
     // Signals that the helper catches are the command's again.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let error = process::Command::new(program).args(arguments).exec();

@@ -1,7 +1,9 @@
 //! Where the places are that a sandbox names.
 //!
-//! A path may lead through symbolic links: those of the machine and of its owner are followed. But where a sandboxed command may write, now or in another
-//! run, it can put a link in the place of a directory that is named, and what that leads to would be shown to the next one. So none is followed there.
+//! A path may lead through symbolic links: those of the machine and of its owner are followed. But
+//! where a sandboxed command may write, now or in another run, it can put a link in the place of a
+//! directory that is named, and what that leads to would be shown to the next one. So none is
+//! followed there.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -40,7 +42,8 @@ impl NamedPlaces {
         places
     }
 
-    /// Where `path` leads to; `None` if it leads nowhere, or through a link that somebody may have put there.
+    /// Where `path` leads to; `None` if it leads nowhere, or through a link that somebody may have
+    /// put there.
     pub(super) fn find(&mut self, path: &Path) -> Option<PathBuf> {
         self.resolve(path).ok()
     }
@@ -55,7 +58,8 @@ impl NamedPlaces {
         if !path.is_absolute() {
             return Err(io::Error::other("not an absolute path"));
         }
-        let mut rest: VecDeque<OsString> = path.components().map(|part| part.as_os_str().to_owned()).collect();
+        let mut rest: VecDeque<OsString> =
+            path.components().map(|part| part.as_os_str().to_owned()).collect();
         let (mut followed, mut count) = (BTreeMap::new(), 0);
         while let Some(part) = rest.pop_front() {
             match Path::new(&part).components().next() {
@@ -106,8 +110,14 @@ mod tests {
         symlink("circle", top.join("circle")).unwrap();
         let mut places = NamedPlaces::default();
         assert_eq!(places.find(&top.join("two")).unwrap(), top.join("real/bin"));
-        assert!(places.find(&top.join("circle")).is_none() && places.find(&top.join("missing")).is_none());
-        assert_eq!(places.into_links().keys().collect::<Vec<_>>(), [&top.join("one"), &top.join("two")]);
+        assert!(
+            places.find(&top.join("circle")).is_none()
+                && places.find(&top.join("missing")).is_none()
+        );
+        assert_eq!(
+            places.into_links().keys().collect::<Vec<_>>(),
+            [&top.join("one"), &top.join("two")]
+        );
     }
 
     #[test]
@@ -120,8 +130,15 @@ mod tests {
         // The owner's own link leads to the place; what is in there may be anybody's.
         symlink("real", top.join("home/.tool")).unwrap();
         symlink(top.join("secret"), top.join("home/real/link")).unwrap();
-        let mut places = NamedPlaces { written: vec![top.join("home/real")], ..NamedPlaces::default() };
-        assert_eq!(places.find(&top.join("home/.tool/caches")).unwrap(), top.join("home/real/caches"));
-        assert!(places.find(&top.join("home/.tool/link")).is_none() && places.find(&top.join("home/real/link/in")).is_none());
+        let mut places =
+            NamedPlaces { written: vec![top.join("home/real")], ..NamedPlaces::default() };
+        assert_eq!(
+            places.find(&top.join("home/.tool/caches")).unwrap(),
+            top.join("home/real/caches")
+        );
+        assert!(
+            places.find(&top.join("home/.tool/link")).is_none()
+                && places.find(&top.join("home/real/link/in")).is_none()
+        );
     }
 }

@@ -1,13 +1,18 @@
-//! A world of its own for a command: its own processes, its own network, and a file system that is put together for it.
+//! A world of its own for a command: its own processes, its own network, and a file system that is
+//! put together for it.
 
 use std::{fs, io};
 
 use rustix::{
     mount::{MountPropagationFlags, mount_change},
-    net::{AddressFamily, RecvFlags, SendFlags, SocketType, netlink::SocketAddrNetlink, recv, sendto, socket},
+    net::{
+        AddressFamily, RecvFlags, SendFlags, SocketType, netlink::SocketAddrNetlink, recv, sendto,
+        socket,
+    },
     process::{getegid, geteuid},
     thread::{
-        CapabilitySet, UnshareFlags, capabilities, clear_ambient_capability_set, configure_capability_in_ambient_set, set_capabilities,
+        CapabilitySet, UnshareFlags, capabilities, clear_ambient_capability_set,
+        configure_capability_in_ambient_set, set_capabilities,
     },
 };
 
@@ -24,20 +29,27 @@ pub(super) fn enter(plan: &Plan) -> io::Result<()> {
     if !user.is_root() {
         namespaces |= UnshareFlags::NEWUSER;
     }
-    #[expect(deprecated, reason = "deprecated for the flag that unshares file descriptors, which is not used here")]
+    #[expect(
+        deprecated,
+        reason = "deprecated for the flag that unshares file descriptors, which is not used here"
+    )]
     rustix::thread::unshare(namespaces).map_err(told("no new namespaces"))?;
     if !user.is_root() {
         // Nobody may drop a group there: it could be one that keeps from a file.
         fs::write("/proc/self/setgroups", "deny").map_err(told("groups of the namespace"))?;
-        fs::write("/proc/self/uid_map", format!("{0} {0} 1", user.as_raw())).map_err(told("users of the namespace"))?;
-        fs::write("/proc/self/gid_map", format!("{0} {0} 1", group.as_raw())).map_err(told("groups of the namespace"))?;
+        fs::write("/proc/self/uid_map", format!("{0} {0} 1", user.as_raw()))
+            .map_err(told("users of the namespace"))?;
+        fs::write("/proc/self/gid_map", format!("{0} {0} 1", group.as_raw()))
+            .map_err(told("groups of the namespace"))?;
     }
     if !plan.sandbox.network {
         loopback_up().map_err(told("loopback of the namespace"))?;
     }
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).map_err(told("mounts of the namespace"))?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .map_err(told("mounts of the namespace"))?;
     root::build(plan)?;
-    // The guard mounts its own `/proc` and changes the root, and would lose the right to by being started, unless it is root.
+    // The guard mounts its own `/proc` and changes the root, and would lose the right to by being
+    // started, unless it is root.
     let mut sets = capabilities(None)?;
     sets.inheritable |= CapabilitySet::SYS_ADMIN;
     set_capabilities(None, sets)?;
@@ -45,7 +57,8 @@ pub(super) fn enter(plan: &Plan) -> io::Result<()> {
     Ok(())
 }
 
-/// Finishes what only a process inside of the new process namespace can: it turns into the new root, and nobody after this inherits any capability.
+/// Finishes what only a process inside of the new process namespace can: it turns into the new
+/// root, and nobody after this inherits any capability.
 pub(super) fn settle(plan: &Plan) -> io::Result<()> {
     root::turn_into(plan)?;
     clear_ambient_capability_set()?;
@@ -55,7 +68,8 @@ pub(super) fn settle(plan: &Plan) -> io::Result<()> {
     Ok(())
 }
 
-/// Switches on the loopback interface, by the one message that the kernel wants for it (`rtnetlink(7)`).
+/// Switches on the loopback interface, by the one message that the kernel wants for it
+/// (`rtnetlink(7)`).
 fn loopback_up() -> io::Result<()> {
     const RTM_NEWLINK: u16 = 16;
     const NLM_F_REQUEST_AND_ACK: u16 = 1 | 4;

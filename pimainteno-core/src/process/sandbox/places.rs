@@ -9,7 +9,8 @@ use std::{
 
 use crate::process::Environment;
 
-/// What can be read and run in every sandbox. Of `/etc` everything can that everybody on the machine can read, and that is not known to keep a secret.
+/// What can be read and run in every sandbox. Of `/etc` everything can that everybody on the
+/// machine can read, and that is not known to keep a secret.
 pub(super) const READABLE: [&str; 19] = [
     "/usr",
     "/bin",
@@ -32,7 +33,8 @@ pub(super) const READABLE: [&str; 19] = [
     "/var/lib/dbus/machine-id",
 ];
 
-/// What can be read and run of the home directory: toolchains and what they have fetched, and nothing that holds a password or a token.
+/// What can be read and run of the home directory: toolchains and what they have fetched, and
+/// nothing that holds a password or a token.
 const READABLE_IN_HOME: [&str; 47] = [
     ".asdf",
     ".bun/bin",
@@ -83,8 +85,8 @@ const READABLE_IN_HOME: [&str; 47] = [
     "go",
 ];
 
-/// What is not there although somebody names a directory around it: sockets of running programs, and credentials. Without a `/` at the beginning it is in
-/// the home directory.
+/// What is not there although somebody names a directory around it: sockets of running programs,
+/// and credentials. Without a `/` at the beginning it is in the home directory.
 const COVERED: [&str; 16] = [
     "/run",
     ".aws",
@@ -104,7 +106,8 @@ const COVERED: [&str; 16] = [
     "/etc/pi-mainteno",
 ];
 
-/// Names in `/etc` that keep secrets from whoever may not read them, which is nobody if the daemon runs as root.
+/// Names in `/etc` that keep secrets from whoever may not read them, which is nobody if the daemon
+/// runs as root.
 const SECRET_IN_ETC: [&str; 13] = [
     "NetworkManager",
     "cups",
@@ -122,7 +125,13 @@ const SECRET_IN_ETC: [&str; 13] = [
 ];
 
 /// Variables that are left out: they lead to programs outside, or to credentials.
-const LEFT_OUT: [&str; 5] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "CODEX_HOME"];
+const LEFT_OUT: [&str; 5] = [
+    "SSH_AUTH_SOCK",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "CODEX_HOME",
+];
 
 /// Variables that may hold a password, and are of no use without the network.
 const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
@@ -137,11 +146,13 @@ impl<'a> Places<'a> {
         Self(environment)
     }
 
-    /// What can be read and run: system directories, most of `/etc`, toolchains in the home directory, and where `PATH` and the variables of toolchains point to.
+    /// What can be read and run: system directories, most of `/etc`, toolchains in the home
+    /// directory, and where `PATH` and the variables of toolchains point to.
     pub fn readable(&self) -> Vec<PathBuf> {
         let mut places: BTreeSet<_> = READABLE.iter().map(PathBuf::from).collect();
         let in_etc = fs::read_dir("/etc").into_iter().flatten().flatten();
-        let in_etc = in_etc.filter(|entry| !SECRET_IN_ETC.iter().any(|name| entry.file_name() == **name));
+        let in_etc =
+            in_etc.filter(|entry| !SECRET_IN_ETC.iter().any(|name| entry.file_name() == **name));
         places.extend(in_etc.flat_map(|entry| public(&entry.path())));
         // Where the names of the network are looked up.
         places.extend(fs::canonicalize("/etc/resolv.conf"));
@@ -152,18 +163,29 @@ impl<'a> Places<'a> {
         }
         if let Some(cargo) = self.0.get("CARGO_HOME") {
             // Its credentials lie beside.
-            places.extend(["bin", "config", "config.toml", "env", "git", "registry"].map(|place| Path::new(cargo).join(place)));
+            places.extend(
+                ["bin", "config", "config.toml", "env", "git", "registry"]
+                    .map(|place| Path::new(cargo).join(place)),
+            );
         }
         // There are people whose whole home is this.
         let go = self.0.get("GOPATH").unwrap_or_default();
-        places.extend(std::env::split_paths(go).flat_map(|go| ["bin", "pkg", "src"].map(|place| go.join(place))));
+        places.extend(
+            std::env::split_paths(go)
+                .flat_map(|go| ["bin", "pkg", "src"].map(|place| go.join(place))),
+        );
         let home = home.unwrap_or_else(|| "/nonexistent".into());
-        let toolchains = ["RUSTUP_HOME", "JAVA_HOME"].iter().filter_map(|name| self.0.get(name)).map(PathBuf::from);
+        let toolchains = ["RUSTUP_HOME", "JAVA_HOME"]
+            .iter()
+            .filter_map(|name| self.0.get(name))
+            .map(PathBuf::from);
         places.extend(toolchains.filter(|toolchain| !home.starts_with(toolchain)));
         let path = self.0.get("PATH").unwrap_or_default();
         for directory in std::env::split_paths(path).filter(|directory| directory.is_absolute()) {
             // What a program in somebody's home needs mostly lies beside its directory.
-            places.extend(directory.parent().filter(|parent| is_toolchain(parent, &home)).map(Path::to_owned));
+            places.extend(
+                directory.parent().filter(|parent| is_toolchain(parent, &home)).map(Path::to_owned),
+            );
             // A directory that everything else is in is not taken at its word.
             places.extend(Some(directory).filter(|directory| !home.starts_with(directory)));
         }
@@ -171,21 +193,25 @@ impl<'a> Places<'a> {
         places.into_iter().collect()
     }
 
-    /// What is not there, unless it is named itself: `/run`, and what keeps credentials in the home directory.
+    /// What is not there, unless it is named itself: `/run`, and what keeps credentials in the home
+    /// directory.
     pub fn covered(&self) -> Vec<PathBuf> {
         // An absolute path takes the place of the home directory.
         let home = self.0.home().unwrap_or_else(|| "/nonexistent".into());
         COVERED.iter().map(|place| home.join(place)).filter(|place| place.is_dir()).collect()
     }
 
-    /// The variables of a sandboxed command, whose caches are in `caches` and which finds its settings in `settings`.
+    /// The variables of a sandboxed command, whose caches are in `caches` and which finds its
+    /// settings in `settings`.
     pub fn environment(&self, caches: &Path, settings: &Path, network: bool) -> Environment {
         let is_left_out = |name: &str| {
             let proxy = PROXIES.contains(&name.to_ascii_uppercase().as_str());
             LEFT_OUT.contains(&name) || (proxy && !network)
         };
         let kept = self.0.iter().filter(|(name, _)| !name.to_str().is_some_and(is_left_out));
-        let mut environment = kept.fold(Environment::default(), |environment, (name, value)| environment.with(name, value));
+        let mut environment = kept.fold(Environment::default(), |environment, (name, value)| {
+            environment.with(name, value)
+        });
         let caches = [
             ("XDG_CACHE_HOME", "cache"),
             ("XDG_STATE_HOME", "state"),
@@ -206,21 +232,31 @@ impl<'a> Places<'a> {
         .map(|(name, value)| (name, OsString::from(value)));
         // What tools are told to do is nothing that a check could have left.
         let nothing = Path::new("/dev/null");
-        let settings = [("XDG_CONFIG_HOME", settings), ("npm_config_userconfig", nothing), ("PIP_CONFIG_FILE", nothing)];
+        let settings = [
+            ("XDG_CONFIG_HOME", settings),
+            ("npm_config_userconfig", nothing),
+            ("PIP_CONFIG_FILE", nothing),
+        ];
         let settings = settings.map(|(name, value)| (name, value.as_os_str().to_owned()));
-        for (name, value) in caches.into_iter().chain(settings).chain(offline.into_iter().filter(|_| !network)) {
+        for (name, value) in
+            caches.into_iter().chain(settings).chain(offline.into_iter().filter(|_| !network))
+        {
             environment = environment.with(name, value);
         }
         environment
     }
 }
 
-/// What everybody on the machine can read of `place`: all of it, or, where something in it is kept from others, what is beside that.
+/// What everybody on the machine can read of `place`: all of it, or, where something in it is kept
+/// from others, what is beside that.
 ///
-/// A daemon that runs as root may read such things, and so may one in their group; what it runs must not.
+/// A daemon that runs as root may read such things, and so may one in their group; what it runs
+/// must not.
 fn public(place: &Path) -> Vec<PathBuf> {
     use std::os::unix::fs::PermissionsExt as _;
-    let may_others = |bits| fs::metadata(place).is_ok_and(|metadata| metadata.permissions().mode() & bits == bits);
+    let may_others = |bits| {
+        fs::metadata(place).is_ok_and(|metadata| metadata.permissions().mode() & bits == bits)
+    };
     // A link is not followed further: what it leads to is within a place of its own, or a file.
     if !fs::symlink_metadata(place).is_ok_and(|metadata| metadata.is_dir()) {
         return Some(place.to_owned()).filter(|_| may_others(0o004)).into_iter().collect();
@@ -228,20 +264,27 @@ fn public(place: &Path) -> Vec<PathBuf> {
     if !may_others(0o005) {
         return Vec::new();
     }
-    let inside: Vec<_> = fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let inside: Vec<_> =
+        fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     let parts: Vec<_> = inside.iter().map(|path| (path, public(path))).collect();
     // A link that leads nowhere keeps nothing.
     let is_whole = parts.iter().all(|(path, public)| public.contains(path) || !path.exists());
-    if is_whole { vec![place.to_owned()] } else { parts.into_iter().flat_map(|(_, public)| public).collect() }
+    if is_whole {
+        vec![place.to_owned()]
+    } else {
+        parts.into_iter().flat_map(|(_, public)| public).collect()
+    }
 }
 
-/// Whether a directory with programs in it is a toolchain in somebody's home or in `/opt`, and not a home, nor what keeps other things too.
+/// Whether a directory with programs in it is a toolchain in somebody's home or in `/opt`, and not
+/// a home, nor what keeps other things too.
 fn is_toolchain(directory: &Path, home: &Path) -> bool {
     let depth = directory.components().count();
     if directory.starts_with("/opt") {
         return depth > 2;
     }
-    let in_another = (directory.starts_with("/home") && depth > 3) || (directory.starts_with("/root") && depth > 2);
+    let in_another = (directory.starts_with("/home") && depth > 3)
+        || (directory.starts_with("/root") && depth > 2);
     let in_a_home = (directory.starts_with(home) && directory != home) || in_another;
     in_a_home && ![".local", ".cargo"].iter().any(|name| directory.ends_with(name))
 }
@@ -256,11 +299,19 @@ mod tests {
     fn what_is_kept_from_others_is_kept_from_a_sandbox_and_what_lies_beside_it_is_not() {
         let directory = tempfile::tempdir().unwrap();
         let place = |path: &str| directory.path().join(path);
-        let mode = |path: &str, mode| fs::set_permissions(place(path), fs::Permissions::from_mode(mode)).unwrap();
+        let mode = |path: &str, mode| {
+            fs::set_permissions(place(path), fs::Permissions::from_mode(mode)).unwrap();
+        };
         for path in ["ssl/certs", "ssl/private", "fonts/conf.d"] {
             fs::create_dir_all(place(path)).unwrap();
         }
-        for path in ["ssl/certs/ca.pem", "ssl/private/key.pem", "ssl/openssl.cnf", "ssl/tls.key", "fonts/fonts.conf"] {
+        for path in [
+            "ssl/certs/ca.pem",
+            "ssl/private/key.pem",
+            "ssl/openssl.cnf",
+            "ssl/tls.key",
+            "fonts/fonts.conf",
+        ] {
             fs::write(place(path), "").unwrap();
             mode(path, 0o644);
         }
@@ -281,17 +332,33 @@ mod tests {
     fn of_a_home_tools_and_settings_are_read_and_not_the_credentials_beside_them() {
         let home = tempfile::tempdir().unwrap();
         let place = |path: &str| home.path().join(path);
-        let tools =
-            ["pkg/mod/cache", ".config/git/config", ".gem/ruby/3.3.0/specifications/rake", ".cargo/config.toml", ".m2/repository/a.jar"];
-        let secret = [".config/git/credentials", ".gem/credentials", ".cargo/credentials.toml", ".m2/settings.xml", ".git-credentials"];
+        let tools = [
+            "pkg/mod/cache",
+            ".config/git/config",
+            ".gem/ruby/3.3.0/specifications/rake",
+            ".cargo/config.toml",
+            ".m2/repository/a.jar",
+        ];
+        let secret = [
+            ".config/git/credentials",
+            ".gem/credentials",
+            ".cargo/credentials.toml",
+            ".m2/settings.xml",
+            ".git-credentials",
+        ];
         for path in tools.iter().chain(&secret) {
             fs::create_dir_all(place(path).parent().unwrap()).unwrap();
             fs::write(place(path), "").unwrap();
         }
-        let variables = [("HOME", home.path()), ("GOPATH", home.path()), ("JAVA_HOME", Path::new("/"))];
-        let environment = variables.iter().fold(Environment::default(), |environment, (name, value)| environment.with(*name, *value));
+        let variables =
+            [("HOME", home.path()), ("GOPATH", home.path()), ("JAVA_HOME", Path::new("/"))];
+        let environment =
+            variables.iter().fold(Environment::default(), |environment, (name, value)| {
+                environment.with(*name, *value)
+            });
         let readable = Places::new(&environment).readable();
-        let is_readable = |path: &&str| readable.iter().any(|readable| place(path).starts_with(readable));
+        let is_readable =
+            |path: &&str| readable.iter().any(|readable| place(path).starts_with(readable));
         assert!(tools.iter().all(&is_readable));
         let seen: Vec<_> = secret.iter().filter(|path| is_readable(path)).collect();
         assert!(seen.is_empty(), "{seen:?}");

@@ -29,7 +29,8 @@ pub(super) struct Plan {
     pub(super) sandbox: Sandbox,
     /// Where the command runs.
     pub(super) directory: PathBuf,
-    /// The directory with the temporary directory and the report. It is not there any more in a root of its own.
+    /// The directory with the temporary directory and the report. It is not there any more in a
+    /// root of its own.
     pub(super) scratch: PathBuf,
     /// The descriptor that the last stage reports to.
     pub(super) report: Option<i32>,
@@ -86,9 +87,15 @@ impl Plan {
 }
 
 impl Report {
-    /// Opens the file that it is looked for in. What is there stays until it is written: the guard may have told of an excess already.
+    /// Opens the file that it is looked for in. What is there stays until it is written: the guard
+    /// may have told of an excess already.
     pub(super) fn open(scratch: &Path) -> io::Result<File> {
-        File::options().read(true).write(true).create(true).truncate(false).open(scratch.join("report"))
+        File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(scratch.join("report"))
     }
 
     /// Opens the file that another stage has open as `descriptor`.
@@ -122,7 +129,9 @@ mod tests {
     fn a_report_stays_until_another_one_is_written() {
         let scratch = tempfile::tempdir().unwrap();
         let open = || Report::open(scratch.path()).unwrap();
-        Report::Failed("a long sentence about what could not be set up".into()).write(&open()).unwrap();
+        Report::Failed("a long sentence about what could not be set up".into())
+            .write(&open())
+            .unwrap();
         Report::Exceeded(Excess::Memory(1)).write(&open()).unwrap();
         drop(open());
         assert_eq!(Report::read(scratch.path()), Some(Report::Exceeded(Excess::Memory(1))));

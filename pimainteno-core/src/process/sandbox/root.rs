@@ -1,8 +1,10 @@
 //! The file system that a sandboxed command sees: an empty one, with what is named put into it.
 //!
-//! It is put together at a directory of its own, and becomes the root of the sandbox when the guard turns into it. What is named for reading is mounted
-//! read-only, so that neither contents nor modes, owners, times or attributes can be changed there, whoever the command runs as; nothing has set-user-ID
-//! bits or devices; and what nobody named is not there at all: no home, no socket, no other project.
+//! It is put together at a directory of its own, and becomes the root of the sandbox when the guard
+//! turns into it. What is named for reading is mounted read-only, so that neither contents nor
+//! modes, owners, times or attributes can be changed there, whoever the command runs as; nothing
+//! has set-user-ID bits or devices; and what nobody named is not there at all: no home, no socket,
+//! no other project.
 
 #![expect(clippy::disallowed_methods, reason = "the helper is a process of its own")]
 
@@ -19,7 +21,10 @@ use std::{
 
 use rustix::{
     fs::CWD,
-    mount::{MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_remount, move_mount, open_tree, unmount},
+    mount::{
+        MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_remount, move_mount,
+        open_tree, unmount,
+    },
     process::pivot_root,
 };
 
@@ -35,7 +40,8 @@ const TERMINALS: &str = "/dev/pts";
 const SHARED_MEMORY: (&str, &CStr) = ("/dev/shm", c"mode=1777,size=256m,nr_inodes=64k");
 
 /// Devices that belong to nobody.
-const DEVICES: [&str; 6] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
+const DEVICES: [&str; 6] =
+    ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
 
 /// Links that programs look for beside the devices.
 const DEVICE_LINKS: [(&str, &str); 5] = [
@@ -82,7 +88,8 @@ struct View<'plan> {
 /// Puts the root together at [`Plan::root`]. Needs a mount namespace of its own.
 pub(super) fn build(plan: &Plan) -> io::Result<()> {
     let root = plan.root();
-    mount("tmpfs", &root, "tmpfs", PLAIN, Some(c"mode=0755,size=16m")).map_err(told(root.display()))?;
+    mount("tmpfs", &root, "tmpfs", PLAIN, Some(c"mode=0755,size=16m"))
+        .map_err(told(root.display()))?;
     let view = View::new(plan);
     for (at, place) in &view.places {
         place.put(&inside(&root, at)).map_err(told(at.display()))?;
@@ -91,32 +98,42 @@ pub(super) fn build(plan: &Plan) -> io::Result<()> {
         let link = inside(&root, at);
         // What lies in something that is shown is there already.
         if fs::symlink_metadata(&link).is_err() {
-            link.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| symlink(target, &link)).map_err(told(at.display()))?;
+            link.parent()
+                .map_or(Ok(()), fs::create_dir_all)
+                .and_then(|()| symlink(target, &link))
+                .map_err(told(at.display()))?;
         }
     }
     let terminals = inside(&root, Path::new(TERMINALS));
     fs::create_dir_all(&terminals)?;
     // `/dev/ptmx` makes its terminals in the directory beside it (Linux 4.7).
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
-    mount("devpts", &terminals, "devpts", flags, Some(c"mode=0620,ptmxmode=0666")).map_err(told(TERMINALS))?;
+    mount("devpts", &terminals, "devpts", flags, Some(c"mode=0620,ptmxmode=0666"))
+        .map_err(told(TERMINALS))?;
     fs::create_dir_all(inside(&root, Path::new("/proc")))?;
     view.seal(&root)
 }
 
-/// Makes the root that was put together the only one that there is, with a `/proc` of this process namespace, which shows no other processes and cannot be
-/// written to.
+/// Makes the root that was put together the only one that there is, with a `/proc` of this process
+/// namespace, which shows no other processes and cannot be written to.
 pub(super) fn turn_into(plan: &Plan) -> io::Result<()> {
     let root = plan.root();
     let proc = root.join("proc");
     let flags = PLAIN | MountFlags::NOEXEC;
     mount("proc", &proc, "proc", flags, None).map_err(told("cannot mount `/proc`"))?;
-    // From Linux 6.14 on this is a limit of the namespace, which also binds root. The first 300 numbers are not given twice.
-    drop(fs::write(proc.join("sys/kernel/pid_max"), (plan.sandbox.limits.processes.saturating_add(332)).to_string()));
-    mount_remount(&proc, flags | MountFlags::RDONLY, "").map_err(told("cannot mount `/proc` for reading only"))?;
+    // From Linux 6.14 on this is a limit of the namespace, which also binds root. The first 300
+    // numbers are not given twice.
+    drop(fs::write(
+        proc.join("sys/kernel/pid_max"),
+        (plan.sandbox.limits.processes.saturating_add(332)).to_string(),
+    ));
+    mount_remount(&proc, flags | MountFlags::RDONLY, "")
+        .map_err(told("cannot mount `/proc` for reading only"))?;
     for name in UNTOLD.iter().filter(|name| proc.join(name).exists()) {
         hide(&proc.join(name))?;
     }
-    mount_remount(&root, MountFlags::BIND | PLAIN | MountFlags::RDONLY, "").map_err(told("cannot make the root read-only"))?;
+    mount_remount(&root, MountFlags::BIND | PLAIN | MountFlags::RDONLY, "")
+        .map_err(told("cannot make the root read-only"))?;
     let turn = || {
         std::env::set_current_dir(&root)?;
         // The old root comes to lie on the new one, and is taken off.
@@ -132,8 +149,13 @@ impl<'plan> View<'plan> {
         let mut view = Self::default();
         let sandbox = &plan.sandbox;
         let mut places = NamedPlaces::new(sandbox);
-        // The later one wins: what is named is there although something hides it, and what may be changed may be.
-        for (paths, shown) in [(&sandbox.cover, Shown::Nothing), (&sandbox.read, Shown::Readable), (&sandbox.write, Shown::Writable)] {
+        // The later one wins: what is named is there although something hides it, and what may be
+        // changed may be.
+        for (paths, shown) in [
+            (&sandbox.cover, Shown::Nothing),
+            (&sandbox.read, Shown::Readable),
+            (&sandbox.write, Shown::Writable),
+        ] {
             for path in paths {
                 view.show(places.find(path), shown);
             }
@@ -157,7 +179,8 @@ impl<'plan> View<'plan> {
     /// Shows what is at `place`. What is not there, or comes with the root, is passed over.
     fn show(&mut self, place: Option<PathBuf>, shown: Shown<'plan>) {
         let Some(real) = place else { return };
-        let comes_along = real.starts_with("/proc") || (real.starts_with("/dev") && !real.starts_with(SHARED_MEMORY.0));
+        let comes_along = real.starts_with("/proc")
+            || (real.starts_with("/dev") && !real.starts_with(SHARED_MEMORY.0));
         if !comes_along {
             self.place(real.clone(), real, shown);
         }
@@ -177,7 +200,8 @@ impl<'plan> View<'plan> {
                 Some((within, around)) if around.source == *within => {
                     // Whoever may change a directory may change what is in it.
                     let may_change = matches!(around.shown, Shown::Writable | Shown::Layered(_));
-                    around.shown == place.shown || (may_change && matches!(place.shown, Shown::Readable | Shown::Writable))
+                    around.shown == place.shown
+                        || (may_change && matches!(place.shown, Shown::Readable | Shown::Writable))
                 }
                 Some(_) => false,
                 None => place.shown == Shown::Nothing,
@@ -194,14 +218,19 @@ impl<'plan> View<'plan> {
         path.ancestors().find_map(|ancestor| self.places.get_key_value(ancestor))
     }
 
-    /// Makes everything read-only that is not to be changed, mounts below what is shown too. Flags that a mount has already stay: nobody may take them away.
+    /// Makes everything read-only that is not to be changed, mounts below what is shown too. Flags
+    /// that a mount has already stay: nobody may take them away.
     fn seal(&self, root: &Path) -> io::Result<()> {
         let table = fs::read("/proc/self/mountinfo")?;
         for line in table.split(|byte| *byte == b'\n') {
             let mut fields = line.split(|byte| *byte == b' ');
-            let (Some(at), Some(options)) = (fields.nth(4).map(unescape), fields.next()) else { continue };
+            let (Some(at), Some(options)) = (fields.nth(4).map(unescape), fields.next()) else {
+                continue;
+            };
             let Ok(inner) = at.strip_prefix(root) else { continue };
-            let shown = self.around(&Path::new("/").join(inner)).map_or(Shown::Writable, |(_, place)| place.shown);
+            let shown = self
+                .around(&Path::new("/").join(inner))
+                .map_or(Shown::Writable, |(_, place)| place.shown);
             let more = match shown {
                 Shown::Device => MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::RDONLY,
                 Shown::Writable | Shown::Layered(_) | Shown::Memory => PLAIN,
@@ -211,7 +240,10 @@ impl<'plan> View<'plan> {
                 continue;
             }
             let flags = MountFlags::BIND | flags_of(options) | more;
-            mount_remount(&at, flags, "").map_err(told(format_args!("cannot restrict `{}`", Path::new("/").join(inner).display())))?;
+            mount_remount(&at, flags, "").map_err(told(format_args!(
+                "cannot restrict `{}`",
+                Path::new("/").join(inner).display()
+            )))?;
         }
         Ok(())
     }
@@ -253,7 +285,8 @@ impl Place<'_> {
 }
 
 impl Layer {
-    /// The options of the mount (`Documentation/filesystems/overlayfs.rst` of the kernel). With `userxattr` it can be made in a user namespace.
+    /// The options of the mount (`Documentation/filesystems/overlayfs.rst` of the kernel). With
+    /// `userxattr` it can be made in a user namespace.
     fn options(&self) -> Vec<u8> {
         let mut options = b"userxattr,lowerdir=".to_vec();
         for (place, path) in self.lower.iter().enumerate() {
@@ -271,17 +304,24 @@ impl Layer {
 /// A path as an option of an overlay: what would end it stands after a backslash.
 fn escape(path: &Path) -> Vec<u8> {
     let bytes = path.as_os_str().as_encoded_bytes().iter();
-    bytes.flat_map(|byte| matches!(byte, b':' | b',' | b'\\').then_some(b'\\').into_iter().chain([*byte])).collect()
+    bytes
+        .flat_map(|byte| {
+            matches!(byte, b':' | b',' | b'\\').then_some(b'\\').into_iter().chain([*byte])
+        })
+        .collect()
 }
 
 /// Puts something that cannot be opened over the file `path`.
 fn hide(path: &Path) -> io::Result<()> {
     place(&tree(Path::new("/dev/null"))?, path)?;
-    mount_remount(path, MountFlags::BIND | PLAIN | MountFlags::NOEXEC | MountFlags::RDONLY, "").map_err(told(path.display()))
+    mount_remount(path, MountFlags::BIND | PLAIN | MountFlags::NOEXEC | MountFlags::RDONLY, "")
+        .map_err(told(path.display()))
 }
 
 fn tree(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::AT_RECURSIVE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::AT_RECURSIVE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     Ok(open_tree(CWD, path, flags)?)
 }
 
@@ -294,7 +334,8 @@ fn inside(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-/// The flags that stand in the sixth field of a line of `/proc/PID/mountinfo` (`proc_pid_mountinfo(5)`).
+/// The flags that stand in the sixth field of a line of `/proc/PID/mountinfo`
+/// (`proc_pid_mountinfo(5)`).
 fn flags_of(options: &[u8]) -> MountFlags {
     let flag = |option: &[u8]| match option {
         b"ro" => MountFlags::RDONLY,
@@ -310,13 +351,15 @@ fn flags_of(options: &[u8]) -> MountFlags {
     options.split(|byte| *byte == b',').map(flag).collect()
 }
 
-/// A path as it stands in `/proc/PID/mountinfo`, where blanks, tabs, line ends and backslashes are three octal digits after a backslash.
+/// A path as it stands in `/proc/PID/mountinfo`, where blanks, tabs, line ends and backslashes are
+/// three octal digits after a backslash.
 fn unescape(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((first, after)) = rest.split_first() {
         let escaped = (*first == b'\\').then(|| after.split_at_checked(3)).flatten();
-        let code = escaped.and_then(|(digits, _)| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        let code = escaped
+            .and_then(|(digits, _)| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
         match (code, escaped) {
             (Some(code), Some((_, after))) => {
                 bytes.push(code);
@@ -359,7 +402,17 @@ mod tests {
         view.place("/tmp/tool".into(), "/tmp/tool".into(), Shown::Writable);
         view.simplify();
         let kept: Vec<_> = view.places.keys().map(|path| path.to_str().unwrap()).collect();
-        assert_eq!(kept, ["/home/ada", "/home/ada/.ssh", "/home/ada/.ssh/known_hosts", "/tmp", "/tmp/tool", "/usr"]);
+        assert_eq!(
+            kept,
+            [
+                "/home/ada",
+                "/home/ada/.ssh",
+                "/home/ada/.ssh/known_hosts",
+                "/tmp",
+                "/tmp/tool",
+                "/usr"
+            ]
+        );
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! Which system calls a sandboxed command cannot make: those that reach around the other walls, or that only break out of them.
+//! Which system calls a sandboxed command cannot make: those that reach around the other walls, or
+//! that only break out of them.
 //!
-//! What is missing is answered as an old kernel would (`ENOSYS`), where programs then take another way; what is refused is answered with `EPERM`, and a
-//! socket of a family that is not allowed as one that the kernel does not know.
+//! What is missing is answered as an old kernel would (`ENOSYS`), where programs then take another
+//! way; what is refused is answered with `EPERM`, and a socket of a family that is not allowed as
+//! one that the kernel does not know.
 
 use std::collections::BTreeMap;
 
 use libc::c_long;
 use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, apply_filter,
-    sock_filter,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
+    SeccompFilter, SeccompRule, apply_filter, sock_filter,
 };
 
 /// Calls that are refused whatever their arguments.
@@ -84,7 +86,8 @@ const MISSING: [c_long; 7] = [
     OPEN_TREE_ATTR,
 ];
 
-/// Families of sockets that reach no further than the network namespace and the file system: `unix(7)`, `ip(7)`, `ipv6(7)`, `netlink(7)`.
+/// Families of sockets that reach no further than the network namespace and the file system:
+/// `unix(7)`, `ip(7)`, `ipv6(7)`, `netlink(7)`.
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// The bits that make a program run as its owner or its group, whoever starts it.
@@ -101,8 +104,8 @@ pub(super) fn is_supported() -> bool {
     target().is_ok()
 }
 
-/// Refuses them from now on, for this process and whatever descends from it. With `sockets`, sockets can be made as far as they reach nothing outside;
-/// without, only pairs of them.
+/// Refuses them from now on, for this process and whatever descends from it. With `sockets`,
+/// sockets can be made as far as they reach nothing outside; without, only pairs of them.
 ///
 /// The error is a sentence.
 pub(super) fn refuse(sockets: bool) -> Result<(), String> {
@@ -111,7 +114,8 @@ pub(super) fn refuse(sockets: bool) -> Result<(), String> {
 }
 
 fn programs(sockets: bool) -> Result<Vec<BpfProgram>, BackendError> {
-    let mut refused: BTreeMap<c_long, Vec<SeccompRule>> = REFUSED.map(|call| (call, Vec::new())).into();
+    let mut refused: BTreeMap<c_long, Vec<SeccompRule>> =
+        REFUSED.map(|call| (call, Vec::new())).into();
     let namespaces = [
         libc::CLONE_NEWUSER,
         libc::CLONE_NEWNS,
@@ -122,42 +126,78 @@ fn programs(sockets: bool) -> Result<Vec<BpfProgram>, BackendError> {
         libc::CLONE_NEWCGROUP,
     ];
     for call in [libc::SYS_clone, libc::SYS_unshare] {
-        refused.insert(call, namespaces.iter().map(|flag| has_bit(0, *flag as u64)).collect::<Result<_, _>>()?);
+        refused.insert(
+            call,
+            namespaces.iter().map(|flag| has_bit(0, *flag as u64)).collect::<Result<_, _>>()?,
+        );
     }
     for (call, argument) in calls_with_mode() {
-        refused.insert(call, SET_ID.iter().map(|bit| has_bit(argument, u64::from(*bit))).collect::<Result<_, _>>()?);
+        refused.insert(
+            call,
+            SET_ID
+                .iter()
+                .map(|bit| has_bit(argument, u64::from(*bit)))
+                .collect::<Result<_, _>>()?,
+        );
     }
     for (call, argument) in calls_that_open() {
         // Of a file that is not made, the mode is whatever happens to be there.
-        let makes = CREATING.iter().flat_map(|flag| SET_ID.iter().map(move |bit| (*flag, u64::from(*bit))));
+        let makes =
+            CREATING.iter().flat_map(|flag| SET_ID.iter().map(move |bit| (*flag, u64::from(*bit))));
         let rules = makes.map(|(flag, bit)| {
-            let both =
-                vec![condition(argument, SeccompCmpOp::MaskedEq(flag), flag)?, condition(argument + 1, SeccompCmpOp::MaskedEq(bit), bit)?];
+            let both = vec![
+                condition(argument, SeccompCmpOp::MaskedEq(flag), flag)?,
+                condition(argument + 1, SeccompCmpOp::MaskedEq(bit), bit)?,
+            ];
             SeccompRule::new(both)
         });
         refused.insert(call, rules.collect::<Result<_, _>>()?);
     }
     for (call, argument) in calls_that_make_nodes() {
-        let mut rules = SET_ID.iter().map(|bit| has_bit(argument, u64::from(*bit))).collect::<Result<Vec<_>, _>>()?;
+        let mut rules = SET_ID
+            .iter()
+            .map(|bit| has_bit(argument, u64::from(*bit)))
+            .collect::<Result<Vec<_>, _>>()?;
         for device in [libc::S_IFBLK, libc::S_IFCHR] {
             let is_device = SeccompCmpOp::MaskedEq(u64::from(libc::S_IFMT));
             rules.push(rule(argument, is_device, u64::from(device))?);
         }
         refused.insert(call, rules);
     }
-    refused.insert(libc::SYS_ioctl, TYPING.iter().map(|request| rule(1, SeccompCmpOp::Eq, *request)).collect::<Result<_, _>>()?);
+    refused.insert(
+        libc::SYS_ioctl,
+        TYPING
+            .iter()
+            .map(|request| rule(1, SeccompCmpOp::Eq, *request))
+            .collect::<Result<_, _>>()?,
+    );
     let missing = MISSING.map(|call| (call, Vec::new())).into();
     let allowed = if sockets { &FAMILIES[..] } else { &[libc::AF_NETLINK] };
-    let foreign = allowed.iter().map(|family| condition(0, SeccompCmpOp::Ne, *family as u64)).collect::<Result<_, _>>()?;
+    let foreign = allowed
+        .iter()
+        .map(|family| condition(0, SeccompCmpOp::Ne, *family as u64))
+        .collect::<Result<_, _>>()?;
     let families = [(libc::SYS_socket, vec![SeccompRule::new(foreign)?])].into();
     let answers = [(refused, libc::EPERM), (missing, libc::ENOSYS), (families, libc::EAFNOSUPPORT)];
-    let mut programs = answers.map(|(rules, error)| program(rules, error)).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut programs = answers
+        .map(|(rules, error)| program(rules, error))
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
     programs.extend(second_numbering());
     Ok(programs)
 }
 
-fn program(rules: BTreeMap<c_long, Vec<SeccompRule>>, error: i32) -> Result<BpfProgram, BackendError> {
-    SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(error.unsigned_abs()), target()?)?.try_into()
+fn program(
+    rules: BTreeMap<c_long, Vec<SeccompRule>>,
+    error: i32,
+) -> Result<BpfProgram, BackendError> {
+    SeccompFilter::new(
+        rules,
+        SeccompAction::Allow,
+        SeccompAction::Errno(error.unsigned_abs()),
+        target()?,
+    )?
+    .try_into()
 }
 
 fn target() -> Result<seccompiler::TargetArch, BackendError> {
@@ -173,7 +213,11 @@ fn rule(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompRule,
 }
 
 /// The kernel looks at no more than 32 bits of what is compared here.
-fn condition(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
+fn condition(
+    argument: u8,
+    operator: SeccompCmpOp,
+    value: u64,
+) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
 }
 
@@ -185,7 +229,8 @@ fn calls_with_mode() -> Vec<(c_long, u8)> {
     calls
 }
 
-/// Calls that may make a file, and which of their arguments has the flags; the next one is the mode.
+/// Calls that may make a file, and which of their arguments has the flags; the next one is the
+/// mode.
 fn calls_that_open() -> Vec<(c_long, u8)> {
     let mut calls = vec![(libc::SYS_openat, 2)];
     #[cfg(target_arch = "x86_64")]
@@ -201,7 +246,8 @@ fn calls_that_make_nodes() -> Vec<(c_long, u8)> {
     calls
 }
 
-/// On x86-64 each call has a second number, with a bit set, for programs of the x32 kind: none of them is there.
+/// On x86-64 each call has a second number, with a bit set, for programs of the x32 kind: none of
+/// them is there.
 fn second_numbering() -> Option<BpfProgram> {
     if !cfg!(target_arch = "x86_64") {
         return None;

@@ -1,4 +1,5 @@
-//! The far end of a [session](super::session): runs the commands that it is told of, inside of the sandbox.
+//! The far end of a [session](super::session): runs the commands that it is told of, inside of the
+//! sandbox.
 
 #![expect(clippy::disallowed_methods, reason = "the helper is a process of its own")]
 
@@ -9,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{DumpableBehavior, Pid, Signal, kill_process, set_dumpable_behavior, set_parent_process_death_signal};
+use rustix::process::{
+    DumpableBehavior, Pid, Signal, kill_process, set_dumpable_behavior,
+    set_parent_process_death_signal,
+};
 
 use super::{
     protocol::Plan,
@@ -26,10 +30,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often to look whether it has.
 const GLANCE: Duration = Duration::from_millis(1);
 
-/// Runs commands until nobody asks any more. To be called by a process that is confined already, and has one thread.
+/// Runs commands until nobody asks any more. To be called by a process that is confined already,
+/// and has one thread.
 pub(super) fn serve(plan: &Plan) -> io::Result<ExitCode> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    // What runs in here is of the same user, and could otherwise write to the pipe that the answers go into (`/proc/PID/fd`), or into this process.
+    // What runs in here is of the same user, and could otherwise write to the pipe that the answers
+    // go into (`/proc/PID/fd`), or into this process.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
@@ -37,7 +43,9 @@ pub(super) fn serve(plan: &Plan) -> io::Result<ExitCode> {
     loop {
         match input.read_exact(&mut length) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(ExitCode::SUCCESS),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Ok(ExitCode::SUCCESS);
+            }
             Err(error) => return Err(error),
         }
         let mut head = vec![0; u32::from_le_bytes(length) as usize];
@@ -58,7 +66,10 @@ pub(super) fn serve(plan: &Plan) -> io::Result<ExitCode> {
 }
 
 async fn carry_out(request: Request, input: Vec<u8>, marker: &str) -> (Reply, Vec<u8>, Vec<u8>) {
-    let mut command = Command::new(request.program).args(request.arguments).envs(request.environment).input(input);
+    let mut command = Command::new(request.program)
+        .args(request.arguments)
+        .envs(request.environment)
+        .input(input);
     if let Some(directory) = request.directory {
         command = command.directory(directory);
     }
@@ -71,18 +82,28 @@ async fn carry_out(request: Request, input: Vec<u8>, marker: &str) -> (Reply, Ve
                 End::Signalled(signal) => Ended::Signalled(signal),
                 other => Ended::Failed(other.to_string()),
             };
-            let reply = Reply { end, stdout: output.stdout.len(), stderr: output.stderr.len(), truncated: output.truncated };
+            let reply = Reply {
+                end,
+                stdout: output.stdout.len(),
+                stderr: output.stderr.len(),
+                truncated: output.truncated,
+            };
             (reply, output.stdout, output.stderr)
         }
         Err(error) => {
             let mut reason = error.to_string();
             reason.truncate(reason.floor_char_boundary(4 << 10));
-            (Reply { end: Ended::Failed(reason), stdout: 0, stderr: 0, truncated: false }, Vec::new(), Vec::new())
+            (
+                Reply { end: Ended::Failed(reason), stdout: 0, stderr: 0, truncated: false },
+                Vec::new(),
+                Vec::new(),
+            )
         }
     }
 }
 
-/// Kills what a command left running: nobody is to meddle with the next one. Where there is no process namespace, that has to wait for the session's end.
+/// Kills what a command left running: nobody is to meddle with the next one. Where there is no
+/// process namespace, that has to wait for the session's end.
 fn end_the_rest(plan: &Plan) {
     if !plan.sandbox.support.has_namespaces() {
         return;
@@ -91,10 +112,16 @@ fn end_the_rest(plan: &Plan) {
     let start = Instant::now();
     // A list may miss one that was just forked.
     while start.elapsed() < PATIENCE {
-        let numbers =
-            fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let numbers = fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
         // The first process of the namespace is the guard.
-        let rest: Vec<_> = numbers.filter(|pid| *pid != 1 && *pid != own && is_running(*pid)).filter_map(Pid::from_raw).collect();
+        let rest: Vec<_> = numbers
+            .filter(|pid| *pid != 1 && *pid != own && is_running(*pid))
+            .filter_map(Pid::from_raw)
+            .collect();
         if rest.is_empty() {
             return;
         }
@@ -105,8 +132,11 @@ fn end_the_rest(plan: &Plan) {
     }
 }
 
-/// Whether a process has not ended yet: one that has is listed until its parent has heard of it (`proc_pid_stat(5)`).
+/// Whether a process has not ended yet: one that has is listed until its parent has heard of it
+/// (`proc_pid_stat(5)`).
 fn is_running(pid: i32) -> bool {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    line.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next()).is_some_and(|state| !matches!(state, 'Z' | 'X'))
+    line.rsplit_once(')')
+        .and_then(|(_, rest)| rest.trim_start().chars().next())
+        .is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }

@@ -1,7 +1,10 @@
-//! A sandbox in which many commands run one after the other: entering one costs more than most of them.
+//! A sandbox in which many commands run one after the other: entering one costs more than most of
+//! them.
 //!
-//! The helper does not become a command in there, but a server ([`super::server`]) that is told of commands on its standard input and tells of their ends on
-//! its standard output. What it says is data from a place where anything may run: everything in it is bounded, and whatever makes no sense ends the session.
+//! The helper does not become a command in there, but a server ([`super::server`]) that is told of
+//! commands on its standard input and tells of their ends on its standard output. What it says is
+//! data from a place where anything may run: everything in it is bounded, and whatever makes no
+//! sense ends the session.
 
 use std::{
     ffi::OsString,
@@ -37,7 +40,8 @@ const MARK: usize = 64;
 /// How long a session that has lost its voice may take to end by itself, and so to say why.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// A sandbox in which many commands run, one at a time. It is begun with the first one, and anew if it has ended; it ends with the last clone.
+/// A sandbox in which many commands run, one at a time. It is begun with the first one, and anew if
+/// it has ended; it ends with the last clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Session(Arc<Shared>);
 
@@ -93,15 +97,20 @@ impl Session {
         Self(Arc::new(Shared { sandbox, directory, live: Mutex::new(None) }))
     }
 
-    /// Runs `command` in it to its end. Of its limits, those of time and output hold; at the first, the session ends with it.
+    /// Runs `command` in it to its end. Of its limits, those of time and output hold; at the first,
+    /// the session ends with it.
     ///
     /// # Errors
-    /// [`ErrorKind::Process`] if the command cannot be started, if the sandbox cannot be set up, or if it ended meanwhile.
+    /// [`ErrorKind::Process`] if the command cannot be started, if the sandbox cannot be set up, or
+    /// if it ended meanwhile.
     pub(crate) async fn run(&self, command: Command) -> Result<Output> {
         let started = Instant::now();
         let mut place = self.0.live.lock().await;
-        // Taken out: a call that is not waited for to its end leaves no session behind whose next answer would be its own.
-        let running = place.take().and_then(|mut live| matches!(live.child.try_wait(), Ok(None)).then_some(live));
+        // Taken out: a call that is not waited for to its end leaves no session behind whose next
+        // answer would be its own.
+        let running = place
+            .take()
+            .and_then(|mut live| matches!(live.child.try_wait(), Ok(None)).then_some(live));
         let mut live = match running {
             Some(live) => live,
             None => Live::begin(&self.0)?,
@@ -114,7 +123,13 @@ impl Session {
                     Ended::Signalled(signal) => End::Signalled(signal),
                     Ended::Failed(reason) => return Err(Error::new(ErrorKind::Process, reason)),
                 };
-                Ok(Output { end, stdout, stderr, truncated: reply.truncated, elapsed: started.elapsed() })
+                Ok(Output {
+                    end,
+                    stdout,
+                    stderr,
+                    truncated: reply.truncated,
+                    elapsed: started.elapsed(),
+                })
             }
             Ok(Err(error)) => Ok(ended(live.last_words(error).await?, started)),
             Err(_) => Ok(ended(End::TimedOut, started)),
@@ -124,7 +139,13 @@ impl Session {
 
 /// What is known of a command that went down with its session.
 fn ended(end: End, started: Instant) -> Output {
-    Output { end, stdout: Vec::new(), stderr: Vec::new(), truncated: false, elapsed: started.elapsed() }
+    Output {
+        end,
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+        truncated: false,
+        elapsed: started.elapsed(),
+    }
 }
 
 impl Live {
@@ -134,9 +155,14 @@ impl Live {
         let (helper, arguments) = enclosure.helper()?;
         let mut command = tokio::process::Command::new(helper);
         command.args(arguments).arg(SERVE).env_clear();
-        command.env(tree::Marker::VARIABLE, marker.value()).env("TMPDIR", enclosure.temporary()).current_dir(&shared.directory);
+        command
+            .env(tree::Marker::VARIABLE, marker.value())
+            .env("TMPDIR", enclosure.temporary())
+            .current_dir(&shared.directory);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().context(ErrorKind::Process, || format!("cannot start `{}`", helper.display()))?;
+        let mut child = command
+            .spawn()
+            .context(ErrorKind::Process, || format!("cannot start `{}`", helper.display()))?;
         let family = tree::Family::new(child.id(), marker);
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Error::new(ErrorKind::Internal, "the sandbox's helper has no pipes"));
@@ -149,7 +175,11 @@ impl Live {
             program: command.program.clone(),
             arguments: command.arguments.clone(),
             directory: command.directory.clone(),
-            environment: command.environment.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            environment: command
+                .environment
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
             input: command.input.len(),
             output_limit: command.output_limit,
         };
@@ -174,12 +204,20 @@ impl Live {
             Ok(Ok(status)) => self.enclosure.end(end_of(status))?,
             Ok(Err(_)) | Err(_) => {
                 self.family.kill();
-                return Err(Error::new(ErrorKind::Process, "the sandbox gave an answer that makes no sense").source(error));
+                return Err(Error::new(
+                    ErrorKind::Process,
+                    "the sandbox gave an answer that makes no sense",
+                )
+                .source(error));
             }
         };
         match told {
             End::Exceeded(_) => Ok(told),
-            _ => Err(Error::new(ErrorKind::Process, format!("the sandbox ended in the middle of a call ({told})")).source(error)),
+            _ => Err(Error::new(
+                ErrorKind::Process,
+                format!("the sandbox ended in the middle of a call ({told})"),
+            )
+            .source(error)),
         }
     }
 }
@@ -187,7 +225,9 @@ impl Live {
 /// Reads so many bytes, unless that is more than there may be.
 async fn read(output: &mut ChildStdout, length: usize, limit: usize) -> io::Result<Vec<u8>> {
     if length > limit {
-        return Err(io::Error::other(format!("an answer of {length} bytes where {limit} are the most")));
+        return Err(io::Error::other(format!(
+            "an answer of {length} bytes where {limit} are the most"
+        )));
     }
     let mut bytes = vec![0; length];
     output.read_exact(&mut bytes).await?;
@@ -226,8 +266,13 @@ mod tests {
     async fn an_answer_that_makes_no_sense_ends_the_session() {
         let place = tempfile::tempdir().unwrap();
         let head = r#"{"end":{"Exited":0},"stdout":1000000000000,"stderr":0,"truncated":false}"#;
-        let lengths = format!("printf '\\{:03o}\\0\\0\\0'; printf '%s' '{head}'; exec sleep 600", head.len());
-        for script in ["printf '\\377\\377\\377\\377'; exec sleep 600", "printf '\\2\\0\\0\\0{}'; exec sleep 600", &lengths] {
+        let lengths =
+            format!("printf '\\{:03o}\\0\\0\\0'; printf '%s' '{head}'; exec sleep 600", head.len());
+        for script in [
+            "printf '\\377\\377\\377\\377'; exec sleep 600",
+            "printf '\\2\\0\\0\\0{}'; exec sleep 600",
+            &lengths,
+        ] {
             let error = session(place.path(), script).run(Command::new("git")).await.unwrap_err();
             assert!(error.to_string().contains("makes no sense"), "{script}: {error}");
         }
@@ -237,13 +282,15 @@ mod tests {
     #[tokio::test]
     async fn a_session_that_dies_is_begun_anew_and_one_that_hangs_is_ended() {
         let place = tempfile::tempdir().unwrap();
-        let session = session(place.path(), "echo begun >> log; test -e hang || exit 1; exec sleep 600");
+        let session =
+            session(place.path(), "echo begun >> log; test -e hang || exit 1; exec sleep 600");
         for _ in 0..2 {
             let error = session.run(Command::new("git")).await.unwrap_err();
             assert!(error.to_string().contains("helper ended without a report"), "{error}");
         }
         fs::write(place.path().join("hang"), "").unwrap();
-        let output = session.run(Command::new("git").timeout(Duration::from_millis(100))).await.unwrap();
+        let output =
+            session.run(Command::new("git").timeout(Duration::from_millis(100))).await.unwrap();
         assert_eq!(output.end, End::TimedOut);
         assert_eq!(fs::read_to_string(place.path().join("log")).unwrap(), "begun\n".repeat(3));
     }

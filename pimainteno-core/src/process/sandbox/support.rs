@@ -47,13 +47,15 @@ impl Support {
         self.obstacle.is_none()
     }
 
-    /// Whether directories can be written to through a layer: then what the checks of a delivered change leave is kept.
+    /// Whether directories can be written to through a layer: then what the checks of a delivered
+    /// change leave is kept.
     pub fn has_layers(&self) -> bool {
         self.layers && self.has_namespaces()
     }
 
-    /// Whether the wall is whole: what is not named can neither be seen, changed nor reached. Landlock is a second wall behind the namespaces, and nothing
-    /// is open that it alone would close.
+    /// Whether the wall is whole: what is not named can neither be seen, changed nor reached.
+    /// Landlock is a second wall behind the namespaces, and nothing is open that it alone would
+    /// close.
     pub fn is_full(&self) -> bool {
         self.has_namespaces() && self.system_calls
     }
@@ -80,18 +82,25 @@ impl Support {
     }
 }
 
-/// Writes what there is: "files, network and processes by namespaces; Landlock 7; filtered system calls; layers for what checks leave".
+/// Writes what there is: "files, network and processes by namespaces; Landlock 7; filtered system
+/// calls; layers for what checks leave".
 impl fmt::Display for Support {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.obstacle {
             None => formatter.write_str("files, network and processes by namespaces")?,
-            Some(reason) => write!(formatter, "no namespaces for files, network and processes ({reason})")?,
+            Some(reason) => {
+                write!(formatter, "no namespaces for files, network and processes ({reason})")?;
+            }
         }
         match self.landlock {
             0 => formatter.write_str("; no Landlock")?,
             version => write!(formatter, "; Landlock {version}")?,
         }
-        formatter.write_str(if self.system_calls { "; filtered system calls" } else { "; no filtered system calls" })?;
+        formatter.write_str(if self.system_calls {
+            "; filtered system calls"
+        } else {
+            "; no filtered system calls"
+        })?;
         formatter.write_str(if self.has_layers() {
             "; layers for what checks leave"
         } else {
@@ -101,7 +110,8 @@ impl fmt::Display for Support {
 }
 
 impl SandboxHelper {
-    /// The helper `program`, which calls [`help`](super::help). `/proc/self/exe` is this program itself, also when its file was replaced meanwhile.
+    /// The helper `program`, which calls [`help`](super::help). `/proc/self/exe` is this program
+    /// itself, also when its file was replaced meanwhile.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self { program: program.into(), support: OnceCell::new() }
     }
@@ -118,41 +128,71 @@ impl SandboxHelper {
         &self.program
     }
 
-    /// What this machine can enforce. The first time this is tried, in `scratch`, which is made if it is missing.
+    /// What this machine can enforce. The first time this is tried, in `scratch`, which is made if
+    /// it is missing.
     pub async fn support(&self, scratch: &Path) -> &Support {
         self.support.get_or_init(|| self.find_out(scratch)).await
     }
 
     async fn find_out(&self, scratch: &Path) -> Support {
-        // Whoever can restrict itself, and can still do nothing there, has it: the probe is the helper's own first stage.
-        let landlock = match Command::new(&self.program).arg(super::protocol::PROBE).timeout(DEADLINE).run().await {
+        // Whoever can restrict itself, and can still do nothing there, has it: the probe is the
+        // helper's own first stage.
+        let landlock = match Command::new(&self.program)
+            .arg(super::protocol::PROBE)
+            .timeout(DEADLINE)
+            .run()
+            .await
+        {
             Ok(output) => match output.end {
-                End::Exited(code) if code >= i32::from(PROBE_BASE) => u32::try_from(code).unwrap_or(0) - u32::from(PROBE_BASE),
+                End::Exited(code) if code >= i32::from(PROBE_BASE) => {
+                    u32::try_from(code).unwrap_or(0) - u32::from(PROBE_BASE)
+                }
                 _ => return Support::none("the sandbox's helper does not answer"),
             },
             Err(error) => return Support::none(error.to_string()),
         };
-        let support = Support { landlock, layers: true, system_calls: seccomp::is_supported(), obstacle: None };
+        let support = Support {
+            landlock,
+            layers: true,
+            system_calls: seccomp::is_supported(),
+            obstacle: None,
+        };
         match self.attempt(scratch, support.clone(), None).await {
             Ok(()) => {}
             Err(reason) => return Support { layers: false, obstacle: Some(reason), ..support },
         }
         // A file system may not take what an overlay writes.
         let layers = self
-            .attempt(scratch, support.clone(), Some("echo > new && rm old && mv directory moved && rm -r other && mkdir other"))
+            .attempt(
+                scratch,
+                support.clone(),
+                Some("echo > new && rm old && mv directory moved && rm -r other && mkdir other"),
+            )
             .await
             .is_ok();
         Support { layers, ..support }
     }
 
-    /// Runs a command in a sandbox with `support`: `in_layer` in a directory with a layer on it, or one that does nothing; says why it could not.
-    async fn attempt(&self, scratch: &Path, support: Support, in_layer: Option<&str>) -> Result<(), String> {
+    /// Runs a command in a sandbox with `support`: `in_layer` in a directory with a layer on it, or
+    /// one that does nothing; says why it could not.
+    async fn attempt(
+        &self,
+        scratch: &Path,
+        support: Support,
+        in_layer: Option<&str>,
+    ) -> Result<(), String> {
         // Others may find out at the same time, and no project is called like this.
         let trial = scratch.join(format!(".trial-{}", Uuid::now_v7().simple()));
-        let layer =
-            Layer { at: trial.join("lower"), lower: vec![trial.join("lower")], upper: trial.join("upper"), work: trial.join("work") };
+        let layer = Layer {
+            at: trial.join("lower"),
+            lower: vec![trial.join("lower")],
+            upper: trial.join("upper"),
+            work: trial.join("work"),
+        };
         let prepare = || {
-            for directory in [&layer.upper, &layer.work, &layer.at.join("directory"), &layer.at.join("other")] {
+            for directory in
+                [&layer.upper, &layer.work, &layer.at.join("directory"), &layer.at.join("other")]
+            {
                 fs::create_dir_all(directory)?;
             }
             fs::write(layer.at.join("old"), "")
@@ -176,12 +216,19 @@ impl SandboxHelper {
             support,
         };
         let directory = in_layer.map_or_else(|| PathBuf::from("/"), |_| at);
-        let tried = Command::shell(in_layer.unwrap_or("exit 0")).directory(directory).sandbox(sandbox).timeout(DEADLINE).run().await;
+        let tried = Command::shell(in_layer.unwrap_or("exit 0"))
+            .directory(directory)
+            .sandbox(sandbox)
+            .timeout(DEADLINE)
+            .run()
+            .await;
         drop(remove(&trial));
         match tried {
             Ok(output) if output.success() => Ok(()),
             Ok(output) => Err(format!("a command in them ended otherwise: {}", output.end)),
-            Err(error) => Err(error.to_string().trim_start_matches("cannot set up the sandbox: ").to_owned()),
+            Err(error) => {
+                Err(error.to_string().trim_start_matches("cannot set up the sandbox: ").to_owned())
+            }
         }
     }
 }

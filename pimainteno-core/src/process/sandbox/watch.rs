@@ -12,7 +12,8 @@ use rustix::{fs::fstatvfs, process::getuid};
 use super::{Excess, Limits, Used, protocol::Plan};
 use crate::process::tree;
 
-/// What is left free on the disk in any case, in bytes, unless there is less to begin with: a full disk stops more than the command.
+/// What is left free on the disk in any case, in bytes, unless there is less to begin with: a full
+/// disk stops more than the command.
 const RESERVE: u64 = 64 << 20;
 
 /// The same for files and directories.
@@ -40,7 +41,8 @@ struct Free {
 }
 
 impl Watch {
-    /// Begins to look at a command that works in the scratch directory of `plan`, which need not be found by its name later.
+    /// Begins to look at a command that works in the scratch directory of `plan`, which need not be
+    /// found by its name later.
     pub(super) fn new(plan: &Plan) -> io::Result<Self> {
         let disk = File::open(&plan.scratch)?;
         Ok(Self {
@@ -60,10 +62,13 @@ impl Watch {
         if processes.len() > limits.processes as usize {
             return Some(Excess::Processes(limits.processes));
         }
-        // The quick count counts memory that is shared, after a fork too, for each that shares it, so that it can only be too large.
+        // The quick count counts memory that is shared, after a fork too, for each that shares it,
+        // so that it can only be too large.
         let unmapped = self.unmapped(&processes);
-        let exceeds =
-            |memory: fn(i32) -> u64| processes.iter().map(|pid| memory(*pid)).sum::<u64>().saturating_add(unmapped) > limits.memory;
+        let exceeds = |memory: fn(i32) -> u64| {
+            processes.iter().map(|pid| memory(*pid)).sum::<u64>().saturating_add(unmapped)
+                > limits.memory
+        };
         if exceeds(own_memory) && exceeds(fair_memory) {
             return Some(Excess::Memory(limits.memory));
         }
@@ -78,7 +83,8 @@ impl Watch {
         }
         let (before, now) = (before.files?, now.files?);
         let made = before.saturating_sub(now).saturating_add(self.used_before.files);
-        let exceeds = made > limits.files || (before >= 2 * RESERVE_OF_FILES && now < RESERVE_OF_FILES);
+        let exceeds =
+            made > limits.files || (before >= 2 * RESERVE_OF_FILES && now < RESERVE_OF_FILES);
         exceeds.then(|| Excess::Files(made.min(limits.files)))
     }
 
@@ -91,18 +97,26 @@ impl Watch {
         tree::descendants(rustix::process::getpid())
     }
 
-    /// Memory that is in files of no disk: `memfd_create(2)`, and shared memory of System V. Mapped, it counts as its process' own as well.
+    /// Memory that is in files of no disk: `memfd_create(2)`, and shared memory of System V.
+    /// Mapped, it counts as its process' own as well.
     fn unmapped(&self, processes: &[i32]) -> u64 {
         // Mostly there is none, and then nobody looks through everything that is open.
         if shared_memory().saturating_sub(self.shared_at_start) < self.limits.memory / 4 {
             return 0;
         }
         let mut files = BTreeMap::new();
-        for open in processes.iter().flat_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten()) {
+        for open in processes
+            .iter()
+            .flat_map(|pid| fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten())
+        {
             let path = open.path();
-            let is_memory = fs::read_link(&path).is_ok_and(|target| target.as_os_str().as_encoded_bytes().starts_with(b"/memfd:"));
+            let is_memory = fs::read_link(&path)
+                .is_ok_and(|target| target.as_os_str().as_encoded_bytes().starts_with(b"/memfd:"));
             if let (true, Ok(metadata)) = (is_memory, fs::metadata(&path)) {
-                files.insert((metadata.dev(), metadata.ino()), metadata.blocks().saturating_mul(512));
+                files.insert(
+                    (metadata.dev(), metadata.ino()),
+                    metadata.blocks().saturating_mul(512),
+                );
             }
         }
         let segments = if self.is_alone { segments() } else { 0 };
@@ -113,25 +127,39 @@ impl Watch {
 /// How many threads the user has, on the whole machine.
 pub(super) fn tasks_of_user() -> u64 {
     let user = getuid().as_raw();
-    let is_own = |pid: &i32| fs::metadata(format!("/proc/{pid}")).is_ok_and(|metadata| metadata.uid() == user);
-    numbers_in("/proc").iter().filter(|pid| is_own(pid)).map(|pid| numbers_in(&format!("/proc/{pid}/task")).len() as u64).sum()
+    let is_own = |pid: &i32| {
+        fs::metadata(format!("/proc/{pid}")).is_ok_and(|metadata| metadata.uid() == user)
+    };
+    numbers_in("/proc")
+        .iter()
+        .filter(|pid| is_own(pid))
+        .map(|pid| numbers_in(&format!("/proc/{pid}/task")).len() as u64)
+        .sum()
 }
 
 fn numbers_in(directory: &str) -> Vec<i32> {
-    fs::read_dir(directory).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
-/// The memory of a process that is no file's, in bytes: its own, what it shares with others, and what of both is swapped out (`proc_pid_status(5)`).
+/// The memory of a process that is no file's, in bytes: its own, what it shares with others, and
+/// what of both is swapped out (`proc_pid_status(5)`).
 fn own_memory(pid: i32) -> u64 {
     sum(&format!("/proc/{pid}/status"), &["RssAnon:", "RssShmem:", "VmSwap:"]).unwrap_or(0)
 }
 
 /// The same with each shared page divided among those that share it; slower (`proc_pid_smaps(5)`).
 fn fair_memory(pid: i32) -> u64 {
-    sum(&format!("/proc/{pid}/smaps_rollup"), &["Pss_Anon:", "Pss_Shmem:", "SwapPss:"]).unwrap_or_else(|| own_memory(pid))
+    sum(&format!("/proc/{pid}/smaps_rollup"), &["Pss_Anon:", "Pss_Shmem:", "SwapPss:"])
+        .unwrap_or_else(|| own_memory(pid))
 }
 
-/// The sum of the lines of `file` that have these names, in bytes; `None` if there is none. They are in KiB.
+/// The sum of the lines of `file` that have these names, in bytes; `None` if there is none. They
+/// are in KiB.
 fn sum(file: &str, names: &[&str]) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     let number = |line: &str| {
@@ -147,11 +175,22 @@ fn shared_memory() -> u64 {
     sum("/proc/meminfo", &["Shmem:"]).unwrap_or(0)
 }
 
-/// What the segments of System V hold, in bytes: the field `rss` (`proc_sysvipc(5)`). In a namespace of its own they are the command's.
+/// What the segments of System V hold, in bytes: the field `rss` (`proc_sysvipc(5)`). In a
+/// namespace of its own they are the command's.
 fn segments() -> u64 {
     let table = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
-    let Some(place) = table.lines().next().and_then(|names| names.split_whitespace().position(|name| name == "rss")) else { return 0 };
-    table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(place)?.parse::<u64>().ok()).sum()
+    let Some(place) = table
+        .lines()
+        .next()
+        .and_then(|names| names.split_whitespace().position(|name| name == "rss"))
+    else {
+        return 0;
+    };
+    table
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().nth(place)?.parse::<u64>().ok())
+        .sum()
 }
 
 /// What is free on the disk that `directory` is on.

@@ -16,25 +16,43 @@ pub(super) fn opening(text: &str, at: usize, join: Join) -> (usize, bool) {
     }
     // `: &'static str = "…"`
     if join == Join::Loose
-        && let Some(end) =
-            rest.iter().take(LONGEST_TYPE).position(|byte| *byte == b'=' || b"\n,;(){}".contains(byte)).filter(|end| rest[*end] == b'=')
+        && let Some(end) = rest
+            .iter()
+            .take(LONGEST_TYPE)
+            .position(|byte| *byte == b'=' || b"\n,;(){}".contains(byte))
+            .filter(|end| rest[*end] == b'=')
     {
-        let value = at + end + 1 + rest[end + 1..].iter().take(MOST_SPACE).take_while(|byte| **byte == b' ').count();
+        let value = at
+            + end
+            + 1
+            + rest[end + 1..].iter().take(MOST_SPACE).take_while(|byte| **byte == b' ').count();
         if quote(text, value).is_some() {
             return (value, false);
         }
     }
     // `String::from("…")`, or a prefix of a string as in `b"…"`.
-    let name = rest.iter().take(LONGEST_TYPE).take_while(|byte| byte.is_ascii_alphanumeric() || b"_:.!&@".contains(byte)).count();
+    let name = rest
+        .iter()
+        .take(LONGEST_TYPE)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || b"_:.!&@".contains(byte))
+        .count();
     let is_call = rest.get(name) == Some(&b'(');
     let value = at + name + usize::from(is_call);
-    if join != Join::Element && (is_call || name <= 2) && quote(text, value).is_some() { (value, is_call) } else { (at, false) }
+    if join != Join::Element && (is_call || name <= 2) && quote(text, value).is_some() {
+        (value, is_call)
+    } else {
+        (at, false)
+    }
 }
 
-/// The quotation mark at a place, with a backslash if it is in a string itself, and where the value begins.
+/// The quotation mark at a place, with a backslash if it is in a string itself, and where the value
+/// begins.
 pub(super) fn quote(text: &str, at: usize) -> Option<(&str, usize)> {
     let rest = text.get(at..)?;
-    ["\\\"", "\\'", "\"", "'", "`", "&quot;"].into_iter().find(|quote| rest.starts_with(quote)).map(|quote| (quote, at + quote.len()))
+    ["\\\"", "\\'", "\"", "'", "`", "&quot;"]
+        .into_iter()
+        .find(|quote| rest.starts_with(quote))
+        .map(|quote| (quote, at + quote.len()))
 }
 
 /// The value up to its closing quotation mark.
@@ -45,8 +63,15 @@ pub(super) fn quoted(text: &str, start: usize, quote: &str) -> Option<Range<usiz
     rest.get(..length).filter(|value| !value.contains('\n')).map(|_| start..start + length)
 }
 
-/// The value up to a space or another sign that ends it. A loosely joined one must be all that its line has besides the name.
-pub(super) fn unquoted(text: &str, name: &Range<usize>, at: usize, join: Join, longest: usize) -> Option<Range<usize>> {
+/// The value up to a space or another sign that ends it. A loosely joined one must be all that its
+/// line has besides the name.
+pub(super) fn unquoted(
+    text: &str,
+    name: &Range<usize>,
+    at: usize,
+    join: Join,
+    longest: usize,
+) -> Option<Range<usize>> {
     let rest = text.as_bytes().get(at..)?;
     let ends = |place: usize, byte: u8| match byte {
         // `&amp;` is one character of it.
@@ -54,21 +79,37 @@ pub(super) fn unquoted(text: &str, name: &Range<usize>, at: usize, join: Join, l
         // In an address it separates from the next name; a shell runs what follows it.
         b'&' => {
             let after = rest.get(place + 1..).unwrap_or_default();
-            after.iter().take(LONGEST_NAME).find(|byte| !byte.is_ascii_alphanumeric() && !b"_-.;".contains(byte)) == Some(&b'=')
-                || after.first().is_some_and(|byte| byte.is_ascii_alphabetic() || b"&/. ".contains(byte))
+            after
+                .iter()
+                .take(LONGEST_NAME)
+                .find(|byte| !byte.is_ascii_alphanumeric() && !b"_-.;".contains(byte))
+                == Some(&b'=')
+                || after
+                    .first()
+                    .is_some_and(|byte| byte.is_ascii_alphabetic() || b"&/. ".contains(byte))
         }
-        _ => byte.is_ascii_whitespace() || byte.is_ascii_control() || b"\"'`;,<>|)]}".contains(&byte),
+        _ => {
+            byte.is_ascii_whitespace() || byte.is_ascii_control() || b"\"'`;,<>|)]}".contains(&byte)
+        }
     };
-    let length = rest.iter().take(longest).enumerate().take_while(|(place, byte)| !ends(*place, **byte)).count();
+    let length = rest
+        .iter()
+        .take(longest)
+        .enumerate()
+        .take_while(|(place, byte)| !ends(*place, **byte))
+        .count();
     text.get(at..at + length)?;
     match join {
         Join::Element => rest.get(length..)?.starts_with(b"</").then_some(at..at + length),
-        Join::Loose | Join::Spoken => is_all(text, name, at..at + length).then_some(at..at + length),
+        Join::Loose | Join::Spoken => {
+            is_all(text, name, at..at + length).then_some(at..at + length)
+        }
         Join::Tight | Join::Argument => Some(at..at + length),
     }
 }
 
-/// Whether the line has nothing but the name and the value, or a string has nothing but them: `-H "X-Api-Key: …"`.
+/// Whether the line has nothing but the name and the value, or a string has nothing but them: `-H
+/// "X-Api-Key: …"`.
 fn is_all(text: &str, name: &Range<usize>, value: Range<usize>) -> bool {
     let bytes = text.as_bytes();
     let next = bytes.get(value.end);
@@ -83,15 +124,21 @@ fn is_all(text: &str, name: &Range<usize>, value: Range<usize>) -> bool {
     let is_sign = |byte: u8| b" \t+-.\"'><#*/;".contains(&byte);
     // `Unseal Key 1: …`: words, if nothing but a key can follow them.
     let is_key = text.get(value).is_some_and(|value| value.len() >= 20 && value::is_key(value));
-    ends_line && before.all(|byte| is_sign(*byte) || is_key && (byte.is_ascii_alphabetic() || *byte == b':'))
+    ends_line
+        && before
+            .all(|byte| is_sign(*byte) || is_key && (byte.is_ascii_alphabetic() || *byte == b':'))
 }
 
 /// Whether it is an expression of a program.
 pub(super) fn is_code(value: &str) -> bool {
-    value.contains(['(', '[', '{', '$', '\\']) || value.contains("::") || value.contains("->") || is_path(value)
+    value.contains(['(', '[', '{', '$', '\\'])
+        || value.contains("::")
+        || value.contains("->")
+        || is_path(value)
 }
 
-/// Whether it leads to a file, or names a member of something: words joined by slashes or full stops.
+/// Whether it leads to a file, or names a member of something: words joined by slashes or full
+/// stops.
 pub(super) fn is_path(value: &str) -> bool {
     value.contains(['/', '.']) && value::is_wordy(value)
 }

@@ -20,7 +20,8 @@ pub(super) enum Join {
 }
 
 /// The signs that assign, the longer ones first.
-const SIGNS: [&[u8]; 13] = [b":::=", b"::=", b"||=", b"??=", b"===", b"=>", b":=", b"==", b"?=", b"||", b"??", b"=", b":"];
+const SIGNS: [&[u8]; 13] =
+    [b":::=", b"::=", b"||=", b"??=", b"===", b"=>", b":=", b"==", b"?=", b"||", b"??", b"=", b":"];
 
 /// What joins name and value, and where it ends.
 pub(super) fn joint(text: &str, name: &Range<usize>) -> Option<(Join, usize)> {
@@ -41,14 +42,23 @@ pub(super) fn joint(text: &str, name: &Range<usize>) -> Option<(Join, usize)> {
     }
     at += space;
     // `Unseal Key 1: …`
-    let number = bytes.get(at..).unwrap_or_default().iter().take(2).take_while(|byte| byte.is_ascii_digit()).count();
+    let number = bytes
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .take(2)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     if space == 1 && number > 0 && byte(at + number) == b':' {
         at += number;
     }
-    if let Some(sign) = SIGNS.iter().find(|sign| bytes.get(at..).is_some_and(|rest| rest.starts_with(sign))) {
+    if let Some(sign) =
+        SIGNS.iter().find(|sign| bytes.get(at..).is_some_and(|rest| rest.starts_with(sign)))
+    {
         at += sign.len();
         let after = spaces(bytes, at);
-        let join = if *sign == b"=" && space == 0 && after == 0 { Join::Tight } else { Join::Loose };
+        let join =
+            if *sign == b"=" && space == 0 && after == 0 { Join::Tight } else { Join::Loose };
         return Some((join, at + after));
     }
     match byte(at) {
@@ -62,21 +72,30 @@ pub(super) fn joint(text: &str, name: &Range<usize>) -> Option<(Join, usize)> {
     }
 }
 
-/// `"name" value="…"`, `name: name` with `value: …` on the next line, `"name": "name", "value": "…"`, and `variable "name" { default = "…" }`:
-/// where the value begins.
+/// `"name" value="…"`, `name: name` with `value: …` on the next line, `"name": "name", "value":
+/// "…"`, and `variable "name" { default = "…" }`: where the value begins.
 fn pair(bytes: &[u8], at: usize) -> Option<usize> {
     let mut at = at;
     let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
-    let white =
-        |at: usize| bytes.get(at..).unwrap_or_default().iter().take(4 * MOST_SPACE).take_while(|byte| byte.is_ascii_whitespace()).count();
+    let white = |at: usize| {
+        bytes
+            .get(at..)
+            .unwrap_or_default()
+            .iter()
+            .take(4 * MOST_SPACE)
+            .take_while(|byte| byte.is_ascii_whitespace())
+            .count()
+    };
     at += usize::from(byte(at) == b',');
     at += white(at);
     let is_block = byte(at) == b'{';
     if is_block {
         at += 1 + white(at + 1);
     }
-    let quotes =
-        |at: usize| usize::from(byte(at) == b'\\') + usize::from(matches!(byte(at + usize::from(byte(at) == b'\\')), b'"' | b'\''));
+    let quotes = |at: usize| {
+        usize::from(byte(at) == b'\\')
+            + usize::from(matches!(byte(at + usize::from(byte(at) == b'\\')), b'"' | b'\''))
+    };
     at += quotes(at);
     let word: &[u8] = if is_block { b"default" } else { b"value" };
     if !bytes.get(at..at + word.len())?.eq_ignore_ascii_case(word) {
@@ -88,10 +107,12 @@ fn pair(bytes: &[u8], at: usize) -> Option<usize> {
     matches!(byte(at), b'=' | b':').then(|| at + 1 + spaces(bytes, at + 1))
 }
 
-/// `--name value`, `-name value`, `ENV NAME value`, `the name is "value"`, `name "value"` and a line of `name value`.
+/// `--name value`, `-name value`, `ENV NAME value`, `the name is "value"`, `name "value"` and a
+/// line of `name value`.
 fn spoken(text: &str, name: &Range<usize>, at: usize) -> Option<(Join, usize)> {
     let before = text.as_bytes().get(..name.start)?;
-    let is_after_space = before.last().is_none_or(|byte| byte.is_ascii_whitespace() || b"\"'`[".contains(byte));
+    let is_after_space =
+        before.last().is_none_or(|byte| byte.is_ascii_whitespace() || b"\"'`[".contains(byte));
     if text.get(name.clone())?.starts_with('-') && is_after_space {
         return Some((Join::Tight, at));
     }
@@ -109,11 +130,22 @@ fn spoken(text: &str, name: &Range<usize>, at: usize) -> Option<(Join, usize)> {
     if rest.strip_prefix("is ").is_some_and(is_string) {
         return Some((Join::Spoken, at + "is ".len()));
     }
-    let starts_line = before.iter().rev().take(MOST_SPACE).find(|byte| !b" \t".contains(byte)).is_none_or(|byte| *byte == b'\n');
+    let starts_line = before
+        .iter()
+        .rev()
+        .take(MOST_SPACE)
+        .find(|byte| !b" \t".contains(byte))
+        .is_none_or(|byte| *byte == b'\n');
     starts_line.then_some((Join::Spoken, at))
 }
 
 /// How many spaces and tabulators are at a place.
 fn spaces(bytes: &[u8], at: usize) -> usize {
-    bytes.get(at..).unwrap_or_default().iter().take(MOST_SPACE).take_while(|byte| **byte == b' ' || **byte == b'\t').count()
+    bytes
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .take(MOST_SPACE)
+        .take_while(|byte| **byte == b' ' || **byte == b'\t')
+        .count()
 }

@@ -23,7 +23,8 @@ pub(in crate::secrets) const ANCHORS: [&str; 15] = [
     "pw",
 ];
 
-/// What may stand behind the anchor in such a name. With anything else, as in `password_hash` or `token_count`, it names another thing.
+/// What may stand behind the anchor in such a name. With anything else, as in `password_hash` or
+/// `token_count`, it names another thing.
 const ENDINGS: [&str; 27] = [
     "",
     "s",
@@ -55,8 +56,21 @@ const ENDINGS: [&str; 27] = [
 ];
 
 /// What may not stand in front of it: these are random, and no secrets.
-const BEGINNINGS: [&str; 13] =
-    ["public", "pub", "next", "page", "continuation", "cursor", "sync", "csrf", "xsrf", "hashed", "encrypted", "cancel", "cancellation"];
+const BEGINNINGS: [&str; 13] = [
+    "public",
+    "pub",
+    "next",
+    "page",
+    "continuation",
+    "cursor",
+    "sync",
+    "csrf",
+    "xsrf",
+    "hashed",
+    "encrypted",
+    "cancel",
+    "cancellation",
+];
 
 /// What stands in front of `key` in the names of secrets.
 const OF_SECRET_KEYS: &[&str] = &[
@@ -97,7 +111,8 @@ const OF_SECRET_KEYS: &[&str] = &[
     "stream",
 ];
 
-/// What stands in front of `key` in the names of what is looked up, pressed or public. One of them anywhere in front is enough.
+/// What stands in front of `key` in the names of what is looked up, pressed or public. One of them
+/// anywhere in front is enough.
 const OF_OTHER_KEYS: &[&str] = &[
     "primary",
     "foreign",
@@ -195,7 +210,10 @@ const OF_OTHER_KEYS: &[&str] = &[
 ];
 
 /// What stands in front of `pass` where it is not set off.
-const OF_PASSES: [&str; 14] = ["db", "user", "root", "admin", "smtp", "mail", "my", "pg", "ftp", "redis", "mysql", "ssh", "sudo", "ldap"];
+const OF_PASSES: [&str; 14] = [
+    "db", "user", "root", "admin", "smtp", "mail", "my", "pg", "ftp", "redis", "mysql", "ssh",
+    "sudo", "ldap",
+];
 
 /// What the name says about the value.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -214,11 +232,18 @@ pub(super) enum Sort {
 pub(super) fn extent(text: &str, anchor: &Range<usize>) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    let end = anchor.end + bytes.get(anchor.end..)?.iter().take(LONGEST_NAME).take_while(|byte| is_part(**byte)).count();
+    let end = anchor.end
+        + bytes
+            .get(anchor.end..)?
+            .iter()
+            .take(LONGEST_NAME)
+            .take_while(|byte| is_part(**byte))
+            .count();
     let before = bytes.get(..anchor.start)?.iter().rev().take(LONGEST_NAME);
     // In `stripe.secret` the whole path is the name.
     let start = anchor.start - before.take_while(|byte| is_part(**byte) || **byte == b'.').count();
-    let start = start + bytes.get(start..anchor.start)?.iter().take_while(|byte| **byte == b'.').count();
+    let start =
+        start + bytes.get(start..anchor.start)?.iter().take_while(|byte| **byte == b'.').count();
     Some(start..end)
 }
 
@@ -231,7 +256,10 @@ pub(super) fn sort(text: &str, name: &Range<usize>, anchor: &Range<usize>) -> Op
         return None;
     }
     // Of `config.facebook.key` the last two parts tell.
-    let told = before.rmatch_indices('.').nth(1).map_or(before, |(dot, _)| before.get(dot..).unwrap_or_default());
+    let told = before
+        .rmatch_indices('.')
+        .nth(1)
+        .map_or(before, |(dot, _)| before.get(dot..).unwrap_or_default());
     let mut words: Vec<String> = words(told).filter(|word| !word.is_empty()).collect();
     if words.iter().any(|word| BEGINNINGS.contains(&word.as_str())) {
         return None;
@@ -243,7 +271,9 @@ pub(super) fn sort(text: &str, name: &Range<usize>, anchor: &Range<usize>) -> Op
     let last = words.pop().unwrap_or_default();
     match word.to_ascii_lowercase().as_str() {
         "pass" => (is_set_off || OF_PASSES.contains(&last.as_str())).then_some(Sort::Password),
-        "password" | "passwd" | "passphrase" | "passcode" | "passwort" | "pwd" => Some(Sort::Password),
+        "password" | "passwd" | "passphrase" | "passcode" | "passwort" | "pwd" => {
+            Some(Sort::Password)
+        }
         "pw" => is_set_off.then_some(Sort::Password),
         "secret" => Some(Sort::Secret),
         "token" | "credential" => Some(Sort::Key),
@@ -251,7 +281,11 @@ pub(super) fn sort(text: &str, name: &Range<usize>, anchor: &Range<usize>) -> Op
         "auth" | "_pat" => (is_set_off && !last.is_empty()).then_some(Sort::SomeKey),
         _ if last.is_empty() => bare_key(text, name),
         _ if OF_SECRET_KEYS.iter().any(|of| last.ends_with(of)) => Some(Sort::Key),
-        _ if OF_OTHER_KEYS.contains(&last.as_str()) || words.iter().any(|word| OF_OTHER_KEYS.contains(&word.as_str())) => None,
+        _ if OF_OTHER_KEYS.contains(&last.as_str())
+            || words.iter().any(|word| OF_OTHER_KEYS.contains(&word.as_str())) =>
+        {
+            None
+        }
         // Of options, words are often not set off: `--stripekey`.
         _ => (is_set_off || before.starts_with("--")).then_some(Sort::SomeKey),
     }
@@ -262,7 +296,8 @@ fn bare_key(text: &str, name: &Range<usize>) -> Option<Sort> {
     let before = text.as_bytes().get(..name.start)?;
     let before = before.get(before.len().saturating_sub(16)..)?;
     let label = before.strip_suffix(b" ").map(<[u8]>::to_ascii_lowercase);
-    let is_labelled = label.is_some_and(|label| OF_SECRET_KEYS.iter().any(|of| label.ends_with(of.as_bytes())));
+    let is_labelled =
+        label.is_some_and(|label| OF_SECRET_KEYS.iter().any(|of| label.ends_with(of.as_bytes())));
     Some(if is_labelled { Sort::Key } else { Sort::BareKey })
 }
 

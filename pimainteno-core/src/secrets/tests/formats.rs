@@ -1,4 +1,5 @@
-//! Every format of the tables is found, alone and in the midst of other things. The samples are made up at run time, from a seed.
+//! Every format of the tables is found, alone and in the midst of other things. The samples are
+//! made up at run time, from a seed.
 
 use super::{Random, redacted};
 use crate::secrets::{
@@ -10,7 +11,10 @@ use crate::secrets::{
 
 /// The letters and digits of an alphabet.
 fn characters(alphabet: Alphabet) -> Vec<char> {
-    (b'0'..=b'z').filter(|byte| byte.is_ascii_alphanumeric() && alphabet.has(*byte)).map(char::from).collect()
+    (b'0'..=b'z')
+        .filter(|byte| byte.is_ascii_alphanumeric() && alphabet.has(*byte))
+        .map(char::from)
+        .collect()
 }
 
 /// A token of the format, of random letters and digits.
@@ -24,8 +28,13 @@ fn a_token_of_every_format_is_found_bare_and_in_the_midst_of_a_text() {
     let mut random = Random(7);
     for format in FORMATS {
         let token = sample(format, &mut random);
-        for (before, after) in [("", ""), ("the value is ", " here"), ("{\"log\":\"a\\n", "\\n\"}"), ("é (", "). next"), ("+  - '", "',")]
-        {
+        for (before, after) in [
+            ("", ""),
+            ("the value is ", " here"),
+            ("{\"log\":\"a\\n", "\\n\"}"),
+            ("é (", "). next"),
+            ("+  - '", "',"),
+        ] {
             let text = format!("{before}{token}{after}");
             let shown = redacted(&text);
             let place = shown.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
@@ -43,14 +52,21 @@ fn a_token_of_every_format_is_found_bare_and_in_the_midst_of_a_text() {
 fn a_token_that_is_told_by_its_middle_is_found() {
     let mut random = Random(10);
     for infix in INFIXES {
-        let part = |random: &mut Random, (alphabet, least, _): (Alphabet, usize, usize)| random.text(&characters(alphabet), least);
+        let part = |random: &mut Random, (alphabet, least, _): (Alphabet, usize, usize)| {
+            random.text(&characters(alphabet), least)
+        };
         let (before, behind) = (part(&mut random, infix.before), part(&mut random, infix.behind));
         let text = format!("a '{before}{}{behind}' b", infix.anchor);
         let shown = redacted(&text);
-        assert!(shown.starts_with("a '") && shown.ends_with("]' b"), "{}: {text}: {shown}", infix.kind);
+        assert!(
+            shown.starts_with("a '") && shown.ends_with("]' b"),
+            "{}: {text}: {shown}",
+            infix.kind
+        );
         assert!(!shown.contains(&behind) || behind.is_empty(), "{}: {text}: {shown}", infix.kind);
         // Half of it is none.
-        let half = format!("a '{}{}' b", infix.anchor, behind.get(..behind.len() / 2).unwrap_or_default());
+        let half =
+            format!("a '{}{}' b", infix.anchor, behind.get(..behind.len() / 2).unwrap_or_default());
         assert_eq!(redacted(&half), half, "{}", infix.kind);
     }
 }
@@ -73,7 +89,11 @@ fn a_token_that_is_broken_in_two_or_encoded_is_found_as_well() {
         let (one, other) = token.split_at(format.prefix.len() + 10);
         for joint in ["\" + \"", "' . '", "\"\n    \"", "\\\n", "\" +\n  \""] {
             let shown = redacted(&format!("\"{one}{joint}{other}\""));
-            assert!(!shown.contains(one) && !shown.contains(other), "{}: {joint:?}: {shown}", format.kind);
+            assert!(
+                !shown.contains(one) && !shown.contains(other),
+                "{}: {joint:?}: {shown}",
+                format.kind
+            );
         }
     }
     assert!(encoded > 100);
@@ -86,8 +106,11 @@ fn names_placeholders_and_parts_of_words_are_no_tokens() {
         let token = sample(format, &mut random);
         let placeholder = format!("{}{}", format.prefix, "x".repeat(format.length.0.max(8)));
         assert_eq!(redacted(&placeholder), placeholder);
-        // A sign at the beginning sets it off; a short one may be another format from its second letter on.
-        if format.prefix.starts_with(|character: char| character.is_ascii_alphanumeric()) && format.prefix.len() > 2 {
+        // A sign at the beginning sets it off; a short one may be another format from its second
+        // letter on.
+        if format.prefix.starts_with(|character: char| character.is_ascii_alphanumeric())
+            && format.prefix.len() > 2
+        {
             let text = format!("x{token}");
             assert!(redacted(&text).starts_with('x'), "{}: {text}", format.kind);
         }

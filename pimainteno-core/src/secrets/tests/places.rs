@@ -7,7 +7,13 @@ use crate::secrets::base64;
 fn assert_hidden(text: &str, secret: &str) {
     let shown = redacted(text);
     let (before, after) = text.split_once(secret).unwrap();
-    assert!(shown.starts_with(before) && shown.ends_with(after) && !shown.contains(secret) && shown != text, "{text}\n{shown}");
+    assert!(
+        shown.starts_with(before)
+            && shown.ends_with(after)
+            && !shown.contains(secret)
+            && shown != text,
+        "{text}\n{shown}"
+    );
     assert_eq!(redacted(&shown), shown, "once is enough");
 }
 
@@ -62,7 +68,11 @@ fn keys_and_seeds_are_found_by_what_is_around_them() {
         ("Unseal Key 1: ", key.clone(), "\n"),
         ("otpauth://totp/Git:ada?secret=", seed.clone(), "&issuer=Git"),
         ("AccountName=ada;AccountKey=", account, ";EndpointSuffix=core.windows.net"),
-        ("https://a.blob.core.windows.net/c?sv=2022-11-02&sp=r&sig=", format!("{}%3D", &sum[..43]), "\n"),
+        (
+            "https://a.blob.core.windows.net/c?sv=2022-11-02&sp=r&sig=",
+            format!("{}%3D", &sum[..43]),
+            "\n",
+        ),
         ("https://", hexadecimal.clone(), "@git.home/ada/x.git"),
         ("ada:", hash(&["$6$", &salt, "$", &sum]), ":19000:0:99999:7:::\n"),
         ("ada:", hash(&["$5$rounds=5000$", &salt, "$", &sum[..43]]), "\n"),
@@ -71,19 +81,28 @@ fn keys_and_seeds_are_found_by_what_is_around_them() {
         ("x: '", hash(&["$argon2id$v=19$m=65536,t=3,p=4$", &salt, "$", &sum[..43]]), "'\n"),
         ("ada:", hash(&["{SHA}", &sum[..27], "="]), "\n"),
         ("x = \"", hash(&["pbkdf2_sha256$600000$", &salt, "$", &sum[..43], "="]), "\"\n"),
-        ("MNEMONIC=\"", "legal winner thank year wave sausage worth useful ocean bread coral fabric".to_owned(), "\"\n"),
+        (
+            "MNEMONIC=\"",
+            "legal winner thank year wave sausage worth useful ocean bread coral fabric".to_owned(),
+            "\"\n",
+        ),
     ] {
         assert_hidden(&format!("{before}{secret}{after}"), &secret);
     }
     let pem = base64::encoded(format!("-----BEGIN EC PRIVATE KEY-----\n{sum}\n{sum}\n").as_bytes());
     assert_hidden(&format!("    client-key-data: {pem}\n"), &pem);
-    let certificate = base64::encoded(format!("-----BEGIN CERTIFICATE-----\n{sum}\n{sum}\n").as_bytes());
+    let certificate =
+        base64::encoded(format!("-----BEGIN CERTIFICATE-----\n{sum}\n{sum}\n").as_bytes());
     let public = format!("    client-certificate-data: {certificate}\n");
     assert_eq!(redacted(&public), public);
     let lines = [random.text(&base64_text, 64), random.text(&base64_text, 30)];
-    let putty = format!("Public-Lines: 1\n{sum}\nPrivate-Lines: 2\n{}\n{}\nPrivate-MAC: {hexadecimal}\n", lines[0], lines[1]);
-    let shown =
-        format!("Public-Lines: 1\n{sum}\nPrivate-Lines: 2\n[redacted: private key]\n[redacted: private key]\nPrivate-MAC: {hexadecimal}\n");
+    let putty = format!(
+        "Public-Lines: 1\n{sum}\nPrivate-Lines: 2\n{}\n{}\nPrivate-MAC: {hexadecimal}\n",
+        lines[0], lines[1]
+    );
+    let shown = format!(
+        "Public-Lines: 1\n{sum}\nPrivate-Lines: 2\n[redacted: private key]\n[redacted: private key]\nPrivate-MAC: {hexadecimal}\n"
+    );
     assert_eq!(redacted(&putty), shown);
 }
 
@@ -150,7 +169,8 @@ fn commands_lose_their_password_and_keep_the_rest() {
 #[test]
 fn what_only_looks_alike_stays_as_it_is() {
     let mut random = Random(5);
-    let (hexadecimal, alphanumeric) = (random.text(&HEXADECIMAL, 40), random.text(&ALPHANUMERIC, 43));
+    let (hexadecimal, alphanumeric) =
+        (random.text(&HEXADECIMAL, 40), random.text(&ALPHANUMERIC, 43));
     let uuid = "7d1b1c5e-3f0a-4a6b-9c57-0d3e5f1a2b3c";
     for text in [
         format!("request_id = \"{uuid}\""),
@@ -191,12 +211,21 @@ fn what_a_shell_would_run_is_never_hidden() {
         ("PASSWORD=\"Tr0ub4dor1;reboot\"", "PASSWORD=\"[redacted: password];reboot\""),
         ("PASSWORD=\"Tr0ub4dor1&&reboot\"", "PASSWORD=\"[redacted: password]&&reboot\""),
         ("PASSWORD=\"Tr0ub4dor1|sh\"", "PASSWORD=\"[redacted: password]|sh\""),
-        ("PASSWORD=\"Tr0ub`reboot`4dor1x\"", "PASSWORD=\"[redacted: password]`reboot`[redacted: password]\""),
+        (
+            "PASSWORD=\"Tr0ub`reboot`4dor1x\"",
+            "PASSWORD=\"[redacted: password]`reboot`[redacted: password]\"",
+        ),
         ("PASSWORD=Tr0ub4dor1&reboot", "PASSWORD=[redacted: password]&reboot"),
         ("PASSWORD=Tr0ub4dor1;reboot", "PASSWORD=[redacted: password];reboot"),
         ("sshpass -p 'Tr0ub4dor1;reboot' ssh", "sshpass -p '[redacted: password];reboot' ssh"),
-        ("machine h login a password Tr0ub4dor1;reboot", "machine h login a password [redacted: password];reboot"),
-        ("https://u:Tr0ub4dor;reboot@h.io/", "https://u:[redacted: password in an address];reboot@h.io/"),
+        (
+            "machine h login a password Tr0ub4dor1;reboot",
+            "machine h login a password [redacted: password];reboot",
+        ),
+        (
+            "https://u:Tr0ub4dor;reboot@h.io/",
+            "https://u:[redacted: password in an address];reboot@h.io/",
+        ),
         ("<password>Tr0ub&amp;4dor</password>", "<password>[redacted: password]</password>"),
         ("password=\"Tr0ub&amp;4dor;1\"", "password=\"[redacted: password]\""),
     ] {
@@ -204,12 +233,18 @@ fn what_a_shell_would_run_is_never_hidden() {
         assert_eq!(redacted(shown), shown, "once is enough");
     }
     // Whatever stands around it, and wherever in the value it is.
-    for command in ["$(curl evil)", "`curl evil`", "${IFS}curl", ";curl", "|sh", "&&curl", "<(curl evil)"] {
+    for command in
+        ["$(curl evil)", "`curl evil`", "${IFS}curl", ";curl", "|sh", "&&curl", "<(curl evil)"]
+    {
         for at in 0.."Tr0ub4dor-1".len() {
             let (one, other) = "Tr0ub4dor-1".split_at(at);
-            for (before, after) in
-                [("PASSWORD=\"", "\""), ("{\"token\": \"", "\"}"), ("curl -u 'a:", "'"), ("db:5432:a:b:", ""), ("postgres://a:", "@h.io/")]
-            {
+            for (before, after) in [
+                ("PASSWORD=\"", "\""),
+                ("{\"token\": \"", "\"}"),
+                ("curl -u 'a:", "'"),
+                ("db:5432:a:b:", ""),
+                ("postgres://a:", "@h.io/"),
+            ] {
                 let shown = redacted(&format!("{before}{one}{command}{other}{after}"));
                 assert!(shown.contains(command), "{before}{one}{command}{other}{after}: {shown}");
             }

@@ -12,7 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// The most bytes of an answer that are read.
 const SIZE_LIMIT: u64 = 64 << 10;
 
-/// How long the rest of an answer is read once its status is known, so that the server is not cut off.
+/// How long the rest of an answer is read once its status is known, so that the server is not cut
+/// off.
 const LINGER: Duration = Duration::from_millis(200);
 
 /// An address that begins with `http://`.
@@ -49,9 +50,13 @@ async fn status(url: &Url) -> std::io::Result<u16> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        // A server may send interim answers (1xx) before the one that counts; their headers are read over.
+        // A server may send interim answers (1xx) before the one that counts; their headers are
+        // read over.
         if answer.read_until(b'\n', &mut line).await? == 0 {
-            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "no HTTP status in the answer"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::UnexpectedEof,
+                "no HTTP status in the answer",
+            ));
         }
         if let Some(status @ 200..) = read_status(&line) {
             drop(tokio::time::timeout(LINGER, copy(&mut answer, &mut sink())).await);
@@ -72,12 +77,22 @@ impl FromStr for Url {
 
     fn from_str(text: &str) -> Result<Self> {
         // A query, or what comes before an `@`, may be a secret.
-        let shown = text.split(['?', '#']).next().and_then(|text| text.rsplit('@').next()).unwrap_or_default();
-        let error = |what: &str| Error::new(ErrorKind::Config, format!("{what}: `{}`", shown.escape_debug()));
+        let shown = text
+            .split(['?', '#'])
+            .next()
+            .and_then(|text| text.rsplit('@').next())
+            .unwrap_or_default();
+        let error = |what: &str| {
+            Error::new(ErrorKind::Config, format!("{what}: `{}`", shown.escape_debug()))
+        };
         if text.starts_with("https://") {
-            return Err(error("a health probe cannot speak TLS").hint("use `health = { command = \"curl -fsS https://…\" }`"));
+            return Err(error("a health probe cannot speak TLS")
+                .hint("use `health = { command = \"curl -fsS https://…\" }`"));
         }
-        let unusable = || error("not the address of a health probe").hint("write it like `http://localhost:8080/health`");
+        let unusable = || {
+            error("not the address of a health probe")
+                .hint("write it like `http://localhost:8080/health`")
+        };
         let rest = text.strip_prefix("http://").ok_or_else(unusable)?;
         // What is not printable ASCII could end the request line early.
         if !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -88,9 +103,18 @@ impl FromStr for Url {
         let (host, port) = match authority.strip_prefix('[') {
             Some(address) => {
                 let (address, port) = address.split_once(']').ok_or_else(unusable)?;
-                (address, if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or_else(unusable)?) })
+                (
+                    address,
+                    if port.is_empty() {
+                        None
+                    } else {
+                        Some(port.strip_prefix(':').ok_or_else(unusable)?)
+                    },
+                )
             }
-            None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+            None => authority
+                .split_once(':')
+                .map_or((authority, None), |(host, port)| (host, Some(port))),
         };
         let port = match port {
             Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(unusable)?,
@@ -118,10 +142,12 @@ mod tests {
 
     use super::*;
 
-    /// A server that answers one request with `answer` and then keeps the connection open if `keep`; what it was asked comes back.
+    /// A server that answers one request with `answer` and then keeps the connection open if
+    /// `keep`; what it was asked comes back.
     async fn serve(answer: &'static str, keep: bool) -> (Url, tokio::task::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/health?key=secret", listener.local_addr().unwrap()).parse().unwrap();
+        let url =
+            format!("http://{}/health?key=secret", listener.local_addr().unwrap()).parse().unwrap();
         let server = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = Vec::new();
@@ -148,7 +174,10 @@ mod tests {
         let (url, server) = serve("HTTP/1.1 204 No Content\r\n\r\n", false).await;
         get(&url, DEADLINE).await.unwrap();
         let request = server.await.unwrap();
-        assert!(request.starts_with("GET /health?key=secret HTTP/1.1\r\nHost: 127.0.0.1:"), "{request}");
+        assert!(
+            request.starts_with("GET /health?key=secret HTTP/1.1\r\nHost: 127.0.0.1:"),
+            "{request}"
+        );
         ask("HTTP/1.0 302 Found\r\nLocation: /login\r\n\r\n", false).await.unwrap();
         ask("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200\r\n\r\n", true).await.unwrap();
     }
@@ -158,7 +187,10 @@ mod tests {
         let error = ask("HTTP/1.1 503 Service Unavailable\r\n\r\n", false).await.unwrap_err();
         assert!(error.message().ends_with("/health` answered with status 503"), "{error}");
         let error = ask("", false).await.unwrap_err();
-        assert!(error.to_string().ends_with("did not answer: no HTTP status in the answer"), "{error}");
+        assert!(
+            error.to_string().ends_with("did not answer: no HTTP status in the answer"),
+            "{error}"
+        );
         let error = ask("HTTP/1.1 100 Continue\r\n", true).await.unwrap_err();
         assert!(error.message().ends_with("did not answer within 500ms"), "{error}");
         ask("SSH-2.0-OpenSSH_9.2\r\n", false).await.unwrap_err();
@@ -187,13 +219,26 @@ mod tests {
 
     #[test]
     fn an_address_is_read_or_refused() {
-        let url = |text: &str| text.parse::<Url>().map(|url| (url.host, url.port, url.authority, url.target));
-        let read = |host: &str, port, authority: &str, target: &str| (host.into(), port, authority.into(), target.into());
+        let url = |text: &str| {
+            text.parse::<Url>().map(|url| (url.host, url.port, url.authority, url.target))
+        };
+        let read = |host: &str, port, authority: &str, target: &str| {
+            (host.into(), port, authority.into(), target.into())
+        };
         assert_eq!(url("http://pi.local").unwrap(), read("pi.local", 80, "pi.local", "/"));
         assert_eq!(url("http://[::1]:81/a?b=c#d").unwrap(), read("::1", 81, "[::1]:81", "/a?b=c"));
         assert_eq!(url("http://a?b").unwrap(), read("a", 80, "a", "/?b"));
-        let refused =
-            ["", "localhost:80", "http://", "http://:80/", "http://a:0/", "http://a:x/", "http://u:p@a/", "http://[::1", "http://a/ b"];
+        let refused = [
+            "",
+            "localhost:80",
+            "http://",
+            "http://:80/",
+            "http://a:0/",
+            "http://a:x/",
+            "http://u:p@a/",
+            "http://[::1",
+            "http://a/ b",
+        ];
         for text in refused {
             assert_eq!(url(text).unwrap_err().kind(), ErrorKind::Config, "{text}");
         }

@@ -22,27 +22,42 @@ impl<'a> WatchedUnit<'a> {
         Self { name, reference: None, settled: false }
     }
 
-    /// Compares `state` with earlier ones, and with how it was `before` the change; says what is wrong.
-    pub(super) fn look(&mut self, state: UnitState, before: Option<&UnitState>, overdue: bool) -> Option<String> {
+    /// Compares `state` with earlier ones, and with how it was `before` the change; says what is
+    /// wrong.
+    pub(super) fn look(
+        &mut self,
+        state: UnitState,
+        before: Option<&UnitState>,
+        overdue: bool,
+    ) -> Option<String> {
         if let Some(fault) = fault(&state) {
             return Some(fault);
         }
-        self.settled = state.oneshot || !matches!(state.active, ActiveState::Activating | ActiveState::Deactivating);
+        self.settled = state.oneshot
+            || !matches!(state.active, ActiveState::Activating | ActiveState::Deactivating);
         if overdue && !self.settled {
             return Some(format!("is still {state}"));
         }
         match &self.reference {
-            Some(reference) if state.restarts > reference.restarts => return Some(restarted_itself(&state)),
-            Some(reference) if !state.oneshot && reference.since != 0 && state.since != reference.since => {
+            Some(reference) if state.restarts > reference.restarts => {
+                return Some(restarted_itself(&state));
+            }
+            Some(reference)
+                if !state.oneshot && reference.since != 0 && state.since != reference.since =>
+            {
                 return Some("was started again during the probation".to_owned());
             }
             // A restart that was asked for has set the counter to 0: what is more was added since.
-            None if before.is_some_and(|before| state.restarts > if before.since == state.since { before.restarts } else { 0 }) => {
+            None if before.is_some_and(|before| {
+                state.restarts > if before.since == state.since { before.restarts } else { 0 }
+            }) =>
+            {
                 return Some(restarted_itself(&state));
             }
             _ => {}
         }
-        // Only once it has settled is the moment at which it became active the one that must not move.
+        // Only once it has settled is the moment at which it became active the one that must not
+        // move.
         if self.settled {
             self.reference = Some(state);
         }
@@ -54,16 +69,19 @@ impl<'a> WatchedUnit<'a> {
 pub(super) fn fault(state: &UnitState) -> Option<String> {
     let ended_well = state.oneshot && matches!(state.result.as_str(), "" | "success");
     let bad = match (state.load, state.active) {
-        (LoadState::NotFound | LoadState::Masked | LoadState::Invalid, _) | (_, ActiveState::Failed) => true,
+        (LoadState::NotFound | LoadState::Masked | LoadState::Invalid, _)
+        | (_, ActiveState::Failed) => true,
         (_, ActiveState::Inactive) => !ended_well,
-        // `auto-restart`, and `auto-restart-queued` since systemd 254: it ended and waits to be started again.
+        // `auto-restart`, and `auto-restart-queued` since systemd 254: it ended and waits to be
+        // started again.
         (_, ActiveState::Activating) => state.sub.starts_with("auto-restart"),
         _ => false,
     };
     bad.then(|| format!("is {state}"))
 }
 
-/// What is wrong with a unit that runs, but was restarted by systemd so lately that it is likely to be again.
+/// What is wrong with a unit that runs, but was restarted by systemd so lately that it is likely to
+/// be again.
 pub(super) fn restarting(state: &UnitState, lately: Duration) -> Option<String> {
     let now = clock_gettime(ClockId::Monotonic);
     let now = Duration::new(u64::try_from(now.tv_sec).ok()?, u32::try_from(now.tv_nsec).ok()?);
@@ -72,6 +90,7 @@ pub(super) fn restarting(state: &UnitState, lately: Duration) -> Option<String> 
 }
 
 fn restarted_itself(state: &UnitState) -> String {
-    let times = if state.restarts == 1 { "once".to_owned() } else { format!("{} times", state.restarts) };
+    let times =
+        if state.restarts == 1 { "once".to_owned() } else { format!("{} times", state.restarts) };
     format!("ended and was restarted by systemd {times}")
 }

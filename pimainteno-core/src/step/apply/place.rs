@@ -30,19 +30,24 @@ enum Again {
     None,
 }
 
-/// The files of a workspace that Git tracks. What checks and builds left there is not the project's.
+/// The files of a workspace that Git tracks. What checks and builds left there is not the
+/// project's.
 struct Tracked {
     directory: Directory,
     paths: BTreeSet<String>,
 }
 
-/// Places a candidate in the clean workspace, stages it, and gives its message; `None` if nothing is to be changed any more.
+/// Places a candidate in the clean workspace, stages it, and gives its message; `None` if nothing
+/// is to be changed any more.
 ///
 /// If it does not fit, the backend is asked once for the same change against the files as they are.
 ///
 /// # Errors
 /// [`ErrorKind::Patch`] if that does not fit either; the first reason is told, and the second.
-pub(super) async fn place(context: &mut StepContext<'_>, candidate: &Candidate) -> Result<Option<String>> {
+pub(super) async fn place(
+    context: &mut StepContext<'_>,
+    candidate: &Candidate,
+) -> Result<Option<String>> {
     let refusal = match as_it_is(context, candidate).await {
         Ok(message) => return Ok(Some(message)),
         Err(Misfit::Failed(error)) => return Err(error),
@@ -63,7 +68,10 @@ pub(super) async fn place(context: &mut StepContext<'_>, candidate: &Candidate) 
         Err(Misfit::Refused(again)) => {
             let first = Error::from(refusal);
             let hints: Vec<_> = first.hints().map(str::to_owned).collect();
-            let error = Error::new(ErrorKind::Patch, format!("{}; asked for once more, it was refused again: {again}", first.message()));
+            let error = Error::new(
+                ErrorKind::Patch,
+                format!("{}; asked for once more, it was refused again: {again}", first.message()),
+            );
             Err(hints.into_iter().fold(error, Error::hint))
         }
     }
@@ -78,23 +86,31 @@ async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<St
             Ok(message.clone())
         }
         Candidate::Reply { text } => {
-            let plan = patch::plan(text.as_bytes(), &Tracked::new(workspace).await?, &Rules::new())?;
+            let plan =
+                patch::plan(text.as_bytes(), &Tracked::new(workspace).await?, &Rules::new())?;
             write(workspace, &plan).await?;
             Ok(patch::message_of(text))
         }
         // Nothing is left of it.
         Candidate::Diff { diff, message } if diff.is_empty() => Ok(message.clone()),
         Candidate::Diff { diff, message } => {
-            // Git takes the place that is nearest to the line number. That is the right one only where the files are those that the diff was made from.
+            // Git takes the place that is nearest to the line number. That is the right one only
+            // where the files are those that the diff was made from.
             let has_moved = has_moved(context, diff).await;
             if !has_moved && workspace.apply(diff).await.is_ok() {
                 return Ok(message.clone());
             }
-            let plan = patch::plan(diff.as_bytes(), &Tracked::new(workspace).await?, &Rules::new().verbatim());
+            let plan = patch::plan(
+                diff.as_bytes(),
+                &Tracked::new(workspace).await?,
+                &Rules::new().verbatim(),
+            );
             match plan {
                 Ok(plan) => write(workspace, &plan).await?,
                 // Git knows whether a binary file is the one that the diff was made from.
-                Err(refusal) if refusal.reason == Reason::Binary && has_moved => workspace.apply(diff).await?,
+                Err(refusal) if refusal.reason == Reason::Binary && has_moved => {
+                    workspace.apply(diff).await?;
+                }
                 Err(refusal) => return Err(refusal.into()),
             }
             Ok(message.clone())
@@ -104,7 +120,11 @@ async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<St
 
 /// Whether the files that a diff is about are others than those that it was made from.
 async fn has_moved(context: &StepContext<'_>, diff: &str) -> bool {
-    let Some(proposal) = context.run.proposal.as_ref().filter(|proposal| proposal.base != context.run.base) else { return false };
+    let Some(proposal) =
+        context.run.proposal.as_ref().filter(|proposal| proposal.base != context.run.base)
+    else {
+        return false;
+    };
     let workspace = context.parts.workspace;
     match workspace.touched(diff).await {
         Ok(paths) => {
@@ -126,18 +146,26 @@ async fn write(workspace: &Workspace, plan: &Plan) -> Result<()> {
 ///
 /// # Errors
 /// That the run was stopped, or trouble that passes: then the run is tried again later.
-async fn ask_again(context: &mut StepContext<'_>, candidate: &Candidate, refusal: &Refusal) -> Result<Again> {
+async fn ask_again(
+    context: &mut StepContext<'_>,
+    candidate: &Candidate,
+    refusal: &Refusal,
+) -> Result<Again> {
     let (change, message) = match candidate {
         Candidate::Diff { diff, message } => (diff.as_str(), message.clone()),
         Candidate::Reply { text } => (text.as_str(), patch::message_of(text)),
         Candidate::Inverse { .. } => return Ok(Again::None),
     };
-    // An answer in text is wanted of every backend: one that edits would start from files that the change is not in.
-    let mut request = context.request(Task::Rebase, prompt::rebase(context.project(), change, refusal)?);
+    // An answer in text is wanted of every backend: one that edits would start from files that the
+    // change is not in.
+    let mut request =
+        context.request(Task::Rebase, prompt::rebase(context.project(), change, refusal)?);
     request.edit = Edit::Reply;
     let reply = match context.ask(request).await {
         Ok(reply) => reply,
-        Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => return Err(error),
+        Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => {
+            return Err(error);
+        }
         // Not every backend can, and not every budget lets it.
         Err(error) => {
             context.progress(format!("it could not be asked for once more: {error}"));
@@ -155,7 +183,10 @@ async fn ask_again(context: &mut StepContext<'_>, candidate: &Candidate, refusal
 impl Tracked {
     async fn new(workspace: &Workspace) -> Result<Self> {
         let tracked = workspace.tracked().await?;
-        let paths = tracked.into_iter().filter_map(|(path, _)| path.into_os_string().into_string().ok()).collect();
+        let paths = tracked
+            .into_iter()
+            .filter_map(|(path, _)| path.into_os_string().into_string().ok())
+            .collect();
         Ok(Self { directory: Directory::new(workspace.path()), paths })
     }
 }

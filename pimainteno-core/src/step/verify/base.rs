@@ -1,4 +1,5 @@
-//! What the checks say about the base: each is run there at most once, and its verdict is kept with the commit.
+//! What the checks say about the base: each is run there at most once, and its verdict is kept with
+//! the commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,8 +33,12 @@ impl Base {
     pub(super) fn load(context: &StepContext<'_>, checks: &[String]) -> Result<Self> {
         let commit = context.run.base.clone();
         let all = Sha256::of(&checks.join("\n"));
-        let known = |checks: &str| context.parts.store.check_results(&context.run.record.project, &commit, checks);
-        let mut verdicts = known(&all)?.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_else(BTreeMap::new);
+        let known = |checks: &str| {
+            context.parts.store.check_results(&context.run.record.project, &commit, checks)
+        };
+        let mut verdicts = known(&all)?
+            .and_then(|kept| serde_json::from_value(kept).ok())
+            .unwrap_or_else(BTreeMap::new);
         for check in checks {
             // Earlier versions kept a row for each check, and in it whether it passed.
             let check = Sha256::of(check);
@@ -43,7 +48,14 @@ impl Base {
                 verdicts.insert(check, if passed { Verdict::Passed } else { Verdict::Failed });
             }
         }
-        Ok(Self { commit, checks: all, verdicts, found: BTreeSet::new(), confirmed: BTreeSet::new(), alone: 0 })
+        Ok(Self {
+            commit,
+            checks: all,
+            verdicts,
+            found: BTreeSet::new(),
+            confirmed: BTreeSet::new(),
+            alone: 0,
+        })
     }
 
     /// The verdict on the base, if it is known.
@@ -51,8 +63,13 @@ impl Base {
         self.verdicts.get(&Sha256::of(check)).copied()
     }
 
-    /// Runs a check on the base, which the workspace is at, unless its verdict is known. One that fails is run again: it may be flaky.
-    pub(super) async fn verdict(&mut self, context: &mut StepContext<'_>, check: &str) -> Result<Verdict> {
+    /// Runs a check on the base, which the workspace is at, unless its verdict is known. One that
+    /// fails is run again: it may be flaky.
+    pub(super) async fn verdict(
+        &mut self,
+        context: &mut StepContext<'_>,
+        check: &str,
+    ) -> Result<Verdict> {
         if let Some(known) = self.get(check) {
             return Ok(known);
         }
@@ -69,8 +86,9 @@ impl Base {
         Ok(first.verdict)
     }
 
-    /// The verdict on the base that excuses the change, if it still does where nothing is seen of what the checks of the change left: they could have made
-    /// the base fail. There, all checks before this one are run too, because it may need what they make.
+    /// The verdict on the base that excuses the change, if it still does where nothing is seen of
+    /// what the checks of the change left: they could have made the base fail. There, all
+    /// checks before this one are run too, because it may need what they make.
     pub(super) async fn confirmed(
         &mut self,
         context: &mut StepContext<'_>,
@@ -78,7 +96,8 @@ impl Base {
         check: &str,
         verdict: Verdict,
     ) -> Result<Verdict> {
-        let is_open = matches!(verdict, Verdict::Failed | Verdict::Skipped) && self.found.contains(&Sha256::of(check));
+        let is_open = matches!(verdict, Verdict::Failed | Verdict::Skipped)
+            && self.found.contains(&Sha256::of(check));
         if !is_open || !context.parts.leftovers.has_left() {
             return Ok(verdict);
         }
@@ -101,17 +120,29 @@ impl Base {
         Ok(alone)
     }
 
-    /// Keeps what was found out, with the run: not what the checks of this change could have brought about by what they left.
+    /// Keeps what was found out, with the run: not what the checks of this change could have
+    /// brought about by what they left.
     pub(super) fn keep(mut self, context: &mut StepContext<'_>) -> Result<()> {
         if context.parts.leftovers.has_left() {
             let (found, confirmed) = (&self.found, &self.confirmed);
             self.verdicts.retain(|check, _| !found.contains(check) || confirmed.contains(check));
         }
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
-        let known = context.parts.store.check_results(&context.run.record.project, &self.commit, &self.checks)?;
+        let known = context.parts.store.check_results(
+            &context.run.record.project,
+            &self.commit,
+            &self.checks,
+        )?;
         if !self.verdicts.is_empty() && known.as_ref() != Some(&results) {
-            context.run.base_checks.retain(|kept| self.commit != *kept.commit || self.checks != kept.checks);
-            context.run.base_checks.push(CheckResults { commit: self.commit.to_string(), checks: self.checks, results });
+            context
+                .run
+                .base_checks
+                .retain(|kept| self.commit != *kept.commit || self.checks != kept.checks);
+            context.run.base_checks.push(CheckResults {
+                commit: self.commit.to_string(),
+                checks: self.checks,
+                results,
+            });
         }
         Ok(())
     }

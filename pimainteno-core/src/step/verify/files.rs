@@ -22,8 +22,20 @@ const TEST_DIRECTORIES: [&str; 14] = [
 const TEST_PREFIXES: [&str; 2] = ["test_", "test-"];
 
 /// What the name of a test ends with, before its extension.
-const TEST_SUFFIXES: [&str; 12] =
-    ["_test", "-test", ".test", "_tests", "_spec", "-spec", ".spec", "_unittest", "Test", "Tests", "TestCase", "Spec"];
+const TEST_SUFFIXES: [&str; 12] = [
+    "_test",
+    "-test",
+    ".test",
+    "_tests",
+    "_spec",
+    "-spec",
+    ".spec",
+    "_unittest",
+    "Test",
+    "Tests",
+    "TestCase",
+    "Spec",
+];
 
 /// Names of tests without anything before or after.
 const TEST_STEMS: [&str; 2] = ["test", "tests"];
@@ -98,10 +110,17 @@ const DECISIVE_STEMS: [&str; 11] = [
 ];
 
 /// Directories that decide what a check does.
-const DECISIVE_DIRECTORIES: [&str; 6] =
-    [".github/workflows/", ".circleci/", ".ci/", ".gitea/workflows/", ".forgejo/workflows/", ".config/nextest"];
+const DECISIVE_DIRECTORIES: [&str; 6] = [
+    ".github/workflows/",
+    ".circleci/",
+    ".ci/",
+    ".gitea/workflows/",
+    ".forgejo/workflows/",
+    ".config/nextest",
+];
 
-/// Files without which nothing is built or run, by name: what is left in place when it is tried whether the checks notice a broken project.
+/// Files without which nothing is built or run, by name: what is left in place when it is tried
+/// whether the checks notice a broken project.
 const MANIFESTS: [&str; 40] = [
     "cargo.toml",
     "cargo.lock",
@@ -159,13 +178,18 @@ pub(super) fn is_test(path: &str) -> bool {
         || TEST_SUFFIXES.iter().any(|suffix| stem.len() > suffix.len() && stem.ends_with(suffix))
 }
 
-/// Whether a file decides what some check does: the settings of a test runner or a linter, a build's targets, CI.
+/// Whether a file decides what some check does: the settings of a test runner or a linter, a
+/// build's targets, CI.
 pub(super) fn is_decisive(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     DECISIVE_NAMES.contains(&name.as_str())
         || name.ends_with(".mk")
-        || DECISIVE_STEMS.iter().any(|stem| name.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
-        || DECISIVE_DIRECTORIES.iter().any(|directory| path.starts_with(directory) || path.contains(&format!("/{directory}")))
+        || DECISIVE_STEMS.iter().any(|stem| {
+            name.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+        || DECISIVE_DIRECTORIES
+            .iter()
+            .any(|directory| path.starts_with(directory) || path.contains(&format!("/{directory}")))
 }
 
 /// Whether nothing could be built or run without a file.
@@ -235,7 +259,13 @@ mod tests {
         ] {
             assert!(is_decisive(path), "{path}");
         }
-        for path in ["src/makefile.rs", "docs/github/workflows.md", "jest.configuration.ts", "Cargo.toml", "package.json"] {
+        for path in [
+            "src/makefile.rs",
+            "docs/github/workflows.md",
+            "jest.configuration.ts",
+            "Cargo.toml",
+            "package.json",
+        ] {
             assert!(!is_decisive(path), "{path}");
         }
         assert!(

@@ -1,15 +1,20 @@
-//! Whether the checks can fail at all: on a project that is broken on purpose, at least one must go red.
+//! Whether the checks can fail at all: on a project that is broken on purpose, at least one must go
+//! red.
 //!
-//! A check that says yes to anything says nothing about a change. It is found out once for the commands and the scripts that they run, and kept.
+//! A check that says yes to anything says nothing about a change. It is found out once for the
+//! commands and the scripts that they run, and kept.
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::{StepContext, files, run_check, verdict::Verdict};
-use crate::{error::Result, leftovers::Trial, policy::is_run_by, store::CheckResults, words::Sha256};
+use crate::{
+    error::Result, leftovers::Trial, policy::is_run_by, store::CheckResults, words::Sha256,
+};
 
-/// What stands in a broken file: an error in every language that has a syntax, and nothing that a search for a word would find.
+/// What stands in a broken file: an error in every language that has a syntax, and nothing that a
+/// search for a word would find.
 const NONSENSE: &str = ")]}>\"'`\u{0}<<<<<<< )]}>\n";
 
 /// How a project is broken.
@@ -37,7 +42,8 @@ const REHEARSALS: [(&str, &[&str]); 4] = [
     ("rake", &["-n", "--dry-run"]),
 ];
 
-/// Whether one of `checks`, which pass, fails on the broken project. The workspace is left at the base.
+/// Whether one of `checks`, which pass, fails on the broken project. The workspace is left at the
+/// base.
 pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -> Result<bool> {
     let base = context.run.base.clone();
     let workspace = context.parts.workspace;
@@ -49,12 +55,19 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     });
     // What earlier checks left can make one say yes to anything.
     let state = [context.parts.leftovers.generation()];
-    let key = Sha256::of(&checks.iter().cloned().chain(scripts).chain(state).collect::<Vec<_>>().join("\n"));
-    if let Some(Value::Bool(known)) = context.parts.store.check_results(&context.run.record.project, CheckResults::BROKEN, &key)? {
+    let key = Sha256::of(
+        &checks.iter().cloned().chain(scripts).chain(state).collect::<Vec<_>>().join("\n"),
+    );
+    if let Some(Value::Bool(known)) = context.parts.store.check_results(
+        &context.run.record.project,
+        CheckResults::BROKEN,
+        &key,
+    )? {
         return Ok(known);
     }
-    // What the checks of the change left: they may need it, and it may be what makes them fail, or pass. So they have to fail beside it and without; where
-    // they do not find what they need they fail too, which is no harm.
+    // What the checks of the change left: they may need it, and it may be what makes them fail, or
+    // pass. So they have to fail beside it and without; where they do not find what they need
+    // they fail too, which is no harm.
     let has_left = context.parts.leftovers.has_left();
     let mut found = false;
     for attempt in attempts(checks) {
@@ -66,7 +79,11 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     }
     // That none fails may be the fault of this change alone.
     if found || !has_left {
-        let kept = CheckResults { commit: CheckResults::BROKEN.into(), checks: key, results: Value::Bool(found) };
+        let kept = CheckResults {
+            commit: CheckResults::BROKEN.into(),
+            checks: key,
+            results: Value::Bool(found),
+        };
         context.run.base_checks.push(kept);
     }
     Ok(found)
@@ -76,12 +93,19 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
 fn attempts(checks: &[String]) -> Vec<Attempt<'_>> {
     // What installs and builds comes first mostly, and what notices last.
     let meant: Vec<_> = checks.iter().rev().filter(|check| !is_rehearsal(check)).collect();
-    let with = |breakage| meant.iter().map(move |check| Attempt { checks, check, breakage }).collect::<Vec<_>>();
+    let with = |breakage| {
+        meant.iter().map(move |check| Attempt { checks, check, breakage }).collect::<Vec<_>>()
+    };
     [with(Breakage::Nonsense), with(Breakage::Gone)].concat()
 }
 
 /// Whether a check fails on the project, broken like this.
-async fn fails(context: &mut StepContext<'_>, attempt: Attempt<'_>, tracked: &[(PathBuf, String)], trial: Trial) -> Result<bool> {
+async fn fails(
+    context: &mut StepContext<'_>,
+    attempt: Attempt<'_>,
+    tracked: &[(PathBuf, String)],
+    trial: Trial,
+) -> Result<bool> {
     let Attempt { checks, check, breakage } = attempt;
     let workspace = context.parts.workspace;
     workspace.reset(&context.run.base).await?;
@@ -96,7 +120,8 @@ async fn fails(context: &mut StepContext<'_>, attempt: Attempt<'_>, tracked: &[(
     Ok(run_check(context, check).await?.verdict == Verdict::Failed)
 }
 
-/// Whether a file is broken. What builds the project and what the checks run stay: without them, a check fails for want of itself.
+/// Whether a file is broken. What builds the project and what the checks run stay: without them, a
+/// check fails for want of itself.
 fn is_broken(breakage: Breakage, path: &str, checks: &[String]) -> bool {
     let is_kept = files::is_manifest(path) || checks.iter().any(|check| is_run_by(check, path));
     !is_kept && (breakage == Breakage::Gone || !files::is_test(path))
@@ -106,7 +131,9 @@ fn is_broken(breakage: Breakage, path: &str, checks: &[String]) -> bool {
 fn is_rehearsal(check: &str) -> bool {
     let mut words = check.split_whitespace();
     let program = words.next().and_then(|program| program.rsplit('/').next()).unwrap_or_default();
-    REHEARSALS.iter().any(|(name, options)| *name == program && words.clone().any(|word| options.contains(&word)))
+    REHEARSALS.iter().any(|(name, options)| {
+        *name == program && words.clone().any(|word| options.contains(&word))
+    })
 }
 
 #[cfg(test)]
@@ -119,7 +146,10 @@ mod tests {
         for path in ["check.sh", "Makefile", "web/package.json", ".gitignore"] {
             assert!(!is_broken(Breakage::Gone, path, &checks), "{path}");
         }
-        assert!(is_broken(Breakage::Nonsense, "README.md", &checks) && is_broken(Breakage::Gone, "tests/a.rs", &checks));
+        assert!(
+            is_broken(Breakage::Nonsense, "README.md", &checks)
+                && is_broken(Breakage::Gone, "tests/a.rs", &checks)
+        );
         assert!(!is_broken(Breakage::Nonsense, "tests/a.rs", &checks));
     }
 

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::End;
 
-/// The exit code by which a test says that it was skipped (GNU automake, meson, and what follows them).
+/// The exit code by which a test says that it was skipped (GNU automake, meson, and what follows
+/// them).
 const SKIPPED: i32 = 77;
 
 /// The exit code of pytest and of Python's unittest when there were no tests.
@@ -25,7 +26,8 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    /// Whether it never failed: if this is what a check says without a change, its failure with the change is the change's.
+    /// Whether it never failed: if this is what a check says without a change, its failure with the
+    /// change is the change's.
     pub(super) fn is_no_failure(self) -> bool {
         matches!(self, Self::Passed | Self::Skipped)
     }
@@ -33,7 +35,8 @@ impl Verdict {
 
 /// Reads how a check ended, and what it wrote.
 ///
-/// An exit code decides first. A check that ends well has passed unless what it wrote says plainly that no test ran, and nothing in it says that one did.
+/// An exit code decides first. A check that ends well has passed unless what it wrote says plainly
+/// that no test ran, and nothing in it says that one did.
 pub(super) fn verdict(check: &str, end: End, log: &str) -> Verdict {
     match end {
         End::Exited(0) if is_one_command(check) && nothing_ran(log) => Verdict::Skipped,
@@ -44,11 +47,15 @@ pub(super) fn verdict(check: &str, end: End, log: &str) -> Verdict {
     }
 }
 
-/// Whether the check is one command: where several are joined, another one may have checked something without a word.
+/// Whether the check is one command: where several are joined, another one may have checked
+/// something without a word.
 fn is_one_command(check: &str) -> bool {
     let rest = check.trim_start();
     // Changing the directory checks nothing.
-    let rest = rest.strip_prefix("cd ").and_then(|rest| rest.split_once("&&")).map_or(rest, |(_, rest)| rest);
+    let rest = rest
+        .strip_prefix("cd ")
+        .and_then(|rest| rest.split_once("&&"))
+        .map_or(rest, |(_, rest)| rest);
     !["&&", ";", "\n"].iter().any(|joint| rest.trim_end_matches([';', '\n', ' ']).contains(joint))
 }
 
@@ -101,15 +108,22 @@ fn says_none(line: &str) -> bool {
         "1..0",
     ];
     let ends = ["[no test files]", "[no tests to run]"];
-    let only_skipped = (line.starts_with('=') && line.ends_with('=') && is_count_of(bare, &["skipped", "deselected"]))
-        || line.strip_prefix("Tests:").is_some_and(|rest| is_count_of(rest.trim(), &["skipped", "todo"]));
-    only_skipped || begins.iter().any(|begin| bare.starts_with(begin)) || ends.iter().any(|end| line.ends_with(end))
+    let only_skipped = (line.starts_with('=')
+        && line.ends_with('=')
+        && is_count_of(bare, &["skipped", "deselected"]))
+        || line
+            .strip_prefix("Tests:")
+            .is_some_and(|rest| is_count_of(rest.trim(), &["skipped", "todo"]));
+    only_skipped
+        || begins.iter().any(|begin| bare.starts_with(begin))
+        || ends.iter().any(|end| line.ends_with(end))
 }
 
 /// Whether a summary begins with a number of one of `words`: `3 skipped in 0.02s`.
 fn is_count_of(summary: &str, words: &[&str]) -> bool {
     let mut parts = summary.split([' ', ',']).filter(|part| !part.is_empty());
-    parts.next().is_some_and(|number| number.parse::<u64>().is_ok()) && parts.next().is_some_and(|word| words.contains(&word))
+    parts.next().is_some_and(|number| number.parse::<u64>().is_ok())
+        && parts.next().is_some_and(|word| words.contains(&word))
 }
 
 /// Whether a line says, in whatever words, that some test ran.
@@ -136,19 +150,30 @@ fn says_some(line: &str) -> bool {
     ];
     let is_skip = line.contains("# SKIP") || line.contains("# skip") || line.contains("# TODO");
     // TAP, and Go's summary of a package.
-    if (line.starts_with("ok ") || line.starts_with("not ok ") || line.starts_with("ok\t") || line.starts_with("--- PASS")) && !is_skip {
+    if (line.starts_with("ok ")
+        || line.starts_with("not ok ")
+        || line.starts_with("ok\t")
+        || line.starts_with("--- PASS"))
+        && !is_skip
+    {
         return !line.ends_with("[no tests to run]") && !line.starts_with("ok |");
     }
     if line.contains("pending") && line.contains(" examples,") {
         return false;
     }
-    let words: Vec<_> = line.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let counted = |number: &str, word: &str| number.parse::<u64>().is_ok_and(|number| number > 0) && WORDS.contains(&word);
+    let words: Vec<_> = line
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let counted = |number: &str, word: &str| {
+        number.parse::<u64>().is_ok_and(|number| number > 0) && WORDS.contains(&word)
+    };
     // "3 passed", and "pass 3" of node's runner.
-    words
-        .windows(2)
-        .any(|pair| counted(pair[0], pair[1]) || (matches!(pair[0], "pass" | "fail" | "Passed" | "Failed") && counted(pair[1], "pass")))
-        || line.starts_with("PASS ")
+    words.windows(2).any(|pair| {
+        counted(pair[0], pair[1])
+            || (matches!(pair[0], "pass" | "fail" | "Passed" | "Failed")
+                && counted(pair[1], "pass"))
+    }) || line.starts_with("PASS ")
 }
 
 #[cfg(test)]
@@ -164,7 +189,10 @@ mod tests {
         assert_eq!(of("make", 0, ""), Verdict::Passed);
         assert_eq!(of("make", 1, "no tests ran"), Verdict::Failed);
         assert_eq!(of("make", 77, ""), Verdict::Skipped);
-        assert_eq!(of("pytest", 5, "collected 0 items\n\n==== no tests ran in 0.01s ===="), Verdict::Skipped);
+        assert_eq!(
+            of("pytest", 5, "collected 0 items\n\n==== no tests ran in 0.01s ===="),
+            Verdict::Skipped
+        );
         assert_eq!(of("grep x y", 5, "what?"), Verdict::Failed);
         assert_eq!(verdict("make", End::TimedOut, "1..0"), Verdict::Failed);
         assert_eq!(verdict("make", End::Signalled(11), ""), Verdict::Failed);

@@ -1,7 +1,9 @@
-//! Whether a change makes the checks themselves weaker: tests that go, are skipped or assert less, and what decides what a check does.
+//! Whether a change makes the checks themselves weaker: tests that go, are skipped or assert less,
+//! and what decides what a check does.
 //!
-//! It reads the change alone, with each file from its first line to its last where that is at hand: in Rust, tests lie beside the code.
-//! What it finds is a reason to show the change to a person, not a verdict.
+//! It reads the change alone, with each file from its first line to its last where that is at hand:
+//! in Rust, tests lie beside the code. What it finds is a reason to show the change to a person,
+//! not a verdict.
 
 mod marks;
 
@@ -17,19 +19,25 @@ use crate::{
 /// The most names or paths that one reason tells.
 const TOLD: usize = 3;
 
-/// Why a person should see `change`, whose files are whole: each reason in one line. `checks` are the project's commands.
+/// Why a person should see `change`, whose files are whole: each reason in one line. `checks` are
+/// the project's commands.
 pub(super) fn concerns(change: &Change, checks: &[String]) -> Vec<String> {
     let sections = change.sections();
-    let paths = |sections: Vec<&Section<'_>>| told(sections.into_iter().map(|section| section.path.clone()).collect());
+    let paths = |sections: Vec<&Section<'_>>| {
+        told(sections.into_iter().map(|section| section.path.clone()).collect())
+    };
     let mut reasons = Vec::new();
     let decides = |section: &&Section<'_>| {
-        is_decisive(&section.path) || checks.iter().any(|check| is_run_by(check, &section.path)) || edits_settings(section)
+        is_decisive(&section.path)
+            || checks.iter().any(|check| is_run_by(check, &section.path))
+            || edits_settings(section)
     };
     let decisive: Vec<_> = sections.iter().filter(decides).collect();
     if !decisive.is_empty() {
         reasons.push(format!("it edits what decides what the checks do: {}", paths(decisive)));
     }
-    let deleted: Vec<_> = sections.iter().filter(|section| is_removed_test(section, &sections)).collect();
+    let deleted: Vec<_> =
+        sections.iter().filter(|section| is_removed_test(section, &sections)).collect();
     if !deleted.is_empty() {
         reasons.push(format!("it deletes tests or what they compare with: {}", paths(deleted)));
     }
@@ -37,7 +45,8 @@ pub(super) fn concerns(change: &Change, checks: &[String]) -> Vec<String> {
     reasons
 }
 
-/// The tests of all files of one side of the change, the old one or the new one, together: what only moves is in both.
+/// The tests of all files of one side of the change, the old one or the new one, together: what
+/// only moves is in both.
 #[derive(Default)]
 struct Side {
     /// The names of tests.
@@ -80,7 +89,8 @@ impl Side {
             let is_mark = language.marks_test(text);
             self.tests.extend(test_name(language, text, is_marked));
             // Attributes and comments may stand between the mark and the name.
-            is_marked = is_mark || is_marked && (text.is_empty() || text.starts_with(['#', '@', '/', '*', '[']));
+            is_marked = is_mark
+                || is_marked && (text.is_empty() || text.starts_with(['#', '@', '/', '*', '[']));
             let count = assertions(language, text);
             self.assertions += count;
             self.trivial.extend(trivial(text).then(|| text.to_owned()));
@@ -96,14 +106,23 @@ impl Side {
         let added = without(new.tests.clone(), &self.tests).len();
         let removed = without(self.tests, &new.tests);
         if removed.len() > added {
-            reasons.push(format!("it removes {}: {}", counted(removed.len() - added, "test"), told(quoted(removed))));
+            reasons.push(format!(
+                "it removes {}: {}",
+                counted(removed.len() - added, "test"),
+                told(quoted(removed))
+            ));
         }
-        let mut changed: Vec<_> = without(self.inside, &new.inside).into_iter().map(|(path, _)| path).collect();
+        let mut changed: Vec<_> =
+            without(self.inside, &new.inside).into_iter().map(|(path, _)| path).collect();
         changed.dedup();
         if self.assertions > new.assertions {
-            reasons.push(format!("its tests assert less: {} fewer", counted(self.assertions - new.assertions, "assertion")));
+            reasons.push(format!(
+                "its tests assert less: {} fewer",
+                counted(self.assertions - new.assertions, "assertion")
+            ));
         } else if !changed.is_empty() {
-            reasons.push(format!("it changes what tests beside the code expect: {}", told(changed)));
+            reasons
+                .push(format!("it changes what tests beside the code expect: {}", told(changed)));
         }
         let disabled = without(new.disabled, &self.disabled);
         if !disabled.is_empty() {
@@ -123,16 +142,19 @@ fn is_removed_test(section: &Section<'_>, sections: &[Section<'_>]) -> bool {
         return false;
     }
     let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    let lines: BTreeSet<_> = section.removed().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: BTreeSet<_> =
+        section.removed().map(str::trim).filter(|line| !line.is_empty()).collect();
     !sections.iter().filter(|other| other.is_new).any(|other| {
         let kept = other.added().map(str::trim).filter(|line| lines.contains(line)).count();
         name(&other.path) == name(&section.path) || !lines.is_empty() && 2 * kept >= lines.len()
     })
 }
 
-/// Whether a manifest is changed where it holds the settings of tests: the scripts of `package.json`, a test runner's table in `pyproject.toml`.
+/// Whether a manifest is changed where it holds the settings of tests: the scripts of
+/// `package.json`, a test runner's table in `pyproject.toml`.
 fn edits_settings(section: &Section<'_>) -> bool {
-    const JSON_KEYS: [&str; 9] = ["scripts", "jest", "vitest", "mocha", "ava", "nyc", "c8", "tap", "eslintConfig"];
+    const JSON_KEYS: [&str; 9] =
+        ["scripts", "jest", "vitest", "mocha", "ava", "nyc", "c8", "tap", "eslintConfig"];
     const TABLES: [&str; 14] = [
         "tool.pytest",
         "tool.tox",
@@ -161,8 +183,11 @@ fn edits_settings(section: &Section<'_>) -> bool {
         if is_json {
             // A key of the outermost object, by its indent: the first that is seen is one.
             let indent = text.len() - text.trim_start().len();
-            if let Some((key, _)) =
-                text.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"')).filter(|_| (1..=4).contains(&indent))
+            if let Some((key, _)) = text
+                .trim_start()
+                .strip_prefix('"')
+                .and_then(|rest| rest.split_once('"'))
+                .filter(|_| (1..=4).contains(&indent))
                 && (indent <= 2 || !is_setting)
             {
                 is_setting = JSON_KEYS.contains(&key);

@@ -20,11 +20,21 @@ impl Announced {
         let mut all: Vec<OfStep> = Vec::new();
         for what in entries.iter().map(|entry| &entry.what) {
             match what {
-                What::Intent { number, effect, reverts, .. } if *reverts == reverting && !matches!(effect, Effect::Commit { .. }) => {
+                What::Intent { number, effect, reverts, .. }
+                    if *reverts == reverting && !matches!(effect, Effect::Commit { .. }) =>
+                {
                     let Some(step) = what.step().map(str::to_owned) else { continue };
-                    all.push(OfStep { step, intent: *number, effect: effect.clone(), is_done: false });
+                    all.push(OfStep {
+                        step,
+                        intent: *number,
+                        effect: effect.clone(),
+                        is_done: false,
+                    });
                 }
-                What::Done { number } => all.iter_mut().filter(|own| own.intent == *number).for_each(|own| own.is_done = true),
+                What::Done { number } => all
+                    .iter_mut()
+                    .filter(|own| own.intent == *number)
+                    .for_each(|own| own.is_done = true),
                 What::Failed { number, .. } => all.retain(|own| own.intent != *number),
                 _ => {}
             }
@@ -70,8 +80,13 @@ impl Announced {
         self.0.iter().any(|own| !matches!(own.effect, Effect::Push { .. }))
     }
 
-    /// Those of which nobody knows whether they happened; what the remote and the checkout know is looked up there.
+    /// Those of which nobody knows whether they happened; what the remote and the checkout know is
+    /// looked up there.
     pub(crate) fn unknown(&self) -> Vec<OfStep> {
-        self.0.iter().filter(|own| !own.is_done && matches!(own.effect, Effect::Own { .. })).cloned().collect()
+        self.0
+            .iter()
+            .filter(|own| !own.is_done && matches!(own.effect, Effect::Own { .. }))
+            .cloned()
+            .collect()
     }
 }

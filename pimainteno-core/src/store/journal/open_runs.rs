@@ -33,7 +33,8 @@ pub(crate) struct OpenRuns {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) struct OpenRun {
-    /// The run's record as it was when it began, with the steps that ended since and what answers cost.
+    /// The run's record as it was when it began, with the steps that ended since and what answers
+    /// cost.
     pub record: RunRecord,
     /// What its journal says.
     pub entries: Vec<Entry>,
@@ -45,13 +46,16 @@ impl Store {
     /// The runs that were cut off: those with a journal which nobody in this process writes.
     ///
     /// A last line that was torn by a power cut is dropped: its effect was not announced yet.
-    /// A file that is damaged elsewhere is kept aside with the ending `.damaged`, and what can be read before the damage is an open run.
-    /// In a store that is only in memory there are none.
+    /// A file that is damaged elsewhere is kept aside with the ending `.damaged`, and what can be
+    /// read before the damage is an open run. In a store that is only in memory there are none.
     ///
     /// # Errors
     /// [`ErrorKind::Store`] if the directory or a file cannot be read.
     pub(crate) fn open_runs(&self) -> Result<OpenRuns> {
-        let mut found = OpenRuns { notices: std::mem::take(&mut *locked(&self.0.notices)), ..OpenRuns::default() };
+        let mut found = OpenRuns {
+            notices: std::mem::take(&mut *locked(&self.0.notices)),
+            ..OpenRuns::default()
+        };
         let Some(directory) = &self.0.journals else { return Ok(found) };
         for run in journals(directory)? {
             if locked(&self.0.open_journals).contains(&run) {
@@ -60,11 +64,14 @@ impl Store {
             let path = writer::path(directory, run);
             // The power failed between the end of the run and the removal of its journal.
             if self.run(run)?.is_some() {
-                fs::remove_file(&path)
-                    .context(ErrorKind::Store, || format!("cannot remove the journal of a run that ended: `{}`", path.display()))?;
+                fs::remove_file(&path).context(ErrorKind::Store, || {
+                    format!("cannot remove the journal of a run that ended: `{}`", path.display())
+                })?;
                 continue;
             }
-            if let Some(open) = read(&path, run, &mut found.notices).context(ErrorKind::Store, || cannot_read(&path))? {
+            if let Some(open) = read(&path, run, &mut found.notices)
+                .context(ErrorKind::Store, || cannot_read(&path))?
+            {
                 found.runs.push(open);
             }
         }
@@ -77,7 +84,9 @@ impl Store {
     /// [`ErrorKind::Store`] if the file cannot be opened.
     pub(crate) fn reopen(&self, open: OpenRun) -> Result<Journal> {
         let writer = match &self.0.journals {
-            Some(directory) => Writer::reopen(directory, open.record.id, open.entries, open.length)?,
+            Some(directory) => {
+                Writer::reopen(directory, open.record.id, open.entries, open.length)?
+            }
             None => Writer::in_memory(),
         };
         Ok(Journal::new(self, &open.record, writer))
@@ -96,7 +105,8 @@ impl OpenRun {
         self.effects().filter(|(number, _)| !marked(*number)).collect()
     }
 
-    /// The effects in the order in which they were announced, and whether each is marked as done; without those that are marked as failed.
+    /// The effects in the order in which they were announced, and whether each is marked as done;
+    /// without those that are marked as failed.
     pub(crate) fn announced(&self) -> impl Iterator<Item = (&Effect, bool)> {
         self.effects().filter_map(|(wanted, effect)| {
             let mark = self.entries.iter().find_map(|entry| match &entry.what {
@@ -108,14 +118,20 @@ impl OpenRun {
         })
     }
 
-    /// The calls of backends of whose answers nothing is known, and when each was announced: they may have been paid for.
+    /// The calls of backends of whose answers nothing is known, and when each was announced: they
+    /// may have been paid for.
     pub(crate) fn lost_calls(&self) -> impl Iterator<Item = (Intent, Timestamp, Task, &str)> {
         self.entries.iter().enumerate().filter_map(|(place, entry)| {
-            let What::Intent { number, effect: Effect::Call { task, backend }, .. } = &entry.what else { return None };
+            let What::Intent { number, effect: Effect::Call { task, backend }, .. } = &entry.what
+            else {
+                return None;
+            };
             let mut later = self.entries.iter().skip(place).map(|entry| &entry.what);
             let is_known = later.any(|what| match what {
                 What::Answer(_) => true,
-                What::Done { number: other } | What::Failed { number: other, .. } => other == number,
+                What::Done { number: other } | What::Failed { number: other, .. } => {
+                    other == number
+                }
                 _ => false,
             });
             (!is_known).then_some((*number, entry.at, *task, backend.as_str()))
@@ -127,15 +143,21 @@ impl OpenRun {
         self.entries.last().map_or(self.record.started, |entry| entry.at)
     }
 
-    /// The change that the run was about, as it was journalled last. The change that takes it back is not meant.
+    /// The change that the run was about, as it was journalled last. The change that takes it back
+    /// is not meant.
     pub(crate) fn proposal(&self) -> Option<&Proposal> {
         let mut last = None;
         let mut delivered = Vec::new();
         for entry in &self.entries {
             match &entry.what {
-                What::Intent { effect: Effect::Push { to, .. } | Effect::Move { to, .. }, .. } => delivered.push(to),
-                // What is made on a commit of the run's own takes that back. A checkout that goes back later is brought to where the change was made, too.
-                What::Proposed { proposal } if !delivered.contains(&&proposal.base) => last = Some(&**proposal),
+                What::Intent {
+                    effect: Effect::Push { to, .. } | Effect::Move { to, .. }, ..
+                } => delivered.push(to),
+                // What is made on a commit of the run's own takes that back. A checkout that goes
+                // back later is brought to where the change was made, too.
+                What::Proposed { proposal } if !delivered.contains(&&proposal.base) => {
+                    last = Some(&**proposal);
+                }
                 _ => {}
             }
         }
@@ -172,7 +194,9 @@ fn journals(directory: &Path) -> Result<Vec<RunId>> {
     let mut runs = Vec::new();
     for file in fs::read_dir(directory).context(ErrorKind::Store, context)? {
         let name = file.context(ErrorKind::Store, context)?.file_name();
-        let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".jsonl")) else { continue };
+        let Some(name) = name.to_str().and_then(|name| name.strip_suffix(".jsonl")) else {
+            continue;
+        };
         runs.extend(name.parse::<RunId>().ok().filter(|run| run.to_string() == name));
     }
     runs.sort_unstable();
@@ -206,9 +230,19 @@ fn read(path: &Path, run: RunId, notices: &mut Vec<String>) -> io::Result<Option
         None => None,
     };
     if is_damaged {
-        let kept = keep_aside(path, record.as_ref().and(bytes.get(..usize::try_from(length).unwrap_or(0))))?;
-        let rest = if record.is_some() { "the run is recovered from what comes before the damage" } else { "nothing of it could be read" };
-        notices.push(format!("the journal of run {run} is damaged and kept as `{}`; {rest}", kept.display()));
+        let kept = keep_aside(
+            path,
+            record.as_ref().and(bytes.get(..usize::try_from(length).unwrap_or(0))),
+        )?;
+        let rest = if record.is_some() {
+            "the run is recovered from what comes before the damage"
+        } else {
+            "nothing of it could be read"
+        };
+        notices.push(format!(
+            "the journal of run {run} is damaged and kept as `{}`; {rest}",
+            kept.display()
+        ));
     } else if record.is_none() {
         fs::remove_file(path)?;
     }

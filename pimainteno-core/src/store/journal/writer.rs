@@ -29,7 +29,8 @@ struct JournalFile {
     length: u64,
     /// Whether the file's name is durable too.
     directory_is_synced: bool,
-    /// Set when it is not known any more what is on the disk: nothing may be announced from then on.
+    /// Set when it is not known any more what is on the disk: nothing may be announced from then
+    /// on.
     is_broken: bool,
 }
 
@@ -42,8 +43,14 @@ impl Writer {
     /// A new file.
     pub(super) fn create(directory: &Path, run: RunId) -> Result<Self> {
         let path = path(directory, run);
-        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path).context(ErrorKind::Store, || cannot(&path))?;
-        let file = JournalFile { file, path, length: 0, directory_is_synced: false, is_broken: false };
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .context(ErrorKind::Store, || cannot(&path))?;
+        let file =
+            JournalFile { file, path, length: 0, directory_is_synced: false, is_broken: false };
         Ok(Self { entries: Vec::new(), has_failed: false, file: Some(file) })
     }
 
@@ -53,9 +60,17 @@ impl Writer {
     }
 
     /// The file of a run that was cut off; what comes after its first `length` bytes is dropped.
-    pub(super) fn reopen(directory: &Path, run: RunId, entries: Vec<Entry>, length: u64) -> Result<Self> {
+    pub(super) fn reopen(
+        directory: &Path,
+        run: RunId,
+        entries: Vec<Entry>,
+        length: u64,
+    ) -> Result<Self> {
         let path = path(directory, run);
-        let file = OpenOptions::new().append(true).open(&path).context(ErrorKind::Store, || cannot(&path))?;
+        let file = OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .context(ErrorKind::Store, || cannot(&path))?;
         file.set_len(length).context(ErrorKind::Store, || cannot(&path))?;
         let file = JournalFile { file, path, length, directory_is_synced: false, is_broken: false };
         Ok(Self { entries, has_failed: false, file: Some(file) })
@@ -72,7 +87,8 @@ impl Writer {
     /// Appends a line; it is not durable yet.
     pub(super) fn append(&mut self, entry: Entry) -> Result<()> {
         if let Some(file) = &mut self.file {
-            let mut line = serde_json::to_vec(&entry).context(ErrorKind::Internal, || "cannot write a journal entry as JSON")?;
+            let mut line = serde_json::to_vec(&entry)
+                .context(ErrorKind::Internal, || "cannot write a journal entry as JSON")?;
             line.push(b'\n');
             let appended = file.append(&line);
             self.has_failed |= appended.is_err();
@@ -87,10 +103,15 @@ impl Writer {
         let Some(file) = &mut self.file else { return Ok(()) };
         let synced = file.sync();
         self.has_failed |= synced.is_err();
-        synced.map_err(|source| Error::new(ErrorKind::Store, cannot(&file.path)).source(source).hint("look at the disk and its free space"))
+        synced.map_err(|source| {
+            Error::new(ErrorKind::Store, cannot(&file.path))
+                .source(source)
+                .hint("look at the disk and its free space")
+        })
     }
 
-    /// Removes the file. One that stays is recognised at the next start as that of a run that is recorded.
+    /// Removes the file. One that stays is recognised at the next start as that of a run that is
+    /// recorded.
     pub(super) fn remove(&mut self) {
         if let Some(file) = self.file.take() {
             drop(fs::remove_file(file.path));
@@ -112,7 +133,8 @@ impl JournalFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.check()?;
-        // After a failed sync the kernel may have dropped what it could not write, and a second sync would succeed for nothing.
+        // After a failed sync the kernel may have dropped what it could not write, and a second
+        // sync would succeed for nothing.
         self.is_broken = true;
         self.file.sync_data()?;
         if !self.directory_is_synced {
@@ -126,7 +148,11 @@ impl JournalFile {
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.is_broken { Err(io::Error::other("an earlier write to this file failed")) } else { Ok(()) }
+        if self.is_broken {
+            Err(io::Error::other("an earlier write to this file failed"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -142,7 +168,13 @@ mod tests {
     use crate::store::What;
 
     fn writer(file: File, path: &str) -> Writer {
-        let file = JournalFile { file, path: path.into(), length: 0, directory_is_synced: false, is_broken: false };
+        let file = JournalFile {
+            file,
+            path: path.into(),
+            length: 0,
+            directory_is_synced: false,
+            is_broken: false,
+        };
         Writer { entries: Vec::new(), has_failed: false, file: Some(file) }
     }
 
@@ -153,7 +185,8 @@ mod tests {
     #[test]
     fn what_a_full_disk_refuses_was_not_said_and_nothing_can_be_announced_after() {
         // Every write to this device fails for want of space, and it cannot be cut back either.
-        let mut writer = writer(OpenOptions::new().append(true).open("/dev/full").unwrap(), "/dev/full");
+        let mut writer =
+            writer(OpenOptions::new().append(true).open("/dev/full").unwrap(), "/dev/full");
         let error = writer.append(note("one")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store);
         assert!(error.to_string().contains("No space left"), "{error}");

@@ -39,17 +39,25 @@ fn a_damaged_file_is_refused_as_it_is_or_set_aside() {
         fs::write(&path, &bytes).unwrap();
         let error = Store::open(&path, 50).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Store, "{name}");
-        assert!(error.to_string().contains("damaged") && error.to_string().contains(path.to_str().unwrap()), "{name}: {error}");
+        assert!(
+            error.to_string().contains("damaged")
+                && error.to_string().contains(path.to_str().unwrap()),
+            "{name}: {error}"
+        );
         assert!(error.hints().next().is_some(), "{name}");
         assert!(fs::read(&path).unwrap() == bytes, "{name}: left as it is");
 
         let (store, notice) = Store::open_or_set_aside(&path, 50, ["garden"]).unwrap();
         let kept = fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().path());
-        let kept = kept.filter(|path| path.to_str().unwrap().contains("damaged-")).collect::<Vec<_>>();
+        let kept =
+            kept.filter(|path| path.to_str().unwrap().contains("damaged-")).collect::<Vec<_>>();
         assert_eq!(kept.len(), 1, "{name}");
         assert!(fs::read(&kept[0]).unwrap() == bytes, "{name}: kept");
         assert!(notice.unwrap().contains(kept[0].to_str().unwrap()), "{name}");
-        assert!(store.runs(None, 10).unwrap().is_empty() && store.project("garden").paused, "{name}");
+        assert!(
+            store.runs(None, 10).unwrap().is_empty() && store.project("garden").paused,
+            "{name}"
+        );
         assert!(store.open_runs().unwrap().notices[0].contains("until they are resumed"), "{name}");
         finish(&store, "garden");
         drop(store);
@@ -84,7 +92,8 @@ fn damage_anywhere_is_an_error_and_never_a_panic() {
     }
 }
 
-/// A card that forgets a bit, anywhere: a wrong answer would be worse than none, so what redb does not notice must still be a history that makes sense.
+/// A card that forgets a bit, anywhere: a wrong answer would be worse than none, so what redb does
+/// not notice must still be a history that makes sense.
 #[test]
 fn a_single_flipped_bit_is_an_error_or_harmless_and_never_a_panic() {
     let directory = directory();
@@ -98,7 +107,10 @@ fn a_single_flipped_bit_is_an_error_or_harmless_and_never_a_panic() {
             Ok(store) => store,
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Store, "byte {byte}");
-                assert!(error.hints().next().is_some() || error.to_string().contains("cannot open"), "byte {byte}: {error}");
+                assert!(
+                    error.hints().next().is_some() || error.to_string().contains("cannot open"),
+                    "byte {byte}: {error}"
+                );
                 continue;
             }
         };
@@ -127,7 +139,11 @@ fn a_newer_format_is_refused_and_not_set_aside() {
     let (path, _) = closed(directory.path());
     let database = Database::open(&path).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(redb::TableDefinition::<&str, u64>::new("meta")).unwrap().insert("format", 99).unwrap();
+    transaction
+        .open_table(redb::TableDefinition::<&str, u64>::new("meta"))
+        .unwrap()
+        .insert("format", 99)
+        .unwrap();
     transaction.commit().unwrap();
     drop(database);
     let before = fs::read(&path).unwrap();
@@ -155,7 +171,10 @@ fn a_second_opener_is_told_who_has_it() {
     let store = open(directory.path());
     finish(&store, "garden");
     let path = directory.path().join("state.redb");
-    for error in [Store::open(&path, 50).unwrap_err(), Store::open_or_set_aside(&path, 50, ["garden"]).unwrap_err()] {
+    for error in [
+        Store::open(&path, 50).unwrap_err(),
+        Store::open_or_set_aside(&path, 50, ["garden"]).unwrap_err(),
+    ] {
         assert!(error.to_string().contains("another program uses"), "{error}");
         assert!(error.hints().any(|hint| hint.contains("socket")));
     }
@@ -168,7 +187,10 @@ fn a_directory_that_cannot_be_used_is_an_error_with_its_path() {
     // A file in the place of the directory: it stops root too, whom permissions do not stop.
     fs::write(directory.path().join("file"), "").unwrap();
     let error = Store::open(&directory.path().join("file/state.redb"), 50).unwrap_err();
-    assert!(error.to_string().contains("file/journal") && error.hints().next().is_some(), "{error}");
+    assert!(
+        error.to_string().contains("file/journal") && error.hints().next().is_some(),
+        "{error}"
+    );
     // A file system that is mounted for reading only refuses even root.
     let error = Store::open(Path::new("/proc/state.redb"), 50).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
@@ -182,7 +204,10 @@ fn what_is_made_is_for_the_owner_alone() {
     let state = directory.path().join("deep/state");
     drop(Store::open(&state.join("state.redb"), 50).unwrap());
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(state.clone()), mode(state.join("journal")), mode(state.join("state.redb"))), (0o700, 0o700, 0o600));
+    assert_eq!(
+        (mode(state.clone()), mode(state.join("journal")), mode(state.join("state.redb"))),
+        (0o700, 0o700, 0o600)
+    );
     // A directory is taken for the one the file is in.
     drop(Store::open(&state, 50).unwrap());
     assert_eq!(fs::read_dir(&state).unwrap().count(), 2);
@@ -198,20 +223,25 @@ fn a_disk_that_was_full_does_not_stop_the_store_for_good() {
         let file = fs::OpenOptions::new().read(true).write(true).open(&file).unwrap();
         Ok(Counting { inner: FileBackend::new(file).unwrap(), counts: disk.clone() })
     };
-    let store = Store::with_backend(backend, &path, Some(directory.path().join("journal")), 50).unwrap();
+    let store =
+        Store::with_backend(backend, &path, Some(directory.path().join("journal")), 50).unwrap();
     // In the middle of a session, so that it is redb that meets the full disk.
     finish(&store, "garden");
     let record = record("garden");
     let journal = store.begin_run(&record).unwrap();
     counts.is_full.store(true, Ordering::SeqCst);
     for _ in 0..3 {
-        let error = store.finish_run(&journal, FinishedRun::new(record.clone()), |state| state.paused = true).unwrap_err();
+        let error = store
+            .finish_run(&journal, FinishedRun::new(record.clone()), |state| state.paused = true)
+            .unwrap_err();
         assert!(error.hints().any(|hint| hint.contains("space")), "{error}");
         assert!(!store.project("garden").paused, "what was not stored is not remembered");
         assert_eq!(store.runs(None, 100).unwrap().len(), 21, "what is there can be read");
     }
     counts.is_full.store(false, Ordering::SeqCst);
-    store.finish_run(&journal, FinishedRun::new(record.clone()), |state| state.paused = true).unwrap();
+    store
+        .finish_run(&journal, FinishedRun::new(record.clone()), |state| state.paused = true)
+        .unwrap();
     drop((journal, store));
     let store = open(directory.path());
     assert_eq!(store.run(record.id).unwrap(), Some(record));

@@ -28,7 +28,11 @@ pub(super) struct Counts {
 impl Counts {
     /// Writes, bytes and syncs since the last look.
     pub(super) fn take(&self) -> (u64, u64, u64) {
-        (self.writes.swap(0, Ordering::SeqCst), self.bytes.swap(0, Ordering::SeqCst), self.syncs.swap(0, Ordering::SeqCst))
+        (
+            self.writes.swap(0, Ordering::SeqCst),
+            self.bytes.swap(0, Ordering::SeqCst),
+            self.syncs.swap(0, Ordering::SeqCst),
+        )
     }
 }
 

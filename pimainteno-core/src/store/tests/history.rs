@@ -4,8 +4,11 @@ use super::*;
 fn finish_full(store: &Store, project: &str) -> (RunRecord, Proposal) {
     let mut record = record(project);
     let journal = store.begin_run(&record).unwrap();
-    let call = journal.intend(Effect::Call { task: Task::Propose, backend: "scripted".into() }).unwrap();
-    journal.answer(Answer::new(DAY, Task::Propose, "scripted", key("what now?"), &reply("a diff"))).unwrap();
+    let call =
+        journal.intend(Effect::Call { task: Task::Propose, backend: "scripted".into() }).unwrap();
+    journal
+        .answer(Answer::new(DAY, Task::Propose, "scripted", key("what now?"), &reply("a diff")))
+        .unwrap();
     journal.done(call).unwrap();
     journal.note("it looks good").unwrap();
     // Longer than a page, so that it spans several rows.
@@ -17,14 +20,19 @@ fn finish_full(store: &Store, project: &str) -> (RunRecord, Proposal) {
     let mut finished = FinishedRun::new(record.clone());
     finished.outputs.push(Output { name: "cargo test".into(), text: "ok\n".repeat(4_000) });
     finished.proposal = Some(proposal.clone());
-    finished.summary = Some(Summary { head: CommitId::unchecked("c0ffee"), text: "# Garden".into() });
+    finished.summary =
+        Some(Summary { head: CommitId::unchecked("c0ffee"), text: "# Garden".into() });
     finished.checks.push(CheckResults {
         commit: "beef".into(),
         checks: Sha256::unchecked("v1"),
         results: serde_json::json!({ "cargo test": "passed" }),
     });
     store
-        .finish_run(&journal, finished, |state| state.chore_mut("improve").see(CommitId::unchecked("beef"), Sha256::unchecked("inputs")))
+        .finish_run(&journal, finished, |state| {
+            state
+                .chore_mut("improve")
+                .see(CommitId::unchecked("beef"), Sha256::unchecked("inputs"));
+        })
         .unwrap();
     (record, proposal)
 }
@@ -42,7 +50,10 @@ fn assert_full(store: &Store, record: &RunRecord, proposal: &Proposal) {
     assert_eq!(store.proposal(proposal.id).unwrap().as_ref(), Some(proposal));
     assert_eq!(store.commit_messages("garden").unwrap(), ["Fix a typo"]);
     assert_eq!(store.summary("garden").unwrap().unwrap().text, "# Garden");
-    assert_eq!(store.check_results("garden", "beef", "v1").unwrap().unwrap()["cargo test"], "passed");
+    assert_eq!(
+        store.check_results("garden", "beef", "v1").unwrap().unwrap()["cargo test"],
+        "passed"
+    );
     assert_eq!(store.check_results("garden", "beef", "v2").unwrap(), None);
     assert_eq!(store.cached_reply("garden", &key("what now?")).unwrap(), Some(reply("a diff")));
     assert_eq!(store.cached_reply("garden", &key("what else?")).unwrap(), None);
@@ -55,7 +66,9 @@ fn assert_full(store: &Store, record: &RunRecord, proposal: &Proposal) {
     let state = store.project("garden");
     assert!(
         state.chore("improve").has_seen(&CommitId::unchecked("beef"), &Sha256::unchecked("inputs"))
-            && !state.chore("improve").has_seen(&CommitId::unchecked("beef"), &Sha256::unchecked("other inputs"))
+            && !state
+                .chore("improve")
+                .has_seen(&CommitId::unchecked("beef"), &Sha256::unchecked("other inputs"))
     );
     assert_eq!(state.summary_head.as_deref(), Some("c0ffee"));
     assert_eq!((state.last_run, &state.last_outcome), (Some(record.id), &record.outcome));
@@ -96,7 +109,10 @@ fn a_kill_loses_nothing_that_was_stored() {
     let store = open(copy.path());
     assert_full(&store, &record, &proposal);
     let open = store.open_runs().unwrap();
-    assert_eq!((open.runs.len(), &open.runs[0].record, open.runs[0].pending().len()), (1, &second, 1));
+    assert_eq!(
+        (open.runs.len(), &open.runs[0].record, open.runs[0].pending().len()),
+        (1, &second, 1)
+    );
 }
 
 #[test]
@@ -106,7 +122,10 @@ fn only_the_last_runs_are_kept_with_what_belongs_to_them() {
     let other = finish(&store, "other");
     let all = (0..5).map(|_| finish_full(&store, "garden")).collect::<Vec<_>>();
     let kept = store.runs(Some("garden"), 10).unwrap();
-    assert_eq!(kept.iter().map(|record| record.id).collect::<Vec<_>>(), [all[4].0.id, all[3].0.id, all[2].0.id]);
+    assert_eq!(
+        kept.iter().map(|record| record.id).collect::<Vec<_>>(),
+        [all[4].0.id, all[3].0.id, all[2].0.id]
+    );
     assert_eq!(store.run(all[1].0.id).unwrap(), None);
     assert!(store.run_outputs(all[1].0.id).unwrap().is_empty());
     assert_eq!(store.proposal(all[1].1.id).unwrap(), None);
@@ -121,7 +140,8 @@ fn what_a_run_proposed_that_was_put_off_goes_with_it_and_what_is_held_stays() {
         let mut record = record("garden");
         let journal = store.begin_run(&record).unwrap();
         let proposal = Proposal { status, ..proposal("garden", 1) };
-        record.outcome = Some(Outcome::Parked { until: Timestamp::MAX, reason: "no network".into() });
+        record.outcome =
+            Some(Outcome::Parked { until: Timestamp::MAX, reason: "no network".into() });
         record.proposal = Some(proposal.id);
         let mut finished = FinishedRun::new(record);
         finished.proposal = Some(proposal.clone());
@@ -143,9 +163,16 @@ fn a_held_proposal_outlives_retention() {
     store.put_proposal(&held).unwrap();
     (0..3).for_each(|_| drop(finish_full(&store, "garden")));
     assert_eq!(store.proposals(None, |_| true, 10).unwrap().len(), 2);
-    let listed = store.proposals(Some("garden"), |status| matches!(status, ProposalStatus::Held { .. }), 10).unwrap();
-    assert_eq!(listed, [Proposal { diff: String::new(), ..held.clone() }], "a list carries no diffs");
-    let approved = store.update_proposal(held.id, |held| held.status = ProposalStatus::Open).unwrap().unwrap();
+    let listed = store
+        .proposals(Some("garden"), |status| matches!(status, ProposalStatus::Held { .. }), 10)
+        .unwrap();
+    assert_eq!(
+        listed,
+        [Proposal { diff: String::new(), ..held.clone() }],
+        "a list carries no diffs"
+    );
+    let approved =
+        store.update_proposal(held.id, |held| held.status = ProposalStatus::Open).unwrap().unwrap();
     assert_eq!(approved, Proposal { status: ProposalStatus::Open, ..held.clone() });
     assert_eq!(store.proposal(held.id).unwrap(), Some(approved));
 }
@@ -153,8 +180,10 @@ fn a_held_proposal_outlives_retention() {
 #[test]
 fn the_newest_runs_of_all_projects_come_first() {
     let store = Store::in_memory(50).unwrap();
-    let order = ["garden", "kitchen", "garden", "attic", "garden"].map(|project| finish(&store, project).id);
-    let newest = |limit| store.runs(None, limit).unwrap().iter().map(|record| record.id).collect::<Vec<_>>();
+    let order = ["garden", "kitchen", "garden", "attic", "garden"]
+        .map(|project| finish(&store, project).id);
+    let newest =
+        |limit| store.runs(None, limit).unwrap().iter().map(|record| record.id).collect::<Vec<_>>();
     assert_eq!(newest(3), [order[4], order[3], order[2]]);
     assert_eq!(newest(10).len(), 5);
     assert_eq!(newest(0), []);
@@ -172,7 +201,11 @@ fn a_run_is_found_by_the_beginning_of_its_id() {
     assert!(ambiguous.hints().any(|hint| hint.contains(&second.id.to_string())), "{ambiguous:?}");
     for nonsense in ["", "no id", "ffff", "é", &"0".repeat(40)] {
         assert_eq!(store.find_run(nonsense).unwrap_err().kind(), ErrorKind::Usage, "{nonsense}");
-        assert_eq!(store.find_proposal(nonsense).unwrap_err().kind(), ErrorKind::Usage, "{nonsense}");
+        assert_eq!(
+            store.find_proposal(nonsense).unwrap_err().kind(),
+            ErrorKind::Usage,
+            "{nonsense}"
+        );
     }
 }
 
@@ -182,7 +215,9 @@ fn long_outputs_keep_their_beginning_and_their_end() {
     let record = record("garden");
     let journal = store.begin_run(&record).unwrap();
     let mut finished = FinishedRun::new(record.clone());
-    finished.outputs.push(Output { name: "log".into(), text: format!("first{}last", "é".repeat(100_000)) });
+    finished
+        .outputs
+        .push(Output { name: "log".into(), text: format!("first{}last", "é".repeat(100_000)) });
     store.finish_run(&journal, finished, |_| {}).unwrap();
     let text = &store.run_outputs(record.id).unwrap()[0].text;
     assert!(text.len() < (64 << 10) + 100, "{}", text.len());
@@ -198,7 +233,11 @@ fn a_project_state_survives_and_a_note_waits_for_it() {
     assert_eq!(store.project("garden").chore("improve").last_slot, Some(slot));
     drop(store);
     let store = open(directory.path());
-    assert_eq!(store.project("garden").chore("improve").last_slot, None, "a note alone is not stored");
+    assert_eq!(
+        store.project("garden").chore("improve").last_slot,
+        None,
+        "a note alone is not stored"
+    );
     store.note_project("garden", |state| state.chore_mut("improve").last_slot = Some(slot));
     store.update_project("garden", |state| state.paused = true).unwrap();
     drop(store);
@@ -210,7 +249,9 @@ fn a_project_state_survives_and_a_note_waits_for_it() {
 fn usage_adds_up_over_runs_projects_and_days_and_old_days_go() {
     let directory = directory();
     let store = open(directory.path());
-    for (project, day) in [("garden", DAY), ("garden", DAY), ("kitchen", DAY), ("garden", DAY.tomorrow().unwrap())] {
+    for (project, day) in
+        [("garden", DAY), ("garden", DAY), ("kitchen", DAY), ("garden", DAY.tomorrow().unwrap())]
+    {
         let record = record(project);
         let journal = store.begin_run(&record).unwrap();
         journal.answer(Answer::new(day, Task::Propose, "scripted", key("a"), &reply(""))).unwrap();
@@ -225,11 +266,19 @@ fn usage_adds_up_over_runs_projects_and_days_and_old_days_go() {
         let record = record("garden");
         let journal = store.begin_run(&record).unwrap();
         let day = DAY.checked_add(jiff::Span::new().days(days)).unwrap();
-        journal.answer(Answer::failed(day, Task::Propose, "scripted", key("a"), reply("").usage)).unwrap();
+        journal
+            .answer(Answer::failed(day, Task::Propose, "scripted", key("a"), reply("").usage))
+            .unwrap();
         store.finish_run(&journal, FinishedRun::new(record), |_| {}).unwrap();
     }
     assert!(store.usage_of("garden", DAY).unwrap().is_empty());
-    assert_eq!(store.usage_of("garden", DAY.checked_add(jiff::Span::new().days(39)).unwrap()).unwrap().len(), 1);
+    assert_eq!(
+        store
+            .usage_of("garden", DAY.checked_add(jiff::Span::new().days(39)).unwrap())
+            .unwrap()
+            .len(),
+        1
+    );
     assert_eq!(store.usage_of("kitchen", DAY).unwrap()[0].usage.calls, 1);
 }
 
@@ -253,7 +302,15 @@ fn what_a_run_cost_is_told_by_task_and_backend() {
     }
     store.finish_run(&journal, FinishedRun::new(record.clone()), |_| {}).unwrap();
     let told = |entries: Vec<UsageEntry>| -> Vec<_> {
-        let figures = |entry: UsageEntry| (entry.task, entry.backend, entry.usage.calls, entry.usage.tokens(), entry.usage.cost_micros);
+        let figures = |entry: UsageEntry| {
+            (
+                entry.task,
+                entry.backend,
+                entry.usage.calls,
+                entry.usage.tokens(),
+                entry.usage.cost_micros,
+            )
+        };
         entries.into_iter().map(figures).collect()
     };
     let expected = [
@@ -264,7 +321,10 @@ fn what_a_run_cost_is_told_by_task_and_backend() {
     ];
     assert_eq!(told(UsageEntry::of_journal(&store.run_journal(record.id).unwrap())), expected);
     assert_eq!(told(store.usage_of("garden", DAY).unwrap()), expected);
-    assert_eq!((store.usage_on(DAY).cost_micros, store.usage_of_project_on("kitchen", DAY)), (21, Usage::default()));
+    assert_eq!(
+        (store.usage_on(DAY).cost_micros, store.usage_of_project_on("kitchen", DAY)),
+        (21, Usage::default())
+    );
 }
 
 #[test]
@@ -275,7 +335,8 @@ fn an_answer_outlives_the_runs_that_were_parked_after_it() {
     for _ in 0..20 {
         let mut record = record("garden");
         let journal = store.begin_run(&record).unwrap();
-        record.outcome = Some(Outcome::Parked { until: Timestamp::now(), reason: "no network".into() });
+        record.outcome =
+            Some(Outcome::Parked { until: Timestamp::now(), reason: "no network".into() });
         store.finish_run(&journal, FinishedRun::new(record), |_| {}).unwrap();
     }
     assert_eq!(store.cached_reply("garden", &question).unwrap(), Some(reply("a diff")));
@@ -297,7 +358,9 @@ fn messages_and_heads_are_bounded() {
         finished.proposal = Some(proposal);
         store
             .finish_run(&journal, finished, |state| {
-                state.chore_mut("improve").see(CommitId::unchecked(format!("head {number}")), Sha256::unchecked(""));
+                state
+                    .chore_mut("improve")
+                    .see(CommitId::unchecked(format!("head {number}")), Sha256::unchecked(""));
             })
             .unwrap();
     }
@@ -313,7 +376,8 @@ fn a_shorter_text_leaves_nothing_of_a_longer_one() {
         let record = record("garden");
         let journal = store.begin_run(&record).unwrap();
         let mut finished = FinishedRun::new(record);
-        finished.summary = Some(Summary { head: CommitId::unchecked("c0ffee"), text: text.clone() });
+        finished.summary =
+            Some(Summary { head: CommitId::unchecked("c0ffee"), text: text.clone() });
         store.finish_run(&journal, finished, |_| {}).unwrap();
         assert_eq!(store.summary("garden").unwrap().unwrap().text, text);
     }

@@ -11,8 +11,11 @@ fn cut_off(directory: &Path) -> (RunRecord, String) {
     let store = open(directory);
     let record = record("garden");
     let journal = store.begin_run(&record).unwrap();
-    let call = journal.intend(Effect::Call { task: Task::Propose, backend: "scripted".into() }).unwrap();
-    journal.answer(Answer::new(DAY, Task::Propose, "scripted", key("a"), &reply("a diff"))).unwrap();
+    let call =
+        journal.intend(Effect::Call { task: Task::Propose, backend: "scripted".into() }).unwrap();
+    journal
+        .answer(Answer::new(DAY, Task::Propose, "scripted", key("a"), &reply("a diff")))
+        .unwrap();
     journal.done(call).unwrap();
     journal.intend(push()).unwrap();
     let text = fs::read_to_string(path(directory, &record)).unwrap();
@@ -20,7 +23,12 @@ fn cut_off(directory: &Path) -> (RunRecord, String) {
 }
 
 fn push() -> Effect {
-    Effect::Push { remote: "origin".into(), branch: "main".into(), from: CommitId::unchecked("a"), to: CommitId::unchecked("b") }
+    Effect::Push {
+        remote: "origin".into(),
+        branch: "main".into(),
+        from: CommitId::unchecked("a"),
+        to: CommitId::unchecked("b"),
+    }
 }
 
 #[test]
@@ -31,12 +39,17 @@ fn a_run_that_was_cut_off_is_found_resumed_and_ended() {
     let [run] = &store.open_runs().unwrap().runs[..] else { panic!("one open run") };
     record.usage = reply("").usage;
     assert_eq!(run.record, record, "the record as far as the journal tells");
-    let done: Vec<_> = run.announced().filter_map(|(effect, is_done)| is_done.then_some(effect)).collect();
+    let done: Vec<_> =
+        run.announced().filter_map(|(effect, is_done)| is_done.then_some(effect)).collect();
     assert_eq!(done, [&Effect::Call { task: Task::Propose, backend: "scripted".into() }]);
     let pending = run.pending();
     assert_eq!(pending.iter().map(|(_, effect)| *effect).collect::<Vec<_>>(), [&push()]);
     assert_eq!(store.usage_on(DAY).calls, 1, "what was paid for counts");
-    assert_eq!(store.cached_reply("garden", &key("a")).unwrap(), Some(reply("a diff")), "and need not be paid for again");
+    assert_eq!(
+        store.cached_reply("garden", &key("a")).unwrap(),
+        Some(reply("a diff")),
+        "and need not be paid for again"
+    );
 
     let journal = store.reopen(run.clone()).unwrap();
     assert!(store.open_runs().unwrap().runs.is_empty(), "a run that goes on is not open");
@@ -58,7 +71,15 @@ fn a_change_that_was_dropped_is_still_what_its_run_was_about() {
     let store = open(directory.path());
     let record = record("garden");
     let journal = store.begin_run(&record).unwrap();
-    let proposal = |base: &str| Proposal::new("garden", CommitId::unchecked(base), format!("a diff on {base}"), "fix", "scripted");
+    let proposal = |base: &str| {
+        Proposal::new(
+            "garden",
+            CommitId::unchecked(base),
+            format!("a diff on {base}"),
+            "fix",
+            "scripted",
+        )
+    };
     let about = |wanted: &Proposal| {
         let text = fs::read_to_string(path(directory.path(), &record)).unwrap();
         let other = tempfile::tempdir().unwrap();
@@ -68,10 +89,14 @@ fn a_change_that_was_dropped_is_still_what_its_run_was_about() {
     };
     let change = proposal("a");
     journal.proposed(&change).unwrap();
-    journal.intend(Effect::Move { from: CommitId::unchecked("a"), to: CommitId::unchecked("b") }).unwrap();
+    journal
+        .intend(Effect::Move { from: CommitId::unchecked("a"), to: CommitId::unchecked("b") })
+        .unwrap();
     about(&change);
     // It never left the machine, so the checkout goes back to where it was made.
-    journal.intend(Effect::Move { from: CommitId::unchecked("b"), to: CommitId::unchecked("a") }).unwrap();
+    journal
+        .intend(Effect::Move { from: CommitId::unchecked("b"), to: CommitId::unchecked("a") })
+        .unwrap();
     about(&change);
     // What takes it back is made on its commit.
     journal.proposed(&proposal("b")).unwrap();
@@ -87,8 +112,13 @@ fn what_was_written_before_money_was_counted_is_read() {
     fs::write(path(directory.path(), &record), older).unwrap();
     let store = open(directory.path());
     let found = store.open_runs().unwrap();
-    assert_eq!((found.notices, found.runs[0].record.usage, store.usage_on(DAY)), (Vec::new(), reply("").usage, reply("").usage));
-    let entry: Vec<UsageEntry> = serde_json::from_str(r#"[{"task":"propose","backend":"codex","usage":{"calls":1}}]"#).unwrap();
+    assert_eq!(
+        (found.notices, found.runs[0].record.usage, store.usage_on(DAY)),
+        (Vec::new(), reply("").usage, reply("").usage)
+    );
+    let entry: Vec<UsageEntry> =
+        serde_json::from_str(r#"[{"task":"propose","backend":"codex","usage":{"calls":1}}]"#)
+            .unwrap();
     assert_eq!(entry[0].usage, Usage::call(0, 0, 0));
 }
 

@@ -7,7 +7,8 @@ use super::{
     *,
 };
 
-/// A run of four announcements, a paid answer, 30 entries and 4 KiB of output; what its journal file came to.
+/// A run of four announcements, a paid answer, 30 entries and 4 KiB of output; what its journal
+/// file came to.
 fn typical_run(store: &Store, directory: &Path, project: &str) -> u64 {
     let mut record = record(project);
     record.base = Some(CommitId::unchecked("3".repeat(40)));
@@ -17,8 +18,17 @@ fn typical_run(store: &Store, directory: &Path, project: &str) -> u64 {
     record.proposal = Some(proposal.id);
     let effects = [
         Effect::Call { task: Task::Propose, backend: "codex".into() },
-        Effect::Commit { branch: "main".into(), base: CommitId::unchecked(&hash), tree: hash.clone() },
-        Effect::Push { remote: "origin".into(), branch: "main".into(), from: CommitId::unchecked(&hash), to: CommitId::unchecked(&hash) },
+        Effect::Commit {
+            branch: "main".into(),
+            base: CommitId::unchecked(&hash),
+            tree: hash.clone(),
+        },
+        Effect::Push {
+            remote: "origin".into(),
+            branch: "main".into(),
+            from: CommitId::unchecked(&hash),
+            to: CommitId::unchecked(&hash),
+        },
         Effect::Restart { unit: "garden.service".into() },
     ];
     for (index, effect) in effects.into_iter().enumerate() {
@@ -26,25 +36,43 @@ fn typical_run(store: &Store, directory: &Path, project: &str) -> u64 {
         if index == 0 {
             journal.proposed(&proposal).unwrap();
             journal
-                .answer(Answer::new(DAY, Task::Propose, "codex", key(project), &reply("I have corrected a typo in README.md.")))
+                .answer(Answer::new(
+                    DAY,
+                    Task::Propose,
+                    "codex",
+                    key(project),
+                    &reply("I have corrected a typo in README.md."),
+                ))
                 .unwrap();
         }
         journal.done(intent).unwrap();
     }
-    for name in ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"] {
+    for name in ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"]
+    {
         let note = "what the step has to say".into();
-        let step = StepRecord { name: name.into(), started: Timestamp::now(), milliseconds: 1_234, status: StepStatus::Done, note };
+        let step = StepRecord {
+            name: name.into(),
+            started: Timestamp::now(),
+            milliseconds: 1_234,
+            status: StepStatus::Done,
+            note,
+        };
         journal.step(&step).unwrap();
         record.steps.push(step);
     }
     while journal.entries().len() < 30 {
         journal.note("something worth keeping, in a sentence of a usual length").unwrap();
     }
-    let length = std::fs::metadata(directory.join("journal").join(format!("{}.jsonl", record.id))).unwrap().len();
+    let length = std::fs::metadata(directory.join("journal").join(format!("{}.jsonl", record.id)))
+        .unwrap()
+        .len();
     record.outcome = Some(Outcome::Applied { commit: CommitId::unchecked(&hash) });
     let mut finished = FinishedRun::new(record);
-    finished.outputs.push(Output { name: "cargo test".into(), text: "test result: ok\n".repeat(256) });
-    proposal.message = "Fix a typo in the README\n\nThe word was misspelt in the second paragraph.".into();
+    finished
+        .outputs
+        .push(Output { name: "cargo test".into(), text: "test result: ok\n".repeat(256) });
+    proposal.message =
+        "Fix a typo in the README\n\nThe word was misspelt in the second paragraph.".into();
     proposal.status = ProposalStatus::Applied { commit: CommitId::unchecked(&hash) };
     finished.proposal = Some(proposal);
     finished.checks.push(CheckResults {
@@ -54,7 +82,9 @@ fn typical_run(store: &Store, directory: &Path, project: &str) -> u64 {
     });
     store
         .finish_run(&journal, finished, |state| {
-            state.chore_mut("improve").see(CommitId::unchecked(hash), Sha256::unchecked("5".repeat(64)));
+            state
+                .chore_mut("improve")
+                .see(CommitId::unchecked(hash), Sha256::unchecked("5".repeat(64)));
         })
         .unwrap();
     length
@@ -68,8 +98,10 @@ fn a_typical_run_writes_at_most_64_kib() {
     let disk = counts.clone();
     let backend = move || Ok(Counting { inner: InMemoryBackend::new(), counts: disk.clone() });
     let path = directory.path().join("state.redb");
-    let store = Store::with_backend(backend, &path, Some(directory.path().join("journal")), 20).unwrap();
-    // Grown until every run drops an old one, with a tree of three levels and a file larger than redb's cache.
+    let store =
+        Store::with_backend(backend, &path, Some(directory.path().join("journal")), 20).unwrap();
+    // Grown until every run drops an old one, with a tree of three levels and a file larger than
+    // redb's cache.
     let projects = (0..10).map(|number| format!("project-{number}")).collect::<Vec<_>>();
     for _ in 0..23 {
         for project in &projects {
@@ -97,7 +129,11 @@ fn a_session_that_stores_nothing_writes_nothing() {
     for number in 0..100 {
         let id = format!("project-{number}");
         store
-            .update_project(&id, |state| state.chore_mut("improve").see(CommitId::unchecked("c0ffee"), Sha256::unchecked("inputs")))
+            .update_project(&id, |state| {
+                state
+                    .chore_mut("improve")
+                    .see(CommitId::unchecked("c0ffee"), Sha256::unchecked("inputs"));
+            })
             .unwrap();
     }
     finish(&store, "garden");
@@ -110,11 +146,19 @@ fn a_session_that_stores_nothing_writes_nothing() {
         let file = std::fs::OpenOptions::new().read(true).write(true).open(&file).unwrap();
         Ok(Counting { inner: FileBackend::new(file).unwrap(), counts: disk.clone() })
     };
-    let store = Store::with_backend(backend, &path, Some(directory.path().join("journal")), 20).unwrap();
+    let store =
+        Store::with_backend(backend, &path, Some(directory.path().join("journal")), 20).unwrap();
     for number in 0..100 {
         let id = format!("project-{number}");
-        assert!(store.project(&id).chore("improve").has_seen(&CommitId::unchecked("c0ffee"), &Sha256::unchecked("inputs")));
-        store.note_project(&id, |state| state.chore_mut("improve").last_slot = Some(Timestamp::now()));
+        assert!(
+            store
+                .project(&id)
+                .chore("improve")
+                .has_seen(&CommitId::unchecked("c0ffee"), &Sha256::unchecked("inputs"))
+        );
+        store.note_project(&id, |state| {
+            state.chore_mut("improve").last_slot = Some(Timestamp::now());
+        });
     }
     store.update_project("garden", |_| {}).unwrap();
     assert_eq!(store.runs(None, 10).unwrap().len(), 1);

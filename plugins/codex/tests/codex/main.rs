@@ -1,6 +1,7 @@
 //! Drives the real codex against a server on loopback: no account, no network.
 //!
-//! codex is looked for in the variable `PIMAINTENO_TEST_CODEX`, on `PATH` and in `node_modules` at the root of the repository.
+//! codex is looked for in the variable `PIMAINTENO_TEST_CODEX`, on `PATH` and in `node_modules` at
+//! the root of the repository.
 
 #[path = "../../../../tests/support/model_server.rs"]
 mod model_server;
@@ -30,11 +31,16 @@ const DIFF: &str = "--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-old\n+new\n";
 
 #[tokio::test]
 async fn an_edit_changes_the_workspace_and_only_that() {
-    let server =
-        ModelServer::start([Answer::replace("a.txt", "old", "new"), Answer::Run("cat a.txt".into()), Answer::message("done")]).await;
+    let server = ModelServer::start([
+        Answer::replace("a.txt", "old", "new"),
+        Answer::Run("cat a.txt".into()),
+        Answer::message("done"),
+    ])
+    .await;
     let bench = Bench::new();
     let (call, progress) = call();
-    let reply = bench.codex(&server).complete(&bench.request(Edit::Workspace), &call).await.unwrap();
+    let reply =
+        bench.codex(&server).complete(&bench.request(Edit::Workspace), &call).await.unwrap();
 
     assert_eq!(reply.text, "done");
     assert_eq!(reply.usage, Usage::call(3 * INPUT_TOKENS, 3 * CACHED_TOKENS, 3 * OUTPUT_TOKENS));
@@ -43,14 +49,21 @@ async fn an_edit_changes_the_workspace_and_only_that() {
     assert_eq!(bench.git(&["status", "--porcelain"]), " M a.txt\n");
     assert_eq!(*progress.lock().unwrap(), ["edits a.txt", "reads a.txt"]);
     assert_eq!(server.requests()[0].prompt(), "Change old to new.");
-    assert!(server.requests()[2].results().iter().any(|result| result.contains("new")), "the command saw the edit");
+    assert!(
+        server.requests()[2].results().iter().any(|result| result.contains("new")),
+        "the command saw the edit"
+    );
     assert_eq!(fs::read_dir(bench.path("tmp")).unwrap().count(), 0, "temporary files are gone");
     bench.assert_nothing_runs();
 }
 
 #[tokio::test]
 async fn a_diff_comes_back_as_text_and_nothing_can_be_written() {
-    let server = ModelServer::start([Answer::Run("echo x > a.txt; touch b.txt; cat a.txt".into()), Answer::message(DIFF)]).await;
+    let server = ModelServer::start([
+        Answer::Run("echo x > a.txt; touch b.txt; cat a.txt".into()),
+        Answer::message(DIFF),
+    ])
+    .await;
     let bench = Bench::new();
     let mut config = bench.config(&server);
     config.edit = EditMode::Reply;
@@ -90,14 +103,23 @@ async fn trouble_that_passes_is_told_from_failure_that_stays() {
         Answer::Refuse(400, "invalid_request_error", "no such parameter".into()),
     ];
     let bench = Bench::new();
-    let faults = later.map(|answer| (answer, true)).into_iter().chain(never.map(|answer| (answer, false)));
+    let faults =
+        later.map(|answer| (answer, true)).into_iter().chain(never.map(|answer| (answer, false)));
     for (answer, passes) in faults {
         let server = ModelServer::start([answer.clone()]).await;
         let started = Instant::now();
-        let error = bench.codex(&server).complete(&bench.request(Edit::Workspace), &call().0).await.expect_err("a fault gave an answer");
+        let error = bench
+            .codex(&server)
+            .complete(&bench.request(Edit::Workspace), &call().0)
+            .await
+            .expect_err("a fault gave an answer");
         assert_eq!(error.kind(), ErrorKind::Backend, "{answer:?}: {error}");
         assert_eq!(matches!(error.retry(), Retry::After(_)), passes, "{answer:?}: {error}");
-        assert!(started.elapsed() < Duration::from_secs(15), "{answer:?} took {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(15),
+            "{answer:?} took {:?}",
+            started.elapsed()
+        );
         assert!(server.calls() > 0);
     }
     assert_eq!(bench.git(&["status", "--porcelain"]), "");
@@ -114,7 +136,11 @@ async fn a_server_that_is_silent_is_given_up() {
         let started = Instant::now();
         let error = bench.codex(&server).complete(&request, &call().0).await.unwrap_err();
         assert!(matches!(error.retry(), Retry::After(_)), "{answer:?}: {error}");
-        assert!(started.elapsed() < Duration::from_secs(15), "{answer:?} took {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(15),
+            "{answer:?} took {:?}",
+            started.elapsed()
+        );
         assert!(server.calls() > 0);
         bench.assert_nothing_runs();
     }
@@ -122,7 +148,9 @@ async fn a_server_that_is_silent_is_given_up() {
 
 #[tokio::test]
 async fn a_silent_command_is_not_taken_for_a_silent_server() {
-    let server = ModelServer::start([Answer::Run("sleep 4; echo built".into()), Answer::message("done")]).await;
+    let server =
+        ModelServer::start([Answer::Run("sleep 4; echo built".into()), Answer::message("done")])
+            .await;
     let bench = Bench::new();
     let mut request = bench.request(Edit::Workspace);
     request.silence_timeout = Duration::from_secs(2);
@@ -133,7 +161,8 @@ async fn a_silent_command_is_not_taken_for_a_silent_server() {
 
 #[tokio::test]
 async fn an_endless_turn_ends_at_its_deadline_with_the_command_that_runs_then() {
-    let server = ModelServer::start([Answer::Run("true".into()), Answer::Run("sleep 60".into())]).await;
+    let server =
+        ModelServer::start([Answer::Run("true".into()), Answer::Run("sleep 60".into())]).await;
     let bench = Bench::new();
     let mut request = bench.request(Edit::Workspace);
     request.timeout = Duration::from_secs(4);
@@ -142,7 +171,11 @@ async fn an_endless_turn_ends_at_its_deadline_with_the_command_that_runs_then() 
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Backend, Retry::Never), "{error}");
     assert!(started.elapsed() < Duration::from_secs(15) && server.calls() == 2);
     bench.assert_nothing_runs();
-    assert_eq!(bench.names("workspace"), [".git", "a.txt"], "what codex leaves when it is killed is removed");
+    assert_eq!(
+        bench.names("workspace"),
+        [".git", "a.txt"],
+        "what codex leaves when it is killed is removed"
+    );
 }
 
 #[tokio::test]
@@ -155,11 +188,13 @@ async fn a_call_that_is_not_wanted_any_more_stops() {
         assert_eq!(message, "runs `sleep 60`");
         raise.raise();
     });
-    let error = bench.codex(&server).complete(&bench.request(Edit::Workspace), &call).await.unwrap_err();
+    let error =
+        bench.codex(&server).complete(&bench.request(Edit::Workspace), &call).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     bench.assert_nothing_runs();
     // Raised before it begins, it does not begin.
-    let error = bench.codex(&server).complete(&bench.request(Edit::Workspace), &call).await.unwrap_err();
+    let error =
+        bench.codex(&server).complete(&bench.request(Edit::Workspace), &call).await.unwrap_err();
     assert_eq!((error.kind(), server.calls()), (ErrorKind::Cancelled, 1));
 }
 
@@ -176,7 +211,8 @@ async fn a_key_reaches_the_server_and_nobody_else() {
     let server = server.await;
     let bench = Bench::new();
     let (call, progress) = call();
-    let error = bench.codex(&server).complete(&bench.request(Edit::Workspace), &call).await.unwrap_err();
+    let error =
+        bench.codex(&server).complete(&bench.request(Edit::Workspace), &call).await.unwrap_err();
 
     let requests = server.requests();
     assert_eq!(requests[0].header("authorization"), Some(format!("Bearer {KEY}").as_str()));
@@ -196,7 +232,9 @@ async fn the_sandbox_keeps_the_agent_in_its_workspace() {
         move |request, calls| match calls {
             0 => Answer::create(&outside, "escaped"),
             1 => Answer::Run(format!("echo escaped > {outside}")),
-            2 => Answer::Run("git -c user.name=a -c user.email=a@a commit --allow-empty -m escaped".into()),
+            2 => Answer::Run(
+                "git -c user.name=a -c user.email=a@a commit --allow-empty -m escaped".into(),
+            ),
             3 => {
                 let port = request.header("host").unwrap().rsplit(':').next().unwrap();
                 Answer::Run(format!("exec 3<>/dev/tcp/127.0.0.1/{port} && echo escaped"))
@@ -217,7 +255,11 @@ async fn the_sandbox_keeps_the_agent_in_its_workspace() {
     let results = server.requests()[6].results();
     assert!(!results[3].contains("escaped"), "the agent reached the network: {}", results[3]);
     assert!(results[4].contains("allowed"), "the agent has no temporary directory: {}", results[4]);
-    assert!(results[5].contains("[user]") && !results[5].contains("PRIVATE KEY"), "the agent read a key: {}", results[5]);
+    assert!(
+        results[5].contains("[user]") && !results[5].contains("PRIVATE KEY"),
+        "the agent read a key: {}",
+        results[5]
+    );
 }
 
 #[tokio::test]
@@ -231,24 +273,45 @@ async fn without_a_server_of_ones_own_the_users_sign_in_is_used() {
     let codex = Codex::new(&config, &bench.environment(), &bench.path("state")).unwrap();
 
     let error = codex.complete(&bench.request(Edit::None), &call().0).await.unwrap_err();
-    assert!(error.hints().any(|hint| hint.contains("codex login")) && error.retry() != Retry::Never, "{error}");
+    assert!(
+        error.hints().any(|hint| hint.contains("codex login")) && error.retry() != Retry::Never,
+        "{error}"
+    );
     fs::create_dir(bench.path("home/.codex")).unwrap();
     let error = codex.health().await.unwrap_err();
-    assert!(error.message().contains("nobody is signed in") && error.hints().any(|hint| hint.contains("codex login")), "{error}");
+    assert!(
+        error.message().contains("nobody is signed in")
+            && error.hints().any(|hint| hint.contains("codex login")),
+        "{error}"
+    );
     assert_eq!(server.calls(), 0);
 
-    fs::write(bench.path("home/.codex/auth.json"), json!({"auth_mode": "apikey", "OPENAI_API_KEY": "sk-from-login"}).to_string()).unwrap();
+    fs::write(
+        bench.path("home/.codex/auth.json"),
+        json!({"auth_mode": "apikey", "OPENAI_API_KEY": "sk-from-login"}).to_string(),
+    )
+    .unwrap();
     let health = codex.health().await.unwrap();
-    assert!(health.starts_with("codex-cli 0.") && health.ends_with("signed in with an API key; the sandbox works"), "{health}");
+    assert!(
+        health.starts_with("codex-cli 0.")
+            && health.ends_with("signed in with an API key; the sandbox works"),
+        "{health}"
+    );
     assert_eq!(codex.complete(&bench.request(Edit::None), &call().0).await.unwrap().text, "hello");
     assert_eq!(server.requests()[0].header("authorization"), Some("Bearer sk-from-login"));
-    assert!(!bench.names("home/.codex").iter().any(|name| name.ends_with(".sqlite")), "databases are kept out of the user's home");
+    assert!(
+        !bench.names("home/.codex").iter().any(|name| name.ends_with(".sqlite")),
+        "databases are kept out of the user's home"
+    );
 
     // A key alone goes to codex's own provider, past the sign-in.
     config.api_key = Some(Secret::new(KEY));
     let codex = Codex::new(&config, &bench.environment(), &bench.path("state")).unwrap();
     codex.complete(&bench.request(Edit::None), &call().0).await.unwrap();
-    assert_eq!(server.requests()[1].header("authorization"), Some(format!("Bearer {KEY}").as_str()));
+    assert_eq!(
+        server.requests()[1].header("authorization"),
+        Some(format!("Bearer {KEY}").as_str())
+    );
 }
 
 #[tokio::test]
@@ -257,9 +320,15 @@ async fn a_broken_sandbox_is_told_before_anything_is_paid_for() {
     let bench = Bench::new();
     bench.break_sandbox();
     let codex = bench.codex(&server);
-    for error in [codex.complete(&bench.request(Edit::Workspace), &call().0).await.unwrap_err(), codex.health().await.unwrap_err()] {
+    for error in [
+        codex.complete(&bench.request(Edit::Workspace), &call().0).await.unwrap_err(),
+        codex.health().await.unwrap_err(),
+    ] {
         assert!(error.message().contains("sandbox does not work"), "{error}");
-        assert!(error.hints().any(|hint| hint.contains("llm.edit = \"reply\"")) && error.retry() != Retry::Never);
+        assert!(
+            error.hints().any(|hint| hint.contains("llm.edit = \"reply\""))
+                && error.retry() != Retry::Never
+        );
     }
     assert_eq!(server.calls(), 0);
 
@@ -293,7 +362,11 @@ async fn what_codex_keeps_does_not_grow() {
 #[tokio::test]
 async fn a_large_answer_and_a_large_output_arrive() {
     let large = "x".repeat(2 << 20);
-    let server = ModelServer::start([Answer::Run("head -c 3000000 /dev/zero | tr '\\0' y".into()), Answer::message(&*large)]).await;
+    let server = ModelServer::start([
+        Answer::Run("head -c 3000000 /dev/zero | tr '\\0' y".into()),
+        Answer::message(&*large),
+    ])
+    .await;
     let bench = Bench::new();
     let reply = bench.codex(&server).complete(&bench.request(Edit::None), &call().0).await.unwrap();
     assert_eq!(reply.text.len(), large.len());
@@ -307,12 +380,19 @@ async fn no_network_and_a_wrong_option_are_told() {
     config.extra_args = vec!["--disable".into(), "no_such_feature".into()];
     let codex = Codex::new(&config, &bench.environment(), &bench.path("state")).unwrap();
     let error = codex.complete(&bench.request(Edit::None), &call().0).await.unwrap_err();
-    assert!(error.message().contains("no_such_feature") && error.retry() == Retry::Never, "{error}");
+    assert!(
+        error.message().contains("no_such_feature") && error.retry() == Retry::Never,
+        "{error}"
+    );
 
     config.extra_args.clear();
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     config.base_url = format!("http://{unused}/v1");
     let codex = Codex::new(&config, &bench.environment(), &bench.path("state")).unwrap();
     let error = codex.complete(&bench.request(Edit::None), &call().0).await.unwrap_err();
-    assert!(matches!(error.retry(), Retry::After(_)) && error.hints().any(|hint| hint.contains("network")), "{error}");
+    assert!(
+        matches!(error.retry(), Retry::After(_))
+            && error.hints().any(|hint| hint.contains("network")),
+        "{error}"
+    );
 }

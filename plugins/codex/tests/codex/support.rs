@@ -1,4 +1,5 @@
-//! A place to run codex in: a project with a worktree, a home, and nothing of the machine's own settings.
+//! A place to run codex in: a project with a worktree, a home, and nothing of the machine's own
+//! settings.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -22,7 +23,8 @@ use crate::{model_server::ModelServer, real_codex::real_codex};
 /// The key that a server of one's own is asked with.
 pub(crate) const KEY: &str = "sk-test-0123456789abcdef";
 
-/// `checkout` and its worktree `workspace`, both with the file `a.txt`; `home`, `tmp`, `bin` and `state`.
+/// `checkout` and its worktree `workspace`, both with the file `a.txt`; `home`, `tmp`, `bin` and
+/// `state`.
 pub(crate) struct Bench {
     root: tempfile::TempDir,
 }
@@ -61,20 +63,30 @@ impl Bench {
 
     /// The names in a directory, sorted.
     pub(crate) fn names(&self, directory: &str) -> Vec<String> {
-        let mut names: Vec<_> =
-            fs::read_dir(self.path(directory)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = fs::read_dir(self.path(directory))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
 
     /// The bytes of all files below a directory.
     pub(crate) fn size(&self, directory: &str) -> u64 {
-        files(&self.path(directory)).iter().filter_map(|file| fs::symlink_metadata(file).ok()).map(|metadata| metadata.len()).sum()
+        files(&self.path(directory))
+            .iter()
+            .filter_map(|file| fs::symlink_metadata(file).ok())
+            .map(|metadata| metadata.len())
+            .sum()
     }
 
     /// Whether any file here holds `text`.
     pub(crate) fn holds(&self, text: &str) -> bool {
-        let holds = |file: &PathBuf| fs::read(file).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()));
+        let holds = |file: &PathBuf| {
+            fs::read(file).is_ok_and(|bytes| {
+                bytes.windows(text.len()).any(|window| window == text.as_bytes())
+            })
+        };
         files(self.root.path()).iter().filter(|file| !file.is_symlink()).any(holds)
     }
 
@@ -106,22 +118,33 @@ impl Bench {
         request
     }
 
-    /// Puts a codex on the path that may make no user namespaces, as on a machine that forbids them.
+    /// Puts a codex on the path that may make no user namespaces, as on a machine that forbids
+    /// them.
     pub(crate) fn break_sandbox(&self) {
         let program = self.path("bin/codex");
         let real = fs::canonicalize(&program).unwrap();
         fs::rename(&program, self.path("bin/real")).unwrap();
-        let limited = format!("echo 0 > /proc/sys/user/max_user_namespaces && exec {} \"$@\"", real.display());
-        fs::write(&program, format!("#!/bin/sh\nexec unshare --user --map-root-user sh -c '{limited}' sh \"$@\"\n")).unwrap();
+        let limited = format!(
+            "echo 0 > /proc/sys/user/max_user_namespaces && exec {} \"$@\"",
+            real.display()
+        );
+        fs::write(
+            &program,
+            format!("#!/bin/sh\nexec unshare --user --map-root-user sh -c '{limited}' sh \"$@\"\n"),
+        )
+        .unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// Fails if a process that was started here is still there. A kill is delivered, not awaited, so this looks more than once.
+    /// Fails if a process that was started here is still there. A kill is delivered, not awaited,
+    /// so this looks more than once.
     pub(crate) fn assert_nothing_runs(&self) {
         let root = self.root.path().to_str().unwrap();
         let deadline = Instant::now() + Duration::from_secs(5);
         loop {
-            let left = processes().filter(|process| ["environ", "cmdline"].iter().any(|file| read(&process.join(file)).contains(root)));
+            let left = processes().filter(|process| {
+                ["environ", "cmdline"].iter().any(|file| read(&process.join(file)).contains(root))
+            });
             let left: Vec<_> = left.map(|process| read(&process.join("cmdline"))).collect();
             if left.is_empty() {
                 return;
@@ -136,7 +159,11 @@ impl Bench {
 pub(crate) fn call() -> (Call, Arc<Mutex<Vec<String>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let shared = told.clone();
-    (Call::new(Cancel::new()).with_progress(move |message| shared.lock().unwrap().push(message.to_owned())), told)
+    (
+        Call::new(Cancel::new())
+            .with_progress(move |message| shared.lock().unwrap().push(message.to_owned())),
+        told,
+    )
 }
 
 /// The command lines of all processes.
@@ -148,11 +175,19 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .current_dir(directory)
         .env_clear()
-        .envs([("PATH", "/usr/bin:/bin"), ("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
+        .envs([
+            ("PATH", "/usr/bin:/bin"),
+            ("GIT_CONFIG_GLOBAL", "/dev/null"),
+            ("GIT_CONFIG_SYSTEM", "/dev/null"),
+        ])
         .args(arguments)
         .output()
         .expect("git runs");
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "git {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -160,7 +195,12 @@ fn processes() -> impl Iterator<Item = PathBuf> {
     let own = std::process::id().to_string();
     let entries = fs::read_dir("/proc").unwrap().flatten();
     entries
-        .filter(move |entry| entry.file_name().to_str().is_some_and(|name| name != own && name.bytes().all(|byte| byte.is_ascii_digit())))
+        .filter(move |entry| {
+            entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| name != own && name.bytes().all(|byte| byte.is_ascii_digit()))
+        })
         .map(|entry| entry.path())
 }
 

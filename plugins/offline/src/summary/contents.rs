@@ -1,4 +1,5 @@
-//! What is in the files: languages, tests, open ends, conflict markers. All of it is counted in one walk.
+//! What is in the files: languages, tests, open ends, conflict markers. All of it is counted in one
+//! walk.
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, ops::ControlFlow};
 
@@ -81,7 +82,9 @@ impl Contents {
         let is_marked = OPEN_ENDS.iter().any(|mark| text.contains(mark));
         let comments: Vec<&str> = match language.syntax.filter(|_| is_marked) {
             Some(syntax) => {
-                let spans = comments::spans(text, syntax).into_iter().filter(|span| span.kind != Kind::String);
+                let spans = comments::spans(text, syntax)
+                    .into_iter()
+                    .filter(|span| span.kind != Kind::String);
                 spans.filter_map(|span| text.get(span.range)).collect()
             }
             None => vec![text],
@@ -104,13 +107,21 @@ impl Contents {
     /// The languages, the largest first.
     pub(super) fn languages(&self) -> String {
         let mut languages: Vec<_> = self.languages.iter().collect();
-        languages.sort_by_key(|(name, language)| (Reverse(language.lines), Reverse(language.bytes), **name));
+        languages.sort_by_key(|(name, language)| {
+            (Reverse(language.lines), Reverse(language.bytes), **name)
+        });
         let mut text = String::new();
         if !languages.is_empty() {
             text.push_str("| language | files | lines | size |\n|---|---:|---:|---:|\n");
         }
         for (name, language) in languages.iter().take(12) {
-            let _ = writeln!(text, "| {name} | {} | {} | {} |", language.files, language.lines, human_size(language.bytes));
+            let _ = writeln!(
+                text,
+                "| {name} | {} | {} | {} |",
+                language.files,
+                language.lines,
+                human_size(language.bytes)
+            );
         }
         if languages.len() > 12 {
             let _ = writeln!(text, "\nAnd {} more.", languages.len() - 12);
@@ -135,9 +146,11 @@ impl Contents {
         for manifest in manifests {
             let Some(command) = &manifest.tests else { continue };
             // A workspace's command runs the tests of its members too.
-            let shadowed = manifests
-                .iter()
-                .any(|other| other.tests == manifest.tests && other.directory() != manifest.directory() && manifest.is_under(other));
+            let shadowed = manifests.iter().any(|other| {
+                other.tests == manifest.tests
+                    && other.directory() != manifest.directory()
+                    && manifest.is_under(other)
+            });
             if !shadowed {
                 items.push(if manifest.directory().is_empty() {
                     code(command)
@@ -148,11 +161,19 @@ impl Contents {
         }
         items.dedup();
         let mut text = list(&items, 6);
-        let counted: Vec<_> = self.tests.iter().map(|(language, tests)| format!("{} in {language}", count(*tests, "test"))).collect();
+        let counted: Vec<_> = self
+            .tests
+            .iter()
+            .map(|(language, tests)| format!("{} in {language}", count(*tests, "test")))
+            .collect();
         if !counted.is_empty() {
             let _ = writeln!(text, "\nFound: {}.", counted.join(", "));
         } else if self.test_files > 0 {
-            let _ = writeln!(text, "\nFound: {}.", count(self.test_files, "file with tests").replace("testss", "tests"));
+            let _ = writeln!(
+                text,
+                "\nFound: {}.",
+                count(self.test_files, "file with tests").replace("testss", "tests")
+            );
         }
         titled("Tests", &text)
     }
@@ -162,10 +183,12 @@ impl Contents {
         if self.open_ends.is_empty() {
             return String::new();
         }
-        let kinds: Vec<_> = self.open_ends.iter().map(|(mark, found)| format!("{found} {mark}")).collect();
+        let kinds: Vec<_> =
+            self.open_ends.iter().map(|(mark, found)| format!("{found} {mark}")).collect();
         let mut paths: Vec<_> = self.open_ends_by_path.iter().collect();
         paths.sort_by_key(|(path, found)| (Reverse(**found), *path));
-        let paths: Vec<_> = paths.into_iter().map(|(path, found)| format!("{}: {found}", code(path))).collect();
+        let paths: Vec<_> =
+            paths.into_iter().map(|(path, found)| format!("{}: {found}", code(path))).collect();
         titled("Open ends", &format!("{}.\n\n{}", kinds.join(", "), list(&paths, 5)))
     }
 
@@ -177,13 +200,16 @@ impl Contents {
 
 fn is_test_file(file: &File) -> bool {
     let name = file.path.rsplit('/').next().unwrap_or(&file.path).to_ascii_lowercase();
-    let named = name.starts_with("test_") || [".test.", ".spec.", "_test.", "_spec."].iter().any(|part| name.contains(part));
+    let named = name.starts_with("test_")
+        || [".test.", ".spec.", "_test.", "_spec."].iter().any(|part| name.contains(part));
     (named || file.is_in_tests()) && !languages::is_prose(&file.path)
 }
 
 /// How often `word` stands in `text` as a whole word.
 fn words(text: &str, word: &str) -> usize {
-    let is_part = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+    let is_part = |letter: Option<char>| {
+        letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_')
+    };
     let is_whole = |at: usize| {
         let before = text.get(..at).and_then(|before| before.chars().next_back());
         let after = text.get(at + word.len()..).and_then(|after| after.chars().next());
@@ -199,7 +225,9 @@ fn has_conflict_markers(text: &str) -> bool {
         return false;
     }
     let mut lines = text.lines();
-    lines.any(|line| line.starts_with("<<<<<<< ")) && lines.any(|line| line == "=======") && lines.any(|line| line.starts_with(">>>>>>> "))
+    lines.any(|line| line.starts_with("<<<<<<< "))
+        && lines.any(|line| line == "=======")
+        && lines.any(|line| line.starts_with(">>>>>>> "))
 }
 
 #[cfg(test)]

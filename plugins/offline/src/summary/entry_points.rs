@@ -10,10 +10,15 @@ use crate::{
 pub(super) fn section(files: &Files, manifests: &[Manifest]) -> String {
     let mut items: Vec<String> = Vec::new();
     for manifest in manifests.iter().filter(|manifest| !manifest.programs.is_empty()) {
-        let programs: Vec<_> = manifest.programs.iter().take(8).map(|program| code(program)).collect();
+        let programs: Vec<_> =
+            manifest.programs.iter().take(8).map(|program| code(program)).collect();
         items.push(format!("{}: {}", code(&manifest.path), programs.join(", ")));
     }
-    let mut found: Vec<_> = files.iter().filter(|file| file.is_kept_by_hand()).filter_map(|file| Some((kind(file)?, &file.path))).collect();
+    let mut found: Vec<_> = files
+        .iter()
+        .filter(|file| file.is_kept_by_hand())
+        .filter_map(|file| Some((kind(file)?, &file.path)))
+        .collect();
     found.sort_by_key(|(kind, path)| (*kind, path.matches('/').count(), *path));
     items.extend(found.into_iter().map(|(kind, path)| format!("{}: {}", code(path), kind.name())));
     titled("Entry points", &list(&items, 20))
@@ -67,7 +72,8 @@ fn kind(file: &File) -> Option<Kind> {
     } else if main.contains(&name) || (path.contains("src/bin/") && language == Some("Rust")) {
         Some(Kind::Main)
     } else {
-        let is_script = matches!(language, Some("Shell" | "Python" | "Perl" | "Ruby")) || languages::extension(path).is_empty();
+        let is_script = matches!(language, Some("Shell" | "Python" | "Perl" | "Ruby"))
+            || languages::extension(path).is_empty();
         (file.is_executable && is_script).then_some(Kind::Script)
     }
 }

@@ -17,7 +17,10 @@ const EXAMPLES: usize = 5;
 
 /// Files that are tracked although `.gitignore` names them.
 pub(super) async fn tracked_but_ignored(git: &Git) -> Vec<String> {
-    let paths = git.fact(["ls-files", "-z", "--cached", "--ignored", "--exclude-standard"]).await.unwrap_or_default();
+    let paths = git
+        .fact(["ls-files", "-z", "--cached", "--ignored", "--exclude-standard"])
+        .await
+        .unwrap_or_default();
     paths.split('\0').filter(|path| !path.is_empty()).map(code).collect()
 }
 
@@ -25,7 +28,10 @@ pub(super) async fn tracked_but_ignored(git: &Git) -> Vec<String> {
 pub(super) fn section(files: &Files, contents: &Contents, ignored: &[String]) -> Result<String> {
     let mut large: Vec<_> = files.iter().filter(|file| file.size > FILE_LIMIT).collect();
     large.sort_by_key(|file| (Reverse(file.size), &file.path));
-    let large: Vec<_> = large.into_iter().map(|file| format!("{} ({})", code(&file.path), human_size(file.size))).collect();
+    let large: Vec<_> = large
+        .into_iter()
+        .map(|file| format!("{} ({})", code(&file.path), human_size(file.size)))
+        .collect();
     let mut links = Vec::new();
     upkeep::dead_links(files, |link, _| {
         links.push(format!("{} to {}", code(&link.path), code(&link.target)));
@@ -44,11 +50,17 @@ pub(super) fn section(files: &Files, contents: &Contents, ignored: &[String]) ->
     observe("dead link", &links);
     observe("large file", &large);
     observe("tracked but ignored file", ignored);
-    let at_root = |name: &str| files.iter().any(|file| !file.path.contains('/') && file.path.to_ascii_lowercase().starts_with(name));
+    let at_root = |name: &str| {
+        files.iter().any(|file| {
+            !file.path.contains('/') && file.path.to_ascii_lowercase().starts_with(name)
+        })
+    };
     if !at_root("readme") {
         items.push("There is no README.".into());
     }
-    if !["license", "licence", "copying", "unlicense"].iter().any(|name| at_root(name)) && !files.has_directory("LICENSES") {
+    if !["license", "licence", "copying", "unlicense"].iter().any(|name| at_root(name))
+        && !files.has_directory("LICENSES")
+    {
         items.push("There is no license file.".into());
     }
     if !contents.has_tests() {

@@ -14,7 +14,11 @@ pub(super) struct EditorConfig {
 impl EditorConfig {
     /// Reads the one in the repository's root; none says nothing.
     pub(super) fn read(files: &Files) -> Self {
-        files.get(".editorconfig").and_then(|file| files.read(file)).map(|text| Self::parse(&text)).unwrap_or_default()
+        files
+            .get(".editorconfig")
+            .and_then(|file| files.read(file))
+            .map(|text| Self::parse(&text))
+            .unwrap_or_default()
     }
 
     fn parse(text: &str) -> Self {
@@ -23,8 +27,14 @@ impl EditorConfig {
         for line in text.lines().map(str::trim) {
             if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
                 pattern = section.to_ascii_lowercase();
-            } else if let Some((key, value)) = line.split_once('=').filter(|_| !line.starts_with(['#', ';'])) {
-                settings.push((pattern.clone(), key.trim().to_ascii_lowercase(), value.trim().to_ascii_lowercase()));
+            } else if let Some((key, value)) =
+                line.split_once('=').filter(|_| !line.starts_with(['#', ';']))
+            {
+                settings.push((
+                    pattern.clone(),
+                    key.trim().to_ascii_lowercase(),
+                    value.trim().to_ascii_lowercase(),
+                ));
             }
         }
         Self { settings }
@@ -49,7 +59,9 @@ mod tests {
 
     #[test]
     fn a_section_that_may_be_about_a_file_counts() {
-        let config = EditorConfig::parse("[*]\nend_of_line = lf\n[*.{py,MD}]\ntrim_trailing_whitespace = False\n");
+        let config = EditorConfig::parse(
+            "[*]\nend_of_line = lf\n[*.{py,MD}]\ntrim_trailing_whitespace = False\n",
+        );
         let trim = |path| config.any(path, "trim_trailing_whitespace", |value| value == "false");
         assert_eq!(["a.md", "b/a.py", "a.rs"].map(trim), [true, true, false]);
         assert!(config.any("a.rs", "end_of_line", |_| true));

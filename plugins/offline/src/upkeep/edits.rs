@@ -34,9 +34,12 @@ pub(crate) struct Edits {
 }
 
 impl Edits {
-    /// Adds `edit` of the file at `path`, which contains `text`; says whether there was room for it.
+    /// Adds `edit` of the file at `path`, which contains `text`; says whether there was room for
+    /// it.
     pub(crate) fn add(&mut self, path: &str, text: &str, edit: Edit) -> bool {
-        let number = text.as_bytes().iter().take(edit.range.start).filter(|byte| **byte == b'\n').count() + 1;
+        let number =
+            text.as_bytes().iter().take(edit.range.start).filter(|byte| **byte == b'\n').count()
+                + 1;
         let line = (path.to_owned(), number);
         let full = self.lines.len() >= MAX_LINES && !self.lines.contains(&line);
         if full || (self.by_path.len() >= MAX_FILES && !self.by_path.contains_key(path)) {
@@ -82,7 +85,12 @@ impl Edits {
     /// Writes them to the files.
     pub(crate) fn apply(&self, files: &Files) -> Result<()> {
         for (path, edits) in &self.by_path {
-            let moved = || Error::new(ErrorKind::Backend, format!("a file changed while it was read: `{path}`"));
+            let moved = || {
+                Error::new(
+                    ErrorKind::Backend,
+                    format!("a file changed while it was read: `{path}`"),
+                )
+            };
             let mut text = files.get(path).and_then(|file| files.read(file)).ok_or_else(moved)?;
             let mut edits: Vec<_> = edits.iter().collect();
             edits.sort_by_key(|edit| edit.range.start);
@@ -106,10 +114,17 @@ mod tests {
     fn a_proposal_stays_small() {
         let text = "x\n".repeat(100);
         let mut edits = Edits::default();
-        let edit = |line: usize| Edit { range: line * 2..line * 2 + 1, replacement: "y".into(), note: "x -> y".into() };
+        let edit = |line: usize| Edit {
+            range: line * 2..line * 2 + 1,
+            replacement: "y".into(),
+            note: "x -> y".into(),
+        };
         assert_eq!((0..100).filter(|line| edits.add("a", &text, edit(*line))).count(), MAX_LINES);
         assert!(edits.add("a", &text, edit(0)), "a line that is changed anyway costs nothing");
         let mut edits = Edits::default();
-        assert_eq!((0..20).filter(|file| edits.add(&format!("{file}"), &text, edit(0))).count(), MAX_FILES);
+        assert_eq!(
+            (0..20).filter(|file| edits.add(&format!("{file}"), &text, edit(0))).count(),
+            MAX_FILES
+        );
     }
 }

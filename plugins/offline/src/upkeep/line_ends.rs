@@ -11,7 +11,11 @@ use crate::files::{self, Files};
 pub(super) fn find(files: &Files, edits: &mut Edits) -> Result<()> {
     let editor_config = EditorConfig::read(files);
     files.walk(
-        |file| white_space::is_wanted(file) && !file.attributes.line_ends && !editor_config.any(&file.path, "end_of_line", |_| true),
+        |file| {
+            white_space::is_wanted(file)
+                && !file.attributes.line_ends
+                && !editor_config.any(&file.path, "end_of_line", |_| true)
+        },
         |file, text| {
             for edit in in_text(text) {
                 if !edits.add(&file.path, text, edit) {
@@ -35,7 +39,11 @@ fn in_text(text: &str) -> Vec<Edit> {
     for (at, _) in text.match_indices('\n') {
         let is_windows = at > 0 && text.as_bytes().get(at - 1) == Some(&b'\r');
         if is_windows != to_windows {
-            let (range, replacement, note) = if to_windows { (at..at, "\r", "LF -> CRLF") } else { (at - 1..at, "", "CRLF -> LF") };
+            let (range, replacement, note) = if to_windows {
+                (at..at, "\r", "LF -> CRLF")
+            } else {
+                (at - 1..at, "", "CRLF -> LF")
+            };
             edits.push(Edit { range, replacement: replacement.into(), note: note.into() });
         }
     }

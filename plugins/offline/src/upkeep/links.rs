@@ -32,9 +32,16 @@ pub(super) fn find(files: &Files, edits: &mut Edits) -> Result<()> {
     let mut deleted = None;
     dead_links(files, |link, text| {
         let is_obvious = |found: &&String| {
-            found.eq_ignore_ascii_case(&link.resolved) || has_moved(&link, found, deleted.get_or_insert_with(|| files.deleted()))
+            found.eq_ignore_ascii_case(&link.resolved)
+                || has_moved(&link, found, deleted.get_or_insert_with(|| files.deleted()))
         };
-        let Some(fix) = link.only.as_ref().filter(is_obvious).map(|found| relative(&link.path, found)).filter(|fix| is_simple(fix)) else {
+        let Some(fix) = link
+            .only
+            .as_ref()
+            .filter(is_obvious)
+            .map(|found| relative(&link.path, found))
+            .filter(|fix| is_simple(fix))
+        else {
             return ControlFlow::Continue(());
         };
         let note = format!("{} -> {fix}", link.target);
@@ -47,10 +54,16 @@ pub(super) fn find(files: &Files, edits: &mut Edits) -> Result<()> {
 }
 
 /// Shows `visit` every dead link, with the text that it is in.
-pub(crate) fn dead_links(files: &Files, mut visit: impl FnMut(DeadLink, &str) -> ControlFlow<()>) -> Result<()> {
+pub(crate) fn dead_links(
+    files: &Files,
+    mut visit: impl FnMut(DeadLink, &str) -> ControlFlow<()>,
+) -> Result<()> {
     let index = Index::new(files);
     let is_wanted = |file: &File| {
-        languages::is_markdown(&file.path) && file.is_kept_by_hand() && !file.is_in_tests() && !(index.is_site && is_page(&file.path))
+        languages::is_markdown(&file.path)
+            && file.is_kept_by_hand()
+            && !file.is_in_tests()
+            && !(index.is_site && is_page(&file.path))
     };
     files.walk(is_wanted, |file, text| {
         if markdown::has_front_matter(text) || files::is_generated(text) {
@@ -60,21 +73,36 @@ pub(crate) fn dead_links(files: &Files, mut visit: impl FnMut(DeadLink, &str) ->
             let target = text.get(range.clone()).unwrap_or_default();
             let Some(resolved) = resolve(&file.path, target) else { continue };
             // What is there but not tracked may be made by a build.
-            if files.get(&resolved).is_some() || files.has_directory(&resolved) || files.root().join(&resolved).exists() {
+            if files.get(&resolved).is_some()
+                || files.has_directory(&resolved)
+                || files.root().join(&resolved).exists()
+            {
                 continue;
             }
             let only = index.only(&resolved).map(str::to_owned);
-            visit(DeadLink { path: file.path.clone(), target: target.to_owned(), resolved, only, range }, text)?;
+            visit(
+                DeadLink {
+                    path: file.path.clone(),
+                    target: target.to_owned(),
+                    resolved,
+                    only,
+                    range,
+                },
+                text,
+            )?;
         }
         ControlFlow::Continue(())
     })?;
     Ok(())
 }
 
-/// Whether history shows that a link to `found` was broken by a move: of its target, or of the file that it is written in.
+/// Whether history shows that a link to `found` was broken by a move: of its target, or of the file
+/// that it is written in.
 fn has_moved(link: &DeadLink, found: &str, deleted: &BTreeSet<String>) -> bool {
     let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
-    let was_here = |old: &&String| name(old) == name(&link.path) && resolve(old, &link.target).as_deref() == Some(found);
+    let was_here = |old: &&String| {
+        name(old) == name(&link.path) && resolve(old, &link.target).as_deref() == Some(found)
+    };
     deleted.contains(&link.resolved) || deleted.iter().any(|old| was_here(&old))
 }
 
@@ -96,14 +124,20 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// The only file that a link to `path` can have meant: it differs in case only, or it is the only one of that name.
+    /// The only file that a link to `path` can have meant: it differs in case only, or it is the
+    /// only one of that name.
     fn only(&self, path: &str) -> Option<&'a str> {
         let name = path.rsplit('/').next().unwrap_or(path);
         let found = self.by_name.get(&name.to_ascii_lowercase())?;
-        let mut same: Vec<_> = found.iter().filter(|found| found.eq_ignore_ascii_case(path)).collect();
+        let mut same: Vec<_> =
+            found.iter().filter(|found| found.eq_ignore_ascii_case(path)).collect();
         let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
         // A name that every directory may have says nothing about where it went.
-        if same.is_empty() && !COMMON.contains(&stem.as_str()) && name.contains('.') && found.len() == 1 {
+        if same.is_empty()
+            && !COMMON.contains(&stem.as_str())
+            && name.contains('.')
+            && found.len() == 1
+        {
             same = found.iter().filter(|found| found.ends_with(name)).collect();
         }
         match same[..] {
@@ -142,11 +176,19 @@ fn targets(text: &str) -> Vec<Range<usize>> {
                 };
             } else if code == 0 && rest.starts_with(b"<!--") {
                 comment = true;
-            } else if code == 0 && (rest.starts_with(b"](") || (rest.starts_with(b"]: ") && content.trim_start().starts_with('['))) {
+            } else if code == 0
+                && (rest.starts_with(b"](")
+                    || (rest.starts_with(b"]: ") && content.trim_start().starts_with('[')))
+            {
                 let start = at + if rest.starts_with(b"](") { 2 } else { 3 };
                 let written = content.get(start..).unwrap_or_default();
-                let length = written.find([')', ' ', '\t', '#', '?', '(', '<', '"']).unwrap_or(written.len());
-                let closed = rest.starts_with(b"]: ") || written.get(length..).is_some_and(|rest| rest.starts_with([')', '#', '?', ' ']));
+                let length = written
+                    .find([')', ' ', '\t', '#', '?', '(', '<', '"'])
+                    .unwrap_or(written.len());
+                let closed = rest.starts_with(b"]: ")
+                    || written
+                        .get(length..)
+                        .is_some_and(|rest| rest.starts_with([')', '#', '?', ' ']));
                 if closed && length > 0 {
                     targets.push(line.range.start + start..line.range.start + start + length);
                 }
@@ -157,7 +199,8 @@ fn targets(text: &str) -> Vec<Range<usize>> {
     targets
 }
 
-/// The path that `target`, written in the file at `path`, leads to; `None` if it is no plain relative path inside the repository.
+/// The path that `target`, written in the file at `path`, leads to; `None` if it is no plain
+/// relative path inside the repository.
 fn resolve(path: &str, target: &str) -> Option<String> {
     if !is_simple(target) || target.starts_with('/') {
         return None;
@@ -184,7 +227,12 @@ fn relative(from: &str, to: &str) -> String {
     let from: Vec<_> = from.split('/').collect();
     let to: Vec<_> = to.split('/').collect();
     let directories = from.len() - 1;
-    let shared = from.iter().take(directories).zip(to.iter().take(to.len() - 1)).take_while(|(one, other)| one == other).count();
+    let shared = from
+        .iter()
+        .take(directories)
+        .zip(to.iter().take(to.len() - 1))
+        .take_while(|(one, other)| one == other)
+        .count();
     let up = std::iter::repeat_n("..", directories - shared);
     up.chain(to.into_iter().skip(shared)).collect::<Vec<_>>().join("/")
 }
@@ -195,12 +243,34 @@ fn is_page(path: &str) -> bool {
 }
 
 /// What the names of the settings of site generators begin with.
-const SITE: [&str; 10] =
-    ["mkdocs.", "_config.y", "hugo.", "docusaurus.", "astro.", "gatsby-config", "conf.py", "antora", "zensical", "eleventy.config"];
+const SITE: [&str; 10] = [
+    "mkdocs.",
+    "_config.y",
+    "hugo.",
+    "docusaurus.",
+    "astro.",
+    "gatsby-config",
+    "conf.py",
+    "antora",
+    "zensical",
+    "eleventy.config",
+];
 
 /// Names that many directories have.
-const COMMON: [&str; 12] =
-    ["readme", "index", "mod", "lib", "main", "changelog", "license", "contributing", "makefile", "cargo", "package", "__init__"];
+const COMMON: [&str; 12] = [
+    "readme",
+    "index",
+    "mod",
+    "lib",
+    "main",
+    "changelog",
+    "license",
+    "contributing",
+    "makefile",
+    "cargo",
+    "package",
+    "__init__",
+];
 
 #[cfg(test)]
 mod tests {

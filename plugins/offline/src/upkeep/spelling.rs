@@ -1,7 +1,8 @@
 //! Known misspellings in prose and in comments.
 //!
-//! A word is put right only if all of its occurrences in the repository are plain prose and there are few of them: a misspelling that is also
-//! somewhere in code, in a link or between quotes is a name, and one that is used again and again is the project's own word.
+//! A word is put right only if all of its occurrences in the repository are plain prose and there
+//! are few of them: a misspelling that is also somewhere in code, in a link or between quotes is a
+//! name, and one that is used again and again is the project's own word.
 
 mod dictionary;
 mod english;
@@ -23,7 +24,8 @@ use prose::Block;
 /// A word that occurs so often belongs to the project's vocabulary.
 const VOCABULARY: usize = 3;
 
-/// Reads the texts of a repository one after the other, and tells in the end which words are certainly misspelt.
+/// Reads the texts of a repository one after the other, and tells in the end which words are
+/// certainly misspelt.
 struct Search {
     dictionary: Dictionary,
     seen: HashMap<String, Seen>,
@@ -53,12 +55,16 @@ pub(super) fn find(files: &Files, edits: &mut Edits) -> Result<()> {
         |_| true,
         |file, text| {
             let is_data = file.is_in_tests() && languages::is_prose(&file.path);
-            search.look_at(&file.path, text, || file.is_kept_by_hand() && !is_data && !files::is_generated(text));
+            search.look_at(&file.path, text, || {
+                file.is_kept_by_hand() && !is_data && !files::is_generated(text)
+            });
             ControlFlow::Continue(())
         },
     )?;
     for candidate in search.certain() {
-        let Some(text) = files.get(&candidate.path).and_then(|file| files.read(file)) else { continue };
+        let Some(text) = files.get(&candidate.path).and_then(|file| files.read(file)) else {
+            continue;
+        };
         let replacement = with_case_of(&candidate.word, candidate.correction);
         let note = format!("{} -> {replacement}", candidate.word);
         if !edits.add(&candidate.path, &text, Edit { range: candidate.range, replacement, note }) {
@@ -73,9 +79,12 @@ impl Search {
         Self { dictionary: Dictionary::new(), seen: HashMap::new(), candidates: Vec::new() }
     }
 
-    /// Counts the misspellings of one text, and collects those in its prose if `may_change` says that the text may be changed.
+    /// Counts the misspellings of one text, and collects those in its prose if `may_change` says
+    /// that the text may be changed.
     fn look_at(&mut self, path: &str, text: &str, may_change: impl FnOnce() -> bool) {
-        let correction = |range: Range<usize>| Some((self.dictionary.correction(text.get(range.clone())?)?, range));
+        let correction = |range: Range<usize>| {
+            Some((self.dictionary.correction(text.get(range.clone())?)?, range))
+        };
         let hits: Vec<_> = words(text).filter_map(correction).collect();
         // Most texts have no misspelling, and need not be understood.
         if hits.is_empty() {
@@ -84,7 +93,10 @@ impl Search {
         let blocks = if may_change() { prose::blocks(path, text) } else { Vec::new() };
         let tongue = |blocks: &[Block]| {
             let mut tongue = Tongue::default();
-            blocks.iter().flat_map(|block| &block.pieces).for_each(|piece| tongue.hear(text.get(piece.clone()).unwrap_or_default()));
+            blocks
+                .iter()
+                .flat_map(|block| &block.pieces)
+                .for_each(|piece| tongue.hear(text.get(piece.clone()).unwrap_or_default()));
             tongue
         };
         let is_english = tongue(&blocks).is_english();
@@ -92,10 +104,20 @@ impl Search {
             let word = text.get(range.clone()).unwrap_or_default();
             let entry = self.seen.entry(word.to_ascii_lowercase()).or_default();
             entry.count += 1;
-            let holds = |block: &&Block| block.pieces.iter().any(|piece| piece.start <= range.start && range.end <= piece.end);
+            let holds = |block: &&Block| {
+                block
+                    .pieces
+                    .iter()
+                    .any(|piece| piece.start <= range.start && range.end <= piece.end)
+            };
             match blocks.iter().find(holds).filter(|_| is_plain(text, &range)) {
                 Some(block) if is_english && !tongue(std::slice::from_ref(block)).is_foreign() => {
-                    self.candidates.push(Candidate { path: path.to_owned(), range, word: word.to_owned(), correction });
+                    self.candidates.push(Candidate {
+                        path: path.to_owned(),
+                        range,
+                        word: word.to_owned(),
+                        correction,
+                    });
                 }
                 Some(_) => {}
                 None => entry.is_name = true,
@@ -106,8 +128,10 @@ impl Search {
     /// The misspellings that are no name and no word of the project's own.
     fn certain(self) -> impl Iterator<Item = Candidate> {
         let Self { seen, candidates, .. } = self;
-        let is_certain =
-            move |word: &str| seen.get(&word.to_ascii_lowercase()).is_some_and(|seen| !seen.is_name && seen.count < VOCABULARY);
+        let is_certain = move |word: &str| {
+            seen.get(&word.to_ascii_lowercase())
+                .is_some_and(|seen| !seen.is_name && seen.count < VOCABULARY)
+        };
         candidates.into_iter().filter(move |candidate| is_certain(&candidate.word))
     }
 }
@@ -120,7 +144,9 @@ fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
         let start = at + bytes.get(at..)?.iter().position(u8::is_ascii_alphabetic)?;
         let mut end = start + 1;
         while let (Some(last), Some(next)) = (bytes.get(end - 1), bytes.get(end)) {
-            if !next.is_ascii_alphabetic() || (last.is_ascii_lowercase() && next.is_ascii_uppercase()) {
+            if !next.is_ascii_alphabetic()
+                || (last.is_ascii_lowercase() && next.is_ascii_uppercase())
+            {
                 break;
             }
             end += 1;
@@ -130,13 +156,18 @@ fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Whether the word at `range` stands as a word in a sentence, and is no part of an identifier, a path, an address, a name or a quotation.
+/// Whether the word at `range` stands as a word in a sentence, and is no part of an identifier, a
+/// path, an address, a name or a quotation.
 fn is_plain(text: &str, range: &Range<usize>) -> bool {
-    let (Some(word), Some(before), Some(after)) = (text.get(range.clone()), text.get(..range.start), text.get(range.end..)) else {
+    let (Some(word), Some(before), Some(after)) =
+        (text.get(range.clone()), text.get(..range.start), text.get(range.end..))
+    else {
         return false;
     };
     let (Some(first), Some(rest)) = (word.chars().next(), word.get(1..)) else { return false };
-    if !rest.chars().all(|letter| letter.is_ascii_lowercase()) || (first.is_ascii_uppercase() && !begins_sentence(before)) {
+    if !rest.chars().all(|letter| letter.is_ascii_lowercase())
+        || (first.is_ascii_uppercase() && !begins_sentence(before))
+    {
         return false;
     }
     let previous = before.chars().next_back().unwrap_or('\n');
@@ -158,12 +189,16 @@ fn begins_sentence(before: &str) -> bool {
     let line = before.rsplit('\n').next().unwrap_or(before);
     let sentence = line.trim_end();
     sentence.ends_with(['.', '!', '?', ':'])
-        || sentence.trim_start_matches(|mark: char| mark.is_whitespace() || "/#*->!;+".contains(mark)).is_empty()
+        || sentence
+            .trim_start_matches(|mark: char| mark.is_whitespace() || "/#*->!;+".contains(mark))
+            .is_empty()
 }
 
 fn with_case_of(word: &str, correction: &str) -> String {
     match correction.get(..1).zip(correction.get(1..)) {
-        Some((first, rest)) if word.starts_with(|letter: char| letter.is_ascii_uppercase()) => first.to_ascii_uppercase() + rest,
+        Some((first, rest)) if word.starts_with(|letter: char| letter.is_ascii_uppercase()) => {
+            first.to_ascii_uppercase() + rest
+        }
         _ => correction.to_owned(),
     }
 }
@@ -178,14 +213,21 @@ mod tests {
         for (path, text) in files {
             search.look_at(path, text, || true);
         }
-        search.certain().map(|candidate| with_case_of(&candidate.word, candidate.correction)).collect()
+        search
+            .certain()
+            .map(|candidate| with_case_of(&candidate.word, candidate.correction))
+            .collect()
     }
 
     #[test]
     fn misspellings_in_prose_and_comments_keep_their_case() {
-        let readme = "# Tool\n\nThis will recieve what you send to it. Occured errors are seperate.\n";
+        let readme =
+            "# Tool\n\nThis will recieve what you send to it. Occured errors are seperate.\n";
         assert_eq!(fixed(&[("README.md", readme)]), ["receive", "Occurred", "separate"]);
-        assert_eq!(fixed(&[("a.rs", "/// Will seperate the words of the text.\nfn split() {}\n")]), ["separate"]);
+        assert_eq!(
+            fixed(&[("a.rs", "/// Will seperate the words of the text.\nfn split() {}\n")]),
+            ["separate"]
+        );
     }
 
     #[test]
@@ -194,11 +236,27 @@ mod tests {
         assert!(fixed(&[("a.md", text)]).is_empty());
         let text = "This will recieve what was sent to it and that is all.\n";
         assert_eq!(fixed(&[("a.md", text)]), ["receive"]);
-        assert!(fixed(&[("a.md", text), ("b.rs", "fn recieve() {}")]).is_empty(), "it is the name of a function");
-        assert!(fixed(&[("a.md", text), ("b.rs", "fn tryRecieveAll() {}")]).is_empty(), "it is part of the name of a function");
-        assert!(fixed(&[("a.md", text), ("b.md", text), ("c.md", text)]).is_empty(), "it is the project's word");
-        assert!(fixed(&[("a.md", "This was the typo of recieve for all of them.\n")]).is_empty(), "it is spoken of");
-        assert!(fixed(&[("a.md", "According to Lastname and Seperate, this is the one for you.\n")]).is_empty(), "it is a name");
+        assert!(
+            fixed(&[("a.md", text), ("b.rs", "fn recieve() {}")]).is_empty(),
+            "it is the name of a function"
+        );
+        assert!(
+            fixed(&[("a.md", text), ("b.rs", "fn tryRecieveAll() {}")]).is_empty(),
+            "it is part of the name of a function"
+        );
+        assert!(
+            fixed(&[("a.md", text), ("b.md", text), ("c.md", text)]).is_empty(),
+            "it is the project's word"
+        );
+        assert!(
+            fixed(&[("a.md", "This was the typo of recieve for all of them.\n")]).is_empty(),
+            "it is spoken of"
+        );
+        assert!(
+            fixed(&[("a.md", "According to Lastname and Seperate, this is the one for you.\n")])
+                .is_empty(),
+            "it is a name"
+        );
     }
 
     #[test]

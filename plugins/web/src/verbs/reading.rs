@@ -79,7 +79,8 @@ pub struct ProjectStatus {
     pub frozen: Option<Frozen>,
     /// A change that waits for a person.
     pub held: Option<Held>,
-    /// Its lines of upkeep, each with what keeps it from its runs; the four above are of whichever waits longest.
+    /// Its lines of upkeep, each with what keeps it from its runs; the four above are of whichever
+    /// waits longest.
     #[serde(default)]
     pub chores: Vec<ChoreStatus>,
     /// What was asked for and has not begun, in the order in which it was asked for.
@@ -117,11 +118,21 @@ impl ChoreStatus {
         let pimainteno_core::ChoreStatus { chore, state, next_slot, .. } = status;
         let Chore { name, proposer, mode, cron, .. } = chore;
         let parked = state.parked.filter(|parked| parked.until > now);
-        Self { name, proposer, mode, cron, next_slot, parked, frozen: state.frozen, held: state.held }
+        Self {
+            name,
+            proposer,
+            mode,
+            cron,
+            next_slot,
+            parked,
+            frozen: state.frozen,
+            held: state.held,
+        }
     }
 }
 
-/// The last runs that ended, the newest first: of one project, also of one that is not in the configuration any more, or of all.
+/// The last runs that ended, the newest first: of one project, also of one that is not in the
+/// configuration any more, or of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Runs {
@@ -165,7 +176,8 @@ pub struct RunDetail {
     pub outputs: Vec<Output>,
 }
 
-/// The last changes that are held, the newest first and without their diffs: of one project or of all.
+/// The last changes that are held, the newest first and without their diffs: of one project or of
+/// all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Proposals {
@@ -188,7 +200,8 @@ pub struct ShowProposal {
     pub id: String,
 }
 
-/// The last things that a person should know, the newest first: about one project, or about all and none.
+/// The last things that a person should know, the newest first: about one project, or about all and
+/// none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Notices {
@@ -233,7 +246,11 @@ impl Verb for Status {
                 frozen: status.state.frozen().cloned(),
                 held: status.state.held().next().cloned(),
                 queued: status.state.orders.iter().map(|order| order.job.clone()).collect(),
-                chores: status.chores.into_iter().map(|chore| ChoreStatus::new(chore, now)).collect(),
+                chores: status
+                    .chores
+                    .into_iter()
+                    .map(|chore| ChoreStatus::new(chore, now))
+                    .collect(),
                 last_run,
                 running: status.running,
             })
@@ -323,7 +340,9 @@ fn length(limit: Option<usize>) -> usize {
 /// The id of a project that is in the configuration or in the store.
 fn known_id(maintainer: &Maintainer, project: Option<String>) -> Result<Option<String>> {
     match project {
-        Some(name) if !maintainer.history().known_projects().contains(&name) => maintainer.project_id(&name).map(Some),
+        Some(name) if !maintainer.history().known_projects().contains(&name) => {
+            maintainer.project_id(&name).map(Some)
+        }
         known => Ok(known),
     }
 }

@@ -19,7 +19,18 @@ pub(super) enum Language {
 
 /// What disables a test, or keeps a failure from being seen, wherever in a line.
 const DISABLING: [(Language, &[&str]); 9] = [
-    (Language::Rust, &["#[ignore", ", ignore)]", ", ignore =", "#[cfg(any())]", "#[cfg(false)]", "#[cfg(FALSE)]", "#[should_panic"]),
+    (
+        Language::Rust,
+        &[
+            "#[ignore",
+            ", ignore)]",
+            ", ignore =",
+            "#[cfg(any())]",
+            "#[cfg(false)]",
+            "#[cfg(FALSE)]",
+            "#[should_panic",
+        ],
+    ),
     (
         Language::Python,
         &[
@@ -67,7 +78,10 @@ const DISABLING: [(Language, &[&str]); 9] = [
             "skipIf(true",
         ],
     ),
-    (Language::Go, &["t.Skip(", "t.Skipf(", "t.SkipNow(", "b.Skip(", "//go:build ignore", "// +build ignore"]),
+    (
+        Language::Go,
+        &["t.Skip(", "t.Skipf(", "t.SkipNow(", "b.Skip(", "//go:build ignore", "// +build ignore"],
+    ),
     (
         Language::C,
         &[
@@ -101,13 +115,27 @@ const DISABLING: [(Language, &[&str]); 9] = [
             "xit(",
         ],
     ),
-    (Language::CSharp, &["[Ignore", "Skip =", "Assert.Ignore(", "Assert.Inconclusive(", "[Explicit"]),
+    (
+        Language::CSharp,
+        &["[Ignore", "Skip =", "Assert.Ignore(", "Assert.Inconclusive(", "[Explicit"],
+    ),
     (Language::Ruby, &["xit ", "xdescribe ", "xcontext ", "xspecify ", "skip:", "pending:"]),
-    (Language::Php, &["markTestSkipped(", "markTestIncomplete(", "->skip(", "->todo(", "oesNotPerformAssertions", "@group skip"]),
+    (
+        Language::Php,
+        &[
+            "markTestSkipped(",
+            "markTestIncomplete(",
+            "->skip(",
+            "->todo(",
+            "oesNotPerformAssertions",
+            "@group skip",
+        ],
+    ),
 ];
 
 /// The same, as the first word of a statement.
-const DISABLING_STATEMENTS: [(Language, &[&str]); 2] = [(Language::Ruby, &["skip", "pending"]), (Language::Shell, &["skip"])];
+const DISABLING_STATEMENTS: [(Language, &[&str]); 2] =
+    [(Language::Ruby, &["skip", "pending"]), (Language::Shell, &["skip"])];
 
 /// What keeps a failing command from failing what runs it.
 const FORGIVING: [&str; 12] = [
@@ -127,17 +155,70 @@ const FORGIVING: [&str; 12] = [
 
 /// What an assertion looks like, wherever in a line.
 const ASSERTING: [(Language, &[&str]); 9] = [
-    (Language::Rust, &["assert!(", "assert_eq!(", "assert_ne!(", "assert_matches!(", "assert_snapshot!(", "prop_assert", "panic!("]),
-    (Language::Python, &["assert ", "assert(", "self.assert", ".assert_", "self.fail(", "pytest.raises("]),
-    (Language::JavaScript, &["expect(", "assert(", "assert.", "t.is(", "t.deepEqual(", "t.true(", "t.throws(", ".should."]),
-    (Language::Go, &["t.Error(", "t.Errorf(", "t.Fatal(", "t.Fatalf(", "t.Fail(", "t.FailNow(", "assert.", "require."]),
+    (
+        Language::Rust,
+        &[
+            "assert!(",
+            "assert_eq!(",
+            "assert_ne!(",
+            "assert_matches!(",
+            "assert_snapshot!(",
+            "prop_assert",
+            "panic!(",
+        ],
+    ),
+    (
+        Language::Python,
+        &["assert ", "assert(", "self.assert", ".assert_", "self.fail(", "pytest.raises("],
+    ),
+    (
+        Language::JavaScript,
+        &[
+            "expect(",
+            "assert(",
+            "assert.",
+            "t.is(",
+            "t.deepEqual(",
+            "t.true(",
+            "t.throws(",
+            ".should.",
+        ],
+    ),
+    (
+        Language::Go,
+        &[
+            "t.Error(",
+            "t.Errorf(",
+            "t.Fatal(",
+            "t.Fatalf(",
+            "t.Fail(",
+            "t.FailNow(",
+            "assert.",
+            "require.",
+        ],
+    ),
     (
         Language::C,
-        &["ASSERT", "EXPECT_", "CHECK", "REQUIRE", "assert(", "BOOST_TEST", "QVERIFY", "QCOMPARE", "ck_assert", "TEST_ASSERT", "cr_assert"],
+        &[
+            "ASSERT",
+            "EXPECT_",
+            "CHECK",
+            "REQUIRE",
+            "assert(",
+            "BOOST_TEST",
+            "QVERIFY",
+            "QCOMPARE",
+            "ck_assert",
+            "TEST_ASSERT",
+            "cr_assert",
+        ],
     ),
     (Language::Java, &["assert", "Assert.", "verify(", "should"]),
     (Language::CSharp, &["Assert.", ".Should("]),
-    (Language::Ruby, &["assert", "refute", "expect(", "expect {", ".must_", ".should", "is_expected"]),
+    (
+        Language::Ruby,
+        &["assert", "refute", "expect(", "expect {", ".must_", ".should", "is_expected"],
+    ),
     (Language::Php, &["->assert", "::assert", "expect(", "expectException"]),
 ];
 
@@ -166,7 +247,9 @@ impl Language {
         match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
             "rs" => Self::Rust,
             "py" | "pyi" => Self::Python,
-            "js" | "jsx" | "ts" | "tsx" | "mjs" | "cjs" | "mts" | "cts" | "vue" | "svelte" => Self::JavaScript,
+            "js" | "jsx" | "ts" | "tsx" | "mjs" | "cjs" | "mts" | "cts" | "vue" | "svelte" => {
+                Self::JavaScript
+            }
             "go" => Self::Go,
             "c" | "h" | "cc" | "cpp" | "cxx" | "hh" | "hpp" | "hxx" | "m" | "mm" => Self::C,
             "java" | "kt" | "kts" | "scala" | "groovy" => Self::Java,
@@ -174,7 +257,19 @@ impl Language {
             "rb" => Self::Ruby,
             "php" => Self::Php,
             "sh" | "bash" | "bats" | "yml" | "yaml" | "mk" | "zsh" => Self::Shell,
-            "" if matches!(name, "Makefile" | "GNUmakefile" | "makefile" | "justfile" | "Justfile" | "Jenkinsfile" | "run") => Self::Shell,
+            "" if matches!(
+                name,
+                "Makefile"
+                    | "GNUmakefile"
+                    | "makefile"
+                    | "justfile"
+                    | "Justfile"
+                    | "Jenkinsfile"
+                    | "run"
+            ) =>
+            {
+                Self::Shell
+            }
             _ => Self::Other,
         }
     }
@@ -196,20 +291,32 @@ impl Language {
         match self {
             Self::Rust => {
                 line.starts_with("#[")
-                    && word.rsplit("::").next().is_some_and(|last| matches!(last, "test" | "rstest" | "test_case" | "quickcheck"))
+                    && word.rsplit("::").next().is_some_and(|last| {
+                        matches!(last, "test" | "rstest" | "test_case" | "quickcheck")
+                    })
             }
-            Self::Java => line.starts_with('@') && matches!(word, "Test" | "ParameterizedTest" | "RepeatedTest" | "Property"),
-            Self::CSharp => line.starts_with('[') && matches!(word, "Test" | "TestMethod" | "Fact" | "Theory" | "TestCase"),
+            Self::Java => {
+                line.starts_with('@')
+                    && matches!(word, "Test" | "ParameterizedTest" | "RepeatedTest" | "Property")
+            }
+            Self::CSharp => {
+                line.starts_with('[')
+                    && matches!(word, "Test" | "TestMethod" | "Fact" | "Theory" | "TestCase")
+            }
             _ => false,
         }
     }
 }
 
-/// The name of the test that a line declares. `is_marked` says that a mark of a test stands before it.
+/// The name of the test that a line declares. `is_marked` says that a mark of a test stands before
+/// it.
 pub(super) fn test_name(language: Language, line: &str, is_marked: bool) -> Option<String> {
     let word = |text: &str| -> Option<String> {
-        let name: String =
-            text.trim_start().chars().take_while(|character| character.is_alphanumeric() || "_-".contains(*character)).collect();
+        let name: String = text
+            .trim_start()
+            .chars()
+            .take_while(|character| character.is_alphanumeric() || "_-".contains(*character))
+            .collect();
         Some(name).filter(|name| !name.is_empty())
     };
     let after = |mark: &str| line.split_once(mark).map(|(_, rest)| rest);
@@ -218,34 +325,62 @@ pub(super) fn test_name(language: Language, line: &str, is_marked: bool) -> Opti
         let quote = text.chars().next().filter(|quote| "\"'`".contains(*quote))?;
         text.get(1..)?.split(quote).next().map(str::to_owned)
     };
-    let called = |names: &[&str], open: &str| names.iter().find_map(|name| line.strip_prefix(name)?.strip_prefix(open).and_then(quoted));
+    let called = |names: &[&str], open: &str| {
+        names.iter().find_map(|name| line.strip_prefix(name)?.strip_prefix(open).and_then(quoted))
+    };
     match language {
         Language::Rust => is_marked.then(|| after("fn ").and_then(word)).flatten(),
-        Language::Python => line.trim_start_matches("async ").strip_prefix("def ").filter(|rest| rest.starts_with("test")).and_then(word),
-        Language::JavaScript => called(&["it", "test", "specify", "it.only", "test.only", "Deno.test"], "("),
-        Language::Go => {
-            line.strip_prefix("func ").filter(|rest| ["Test", "Fuzz", "Example"].iter().any(|begin| rest.starts_with(begin))).and_then(word)
+        Language::Python => line
+            .trim_start_matches("async ")
+            .strip_prefix("def ")
+            .filter(|rest| rest.starts_with("test"))
+            .and_then(word),
+        Language::JavaScript => {
+            called(&["it", "test", "specify", "it.only", "test.only", "Deno.test"], "(")
         }
-        Language::C => ["TEST(", "TEST_F(", "TEST_P(", "TEST_CASE(", "SCENARIO(", "BOOST_AUTO_TEST_CASE(", "START_TEST(", "Test("]
-            .iter()
-            .find_map(|mark| line.strip_prefix(mark))
-            .and_then(|rest| rest.split_once(')').map(|(name, _)| name.trim().to_owned())),
-        Language::Java if is_marked => {
-            line.split_once('(').and_then(|(head, _)| head.rsplit([' ', '`']).find(|name| !name.is_empty())).map(str::to_owned)
+        Language::Go => line
+            .strip_prefix("func ")
+            .filter(|rest| ["Test", "Fuzz", "Example"].iter().any(|begin| rest.starts_with(begin)))
+            .and_then(word),
+        Language::C => [
+            "TEST(",
+            "TEST_F(",
+            "TEST_P(",
+            "TEST_CASE(",
+            "SCENARIO(",
+            "BOOST_AUTO_TEST_CASE(",
+            "START_TEST(",
+            "Test(",
+        ]
+        .iter()
+        .find_map(|mark| line.strip_prefix(mark))
+        .and_then(|rest| rest.split_once(')').map(|(name, _)| name.trim().to_owned())),
+        Language::Java if is_marked => line
+            .split_once('(')
+            .and_then(|(head, _)| head.rsplit([' ', '`']).find(|name| !name.is_empty()))
+            .map(str::to_owned),
+        Language::CSharp if is_marked => {
+            line.split_once('(').and_then(|(head, _)| head.rsplit(' ').next()).map(str::to_owned)
         }
-        Language::CSharp if is_marked => line.split_once('(').and_then(|(head, _)| head.rsplit(' ').next()).map(str::to_owned),
         Language::Java | Language::CSharp => None,
         Language::Ruby => called(&["it", "specify", "test", "scenario"], " ")
             .or_else(|| after("def ").filter(|rest| rest.starts_with("test_")).and_then(word)),
-        Language::Php => after("function ").filter(|rest| rest.starts_with("test")).and_then(word).or_else(|| called(&["it", "test"], "(")),
+        Language::Php => after("function ")
+            .filter(|rest| rest.starts_with("test"))
+            .and_then(word)
+            .or_else(|| called(&["it", "test"], "(")),
         Language::Shell => line.strip_prefix("@test ").and_then(quoted),
         Language::Other => None,
     }
 }
 
-/// Whether a line disables a test, or keeps a failing command from being seen. `in_test` says that the file is a test.
+/// Whether a line disables a test, or keeps a failing command from being seen. `in_test` says that
+/// the file is a test.
 pub(super) fn disabling(language: Language, line: &str, in_test: bool) -> bool {
-    let code = line.split_once("//").filter(|(before, _)| !before.is_empty() && !before.ends_with(':')).map_or(line, |(before, _)| before);
+    let code = line
+        .split_once("//")
+        .filter(|(before, _)| !before.is_empty() && !before.ends_with(':'))
+        .map_or(line, |(before, _)| before);
     let is_comment = match language {
         Language::Python | Language::Ruby | Language::Shell => line.starts_with('#'),
         Language::Go | Language::Rust | Language::Other => false,
@@ -264,14 +399,18 @@ pub(super) fn disabling(language: Language, line: &str, in_test: bool) -> bool {
         table.iter().find(|(known, _)| *known == language).map_or(&[], |(_, marks)| marks)
     };
     let statement = code.split([' ', '(', '"']).next().unwrap_or_default();
-    of_language(&DISABLING).iter().any(|mark| has_mark(code, mark)) || of_language(&DISABLING_STATEMENTS).contains(&statement)
+    of_language(&DISABLING).iter().any(|mark| has_mark(code, mark))
+        || of_language(&DISABLING_STATEMENTS).contains(&statement)
 }
 
 /// Whether a line has a mark that is not the end of a longer word.
 fn has_mark(line: &str, mark: &str) -> bool {
     let is_word = mark.starts_with(|first: char| first.is_alphanumeric());
     line.match_indices(mark).any(|(place, _)| {
-        !is_word || !line.get(..place).is_some_and(|before| before.ends_with(|last: char| last.is_alphanumeric() || last == '_'))
+        !is_word
+            || !line.get(..place).is_some_and(|before| {
+                before.ends_with(|last: char| last.is_alphanumeric() || last == '_')
+            })
     })
 }
 
@@ -285,15 +424,23 @@ pub(super) fn assertions(language: Language, line: &str) -> usize {
     {
         return 0;
     }
-    let marks = ASSERTING.iter().find(|(known, _)| *known == language).map_or(&[][..], |(_, marks)| marks);
+    let marks =
+        ASSERTING.iter().find(|(known, _)| *known == language).map_or(&[][..], |(_, marks)| marks);
     // One line says one thing, however many of the words it holds.
     usize::from(marks.iter().any(|mark| line.contains(mark)))
 }
 
 /// Whether a line asserts what always holds.
 pub(super) fn trivial(line: &str) -> bool {
-    let packed: String = line.chars().filter(|character| !character.is_whitespace()).flat_map(char::to_lowercase).collect();
-    TRIVIAL
-        .iter()
-        .any(|form| packed == *form || packed.strip_prefix(form).is_some_and(|rest| rest.trim_start_matches([')', ';', ',']).is_empty()))
+    let packed: String = line
+        .chars()
+        .filter(|character| !character.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .collect();
+    TRIVIAL.iter().any(|form| {
+        packed == *form
+            || packed
+                .strip_prefix(form)
+                .is_some_and(|rest| rest.trim_start_matches([')', ';', ',']).is_empty())
+    })
 }

@@ -9,15 +9,19 @@ fn change(files: &[(&str, &str, &str)]) -> Change {
     let mut numbers = String::new();
     let mut diff = String::new();
     for (path, old, new) in files {
-        let (old_lines, new_lines): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
-        let (in_old, in_new): (BTreeSet<_>, BTreeSet<_>) = (old_lines.iter().collect(), new_lines.iter().collect());
+        let (old_lines, new_lines): (Vec<_>, Vec<_>) =
+            (old.lines().collect(), new.lines().collect());
+        let (in_old, in_new): (BTreeSet<_>, BTreeSet<_>) =
+            (old_lines.iter().collect(), new_lines.iter().collect());
         numbers.push_str(&format!("1\t1\t{path}\n"));
         let mode = match (old.is_empty(), new.is_empty()) {
             (true, _) => "new file mode 100644\n",
             (_, true) => "deleted file mode 100644\n",
             _ => "",
         };
-        diff.push_str(&format!("diff --git a/{path} b/{path}\n{mode}--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n"));
+        diff.push_str(&format!(
+            "diff --git a/{path} b/{path}\n{mode}--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n"
+        ));
         // Lines in both are context; the tests keep them in order.
         let mut rest = new_lines.iter().peekable();
         for line in &old_lines {
@@ -48,7 +52,12 @@ fn what_weakens_tests_is_noticed() {
     let inline = |from: &str, to: &str| rust.replace(from, to);
     let cases: Vec<(&str, String, String, &str)> = vec![
         // A file of tests goes.
-        ("tests/a.rs", "#[test]\nfn a() {\n    assert!(f());\n}\n".into(), String::new(), "deletes tests"),
+        (
+            "tests/a.rs",
+            "#[test]\nfn a() {\n    assert!(f());\n}\n".into(),
+            String::new(),
+            "deletes tests",
+        ),
         ("tests/data/golden.txt", "1\n".into(), String::new(), "deletes tests"),
         // A test goes.
         (
@@ -64,16 +73,46 @@ fn what_weakens_tests_is_noticed() {
             "def test_a():\n    assert f()\n".into(),
             "removes 1 test: `test_b`",
         ),
-        ("a_test.go", "func TestA(t *testing.T) {\n}\n".into(), "package a\n".into(), "removes 1 test: `TestA`"),
+        (
+            "a_test.go",
+            "func TestA(t *testing.T) {\n}\n".into(),
+            "package a\n".into(),
+            "removes 1 test: `TestA`",
+        ),
         ("a.test.ts", "it('adds', () => {\n});\n".into(), "x\n".into(), "removes 1 test: `adds`"),
         ("a_spec.rb", "it \"adds\" do\nend\n".into(), "x\n".into(), "removes 1 test: `adds`"),
-        ("src/test/ATest.java", "@Test\nvoid adds() {\n}\n".into(), "x\n".into(), "removes 1 test: `adds`"),
-        ("tests/a_test.cc", "TEST(A, adds) {\n}\n".into(), "x\n".into(), "removes 1 test: `A, adds`"),
-        ("tests/ATest.php", "public function testAdds() {\n}\n".into(), "x\n".into(), "removes 1 test: `testAdds`"),
+        (
+            "src/test/ATest.java",
+            "@Test\nvoid adds() {\n}\n".into(),
+            "x\n".into(),
+            "removes 1 test: `adds`",
+        ),
+        (
+            "tests/a_test.cc",
+            "TEST(A, adds) {\n}\n".into(),
+            "x\n".into(),
+            "removes 1 test: `A, adds`",
+        ),
+        (
+            "tests/ATest.php",
+            "public function testAdds() {\n}\n".into(),
+            "x\n".into(),
+            "removes 1 test: `testAdds`",
+        ),
         ("check.bats", "@test \"adds\" {\n}\n".into(), "x\n".into(), "removes 1 test: `adds`"),
         // A test is skipped.
-        ("src/a.rs", rust.into(), inline("    fn adds", "    #[ignore]\n    fn adds"), "disables tests or checks: `#[ignore]`"),
-        ("test_a.py", "def test_a():\n".into(), "@pytest.mark.xfail\ndef test_a():\n".into(), "disables"),
+        (
+            "src/a.rs",
+            rust.into(),
+            inline("    fn adds", "    #[ignore]\n    fn adds"),
+            "disables tests or checks: `#[ignore]`",
+        ),
+        (
+            "test_a.py",
+            "def test_a():\n".into(),
+            "@pytest.mark.xfail\ndef test_a():\n".into(),
+            "disables",
+        ),
         ("a.spec.js", "it('x', () => {\n".into(), "it.skip('x', () => {\n".into(), "disables"),
         ("a.spec.js", "y\n".into(), "it.only('x', () => {\ny\n".into(), "disables"),
         ("a_test.go", "f()\n".into(), "t.Skip(\"flaky\")\nf()\n".into(), "disables"),
@@ -89,13 +128,43 @@ fn what_weakens_tests_is_noticed() {
             "def test_a():\n    g()\n".into(),
             "assert less: 1 assertion fewer",
         ),
-        ("test_a.py", "    assert f() == 1\n".into(), "    assert True\n".into(), "always hold: `assert True`"),
-        ("a.test.js", "expect(f()).toBe(1);\n".into(), "expect(true).toBe(true);\n".into(), "always hold"),
-        ("src/a.rs", rust.into(), inline("f(1), 2", "f(1), 3"), "changes what tests beside the code expect: src/a.rs"),
+        (
+            "test_a.py",
+            "    assert f() == 1\n".into(),
+            "    assert True\n".into(),
+            "always hold: `assert True`",
+        ),
+        (
+            "a.test.js",
+            "expect(f()).toBe(1);\n".into(),
+            "expect(true).toBe(true);\n".into(),
+            "always hold",
+        ),
+        (
+            "src/a.rs",
+            rust.into(),
+            inline("f(1), 2", "f(1), 3"),
+            "changes what tests beside the code expect: src/a.rs",
+        ),
         // What decides the checks.
-        ("check.sh", "set -e\n./a\n".into(), "./a\n".into(), "decides what the checks do: check.sh"),
-        ("Makefile", "test:\n\tpytest\n".into(), "test:\n\ttrue\n".into(), "decides what the checks do"),
-        (".github/workflows/ci.yml", "run: make\n".into(), "run: true\n".into(), "decides what the checks do"),
+        (
+            "check.sh",
+            "set -e\n./a\n".into(),
+            "./a\n".into(),
+            "decides what the checks do: check.sh",
+        ),
+        (
+            "Makefile",
+            "test:\n\tpytest\n".into(),
+            "test:\n\ttrue\n".into(),
+            "decides what the checks do",
+        ),
+        (
+            ".github/workflows/ci.yml",
+            "run: make\n".into(),
+            "run: true\n".into(),
+            "decides what the checks do",
+        ),
         ("tests/conftest.py", "a\n".into(), "b\n".into(), "decides what the checks do"),
         (
             "package.json",
@@ -125,8 +194,7 @@ fn what_weakens_tests_is_noticed() {
 #[test]
 fn what_leaves_tests_as_strong_is_no_concern() {
     let test = "def test_a():\n    assert f() == 1\n";
-    let rust =
-        "fn f() {\n    assert!(x);\n}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn adds() {\n        assert_eq!(f(1), 2);\n    }\n}\n";
+    let rust = "fn f() {\n    assert!(x);\n}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn adds() {\n        assert_eq!(f(1), 2);\n    }\n}\n";
     let cases: Vec<Vec<(&str, String, String)>> = vec![
         // Code, words and dependencies.
         vec![("src/a.py", "def f():\n    skip()\n".into(), "def f():\n    return 1\n".into())],
@@ -136,25 +204,40 @@ fn what_leaves_tests_as_strong_is_no_concern() {
             "{\n  \"dependencies\": {\n    \"a\": \"1\"\n  }\n}\n".into(),
             "{\n  \"dependencies\": {\n    \"a\": \"2\"\n  }\n}\n".into(),
         )],
-        vec![("Cargo.toml", "[dependencies]\na = \"1\"\n".into(), "[dependencies]\na = \"2\"\n".into())],
+        vec![(
+            "Cargo.toml",
+            "[dependencies]\na = \"1\"\n".into(),
+            "[dependencies]\na = \"2\"\n".into(),
+        )],
         // An assertion in the code is no test.
         vec![("src/a.rs", rust.into(), rust.replace("    assert!(x);\n", "    return;\n"))],
         // More tests, and the same test under another name or in another place.
         vec![("test_a.py", test.into(), format!("{test}def test_b():\n    assert g()\n"))],
         vec![("test_a.py", test.into(), test.replace("test_a", "test_aa"))],
-        vec![("test_a.py", test.into(), String::new()), ("tests/test_a.py", String::new(), test.into())],
+        vec![
+            ("test_a.py", test.into(), String::new()),
+            ("tests/test_a.py", String::new(), test.into()),
+        ],
         vec![(
             "src/a.rs",
             rust.into(),
-            rust.replace("        assert_eq!(f(1), 2);\n", "        assert_eq!(f(1), 2);\n        assert_eq!(f(2), 3);\n"),
+            rust.replace(
+                "        assert_eq!(f(1), 2);\n",
+                "        assert_eq!(f(1), 2);\n        assert_eq!(f(2), 3);\n",
+            ),
         )],
         // A mark that goes, or only moves.
         vec![("test_a.py", format!("@pytest.mark.skip\n{test}"), test.into())],
-        vec![("a_test.go", "t.Skip(\"x\")\nf()\n".into(), "f()\nif short {\n\tt.Skip(\"x\")\n}\n".into())],
+        vec![(
+            "a_test.go",
+            "t.Skip(\"x\")\nf()\n".into(),
+            "f()\nif short {\n\tt.Skip(\"x\")\n}\n".into(),
+        )],
         vec![("a.test.js", "// it.skip('x')\n".into(), "// xit('x')\n".into())],
     ];
     for files in cases {
-        let files: Vec<_> = files.iter().map(|(path, old, new)| (*path, old.as_str(), new.as_str())).collect();
+        let files: Vec<_> =
+            files.iter().map(|(path, old, new)| (*path, old.as_str(), new.as_str())).collect();
         assert_eq!(concerns_of(&files), "", "{files:?}");
     }
 }

@@ -10,7 +10,8 @@ const ENTRIES: &str = include_str!(concat!(env!("OUT_DIR"), "/misspellings.txt")
 /// How many bits the filter has: one in fourteen is set, so that few words are looked up in vain.
 const BITS: u64 = 1 << 20;
 
-/// The known misspellings. It takes 128 KiB for as long as it is needed, which makes it ten times as fast as the text alone.
+/// The known misspellings. It takes 128 KiB for as long as it is needed, which makes it ten times
+/// as fast as the text alone.
 pub(super) struct Dictionary {
     filter: Vec<u64>,
 }
@@ -29,7 +30,8 @@ impl Dictionary {
         Self { filter }
     }
 
-    /// The correction of `word`, if it is a known misspelling, in small letters. `word` consists of ASCII letters of either case.
+    /// The correction of `word`, if it is a known misspelling, in small letters. `word` consists of
+    /// ASCII letters of either case.
     pub(super) fn correction(&self, word: &str) -> Option<&'static str> {
         let (index, mask) = place(word);
         self.filter.get(index).filter(|bits| **bits & mask != 0)?;
@@ -53,7 +55,11 @@ fn search(word: &str) -> Option<&'static str> {
     // `low` and `high` are always at the start of a line.
     while low < high {
         let middle = low + (high - low) / 2;
-        let start = entries.get(low..middle)?.iter().rposition(|byte| *byte == b'\n').map_or(low, |end| low + end + 1);
+        let start = entries
+            .get(low..middle)?
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(low, |end| low + end + 1);
         let end = start + entries.get(start..)?.iter().position(|byte| *byte == b'\n')?;
         let (entry, correction) = ENTRIES.get(start..end)?.split_once('\t')?;
         match entry.cmp(word) {
@@ -88,6 +94,9 @@ mod tests {
         let certain = ["recieve", "teh", "lenght", "occured"].map(search);
         assert_eq!(certain, [Some("receive"), Some("the"), Some("length"), Some("occurred")]);
         // Another form, an abbreviation, another language, a variant, terms.
-        assert_eq!(["leafs", "execut", "programa", "writeable", "seeked", "restat"].map(search), [None; 6]);
+        assert_eq!(
+            ["leafs", "execut", "programa", "writeable", "seeked", "restat"].map(search),
+            [None; 6]
+        );
     }
 }

@@ -2,17 +2,19 @@
 
 /// Small words that are common in English and rare elsewhere.
 const ENGLISH: &[&str] = &[
-    "all", "and", "any", "are", "be", "been", "but", "by", "can", "each", "for", "from", "have", "if", "into", "it", "its", "must", "not",
-    "of", "only", "or", "should", "that", "the", "their", "then", "there", "these", "they", "this", "to", "use", "used", "was", "we",
-    "when", "where", "which", "will", "with", "you", "your",
+    "all", "and", "any", "are", "be", "been", "but", "by", "can", "each", "for", "from", "have",
+    "if", "into", "it", "its", "must", "not", "of", "only", "or", "should", "that", "the", "their",
+    "then", "there", "these", "they", "this", "to", "use", "used", "was", "we", "when", "where",
+    "which", "will", "with", "you", "your",
 ];
 
 /// Small words that are common in another language and rare in English.
 const FOREIGN: &[&str] = &[
-    "auf", "avec", "che", "dans", "das", "dass", "dei", "del", "della", "dem", "den", "der", "det", "een", "ein", "eine", "einen", "el",
-    "en", "est", "et", "het", "ist", "je", "jest", "la", "las", "le", "les", "los", "mit", "na", "nicht", "nie", "niet", "nije", "och",
-    "para", "pas", "por", "pour", "que", "qui", "sich", "sind", "som", "sont", "sur", "sus", "um", "una", "und", "une", "uma", "van",
-    "von", "voor", "werden", "wird", "zijn", "zu",
+    "auf", "avec", "che", "dans", "das", "dass", "dei", "del", "della", "dem", "den", "der", "det",
+    "een", "ein", "eine", "einen", "el", "en", "est", "et", "het", "ist", "je", "jest", "la",
+    "las", "le", "les", "los", "mit", "na", "nicht", "nie", "niet", "nije", "och", "para", "pas",
+    "por", "pour", "que", "qui", "sich", "sind", "som", "sont", "sur", "sus", "um", "una", "und",
+    "une", "uma", "van", "von", "voor", "werden", "wird", "zijn", "zu",
 ];
 
 /// How many words of a text are small words of English, and of other languages.
@@ -26,7 +28,9 @@ pub(super) struct Tongue {
 impl Tongue {
     /// Counts the words of `text`.
     pub(super) fn hear(&mut self, text: &str) {
-        for word in text.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty()) {
+        for word in
+            text.split(|letter: char| !letter.is_alphabetic()).filter(|word| !word.is_empty())
+        {
             self.words += 1;
             let word = word.to_ascii_lowercase();
             self.english += usize::from(ENGLISH.binary_search(&word.as_str()).is_ok());

@@ -18,7 +18,9 @@ pub(super) struct Block {
 /// The blocks of prose of the file at `path`; none if its language is not known well enough.
 pub(super) fn blocks(path: &str, text: &str) -> Vec<Block> {
     match languages::of(path) {
-        Some(Language { name: "Markdown" | "Text" | "reStructuredText", .. }) => paragraphs(path, text),
+        Some(Language { name: "Markdown" | "Text" | "reStructuredText", .. }) => {
+            paragraphs(path, text)
+        }
         Some(Language { syntax: Some(syntax), .. }) => in_comments(text, syntax),
         _ => Vec::new(),
     }
@@ -37,11 +39,15 @@ fn paragraphs(path: &str, text: &str) -> Vec<Block> {
         }
         let pieces = markdown::prose(content, &mut state);
         // An underline must be as long as its title.
-        let underlined = lines
-            .get(number + 1)
-            .and_then(|next| text.get(next.range.clone()))
-            .is_some_and(|next| next.len() >= 3 && next.bytes().all(|byte| byte.is_ascii_punctuation()));
-        let is_markup = !is_markdown && (underlined || content.starts_with(' ') || content.starts_with(".. ") || content.contains('|'));
+        let underlined =
+            lines.get(number + 1).and_then(|next| text.get(next.range.clone())).is_some_and(
+                |next| next.len() >= 3 && next.bytes().all(|byte| byte.is_ascii_punctuation()),
+            );
+        let is_markup = !is_markdown
+            && (underlined
+                || content.starts_with(' ')
+                || content.starts_with(".. ")
+                || content.contains('|'));
         if !line.is_code && !is_markup && !speaks_of_spelling(content) {
             add(&mut blocks, line.range.start, pieces);
         }
@@ -57,7 +63,9 @@ fn in_comments(text: &str, syntax: &Syntax) -> Vec<Block> {
     let mut end = 0;
     for span in comments::spans(text, syntax).into_iter().filter(|span| span.kind != Kind::String) {
         let gap = text.get(end..span.range.start).unwrap_or_default();
-        let continues = span.kind == Kind::LineComment && gap.trim().is_empty() && gap.matches('\n').count() < 2;
+        let continues = span.kind == Kind::LineComment
+            && gap.trim().is_empty()
+            && gap.matches('\n').count() < 2;
         if !continues {
             close(text, &mut lines, &mut blocks);
         }
@@ -77,7 +85,10 @@ fn in_comments(text: &str, syntax: &Syntax) -> Vec<Block> {
 fn close(text: &str, lines: &mut Vec<Range<usize>>, blocks: &mut Vec<Block>) {
     let lines = std::mem::take(lines);
     blocks.push(Block::default());
-    let is_legal = |line: &Range<usize>| text.get(line.clone()).is_some_and(|line| line.contains("opyright") || line.contains("SPDX"));
+    let is_legal = |line: &Range<usize>| {
+        text.get(line.clone())
+            .is_some_and(|line| line.contains("opyright") || line.contains("SPDX"))
+    };
     if lines.iter().any(is_legal) {
         return;
     }
@@ -104,7 +115,9 @@ fn close(text: &str, lines: &mut Vec<Range<usize>>, blocks: &mut Vec<Block>) {
 
 fn add(blocks: &mut [Block], offset: usize, pieces: Vec<Range<usize>>) {
     if let Some(block) = blocks.last_mut() {
-        block.pieces.extend(pieces.into_iter().map(|piece| piece.start + offset..piece.end + offset));
+        block
+            .pieces
+            .extend(pieces.into_iter().map(|piece| piece.start + offset..piece.end + offset));
     }
 }
 
