@@ -39,7 +39,6 @@ struct Ticket {
     number: u64,
     project: String,
     job: Job,
-    urgency: u8,
 }
 
 /// A place in the queue, and then the turn of a run: nobody else runs the project until this is
@@ -121,12 +120,7 @@ impl Queue {
         let mut state = self.state();
         state.last += 1;
         let number = state.last;
-        state.waiting.push(Ticket {
-            number,
-            project: project.to_owned(),
-            job: job.clone(),
-            urgency: job.rules().urgency,
-        });
+        state.waiting.push(Ticket { number, project: project.to_owned(), job: job.clone() });
         Turn { queue: self, number }
     }
 
@@ -143,7 +137,7 @@ impl Queue {
             .waiting
             .iter()
             .filter(is_free)
-            .min_by_key(|ticket| (ticket.urgency, ticket.number))
+            .min_by_key(|ticket| (ticket.job.rules().urgency, ticket.number))
             .map(|ticket| ticket.number);
         if next != Some(number) {
             return false;
