@@ -1,5 +1,5 @@
-//! Applies a model's reply to the files of a directory: `cargo run --example apply_reply -- REPLY
-//! DIRECTORY`.
+//! Applies a model's reply to the files of a directory:
+//! `cargo run --example apply_reply -- REPLY DIRECTORY`.
 //!
 //! Exit code 0: applied. 1: refused, with the reason, and nothing is touched. 2: it was called
 //! wrongly.

@@ -1,5 +1,5 @@
-//! Answers prompts with a backend of one's own: `cargo run --example custom_backend --
-//! PATH-OF-A-CHECKOUT`.
+//! Answers prompts with a backend of one's own:
+//! `cargo run --example custom_backend -- PATH-OF-A-CHECKOUT`.
 //!
 //! This one knows a single thing: every project should have a `NOTES.md`. A real one would send
 //! `request.prompt` to a model, and hand its text on.

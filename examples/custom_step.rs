@@ -1,5 +1,5 @@
-//! Adds a step of one's own that deploys a file: `cargo run --example custom_step -- CHECKOUT PLACE
-//! [rollback]`.
+//! Adds a step of one's own that deploys a file:
+//! `cargo run --example custom_step -- CHECKOUT PLACE [rollback]`.
 //!
 //! The step copies `README.md` to PLACE once the change is committed. What it does there is
 //! announced in the journal, so that it is taken back with the change and not done twice, also when

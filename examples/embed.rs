@@ -1,5 +1,5 @@
-//! Maintains one project from a program of one's own, without a model: `cargo run --example embed
-//! -- PATH-OF-A-CHECKOUT`.
+//! Maintains one project from a program of one's own, without a model:
+//! `cargo run --example embed -- PATH-OF-A-CHECKOUT`.
 
 #![expect(
     clippy::print_stderr,

@@ -1,5 +1,5 @@
-//! A server of one's own that answers PiMainteno's API beside its own pages: `cargo run --example
-//! embed_api -- PATH-OF-A-CHECKOUT`.
+//! A server of one's own that answers PiMainteno's API beside its own pages:
+//! `cargo run --example embed_api -- PATH-OF-A-CHECKOUT`.
 
 #![expect(
     clippy::print_stderr,
