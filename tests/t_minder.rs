@@ -138,7 +138,7 @@ fn a_run_without_a_sandbox_leaves_nobody_but_its_service() {
         Some([named("propose"), prepare].into_iter().chain(after.map(named)).collect());
     machine.project.verify = vec![format!("{}; test -s README.md", gets_away("400.0302"))];
     machine.hook("pre-commit", &format!("#!/bin/sh\n{}\n", gets_away("400.0303")));
-    machine.project.units = Some(vec!["site.service".into()]);
+    machine.project.units = Some(vec!["site.service".parse().unwrap()]);
     machine.project.restart = RestartConfig::Command(gets_away("400.0304"));
     let mut health = HealthConfig::default();
     let asked = machine.env.path("asked");

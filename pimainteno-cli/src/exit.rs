@@ -43,14 +43,14 @@ pub(crate) fn code(result: &Result<Ending>) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use pimainteno_core::{Error, Job, Outcome, Trigger};
+    use pimainteno_core::{Error, Job, Outcome, ProjectId, Trigger};
 
     use super::*;
 
     #[test]
     fn a_run_without_success_is_one_and_an_error_is_two() {
         let mut record = RunRecord::new(
-            "site",
+            &ProjectId::of("site"),
             Trigger::Manual,
             Job::Upkeep { chore: "improve".into() },
             Timestamp::UNIX_EPOCH,

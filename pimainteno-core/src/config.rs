@@ -4,6 +4,7 @@
 //! file key by key. [`Project`] is what the rest of the library works with: one project with every
 //! default filled in.
 
+mod address;
 mod budget;
 mod check;
 mod chores;
@@ -28,16 +29,21 @@ mod tree;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::{
+    error::Result,
+    words::{Sha256, UnitName},
+};
 
-use check::{Check, Cron, Filled, Sha256, TimeZoneName};
+use check::Check;
 
+pub use address::{Address, ProbeAddress};
 pub use budget::{BudgetConfig, Money, PriceConfig};
 pub(crate) use chores::BACKEND;
 pub use chores::{Chore, ChoreConfig};
-use cron::CronExpression;
+pub use cron::CronExpression;
 pub use globs::Globs;
 pub use llm::{EditMode, LlmConfig, LlmOverrides};
 pub use load::{Loaded, SYSTEM_PATH, find};
@@ -75,7 +81,7 @@ pub struct Config {
 #[non_exhaustive]
 pub struct CacheConfig {
     /// The store's file. The workspaces live beside it.
-    #[serde(deserialize_with = "check::path")]
+    #[serde(deserialize_with = "PathBuf::text")]
     pub path: Option<PathBuf>,
     /// How many runs, and their outputs, are kept per project.
     #[serde(deserialize_with = "check::at_least_one")]
@@ -90,11 +96,11 @@ pub struct SchedulerConfig {
     /// Whether the daemon starts runs by itself.
     pub enabled: bool,
     /// The slots of projects that name none: cron with 5, 6 or 7 fields.
-    #[serde(deserialize_with = "Cron::text")]
-    pub cron: String,
-    /// IANA name of the time zone of the slots; empty is the machine's.
-    #[serde(deserialize_with = "TimeZoneName::text_or_empty")]
-    pub timezone: String,
+    #[serde(deserialize_with = "CronExpression::text")]
+    pub cron: CronExpression,
+    /// The time zone of the slots, in the file an IANA name; the machine's if it is not given.
+    #[serde(deserialize_with = "time_zone::named")]
+    pub timezone: Option<TimeZone>,
     /// What happens to slots that passed while the daemon was off.
     pub catch_up: CatchUp,
     /// Upper bound of the delay added to each slot, so that not everything starts at once.
@@ -104,7 +110,7 @@ pub struct SchedulerConfig {
     #[serde(deserialize_with = "check::at_least_one")]
     pub concurrency: usize,
     /// The short form of `[[project]]`: paths of projects with every default.
-    #[serde(deserialize_with = "check::paths")]
+    #[serde(deserialize_with = "PathBuf::texts")]
     pub projects: Vec<PathBuf>,
 }
 
@@ -127,7 +133,7 @@ pub struct SystemdMonitorConfig {
     /// Whether a failed unit starts a run.
     pub enabled: bool,
     /// The units; empty is those of the projects.
-    pub units: Vec<String>,
+    pub units: Vec<UnitName>,
     /// Which systemd the units belong to.
     pub bus: Bus,
     /// The least time between two runs for the same unit.
@@ -160,10 +166,10 @@ pub struct WebConfig {
     /// What a caller must present. Prefer `token_file`.
     pub token: Option<Secret>,
     /// A file with the token, and nothing else.
-    #[serde(deserialize_with = "check::path")]
+    #[serde(deserialize_with = "PathBuf::text")]
     pub token_file: Option<PathBuf>,
     /// The control socket; beside the store if it is not given.
-    #[serde(deserialize_with = "check::path")]
+    #[serde(deserialize_with = "PathBuf::text")]
     pub socket: Option<PathBuf>,
     /// Names that the Host header may carry besides the loopback's.
     pub allowed_hosts: Vec<String>,
@@ -175,14 +181,14 @@ pub struct WebConfig {
 #[non_exhaustive]
 pub struct PluginConfig {
     /// The provider's name that selects it.
-    #[serde(deserialize_with = "Filled::text")]
+    #[serde(deserialize_with = "String::text")]
     pub name: String,
     /// The shared library.
-    #[serde(deserialize_with = "check::path")]
+    #[serde(deserialize_with = "PathBuf::text")]
     pub path: PathBuf,
     /// The library's SHA-256, in hexadecimal.
     #[serde(default, deserialize_with = "Sha256::text")]
-    pub sha256: Option<String>,
+    pub sha256: Option<Sha256>,
     /// Handed to the plugin as it is.
     #[serde(default)]
     pub config: BTreeMap<String, toml::Value>,
@@ -214,8 +220,8 @@ impl Default for SchedulerConfig {
     fn default() -> Self {
         Self {
             enabled: true,
-            cron: "0 3 * * *".into(),
-            timezone: String::new(),
+            cron: CronExpression::default(),
+            timezone: None,
             catch_up: CatchUp::default(),
             jitter: Duration::ZERO,
             concurrency: 1,

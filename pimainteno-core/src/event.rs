@@ -12,6 +12,7 @@ use crate::{
     job::Job,
     run::{RunRecord, StepRecord, StepStatus},
     secrets::Secrets,
+    words::ProjectId,
 };
 
 pub(crate) use bus::Bus;
@@ -28,7 +29,7 @@ pub struct Event {
     /// When.
     pub at: Timestamp,
     /// The id of the project that it is about.
-    pub project: Option<String>,
+    pub project: Option<ProjectId>,
     /// The run that it is about.
     pub run: Option<RunId>,
     /// What happened.
@@ -152,7 +153,7 @@ impl Event {
     pub fn new(
         id: EventId,
         at: Timestamp,
-        project: Option<String>,
+        project: Option<ProjectId>,
         run: Option<RunId>,
         what: EventKind,
     ) -> Self {

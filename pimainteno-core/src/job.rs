@@ -8,6 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{ProposalId, RunId},
     run::Trigger,
+    words::UnitName,
 };
 
 /// The chore that every project has: a model is asked for one minimal change.
@@ -40,7 +41,7 @@ pub enum Job {
     /// Looks after a project because a unit failed.
     Repair {
         /// The unit.
-        unit: String,
+        unit: UnitName,
     },
 }
 
@@ -179,11 +180,11 @@ impl Job {
         }
     }
 
-    /// The unit that its failures are about; empty if they are about the project.
-    pub(crate) fn unit(&self) -> &str {
+    /// The unit that its failures are about; `None` if they are about the project.
+    pub(crate) fn unit(&self) -> Option<&UnitName> {
         match self {
-            Self::Repair { unit } => unit,
-            _ => "",
+            Self::Repair { unit } => Some(unit),
+            _ => None,
         }
     }
 }
@@ -206,9 +207,11 @@ mod tests {
 
     #[test]
     fn a_trigger_opens_nothing() {
-        for trigger in
-            [Trigger::Schedule, Trigger::Manual, Trigger::UnitFailure { unit: "a.service".into() }]
-        {
+        for trigger in [
+            Trigger::Schedule,
+            Trigger::Manual,
+            Trigger::UnitFailure { unit: UnitName::unchecked("a.service") },
+        ] {
             let rules = Job::because_of(&trigger, IMPROVE).unwrap().rules();
             assert!(rules.may_be_held && !rules.brings_back && rules.is_taken_back, "{trigger:?}");
         }

@@ -107,4 +107,4 @@ pub use registry::{BackendContext, BackendFactory};
 pub use run::{Outcome, RunOptions, RunRecord, StepRecord, StepStatus, Trigger};
 pub use secrets::{AddedSecret, Finding, Secrets};
 pub use step::{Effects, Failure, Flow, Happened, Need, Part, Step, StepContext};
-pub use words::{CommitId, Sha256};
+pub use words::{BranchName, CommitId, ProjectId, RemoteName, Sha256, UnitName};

@@ -25,6 +25,7 @@ use crate::{
     runner::{Prepared, PreparedChore, Runner},
     scheduler,
     store::{ChoreState, History, Notice, ProjectState},
+    words::ProjectId,
 };
 
 pub use builder::MaintainerBuilder;
@@ -120,12 +121,15 @@ impl Maintainer {
     /// chore.
     pub async fn run_projects(
         &self,
-        projects: &[String],
+        projects: &[impl AsRef<str>],
         chore: Option<&str>,
         options: RunOptions,
     ) -> Result<Vec<RunRecord>> {
         self.recover().await?;
-        let named = projects.iter().map(|name| self.0.project(name)).collect::<Result<Vec<_>>>()?;
+        let named = projects
+            .iter()
+            .map(|name| self.0.project(name.as_ref()))
+            .collect::<Result<Vec<_>>>()?;
         let projects = if named.is_empty() { &self.0.projects } else { &named };
         if let Some(chore) = chore {
             let all: BTreeSet<_> = projects
@@ -298,7 +302,7 @@ impl Maintainer {
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] if there is no such project.
-    pub fn project_id(&self, name: &str) -> Result<String> {
+    pub fn project_id(&self, name: &str) -> Result<ProjectId> {
         Ok(self.0.project(name)?.project.id.clone())
     }
 
@@ -317,7 +321,7 @@ impl Maintainer {
 
     /// Whether each project's backend could answer now: a line about what was found, or what is
     /// missing.
-    pub async fn health(&self) -> Vec<(String, Result<String>)> {
+    pub async fn health(&self) -> Vec<(ProjectId, Result<String>)> {
         let mut answers = Vec::new();
         for prepared in &self.0.projects {
             answers.push((prepared.project.id.clone(), prepared.backend.health().await));

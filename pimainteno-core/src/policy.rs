@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     event::Event,
+    words::UnitName,
 };
 
 use engine::Program;
@@ -174,8 +175,8 @@ impl Policy {
     ///
     /// # Errors
     /// [`ErrorKind::Policy`] if the hook fails, or gives anything but names of units or nothing.
-    pub fn restart_units(&self, facts: &Facts) -> Result<Vec<String>> {
-        let own = || facts.units().map(str::to_owned).collect();
+    pub fn restart_units(&self, facts: &Facts) -> Result<Vec<UnitName>> {
+        let own = || facts.units().map(UnitName::unchecked).collect();
         let Some(value) = self.call(Hook::RestartUnits, [Dynamic::from(facts.clone())])? else {
             return Ok(own());
         };
@@ -306,10 +307,9 @@ fn describe(value: &Dynamic) -> &'static str {
     }
 }
 
-/// The full name of the unit `name`, or `None` if it is none: systemd allows 255 letters, digits
-/// and `:-_.\@`. A name without one of its types is a service; a leading dash is refused, so that
-/// no program takes it for an option.
-fn unit_name(name: &str) -> Option<String> {
+/// The full name of the unit `name`, or `None` if it is none. A name without one of systemd's types
+/// is a service.
+fn unit_name(name: &str) -> Option<UnitName> {
     const TYPES: [&str; 11] = [
         "service",
         "socket",
@@ -323,15 +323,8 @@ fn unit_name(name: &str) -> Option<String> {
         "slice",
         "scope",
     ];
-    let is_allowed =
-        |character: char| character.is_ascii_alphanumeric() || ":-_.\\@".contains(character);
     let has_type = name.rsplit_once('.').is_some_and(|(_, kind)| TYPES.contains(&kind));
-    let full = if has_type { name.to_owned() } else { format!("{name}.service") };
-    let is_name = !name.is_empty()
-        && !name.starts_with(['-', '.'])
-        && full.len() <= 255
-        && name.chars().all(is_allowed);
-    is_name.then_some(full)
+    if has_type || name.is_empty() { name.parse() } else { format!("{name}.service").parse() }.ok()
 }
 
 /// The known name that `name` is probably meant to be: the nearest, if it is near.

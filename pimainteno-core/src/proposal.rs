@@ -9,7 +9,7 @@ use crate::{
     id::{ProposalId, RunId},
     job::IMPROVE,
     secrets::Secrets,
-    words::{CommitId, Sha256, or_empty},
+    words::{CommitId, ProjectId, Sha256, filled},
 };
 
 /// A change as stored data.
@@ -19,7 +19,7 @@ pub struct Proposal {
     /// The proposal's id.
     pub id: ProposalId,
     /// The project's id.
-    pub project: String,
+    pub project: ProjectId,
     /// The chore that it was made for.
     #[serde(default = "improve")]
     pub chore: String,
@@ -54,7 +54,7 @@ pub struct Proposal {
     pub fingerprints: Vec<String>,
     /// The fingerprint of what that run depended on besides the project's files, as in
     /// [`crate::store::Seen`]; `None` while it is not known.
-    #[serde(default, with = "or_empty")]
+    #[serde(default, deserialize_with = "filled")]
     pub inputs: Option<Sha256>,
     /// How many places of the diff are redacted where it is shown: what is there cannot be seen,
     /// and is delivered all the same.
@@ -133,7 +133,7 @@ fn improve() -> String {
 impl Proposal {
     /// A proposal that is made now.
     pub fn new(
-        project: impl Into<String>,
+        project: ProjectId,
         base: CommitId,
         diff: String,
         message: impl Into<String>,
@@ -141,7 +141,7 @@ impl Proposal {
     ) -> Self {
         Self {
             id: ProposalId::new(),
-            project: project.into(),
+            project,
             chore: improve(),
             base,
             sha256: Sha256::of(&diff),

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{error::Result, id::ProposalId, job::Job, process::Cancel};
+use crate::{error::Result, id::ProposalId, job::Job, process::Cancel, words::ProjectId};
 
 /// What is due, in which order, and how much of it goes on at once: one run per project, and so
 /// many in all.
@@ -37,7 +37,7 @@ struct State {
 
 struct Ticket {
     number: u64,
-    project: String,
+    project: ProjectId,
     job: Job,
 }
 
@@ -71,7 +71,7 @@ impl Queue {
     /// [`crate::ErrorKind::Cancelled`] if `cancel` is raised meanwhile.
     pub(crate) async fn turn(
         &self,
-        project: &str,
+        project: &ProjectId,
         job: &Job,
         cancel: &Cancel,
         told: impl FnOnce() + Send,
@@ -96,8 +96,8 @@ impl Queue {
     }
 
     /// Whether the same job waits for its turn already.
-    pub(crate) fn has_waiting(&self, project: &str, job: &Job) -> bool {
-        self.state().waiting.iter().any(|ticket| ticket.project == project && ticket.job == *job)
+    pub(crate) fn has_waiting(&self, project: &ProjectId, job: &Job) -> bool {
+        self.state().waiting.iter().any(|ticket| ticket.project == *project && ticket.job == *job)
     }
 
     /// Says whether the program serves from now on, so that what is asked for outlives it.
@@ -116,11 +116,11 @@ impl Queue {
         is_first.then(|| Deciding { queue: self, proposal })
     }
 
-    fn enter(&self, project: &str, job: &Job) -> Turn<'_> {
+    fn enter(&self, project: &ProjectId, job: &Job) -> Turn<'_> {
         let mut state = self.state();
         state.last += 1;
         let number = state.last;
-        state.waiting.push(Ticket { number, project: project.to_owned(), job: job.clone() });
+        state.waiting.push(Ticket { number, project: project.clone(), job: job.clone() });
         Turn { queue: self, number }
     }
 
@@ -178,6 +178,10 @@ mod tests {
     use super::*;
     use crate::{ErrorKind, id::RunId};
 
+    fn id(name: &str) -> ProjectId {
+        ProjectId::of(name)
+    }
+
     fn upkeep() -> Job {
         Job::Upkeep { chore: "improve".into() }
     }
@@ -185,12 +189,12 @@ mod tests {
     #[tokio::test]
     async fn the_most_urgent_comes_first_and_of_equals_the_first() {
         let (queue, cancel) = (Arc::new(Queue::new(1)), Cancel::new());
-        let first = queue.turn("a", &upkeep(), &cancel, || {}).await.unwrap();
+        let first = queue.turn(&id("a"), &upkeep(), &cancel, || {}).await.unwrap();
         let begun = Arc::new(Mutex::new(Vec::new()));
         let jobs = [
             upkeep(),
             Job::Delivery { proposal: ProposalId::new() },
-            Job::Repair { unit: "a.service".into() },
+            Job::Repair { unit: "a.service".parse().unwrap() },
             Job::Reversal { of: RunId::new() },
             upkeep(),
         ];
@@ -198,7 +202,7 @@ mod tests {
         for (place, job) in jobs.into_iter().enumerate() {
             let (queue, begun, cancel) = (queue.clone(), begun.clone(), cancel.clone());
             let mut wait = Box::pin(async move {
-                let _turn = queue.turn("a", &job, &cancel, || {}).await.unwrap();
+                let _turn = queue.turn(&id("a"), &job, &cancel, || {}).await.unwrap();
                 begun.lock().unwrap().push(place);
             });
             let is_waiting =
@@ -217,14 +221,15 @@ mod tests {
     #[tokio::test]
     async fn one_run_per_project_and_what_waits_for_it_keeps_nobody_else_waiting() {
         let (queue, cancel) = (Queue::new(2), Cancel::new());
-        let first = queue.turn("a", &upkeep(), &cancel, || {}).await.unwrap();
+        let first = queue.turn(&id("a"), &upkeep(), &cancel, || {}).await.unwrap();
         let (told, job) = (AtomicBool::new(false), upkeep());
+        let a = id("a");
         let mut second =
-            pin!(queue.turn("a", &job, &cancel, || told.store(true, Ordering::Relaxed)));
+            pin!(queue.turn(&a, &job, &cancel, || told.store(true, Ordering::Relaxed)));
         assert!(
             std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await
         );
-        let other = queue.turn("b", &upkeep(), &cancel, || {}).await.unwrap();
+        let other = queue.turn(&id("b"), &upkeep(), &cancel, || {}).await.unwrap();
         drop(first);
         let second = second.await.unwrap();
         drop((other, second));
@@ -234,16 +239,17 @@ mod tests {
     #[tokio::test]
     async fn what_waits_ends_when_it_is_told_to_stop_and_leaves_no_trace() {
         let (queue, cancel) = (Queue::new(1), Cancel::new());
-        let first = queue.turn("a", &upkeep(), &cancel, || {}).await.unwrap();
+        let first = queue.turn(&id("a"), &upkeep(), &cancel, || {}).await.unwrap();
         let job = upkeep();
-        let mut second = pin!(queue.turn("b", &job, &cancel, || {}));
+        let b = id("b");
+        let mut second = pin!(queue.turn(&b, &job, &cancel, || {}));
         assert!(
             std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await
         );
         cancel.raise();
         assert_eq!(second.await.err().unwrap().kind(), ErrorKind::Cancelled);
         drop(first);
-        assert!(queue.turn("a", &upkeep(), &Cancel::new(), || {}).await.is_ok());
+        assert!(queue.turn(&id("a"), &upkeep(), &Cancel::new(), || {}).await.is_ok());
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     let open = runner.store.open_runs()?;
     for message in open.notices {
         let key = message.clone();
-        runner.bus.notice("", None, NoticeKind::Store, key, message);
+        runner.bus.notice(None, None, NoticeKind::Store, key, message);
     }
     // Once: this program's own runs look when they take the project's lock, and a scan reads no
     // more than it must.
@@ -251,7 +251,7 @@ async fn rest_of(
     let place = checkout.head().await?;
     let head = place.commit;
     let facts = runner.facts(prepared, checkout, &open.record).await?;
-    let mut run = Run::new(open.record.clone(), base, String::new(), facts);
+    let mut run = Run::new(open.record.clone(), base, None, facts);
     let (mut delivered, mut all_restarted) = (Vec::new(), true);
     for (effect, is_done) in open.announced() {
         let (from, to, is_push) = match effect {
@@ -273,7 +273,7 @@ async fn rest_of(
         let is_seen = match effect {
             Effect::Push { remote, branch, .. } if !is_done => {
                 let upstream =
-                    Upstream { remote: remote.to_owned(), branch: branch.to_owned(), ahead: None };
+                    Upstream { remote: remote.clone(), branch: branch.clone(), ahead: None };
                 checkout.has_arrived(to, &upstream).await?
             }
             Effect::Push { .. } => true,
@@ -303,7 +303,7 @@ async fn rest_of(
         Some(target) => Announced::read(&runner.store.run_journal(target)?, false),
         None => Announced::read(&open.entries, false),
     };
-    let is_dropped = reverts && run.branch.is_empty();
+    let is_dropped = reverts && run.branch.is_none();
     // What was announced and is not there was not done; what a reversal has yet to bring to the
     // remote is.
     let (pushed, moved) = (run.delivery.pushed, run.delivery.moved);
@@ -316,7 +316,7 @@ async fn rest_of(
             return Ok(None);
         }
         // Nothing is delivered, but a step has done something that can be seen.
-        run.branch = place.branch.unwrap_or_default();
+        run.branch = place.branch;
         run.cut_off = Some("the program was stopped before the change was delivered".into());
         return Ok(Some(run));
     };
@@ -335,7 +335,7 @@ async fn rest_of(
     }
     // A commit that a person had taken back was dropped, not followed by another one.
     if is_dropped {
-        run.branch = place.branch.unwrap_or_default();
+        run.branch = place.branch;
     }
     let is_left = |step: &&Arc<dyn Step>| {
         let effects = own.of(step.name());

@@ -4,13 +4,14 @@ use std::fmt;
 
 use jiff::Timestamp;
 use pimainteno_plugin::Usage;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::{Map, Value, json};
 
 use crate::{
     id::{ProposalId, RunId},
     job::{IMPROVE, Job},
     secrets::Secrets,
-    words::{CommitId, or_empty},
+    words::{CommitId, ProjectId, UnitName, filled},
 };
 
 /// What failed where a change could not be taken back: no step of its own.
@@ -28,7 +29,7 @@ pub enum Trigger {
     /// A unit failed.
     UnitFailure {
         /// The unit's name.
-        unit: String,
+        unit: UnitName,
     },
     /// A delivered change proved unhealthy, or a person asked to have it taken back.
     Rollback,
@@ -99,13 +100,13 @@ pub enum Outcome {
 
 /// The record of a run, as it is kept in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written")]
+#[serde(remote = "Self")]
 #[non_exhaustive]
 pub struct RunRecord {
     /// The run's id.
     pub id: RunId,
     /// The project's id.
-    pub project: String,
+    pub project: ProjectId,
     /// Why the run was started.
     pub trigger: Trigger,
     /// What it does.
@@ -116,9 +117,8 @@ pub struct RunRecord {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
-    /// The commit that the checkout was at; `None`, which is written as an empty text, if the run
-    /// never got that far.
-    #[serde(with = "or_empty")]
+    /// The commit that the checkout was at; `None` if the run never got that far.
+    #[serde(deserialize_with = "filled")]
     pub base: Option<CommitId>,
     /// The commit that the run made.
     pub commit: Option<CommitId>,
@@ -132,35 +132,6 @@ pub struct RunRecord {
     pub outcome: Option<Outcome>,
     /// The run that took this one's change back.
     pub rolled_back_by: Option<RunId>,
-}
-
-/// A record as it may have been written. Before there were jobs, the trigger told what a run was
-/// about.
-#[derive(Deserialize)]
-struct Written {
-    id: RunId,
-    project: String,
-    trigger: WrittenTrigger,
-    job: Option<Job>,
-    chore: Option<String>,
-    started: Timestamp,
-    ended: Option<Timestamp>,
-    #[serde(with = "or_empty")]
-    base: Option<CommitId>,
-    commit: Option<CommitId>,
-    proposal: Option<ProposalId>,
-    steps: Vec<StepRecord>,
-    usage: Usage,
-    outcome: Option<Outcome>,
-    rolled_back_by: Option<RunId>,
-}
-
-#[derive(Deserialize)]
-struct WrittenTrigger {
-    #[serde(flatten)]
-    trigger: Trigger,
-    of: Option<RunId>,
-    proposal: Option<ProposalId>,
 }
 
 /// What one step of a run did.
@@ -267,11 +238,11 @@ impl fmt::Display for Outcome {
 
 impl RunRecord {
     /// The record of a run that starts now.
-    pub fn new(project: impl Into<String>, trigger: Trigger, job: Job, started: Timestamp) -> Self {
+    pub fn new(project: &ProjectId, trigger: Trigger, job: Job, started: Timestamp) -> Self {
         let chore = job.chore().unwrap_or(IMPROVE).to_owned();
         Self {
             id: RunId::new(),
-            project: project.into(),
+            project: project.clone(),
             trigger,
             job,
             chore,
@@ -312,49 +283,33 @@ impl RunRecord {
     }
 }
 
-impl From<Written> for RunRecord {
-    fn from(written: Written) -> Self {
-        let Written {
-            id,
-            project,
-            trigger,
-            job,
-            chore,
-            started,
-            ended,
-            base,
-            commit,
-            proposal,
-            steps,
-            usage,
-            outcome,
-            rolled_back_by,
-        } = written;
-        let job = job.unwrap_or_else(|| match (trigger.of, trigger.proposal, &trigger.trigger) {
-            (Some(of), ..) => Job::Reversal { of },
-            (_, Some(proposal), _) => Job::Delivery { proposal },
-            (.., trigger) => {
-                Job::because_of(trigger, IMPROVE).unwrap_or(Job::Upkeep { chore: IMPROVE.into() })
-            }
-        });
-        let trigger = trigger.trigger;
-        let chore = chore.unwrap_or_else(|| job.chore().unwrap_or(IMPROVE).to_owned());
-        Self {
-            id,
-            project,
-            trigger,
-            job,
-            chore,
-            started,
-            ended,
-            base,
-            commit,
-            proposal,
-            steps,
-            usage,
-            outcome,
-            rolled_back_by,
+impl Serialize for RunRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // What is derived: `remote` makes it a function of the type.
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RunRecord {
+    /// Reads a record, also one from before there were jobs: the trigger told what a run was about.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut written = Map::deserialize(deserializer)?;
+        if !written.contains_key("job") {
+            let trigger = written.get("trigger").cloned().unwrap_or_default();
+            let [of, proposal, unit] = ["of", "proposal", "unit"].map(|key| trigger.get(key));
+            let job = match (of, proposal, unit) {
+                (Some(of), ..) => json!({ "kind": "reversal", "of": of }),
+                (_, Some(proposal), _) => json!({ "kind": "delivery", "proposal": proposal }),
+                (.., Some(unit)) => json!({ "kind": "repair", "unit": unit }),
+                _ => json!({ "kind": "upkeep", "chore": IMPROVE }),
+            };
+            written.insert("job".into(), job);
         }
+        if !written.contains_key("chore") {
+            let job = Job::deserialize(&written["job"]).map_err(D::Error::custom)?;
+            written.insert("chore".into(), job.chore().unwrap_or(IMPROVE).into());
+        }
+        Self::deserialize(Value::Object(written)).map_err(D::Error::custom)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
     process::{Cancel, Environment, SandboxHelper},
     queue::Queue,
     store::Store,
+    words::ProjectId,
 };
 
 pub(crate) use parked::Releases;
@@ -57,7 +58,7 @@ pub(crate) struct Runner {
 pub(crate) struct Recovery {
     /// The projects whose last run was cut off and cannot be finished yet, and why. Held by
     /// whoever tries to.
-    pub(crate) unfinished: Mutex<BTreeMap<String, String>>,
+    pub(crate) unfinished: Mutex<BTreeMap<ProjectId, String>>,
     /// Set when the repositories were looked at for what an earlier program left half made.
     pub(crate) looked: OnceLock<()>,
 }
@@ -67,7 +68,7 @@ impl Runner {
     /// name has no full stop.
     pub(crate) fn trees(&self, project: &Project) -> [PathBuf; 2] {
         let workspaces = self.state_directory.join("workspaces");
-        [workspaces.join(&project.id), workspaces.join(format!("{}.agent", project.id))]
+        ["", ".agent"].map(|kind| workspaces.join(format!("{}{kind}", project.id)))
     }
 
     /// One project, named by its id or its name.

@@ -16,6 +16,7 @@ use crate::{
     recovery,
     run::{RunOptions, Trigger},
     runner::{Prepared, PreparedChore, Runner},
+    words::ProjectId,
 };
 
 /// The longest sleep in one go. The clock is read again after it: it may have been set, and the
@@ -97,7 +98,7 @@ pub(crate) async fn serve(
                         // What could not be finished at the start may be by now.
                         let recovered = recovery::recover(&runner).await;
                         if let Err(error) = recovered.and(runner.run(&prepared, &name, Trigger::Schedule, RunOptions::default()).await) {
-                            tracing::error!(project = prepared.project.id, %error, "A run could not be stored.");
+                            tracing::error!(project = %prepared.project.id, %error, "A run could not be stored.");
                         }
                     });
                 }
@@ -166,7 +167,7 @@ fn slot_after(
 
 /// The delay of a project's slots: always the same one, so that slots stay apart as evenly as the
 /// schedule has them.
-fn jitter(project: &str, window: Duration) -> SignedDuration {
+fn jitter(project: &ProjectId, window: Duration) -> SignedDuration {
     let mut hasher = DefaultHasher::new();
     project.hash(&mut hasher);
     let milliseconds = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
@@ -200,10 +201,12 @@ mod tests {
     #[test]
     fn the_delay_of_a_project_is_always_the_same_and_within_its_window() {
         let window = Duration::from_secs(600);
-        let delays: std::collections::BTreeSet<_> =
-            (0..50).map(|number| jitter(&format!("project-{number}"), window)).collect();
+        let delays: std::collections::BTreeSet<_> = (0..50)
+            .map(|number| jitter(&ProjectId::of(&format!("project-{number}")), window))
+            .collect();
+        let radio = ProjectId::of("radio");
         assert!(delays.len() > 40 && delays.iter().all(|delay| delay.as_secs() < 600));
-        assert_eq!(jitter("radio", window), jitter("radio", window));
-        assert_eq!(jitter("radio", Duration::ZERO), SignedDuration::ZERO);
+        assert_eq!(jitter(&radio, window), jitter(&radio, window));
+        assert_eq!(jitter(&radio, Duration::ZERO), SignedDuration::ZERO);
     }
 }

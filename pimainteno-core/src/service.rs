@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Bus, Project, RestartConfig},
-    error::{Error, ErrorKind, Result},
+    error::Result,
     process::{Cancel, Environment},
+    words::UnitName,
 };
 
 pub use command::RestartCommand;
@@ -28,9 +29,6 @@ pub use journal::{Journal, JournalEntry, Since};
 pub use none::Unmanaged;
 pub use probation::{Baseline, Probation, Verdict};
 pub use systemd::Systemd;
-
-/// The longest name that systemd gives a unit, in bytes; from systemd.unit(5).
-const LONGEST_UNIT_NAME: usize = 255;
 
 /// Restarts units and says what state they are in.
 #[async_trait]
@@ -41,24 +39,27 @@ pub trait ServiceManager: fmt::Debug + Send + Sync {
     /// Restarts `unit`, or starts it if it does not run, and waits until that is done.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if it cannot be restarted or takes too long, [`ErrorKind::Usage`] if
-    /// `unit` is no unit's name, [`ErrorKind::Cancelled`].
-    async fn restart(&self, unit: &str, cancel: &Cancel) -> Result<()>;
+    /// [`ErrorKind::Service`] if it cannot be restarted or takes too long,
+    /// [`ErrorKind::Cancelled`].
+    async fn restart(&self, unit: &UnitName, cancel: &Cancel) -> Result<()>;
 
     /// The state that `unit` is in. A unit that does not exist is a state, not an error.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if there is nobody to ask, [`ErrorKind::Usage`] if `unit` is no
-    /// unit's name.
-    async fn state(&self, unit: &str) -> Result<UnitState>;
+    /// [`ErrorKind::Service`] if there is nobody to ask.
+    async fn state(&self, unit: &UnitName) -> Result<UnitState>;
 
     /// The last entries, at most `limit`, that `unit` has logged since `since`, oldest first; none
     /// unless overridden.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if the log cannot be read, [`ErrorKind::Usage`] if `unit` is no
-    /// unit's name.
-    async fn journal(&self, unit: &str, since: &Since, limit: usize) -> Result<Vec<JournalEntry>> {
+    /// [`ErrorKind::Service`] if the log cannot be read.
+    async fn journal(
+        &self,
+        unit: &UnitName,
+        since: &Since,
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>> {
         let _ = (unit, since, limit);
         Ok(Vec::new())
     }
@@ -138,21 +139,6 @@ pub fn manager(project: &Project, bus: Bus, environment: &Environment) -> Arc<dy
     }
 }
 
-/// Refuses what is no unit's name: an option, a path, or a pattern, which would name several.
-fn check_unit_name(unit: &str) -> Result<()> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
-    if unit.is_empty()
-        || unit.len() > LONGEST_UNIT_NAME
-        || unit.starts_with(['-', '.'])
-        || !unit.bytes().all(allowed)
-    {
-        let shown: String = unit.chars().take(80).collect();
-        return Err(Error::new(ErrorKind::Usage, format!("not the name of a unit: `{}`", shown.escape_debug()))
-            .hint("a unit's name consists of letters, digits and `:-_.\\@`, and begins with none of `-.`: `example.service`"));
-    }
-    Ok(())
-}
-
 /// Text of a service without what a terminal would take as a command; line ends and tabs stay.
 fn plain(text: &str) -> String {
     text.chars()
@@ -183,30 +169,6 @@ impl fmt::Display for UnitState {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_that_is_no_units_is_refused() {
-        for name in
-            ["nginx.service", "getty@tty1.service", "srv-data.mount", "a\\x2db.service", "web"]
-        {
-            check_unit_name(name).unwrap();
-        }
-        let long = "a".repeat(256);
-        for name in [
-            "",
-            "-H.service",
-            "--now",
-            "../x.service",
-            "a/b",
-            "*.service",
-            "a b.service",
-            "a\n.service",
-            "é.service",
-            &long,
-        ] {
-            assert_eq!(check_unit_name(name).unwrap_err().kind(), ErrorKind::Usage, "{name:?}");
-        }
-    }
 
     #[test]
     fn what_a_service_wrote_cannot_command_a_terminal() {

@@ -22,7 +22,7 @@ use crate::{
     process::Cancel,
 };
 
-pub use kept::{cached_reply, change_project, change_proposal, keep_check_results};
+pub use kept::{cached_reply, change_project, change_proposal};
 
 /// A backend that answers each task with the next of the answers it was given for it, and counts
 /// its calls. Clones share both.

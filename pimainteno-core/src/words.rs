@@ -5,13 +5,36 @@
 
 use std::{borrow::Borrow, fmt, ops::Deref, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::Digest as _;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 
-/// Makes a type of words.
+/// How much of what is no word is shown, in characters.
+const SHOWN: usize = 80;
+
+/// The longest name that systemd gives a unit, in bytes; from systemd.unit(5).
+const LONGEST_UNIT_NAME: usize = 255;
+
+/// Makes a type of words: what each is like, the kind of error of a text that is none, and what is
+/// said of that text.
 macro_rules! word {
+    ($(#[$documentation:meta])* $name:ident, $fits:expr, $kind:ident, $refusal:literal) => {
+        word! { $(#[$documentation])* $name }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                if $fits(text) {
+                    return Ok(Self(text.to_owned()));
+                }
+                let shown: String = text.chars().take(SHOWN).collect();
+                let message = format!("`{}` {}", shown.escape_debug(), $refusal);
+                Err(Error::new(ErrorKind::$kind, message))
+            }
+        }
+    };
     ($(#[$documentation:meta])* $name:ident) => {
         $(#[$documentation])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,6 +73,12 @@ macro_rules! word {
             }
         }
 
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -71,13 +100,50 @@ macro_rules! word {
 }
 
 word! {
+    /// The id of a project: a slug of its name, of lower-case letters, digits and single dashes.
+    ProjectId
+}
+
+word! {
     /// The id of a commit: a SHA-1 or a SHA-256, in hexadecimal.
-    CommitId
+    CommitId,
+    |text: &str| matches!(text.len(), 40 | 64) && is_hexadecimal(text),
+    Git,
+    "is not the id of a commit"
 }
 
 word! {
     /// A SHA-256, in hexadecimal: of a diff, it is what an approval is bound to.
-    Sha256
+    Sha256,
+    |text: &str| text.len() == 64 && is_hexadecimal(text),
+    Usage,
+    "is not a SHA-256: that has 64 hexadecimal digits"
+}
+
+word! {
+    /// The name of a branch, without `refs/heads/`.
+    BranchName, is_for_git, Usage, "is not a name that git knows"
+}
+
+word! {
+    /// The name of a remote.
+    RemoteName, is_for_git, Usage, "is not a name that git knows"
+}
+
+word! {
+    /// The name of a unit: no option, no path, and no pattern, which would name several.
+    UnitName, is_unit_name, Usage, "is not the name of a unit; write it like \"blog.service\""
+}
+
+impl ProjectId {
+    /// That of the project that is called `name`; `project` where no letter or digit is in it.
+    pub fn of(name: &str) -> Self {
+        let words = name
+            .split(|character: char| !character.is_ascii_alphanumeric())
+            .filter(|word| !word.is_empty());
+        let slug = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
+        Self(if slug.is_empty() { "project".into() } else { slug })
+    }
 }
 
 impl Sha256 {
@@ -87,37 +153,30 @@ impl Sha256 {
     }
 }
 
-impl FromStr for CommitId {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        if matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(Error::new(ErrorKind::Git, format!("not the id of a commit: `{text}`")))
-    }
+fn is_hexadecimal(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Reads and writes a word that may be missing as text that may be empty.
-pub(crate) mod or_empty {
-    use super::*;
+/// One word, and nothing that git takes for an option.
+fn is_for_git(text: &str) -> bool {
+    let parts = |character: char| character.is_whitespace() || character.is_control();
+    !text.is_empty() && !text.starts_with('-') && !text.contains(parts)
+}
 
-    pub(crate) fn serialize<W: Deref<Target = str>, S: Serializer>(
-        word: &Option<W>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(word.as_deref().unwrap_or_default())
-    }
+fn is_unit_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
+    (1..=LONGEST_UNIT_NAME).contains(&text.len())
+        && !text.starts_with(['-', '.'])
+        && text.bytes().all(fits)
+}
 
-    pub(crate) fn deserialize<
-        'de,
-        W: Deref<Target = str> + Deserialize<'de>,
-        D: Deserializer<'de>,
-    >(
-        deserializer: D,
-    ) -> Result<Option<W>, D::Error> {
-        Ok(Some(W::deserialize(deserializer)?).filter(|word| !word.is_empty()))
-    }
+/// Reads a word that may be missing; an empty text, as earlier programs wrote it, is none.
+pub(crate) fn filled<'de, W, D>(deserializer: D) -> Result<Option<W>, D::Error>
+where
+    W: Deref<Target = str> + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Ok(Option::<W>::deserialize(deserializer)?.filter(|word| !word.is_empty()))
 }
 
 #[cfg(test)]
@@ -135,7 +194,7 @@ mod tests {
         for bad in ["", "HEAD", "0123456", &id.replace('0', "g"), &id.repeat(2)] {
             assert_eq!(
                 bad.parse::<CommitId>().unwrap_err().to_string(),
-                format!("not the id of a commit: `{bad}`")
+                format!("`{}` is not the id of a commit", &bad[..bad.len().min(80)])
             );
         }
         assert_eq!(serde_json::from_str::<CommitId>("\"beef\"").unwrap(), "beef");
@@ -143,15 +202,38 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_is_missing_is_an_empty_text() {
-        #[derive(Serialize, Deserialize)]
-        struct Record(#[serde(with = "or_empty")] Option<CommitId>);
-        for (text, commit) in [("\"\"", None), ("\"beef\"", Some("beef"))] {
+    fn a_name_that_is_no_units_is_refused() {
+        for name in
+            ["nginx.service", "getty@tty1.service", "srv-data.mount", "a\\x2db.service", "web"]
+        {
+            name.parse::<UnitName>().unwrap();
+        }
+        let long = "a".repeat(256);
+        for name in [
+            "",
+            "-H.service",
+            "--now",
+            "--version",
+            "*",
+            "../x.service",
+            "a/b",
+            "*.service",
+            "a b.service",
+            "a\n.service",
+            "é.service",
+            &long,
+        ] {
+            assert_eq!(name.parse::<UnitName>().unwrap_err().kind(), ErrorKind::Usage, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_commit_that_is_missing_may_be_an_empty_text() {
+        #[derive(Deserialize)]
+        struct Record(#[serde(deserialize_with = "filled")] Option<CommitId>);
+        for (text, commit) in [("\"\"", None), ("null", None), ("\"beef\"", Some("beef"))] {
             let record: Record = serde_json::from_str(text).unwrap();
-            assert_eq!(
-                (record.0.as_deref(), &*serde_json::to_string(&record).unwrap()),
-                (commit, text)
-            );
+            assert_eq!(record.0.as_deref(), commit);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
     sync::OnceLock,
 };
 
-use pimainteno_core::{config::Bus, process::Environment};
+use pimainteno_core::{UnitName, config::Bus, process::Environment};
 
 /// A systemd that runs as long as this test program does.
 pub(crate) struct TestSystemd {
@@ -23,7 +23,7 @@ pub(crate) struct TestSystemd {
 /// A unit that is gone when this is dropped.
 pub(crate) struct Unit {
     /// The unit's name.
-    pub(crate) name: String,
+    pub(crate) name: UnitName,
     systemd: &'static TestSystemd,
 }
 
@@ -47,7 +47,7 @@ impl TestSystemd {
 
     /// Writes the file of a unit and makes it known.
     pub(crate) fn unit(&'static self, name: &str, text: &str) -> Unit {
-        let unit = Unit { name: format!("pimainteno-test-{name}"), systemd: self };
+        let unit = Unit { name: format!("pimainteno-test-{name}").parse().unwrap(), systemd: self };
         self.shell(
             &format!(
                 "mkdir -p {0} && cat >{0}/{1} && {2} daemon-reload",

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use pimainteno_core::{
-    CommitId, RunId, Trigger,
+    ProjectId, RunId, Trigger,
     config::Mode,
     policy::{Change, Checks, Decision, Facts, Limits, PolicyEngine, RunFacts},
 };
@@ -60,17 +60,17 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
 /// A change of ten files that is about to be committed, and that nothing speaks against.
 fn facts() -> Result<Facts> {
     let run = RunFacts {
-        project: "radio".into(),
+        project: ProjectId::of("radio"),
         name: "radio".into(),
-        branch: "main".into(),
+        branch: Some("main".parse()?),
         mode: Mode::Auto,
         chore: "improve".into(),
         trigger: Trigger::Manual,
         run: RunId::new(),
         now: "2026-01-02T03:04:05".parse()?,
-        head: CommitId::unchecked("0123456789abcdef0123456789abcdef01234567"),
+        head: "0123456789abcdef0123456789abcdef01234567".parse()?,
         head_message: "play louder".into(),
-        units: vec!["radio.service".into()],
+        units: vec!["radio.service".parse()?],
     };
     let files = (0..FILES).map(|index| format!("src/stations/station_{index}/play.rs")).collect();
     let change =

@@ -8,7 +8,7 @@ mod unasked;
 use std::{collections::BTreeMap, time::Duration};
 
 use pimainteno_core::{
-    Error, Result,
+    Error, ProjectId, Result,
     store::{Frozen, Parked},
 };
 use pimainteno_web::{ProjectStatus, Status};
@@ -141,7 +141,7 @@ pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
 
 /// The projects that are left alone, and why. Nothing is made to find out; what keeps the state
 /// from being read is told elsewhere.
-async fn left_alone(setup: &Setup) -> BTreeMap<String, String> {
+async fn left_alone(setup: &Setup) -> BTreeMap<ProjectId, String> {
     if !setup.has_state() {
         return BTreeMap::new();
     }

@@ -77,7 +77,7 @@ async fn first_act(stage: &Stage, terminal: &Terminal) -> Result<RunRecord> {
         Ok(Arc::new(Offline::new(context.environment.clone())) as _)
     };
     let builder = Maintainer::builder()
-        .config(stage.config("offline"))
+        .config(stage.config("offline")?)
         .backend_factory("offline", Arc::new(offline));
     let (record, maintainer) = play(stage, builder, terminal).await?;
     let Some(Outcome::Applied { commit }) = &record.outcome else {
@@ -112,7 +112,7 @@ async fn first_act(stage: &Stage, terminal: &Terminal) -> Result<RunRecord> {
 /// A change that passes its checks and breaks the service.
 async fn second_act(stage: &Stage, terminal: &Terminal) -> Result<RunRecord> {
     heading(terminal, "2. A change that breaks the service, on purpose");
-    let builder = Maintainer::builder().config(stage.config(Saboteur::NAME)).backend(Saboteur);
+    let builder = Maintainer::builder().config(stage.config(Saboteur::NAME)?).backend(Saboteur);
     let (record, maintainer) = play(stage, builder, terminal).await?;
     let Some(Outcome::RolledBack { .. }) = &record.outcome else {
         return Err(not_as_told("rolled back", &record));

@@ -115,16 +115,14 @@ fn render(proposal: &Proposal, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pimainteno_core::{CheckVerdict, ProposalStatus};
-
-    use pimainteno_core::CommitId;
+    use pimainteno_core::{CheckVerdict, CommitId, ProjectId, ProposalStatus};
 
     use super::*;
 
     #[test]
     fn a_change_is_shown_with_what_a_decision_needs_and_nothing_in_it_commands_the_terminal() {
         let mut proposal = Proposal::new(
-            "site",
+            ProjectId::of("site"),
             CommitId::unchecked("0123"),
             "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\u{202e}\n".into(),
             "fix\u{1b}[2J\n\nIt was wrong.",

@@ -27,10 +27,9 @@ fn row(notice: &Notice, now: Timestamp) -> [Cell; 5] {
     [
         time::relative(notice.last, now).into(),
         notice.count.to_string().as_str().into(),
-        if notice.project.is_empty() {
-            Cell::styled("-", FAINT)
-        } else {
-            Cell::styled(&notice.project, NAME)
+        match &notice.project {
+            Some(project) => Cell::styled(project, NAME),
+            None => Cell::styled("-", FAINT),
         },
         notice.notice.name().into(),
         Cell::styled(&notice.message, NOTABLE),

@@ -19,7 +19,13 @@ pub(crate) async fn run(
     terminal: &Terminal,
 ) -> Result<()> {
     let names = match projects {
-        [] => access.ask(Status {}).await?.projects.into_iter().map(|project| project.id).collect(),
+        [] => access
+            .ask(Status {})
+            .await?
+            .projects
+            .into_iter()
+            .map(|project| project.id.to_string())
+            .collect(),
         names => names.to_vec(),
     };
     let mut answers = Vec::new();

@@ -123,23 +123,25 @@ fn heading(text: &mut String, heading: &str) {
 
 #[cfg(test)]
 mod tests {
-    use pimainteno_core::{CommitId, Job, Outcome, Proposal, Trigger, store::Output};
+    use pimainteno_core::{
+        CommitId, Job, Outcome, ProjectId, Proposal, Trigger, UnitName, store::Output,
+    };
 
     use super::*;
 
     #[test]
     fn a_run_is_shown_with_its_change_and_nothing_in_it_commands_the_terminal() {
         let mut record = RunRecord::new(
-            "site",
+            &ProjectId::of("site"),
             Trigger::Manual,
-            Job::Repair { unit: "x\u{1b}.service".into() },
+            Job::Repair { unit: UnitName::unchecked("x\u{1b}.service") },
             Timestamp::UNIX_EPOCH,
         );
         record.outcome = Some(Outcome::Held { reason: "a person\u{7} decides".into() });
         record.base = Some(CommitId::unchecked("0123456789"));
         record.usage = Usage::call(1000, 400, 50);
         let mut proposal = Proposal::new(
-            "site",
+            ProjectId::of("site"),
             CommitId::unchecked("0123"),
             "@@ -1 +1 @@\n-a\n+\u{1b}[31mb\u{202e}\n".into(),
             "fix\u{1b}[2J",

@@ -74,7 +74,7 @@ impl Progress {
                 self.terminal.print(step_line(self.several.then_some(project), step));
             }
             EventKind::RunFinished { record } => {
-                if let Some(bar) = self.bars().remove(&record.project) {
+                if let Some(bar) = self.bars().remove(record.project.as_str()) {
                     bar.finish_and_clear();
                 }
                 self.terminal.print(end_line(record));

@@ -1,84 +1,36 @@
 //! What a value must be beyond its type. Each check stands at its field, so that a complaint stands
 //! at its line.
 
-use std::{fmt, marker::PhantomData, num::NonZeroUsize, path::PathBuf};
+use std::{fmt, num::NonZeroUsize, str::FromStr};
 
 use serde::{
     Deserialize, Deserializer,
     de::{self, value::MapAccessDeserializer},
 };
 
-use super::{cron::CronExpression, globs::Globs, time_zone};
-
-/// What a string must be, and how such strings are read.
-pub(super) trait Check: Sized {
-    /// Says what is wrong with a string, which is known not to be blank.
-    fn check(text: &str) -> Result<(), String>;
-
+/// What is read from a string, and checked by that; a string that is blank is nothing.
+pub(super) trait Check: FromStr<Err: fmt::Display> {
     /// Reads one.
-    fn text<'de, D: Deserializer<'de>, T: From<String>>(deserializer: D) -> Result<T, D::Error> {
-        Checked::<Self>::deserialize(deserializer).map(|checked| T::from(checked.text))
+    fn text<'de, D: Deserializer<'de>, T: From<Self>>(deserializer: D) -> Result<T, D::Error> {
+        Checked::deserialize(deserializer).map(|checked| T::from(checked.0))
     }
 
-    /// Reads one that may be empty, which stands for a default.
-    fn text_or_empty<'de, D: Deserializer<'de>, T: From<String>>(
+    /// Reads one where an empty string stands for none.
+    fn text_or_empty<'de, D: Deserializer<'de>, T: From<Option<Self>>>(
         deserializer: D,
     ) -> Result<T, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text.is_empty() {
-            Ok(T::from(text))
-        } else {
-            Self::check(&text).map(|()| T::from(text)).map_err(de::Error::custom)
-        }
+        let word = if text.is_empty() { None } else { Some(parse(&text)?) };
+        Ok(T::from(word))
     }
 
     /// Reads a list of them.
-    fn texts<'de, D: Deserializer<'de>, T: From<Vec<String>>>(
+    fn texts<'de, D: Deserializer<'de>, T: From<Vec<Self>>>(
         deserializer: D,
     ) -> Result<T, D::Error> {
         Vec::<Checked<Self>>::deserialize(deserializer)
-            .map(|list| T::from(list.into_iter().map(|checked| checked.text).collect()))
+            .map(|list| T::from(list.into_iter().map(|checked| checked.0).collect()))
     }
-}
-
-/// Anything but nothing.
-pub(super) struct Filled;
-
-/// A cron expression.
-pub(super) struct Cron;
-
-/// The name of a time zone.
-pub(super) struct TimeZoneName;
-
-/// A glob.
-pub(super) struct Glob;
-
-/// A branch or a remote: what git does not take for an option.
-pub(super) struct GitName;
-
-/// A unit.
-pub(super) struct Unit;
-
-/// An address of a web server.
-pub(super) struct Address;
-
-/// An address that a health probe can ask.
-pub(super) struct ProbeAddress;
-
-/// A SHA-256 in hexadecimal.
-pub(super) struct Sha256;
-
-/// Reads a path that is not blank.
-pub(super) fn path<'de, D: Deserializer<'de>, T: From<PathBuf>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Checked::<Filled>::deserialize(deserializer).map(|path| T::from(path.text.into()))
-}
-
-/// Reads a list of paths that are not blank.
-pub(super) fn paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
-    Vec::<Checked<Filled>>::deserialize(deserializer)
-        .map(|paths| paths.into_iter().map(|path| path.text.into()).collect())
 }
 
 /// Reads a number that is not zero.
@@ -107,16 +59,12 @@ pub(super) fn filled(text: &str) -> Result<(), String> {
     if text.trim().is_empty() { Err("must not be empty".into()) } else { Ok(()) }
 }
 
-/// Whether there is something, and nothing that separates words.
-fn is_one_word(text: &str) -> bool {
-    !text.is_empty()
-        && !text.contains(|character: char| character.is_whitespace() || character.is_control())
+fn parse<W: Check, E: de::Error>(text: &str) -> Result<W, E> {
+    text.parse().map_err(E::custom)
 }
 
-struct Checked<C> {
-    text: String,
-    check: PhantomData<C>,
-}
+/// A string that stands for a `W`.
+struct Checked<W>(W);
 
 struct TextOrTable<T, U> {
     expected: &'static str,
@@ -124,86 +72,13 @@ struct TextOrTable<T, U> {
     table: fn(U) -> T,
 }
 
-impl Check for Filled {
-    fn check(_text: &str) -> Result<(), String> {
-        Ok(())
-    }
-}
+impl<W: FromStr<Err: fmt::Display>> Check for W {}
 
-impl Check for Cron {
-    fn check(text: &str) -> Result<(), String> {
-        CronExpression::parse(text).map(drop)
-    }
-}
-
-impl Check for TimeZoneName {
-    fn check(text: &str) -> Result<(), String> {
-        time_zone::named(text).map(drop)
-    }
-}
-
-impl Check for Glob {
-    fn check(text: &str) -> Result<(), String> {
-        Globs::compile([text]).map(drop)
-    }
-}
-
-impl Check for GitName {
-    fn check(text: &str) -> Result<(), String> {
-        let usable = !text.starts_with('-') && is_one_word(text);
-        if usable { Ok(()) } else { Err(format!("`{text}` is not a name that git knows")) }
-    }
-}
-
-impl Check for Unit {
-    fn check(text: &str) -> Result<(), String> {
-        let usable = !text.starts_with('-') && !text.contains('/') && is_one_word(text);
-        if usable {
-            Ok(())
-        } else {
-            Err(format!("`{text}` is not the name of a unit; write it like \"blog.service\""))
-        }
-    }
-}
-
-impl Check for Address {
-    // The address is not shown: it may carry a password.
-    fn check(text: &str) -> Result<(), String> {
-        let address = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-        let usable =
-            address.is_some_and(|address| !address.starts_with(['/', ':']) && is_one_word(address));
-        if usable {
-            Ok(())
-        } else {
-            Err("not an address; write it like \"https://example.org/v1\"".into())
-        }
-    }
-}
-
-impl Check for ProbeAddress {
-    fn check(text: &str) -> Result<(), String> {
-        if text.starts_with("https://") {
-            return Err(
-                "a probe cannot speak TLS; use `command = \"curl -fsS https://…\"` instead".into(),
-            );
-        }
-        Address::check(text)
-            .map_err(|_| "not an address; write it like \"http://localhost:8080/health\"".into())
-    }
-}
-
-impl Check for Sha256 {
-    fn check(text: &str) -> Result<(), String> {
-        let usable = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if usable { Ok(()) } else { Err("not a SHA-256: that has 64 hexadecimal digits".into()) }
-    }
-}
-
-impl<'de, C: Check> Deserialize<'de> for Checked<C> {
+impl<'de, W: Check> Deserialize<'de> for Checked<W> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        filled(&text).and_then(|()| C::check(&text)).map_err(de::Error::custom)?;
-        Ok(Self { text, check: PhantomData })
+        filled(&text).map_err(de::Error::custom)?;
+        parse(&text).map(Self)
     }
 }
 

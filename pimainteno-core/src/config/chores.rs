@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{
-    Mode, Project, ProjectConfig, Settings,
-    check::{Check, Cron, Filled},
-};
+use super::{CronExpression, Mode, Project, ProjectConfig, Settings, check::Check};
 use crate::job::{IMPROVE, REPAIR};
 
 /// The proposer of a chore that names none: the project's backend, which is asked for one minimal
@@ -20,11 +17,11 @@ pub(crate) const BACKEND: &str = "backend";
 #[non_exhaustive]
 pub struct ChoreConfig {
     /// What makes its changes; `"backend"` if it is not given.
-    #[serde(deserialize_with = "Filled::text")]
+    #[serde(deserialize_with = "String::text")]
     pub proposer: Option<String>,
     /// Its slots, instead of the project's.
-    #[serde(deserialize_with = "Cron::text")]
-    pub cron: Option<String>,
+    #[serde(deserialize_with = "CronExpression::text")]
+    pub cron: Option<CronExpression>,
     /// What may be done without asking, instead of the project's.
     pub mode: Option<Mode>,
     /// What to tell the backend about it, after what is told about the project.
@@ -41,8 +38,8 @@ pub struct Chore {
     pub name: String,
     /// What makes its changes.
     pub proposer: String,
-    /// The cron expression of its slots, as written.
-    pub cron: String,
+    /// Its slots.
+    pub cron: CronExpression,
     /// What may be done without asking.
     pub mode: Mode,
     /// What to tell the backend about it, and about the project.
@@ -54,7 +51,7 @@ pub struct Chore {
 impl Chore {
     /// The chores of `project`, whose slots are those of `cron` where nothing else is said;
     /// `improve` alone where it names none.
-    pub(super) fn all(project: &ProjectConfig, cron: &str) -> Vec<Self> {
+    pub(super) fn all(project: &ProjectConfig, cron: &CronExpression) -> Vec<Self> {
         let improve = BTreeMap::from([(IMPROVE.to_owned(), ChoreConfig::default())]);
         let named = if project.chores.is_empty() { &improve } else { &project.chores };
         named.iter().map(|(name, chore)| Self::new(name, chore, project, cron)).collect()
@@ -72,12 +69,17 @@ impl Chore {
         }
     }
 
-    fn new(name: &str, chore: &ChoreConfig, project: &ProjectConfig, cron: &str) -> Self {
+    fn new(
+        name: &str,
+        chore: &ChoreConfig,
+        project: &ProjectConfig,
+        cron: &CronExpression,
+    ) -> Self {
         let instructions = [project.instructions.trim(), chore.instructions.trim()];
         Self {
             name: name.to_owned(),
             proposer: chore.proposer.clone().unwrap_or_else(|| BACKEND.to_owned()),
-            cron: chore.cron.clone().unwrap_or_else(|| cron.to_owned()),
+            cron: chore.cron.clone().unwrap_or_else(|| cron.clone()),
             mode: chore.mode.unwrap_or(project.mode),
             instructions: instructions
                 .into_iter()

@@ -4,7 +4,7 @@
 //! end of the week, and wants both the day of the month and the day of the week to fit: fields are
 //! checked and written out as plain numbers for it, and either day is a schedule of its own.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use cron::{Schedule, TimeUnitSpec};
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
@@ -13,9 +13,10 @@ const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-/// A cron expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CronExpression {
+/// A cron expression; it is shown as it was written.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CronExpression {
+    text: String,
     /// A time fits if it fits one of them: the days of the month and the days of the week apart,
     /// where both are restricted.
     schedules: Vec<Schedule>,
@@ -33,9 +34,33 @@ struct Field {
 }
 
 impl CronExpression {
+    /// Whether every hour is meant, so that slots are so many minutes apart rather than at certain
+    /// times of the day.
+    pub(crate) fn is_every_hour(&self) -> bool {
+        self.schedules.iter().all(|schedule| schedule.hours().is_all())
+    }
+
+    /// The first time from `from` on that fits; `None` once the last year is over.
+    pub(crate) fn next(&self, from: DateTime) -> Option<DateTime> {
+        // The crate knows no wall clock without a time zone, which UTC stands for, and looks for
+        // what is later than a time.
+        let from = Offset::UTC.to_timestamp(from).ok()?.as_second();
+        let before = chrono::DateTime::from_timestamp(from.checked_sub(1)?, 0)?;
+        let next =
+            self.schedules.iter().filter_map(|schedule| schedule.after(&before).next()).min()?;
+        Some(Offset::UTC.to_datetime(Timestamp::from_second(next.timestamp()).ok()?))
+    }
+}
+
+impl FromStr for CronExpression {
+    type Err = String;
+
     /// Reads five fields (minute, hour, day of the month, month, day of the week), six (the seconds
-    /// first), seven (the years last), or a word like `@daily`. Says what is wrong otherwise.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    /// first), seven (the years last, 1970 to 2099), or a word like `@daily`. Fields mean what they
+    /// mean in crontab(5): Sunday is 0 and 7, and where both the day of the month and the day of
+    /// the week are restricted, either will do. The error says what is wrong, also with a day that
+    /// never comes.
+    fn from_str(text: &str) -> Result<Self, String> {
         let fields: Vec<_> = unfolded(text)?.split_whitespace().collect();
         let (second, minute, hour, day, month, weekday, year) = match *fields.as_slice() {
             [minute, hour, day, month, weekday] => ("0", minute, hour, day, month, weekday, "*"),
@@ -81,29 +106,33 @@ impl CronExpression {
             let schedules = schedules
                 .collect::<Result<_, _>>()
                 .map_err(|error| format!("not a cron expression: `{text}`: {error}"))?;
-            Ok::<_, String>(Self { schedules })
+            Ok::<_, String>(Self { text: text.to_owned(), schedules })
         };
         if expression("0 0 0", "*")?.next(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)).is_none() {
             return Err(format!("the day of `{text}` is in no month of any year"));
         }
         expression(&format!("{seconds} {minutes} {hours}"), &years)
     }
+}
 
-    /// Whether every hour is meant, so that slots are so many minutes apart rather than at certain
-    /// times of the day.
-    pub(crate) fn is_every_hour(&self) -> bool {
-        self.schedules.iter().all(|schedule| schedule.hours().is_all())
+impl Default for CronExpression {
+    /// Every night at three.
+    fn default() -> Self {
+        let text = "0 3 * * *";
+        // It can be read, as a test says; without a panic, what never comes is the alternative.
+        text.parse().unwrap_or_else(|_| Self { text: text.to_owned(), schedules: Vec::new() })
     }
+}
 
-    /// The first time from `from` on that fits; `None` once the last year is over.
-    pub(crate) fn next(&self, from: DateTime) -> Option<DateTime> {
-        // The crate knows no wall clock without a time zone, which UTC stands for, and looks for
-        // what is later than a time.
-        let from = Offset::UTC.to_timestamp(from).ok()?.as_second();
-        let before = chrono::DateTime::from_timestamp(from.checked_sub(1)?, 0)?;
-        let next =
-            self.schedules.iter().filter_map(|schedule| schedule.after(&before).next()).min()?;
-        Some(Offset::UTC.to_datetime(Timestamp::from_second(next.timestamp()).ok()?))
+impl fmt::Display for CronExpression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for CronExpression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(formatter)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Globs over the paths of a repository, compiled once: where they are read.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::check::{Check as _, Glob};
+use super::check::Check as _;
 
 /// How many globs one set may have, and how many bytes one glob: compiling grows with both, and no
 /// limit on operations sees it.
@@ -25,6 +25,9 @@ struct Compiled {
     texts: Vec<String>,
     set: GlobSet,
 }
+
+/// One glob, as it was written.
+struct Glob(String);
 
 impl Globs {
     /// Compiles `globs`; the error says which one is wrong.
@@ -77,6 +80,14 @@ impl Globs {
     }
 }
 
+impl FromStr for Glob {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Globs::compile([text]).map(|_| Self(text.to_owned()))
+    }
+}
+
 impl fmt::Debug for Globs {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.texts.fmt(formatter)
@@ -99,7 +110,9 @@ impl Serialize for Globs {
 
 impl<'de> Deserialize<'de> for Globs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::compile(Glob::texts::<_, Vec<String>>(deserializer)?).map_err(D::Error::custom)
+        // Each is looked at by itself, so that a complaint stands at its line.
+        let globs: Vec<Glob> = Glob::texts(deserializer)?;
+        Self::compile(globs.into_iter().map(|glob| glob.0)).map_err(D::Error::custom)
     }
 }
 

@@ -4,11 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    BudgetConfig, PriceConfig, Secret,
-    check::{self, Address, Check, Filled},
-    duration,
-};
+use super::{Address, BudgetConfig, PriceConfig, Secret, check::Check, duration};
 use crate::error::Result;
 
 /// Who answers prompts: `[llm]`, and `[project.llm]` over it.
@@ -17,19 +13,19 @@ use crate::error::Result;
 #[non_exhaustive]
 pub struct LlmConfig {
     /// The backend's name: `codex`, `offline`, or one that the embedding program registered.
-    #[serde(deserialize_with = "Filled::text")]
+    #[serde(deserialize_with = "String::text")]
     pub provider: String,
     /// The model; empty leaves the choice to the backend.
     pub model: String,
     /// The key for the provider. Prefer `api_key_file`.
     pub api_key: Option<Secret>,
     /// A file with the key, and nothing else.
-    #[serde(deserialize_with = "check::path")]
+    #[serde(deserialize_with = "PathBuf::text")]
     pub api_key_file: Option<PathBuf>,
-    /// The address of an OpenAI-compatible server, ending in `/v1`; empty means the provider's
-    /// own.
+    /// The address of an OpenAI-compatible server, ending in `/v1`; the provider's own if it is
+    /// not given.
     #[serde(deserialize_with = "Address::text_or_empty")]
-    pub base_url: String,
+    pub base_url: Option<Address>,
     /// Arguments added to the backend's command line.
     pub extra_args: Vec<String>,
     /// How a change is handed over.
@@ -64,18 +60,18 @@ pub enum EditMode {
 #[non_exhaustive]
 pub struct LlmOverrides {
     /// See [`LlmConfig::provider`].
-    #[serde(deserialize_with = "Filled::text")]
+    #[serde(deserialize_with = "String::text")]
     pub provider: Option<String>,
     /// See [`LlmConfig::model`].
     pub model: Option<String>,
     /// See [`LlmConfig::api_key`].
     pub api_key: Option<Secret>,
     /// See [`LlmConfig::api_key_file`].
-    #[serde(deserialize_with = "check::path")]
+    #[serde(deserialize_with = "PathBuf::text")]
     pub api_key_file: Option<PathBuf>,
-    /// See [`LlmConfig::base_url`].
+    /// See [`LlmConfig::base_url`]; one that is empty goes back to the provider's own.
     #[serde(deserialize_with = "Address::text_or_empty")]
-    pub base_url: Option<String>,
+    pub base_url: Option<Option<Address>>,
     /// See [`LlmConfig::extra_args`].
     pub extra_args: Option<Vec<String>>,
     /// See [`LlmConfig::edit`].
@@ -98,7 +94,7 @@ impl Default for LlmConfig {
             model: String::new(),
             api_key: None,
             api_key_file: None,
-            base_url: String::new(),
+            base_url: None,
             extra_args: Vec::new(),
             edit: EditMode::default(),
             timeout: Duration::from_secs(15 * 60),

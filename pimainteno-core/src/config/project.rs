@@ -3,9 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    BudgetConfig, Chore, Config, Globs, HealthConfig, HooksMode, LlmConfig, Mode, OnSilence,
-    ProjectConfig, RestartConfig, SandboxSettings, StepConfig,
+    BudgetConfig, Chore, Config, CronExpression, Globs, HealthConfig, HooksMode, LlmConfig, Mode,
+    OnSilence, ProjectConfig, RestartConfig, SandboxSettings, StepConfig,
 };
+use crate::words::{BranchName, ProjectId, RemoteName, UnitName};
 
 /// The steps of a run, in order, where a project names none.
 const DEFAULT_STEPS: [&str; 8] =
@@ -15,18 +16,18 @@ const DEFAULT_STEPS: [&str; 8] =
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Project {
-    /// A slug of the name: lower-case letters, digits and `-`.
-    pub id: String,
+    /// Made of the name.
+    pub id: ProjectId,
     /// The project's name.
     pub name: String,
     /// The checkout.
     pub path: PathBuf,
     /// The branch that is maintained; `None` is the checked-out one.
-    pub branch: Option<String>,
+    pub branch: Option<BranchName>,
     /// The remote that is pushed to; `None` is the branch's own, or else `origin`.
-    pub remote: Option<String>,
-    /// The cron expression of its slots, as written.
-    pub cron: String,
+    pub remote: Option<RemoteName>,
+    /// Its slots, where its chores have none of their own.
+    pub cron: CronExpression,
     /// What may be done without asking.
     pub mode: Mode,
     /// How long a held change waits for an answer.
@@ -48,7 +49,7 @@ pub struct Project {
     /// Whether the repository's hooks are asked about our commits.
     pub hooks: HooksMode,
     /// The units that run from this checkout.
-    pub units: Vec<String>,
+    pub units: Vec<UnitName>,
     /// Whether the configuration names the units; a guessed unit may be missing.
     pub units_are_explicit: bool,
     /// Who restarts them.
@@ -91,7 +92,7 @@ impl Project {
         let name = project.name.clone().unwrap_or_else(|| directory.clone());
         let cron = project.cron.clone().unwrap_or_else(|| config.scheduler.cron.clone());
         Self {
-            id: slug(&name),
+            id: ProjectId::of(&name),
             name,
             path: project.path.clone(),
             branch: project.branch.clone(),
@@ -112,7 +113,10 @@ impl Project {
             repairs: project.repairs.unwrap_or(2),
             sandbox: SandboxSettings::new(project),
             hooks: project.hooks,
-            units: project.units.clone().unwrap_or_else(|| vec![format!("{directory}.service")]),
+            units: project.units.clone().unwrap_or_else(|| {
+                // A directory may be called what no unit can be.
+                format!("{directory}.service").parse().into_iter().collect()
+            }),
             units_are_explicit: project.units.is_some(),
             restart: project.restart.clone(),
             health: project.health.clone(),
@@ -145,15 +149,6 @@ impl Config {
             .map(|project| Project::new(&project, self))
             .collect()
     }
-}
-
-/// Lower-case letters, digits and single dashes; `project` where nothing is left.
-fn slug(name: &str) -> String {
-    let words = name
-        .split(|character: char| !character.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty());
-    let slug = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
-    if slug.is_empty() { "project".into() } else { slug }
 }
 
 fn merged_llm(project: &ProjectConfig, config: &Config) -> LlmConfig {

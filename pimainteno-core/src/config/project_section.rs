@@ -5,10 +5,12 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    ChoreConfig, Globs, HooksMode, LlmOverrides, SandboxMode, StepConfig,
-    check::{self, Check, Cron, Filled, GitName, ProbeAddress, Unit},
+    ChoreConfig, CronExpression, Globs, HooksMode, LlmOverrides, ProbeAddress, SandboxMode,
+    StepConfig,
+    check::{self, Check},
     chores, duration,
 };
+use crate::words::{BranchName, RemoteName, UnitName};
 
 /// One project: `[[project]]`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -16,20 +18,20 @@ use super::{
 #[non_exhaustive]
 pub struct ProjectConfig {
     /// The checkout.
-    #[serde(deserialize_with = "check::path")]
+    #[serde(deserialize_with = "PathBuf::text")]
     pub path: PathBuf,
     /// The project's name; the checkout's directory name if it is not given.
-    #[serde(deserialize_with = "Filled::text")]
+    #[serde(deserialize_with = "String::text")]
     pub name: Option<String>,
     /// The branch that is maintained; the checked-out one if it is not given.
-    #[serde(deserialize_with = "GitName::text")]
-    pub branch: Option<String>,
+    #[serde(deserialize_with = "BranchName::text")]
+    pub branch: Option<BranchName>,
     /// The remote that is pushed to; the branch's own, or else `origin`, if it is not given.
-    #[serde(deserialize_with = "GitName::text")]
-    pub remote: Option<String>,
+    #[serde(deserialize_with = "RemoteName::text")]
+    pub remote: Option<RemoteName>,
     /// The project's slots, instead of the scheduler's.
-    #[serde(deserialize_with = "Cron::text")]
-    pub cron: Option<String>,
+    #[serde(deserialize_with = "CronExpression::text")]
+    pub cron: Option<CronExpression>,
     /// What may be done without asking.
     pub mode: Mode,
     /// How long a held change waits for an answer.
@@ -40,10 +42,10 @@ pub struct ProjectConfig {
     /// The steps of a run, in order.
     pub steps: Option<Vec<StepConfig>>,
     /// A Rhai policy.
-    #[serde(deserialize_with = "check::path")]
+    #[serde(deserialize_with = "PathBuf::text")]
     pub policy: Option<PathBuf>,
     /// Shell commands that must succeed in the workspace.
-    #[serde(deserialize_with = "Filled::texts")]
+    #[serde(deserialize_with = "String::texts")]
     pub verify: Vec<String>,
     /// Wall-clock limit for each of them.
     #[serde(deserialize_with = "duration::limit")]
@@ -55,10 +57,10 @@ pub struct ProjectConfig {
     /// Whether they can reach the network.
     pub sandbox_network: bool,
     /// What they may read besides what every project may.
-    #[serde(deserialize_with = "check::paths")]
+    #[serde(deserialize_with = "PathBuf::texts")]
     pub sandbox_read: Vec<PathBuf>,
     /// What they may read and change besides the workspace.
-    #[serde(deserialize_with = "check::paths")]
+    #[serde(deserialize_with = "PathBuf::texts")]
     pub sandbox_write: Vec<PathBuf>,
     /// The most memory that one of them may use, with its children, in MiB.
     #[serde(deserialize_with = "check::at_least_one")]
@@ -77,8 +79,8 @@ pub struct ProjectConfig {
     /// Whether the repository's hooks are asked about our commits.
     pub hooks: HooksMode,
     /// The units that run from this checkout; `<directory name>.service` if they are not given.
-    #[serde(deserialize_with = "Unit::texts")]
-    pub units: Option<Vec<String>>,
+    #[serde(deserialize_with = "UnitName::texts")]
+    pub units: Option<Vec<UnitName>>,
     /// Who restarts them.
     pub restart: RestartConfig,
     /// How the service shows that it is healthy.
@@ -158,9 +160,9 @@ pub enum RestartConfig {
 pub struct HealthConfig {
     /// An `http://` address that answers a GET with a status from 200 to 399.
     #[serde(deserialize_with = "ProbeAddress::text")]
-    pub http: Option<String>,
+    pub http: Option<ProbeAddress>,
     /// A shell command that exits with 0, run in the checkout.
-    #[serde(deserialize_with = "Filled::text")]
+    #[serde(deserialize_with = "String::text")]
     pub command: Option<String>,
     /// How long after a restart the probe may still fail.
     #[serde(deserialize_with = "duration::any")]
@@ -179,7 +181,7 @@ impl<'de> Deserialize<'de> for RestartConfig {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Shell {
-            #[serde(deserialize_with = "Filled::text")]
+            #[serde(deserialize_with = "String::text")]
             command: String,
         }
 

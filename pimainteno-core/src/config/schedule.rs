@@ -7,7 +7,6 @@ use jiff::{
 };
 
 use super::CronExpression;
-use crate::error::{Error, ErrorKind, Result};
 
 /// When something is due: a cron expression in a time zone.
 ///
@@ -30,19 +29,8 @@ struct ClockChange {
 
 impl Schedule {
     /// The slots of `expression` in `time_zone`.
-    ///
-    /// The expression has 5 fields (minute, hour, day of the month, month, day of the week), 6
-    /// (seconds first) or 7 (years last, 1970 to 2099), or is a word like `@daily`. Fields mean
-    /// what they mean in crontab(5): Sunday is 0 and 7, and where both the day of the month and the
-    /// day of the week are restricted, either will do.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] if it is not a cron expression, or one of a day that never comes.
-    pub fn parse(expression: &str, time_zone: &TimeZone) -> Result<Self> {
-        let expression = CronExpression::parse(expression)
-            .map_err(|message| Error::new(ErrorKind::Config, message))?;
-        Ok(Self { expression, time_zone: time_zone.clone() })
+    pub fn new(expression: CronExpression, time_zone: TimeZone) -> Self {
+        Self { expression, time_zone }
     }
 
     /// The first slot later than `time`; `None` if there is none left.
@@ -104,7 +92,7 @@ mod tests {
     /// The `count` slots after `time` in a time zone, as they are told there.
     fn slots(expression: &str, zone: &str, time: &str, count: usize) -> Vec<String> {
         let zone = TimeZone::get(zone).unwrap();
-        let schedule = Schedule::parse(expression, &zone).unwrap();
+        let schedule = Schedule::new(expression.parse().unwrap(), zone.clone());
         let mut time: Timestamp = time.parse().unwrap();
         let next = || {
             let next = schedule.next_after(time)?;
@@ -214,6 +202,5 @@ mod tests {
             slots("0 0 0 * * * 2026", "America/New_York", "2026-12-31T06:00:00Z", 1),
             [""; 0]
         );
-        assert!(Schedule::parse("* * *", &TimeZone::UTC).is_err());
     }
 }

@@ -10,7 +10,7 @@ use serde::{
 use serde_json::{Map, Value};
 
 use super::{
-    check::{self, Check as _, Filled},
+    check::{self, Check as _},
     duration,
     sandbox::SandboxMode,
 };
@@ -140,9 +140,9 @@ impl<'de> Deserialize<'de> for Tabled {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Table {
-            #[serde(deserialize_with = "Filled::text")]
+            #[serde(deserialize_with = "String::text")]
             name: String,
-            #[serde(default, deserialize_with = "Filled::text")]
+            #[serde(default, deserialize_with = "String::text")]
             command: Option<String>,
             #[serde(default, deserialize_with = "duration::limit")]
             timeout: Option<Duration>,

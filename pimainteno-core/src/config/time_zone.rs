@@ -1,32 +1,25 @@
 //! The time zone in which slots are told.
 
 use jiff::tz::{TimeZone, db};
+use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::{SchedulerConfig, problem::did_you_mean};
-use crate::error::{Error, ErrorKind, Result};
+use super::problem::did_you_mean;
 
-impl SchedulerConfig {
-    /// The time zone of the slots; `machine` where the configuration names none.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] if the time zone is not in the machine's database of time zones.
-    pub fn time_zone(&self, machine: &TimeZone) -> Result<TimeZone> {
-        if self.timezone.is_empty() {
-            return Ok(machine.clone());
-        }
-        named(&self.timezone).map_err(|message| Error::new(ErrorKind::Config, message))
+/// Reads a time zone by its name; an empty one stands for the machine's own.
+pub(super) fn named<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<TimeZone>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name.is_empty() {
+        return Ok(None);
     }
-}
-
-/// The time zone of this name, or what is wrong with the name.
-pub(super) fn named(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| {
+    let zone = TimeZone::get(&name).map_err(|_| {
         let known: Vec<_> = db().available().map(|name| name.to_string()).collect();
         if known.is_empty() {
             return format!("the time zone `{name}` is not known: this machine has no time zones; install its package `tzdata`");
         }
-        let suggestion = did_you_mean(name, known.iter().map(String::as_str)).unwrap_or_default();
+        let suggestion = did_you_mean(&name, known.iter().map(String::as_str)).unwrap_or_default();
         format!("`{name}` is not a time zone{suggestion}")
-    })
+    });
+    zone.map(Some).map_err(D::Error::custom)
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{Event, EventId, EventKind, EventSink, NoticeKind};
-use crate::{id::RunId, policy::Policy, run::RunRecord, store::Store};
+use crate::{id::RunId, policy::Policy, run::RunRecord, store::Store, words::ProjectId};
 
 /// How many events are kept for a reader that comes back, and how many one may be behind.
 const KEPT: usize = 512;
@@ -27,7 +27,7 @@ const MARGIN: u64 = 24 * 60 * 60 * 1_000_000;
 pub(crate) struct Bus {
     store: Store,
     /// By project.
-    policies: BTreeMap<String, Policy>,
+    policies: BTreeMap<ProjectId, Policy>,
     sinks: Vec<Arc<dyn EventSink>>,
     feed: Mutex<Feed>,
 }
@@ -37,7 +37,7 @@ struct Feed {
     recent: VecDeque<Arc<Event>>,
     live: broadcast::Sender<Arc<Event>>,
     /// The runs that go on, by project.
-    running: HashMap<String, RunId>,
+    running: HashMap<ProjectId, RunId>,
 }
 
 /// A stream of events, in the order of their numbers; made by [`crate::Maintainer::events`].
@@ -63,7 +63,7 @@ impl Bus {
     /// A bus for the projects of these policies.
     pub(crate) fn new(
         store: Store,
-        policies: BTreeMap<String, Policy>,
+        policies: BTreeMap<ProjectId, Policy>,
         sinks: Vec<Arc<dyn EventSink>>,
     ) -> Self {
         let last = first_number(store.last_event(), Timestamp::now());
@@ -77,9 +77,15 @@ impl Bus {
     }
 
     /// Tells what happened to a project, or in a run of it.
-    pub(crate) fn tell(&self, project: &str, run: Option<RunId>, mut what: EventKind) {
+    pub(crate) fn tell<'a>(
+        &self,
+        project: impl Into<Option<&'a ProjectId>>,
+        run: Option<RunId>,
+        mut what: EventKind,
+    ) {
+        let project = project.into();
         what.redact(self.store.secrets());
-        let event = self.number(Some(project).filter(|project| !project.is_empty()), run, what);
+        let event = self.number(project, run, what);
         if let EventKind::Notice { notice, key, message } = &event.what {
             self.store.keep_notice(project, run, *notice, key, message, event.at);
         }
@@ -92,7 +98,7 @@ impl Bus {
         }
         // Progress lines are for people who watch; a script is told what happened.
         if !matches!(event.what, EventKind::StepProgress { .. })
-            && let Some(policy) = self.policies.get(project)
+            && let Some(policy) = project.and_then(|project| self.policies.get(project))
             && let Err(error) = policy.on_event(&event)
         {
             tracing::warn!(%error, "The policy's `on_event` failed.");
@@ -108,10 +114,10 @@ impl Bus {
         );
     }
 
-    /// Tells what a person should know about a project, or about none where `project` is empty.
-    pub(crate) fn notice(
+    /// Tells what a person should know about a project, or about none.
+    pub(crate) fn notice<'a>(
         &self,
-        project: &str,
+        project: impl Into<Option<&'a ProjectId>>,
         run: Option<RunId>,
         notice: NoticeKind,
         key: impl Into<String>,
@@ -139,13 +145,17 @@ impl Bus {
         self.feed().running.get(project).copied()
     }
 
-    fn number(&self, project: Option<&str>, run: Option<RunId>, what: EventKind) -> Arc<Event> {
+    fn number(
+        &self,
+        project: Option<&ProjectId>,
+        run: Option<RunId>,
+        what: EventKind,
+    ) -> Arc<Event> {
         let mut feed = self.feed();
         let at = Timestamp::now();
         feed.last = microseconds(at).max(feed.last + 1);
         self.store.note_event(feed.last);
-        let event =
-            Arc::new(Event::new(EventId(feed.last), at, project.map(str::to_owned), run, what));
+        let event = Arc::new(Event::new(EventId(feed.last), at, project.cloned(), run, what));
         if feed.recent.len() == KEPT {
             feed.recent.pop_front();
         }
@@ -217,7 +227,7 @@ mod tests {
     }
 
     fn tell(bus: &Bus, reason: &str) {
-        bus.tell("site", None, EventKind::ProjectSkipped { reason: reason.into() });
+        bus.tell(&ProjectId::of("site"), None, EventKind::ProjectSkipped { reason: reason.into() });
     }
 
     fn heard(events: &mut Events) -> Vec<String> {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    words::CommitId,
+    words::{BranchName, CommitId, RemoteName},
 };
 
 /// How many modified files a message names.
@@ -35,9 +35,9 @@ pub struct Checkout {
 #[non_exhaustive]
 pub struct Upstream {
     /// The remote's name.
-    pub remote: String,
+    pub remote: RemoteName,
     /// The branch's name there, without `refs/heads/`.
-    pub branch: String,
+    pub branch: BranchName,
     /// How many commits the branch has that the remote, as last seen, has not; `None` if the
     /// branch was not seen there.
     pub ahead: Option<usize>,
@@ -109,7 +109,8 @@ impl Checkout {
             .call(&self.path, ["symbolic-ref", "--quiet", "--short", "HEAD"])
             .text()
             .await
-            .ok();
+            .ok()
+            .map(BranchName::unchecked);
         Ok(Head { commit: commit.parse()?, branch })
     }
 
@@ -160,11 +161,16 @@ impl Checkout {
     }
 
     /// Where `branch` is pushed to: to `remote` if that is given, or else where Git's configuration
-    /// says, or else to the same branch of `origin`. `None` if there is no such remote.
+    /// says, or else to the same branch of `origin`. `None` if there is no such remote, or no branch.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell, or if `remote` is given and does not exist.
-    pub async fn upstream(&self, branch: &str, remote: Option<&str>) -> Result<Option<Upstream>> {
+    pub async fn upstream(
+        &self,
+        branch: Option<&BranchName>,
+        remote: Option<&RemoteName>,
+    ) -> Result<Option<Upstream>> {
+        let Some(branch) = branch else { return Ok(None) };
         let remotes = self.git.call(&self.path, ["remote"]).text().await?;
         let exists = |name: &str| remotes.lines().any(|remote| remote == name);
         let format = "%(upstream:remotename)%00%(upstream:remoteref)";
@@ -202,7 +208,8 @@ impl Checkout {
         let ahead =
             self.git.call(&self.path, ["rev-list", "--count", &range, "--"]).output().await?;
         let ahead = ahead.text().trim().parse().ok().filter(|_| ahead.success());
-        Ok(Some(Upstream { remote: name.to_owned(), branch: target.to_owned(), ahead }))
+        let (remote, branch) = (RemoteName::unchecked(name), BranchName::unchecked(target));
+        Ok(Some(Upstream { remote, branch, ahead }))
     }
 
     /// Moves the checkout from `from` forward to `to`, durably. Its hooks run.

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    words::CommitId,
+    words::{BranchName, CommitId},
 };
 
 /// How many symbolic references are followed before they are taken for a circle; Git's own limit is
@@ -25,7 +25,7 @@ pub struct Head {
     /// The commit, in hexadecimal.
     pub commit: CommitId,
     /// The branch, without `refs/heads/`; `None` when the head is detached.
-    pub branch: Option<String>,
+    pub branch: Option<BranchName>,
 }
 
 impl Head {
@@ -71,7 +71,7 @@ fn read_plain(path: &Path) -> Option<Head> {
     let reference = read_line(&git_directory.join("HEAD"), &mut head)?.strip_prefix("ref: ")?;
     let branch = reference.strip_prefix("refs/heads/")?;
     let commit = read_line(&git_directory.join(reference), &mut commit)?.parse().ok()?;
-    Some(Head { commit, branch: Some(branch.to_owned()) })
+    Some(Head { commit, branch: Some(BranchName::unchecked(branch)) })
 }
 
 /// The only line of a file; `None` if it does not fit, as it may have been cut off then.
@@ -97,7 +97,7 @@ fn resolve(git_directory: &Path, head: &str) -> Result<Option<Head>> {
     let Some(reference) = head.strip_prefix("ref: ") else {
         return Ok(head.parse().ok().map(|commit| Head { commit, branch: None }));
     };
-    let branch = reference.strip_prefix("refs/heads/").map(str::to_owned);
+    let branch = reference.strip_prefix("refs/heads/").map(BranchName::unchecked);
     // A linked worktree has its own HEAD, and shares the branches.
     let common = match fs::read_to_string(git_directory.join("commondir")) {
         Ok(common) => git_directory.join(common.trim_end()),
@@ -177,7 +177,7 @@ mod tests {
         let head = |path: &Path, branch: Option<&str>| {
             let expected = Head {
                 commit: git(path, &["rev-parse", "HEAD"]).parse().unwrap(),
-                branch: branch.map(str::to_owned),
+                branch: branch.map(BranchName::unchecked),
             };
             assert_eq!(Head::read(path).unwrap(), Some(expected));
         };

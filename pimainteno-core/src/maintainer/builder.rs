@@ -196,7 +196,8 @@ impl MaintainerBuilder {
                 .hint("say from where: the library does not know the directory that a program was started in"));
         }
         let state_directory = file.parent().map(PathBuf::from).unwrap_or_default();
-        let timezone = config.scheduler.time_zone(&time_zone.unwrap_or(TimeZone::UTC))?;
+        let machine = time_zone.unwrap_or(TimeZone::UTC);
+        let timezone = config.scheduler.timezone.clone().unwrap_or(machine);
         let policies = PolicyEngine::new(Limits::default());
         let mut projects: Vec<Arc<Prepared>> = Vec::new();
         for project in config.projects() {
@@ -221,7 +222,7 @@ impl MaintainerBuilder {
                 prepared.map_err(|error| error.about(format!("project `{name}`")))?,
             ));
         }
-        let ids = projects.iter().map(|prepared| prepared.project.id.as_str());
+        let ids = projects.iter().map(|prepared| &prepared.project.id);
         // The notice comes with those of the first recovery, when somebody listens.
         let store = match in_memory {
             true => Store::in_memory(config.cache.keep_runs)?,

@@ -102,7 +102,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::ProjectConfig, process::Environment, testing::ScriptedBackend, words::CommitId,
+        config::ProjectConfig,
+        process::Environment,
+        testing::ScriptedBackend,
+        words::{CommitId, ProjectId},
     };
 
     fn git(directory: &Path, arguments: &[&str]) {
@@ -135,7 +138,7 @@ mod tests {
         let runner = &maintainer.0;
         let held = |diff: &str| {
             let mut proposal = Proposal::new(
-                "radio",
+                ProjectId::of("radio"),
                 CommitId::unchecked("0"),
                 diff.into(),
                 "docs: edit",

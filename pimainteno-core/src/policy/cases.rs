@@ -35,7 +35,7 @@ use crate::{
     id::RunId,
     job::IMPROVE,
     run::Trigger,
-    words::CommitId,
+    words::{BranchName, CommitId, ProjectId, UnitName},
 };
 
 /// A file with cases for a policy.
@@ -77,7 +77,7 @@ struct WrittenCase {
     allow: Option<Expected>,
     skip: Option<bool>,
     reason: Option<String>,
-    restart_units: Option<Vec<String>>,
+    restart_units: Option<Vec<UnitName>>,
     given: Option<String>,
     prompt: Option<String>,
     commit_message: Option<String>,
@@ -92,7 +92,7 @@ struct Case {
     allow: Option<Expected>,
     skip: Option<bool>,
     reason: String,
-    restart_units: Option<Vec<String>>,
+    restart_units: Option<Vec<UnitName>>,
     given: String,
     prompt: Option<String>,
     commit_message: Option<String>,
@@ -111,18 +111,18 @@ enum Expected {
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct CaseFacts {
-    project: String,
+    project: ProjectId,
     name: String,
-    branch: String,
+    branch: BranchName,
     mode: Mode,
     chore: String,
     trigger: String,
-    failed_unit: String,
+    failed_unit: Option<UnitName>,
     #[serde(deserialize_with = "local_time")]
     now: DateTime,
     head: CommitId,
     head_message: String,
-    units: Vec<String>,
+    units: Vec<UnitName>,
     step: String,
     effects: String,
     task: String,
@@ -328,17 +328,17 @@ impl Expected {
 impl Default for CaseFacts {
     fn default() -> Self {
         Self {
-            project: "project".into(),
+            project: ProjectId::of("project"),
             name: "Project".into(),
-            branch: "main".into(),
+            branch: BranchName::unchecked("main"),
             mode: Mode::Auto,
             chore: IMPROVE.into(),
             trigger: "schedule".into(),
-            failed_unit: String::new(),
+            failed_unit: None,
             now: DateTime::constant(2026, 1, 7, 12, 0, 0, 0),
             head: CommitId::unchecked("0".repeat(40)),
             head_message: String::new(),
-            units: vec!["project.service".into()],
+            units: vec![UnitName::unchecked("project.service")],
             step: "commit".into(),
             effects: String::new(),
             task: "propose".into(),
@@ -359,7 +359,9 @@ impl CaseFacts {
         let trigger = match self.trigger.as_str() {
             "schedule" => Trigger::Schedule,
             "manual" => Trigger::Manual,
-            "unit-failure" => Trigger::UnitFailure { unit: self.failed_unit },
+            "unit-failure" => Trigger::UnitFailure {
+                unit: self.failed_unit.ok_or("`failed_unit` says which unit failed")?,
+            },
             "rollback" => Trigger::Rollback,
             "approval" => Trigger::Approval,
             other => {
@@ -376,7 +378,7 @@ impl CaseFacts {
         let run = RunFacts {
             project: self.project,
             name: self.name,
-            branch: self.branch,
+            branch: Some(self.branch),
             mode: self.mode,
             chore: self.chore,
             trigger,

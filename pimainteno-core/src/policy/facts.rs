@@ -5,17 +5,23 @@ use std::sync::Arc;
 use jiff::civil::{DateTime, Weekday};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString};
 
-use crate::{config::Mode, id::RunId, run::Trigger, words::CommitId};
+use crate::{
+    config::Mode,
+    id::RunId,
+    run::Trigger,
+    words::CommitId,
+    words::{BranchName, ProjectId, UnitName},
+};
 
 /// What is known when a run leaves the queue.
 #[derive(Clone, Debug)]
 pub struct RunFacts {
     /// The project's id.
-    pub project: String,
+    pub project: ProjectId,
     /// The project's name.
     pub name: String,
-    /// The branch that is maintained.
-    pub branch: String,
+    /// The branch that the checkout is on; a script reads an empty text if it is on none.
+    pub branch: Option<BranchName>,
     /// What may be done without asking.
     pub mode: Mode,
     /// The chore that the run is of.
@@ -31,7 +37,7 @@ pub struct RunFacts {
     /// The message of that commit.
     pub head_message: String,
     /// The units that run from the checkout.
-    pub units: Vec<String>,
+    pub units: Vec<UnitName>,
 }
 
 /// What is known once there is a change.
@@ -208,9 +214,9 @@ impl Checks {
 impl From<RunFacts> for RunValues {
     fn from(run: RunFacts) -> Self {
         Self {
-            project: run.project.into(),
+            project: run.project.as_str().into(),
             name: run.name.into(),
-            branch: run.branch.into(),
+            branch: run.branch.as_deref().unwrap_or_default().into(),
             mode: match run.mode {
                 Mode::DryRun => "dry-run",
                 Mode::Review => "review",
@@ -219,7 +225,7 @@ impl From<RunFacts> for RunValues {
             chore: run.chore.into(),
             trigger: run.trigger.name(),
             failed_unit: match &run.trigger {
-                Trigger::UnitFailure { unit } => unit.into(),
+                Trigger::UnitFailure { unit } => unit.as_str().into(),
                 _ => ImmutableString::new(),
             },
             run: run.run.to_string().into(),
@@ -237,7 +243,7 @@ impl From<RunFacts> for RunValues {
             date: run.now.date().to_string().into(),
             head: run.head.as_str().into(),
             head_message: run.head_message.into(),
-            units: run.units.into_iter().map(Into::into).collect(),
+            units: run.units.iter().map(|unit| unit.as_str().into()).collect(),
         }
     }
 }

@@ -13,22 +13,22 @@ use crate::{
     id::RunId,
     job::Job,
     run::{RunRecord, Trigger},
-    words::CommitId,
+    words::{CommitId, ProjectId},
 };
 
 fn facts() -> Facts {
     Facts::new(RunFacts {
-        project: "shop".into(),
+        project: ProjectId::of("shop"),
         name: "The Shop".into(),
-        branch: "main".into(),
+        branch: Some("main".parse().unwrap()),
         mode: Mode::Review,
         chore: "improve".into(),
-        trigger: Trigger::UnitFailure { unit: "shop-worker.service".into() },
+        trigger: Trigger::UnitFailure { unit: "shop-worker.service".parse().unwrap() },
         run: RunId::new(),
         now: "2026-03-04T09:05:00".parse().unwrap(),
         head: CommitId::unchecked("0123456789abcdef0123456789abcdef01234567"),
         head_message: "orders: count them".into(),
-        units: vec!["shop-web.service".into(), "shop-worker.service".into()],
+        units: vec!["shop-web.service".parse().unwrap(), "shop-worker.service".parse().unwrap()],
     })
 }
 
@@ -277,8 +277,8 @@ fn only_names_of_units_can_be_restarted() {
         let error = policy.restart_units(&facts()).unwrap_err().to_string();
         assert!(error.contains("instead of the name of a unit"), "{name}: {error}");
     }
-    assert_eq!(unit_name("a.b"), Some("a.b.service".into()));
-    assert_eq!(unit_name("dev-disk\\x2d1.mount"), Some("dev-disk\\x2d1.mount".into()));
+    assert_eq!(unit_name("a.b"), Some("a.b.service".parse().unwrap()));
+    assert_eq!(unit_name("dev-disk\\x2d1.mount"), Some("dev-disk\\x2d1.mount".parse().unwrap()));
     assert_eq!(unit_name(&"a".repeat(248)), None);
     assert_eq!(policy("fn restart_units(facts) { [] }").restart_units(&facts()).unwrap(), [""; 0]);
 }
@@ -506,7 +506,7 @@ fn printing_and_debugging_go_to_the_log_and_events_are_told() {
         "fn on_event(event) { if event.event == \"run-finished\" { print(event.record.project); debug(event.record.usage); throw event.record.project } }",
     );
     let record = RunRecord::new(
-        "shop",
+        &ProjectId::of("shop"),
         Trigger::Manual,
         Job::Upkeep { chore: "improve".into() },
         "2026-01-02T03:04:05Z".parse().unwrap(),
@@ -515,7 +515,7 @@ fn printing_and_debugging_go_to_the_log_and_events_are_told() {
         Event::new(
             "1".parse().unwrap(),
             "2026-01-02T03:04:05Z".parse().unwrap(),
-            Some("shop".into()),
+            Some(ProjectId::of("shop")),
             None,
             what,
         )

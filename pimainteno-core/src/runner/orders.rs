@@ -11,6 +11,7 @@ use crate::{
     queue::Turn,
     run::{Outcome, RunRecord, Trigger},
     store::Order,
+    words::ProjectId,
 };
 
 /// Among how many of a project's last runs one that has done it is looked for.
@@ -27,7 +28,7 @@ pub(super) struct Ordered<'r> {
 /// What the program is stopped before stays stored.
 struct Kept<'r> {
     runner: &'r Runner,
-    project: &'r str,
+    project: &'r ProjectId,
     order: Option<&'r Order>,
 }
 
@@ -41,7 +42,7 @@ impl Runner {
         prepared: &'r Prepared,
         order: &'r Order,
     ) -> Result<Ordered<'r>> {
-        let project = prepared.project.id.as_str();
+        let project = &prepared.project.id;
         let is_stored = self.is_stored(prepared, order);
         let is_kept = is_stored || (self.queue.is_served() && order.trigger != Trigger::Schedule);
         if is_kept && !is_stored {
@@ -147,7 +148,7 @@ impl Drop for Kept<'_> {
             return;
         }
         if let Err(error) = self.forget() {
-            tracing::error!(project = self.project, %error, "What was asked for and is done is remembered as not done yet.");
+            tracing::error!(project = %self.project, %error, "What was asked for and is done is remembered as not done yet.");
         }
     }
 }

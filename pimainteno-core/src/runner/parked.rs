@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::{Prepared, PreparedChore, Runner};
-use crate::{error::Result, event::NoticeKind, store::ProjectState};
+use crate::{error::Result, event::NoticeKind, store::ProjectState, words::ProjectId};
 
 /// The parked chores that a person let go on, until the scheduler runs them.
 #[derive(Default)]
 pub(crate) struct Releases {
     /// By project and name.
-    released: Mutex<HashSet<(String, String)>>,
+    released: Mutex<HashSet<(ProjectId, String)>>,
     /// Wakes the scheduler.
     pub(crate) wake: Notify,
 }

@@ -87,10 +87,8 @@ pub(super) async fn unpushed(
     checkout: &Checkout,
     head: &Head,
 ) -> Result<Option<String>> {
-    let branch = head.branch.as_deref().unwrap_or_default();
-    let Some(upstream) = checkout.upstream(branch, project.remote.as_deref()).await? else {
-        return Ok(None);
-    };
+    let upstream = checkout.upstream(head.branch.as_ref(), project.remote.as_ref()).await?;
+    let Some(upstream) = upstream else { return Ok(None) };
     let commits = match upstream.ahead {
         Some(0) => return Ok(None),
         Some(1) => "1 commit that is",

@@ -74,7 +74,7 @@ impl Prepared {
         let common = format!("{common:?}\n{}\n{}\n{source}", backend.name(), backend.model());
         let prepare = |chore: &Chore| {
             let (proposer, schedule) =
-                (registry.proposer(chore)?, Schedule::parse(&chore.cron, timezone)?);
+                (registry.proposer(chore)?, Schedule::new(chore.cron.clone(), timezone.clone()));
             Ok(PreparedChore {
                 inputs: Sha256::of(&format!("{common}\n{chore:?}")),
                 chore: chore.clone(),

@@ -34,13 +34,13 @@ impl Runner {
     pub(crate) async fn approve(&self, id: ProposalId, sha256: &str) -> Result<RunRecord> {
         let mut order =
             Order::new(Trigger::Approval, Job::Delivery { proposal: id }, RunOptions::default());
-        sha256.clone_into(&mut order.approved);
+        order.approved = Some(sha256.to_owned());
         self.deliver(id, &order).await
     }
 
     /// Carries out an order to deliver a held change.
     pub(super) async fn deliver(&self, id: ProposalId, order: &Order) -> Result<RunRecord> {
-        let (_, prepared) = self.approvable(id, &order.approved)?;
+        let (_, prepared) = self.approvable(id, order.approved.as_deref().unwrap_or_default())?;
         let _deciding = self.decide(id)?;
         let mut ordered = self.turn(&prepared, order).await?;
         let refused = |reason: String| {
@@ -50,7 +50,7 @@ impl Runner {
         let locked = self.lock(&prepared).await?.map_err(refused)?;
         // Looked at again: while this waited it may have been decided, or a run may have held
         // another change in its place.
-        let (proposal, _) = self.approvable(id, &order.approved)?;
+        let (proposal, _) = self.approvable(id, order.approved.as_deref().unwrap_or_default())?;
         let head =
             preconditions::place_to_start(&prepared, &locked.checkout).await?.map_err(refused)?;
         preconditions::units_exist(&prepared).await?;
@@ -68,7 +68,7 @@ impl Runner {
             self.begin(&prepared, &locked.checkout, &record, &head.commit).await?;
         journal.approved(proposal.sha256.clone())?;
         ordered.begun()?;
-        let mut run = Run::new(record, head.commit, head.branch.unwrap_or_default(), facts);
+        let mut run = Run::new(record, head.commit, head.branch, facts);
         let delivering = prepared.steps.iter().skip_while(|step| step.part() != Part::Place);
         run.steps = prepared.preparing_steps().chain(delivering).cloned().collect();
         run.candidate = Some(Candidate::Diff {

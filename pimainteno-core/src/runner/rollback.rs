@@ -140,16 +140,15 @@ impl Runner {
         head: &Head,
         commit: &CommitId,
     ) -> Result<Reach> {
-        let branch = head.branch.as_deref().unwrap_or_default();
-        let is_pushed =
-            match locked.checkout.upstream(branch, prepared.project.remote.as_deref()).await? {
-                None => false,
-                Some(upstream) if upstream.ahead == Some(0) => true,
-                Some(upstream) => {
-                    let there = locked.checkout.fetch(&upstream).await?;
-                    locked.checkout.is_ancestor(commit, &there).await?
-                }
-            };
+        let (checkout, remote) = (&locked.checkout, prepared.project.remote.as_ref());
+        let is_pushed = match checkout.upstream(head.branch.as_ref(), remote).await? {
+            None => false,
+            Some(upstream) if upstream.ahead == Some(0) => true,
+            Some(upstream) => {
+                let there = checkout.fetch(&upstream).await?;
+                checkout.is_ancestor(commit, &there).await?
+            }
+        };
         Ok(Reach { is_pushed, is_covered: head.commit != *commit })
     }
 
@@ -172,7 +171,7 @@ impl Runner {
         .of_chore(&target.chore);
         record.base = Some(head.commit.clone());
         let facts = self.facts(prepared, &locked.checkout, &record).await?;
-        let mut run = Run::new(record, head.commit, head.branch.unwrap_or_default(), facts);
+        let mut run = Run::new(record, head.commit, head.branch, facts);
         let did = Announced::read(&self.store.run_journal(target.id)?, false);
         let did = did.only(way.is_pushed, true);
         let is_dropped = !way.is_pushed && !way.is_covered;

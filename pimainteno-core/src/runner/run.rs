@@ -23,7 +23,7 @@ use crate::{
         sandboxed::{self, Sandboxing},
     },
     store::{FinishedRun, Journal, Order, Parked, ProjectState, Store},
-    words::{CommitId, Sha256},
+    words::{CommitId, Sha256, UnitName},
 };
 
 /// What the first step of a run needs.
@@ -45,8 +45,8 @@ struct Looked {
 
 /// A failure that counts.
 struct Counted {
-    /// The unit that was to be repaired; empty if the run was about the project itself.
-    unit: String,
+    /// The unit that was to be repaired; `None` if the run was about the project itself.
+    unit: Option<UnitName>,
     signature: String,
     reason: String,
 }
@@ -55,7 +55,7 @@ impl Counted {
     fn of(record: &RunRecord) -> Option<Self> {
         let outcome = record.outcome.as_ref()?;
         let is_failure = matches!(outcome, Outcome::Failed { .. } | Outcome::RolledBack { .. });
-        let (unit, reason) = (record.job.unit().to_owned(), outcome.to_string());
+        let (unit, reason) = (record.job.unit().cloned(), outcome.to_string());
         (is_failure && record.job.rules().counts_failures).then(|| Self {
             unit,
             signature: fingerprint::of_failure(&reason),
@@ -190,7 +190,7 @@ impl Runner {
         self.sandboxing().require(&prepared.project).await?;
         let (journal, workspace) =
             self.begin(prepared, &locked.checkout, record, &head.commit).await?;
-        let mut run = Run::new(record.clone(), head.commit, head.branch.unwrap_or_default(), facts);
+        let mut run = Run::new(record.clone(), head.commit, head.branch, facts);
         run.steps.clone_from(&prepared.steps);
         Ok(Ok(Ready { locked, run, journal, workspace }))
     }
@@ -454,7 +454,7 @@ impl Runner {
             match (&outcome, failure) {
                 (Some(Outcome::Applied { .. }), _) => state.note_success(),
                 (_, Some(Counted { unit, signature, reason })) => {
-                    state.note_failure(&unit, signature, reason);
+                    state.note_failure(unit.as_ref(), signature, reason);
                 }
                 _ => {}
             }
@@ -532,7 +532,7 @@ impl Runner {
         Ok(Facts::new(RunFacts {
             project: project.id.clone(),
             name: project.name.clone(),
-            branch: head.branch.unwrap_or_default(),
+            branch: head.branch,
             mode: prepared.chore(&record.chore).chore.mode,
             chore: record.chore.clone(),
             trigger: record.trigger.clone(),

@@ -8,6 +8,7 @@ use super::{ServiceManager, UnitState, plain};
 use crate::{
     error::{Error, ErrorKind, Result},
     process::{Cancel, Command, End, Environment},
+    words::UnitName,
 };
 
 /// How long the command may take.
@@ -46,11 +47,11 @@ impl ServiceManager for RestartCommand {
         "command"
     }
 
-    async fn restart(&self, unit: &str, cancel: &Cancel) -> Result<()> {
+    async fn restart(&self, unit: &UnitName, cancel: &Cancel) -> Result<()> {
         let command = Command::shell(&self.command)
             .directory(&self.checkout)
             .environment(&self.environment)
-            .env("PIMAINTENO_UNIT", unit)
+            .env("PIMAINTENO_UNIT", unit.as_str())
             .timeout(DEADLINE)
             .cancel(cancel)
             .keep_descendants();
@@ -68,7 +69,7 @@ impl ServiceManager for RestartCommand {
         }
     }
 
-    async fn state(&self, _: &str) -> Result<UnitState> {
+    async fn state(&self, _: &UnitName) -> Result<UnitState> {
         Ok(UnitState::default())
     }
 }
@@ -92,7 +93,10 @@ mod tests {
         let pid_file = directory.path().join("pid");
         let command =
             format!("sleep 60 >/dev/null 2>&1 & echo $! $PIMAINTENO_UNIT >{}", pid_file.display());
-        restart_command(&command).restart("web.service", &Cancel::new()).await.unwrap();
+        restart_command(&command)
+            .restart(&"web.service".parse().unwrap(), &Cancel::new())
+            .await
+            .unwrap();
         let written = std::fs::read_to_string(pid_file).unwrap();
         let (pid, unit) = written.trim().split_once(' ').unwrap();
         assert_eq!(unit, "web.service");
@@ -110,7 +114,7 @@ mod tests {
     #[tokio::test]
     async fn a_command_that_fails_says_what_it_wrote() {
         let error = restart_command("pwd; echo no such container >&2; exit 4")
-            .restart("web", &Cancel::new())
+            .restart(&"web".parse().unwrap(), &Cancel::new())
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Service);
@@ -122,7 +126,11 @@ mod tests {
         let cancel = Cancel::new();
         cancel.raise();
         assert_eq!(
-            restart_command("sleep 60").restart("web", &cancel).await.unwrap_err().kind(),
+            restart_command("sleep 60")
+                .restart(&"web".parse().unwrap(), &cancel)
+                .await
+                .unwrap_err()
+                .kind(),
             ErrorKind::Cancelled
         );
     }

@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::plain;
 use crate::{
-    config::HealthConfig,
+    config::{HealthConfig, ProbeAddress},
     error::{Error, ErrorKind, Result},
     process::{Cancel, Command, Environment},
 };
@@ -26,7 +26,7 @@ pub struct HealthProbe {
 
 #[derive(Clone, Debug)]
 enum Question {
-    Http(http::Url),
+    Http(ProbeAddress),
     Command { command: String, checkout: PathBuf, environment: Environment },
 }
 
@@ -34,14 +34,14 @@ impl HealthProbe {
     /// The probe that `config` describes; a command runs in `checkout` and sees `environment`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if there is not exactly one probe, or if its address is not one that begins with `http://`.
+    /// [`ErrorKind::Config`] if there is not exactly one probe.
     pub fn new(
         config: &HealthConfig,
         checkout: impl Into<PathBuf>,
         environment: Environment,
     ) -> Result<Self> {
         let question = match (&config.http, &config.command) {
-            (Some(address), None) => Question::Http(address.parse()?),
+            (Some(address), None) => Question::Http(address.clone()),
             (None, Some(command)) => Question::Command {
                 command: command.clone(),
                 checkout: checkout.into(),
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn a_probe_needs_exactly_one_question() {
         let both = HealthConfig {
-            http: Some("http://localhost/".into()),
+            http: "http://localhost/".parse().ok(),
             command: Some("true".into()),
             within: None,
         };

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{check_unit_name, plain};
+use super::plain;
 use crate::{
     config::Bus,
     error::{Context, Error, ErrorKind, Result},
     process::{Command, Environment},
+    words::UnitName,
 };
 
 /// How long reading the journal may take; an SD card with a large journal is slow.
@@ -86,15 +87,13 @@ impl Journal {
     /// tells whose they are only while the process lives.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if the journal cannot be read, [`ErrorKind::Usage`] if `unit` is no
-    /// unit's name.
+    /// [`ErrorKind::Service`] if the journal cannot be read.
     pub async fn entries(
         &self,
-        unit: &str,
+        unit: &UnitName,
         since: &Since,
         limit: usize,
     ) -> Result<Vec<JournalEntry>> {
-        check_unit_name(unit)?;
         let selector = match self.bus {
             Bus::System => format!("--unit={unit}"),
             Bus::User => format!("--user-unit={unit}"),
@@ -144,7 +143,7 @@ impl Journal {
     /// read, because the failure itself is what matters.
     pub(super) async fn entries_of_failure(
         &self,
-        unit: &str,
+        unit: &UnitName,
         started: Timestamp,
         limit: usize,
     ) -> Vec<JournalEntry> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{ServiceManager, UnitState};
-use crate::{error::Result, process::Cancel};
+use crate::{error::Result, process::Cancel, words::UnitName};
 
 /// Restarts nothing and knows nothing: for projects without a service.
 #[derive(Clone, Copy, Debug)]
@@ -15,11 +15,11 @@ impl ServiceManager for Unmanaged {
         "none"
     }
 
-    async fn restart(&self, _: &str, _: &Cancel) -> Result<()> {
+    async fn restart(&self, _: &UnitName, _: &Cancel) -> Result<()> {
         Ok(())
     }
 
-    async fn state(&self, _: &str) -> Result<UnitState> {
+    async fn state(&self, _: &UnitName) -> Result<UnitState> {
         Ok(UnitState::default())
     }
 }

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep};
 
 use self::unit::WatchedUnit;
 use super::{HealthProbe, ServiceManager, UnitState};
-use crate::{error::Result, process::Cancel};
+use crate::{error::Result, process::Cancel, words::UnitName};
 
 /// How often a probe, or a look at a unit, may fail in a row before that is believed.
 const TRIES: u32 = 3;
@@ -35,7 +35,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug)]
 pub struct Probation<'a> {
     manager: &'a dyn ServiceManager,
-    units: &'a [String],
+    units: &'a [UnitName],
     probe: Option<&'a HealthProbe>,
     duration: Duration,
 }
@@ -45,9 +45,9 @@ pub struct Probation<'a> {
 #[non_exhaustive]
 pub struct Baseline {
     /// The units that were looked at.
-    pub units: BTreeMap<String, UnitState>,
+    pub units: BTreeMap<UnitName, UnitState>,
     /// What was wrong with those that were unhealthy.
-    pub unit_faults: BTreeMap<String, String>,
+    pub unit_faults: BTreeMap<UnitName, String>,
     /// What was wrong if the probe did not answer.
     pub probe_fault: Option<String>,
 }
@@ -64,14 +64,14 @@ pub enum Verdict {
     /// Something that was healthy before is so no more, or never became so.
     Unhealthy {
         /// The unit; `None` if it was the probe.
-        unit: Option<String>,
+        unit: Option<UnitName>,
         /// What is wrong.
         reason: String,
     },
     /// Something is unhealthy, but it was so before the change; everything else stayed healthy.
     UnchangedUnhealthy {
         /// The first unit; `None` if it was the probe.
-        unit: Option<String>,
+        unit: Option<UnitName>,
         /// What is wrong, and what was before.
         reason: String,
     },
@@ -89,7 +89,7 @@ struct Watch<'a> {
     /// How many looks at a unit failed in a row.
     failed_looks: u32,
     /// What is wrong but not the change's fault.
-    excused: Vec<(Option<String>, String)>,
+    excused: Vec<(Option<UnitName>, String)>,
 }
 
 struct WatchedProbe<'a> {
@@ -103,7 +103,7 @@ impl<'a> Probation<'a> {
     /// Watches `units`, and `probe` if there is one, for `duration`.
     pub fn new(
         manager: &'a dyn ServiceManager,
-        units: &'a [String],
+        units: &'a [UnitName],
         probe: Option<&'a HealthProbe>,
         duration: Duration,
     ) -> Self {
@@ -113,8 +113,8 @@ impl<'a> Probation<'a> {
     /// Looks how things are before a change.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Service`] if a unit's state cannot be read, [`crate::ErrorKind::Usage`]
-    /// if a unit's name is none, [`crate::ErrorKind::Cancelled`].
+    /// [`crate::ErrorKind::Service`] if a unit's state cannot be read,
+    /// [`crate::ErrorKind::Cancelled`].
     pub async fn baseline(&self, cancel: &Cancel) -> Result<Baseline> {
         let looking = async {
             let mut baseline = Baseline::default();
@@ -148,7 +148,7 @@ impl<'a> Probation<'a> {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Service`] if a unit's state cannot be read three times in a row,
-    /// [`crate::ErrorKind::Usage`] if a unit's name is none, [`crate::ErrorKind::Cancelled`].
+    /// [`crate::ErrorKind::Cancelled`].
     pub async fn watch(
         &self,
         before: &Baseline,
@@ -190,7 +190,7 @@ impl<'a> Watch<'a> {
             probation,
             before,
             started: Instant::now(),
-            units: probation.units.iter().map(|name| WatchedUnit::new(name)).collect(),
+            units: probation.units.iter().map(WatchedUnit::new).collect(),
             probe: probation.probe.map(|probe| WatchedProbe {
                 probe,
                 answered: false,
@@ -273,7 +273,7 @@ impl<'a> Watch<'a> {
             self.units.retain(|unit| unit.name != name);
             let reason = format!("`{name}` {fault}");
             if let Some(verdict) =
-                self.fault(Some(name.to_owned()), reason, self.before.unit_faults.get(name))
+                self.fault(Some(name.clone()), reason, self.before.unit_faults.get(name))
             {
                 return Ok(Some(verdict));
             }
@@ -310,7 +310,7 @@ impl<'a> Watch<'a> {
     /// Takes note of something that is wrong; gives a verdict unless that `was` so before.
     fn fault(
         &mut self,
-        unit: Option<String>,
+        unit: Option<UnitName>,
         reason: String,
         was: Option<&String>,
     ) -> Option<Verdict> {

@@ -5,14 +5,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{
-    ActiveState, Journal, JournalEntry, LoadState, ServiceManager, Since, UnitState,
-    check_unit_name,
-};
+use super::{ActiveState, Journal, JournalEntry, LoadState, ServiceManager, Since, UnitState};
 use crate::{
     config::Bus,
     error::{Error, ErrorKind, Result},
     process::{Cancel, Command, End, Environment, Output},
+    words::UnitName,
 };
 
 /// How long a restart may take: a little more than the 90 s to stop and the 90 s to start that
@@ -62,11 +60,10 @@ impl Systemd {
     async fn systemctl(
         &self,
         arguments: &[&str],
-        unit: &str,
+        unit: &UnitName,
         deadline: Duration,
         cancel: &Cancel,
     ) -> Result<Output> {
-        check_unit_name(unit)?;
         let user = (self.bus == Bus::User).then_some("--user");
         let command = Command::new("systemctl")
             .args(user)
@@ -83,7 +80,7 @@ impl Systemd {
     }
 
     /// Why `systemctl` could not restart `unit`, and what to do about it.
-    async fn restart_error(&self, unit: &str, output: &Output, started: Timestamp) -> Error {
+    async fn restart_error(&self, unit: &UnitName, output: &Output, started: Timestamp) -> Error {
         let said = output.tail(TOLD_LINES);
         let error = |message: String| Error::new(ErrorKind::Service, message);
         if output.end == End::TimedOut {
@@ -120,7 +117,7 @@ impl Systemd {
 
     /// Sets back the counters of a unit's crashes. Where that is not allowed or there is nothing to
     /// forget, the restart itself tells more.
-    async fn forget_crashes(&self, unit: &str) {
+    async fn forget_crashes(&self, unit: &UnitName) {
         drop(
             self.systemctl(
                 &["reset-failed", "--no-ask-password"],
@@ -163,7 +160,7 @@ impl ServiceManager for Systemd {
         "systemd"
     }
 
-    async fn restart(&self, unit: &str, cancel: &Cancel) -> Result<()> {
+    async fn restart(&self, unit: &UnitName, cancel: &Cancel) -> Result<()> {
         let started = Timestamp::now();
         // A unit that has crashed too often is not started again by systemd until somebody says so.
         self.forget_crashes(unit).await;
@@ -182,7 +179,7 @@ impl ServiceManager for Systemd {
         }
     }
 
-    async fn state(&self, unit: &str) -> Result<UnitState> {
+    async fn state(&self, unit: &UnitName) -> Result<UnitState> {
         let output = self
             .systemctl(&["show", "--property", PROPERTIES], unit, QUERY_DEADLINE, &Cancel::new())
             .await?;
@@ -201,7 +198,12 @@ impl ServiceManager for Systemd {
         }))
     }
 
-    async fn journal(&self, unit: &str, since: &Since, limit: usize) -> Result<Vec<JournalEntry>> {
+    async fn journal(
+        &self,
+        unit: &UnitName,
+        since: &Since,
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>> {
         self.journal.entries(unit, since, limit).await
     }
 }

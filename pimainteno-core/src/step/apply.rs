@@ -83,7 +83,7 @@ impl StepContext<'_> {
         let proposal = unchanged.unwrap_or_else(|| {
             let record = &self.run.record;
             let new = Proposal::new(
-                &record.project,
+                record.project.clone(),
                 self.run.base.clone(),
                 change.diff.clone(),
                 message,

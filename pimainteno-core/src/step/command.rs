@@ -74,7 +74,7 @@ impl CommandStep {
     async fn carry_out(&self, line: &str, context: &mut StepContext<'_>) -> Result<Flow> {
         let command = context.sandboxed_shell(line, self.config.sandbox).await?;
         let output = command
-            .env("PIMAINTENO_PROJECT", &context.run.record.project)
+            .env("PIMAINTENO_PROJECT", context.run.record.project.as_str())
             .env("PIMAINTENO_RUN", context.run_id().to_string())
             .env("PIMAINTENO_CHECKOUT", context.checkout())
             .env("PIMAINTENO_BASE", context.base().as_str())

@@ -20,7 +20,7 @@ use crate::{
     run::Trigger,
     service::{HealthProbe, ServiceManager},
     store::{By, Effect, Intent, Journal, Output, Store},
-    words::{CommitId, Sha256},
+    words::{BranchName, CommitId, Sha256},
 };
 
 use super::{
@@ -113,9 +113,9 @@ impl StepContext<'_> {
         self.run.record.commit.as_ref()
     }
 
-    /// The branch that the checkout was on when the run started.
-    pub fn branch(&self) -> &str {
-        &self.run.branch
+    /// The branch that the checkout was on when the run started; `None` if it was on none.
+    pub fn branch(&self) -> Option<&BranchName> {
+        self.run.branch.as_ref()
     }
 
     /// What may be done without asking, in this run.
@@ -373,7 +373,7 @@ impl StepContext<'_> {
 
     /// Where the project's branch is pushed to.
     pub(crate) async fn upstream(&self) -> Result<Option<Upstream>> {
-        self.parts.checkout.upstream(&self.run.branch, self.project().remote.as_deref()).await
+        self.parts.checkout.upstream(self.branch(), self.project().remote.as_ref()).await
     }
 
     /// The commit that the checkout is at.
@@ -382,13 +382,13 @@ impl StepContext<'_> {
     /// [`ErrorKind::Git`] if somebody switched to another branch meanwhile.
     pub(crate) async fn checkout_commit(&self) -> Result<CommitId> {
         let head = self.parts.checkout.head().await?;
-        let branch = head.branch.unwrap_or_default();
-        if branch == self.run.branch {
+        if head.branch == self.run.branch {
             return Ok(head.commit);
         }
-        Err(Error::new(
-            ErrorKind::Git,
-            format!("the checkout was switched from `{}` to `{branch}` meanwhile", self.run.branch),
-        ))
+        let [was, is] = [&self.run.branch, &head.branch].map(|branch| {
+            branch.as_ref().map_or("no branch".into(), |branch| format!("`{branch}`"))
+        });
+        let message = format!("the checkout was switched from {was} to {is} meanwhile");
+        Err(Error::new(ErrorKind::Git, message))
     }
 }

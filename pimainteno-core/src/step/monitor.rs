@@ -64,7 +64,7 @@ impl Step for Monitor {
                 if !log.is_empty() {
                     let lines: Vec<_> = log.iter().map(|entry| entry.message.as_str()).collect();
                     context.keep_output(
-                        format!("journal of {}", unit.unwrap_or_default()),
+                        format!("journal of {}", unit.as_deref().unwrap_or_default()),
                         lines.join("\n"),
                     );
                 }

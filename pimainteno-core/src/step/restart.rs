@@ -9,6 +9,7 @@ use crate::{
     run::Outcome,
     service::{ActiveState, LoadState, Probation},
     store::Effect,
+    words::UnitName,
 };
 
 /// Moves the checkout to the commit, then restarts the units that the policy maps to the changed
@@ -47,7 +48,7 @@ impl Step for Restart {
             None => probation.baseline(context.parts.cancel).await?,
         };
         // Somebody stopped these on purpose.
-        let stopped = |unit: &String| {
+        let stopped = |unit: &UnitName| {
             before
                 .units
                 .get(unit)
@@ -72,7 +73,7 @@ impl Step for Restart {
 
 impl Restart {
     /// The units to restart: those that the policy names and that exist.
-    async fn units(&self, context: &StepContext<'_>) -> Result<Vec<String>> {
+    async fn units(&self, context: &StepContext<'_>) -> Result<Vec<UnitName>> {
         let mut units = Vec::new();
         for unit in context.parts.policy.restart_units(&context.run.facts)? {
             let is_guessed =
@@ -150,11 +151,11 @@ impl StepContext<'_> {
     /// # Errors
     /// [`ErrorKind::Service`] if it does not come up; [`ErrorKind::Step`] as
     /// [`Self::commit_change`].
-    pub async fn restart_unit(&mut self, unit: &str) -> Result<()> {
+    pub async fn restart_unit(&mut self, unit: &UnitName) -> Result<()> {
         self.must_be_allowed("restarts a unit")?;
-        let intent = self.announce(Effect::Restart { unit: unit.to_owned() })?;
+        let intent = self.announce(Effect::Restart { unit: unit.clone() })?;
         // Noted before the restart: one that fails half way has touched the unit as well.
-        self.run.delivery.restarted.push(unit.to_owned());
+        self.run.delivery.restarted.push(unit.clone());
         // A restart is not stopped half way; it has a deadline of its own.
         self.parts.services.restart(unit, &Cancel::new()).await?;
         self.parts.journal.done(intent)

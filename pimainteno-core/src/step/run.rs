@@ -14,7 +14,7 @@ use crate::{
     run::{Outcome, RunRecord},
     service::Baseline,
     store::{CheckResults, FinishedRun, OfStep, Output, Summary},
-    words::{CommitId, Sha256},
+    words::{BranchName, CommitId, Sha256, UnitName},
 };
 
 /// A run as it grows. It begins with a record alone, or with what the journal tells of one that was
@@ -25,7 +25,7 @@ pub(crate) struct Run {
     /// run ends.
     pub(crate) base: CommitId,
     /// The branch that the checkout was on when it started.
-    pub(crate) branch: String,
+    pub(crate) branch: Option<BranchName>,
     /// What it goes through.
     pub(crate) steps: Vec<Arc<dyn Step>>,
     /// What the policy is told.
@@ -131,14 +131,19 @@ pub(crate) struct Delivery {
     /// The checkout is at the commit.
     pub(crate) moved: bool,
     /// The units that were restarted.
-    pub(crate) restarted: Vec<String>,
+    pub(crate) restarted: Vec<UnitName>,
     /// How units and probe were before the change came to the checkout; `None` while it has not.
     pub(crate) before: Option<Baseline>,
 }
 
 impl Run {
     /// A run of which nothing is there yet but its record, not even its steps.
-    pub(crate) fn new(record: RunRecord, base: CommitId, branch: String, facts: Facts) -> Self {
+    pub(crate) fn new(
+        record: RunRecord,
+        base: CommitId,
+        branch: Option<BranchName>,
+        facts: Facts,
+    ) -> Self {
         Self {
             record,
             base,

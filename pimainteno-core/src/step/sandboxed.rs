@@ -127,7 +127,7 @@ impl<'run> Sandboxing<'run> {
     /// Where the sandboxes of a project have their temporary directories, and its checks what they
     /// leave.
     fn own(&self, project: &Project) -> PathBuf {
-        self.state.join("sandbox").join(&project.id)
+        self.state.join("sandbox").join(project.id.as_str())
     }
 
     async fn support(&self) -> Support {

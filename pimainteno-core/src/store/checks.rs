@@ -8,7 +8,10 @@ use super::{
     Store, rows,
     schema::{CHECKS, Table},
 };
-use crate::{error::Result, words::Sha256};
+use crate::{
+    error::Result,
+    words::{CommitId, Sha256},
+};
 
 /// How many commits' results are kept per project.
 const KEEP: usize = 4;
@@ -16,19 +19,14 @@ const KEEP: usize = 4;
 /// The results of the checks on one commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CheckResults {
-    /// The commit, or [`CheckResults::BROKEN`].
-    pub commit: String,
+    /// The commit; `None` is a project that was broken on purpose, to see whether its checks
+    /// notice.
+    pub commit: Option<CommitId>,
     /// A hash of the checks: of their commands and whatever else decides what they mean.
     pub checks: Sha256,
     /// What they said, in the shape that whoever ran them chose. Kept small: logs are outputs of
     /// the run.
     pub results: Value,
-}
-
-impl CheckResults {
-    /// Stands for the commit of a project that was broken on purpose, to see whether its checks
-    /// notice.
-    pub(crate) const BROKEN: &str = "broken";
 }
 
 impl Store {
@@ -40,15 +38,15 @@ impl Store {
     pub(crate) fn check_results(
         &self,
         project: &str,
-        commit: &str,
-        checks: &str,
+        commit: Option<&CommitId>,
+        checks: &Sha256,
     ) -> Result<Option<Value>> {
         let kept = self
             .read(|table| rows::get_json::<Vec<CheckResults>>(table, project, CHECKS, &[]))?
             .unwrap_or_default();
         Ok(kept
             .into_iter()
-            .find(|kept| kept.commit == commit && kept.checks == *checks)
+            .find(|kept| kept.commit.as_ref() == commit && kept.checks == *checks)
             .map(|kept| kept.results))
     }
 }
@@ -69,7 +67,7 @@ pub(super) fn put(
         kept.push(new);
     }
     let (broken, mut commits): (Vec<_>, Vec<_>) =
-        kept.into_iter().partition(|kept| kept.commit == CheckResults::BROKEN);
+        kept.into_iter().partition(|kept| kept.commit.is_none());
     commits.drain(..commits.len().saturating_sub(KEEP));
     let mut kept: Vec<_> = broken.into_iter().next_back().into_iter().collect();
     kept.append(&mut commits);

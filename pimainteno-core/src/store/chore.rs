@@ -1,7 +1,5 @@
 //! What is remembered about one chore of a project between runs.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +7,7 @@ use crate::{
     id::ProposalId,
     proposal::Proposal,
     secrets::Secrets,
-    words::{CommitId, Sha256},
+    words::{CommitId, Sha256, UnitName},
 };
 
 /// How often a chore may fail in the same way before it is left alone.
@@ -34,10 +32,10 @@ pub struct ChoreState {
     /// The last cron slot that was taken care of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_slot: Option<Timestamp>,
-    /// By unit: the failure that was seen last and how many times in a row. What is not about a
-    /// unit is under the empty name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub failures: BTreeMap<String, RepeatedFailure>,
+    /// The failure that was seen last and how many times in a row: of each unit, and of the project
+    /// itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repeated: Vec<RepeatedFailure>,
     /// Why it is left alone until a person resumes the project: it fails in the same way again and
     /// again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,9 +83,11 @@ pub struct Frozen {
     pub reason: String,
 }
 
-/// A failure of a unit that came more than once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A failure that came more than once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepeatedFailure {
+    /// The unit that failed; `None` if it is not about one.
+    pub unit: Option<UnitName>,
     /// What tells this failure from others.
     pub signature: String,
     /// How many times in a row it was seen.
@@ -113,15 +113,16 @@ impl Frozen {
 }
 
 impl ChoreState {
-    /// Takes note of a failure of `unit`, or of the project where that is empty: the third with the
-    /// same signature in a row freezes the chore.
-    pub fn note_failure(&mut self, unit: &str, signature: String, mut reason: String) {
-        let failure = self.failures.entry(unit.to_owned()).or_default();
-        if failure.signature != signature {
-            *failure = RepeatedFailure { signature, count: 0 };
-        }
-        failure.count = failure.count.saturating_add(1);
-        if failure.count >= FREEZE_AFTER && self.frozen.is_none() {
+    /// Takes note of a failure of `unit`, or of the project itself: the third with the same
+    /// signature in a row freezes the chore.
+    pub fn note_failure(&mut self, unit: Option<&UnitName>, signature: String, mut reason: String) {
+        let before = self.repeated.iter().position(|failure| failure.unit.as_ref() == unit);
+        let before = before.map(|place| self.repeated.remove(place));
+        let count = before
+            .filter(|failure| failure.signature == signature)
+            .map_or(1, |failure| failure.count.saturating_add(1));
+        self.repeated.push(RepeatedFailure { unit: unit.cloned(), signature, count });
+        if count >= FREEZE_AFTER && self.frozen.is_none() {
             reason.truncate(reason.floor_char_boundary(MAX_REASON));
             self.frozen = Some(Frozen { since: Timestamp::now(), reason });
         }
@@ -130,7 +131,7 @@ impl ChoreState {
     /// Takes note that a change was delivered and proved healthy: whatever failed before is
     /// forgotten.
     pub fn note_success(&mut self) {
-        self.failures.clear();
+        self.repeated.clear();
         self.frozen = None;
     }
 
@@ -151,7 +152,7 @@ impl ChoreState {
     pub(super) fn release(&mut self) {
         self.parked = None;
         self.frozen = None;
-        self.failures.clear();
+        self.repeated.clear();
     }
 
     /// Takes note of what became of a change. Gives the one that it takes the place of, if there is

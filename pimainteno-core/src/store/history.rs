@@ -10,6 +10,7 @@ use crate::{
     id::{ProposalId, RunId},
     proposal::{Proposal, ProposalStatus},
     run::RunRecord,
+    words::ProjectId,
 };
 
 /// What is kept of projects, runs and changes, to be read by whoever embeds the library. It changes
@@ -32,7 +33,7 @@ impl History {
 
     /// The ids of all projects of which something is kept, also of those that are not in the
     /// configuration any more.
-    pub fn known_projects(&self) -> Vec<String> {
+    pub fn known_projects(&self) -> Vec<ProjectId> {
         self.0.known_projects()
     }
 

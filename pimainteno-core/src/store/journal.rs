@@ -44,7 +44,7 @@ use crate::{
     id::RunId,
     proposal::Proposal,
     run::{RunRecord, StepRecord},
-    words::{CommitId, Sha256},
+    words::{BranchName, CommitId, ProjectId, RemoteName, Sha256, UnitName, filled},
 };
 
 /// The journal of one open run. [`Store::finish_run`] ends it; one that is dropped instead is an
@@ -52,7 +52,7 @@ use crate::{
 pub(crate) struct Journal {
     store: Store,
     run: RunId,
-    project: String,
+    project: ProjectId,
     writer: Mutex<Writer>,
 }
 
@@ -145,8 +145,9 @@ pub enum Effect {
     },
     /// A commit is made in the workspace.
     Commit {
-        /// The branch.
-        branch: String,
+        /// The branch; `None` if the checkout is on none.
+        #[serde(deserialize_with = "filled")]
+        branch: Option<BranchName>,
         /// The commit it is made on.
         base: CommitId,
         /// The tree of the new commit: what tells whether it was made.
@@ -155,9 +156,9 @@ pub enum Effect {
     /// A remote's branch is moved.
     Push {
         /// The remote's name.
-        remote: String,
+        remote: RemoteName,
         /// The branch.
-        branch: String,
+        branch: BranchName,
         /// The commit it was at.
         from: CommitId,
         /// The commit it will be at.
@@ -173,7 +174,7 @@ pub enum Effect {
     /// A unit is restarted.
     Restart {
         /// The unit's name.
-        unit: String,
+        unit: UnitName,
     },
     /// Whatever a step of somebody else's does.
     Own {

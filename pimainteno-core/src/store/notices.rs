@@ -10,7 +10,12 @@ use super::{
     Store, locked, rows,
     schema::{NOTICES, Table},
 };
-use crate::{error::Result, event::NoticeKind, id::RunId};
+use crate::{
+    error::Result,
+    event::NoticeKind,
+    id::RunId,
+    words::{ProjectId, filled},
+};
 
 /// The most notices that are kept of one project.
 const KEPT: usize = 50;
@@ -19,8 +24,9 @@ const KEPT: usize = 50;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Notice {
-    /// The id of the project that it is about; empty if it is about none.
-    pub project: String,
+    /// The project that it is about.
+    #[serde(deserialize_with = "filled")]
+    pub project: Option<ProjectId>,
     /// What it is about.
     pub notice: NoticeKind,
     /// Tells one of its kind from others.
@@ -38,7 +44,7 @@ pub struct Notice {
 }
 
 /// Notices that are not written yet, by project.
-pub(super) type Pending = BTreeMap<String, Vec<Notice>>;
+pub(super) type Pending = BTreeMap<Option<ProjectId>, Vec<Notice>>;
 
 impl Store {
     /// The last `limit` notices of one project, or of all and those about none, the newest first.
@@ -46,15 +52,16 @@ impl Store {
     /// # Errors
     /// [`crate::ErrorKind::Store`].
     pub(crate) fn notices(&self, project: Option<&str>, limit: usize) -> Result<Vec<Notice>> {
-        let projects = project.map_or_else(
-            || [vec![String::new()], self.known_projects()].concat(),
-            |project| vec![project.to_owned()],
-        );
+        let mut projects: Vec<_> = self.named_or_known(project).into_iter().map(Some).collect();
+        if project.is_none() {
+            projects.push(None);
+        }
         let pending = locked(&self.0.pending_notices).clone();
         let mut all: Vec<Notice> = self.read(|table| {
             let mut all = Vec::new();
             for project in &projects {
-                let mut kept = rows::get_json(table, project, NOTICES, &[])?.unwrap_or_default();
+                let row = row(project.as_ref());
+                let mut kept = rows::get_json(table, row, NOTICES, &[])?.unwrap_or_default();
                 add(&mut kept, pending.get(project).cloned().unwrap_or_default());
                 all.extend(kept);
             }
@@ -69,14 +76,14 @@ impl Store {
     /// are gone already.
     pub(crate) fn keep_notice(
         &self,
-        project: &str,
+        project: Option<&ProjectId>,
         run: Option<RunId>,
         notice: NoticeKind,
         key: &str,
         message: &str,
         at: Timestamp,
     ) {
-        let (project, key, message) = (project.to_owned(), key.to_owned(), message.to_owned());
+        let (project, key, message) = (project.cloned(), key.to_owned(), message.to_owned());
         let kept = Notice {
             project: project.clone(),
             notice,
@@ -99,8 +106,8 @@ impl Store {
     }
 
     /// The notices that are to be written with the end of a run of `project`.
-    pub(super) fn take_notices(&self, project: &str) -> Pending {
-        locked(&self.0.pending_notices).remove_entry(project).into_iter().collect()
+    pub(super) fn take_notices(&self, project: &ProjectId) -> Pending {
+        locked(&self.0.pending_notices).remove_entry(&Some(project.clone())).into_iter().collect()
     }
 
     /// Puts back what could not be written.
@@ -117,11 +124,17 @@ impl Store {
 /// Writes notices to those that are kept.
 pub(super) fn put(table: &mut Table<'_>, pending: &Pending) -> Result<(), RedbError> {
     for (project, new) in pending {
-        let mut kept = rows::get_json(table, project, NOTICES, &[])?.unwrap_or_default();
+        let row = row(project.as_ref());
+        let mut kept = rows::get_json(table, row, NOTICES, &[])?.unwrap_or_default();
         add(&mut kept, new.clone());
-        rows::put_json(table, project, NOTICES, &[], &kept)?;
+        rows::put_json(table, row, NOTICES, &[], &kept)?;
     }
     Ok(())
+}
+
+/// Where the notices of a project are kept, and those about none.
+fn row(project: Option<&ProjectId>) -> &str {
+    project.map_or("", |project| project.as_str())
 }
 
 /// Adds notices: one that says again what is there takes its place, at the end.
@@ -153,12 +166,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.redb");
         let store = Store::open(&path, 10).unwrap();
-        let at = Timestamp::now();
+        let (at, site) = (Timestamp::now(), ProjectId::of("site"));
         let say = |run: Option<RunId>, key: &str, message: &str| {
-            store.keep_notice("site", run, NoticeKind::Leftovers, key, message, at);
+            store.keep_notice(Some(&site), run, NoticeKind::Leftovers, key, message, at);
         };
         let mut record =
-            RunRecord::new("site", Trigger::Manual, Job::Upkeep { chore: "improve".into() }, at);
+            RunRecord::new(&site, Trigger::Manual, Job::Upkeep { chore: "improve".into() }, at);
         let journal = store.begin_run(&record).unwrap();
         say(Some(record.id), "", "cold");
         say(Some(record.id), "", "cold again");
@@ -174,7 +187,7 @@ mod tests {
         record.outcome = Some(Outcome::NoChange);
         store.finish_run(&journal, FinishedRun::new(record), |_| {}).unwrap();
         say(None, "x", "another");
-        store.keep_notice("", None, NoticeKind::Store, "", "of none", at);
+        store.keep_notice(None, None, NoticeKind::Store, "", "of none", at);
         drop((store.clone(), journal));
         let written = store.notices(None, 9).unwrap();
         drop(store);

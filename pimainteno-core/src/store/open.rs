@@ -28,6 +28,7 @@ use super::{
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     secrets::Secrets,
+    words::ProjectId,
 };
 
 /// What redb may keep of the file in memory, in bytes. Its own default is 1 GiB.
@@ -80,7 +81,7 @@ impl Store {
     pub(crate) fn open_or_set_aside<'p>(
         path: &Path,
         keep_runs: usize,
-        projects: impl IntoIterator<Item = &'p str>,
+        projects: impl IntoIterator<Item = &'p ProjectId>,
     ) -> Result<(Self, Option<String>)> {
         let path = file_path(path);
         let source = match Self::attempt(&path, keep_runs) {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     job::Job,
     run::{RunOptions, Trigger},
+    words::filled,
 };
 
 /// What was asked for and has not begun.
@@ -22,7 +23,8 @@ pub struct Order {
     /// How it differs from a scheduled one.
     pub options: RunOptions,
     /// The SHA-256 of the diff that was approved, or its beginning.
-    pub approved: String,
+    #[serde(deserialize_with = "filled")]
+    pub approved: Option<String>,
     /// When it was asked for.
     pub since: Timestamp,
 }
@@ -30,13 +32,6 @@ pub struct Order {
 impl Order {
     /// An order that is given now.
     pub(crate) fn new(trigger: Trigger, job: Job, options: RunOptions) -> Self {
-        Self {
-            id: Uuid::now_v7(),
-            trigger,
-            job,
-            options,
-            approved: String::new(),
-            since: Timestamp::now(),
-        }
+        Self { id: Uuid::now_v7(), trigger, job, options, approved: None, since: Timestamp::now() }
     }
 }

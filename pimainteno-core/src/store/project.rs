@@ -24,7 +24,7 @@ use crate::{
     proposal::Proposal,
     run::Outcome,
     secrets::Secrets,
-    words::CommitId,
+    words::{CommitId, ProjectId},
 };
 
 /// What is remembered about a project between runs.
@@ -163,7 +163,7 @@ impl Store {
     }
 
     /// The ids of the projects that anything is remembered about, in order.
-    pub(crate) fn known_projects(&self) -> Vec<String> {
+    pub(crate) fn known_projects(&self) -> Vec<ProjectId> {
         self.0
             .states
             .read()
@@ -174,6 +174,11 @@ impl Store {
             .collect()
     }
 
+    /// The project that is named, or else all of which anything is remembered.
+    pub(super) fn named_or_known(&self, project: Option<&str>) -> Vec<ProjectId> {
+        project.map_or_else(|| self.known_projects(), |project| vec![ProjectId::unchecked(project)])
+    }
+
     /// Changes what is remembered about a project, durably; writes nothing if `change` changes
     /// nothing.
     ///
@@ -181,7 +186,7 @@ impl Store {
     /// [`crate::ErrorKind::Store`], and nothing is changed.
     pub(crate) fn update_project(
         &self,
-        project: &str,
+        project: &ProjectId,
         change: impl FnOnce(&mut ProjectState),
     ) -> Result<Arc<ProjectState>> {
         let _turn = locked(&self.0.turn);
@@ -204,7 +209,7 @@ impl Store {
     /// must not cost a write at each slot.
     pub(crate) fn note_project(
         &self,
-        project: &str,
+        project: &ProjectId,
         change: impl FnOnce(&mut ProjectState),
     ) -> Arc<ProjectState> {
         let _turn = locked(&self.0.turn);
@@ -226,17 +231,17 @@ impl Store {
     /// Puts a state into memory; `saved` says whether it is also on disk.
     pub(super) fn set_state(
         &self,
-        project: &str,
+        project: &ProjectId,
         state: ProjectState,
         saved: bool,
     ) -> Arc<ProjectState> {
         let state = Arc::new(state);
         let mut states = self.0.states.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        states.known.insert(project.to_owned(), state.clone());
+        states.known.insert(project.clone(), state.clone());
         if saved {
             states.unsaved.remove(project);
         } else {
-            states.unsaved.insert(project.to_owned());
+            states.unsaved.insert(project.clone());
         }
         state
     }
@@ -254,9 +259,9 @@ impl Store {
 /// The states of all projects.
 #[derive(Default)]
 pub(super) struct States {
-    known: BTreeMap<String, Arc<ProjectState>>,
+    known: BTreeMap<ProjectId, Arc<ProjectState>>,
     /// Those of which the disk knows an older state.
-    unsaved: HashSet<String>,
+    unsaved: HashSet<ProjectId>,
     unknown: Arc<ProjectState>,
 }
 
@@ -269,7 +274,7 @@ impl States {
     /// Reads the states of `projects`.
     pub(super) fn load(
         table: &impl ReadableTable<Key, &'static [u8]>,
-        projects: &[String],
+        projects: &[ProjectId],
     ) -> Result<Self, RedbError> {
         let mut states = Self::default();
         for project in projects {

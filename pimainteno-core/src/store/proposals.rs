@@ -76,8 +76,7 @@ impl Store {
         is_wanted: impl Fn(&ProposalStatus) -> bool,
         limit: usize,
     ) -> Result<Vec<Proposal>> {
-        let projects =
-            project.map_or_else(|| self.known_projects(), |project| vec![project.to_owned()]);
+        let projects = self.named_or_known(project);
         self.read(|table| {
             let mut found = Vec::new();
             for (project, id) in runs::newest(table, &projects, PROPOSAL, usize::MAX)? {

@@ -4,6 +4,7 @@ use redb::{Error, ReadableTable};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::schema::{Key, PART, Table};
+use crate::words::ProjectId;
 
 /// Separates the head of a value from its body. JSON written by serde holds no bare newline.
 const SEPARATOR: u8 = b'\n';
@@ -106,14 +107,14 @@ pub(super) fn last_ids(
 /// The projects that have any row, in order. It skips from one to the next and reads few pages.
 pub(super) fn projects(
     table: &impl ReadableTable<Key, &'static [u8]>,
-) -> Result<Vec<String>, Error> {
-    let mut projects: Vec<String> = Vec::new();
+) -> Result<Vec<ProjectId>, Error> {
+    let mut projects: Vec<ProjectId> = Vec::new();
     loop {
-        let last = projects.last().map_or("", String::as_str);
+        let last = projects.last().map_or("", ProjectId::as_str);
         let Some(row) = table.range((last, u8::MAX, &[][..], 0)..)?.next() else {
             return Ok(projects);
         };
-        let project = row?.0.value().0.to_owned();
+        let project = ProjectId::unchecked(row?.0.value().0);
         projects.push(project);
     }
 }

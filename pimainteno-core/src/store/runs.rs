@@ -22,6 +22,7 @@ use crate::{
     id::RunId,
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord},
+    words::ProjectId,
 };
 
 /// The most bytes kept of one output: its beginning and its end.
@@ -123,7 +124,7 @@ impl Store {
         proposal.iter_mut().for_each(|proposal| proposal.redact(secrets));
         takes_back.iter_mut().for_each(|taken_back| secrets.clean(&mut taken_back.reason));
         summary.iter_mut().for_each(|summary| secrets.clean(&mut summary.text));
-        let project = record.project.as_str();
+        let project = &record.project;
         let mut state = ProjectState::clone(&self.project(project));
         state.last_run = Some(record.id);
         state.last_outcome = record.outcome.clone();
@@ -190,8 +191,7 @@ impl Store {
     /// # Errors
     /// [`crate::ErrorKind::Store`].
     pub(crate) fn runs(&self, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
-        let projects =
-            project.map_or_else(|| self.known_projects(), |project| vec![project.to_owned()]);
+        let projects = self.named_or_known(project);
         self.read(|table| {
             let newest = newest(table, &projects, RUN, limit)?;
             newest
@@ -282,7 +282,7 @@ impl Store {
     }
 
     /// Counts an answer of an open run.
-    pub(super) fn count(&self, project: &str, answer: &Answer) {
+    pub(super) fn count(&self, project: &ProjectId, answer: &Answer) {
         locked(&self.0.totals).add(answer.day, project, answer.usage);
         if let Some(reply) = answer.reply() {
             locked(&self.0.pending_replies).insert(answer.key.clone(), reply);
@@ -310,7 +310,7 @@ impl Store {
     }
 
     /// The project that has this id.
-    pub(super) fn project_of(&self, kind: u8, id: &[u8]) -> Result<Option<String>> {
+    pub(super) fn project_of(&self, kind: u8, id: &[u8]) -> Result<Option<ProjectId>> {
         let projects = self.known_projects();
         self.read(|table| {
             for project in projects {
@@ -340,10 +340,10 @@ impl Store {
 /// The newest ids of a kind among all `projects`, with the project of each.
 pub(super) fn newest(
     table: &Snapshot,
-    projects: &[String],
+    projects: &[ProjectId],
     kind: u8,
     limit: usize,
-) -> Result<Vec<(String, Vec<u8>)>, RedbError> {
+) -> Result<Vec<(ProjectId, Vec<u8>)>, RedbError> {
     // The oldest of the candidates is on top, so that a newer one replaces it.
     let mut newest = BinaryHeap::new();
     for project in projects {

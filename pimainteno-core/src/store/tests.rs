@@ -16,7 +16,7 @@ use crate::{
     job::Job,
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord, StepRecord, StepStatus, Trigger},
-    words::{CommitId, Sha256},
+    words::{CommitId, ProjectId, Sha256},
 };
 
 const DAY: Date = Date::constant(2026, 1, 31);
@@ -31,7 +31,7 @@ fn open(directory: &Path) -> Store {
 
 fn record(project: &str) -> RunRecord {
     RunRecord::new(
-        project,
+        &ProjectId::of(project),
         Trigger::Manual,
         Job::Upkeep { chore: "improve".into() },
         Timestamp::now(),
@@ -49,7 +49,7 @@ fn finish(store: &Store, project: &str) -> RunRecord {
 
 fn proposal(project: &str, lines: usize) -> Proposal {
     Proposal::new(
-        project,
+        ProjectId::of(project),
         CommitId::unchecked("c0ffee"),
         "+a line of a diff\n".repeat(lines),
         "Fix a typo",

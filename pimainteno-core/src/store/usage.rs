@@ -13,7 +13,7 @@ use super::{
     locked, rows,
     schema::{Key, Table, USAGE},
 };
-use crate::error::Result;
+use crate::{error::Result, words::ProjectId};
 
 /// How many days with any usage are kept per project.
 const KEEP_DAYS: usize = 31;
@@ -33,8 +33,8 @@ pub struct UsageEntry {
 /// What answers cost, by day and project, and how many calls are being made.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
-    spent: BTreeMap<(Date, String), Usage>,
-    claimed: BTreeMap<(Date, String), u64>,
+    spent: BTreeMap<(Date, ProjectId), Usage>,
+    claimed: BTreeMap<(Date, ProjectId), u64>,
 }
 
 /// A call that is being made and not counted yet. It counts until this is dropped, so that two
@@ -44,7 +44,7 @@ pub(super) struct Totals {
 pub(crate) struct CallClaim {
     store: Store,
     day: Date,
-    project: String,
+    project: ProjectId,
 }
 
 impl UsageEntry {
@@ -73,9 +73,7 @@ impl UsageEntry {
 impl Drop for CallClaim {
     fn drop(&mut self) {
         let mut totals = locked(&self.store.0.totals);
-        if let Some(claimed) =
-            totals.claimed.get_mut(&(self.day, std::mem::take(&mut self.project)))
-        {
+        if let Some(claimed) = totals.claimed.get_mut(&(self.day, self.project.clone())) {
             *claimed = claimed.saturating_sub(1);
         }
     }
@@ -99,7 +97,7 @@ impl Store {
     /// What `allow` says.
     pub(crate) fn claim_call(
         &self,
-        project: &str,
+        project: &ProjectId,
         day: Date,
         allow: impl FnOnce(Usage, Usage) -> Result<()>,
     ) -> Result<CallClaim> {
@@ -114,9 +112,9 @@ impl Store {
                 claims.fold(usage.calls, |calls, (_, claimed)| calls.saturating_add(*claimed));
             usage
         };
-        allow(with_claims(&|other| other == project), with_claims(&|_| true))?;
-        *totals.claimed.entry((day, project.to_owned())).or_default() += 1;
-        Ok(CallClaim { store: self.clone(), day, project: project.to_owned() })
+        allow(with_claims(&|other| other == project.as_str()), with_claims(&|_| true))?;
+        *totals.claimed.entry((day, project.clone())).or_default() += 1;
+        Ok(CallClaim { store: self.clone(), day, project: project.clone() })
     }
 
     /// What the answers of a project's ended runs cost on `day`, by task and backend. The last 31
@@ -133,7 +131,7 @@ impl Totals {
     /// Reads the usage of `projects`.
     pub(super) fn load(
         table: &impl ReadableTable<Key, &'static [u8]>,
-        projects: &[String],
+        projects: &[ProjectId],
     ) -> Result<Self, RedbError> {
         let mut totals = Self::default();
         for project in projects {
@@ -152,8 +150,8 @@ impl Totals {
     }
 
     /// Counts a cost.
-    pub(super) fn add(&mut self, day: Date, project: &str, usage: Usage) {
-        *self.spent.entry((day, project.to_owned())).or_default() += usage;
+    pub(super) fn add(&mut self, day: Date, project: &ProjectId, usage: Usage) {
+        *self.spent.entry((day, project.clone())).or_default() += usage;
     }
 
     fn sum(&self, day: Date, is_wanted: impl Fn(&str) -> bool) -> Usage {
@@ -214,7 +212,7 @@ mod tests {
     fn two_calls_at_a_time_do_not_both_take_the_last_one() {
         let (store, day) = (Store::in_memory(5).unwrap(), date(2026, 3, 4));
         let claim = |project: &str| {
-            store.claim_call(project, day, |_, all| {
+            store.claim_call(&ProjectId::of(project), day, |_, all| {
                 if all.calls < 1 { Ok(()) } else { Err(Error::new(ErrorKind::Backend, "used up")) }
             })
         };

@@ -260,7 +260,7 @@ async fn serve_until(
 fn world_with_docs() -> World {
     let mut world = World::new();
     world.project.chores.insert("docs".into(), chore("touch:DOCS.md", Mode::Review));
-    world.project.cron = Some("@yearly".into());
+    world.project.cron = Some("@yearly".parse().unwrap());
     world
 }
 

@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use pimainteno_core::{
     Effects, Flow, Maintainer, Outcome, Part, Result, RunOptions, RunRecord, Step, StepContext,
-    StepStatus,
+    StepStatus, UnitName,
     config::{CommandStepConfig, Mode, SetStepConfig, Settings, StepConfig},
     process::Cancel,
     service::{ActiveState, LoadState, ServiceManager, UnitState},
@@ -344,7 +344,7 @@ impl Step for Painter {
             "{} {:?} {}",
             paint.colour,
             context.mode(),
-            context.branch()
+            context.branch().unwrap()
         ));
         Ok(Flow::Done(paint.colour))
     }
@@ -485,12 +485,12 @@ impl ServiceManager for Diary {
         "diary"
     }
 
-    async fn restart(&self, unit: &str, _: &Cancel) -> Result<()> {
-        self.0.lock().unwrap().push(unit.to_owned());
+    async fn restart(&self, unit: &UnitName, _: &Cancel) -> Result<()> {
+        self.0.lock().unwrap().push(unit.to_string());
         Ok(())
     }
 
-    async fn state(&self, _: &str) -> Result<UnitState> {
+    async fn state(&self, _: &UnitName) -> Result<UnitState> {
         let mut state = UnitState::default();
         (state.load, state.active) = (LoadState::Loaded, ActiveState::Active);
         Ok(state)
@@ -500,7 +500,7 @@ impl ServiceManager for Diary {
 #[tokio::test]
 async fn another_manager_of_services_takes_the_place_of_systemd_and_memory_that_of_the_store() {
     let mut world = World::new();
-    world.project.units = Some(vec!["radio.service".into()]);
+    world.project.units = Some(vec!["radio.service".parse().unwrap()]);
     let diary = Diary::default();
     let maintainer = world.builder(shouting()).services(diary.clone()).in_memory().build().unwrap();
     let records = maintainer.run_once().await.unwrap();

@@ -76,7 +76,7 @@ async fn a_trigger_opens_nothing() {
         "{again:#?}"
     );
     // A unit that fails is something new.
-    let unit = Trigger::UnitFailure { unit: "radio.service".into() };
+    let unit = Trigger::UnitFailure { unit: "radio.service".parse().unwrap() };
     let record =
         maintainer.run_project("radio", unit, RunOptions::default()).await.unwrap().remove(0);
     assert!(!record.steps.is_empty(), "{record:#?}");

@@ -30,7 +30,7 @@ fn backend(troubles: &[u64]) -> ScriptedBackend {
 /// A world whose next slot is months away.
 fn world() -> World {
     let mut world = World::new();
-    world.project.cron = Some("0 0 29 2 *".into());
+    world.project.cron = Some("0 0 29 2 *".parse().unwrap());
     world
 }
 

@@ -90,7 +90,7 @@ async fn a_unit_is_restarted_into_the_new_commit_and_taken_back_from_one_that_cr
     let maintainer = world.builder(bad).environment(environment()).build().unwrap();
     let records = maintainer.run_once().await.unwrap();
     assert!(
-        matches!(outcome(&records), Outcome::RolledBack { reason } if reason.contains(&unit.name)),
+        matches!(outcome(&records), Outcome::RolledBack { reason } if reason.contains(unit.name.as_str())),
         "{records:#?}"
     );
     assert_eq!(world.read("serve.sh"), delivered);
@@ -101,7 +101,7 @@ async fn a_unit_is_restarted_into_the_new_commit_and_taken_back_from_one_that_cr
 #[tokio::test]
 async fn a_unit_that_does_not_exist_is_noticed_before_anything_is_asked_or_pushed() {
     let (mut world, _unit) = world();
-    world.project.units = Some(vec!["pimainteno-test-nowhere.service".into()]);
+    world.project.units = Some(vec!["pimainteno-test-nowhere.service".parse().unwrap()]);
     let (before, backend) = (world.seen_from_outside(), proposal("#!/bin/sh\n"));
     let records = world
         .builder(backend.clone())

@@ -149,7 +149,7 @@ impl World {
 
     /// A service that is restarted by a command and healthy while the file `healthy` says so.
     pub(crate) fn with_service(mut self) -> Self {
-        self.project.units = Some(vec!["radio.service".into()]);
+        self.project.units = Some(vec!["radio.service".parse().unwrap()]);
         self.project.restart =
             RestartConfig::Command(format!("echo restarted >> {}/restarts", self.root().display()));
         let mut health = HealthConfig::default();

@@ -1,7 +1,7 @@
 //! What checks say about a change, relative to the base: blamed, flaky, skipped, weakened, or worth
 //! nothing.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use pimainteno_core::{Outcome, RunRecord, StepStatus, Trigger, config::Mode};
 
@@ -104,32 +104,6 @@ async fn what_checks_say_about_a_base_is_found_out_once() {
             "{round}"
         );
     }
-}
-
-#[tokio::test]
-async fn what_an_earlier_version_kept_about_a_base_is_read() {
-    let world = world(&["test -f README.md", "echo x >> $W/red; false"]);
-    let hash = Command::new("sh")
-        .arg("-c")
-        .arg("printf %s \"$1\" | sha256sum")
-        .arg("sh")
-        .arg(&world.project.verify[1])
-        .output()
-        .unwrap()
-        .stdout;
-    let checks = String::from_utf8(hash).unwrap()[..64].to_owned();
-    let maintainer = world.maintainer(shorten());
-    pimainteno_core::testing::keep_check_results(
-        &maintainer,
-        "radio",
-        &world.head(),
-        &checks,
-        false.into(),
-    )
-    .unwrap();
-    let records = maintainer.run_once().await.unwrap();
-    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
-    assert_eq!(lines(&world, "red"), 1, "it was not run without the change");
 }
 
 #[tokio::test]

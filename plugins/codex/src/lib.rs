@@ -60,11 +60,11 @@ impl Codex {
     /// card, and below `state` if not.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if an extra argument would undo the sandbox, the address is none, or
-    /// the key's file cannot be read.
+    /// [`ErrorKind::Config`] if an extra argument would undo the sandbox, or the key's file
+    /// cannot be read.
     pub fn new(config: &LlmConfig, environment: &Environment, state: &Path) -> Result<Self> {
         extra_arguments::check(&config.extra_args)?;
-        let account = Account::new(&config.base_url, key(config)?)?;
+        let account = Account::new(config.base_url.as_ref(), key(config)?);
         let home = Home::new(&account, environment, state)?;
         let sandbox =
             Sandbox::new(environment, config.api_key_file.iter().cloned().chain([home.sign_in()]));

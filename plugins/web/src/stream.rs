@@ -11,7 +11,9 @@ use axum::{
     },
 };
 use futures_util::stream::unfold;
-use pimainteno_core::{Error, ErrorKind, Event, Events, Heard, Result, RunRecord, process::Cancel};
+use pimainteno_core::{
+    Error, ErrorKind, Event, Events, Heard, ProjectId, Result, RunRecord, process::Cancel,
+};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::OwnedSemaphorePermit,
@@ -39,7 +41,7 @@ pub enum RunLine {
 /// The lines that are still to come.
 struct Lines {
     /// Whose events are told; none means all.
-    projects: Vec<String>,
+    projects: Vec<ProjectId>,
     run: Option<JoinHandle<Result<Vec<RunRecord>>>>,
     events: Events,
     alive: Interval,
@@ -48,7 +50,7 @@ struct Lines {
 
 /// The events of runs, then their end. The runs go on when nobody reads any more.
 pub(crate) fn lines(
-    projects: Vec<String>,
+    projects: Vec<ProjectId>,
     run: JoinHandle<Result<Vec<RunRecord>>>,
     events: Events,
 ) -> Response {

@@ -1,7 +1,7 @@
 //! What can be asked for.
 
 use axum::http::Method;
-use pimainteno_core::{Maintainer, Result, RunRecord};
+use pimainteno_core::{Maintainer, ProjectId, Result, RunRecord};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Refusal, Service};
@@ -37,7 +37,7 @@ pub trait Order: Serialize + DeserializeOwned + Send + 'static {
     ///
     /// # Errors
     /// [`pimainteno_core::ErrorKind::Usage`] if what it names is not there; then nothing is begun.
-    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<String>>;
+    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<ProjectId>>;
 
     /// Carries out the runs; gives a record for each.
     fn carry_out(

@@ -6,7 +6,7 @@ use std::{
 };
 
 use pimainteno_core::{
-    Maintainer,
+    Maintainer, ProjectId,
     config::{BudgetConfig, Config, Mode, Project, RestartConfig},
     git::{Checkout, Git},
     policy::{Hold, Limits, PolicyEngine},
@@ -47,7 +47,7 @@ pub(super) struct Scratch(tempfile::TempDir);
 impl Look {
     /// Every project of the configuration, in its order; `left_alone` are those that are not run
     /// now, and why.
-    pub(super) fn all(setup: &Setup, left_alone: &BTreeMap<String, String>) -> Vec<Self> {
+    pub(super) fn all(setup: &Setup, left_alone: &BTreeMap<ProjectId, String>) -> Vec<Self> {
         let projects = setup.config.projects();
         let alone = alone(&setup.config);
         let backend = |project: &Project| {
@@ -127,7 +127,7 @@ impl Look {
                 "`git config user.name` and `user.email` set them",
             );
         }
-        match checkout.upstream(&branch, self.project.remote.as_deref()).await {
+        match checkout.upstream(Some(&branch), self.project.remote.as_ref()).await {
             Ok(Some(upstream)) => {
                 self.remote(&upstream.remote, &upstream.branch, upstream.ahead, items).await;
             }

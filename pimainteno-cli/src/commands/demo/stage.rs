@@ -109,7 +109,7 @@ impl Stage {
     }
 
     /// A configuration for the project, answered by the backend `provider`.
-    pub(super) fn config(&self, provider: &str) -> Config {
+    pub(super) fn config(&self, provider: &str) -> Result<Config> {
         let mut health = HealthConfig::default();
         health.command = Some("./health.sh".into());
         health.within = Some(Duration::from_secs(2));
@@ -120,14 +120,14 @@ impl Stage {
         project.verify = vec!["./check.sh".into()];
         // Its check is the demo's own, and the demo shall work on every machine.
         project.sandbox = SandboxMode::Off;
-        project.units = Some(vec!["radio.service".into()]);
+        project.units = Some(vec!["radio.service".parse()?]);
         project.restart = RestartConfig::Command("./restart.sh".into());
         project.health = Some(health);
         project.probation = Some(Duration::from_secs(1));
         let mut config = Config::default();
         config.llm.provider = provider.into();
         config.project.push(project);
-        config
+        Ok(config)
     }
 
     /// The process that the service runs in.

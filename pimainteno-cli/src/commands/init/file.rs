@@ -117,7 +117,8 @@ mod tests {
         let loaded =
             Config::parse(&text.join("\n"), Path::new("/etc/PiMainteno.toml"), |_| None, None)
                 .unwrap();
-        assert_eq!(loaded.config.scheduler.timezone, "Europe/Berlin");
+        let zone = loaded.config.scheduler.timezone.as_ref().unwrap();
+        assert_eq!(zone.iana_name(), Some("Europe/Berlin"));
         assert_eq!(loaded.config.projects()[0].units, ["radio.service"]);
     }
 }

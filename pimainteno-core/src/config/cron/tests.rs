@@ -2,7 +2,7 @@ use super::*;
 
 /// The first `count` times after midnight of 1 January 2026, a Thursday.
 fn times(expression: &str, count: usize) -> Vec<String> {
-    let expression = CronExpression::parse(expression).unwrap();
+    let expression = expression.parse::<CronExpression>().unwrap();
     let mut from = "2026-01-01T00:00:00".parse().unwrap();
     let next = || {
         let next: DateTime = expression.next(from)?;
@@ -28,6 +28,8 @@ fn five_six_and_seven_fields_are_read() {
         ["27-07-01 Thu 12:00:00", "28-07-01 Sat 12:00:00"]
     );
     assert_eq!(times("@weekly", 1), ["26-01-04 Sun 00:00:00"]);
+    let nightly = CronExpression::default().to_string();
+    assert_eq!(times(&nightly, 1), ["26-01-01 Thu 03:00:00"]);
 }
 
 #[test]
@@ -84,11 +86,11 @@ fn a_leap_day_waits_for_its_year() {
 #[test]
 fn what_never_comes_is_refused_or_ends() {
     assert_eq!(
-        CronExpression::parse("0 0 30 2 *").unwrap_err(),
+        "0 0 30 2 *".parse::<CronExpression>().unwrap_err(),
         "the day of `0 0 30 2 *` is in no month of any year"
     );
     assert_eq!(
-        CronExpression::parse("0 0 31 4,6,9,11 *").unwrap_err(),
+        "0 0 31 4,6,9,11 *".parse::<CronExpression>().unwrap_err(),
         "the day of `0 0 31 4,6,9,11 *` is in no month of any year"
     );
     assert_eq!(times("0 0 0 29 2 * 2027", 1), Vec::<String>::new());
@@ -98,7 +100,7 @@ fn what_never_comes_is_refused_or_ends() {
 
 #[test]
 fn a_bad_expression_is_told_what_is_wrong() {
-    let error = |text| CronExpression::parse(text).unwrap_err();
+    let error = |text: &str| text.parse::<CronExpression>().unwrap_err();
     assert_eq!(
         error("* * *"),
         "not a cron expression: `* * *`; it has 5 fields (minute hour day month weekday), 6 (seconds first) or 7 (years last)"
@@ -124,6 +126,6 @@ fn a_bad_expression_is_told_what_is_wrong() {
         "99999 * * * *",
         "a/2 * * * *",
     ] {
-        assert!(CronExpression::parse(text).is_err(), "{text}");
+        assert!(text.parse::<CronExpression>().is_err(), "{text}");
     }
 }

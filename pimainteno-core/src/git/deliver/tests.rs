@@ -83,7 +83,11 @@ impl Site {
             Checkout::open(&self.path("work"), Git::new(environment).with_network_timeout(timeout))
                 .await
                 .unwrap();
-        let upstream = Upstream { remote: "origin".into(), branch: "main".into(), ahead: None };
+        let upstream = Upstream {
+            remote: "origin".parse().unwrap(),
+            branch: "main".parse().unwrap(),
+            ahead: None,
+        };
         checkout.push(&self.base, &self.commit, &upstream).await
     }
 }

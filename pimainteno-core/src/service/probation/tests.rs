@@ -22,11 +22,11 @@ impl ServiceManager for Script {
         "script"
     }
 
-    async fn restart(&self, _: &str, _: &Cancel) -> Result<()> {
+    async fn restart(&self, _: &UnitName, _: &Cancel) -> Result<()> {
         Ok(())
     }
 
-    async fn state(&self, _: &str) -> Result<UnitState> {
+    async fn state(&self, _: &UnitName) -> Result<UnitState> {
         let mut script = self.0.lock().unwrap();
         if script.len() > 1 {
             script.remove(0)
@@ -79,13 +79,13 @@ async fn watch(
     before: &Baseline,
 ) -> Result<Verdict> {
     let manager = Script(Mutex::new(states));
-    let units = ["web.service".to_owned()];
+    let units = ["web.service".parse().unwrap()];
     Probation::new(&manager, &units, probe, PROBATION).watch(before, &Cancel::new(), &|_| {}).await
 }
 
 async fn baseline(state: UnitState, probe: Option<&HealthProbe>) -> Baseline {
     let manager = Script(Mutex::new(vec![Ok(state)]));
-    let units = ["web.service".to_owned()];
+    let units = ["web.service".parse().unwrap()];
     Probation::new(&manager, &units, probe, PROBATION).baseline(&Cancel::new()).await.unwrap()
 }
 
@@ -248,7 +248,7 @@ async fn a_manager_that_stays_silent_is_an_error_but_a_short_silence_is_not() {
 #[tokio::test]
 async fn a_raised_flag_ends_the_probation() {
     let manager = Script(Mutex::new(vec![Ok(running(0, 9))]));
-    let units = ["web.service".to_owned()];
+    let units = ["web.service".parse().unwrap()];
     let cancel = Cancel::new();
     let probation = Probation::new(&manager, &units, None, Duration::from_secs(600));
     let raise = |_: &str| cancel.raise();

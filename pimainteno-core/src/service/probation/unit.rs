@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::service::{ActiveState, LoadState, UnitState};
+use crate::{
+    service::{ActiveState, LoadState, UnitState},
+    words::UnitName,
+};
 
 /// A unit under watch.
 pub(super) struct WatchedUnit<'a> {
     /// The unit.
-    pub(super) name: &'a str,
+    pub(super) name: &'a UnitName,
     /// What later states are compared with; `None` before the first look.
     reference: Option<UnitState>,
     /// Whether it is neither on its way up nor on its way down.
@@ -18,7 +21,7 @@ pub(super) struct WatchedUnit<'a> {
 
 impl<'a> WatchedUnit<'a> {
     /// A unit that was not looked at yet.
-    pub(super) fn new(name: &'a str) -> Self {
+    pub(super) fn new(name: &'a UnitName) -> Self {
         Self { name, reference: None, settled: false }
     }
 

@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::{StepContext, run_check, verdict::Verdict};
 use crate::{
     error::Result,
@@ -33,21 +31,9 @@ impl Base {
     pub(super) fn load(context: &StepContext<'_>, checks: &[String]) -> Result<Self> {
         let commit = context.run.base.clone();
         let all = Sha256::of(&checks.join("\n"));
-        let known = |checks: &str| {
-            context.parts.store.check_results(&context.run.record.project, &commit, checks)
-        };
-        let mut verdicts = known(&all)?
-            .and_then(|kept| serde_json::from_value(kept).ok())
-            .unwrap_or_else(BTreeMap::new);
-        for check in checks {
-            // Earlier versions kept a row for each check, and in it whether it passed.
-            let check = Sha256::of(check);
-            if !verdicts.contains_key(&check)
-                && let Some(Value::Bool(passed)) = known(&check)?
-            {
-                verdicts.insert(check, if passed { Verdict::Passed } else { Verdict::Failed });
-            }
-        }
+        let kept =
+            context.parts.store.check_results(&context.run.record.project, Some(&commit), &all)?;
+        let verdicts = kept.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_default();
         Ok(Self {
             commit,
             checks: all,
@@ -130,16 +116,15 @@ impl Base {
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
         let known = context.parts.store.check_results(
             &context.run.record.project,
-            &self.commit,
+            Some(&self.commit),
             &self.checks,
         )?;
         if !self.verdicts.is_empty() && known.as_ref() != Some(&results) {
-            context
-                .run
-                .base_checks
-                .retain(|kept| self.commit != *kept.commit || self.checks != kept.checks);
+            context.run.base_checks.retain(|kept| {
+                kept.commit.as_ref() != Some(&self.commit) || self.checks != kept.checks
+            });
             context.run.base_checks.push(CheckResults {
-                commit: self.commit.to_string(),
+                commit: Some(self.commit),
                 checks: self.checks,
                 results,
             });

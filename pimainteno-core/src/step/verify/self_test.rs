@@ -58,11 +58,9 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     let key = Sha256::of(
         &checks.iter().cloned().chain(scripts).chain(state).collect::<Vec<_>>().join("\n"),
     );
-    if let Some(Value::Bool(known)) = context.parts.store.check_results(
-        &context.run.record.project,
-        CheckResults::BROKEN,
-        &key,
-    )? {
+    if let Some(Value::Bool(known)) =
+        context.parts.store.check_results(&context.run.record.project, None, &key)?
+    {
         return Ok(known);
     }
     // What the checks of the change left: they may need it, and it may be what makes them fail, or
@@ -79,11 +77,7 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     }
     // That none fails may be the fault of this change alone.
     if found || !has_left {
-        let kept = CheckResults {
-            commit: CheckResults::BROKEN.into(),
-            checks: key,
-            results: Value::Bool(found),
-        };
+        let kept = CheckResults { commit: None, checks: key, results: Value::Bool(found) };
         context.run.base_checks.push(kept);
     }
     Ok(found)

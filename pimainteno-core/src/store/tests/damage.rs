@@ -47,7 +47,8 @@ fn a_damaged_file_is_refused_as_it_is_or_set_aside() {
         assert!(error.hints().next().is_some(), "{name}");
         assert!(fs::read(&path).unwrap() == bytes, "{name}: left as it is");
 
-        let (store, notice) = Store::open_or_set_aside(&path, 50, ["garden"]).unwrap();
+        let (store, notice) =
+            Store::open_or_set_aside(&path, 50, [&ProjectId::of("garden")]).unwrap();
         let kept = fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().path());
         let kept =
             kept.filter(|path| path.to_str().unwrap().contains("damaged-")).collect::<Vec<_>>();
@@ -65,7 +66,7 @@ fn a_damaged_file_is_refused_as_it_is_or_set_aside() {
         fs::remove_file(&kept[0]).unwrap();
     }
     fs::write(&path, &good).unwrap();
-    let (store, notice) = Store::open_or_set_aside(&path, 50, ["garden"]).unwrap();
+    let (store, notice) = Store::open_or_set_aside(&path, 50, [&ProjectId::of("garden")]).unwrap();
     assert_eq!((store.runs(None, 100).unwrap().len(), notice), (20, None));
 }
 
@@ -147,7 +148,7 @@ fn a_newer_format_is_refused_and_not_set_aside() {
     transaction.commit().unwrap();
     drop(database);
     let before = fs::read(&path).unwrap();
-    let error = Store::open_or_set_aside(&path, 50, ["garden"]).unwrap_err();
+    let error = Store::open_or_set_aside(&path, 50, [&ProjectId::of("garden")]).unwrap_err();
     assert!(error.to_string().contains("format 99"), "{error}");
     assert!(fs::read(&path).unwrap() == before);
 }
@@ -161,7 +162,7 @@ fn the_database_of_another_program_is_refused() {
     transaction.open_table(redb::TableDefinition::<u64, u64>::new("theirs")).unwrap();
     transaction.commit().unwrap();
     drop(database);
-    let error = Store::open_or_set_aside(&path, 50, ["garden"]).unwrap_err();
+    let error = Store::open_or_set_aside(&path, 50, [&ProjectId::of("garden")]).unwrap_err();
     assert!(error.to_string().contains("another program"), "{error}");
 }
 
@@ -173,7 +174,7 @@ fn a_second_opener_is_told_who_has_it() {
     let path = directory.path().join("state.redb");
     for error in [
         Store::open(&path, 50).unwrap_err(),
-        Store::open_or_set_aside(&path, 50, ["garden"]).unwrap_err(),
+        Store::open_or_set_aside(&path, 50, [&ProjectId::of("garden")]).unwrap_err(),
     ] {
         assert!(error.to_string().contains("another program uses"), "{error}");
         assert!(error.hints().any(|hint| hint.contains("socket")));

@@ -23,7 +23,7 @@ fn finish_full(store: &Store, project: &str) -> (RunRecord, Proposal) {
     finished.summary =
         Some(Summary { head: CommitId::unchecked("c0ffee"), text: "# Garden".into() });
     finished.checks.push(CheckResults {
-        commit: "beef".into(),
+        commit: Some(CommitId::unchecked("beef")),
         checks: Sha256::unchecked("v1"),
         results: serde_json::json!({ "cargo test": "passed" }),
     });
@@ -51,10 +51,18 @@ fn assert_full(store: &Store, record: &RunRecord, proposal: &Proposal) {
     assert_eq!(store.commit_messages("garden").unwrap(), ["Fix a typo"]);
     assert_eq!(store.summary("garden").unwrap().unwrap().text, "# Garden");
     assert_eq!(
-        store.check_results("garden", "beef", "v1").unwrap().unwrap()["cargo test"],
+        store
+            .check_results("garden", Some(&CommitId::unchecked("beef")), &Sha256::unchecked("v1"))
+            .unwrap()
+            .unwrap()["cargo test"],
         "passed"
     );
-    assert_eq!(store.check_results("garden", "beef", "v2").unwrap(), None);
+    assert_eq!(
+        store
+            .check_results("garden", Some(&CommitId::unchecked("beef")), &Sha256::unchecked("v2"))
+            .unwrap(),
+        None
+    );
     assert_eq!(store.cached_reply("garden", &key("what now?")).unwrap(), Some(reply("a diff")));
     assert_eq!(store.cached_reply("garden", &key("what else?")).unwrap(), None);
     assert_eq!(store.usage_on(DAY), reply("").usage);
@@ -99,7 +107,7 @@ fn a_kill_loses_nothing_that_was_stored() {
     let (record, proposal) = finish_full(&store, "garden");
     let second = self::record("garden");
     let journal = store.begin_run(&second).unwrap();
-    journal.intend(Effect::Restart { unit: "garden.service".into() }).unwrap();
+    journal.intend(Effect::Restart { unit: "garden.service".parse().unwrap() }).unwrap();
     // What a killed process leaves is what lies on the disk while it runs.
     let copy = self::directory();
     std::fs::create_dir(copy.path().join("journal")).unwrap();
@@ -229,7 +237,9 @@ fn a_project_state_survives_and_a_note_waits_for_it() {
     let directory = directory();
     let store = open(directory.path());
     let slot = "2026-01-02T03:04:05Z".parse::<Timestamp>().unwrap();
-    store.note_project("garden", |state| state.chore_mut("improve").last_slot = Some(slot));
+    store.note_project(&ProjectId::of("garden"), |state| {
+        state.chore_mut("improve").last_slot = Some(slot);
+    });
     assert_eq!(store.project("garden").chore("improve").last_slot, Some(slot));
     drop(store);
     let store = open(directory.path());
@@ -238,8 +248,10 @@ fn a_project_state_survives_and_a_note_waits_for_it() {
         None,
         "a note alone is not stored"
     );
-    store.note_project("garden", |state| state.chore_mut("improve").last_slot = Some(slot));
-    store.update_project("garden", |state| state.paused = true).unwrap();
+    store.note_project(&ProjectId::of("garden"), |state| {
+        state.chore_mut("improve").last_slot = Some(slot);
+    });
+    store.update_project(&ProjectId::of("garden"), |state| state.paused = true).unwrap();
     drop(store);
     let state = open(directory.path()).project("garden");
     assert_eq!((state.chore("improve").last_slot, state.paused), (Some(slot), true));

@@ -24,8 +24,8 @@ fn cut_off(directory: &Path) -> (RunRecord, String) {
 
 fn push() -> Effect {
     Effect::Push {
-        remote: "origin".into(),
-        branch: "main".into(),
+        remote: "origin".parse().unwrap(),
+        branch: "main".parse().unwrap(),
         from: CommitId::unchecked("a"),
         to: CommitId::unchecked("b"),
     }
@@ -73,7 +73,7 @@ fn a_change_that_was_dropped_is_still_what_its_run_was_about() {
     let journal = store.begin_run(&record).unwrap();
     let proposal = |base: &str| {
         Proposal::new(
-            "garden",
+            ProjectId::of("garden"),
             CommitId::unchecked(base),
             format!("a diff on {base}"),
             "fix",

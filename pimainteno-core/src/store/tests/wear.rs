@@ -19,17 +19,17 @@ fn typical_run(store: &Store, directory: &Path, project: &str) -> u64 {
     let effects = [
         Effect::Call { task: Task::Propose, backend: "codex".into() },
         Effect::Commit {
-            branch: "main".into(),
+            branch: Some("main".parse().unwrap()),
             base: CommitId::unchecked(&hash),
             tree: hash.clone(),
         },
         Effect::Push {
-            remote: "origin".into(),
-            branch: "main".into(),
+            remote: "origin".parse().unwrap(),
+            branch: "main".parse().unwrap(),
             from: CommitId::unchecked(&hash),
             to: CommitId::unchecked(&hash),
         },
-        Effect::Restart { unit: "garden.service".into() },
+        Effect::Restart { unit: "garden.service".parse().unwrap() },
     ];
     for (index, effect) in effects.into_iter().enumerate() {
         let intent = journal.intend(effect).unwrap();
@@ -76,7 +76,7 @@ fn typical_run(store: &Store, directory: &Path, project: &str) -> u64 {
     proposal.status = ProposalStatus::Applied { commit: CommitId::unchecked(&hash) };
     finished.proposal = Some(proposal);
     finished.checks.push(CheckResults {
-        commit: hash.clone(),
+        commit: Some(CommitId::unchecked(&hash)),
         checks: Sha256::unchecked("v1"),
         results: serde_json::json!([["cargo test", 0]]),
     });
@@ -127,7 +127,7 @@ fn a_session_that_stores_nothing_writes_nothing() {
     let directory = directory();
     let store = open(directory.path());
     for number in 0..100 {
-        let id = format!("project-{number}");
+        let id = ProjectId::of(&format!("project-{number}"));
         store
             .update_project(&id, |state| {
                 state
@@ -149,7 +149,7 @@ fn a_session_that_stores_nothing_writes_nothing() {
     let store =
         Store::with_backend(backend, &path, Some(directory.path().join("journal")), 20).unwrap();
     for number in 0..100 {
-        let id = format!("project-{number}");
+        let id = ProjectId::of(&format!("project-{number}"));
         assert!(
             store
                 .project(&id)
@@ -160,7 +160,7 @@ fn a_session_that_stores_nothing_writes_nothing() {
             state.chore_mut("improve").last_slot = Some(Timestamp::now());
         });
     }
-    store.update_project("garden", |_| {}).unwrap();
+    store.update_project(&ProjectId::of("garden"), |_| {}).unwrap();
     assert_eq!(store.runs(None, 10).unwrap().len(), 1);
     assert!(store.open_runs().unwrap().runs.is_empty());
     drop(store);

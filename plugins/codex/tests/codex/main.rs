@@ -267,7 +267,7 @@ async fn without_a_server_of_ones_own_the_users_sign_in_is_used() {
     let server = ModelServer::start([Answer::message("hello")]).await;
     let bench = Bench::new();
     let mut config = bench.config(&server);
-    config.base_url.clear();
+    config.base_url = None;
     config.api_key = None;
     config.extra_args = vec!["-c".into(), format!("openai_base_url={}", server.base_url())];
     let codex = Codex::new(&config, &bench.environment(), &bench.path("state")).unwrap();
@@ -387,7 +387,7 @@ async fn no_network_and_a_wrong_option_are_told() {
 
     config.extra_args.clear();
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    config.base_url = format!("http://{unused}/v1");
+    config.base_url = format!("http://{unused}/v1").parse().ok();
     let codex = Codex::new(&config, &bench.environment(), &bench.path("state")).unwrap();
     let error = codex.complete(&bench.request(Edit::None), &call().0).await.unwrap_err();
     assert!(

@@ -101,7 +101,7 @@ impl Bench {
         let mut config = LlmConfig::default();
         // Other names make codex offer other tools.
         config.model = "gpt-5.5".into();
-        config.base_url = server.base_url();
+        config.base_url = server.base_url().parse().ok();
         config.api_key = Some(Secret::new(KEY));
         config
     }

@@ -6,7 +6,9 @@ use axum::{body::Bytes, http::header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use pimainteno_core::{ErrorKind, Maintainer, config::ProjectConfig, testing::ScriptedBackend};
+use pimainteno_core::{
+    ErrorKind, Maintainer, ProjectId, config::ProjectConfig, testing::ScriptedBackend,
+};
 use pimainteno_plugin::Edit;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -123,7 +125,11 @@ async fn a_verb_is_the_same_from_the_client_and_by_hand_wherever_the_router_is_m
     let client =
         Client::find(&directory.path().join("socket"), Arc::new(())).await.unwrap().unwrap();
     let paused = client.ask(Pause { project: "Radio Küche".into() }).await.unwrap();
-    assert_eq!(paused, Paused { project: "radio-k-che".into(), paused: true }, "by its name");
+    assert_eq!(
+        paused,
+        Paused { project: ProjectId::of("radio-k-che"), paused: true },
+        "by its name"
+    );
     assert!(client.ask(Status {}).await.unwrap().projects[0].paused);
     // Where everything is in the path, nothing need be sent.
     for mount in ["", "/of/a/b"] {

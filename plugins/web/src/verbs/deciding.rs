@@ -1,7 +1,7 @@
 //! What decides something at once.
 
 use axum::http::Method;
-use pimainteno_core::{Proposal, ProposalId, Result};
+use pimainteno_core::{ProjectId, Proposal, ProposalId, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::{Refusal, Service, Verb};
@@ -36,7 +36,7 @@ pub struct Resume {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paused {
     /// The project's id.
-    pub project: String,
+    pub project: ProjectId,
     /// Whether it is.
     pub paused: bool,
 }

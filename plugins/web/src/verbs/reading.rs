@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::{Timestamp, civil::Date};
 use pimainteno_core::{
-    Job, Maintainer, Proposal, Result, RunId, RunRecord, Spending,
+    Job, Maintainer, ProjectId, Proposal, Result, RunId, RunRecord, Spending,
     config::{Chore, Mode},
     store::{Entry, Frozen, Held, Notice, Output, Parked, UsageEntry},
 };
@@ -54,7 +54,7 @@ pub struct Overview {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProjectStatus {
     /// The project's id.
-    pub id: String,
+    pub id: ProjectId,
     /// The project's name.
     pub name: String,
     /// The checkout.
@@ -122,7 +122,7 @@ impl ChoreStatus {
             name,
             proposer,
             mode,
-            cron,
+            cron: cron.to_string(),
             next_slot,
             parked,
             frozen: state.frozen,
@@ -238,7 +238,7 @@ impl Verb for Status {
                 path: status.project.path,
                 mode: status.project.mode,
                 backend: status.backend,
-                cron: status.project.cron,
+                cron: status.project.cron.to_string(),
                 next_slot: status.next_slot,
                 paused: status.state.paused,
                 today: status.today,
@@ -338,11 +338,8 @@ fn length(limit: Option<usize>) -> usize {
 }
 
 /// The id of a project that is in the configuration or in the store.
-fn known_id(maintainer: &Maintainer, project: Option<String>) -> Result<Option<String>> {
-    match project {
-        Some(name) if !maintainer.history().known_projects().contains(&name) => {
-            maintainer.project_id(&name).map(Some)
-        }
-        known => Ok(known),
-    }
+fn known_id(maintainer: &Maintainer, project: Option<String>) -> Result<Option<ProjectId>> {
+    let Some(name) = project else { return Ok(None) };
+    let known = maintainer.history().known_projects().into_iter().find(|known| *known == *name);
+    known.map_or_else(|| maintainer.project_id(&name), Ok).map(Some)
 }

@@ -1,6 +1,6 @@
 //! What takes runs.
 
-use pimainteno_core::{Maintainer, ProposalId, Result, RunOptions, RunRecord};
+use pimainteno_core::{Maintainer, ProjectId, ProposalId, Result, RunOptions, RunRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::Order;
@@ -49,7 +49,7 @@ pub struct Rollback {
 impl Order for Run {
     const PATH: &'static str = "/api/run";
 
-    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<String>> {
+    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<ProjectId>> {
         let mut ids = Vec::new();
         for name in &self.projects {
             let id = maintainer.project_id(name)?;
@@ -73,7 +73,7 @@ impl Order for Approve {
     const PATH: &'static str = "/api/proposals/{id}/approve";
     const DECIDES: bool = true;
 
-    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<String>> {
+    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<ProjectId>> {
         ProposalId::is_enough(&self.id)?;
         Ok(vec![maintainer.proposal(&self.id)?.project])
     }
@@ -87,7 +87,7 @@ impl Order for Rollback {
     const PATH: &'static str = "/api/projects/{project}/rollback";
     const DECIDES: bool = true;
 
-    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<String>> {
+    fn projects(&self, maintainer: &Maintainer) -> Result<Vec<ProjectId>> {
         Ok(vec![maintainer.project_id(&self.project)?])
     }
 
