@@ -24,7 +24,7 @@ use crate::{
     run::{RunOptions, RunRecord, Trigger},
     runner::{Prepared, PreparedChore, Runner},
     scheduler,
-    store::{ChoreState, History, Notice, ProjectState},
+    store::{ChoreState, Notice, ProjectState, Store},
     words::ProjectId,
 };
 
@@ -343,9 +343,9 @@ impl Maintainer {
         self.0.store.notices(project, limit)
     }
 
-    /// What is kept: runs, summaries, proposals.
-    pub fn history(&self) -> History {
-        History::new(self.0.store.clone())
+    /// What is kept of projects, runs and changes, to be read; clones of it are the same.
+    pub fn history(&self) -> &Store {
+        &self.0.store
     }
 
     /// One run, named by its id or the beginning of it.
@@ -357,7 +357,7 @@ impl Maintainer {
     }
 
     /// One proposal, named by its id or the beginning of it, for showing: secrets are taken out of
-    /// its diff. [`History::proposal`] has the exact one.
+    /// its diff. [`Store::proposal`] has the exact one.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] if there is none or more than one.

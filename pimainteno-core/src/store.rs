@@ -1,5 +1,5 @@
 //! The store: history, proposals, ledgers and what is remembered about projects. The only place
-//! that knows redb. Others read it, as a [`History`].
+//! that knows redb. What is public of it reads; runs alone write, and what a maintainer is asked.
 //!
 //! It lies in one directory, with one process at a time:
 //!
@@ -26,7 +26,6 @@
 mod checks;
 mod chore;
 mod file;
-mod history;
 mod ids;
 mod journal;
 mod notices;
@@ -59,7 +58,6 @@ use redb::{Database, Durability, Error as RedbError, ReadableDatabase};
 
 pub(crate) use checks::CheckResults;
 pub use chore::{ChoreState, Frozen, Held, Parked, RepeatedFailure, Seen};
-pub use history::History;
 pub(crate) use journal::{Announced, By, Intent, Journal, OfStep, OpenRun};
 pub use journal::{Answer, Effect, Entry, ReplyKey, What};
 pub use notices::Notice;
@@ -82,9 +80,10 @@ use crate::{
     secrets::Secrets,
 };
 
-/// Everything that is kept. Clones are the same store.
+/// What is kept of projects, runs and changes. Whoever embeds the library reads it: it changes by
+/// runs, and by what a maintainer is asked to do, alone. Clones are the same store.
 #[derive(Clone)]
-pub(crate) struct Store(Arc<Inner>);
+pub struct Store(Arc<Inner>);
 
 struct Inner {
     /// `None` after the disk failed, until it is tried again.

@@ -246,16 +246,8 @@ impl Answer {
         key: ReplyKey,
         reply: &Reply,
     ) -> Self {
-        Self {
-            day,
-            task,
-            backend: backend.into(),
-            usage: reply.usage,
-            key,
-            text: Some(reply.text.clone()),
-            diff: reply.diff.clone(),
-            redacted: false,
-        }
+        let (text, diff) = (Some(reply.text.clone()), reply.diff.clone());
+        Self { text, diff, ..Self::failed(day, task, backend, key, reply.usage) }
     }
 
     /// The backend failed, and `usage` was spent on it.
@@ -412,9 +404,8 @@ impl Journal {
     /// # Errors
     /// [`crate::ErrorKind::Store`] if it is not certain to survive a power cut.
     pub(crate) fn approved(&self, sha256: Sha256) -> Result<()> {
-        let mut writer = self.writer();
-        writer.append(Entry { at: Timestamp::now(), what: What::Approved { sha256 } })?;
-        writer.sync()
+        self.write(What::Approved { sha256 })?;
+        self.writer().sync()
     }
 
     /// Keeps what a step did.

@@ -7,7 +7,8 @@ use std::{
 
 use jiff::Timestamp;
 use redb::{Error as RedbError, ReadableTable};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::{Map, Value, json};
 
 use super::{
     Store,
@@ -31,7 +32,7 @@ use crate::{
 ///
 /// All of them are kept in memory, so that looking at an unchanged project reads no disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written")]
+#[serde(default, remote = "Self")]
 #[non_exhaustive]
 pub struct ProjectState {
     /// What is remembered about its chores, by their names.
@@ -43,7 +44,7 @@ pub struct ProjectState {
     pub paused: bool,
     /// When a person resumed it last.
     pub resumed: Option<Timestamp>,
-    /// The commit that the last summary describes; [`History::summary`](super::History::summary)
+    /// The commit that the last summary describes; [`Store::summary`]
     /// has its text.
     pub summary_head: Option<CommitId>,
     /// The last run that was recorded.
@@ -52,22 +53,6 @@ pub struct ProjectState {
     pub last_outcome: Option<Outcome>,
     /// The number of the last event that was told when this was written.
     pub last_event: u64,
-}
-
-/// A state as it may have been written. Before there were several chores, it was that of one.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Written {
-    chores: Option<BTreeMap<String, ChoreState>>,
-    orders: Vec<Order>,
-    paused: bool,
-    resumed: Option<Timestamp>,
-    summary_head: Option<CommitId>,
-    last_run: Option<RunId>,
-    last_outcome: Option<Outcome>,
-    last_event: u64,
-    #[serde(flatten)]
-    improve: ChoreState,
 }
 
 /// A summary of a project.
@@ -136,34 +121,35 @@ impl ProjectState {
     }
 }
 
-impl From<Written> for ProjectState {
-    fn from(written: Written) -> Self {
-        let Written {
-            chores,
-            orders,
-            paused,
-            resumed,
-            summary_head,
-            last_run,
-            last_outcome,
-            last_event,
-            improve,
-        } = written;
-        let chores = chores.unwrap_or_else(|| BTreeMap::from([(IMPROVE.to_owned(), improve)]));
-        Self { chores, orders, paused, resumed, summary_head, last_run, last_outcome, last_event }
+impl Serialize for ProjectState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // What is derived: `remote` makes it a function of the type.
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ProjectState {
+    /// Reads a state, also one from before there were several chores: it was that of one.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut written = Map::deserialize(deserializer)?;
+        if !written.contains_key("chores") {
+            let improve = Value::Object(written.clone());
+            written.insert("chores".into(), json!({ IMPROVE: improve }));
+        }
+        Self::deserialize(Value::Object(written)).map_err(D::Error::custom)
     }
 }
 
 impl Store {
     /// What is remembered about a project; the default for one that is not known. Reads no disk and
     /// copies nothing.
-    pub(crate) fn project(&self, project: &str) -> Arc<ProjectState> {
+    pub fn project(&self, project: &str) -> Arc<ProjectState> {
         let states = self.0.states.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         states.known.get(project).unwrap_or(&states.unknown).clone()
     }
 
     /// The ids of the projects that anything is remembered about, in order.
-    pub(crate) fn known_projects(&self) -> Vec<ProjectId> {
+    pub fn known_projects(&self) -> Vec<ProjectId> {
         self.0
             .states
             .read()
@@ -224,7 +210,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub(crate) fn summary(&self, project: &str) -> Result<Option<Summary>> {
+    pub fn summary(&self, project: &str) -> Result<Option<Summary>> {
         self.read(|table| rows::get_json(table, project, SUMMARY, &[]))
     }
 

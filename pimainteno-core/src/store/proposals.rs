@@ -50,7 +50,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub(crate) fn proposal(&self, id: ProposalId) -> Result<Option<Proposal>> {
+    pub fn proposal(&self, id: ProposalId) -> Result<Option<Proposal>> {
         let Some(project) = self.project_of(PROPOSAL, id.as_bytes())? else { return Ok(None) };
         self.read(|table| get(table, &project, id.as_bytes()))
     }
@@ -70,7 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub(crate) fn proposals(
+    pub fn proposals(
         &self,
         project: Option<&str>,
         is_wanted: impl Fn(&ProposalStatus) -> bool,
@@ -95,7 +95,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub(crate) fn commit_messages(&self, project: &str) -> Result<Vec<String>> {
+    pub fn commit_messages(&self, project: &str) -> Result<Vec<String>> {
         let is_committed = |status: &ProposalStatus| {
             matches!(status, ProposalStatus::Applied { .. } | ProposalStatus::RolledBack { .. })
         };

@@ -190,7 +190,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub(crate) fn runs(&self, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
+    pub fn runs(&self, project: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
         let projects = self.named_or_known(project);
         self.read(|table| {
             let newest = newest(table, &projects, RUN, limit)?;
@@ -206,7 +206,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub(crate) fn run(&self, run: RunId) -> Result<Option<RunRecord>> {
+    pub fn run(&self, run: RunId) -> Result<Option<RunRecord>> {
         let Some(project) = self.project_of(RUN, run.as_bytes())? else { return Ok(None) };
         self.read(|table| rows::get_json(table, &project, RUN, run.as_bytes()))
     }
@@ -224,7 +224,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub(crate) fn run_journal(&self, run: RunId) -> Result<Vec<Entry>> {
+    pub fn run_journal(&self, run: RunId) -> Result<Vec<Entry>> {
         Ok(self.archive(run)?.journal)
     }
 
@@ -233,7 +233,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub(crate) fn run_outputs(&self, run: RunId) -> Result<Vec<Output>> {
+    pub fn run_outputs(&self, run: RunId) -> Result<Vec<Output>> {
         let Archive { journal, mut outputs } = self.archive(run)?;
         let answers = journal.into_iter().filter_map(|entry| match entry.what {
             What::Answer(Answer { task, text: Some(text), .. }) => {

@@ -122,7 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
-    pub(crate) fn usage_of(&self, project: &str, day: Date) -> Result<Vec<UsageEntry>> {
+    pub fn usage_of(&self, project: &str, day: Date) -> Result<Vec<UsageEntry>> {
         self.read(|table| Ok(rows::get_json(table, project, USAGE, &id(day))?.unwrap_or_default()))
     }
 }
