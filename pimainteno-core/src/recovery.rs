@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     error::{Error, ErrorKind, Result},
     event::NoticeKind,
-    git::{Checkout, Git, Upstream, is_left_half_made},
+    git::{Checkout, Upstream, is_left_half_made},
     run::{Outcome, RunRecord},
     runner::{Prepared, Runner, cut_off},
     service::Baseline,
@@ -108,27 +108,23 @@ async fn remove_half_made(runner: &Runner, open: &[OpenRun]) {
         .filter(|prepared| !open.iter().any(|run| run.record.project == prepared.project.id))
     {
         let (path, trees) = (&prepared.project.path, runner.trees(&prepared.project));
-        if trees.iter().any(|tree| is_left_half_made(path, tree))
-            && let Ok(checkout) = Checkout::open(path, Git::new(runner.environment.clone())).await
-        {
+        if trees.iter().any(|tree| is_left_half_made(path, tree)) {
             // Taking the lock does it. If somebody has it, that is who makes the workspace.
-            drop(checkout.lock(&trees).await);
+            drop(runner.lock_checkout(prepared).await);
         }
     }
 }
 
 async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Result<RunRecord> {
-    let checkout =
-        Checkout::open(&prepared.project.path, Git::new(runner.environment.clone())).await?;
-    let Some(lock) = checkout.lock(&runner.trees(&prepared.project)).await? else {
+    let Some(locked) = runner.lock_checkout(prepared).await? else {
         return Err(Error::new(ErrorKind::Git, "another program runs the project"));
     };
-    put_right(runner, &checkout, &open).await?;
-    match rest_of(runner, prepared, &checkout, &open).await? {
+    put_right(runner, &locked.checkout, &open).await?;
+    match rest_of(runner, prepared, &locked.checkout, &open).await? {
         Some(mut run) => {
             run.approved = open.approved().cloned();
             let journal = reopen(runner, open, &mut run.record)?;
-            runner.go_on(prepared, &checkout, &lock, &journal, run).await
+            runner.go_on(prepared, locked, journal, run).await
         }
         None if open.record.job.rules().brings_back
             && Announced::read(&open.entries, true).has_own() =>

@@ -14,6 +14,9 @@ use crate::{
 /// What follows where no check passes.
 const NOTHING_KNOWN: &str = "so nothing is known about it; the log of the run shows what they said, and what they may lack in the sandbox";
 
+/// Why a dry run goes no further.
+const DRY: &str = "a dry run changes nothing outside the state directory";
+
 /// What the gate says about a step.
 pub(super) enum Ruling {
     /// It may run.
@@ -40,19 +43,18 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
         Decision::Ask(reason) => Some(reason),
         Decision::Deny(reason) => return Ok(Ruling::End(Outcome::Rejected { reason })),
     };
+    let held = |reason: &str| Ok(Ruling::End(Outcome::Held { reason: reason.to_owned() }));
+    let is_dry = context.parts.mode == Mode::DryRun;
     let (true, true, Some(change)) =
         (step.effects().is_outside(), may_be_held, &context.run.change)
     else {
-        return Ok(match asked {
-            Some(reason) => Ruling::End(Outcome::Held { reason }),
-            None if context.parts.mode == Mode::DryRun
-                && step.effects().is_outside()
-                && may_be_held =>
-            {
-                Ruling::Pass("a dry run changes nothing outside the state directory".into())
+        return match asked {
+            Some(reason) => held(&reason),
+            None if is_dry && step.effects().is_outside() && may_be_held => {
+                Ok(Ruling::Pass(DRY.into()))
             }
-            None => Ruling::Go,
-        });
+            None => Ok(Ruling::Go),
+        };
     };
     if let Some(reason) = forbidden(context, change) {
         return Ok(Ruling::End(Outcome::Rejected { reason }));
@@ -61,36 +63,32 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
     // back.
     let is_delivered = context.run.is_out();
     if approved.is_some() && !is_approved && !is_delivered {
-        let reason = match &context.run.amended_by {
-            Some(step) => {
-                format!("`{step}` made another change of what was approved; look at it again")
-            }
-            None => {
-                "the project changed since it was approved, and so did the change; look at it again"
-                    .into()
-            }
+        return match &context.run.amended_by {
+            Some(step) => held(&format!(
+                "`{step}` made another change of what was approved; look at it again"
+            )),
+            None => held(
+                "the project changed since it was approved, and so did the change; look at it again",
+            ),
         };
-        return Ok(Ruling::End(Outcome::Held { reason }));
     }
     let none_passes = context.run.checks == Checks::None
         && !context.project().verify.is_empty()
         && context.run.is_checked;
     if is_approved && !is_delivered && none_passes && context.had_passed {
-        let reason =
-            format!("no check passes any more, with the change or without it: {NOTHING_KNOWN}");
-        return Ok(Ruling::End(Outcome::Held { reason }));
+        return held(&format!(
+            "no check passes any more, with the change or without it: {NOTHING_KNOWN}"
+        ));
     }
-    if context.parts.mode == Mode::DryRun && !is_delivered {
-        return Ok(Ruling::End(Outcome::Held {
-            reason: "a dry run changes nothing outside the state directory".into(),
-        }));
+    if is_dry && !is_delivered {
+        return held(DRY);
     }
     let mut reasons: Vec<_> = asked.into_iter().collect();
     if !is_approved && !is_delivered {
         reasons.extend(hold(context, change));
     }
     if !reasons.is_empty() {
-        return Ok(Ruling::End(Outcome::Held { reason: reasons.join("; ") }));
+        return held(&reasons.join("; "));
     }
     if let Some(proposal) = &context.run.proposal {
         // The allow that a commit must have: bound to the exact diff.

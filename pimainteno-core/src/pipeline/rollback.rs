@@ -7,7 +7,7 @@ use crate::{
     git::{Change, Checkout},
     policy::Facts,
     run::{Outcome, ROLLBACK, RunRecord},
-    step::{Candidate, Part, Run, RunParts, Step, apply::Apply, commit::Commit},
+    step::{self, Candidate, Form, Part, Run, RunParts, Step, apply::Apply, commit::Commit},
     words::CommitId,
 };
 
@@ -37,20 +37,16 @@ pub(crate) fn prepare(
     steps: &[Arc<dyn Step>],
 ) {
     run.change = change;
-    let of = |part: Part| steps.iter().find(|step| step.part() == part).cloned();
+    let of = |part: Part| step::of_part(steps, part).cloned();
     if let Some(commit) = way.inverted {
-        run.candidate = Some(Candidate::Inverse { commit: commit.clone(), message });
+        run.candidate = Some(Candidate { form: Form::Inverse(commit.clone()), message });
         let checks: Vec<_> = steps
             .iter()
             .filter(|step| way.is_covered && step.part() == Part::Check)
             .cloned()
             .collect();
         if !checks.is_empty() {
-            let before = steps
-                .iter()
-                .take_while(|step| step.part() != Part::Place)
-                .filter(|step| step.prepares());
-            run.steps.extend(before.cloned());
+            run.steps.extend(step::preparing(steps).cloned());
         }
         run.steps.push(of(Part::Place).unwrap_or_else(|| Arc::new(Apply)));
         run.steps.extend(checks);
@@ -65,10 +61,10 @@ pub(crate) fn prepare(
     run.reverts = reverting.iter().map(|step| step.name().to_owned()).collect();
     // One that is not configured any more cannot be asked, and whoever checks or watches is not
     // asked to.
-    let is_asked = |step: &Arc<dyn Step>| !matches!(step.part(), Part::Check | Part::Watch);
-    let is_taken_back =
-        |name: &String| steps.iter().any(|step| step.name() == name && is_asked(step));
-    run.left = way.touched.iter().filter(|name| !is_taken_back(name)).cloned().collect();
+    let is_left = |name: &&String| {
+        step::named(steps, name).is_none_or(|step| matches!(step.part(), Part::Check | Part::Watch))
+    };
+    run.left = way.touched.iter().filter(is_left).cloned().collect();
     run.steps.extend(reverting);
     if way.is_watched {
         run.steps.extend(of(Part::Watch));

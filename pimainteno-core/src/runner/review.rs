@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Prepared, Runner, preconditions};
+use super::{
+    Prepared, Runner,
+    preconditions::{self, Obstacle},
+};
 use crate::{
     config::{Mode, OnSilence},
     error::{Error, ErrorKind, Result},
@@ -12,7 +15,7 @@ use crate::{
     proposal::{Proposal, ProposalStatus},
     queue::Deciding,
     run::{Outcome, ROLLBACK, RunOptions, RunRecord, Trigger},
-    step::{Candidate, Part, Run},
+    step::{self, Candidate, Part},
     store::{FinishedRun, Held, Order, Store},
 };
 
@@ -43,41 +46,32 @@ impl Runner {
         let (_, prepared) = self.approvable(id, &order.approved)?;
         let _deciding = self.decide(id)?;
         let mut ordered = self.turn(&prepared, order).await?;
-        let refused = |reason: String| {
-            Error::new(ErrorKind::Usage, format!("the change cannot be applied now: {reason}"))
-                .hint("it is still held")
+        let refused = |obstacle: Obstacle| {
+            obstacle.into_error(|reason| {
+                let message = format!("the change cannot be applied now: {reason}");
+                Error::new(ErrorKind::Usage, message).hint("it is still held")
+            })
         };
-        let locked = self.lock(&prepared).await?.map_err(refused)?;
+        let locked = self.lock(&prepared).await.map_err(refused)?;
         // Looked at again: while this waited it may have been decided, or a run may have held
         // another change in its place.
         let (proposal, _) = self.approvable(id, &order.approved)?;
         let head =
-            preconditions::place_to_start(&prepared, &locked.checkout).await?.map_err(refused)?;
+            preconditions::place_to_start(&prepared, &locked.checkout).await.map_err(refused)?;
         preconditions::units_exist(&prepared).await?;
-        let record = RunRecord::new(
-            &prepared.project.id,
-            order.trigger.clone(),
-            order.job.clone(),
-            Timestamp::now(),
-        );
-        let mut record = record.of_chore(&proposal.chore);
-        record.base = Some(head.commit.clone());
+        let mut record = prepared.record(order).of_chore(&proposal.chore);
         record.proposal = Some(id);
-        let facts = self.facts(&prepared, &locked.checkout, &record).await?;
-        let (journal, workspace) =
-            self.begin(&prepared, &locked.checkout, &record, &head.commit).await?;
-        journal.approved(proposal.sha256.clone())?;
-        ordered.begun()?;
-        let mut run = Run::new(record, head.commit, head.branch.unwrap_or_default(), facts);
+        let mut run = self.run_at(&prepared, &locked.checkout, head, record).await?;
         let delivering = prepared.steps.iter().skip_while(|step| step.part() != Part::Place);
-        run.steps = prepared.preparing_steps().chain(delivering).cloned().collect();
-        run.candidate = Some(Candidate::Diff {
-            diff: proposal.diff.clone(),
-            message: proposal.message.clone(),
-        });
+        run.steps = step::preparing(&prepared.steps).chain(delivering).cloned().collect();
+        run.candidate = Some(Candidate::of_diff(&proposal.diff, &proposal.message));
         run.approved = Some(proposal.sha256.clone());
+        let sha256 = proposal.sha256.clone();
         run.proposal = Some(proposal);
-        self.carry_out(&prepared, &locked.checkout, &workspace, &journal, run, order.options).await
+        let ready = self.begin(&prepared, locked, run).await?;
+        ready.journal.approved(sha256)?;
+        ordered.forget()?;
+        self.carry_out(&prepared, ready, order.options).await
     }
 
     /// Gives up a held change, for a reason that the backend is told the next time.

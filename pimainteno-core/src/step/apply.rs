@@ -51,7 +51,7 @@ impl StepContext<'_> {
         };
         let workspace = self.parts.workspace;
         workspace.reset(&self.run.base).await?;
-        let Some(message) = place::place(self, &candidate).await? else {
+        let Some(message) = place::place(self, candidate).await? else {
             return Ok(Flow::End(Outcome::NoChange));
         };
         let mut change = workspace.staged(&self.run.base).await?;

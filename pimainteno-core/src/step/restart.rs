@@ -86,20 +86,18 @@ impl Restart {
                 Err(error) if is_guessed => {
                     context.progress(format!("cannot ask for {unit}: {error}"));
                 }
-                Ok(_) => {
-                    return Err(Error::new(
-                        ErrorKind::Service,
-                        format!("there is no unit `{unit}`"),
-                    )
-                    .hint(
-                        "set `units` to the units that run from this checkout, or `units = []`",
-                    ));
-                }
+                Ok(_) => return Err(no_such_unit(&unit)),
                 Err(error) => return Err(error),
             }
         }
         Ok(units)
     }
+}
+
+/// What is wrong where the configuration names a unit that is not there.
+pub(crate) fn no_such_unit(unit: &str) -> Error {
+    Error::new(ErrorKind::Service, format!("there is no unit `{unit}`"))
+        .hint("set `units` to the units that run from this checkout, or `units = []`")
 }
 
 impl StepContext<'_> {

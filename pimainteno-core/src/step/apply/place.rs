@@ -6,10 +6,10 @@ use pimainteno_plugin::{Edit, Task};
 
 use crate::{
     backend::prompt,
-    error::{Error, ErrorKind, Result, Retry},
+    error::{Error, ErrorKind, Result},
     git::Workspace,
     patch::{self, Directory, Entry, Files, Plan, Reason, Refusal, Rules},
-    step::{Candidate, StepContext},
+    step::{Candidate, Form, StepContext},
 };
 
 /// Why a change could not be placed.
@@ -46,15 +46,15 @@ struct Tracked {
 /// [`ErrorKind::Patch`] if that does not fit either; the first reason is told, and the second.
 pub(super) async fn place(
     context: &mut StepContext<'_>,
-    candidate: &Candidate,
+    candidate: Candidate,
 ) -> Result<Option<String>> {
-    let refusal = match as_it_is(context, candidate).await {
-        Ok(message) => return Ok(Some(message)),
+    let refusal = match as_it_is(context, &candidate).await {
+        Ok(()) => return Ok(Some(candidate.message)),
         Err(Misfit::Failed(error)) => return Err(error),
         Err(Misfit::Refused(refusal)) => refusal,
     };
     context.progress(format!("the change does not fit and is asked for once more: {refusal}"));
-    let rebased = match ask_again(context, candidate, &refusal).await? {
+    let rebased = match ask_again(context, &candidate, &refusal).await? {
         Again::Change(candidate) => candidate,
         Again::NoChange => return Ok(None),
         Again::None => return Err(refusal.into()),
@@ -63,7 +63,7 @@ pub(super) async fn place(
     // What was placed of the first one may be there.
     workspace.reset(&context.run.base).await?;
     match as_it_is(context, &rebased).await {
-        Ok(message) => Ok(Some(message)),
+        Ok(()) => Ok(Some(rebased.message)),
         Err(Misfit::Failed(error)) => Err(error),
         Err(Misfit::Refused(again)) => {
             let first = Error::from(refusal);
@@ -78,27 +78,23 @@ pub(super) async fn place(
 }
 
 /// Places a candidate as it is.
-async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<String, Misfit> {
+async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<(), Misfit> {
     let workspace = context.parts.workspace;
-    match candidate {
-        Candidate::Inverse { commit, message } => {
-            workspace.revert(commit).await?;
-            Ok(message.clone())
-        }
-        Candidate::Reply { text } => {
+    match &candidate.form {
+        Form::Inverse(commit) => workspace.revert(commit).await?,
+        Form::Reply(text) => {
             let plan =
                 patch::plan(text.as_bytes(), &Tracked::new(workspace).await?, &Rules::new())?;
             write(workspace, &plan).await?;
-            Ok(patch::message_of(text))
         }
         // Nothing is left of it.
-        Candidate::Diff { diff, message } if diff.is_empty() => Ok(message.clone()),
-        Candidate::Diff { diff, message } => {
+        Form::Diff(diff) if diff.is_empty() => {}
+        Form::Diff(diff) => {
             // Git takes the place that is nearest to the line number. That is the right one only
             // where the files are those that the diff was made from.
             let has_moved = has_moved(context, diff).await;
             if !has_moved && workspace.apply(diff).await.is_ok() {
-                return Ok(message.clone());
+                return Ok(());
             }
             let plan = patch::plan(
                 diff.as_bytes(),
@@ -113,9 +109,9 @@ async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<St
                 }
                 Err(refusal) => return Err(refusal.into()),
             }
-            Ok(message.clone())
         }
     }
+    Ok(())
 }
 
 /// Whether the files that a diff is about are others than those that it was made from.
@@ -151,10 +147,8 @@ async fn ask_again(
     candidate: &Candidate,
     refusal: &Refusal,
 ) -> Result<Again> {
-    let (change, message) = match candidate {
-        Candidate::Diff { diff, message } => (diff.as_str(), message.clone()),
-        Candidate::Reply { text } => (text.as_str(), patch::message_of(text)),
-        Candidate::Inverse { .. } => return Ok(Again::None),
+    let (Form::Diff(change) | Form::Reply(change)) = &candidate.form else {
+        return Ok(Again::None);
     };
     // An answer in text is wanted of every backend: one that edits would start from files that the
     // change is not in.
@@ -163,9 +157,7 @@ async fn ask_again(
     request.edit = Edit::Reply;
     let reply = match context.ask(request).await {
         Ok(reply) => reply,
-        Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => {
-            return Err(error);
-        }
+        Err(error) if error.passes() => return Err(error),
         // Not every backend can, and not every budget lets it.
         Err(error) => {
             context.progress(format!("it could not be asked for once more: {error}"));
@@ -174,7 +166,7 @@ async fn ask_again(
     };
     let declines = patch::declines(&reply.text);
     Ok(match Candidate::of_reply(reply, Edit::Reply) {
-        Ok(Some(candidate)) => Again::Change(candidate.or_message(&message)),
+        Ok(Some(again)) => Again::Change(again.or_message(&candidate.message)),
         Ok(None) if declines => Again::NoChange,
         Ok(None) | Err(_) => Again::None,
     })

@@ -20,10 +20,9 @@ pub(super) struct Base {
     checks: Sha256,
     /// By the hash of a command: the command may hold a secret, and this is kept.
     verdicts: BTreeMap<Sha256, Verdict>,
-    /// Those that were found out in this run, beside what the checks of the change had left.
-    found: BTreeSet<Sha256>,
-    /// Those that were found out, or confirmed, without.
-    confirmed: BTreeSet<Sha256>,
+    /// Those that were found out in this run beside what the checks of the change had left, and not
+    /// yet confirmed without.
+    doubtful: BTreeSet<Sha256>,
     /// How many checks were run, in their order, without what those of the change had left.
     alone: usize,
 }
@@ -33,9 +32,7 @@ impl Base {
     pub(super) fn load(context: &StepContext<'_>, checks: &[String]) -> Result<Self> {
         let commit = context.run.base.clone();
         let all = Sha256::of(&checks.join("\n"));
-        let known = |checks: &str| {
-            context.parts.store.check_results(&context.run.record.project, &commit, checks)
-        };
+        let known = |checks: &str| context.check_results(&commit, checks);
         let mut verdicts = known(&all)?
             .and_then(|kept| serde_json::from_value(kept).ok())
             .unwrap_or_else(BTreeMap::new);
@@ -48,19 +45,7 @@ impl Base {
                 verdicts.insert(check, if passed { Verdict::Passed } else { Verdict::Failed });
             }
         }
-        Ok(Self {
-            commit,
-            checks: all,
-            verdicts,
-            found: BTreeSet::new(),
-            confirmed: BTreeSet::new(),
-            alone: 0,
-        })
-    }
-
-    /// The verdict on the base, if it is known.
-    pub(super) fn get(&self, check: &str) -> Option<Verdict> {
-        self.verdicts.get(&Sha256::of(check)).copied()
+        Ok(Self { commit, checks: all, verdicts, doubtful: BTreeSet::new(), alone: 0 })
     }
 
     /// Runs a check on the base, which the workspace is at, unless its verdict is known. One that
@@ -70,8 +55,9 @@ impl Base {
         context: &mut StepContext<'_>,
         check: &str,
     ) -> Result<Verdict> {
-        if let Some(known) = self.get(check) {
-            return Ok(known);
+        let key = Sha256::of(check);
+        if let Some(known) = self.verdicts.get(&key) {
+            return Ok(*known);
         }
         context.progress(format!("runs `{check}` without the change"));
         let mut first = run_check(context, check).await?;
@@ -81,8 +67,8 @@ impl Base {
                 first.verdict = Verdict::Flaky;
             }
         }
-        self.verdicts.insert(Sha256::of(check), first.verdict);
-        self.found.insert(Sha256::of(check));
+        self.verdicts.insert(key.clone(), first.verdict);
+        self.doubtful.insert(key);
         Ok(first.verdict)
     }
 
@@ -94,16 +80,15 @@ impl Base {
         context: &mut StepContext<'_>,
         checks: &[String],
         check: &str,
-        verdict: Verdict,
     ) -> Result<Verdict> {
-        let is_open = matches!(verdict, Verdict::Failed | Verdict::Skipped)
-            && self.found.contains(&Sha256::of(check));
+        let (key, verdict) = (Sha256::of(check), self.verdict(context, check).await?);
+        let is_open =
+            matches!(verdict, Verdict::Failed | Verdict::Skipped) && self.doubtful.contains(&key);
         if !is_open || !context.parts.leftovers.has_left() {
             return Ok(verdict);
         }
         if self.alone == 0 {
-            context.parts.workspace.reset(&context.run.base).await?;
-            context.turn_to(Trial::Alone).await?;
+            context.place_base(Trial::Alone).await?;
         }
         let mut alone = verdict;
         while let Some(next) = checks.get(self.alone) {
@@ -115,8 +100,8 @@ impl Base {
                 break;
             }
         }
-        self.verdicts.insert(Sha256::of(check), alone);
-        self.confirmed.insert(Sha256::of(check));
+        self.doubtful.remove(&key);
+        self.verdicts.insert(key, alone);
         Ok(alone)
     }
 
@@ -124,15 +109,10 @@ impl Base {
     /// brought about by what they left.
     pub(super) fn keep(mut self, context: &mut StepContext<'_>) -> Result<()> {
         if context.parts.leftovers.has_left() {
-            let (found, confirmed) = (&self.found, &self.confirmed);
-            self.verdicts.retain(|check, _| !found.contains(check) || confirmed.contains(check));
+            self.verdicts.retain(|check, _| !self.doubtful.contains(check));
         }
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
-        let known = context.parts.store.check_results(
-            &context.run.record.project,
-            &self.commit,
-            &self.checks,
-        )?;
+        let known = context.check_results(&self.commit, &self.checks)?;
         if !self.verdicts.is_empty() && known.as_ref() != Some(&results) {
             context
                 .run

@@ -14,10 +14,8 @@ use super::files::{is_decisive, is_test};
 use crate::{
     git::{Change, Section},
     policy::is_run_by,
+    step::{quoted, told},
 };
-
-/// The most names or paths that one reason tells.
-const TOLD: usize = 3;
 
 /// Why a person should see `change`, whose files are whole: each reason in one line. `checks` are
 /// the project's commands.
@@ -215,18 +213,6 @@ fn without<T: Eq + std::hash::Hash>(items: Vec<T>, others: &[T]) -> Vec<T> {
     let mut items = items;
     items.retain(is_left);
     items
-}
-
-fn quoted(lines: Vec<String>) -> Vec<String> {
-    lines.into_iter().map(|line| format!("`{line}`")).collect()
-}
-
-/// The first few, and how many there are besides.
-fn told(mut names: Vec<String>) -> String {
-    let rest = names.len().saturating_sub(TOLD);
-    names.truncate(TOLD);
-    let text = names.join(", ");
-    if rest == 0 { text } else { format!("{text} and {rest} more") }
 }
 
 fn counted(count: usize, what: &str) -> String {
