@@ -18,10 +18,11 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
     event::EventKind,
     fingerprint,
+    policy::Checks,
     proposal::Proposal,
     run::{Outcome, ROLLBACK, StepRecord, StepStatus},
     step::{
-        Candidate, Checks, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext,
+        Candidate, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext,
         mend::Mend, quoted, told, too_late,
     },
     words::CommitId,
@@ -57,7 +58,8 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
         steps: context.run.steps.iter().map(|step| step.name().to_owned()).collect(),
     });
     if let Some(change) = context.run.change.clone() {
-        context.tell_policy(&change, &context.run.message().to_owned());
+        let message = context.run.message().to_owned();
+        context.tell_policy(&change, &message);
     }
     let mut mending = Mending::default();
     let outcome = go_through(&mut context, &mut mending).await;

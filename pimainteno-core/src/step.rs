@@ -32,7 +32,7 @@ use crate::{
 pub(crate) use amend::too_late;
 pub(crate) use context::RunParts;
 pub use context::StepContext;
-pub(crate) use run::{Candidate, Checks, Delivery, Failed, Form, Run};
+pub(crate) use run::{Candidate, Delivery, Failed, Form, Run};
 
 /// The most names or paths that a message tells.
 const TOLD: usize = 3;

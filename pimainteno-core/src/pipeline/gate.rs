@@ -6,9 +6,9 @@ use crate::{
     config::Mode,
     error::Result,
     git::Change,
-    policy::Decision,
+    policy::{Checks, Decision},
     run::Outcome,
-    step::{Checks, Step, StepContext},
+    step::{Step, StepContext},
 };
 
 /// What follows where no check passes.
@@ -72,7 +72,7 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
             ),
         };
     }
-    let none_passes = context.run.checks == Checks::None
+    let none_passes = context.run.facts.checks() == Checks::None
         && !context.project().verify.is_empty()
         && context.run.is_checked;
     if is_approved && !is_delivered && none_passes && context.had_passed {
@@ -138,7 +138,7 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
         let way_out = "`sandbox = \"off\"` does without one";
         reasons.push(format!("its checks ran without a whole sandbox, because {lacks}; {way_out}"));
     }
-    if context.run.checks == Checks::None && !project.verify.is_empty() {
+    if context.run.facts.checks() == Checks::None && !project.verify.is_empty() {
         reasons.push(match context.run.is_checked {
             true => format!("no check passes, with the change or without it: {NOTHING_KNOWN}"),
             false => {
@@ -146,7 +146,7 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
             }
         });
     }
-    match (context.parts.mode, context.run.checks) {
+    match (context.parts.mode, context.run.facts.checks()) {
         (Mode::DryRun | Mode::Review, _) => reasons.push("`mode` is \"review\"".into()),
         (Mode::Auto, Checks::None) if project.verify.is_empty() => {
             reasons.push("nothing was checked, and what cannot be checked is not delivered unseen; set `verify`".into());

@@ -16,10 +16,10 @@ use crate::{
     git::{Checkout, Head, Workspace},
     job::{Job, REPAIR},
     pipeline,
-    policy::{Facts, RunFacts},
+    policy::{Checks, Facts, RunFacts},
     run::{Outcome, RunOptions, RunRecord, StepStatus, Trigger},
     step::{
-        self, Checks, Part, Run, RunParts,
+        self, Part, Run, RunParts,
         sandboxed::{self, Sandboxing},
     },
     store::{FinishedRun, Journal, Order, Parked, ProjectState, Seen, Store},

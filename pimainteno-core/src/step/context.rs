@@ -23,11 +23,7 @@ use crate::{
     words::{CommitId, Sha256},
 };
 
-use super::{
-    Step,
-    run::{Checks, Run},
-    sandboxed::Sandboxing,
-};
+use super::{Step, run::Run, sandboxed::Sandboxing};
 
 /// What surrounds a run and does not change while it goes on.
 pub(crate) struct RunParts<'run> {
@@ -315,7 +311,7 @@ impl StepContext<'_> {
     /// Takes note that the change went through checks and passed; a step that says so is the
     /// project's [`super::Part::Check`].
     pub fn passed(&mut self) {
-        self.run.note_checks(Checks::Passed);
+        self.run.note_checks(policy::Checks::Passed);
     }
 
     /// Says that what the running step did is not taken back; the outcome tells it.

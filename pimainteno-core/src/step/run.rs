@@ -10,7 +10,7 @@ use crate::{
     fingerprint,
     git::Change,
     patch,
-    policy::{self, Facts},
+    policy::{Checks, Facts},
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord},
     service::Baseline,
@@ -39,7 +39,6 @@ pub(crate) struct Run {
     pub(crate) candidate: Option<Candidate>,
     pub(crate) proposal: Option<Proposal>,
     pub(crate) change: Option<Change>,
-    pub(crate) checks: Checks,
     /// What a person should see before the change is delivered: each holds it, in whatever mode.
     pub(crate) concerns: Vec<String>,
     /// How many of them are older than the change, and stay when it is placed anew.
@@ -105,18 +104,6 @@ pub(crate) struct Failed {
     pub(crate) failure: Failure,
 }
 
-/// What the project's checks say about the change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Checks {
-    /// Nothing was checked.
-    #[default]
-    None,
-    /// Everything passed.
-    Passed,
-    /// Some were red, before the change too; none is newly red.
-    RedBefore,
-}
-
 /// How far the change has come.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delivery {
@@ -146,7 +133,6 @@ impl Run {
             candidate: None,
             proposal: None,
             change: None,
-            checks: Checks::None,
             concerns: Vec::new(),
             lasting_concerns: 0,
             placed: Vec::new(),
@@ -194,13 +180,9 @@ impl Run {
         self.change.as_ref().map(|change| fingerprint::of_change(&change.diff))
     }
 
-    /// Takes note of what the checks say about the change, and lets the policy see it.
+    /// Takes note of what the checks say about the change.
     pub(crate) fn note_checks(&mut self, checks: Checks) {
-        self.checks = checks;
-        self.facts = self.facts.clone().with_checks(match checks {
-            Checks::None => policy::Checks::None,
-            Checks::Passed | Checks::RedBefore => policy::Checks::Passed,
-        });
+        self.facts = self.facts.clone().with_checks(checks);
     }
 
     /// Takes note that a step does something that can be seen from outside.

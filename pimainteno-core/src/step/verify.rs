@@ -21,12 +21,13 @@ mod weakening;
 use async_trait::async_trait;
 
 use self::{base::Base, verdict::Verdict};
-use super::{Checks, Effects, Failure, Flow, Part, Step, StepContext};
+use super::{Effects, Failure, Flow, Part, Step, StepContext};
 use crate::{
     error::Result,
     event::NoticeKind,
     git::Change,
     leftovers::Trial,
+    policy::Checks,
     process::End,
     proposal::{CheckVerdict, ProposalStatus},
     run::Outcome,
@@ -121,11 +122,7 @@ impl Step for Verify {
         // Whatever the checks did to files and index: what is committed is the change.
         context.place(&change).await?;
         // Where nothing passed, nothing says that the change is any good.
-        context.run.note_checks(match (passed.is_empty(), passed.len() == checks.len()) {
-            (true, _) => Checks::None,
-            (false, true) => Checks::Passed,
-            (false, false) => Checks::RedBefore,
-        });
+        context.run.note_checks(if passed.is_empty() { Checks::None } else { Checks::Passed });
         if let Some(proposal) = &mut context.run.proposal {
             proposal.checks = checks
                 .iter()

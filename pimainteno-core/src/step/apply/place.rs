@@ -12,14 +12,6 @@ use crate::{
     step::{Candidate, Form, StepContext},
 };
 
-/// Why a change could not be placed.
-enum Misfit {
-    /// The placer refused it.
-    Refused(Refusal),
-    /// Something else failed.
-    Failed(Error),
-}
-
 /// What a backend says that is asked once more.
 enum Again {
     /// The change, made for the files as they are.
@@ -48,10 +40,8 @@ pub(super) async fn place(
     context: &mut StepContext<'_>,
     candidate: Candidate,
 ) -> Result<Option<String>> {
-    let refusal = match as_it_is(context, &candidate).await {
-        Ok(()) => return Ok(Some(candidate.message)),
-        Err(Misfit::Failed(error)) => return Err(error),
-        Err(Misfit::Refused(refusal)) => refusal,
+    let Some(refusal) = as_it_is(context, &candidate).await? else {
+        return Ok(Some(candidate.message));
     };
     context.progress(format!("the change does not fit and is asked for once more: {refusal}"));
     let rebased = match ask_again(context, &candidate, &refusal).await? {
@@ -62,56 +52,48 @@ pub(super) async fn place(
     let workspace = context.parts.workspace;
     // What was placed of the first one may be there.
     workspace.reset(&context.run.base).await?;
-    match as_it_is(context, &rebased).await {
-        Ok(()) => Ok(Some(rebased.message)),
-        Err(Misfit::Failed(error)) => Err(error),
-        Err(Misfit::Refused(again)) => {
-            let first = Error::from(refusal);
-            let hints: Vec<_> = first.hints().map(str::to_owned).collect();
-            let error = Error::new(
-                ErrorKind::Patch,
-                format!("{}; asked for once more, it was refused again: {again}", first.message()),
-            );
-            Err(hints.into_iter().fold(error, Error::hint))
-        }
-    }
+    let Some(again) = as_it_is(context, &rebased).await? else {
+        return Ok(Some(rebased.message));
+    };
+    let first = Error::from(refusal);
+    let error = Error::new(
+        ErrorKind::Patch,
+        format!("{}; asked for once more, it was refused again: {again}", first.message()),
+    );
+    Err(first.hints().map(str::to_owned).fold(error, Error::hint))
 }
 
-/// Places a candidate as it is.
-async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<(), Misfit> {
+/// Places a candidate as it is, or says why it is refused.
+async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<Option<Refusal>> {
     let workspace = context.parts.workspace;
-    match &candidate.form {
-        Form::Inverse(commit) => workspace.revert(commit).await?,
-        Form::Reply(text) => {
-            let plan =
-                patch::plan(text.as_bytes(), &Tracked::new(workspace).await?, &Rules::new())?;
-            write(workspace, &plan).await?;
-        }
+    let plan = match &candidate.form {
+        Form::Inverse(commit) => return workspace.revert(commit).await.map(|()| None),
         // Nothing is left of it.
-        Form::Diff(diff) if diff.is_empty() => {}
+        Form::Diff(diff) if diff.is_empty() => return Ok(None),
+        Form::Reply(text) => {
+            patch::plan(text.as_bytes(), &Tracked::new(workspace).await?, &Rules::new())
+        }
         Form::Diff(diff) => {
             // Git takes the place that is nearest to the line number. That is the right one only
             // where the files are those that the diff was made from.
             let has_moved = has_moved(context, diff).await;
             if !has_moved && workspace.apply(diff).await.is_ok() {
-                return Ok(());
+                return Ok(None);
             }
-            let plan = patch::plan(
-                diff.as_bytes(),
-                &Tracked::new(workspace).await?,
-                &Rules::new().verbatim(),
-            );
-            match plan {
-                Ok(plan) => write(workspace, &plan).await?,
+            let rules = Rules::new().verbatim();
+            match patch::plan(diff.as_bytes(), &Tracked::new(workspace).await?, &rules) {
                 // Git knows whether a binary file is the one that the diff was made from.
                 Err(refusal) if refusal.reason == Reason::Binary && has_moved => {
-                    workspace.apply(diff).await?;
+                    return workspace.apply(diff).await.map(|()| None);
                 }
-                Err(refusal) => return Err(refusal.into()),
+                plan => plan,
             }
         }
+    };
+    match plan {
+        Ok(plan) => write(workspace, &plan).await.map(|()| None),
+        Err(refusal) => Ok(Some(refusal)),
     }
-    Ok(())
 }
 
 /// Whether the files that a diff is about are others than those that it was made from.
@@ -193,17 +175,5 @@ impl Files for Tracked {
 
     fn paths(&self) -> io::Result<Vec<String>> {
         Ok(self.paths.iter().cloned().collect())
-    }
-}
-
-impl From<Refusal> for Misfit {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<Error> for Misfit {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
     }
 }
