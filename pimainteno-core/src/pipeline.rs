@@ -31,7 +31,7 @@ use crate::{
 use gate::Ruling;
 use mending::Mending;
 use rollback::not_taken_back;
-pub(crate) use rollback::{Way, conclude_rollback, prepare, roll_back, rollback_message};
+pub(crate) use rollback::{Way, prepare, roll_back, rollback_message, rolled_back};
 
 /// How often a change is placed anew because its branch moved, in one run.
 const REBASES: usize = 3;

@@ -11,7 +11,7 @@ use crate::{
     process::Environment,
     service::{self, ServiceManager},
     step::{
-        Part, Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor,
+        self, Part, Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor,
         propose::Propose, push::Push, restart::Restart, summarize::Summarize, verify::Verify,
     },
 };
@@ -114,27 +114,25 @@ impl Registry {
 
     /// The steps of a project, in its order.
     pub(crate) fn steps_of(&self, project: &Project) -> Result<Vec<Arc<dyn Step>>> {
-        let steps = project
-            .steps
-            .iter()
-            .map(|step| self.step(step, project))
-            .collect::<Result<Vec<_>>>()?;
-        for (place, step) in steps.iter().enumerate() {
-            let amends = matches!(project.steps.get(place), Some(StepConfig::Command(command)) if command.amend);
-            if amends && steps.iter().take(place).any(|other| other.part() == Part::Commit) {
+        let mut steps: Vec<Arc<dyn Step>> = Vec::new();
+        for config in &project.steps {
+            let step = self.step(config, project)?;
+            let amends = matches!(config, StepConfig::Command(command) if command.amend);
+            if amends && step::of_part(&steps, Part::Commit).is_some() {
                 return Err(Error::new(
                     ErrorKind::Config,
                     format!("`{}` would change the change after it was committed", step.name()),
                 )
                 .hint("put a step with `amend` before `commit`"));
             }
-            if steps.iter().take(place).any(|other| other.name() == step.name()) {
+            if step::named(&steps, step.name()).is_some() {
                 return Err(Error::new(
                     ErrorKind::Config,
                     format!("two steps are named `{}`", step.name()),
                 )
                 .hint("give one of them another name"));
             }
+            steps.push(step);
         }
         Ok(steps)
     }

@@ -7,7 +7,9 @@ use crate::{
     git::{Change, Checkout},
     policy::Facts,
     run::{Outcome, ROLLBACK, RunRecord},
-    step::{self, Candidate, Form, Part, Run, RunParts, Step, apply::Apply, commit::Commit},
+    step::{
+        self, Candidate, Form, Part, Run, RunParts, Step, apply::Apply, commit::Commit, quoted,
+    },
     words::CommitId,
 };
 
@@ -100,8 +102,7 @@ pub(crate) async fn roll_back(
     let rollback = execute(run, parts).await;
     failed.record.rolled_back_by =
         Some(rollback.record.id).filter(|_| rollback.record.outcome != Some(Outcome::Interrupted));
-    failed.record.outcome = rollback.record.outcome.clone();
-    conclude_rollback(failed, reason, &rollback.left, rollback.is_complete);
+    failed.record.outcome = Some(rolled_back(&rollback, reason));
     if rollback.delivery.pushed
         && !rollback.delivery.moved
         && let Some(Outcome::Failed { message, .. }) = &mut failed.record.outcome
@@ -122,17 +123,14 @@ pub(crate) async fn rollback_message(
     format!("Revert \"{subject}\"\n\nThis takes back {commit}: {reason}")
 }
 
-/// Says of a run how it ended, from how taking its change back ended, whether all of that was done,
-/// and what was left.
-pub(crate) fn conclude_rollback(
-    failed: &mut Run,
-    reason: &str,
-    left: &[String],
-    is_complete: bool,
-) {
-    let also = if left.is_empty() { String::new() } else { format!("; {}", not_taken_back(left)) };
-    failed.record.outcome = Some(match &failed.record.outcome {
-        Some(Outcome::Applied { .. } | Outcome::Failed { .. }) if is_complete => {
+/// How a run ended whose change `reversal` takes back.
+pub(crate) fn rolled_back(reversal: &Run, reason: &str) -> Outcome {
+    let also = match reversal.left.as_slice() {
+        [] => String::new(),
+        left => format!("; {}", not_taken_back(left)),
+    };
+    match &reversal.record.outcome {
+        Some(Outcome::Applied { .. } | Outcome::Failed { .. }) if reversal.is_complete => {
             Outcome::RolledBack { reason: format!("{reason}{also}") }
         }
         // It is taken back at the next start.
@@ -141,13 +139,11 @@ pub(crate) fn conclude_rollback(
             step: ROLLBACK.into(),
             message: format!("{reason}; taking it back did not succeed: {outcome}{also}"),
         },
-    });
+    }
 }
 
 /// What is said of a reversal whose steps left something.
 pub(super) fn not_taken_back(left: &[String]) -> String {
-    format!(
-        "what {} did is not taken back; everything else is",
-        left.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(" and ")
-    )
+    let left = quoted(left.to_vec()).join(" and ");
+    format!("what {left} did is not taken back; everything else is")
 }

@@ -110,7 +110,7 @@ impl Runner {
     async fn carry_out_order(&self, prepared: &Prepared, order: &Order) -> Result<RunRecord> {
         match &order.job {
             Job::Upkeep { .. } | Job::Repair { .. } => self.look_after(prepared, order).await,
-            Job::Delivery { proposal } => self.deliver(*proposal, order).await,
+            Job::Delivery { proposal } => self.deliver(prepared, *proposal, order).await,
             Job::Reversal { of } => self.take_back(prepared, *of, order).await,
         }
     }

@@ -38,40 +38,46 @@ impl Runner {
         let mut order =
             Order::new(Trigger::Approval, Job::Delivery { proposal: id }, RunOptions::default());
         sha256.clone_into(&mut order.approved);
-        self.deliver(id, &order).await
+        let project = self.store.proposal(id)?.ok_or_else(|| unknown(id))?.project;
+        self.deliver(&*self.project(&project)?, id, &order).await
     }
 
     /// Carries out an order to deliver a held change.
-    pub(super) async fn deliver(&self, id: ProposalId, order: &Order) -> Result<RunRecord> {
-        let (_, prepared) = self.approvable(id, &order.approved)?;
+    pub(super) async fn deliver(
+        &self,
+        prepared: &Prepared,
+        id: ProposalId,
+        order: &Order,
+    ) -> Result<RunRecord> {
+        self.approvable(prepared, id, &order.approved)?;
         let _deciding = self.decide(id)?;
-        let mut ordered = self.turn(&prepared, order).await?;
+        let mut ordered = self.turn(prepared, order).await?;
         let refused = |obstacle: Obstacle| {
             obstacle.into_error(|reason| {
                 let message = format!("the change cannot be applied now: {reason}");
                 Error::new(ErrorKind::Usage, message).hint("it is still held")
             })
         };
-        let locked = self.lock(&prepared).await.map_err(refused)?;
+        let locked = self.lock(prepared).await.map_err(refused)?;
         // Looked at again: while this waited it may have been decided, or a run may have held
         // another change in its place.
-        let (proposal, _) = self.approvable(id, &order.approved)?;
+        let proposal = self.approvable(prepared, id, &order.approved)?;
         let head =
-            preconditions::place_to_start(&prepared, &locked.checkout).await.map_err(refused)?;
-        preconditions::units_exist(&prepared).await?;
+            preconditions::place_to_start(prepared, &locked.checkout).await.map_err(refused)?;
+        preconditions::units_exist(prepared).await?;
         let mut record = prepared.record(order).of_chore(&proposal.chore);
         record.proposal = Some(id);
-        let mut run = self.run_at(&prepared, &locked.checkout, head, record).await?;
+        let mut run = self.run_at(prepared, &locked.checkout, head, record).await?;
         let delivering = prepared.steps.iter().skip_while(|step| step.part() != Part::Place);
         run.steps = step::preparing(&prepared.steps).chain(delivering).cloned().collect();
         run.candidate = Some(Candidate::of_diff(&proposal.diff, &proposal.message));
         run.approved = Some(proposal.sha256.clone());
         let sha256 = proposal.sha256.clone();
         run.proposal = Some(proposal);
-        let ready = self.begin(&prepared, locked, run).await?;
+        let ready = self.begin(prepared, locked, run).await?;
         ready.journal.approved(sha256)?;
         ordered.forget()?;
-        self.carry_out(&prepared, ready, order.options).await
+        self.carry_out(prepared, ready, order.options).await
     }
 
     /// Gives up a held change, for a reason that the backend is told the next time.
@@ -99,9 +105,8 @@ impl Runner {
         let now = Timestamp::now();
         for prepared in &self.projects {
             let state = self.store.project(&prepared.project.id);
-            for held in
-                state.held().filter(|held| held.expires.is_some_and(|expires| expires <= now))
-            {
+            let is_over = |held: &&Held| held.expires.is_some_and(|expires| expires <= now);
+            for held in state.held().filter(is_over) {
                 self.hear_silence_about(prepared, held)?;
             }
         }
@@ -128,13 +133,8 @@ impl Runner {
                 format!("the change {} is still waiting to be approved or rejected", held.proposal)
             }
         };
-        self.bus.notice(
-            &prepared.project.id,
-            None,
-            NoticeKind::Approval,
-            held.proposal.to_string(),
-            message,
-        );
+        let key = held.proposal.to_string();
+        self.bus.notice(&prepared.project.id, None, NoticeKind::Approval, key, message);
         Ok(())
     }
 
@@ -179,12 +179,8 @@ impl Runner {
         Ok(())
     }
 
-    /// A proposal that can be approved as the diff with this SHA-256, and its project.
-    fn approvable(
-        &self,
-        id: ProposalId,
-        sha256: &str,
-    ) -> Result<(Proposal, std::sync::Arc<Prepared>)> {
+    /// A proposal of a project that can be approved as the diff with this SHA-256.
+    fn approvable(&self, prepared: &Prepared, id: ProposalId, sha256: &str) -> Result<Proposal> {
         let proposal = self.held(id)?;
         let digits = sha256.trim().to_ascii_lowercase();
         if digits.len() < LEAST_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -199,25 +195,18 @@ impl Runner {
             return Err(Error::new(ErrorKind::Usage, message)
                 .hint("look at it again before you approve it"));
         }
-        let prepared = self.project(&proposal.project)?;
+        let project = &prepared.project.id;
         if prepared.chore(&proposal.chore).chore.mode == Mode::DryRun {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format!(
-                    "`mode` of project `{}` is \"dry-run\", so nothing of it is applied",
-                    proposal.project
-                ),
-            )
-            .hint("set `mode = \"review\"`"));
+            let message = format!(
+                "`mode` of project `{project}` is \"dry-run\", so nothing of it is applied"
+            );
+            return Err(Error::new(ErrorKind::Usage, message).hint("set `mode = \"review\"`"));
         }
-        if self.store.project(&proposal.project).paused {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format!("project `{}` is paused", proposal.project),
-            )
-            .hint("resume it first"));
+        if self.store.project(project).paused {
+            let message = format!("project `{project}` is paused");
+            return Err(Error::new(ErrorKind::Usage, message).hint("resume it first"));
         }
-        Ok((proposal, prepared))
+        Ok(proposal)
     }
 
     /// A proposal that is held, or why it cannot be decided about.
@@ -242,14 +231,9 @@ impl Runner {
 
     /// Keeps everybody else from deciding about a proposal.
     fn decide(&self, proposal: ProposalId) -> Result<Deciding<'_>> {
-        let busy = || {
-            Error::new(
-                ErrorKind::Usage,
-                format!("proposal {proposal} is being decided about already"),
-            )
-        };
         self.queue.decide(proposal).ok_or_else(|| {
-            busy().hint("wait for what comes of it; where it waits for its turn, pausing the project keeps it from being delivered")
+            let message = format!("proposal {proposal} is being decided about already");
+            Error::new(ErrorKind::Usage, message).hint("wait for what comes of it; where it waits for its turn, pausing the project keeps it from being delivered")
         })
     }
 

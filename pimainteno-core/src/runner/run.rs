@@ -270,20 +270,15 @@ impl Runner {
             // What can be seen from outside must be announced, and the disk takes nothing any more.
             _ if delivered && journal.has_failed() => None,
             _ if run.taken_back => {
-                let left = std::mem::take(&mut run.left);
-                let is_complete = run.is_complete;
-                pipeline::conclude_rollback(
-                    &mut run,
-                    "the run was cut off while its change was taken back",
-                    &left,
-                    is_complete,
-                );
+                let reason = "the run was cut off while its change was taken back";
+                run.record.outcome = Some(pipeline::rolled_back(&run, reason));
                 None
             }
             Some(reason) => {
                 let job = Job::Reversal { of: run.record.id };
-                let order = Order::new(Trigger::Rollback, job, RunOptions::default());
-                let record = prepared.record(&order).of_chore(&run.record.chore);
+                let (id, now) = (&prepared.project.id, Timestamp::now());
+                let record = RunRecord::new(id, Trigger::Rollback, job, now);
+                let record = record.of_chore(&run.record.chore);
                 match self.facts(prepared, checkout, &record).await {
                     Ok(facts) => {
                         Some(pipeline::roll_back(&mut run, &reason, record, facts, &parts).await)
@@ -293,7 +288,6 @@ impl Runner {
                         let message = format!(
                             "the change cannot be taken back yet: {error}; it failed in {reason}"
                         );
-                        let id = &prepared.project.id;
                         self.bus.notice(id, None, NoticeKind::Unfinished, "", message);
                         run.record.outcome = Some(Outcome::Interrupted);
                         None

@@ -395,12 +395,14 @@ pub(super) fn disabling(language: Language, line: &str, in_test: bool) -> bool {
     if !in_test {
         return false;
     }
-    let of_language = |table: &[(Language, &'static [&'static str])]| -> &'static [&'static str] {
-        table.iter().find(|(known, _)| *known == language).map_or(&[], |(_, marks)| marks)
-    };
     let statement = code.split([' ', '(', '"']).next().unwrap_or_default();
-    of_language(&DISABLING).iter().any(|mark| has_mark(code, mark))
-        || of_language(&DISABLING_STATEMENTS).contains(&statement)
+    marks_of(language, &DISABLING).iter().any(|mark| has_mark(code, mark))
+        || marks_of(language, &DISABLING_STATEMENTS).contains(&statement)
+}
+
+/// The marks of a language in a table.
+fn marks_of<'t>(language: Language, table: &[(Language, &'t [&'t str])]) -> &'t [&'t str] {
+    table.iter().find(|(known, _)| *known == language).map_or(&[], |(_, marks)| marks)
 }
 
 /// Whether a line has a mark that is not the end of a longer word.
@@ -424,10 +426,8 @@ pub(super) fn assertions(language: Language, line: &str) -> usize {
     {
         return 0;
     }
-    let marks =
-        ASSERTING.iter().find(|(known, _)| *known == language).map_or(&[][..], |(_, marks)| marks);
     // One line says one thing, however many of the words it holds.
-    usize::from(marks.iter().any(|mark| line.contains(mark)))
+    usize::from(marks_of(language, &ASSERTING).iter().any(|mark| line.contains(mark)))
 }
 
 /// Whether a line asserts what always holds.
