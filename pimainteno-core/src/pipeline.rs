@@ -31,7 +31,7 @@ use crate::{
 use gate::Ruling;
 use mending::Mending;
 use rollback::not_taken_back;
-pub(crate) use rollback::{Way, prepare, roll_back, rollback_message, rolled_back};
+pub(crate) use rollback::{Way, prepare, roll_back, rolled_back};
 
 /// How often a change is placed anew because its branch moved, in one run.
 const REBASES: usize = 3;
@@ -83,11 +83,9 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
 async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Outcome {
     let steps = context.run.steps.clone();
     // What is dropped is not there any more.
-    if let (true, None, Some(commit)) = (
-        context.run.record.job.rules().brings_back,
-        &context.run.candidate,
-        &context.run.record.commit,
-    ) && let Err(error) = context.parts.workspace.reset(commit).await
+    if let (true, None, Some(commit)) =
+        (context.run.rules().brings_back, &context.run.candidate, &context.run.record.commit)
+        && let Err(error) = context.parts.workspace.reset(commit).await
     {
         return outcome_of(ROLLBACK, &error);
     }

@@ -59,7 +59,9 @@ fn tried(context: &StepContext<'_>) -> Result<Vec<String>> {
         TOLD_TRIED,
     )?;
     let line = |proposal: &Proposal| {
-        let (what, why) = proposal.status.why_bad()?;
+        let (_, why) = proposal.status.why_bad()?;
+        let is_rejected = matches!(proposal.status, ProposalStatus::Rejected { .. });
+        let what = if is_rejected { "rejected" } else { "failed" };
         let words: Vec<_> = why.split_whitespace().collect();
         let mut line = format!("{}: {what}: {}", subject(&proposal.message), words.join(" "));
         line.truncate(line.floor_char_boundary(TOLD_LENGTH));

@@ -18,7 +18,7 @@ const LOOKED_AT: usize = 200;
 /// and the files that it touches are as they were. What a person asks for by force or approves is
 /// tried again, and so is what only could not be pushed: that was not the change's fault.
 pub(super) async fn earlier(context: &StepContext<'_>) -> Result<Option<String>> {
-    let is_wanted = context.parts.force || !context.run.record.job.rules().avoids_what_failed;
+    let is_wanted = context.parts.force || !context.run.rules().avoids_what_failed;
     let (Some(change), false) = (&context.run.change, is_wanted) else { return Ok(None) };
     let fingerprint = fingerprint::of_change(&change.diff);
     let paths: Vec<_> = change.files.iter().map(|file| file.path.as_str()).collect();

@@ -33,7 +33,7 @@ pub(super) enum Ruling {
 /// through only when the mode, the limits and the checks allow it, or when a person approved
 /// exactly this diff. A job that may not be held answers to the policy's denial alone.
 pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling> {
-    let may_be_held = context.run.record.job.rules().may_be_held;
+    let may_be_held = context.run.rules().may_be_held;
     let approved = context.run.approved.as_ref();
     let is_approved = approved.is_some()
         && context.run.proposal.as_ref().map(|proposal| &proposal.sha256) == approved;

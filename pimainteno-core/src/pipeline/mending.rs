@@ -26,7 +26,7 @@ impl Mending {
         let is_new = self.last.replace(signature.clone()) != Some(signature);
         self.tried.extend(context.run.fingerprint());
         let may = is_new
-            && context.run.record.job.rules().may_mend
+            && context.run.rules().may_mend
             && !context.run.is_delivered()
             && self.made < context.project().repairs;
         self.made += usize::from(may);

@@ -13,8 +13,12 @@ use crate::{
     words::CommitId,
 };
 
-/// What is taken back, and how.
+/// What is taken back, why, and how.
 pub(crate) struct Way<'a> {
+    pub(crate) checkout: &'a Checkout,
+    /// The steps of the project.
+    pub(crate) steps: &'a [Arc<dyn Step>],
+    pub(crate) reason: &'a str,
     /// The commit of which the inverse is committed; `None` if the checkout just goes back: the
     /// commit never left the machine, and nothing was built upon it.
     pub(crate) inverted: Option<&'a CommitId>,
@@ -31,22 +35,15 @@ pub(crate) struct Way<'a> {
 /// Prepares a run to take a change back: by `apply` with its inverse and `commit`, unless it is
 /// dropped; then by each step that did something, in the project's order, as it reverts that; and
 /// by watching what runs.
-pub(crate) fn prepare(
-    run: &mut Run,
-    way: &Way<'_>,
-    change: Option<Change>,
-    message: String,
-    steps: &[Arc<dyn Step>],
-) {
+pub(crate) async fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>) {
+    let steps = way.steps;
     run.change = change;
     let of = |part: Part| step::of_part(steps, part).cloned();
     if let Some(commit) = way.inverted {
+        let message = rollback_message(way.checkout, commit, way.reason).await;
         run.candidate = Some(Candidate { form: Form::Inverse(commit.clone()), message });
-        let checks: Vec<_> = steps
-            .iter()
-            .filter(|step| way.is_covered && step.part() == Part::Check)
-            .cloned()
-            .collect();
+        let is_check = |step: &&Arc<dyn Step>| way.is_covered && step.part() == Part::Check;
+        let checks: Vec<_> = steps.iter().filter(is_check).cloned().collect();
         if !checks.is_empty() {
             run.steps.extend(step::preparing(steps).cloned());
         }
@@ -84,20 +81,18 @@ pub(crate) async fn roll_back(
 ) -> Run {
     let commit = failed.record.commit.clone();
     let base = commit.as_ref().unwrap_or(&failed.base).clone();
-    let message = match &commit {
-        Some(commit) => rollback_message(parts.checkout, commit, reason).await,
-        // Where nothing was committed, nothing is said of it.
-        None => String::new(),
-    };
     let mut run = Run::new(record, base, failed.branch.clone(), facts);
     let way = Way {
+        checkout: parts.checkout,
+        steps: parts.steps,
+        reason,
         inverted: commit.as_ref().filter(|_| failed.delivery.pushed),
         base: &failed.base,
         is_covered: false,
         touched: &failed.touched,
         is_watched: failed.delivery.moved || failed.has_own_effects,
     };
-    prepare(&mut run, &way, failed.change.clone(), message, parts.steps);
+    prepare(&mut run, &way, failed.change.clone()).await;
     run.delivery.before = Some(failed.delivery.before.clone().unwrap_or_default());
     let rollback = execute(run, parts).await;
     failed.record.rolled_back_by =
@@ -113,11 +108,7 @@ pub(crate) async fn roll_back(
 }
 
 /// The message of the commit that takes `commit` back.
-pub(crate) async fn rollback_message(
-    checkout: &Checkout,
-    commit: &CommitId,
-    reason: &str,
-) -> String {
+async fn rollback_message(checkout: &Checkout, commit: &CommitId, reason: &str) -> String {
     let message = checkout.message(commit).await.unwrap_or_default();
     let subject = message.lines().next().unwrap_or_default();
     format!("Revert \"{subject}\"\n\nThis takes back {commit}: {reason}")

@@ -46,19 +46,19 @@ impl Runner {
         let order = Some(order).filter(|_| is_kept);
         let mut ordered = Ordered { runner: self, project, order, _turn: None };
         let told = || self.bus.tell(project, None, EventKind::Queued { job: job.clone() });
-        let turn = self.queue.turn(project, job, &self.cancel, told).await;
         // Whoever waits for the answer is told what becomes of it.
-        let turn = turn.map_err(|error| match is_kept {
-            true => Error::new(
-                ErrorKind::Cancelled,
-                format!("the program was told to stop before its turn came: {job}"),
-            )
-            .hint(
-                "it is done when the program starts again; pausing the project keeps it from that",
-            ),
-            false => error,
-        })?;
-        ordered._turn = Some(turn);
+        ordered._turn = match self.queue.turn(project, job, &self.cancel, told).await {
+            Err(_) if is_kept => {
+                return Err(Error::new(
+                    ErrorKind::Cancelled,
+                    format!("the program was told to stop before its turn came: {job}"),
+                )
+                .hint(
+                    "it is done when the program starts again; pausing the project keeps it from that",
+                ));
+            }
+            turn => Some(turn?),
+        };
         Ok(ordered)
     }
 

@@ -26,6 +26,9 @@ const LEAST_DIGITS: usize = 8;
 /// The longest reason for a rejection, in bytes: it is told to the backend in every later prompt.
 const LONGEST_REASON: usize = 4 << 10;
 
+/// Why an approved change waits again whose run was stopped with the program.
+const CUT_OFF: &str = "its run was cut off before it delivered anything";
+
 impl Runner {
     /// Delivers a held change, in a run that begins at `apply` with the stored diff on the
     /// checkout's head. `sha256` is that of the diff that was looked at.
@@ -83,12 +86,12 @@ impl Runner {
     /// Gives up a held change, for a reason that the backend is told the next time.
     pub(crate) fn reject(&self, id: ProposalId, reason: &str) -> Result<Proposal> {
         let reason = reason.trim();
-        if reason.is_empty() || reason.len() > LONGEST_REASON {
-            let problem = if reason.is_empty() {
-                "a rejection needs a reason".into()
-            } else {
-                format!("a reason has at most {LONGEST_REASON} bytes")
-            };
+        let problem = match reason.len() {
+            0 => Some("a rejection needs a reason".to_owned()),
+            1..=LONGEST_REASON => None,
+            _ => Some(format!("a reason has at most {LONGEST_REASON} bytes")),
+        };
+        if let Some(problem) = problem {
             return Err(Error::new(ErrorKind::Usage, problem)
                 .hint("say in a sentence what is wrong with the change; the backend is told"));
         }
@@ -172,7 +175,7 @@ impl Runner {
             stored.record.proposal = Some(id);
         }
         if let (Some(proposal), Some(status)) =
-            (&mut stored.proposal, status_after_approval(&outcome, |step| prepared.judges(step)))
+            (&mut stored.proposal, status_after_approval(&outcome, prepared))
         {
             proposal.status = status;
         }
@@ -250,34 +253,33 @@ impl Runner {
 
 /// The approved proposal of a run that was cut off before it delivered anything: it waits again.
 pub(crate) fn cut_off(store: &Store, proposal: ProposalId) -> Result<Option<Proposal>> {
-    let status = status_after_approval(&Outcome::Interrupted, |_| false).unwrap_or_default();
-    Ok(store.proposal(proposal)?.map(|proposal| {
-        if proposal.is_held() { Proposal { status, ..proposal } } else { proposal }
+    Ok(store.proposal(proposal)?.map(|mut proposal| {
+        if proposal.is_held() {
+            proposal.status = held_again(CUT_OFF);
+        }
+        proposal
     }))
 }
 
 /// What becomes of an approved change, where that is something else than of any other: what says
 /// nothing about the change lets it wait again.
-fn status_after_approval(
-    outcome: &Outcome,
-    judges: impl Fn(&str) -> bool,
-) -> Option<ProposalStatus> {
-    let again = |what: String| {
-        Some(ProposalStatus::Held {
-            reason: format!("it was approved, but {what}; approve it again"),
-        })
-    };
-    match outcome {
-        Outcome::Interrupted => again("its run was cut off before it delivered anything".into()),
-        Outcome::Parked { reason, .. } => again(format!("its run was put off: {reason}")),
-        Outcome::Failed { step, message } if step != ROLLBACK && !judges(step) => {
-            again(format!("{step} failed: {message}"))
+fn status_after_approval(outcome: &Outcome, prepared: &Prepared) -> Option<ProposalStatus> {
+    Some(match outcome {
+        Outcome::Interrupted => held_again(CUT_OFF),
+        Outcome::Parked { reason, .. } => held_again(&format!("its run was put off: {reason}")),
+        Outcome::Failed { step, message } if step != ROLLBACK && !prepared.judges(step) => {
+            held_again(&format!("{step} failed: {message}"))
         }
         Outcome::NoChange => {
-            Some(ProposalStatus::Failed { reason: "nothing is left of it to be done".into() })
+            ProposalStatus::Failed { reason: "nothing is left of it to be done".into() }
         }
-        _ => None,
-    }
+        _ => return None,
+    })
+}
+
+fn held_again(what: &str) -> ProposalStatus {
+    let reason = format!("it was approved, but {what}; approve it again");
+    ProposalStatus::Held { reason }
 }
 
 fn unknown(id: ProposalId) -> Error {

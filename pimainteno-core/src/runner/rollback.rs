@@ -136,11 +136,17 @@ impl Runner {
         let did = did.only(is_pushed, true);
         let is_dropped = !is_pushed && !is_covered;
         let change = if is_dropped { Some(checkout.change(commit, base).await?) } else { None };
-        let message = pipeline::rollback_message(checkout, commit, REASON).await;
-        let (touched, is_watched) = (did.steps(), did.is_beyond_remote());
-        let inverted = Some(commit).filter(|_| !is_dropped);
-        let way = Way { inverted, base, is_covered, touched: &touched, is_watched };
-        pipeline::prepare(&mut run, &way, change, message, &prepared.steps);
+        let way = Way {
+            checkout,
+            steps: &prepared.steps,
+            reason: REASON,
+            inverted: Some(commit).filter(|_| !is_dropped),
+            base,
+            is_covered,
+            touched: &did.steps(),
+            is_watched: did.is_beyond_remote(),
+        };
+        pipeline::prepare(&mut run, &way, change).await;
         run.delivery.before = Some(self.units_now(prepared).await);
         Ok(run)
     }

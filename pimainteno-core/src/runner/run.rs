@@ -475,7 +475,7 @@ pub(crate) fn learn_key(store: &Store, project: &Project) -> Result<()> {
 
 /// Whether a run, as it ended, has found out what there is to find out.
 fn has_looked(run: &Run) -> bool {
-    let (outcome, rules) = (&run.record.outcome, run.record.job.rules());
+    let (outcome, rules) = (&run.record.outcome, run.rules());
     // What a person asked for says that his commit needs no run of its own only if it came to
     // something: nobody else looked at it.
     let came_to_something = matches!(
@@ -493,7 +493,7 @@ fn has_looked(run: &Run) -> bool {
 
 /// Why a run's change has to be taken back: a step failed after it was delivered.
 fn reason_to_roll_back(run: &Run) -> Option<String> {
-    if !run.record.job.rules().is_taken_back {
+    if !run.rules().is_taken_back {
         return None;
     }
     let delivered = run.is_delivered();

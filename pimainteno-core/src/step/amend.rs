@@ -40,7 +40,7 @@ impl StepContext<'_> {
     /// [`ErrorKind::Step`] once there is a commit; [`ErrorKind::Patch`] if it is too large or not
     /// text.
     pub async fn amend(&mut self, message: impl Into<String>) -> Result<bool> {
-        if self.run.record.job.rules().brings_back {
+        if self.run.rules().brings_back {
             return Ok(false);
         }
         if self.run.record.commit.is_some() {

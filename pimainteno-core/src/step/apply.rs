@@ -66,7 +66,7 @@ impl StepContext<'_> {
         }
         patch::check_paths(&change)?;
         // What is brought back was there before.
-        if change.makes_links() && !self.run.record.job.rules().brings_back {
+        if change.makes_links() && !self.run.rules().brings_back {
             return Err(Error::new(
                 ErrorKind::Patch,
                 "the change adds or moves a symbolic link or a submodule",

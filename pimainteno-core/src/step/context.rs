@@ -18,7 +18,7 @@ use crate::{
     process::{Cancel, Environment},
     proposal::Proposal,
     run::Trigger,
-    service::{HealthProbe, ServiceManager},
+    service::{HealthProbe, Probation, ServiceManager},
     store::{By, Effect, Intent, Journal, Output, Store},
     words::{CommitId, Sha256},
 };
@@ -355,6 +355,11 @@ impl StepContext<'_> {
         checks: &str,
     ) -> Result<Option<serde_json::Value>> {
         self.parts.store.check_results(&self.run.record.project, commit, checks)
+    }
+
+    /// What watches these units and the project's probe.
+    pub(crate) fn probation<'p>(&'p self, units: &'p [String]) -> Probation<'p> {
+        Probation::new(self.services(), units, self.probe(), self.project().probation)
     }
 
     /// Where the project's branch is pushed to.

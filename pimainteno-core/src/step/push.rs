@@ -52,7 +52,7 @@ impl StepContext<'_> {
         let (checkout, journal) = (self.parts.checkout, self.parts.journal);
         let there = format!("{}/{}", upstream.remote, upstream.branch);
         // What was pushed is taken back however the checkout is by now: it is not touched here.
-        if !self.run.record.job.rules().brings_back {
+        if !self.run.rules().brings_back {
             if let Some(obstacle) = checkout.obstacle().await? {
                 let error = Error::new(ErrorKind::Git, obstacle);
                 return Err(error.hint(

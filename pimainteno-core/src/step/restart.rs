@@ -7,7 +7,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     process::Cancel,
     run::Outcome,
-    service::{ActiveState, LoadState, Probation},
+    service::{ActiveState, LoadState},
     store::Effect,
 };
 
@@ -35,16 +35,10 @@ impl Step for Restart {
             return Ok(Flow::End(Outcome::NoChange));
         };
         let units = self.units(context).await?;
-        let probation = Probation::new(
-            context.parts.services,
-            &units,
-            context.parts.probe,
-            context.project().probation,
-        );
         // What a rollback finds is what the change did; it is measured by what was before.
         let before = match context.run.delivery.before.take() {
             Some(before) => before,
-            None => probation.baseline(context.parts.cancel).await?,
+            None => context.probation(&units).baseline(context.cancel()).await?,
         };
         // Somebody stopped these on purpose.
         let stopped = |unit: &String| {
@@ -122,7 +116,7 @@ impl StepContext<'_> {
         }
         let is_forward = checkout.is_ancestor(&from, &commit).await?;
         // Only from the commit that is taken back, which never left the machine.
-        let is_back = self.run.record.job.rules().brings_back && from == self.run.base;
+        let is_back = self.run.rules().brings_back && from == self.run.base;
         if !is_forward && !is_back {
             return Err(Error::new(
                 ErrorKind::Git,

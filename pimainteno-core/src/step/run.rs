@@ -9,6 +9,7 @@ use crate::{
     error::Result,
     fingerprint,
     git::Change,
+    job::Rules,
     patch,
     policy::{Checks, Facts},
     proposal::{Proposal, ProposalStatus},
@@ -165,9 +166,14 @@ impl Run {
         self.delivery.pushed || self.delivery.moved
     }
 
+    /// What it may, and how its end counts.
+    pub(crate) fn rules(&self) -> &'static Rules {
+        self.record.job.rules()
+    }
+
     /// Whether it takes something back.
     pub(crate) fn takes_back(&self) -> bool {
-        self.taken_back || self.record.job.rules().brings_back
+        self.taken_back || self.rules().brings_back
     }
 
     /// What is said about its change; empty if nothing is, or there is none.

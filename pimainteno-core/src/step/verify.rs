@@ -225,7 +225,7 @@ async fn compare(
     again(context, change, suspects, &mut tally).await?;
     let mut suspects = Vec::new();
     for checked in excused {
-        let before = base.confirmed(context, checks, &checked.check).await?;
+        let before = base.confirmed(context, &checked.check).await?;
         let name = format!("`{}`", checked.check);
         match (checked.verdict, before) {
             (Verdict::Failed, before) if before.is_no_failure() => suspects.push(checked),

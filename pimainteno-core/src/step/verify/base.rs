@@ -6,18 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{StepContext, run_check, verdict::Verdict};
-use crate::{
-    error::Result,
-    leftovers::Trial,
-    store::CheckResults,
-    words::{CommitId, Sha256},
-};
+use crate::{error::Result, leftovers::Trial, store::CheckResults, words::Sha256};
 
 /// What the checks say about the base.
-pub(super) struct Base {
-    commit: CommitId,
-    /// A hash of all commands, under which the verdicts are kept.
-    checks: Sha256,
+pub(super) struct Base<'c> {
+    /// All commands, by whose hash the verdicts are kept.
+    checks: &'c [String],
     /// By the hash of a command: the command may hold a secret, and this is kept.
     verdicts: BTreeMap<Sha256, Verdict>,
     /// Those that were found out in this run beside what the checks of the change had left, and not
@@ -27,13 +21,11 @@ pub(super) struct Base {
     alone: usize,
 }
 
-impl Base {
+impl<'c> Base<'c> {
     /// What is known already.
-    pub(super) fn load(context: &StepContext<'_>, checks: &[String]) -> Result<Self> {
-        let commit = context.run.base.clone();
-        let all = Sha256::of(&checks.join("\n"));
-        let known = |checks: &str| context.check_results(&commit, checks);
-        let mut verdicts = known(&all)?
+    pub(super) fn load(context: &StepContext<'_>, checks: &'c [String]) -> Result<Self> {
+        let known = |checks: &str| context.check_results(&context.run.base, checks);
+        let mut verdicts = known(&all(checks))?
             .and_then(|kept| serde_json::from_value(kept).ok())
             .unwrap_or_else(BTreeMap::new);
         for check in checks {
@@ -45,7 +37,7 @@ impl Base {
                 verdicts.insert(check, if passed { Verdict::Passed } else { Verdict::Failed });
             }
         }
-        Ok(Self { commit, checks: all, verdicts, doubtful: BTreeSet::new(), alone: 0 })
+        Ok(Self { checks, verdicts, doubtful: BTreeSet::new(), alone: 0 })
     }
 
     /// Runs a check on the base, which the workspace is at, unless its verdict is known. One that
@@ -78,7 +70,6 @@ impl Base {
     pub(super) async fn confirmed(
         &mut self,
         context: &mut StepContext<'_>,
-        checks: &[String],
         check: &str,
     ) -> Result<Verdict> {
         let (key, verdict) = (Sha256::of(check), self.verdict(context, check).await?);
@@ -91,7 +82,7 @@ impl Base {
             context.place_base(Trial::Alone).await?;
         }
         let mut alone = verdict;
-        while let Some(next) = checks.get(self.alone) {
+        while let Some(next) = self.checks.get(self.alone) {
             self.alone += 1;
             context.progress(format!("runs `{next}` without the change and what its checks left"));
             alone = run_check(context, next).await?.verdict;
@@ -112,18 +103,18 @@ impl Base {
             self.verdicts.retain(|check, _| !self.doubtful.contains(check));
         }
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
-        let known = context.check_results(&self.commit, &self.checks)?;
+        let (commit, checks) = (context.run.base.to_string(), all(self.checks));
+        let known = context.check_results(&commit, &checks)?;
         if !self.verdicts.is_empty() && known.as_ref() != Some(&results) {
-            context
-                .run
-                .base_checks
-                .retain(|kept| self.commit != *kept.commit || self.checks != kept.checks);
-            context.run.base_checks.push(CheckResults {
-                commit: self.commit.to_string(),
-                checks: self.checks,
-                results,
-            });
+            let kept = &mut context.run.base_checks;
+            kept.retain(|kept| commit != *kept.commit || checks != kept.checks);
+            kept.push(CheckResults { commit, checks, results });
         }
         Ok(())
     }
+}
+
+/// A hash of all commands.
+fn all(checks: &[String]) -> Sha256 {
+    Sha256::of(&checks.join("\n"))
 }
