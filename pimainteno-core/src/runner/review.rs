@@ -68,6 +68,8 @@ impl Runner {
         let head =
             preconditions::place_to_start(prepared, &locked.checkout).await.map_err(refused)?;
         preconditions::units_exist(prepared).await?;
+        // Found out by the checks, it would count as the change's failure.
+        self.sandboxing(prepared).require().await?;
         let mut record = prepared.record(order).of_chore(&proposal.chore);
         record.proposal = Some(id);
         let mut run = self.run_at(prepared, &locked.checkout, head, record).await?;

@@ -182,7 +182,7 @@ impl Runner {
         Ok(workspace)
     }
 
-    fn sandboxing<'r>(&'r self, prepared: &'r Prepared) -> Sandboxing<'r> {
+    pub(super) fn sandboxing<'r>(&'r self, prepared: &'r Prepared) -> Sandboxing<'r> {
         let (helper, state) = (self.sandbox_helper.as_ref(), &self.state_directory);
         Sandboxing::new(&prepared.project, &self.environment, helper, state, &self.written)
     }
