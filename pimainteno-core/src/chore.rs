@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use crate::{
     config::{Chore, Settings},
-    error::{Error, ErrorKind, Result},
-    step::{Flow, StepContext},
+    error::Result,
+    step::{Flow, StepContext, no_settings},
 };
 
 /// What makes a chore's change: the backend that is asked for one, or an engine such as a package
@@ -28,13 +28,7 @@ pub trait Proposer: Debug + Send + Sync {
     /// # Errors
     /// [`ErrorKind::Config`] for settings that it cannot use.
     fn check(&self, settings: &Settings) -> Result<()> {
-        if settings.is_empty() {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Config,
-            format!("the proposer `{}` has no settings", self.name()),
-        ))
+        no_settings(settings, "proposer", self.name())
     }
 
     /// What its proposals depend on besides the project's commit and the configuration, such as the

@@ -120,6 +120,11 @@ impl Error {
         self.0.hints.iter().map(|hint| &**hint)
     }
 
+    /// Whether it says nothing about what was tried: it was called off, or can be tried again.
+    pub(crate) fn passes(&self) -> bool {
+        self.kind() == ErrorKind::Cancelled || self.retry() != Retry::Never
+    }
+
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         self.0.retry

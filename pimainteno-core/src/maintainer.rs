@@ -24,7 +24,7 @@ use crate::{
     run::{RunOptions, RunRecord, Trigger},
     runner::{Prepared, PreparedChore, Runner},
     scheduler,
-    store::{ChoreState, Notice, ProjectState, Store},
+    store::{ChoreState, Notice, Order, ProjectState, Store},
     words::ProjectId,
 };
 
@@ -109,8 +109,7 @@ impl Maintainer {
     /// # Errors
     /// As [`Self::run_once`].
     pub async fn run_all(&self, options: RunOptions) -> Result<Vec<RunRecord>> {
-        self.recover().await?;
-        self.run_chores(&self.0.projects, None, Trigger::Manual, options).await
+        self.run_projects(&[] as &[&str], None, options).await
     }
 
     /// The same of these projects, named by their ids or names, or of all if none is given, and
@@ -131,17 +130,14 @@ impl Maintainer {
             .map(|name| self.0.project(name.as_ref()))
             .collect::<Result<Vec<_>>>()?;
         let projects = if named.is_empty() { &self.0.projects } else { &named };
-        if let Some(chore) = chore {
-            let all: BTreeSet<_> = projects
-                .iter()
-                .flat_map(|prepared| &prepared.chores)
-                .map(|chore| chore.chore.name.as_str())
-                .collect();
-            if !all.contains(chore) {
-                let known = all.into_iter().collect::<Vec<_>>().join(", ");
-                return Err(Error::new(ErrorKind::Usage, format!("there is no chore `{chore}`"))
-                    .hint(format!("there are: {known}")));
-            }
+        if let Some(chore) = chore
+            && !projects.iter().any(|prepared| prepared.configured(chore).is_ok())
+        {
+            let all = projects.iter().flat_map(|prepared| &prepared.chores);
+            let known: BTreeSet<_> = all.map(|chore| chore.chore.name.as_str()).collect();
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(Error::new(ErrorKind::Usage, format!("there is no chore `{chore}`"))
+                .hint(format!("there are: {known}")));
         }
         self.run_chores(projects, chore, Trigger::Manual, options).await
     }
@@ -175,14 +171,7 @@ impl Maintainer {
     ) -> Result<RunRecord> {
         self.recover().await?;
         let prepared = self.0.project(project)?;
-        let names: Vec<_> = prepared.chores.iter().map(|chore| chore.chore.name.as_str()).collect();
-        if !names.contains(&chore) {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format!("project `{}` has no chore `{chore}`", prepared.project.id),
-            )
-            .hint(format!("there are: {}", names.join(", "))));
-        }
+        prepared.configured(chore)?;
         self.0.run(&prepared, chore, trigger, options).await
     }
 
@@ -207,21 +196,13 @@ impl Maintainer {
                 place += 1;
                 // Most projects did not change; for them no task is started.
                 let job = Job::because_of(&trigger, &chore.chore.name)?;
-                if let Some(reason) = self.0.futile(prepared, &job, options) {
-                    let record = RunRecord::new(
-                        &prepared.project.id,
-                        trigger.clone(),
-                        job,
-                        Timestamp::now(),
-                    );
-                    records.insert(place, self.0.skipped(record, reason));
+                let order = Order::new(trigger.clone(), job, options);
+                if let Some(reason) = self.0.futile(prepared, &order) {
+                    records.insert(place, self.0.skipped(prepared.record(&order), reason));
                     continue;
                 }
-                let (runner, prepared, name, trigger) =
-                    (self.0.clone(), prepared.clone(), chore.chore.name.clone(), trigger.clone());
-                running.spawn(async move {
-                    (place, runner.run(&prepared, &name, trigger, options).await)
-                });
+                let (runner, prepared) = (self.0.clone(), prepared.clone());
+                running.spawn(async move { (place, runner.look_after(&prepared, &order).await) });
             }
         }
         let mut failure = None;
@@ -275,27 +256,25 @@ impl Maintainer {
             chore: prepared.chore.clone(),
             next_slot: prepared.schedule.next_after(now),
         };
-        let status = |prepared: &Arc<Prepared>, state: Arc<ProjectState>| ProjectStatus {
-            project: prepared.project.clone(),
-            backend: prepared.backend.name().to_owned(),
-            next_slot: prepared
-                .chores
-                .iter()
-                .filter_map(|chore| chore.schedule.next_after(now))
-                .min(),
-            chores: prepared.chores.iter().map(|prepared| chore(prepared, &state)).collect(),
-            state,
-            today: Spending {
-                usage: self.0.store.usage_of_project_on(&prepared.project.id, day),
-                budget: prepared.project.llm.budget.clone(),
-            },
-            running: self.0.bus.running(&prepared.project.id),
+        let status = |prepared: &Arc<Prepared>| {
+            let id = &prepared.project.id;
+            let state = self.0.store.project(id);
+            let chores: Vec<_> =
+                prepared.chores.iter().map(|prepared| chore(prepared, &state)).collect();
+            ProjectStatus {
+                project: prepared.project.clone(),
+                backend: prepared.backend.name().to_owned(),
+                next_slot: chores.iter().filter_map(|chore| chore.next_slot).min(),
+                chores,
+                state,
+                today: Spending {
+                    usage: self.0.store.usage_of_project_on(id, day),
+                    budget: prepared.project.llm.budget.clone(),
+                },
+                running: self.0.bus.running(id),
+            }
         };
-        self.0
-            .projects
-            .iter()
-            .map(|prepared| status(prepared, self.0.store.project(&prepared.project.id)))
-            .collect()
+        self.0.projects.iter().map(status).collect()
     }
 
     /// The id of a project that is named by its id or its name.
@@ -370,14 +349,8 @@ impl Maintainer {
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn proposal_of(&self, run: RunId) -> Result<Option<Proposal>> {
-        let record = self.0.store.run(run)?;
-        match record.and_then(|record| record.proposal) {
-            Some(id) => Ok(self
-                .0
-                .store
-                .proposal(id)?
-                .map(|proposal| proposal.for_showing(self.0.store.secrets()))),
-            None => Ok(None),
-        }
+        let store = &self.0.store;
+        let Some(id) = store.run(run)?.and_then(|record| record.proposal) else { return Ok(None) };
+        Ok(store.proposal(id)?.map(|proposal| proposal.for_showing(store.secrets())))
     }
 }

@@ -17,12 +17,13 @@ use jiff::Timestamp;
 use crate::{
     error::{Error, ErrorKind, Result, Retry},
     event::EventKind,
-    fingerprint, policy,
+    fingerprint,
+    policy::Checks,
     proposal::Proposal,
     run::{Outcome, ROLLBACK, StepRecord, StepStatus},
     step::{
-        Candidate, Checks, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext,
-        mend::Mend, too_late,
+        Candidate, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext,
+        mend::Mend, quoted, told, too_late,
     },
     words::CommitId,
 };
@@ -30,7 +31,7 @@ use crate::{
 use gate::Ruling;
 use mending::Mending;
 use rollback::not_taken_back;
-pub(crate) use rollback::{Way, conclude_rollback, prepare, roll_back, rollback_message};
+pub(crate) use rollback::{Way, prepare, roll_back, rolled_back};
 
 /// How often a change is placed anew because its branch moved, in one run.
 const REBASES: usize = 3;
@@ -57,12 +58,7 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
         steps: context.run.steps.iter().map(|step| step.name().to_owned()).collect(),
     });
     if let Some(change) = context.run.change.clone() {
-        let message = context
-            .run
-            .proposal
-            .as_ref()
-            .map(|proposal| proposal.message.clone())
-            .unwrap_or_default();
+        let message = context.run.message().to_owned();
         context.tell_policy(&change, &message);
     }
     let mut mending = Mending::default();
@@ -87,11 +83,9 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
 async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Outcome {
     let steps = context.run.steps.clone();
     // What is dropped is not there any more.
-    if let (true, None, Some(commit)) = (
-        context.run.record.job.rules().brings_back,
-        &context.run.candidate,
-        &context.run.record.commit,
-    ) && let Err(error) = context.parts.workspace.reset(commit).await
+    if let (true, None, Some(commit)) =
+        (context.run.rules().brings_back, &context.run.candidate, &context.run.record.commit)
+        && let Err(error) = context.parts.workspace.reset(commit).await
     {
         return outcome_of(ROLLBACK, &error);
     }
@@ -128,15 +122,15 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
         context.tell(EventKind::StepStarted { step: step.name().into() });
         let (started, clock) = (Timestamp::now(), Instant::now());
         let flow = contained(enter(step.as_ref(), context)).await;
-        let (status, note, outcome) = match flow {
+        let end = match flow {
             // A change that is there already has another one in its place.
             Ok(Flow::Done(note) | Flow::Skipped(note))
                 if context.run.candidate.is_some() && apply.is_some_and(|apply| next > apply) =>
             {
                 amendments += 1;
-                let error = match apply.filter(|_| amendments <= AMENDMENTS) {
-                    _ if context.run.record.commit.is_some() => Some(too_late(step.name())),
-                    None => Some(Error::new(
+                match apply.filter(|_| amendments <= AMENDMENTS) {
+                    _ if context.run.record.commit.is_some() => Err(too_late(step.name())),
+                    None => Err(Error::new(
                         ErrorKind::Step,
                         "it changes the change again each time that it is placed",
                     )),
@@ -144,36 +138,25 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
                         next = apply;
                         context.run.amended_by = Some(step.name().to_owned());
                         start_over(context);
-                        None
+                        Ok((StepStatus::Done, joined(note, "the change is placed anew"), None))
                     }
-                };
-                match error {
-                    None => (StepStatus::Done, joined(note, "the change is placed anew"), None),
-                    Some(error) => (
-                        StepStatus::Failed,
-                        error.to_string(),
-                        Some(outcome_of(step.name(), &error)),
-                    ),
                 }
             }
             Ok(Flow::Done(note)) => {
-                (StepStatus::Done, joined(note, &unused(step.as_ref(), context).await), None)
+                let unused = unused(step.as_ref(), context).await;
+                Ok((StepStatus::Done, joined(note, &unused), None))
             }
-            Ok(Flow::Skipped(note)) => (StepStatus::Skipped, note, None),
-            Ok(Flow::End(outcome)) => (StepStatus::Ended, outcome.to_string(), Some(outcome)),
-            Ok(Flow::Rebase(base)) if context.run.delivery.moved => {
-                // The service runs the commit already; another one would have to be restarted and
-                // watched anew.
-                let error = Error::new(
-                    ErrorKind::Git,
-                    format!("the branch moved to {base:.12} after the checkout was at the change"),
-                );
-                (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
-            }
+            Ok(Flow::Skipped(note)) => Ok((StepStatus::Skipped, note, None)),
+            Ok(Flow::End(outcome)) => Ok((StepStatus::Ended, outcome.to_string(), Some(outcome))),
+            // The service runs the commit already; another one would have to be restarted and
+            // watched anew.
+            Ok(Flow::Rebase(base)) if context.run.delivery.moved => Err(Error::new(
+                ErrorKind::Git,
+                format!("the branch moved to {base:.12} after the checkout was at the change"),
+            )),
             Ok(Flow::Rebase(base)) if base == context.run.base => {
-                let error = Error::new(ErrorKind::Step, "the change is on that commit already")
-                    .hint("a step that changes the change calls `propose` or `amend`");
-                (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
+                Err(Error::new(ErrorKind::Step, "the change is on that commit already")
+                    .hint("a step that changes the change calls `propose` or `amend`"))
             }
             Ok(Flow::Rebase(base)) => {
                 (rebases, amendments) = (rebases + 1, 0);
@@ -185,43 +168,34 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
                         );
                         rebase(context, base);
                         start_over(context);
-                        (StepStatus::Done, note, None)
+                        Ok((StepStatus::Done, note, None))
                     }
-                    None => {
-                        let error = Error::new(
-                            ErrorKind::Git,
-                            format!("the branch moved {rebases} times during the run"),
-                        );
-                        (
-                            StepStatus::Failed,
-                            error.to_string(),
-                            Some(outcome_of(step.name(), &error)),
-                        )
-                    }
+                    None => Err(Error::new(
+                        ErrorKind::Git,
+                        format!("the branch moved {rebases} times during the run"),
+                    )),
                 }
             }
             Ok(Flow::Mend(failure)) => {
-                let message = failure.message.clone();
-                match apply.filter(|_| mending.may_mend(context, &failure)) {
+                let (name, message) = (step.name().to_owned(), failure.message.clone());
+                let outcome = match apply.filter(|_| mending.may_mend(context, &failure)) {
                     Some(apply) => {
                         (next, amendments) = (apply, 0);
                         detour = Some(Arc::new(Mend));
                         context.run.amended_by = None;
-                        context.run.failed = Some(Failed { step: step.name().to_owned(), failure });
+                        context.run.failed = Some(Failed { step: name, failure });
                         start_over(context);
-                        (StepStatus::Failed, message, None)
+                        None
                     }
-                    None => (
-                        StepStatus::Failed,
-                        message.clone(),
-                        Some(Outcome::Failed { step: step.name().to_owned(), message }),
-                    ),
-                }
+                    None => Some(Outcome::Failed { step: name, message: message.clone() }),
+                };
+                Ok((StepStatus::Failed, message, outcome))
             }
-            Err(error) => {
-                (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
-            }
+            Err(error) => Err(error),
         };
+        let (status, note, outcome) = end.unwrap_or_else(|error| {
+            (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
+        });
         record_step(context, started, clock.elapsed(), status, note);
         if let Some(outcome) = outcome {
             return outcome;
@@ -229,9 +203,7 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
         match step.part() {
             Part::Place => {
                 context.run.is_checked = false;
-                context.run.placed.extend(
-                    context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff)),
-                );
+                context.run.placed.extend(context.run.fingerprint());
             }
             Part::Check => context.run.is_checked = true,
             _ => {}
@@ -321,10 +293,7 @@ async fn tried_before(context: &mut StepContext<'_>, mending: &Mending) -> Optio
 /// Takes the same change for another base.
 fn rebase(context: &mut StepContext<'_>, base: CommitId) {
     if let Some(proposal) = &context.run.proposal {
-        context.run.candidate = Some(Candidate::Diff {
-            diff: proposal.diff.clone(),
-            message: proposal.message.clone(),
-        });
+        context.run.candidate = Some(Candidate::of_diff(&proposal.diff, &proposal.message));
     }
     context.run.base = base;
 }
@@ -342,21 +311,10 @@ async fn unused(step: &dyn Step, context: &StepContext<'_>) -> String {
         Ok(paths) if paths.is_empty() => String::new(),
         Ok(paths) => format!(
             "what it did to {} is not part of the change, unless a step behind it amends it",
-            listed(&paths)
+            told(quoted(paths))
         ),
         Err(error) => format!("whether it changed the project's files is not known: {error}"),
     }
-}
-
-/// A few of the paths, and how many there are more.
-fn listed(paths: &[String]) -> String {
-    let first: Vec<_> = paths.iter().take(3).map(|path| format!("`{path}`")).collect();
-    let more = if paths.len() > first.len() {
-        format!(" and {} more", paths.len() - first.len())
-    } else {
-        String::new()
-    };
-    first.join(", ") + more.as_str()
 }
 
 fn joined(note: String, more: &str) -> String {
@@ -370,8 +328,7 @@ fn joined(note: String, more: &str) -> String {
 /// Forgets what was found out about the change: it is placed anew.
 fn start_over(context: &mut StepContext<'_>) {
     context.run.record.commit = None;
-    context.run.checks = Checks::None;
-    context.run.facts = context.run.facts.clone().with_checks(policy::Checks::None);
+    context.run.note_checks(Checks::None);
     context.run.concerns.truncate(context.run.lasting_concerns);
 }
 

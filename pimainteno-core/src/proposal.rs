@@ -121,7 +121,17 @@ pub enum ProposalStatus {
 impl ProposalStatus {
     /// Whether the change was tried and is not wanted: it was refused, failed or was taken back.
     pub fn is_bad(&self) -> bool {
-        matches!(self, Self::Rejected { .. } | Self::Failed { .. } | Self::RolledBack { .. })
+        self.why_bad().is_some()
+    }
+
+    /// What became of a change that is not wanted, and why.
+    pub(crate) fn why_bad(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Rejected { reason } => Some(("was rejected", reason)),
+            Self::Failed { reason } => Some(("failed", reason)),
+            Self::RolledBack { reason } => Some(("was taken back", reason)),
+            _ => None,
+        }
     }
 }
 

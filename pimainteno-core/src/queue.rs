@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::Notify;
@@ -20,17 +17,16 @@ use crate::{error::Result, id::ProposalId, job::Job, process::Cancel, words::Pro
 pub(crate) struct Queue {
     most: usize,
     state: Mutex<State>,
-    /// Whether the program serves, so that what is asked for outlives it.
-    is_served: AtomicBool,
     /// Told whenever something else may begin.
     changed: Notify,
 }
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Ticket>,
-    running: Vec<Ticket>,
+    tickets: Vec<Ticket>,
     last: u64,
+    /// Whether the program serves, so that what is asked for outlives it.
+    is_served: bool,
     /// The proposals that somebody is deciding about.
     deciding: HashSet<ProposalId>,
 }
@@ -39,6 +35,7 @@ struct Ticket {
     number: u64,
     project: ProjectId,
     job: Job,
+    is_running: bool,
 }
 
 /// A place in the queue, and then the turn of a run: nobody else runs the project until this is
@@ -57,12 +54,7 @@ pub(crate) struct Deciding<'q> {
 impl Queue {
     /// An empty queue that lets `most` runs go on at once.
     pub(crate) fn new(most: usize) -> Self {
-        Self {
-            most: most.max(1),
-            state: Mutex::default(),
-            is_served: AtomicBool::new(false),
-            changed: Notify::new(),
-        }
+        Self { most: most.max(1), state: Mutex::default(), changed: Notify::new() }
     }
 
     /// Waits for the turn of a job on a project. `told` is called if it cannot begin at once.
@@ -97,17 +89,18 @@ impl Queue {
 
     /// Whether the same job waits for its turn already.
     pub(crate) fn has_waiting(&self, project: &ProjectId, job: &Job) -> bool {
-        self.state().waiting.iter().any(|ticket| ticket.project == *project && ticket.job == *job)
+        let is_same = |ticket: &Ticket| ticket.project == *project && ticket.job == *job;
+        self.state().tickets.iter().any(|ticket| !ticket.is_running && is_same(ticket))
     }
 
     /// Says whether the program serves from now on, so that what is asked for outlives it.
     pub(crate) fn serve(&self, is_served: bool) {
-        self.is_served.store(is_served, Ordering::Relaxed);
+        self.state().is_served = is_served;
     }
 
     /// Whether the program serves.
     pub(crate) fn is_served(&self) -> bool {
-        self.is_served.load(Ordering::Relaxed)
+        self.state().is_served
     }
 
     /// Keeps everybody else from deciding about a proposal; `None` if somebody does already.
@@ -120,32 +113,27 @@ impl Queue {
         let mut state = self.state();
         state.last += 1;
         let number = state.last;
-        state.waiting.push(Ticket { number, project: project.clone(), job: job.clone() });
+        let (project, job) = (project.to_owned(), job.clone());
+        state.tickets.push(Ticket { number, project, job, is_running: false });
         Turn { queue: self, number }
     }
 
     /// Lets the ticket of this number begin, if it is the next that can.
     fn begins(&self, number: u64) -> bool {
         let mut state = self.state();
-        if state.running.len() >= self.most {
-            return false;
-        }
-        let is_free = |ticket: &&Ticket| {
-            !state.running.iter().any(|running| running.project == ticket.project)
-        };
-        let next = state
-            .waiting
-            .iter()
+        let (running, waiting): (Vec<_>, Vec<_>) =
+            state.tickets.iter_mut().partition(|ticket| ticket.is_running);
+        let is_free =
+            |ticket: &&mut Ticket| !running.iter().any(|other| other.project == ticket.project);
+        let next = waiting
+            .into_iter()
             .filter(is_free)
-            .min_by_key(|ticket| (ticket.job.rules().urgency, ticket.number))
-            .map(|ticket| ticket.number);
-        if next != Some(number) {
+            .min_by_key(|ticket| (ticket.job.rules().urgency, ticket.number));
+        let Some(ticket) = next.filter(|next| next.number == number && running.len() < self.most)
+        else {
             return false;
-        }
-        if let Some(place) = state.waiting.iter().position(|ticket| ticket.number == number) {
-            let ticket = state.waiting.remove(place);
-            state.running.push(ticket);
-        }
+        };
+        ticket.is_running = true;
         // The one behind it may have been looked at too early.
         self.changed.notify_waiters();
         true
@@ -159,8 +147,7 @@ impl Queue {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.queue.state();
-        state.waiting.retain(|ticket| ticket.number != self.number);
-        state.running.retain(|ticket| ticket.number != self.number);
+        state.tickets.retain(|ticket| ticket.number != self.number);
         self.queue.changed.notify_waiters();
     }
 }
@@ -173,7 +160,14 @@ impl Drop for Deciding<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{pin::pin, sync::Arc, task::Poll};
+    use std::{
+        pin::pin,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        task::Poll,
+    };
 
     use super::*;
     use crate::{ErrorKind, id::RunId};

@@ -6,12 +6,12 @@
 //! What happened is looked up where it would be seen (the remote, the checkout), so nothing is done
 //! twice.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     error::{Error, ErrorKind, Result},
     event::NoticeKind,
-    git::{Checkout, Git, Upstream, is_left_half_made},
+    git::{Checkout, Upstream, is_left_half_made},
     run::{Outcome, RunRecord},
     runner::{Prepared, Runner, cut_off},
     service::Baseline,
@@ -42,15 +42,11 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     if runner.recovery.looked.set(()).is_ok() {
         remove_half_made(runner, &open.runs).await;
     }
-    let rollbacks: Vec<_> = open
-        .runs
-        .iter()
-        .filter_map(|run| Some((run.record.job.takes_back()?, run.record.id)))
-        .collect();
+    let taken_back = |run: &OpenRun| Some((run.record.job.takes_back()?, run.record.id));
+    let rollbacks: BTreeMap<_, _> = open.runs.iter().filter_map(taken_back).collect();
     let mut records = Vec::new();
     for mut run in open.runs {
-        run.record.rolled_back_by =
-            rollbacks.iter().find(|(of, _)| *of == run.record.id).map(|(_, by)| *by);
+        run.record.rolled_back_by = rollbacks.get(&run.record.id).copied();
         let project = run.record.project.clone();
         match runner.projects.iter().find(|prepared| prepared.project.id == project) {
             None => records.push(interrupt(runner, run)?),
@@ -66,14 +62,9 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
                     let message = format!(
                         "a run that was cut off cannot be finished yet: {error}; it is tried again for a day, or until the project is resumed"
                     );
+                    let key = run.record.id.to_string();
                     unfinished.insert(project.clone(), message.clone());
-                    runner.bus.notice(
-                        &project,
-                        None,
-                        NoticeKind::Unfinished,
-                        run.record.id.to_string(),
-                        message,
-                    );
+                    runner.bus.notice(&project, None, NoticeKind::Unfinished, key, message);
                 }
             },
         }
@@ -108,37 +99,29 @@ async fn remove_half_made(runner: &Runner, open: &[OpenRun]) {
         .filter(|prepared| !open.iter().any(|run| run.record.project == prepared.project.id))
     {
         let (path, trees) = (&prepared.project.path, runner.trees(&prepared.project));
-        if trees.iter().any(|tree| is_left_half_made(path, tree))
-            && let Ok(checkout) = Checkout::open(path, Git::new(runner.environment.clone())).await
-        {
+        if trees.iter().any(|tree| is_left_half_made(path, tree)) {
             // Taking the lock does it. If somebody has it, that is who makes the workspace.
-            drop(checkout.lock(&trees).await);
+            drop(runner.lock_checkout(prepared).await);
         }
     }
 }
 
 async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Result<RunRecord> {
-    let checkout =
-        Checkout::open(&prepared.project.path, Git::new(runner.environment.clone())).await?;
-    let Some(lock) = checkout.lock(&runner.trees(&prepared.project)).await? else {
+    let Some(locked) = runner.lock_checkout(prepared).await? else {
         return Err(Error::new(ErrorKind::Git, "another program runs the project"));
     };
-    put_right(runner, &checkout, &open).await?;
-    match rest_of(runner, prepared, &checkout, &open).await? {
+    put_right(runner, &locked.checkout, &open).await?;
+    match rest_of(runner, prepared, &locked.checkout, &open).await? {
         Some(mut run) => {
             run.approved = open.approved().cloned();
             let journal = reopen(runner, open, &mut run.record)?;
-            runner.go_on(prepared, &checkout, &lock, &journal, run).await
+            runner.go_on(prepared, locked, journal, run).await
         }
         None if open.record.job.rules().brings_back
             && Announced::read(&open.entries, true).has_own() =>
         {
             let message = "the program was stopped while it took the change back, and some steps have done so already; ask for it again";
-            conclude(
-                runner,
-                open,
-                Outcome::Failed { step: "recovery".into(), message: message.into() },
-            )
+            conclude(runner, open, failed(message))
         }
         None => interrupt(runner, open),
     }
@@ -149,7 +132,7 @@ async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Res
 async fn put_right(runner: &Runner, checkout: &Checkout, open: &OpenRun) -> Result<()> {
     checkout.remove_stale_locks(open.record.started.into()).await?;
     summarize::remove_unfinished(checkout.path());
-    for effect in open.pending().into_iter().map(|(_, effect)| effect) {
+    for (_, effect) in open.pending() {
         let Effect::Move { from, to } = effect else { continue };
         let left = checkout.mend_move(from, to).await?;
         if !left.is_empty() {
@@ -157,13 +140,8 @@ async fn put_right(runner: &Runner, checkout: &Checkout, open: &OpenRun) -> Resu
                 "the program was stopped while it moved the checkout from {from:.12} to {to:.12}; these files hold something else by now and were left: {}",
                 left.join(", ")
             );
-            runner.bus.notice(
-                &open.record.project,
-                None,
-                NoticeKind::Checkout,
-                open.record.id.to_string(),
-                message,
-            );
+            let (project, key) = (&open.record.project, open.record.id.to_string());
+            runner.bus.notice(project, None, NoticeKind::Checkout, key, message);
         }
     }
     Ok(())
@@ -216,7 +194,11 @@ fn give_up(runner: &Runner, open: OpenRun, error: &Error) -> Result<RunRecord> {
         });
     }
     message.push_str("; look at both before the next run");
-    conclude(runner, open, Outcome::Failed { step: "recovery".into(), message })
+    conclude(runner, open, failed(message))
+}
+
+fn failed(message: impl Into<String>) -> Outcome {
+    Outcome::Failed { step: "recovery".into(), message: message.into() }
 }
 
 fn conclude(runner: &Runner, open: OpenRun, outcome: Outcome) -> Result<RunRecord> {
@@ -254,9 +236,12 @@ async fn rest_of(
     let mut run = Run::new(open.record.clone(), base, None, facts);
     let (mut delivered, mut all_restarted) = (Vec::new(), true);
     for (effect, is_done) in open.announced() {
-        let (from, to, is_push) = match effect {
-            Effect::Push { from, to, .. } => (from, to, true),
-            Effect::Move { from, to } => (from, to, false),
+        let (from, to, upstream) = match effect {
+            Effect::Push { from, to, remote, branch } => {
+                let (remote, branch) = (remote.to_owned(), branch.to_owned());
+                (from, to, Some(Upstream { remote, branch, ahead: None }))
+            }
+            Effect::Move { from, to } => (from, to, None),
             Effect::Commit { branch, .. } => {
                 run.branch.clone_from(branch);
                 continue;
@@ -270,15 +255,10 @@ async fn rest_of(
         };
         let is_taken_back = delivered.contains(&from);
         delivered.push(to);
-        let is_seen = match effect {
-            Effect::Push { remote, branch, .. } if !is_done => {
-                let upstream =
-                    Upstream { remote: remote.clone(), branch: branch.clone(), ahead: None };
-                checkout.has_arrived(to, &upstream).await?
-            }
-            Effect::Push { .. } => true,
+        let is_seen = match &upstream {
+            Some(upstream) => is_done || checkout.has_arrived(to, upstream).await?,
             // One that goes back has what it goes back to behind it from the beginning.
-            _ => head != *from && checkout.is_ancestor(to, &head).await.unwrap_or(false),
+            None => head != *from && checkout.is_ancestor(to, &head).await.unwrap_or(false),
         };
         if !is_seen {
             continue;
@@ -290,13 +270,12 @@ async fn rest_of(
             run.base.clone_from(from);
             run.taken_back = is_taken_back;
         }
-        run.delivery.pushed |= is_push;
-        run.delivery.moved |= !is_push;
+        run.delivery.pushed |= upstream.is_some();
+        run.delivery.moved |= upstream.is_none();
     }
     run.proposal = open.proposal().cloned();
     run.record.proposal = run.proposal.as_ref().map(|proposal| proposal.id);
-    let (reverts, target) =
-        (run.taken_back || run.record.job.rules().brings_back, run.record.job.takes_back());
+    let (reverts, target) = (run.takes_back(), run.record.job.takes_back());
     let own = Announced::read(&open.entries, reverts);
     // What is taken back is what the other run did, or what this one did before.
     let did = match target {
@@ -308,9 +287,8 @@ async fn rest_of(
     // remote is.
     let (pushed, moved) = (run.delivery.pushed, run.delivery.moved);
     let did = did.only(pushed || (target.is_some() && !is_dropped), moved || reverts);
-    let reverting = Announced::read(&open.entries, true);
-    run.touched = if reverts { own.steps() } else { did.steps() };
-    run.has_own_effects = if reverts { own.has_own() } else { did.has_own() };
+    let so_far = if reverts { &own } else { &did };
+    (run.touched, run.has_own_effects) = (so_far.steps(), so_far.has_own());
     let Some(commit) = &run.record.commit else {
         if reverts || !did.has_own() {
             return Ok(None);
@@ -321,7 +299,7 @@ async fn rest_of(
         return Ok(Some(run));
     };
     run.change = Some(checkout.change(&run.base, commit).await?);
-    if !reverts && !reverting.is_empty() {
+    if !reverts && !Announced::read(&open.entries, true).is_empty() {
         run.cut_off = Some("the program was stopped while the change was taken back".into());
         return Ok(Some(run));
     }
@@ -355,12 +333,8 @@ async fn rest_of(
         .map_or(prepared.steps.len(), |place| place + 1);
     run.steps = prepared.steps.iter().skip(committed).filter(is_left).cloned().collect();
     if reverts {
-        run.reverts = run
-            .steps
-            .iter()
-            .filter(|step| step.part() == Part::Other)
-            .map(|step| step.name().to_owned())
-            .collect();
+        let others = run.steps.iter().filter(|step| step.part() == Part::Other);
+        run.reverts = others.map(|step| step.name().to_owned()).collect();
     }
     run.unknown = own.unknown();
     Ok(Some(run))

@@ -1,19 +1,17 @@
 //! Which steps and backends there are, by name.
 
-use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
     backend::LlmBackend,
     chore::{Proposer, backend::Backend},
-    config::{
-        BACKEND, Bus, Chore, LlmConfig, Project, RestartConfig, SetStepConfig, Settings, StepConfig,
-    },
+    config::{BACKEND, Bus, Chore, LlmConfig, Project, RestartConfig, StepConfig},
     error::{Error, ErrorKind, Result},
     job::REPAIR,
     process::Environment,
     service::{self, ServiceManager},
     step::{
-        Part, Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor,
+        self, Part, Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor,
         propose::Propose, push::Push, restart::Restart, summarize::Summarize, verify::Verify,
     },
 };
@@ -46,7 +44,6 @@ impl<'a> BackendContext<'a> {
 }
 
 /// Which steps and backends there are; built once, then read only.
-#[derive(Clone)]
 pub(crate) struct Registry {
     steps: BTreeMap<String, Arc<dyn Step>>,
     backends: BTreeMap<String, BackendFactory>,
@@ -57,7 +54,7 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// A registry of the built-in steps, without backends.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(services: Option<Arc<dyn ServiceManager>>) -> Self {
         let built_in: [Arc<dyn Step>; 8] = [
             Arc::new(Summarize),
             Arc::new(Propose),
@@ -74,61 +71,32 @@ impl Registry {
             proposers: [BACKEND, REPAIR]
                 .map(|name| (name.to_owned(), Arc::new(Backend) as _))
                 .into(),
-            services: None,
+            services,
         }
     }
 
     /// Adds a step under its name.
     pub(crate) fn add_step(&mut self, step: Arc<dyn Step>) -> Result<()> {
-        let name = check_name(step.name())?;
-        match self.steps.insert(name.clone(), step) {
-            None => Ok(()),
-            Some(_) => Err(Error::new(
-                ErrorKind::Config,
-                format!("there is already a step named `{name}`"),
-            )
-            .hint("give it another name")),
-        }
+        add(&mut self.steps, "step", step.name().to_owned(), step)
     }
 
     /// Adds a backend under a name.
-    pub(crate) fn add_backend(&mut self, name: &str, factory: BackendFactory) -> Result<()> {
-        let name = check_name(name)?;
-        match self.backends.insert(name.clone(), factory) {
-            None => Ok(()),
-            Some(_) => Err(Error::new(
-                ErrorKind::Config,
-                format!("there is already a backend named `{name}`"),
-            )
-            .hint("give it another name")),
-        }
+    pub(crate) fn add_backend(&mut self, name: String, factory: BackendFactory) -> Result<()> {
+        add(&mut self.backends, "backend", name, factory)
     }
 
     /// Adds a proposer under its name.
     pub(crate) fn add_proposer(&mut self, proposer: Arc<dyn Proposer>) -> Result<()> {
-        let name = check_name(proposer.name())?;
-        match self.proposers.insert(name.clone(), proposer) {
-            None => Ok(()),
-            Some(_) => Err(Error::new(
-                ErrorKind::Config,
-                format!("there is already a proposer named `{name}`"),
-            )
-            .hint("give it another name")),
-        }
+        add(&mut self.proposers, "proposer", proposer.name().to_owned(), proposer)
     }
 
     /// What makes the changes of a chore.
     pub(crate) fn proposer(&self, chore: &Chore) -> Result<Arc<dyn Proposer>> {
         let unknown = || unknown("proposer", &chore.proposer, self.proposers.keys());
-        let proposer = self.proposers.get(&chore.proposer).cloned().ok_or_else(unknown);
-        let proposer =
-            proposer.and_then(|proposer| proposer.check(&chore.settings).map(|()| proposer));
-        proposer.map_err(|error| error.about(format!("chore `{}`", chore.name)))
-    }
-
-    /// Lets `services` take the place of systemd.
-    pub(crate) fn set_services(&mut self, services: Arc<dyn ServiceManager>) {
-        self.services = Some(services);
+        let proposer = self.proposers.get(&chore.proposer).ok_or_else(unknown);
+        proposer
+            .and_then(|proposer| proposer.check(&chore.settings).map(|()| proposer.clone()))
+            .map_err(|error| error.about(format!("chore `{}`", chore.name)))
     }
 
     /// Who restarts a project's units.
@@ -146,27 +114,25 @@ impl Registry {
 
     /// The steps of a project, in its order.
     pub(crate) fn steps_of(&self, project: &Project) -> Result<Vec<Arc<dyn Step>>> {
-        let steps = project
-            .steps
-            .iter()
-            .map(|step| self.step(step, project))
-            .collect::<Result<Vec<_>>>()?;
-        for (place, step) in steps.iter().enumerate() {
-            let amends = matches!(project.steps.get(place), Some(StepConfig::Command(command)) if command.amend);
-            if amends && steps.iter().take(place).any(|other| other.part() == Part::Commit) {
+        let mut steps: Vec<Arc<dyn Step>> = Vec::new();
+        for config in &project.steps {
+            let step = self.step(config, project)?;
+            let amends = matches!(config, StepConfig::Command(command) if command.amend);
+            if amends && step::of_part(&steps, Part::Commit).is_some() {
                 return Err(Error::new(
                     ErrorKind::Config,
                     format!("`{}` would change the change after it was committed", step.name()),
                 )
                 .hint("put a step with `amend` before `commit`"));
             }
-            if steps.iter().take(place).any(|other| other.name() == step.name()) {
+            if step::named(&steps, step.name()).is_some() {
                 return Err(Error::new(
                     ErrorKind::Config,
                     format!("two steps are named `{}`", step.name()),
                 )
                 .hint("give one of them another name"));
             }
+            steps.push(step);
         }
         Ok(steps)
     }
@@ -181,51 +147,41 @@ impl Registry {
     }
 
     fn step(&self, step: &StepConfig, project: &Project) -> Result<Arc<dyn Step>> {
-        let registered = |name: &str| {
-            let step = self.steps.get(name).cloned();
-            step.ok_or_else(|| {
-                unknown("step", name, self.steps.keys())
-                    .hint(format!("see `steps` of project `{}`", project.name))
-            })
-        };
-        match step {
-            StepConfig::Named(name) => {
-                let step = registered(name)?;
-                step.check(&Settings::default())
-                    .map_err(|error| error.about(format!("step `{name}`")))?;
-                Ok(step)
-            }
-            StepConfig::Set(SetStepConfig { name, settings }) => {
-                let step = registered(name)?;
-                step.check(settings).map_err(|error| error.about(format!("step `{name}`")))?;
-                Ok(step)
-            }
-            StepConfig::Command(command) if self.steps.contains_key(&command.name) => {
-                Err(Error::new(
+        let name = step.name();
+        let registered = self.steps.get(name);
+        if let StepConfig::Command(command) = step {
+            if registered.is_some() {
+                return Err(Error::new(
                     ErrorKind::Config,
-                    format!("a command must not take the name of a step: `{}`", command.name),
-                ))
+                    format!("a command must not take the name of a step: `{name}`"),
+                ));
             }
-            StepConfig::Command(command) => {
-                check_name(&command.name)?;
-                Ok(Arc::new(CommandStep::new(command.clone(), project)))
-            }
+            check_name(name)?;
+            return Ok(Arc::new(CommandStep::new(command.clone(), project)));
         }
+        let registered = registered.ok_or_else(|| {
+            unknown("step", name, self.steps.keys())
+                .hint(format!("see `steps` of project `{}`", project.name))
+        })?;
+        registered
+            .check(&step.settings().cloned().unwrap_or_default())
+            .map_err(|error| error.about(format!("step `{name}`")))?;
+        Ok(registered.clone())
     }
 }
 
-impl fmt::Debug for Registry {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Registry")
-            .field("steps", &self.steps.keys())
-            .field("backends", &self.backends.keys())
-            .finish()
+/// Adds one of `all`, of which `what` says what they are, under a name that none has yet.
+fn add<T>(all: &mut BTreeMap<String, T>, what: &str, name: String, one: T) -> Result<()> {
+    check_name(&name)?;
+    let taken = format!("there is already a {what} named `{name}`");
+    match all.insert(name, one) {
+        None => Ok(()),
+        Some(_) => Err(Error::new(ErrorKind::Config, taken).hint("give it another name")),
     }
 }
 
 /// A name that can stand in a configuration, a file name and a table.
-fn check_name(name: &str) -> Result<String> {
+fn check_name(name: &str) -> Result<()> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.starts_with('-') || !name.bytes().all(fits) {
         return Err(Error::new(
@@ -234,18 +190,16 @@ fn check_name(name: &str) -> Result<String> {
         )
         .hint("use lower-case letters, digits and `-`"));
     }
-    Ok(name.to_owned())
+    Ok(())
 }
 
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Error {
     let known: Vec<_> = known.map(String::as_str).collect();
     let error = Error::new(ErrorKind::Config, format!("there is no {what} named `{name}`"));
-    let nearest = known
-        .iter()
-        .copied()
-        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-    let error = match nearest.filter(|nearest| strsim::jaro_winkler(nearest, name) > 0.8) {
-        Some(nearest) => error.hint(format!("did you mean `{nearest}`?")),
+    let likeness = known.iter().map(|known| (strsim::jaro_winkler(known, name), known));
+    let alike = likeness.filter(|(likeness, _)| *likeness > 0.8);
+    let error = match alike.max_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((_, nearest)) => error.hint(format!("did you mean `{nearest}`?")),
         None => error,
     };
     error.hint(format!("there are: {}", known.join(", ")))
@@ -264,11 +218,11 @@ mod tests {
             ..Default::default()
         };
         let error =
-            Registry::new().steps_of(&Project::new(&project, &Config::default())).unwrap_err();
+            Registry::new(None).steps_of(&Project::new(&project, &Config::default())).unwrap_err();
         let hints: Vec<_> = error.hints().collect();
         assert_eq!(hints[0], "did you mean `verify`?");
         assert!(hints[1].contains("apply, commit, monitor"), "{hints:?}");
-        let error = Registry::new().add_step(Arc::new(Apply)).unwrap_err();
+        let error = Registry::new(None).add_step(Arc::new(Apply)).unwrap_err();
         assert!(error.to_string().contains("`apply`"), "{error}");
     }
 }

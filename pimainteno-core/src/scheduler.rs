@@ -47,8 +47,10 @@ pub(crate) async fn serve(
         let runner = runner.clone();
         running.spawn(async move { runner.carry_out_kept(&prepared, order).await });
     }
-    let mut chores: Vec<_> =
-        runner.projects.iter().flat_map(|prepared| first_slots(runner, prepared)).collect();
+    let mut chores = Vec::new();
+    for prepared in &runner.projects {
+        chores.extend(prepared.chores.iter().map(|chore| Due::first(runner, prepared, chore)));
+    }
     loop {
         let now = Timestamp::now();
         let was_set_back = now < std::mem::replace(&mut clock, now);
@@ -72,7 +74,7 @@ pub(crate) async fn serve(
             for due in &mut chores {
                 let (id, name) = (&due.prepared.project.id, &due.chore.chore.name);
                 if was_set_back {
-                    due.at = sooner(due.at, slot_after(runner, due.prepared, due.chore, now));
+                    due.at = sooner(due.at, due.slot_after(runner, now));
                     // Until when was said by the wrong clock.
                     runner.store.note_project(id, |state| state.chore_mut(name).parked = None);
                 }
@@ -87,7 +89,7 @@ pub(crate) async fn serve(
                     runner
                         .store
                         .note_project(id, |state| state.chore_mut(name).last_slot = Some(now));
-                    due.at = slot_after(runner, due.prepared, due.chore, now);
+                    due.at = due.slot_after(runner, now);
                     // Several slots that pass while it waits are one, too.
                     if runner.queue.has_waiting(id, &Job::Upkeep { chore: name.clone() }) {
                         continue;
@@ -104,8 +106,11 @@ pub(crate) async fn serve(
                 }
             }
         }
-        let parked =
-            chores.iter().filter_map(|due| parked_until(runner, due)).filter(|until| *until > now);
+        let parked = |due: &Due<'_>| {
+            let state = runner.store.project(&due.prepared.project.id);
+            state.chore(&due.chore.chore.name).parked.as_ref().map(|parked| parked.until)
+        };
+        let parked = chores.iter().filter_map(parked).filter(|until| *until > now);
         let next = chores.iter().filter_map(|due| due.at).chain(parked).min();
         let sleep = next
             .and_then(|next| Duration::try_from(next.duration_since(now)).ok())
@@ -125,44 +130,32 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-fn parked_until(runner: &Runner, due: &Due<'_>) -> Option<Timestamp> {
-    let state = runner.store.project(&due.prepared.project.id);
-    state.chore(&due.chore.chore.name).parked.as_ref().map(|parked| parked.until)
-}
-
-/// The first slots of a project's chores after the program started: at once if slots were missed
-/// and are to be caught up.
-fn first_slots<'r>(runner: &Runner, prepared: &'r Arc<Prepared>) -> impl Iterator<Item = Due<'r>> {
-    let (now, state) = (Timestamp::now(), runner.store.project(&prepared.project.id));
-    let first = move |chore: &'r PreparedChore| {
+impl<'r> Due<'r> {
+    /// A chore after the program started: due at once if slots were missed and are to be caught up.
+    fn first(runner: &Runner, prepared: &'r Arc<Prepared>, chore: &'r PreparedChore) -> Self {
+        let (now, state) = (Timestamp::now(), runner.store.project(&prepared.project.id));
         let last = state.chore(&chore.chore.name).last_slot;
         let missed =
             last.and_then(|last| chore.schedule.next_after(last)).is_some_and(|slot| slot <= now);
         let is_caught_up = missed && runner.config.scheduler.catch_up == CatchUp::Once;
-        let at = if is_caught_up { Some(now) } else { slot_after(runner, prepared, chore, now) };
-        Due { prepared, chore, at, resumed: None }
-    };
-    prepared.chores.iter().map(first).collect::<Vec<_>>().into_iter()
+        let due = Self { prepared, chore, at: Some(now), resumed: None };
+        if is_caught_up { due } else { Self { at: due.slot_after(runner, now), ..due } }
+    }
+
+    /// The next slot, with the delay of the project.
+    fn slot_after(&self, runner: &Runner, time: Timestamp) -> Option<Timestamp> {
+        let delay = jitter(&self.prepared.project.id, runner.config.scheduler.jitter);
+        // The delay is taken off first: a slot whose delayed time is still to come has not been
+        // taken care of.
+        let slot = self.chore.schedule.next_after(time.checked_sub(delay).ok()?)?;
+        slot.checked_add(delay).ok()
+    }
 }
 
 /// When the next run is due: a clock that was set back has slots again that lie before the one that
 /// was waited for.
 fn sooner(due: Option<Timestamp>, next: Option<Timestamp>) -> Option<Timestamp> {
     [due, next].into_iter().flatten().min()
-}
-
-/// The next slot of a chore, with the delay of its project.
-fn slot_after(
-    runner: &Runner,
-    prepared: &Prepared,
-    chore: &PreparedChore,
-    time: Timestamp,
-) -> Option<Timestamp> {
-    let delay = jitter(&prepared.project.id, runner.config.scheduler.jitter);
-    // The delay is taken off first: a slot whose delayed time is still to come has not been taken
-    // care of.
-    let slot = chore.schedule.next_after(time.checked_sub(delay).ok()?)?;
-    slot.checked_add(delay).ok()
 }
 
 /// The delay of a project's slots: always the same one, so that slots stay apart as evenly as the

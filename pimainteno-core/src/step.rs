@@ -17,7 +17,7 @@ pub(crate) mod verify;
 
 mod context;
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -32,7 +32,10 @@ use crate::{
 pub(crate) use amend::too_late;
 pub(crate) use context::RunParts;
 pub use context::StepContext;
-pub(crate) use run::{Candidate, Checks, Delivery, Failed, Run};
+pub(crate) use run::{Candidate, Delivery, Failed, Form, Run};
+
+/// The most names or paths that a message tells.
+const TOLD: usize = 3;
 
 /// One verb of the pipeline: built in, from the embedding program, or a command.
 ///
@@ -67,10 +70,7 @@ pub trait Step: Debug + Send + Sync {
     /// # Errors
     /// [`ErrorKind::Config`] for settings that it cannot use.
     fn check(&self, settings: &Settings) -> Result<()> {
-        if settings.is_empty() {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Config, format!("the step `{}` has no settings", self.name())))
+        no_settings(settings, "step", self.name())
     }
 
     /// What has to be so before a run begins that it is a step of; nothing, mostly.
@@ -215,4 +215,40 @@ impl Failure {
         self.logs.push((name.into(), log.into()));
         self
     }
+}
+
+/// Makes sure that there are no settings for what has none.
+pub(crate) fn no_settings(settings: &Settings, what: &str, name: &str) -> Result<()> {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Config, format!("the {what} `{name}` has no settings")))
+}
+
+/// Texts in the quotes that names have in messages.
+pub(crate) fn quoted(texts: Vec<String>) -> Vec<String> {
+    texts.into_iter().map(|text| format!("`{text}`")).collect()
+}
+
+/// The first few of some names or paths, and how many there are besides.
+pub(crate) fn told(mut names: Vec<String>) -> String {
+    let rest = names.len().saturating_sub(TOLD);
+    names.truncate(TOLD);
+    let text = names.join(", ");
+    if rest == 0 { text } else { format!("{text} and {rest} more") }
+}
+
+/// The step of this name.
+pub(crate) fn named<'s>(steps: &'s [Arc<dyn Step>], name: &str) -> Option<&'s Arc<dyn Step>> {
+    steps.iter().find(|step| step.name() == name)
+}
+
+/// The first step that is this in a run.
+pub(crate) fn of_part(steps: &[Arc<dyn Step>], part: Part) -> Option<&Arc<dyn Step>> {
+    steps.iter().find(|step| step.part() == part)
+}
+
+/// The steps before `apply` that later ones need.
+pub(crate) fn preparing(steps: &[Arc<dyn Step>]) -> impl Iterator<Item = &Arc<dyn Step>> {
+    steps.iter().take_while(|step| step.part() != Part::Place).filter(|step| step.prepares())
 }

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     proposal::{Proposal, ProposalStatus},
     run::Outcome,
-    step::{Candidate, Flow, StepContext},
+    step::{Flow, StepContext},
 };
 
 /// How many changes that were not wanted the backend is told of, so that it does not propose them
@@ -45,11 +45,9 @@ impl Proposer for Backend {
         if !context.propose_reply(reply, edit)? {
             return Ok(Flow::End(Outcome::NoChange));
         }
-        Ok(Flow::Done(format!(
-            "{} proposes: {}",
-            context.parts.desk.backend_name(),
-            subject(context)
-        )))
+        let message = context.run.candidate.as_ref().map_or("", |candidate| &candidate.message);
+        let backend = context.parts.desk.backend_name();
+        Ok(Flow::Done(format!("{backend} proposes: {}", subject(message))))
     }
 }
 
@@ -60,38 +58,18 @@ fn tried(context: &StepContext<'_>) -> Result<Vec<String>> {
         ProposalStatus::is_bad,
         TOLD_TRIED,
     )?;
-    let line = |proposal: Proposal| {
-        let (ProposalStatus::Rejected { reason }
-        | ProposalStatus::Failed { reason }
-        | ProposalStatus::RolledBack { reason }) = &proposal.status
-        else {
-            return None;
-        };
-        let subject = proposal
-            .message
-            .lines()
-            .next()
-            .filter(|line| !line.is_empty())
-            .unwrap_or("a change without a word");
-        let what = if matches!(proposal.status, ProposalStatus::Rejected { .. }) {
-            "rejected"
-        } else {
-            "failed"
-        };
-        let words: Vec<_> = reason.split_whitespace().collect();
-        let mut line = format!("{subject}: {what}: {}", words.join(" "));
+    let line = |proposal: &Proposal| {
+        let (_, why) = proposal.status.why_bad()?;
+        let is_rejected = matches!(proposal.status, ProposalStatus::Rejected { .. });
+        let what = if is_rejected { "rejected" } else { "failed" };
+        let words: Vec<_> = why.split_whitespace().collect();
+        let mut line = format!("{}: {what}: {}", subject(&proposal.message), words.join(" "));
         line.truncate(line.floor_char_boundary(TOLD_LENGTH));
         Some(line)
     };
-    Ok(bad.into_iter().filter_map(line).collect())
+    Ok(bad.iter().filter_map(line).collect())
 }
 
-fn subject(context: &StepContext<'_>) -> String {
-    let message = context.run.candidate.as_ref().map(Candidate::message).unwrap_or_default();
-    message
-        .lines()
-        .next()
-        .filter(|line| !line.is_empty())
-        .unwrap_or("a change without a word")
-        .to_owned()
+fn subject(message: &str) -> &str {
+    message.lines().next().filter(|line| !line.is_empty()).unwrap_or("a change without a word")
 }

@@ -152,37 +152,22 @@ impl MaintainerBuilder {
     /// damaged is set aside, and a new one is begun, in which all projects are paused until they
     /// are resumed.
     pub fn build(self) -> Result<Maintainer> {
-        let Self {
-            config,
-            state_directory,
-            environment,
-            steps,
-            backends,
-            events,
-            sandbox_helper,
-            time_zone,
-            services,
-            proposers,
-            in_memory,
-        } = self;
+        let Self { config, environment, sandbox_helper, .. } = self;
         let environment = match &sandbox_helper {
             Some(helper) => environment.minded_by(helper),
             None => environment,
         };
-        let mut registry = Registry::new();
-        for step in steps {
+        let mut registry = Registry::new(self.services);
+        for step in self.steps {
             registry.add_step(step)?;
         }
-        for (name, factory) in backends {
-            registry.add_backend(&name, factory)?;
+        for (name, factory) in self.backends {
+            registry.add_backend(name, factory)?;
         }
-        for proposer in proposers {
+        for proposer in self.proposers {
             registry.add_proposer(proposer)?;
         }
-        if let Some(services) = services {
-            registry.set_services(services);
-        }
-        let file = match (&config.cache.path, state_directory) {
+        let file = match (&config.cache.path, self.state_directory) {
             (_, Some(directory)) => directory.join("state.redb"),
             (Some(path), None) => path.clone(),
             (None, None) => {
@@ -196,7 +181,7 @@ impl MaintainerBuilder {
                 .hint("say from where: the library does not know the directory that a program was started in"));
         }
         let state_directory = file.parent().map(PathBuf::from).unwrap_or_default();
-        let machine = time_zone.unwrap_or(TimeZone::UTC);
+        let machine = self.time_zone.unwrap_or(TimeZone::UTC);
         let timezone = config.scheduler.timezone.clone().unwrap_or(machine);
         let policies = PolicyEngine::new(Limits::default());
         let mut projects: Vec<Arc<Prepared>> = Vec::new();
@@ -224,7 +209,7 @@ impl MaintainerBuilder {
         }
         let ids = projects.iter().map(|prepared| &prepared.project.id);
         // The notice comes with those of the first recovery, when somebody listens.
-        let store = match in_memory {
+        let store = match self.in_memory {
             true => Store::in_memory(config.cache.keep_runs)?,
             false => Store::open_or_set_aside(&file, config.cache.keep_runs, ids)?.0,
         };
@@ -247,7 +232,7 @@ impl MaintainerBuilder {
             state_directory,
             sandbox_helper,
             written,
-            bus: Arc::new(Bus::new(store.clone(), policies, events)),
+            bus: Arc::new(Bus::new(store.clone(), policies, self.events)),
             queue: Queue::new(config.scheduler.concurrency),
             recovery: Recovery::default(),
             releases: Releases::default(),

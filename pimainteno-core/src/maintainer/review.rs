@@ -40,9 +40,7 @@ impl Maintainer {
     /// [`crate::ErrorKind::Usage`] if there is no such proposal, it is not held, or its run cannot
     /// start now; then it stays as it was. Whatever goes wrong in the run is in its record.
     pub async fn approve(&self, proposal: &str, sha256: &str) -> Result<RunRecord> {
-        ProposalId::is_enough(proposal)?;
-        self.recover().await?;
-        let id = self.0.store.find_proposal(proposal)?.id;
+        let id = self.decided(proposal).await?;
         self.0.approve(id, sha256).await
     }
 
@@ -53,10 +51,15 @@ impl Maintainer {
     /// [`crate::ErrorKind::Usage`] if there is no such proposal, it is not held, or no reason is
     /// given.
     pub async fn reject(&self, proposal: &str, reason: &str) -> Result<Proposal> {
+        let id = self.decided(proposal).await?;
+        self.0.reject(id, reason)
+    }
+
+    /// The proposal that is decided about, when nothing is open any more that it may be of.
+    async fn decided(&self, proposal: &str) -> Result<ProposalId> {
         ProposalId::is_enough(proposal)?;
         self.recover().await?;
-        let id = self.0.store.find_proposal(proposal)?.id;
-        self.0.reject(id, reason)
+        Ok(self.0.store.find_proposal(proposal)?.id)
     }
 
     /// Takes back what a run delivered, in a run of its own and without a model: the run whose id

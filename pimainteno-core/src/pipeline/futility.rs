@@ -6,7 +6,7 @@ use crate::{
     fingerprint,
     proposal::{Proposal, ProposalStatus},
     run::Outcome,
-    step::{Need, StepContext},
+    step::{self, Need, StepContext},
 };
 
 /// Among how many of a project's proposals an earlier one is looked for.
@@ -18,7 +18,7 @@ const LOOKED_AT: usize = 200;
 /// and the files that it touches are as they were. What a person asks for by force or approves is
 /// tried again, and so is what only could not be pushed: that was not the change's fault.
 pub(super) async fn earlier(context: &StepContext<'_>) -> Result<Option<String>> {
-    let is_wanted = context.parts.force || !context.run.record.job.rules().avoids_what_failed;
+    let is_wanted = context.parts.force || !context.run.rules().avoids_what_failed;
     let (Some(change), false) = (&context.run.change, is_wanted) else { return Ok(None) };
     let fingerprint = fingerprint::of_change(&change.diff);
     let paths: Vec<_> = change.files.iter().map(|file| file.path.as_str()).collect();
@@ -47,21 +47,13 @@ fn reason(context: &StepContext<'_>, earlier: &Proposal) -> Result<Option<String
         None => None,
     };
     let sends = |name: &str| {
-        context
-            .parts
-            .steps
-            .iter()
-            .any(|step| step.name() == name && step.needs().contains(&Need::Remote))
+        step::named(context.parts.steps, name)
+            .is_some_and(|step| step.needs().contains(&Need::Remote))
     };
     if matches!(&outcome, Some(Outcome::Failed { step, .. }) if sends(step)) {
         return Ok(None);
     }
-    let (what, reason) = match &earlier.status {
-        ProposalStatus::Rejected { reason } => ("was rejected", reason),
-        ProposalStatus::Failed { reason } => ("failed", reason),
-        ProposalStatus::RolledBack { reason } => ("was taken back", reason),
-        _ => return Ok(None),
-    };
+    let Some((what, reason)) = earlier.status.why_bad() else { return Ok(None) };
     let run = earlier.run.map_or_else(String::new, |run| format!(" in run {run}"));
     let reason = reason.lines().next().unwrap_or_default();
     Ok(Some(format!(

@@ -6,13 +6,16 @@ use crate::{
     config::Mode,
     error::Result,
     git::Change,
-    policy::Decision,
+    policy::{Checks, Decision},
     run::Outcome,
-    step::{Checks, Step, StepContext},
+    step::{Step, StepContext},
 };
 
 /// What follows where no check passes.
 const NOTHING_KNOWN: &str = "so nothing is known about it; the log of the run shows what they said, and what they may lack in the sandbox";
+
+/// Why a dry run goes no further.
+const DRY: &str = "a dry run changes nothing outside the state directory";
 
 /// What the gate says about a step.
 pub(super) enum Ruling {
@@ -30,7 +33,7 @@ pub(super) enum Ruling {
 /// through only when the mode, the limits and the checks allow it, or when a person approved
 /// exactly this diff. A job that may not be held answers to the policy's denial alone.
 pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling> {
-    let may_be_held = context.run.record.job.rules().may_be_held;
+    let may_be_held = context.run.rules().may_be_held;
     let approved = context.run.approved.as_ref();
     let is_approved = approved.is_some()
         && context.run.proposal.as_ref().map(|proposal| &proposal.sha256) == approved;
@@ -40,19 +43,18 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
         Decision::Ask(reason) => Some(reason),
         Decision::Deny(reason) => return Ok(Ruling::End(Outcome::Rejected { reason })),
     };
+    let held = |reason: &str| Ok(Ruling::End(Outcome::Held { reason: reason.to_owned() }));
+    let is_dry = context.parts.mode == Mode::DryRun;
     let (true, true, Some(change)) =
         (step.effects().is_outside(), may_be_held, &context.run.change)
     else {
-        return Ok(match asked {
-            Some(reason) => Ruling::End(Outcome::Held { reason }),
-            None if context.parts.mode == Mode::DryRun
-                && step.effects().is_outside()
-                && may_be_held =>
-            {
-                Ruling::Pass("a dry run changes nothing outside the state directory".into())
+        return match asked {
+            Some(reason) => held(&reason),
+            None if is_dry && step.effects().is_outside() && may_be_held => {
+                Ok(Ruling::Pass(DRY.into()))
             }
-            None => Ruling::Go,
-        });
+            None => Ok(Ruling::Go),
+        };
     };
     if let Some(reason) = forbidden(context, change) {
         return Ok(Ruling::End(Outcome::Rejected { reason }));
@@ -61,36 +63,32 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
     // back.
     let is_delivered = context.run.is_out();
     if approved.is_some() && !is_approved && !is_delivered {
-        let reason = match &context.run.amended_by {
-            Some(step) => {
-                format!("`{step}` made another change of what was approved; look at it again")
-            }
-            None => {
-                "the project changed since it was approved, and so did the change; look at it again"
-                    .into()
-            }
+        return match &context.run.amended_by {
+            Some(step) => held(&format!(
+                "`{step}` made another change of what was approved; look at it again"
+            )),
+            None => held(
+                "the project changed since it was approved, and so did the change; look at it again",
+            ),
         };
-        return Ok(Ruling::End(Outcome::Held { reason }));
     }
-    let none_passes = context.run.checks == Checks::None
+    let none_passes = context.run.facts.checks() == Checks::None
         && !context.project().verify.is_empty()
         && context.run.is_checked;
     if is_approved && !is_delivered && none_passes && context.had_passed {
-        let reason =
-            format!("no check passes any more, with the change or without it: {NOTHING_KNOWN}");
-        return Ok(Ruling::End(Outcome::Held { reason }));
+        return held(&format!(
+            "no check passes any more, with the change or without it: {NOTHING_KNOWN}"
+        ));
     }
-    if context.parts.mode == Mode::DryRun && !is_delivered {
-        return Ok(Ruling::End(Outcome::Held {
-            reason: "a dry run changes nothing outside the state directory".into(),
-        }));
+    if is_dry && !is_delivered {
+        return held(DRY);
     }
     let mut reasons: Vec<_> = asked.into_iter().collect();
     if !is_approved && !is_delivered {
         reasons.extend(hold(context, change));
     }
     if !reasons.is_empty() {
-        return Ok(Ruling::End(Outcome::Held { reason: reasons.join("; ") }));
+        return held(&reasons.join("; "));
     }
     if let Some(proposal) = &context.run.proposal {
         // The allow that a commit must have: bound to the exact diff.
@@ -140,7 +138,7 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
         let way_out = "`sandbox = \"off\"` does without one";
         reasons.push(format!("its checks ran without a whole sandbox, because {lacks}; {way_out}"));
     }
-    if context.run.checks == Checks::None && !project.verify.is_empty() {
+    if context.run.facts.checks() == Checks::None && !project.verify.is_empty() {
         reasons.push(match context.run.is_checked {
             true => format!("no check passes, with the change or without it: {NOTHING_KNOWN}"),
             false => {
@@ -148,7 +146,7 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
             }
         });
     }
-    match (context.parts.mode, context.run.checks) {
+    match (context.parts.mode, context.run.facts.checks()) {
         (Mode::DryRun | Mode::Review, _) => reasons.push("`mode` is \"review\"".into()),
         (Mode::Auto, Checks::None) if project.verify.is_empty() => {
             reasons.push("nothing was checked, and what cannot be checked is not delivered unseen; set `verify`".into());

@@ -24,11 +24,9 @@ impl Mending {
     pub(super) fn may_mend(&mut self, context: &StepContext<'_>, failure: &Failure) -> bool {
         let signature = fingerprint::of_failure(&failure.message);
         let is_new = self.last.replace(signature.clone()) != Some(signature);
-        self.tried
-            .extend(context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff)));
-        let is_ours = context.run.record.job.rules().may_mend;
+        self.tried.extend(context.run.fingerprint());
         let may = is_new
-            && is_ours
+            && context.run.rules().may_mend
             && !context.run.is_delivered()
             && self.made < context.project().repairs;
         self.made += usize::from(may);
@@ -37,9 +35,7 @@ impl Mending {
 
     /// Whether the placed change failed in this run already.
     pub(super) fn has_failed(&self, context: &StepContext<'_>) -> bool {
-        let fingerprint =
-            || context.run.change.as_ref().map(|change| fingerprint::of_change(&change.diff));
         !self.tried.is_empty()
-            && fingerprint().is_some_and(|fingerprint| self.tried.contains(&fingerprint))
+            && context.run.fingerprint().is_some_and(|placed| self.tried.contains(&placed))
     }
 }

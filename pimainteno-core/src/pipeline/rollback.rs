@@ -7,12 +7,18 @@ use crate::{
     git::{Change, Checkout},
     policy::Facts,
     run::{Outcome, ROLLBACK, RunRecord},
-    step::{Candidate, Part, Run, RunParts, Step, apply::Apply, commit::Commit},
+    step::{
+        self, Candidate, Form, Part, Run, RunParts, Step, apply::Apply, commit::Commit, quoted,
+    },
     words::CommitId,
 };
 
-/// What is taken back, and how.
+/// What is taken back, why, and how.
 pub(crate) struct Way<'a> {
+    pub(crate) checkout: &'a Checkout,
+    /// The steps of the project.
+    pub(crate) steps: &'a [Arc<dyn Step>],
+    pub(crate) reason: &'a str,
     /// The commit of which the inverse is committed; `None` if the checkout just goes back: the
     /// commit never left the machine, and nothing was built upon it.
     pub(crate) inverted: Option<&'a CommitId>,
@@ -29,28 +35,17 @@ pub(crate) struct Way<'a> {
 /// Prepares a run to take a change back: by `apply` with its inverse and `commit`, unless it is
 /// dropped; then by each step that did something, in the project's order, as it reverts that; and
 /// by watching what runs.
-pub(crate) fn prepare(
-    run: &mut Run,
-    way: &Way<'_>,
-    change: Option<Change>,
-    message: String,
-    steps: &[Arc<dyn Step>],
-) {
+pub(crate) async fn prepare(run: &mut Run, way: &Way<'_>, change: Option<Change>) {
+    let steps = way.steps;
     run.change = change;
-    let of = |part: Part| steps.iter().find(|step| step.part() == part).cloned();
+    let of = |part: Part| step::of_part(steps, part).cloned();
     if let Some(commit) = way.inverted {
-        run.candidate = Some(Candidate::Inverse { commit: commit.clone(), message });
-        let checks: Vec<_> = steps
-            .iter()
-            .filter(|step| way.is_covered && step.part() == Part::Check)
-            .cloned()
-            .collect();
+        let message = rollback_message(way.checkout, commit, way.reason).await;
+        run.candidate = Some(Candidate { form: Form::Inverse(commit.clone()), message });
+        let is_check = |step: &&Arc<dyn Step>| way.is_covered && step.part() == Part::Check;
+        let checks: Vec<_> = steps.iter().filter(is_check).cloned().collect();
         if !checks.is_empty() {
-            let before = steps
-                .iter()
-                .take_while(|step| step.part() != Part::Place)
-                .filter(|step| step.prepares());
-            run.steps.extend(before.cloned());
+            run.steps.extend(step::preparing(steps).cloned());
         }
         run.steps.push(of(Part::Place).unwrap_or_else(|| Arc::new(Apply)));
         run.steps.extend(checks);
@@ -65,10 +60,10 @@ pub(crate) fn prepare(
     run.reverts = reverting.iter().map(|step| step.name().to_owned()).collect();
     // One that is not configured any more cannot be asked, and whoever checks or watches is not
     // asked to.
-    let is_asked = |step: &Arc<dyn Step>| !matches!(step.part(), Part::Check | Part::Watch);
-    let is_taken_back =
-        |name: &String| steps.iter().any(|step| step.name() == name && is_asked(step));
-    run.left = way.touched.iter().filter(|name| !is_taken_back(name)).cloned().collect();
+    let is_left = |name: &&String| {
+        step::named(steps, name).is_none_or(|step| matches!(step.part(), Part::Check | Part::Watch))
+    };
+    run.left = way.touched.iter().filter(is_left).cloned().collect();
     run.steps.extend(reverting);
     if way.is_watched {
         run.steps.extend(of(Part::Watch));
@@ -86,26 +81,23 @@ pub(crate) async fn roll_back(
 ) -> Run {
     let commit = failed.record.commit.clone();
     let base = commit.as_ref().unwrap_or(&failed.base).clone();
-    let message = match &commit {
-        Some(commit) => rollback_message(parts.checkout, commit, reason).await,
-        // Where nothing was committed, nothing is said of it.
-        None => String::new(),
-    };
     let mut run = Run::new(record, base, failed.branch.clone(), facts);
     let way = Way {
+        checkout: parts.checkout,
+        steps: parts.steps,
+        reason,
         inverted: commit.as_ref().filter(|_| failed.delivery.pushed),
         base: &failed.base,
         is_covered: false,
         touched: &failed.touched,
         is_watched: failed.delivery.moved || failed.has_own_effects,
     };
-    prepare(&mut run, &way, failed.change.clone(), message, parts.steps);
+    prepare(&mut run, &way, failed.change.clone()).await;
     run.delivery.before = Some(failed.delivery.before.clone().unwrap_or_default());
     let rollback = execute(run, parts).await;
     failed.record.rolled_back_by =
         Some(rollback.record.id).filter(|_| rollback.record.outcome != Some(Outcome::Interrupted));
-    failed.record.outcome = rollback.record.outcome.clone();
-    conclude_rollback(failed, reason, &rollback.left, rollback.is_complete);
+    failed.record.outcome = Some(rolled_back(&rollback, reason));
     if rollback.delivery.pushed
         && !rollback.delivery.moved
         && let Some(Outcome::Failed { message, .. }) = &mut failed.record.outcome
@@ -116,27 +108,20 @@ pub(crate) async fn roll_back(
 }
 
 /// The message of the commit that takes `commit` back.
-pub(crate) async fn rollback_message(
-    checkout: &Checkout,
-    commit: &CommitId,
-    reason: &str,
-) -> String {
+async fn rollback_message(checkout: &Checkout, commit: &CommitId, reason: &str) -> String {
     let message = checkout.message(commit).await.unwrap_or_default();
     let subject = message.lines().next().unwrap_or_default();
     format!("Revert \"{subject}\"\n\nThis takes back {commit}: {reason}")
 }
 
-/// Says of a run how it ended, from how taking its change back ended, whether all of that was done,
-/// and what was left.
-pub(crate) fn conclude_rollback(
-    failed: &mut Run,
-    reason: &str,
-    left: &[String],
-    is_complete: bool,
-) {
-    let also = if left.is_empty() { String::new() } else { format!("; {}", not_taken_back(left)) };
-    failed.record.outcome = Some(match &failed.record.outcome {
-        Some(Outcome::Applied { .. } | Outcome::Failed { .. }) if is_complete => {
+/// How a run ended whose change `reversal` takes back.
+pub(crate) fn rolled_back(reversal: &Run, reason: &str) -> Outcome {
+    let also = match reversal.left.as_slice() {
+        [] => String::new(),
+        left => format!("; {}", not_taken_back(left)),
+    };
+    match &reversal.record.outcome {
+        Some(Outcome::Applied { .. } | Outcome::Failed { .. }) if reversal.is_complete => {
             Outcome::RolledBack { reason: format!("{reason}{also}") }
         }
         // It is taken back at the next start.
@@ -145,13 +130,11 @@ pub(crate) fn conclude_rollback(
             step: ROLLBACK.into(),
             message: format!("{reason}; taking it back did not succeed: {outcome}{also}"),
         },
-    });
+    }
 }
 
 /// What is said of a reversal whose steps left something.
 pub(super) fn not_taken_back(left: &[String]) -> String {
-    format!(
-        "what {} did is not taken back; everything else is",
-        left.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(" and ")
-    )
+    let left = quoted(left.to_vec()).join(" and ");
+    format!("what {left} did is not taken back; everything else is")
 }

@@ -167,6 +167,11 @@ impl Facts {
         Self { change: Arc::new(change.into()), ..self }
     }
 
+    /// How the checks ended.
+    pub(crate) fn checks(&self) -> Checks {
+        self.checks
+    }
+
     /// The same facts, after the checks.
     #[must_use]
     pub fn with_checks(self, checks: Checks) -> Self {

@@ -17,19 +17,15 @@ use crate::{
 /// Among how many of a project's last runs one that has done it is looked for.
 const LOOKED_AT: usize = 50;
 
-/// The turn of an order.
-pub(super) struct Ordered<'r> {
-    /// Dropped first: whoever comes next finds the order done.
-    kept: Kept<'r>,
-    _turn: Turn<'r>,
-}
-
 /// An order that is stored until its run has begun, or has turned out not to be worth beginning.
 /// What the program is stopped before stays stored.
-struct Kept<'r> {
+pub(super) struct Ordered<'r> {
     runner: &'r Runner,
     project: &'r ProjectId,
     order: Option<&'r Order>,
+    /// Its turn, once that came; let go of behind the order, so that whoever comes next finds it
+    /// done.
+    _turn: Option<Turn<'r>>,
 }
 
 impl Runner {
@@ -42,27 +38,29 @@ impl Runner {
         prepared: &'r Prepared,
         order: &'r Order,
     ) -> Result<Ordered<'r>> {
-        let project = &prepared.project.id;
+        let (project, job) = (&prepared.project.id, &order.job);
         let is_stored = self.is_stored(prepared, order);
         let is_kept = is_stored || (self.queue.is_served() && order.trigger != Trigger::Schedule);
         if is_kept && !is_stored {
             self.store.update_project(project, |state| state.orders.push(order.clone()))?;
         }
-        let kept = Kept { runner: self, project, order: Some(order).filter(|_| is_kept) };
-        let told = || self.bus.tell(project, None, EventKind::Queued { job: order.job.clone() });
-        let turn = self.queue.turn(project, &order.job, &self.cancel, told).await;
+        let order = Some(order).filter(|_| is_kept);
+        let mut ordered = Ordered { runner: self, project, order, _turn: None };
+        let told = || self.bus.tell(project, None, EventKind::Queued { job: job.clone() });
         // Whoever waits for the answer is told what becomes of it.
-        let turn = turn.map_err(|error| match is_kept {
-            true => Error::new(
-                ErrorKind::Cancelled,
-                format!("the program was told to stop before its turn came: {}", order.job),
-            )
-            .hint(
-                "it is done when the program starts again; pausing the project keeps it from that",
-            ),
-            false => error,
-        })?;
-        Ok(Ordered { kept, _turn: turn })
+        ordered._turn = match self.queue.turn(project, job, &self.cancel, told).await {
+            Err(_) if is_kept => {
+                return Err(Error::new(
+                    ErrorKind::Cancelled,
+                    format!("the program was told to stop before its turn came: {job}"),
+                )
+                .hint(
+                    "it is done when the program starts again; pausing the project keeps it from that",
+                ));
+            }
+            turn => Some(turn?),
+        };
+        Ok(ordered)
     }
 
     /// Whether an order is stored, for the next program to do if this one does not.
@@ -74,24 +72,20 @@ impl Runner {
     /// be done any more is told: nobody waits for the answer.
     pub(crate) async fn carry_out_kept(&self, prepared: &Prepared, order: Order) {
         // However it ends, it is forgotten, unless the program is stopped once more.
-        let _kept = Kept { runner: self, project: &prepared.project.id, order: Some(&order) };
-        if self.is_done(prepared, &order) {
+        let (project, order) = (&prepared.project.id, &order);
+        let _kept = Ordered { runner: self, project, order: Some(order), _turn: None };
+        if self.is_done(prepared, order) {
             return;
         }
-        if let Err(error) = self.carry_out_order(prepared, &order).await
+        if let Err(error) = self.carry_out_order(prepared, order).await
             && !self.cancel.is_raised()
         {
             let message = format!(
                 "what was asked for before the program was stopped is not done: {}: {error}",
                 order.job
             );
-            self.bus.notice(
-                &prepared.project.id,
-                None,
-                NoticeKind::Unfinished,
-                order.id.to_string(),
-                message,
-            );
+            let key = order.id.to_string();
+            self.bus.notice(project, None, NoticeKind::Unfinished, key, message);
         }
     }
 
@@ -117,21 +111,15 @@ impl Runner {
     async fn carry_out_order(&self, prepared: &Prepared, order: &Order) -> Result<RunRecord> {
         match &order.job {
             Job::Upkeep { .. } | Job::Repair { .. } => self.look_after(prepared, order).await,
-            Job::Delivery { proposal } => self.deliver(*proposal, order).await,
+            Job::Delivery { proposal } => self.deliver(prepared, *proposal, order).await,
             Job::Reversal { of } => self.take_back(prepared, *of, order).await,
         }
     }
 }
 
 impl Ordered<'_> {
-    /// Forgets the order: its run has a journal from now on.
-    pub(super) fn begun(&mut self) -> Result<()> {
-        self.kept.forget()
-    }
-}
-
-impl Kept<'_> {
-    fn forget(&mut self) -> Result<()> {
+    /// Forgets the order: its run has a journal from now on, or it is done.
+    pub(super) fn forget(&mut self) -> Result<()> {
         let Some(order) = self.order.take() else { return Ok(()) };
         self.runner
             .store
@@ -142,7 +130,7 @@ impl Kept<'_> {
     }
 }
 
-impl Drop for Kept<'_> {
+impl Drop for Ordered<'_> {
     fn drop(&mut self) {
         if self.runner.cancel.is_raised() {
             return;

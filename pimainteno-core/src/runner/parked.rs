@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
@@ -20,6 +20,12 @@ pub(crate) struct Releases {
     pub(crate) wake: Notify,
 }
 
+impl Releases {
+    fn released(&self) -> MutexGuard<'_, HashSet<(ProjectId, String)>> {
+        self.released.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Runner {
     /// Tells a person that a chore is parked, when that begins.
     ///
@@ -35,12 +41,10 @@ impl Runner {
         let now = Timestamp::now();
         let is_told = self.projects.iter().any(|other| {
             let is_same = other.project.id == prepared.project.id;
-            let chores = &self.store.project(&other.project.id).chores;
-            let others = chores
-                .iter()
-                .filter(|(name, _)| !is_same || *name != chore)
-                .filter_map(|(_, other)| other.parked.as_ref());
-            others.into_iter().any(|other| other.until > now && other.reason == parked.reason)
+            self.store.project(&other.project.id).chores.iter().any(|(name, state)| {
+                let other = state.parked.as_ref().filter(|_| !is_same || name != chore);
+                other.is_some_and(|other| other.until > now && other.reason == parked.reason)
+            })
         });
         if !is_told {
             let message = format!(
@@ -57,7 +61,7 @@ impl Runner {
         let state = self.store.project(id);
         self.store.update_project(id, ProjectState::release)?;
         let parked = state.chores.iter().filter(|(_, chore)| chore.parked.is_some());
-        let mut released = self.releases.released.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut released = self.releases.released();
         released.extend(parked.map(|(name, _)| (id.clone(), name.clone())));
         if !released.is_empty() {
             self.releases.wake.notify_one();
@@ -75,15 +79,9 @@ impl Runner {
         taken_care_of: &mut Option<Timestamp>,
     ) -> bool {
         let (id, name) = (&prepared.project.id, &chore.chore.name);
-        let released = &mut self.releases.released.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_released = released.remove(&(id.clone(), name.clone()));
-        let state = self.store.project(id);
-        let over = state
-            .chore(name)
-            .parked
-            .as_ref()
-            .map(|parked| parked.until)
-            .filter(|until| *until <= Timestamp::now());
+        let is_released = self.releases.released().remove(&(id.clone(), name.clone()));
+        let until = self.store.project(id).chore(name).parked.as_ref().map(|parked| parked.until);
+        let over = until.filter(|until| *until <= Timestamp::now());
         let is_over = over.is_some() && over != *taken_care_of;
         if is_over {
             *taken_care_of = over;

@@ -4,33 +4,64 @@
 use super::{Prepared, Runner};
 use crate::{
     config::Project,
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     git::{Checkout, Git, Head, ProjectLock},
     service::LoadState,
-    step::Need,
+    step::{Need, restart::no_such_unit},
 };
 
 /// A project that nobody else runs until this is dropped, in whatever program.
-pub(super) struct Locked {
-    pub(super) checkout: Checkout,
+pub(crate) struct Locked {
+    pub(crate) checkout: Checkout,
     _lock: ProjectLock,
+}
+
+/// What keeps a run from beginning.
+pub(super) enum Obstacle {
+    /// Something is not as it has to be now.
+    Reason(String),
+    /// It could not be found out, or will not be otherwise by itself.
+    Failed(Error),
+}
+
+impl Obstacle {
+    /// The error of whoever cannot wait; `refused` makes one of a reason.
+    pub(super) fn into_error(self, refused: impl FnOnce(String) -> Error) -> Error {
+        match self {
+            Self::Reason(reason) => refused(reason),
+            Self::Failed(error) => error,
+        }
+    }
+}
+
+impl From<Error> for Obstacle {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<String> for Obstacle {
+    fn from(reason: String) -> Self {
+        Self::Reason(reason)
+    }
 }
 
 impl Runner {
     /// Locks a project, or says why it cannot be had now.
-    pub(super) async fn lock(
-        &self,
-        prepared: &Prepared,
-    ) -> Result<std::result::Result<Locked, String>> {
+    pub(super) async fn lock(&self, prepared: &Prepared) -> Result<Locked, Obstacle> {
         if let Some(reason) = self.recovery.unfinished.lock().await.get(&prepared.project.id) {
-            return Ok(Err(reason.clone()));
+            return Err(reason.clone().into());
         }
+        let locked = self.lock_checkout(prepared).await?;
+        locked.ok_or_else(|| Obstacle::Reason("another run of the project is going on".into()))
+    }
+
+    /// Locks a project, whatever is known of its last run; `None` if somebody else has it.
+    pub(crate) async fn lock_checkout(&self, prepared: &Prepared) -> Result<Option<Locked>> {
         let checkout =
             Checkout::open(&prepared.project.path, Git::new(self.environment.clone())).await?;
-        match checkout.lock(&self.trees(&prepared.project)).await? {
-            Some(lock) => Ok(Ok(Locked { checkout, _lock: lock })),
-            None => Ok(Err("another run of the project is going on".into())),
-        }
+        let lock = checkout.lock(&self.trees(&prepared.project)).await?;
+        Ok(lock.map(|lock| Locked { checkout, _lock: lock }))
     }
 }
 
@@ -43,8 +74,7 @@ pub(super) async fn units_exist(prepared: &Prepared) -> Result<()> {
     }
     for unit in &project.units {
         if prepared.services.state(unit).await?.load == LoadState::NotFound {
-            return Err(Error::new(ErrorKind::Service, format!("there is no unit `{unit}`"))
-                .hint("set `units` to the units that run from this checkout, or `units = []`"));
+            return Err(no_such_unit(unit));
         }
     }
     Ok(())
@@ -54,53 +84,47 @@ pub(super) async fn units_exist(prepared: &Prepared) -> Result<()> {
 pub(super) async fn place_to_start(
     prepared: &Prepared,
     checkout: &Checkout,
-) -> Result<std::result::Result<Head, String>> {
-    let project = &prepared.project;
-    let head = match clean_place(project, checkout).await? {
-        Ok(head) => head,
-        Err(obstacle) => return Ok(Err(obstacle)),
-    };
+) -> Result<Head, Obstacle> {
+    let head = clean_place(&prepared.project, checkout).await?;
     // What is not pushed takes nothing along.
-    if !prepared.needs(Need::Remote) {
-        return Ok(Ok(head));
+    if prepared.needs(Need::Remote) {
+        must_be_pushed(&prepared.project, checkout, &head).await?;
     }
-    Ok(unpushed(project, checkout, &head).await?.map_or(Ok(head), Err))
+    Ok(head)
 }
 
 /// The head of a checkout that is on its branch and has no uncommitted changes, or what is in the
 /// way.
-pub(super) async fn clean_place(
-    project: &Project,
-    checkout: &Checkout,
-) -> Result<std::result::Result<Head, String>> {
+pub(super) async fn clean_place(project: &Project, checkout: &Checkout) -> Result<Head, Obstacle> {
     let head = checkout.head().await?;
-    let Some(branch) = &head.branch else { return Ok(Err("the checkout is on no branch".into())) };
+    let Some(branch) = &head.branch else {
+        return Err(Obstacle::Reason("the checkout is on no branch".into()));
+    };
     if let Some(wanted) = project.branch.as_ref().filter(|wanted| *wanted != branch) {
-        return Ok(Err(format!("the checkout is on branch `{branch}`, not on `{wanted}`")));
+        return Err(format!("the checkout is on branch `{branch}`, not on `{wanted}`").into());
     }
-    Ok(checkout.obstacle().await?.map_or(Ok(head), Err))
+    checkout.obstacle().await?.map_or(Ok(head), |obstacle| Err(obstacle.into()))
 }
 
-/// Says so if the checkout has commits that are not at the remote: pushing ours would push theirs.
-pub(super) async fn unpushed(
+/// Makes sure that the checkout has no commits that are not at the remote: pushing ours would push
+/// theirs.
+pub(super) async fn must_be_pushed(
     project: &Project,
     checkout: &Checkout,
     head: &Head,
-) -> Result<Option<String>> {
+) -> Result<(), Obstacle> {
     let upstream = checkout.upstream(head.branch.as_ref(), project.remote.as_ref()).await?;
-    let Some(upstream) = upstream else { return Ok(None) };
+    let Some(upstream) = upstream else { return Ok(()) };
     let commits = match upstream.ahead {
-        Some(0) => return Ok(None),
+        Some(0) => return Ok(()),
         Some(1) => "1 commit that is",
         Some(_) => "commits that are",
         // Not every clone follows every branch of its remote.
         None if checkout.remote_commit(&upstream).await?.as_ref() == Some(&head.commit) => {
-            return Ok(None);
+            return Ok(());
         }
         None => "commits that are",
     };
-    Ok(Some(format!(
-        "the checkout has {commits} not at `{}/{}` yet; push first",
-        upstream.remote, upstream.branch
-    )))
+    let there = format!("{}/{}", upstream.remote, upstream.branch);
+    Err(format!("the checkout has {commits} not at `{there}` yet; push first").into())
 }

@@ -2,18 +2,20 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     backend::LlmBackend,
     chore::Proposer,
     config::{Chore, Config, Project, Schedule},
-    error::{Context, ErrorKind, Result},
+    error::{Context, Error, ErrorKind, Result},
     policy::{Policy, PolicyEngine},
     process::Environment,
     registry::{BackendContext, Registry},
+    run::RunRecord,
     service::{HealthProbe, ServiceManager},
-    step::{Need, Part, Step},
+    step::{self, Need, Part, Step},
+    store::Order,
     words::Sha256,
 };
 
@@ -94,22 +96,31 @@ impl Prepared {
 
     /// Whether a failure of the step of this name says something about the change.
     pub(super) fn judges(&self, name: &str) -> bool {
-        self.steps
-            .iter()
-            .any(|step| step.name() == name && matches!(step.part(), Part::Place | Part::Check))
+        step::named(&self.steps, name)
+            .is_some_and(|step| matches!(step.part(), Part::Place | Part::Check))
+    }
+
+    /// A chore by its name, or what takes its place where it is not configured any more.
+    pub(crate) fn chore(&self, name: &str) -> &PreparedChore {
+        self.configured(name).unwrap_or(&self.repair)
     }
 
     /// A chore by its name.
-    pub(crate) fn chore(&self, name: &str) -> &PreparedChore {
-        self.chores.iter().find(|prepared| prepared.chore.name == name).unwrap_or(&self.repair)
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if the project has none of that name.
+    pub(crate) fn configured(&self, name: &str) -> Result<&PreparedChore> {
+        self.chores.iter().find(|prepared| prepared.chore.name == name).ok_or_else(|| {
+            let message = format!("project `{}` has no chore `{name}`", self.project.id);
+            let names: Vec<_> = self.chores.iter().map(|chore| chore.chore.name.as_str()).collect();
+            Error::new(ErrorKind::Usage, message).hint(format!("there are: {}", names.join(", ")))
+        })
     }
 
-    /// The steps before `apply` that later ones need.
-    pub(super) fn preparing_steps(&self) -> impl Iterator<Item = &Arc<dyn Step>> {
-        self.steps
-            .iter()
-            .take_while(|step| step.part() != Part::Place)
-            .filter(|step| step.prepares())
+    /// The record of a run that carries out an order from now on.
+    pub(crate) fn record(&self, order: &Order) -> RunRecord {
+        let (trigger, job) = (order.trigger.clone(), order.job.clone());
+        RunRecord::new(&self.project.id, trigger, job, Timestamp::now())
     }
 }
 

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Prepared, Runner, preconditions};
+use super::{
+    Prepared, Runner,
+    preconditions::{self, Obstacle},
+};
 use crate::{
     config::{Mode, OnSilence},
     error::{Error, ErrorKind, Result},
@@ -12,7 +15,7 @@ use crate::{
     proposal::{Proposal, ProposalStatus},
     queue::Deciding,
     run::{Outcome, ROLLBACK, RunOptions, RunRecord, Trigger},
-    step::{Candidate, Part, Run},
+    step::{self, Candidate, Part},
     store::{FinishedRun, Held, Order, Store},
 };
 
@@ -22,6 +25,9 @@ const LEAST_DIGITS: usize = 8;
 
 /// The longest reason for a rejection, in bytes: it is told to the backend in every later prompt.
 const LONGEST_REASON: usize = 4 << 10;
+
+/// Why an approved change waits again whose run was stopped with the program.
+const CUT_OFF: &str = "its run was cut off before it delivered anything";
 
 impl Runner {
     /// Delivers a held change, in a run that begins at `apply` with the stored diff on the
@@ -35,60 +41,59 @@ impl Runner {
         let mut order =
             Order::new(Trigger::Approval, Job::Delivery { proposal: id }, RunOptions::default());
         order.approved = Some(sha256.to_owned());
-        self.deliver(id, &order).await
+        let project = self.store.proposal(id)?.ok_or_else(|| unknown(id))?.project;
+        self.deliver(&*self.project(&project)?, id, &order).await
     }
 
     /// Carries out an order to deliver a held change.
-    pub(super) async fn deliver(&self, id: ProposalId, order: &Order) -> Result<RunRecord> {
-        let (_, prepared) = self.approvable(id, order.approved.as_deref().unwrap_or_default())?;
+    pub(super) async fn deliver(
+        &self,
+        prepared: &Prepared,
+        id: ProposalId,
+        order: &Order,
+    ) -> Result<RunRecord> {
+        self.approvable(prepared, id, order)?;
         let _deciding = self.decide(id)?;
-        let mut ordered = self.turn(&prepared, order).await?;
-        let refused = |reason: String| {
-            Error::new(ErrorKind::Usage, format!("the change cannot be applied now: {reason}"))
-                .hint("it is still held")
+        let mut ordered = self.turn(prepared, order).await?;
+        let refused = |obstacle: Obstacle| {
+            obstacle.into_error(|reason| {
+                let message = format!("the change cannot be applied now: {reason}");
+                Error::new(ErrorKind::Usage, message).hint("it is still held")
+            })
         };
-        let locked = self.lock(&prepared).await?.map_err(refused)?;
+        let locked = self.lock(prepared).await.map_err(refused)?;
         // Looked at again: while this waited it may have been decided, or a run may have held
         // another change in its place.
-        let (proposal, _) = self.approvable(id, order.approved.as_deref().unwrap_or_default())?;
+        let proposal = self.approvable(prepared, id, order)?;
         let head =
-            preconditions::place_to_start(&prepared, &locked.checkout).await?.map_err(refused)?;
-        preconditions::units_exist(&prepared).await?;
-        let record = RunRecord::new(
-            &prepared.project.id,
-            order.trigger.clone(),
-            order.job.clone(),
-            Timestamp::now(),
-        );
-        let mut record = record.of_chore(&proposal.chore);
-        record.base = Some(head.commit.clone());
+            preconditions::place_to_start(prepared, &locked.checkout).await.map_err(refused)?;
+        preconditions::units_exist(prepared).await?;
+        // Found out by the checks, it would count as the change's failure.
+        self.sandboxing(prepared).require().await?;
+        let mut record = prepared.record(order).of_chore(&proposal.chore);
         record.proposal = Some(id);
-        let facts = self.facts(&prepared, &locked.checkout, &record).await?;
-        let (journal, workspace) =
-            self.begin(&prepared, &locked.checkout, &record, &head.commit).await?;
-        journal.approved(proposal.sha256.clone())?;
-        ordered.begun()?;
-        let mut run = Run::new(record, head.commit, head.branch, facts);
+        let mut run = self.run_at(prepared, &locked.checkout, head, record).await?;
         let delivering = prepared.steps.iter().skip_while(|step| step.part() != Part::Place);
-        run.steps = prepared.preparing_steps().chain(delivering).cloned().collect();
-        run.candidate = Some(Candidate::Diff {
-            diff: proposal.diff.clone(),
-            message: proposal.message.clone(),
-        });
+        run.steps = step::preparing(&prepared.steps).chain(delivering).cloned().collect();
+        run.candidate = Some(Candidate::of_diff(&proposal.diff, &proposal.message));
         run.approved = Some(proposal.sha256.clone());
+        let sha256 = proposal.sha256.clone();
         run.proposal = Some(proposal);
-        self.carry_out(&prepared, &locked.checkout, &workspace, &journal, run, order.options).await
+        let ready = self.begin(prepared, locked, run).await?;
+        ready.journal.approved(sha256)?;
+        ordered.forget()?;
+        self.carry_out(prepared, ready, order.options).await
     }
 
     /// Gives up a held change, for a reason that the backend is told the next time.
     pub(crate) fn reject(&self, id: ProposalId, reason: &str) -> Result<Proposal> {
         let reason = reason.trim();
-        if reason.is_empty() || reason.len() > LONGEST_REASON {
-            let problem = if reason.is_empty() {
-                "a rejection needs a reason".into()
-            } else {
-                format!("a reason has at most {LONGEST_REASON} bytes")
-            };
+        let problem = match reason.len() {
+            0 => Some("a rejection needs a reason".to_owned()),
+            1..=LONGEST_REASON => None,
+            _ => Some(format!("a reason has at most {LONGEST_REASON} bytes")),
+        };
+        if let Some(problem) = problem {
             return Err(Error::new(ErrorKind::Usage, problem)
                 .hint("say in a sentence what is wrong with the change; the backend is told"));
         }
@@ -105,9 +110,8 @@ impl Runner {
         let now = Timestamp::now();
         for prepared in &self.projects {
             let state = self.store.project(&prepared.project.id);
-            for held in
-                state.held().filter(|held| held.expires.is_some_and(|expires| expires <= now))
-            {
+            let is_over = |held: &&Held| held.expires.is_some_and(|expires| expires <= now);
+            for held in state.held().filter(is_over) {
                 self.hear_silence_about(prepared, held)?;
             }
         }
@@ -134,13 +138,8 @@ impl Runner {
                 format!("the change {} is still waiting to be approved or rejected", held.proposal)
             }
         };
-        self.bus.notice(
-            &prepared.project.id,
-            None,
-            NoticeKind::Approval,
-            held.proposal.to_string(),
-            message,
-        );
+        let key = held.proposal.to_string();
+        self.bus.notice(&prepared.project.id, None, NoticeKind::Approval, key, message);
         Ok(())
     }
 
@@ -178,19 +177,16 @@ impl Runner {
             stored.record.proposal = Some(id);
         }
         if let (Some(proposal), Some(status)) =
-            (&mut stored.proposal, status_after_approval(&outcome, |step| prepared.judges(step)))
+            (&mut stored.proposal, status_after_approval(&outcome, prepared))
         {
             proposal.status = status;
         }
         Ok(())
     }
 
-    /// A proposal that can be approved as the diff with this SHA-256, and its project.
-    fn approvable(
-        &self,
-        id: ProposalId,
-        sha256: &str,
-    ) -> Result<(Proposal, std::sync::Arc<Prepared>)> {
+    /// A proposal of a project that can be approved as the diff that the order names.
+    fn approvable(&self, prepared: &Prepared, id: ProposalId, order: &Order) -> Result<Proposal> {
+        let sha256 = order.approved.as_deref().unwrap_or_default();
         let proposal = self.held(id)?;
         let digits = sha256.trim().to_ascii_lowercase();
         if digits.len() < LEAST_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -205,25 +201,18 @@ impl Runner {
             return Err(Error::new(ErrorKind::Usage, message)
                 .hint("look at it again before you approve it"));
         }
-        let prepared = self.project(&proposal.project)?;
+        let project = &prepared.project.id;
         if prepared.chore(&proposal.chore).chore.mode == Mode::DryRun {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format!(
-                    "`mode` of project `{}` is \"dry-run\", so nothing of it is applied",
-                    proposal.project
-                ),
-            )
-            .hint("set `mode = \"review\"`"));
+            let message = format!(
+                "`mode` of project `{project}` is \"dry-run\", so nothing of it is applied"
+            );
+            return Err(Error::new(ErrorKind::Usage, message).hint("set `mode = \"review\"`"));
         }
-        if self.store.project(&proposal.project).paused {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format!("project `{}` is paused", proposal.project),
-            )
-            .hint("resume it first"));
+        if self.store.project(project).paused {
+            let message = format!("project `{project}` is paused");
+            return Err(Error::new(ErrorKind::Usage, message).hint("resume it first"));
         }
-        Ok((proposal, prepared))
+        Ok(proposal)
     }
 
     /// A proposal that is held, or why it cannot be decided about.
@@ -248,14 +237,9 @@ impl Runner {
 
     /// Keeps everybody else from deciding about a proposal.
     fn decide(&self, proposal: ProposalId) -> Result<Deciding<'_>> {
-        let busy = || {
-            Error::new(
-                ErrorKind::Usage,
-                format!("proposal {proposal} is being decided about already"),
-            )
-        };
         self.queue.decide(proposal).ok_or_else(|| {
-            busy().hint("wait for what comes of it; where it waits for its turn, pausing the project keeps it from being delivered")
+            let message = format!("proposal {proposal} is being decided about already");
+            Error::new(ErrorKind::Usage, message).hint("wait for what comes of it; where it waits for its turn, pausing the project keeps it from being delivered")
         })
     }
 
@@ -272,34 +256,33 @@ impl Runner {
 
 /// The approved proposal of a run that was cut off before it delivered anything: it waits again.
 pub(crate) fn cut_off(store: &Store, proposal: ProposalId) -> Result<Option<Proposal>> {
-    let status = status_after_approval(&Outcome::Interrupted, |_| false).unwrap_or_default();
-    Ok(store.proposal(proposal)?.map(|proposal| {
-        if proposal.is_held() { Proposal { status, ..proposal } } else { proposal }
+    Ok(store.proposal(proposal)?.map(|mut proposal| {
+        if proposal.is_held() {
+            proposal.status = held_again(CUT_OFF);
+        }
+        proposal
     }))
 }
 
 /// What becomes of an approved change, where that is something else than of any other: what says
 /// nothing about the change lets it wait again.
-fn status_after_approval(
-    outcome: &Outcome,
-    judges: impl Fn(&str) -> bool,
-) -> Option<ProposalStatus> {
-    let again = |what: String| {
-        Some(ProposalStatus::Held {
-            reason: format!("it was approved, but {what}; approve it again"),
-        })
-    };
-    match outcome {
-        Outcome::Interrupted => again("its run was cut off before it delivered anything".into()),
-        Outcome::Parked { reason, .. } => again(format!("its run was put off: {reason}")),
-        Outcome::Failed { step, message } if step != ROLLBACK && !judges(step) => {
-            again(format!("{step} failed: {message}"))
+fn status_after_approval(outcome: &Outcome, prepared: &Prepared) -> Option<ProposalStatus> {
+    Some(match outcome {
+        Outcome::Interrupted => held_again(CUT_OFF),
+        Outcome::Parked { reason, .. } => held_again(&format!("its run was put off: {reason}")),
+        Outcome::Failed { step, message } if step != ROLLBACK && !prepared.judges(step) => {
+            held_again(&format!("{step} failed: {message}"))
         }
         Outcome::NoChange => {
-            Some(ProposalStatus::Failed { reason: "nothing is left of it to be done".into() })
+            ProposalStatus::Failed { reason: "nothing is left of it to be done".into() }
         }
-        _ => None,
-    }
+        _ => return None,
+    })
+}
+
+fn held_again(what: &str) -> ProposalStatus {
+    let reason = format!("it was approved, but {what}; approve it again");
+    ProposalStatus::Held { reason }
 }
 
 fn unknown(id: ProposalId) -> Error {

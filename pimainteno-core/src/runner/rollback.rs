@@ -1,14 +1,12 @@
 //! Taking back a change that was delivered, because a person asks for it.
 
-use jiff::Timestamp;
-
 use super::{
     Prepared, Runner,
-    preconditions::{self, Locked},
+    preconditions::{self, Obstacle},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    git::Head,
+    git::{Checkout, Head},
     id::RunId,
     job::Job,
     pipeline::{self, Way},
@@ -28,15 +26,6 @@ struct Target {
     /// The commit of its change, and the one that it was made on.
     commit: CommitId,
     base: CommitId,
-}
-
-/// How far the commit of a change has come.
-#[derive(Clone, Copy)]
-struct Reach {
-    /// Whether it is at the remote, so that the one that takes it back goes there as well.
-    is_pushed: bool,
-    /// Whether somebody committed something after it.
-    is_covered: bool,
 }
 
 impl Runner {
@@ -69,29 +58,27 @@ impl Runner {
         let refused = |reason: String| {
             Error::new(ErrorKind::Usage, format!("nothing was taken back: {reason}"))
         };
-        let locked = self.lock(prepared).await?.map_err(refused)?;
+        let kept_from = |obstacle: Obstacle| obstacle.into_error(refused);
+        let locked = self.lock(prepared).await.map_err(kept_from)?;
         // Looked at again: it may have been taken back while this waited.
         let target = self.target(prepared, Some(&of.to_string()))?;
-        let head = preconditions::clean_place(&prepared.project, &locked.checkout)
-            .await?
-            .map_err(refused)?;
+        let (project, checkout) = (&prepared.project, &locked.checkout);
+        let head = preconditions::clean_place(project, checkout).await.map_err(kept_from)?;
         let commit = &target.commit;
-        if !locked.checkout.is_ancestor(commit, &head.commit).await.unwrap_or(false) {
+        if !checkout.is_ancestor(commit, &head.commit).await.unwrap_or(false) {
             let reason = format!("commit {commit:.12} of run {of} is not in the checkout");
             return Err(refused(reason).hint("pull it first; if the history was rewritten, there is nothing of ours left to take back"));
         }
-        let way = self.reach(prepared, &locked, &head, commit).await?;
-        if way.is_pushed
-            && let Some(reason) =
-                preconditions::unpushed(&prepared.project, &locked.checkout, &head).await?
-        {
-            return Err(refused(reason));
+        let is_pushed = is_pushed(prepared, checkout, &head, commit).await?;
+        if is_pushed {
+            preconditions::must_be_pushed(project, checkout, &head).await.map_err(kept_from)?;
         }
-        let run = self.start(prepared, &locked, head, &target, way).await?;
-        let (journal, workspace) =
-            self.begin(prepared, &locked.checkout, &run.record, &run.base).await?;
-        ordered.begun()?;
-        self.carry_out(prepared, &locked.checkout, &workspace, &journal, run, order.options).await
+        let record = prepared.record(order).of_chore(&target.run.chore);
+        let run = self.run_at(prepared, checkout, head, record).await?;
+        let run = self.take_back_in(run, prepared, checkout, &target, is_pushed).await?;
+        let ready = self.begin(prepared, locked, run).await?;
+        ordered.forget()?;
+        self.carry_out(prepared, ready, order.options).await
     }
 
     /// The run whose change is to be taken back.
@@ -133,55 +120,33 @@ impl Runner {
         Ok(Target { run: target, commit, base })
     }
 
-    async fn reach(
+    /// Has a run take `target` back, from its first step on.
+    async fn take_back_in(
         &self,
+        mut run: Run,
         prepared: &Prepared,
-        locked: &Locked,
-        head: &Head,
-        commit: &CommitId,
-    ) -> Result<Reach> {
-        let (checkout, remote) = (&locked.checkout, prepared.project.remote.as_ref());
-        let is_pushed = match checkout.upstream(head.branch.as_ref(), remote).await? {
-            None => false,
-            Some(upstream) if upstream.ahead == Some(0) => true,
-            Some(upstream) => {
-                let there = checkout.fetch(&upstream).await?;
-                checkout.is_ancestor(commit, &there).await?
-            }
-        };
-        Ok(Reach { is_pushed, is_covered: head.commit != *commit })
-    }
-
-    /// The run that takes `target` back, ready for its first step.
-    async fn start(
-        &self,
-        prepared: &Prepared,
-        locked: &Locked,
-        head: Head,
+        checkout: &Checkout,
         target: &Target,
-        way: Reach,
+        is_pushed: bool,
     ) -> Result<Run> {
-        let Target { run: target, commit, base } = target;
-        let mut record = RunRecord::new(
-            &prepared.project.id,
-            Trigger::Rollback,
-            Job::Reversal { of: target.id },
-            Timestamp::now(),
-        )
-        .of_chore(&target.chore);
-        record.base = Some(head.commit.clone());
-        let facts = self.facts(prepared, &locked.checkout, &record).await?;
-        let mut run = Run::new(record, head.commit, head.branch, facts);
-        let did = Announced::read(&self.store.run_journal(target.id)?, false);
-        let did = did.only(way.is_pushed, true);
-        let is_dropped = !way.is_pushed && !way.is_covered;
-        let change =
-            if is_dropped { Some(locked.checkout.change(commit, base).await?) } else { None };
-        let message = pipeline::rollback_message(&locked.checkout, commit, REASON).await;
-        let (touched, is_watched) = (did.steps(), did.is_beyond_remote());
-        let inverted = Some(commit).filter(|_| !is_dropped);
-        let way = Way { inverted, base, is_covered: way.is_covered, touched: &touched, is_watched };
-        pipeline::prepare(&mut run, &way, change, message, &prepared.steps);
+        let Target { run: taken_back, commit, base } = target;
+        // Whether somebody committed something after it.
+        let is_covered = run.base != *commit;
+        let did = Announced::read(&self.store.run_journal(taken_back.id)?, false);
+        let did = did.only(is_pushed, true);
+        let is_dropped = !is_pushed && !is_covered;
+        let change = if is_dropped { Some(checkout.change(commit, base).await?) } else { None };
+        let way = Way {
+            checkout,
+            steps: &prepared.steps,
+            reason: REASON,
+            inverted: Some(commit).filter(|_| !is_dropped),
+            base,
+            is_covered,
+            touched: &did.steps(),
+            is_watched: did.is_beyond_remote(),
+        };
+        pipeline::prepare(&mut run, &way, change).await;
         run.delivery.before = Some(self.units_now(prepared).await);
         Ok(run)
     }
@@ -198,6 +163,20 @@ impl Runner {
         let mut now = probation.baseline(&self.cancel).await.unwrap_or_default();
         now.unit_faults.clear();
         now
+    }
+}
+
+/// Whether a commit is at the remote, so that the one that takes it back goes there as well.
+async fn is_pushed(
+    prepared: &Prepared,
+    checkout: &Checkout,
+    head: &Head,
+    commit: &CommitId,
+) -> Result<bool> {
+    match checkout.upstream(head.branch.as_ref(), prepared.project.remote.as_ref()).await? {
+        None => Ok(false),
+        Some(upstream) if upstream.ahead == Some(0) => Ok(true),
+        Some(upstream) => checkout.is_ancestor(commit, &checkout.fetch(&upstream).await?).await,
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     Prepared, Runner,
-    preconditions::{self, Locked},
+    preconditions::{self, Locked, Obstacle},
     rollback,
 };
 use crate::{
@@ -13,73 +13,39 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{EventKind, NoticeKind},
     fingerprint,
-    git::{Checkout, Head, ProjectLock, Workspace},
+    git::{Checkout, Head, Workspace},
     job::{Job, REPAIR},
     pipeline,
-    policy::{self, Facts, RunFacts},
+    policy::{Checks, Facts, RunFacts},
     run::{Outcome, RunOptions, RunRecord, StepStatus, Trigger},
     step::{
-        Part, Run, RunParts,
+        self, Part, Run, RunParts,
         sandboxed::{self, Sandboxing},
     },
-    store::{FinishedRun, Journal, Order, Parked, ProjectState, Store},
-    words::{CommitId, Sha256, UnitName},
+    store::{FinishedRun, Journal, Order, Parked, ProjectState, Seen, Store},
+    words::CommitId,
 };
 
 /// What the first step of a run needs.
-struct Ready {
+pub(super) struct Ready {
     locked: Locked,
-    run: Run,
-    journal: Journal,
+    pub(super) run: Run,
+    pub(super) journal: Journal,
     workspace: Workspace,
-}
-
-/// What a run looked at: it need not be run again while that stays as it is.
-struct Looked {
-    /// The commit that it began at.
-    head: CommitId,
-    inputs: Sha256,
-    /// Whether what it looked at was tried before.
-    is_futile: bool,
-}
-
-/// A failure that counts.
-struct Counted {
-    /// The unit that was to be repaired; `None` if the run was about the project itself.
-    unit: Option<UnitName>,
-    signature: String,
-    reason: String,
-}
-
-impl Counted {
-    fn of(record: &RunRecord) -> Option<Self> {
-        let outcome = record.outcome.as_ref()?;
-        let is_failure = matches!(outcome, Outcome::Failed { .. } | Outcome::RolledBack { .. });
-        let (unit, reason) = (record.job.unit().cloned(), outcome.to_string());
-        (is_failure && record.job.rules().counts_failures).then(|| Self {
-            unit,
-            signature: fingerprint::of_failure(&reason),
-            reason,
-        })
-    }
 }
 
 impl Runner {
     /// Why a run would be futile, as far as two small files tell.
-    pub(crate) fn futile(
-        &self,
-        prepared: &Prepared,
-        job: &Job,
-        options: RunOptions,
-    ) -> Option<String> {
+    pub(crate) fn futile(&self, prepared: &Prepared, order: &Order) -> Option<String> {
         let state = self.store.project(&prepared.project.id);
         if state.paused {
             return Some("the project is paused".into());
         }
-        if options.force {
+        if order.options.force {
             return None;
         }
-        let chore = state.chore(job.chore()?);
+        let name = order.job.chore()?;
+        let chore = state.chore(name);
         if let Some(frozen) = &chore.frozen {
             return Some(frozen.describe());
         }
@@ -87,11 +53,11 @@ impl Runner {
         {
             return Some(parked.describe());
         }
-        if !job.rules().needs_news {
+        if !order.job.rules().needs_news {
             return None;
         }
         let head = Head::read(&prepared.project.path).ok()??;
-        let inputs = prepared.chore(job.chore()?).inputs();
+        let inputs = prepared.chore(name).inputs();
         chore.has_seen(&head.commit, &inputs).then(|| "nothing changed since the last run".into())
     }
 
@@ -118,81 +84,65 @@ impl Runner {
     }
 
     /// Carries out an order for upkeep or a repair.
-    pub(super) async fn look_after(&self, prepared: &Prepared, order: &Order) -> Result<RunRecord> {
+    pub(crate) async fn look_after(&self, prepared: &Prepared, order: &Order) -> Result<RunRecord> {
         // It may have been asked for before the configuration was changed.
-        if let Job::Upkeep { chore } = &order.job
-            && !prepared.chores.iter().any(|prepared| prepared.chore.name == *chore)
-        {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format!("project `{}` has no chore `{chore}`", prepared.project.id),
-            ));
+        if let Job::Upkeep { chore } = &order.job {
+            prepared.configured(chore)?;
         }
-        let record = || {
-            RunRecord::new(
-                &prepared.project.id,
-                order.trigger.clone(),
-                order.job.clone(),
-                Timestamp::now(),
-            )
-        };
         let mut ordered = match self.turn(prepared, order).await {
             Ok(ordered) => ordered,
             // Nothing was begun, and nothing is stored of it.
             Err(error)
                 if error.kind() == ErrorKind::Cancelled && !self.is_stored(prepared, order) =>
             {
-                let now = Some(Timestamp::now());
-                return Ok(RunRecord {
-                    ended: now,
-                    outcome: Some(Outcome::Interrupted),
-                    ..record()
-                });
+                let (ended, outcome) = (Some(Timestamp::now()), Some(Outcome::Interrupted));
+                return Ok(RunRecord { ended, outcome, ..prepared.record(order) });
             }
             Err(error) => return Err(error),
         };
-        let mut record = record();
+        let mut record = prepared.record(order);
         // Looked at again: while it waited, another run may have done all that there was to do.
-        if let Some(reason) = self.futile(prepared, &record.job, order.options) {
+        if let Some(reason) = self.futile(prepared, order) {
             return Ok(self.skipped(record, reason));
         }
         match self.ready(prepared, &mut record).await {
-            Ok(Ok(Ready { locked, run, journal, workspace })) => {
-                ordered.begun()?;
-                self.carry_out(prepared, &locked.checkout, &workspace, &journal, run, order.options)
-                    .await
+            Ok(ready) => {
+                ordered.forget()?;
+                self.carry_out(prepared, ready, order.options).await
             }
-            Ok(Err(reason)) => Ok(self.skipped(record, reason)),
-            Err(error) => self.failed_early(prepared, record, &error, order.options),
+            Err(Obstacle::Reason(reason)) => Ok(self.skipped(record, reason)),
+            Err(Obstacle::Failed(error)) => {
+                self.failed_early(prepared, record, &error, order.options)
+            }
         }
     }
 
     /// Makes everything ready for the first step of a run, or says why it is not worth starting.
-    async fn ready(
-        &self,
-        prepared: &Prepared,
-        record: &mut RunRecord,
-    ) -> Result<std::result::Result<Ready, String>> {
-        let locked = match self.lock(prepared).await? {
-            Ok(locked) => locked,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        let head = match preconditions::place_to_start(prepared, &locked.checkout).await? {
-            Ok(head) => head,
-            Err(reason) => return Ok(Err(reason)),
-        };
+    async fn ready(&self, prepared: &Prepared, record: &mut RunRecord) -> Result<Ready, Obstacle> {
+        let locked = self.lock(prepared).await?;
+        let head = preconditions::place_to_start(prepared, &locked.checkout).await?;
         record.base = Some(head.commit.clone());
-        let facts = self.facts(prepared, &locked.checkout, record).await?;
-        if let Some(reason) = prepared.policy.skip(&facts)? {
-            return Ok(Err(reason));
+        let mut run = self.run_at(prepared, &locked.checkout, head, record.clone()).await?;
+        if let Some(reason) = prepared.policy.skip(&run.facts)? {
+            return Err(reason.into());
         }
         preconditions::units_exist(prepared).await?;
-        self.sandboxing().require(&prepared.project).await?;
-        let (journal, workspace) =
-            self.begin(prepared, &locked.checkout, record, &head.commit).await?;
-        let mut run = Run::new(record.clone(), head.commit, head.branch, facts);
+        self.sandboxing(prepared).require().await?;
         run.steps.clone_from(&prepared.steps);
-        Ok(Ok(Ready { locked, run, journal, workspace }))
+        Ok(self.begin(prepared, locked, run).await?)
+    }
+
+    /// A run that starts where the checkout is, without its steps.
+    pub(super) async fn run_at(
+        &self,
+        prepared: &Prepared,
+        checkout: &Checkout,
+        head: Head,
+        mut record: RunRecord,
+    ) -> Result<Run> {
+        record.base = Some(head.commit.clone());
+        let facts = self.facts(prepared, checkout, &record).await?;
+        Ok(Run::new(record, head.commit, head.branch, facts))
     }
 
     /// Opens the journal of a run and makes its workspace ready, in this order: recovery removes
@@ -200,13 +150,12 @@ impl Runner {
     pub(super) async fn begin(
         &self,
         prepared: &Prepared,
-        checkout: &Checkout,
-        record: &RunRecord,
-        base: &CommitId,
-    ) -> Result<(Journal, Workspace)> {
-        let journal = self.store.begin_run(record)?;
-        match self.workspace(prepared, checkout, base).await {
-            Ok(workspace) => Ok((journal, workspace)),
+        locked: Locked,
+        run: Run,
+    ) -> Result<Ready> {
+        let journal = self.store.begin_run(&run.record)?;
+        match self.workspace(prepared, &locked.checkout, &run.base).await {
+            Ok(workspace) => Ok(Ready { locked, run, journal, workspace }),
             Err(error) => {
                 journal.discard();
                 Err(error)
@@ -221,10 +170,11 @@ impl Runner {
         checkout: &Checkout,
         commit: &CommitId,
     ) -> Result<Workspace> {
-        let ([workspace, _], sandboxing) = (self.trees(&prepared.project), self.sandboxing());
-        let leftovers = sandboxing.leftovers(&prepared.project).await;
+        let ([workspace, _], sandboxing) =
+            (self.trees(&prepared.project), self.sandboxing(prepared));
+        let leftovers = sandboxing.leftovers().await;
         leftovers.begin()?;
-        let sandbox = sandboxing.of_git(&prepared.project, checkout, &self.environment).await;
+        let sandbox = sandboxing.of_git(checkout).await;
         let workspace = Workspace::prepare(&workspace, checkout, commit, sandbox).await?;
         if let Some(message) = leftovers.start(&workspace).await? {
             self.bus.notice(&prepared.project.id, None, NoticeKind::Leftovers, "", message);
@@ -232,34 +182,31 @@ impl Runner {
         Ok(workspace)
     }
 
-    fn sandboxing(&self) -> Sandboxing<'_> {
-        Sandboxing::new(self.sandbox_helper.as_ref(), &self.state_directory, &self.written)
+    pub(super) fn sandboxing<'r>(&'r self, prepared: &'r Prepared) -> Sandboxing<'r> {
+        let (helper, state) = (self.sandbox_helper.as_ref(), &self.state_directory);
+        Sandboxing::new(&prepared.project, &self.environment, helper, state, &self.written)
     }
 
     /// Goes on with a run that was cut off after its change could be seen from outside.
     pub(crate) async fn go_on(
         &self,
         prepared: &Prepared,
-        checkout: &Checkout,
-        _: &ProjectLock,
-        journal: &Journal,
+        locked: Locked,
+        journal: Journal,
         mut run: Run,
     ) -> Result<RunRecord> {
         let at = run.record.commit.as_ref().unwrap_or(&run.base);
-        let workspace = self.workspace(prepared, checkout, at).await?;
+        let workspace = self.workspace(prepared, &locked.checkout, at).await?;
         let is_check = |name: &str| {
-            prepared.steps.iter().any(|step| step.part() == Part::Check && step.name() == name)
+            step::named(&prepared.steps, name).is_some_and(|step| step.part() == Part::Check)
         };
-        if run
-            .record
-            .steps
-            .iter()
-            .any(|step| is_check(&step.name) && step.status == StepStatus::Done)
-        {
-            run.facts = run.facts.with_checks(policy::Checks::Passed);
+        let mut done = run.record.steps.iter().filter(|step| step.status == StepStatus::Done);
+        if done.any(|step| is_check(&step.name)) {
+            run.note_checks(Checks::Passed);
             run.is_checked = true;
         }
-        self.carry_out(prepared, checkout, &workspace, journal, run, RunOptions::default()).await
+        let ready = Ready { locked, run, journal, workspace };
+        self.carry_out(prepared, ready, RunOptions::default()).await
     }
 
     /// Goes through the steps of a run whose project is locked, takes back what proves unhealthy,
@@ -267,17 +214,16 @@ impl Runner {
     pub(super) async fn carry_out(
         &self,
         prepared: &Prepared,
-        checkout: &Checkout,
-        workspace: &Workspace,
-        journal: &Journal,
-        mut run: Run,
+        ready: Ready,
         options: RunOptions,
     ) -> Result<RunRecord> {
+        let Ready { locked, run, journal, workspace } = ready;
+        let (checkout, journal) = (&locked.checkout, &journal);
         learn_key(&self.store, &prepared.project)?;
         let started_at = run.base.clone();
         let [_, agent_tree] = self.trees(&prepared.project);
-        let sandboxing = self.sandboxing();
-        let leftovers = sandboxing.leftovers(&prepared.project).await;
+        let sandboxing = self.sandboxing(prepared);
+        let leftovers = sandboxing.leftovers().await;
         let chore = prepared.chore(&run.record.chore);
         let inputs = chore.inputs();
         let parts = RunParts {
@@ -285,7 +231,7 @@ impl Runner {
             steps: &prepared.steps,
             environment: &self.environment,
             checkout,
-            workspace,
+            workspace: &workspace,
             desk: Desk {
                 backend: &prepared.backend,
                 budget: Budget {
@@ -295,11 +241,7 @@ impl Runner {
                     timezone: &self.timezone,
                 },
                 fresh: options.force,
-                tree: AgentTree::new(
-                    agent_tree,
-                    checkout,
-                    sandboxing.of_git(&prepared.project, checkout, &self.environment).await,
-                ),
+                tree: AgentTree::new(agent_tree, checkout, sandboxing.of_git(checkout).await),
                 store: &self.store,
                 journal,
                 bus: &self.bus,
@@ -320,29 +262,23 @@ impl Runner {
             force: options.force,
             inputs: &inputs,
         };
-        run.summary = self.store.summary(&prepared.project.id)?;
-        let mut run = pipeline::execute(run, &parts).await;
+        let summary = self.store.summary(&prepared.project.id)?;
+        let mut run = pipeline::execute(Run { summary, ..run }, &parts).await;
         rollback::fail_if_put_off(&mut run);
         let delivered = run.is_delivered() || run.delivery.is_unclear;
         let rollback = match reason_to_roll_back(&run) {
             // What can be seen from outside must be announced, and the disk takes nothing any more.
             _ if delivered && journal.has_failed() => None,
             _ if run.taken_back => {
-                let left = std::mem::take(&mut run.left);
-                let is_complete = run.is_complete;
-                pipeline::conclude_rollback(
-                    &mut run,
-                    "the run was cut off while its change was taken back",
-                    &left,
-                    is_complete,
-                );
+                let reason = "the run was cut off while its change was taken back";
+                run.record.outcome = Some(pipeline::rolled_back(&run, reason));
                 None
             }
             Some(reason) => {
                 let job = Job::Reversal { of: run.record.id };
-                let record =
-                    RunRecord::new(&prepared.project.id, Trigger::Rollback, job, Timestamp::now())
-                        .of_chore(&run.record.chore);
+                let (id, now) = (&prepared.project.id, Timestamp::now());
+                let record = RunRecord::new(id, Trigger::Rollback, job, now);
+                let record = record.of_chore(&run.record.chore);
                 match self.facts(prepared, checkout, &record).await {
                     Ok(facts) => {
                         Some(pipeline::roll_back(&mut run, &reason, record, facts, &parts).await)
@@ -352,13 +288,7 @@ impl Runner {
                         let message = format!(
                             "the change cannot be taken back yet: {error}; it failed in {reason}"
                         );
-                        self.bus.notice(
-                            &prepared.project.id,
-                            None,
-                            NoticeKind::Unfinished,
-                            "",
-                            message,
-                        );
+                        self.bus.notice(id, None, NoticeKind::Unfinished, "", message);
                         run.record.outcome = Some(Outcome::Interrupted);
                         None
                     }
@@ -375,10 +305,18 @@ impl Runner {
             self.bus.finished(&run.record);
             return Ok(run.record);
         }
-        let looked = Looked { head: started_at, inputs: inputs.clone(), is_futile: run.is_futile };
+        let mut seen = Vec::new();
+        if !options.dry_run && has_looked(&run) {
+            // A change that was placed anew on another commit was still made for the one that the
+            // checkout is at.
+            let rollback = rollback.as_ref().and_then(|rollback| rollback.record.commit.clone());
+            let heads = [Some(started_at), run.record.base.clone(), run.record.commit.clone()];
+            let heads = heads.into_iter().chain([rollback]).flatten();
+            seen.extend(heads.map(|head| Seen { head, inputs: inputs.clone() }));
+        }
         let takes_back = rollback::takes_back(&run);
         let stored = FinishedRun { takes_back, ..run.into_stored() };
-        let record = self.conclude(prepared, journal, Some(looked), stored, rollback, options);
+        let record = self.conclude(prepared, journal, seen, stored, rollback, options);
         // What is known to be delivered is kept; a run that is cut off before this leaves the next
         // one cold.
         let is_applied = record
@@ -388,110 +326,68 @@ impl Runner {
         record
     }
 
-    /// Stores a run, and the run that took its change back.
+    /// Stores a run, and the run that took its change back. What it has `seen` needs no run any
+    /// more.
     fn conclude(
         &self,
         prepared: &Prepared,
         journal: &Journal,
-        looked: Option<Looked>,
+        seen: Vec<Seen>,
         mut finished: FinishedRun,
         rollback: Option<Run>,
         options: RunOptions,
     ) -> Result<RunRecord> {
-        let record = finished.record.clone();
-        // A change that was placed anew on another commit was still made for the one that the
-        // checkout is at.
-        let taken_back = rollback.as_ref().and_then(|rollback| rollback.record.commit.clone());
-        let seen = [
-            looked.as_ref().map(|looked| looked.head.clone()),
-            record.base.clone(),
-            record.commit.clone(),
-            taken_back,
-        ]
-        .into_iter()
-        .flatten();
         if let Some(rollback) = rollback {
-            let journal = self.store.begin_run(&rollback.record)?;
-            let rollback_record = rollback.record.clone();
+            let record = rollback.record.clone();
+            let journal = self.store.begin_run(&record)?;
             self.store.finish_run(&journal, rollback.into_stored(), |_| {})?;
-            self.bus.finished(&rollback_record);
+            self.bus.finished(&record);
         }
-        // What a person asked for says that his commit needs no run of its own only if it came to
-        // something: nobody else looked at it.
-        let looks_around = record.job.rules().looks_around;
-        let came_to_something = matches!(
-            record.outcome,
-            Some(Outcome::Applied { .. } | Outcome::RolledBack { .. } | Outcome::Held { .. })
-        );
-        let outcome = record.outcome.clone();
-        // One that failed before its first step has looked at nothing.
-        let (is_futile, is_begun) = (
-            looked.as_ref().is_some_and(|looked| looked.is_futile),
-            !record.steps.is_empty() || !matches!(record.outcome, Some(Outcome::Failed { .. })),
-        );
-        let failure = Counted::of(&record).filter(|_| !options.dry_run);
-        let chore = record.chore.clone();
-        let before = self.store.project(&prepared.project.id);
-        let (was_frozen, was_parked) =
-            (before.chore(&chore).frozen.is_some(), before.chore(&chore).parked.is_some());
-        let name = chore.clone();
-        let change_state = move |state: &mut ProjectState| {
+        self.settle(prepared, &mut finished)?;
+        let record = finished.record.clone();
+        let (id, chore, rules) = (&prepared.project.id, &record.chore, record.job.rules());
+        let before = self.store.project(id);
+        let change_state = |state: &mut ProjectState| {
             // What was delivered may have been what a unit lacked.
-            if matches!(outcome, Some(Outcome::Applied { .. })) {
+            if matches!(record.outcome, Some(Outcome::Applied { .. })) {
                 state.chore_mut(REPAIR).note_success();
             }
-            let state = state.chore_mut(&name);
-            match &outcome {
+            let state = state.chore_mut(chore);
+            match &record.outcome {
                 Some(Outcome::Parked { until, reason }) => {
                     state.parked = Some(Parked { until: *until, reason: reason.clone() });
                 }
                 // Neither says that the trouble is over: one that was stopped, and one that had
                 // nobody to ask.
                 Some(Outcome::Interrupted) => {}
-                _ if !looks_around => {}
+                _ if !rules.looks_around => {}
                 _ => state.parked = None,
             }
-            match (&outcome, failure) {
-                (Some(Outcome::Applied { .. }), _) => state.note_success(),
-                (_, Some(Counted { unit, signature, reason })) => {
-                    state.note_failure(unit.as_ref(), signature, reason);
+            match &record.outcome {
+                Some(Outcome::Applied { .. }) => state.note_success(),
+                Some(failure @ (Outcome::Failed { .. } | Outcome::RolledBack { .. }))
+                    if rules.counts_failures && !options.dry_run =>
+                {
+                    let reason = failure.to_string();
+                    let signature = fingerprint::of_failure(&reason);
+                    state.note_failure(record.job.unit(), signature, reason);
                 }
                 _ => {}
             }
-            let is_settled = is_begun
-                && (is_futile
-                    || !matches!(
-                        outcome,
-                        Some(
-                            Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. }
-                        )
-                    ));
-            if let (true, Some(looked)) =
-                (is_settled && !options.dry_run && (looks_around || came_to_something), looked)
-            {
-                for head in seen {
-                    state.see(head, looked.inputs.clone());
-                }
+            for Seen { head, inputs } in seen {
+                state.see(head, inputs);
             }
         };
-        self.settle(prepared, &mut finished)?;
-        let record = finished.record.clone();
         self.store.finish_run(journal, finished, change_state)?;
-        if let Some(frozen) = self
-            .store
-            .project(&prepared.project.id)
-            .chore(&chore)
-            .frozen
-            .as_ref()
-            .filter(|_| !was_frozen)
-        {
+        let (before, after) = (before.chore(chore), self.store.project(id));
+        if let (None, Some(frozen)) = (&before.frozen, &after.chore(chore).frozen) {
             let message = format!(
                 "{}; it is left alone until it is resumed or run by force",
                 frozen.describe()
             );
-            self.bus.notice(&prepared.project.id, None, NoticeKind::Frozen, "", message);
+            self.bus.notice(id, None, NoticeKind::Frozen, "", message);
         }
-        self.tell_parked(prepared, &chore, was_parked);
+        self.tell_parked(prepared, chore, before.parked.is_some());
         self.bus.finished(&record);
         Ok(record)
     }
@@ -509,7 +405,8 @@ impl Runner {
         record.redact(self.store.secrets());
         let journal = self.store.begin_run(&record);
         let stored = journal.and_then(|journal| {
-            self.conclude(prepared, &journal, None, FinishedRun::new(record.clone()), None, options)
+            let stored = FinishedRun::new(record.clone());
+            self.conclude(prepared, &journal, Vec::new(), stored, None, options)
         });
         // What kept the run from its first step may be the disk.
         stored.or_else(|error| {
@@ -576,9 +473,27 @@ pub(crate) fn learn_key(store: &Store, project: &Project) -> Result<()> {
     }
 }
 
+/// Whether a run, as it ended, has found out what there is to find out.
+fn has_looked(run: &Run) -> bool {
+    let (outcome, rules) = (&run.record.outcome, run.rules());
+    // What a person asked for says that his commit needs no run of its own only if it came to
+    // something: nobody else looked at it.
+    let came_to_something = matches!(
+        outcome,
+        Some(Outcome::Applied { .. } | Outcome::RolledBack { .. } | Outcome::Held { .. })
+    );
+    let was_put_off = matches!(
+        outcome,
+        Some(Outcome::Parked { .. } | Outcome::Interrupted | Outcome::Skipped { .. })
+    );
+    // One that failed before its first step has looked at nothing.
+    let is_begun = !run.record.steps.is_empty() || !matches!(outcome, Some(Outcome::Failed { .. }));
+    is_begun && (run.is_futile || !was_put_off) && (rules.looks_around || came_to_something)
+}
+
 /// Why a run's change has to be taken back: a step failed after it was delivered.
 fn reason_to_roll_back(run: &Run) -> Option<String> {
-    if !run.record.job.rules().is_taken_back {
+    if !run.rules().is_taken_back {
         return None;
     }
     let delivered = run.is_delivered();

@@ -14,7 +14,7 @@ impl StepContext<'_> {
     /// behind this step, and everything that was found out about the change is found out anew.
     /// Once there is a commit, it comes too late, and the run fails.
     pub fn propose(&mut self, diff: impl Into<String>, message: impl Into<String>) {
-        self.run.candidate = Some(Candidate::Diff { diff: diff.into(), message: message.into() });
+        self.run.candidate = Some(Candidate::of_diff(diff, message));
     }
 
     /// The same with the change that is in a backend's reply to a request with `edit`. Says whether
@@ -40,7 +40,7 @@ impl StepContext<'_> {
     /// [`ErrorKind::Step`] once there is a commit; [`ErrorKind::Patch`] if it is too large or not
     /// text.
     pub async fn amend(&mut self, message: impl Into<String>) -> Result<bool> {
-        if self.run.record.job.rules().brings_back {
+        if self.run.rules().brings_back {
             return Ok(false);
         }
         if self.run.record.commit.is_some() {
@@ -53,17 +53,11 @@ impl StepContext<'_> {
         if change.diff == placed {
             return Ok(false);
         }
-        let mut message = message.into();
-        if message.trim().is_empty() {
-            let of_candidate =
-                || self.run.candidate.as_ref().map(Candidate::message).unwrap_or_default();
-            message = self
-                .run
-                .proposal
-                .as_ref()
-                .map_or_else(of_candidate, |proposal| proposal.message.clone());
-        }
-        self.run.candidate = Some(Candidate::Diff { diff: change.diff, message });
+        let before = match &self.run.candidate {
+            Some(candidate) if self.run.proposal.is_none() => &candidate.message,
+            _ => self.run.message(),
+        };
+        self.run.candidate = Some(Candidate::of_diff(change.diff, message).or_message(before));
         Ok(true)
     }
 

@@ -51,7 +51,7 @@ impl StepContext<'_> {
         };
         let workspace = self.parts.workspace;
         workspace.reset(&self.run.base).await?;
-        let Some(message) = place::place(self, &candidate).await? else {
+        let Some(message) = place::place(self, candidate).await? else {
             return Ok(Flow::End(Outcome::NoChange));
         };
         let mut change = workspace.staged(&self.run.base).await?;
@@ -66,7 +66,7 @@ impl StepContext<'_> {
         }
         patch::check_paths(&change)?;
         // What is brought back was there before.
-        if change.makes_links() && !self.run.record.job.rules().brings_back {
+        if change.makes_links() && !self.run.rules().brings_back {
             return Err(Error::new(
                 ErrorKind::Patch,
                 "the change adds or moves a symbolic link or a submodule",

@@ -38,20 +38,13 @@ impl Step for Commit {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
-        let (Some(change), Some(proposal)) =
-            (context.run.change.clone(), context.run.proposal.clone())
-        else {
+        let (Some(change), Some(_)) = (context.run.change.clone(), &context.run.proposal) else {
             return Ok(Flow::End(Outcome::NoChange));
         };
-        let message = message(context, &change, &proposal.message).await?;
+        let message = message(context, &change).await?;
         let message = context.policy().commit_message(context.facts(), &message)?;
         let commit = context.commit_change(&message).await?;
-        let subject = context
-            .run
-            .proposal
-            .as_ref()
-            .and_then(|proposal| proposal.message.lines().next())
-            .unwrap_or_default();
+        let subject = context.run.message().lines().next().unwrap_or_default();
         Ok(Flow::Done(format!("{commit:.12} {subject}")))
     }
 }
@@ -111,8 +104,8 @@ impl StepContext<'_> {
 
 /// The proposal's own message; where it has none, one that the backend makes from the diff; where
 /// it makes none, what was changed.
-async fn message(context: &mut StepContext<'_>, change: &Change, proposed: &str) -> Result<String> {
-    let mut message = proposed.trim().to_owned();
+async fn message(context: &mut StepContext<'_>, change: &Change) -> Result<String> {
+    let mut message = context.run.message().trim().to_owned();
     if message.is_empty() {
         let recent = context.parts.store.commit_messages(&context.run.record.project)?;
         let prompt = prompt::commit_message(context.project(), &change.diff, &recent)?;

@@ -18,16 +18,12 @@ use crate::{
     process::{Cancel, Environment},
     proposal::Proposal,
     run::Trigger,
-    service::{HealthProbe, ServiceManager},
+    service::{HealthProbe, Probation, ServiceManager},
     store::{By, Effect, Intent, Journal, Output, Store},
-    words::{BranchName, CommitId, Sha256},
+    words::{BranchName, CommitId, Sha256, UnitName},
 };
 
-use super::{
-    Step,
-    run::{Checks, Run},
-    sandboxed::Sandboxing,
-};
+use super::{Step, run::Run, sandboxed::Sandboxing};
 
 /// What surrounds a run and does not change while it goes on.
 pub(crate) struct RunParts<'run> {
@@ -221,33 +217,28 @@ impl StepContext<'_> {
     /// # Errors
     /// What the backend says, or that the budget is used up; both may park the project.
     /// [`ErrorKind::Step`] in a run that takes something back: there nobody is asked.
-    pub async fn ask(&mut self, mut request: Request) -> Result<Reply> {
-        self.may_ask()?;
-        request.prompt = self.parts.policy.prompt(
-            &self.run.facts,
-            &request.task.to_string(),
-            &request.prompt,
-        )?;
-        self.parts.desk.ask(&request, &self.run.base, None, &self.step, &mut self.run.record).await
+    pub async fn ask(&mut self, request: Request) -> Result<Reply> {
+        self.ask_as(request, None).await
     }
 
-    /// The same for a prompt that is not the same each time, because it tells logs: `question`
+    /// The same; where the prompt is not the same each time, because it tells logs, `question`
     /// stands for it, so that an answer to it is found again.
-    pub(crate) async fn ask_again(
+    pub(crate) async fn ask_as(
         &mut self,
         mut request: Request,
-        question: &str,
+        question: Option<&str>,
     ) -> Result<Reply> {
-        self.may_ask()?;
-        let policy = self.parts.policy;
-        let prompt =
-            |prompt: &str| policy.prompt(&self.run.facts, &request.task.to_string(), prompt);
-        let (told, question) = (prompt(&request.prompt)?, prompt(question)?);
-        request.prompt = told;
-        self.parts
-            .desk
-            .ask(&request, &self.run.base, Some(&question), &self.step, &mut self.run.record)
-            .await
+        let job = &self.run.record.job;
+        if !job.rules().may_ask {
+            let message = format!("no backend is asked in a {}", job.name());
+            return Err(Error::new(ErrorKind::Step, message));
+        }
+        let (parts, task) = (self.parts, request.task.to_string());
+        let told = |prompt: &str| parts.policy.prompt(&self.run.facts, &task, prompt);
+        request.prompt = told(&request.prompt)?;
+        let question = question.map(told).transpose()?;
+        let (base, record) = (&self.run.base, &mut self.run.record);
+        parts.desk.ask(&request, base, question.as_deref(), &self.step, record).await
     }
 
     /// Announces an effect of the running step in the journal, lets `work` bring it about, and
@@ -292,14 +283,16 @@ impl StepContext<'_> {
 
     /// Announces an effect of the running step.
     pub(crate) fn announce(&self, effect: Effect) -> Result<Intent> {
-        self.parts.journal.intend_by(By { step: Some(&self.step), reverts: self.reverts() }, effect)
+        self.parts
+            .journal
+            .intend_by(By { step: Some(&self.step), reverts: self.run.takes_back() }, effect)
     }
 
     /// The same for an effect on something that is neither the remote nor the checkout. Before
     /// there is a change, nothing of it can be seen anywhere, and nothing has to be taken back.
     pub(crate) fn announce_own(&mut self, name: &str, data: serde_json::Value) -> Result<Intent> {
         let step = self.counts().then(|| self.step.clone());
-        let by = By { step: step.as_deref(), reverts: self.reverts() };
+        let by = By { step: step.as_deref(), reverts: self.run.takes_back() };
         let intent =
             self.parts.journal.intend_by(by, Effect::Own { name: name.to_owned(), data })?;
         if let Some(step) = step {
@@ -315,31 +308,15 @@ impl StepContext<'_> {
         self.run.change.is_some() || self.run.reverts.contains(&self.step)
     }
 
-    /// Whether the run takes something back.
-    fn reverts(&self) -> bool {
-        self.run.taken_back || self.run.record.job.takes_back().is_some()
-    }
-
     /// Takes note that the change went through checks and passed; a step that says so is the
     /// project's [`super::Part::Check`].
     pub fn passed(&mut self) {
-        self.run.checks = Checks::Passed;
-        self.run.facts = self.run.facts.clone().with_checks(policy::Checks::Passed);
+        self.run.note_checks(policy::Checks::Passed);
     }
 
     /// Says that what the running step did is not taken back; the outcome tells it.
     pub fn leave(&mut self) {
         self.run.left.push(self.step.clone());
-    }
-
-    fn may_ask(&self) -> Result<()> {
-        if self.run.record.job.rules().may_ask {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Step,
-            format!("no backend is asked in a {}", self.run.record.job.name()),
-        ))
     }
 
     /// Lets the policy see the change.
@@ -369,6 +346,20 @@ impl StepContext<'_> {
             key,
             message,
         );
+    }
+
+    /// What is kept of checks that were run on a commit.
+    pub(crate) fn check_results(
+        &self,
+        commit: Option<&CommitId>,
+        checks: &Sha256,
+    ) -> Result<Option<serde_json::Value>> {
+        self.parts.store.check_results(&self.run.record.project, commit, checks)
+    }
+
+    /// What watches these units and the project's probe.
+    pub(crate) fn probation<'p>(&'p self, units: &'p [UnitName]) -> Probation<'p> {
+        Probation::new(self.services(), units, self.probe(), self.project().probation)
     }
 
     /// Where the project's branch is pushed to.

@@ -3,13 +3,8 @@
 use async_trait::async_trait;
 use pimainteno_plugin::{Edit, Task};
 
-use super::{Candidate, Effects, Failure, Flow, Step, StepContext};
-use crate::{
-    backend::prompt,
-    error::{ErrorKind, Result, Retry},
-    fingerprint,
-    run::Outcome,
-};
+use super::{Candidate, Effects, Failure, Flow, Form, Step, StepContext};
+use crate::{backend::prompt, error::Result, fingerprint, run::Outcome};
 
 /// How many bytes of one log the backend is told.
 const TOLD_LOG: usize = 12 << 10;
@@ -53,11 +48,9 @@ impl Step for Mend {
         let mut request = context.request(Task::Mend, prompt);
         request.edit = edit;
         request.diff = Some(change.diff.clone());
-        let reply = match context.ask_again(request, &question).await {
+        let reply = match context.ask_as(request, Some(&question)).await {
             Ok(reply) => reply,
-            Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => {
-                return Err(error);
-            }
+            Err(error) if error.passes() => return Err(error),
             Err(error) => return give_up(&format!("it could not be repaired: {error}")),
         };
         let candidate = match Candidate::of_reply(reply, edit) {
@@ -65,14 +58,12 @@ impl Step for Mend {
             Ok(None) => return give_up("the backend has no repair for it"),
             Err(error) => return give_up(&format!("the repair is no change: {error}")),
         };
-        let candidate = candidate
-            .or_message(context.run.proposal.as_ref().map_or("", |proposal| &proposal.message));
-        if let Candidate::Diff { diff, .. } = &candidate
+        if let Form::Diff(diff) = &candidate.form
             && fingerprint::of_change(diff) == fingerprint::of_change(&change.diff)
         {
             return give_up("the repair is the same change again");
         }
-        context.run.candidate = Some(candidate);
+        context.run.candidate = Some(candidate.or_message(context.run.message()));
         Ok(Flow::Done(format!("{} repairs its change", context.parts.desk.backend_name())))
     }
 }

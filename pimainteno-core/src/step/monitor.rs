@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{Effects, Flow, Part, Step, StepContext};
 use crate::{
     error::{Error, ErrorKind, Result},
-    service::{Probation, Since, Verdict},
+    service::{Since, Verdict},
 };
 
 /// How many of an unhealthy unit's journal entries are kept with the run.
@@ -37,15 +37,10 @@ impl Step for Monitor {
                 "no unit was restarted and no health probe is configured".into(),
             ));
         }
-        let probation = Probation::new(
-            parts.services,
-            &delivery.restarted,
-            parts.probe,
-            context.project().probation,
-        );
         let progress = |message: &str| context.progress(message);
         let before = delivery.before.clone().unwrap_or_default();
-        match probation.watch(&before, parts.cancel, &progress).await? {
+        match context.probation(&delivery.restarted).watch(&before, parts.cancel, &progress).await?
+        {
             Verdict::Healthy { watched } => {
                 Ok(Flow::Done(format!("healthy for {:.1} s", watched.as_secs_f64())))
             }
@@ -53,20 +48,13 @@ impl Step for Monitor {
                 Ok(Flow::Done(format!("no worse than before: {reason}")))
             }
             Verdict::Unhealthy { unit, reason } => {
-                let log = match &unit {
-                    Some(unit) => parts
-                        .services
-                        .journal(unit, &Since::Beginning, LOGGED_ENTRIES)
-                        .await
-                        .unwrap_or_default(),
-                    None => Vec::new(),
-                };
-                if !log.is_empty() {
+                if let Some(unit) = unit
+                    && let Ok(log) =
+                        parts.services.journal(&unit, &Since::Beginning, LOGGED_ENTRIES).await
+                    && !log.is_empty()
+                {
                     let lines: Vec<_> = log.iter().map(|entry| entry.message.as_str()).collect();
-                    context.keep_output(
-                        format!("journal of {}", unit.as_deref().unwrap_or_default()),
-                        lines.join("\n"),
-                    );
+                    context.keep_output(format!("journal of {unit}"), lines.join("\n"));
                 }
                 Err(Error::new(ErrorKind::Service, reason))
             }

@@ -49,16 +49,18 @@ impl StepContext<'_> {
         let Some(upstream) = self.upstream().await? else {
             return Ok(Flow::Skipped("the project has no remote".into()));
         };
+        let (checkout, journal) = (self.parts.checkout, self.parts.journal);
+        let there = format!("{}/{}", upstream.remote, upstream.branch);
         // What was pushed is taken back however the checkout is by now: it is not touched here.
-        if !self.run.record.job.rules().brings_back {
-            if let Some(obstacle) = self.parts.checkout.obstacle().await? {
+        if !self.run.rules().brings_back {
+            if let Some(obstacle) = checkout.obstacle().await? {
                 let error = Error::new(ErrorKind::Git, obstacle);
                 return Err(error.hint(
                     "nothing was pushed; commit or undo them, and the next run goes on from there",
                 ));
             }
             let at = self.checkout_commit().await?;
-            if !self.parts.checkout.is_ancestor(&at, &commit).await? {
+            if !checkout.is_ancestor(&at, &commit).await? {
                 return Err(Error::new(
                     ErrorKind::Git,
                     format!("the checkout moved meanwhile: it is at {at:.12}"),
@@ -66,11 +68,10 @@ impl StepContext<'_> {
                 .hint("nothing was pushed; the next run goes on from there"));
             }
         }
-        let journal = self.parts.journal;
         let (remote, branch, from) =
             (upstream.remote.clone(), upstream.branch.clone(), self.run.base.clone());
         let intent = self.announce(Effect::Push { remote, branch, from, to: commit.clone() })?;
-        let pushed = self.parts.checkout.push(&self.run.base, &commit, &upstream).await;
+        let pushed = checkout.push(&self.run.base, &commit, &upstream).await;
         if let Err(error) = &pushed {
             journal.failed(intent, error.to_string())?;
         }
@@ -79,32 +80,23 @@ impl StepContext<'_> {
                 self.run.delivery.pushed = true;
                 self.run.touch(&self.step);
                 journal.done(intent)?;
-                Ok(Flow::Done(format!("{commit:.12} to {}/{}", upstream.remote, upstream.branch)))
+                Ok(Flow::Done(format!("{commit:.12} to {there}")))
             }
             PushEnd::Unclear(said) => {
                 // The run stays open, and recovery looks again until it knows.
                 self.run.delivery.is_unclear = true;
-                let message = format!(
-                    "whether `{}/{}` has {commit:.12} is not known: {said}",
-                    upstream.remote, upstream.branch
-                );
+                let message = format!("whether `{there}` has {commit:.12} is not known: {said}");
                 Err(Error::new(ErrorKind::Cancelled, message))
             }
-            PushEnd::Moved(there)
-                if self
-                    .parts
-                    .checkout
-                    .is_ancestor(&self.run.base, &there)
-                    .await
-                    .unwrap_or(false) =>
+            PushEnd::Moved(to)
+                if checkout.is_ancestor(&self.run.base, &to).await.unwrap_or(false) =>
             {
                 journal.failed(intent, "the branch moved there")?;
-                Ok(Flow::Rebase(there))
+                Ok(Flow::Rebase(to))
             }
-            PushEnd::Moved(there) => {
+            PushEnd::Moved(to) => {
                 let message = format!(
-                    "`{}/{}` is at {there:.12}, which does not contain the checkout's commit",
-                    upstream.remote, upstream.branch
+                    "`{there}` is at {to:.12}, which does not contain the checkout's commit"
                 );
                 Err(Error::new(ErrorKind::Git, message)
                     .hint("the branch was rewritten or has diverged; bring checkout and remote together by hand"))

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     process::Cancel,
     run::Outcome,
-    service::{ActiveState, LoadState, Probation},
+    service::{ActiveState, LoadState},
     store::Effect,
     words::UnitName,
 };
@@ -36,16 +36,10 @@ impl Step for Restart {
             return Ok(Flow::End(Outcome::NoChange));
         };
         let units = self.units(context).await?;
-        let probation = Probation::new(
-            context.parts.services,
-            &units,
-            context.parts.probe,
-            context.project().probation,
-        );
         // What a rollback finds is what the change did; it is measured by what was before.
         let before = match context.run.delivery.before.take() {
             Some(before) => before,
-            None => probation.baseline(context.parts.cancel).await?,
+            None => context.probation(&units).baseline(context.cancel()).await?,
         };
         // Somebody stopped these on purpose.
         let stopped = |unit: &UnitName| {
@@ -87,20 +81,18 @@ impl Restart {
                 Err(error) if is_guessed => {
                     context.progress(format!("cannot ask for {unit}: {error}"));
                 }
-                Ok(_) => {
-                    return Err(Error::new(
-                        ErrorKind::Service,
-                        format!("there is no unit `{unit}`"),
-                    )
-                    .hint(
-                        "set `units` to the units that run from this checkout, or `units = []`",
-                    ));
-                }
+                Ok(_) => return Err(no_such_unit(&unit)),
                 Err(error) => return Err(error),
             }
         }
         Ok(units)
     }
+}
+
+/// What is wrong where the configuration names a unit that is not there.
+pub(crate) fn no_such_unit(unit: &str) -> Error {
+    Error::new(ErrorKind::Service, format!("there is no unit `{unit}`"))
+        .hint("set `units` to the units that run from this checkout, or `units = []`")
 }
 
 impl StepContext<'_> {
@@ -125,7 +117,7 @@ impl StepContext<'_> {
         }
         let is_forward = checkout.is_ancestor(&from, &commit).await?;
         // Only from the commit that is taken back, which never left the machine.
-        let is_back = self.run.record.job.rules().brings_back && from == self.run.base;
+        let is_back = self.run.rules().brings_back && from == self.run.base;
         if !is_forward && !is_back {
             return Err(Error::new(
                 ErrorKind::Git,

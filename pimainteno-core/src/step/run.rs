@@ -7,9 +7,11 @@ use pimainteno_plugin::{Edit, Reply};
 use super::{Failure, Step};
 use crate::{
     error::Result,
+    fingerprint,
     git::Change,
+    job::Rules,
     patch,
-    policy::Facts,
+    policy::{Checks, Facts},
     proposal::{Proposal, ProposalStatus},
     run::{Outcome, RunRecord},
     service::Baseline,
@@ -38,7 +40,6 @@ pub(crate) struct Run {
     pub(crate) candidate: Option<Candidate>,
     pub(crate) proposal: Option<Proposal>,
     pub(crate) change: Option<Change>,
-    pub(crate) checks: Checks,
     /// What a person should see before the change is delivered: each holds it, in whatever mode.
     pub(crate) concerns: Vec<String>,
     /// How many of them are older than the change, and stay when it is placed anew.
@@ -79,26 +80,21 @@ pub(crate) struct Run {
 
 /// A change that is not placed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Candidate {
-    /// As Git wrote it.
-    Diff {
-        /// The diff.
-        diff: String,
-        /// What was said about it.
-        message: String,
-    },
-    /// As a model wrote it.
-    Reply {
-        /// The whole reply.
-        text: String,
-    },
-    /// The inverse of a commit.
-    Inverse {
-        /// The commit.
-        commit: CommitId,
-        /// Why it is taken back.
-        message: String,
-    },
+pub(crate) struct Candidate {
+    pub(crate) form: Form,
+    /// What is said about it.
+    pub(crate) message: String,
+}
+
+/// How a change comes that is not placed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A diff, as Git wrote it.
+    Diff(String),
+    /// A whole reply, as a model wrote it.
+    Reply(String),
+    /// The commit that it is the inverse of.
+    Inverse(CommitId),
 }
 
 /// A failure of the change that its backend is to mend.
@@ -107,18 +103,6 @@ pub(crate) struct Failed {
     /// The step that found it.
     pub(crate) step: String,
     pub(crate) failure: Failure,
-}
-
-/// What the project's checks say about the change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Checks {
-    /// Nothing was checked.
-    #[default]
-    None,
-    /// Everything passed.
-    Passed,
-    /// Some were red, before the change too; none is newly red.
-    RedBefore,
 }
 
 /// How far the change has come.
@@ -155,7 +139,6 @@ impl Run {
             candidate: None,
             proposal: None,
             change: None,
-            checks: Checks::None,
             concerns: Vec::new(),
             lasting_concerns: 0,
             placed: Vec::new(),
@@ -188,6 +171,31 @@ impl Run {
         self.delivery.pushed || self.delivery.moved
     }
 
+    /// What it may, and how its end counts.
+    pub(crate) fn rules(&self) -> &'static Rules {
+        self.record.job.rules()
+    }
+
+    /// Whether it takes something back.
+    pub(crate) fn takes_back(&self) -> bool {
+        self.taken_back || self.rules().brings_back
+    }
+
+    /// What is said about its change; empty if nothing is, or there is none.
+    pub(crate) fn message(&self) -> &str {
+        self.proposal.as_ref().map_or("", |proposal| &proposal.message)
+    }
+
+    /// The fingerprint of its change.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        self.change.as_ref().map(|change| fingerprint::of_change(&change.diff))
+    }
+
+    /// Takes note of what the checks say about the change.
+    pub(crate) fn note_checks(&mut self, checks: Checks) {
+        self.facts = self.facts.clone().with_checks(checks);
+    }
+
     /// Takes note that a step does something that can be seen from outside.
     pub(crate) fn touch(&mut self, step: &str) {
         if !self.touched.iter().any(|touched| touched == step) {
@@ -201,57 +209,48 @@ impl Run {
         if let (Some(proposal), Some(outcome)) = (&mut proposal, &self.record.outcome) {
             proposal.status = status_after(outcome);
         }
-        let mut stored = FinishedRun::new(self.record);
-        stored.outputs = self.outputs;
-        stored.proposal = proposal;
-        stored.summary = self.summary;
-        stored.checks = self.base_checks;
-        stored
+        FinishedRun {
+            record: self.record,
+            outputs: self.outputs,
+            proposal,
+            summary: self.summary,
+            checks: self.base_checks,
+            takes_back: None,
+        }
     }
 }
 
 impl Candidate {
-    /// The change that a reply to a request with `edit` holds; `None` if the backend wants none.
-    pub(crate) fn of_reply(reply: Reply, edit: Edit) -> Result<Option<Self>> {
-        let text = reply.text;
-        match reply.diff {
-            // What was edited was told by Git; a backend's own diff has the mistakes that models
-            // make.
-            Some(diff) if edit == Edit::Reply => {
-                Ok(Some(Self::Reply { text: format!("{}\n\n{diff}", patch::message_of(&text)) }))
-            }
-            Some(diff) => Ok(Some(Self::Diff { diff, message: patch::message_of(&text) })),
-            // A backend that may edit can still choose to answer with a diff.
-            None if patch::holds_change(&text) => Ok(Some(Self::Reply { text })),
-            None if edit == Edit::Reply && !text.trim().is_empty() && !patch::declines(&text) => {
-                Err(patch::no_change_in(&text))
-            }
-            None => Ok(None),
-        }
+    /// A change as Git wrote it.
+    pub(crate) fn of_diff(diff: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { form: Form::Diff(diff.into()), message: message.into() }
     }
 
-    /// What is said about it.
-    pub(crate) fn message(&self) -> String {
-        match self {
-            Self::Diff { message, .. } | Self::Inverse { message, .. } => message.clone(),
-            Self::Reply { text } => patch::message_of(text),
-        }
+    /// The change that a reply to a request with `edit` holds; `None` if the backend wants none.
+    pub(crate) fn of_reply(reply: Reply, edit: Edit) -> Result<Option<Self>> {
+        let Reply { text, diff, .. } = reply;
+        let message = patch::message_of(&text);
+        let form = match diff {
+            // What was edited was told by Git; a backend's own diff has the mistakes that models
+            // make.
+            Some(diff) if edit == Edit::Reply => Form::Reply(format!("{message}\n\n{diff}")),
+            Some(diff) => Form::Diff(diff),
+            // A backend that may edit can still choose to answer with a diff.
+            None if patch::holds_change(&text) => Form::Reply(text),
+            None if edit == Edit::Reply && !text.trim().is_empty() && !patch::declines(&text) => {
+                return Err(patch::no_change_in(&text));
+            }
+            None => return Ok(None),
+        };
+        Ok(Some(Self { form, message }))
     }
 
     /// The same change, with another message if it has none.
-    pub(crate) fn or_message(self, other: &str) -> Self {
-        match self {
-            Self::Diff { diff, message } if message.trim().is_empty() => {
-                Self::Diff { diff, message: other.to_owned() }
-            }
-            // A reply says first what its change is for.
-            Self::Reply { text }
-                if patch::message_of(&text).is_empty() && !other.trim().is_empty() =>
-            {
-                Self::Reply { text: format!("{other}\n\n{text}") }
-            }
-            candidate => candidate,
+    pub(crate) fn or_message(mut self, other: &str) -> Self {
+        if self.message.trim().is_empty() {
+            other.clone_into(&mut self.message);
         }
+        self
     }
 }
 

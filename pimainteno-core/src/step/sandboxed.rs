@@ -19,6 +19,8 @@ use crate::{
 
 /// What sandboxes of a run are made of.
 pub(crate) struct Sandboxing<'run> {
+    project: &'run Project,
+    environment: &'run Environment,
     helper: Option<&'run SandboxHelper>,
     /// Where the store and every project's workspace are.
     state: &'run Path,
@@ -32,22 +34,25 @@ pub(crate) struct Sandboxing<'run> {
 }
 
 impl<'run> Sandboxing<'run> {
-    /// Sandboxes that `helper` sets up, for a library that keeps its state in `state` and whose
-    /// projects' commands may change `written`.
+    /// Sandboxes of a project that `helper` sets up, for a library that keeps its state in `state`
+    /// and whose projects' commands may change `written`.
     pub(crate) fn new(
+        project: &'run Project,
+        environment: &'run Environment,
         helper: Option<&'run SandboxHelper>,
         state: &'run Path,
         written: &'run [PathBuf],
     ) -> Self {
-        Self { helper, state, written, readable: OnceLock::new(), lacks: OnceLock::new() }
+        let (readable, lacks) = (OnceLock::new(), OnceLock::new());
+        Self { project, environment, helper, state, written, readable, lacks }
     }
 
     /// Makes sure that a project which requires a sandbox can have one.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if this machine cannot.
-    pub(crate) async fn require(&self, project: &Project) -> Result<()> {
-        if project.sandbox.mode == SandboxMode::Required {
+    pub(crate) async fn require(&self) -> Result<()> {
+        if self.project.sandbox.mode == SandboxMode::Required {
             full(&self.support().await)
         } else {
             Ok(())
@@ -62,18 +67,13 @@ impl<'run> Sandboxing<'run> {
     /// The sandbox that Git and hooks work in, on files that others wrote; without network, and not
     /// yet with anything to write to. `None` if the project wants none, or the machine has
     /// nothing to make one of.
-    pub(crate) async fn of_git(
-        &self,
-        project: &Project,
-        checkout: &Checkout,
-        environment: &Environment,
-    ) -> Option<Sandbox> {
-        let helper = self.helper.filter(|_| project.sandbox.mode != SandboxMode::Off)?;
+    pub(crate) async fn of_git(&self, checkout: &Checkout) -> Option<Sandbox> {
+        let helper = self.helper.filter(|_| self.project.sandbox.mode != SandboxMode::Off)?;
         let support = Some(self.support().await)
             .filter(|support| support.landlock > 0 || support.has_namespaces())?;
-        let mut sandbox = self.sandbox(helper, support, project, checkout, environment);
+        let mut sandbox = self.sandbox(helper, support, checkout);
         sandbox.network = false;
-        sandbox.write = Leftovers::cleaned_by_git(&self.own(project));
+        sandbox.write = Leftovers::cleaned_by_git(&self.own());
         // It lives as long as the run, in which checks fill the disk too.
         sandbox.limits.disk = sandbox.limits.disk.max(1 << 60);
         sandbox.limits.files = u64::MAX;
@@ -81,19 +81,12 @@ impl<'run> Sandboxing<'run> {
     }
 
     /// The sandbox of a project, with nothing to write to but what its settings name.
-    fn sandbox(
-        &self,
-        helper: &SandboxHelper,
-        support: Support,
-        project: &Project,
-        checkout: &Checkout,
-        environment: &Environment,
-    ) -> Sandbox {
-        let (settings, places, git) =
-            (&project.sandbox, Places::new(environment), checkout.common_directory());
+    fn sandbox(&self, helper: &SandboxHelper, support: Support, checkout: &Checkout) -> Sandbox {
+        let (settings, git) = (&self.project.sandbox, checkout.common_directory());
+        let places = Places::new(self.environment);
         Sandbox {
             helper: helper.program().to_owned(),
-            scratch: self.own(project),
+            scratch: self.own(),
             write: settings.write.clone(),
             written: self.written.to_vec(),
             layers: Vec::new(),
@@ -107,27 +100,27 @@ impl<'run> Sandboxing<'run> {
             cover: [&places.covered()[..], &[self.state.to_owned(), checkout.path().to_owned()]]
                 .concat(),
             network: settings.network,
-            limits: limits(project),
+            limits: limits(self.project),
             used: Used::default(),
             support,
         }
     }
 
     /// What the checks of a project leave, and how that is told apart on this machine.
-    pub(crate) async fn leftovers(&self, project: &Project) -> Leftovers {
+    pub(crate) async fn leftovers(&self) -> Leftovers {
         let support = self.support().await;
-        let way = match project.sandbox.mode {
+        let way = match self.project.sandbox.mode {
             SandboxMode::Off => Way::Warm,
             _ if support.has_layers() => Way::Layers,
             _ => Way::Cold,
         };
-        Leftovers::new(self.own(project), way)
+        Leftovers::new(self.own(), way)
     }
 
     /// Where the sandboxes of a project have their temporary directories, and its checks what they
     /// leave.
-    fn own(&self, project: &Project) -> PathBuf {
-        self.state.join("sandbox").join(project.id.as_str())
+    fn own(&self) -> PathBuf {
+        self.state.join("sandbox").join(self.project.id.as_str())
     }
 
     async fn support(&self) -> Support {
@@ -186,13 +179,7 @@ impl StepContext<'_> {
             places.environment(&leftovers.caches(), &leftovers.settings(), settings.network).iter(),
         );
         let Some(helper) = sandboxing.helper else { return Ok(command) };
-        let mut sandbox = sandboxing.sandbox(
-            helper,
-            support,
-            self.project(),
-            self.parts.checkout,
-            self.environment(),
-        );
+        let mut sandbox = sandboxing.sandbox(helper, support, self.parts.checkout);
         sandbox.read.push(leftovers.settings());
         sandbox.used = leftovers.used(self.workspace())?;
         sandbox.layers = leftovers.layers(self.workspace())?;

@@ -19,11 +19,10 @@ impl StepContext<'_> {
         self.try_change(change).await
     }
 
-    /// Puts the base into the workspace, and lets checks see it beside what those of the change
-    /// left.
-    pub(crate) async fn place_base(&self) -> Result<()> {
+    /// Puts the base into the workspace, and lets checks see it on top of what `trial` says.
+    pub(crate) async fn place_base(&self, trial: Trial) -> Result<()> {
         self.parts.workspace.reset(&self.run.base).await?;
-        self.turn_to(Trial::Aside).await
+        self.turn_to(trial).await
     }
 
     /// Lets checks see what the workspace holds, on top of what `trial` says.

@@ -21,13 +21,13 @@ mod weakening;
 use async_trait::async_trait;
 
 use self::{base::Base, verdict::Verdict};
-use super::{Checks, Effects, Failure, Flow, Part, Step, StepContext};
+use super::{Effects, Failure, Flow, Part, Step, StepContext};
 use crate::{
     error::Result,
     event::NoticeKind,
     git::Change,
     leftovers::Trial,
-    policy,
+    policy::Checks,
     process::End,
     proposal::{CheckVerdict, ProposalStatus},
     run::Outcome,
@@ -44,7 +44,8 @@ const TOLD_LINES: usize = 15;
 pub(crate) struct Verify;
 
 /// How a check ended.
-struct CheckResult {
+struct Checked {
+    check: String,
     verdict: Verdict,
     end: String,
     /// Whether it was killed at its deadline. Then it is not run again to see whether it is flaky:
@@ -52,12 +53,6 @@ struct CheckResult {
     is_overdue: bool,
     tail: String,
     log: String,
-}
-
-/// A check with its result on the change.
-struct Checked {
-    check: String,
-    result: CheckResult,
 }
 
 /// What the checks that did not pass come to.
@@ -127,11 +122,7 @@ impl Step for Verify {
         // Whatever the checks did to files and index: what is committed is the change.
         context.place(&change).await?;
         // Where nothing passed, nothing says that the change is any good.
-        let told = match (passed.is_empty(), passed.len() == checks.len()) {
-            (true, _) => (Checks::None, policy::Checks::None),
-            (false, true) => (Checks::Passed, policy::Checks::Passed),
-            (false, false) => (Checks::RedBefore, policy::Checks::Passed),
-        };
+        context.run.note_checks(if passed.is_empty() { Checks::None } else { Checks::Passed });
         if let Some(proposal) = &mut context.run.proposal {
             proposal.checks = checks
                 .iter()
@@ -141,8 +132,6 @@ impl Step for Verify {
                 })
                 .collect();
         }
-        context.run.checks = told.0;
-        context.run.facts = context.run.facts.clone().with_checks(told.1);
         context.run.concerns.extend(tally.concerns());
         Ok(Flow::Done(tally.note(passed.len(), checks.len())))
     }
@@ -199,11 +188,11 @@ async fn run_all(
         // Nor does a check that edits them change what the next one sees.
         context.restore().await?;
         context.progress(format!("runs `{check}`"));
-        let result = run_check(context, check).await?;
-        context.keep_output(format!("check `{check}`"), result.log.clone());
-        match result.verdict {
-            Verdict::Passed => passed.push(check.clone()),
-            _ => rest.push(Checked { check: check.clone(), result }),
+        let checked = run_check(context, check).await?;
+        context.keep_output(format!("check `{check}`"), checked.log.clone());
+        match checked.verdict {
+            Verdict::Passed => passed.push(checked.check),
+            _ => rest.push(checked),
         }
     }
     Ok((passed, rest))
@@ -223,22 +212,22 @@ async fn compare(
     }
     let mut base = Base::load(context, checks)?;
     let (mut suspects, mut excused) = (Vec::new(), Vec::new());
-    context.place_base().await?;
+    context.place_base(Trial::Aside).await?;
     for checked in rest {
         let before = base.verdict(context, &checked.check).await?;
         context.restore().await?;
-        if before.is_no_failure() && checked.result.verdict == Verdict::Failed {
+        if before.is_no_failure() && checked.verdict == Verdict::Failed {
             suspects.push(checked);
         } else {
-            excused.push((checked, before));
+            excused.push(checked);
         }
     }
     again(context, change, suspects, &mut tally).await?;
     let mut suspects = Vec::new();
-    for (checked, before) in excused {
-        let before = base.confirmed(context, checks, &checked.check, before).await?;
+    for checked in excused {
+        let before = base.confirmed(context, &checked.check).await?;
         let name = format!("`{}`", checked.check);
-        match (checked.result.verdict, before) {
+        match (checked.verdict, before) {
             (Verdict::Failed, before) if before.is_no_failure() => suspects.push(checked),
             (Verdict::Failed, Verdict::Flaky) => tally.flaky.push(name),
             (Verdict::Skipped, Verdict::Passed) => tally.emptied.push(name),
@@ -282,7 +271,7 @@ async fn again(
         context.place(change).await?;
     }
     for checked in suspects {
-        if checked.result.is_overdue {
+        if checked.is_overdue {
             tally.new.push(checked);
             continue;
         }
@@ -321,9 +310,9 @@ async fn old_tests(
         workspace.put_back(&context.run.base, &tests).await?;
         context.turn_to(Trial::Aside).await?;
         context.progress(format!("runs `{check}` with the tests as they were"));
-        let result = run_check(context, check).await?;
-        if result.verdict != Verdict::Passed {
-            context.keep_output(format!("check `{check}` with the old tests"), result.log);
+        let checked = run_check(context, check).await?;
+        if checked.verdict != Verdict::Passed {
+            context.keep_output(format!("check `{check}` with the old tests"), checked.log);
             failed.push(format!("`{check}`"));
         }
     }
@@ -334,25 +323,23 @@ async fn old_tests(
 
 /// What is said of a change that made checks fail.
 fn failure(new: &[Checked]) -> Failure {
-    let lines = new.iter().map(|Checked { check, result }| {
-        format!(
-            "`{check}` fails with the change ({}) and passes without it: {}",
-            result.end, result.tail
-        )
+    let lines = new.iter().map(|Checked { check, end, tail, .. }| {
+        format!("`{check}` fails with the change ({end}) and passes without it: {tail}")
     });
-    let logs = new.iter().map(|Checked { check, result }| (check.clone(), result.log.clone()));
+    let logs = new.iter().map(|checked| (checked.check.clone(), checked.log.clone()));
     Failure { message: lines.collect::<Vec<_>>().join("\n"), logs: logs.collect() }
 }
 
 /// Runs a check in the workspace as it is.
-async fn run_check(context: &StepContext<'_>, check: &str) -> Result<CheckResult> {
+async fn run_check(context: &StepContext<'_>, check: &str) -> Result<Checked> {
     let command = context.sandboxed_shell(check, None).await?;
     let output =
         command.timeout(context.project().verify_timeout).output_limit(KEPT_OUTPUT).run().await?;
     context.cancel().check()?;
     let log =
         format!("{}{}[{}]\n", output.text(), String::from_utf8_lossy(&output.stderr), output.end);
-    Ok(CheckResult {
+    Ok(Checked {
+        check: check.to_owned(),
         verdict: verdict::verdict(check, output.end, &log),
         end: output.end.to_string(),
         is_overdue: output.end == End::TimedOut,

@@ -8,7 +8,7 @@ use std::{
 
 use pimainteno_core::{
     Edit, Event, EventKind, Job, Maintainer, Outcome, Proposal, ProposalStatus, RunRecord, Task,
-    config::{Globs, Mode, OnSilence},
+    config::{Globs, Mode, OnSilence, SandboxMode},
     testing::{RecordingSink, Scripted, ScriptedBackend},
 };
 
@@ -505,4 +505,19 @@ async fn an_approval_that_is_cut_off_is_finished_or_waits_again_and_is_never_car
         );
         assert!(maintainer.recover().await.unwrap().is_empty(), "{step}");
     }
+}
+
+#[tokio::test]
+async fn an_approved_change_waits_on_where_the_sandbox_that_its_checks_need_cannot_be_had() {
+    let mut world = world();
+    let maintainer = world.maintainer(speller());
+    let proposal = hold(&maintainer).await;
+    drop(maintainer);
+    world.project.sandbox = SandboxMode::Required;
+    let before = world.seen_from_outside();
+    let maintainer = world.maintainer(speller());
+    let approval = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await;
+    let error = approval.unwrap_err().to_string();
+    assert!(error.contains("a whole sandbox, which cannot be had"), "{error}");
+    assert_eq!((held(&maintainer).id, world.seen_from_outside()), (proposal.id, before));
 }

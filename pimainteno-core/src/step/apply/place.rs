@@ -6,19 +6,11 @@ use pimainteno_plugin::{Edit, Task};
 
 use crate::{
     backend::prompt,
-    error::{Error, ErrorKind, Result, Retry},
+    error::{Error, ErrorKind, Result},
     git::Workspace,
     patch::{self, Directory, Entry, Files, Plan, Reason, Refusal, Rules},
-    step::{Candidate, StepContext},
+    step::{Candidate, Form, StepContext},
 };
-
-/// Why a change could not be placed.
-enum Misfit {
-    /// The placer refused it.
-    Refused(Refusal),
-    /// Something else failed.
-    Failed(Error),
-}
 
 /// What a backend says that is asked once more.
 enum Again {
@@ -46,15 +38,13 @@ struct Tracked {
 /// [`ErrorKind::Patch`] if that does not fit either; the first reason is told, and the second.
 pub(super) async fn place(
     context: &mut StepContext<'_>,
-    candidate: &Candidate,
+    candidate: Candidate,
 ) -> Result<Option<String>> {
-    let refusal = match as_it_is(context, candidate).await {
-        Ok(message) => return Ok(Some(message)),
-        Err(Misfit::Failed(error)) => return Err(error),
-        Err(Misfit::Refused(refusal)) => refusal,
+    let Some(refusal) = as_it_is(context, &candidate).await? else {
+        return Ok(Some(candidate.message));
     };
     context.progress(format!("the change does not fit and is asked for once more: {refusal}"));
-    let rebased = match ask_again(context, candidate, &refusal).await? {
+    let rebased = match ask_again(context, &candidate, &refusal).await? {
         Again::Change(candidate) => candidate,
         Again::NoChange => return Ok(None),
         Again::None => return Err(refusal.into()),
@@ -62,59 +52,47 @@ pub(super) async fn place(
     let workspace = context.parts.workspace;
     // What was placed of the first one may be there.
     workspace.reset(&context.run.base).await?;
-    match as_it_is(context, &rebased).await {
-        Ok(message) => Ok(Some(message)),
-        Err(Misfit::Failed(error)) => Err(error),
-        Err(Misfit::Refused(again)) => {
-            let first = Error::from(refusal);
-            let hints: Vec<_> = first.hints().map(str::to_owned).collect();
-            let error = Error::new(
-                ErrorKind::Patch,
-                format!("{}; asked for once more, it was refused again: {again}", first.message()),
-            );
-            Err(hints.into_iter().fold(error, Error::hint))
-        }
-    }
+    let Some(again) = as_it_is(context, &rebased).await? else {
+        return Ok(Some(rebased.message));
+    };
+    let first = Error::from(refusal);
+    let error = Error::new(
+        ErrorKind::Patch,
+        format!("{}; asked for once more, it was refused again: {again}", first.message()),
+    );
+    Err(first.hints().map(str::to_owned).fold(error, Error::hint))
 }
 
-/// Places a candidate as it is.
-async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<String, Misfit> {
+/// Places a candidate as it is, or says why it is refused.
+async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<Option<Refusal>> {
     let workspace = context.parts.workspace;
-    match candidate {
-        Candidate::Inverse { commit, message } => {
-            workspace.revert(commit).await?;
-            Ok(message.clone())
-        }
-        Candidate::Reply { text } => {
-            let plan =
-                patch::plan(text.as_bytes(), &Tracked::new(workspace).await?, &Rules::new())?;
-            write(workspace, &plan).await?;
-            Ok(patch::message_of(text))
-        }
+    let plan = match &candidate.form {
+        Form::Inverse(commit) => return workspace.revert(commit).await.map(|()| None),
         // Nothing is left of it.
-        Candidate::Diff { diff, message } if diff.is_empty() => Ok(message.clone()),
-        Candidate::Diff { diff, message } => {
+        Form::Diff(diff) if diff.is_empty() => return Ok(None),
+        Form::Reply(text) => {
+            patch::plan(text.as_bytes(), &Tracked::new(workspace).await?, &Rules::new())
+        }
+        Form::Diff(diff) => {
             // Git takes the place that is nearest to the line number. That is the right one only
             // where the files are those that the diff was made from.
             let has_moved = has_moved(context, diff).await;
             if !has_moved && workspace.apply(diff).await.is_ok() {
-                return Ok(message.clone());
+                return Ok(None);
             }
-            let plan = patch::plan(
-                diff.as_bytes(),
-                &Tracked::new(workspace).await?,
-                &Rules::new().verbatim(),
-            );
-            match plan {
-                Ok(plan) => write(workspace, &plan).await?,
+            let rules = Rules::new().verbatim();
+            match patch::plan(diff.as_bytes(), &Tracked::new(workspace).await?, &rules) {
                 // Git knows whether a binary file is the one that the diff was made from.
                 Err(refusal) if refusal.reason == Reason::Binary && has_moved => {
-                    workspace.apply(diff).await?;
+                    return workspace.apply(diff).await.map(|()| None);
                 }
-                Err(refusal) => return Err(refusal.into()),
+                plan => plan,
             }
-            Ok(message.clone())
         }
+    };
+    match plan {
+        Ok(plan) => write(workspace, &plan).await.map(|()| None),
+        Err(refusal) => Ok(Some(refusal)),
     }
 }
 
@@ -151,10 +129,8 @@ async fn ask_again(
     candidate: &Candidate,
     refusal: &Refusal,
 ) -> Result<Again> {
-    let (change, message) = match candidate {
-        Candidate::Diff { diff, message } => (diff.as_str(), message.clone()),
-        Candidate::Reply { text } => (text.as_str(), patch::message_of(text)),
-        Candidate::Inverse { .. } => return Ok(Again::None),
+    let (Form::Diff(change) | Form::Reply(change)) = &candidate.form else {
+        return Ok(Again::None);
     };
     // An answer in text is wanted of every backend: one that edits would start from files that the
     // change is not in.
@@ -163,9 +139,7 @@ async fn ask_again(
     request.edit = Edit::Reply;
     let reply = match context.ask(request).await {
         Ok(reply) => reply,
-        Err(error) if error.kind() == ErrorKind::Cancelled || error.retry() != Retry::Never => {
-            return Err(error);
-        }
+        Err(error) if error.passes() => return Err(error),
         // Not every backend can, and not every budget lets it.
         Err(error) => {
             context.progress(format!("it could not be asked for once more: {error}"));
@@ -174,7 +148,7 @@ async fn ask_again(
     };
     let declines = patch::declines(&reply.text);
     Ok(match Candidate::of_reply(reply, Edit::Reply) {
-        Ok(Some(candidate)) => Again::Change(candidate.or_message(&message)),
+        Ok(Some(again)) => Again::Change(again.or_message(&candidate.message)),
         Ok(None) if declines => Again::NoChange,
         Ok(None) | Err(_) => Again::None,
     })
@@ -201,17 +175,5 @@ impl Files for Tracked {
 
     fn paths(&self) -> io::Result<Vec<String>> {
         Ok(self.paths.iter().cloned().collect())
-    }
-}
-
-impl From<Refusal> for Misfit {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<Error> for Misfit {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
     }
 }

@@ -4,49 +4,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{StepContext, run_check, verdict::Verdict};
-use crate::{
-    error::Result,
-    leftovers::Trial,
-    store::CheckResults,
-    words::{CommitId, Sha256},
-};
+use crate::{error::Result, leftovers::Trial, store::CheckResults, words::Sha256};
 
 /// What the checks say about the base.
-pub(super) struct Base {
-    commit: CommitId,
-    /// A hash of all commands, under which the verdicts are kept.
-    checks: Sha256,
+pub(super) struct Base<'c> {
+    /// All commands, by whose hash the verdicts are kept.
+    checks: &'c [String],
     /// By the hash of a command: the command may hold a secret, and this is kept.
     verdicts: BTreeMap<Sha256, Verdict>,
-    /// Those that were found out in this run, beside what the checks of the change had left.
-    found: BTreeSet<Sha256>,
-    /// Those that were found out, or confirmed, without.
-    confirmed: BTreeSet<Sha256>,
+    /// Those that were found out in this run beside what the checks of the change had left, and not
+    /// yet confirmed without.
+    doubtful: BTreeSet<Sha256>,
     /// How many checks were run, in their order, without what those of the change had left.
     alone: usize,
 }
 
-impl Base {
+impl<'c> Base<'c> {
     /// What is known already.
-    pub(super) fn load(context: &StepContext<'_>, checks: &[String]) -> Result<Self> {
-        let commit = context.run.base.clone();
-        let all = Sha256::of(&checks.join("\n"));
-        let kept =
-            context.parts.store.check_results(&context.run.record.project, Some(&commit), &all)?;
+    pub(super) fn load(context: &StepContext<'_>, checks: &'c [String]) -> Result<Self> {
+        let kept = context.check_results(Some(&context.run.base), &all(checks))?;
         let verdicts = kept.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_default();
-        Ok(Self {
-            commit,
-            checks: all,
-            verdicts,
-            found: BTreeSet::new(),
-            confirmed: BTreeSet::new(),
-            alone: 0,
-        })
-    }
-
-    /// The verdict on the base, if it is known.
-    pub(super) fn get(&self, check: &str) -> Option<Verdict> {
-        self.verdicts.get(&Sha256::of(check)).copied()
+        Ok(Self { checks, verdicts, doubtful: BTreeSet::new(), alone: 0 })
     }
 
     /// Runs a check on the base, which the workspace is at, unless its verdict is known. One that
@@ -56,8 +34,9 @@ impl Base {
         context: &mut StepContext<'_>,
         check: &str,
     ) -> Result<Verdict> {
-        if let Some(known) = self.get(check) {
-            return Ok(known);
+        let key = Sha256::of(check);
+        if let Some(known) = self.verdicts.get(&key) {
+            return Ok(*known);
         }
         context.progress(format!("runs `{check}` without the change"));
         let mut first = run_check(context, check).await?;
@@ -67,8 +46,8 @@ impl Base {
                 first.verdict = Verdict::Flaky;
             }
         }
-        self.verdicts.insert(Sha256::of(check), first.verdict);
-        self.found.insert(Sha256::of(check));
+        self.verdicts.insert(key.clone(), first.verdict);
+        self.doubtful.insert(key);
         Ok(first.verdict)
     }
 
@@ -78,21 +57,19 @@ impl Base {
     pub(super) async fn confirmed(
         &mut self,
         context: &mut StepContext<'_>,
-        checks: &[String],
         check: &str,
-        verdict: Verdict,
     ) -> Result<Verdict> {
-        let is_open = matches!(verdict, Verdict::Failed | Verdict::Skipped)
-            && self.found.contains(&Sha256::of(check));
+        let (key, verdict) = (Sha256::of(check), self.verdict(context, check).await?);
+        let is_open =
+            matches!(verdict, Verdict::Failed | Verdict::Skipped) && self.doubtful.contains(&key);
         if !is_open || !context.parts.leftovers.has_left() {
             return Ok(verdict);
         }
         if self.alone == 0 {
-            context.parts.workspace.reset(&context.run.base).await?;
-            context.turn_to(Trial::Alone).await?;
+            context.place_base(Trial::Alone).await?;
         }
         let mut alone = verdict;
-        while let Some(next) = checks.get(self.alone) {
+        while let Some(next) = self.checks.get(self.alone) {
             self.alone += 1;
             context.progress(format!("runs `{next}` without the change and what its checks left"));
             alone = run_check(context, next).await?.verdict;
@@ -101,8 +78,8 @@ impl Base {
                 break;
             }
         }
-        self.verdicts.insert(Sha256::of(check), alone);
-        self.confirmed.insert(Sha256::of(check));
+        self.doubtful.remove(&key);
+        self.verdicts.insert(key, alone);
         Ok(alone)
     }
 
@@ -110,25 +87,21 @@ impl Base {
     /// brought about by what they left.
     pub(super) fn keep(mut self, context: &mut StepContext<'_>) -> Result<()> {
         if context.parts.leftovers.has_left() {
-            let (found, confirmed) = (&self.found, &self.confirmed);
-            self.verdicts.retain(|check, _| !found.contains(check) || confirmed.contains(check));
+            self.verdicts.retain(|check, _| !self.doubtful.contains(check));
         }
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
-        let known = context.parts.store.check_results(
-            &context.run.record.project,
-            Some(&self.commit),
-            &self.checks,
-        )?;
+        let (commit, checks) = (Some(context.run.base.clone()), all(self.checks));
+        let known = context.check_results(commit.as_ref(), &checks)?;
         if !self.verdicts.is_empty() && known.as_ref() != Some(&results) {
-            context.run.base_checks.retain(|kept| {
-                kept.commit.as_ref() != Some(&self.commit) || self.checks != kept.checks
-            });
-            context.run.base_checks.push(CheckResults {
-                commit: Some(self.commit),
-                checks: self.checks,
-                results,
-            });
+            let kept = &mut context.run.base_checks;
+            kept.retain(|kept| commit != kept.commit || checks != kept.checks);
+            kept.push(CheckResults { commit, checks, results });
         }
         Ok(())
     }
+}
+
+/// A hash of all commands.
+fn all(checks: &[String]) -> Sha256 {
+    Sha256::of(&checks.join("\n"))
 }

@@ -47,7 +47,7 @@ const TEST_EXTENSIONS: [&str; 4] = ["bats", "snap", "t", "feature"];
 const NO_TESTS: [&str; 5] = ["md", "rst", "adoc", "lock", "toml"];
 
 /// Files that decide what a check does, by name.
-const DECISIVE_NAMES: [&str; 44] = [
+const DECISIVE_NAMES: [&str; 33] = [
     "makefile",
     "gnumakefile",
     "justfile",
@@ -62,18 +62,7 @@ const DECISIVE_NAMES: [&str; 44] = [
     "conftest.py",
     "setup.cfg",
     ".coveragerc",
-    ".mocharc.json",
-    ".mocharc.js",
-    ".mocharc.cjs",
-    ".mocharc.yml",
-    ".mocharc.yaml",
-    ".nycrc",
-    ".nycrc.json",
     ".rspec",
-    "phpunit.xml",
-    "phpunit.xml.dist",
-    "phpstan.neon",
-    "phpstan.neon.dist",
     "clippy.toml",
     ".clippy.toml",
     "rustfmt.toml",
@@ -95,7 +84,11 @@ const DECISIVE_NAMES: [&str; 44] = [
 ];
 
 /// Files that decide what a check does, by the first part of their name.
-const DECISIVE_STEMS: [&str; 11] = [
+const DECISIVE_STEMS: [&str; 15] = [
+    ".mocharc",
+    ".nycrc",
+    "phpunit.xml",
+    "phpstan.neon",
     "jest.config",
     "vitest.config",
     "vitest.workspace",

@@ -26,14 +26,6 @@ enum Breakage {
     Gone,
 }
 
-/// A check that is run on the project, broken in one way.
-#[derive(Clone, Copy)]
-struct Attempt<'c> {
-    checks: &'c [String],
-    check: &'c str,
-    breakage: Breakage,
-}
-
 /// Programs, and how they are told to only say what they would do.
 const REHEARSALS: [(&str, &[&str]); 4] = [
     ("make", &["-n", "--just-print", "--dry-run", "--recon"]),
@@ -58,9 +50,7 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     let key = Sha256::of(
         &checks.iter().cloned().chain(scripts).chain(state).collect::<Vec<_>>().join("\n"),
     );
-    if let Some(Value::Bool(known)) =
-        context.parts.store.check_results(&context.run.record.project, None, &key)?
-    {
+    if let Some(Value::Bool(known)) = context.check_results(None, &key)? {
         return Ok(known);
     }
     // What the checks of the change left: they may need it, and it may be what makes them fail, or
@@ -68,9 +58,14 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
     // they fail too, which is no harm.
     let has_left = context.parts.leftovers.has_left();
     let mut found = false;
-    for attempt in attempts(checks) {
-        found = fails(context, attempt, &tracked, Trial::Aside).await?
-            && (!has_left || fails(context, attempt, &tracked, Trial::Alone).await?);
+    for (check, breakage) in attempts(checks) {
+        let broken: Vec<_> = tracked
+            .iter()
+            .map(|(path, _)| path)
+            .filter(|path| is_broken(breakage, &path.to_string_lossy(), checks))
+            .collect();
+        found = fails(context, check, breakage, &broken, Trial::Aside).await?
+            && (!has_left || fails(context, check, breakage, &broken, Trial::Alone).await?);
         if found {
             break;
         }
@@ -84,31 +79,25 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
 }
 
 /// Each check with each way to break the project, in the order in which they are tried.
-fn attempts(checks: &[String]) -> Vec<Attempt<'_>> {
+fn attempts(checks: &[String]) -> Vec<(&String, Breakage)> {
     // What installs and builds comes first mostly, and what notices last.
-    let meant: Vec<_> = checks.iter().rev().filter(|check| !is_rehearsal(check)).collect();
-    let with = |breakage| {
-        meant.iter().map(move |check| Attempt { checks, check, breakage }).collect::<Vec<_>>()
-    };
-    [with(Breakage::Nonsense), with(Breakage::Gone)].concat()
+    let meant = || checks.iter().rev().filter(|check| !is_rehearsal(check));
+    let ways = [Breakage::Nonsense, Breakage::Gone].into_iter();
+    ways.flat_map(|breakage| meant().map(move |check| (check, breakage))).collect()
 }
 
-/// Whether a check fails on the project, broken like this.
+/// Whether a check fails on the project where these files are broken.
 async fn fails(
     context: &mut StepContext<'_>,
-    attempt: Attempt<'_>,
-    tracked: &[(PathBuf, String)],
+    check: &str,
+    breakage: Breakage,
+    broken: &[&PathBuf],
     trial: Trial,
 ) -> Result<bool> {
-    let Attempt { checks, check, breakage } = attempt;
-    let workspace = context.parts.workspace;
-    workspace.reset(&context.run.base).await?;
-    context.turn_to(trial).await?;
-    for (path, _) in tracked {
-        if is_broken(breakage, &path.to_string_lossy(), checks) {
-            let content = Some(NONSENSE).filter(|_| breakage == Breakage::Nonsense);
-            context.parts.leftovers.replace(workspace.path(), path, content)?;
-        }
+    context.place_base(trial).await?;
+    let content = Some(NONSENSE).filter(|_| breakage == Breakage::Nonsense);
+    for path in broken {
+        context.parts.leftovers.replace(context.workspace(), path, content)?;
     }
     context.progress(format!("runs `{check}` on a broken copy, to see that it notices"));
     Ok(run_check(context, check).await?.verdict == Verdict::Failed)

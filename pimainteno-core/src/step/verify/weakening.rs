@@ -14,33 +14,31 @@ use super::files::{is_decisive, is_test};
 use crate::{
     git::{Change, Section},
     policy::is_run_by,
+    step::{quoted, told},
 };
-
-/// The most names or paths that one reason tells.
-const TOLD: usize = 3;
 
 /// Why a person should see `change`, whose files are whole: each reason in one line. `checks` are
 /// the project's commands.
 pub(super) fn concerns(change: &Change, checks: &[String]) -> Vec<String> {
     let sections = change.sections();
     let paths = |sections: Vec<&Section<'_>>| {
-        told(sections.into_iter().map(|section| section.path.clone()).collect())
+        sections.into_iter().map(|section| section.path.clone()).collect()
     };
-    let mut reasons = Vec::new();
     let decides = |section: &&Section<'_>| {
         is_decisive(&section.path)
             || checks.iter().any(|check| is_run_by(check, &section.path))
             || edits_settings(section)
     };
-    let decisive: Vec<_> = sections.iter().filter(decides).collect();
-    if !decisive.is_empty() {
-        reasons.push(format!("it edits what decides what the checks do: {}", paths(decisive)));
-    }
-    let deleted: Vec<_> =
-        sections.iter().filter(|section| is_removed_test(section, &sections)).collect();
-    if !deleted.is_empty() {
-        reasons.push(format!("it deletes tests or what they compare with: {}", paths(deleted)));
-    }
+    let decisive = paths(sections.iter().filter(decides).collect());
+    let is_deleted = |section: &&Section<'_>| is_removed_test(section, &sections);
+    let deleted = paths(sections.iter().filter(is_deleted).collect());
+    let mut reasons: Vec<_> = [
+        reason("it edits what decides what the checks do", decisive),
+        reason("it deletes tests or what they compare with", deleted),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     reasons.extend(Side::read(&sections, '-').reasons(Side::read(&sections, '+')));
     reasons
 }
@@ -120,20 +118,20 @@ impl Side {
                 "its tests assert less: {} fewer",
                 counted(self.assertions - new.assertions, "assertion")
             ));
-        } else if !changed.is_empty() {
-            reasons
-                .push(format!("it changes what tests beside the code expect: {}", told(changed)));
+        } else {
+            reasons.extend(reason("it changes what tests beside the code expect", changed));
         }
-        let disabled = without(new.disabled, &self.disabled);
-        if !disabled.is_empty() {
-            reasons.push(format!("it disables tests or checks: {}", told(quoted(disabled))));
-        }
-        let trivial = without(new.trivial, &self.trivial);
-        if !trivial.is_empty() {
-            reasons.push(format!("it adds assertions that always hold: {}", told(quoted(trivial))));
-        }
+        let disabled = quoted(without(new.disabled, &self.disabled));
+        reasons.extend(reason("it disables tests or checks", disabled));
+        let trivial = quoted(without(new.trivial, &self.trivial));
+        reasons.extend(reason("it adds assertions that always hold", trivial));
         reasons
     }
+}
+
+/// What a change does, and with what; `None` if there is nothing.
+fn reason(what: &str, names: Vec<String>) -> Option<String> {
+    (!names.is_empty()).then(|| format!("{what}: {}", told(names)))
 }
 
 /// Whether a test is deleted and did not only move: no new file has its name or most of its lines.
@@ -215,18 +213,6 @@ fn without<T: Eq + std::hash::Hash>(items: Vec<T>, others: &[T]) -> Vec<T> {
     let mut items = items;
     items.retain(is_left);
     items
-}
-
-fn quoted(lines: Vec<String>) -> Vec<String> {
-    lines.into_iter().map(|line| format!("`{line}`")).collect()
-}
-
-/// The first few, and how many there are besides.
-fn told(mut names: Vec<String>) -> String {
-    let rest = names.len().saturating_sub(TOLD);
-    names.truncate(TOLD);
-    let text = names.join(", ");
-    if rest == 0 { text } else { format!("{text} and {rest} more") }
 }
 
 fn counted(count: usize, what: &str) -> String {

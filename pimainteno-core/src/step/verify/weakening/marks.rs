@@ -17,126 +17,6 @@ pub(super) enum Language {
     Other,
 }
 
-/// What disables a test, or keeps a failure from being seen, wherever in a line.
-const DISABLING: [(Language, &[&str]); 9] = [
-    (
-        Language::Rust,
-        &[
-            "#[ignore",
-            ", ignore)]",
-            ", ignore =",
-            "#[cfg(any())]",
-            "#[cfg(false)]",
-            "#[cfg(FALSE)]",
-            "#[should_panic",
-        ],
-    ),
-    (
-        Language::Python,
-        &[
-            "mark.skip",
-            "mark.xfail",
-            "pytest.skip(",
-            "pytest.xfail(",
-            "unittest.skip",
-            "@skip",
-            ".skipTest(",
-            "raise SkipTest",
-            "raise unittest.SkipTest",
-            "expectedFailure",
-            "__test__ = False",
-            "collect_ignore",
-            "importorskip(",
-        ],
-    ),
-    (
-        Language::JavaScript,
-        &[
-            "it.skip(",
-            "test.skip(",
-            "describe.skip(",
-            "suite.skip(",
-            "it.todo(",
-            "test.todo(",
-            "xit(",
-            "xdescribe(",
-            "xtest(",
-            "xcontext(",
-            ".only(",
-            "fit(",
-            "fdescribe(",
-            "this.skip(",
-            "t.skip(",
-            "context.skip(",
-            "skip: true",
-            "todo: true",
-            "test.failing(",
-            "it.failing(",
-            "it.fails(",
-            "test.fails(",
-            "test.fixme(",
-            "skipIf(true",
-        ],
-    ),
-    (
-        Language::Go,
-        &["t.Skip(", "t.Skipf(", "t.SkipNow(", "b.Skip(", "//go:build ignore", "// +build ignore"],
-    ),
-    (
-        Language::C,
-        &[
-            "GTEST_SKIP(",
-            "DISABLED_",
-            "disabled()",
-            "QSKIP(",
-            "doctest::skip",
-            "may_fail",
-            "should_fail",
-            "[!mayfail]",
-            "[!shouldfail]",
-            "[.]",
-            "#if 0",
-            "TEST_IGNORE",
-            "ignore_test",
-            "expected_failures",
-        ],
-    ),
-    (
-        Language::Java,
-        &[
-            "@Disabled",
-            "@Ignore",
-            "enabled = false",
-            "assumeTrue(false",
-            "assumeFalse(true",
-            "Assume.",
-            "Assumptions.",
-            ".xcontext(",
-            "xit(",
-        ],
-    ),
-    (
-        Language::CSharp,
-        &["[Ignore", "Skip =", "Assert.Ignore(", "Assert.Inconclusive(", "[Explicit"],
-    ),
-    (Language::Ruby, &["xit ", "xdescribe ", "xcontext ", "xspecify ", "skip:", "pending:"]),
-    (
-        Language::Php,
-        &[
-            "markTestSkipped(",
-            "markTestIncomplete(",
-            "->skip(",
-            "->todo(",
-            "oesNotPerformAssertions",
-            "@group skip",
-        ],
-    ),
-];
-
-/// The same, as the first word of a statement.
-const DISABLING_STATEMENTS: [(Language, &[&str]); 2] =
-    [(Language::Ruby, &["skip", "pending"]), (Language::Shell, &["skip"])];
-
 /// What keeps a failing command from failing what runs it.
 const FORGIVING: [&str; 12] = [
     "|| true",
@@ -151,75 +31,6 @@ const FORGIVING: [&str; 12] = [
     "--exit-zero",
     "--passWithNoTests",
     "|| echo",
-];
-
-/// What an assertion looks like, wherever in a line.
-const ASSERTING: [(Language, &[&str]); 9] = [
-    (
-        Language::Rust,
-        &[
-            "assert!(",
-            "assert_eq!(",
-            "assert_ne!(",
-            "assert_matches!(",
-            "assert_snapshot!(",
-            "prop_assert",
-            "panic!(",
-        ],
-    ),
-    (
-        Language::Python,
-        &["assert ", "assert(", "self.assert", ".assert_", "self.fail(", "pytest.raises("],
-    ),
-    (
-        Language::JavaScript,
-        &[
-            "expect(",
-            "assert(",
-            "assert.",
-            "t.is(",
-            "t.deepEqual(",
-            "t.true(",
-            "t.throws(",
-            ".should.",
-        ],
-    ),
-    (
-        Language::Go,
-        &[
-            "t.Error(",
-            "t.Errorf(",
-            "t.Fatal(",
-            "t.Fatalf(",
-            "t.Fail(",
-            "t.FailNow(",
-            "assert.",
-            "require.",
-        ],
-    ),
-    (
-        Language::C,
-        &[
-            "ASSERT",
-            "EXPECT_",
-            "CHECK",
-            "REQUIRE",
-            "assert(",
-            "BOOST_TEST",
-            "QVERIFY",
-            "QCOMPARE",
-            "ck_assert",
-            "TEST_ASSERT",
-            "cr_assert",
-        ],
-    ),
-    (Language::Java, &["assert", "Assert.", "verify(", "should"]),
-    (Language::CSharp, &["Assert.", ".Should("]),
-    (
-        Language::Ruby,
-        &["assert", "refute", "expect(", "expect {", ".must_", ".should", "is_expected"],
-    ),
-    (Language::Php, &["->assert", "::assert", "expect(", "expectException"]),
 ];
 
 /// Assertions that hold whatever the code does, without blanks.
@@ -304,6 +115,175 @@ impl Language {
                     && matches!(word, "Test" | "TestMethod" | "Fact" | "Theory" | "TestCase")
             }
             _ => false,
+        }
+    }
+
+    /// What disables a test, or keeps a failure from being seen, wherever in a line.
+    fn disabling_marks(self) -> &'static [&'static str] {
+        match self {
+            Self::Rust => &[
+                "#[ignore",
+                ", ignore)]",
+                ", ignore =",
+                "#[cfg(any())]",
+                "#[cfg(false)]",
+                "#[cfg(FALSE)]",
+                "#[should_panic",
+            ],
+            Self::Python => &[
+                "mark.skip",
+                "mark.xfail",
+                "pytest.skip(",
+                "pytest.xfail(",
+                "unittest.skip",
+                "@skip",
+                ".skipTest(",
+                "raise SkipTest",
+                "raise unittest.SkipTest",
+                "expectedFailure",
+                "__test__ = False",
+                "collect_ignore",
+                "importorskip(",
+            ],
+            Self::JavaScript => &[
+                "it.skip(",
+                "test.skip(",
+                "describe.skip(",
+                "suite.skip(",
+                "it.todo(",
+                "test.todo(",
+                "xit(",
+                "xdescribe(",
+                "xtest(",
+                "xcontext(",
+                ".only(",
+                "fit(",
+                "fdescribe(",
+                "this.skip(",
+                "t.skip(",
+                "context.skip(",
+                "skip: true",
+                "todo: true",
+                "test.failing(",
+                "it.failing(",
+                "it.fails(",
+                "test.fails(",
+                "test.fixme(",
+                "skipIf(true",
+            ],
+            Self::Go => &[
+                "t.Skip(",
+                "t.Skipf(",
+                "t.SkipNow(",
+                "b.Skip(",
+                "//go:build ignore",
+                "// +build ignore",
+            ],
+            Self::C => &[
+                "GTEST_SKIP(",
+                "DISABLED_",
+                "disabled()",
+                "QSKIP(",
+                "doctest::skip",
+                "may_fail",
+                "should_fail",
+                "[!mayfail]",
+                "[!shouldfail]",
+                "[.]",
+                "#if 0",
+                "TEST_IGNORE",
+                "ignore_test",
+                "expected_failures",
+            ],
+            Self::Java => &[
+                "@Disabled",
+                "@Ignore",
+                "enabled = false",
+                "assumeTrue(false",
+                "assumeFalse(true",
+                "Assume.",
+                "Assumptions.",
+                ".xcontext(",
+                "xit(",
+            ],
+            Self::CSharp => {
+                &["[Ignore", "Skip =", "Assert.Ignore(", "Assert.Inconclusive(", "[Explicit"]
+            }
+            Self::Ruby => &["xit ", "xdescribe ", "xcontext ", "xspecify ", "skip:", "pending:"],
+            Self::Php => &[
+                "markTestSkipped(",
+                "markTestIncomplete(",
+                "->skip(",
+                "->todo(",
+                "oesNotPerformAssertions",
+                "@group skip",
+            ],
+            _ => &[],
+        }
+    }
+
+    /// The same, as the first word of a statement.
+    fn disabling_statements(self) -> &'static [&'static str] {
+        match self {
+            Self::Ruby => &["skip", "pending"],
+            Self::Shell => &["skip"],
+            _ => &[],
+        }
+    }
+
+    /// What an assertion looks like, wherever in a line.
+    fn asserting_marks(self) -> &'static [&'static str] {
+        match self {
+            Self::Rust => &[
+                "assert!(",
+                "assert_eq!(",
+                "assert_ne!(",
+                "assert_matches!(",
+                "assert_snapshot!(",
+                "panic!(",
+            ],
+            Self::Python => {
+                &["assert ", "assert(", "self.assert", ".assert_", "self.fail(", "pytest.raises("]
+            }
+            Self::JavaScript => &[
+                "expect(",
+                "assert(",
+                "assert.",
+                "t.is(",
+                "t.deepEqual(",
+                "t.true(",
+                "t.throws(",
+                ".should.",
+            ],
+            Self::Go => &[
+                "t.Error(",
+                "t.Errorf(",
+                "t.Fatal(",
+                "t.Fatalf(",
+                "t.Fail(",
+                "t.FailNow(",
+                "assert.",
+                "require.",
+            ],
+            Self::C => &[
+                "ASSERT",
+                "EXPECT_",
+                "CHECK",
+                "REQUIRE",
+                "assert(",
+                "BOOST_TEST",
+                "QVERIFY",
+                "QCOMPARE",
+                "ck_assert",
+                "cr_assert",
+            ],
+            Self::Java => &["assert", "Assert.", "verify(", "should"],
+            Self::CSharp => &["Assert.", ".Should("],
+            Self::Ruby => {
+                &["assert", "refute", "expect(", "expect {", ".must_", ".should", "is_expected"]
+            }
+            Self::Php => &["->assert", "::assert", "expect(", "expectException"],
+            _ => &[],
         }
     }
 }
@@ -395,12 +375,9 @@ pub(super) fn disabling(language: Language, line: &str, in_test: bool) -> bool {
     if !in_test {
         return false;
     }
-    let of_language = |table: &[(Language, &'static [&'static str])]| -> &'static [&'static str] {
-        table.iter().find(|(known, _)| *known == language).map_or(&[], |(_, marks)| marks)
-    };
     let statement = code.split([' ', '(', '"']).next().unwrap_or_default();
-    of_language(&DISABLING).iter().any(|mark| has_mark(code, mark))
-        || of_language(&DISABLING_STATEMENTS).contains(&statement)
+    language.disabling_marks().iter().any(|mark| has_mark(code, mark))
+        || language.disabling_statements().contains(&statement)
 }
 
 /// Whether a line has a mark that is not the end of a longer word.
@@ -424,10 +401,8 @@ pub(super) fn assertions(language: Language, line: &str) -> usize {
     {
         return 0;
     }
-    let marks =
-        ASSERTING.iter().find(|(known, _)| *known == language).map_or(&[][..], |(_, marks)| marks);
     // One line says one thing, however many of the words it holds.
-    usize::from(marks.iter().any(|mark| line.contains(mark)))
+    usize::from(language.asserting_marks().iter().any(|mark| line.contains(mark)))
 }
 
 /// Whether a line asserts what always holds.
