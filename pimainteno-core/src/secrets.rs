@@ -30,6 +30,7 @@ mod password_hash;
 mod pgpass;
 mod private_key;
 mod putty;
+mod scan;
 mod shell;
 mod stored_login;
 mod token;
@@ -81,9 +82,9 @@ type Look = fn(&str, Range<usize>, &mut Vec<Finding>);
 /// What an anchor leads to.
 #[derive(Clone, Copy)]
 enum Looker {
-    Token(&'static token::Format),
+    Token(token::Format),
     Infix(&'static infix::Infix),
-    Encoded(&'static token::Format),
+    Encoded(token::Format),
     Other(Look),
 }
 
@@ -95,7 +96,7 @@ impl Secrets {
     pub fn new() -> Result<Self> {
         let mut words: Vec<Cow<'static, str>> = Vec::new();
         let mut lookers = Vec::new();
-        for format in formats::FORMATS {
+        for format in formats::formats() {
             words.push(format.prefix.into());
             lookers.push(Looker::Token(format));
             if let Some(beginning) = encoded::beginning(format.prefix) {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Finding, value};
+use super::{Finding, scan, value};
 
 /// What stands between the scheme and the rest.
 pub(super) const ANCHORS: [&str; 1] = ["://"];
@@ -19,22 +19,13 @@ const STAND_INS: [&str; 9] = ["pass", "pw", "pwd", "passwd", "password", "pswd",
 
 /// Adds the password of the address that the anchor is in.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let bytes = text.as_bytes();
-    if !anchor
-        .start
-        .checked_sub(1)
-        .and_then(|before| bytes.get(before))
-        .is_some_and(u8::is_ascii_alphanumeric)
-    {
+    if !scan::before(text, anchor.start, 1).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
         return;
     }
-    let rest = &bytes[anchor.end..];
     // A password may hold `@` unescaped, against the rules; its last one separates.
-    let ends = |byte: &u8| {
-        byte.is_ascii_whitespace() || byte.is_ascii_control() || b"/?#\"'`<>\\,".contains(byte)
-    };
-    let length = rest.iter().take(LONGEST).take_while(|byte| !ends(byte)).count();
-    let Some(authority) = text.get(anchor.end..anchor.end + length) else { return };
+    let authority = scan::run(text, anchor.end, LONGEST, |byte| {
+        !byte.is_ascii_whitespace() && !byte.is_ascii_control() && !b"/?#\"'`<>\\,".contains(&byte)
+    });
     let Some((credentials, host)) = authority.rsplit_once('@') else { return };
     let Some((user, password)) = credentials.split_once(':') else {
         if value::is_key(credentials) {
@@ -66,17 +57,10 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
 
 /// Adds the password of the address that begins at the anchor.
 pub(super) fn look_for_oracle(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let rest = text.as_bytes().get(anchor.end..).unwrap_or_default();
-    let length = rest
-        .iter()
-        .take(LONGEST)
-        .take_while(|byte| !byte.is_ascii_whitespace() && !b"\"'`<>".contains(byte))
-        .count();
-    let Some((credentials, _)) =
-        text.get(anchor.end..anchor.end + length).and_then(|address| address.rsplit_once('@'))
-    else {
-        return;
-    };
+    let address = scan::run(text, anchor.end, LONGEST, |byte| {
+        !byte.is_ascii_whitespace() && !b"\"'`<>".contains(&byte)
+    });
+    let Some((credentials, _)) = address.rsplit_once('@') else { return };
     let Some((user, password)) = credentials.split_once('/') else { return };
     if password.len() >= 3
         && !value::is_placeholder(password)

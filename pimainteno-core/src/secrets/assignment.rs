@@ -35,7 +35,7 @@ const LONGEST_VALUE: usize = 512;
 
 /// Adds the value that is assigned to the name that the anchor is in.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let Some(name) = name::extent(text, &anchor) else { return };
+    let name = name::extent(text, &anchor);
     let Some((join, at)) = joint::joint(text, &name) else { return };
     let Some(sort) = name::sort(text, &name, &anchor) else { return };
     // A word may stand beside a word; only of a password is it said so.

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Finding, value};
+use super::{Finding, scan, value};
 
 /// What stands before the argument.
 pub(super) const ANCHORS: [&str; 5] = [" -u", " --user", " -p", " --proxy-user", " -U"];
@@ -33,42 +33,24 @@ const WITH_PASSWORD: [&str; 13] = [
 
 /// Adds the password that is the argument behind the anchor.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let bytes = text.as_bytes();
-    let gap = bytes
-        .get(anchor.end..)
-        .unwrap_or_default()
-        .iter()
-        .take(8)
-        .take_while(|byte| b" =\"'".contains(byte))
-        .count();
+    let gap = scan::count(text, anchor.end, 8, |byte| b" =\"'".contains(&byte));
     let start = anchor.end + gap;
-    let quote = bytes.get(start.wrapping_sub(1)).copied().filter(|byte| b"\"'".contains(byte));
-    let ends = |byte: &&u8| {
+    let quote = scan::before(text, start, 1).filter(|byte| b"\"'".contains(byte));
+    let ends = |byte: u8| {
         byte.is_ascii_control()
-            || quote.map_or(byte.is_ascii_whitespace() || b"\"'`;|<>()&".contains(byte), |quote| {
-                **byte == quote
+            || quote.map_or(byte.is_ascii_whitespace() || b"\"'`;|<>()&".contains(&byte), |quote| {
+                byte == quote
             })
     };
-    let length = bytes
-        .get(start..)
-        .unwrap_or_default()
-        .iter()
-        .take(LONGEST)
-        .take_while(|byte| !ends(byte))
-        .count();
-    let Some(argument) = text.get(start..start + length) else { return };
-    let is_password = text.as_bytes().get(anchor.end - 1) == Some(&b'p');
+    let argument = scan::run(text, start, LONGEST, |byte| !ends(byte));
+    let end = start + argument.len();
+    let is_password = scan::before(text, anchor.end, 1) == Some(b'p');
     // Most arguments are shorter than a password, and the line needs not be looked at.
     if argument.len() < 4 {
         return;
     }
-    let before = anchor.start
-        - bytes[..anchor.start]
-            .iter()
-            .rev()
-            .take(MOST_BEFORE)
-            .take_while(|byte| !b"\n;|".contains(byte))
-            .count();
+    let is_of_command = |byte| !b"\n;|".contains(&byte);
+    let before = anchor.start - scan::count_before(text, anchor.start, MOST_BEFORE, is_of_command);
     let before = text.get(text.floor_char_boundary(before)..anchor.start).unwrap_or_default();
     let runs = |commands: &[&str]| {
         before
@@ -103,8 +85,7 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
             && !password.contains(['$', '{'])
             && !password.contains("//")
     });
-    found.extend(password.map(|password| Finding {
-        range: start + length - password.len()..start + length,
-        kind: "password",
-    }));
+    found.extend(
+        password.map(|password| Finding { range: end - password.len()..end, kind: "password" }),
+    );
 }

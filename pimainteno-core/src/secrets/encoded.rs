@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Finding, base64, token};
+use super::{Finding, base64, scan, token};
 
 /// The longest one, in bytes: a private key of 4096 bits has 4.4 KiB.
 const LONGEST: usize = 16 << 10;
@@ -55,16 +55,14 @@ pub(super) fn look_for_pem(text: &str, anchor: Range<usize>, found: &mut Vec<Fin
 /// at for two places.
 fn encoded_at(text: &str, at: usize, longest: usize) -> Option<&str> {
     let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"+/".contains(&byte);
-    let before = |distance: usize| {
-        at.checked_sub(distance).and_then(|place| text.as_bytes().get(place)).copied()
-    };
+    let before = |distance| scan::before(text, at, distance);
     // A `+` at the beginning of a line is the mark of a diff.
     let goes_on =
         before(1) == Some(b'/') || before(1) == Some(b'+') && before(2).is_some_and(is_digit);
     if goes_on || !token::is_start(text, at) {
         return None;
     }
-    let length = token::run(text, at, longest, is_digit).len();
-    let padding = token::run(text, at + length, 2, |byte| byte == b'=').len();
+    let length = scan::count(text, at, longest, is_digit);
+    let padding = scan::count(text, at + length, 2, |byte| byte == b'=');
     text.get(at..at + length + padding)
 }

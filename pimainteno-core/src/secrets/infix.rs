@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{
-    Finding,
+    Finding, scan,
     token::{
         self,
         Alphabet::{
@@ -84,19 +84,14 @@ impl Infix {
             return;
         }
         let (alphabet, least, most) = self.before;
-        let before = text.as_bytes()[..anchor.start]
-            .iter()
-            .rev()
-            .take(most + 1)
-            .take_while(|byte| alphabet.has(**byte))
-            .count();
+        let before = scan::count_before(text, anchor.start, most + 1, |byte| alphabet.has(byte));
         let is_whole = before <= most || self.start == Anywhere;
         if before < least || !is_whole {
             return;
         }
         let start = anchor.start - before.min(most);
         let (alphabet, least, most) = self.behind;
-        let behind = token::run(text, anchor.end, most + 2, |byte| alphabet.has(byte));
+        let behind = scan::run(text, anchor.end, most + 2, |byte| alphabet.has(byte));
         let trimmed = behind.trim_end_matches(['.', '-', '=']).len();
         let Some(length) =
             [behind.len(), trimmed].into_iter().find(|length| (least..=most).contains(length))

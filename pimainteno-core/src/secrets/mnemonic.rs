@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, ops::Range};
 
-use super::Finding;
+use super::{Finding, scan};
 
 /// The names.
 pub(super) const ANCHORS: [&str; 6] =
@@ -13,25 +13,11 @@ const LONGEST: usize = 24 * 9 + 16;
 
 /// Adds the words that follow the name.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let bytes = text.as_bytes();
-    let joint = bytes
-        .get(anchor.end..)
-        .unwrap_or_default()
-        .iter()
-        .take(16)
-        .take_while(|byte| b" \t:=\"'`\\>".contains(byte))
-        .count();
-    let start = anchor.end + joint;
-    if !bytes
-        .get(anchor.end..start)
-        .is_some_and(|joint| joint.iter().any(|byte| b":=>".contains(byte)))
-    {
+    let Some(start) = scan::behind_joint(text, anchor.end, b" \t:=\"'`\\>", b":=>") else {
         return;
-    }
-    let is_of_words = |byte: &&u8| byte.is_ascii_lowercase() || **byte == b' ';
-    let length =
-        bytes.get(start..).unwrap_or_default().iter().take(LONGEST).take_while(is_of_words).count();
-    let Some(words) = text.get(start..start + length).map(str::trim_end) else { return };
+    };
+    let is_of_words = |byte: u8| byte.is_ascii_lowercase() || byte == b' ';
+    let words = scan::run(text, start, LONGEST, is_of_words).trim_end();
     let all: Vec<&str> = words.split(' ').collect();
     let different: HashSet<&&str> = all.iter().collect();
     let is_seed = matches!(all.len(), 12 | 15 | 18 | 21 | 24)

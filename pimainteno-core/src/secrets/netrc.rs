@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Finding, value};
+use super::{Finding, scan, value};
 
 /// What an entry begins with.
 pub(super) const ANCHORS: [&str; 2] = ["machine ", "default login "];
@@ -14,11 +14,8 @@ const MOST_WORDS: usize = 10;
 
 /// Adds the password of the entry that begins at the anchor.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let is_word = anchor
-        .start
-        .checked_sub(1)
-        .and_then(|before| text.as_bytes().get(before))
-        .is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    let is_word =
+        scan::before(text, anchor.start, 1).is_none_or(|byte| !byte.is_ascii_alphanumeric());
     let end = text.floor_char_boundary(anchor.start.saturating_add(LONGEST).min(text.len()));
     let Some(entry) = text.get(anchor.start..end).filter(|_| is_word) else { return };
     let mut words = Words { text: entry, at: 0 }.take(MOST_WORDS).peekable();

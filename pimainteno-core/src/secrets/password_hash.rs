@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Finding, token, value};
+use super::{Finding, scan, token, value};
 
 /// What such hashes begin with.
 pub(super) const ANCHORS: [&str; 26] = [
@@ -43,11 +43,10 @@ const LONGEST: usize = 768;
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let Some(begin) = text.get(anchor.clone()) else { return };
     // `${SHA}` is a variable, and what follows `$` or a letter is the middle of something.
-    let before = anchor.start.checked_sub(1).and_then(|before| text.as_bytes().get(before));
-    if before == Some(&b'$') || !token::is_start(text, anchor.start) {
+    if scan::before(text, anchor.start, 1) == Some(b'$') || !token::is_start(text, anchor.start) {
         return;
     }
-    let rest = token::run(text, anchor.end, LONGEST, |byte| {
+    let rest = scan::run(text, anchor.end, LONGEST, |byte| {
         byte.is_ascii_alphanumeric() || b"$./+=,-_:@*}".contains(&byte)
     });
     // In a file of users, fields of numbers follow.

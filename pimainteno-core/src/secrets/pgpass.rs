@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Finding, value};
+use super::{Finding, scan, value};
 
 /// What such a line has in it: the port of PostgreSQL, or that any port or database will do.
 pub(super) const ANCHORS: [&str; 4] = [":5432:", ":5433:", ":6432:", ":*:"];
@@ -13,11 +13,10 @@ const LONGEST: usize = 512;
 /// Adds the password of the line that the anchor is in.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let bytes = text.as_bytes();
-    let is_inside = |byte: &&u8| !byte.is_ascii_whitespace() && !b"\"'`".contains(byte);
-    let start = anchor.start
-        - bytes[..anchor.start].iter().rev().take(LONGEST).take_while(is_inside).count();
+    let is_inside = |byte: u8| !byte.is_ascii_whitespace() && !b"\"'`".contains(&byte);
+    let start = anchor.start - scan::count_before(text, anchor.start, LONGEST, is_inside);
     let start = start + usize::from(matches!(bytes.get(start), Some(b'+' | b'-')));
-    let end = anchor.end + bytes[anchor.end..].iter().take(LONGEST).take_while(is_inside).count();
+    let end = anchor.end + scan::count(text, anchor.end, LONGEST, is_inside);
     let Some(line) = text.get(start.min(anchor.start)..end) else { return };
     let mut fields = line.splitn(5, ':');
     let [Some(host), Some(port), Some(database), Some(user), Some(password)] =
