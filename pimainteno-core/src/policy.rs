@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     event::Event,
+    service::is_unit_name,
 };
 
 use engine::Program;
@@ -35,7 +36,7 @@ pub use engine::{Limits, PolicyEngine};
 pub use facts::{Change, Checks, Facts, RunFacts};
 pub use hold::{FileState, Held, Hold, Link};
 pub(crate) use hold::{held_files, is_run_by};
-use hook::{Hook, Hooks};
+use hook::Hook;
 
 /// What a policy says before a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +58,7 @@ struct Inner {
     engine: PolicyEngine,
     name: String,
     program: Program,
-    hooks: Hooks,
+    hooks: Vec<Hook>,
     notices: Vec<String>,
 }
 
@@ -103,16 +104,6 @@ impl fmt::Debug for Policy {
 }
 
 impl Policy {
-    fn new(
-        engine: PolicyEngine,
-        name: String,
-        program: Program,
-        hooks: Hooks,
-        notices: Vec<String>,
-    ) -> Self {
-        Self(Arc::new(Inner { engine, name, program, hooks, notices }))
-    }
-
     /// What errors call the policy: its path, for one that was loaded.
     pub fn name(&self) -> &str {
         &self.0.name
@@ -120,7 +111,7 @@ impl Policy {
 
     /// The names of the hooks that the policy has.
     pub fn hooks(&self) -> impl Iterator<Item = &'static str> {
-        self.0.hooks.names()
+        self.0.hooks.iter().map(|hook| hook.name())
     }
 
     /// What the author should look at: functions whose names are almost those of hooks, one line
@@ -175,7 +166,7 @@ impl Policy {
     /// # Errors
     /// [`ErrorKind::Policy`] if the hook fails, or gives anything but names of units or nothing.
     pub fn restart_units(&self, facts: &Facts) -> Result<Vec<String>> {
-        let own = || facts.units().map(str::to_owned).collect();
+        let own = || facts.units().to_vec();
         let Some(value) = self.call(Hook::RestartUnits, [Dynamic::from(facts.clone())])? else {
             return Ok(own());
         };
@@ -228,7 +219,7 @@ impl Policy {
     /// # Errors
     /// [`ErrorKind::Policy`] if the hook fails.
     pub fn on_event(&self, event: &Event) -> Result<()> {
-        if self.0.hooks.contains(Hook::OnEvent) {
+        if self.0.hooks.contains(&Hook::OnEvent) {
             let event = to_dynamic(event).context(ErrorKind::Policy, || {
                 format!("cannot show an event to {}", self.name())
             })?;
@@ -239,7 +230,7 @@ impl Policy {
 
     /// Lets `hook` change `text`.
     fn rewrite(&self, hook: Hook, facts: impl FnOnce() -> Facts, original: &str) -> Result<String> {
-        if !self.0.hooks.contains(hook) {
+        if !self.0.hooks.contains(&hook) {
             return Ok(original.to_owned());
         }
         let limit = self.0.engine.limits().string_bytes;
@@ -268,7 +259,7 @@ impl Policy {
     /// Calls `hook`; `None` if the policy does not have it.
     fn call<const N: usize>(&self, hook: Hook, arguments: [Dynamic; N]) -> Result<Option<Dynamic>> {
         let Inner { engine, name, program, hooks, .. } = &*self.0;
-        if !hooks.contains(hook) {
+        if !hooks.contains(&hook) {
             return Ok(None);
         }
         let value = engine.call(name, program, hook.name(), FnArgsVec::from_iter(arguments));
@@ -306,9 +297,8 @@ fn describe(value: &Dynamic) -> &'static str {
     }
 }
 
-/// The full name of the unit `name`, or `None` if it is none: systemd allows 255 letters, digits
-/// and `:-_.\@`. A name without one of its types is a service; a leading dash is refused, so that
-/// no program takes it for an option.
+/// The full name of the unit `name`, or `None` if it is none. A name without one of the types of
+/// units is a service.
 fn unit_name(name: &str) -> Option<String> {
     const TYPES: [&str; 11] = [
         "service",
@@ -323,15 +313,9 @@ fn unit_name(name: &str) -> Option<String> {
         "slice",
         "scope",
     ];
-    let is_allowed =
-        |character: char| character.is_ascii_alphanumeric() || ":-_.\\@".contains(character);
     let has_type = name.rsplit_once('.').is_some_and(|(_, kind)| TYPES.contains(&kind));
     let full = if has_type { name.to_owned() } else { format!("{name}.service") };
-    let is_name = !name.is_empty()
-        && !name.starts_with(['-', '.'])
-        && full.len() <= 255
-        && name.chars().all(is_allowed);
-    is_name.then_some(full)
+    is_unit_name(&full).then_some(full)
 }
 
 /// The known name that `name` is probably meant to be: the nearest, if it is near.

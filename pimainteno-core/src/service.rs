@@ -138,14 +138,18 @@ pub fn manager(project: &Project, bus: Bus, environment: &Environment) -> Arc<dy
     }
 }
 
-/// Refuses what is no unit's name: an option, a path, or a pattern, which would name several.
-fn check_unit_name(unit: &str) -> Result<()> {
+/// Whether it can be the name of one unit: neither an option, nor a path, nor a pattern, which
+/// would name several. systemd allows letters, digits and `:-_.\@`.
+pub(crate) fn is_unit_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
-    if unit.is_empty()
-        || unit.len() > LONGEST_UNIT_NAME
-        || unit.starts_with(['-', '.'])
-        || !unit.bytes().all(allowed)
-    {
+    (1..=LONGEST_UNIT_NAME).contains(&name.len())
+        && !name.starts_with(['-', '.'])
+        && name.bytes().all(allowed)
+}
+
+/// Refuses what is no unit's name.
+fn check_unit_name(unit: &str) -> Result<()> {
+    if !is_unit_name(unit) {
         let shown: String = unit.chars().take(80).collect();
         return Err(Error::new(ErrorKind::Usage, format!("not the name of a unit: `{}`", shown.escape_debug()))
             .hint("a unit's name consists of letters, digits and `:-_.\\@`, and begins with none of `-.`: `example.service`"));

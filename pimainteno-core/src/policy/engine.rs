@@ -23,7 +23,7 @@ use rhai::{
     },
 };
 
-use super::{Policy, facts, helpers, hook};
+use super::{Inner, Policy, facts, helpers, hook};
 use crate::error::{Context, Error, ErrorKind, Result};
 
 /// The clock is looked at once in this many operations: often enough that the operations in between
@@ -214,7 +214,9 @@ impl PolicyEngine {
         ast.set_source(name);
         ast.clear_statements();
         let (hooks, notices) = hook::declared(name, &ast)?;
-        Ok(Policy::new(self.clone(), name.into(), Program { ast, constants }, hooks, notices))
+        let program = Program { ast, constants };
+        let engine = self.clone();
+        Ok(Policy(Arc::new(Inner { engine, name: name.into(), program, hooks, notices })))
     }
 
     /// Compiles the policy in the file `path`.
