@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the helper is a process of its own")]
 
 use std::{
-    env,
+    env, io,
     path::{Path, PathBuf},
 };
 
@@ -19,7 +19,12 @@ use rustix::{
     thread::{CapabilitySet, remove_capability_from_bounding_set},
 };
 
-use super::{named_places::NamedPlaces, protocol::Plan, root::TEMPORARY, seccomp, watch};
+use super::{
+    named_places::NamedPlaces,
+    protocol::{Plan, told},
+    root::TEMPORARY,
+    seccomp, watch,
+};
 
 /// The newest version of Landlock that is made use of; older kernels do what they can.
 const NEWEST: ABI = ABI::V9;
@@ -50,12 +55,12 @@ const POWERS: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SETUID)
     .union(CapabilitySet::NET_BIND_SERVICE);
 
-/// Confines this process and whatever it becomes. The error is a sentence.
-pub(super) fn confine(plan: &Plan) -> Result<(), String> {
+/// Confines this process and whatever it becomes.
+pub(super) fn confine(plan: &Plan) -> io::Result<()> {
     env::set_current_dir(&plan.directory)
-        .map_err(|error| format!("cannot go to `{}`: {error}", plan.directory.display()))?;
-    limit(plan).map_err(|error| format!("cannot set the limits of a process: {error}"))?;
-    disempower().map_err(|error| format!("cannot give up capabilities: {error}"))?;
+        .map_err(told(format_args!("cannot go to `{}`", plan.directory.display())))?;
+    limit(plan).map_err(told("cannot set the limits of a process"))?;
+    disempower().map_err(told("cannot give up capabilities"))?;
     // What this program was started with open, knowingly or not, is nothing for the command.
     close_fds::set_fds_cloexec(3, &[]);
     // The session's keyring is inherited, whatever the namespaces. Where calls are filtered, nobody
@@ -64,19 +69,18 @@ pub(super) fn confine(plan: &Plan) -> Result<(), String> {
         && !plan.sandbox.support.system_calls
         && !matches!(error.0, libc::ENOSYS | libc::EPERM)
     {
-        return Err(format!("cannot have a keyring of its own: {error}"));
+        return Err(told("cannot have a keyring of its own")(error));
     }
     if plan.sandbox.support.landlock > 0 {
-        let restricted = restrict(plan).map_err(|error| format!("Landlock: {error}"))?;
+        let restricted = restrict(plan).map_err(told("Landlock"))?;
         if restricted.ruleset == RulesetStatus::NotEnforced {
-            return Err("Landlock does nothing here any more".into());
+            return Err(io::Error::other("Landlock does nothing here any more"));
         }
     }
     if plan.sandbox.support.system_calls {
         // Without a network namespace every socket reaches the machine.
         let sockets = plan.sandbox.support.has_namespaces() || plan.sandbox.network;
-        seccomp::refuse(sockets)
-            .map_err(|error| format!("system calls cannot be filtered: {error}"))?;
+        seccomp::refuse(sockets).map_err(told("system calls cannot be filtered"))?;
     }
     Ok(())
 }

@@ -76,9 +76,7 @@ impl Enclosure {
     /// How the command ended, if the helper ended by itself.
     pub(in crate::process) fn end(&self, end: End) -> Result<End> {
         match Report::read(&self.0.scratch) {
-            Some(Report::Exited(code)) => Ok(End::Exited(code)),
-            Some(Report::Signalled(signal)) => Ok(End::Signalled(signal)),
-            Some(Report::Exceeded(excess)) => Ok(End::Exceeded(excess)),
+            Some(Report::Ended(end)) => Ok(end),
             Some(Report::Failed(reason)) => {
                 Err(Error::new(ErrorKind::Process, format!("cannot set up the sandbox: {reason}")).hint("`sandbox = \"off\"` does without"))
             }
