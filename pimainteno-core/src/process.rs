@@ -39,7 +39,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 
 pub use environment::Environment;
 pub use removal::remove;
-pub(crate) use removal::{make_writable, remove_unseen};
+pub(crate) use removal::{make_writable, remove_all_in, remove_unseen};
 pub(crate) use sandbox::Session;
 pub use sandbox::{Excess, Layer, Limits, Places, Sandbox, SandboxHelper, Support, Used, help};
 
