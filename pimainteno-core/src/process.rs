@@ -52,7 +52,7 @@ pub struct Command {
     start: Start,
     input: Vec<u8>,
     timeout: Duration,
-    silence_timeout: Option<Duration>,
+    silence_timeout: Duration,
     lines: Option<mpsc::UnboundedSender<String>>,
     cancel: Cancel,
     keep_descendants: bool,
@@ -127,7 +127,7 @@ impl Command {
             },
             input: Vec::new(),
             timeout: Duration::from_secs(60),
-            silence_timeout: None,
+            silence_timeout: Duration::MAX,
             lines: None,
             cancel: Cancel::new(),
             keep_descendants: false,
@@ -144,9 +144,8 @@ impl Command {
 
     /// Adds an argument.
     #[must_use]
-    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
-        self.start.arguments.push(argument.as_ref().to_owned());
-        self
+    pub fn arg(self, argument: impl AsRef<OsStr>) -> Self {
+        self.args([argument])
     }
 
     /// Adds arguments.
@@ -202,7 +201,7 @@ impl Command {
     /// Kills it when it has written nothing for `silence_timeout`.
     #[must_use]
     pub fn silence_timeout(mut self, silence_timeout: Duration) -> Self {
-        self.silence_timeout = Some(silence_timeout);
+        self.silence_timeout = silence_timeout;
         self
     }
 
@@ -268,7 +267,7 @@ impl Command {
     pub async fn run(self) -> Result<Output> {
         let started = Instant::now();
         let Start { program, arguments, directory, environment, output_limit } = self.start;
-        let marker = self.marker.as_deref().map_or_else(tree::Marker::new, tree::Marker::of);
+        let marker = self.marker.unwrap_or_else(tree::new_marker);
         let enclose = |sandbox| sandbox::Enclosure::new(sandbox, directory.as_deref(), &marker);
         let enclosure = self.sandbox.as_deref().map(enclose).transpose()?;
         let mind = |program| minder::Minder::new(program, self.keep_descendants);
@@ -288,7 +287,7 @@ impl Command {
             .args(arguments)
             .env_clear()
             .envs(environment)
-            .env(tree::Marker::VARIABLE, marker.value())
+            .env(tree::MARKER, &marker)
             .stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -320,15 +319,8 @@ impl Command {
             // A child that has closed its output is silent, not dead: `alive` keeps the channel
             // open, so that only time tells.
             let _alive = alive;
-            match self.silence_timeout {
-                Some(limit) => {
-                    while let Ok(Ok(())) =
-                        tokio::time::timeout(limit, signs_of_life.changed()).await
-                    {
-                    }
-                }
-                None => std::future::pending().await,
-            }
+            let limit = self.silence_timeout;
+            while let Ok(Ok(())) = tokio::time::timeout(limit, signs_of_life.changed()).await {}
         };
         let end = tokio::select! {
             biased;

@@ -51,7 +51,8 @@ const OUTSIDE: [&str; 3] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RU
 pub struct Git {
     /// The variables that it runs with.
     pub(super) environment: Environment,
-    network_timeout: Duration,
+    /// The limit of what goes over the network.
+    pub(super) network_timeout: Duration,
 }
 
 /// One call of `git`, being built.
@@ -87,15 +88,6 @@ impl Git {
         arguments: impl IntoIterator<Item = A>,
     ) -> Call {
         self.call(directory, arguments).minded_by(&self.environment).timeout(self.network_timeout)
-    }
-
-    /// The same, with the repository's hooks.
-    pub(super) fn call_remote_with_hooks<A: AsRef<OsStr>>(
-        &self,
-        directory: &Path,
-        arguments: impl IntoIterator<Item = A>,
-    ) -> Call {
-        self.call_with_hooks(directory, arguments).timeout(self.network_timeout)
     }
 
     /// A call in `directory`, whose owner was looked at when the checkout was opened; Git itself

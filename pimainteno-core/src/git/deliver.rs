@@ -102,7 +102,12 @@ impl Checkout {
             &upstream.remote,
             &target,
         ];
-        let output = self.git.call_remote_with_hooks(self.path(), push).output().await?;
+        let output = self
+            .git
+            .call_with_hooks(self.path(), push)
+            .timeout(self.git.network_timeout)
+            .output()
+            .await?;
         if output.success() {
             return Ok(PushEnd::Pushed);
         }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{proc, tree::Marker};
+use super::{proc, tree::MARKER};
 
 /// The variable that tells in which directory a `git` of ours works; what it starts elsewhere, such
 /// as the far end of a push, inherits it.
@@ -25,7 +25,7 @@ pub(crate) async fn end_survivors(checkout: &Path, trees: &[PathBuf], patience: 
     let start = Instant::now();
     let places: Vec<_> =
         trees.iter().map(|tree| fs::canonicalize(tree).unwrap_or_else(|_| tree.clone())).collect();
-    let mark = format!("{}=", Marker::VARIABLE);
+    let mark = format!("{MARKER}=");
     let works: Vec<_> = trees
         .iter()
         .map(PathBuf::as_path)

@@ -19,9 +19,8 @@ use uuid::Uuid;
 
 use super::proc;
 
-/// The variable that a child and its descendants carry.
-#[derive(Debug)]
-pub(super) struct Marker(String);
+/// The variable that a child and its descendants carry, each child with a value of its own.
+pub(super) const MARKER: &str = "PIMAINTENO_CHILD";
 
 /// How often at most somebody is killed before it is given up.
 const MOST_ROUNDS: usize = 10;
@@ -37,40 +36,18 @@ const GLANCE: Duration = Duration::from_millis(1);
 pub(super) struct Family {
     /// The group that the child leads; `None` once nothing is to be killed any more.
     group: Option<Pid>,
-    marker: Marker,
+    /// What its members carry.
+    marker: String,
 }
 
-impl Marker {
-    /// The variable's name.
-    pub(super) const VARIABLE: &str = "PIMAINTENO_CHILD";
-
-    /// A marker that no other child has.
-    pub(super) fn new() -> Self {
-        Self(Uuid::now_v7().simple().to_string())
-    }
-
-    /// The marker with this value.
-    pub(super) fn of(value: &str) -> Self {
-        Self(value.to_owned())
-    }
-
-    /// The variable's value.
-    pub(super) fn value(&self) -> &str {
-        &self.0
-    }
-
-    /// The living processes that carry the marker; those of other users are not seen.
-    fn carriers(&self) -> Vec<i32> {
-        let needle = format!("{}={}", Self::VARIABLE, self.0).into_bytes();
-        let mut pids = proc::processes();
-        pids.retain(|pid| proc::carries(*pid, |variable| variable == needle));
-        pids
-    }
+/// A value of the variable that no other child has.
+pub(super) fn new_marker() -> String {
+    Uuid::now_v7().simple().to_string()
 }
 
 impl Family {
     /// The family of the child `pid`, which leads a process group.
-    pub(super) fn new(pid: Option<u32>, marker: Marker) -> Self {
+    pub(super) fn new(pid: Option<u32>, marker: String) -> Self {
         Self { group: pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)), marker }
     }
 
@@ -107,10 +84,12 @@ impl Family {
         if test_kill_process_group(group).is_ok() {
             let _ = kill_process_group(group, Signal::KILL);
         }
+        let mark = format!("{MARKER}={}", self.marker).into_bytes();
         // A process may fork between two looks; it cannot for ever, because each look kills its
         // parent.
         for _ in 0..MOST_ROUNDS {
-            let carriers = self.marker.carriers();
+            let mut carriers = proc::processes();
+            carriers.retain(|pid| proc::carries(*pid, |variable| variable == mark));
             if carriers.is_empty() {
                 return;
             }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-
-use super::{
-    ActiveState, Journal, JournalEntry, LoadState, ServiceManager, Since, UnitState,
-    check_unit_name,
+use serde::{
+    Deserialize,
+    de::{IntoDeserializer as _, value},
 };
+
+use super::{Journal, JournalEntry, ServiceManager, Since, UnitState, check_unit_name};
 use crate::{
     config::Bus,
     error::{Error, ErrorKind, Result},
@@ -212,26 +213,8 @@ fn read_state(text: &str) -> UnitState {
     let mut state = UnitState::default();
     for (property, value) in text.lines().filter_map(|line| line.split_once('=')) {
         match property {
-            "LoadState" => {
-                state.load = match value {
-                    "loaded" | "merged" | "stub" => LoadState::Loaded,
-                    "not-found" => LoadState::NotFound,
-                    "masked" => LoadState::Masked,
-                    "bad-setting" | "error" => LoadState::Invalid,
-                    _ => LoadState::Unknown,
-                }
-            }
-            "ActiveState" => {
-                state.active = match value {
-                    "active" => ActiveState::Active,
-                    "reloading" | "refreshing" => ActiveState::Reloading,
-                    "inactive" => ActiveState::Inactive,
-                    "failed" => ActiveState::Failed,
-                    "activating" => ActiveState::Activating,
-                    "deactivating" => ActiveState::Deactivating,
-                    _ => ActiveState::Unknown,
-                }
-            }
+            "LoadState" => state.load = word(value),
+            "ActiveState" => state.active = word(value),
             "SubState" => value.clone_into(&mut state.sub),
             "Result" => value.clone_into(&mut state.result),
             "Type" => state.oneshot = value == "oneshot",
@@ -244,9 +227,16 @@ fn read_state(text: &str) -> UnitState {
     state
 }
 
+/// The state that a word of systemd's stands for.
+fn word<'de, S: Deserialize<'de> + Default>(word: &'de str) -> S {
+    let word: value::StrDeserializer<'de, value::Error> = word.into_deserializer();
+    S::deserialize(word).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::{ActiveState, LoadState};
 
     #[test]
     fn a_unit_without_restarts_or_processes_has_a_state_too() {

@@ -3,10 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the helper is a process of its own")]
 
-use std::{
-    env, io,
-    path::{Path, PathBuf},
-};
+use std::{env, io, path::PathBuf};
 
 use keyutils::Keyring;
 use landlock::{
@@ -22,24 +19,12 @@ use rustix::{
 use super::{
     named_places::NamedPlaces,
     protocol::{Plan, told},
-    root::TEMPORARY,
+    root::{DEVICES, SHARED_MEMORY, TEMPORARY, TERMINALS},
     seccomp, watch,
 };
 
 /// The newest version of Landlock that is made use of; older kernels do what they can.
 const NEWEST: ABI = ABI::V9;
-
-/// Files that are devices and belong to nobody.
-const DEVICES: [&str; 8] = [
-    "/dev/null",
-    "/dev/zero",
-    "/dev/full",
-    "/dev/random",
-    "/dev/urandom",
-    "/dev/tty",
-    "/dev/ptmx",
-    "/dev/pts",
-];
 
 /// How many files a process may open at most, which is what most systems allow.
 const OPEN_FILES: u64 = 65_536;
@@ -104,7 +89,7 @@ pub(super) fn landlock_version() -> u32 {
 fn restrict(plan: &Plan) -> Result<RestrictionStatus, RulesetError> {
     let (all, read) = (AccessFs::from_all(NEWEST), AccessFs::from_read(NEWEST));
     let device = AccessFs::from_file(NEWEST) & !BitFlags::from(AccessFs::Execute);
-    let shared_memory = Path::new("/dev/shm");
+    let devices = DEVICES.iter().chain(&["/dev/ptmx", TERMINALS]);
     let sandbox = &plan.sandbox;
     let mut places = NamedPlaces::new(sandbox);
     let mut found =
@@ -122,8 +107,8 @@ fn restrict(plan: &Plan) -> Result<RestrictionStatus, RulesetError> {
         .add_rules(path_beneath_rules(found(&sandbox.write), all))?
         .add_rules(path_beneath_rules(sandbox.layers.iter().map(|layer| &layer.at), all))?
         .add_rules(path_beneath_rules(&temporary, all))?
-        .add_rules(path_beneath_rules([shared_memory], all))?
-        .add_rules(path_beneath_rules(DEVICES, device | AccessFs::ReadDir))?
+        .add_rules(path_beneath_rules([SHARED_MEMORY.0], all))?
+        .add_rules(path_beneath_rules(devices, device | AccessFs::ReadDir))?
         .restrict_self()
 }
 

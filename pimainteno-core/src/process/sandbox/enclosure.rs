@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{End, remove, tree::Marker},
+    process::{End, remove},
 };
 
 /// A sandbox in use. Its temporary directory goes with it.
@@ -26,10 +26,10 @@ impl Enclosure {
     pub(in crate::process) fn new(
         sandbox: &Sandbox,
         directory: Option<&Path>,
-        marker: &Marker,
+        marker: &str,
     ) -> Result<Self> {
         let make = || {
-            let scratch = sandbox.scratch.join(format!("run-{}", marker.value()));
+            let scratch = sandbox.scratch.join(format!("run-{marker}"));
             fs::create_dir_all(&sandbox.scratch)?;
             // What a check leaves there is nobody else's business.
             fs::DirBuilder::new().mode(0o700).create(&scratch)?;
@@ -42,7 +42,7 @@ impl Enclosure {
                 scratch,
                 report: None,
                 parent: std::process::id(),
-                marker: marker.value().into(),
+                marker: marker.into(),
             };
             let enclosure = Self(plan);
             fs::create_dir(enclosure.0.temporary())?;

@@ -38,16 +38,16 @@ use super::{
 pub(super) const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 
 /// Where terminals are. Those of the machine could be listened to.
-const TERMINALS: &str = "/dev/pts";
+pub(super) const TERMINALS: &str = "/dev/pts";
 
 /// The options of an empty directory.
 const EMPTY: &CStr = c"mode=0755,size=16m";
 
 /// The shared memory of POSIX. It counts as memory of nobody, so it is small.
-const SHARED_MEMORY: (&str, &CStr) = ("/dev/shm", c"mode=1777,size=256m,nr_inodes=64k");
+pub(super) const SHARED_MEMORY: (&str, &CStr) = ("/dev/shm", c"mode=1777,size=256m,nr_inodes=64k");
 
 /// Devices that belong to nobody.
-const DEVICES: [&str; 6] =
+pub(super) const DEVICES: [&str; 6] =
     ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
 
 /// Links that programs look for beside the devices.

@@ -132,13 +132,13 @@ fn ended(end: End, started: Instant) -> Output {
 
 impl Live {
     fn begin(shared: &Shared) -> Result<Self> {
-        let marker = tree::Marker::new();
+        let marker = tree::new_marker();
         let enclosure = Enclosure::new(&shared.sandbox, Some(&shared.directory), &marker)?;
         let (helper, arguments) = enclosure.helper()?;
         let mut command = tokio::process::Command::new(helper);
         command.args(arguments).arg(SERVE).env_clear();
         command
-            .env(tree::Marker::VARIABLE, marker.value())
+            .env(tree::MARKER, &marker)
             .env("TMPDIR", enclosure.temporary())
             .current_dir(&shared.directory);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
