@@ -351,21 +351,13 @@ fn flags_of(options: &[u8]) -> MountFlags {
 /// A path as it stands in `/proc/PID/mountinfo`, where blanks, tabs, line ends and backslashes are
 /// three octal digits after a backslash.
 fn unescape(field: &[u8]) -> PathBuf {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'\\').then(|| after.split_at_checked(3)).flatten();
-        let code = escaped
-            .and_then(|(digits, _)| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        match (code, escaped) {
-            (Some(code), Some((_, after))) => {
-                bytes.push(code);
-                rest = after;
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
+    let mut parts = field.split(|byte| *byte == b'\\');
+    let mut bytes = parts.next().unwrap_or_default().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(3).unwrap_or((&[], part));
+        match std::str::from_utf8(digits).ok().and_then(|code| u8::from_str_radix(code, 8).ok()) {
+            Some(code) => bytes.extend([&[code][..], rest].concat()),
+            None => bytes.extend([&b"\\"[..], part].concat()),
         }
     }
     OsString::from_vec(bytes).into()
