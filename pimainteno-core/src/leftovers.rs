@@ -37,7 +37,6 @@ use crate::{
     git::Workspace,
     process::{Layer, Limits, Used, remove, remove_all_in},
 };
-pub(crate) use size::Size;
 
 /// The halves of a layer: what it lies upon.
 const TREE: &str = "tree";
@@ -53,7 +52,7 @@ pub(crate) struct Leftovers {
     way: Way,
     /// What lay in the workspace and the caches when the run began; where there are layers,
     /// nothing that counts.
-    at_start: OnceLock<Size>,
+    at_start: OnceLock<Used>,
     now: Mutex<Now>,
 }
 
@@ -259,7 +258,7 @@ impl Leftovers {
                 self.place.display()
             )
         })?;
-        Ok(size.without(*self.at_start.get_or_init(Size::default)).into())
+        Ok(size.without(*self.at_start.get_or_init(Used::default)))
     }
 
     /// Whether the checks of the change at hand have left anything, as far as that is told apart.
@@ -411,7 +410,7 @@ impl Leftovers {
             left.iter().try_for_each(|name| fs::rename(self.trial(name), begun.join(name)))?;
             fs::rename(begun, merging)?;
             merge(&self.place)?;
-            Size::of(&self.place.join("kept"))
+            Used::of(&self.place.join("kept"))
         };
         match merged() {
             Ok(size) => size.excess(limits).map(|excess| self.give_up(excess)).transpose(),
@@ -436,7 +435,7 @@ impl Leftovers {
     }
 
     /// How much lies where the trial at hand writes.
-    fn size(&self, workspace: &Path) -> io::Result<Size> {
+    fn size(&self, workspace: &Path) -> io::Result<Used> {
         match self.way {
             Way::Layers => {
                 // What another trial left is not this one's fault: a change could make the base
@@ -446,10 +445,10 @@ impl Leftovers {
                 let layers = seen.map(|name| self.trial(name));
                 layers
                     .filter(|layer| layer.is_dir())
-                    .try_fold(Size::default(), |all, layer| Ok(all.with(Size::of(&layer)?)))
+                    .try_fold(Used::default(), |all, layer| Ok(all.with(Used::of(&layer)?)))
             }
-            Way::Cold => Ok(Size::of(workspace)?.with(Size::of(&self.caches())?)),
-            Way::Warm => Ok(Size::default()),
+            Way::Cold => Ok(Used::of(workspace)?.with(Used::of(&self.caches())?)),
+            Way::Warm => Ok(Used::default()),
         }
     }
 

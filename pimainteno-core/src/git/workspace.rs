@@ -13,6 +13,7 @@ use super::{
     command::{Call, Git, failed},
     gitlinks::Gitlinks,
     owner::OwnerSettings,
+    unfinished::{top_of, worktrees},
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
@@ -510,16 +511,6 @@ pub(super) fn entries(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The directory in which the repository keeps the worktree at `path`.
 fn registered(common_directory: &Path, path: &Path) -> Option<PathBuf> {
-    // Git notes where the worktree is without symbolic links, and may do so from its own directory
-    // on.
     let path = fs::canonicalize(path).ok()?;
-    let mut directories =
-        fs::read_dir(common_directory.join("worktrees")).ok()?.flatten().map(|entry| entry.path());
-    directories.find(|directory| {
-        let link = fs::read_to_string(directory.join("gitdir"))
-            .map(|target| directory.join(target.trim_end_matches('\n')));
-        link.ok()
-            .and_then(|link| fs::canonicalize(link.parent()?).ok())
-            .is_some_and(|top| top == path)
-    })
+    worktrees(common_directory).find(|directory| top_of(directory).as_ref() == Some(&path))
 }

@@ -33,8 +33,6 @@ const PROPERTIES: &str =
 /// Restarts units by `systemctl`, of the machine's systemd or of the user's.
 #[derive(Clone, Debug)]
 pub struct Systemd {
-    bus: Bus,
-    environment: Environment,
     deadline: Duration,
     journal: Journal,
 }
@@ -44,12 +42,7 @@ impl Systemd {
     pub fn new(bus: Bus, environment: Environment) -> Self {
         // What is read from its messages must not depend on the user's language.
         let environment = environment.with("LC_ALL", "C");
-        Self {
-            bus,
-            journal: Journal::new(bus, environment.clone()),
-            environment,
-            deadline: RESTART_DEADLINE,
-        }
+        Self { journal: Journal::new(bus, environment), deadline: RESTART_DEADLINE }
     }
 
     /// The same with another limit for a restart; 190 s unless set.
@@ -68,12 +61,12 @@ impl Systemd {
         cancel: &Cancel,
     ) -> Result<Output> {
         check_unit_name(unit)?;
-        let user = (self.bus == Bus::User).then_some("--user");
+        let user = (self.journal.bus == Bus::User).then_some("--user");
         let command = Command::new("systemctl")
             .args(user)
             .args(arguments)
             .args(["--", unit])
-            .envs(self.environment.iter())
+            .envs(self.journal.environment.iter())
             .timeout(deadline)
             .cancel(cancel);
         command.run().await.map_err(|source| {
@@ -142,7 +135,7 @@ impl Systemd {
             );
         }
         let reason = said.lines().find_map(|line| line.strip_prefix("Failed to connect to "))?;
-        let hint = match self.bus {
+        let hint = match self.journal.bus {
             Bus::System => "the daemon needs access to /run/dbus/system_bus_socket",
             Bus::User => {
                 "the user's systemd runs only while the user is logged in, or for ever after `loginctl enable-linger USER`; XDG_RUNTIME_DIR must be set"

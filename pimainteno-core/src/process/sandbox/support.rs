@@ -39,7 +39,7 @@ pub struct SandboxHelper {
 impl Support {
     /// A machine that can enforce nothing, for this reason.
     pub fn none(reason: impl Into<String>) -> Self {
-        Self { landlock: 0, layers: false, system_calls: false, obstacle: Some(reason.into()) }
+        Self { obstacle: Some(reason.into()), ..Self::default() }
     }
 
     /// Whether there can be namespaces.
