@@ -36,7 +36,7 @@ pub use engine::{Limits, PolicyEngine};
 pub use facts::{Change, Checks, Facts, RunFacts};
 pub use hold::{FileState, Held, Hold, Link};
 pub(crate) use hold::{held_files, is_run_by};
-use hook::{Hook, Hooks};
+use hook::Hook;
 
 /// What a policy says before a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ struct Inner {
     engine: PolicyEngine,
     name: String,
     program: Program,
-    hooks: Hooks,
+    hooks: Vec<Hook>,
     notices: Vec<String>,
 }
 
@@ -104,16 +104,6 @@ impl fmt::Debug for Policy {
 }
 
 impl Policy {
-    fn new(
-        engine: PolicyEngine,
-        name: String,
-        program: Program,
-        hooks: Hooks,
-        notices: Vec<String>,
-    ) -> Self {
-        Self(Arc::new(Inner { engine, name, program, hooks, notices }))
-    }
-
     /// What errors call the policy: its path, for one that was loaded.
     pub fn name(&self) -> &str {
         &self.0.name
@@ -121,7 +111,7 @@ impl Policy {
 
     /// The names of the hooks that the policy has.
     pub fn hooks(&self) -> impl Iterator<Item = &'static str> {
-        self.0.hooks.names()
+        self.0.hooks.iter().map(|hook| hook.name())
     }
 
     /// What the author should look at: functions whose names are almost those of hooks, one line
@@ -135,18 +125,9 @@ impl Policy {
     /// # Errors
     /// [`ErrorKind::Policy`] if the hook fails, or gives neither a reason nor nothing.
     pub fn skip(&self, facts: &Facts) -> Result<Option<String>> {
-        let Some(value) = self.call(Hook::Skip, [Dynamic::from(facts.clone())])? else {
-            return Ok(None);
-        };
         let wanted = "a reason as text to skip, or nothing to go on";
-        match text(value) {
-            Ok(reason) if reason.trim().is_empty() => {
-                Err(self.wrong(Hook::Skip, "an empty string", wanted))
-            }
-            Ok(reason) => Ok(Some(reason.trim().to_owned())),
-            Err(value) if value.is_unit() => Ok(None),
-            Err(value) => Err(self.wrong(Hook::Skip, describe(&value), wanted)),
-        }
+        let reason = self.call_for_text(Hook::Skip, [Dynamic::from(facts.clone())], wanted)?;
+        Ok(reason.map(|reason| reason.trim().to_owned()))
     }
 
     /// Whether the step that `facts` are about may be done; yes, if the policy does not say.
@@ -176,13 +157,10 @@ impl Policy {
     /// # Errors
     /// [`ErrorKind::Policy`] if the hook fails, or gives anything but names of units or nothing.
     pub fn restart_units(&self, facts: &Facts) -> Result<Vec<UnitName>> {
-        let own = || facts.units().map(UnitName::unchecked).collect();
-        let Some(value) = self.call(Hook::RestartUnits, [Dynamic::from(facts.clone())])? else {
-            return Ok(own());
+        let value = self.call(Hook::RestartUnits, [Dynamic::from(facts.clone())])?;
+        let Some(value) = value.filter(|value| !value.is_unit()) else {
+            return Ok(facts.units().to_vec());
         };
-        if value.is_unit() {
-            return Ok(own());
-        }
         let values = value.try_cast_result::<Array>().unwrap_or_else(|value| vec![value]);
         let mut units = Vec::new();
         for value in values {
@@ -229,7 +207,7 @@ impl Policy {
     /// # Errors
     /// [`ErrorKind::Policy`] if the hook fails.
     pub fn on_event(&self, event: &Event) -> Result<()> {
-        if self.0.hooks.contains(Hook::OnEvent) {
+        if self.0.hooks.contains(&Hook::OnEvent) {
             let event = to_dynamic(event).context(ErrorKind::Policy, || {
                 format!("cannot show an event to {}", self.name())
             })?;
@@ -240,7 +218,7 @@ impl Policy {
 
     /// Lets `hook` change `text`.
     fn rewrite(&self, hook: Hook, facts: impl FnOnce() -> Facts, original: &str) -> Result<String> {
-        if !self.0.hooks.contains(hook) {
+        if !self.0.hooks.contains(&hook) {
             return Ok(original.to_owned());
         }
         let limit = self.0.engine.limits().string_bytes;
@@ -251,17 +229,29 @@ impl Policy {
                 format!("{}: `{hook}` cannot be given {given}, {limit} at most", self.name()),
             ));
         }
-        let Some(value) = self.call(hook, [Dynamic::from(facts()), original.into()])? else {
-            return Ok(original.to_owned());
-        };
         let wanted = "text, or nothing to leave it as it is";
-        match text(value) {
-            Ok(text) if text.trim().is_empty() => Err(self.wrong(hook, "an empty string", wanted)),
-            Ok(text) if text.contains('\0') => {
+        match self.call_for_text(hook, [Dynamic::from(facts()), original.into()], wanted)? {
+            Some(text) if text.contains('\0') => {
                 Err(self.wrong(hook, "a string with a NUL character", wanted))
             }
-            Ok(text) => Ok(text),
-            Err(value) if value.is_unit() => Ok(original.to_owned()),
+            text => Ok(text.unwrap_or_else(|| original.to_owned())),
+        }
+    }
+
+    /// Calls `hook` for a text that says something; `None` if the policy does not have it or it
+    /// gives nothing.
+    fn call_for_text<const N: usize>(
+        &self,
+        hook: Hook,
+        arguments: [Dynamic; N],
+        wanted: &str,
+    ) -> Result<Option<String>> {
+        let Some(value) = self.call(hook, arguments)?.filter(|value| !value.is_unit()) else {
+            return Ok(None);
+        };
+        match text(value) {
+            Ok(text) if text.trim().is_empty() => Err(self.wrong(hook, "an empty string", wanted)),
+            Ok(text) => Ok(Some(text)),
             Err(value) => Err(self.wrong(hook, describe(&value), wanted)),
         }
     }
@@ -269,7 +259,7 @@ impl Policy {
     /// Calls `hook`; `None` if the policy does not have it.
     fn call<const N: usize>(&self, hook: Hook, arguments: [Dynamic; N]) -> Result<Option<Dynamic>> {
         let Inner { engine, name, program, hooks, .. } = &*self.0;
-        if !hooks.contains(hook) {
+        if !hooks.contains(&hook) {
             return Ok(None);
         }
         let value = engine.call(name, program, hook.name(), FnArgsVec::from_iter(arguments));

@@ -1,6 +1,7 @@
 //! The directory that the user and the service live in.
 
 use std::{
+    ffi::OsStr,
     fs::{self, OpenOptions},
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
@@ -8,8 +9,8 @@ use std::{
 
 use super::{
     change::Change,
-    command::{Git, failed},
-    head::Head,
+    command::{Call, Git, failed},
+    head::{Head, no_checkout},
     ownership::{open_plain, refuse_foreign},
 };
 use crate::{
@@ -27,7 +28,8 @@ pub struct Checkout {
     path: PathBuf,
     /// The directory that all worktrees of the repository share.
     common_directory: PathBuf,
-    git: Git,
+    /// What it is worked on with.
+    pub(super) git: Git,
 }
 
 /// Where a branch is pushed to.
@@ -57,11 +59,7 @@ impl Checkout {
             )
             .text()
             .await;
-        let text = text.map_err(|error| {
-            Error::new(ErrorKind::Git, format!("not a Git checkout: `{}`", path.display()))
-                .source(error)
-                .hint("a project's path is the directory that contains `.git`")
-        })?;
+        let text = text.map_err(|error| no_checkout(path, error))?;
         let (top, common) = text.split_once('\n').unwrap_or((&text, ""));
         let same = fs::canonicalize(path).ok() == fs::canonicalize(top).ok();
         if !same || common.is_empty() {
@@ -84,9 +82,9 @@ impl Checkout {
         &self.common_directory
     }
 
-    /// The Git that it is worked on with.
-    pub(crate) fn git(&self) -> &Git {
-        &self.git
+    /// A call in it, without hooks.
+    pub(super) fn call<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Call {
+        self.git.call(&self.path, arguments)
     }
 
     /// Where its head is.
@@ -97,20 +95,14 @@ impl Checkout {
         if let Some(head) = Head::read(&self.path)? {
             return Ok(head);
         }
-        let commit =
-            self.git.call(&self.path, ["rev-parse", "--verify", "HEAD^{commit}"]).text().await;
+        let commit = self.call(["rev-parse", "--verify", "HEAD^{commit}"]).text().await;
         let commit = commit.map_err(|error| {
             Error::new(ErrorKind::Git, format!("`{}` has no commit yet", self.path.display()))
                 .source(error)
                 .hint("make a first commit")
         })?;
-        let branch = self
-            .git
-            .call(&self.path, ["symbolic-ref", "--quiet", "--short", "HEAD"])
-            .text()
-            .await
-            .ok()
-            .map(BranchName::unchecked);
+        let branch = self.call(["symbolic-ref", "--quiet", "--short", "HEAD"]).text().await;
+        let branch = branch.ok().map(BranchName::unchecked);
         Ok(Head { commit: commit.parse()?, branch })
     }
 
@@ -128,17 +120,13 @@ impl Checkout {
             ("BISECT_LOG", "bisect"),
         ];
         let status = self
-            .git
-            .call(
-                &self.path,
-                [
-                    "status",
-                    "--porcelain=v1",
-                    "-z",
-                    "--untracked-files=no",
-                    "--ignore-submodules=none",
-                ],
-            )
+            .call([
+                "status",
+                "--porcelain=v1",
+                "-z",
+                "--untracked-files=no",
+                "--ignore-submodules=none",
+            ])
             .text()
             .await?;
         let files: Vec<_> = status
@@ -171,15 +159,11 @@ impl Checkout {
         remote: Option<&RemoteName>,
     ) -> Result<Option<Upstream>> {
         let Some(branch) = branch else { return Ok(None) };
-        let remotes = self.git.call(&self.path, ["remote"]).text().await?;
+        let remotes = self.call(["remote"]).text().await?;
         let exists = |name: &str| remotes.lines().any(|remote| remote == name);
         let format = "%(upstream:remotename)%00%(upstream:remoteref)";
         let configured = self
-            .git
-            .call(
-                &self.path,
-                ["for-each-ref", &format!("--format={format}"), &format!("refs/heads/{branch}")],
-            )
+            .call(["for-each-ref", &format!("--format={format}"), &format!("refs/heads/{branch}")])
             .text()
             .await?;
         let (configured_remote, configured_branch) =
@@ -205,8 +189,7 @@ impl Checkout {
             _ => branch,
         };
         let range = format!("refs/remotes/{name}/{target}..refs/heads/{branch}");
-        let ahead =
-            self.git.call(&self.path, ["rev-list", "--count", &range, "--"]).output().await?;
+        let ahead = self.call(["rev-list", "--count", &range, "--"]).output().await?;
         let ahead = ahead.text().trim().parse().ok().filter(|_| ahead.success());
         let (remote, branch) = (RemoteName::unchecked(name), BranchName::unchecked(target));
         Ok(Some(Upstream { remote, branch, ahead }))
@@ -237,7 +220,7 @@ impl Checkout {
     /// moved.
     pub async fn undo(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         self.expect_at(from).await?;
-        self.git.call(&self.path, ["reset", "--keep", "--quiet", to]).text().await?;
+        self.call(["reset", "--keep", "--quiet", to]).text().await?;
         self.sync_move(from, to).await
     }
 
@@ -267,7 +250,7 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
     pub async fn is_tracked(&self, path: &str) -> Result<bool> {
-        Ok(!self.git.call(&self.path, ["ls-files", "--", path]).text().await?.is_empty())
+        Ok(!self.call(["ls-files", "--", path]).text().await?.is_empty())
     }
 
     /// The log from `from` (exclusive) to `to` with the files that changed, at most `commits` of
@@ -294,7 +277,7 @@ impl Checkout {
             &range,
             "--",
         ];
-        self.git.call(&self.path, arguments).output_limit(64 << 10).text().await
+        self.call(arguments).output_limit(64 << 10).text().await
     }
 
     /// The differences between two commits as text, at most `bytes` of it.
@@ -302,11 +285,7 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if a commit does not exist.
     pub async fn diff(&self, from: &CommitId, to: &CommitId, bytes: usize) -> Result<String> {
-        self.git
-            .call(
-                &self.path,
-                ["diff", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"],
-            )
+        self.call(["diff", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"])
             .output_limit(bytes)
             .text()
             .await
@@ -317,11 +296,7 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if one does not exist.
     pub async fn is_ancestor(&self, ancestor: &CommitId, commit: &CommitId) -> Result<bool> {
-        let output = self
-            .git
-            .call(&self.path, ["merge-base", "--is-ancestor", ancestor, commit])
-            .output()
-            .await?;
+        let output = self.call(["merge-base", "--is-ancestor", ancestor, commit]).output().await?;
         match output.end {
             crate::process::End::Exited(code @ (0 | 1)) => Ok(code == 0),
             _ => Err(failed("git merge-base --is-ancestor", &output)),
@@ -333,7 +308,7 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if it does not exist.
     pub async fn message(&self, commit: &CommitId) -> Result<String> {
-        self.git.call(&self.path, ["show", "--no-patch", "--format=%B", commit, "--"]).text().await
+        self.call(["show", "--no-patch", "--format=%B", commit, "--"]).text().await
     }
 
     /// What differs between two commits, in the same shape as a change of ours.
@@ -353,7 +328,7 @@ impl Checkout {
             to,
             "--",
         ];
-        Ok(Change::parse(&self.git.call(&self.path, arguments).text().await?))
+        Ok(Change::parse(&self.call(arguments).text().await?))
     }
 
     pub(super) async fn expect_at(&self, commit: &CommitId) -> Result<()> {
@@ -378,8 +353,6 @@ impl Checkout {
         if plain.is_dir() {
             return Ok(plain);
         }
-        Ok(PathBuf::from(
-            self.git.call(&self.path, ["rev-parse", "--absolute-git-dir"]).text().await?,
-        ))
+        Ok(PathBuf::from(self.call(["rev-parse", "--absolute-git-dir"]).text().await?))
     }
 }

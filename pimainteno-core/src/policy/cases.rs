@@ -42,7 +42,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct CaseFile {
     policy: PathBuf,
-    cases: Vec<(usize, Case)>,
+    cases: Vec<Case>,
 }
 
 /// What became of one case.
@@ -68,7 +68,8 @@ struct Written {
     case: Vec<Spanned<WrittenCase>>,
 }
 
-#[derive(Deserialize)]
+/// What is expected about which facts.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenCase {
     name: String,
@@ -78,7 +79,8 @@ struct WrittenCase {
     skip: Option<bool>,
     reason: Option<String>,
     restart_units: Option<Vec<UnitName>>,
-    given: Option<String>,
+    #[serde(default = "given")]
+    given: String,
     prompt: Option<String>,
     commit_message: Option<String>,
 }
@@ -86,16 +88,10 @@ struct WrittenCase {
 /// One case, with the facts of its file filled in.
 #[derive(Clone, Debug)]
 struct Case {
-    name: String,
+    line: usize,
+    written: WrittenCase,
     facts: Facts,
     task: String,
-    allow: Option<Expected>,
-    skip: Option<bool>,
-    reason: String,
-    restart_units: Option<Vec<UnitName>>,
-    given: String,
-    prompt: Option<String>,
-    commit_message: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -172,9 +168,9 @@ pub fn parse(name: &str, text: &str) -> Result<CaseFile> {
         let case = spanned.into_inner();
         let label = case.name.clone();
         let case = case
-            .complete(&written.facts)
+            .complete(line, &written.facts)
             .map_err(|message| wrong(line, &format!("in the case `{label}`: {message}")))?;
-        cases.push((line, case));
+        cases.push(case);
     }
     Ok(CaseFile { policy: written.policy, cases })
 }
@@ -188,9 +184,9 @@ impl CaseFile {
 
     /// Holds `policy` against each case, in order.
     pub fn run(&self, policy: &Policy) -> Vec<CaseResult> {
-        let run = |(line, case): &(usize, Case)| CaseResult {
-            name: case.name.clone(),
-            line: *line,
+        let run = |case: &Case| CaseResult {
+            name: case.written.name.clone(),
+            line: case.line,
             failures: case.failures(policy),
         };
         self.cases.iter().map(run).collect()
@@ -206,7 +202,7 @@ impl CaseResult {
 
 impl WrittenCase {
     /// The case, with what it does not say about the facts taken from `shared`.
-    fn complete(self, shared: &Table) -> Result<Case, String> {
+    fn complete(self, line: usize, shared: &Table) -> Result<Case, String> {
         if self.allow.is_none()
             && self.skip.is_none()
             && self.restart_units.is_none()
@@ -219,98 +215,78 @@ impl WrittenCase {
             return Err("`reason` goes with `allow` or with `skip = true`".into());
         }
         let mut facts = shared.clone();
-        facts.extend(self.facts);
+        facts.extend(self.facts.clone());
         let facts: CaseFacts =
             facts.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
-        Ok(Case {
-            name: self.name,
-            task: facts.task.clone(),
-            facts: facts.facts()?,
-            allow: self.allow,
-            skip: self.skip,
-            reason: self.reason.unwrap_or_default(),
-            restart_units: self.restart_units,
-            given: self.given.unwrap_or_else(|| "given".into()),
-            prompt: self.prompt,
-            commit_message: self.commit_message,
-        })
+        let task = facts.task.clone();
+        Ok(Case { line, facts: facts.facts()?, task, written: self })
+    }
+    /// What has to occur in the reason.
+    fn reason(&self) -> &str {
+        self.reason.as_deref().unwrap_or_default()
+    }
+
+    /// The expected reason, for a sentence.
+    fn because(&self) -> String {
+        match self.reason() {
+            "" => String::new(),
+            reason => format!(" with a reason that has `{reason}` in it"),
+        }
     }
 }
 
 impl Case {
     /// What is not as expected.
     fn failures(&self, policy: &Policy) -> Vec<String> {
+        let (written, facts) = (&self.written, &self.facts);
         let mut failures = Vec::new();
-        let reason_fits = |reason: &str| reason.contains(&self.reason);
-        if let Some(expected) = self.allow {
-            let decision = policy.allow(&self.facts);
-            if decision.name() != expected.name() || !reason_fits(decision.reason()) {
-                failures.push(format!(
-                    "allow: expected {}{}, got {decision}",
-                    expected.name(),
-                    self.because()
-                ));
-            }
+        let mut tell = |hook: &str, difference: Result<Option<String>>| match difference {
+            Ok(None) => {}
+            Ok(Some(difference)) => failures.push(format!("{hook}: expected {difference}")),
+            Err(error) => failures.push(format!("{hook}: {error}")),
+        };
+        let reason_fits = |reason: &str| reason.contains(written.reason());
+        let lack = |expected: &String, text: String| {
+            let lacks = !text.contains(expected);
+            lacks.then(|| format!("text that has {expected:?} in it, got {text:?}"))
+        };
+        if let Some(expected) = written.allow {
+            let (decision, expected) = (policy.allow(facts), expected.name());
+            let fits = decision.name() == expected && reason_fits(decision.reason());
+            let because = written.because();
+            tell("allow", Ok((!fits).then(|| format!("{expected}{because}, got {decision}"))));
         }
-        if let Some(expected) = self.skip {
+        if let Some(expected) = written.skip {
             let expectation =
-                if expected { format!("to skip{}", self.because()) } else { "to go on".into() };
-            match policy.skip(&self.facts) {
-                Ok(Some(reason)) if expected && reason_fits(&reason) => {}
-                Ok(None) if !expected => {}
-                Ok(Some(reason)) => {
-                    failures
-                        .push(format!("skip: expected {expectation}, got the reason: {reason}"));
-                }
-                Ok(None) => failures.push(format!("skip: expected {expectation}, got no reason")),
-                Err(error) => failures.push(format!("skip: {error}")),
-            }
+                if expected { format!("to skip{}", written.because()) } else { "to go on".into() };
+            let difference = policy.skip(facts).map(|reason| match reason {
+                Some(reason) if expected && reason_fits(&reason) => None,
+                Some(reason) => Some(format!("{expectation}, got the reason: {reason}")),
+                None => expected.then(|| format!("{expectation}, got no reason")),
+            });
+            tell("skip", difference);
         }
-        if let Some(expected) = &self.restart_units {
-            match policy.restart_units(&self.facts) {
-                Ok(units) if units == *expected => {}
-                Ok(units) => {
-                    failures.push(format!("restart_units: expected {expected:?}, got {units:?}"));
-                }
-                Err(error) => failures.push(format!("restart_units: {error}")),
-            }
+        if let Some(expected) = &written.restart_units {
+            let difference = policy
+                .restart_units(facts)
+                .map(|units| (units != *expected).then(|| format!("{expected:?}, got {units:?}")));
+            tell("restart_units", difference);
         }
-        if let Some(expected) = &self.prompt {
-            failures.extend(lacks(
-                "prompt",
-                expected,
-                policy.prompt(&self.facts, &self.task, &self.given),
-            ));
+        if let Some(expected) = &written.prompt {
+            let prompt = policy.prompt(facts, &self.task, &written.given);
+            tell("prompt", prompt.map(|text| lack(expected, text)));
         }
-        if let Some(expected) = &self.commit_message {
-            failures.extend(lacks(
-                "commit_message",
-                expected,
-                policy.commit_message(&self.facts, &self.given),
-            ));
+        if let Some(expected) = &written.commit_message {
+            let message = policy.commit_message(facts, &written.given);
+            tell("commit_message", message.map(|text| lack(expected, text)));
         }
         failures
     }
-
-    /// The expected reason, for a sentence.
-    fn because(&self) -> String {
-        if self.reason.is_empty() {
-            String::new()
-        } else {
-            format!(" with a reason that has `{}` in it", self.reason)
-        }
-    }
 }
 
-/// What is wrong if `expected` does not occur in what the hook gave.
-fn lacks(hook: &str, expected: &str, given: Result<String>) -> Option<String> {
-    match given {
-        Ok(text) if text.contains(expected) => None,
-        Ok(text) => {
-            Some(format!("{hook}: expected text that has {expected:?} in it, got {text:?}"))
-        }
-        Err(error) => Some(format!("{hook}: {error}")),
-    }
+/// What hooks are given if a case does not say.
+fn given() -> String {
+    "given".into()
 }
 
 impl Expected {

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use jiff::civil::{DateTime, Weekday};
-use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString};
+use jiff::civil::DateTime;
+use rhai::{Dynamic, Engine, EvalAltResult, INT, ImmutableString, serde::to_dynamic};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     config::Mode,
     id::RunId,
     run::Trigger,
-    words::CommitId,
-    words::{BranchName, ProjectId, UnitName},
+    words::{BranchName, CommitId, ProjectId, UnitName},
 };
 
 /// What is known when a run leaves the queue.
@@ -59,7 +59,7 @@ pub struct Change {
 }
 
 /// How the project's checks ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Checks {
     /// There are none, or they have not run yet.
@@ -76,32 +76,12 @@ pub enum Checks {
 /// A clone shares the run's and the change's facts with the original.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    run: Arc<RunValues>,
+    run: Arc<RunFacts>,
     change: Arc<ChangeValues>,
     checks: Checks,
     step: ImmutableString,
     effects: ImmutableString,
     task: ImmutableString,
-}
-
-/// [`RunFacts`] as the values that a script gets, so that reading one costs no conversion.
-#[derive(Debug)]
-struct RunValues {
-    project: ImmutableString,
-    name: ImmutableString,
-    branch: ImmutableString,
-    mode: &'static str,
-    chore: ImmutableString,
-    trigger: &'static str,
-    failed_unit: ImmutableString,
-    run: ImmutableString,
-    hour: INT,
-    minute: INT,
-    weekday: &'static str,
-    date: ImmutableString,
-    head: ImmutableString,
-    head_message: ImmutableString,
-    units: Vec<ImmutableString>,
 }
 
 /// [`Change`] as the values that a script gets.
@@ -120,21 +100,24 @@ type Getter = fn(&Facts) -> Dynamic;
 
 /// Every fact that a script can read, by name.
 const FACTS: [(&str, Getter); 26] = [
-    ("project", |facts| facts.run.project.clone().into()),
-    ("name", |facts| facts.run.name.clone().into()),
-    ("branch", |facts| facts.run.branch.clone().into()),
-    ("mode", |facts| facts.run.mode.into()),
-    ("chore", |facts| facts.run.chore.clone().into()),
-    ("trigger", |facts| facts.run.trigger.into()),
-    ("failed_unit", |facts| facts.run.failed_unit.clone().into()),
-    ("run", |facts| facts.run.run.clone().into()),
-    ("hour", |facts| facts.run.hour.into()),
-    ("minute", |facts| facts.run.minute.into()),
-    ("weekday", |facts| facts.run.weekday.into()),
-    ("date", |facts| facts.run.date.clone().into()),
-    ("head", |facts| facts.run.head.clone().into()),
-    ("head_message", |facts| facts.run.head_message.clone().into()),
-    ("units", |facts| array(&facts.run.units)),
+    ("project", |facts| facts.run.project.as_str().into()),
+    ("name", |facts| facts.run.name.as_str().into()),
+    ("branch", |facts| facts.run.branch.as_deref().unwrap_or_default().into()),
+    ("mode", |facts| word(&facts.run.mode)),
+    ("chore", |facts| facts.run.chore.as_str().into()),
+    ("trigger", |facts| facts.run.trigger.name().into()),
+    ("failed_unit", |facts| match &facts.run.trigger {
+        Trigger::UnitFailure { unit } => unit.as_str().into(),
+        _ => "".into(),
+    }),
+    ("run", |facts| facts.run.run.to_string().into()),
+    ("hour", |facts| INT::from(facts.run.now.hour()).into()),
+    ("minute", |facts| INT::from(facts.run.now.minute()).into()),
+    ("weekday", |facts| facts.run.now.strftime("%A").to_string().to_lowercase().into()),
+    ("date", |facts| facts.run.now.date().to_string().into()),
+    ("head", |facts| facts.run.head.as_str().into()),
+    ("head_message", |facts| facts.run.head_message.as_str().into()),
+    ("units", |facts| array(&facts.run.units.iter().map(UnitName::as_str).collect::<Vec<_>>())),
     ("step", |facts| facts.step.clone().into()),
     ("effects", |facts| facts.effects.clone().into()),
     ("task", |facts| facts.task.clone().into()),
@@ -145,14 +128,14 @@ const FACTS: [(&str, Getter); 26] = [
     ("lines", |facts| facts.change.added.saturating_add(facts.change.removed).into()),
     ("diff", |facts| facts.change.diff.clone().into()),
     ("message", |facts| facts.change.message.clone().into()),
-    ("checks", |facts| facts.checks.name().into()),
+    ("checks", |facts| word(&facts.checks)),
 ];
 
 impl Facts {
     /// The facts of a run that has no change yet and is in no step.
     pub fn new(run: RunFacts) -> Self {
         Self {
-            run: Arc::new(run.into()),
+            run: Arc::new(run),
             change: Arc::default(),
             checks: Checks::default(),
             step: ImmutableString::new(),
@@ -195,61 +178,13 @@ impl Facts {
     }
 
     /// The units that run from the checkout.
-    pub(super) fn units(&self) -> impl Iterator<Item = &str> {
-        self.run.units.iter().map(ImmutableString::as_str)
+    pub(super) fn units(&self) -> &[UnitName] {
+        &self.run.units
     }
 
     /// The names of all facts.
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
         FACTS.iter().map(|(name, _)| *name)
-    }
-}
-
-impl Checks {
-    /// What a script reads.
-    fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl From<RunFacts> for RunValues {
-    fn from(run: RunFacts) -> Self {
-        Self {
-            project: run.project.as_str().into(),
-            name: run.name.into(),
-            branch: run.branch.as_deref().unwrap_or_default().into(),
-            mode: match run.mode {
-                Mode::DryRun => "dry-run",
-                Mode::Review => "review",
-                Mode::Auto => "auto",
-            },
-            chore: run.chore.into(),
-            trigger: run.trigger.name(),
-            failed_unit: match &run.trigger {
-                Trigger::UnitFailure { unit } => unit.as_str().into(),
-                _ => ImmutableString::new(),
-            },
-            run: run.run.to_string().into(),
-            hour: run.now.hour().into(),
-            minute: run.now.minute().into(),
-            weekday: match run.now.weekday() {
-                Weekday::Monday => "monday",
-                Weekday::Tuesday => "tuesday",
-                Weekday::Wednesday => "wednesday",
-                Weekday::Thursday => "thursday",
-                Weekday::Friday => "friday",
-                Weekday::Saturday => "saturday",
-                Weekday::Sunday => "sunday",
-            },
-            date: run.now.date().to_string().into(),
-            head: run.head.as_str().into(),
-            head_message: run.head_message.into(),
-            units: run.units.iter().map(|unit| unit.as_str().into()).collect(),
-        }
     }
 }
 
@@ -286,6 +221,11 @@ pub(super) fn register(engine: &mut Engine) {
     );
 }
 
-fn array(strings: &[ImmutableString]) -> Dynamic {
-    Dynamic::from_array(strings.iter().cloned().map(Dynamic::from).collect::<Array>())
+fn array<S: Clone + Into<Dynamic>>(strings: &[S]) -> Dynamic {
+    Dynamic::from_array(strings.iter().cloned().map(Into::into).collect())
+}
+
+/// What a script reads of a choice: the word that stands for it in configurations.
+fn word(choice: &impl Serialize) -> Dynamic {
+    to_dynamic(choice).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use super::{engine::failure, nearest};
 use crate::error::Result;
 
 /// A function that a policy may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hook {
     Skip,
     Allow,
@@ -17,10 +17,6 @@ pub(super) enum Hook {
     CommitMessage,
     OnEvent,
 }
-
-/// Which hooks a policy has.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Hooks(u8);
 
 impl Hook {
     pub(super) const ALL: [Self; 6] = [
@@ -62,22 +58,10 @@ impl fmt::Display for Hook {
     }
 }
 
-impl Hooks {
-    /// Whether the policy has `hook`.
-    pub(super) fn contains(self, hook: Hook) -> bool {
-        self.0 & (1 << hook as u8) != 0
-    }
-
-    /// The names of the hooks that the policy has.
-    pub(super) fn names(self) -> impl Iterator<Item = &'static str> {
-        Hook::ALL.into_iter().filter(move |hook| self.contains(*hook)).map(Hook::name)
-    }
-}
-
 /// The hooks that `ast` declares, and a notice for each function whose name looks like a hook's and
 /// is none.
-pub(super) fn declared(name: &str, ast: &AST) -> Result<(Hooks, Vec<String>)> {
-    let mut hooks = Hooks::default();
+pub(super) fn declared(name: &str, ast: &AST) -> Result<(Vec<Hook>, Vec<String>)> {
+    let mut hooks = Vec::new();
     let mut notices = Vec::new();
     // Methods belong to a value and are not called by us, whatever their name is.
     for function in ast.iter_functions().filter(|function| function.this_type.is_none()) {
@@ -90,7 +74,7 @@ pub(super) fn declared(name: &str, ast: &AST) -> Result<(Hooks, Vec<String>)> {
                 );
                 return Err(failure(name, rhai::Position::NONE, &message));
             }
-            hooks.0 |= 1 << hook as u8;
+            hooks.push(hook);
         } else if let Some(near) = nearest(function.name, Hook::ALL.into_iter().map(Hook::name)) {
             notices.push(format!(
                 "{name}: the function `{}` is not a hook; is `{near}` meant?",
@@ -99,6 +83,7 @@ pub(super) fn declared(name: &str, ast: &AST) -> Result<(Hooks, Vec<String>)> {
         }
     }
     // The order in which Rhai keeps functions is not that of the source.
+    hooks.sort();
     notices.sort();
     Ok((hooks, notices))
 }

@@ -35,7 +35,7 @@ const LONGEST_VALUE: usize = 512;
 
 /// Adds the value that is assigned to the name that the anchor is in.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let Some(name) = name::extent(text, &anchor) else { return };
+    let name = name::extent(text, &anchor);
     let Some((join, at)) = joint::joint(text, &name) else { return };
     let Some(sort) = name::sort(text, &name, &anchor) else { return };
     // A word may stand beside a word; only of a password is it said so.
@@ -99,13 +99,10 @@ fn is_secret_string(value: &str, sort: Sort, is_argument: bool) -> bool {
             (value::is_password(value) || value::is_secret_uuid(value)) && !is_path(value)
         }
         Sort::Secret if !is_argument => {
-            value::is_random(value)
-                || value::is_secret_uuid(value)
+            value::is_token(value)
                 || value::is_password(value) && !value::is_wordy(value) && !is_path(value)
         }
-        Sort::Password | Sort::Secret | Sort::Key => {
-            (value::is_random(value) || value::is_secret_uuid(value)) && !is_path(value)
-        }
+        Sort::Password | Sort::Secret | Sort::Key => value::is_token(value) && !is_path(value),
         Sort::SomeKey => value::is_key(value) && !is_path(value),
         Sort::BareKey => value::is_key_of_32_bytes(value),
     }
@@ -116,7 +113,7 @@ fn is_secret_word(value: &str, sort: Sort) -> bool {
     !extent::is_code(value)
         && match sort {
             Sort::Password => value::is_password(value) || value::is_secret_uuid(value),
-            Sort::Secret | Sort::Key => value::is_random(value) || value::is_secret_uuid(value),
+            Sort::Secret | Sort::Key => value::is_token(value),
             Sort::SomeKey => value::is_key(value),
             Sort::BareKey => value::is_key_of_32_bytes(value),
         }

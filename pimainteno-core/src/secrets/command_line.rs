@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Finding, value};
+use super::{Finding, scan, value};
 
 /// What stands before the argument.
 pub(super) const ANCHORS: [&str; 5] = [" -u", " --user", " -p", " --proxy-user", " -U"];
@@ -31,44 +31,26 @@ const WITH_PASSWORD: [&str; 13] = [
     "smbclient",
 ];
 
-/// Adds the password that is the argument behind the anchor.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let bytes = text.as_bytes();
-    let gap = bytes
-        .get(anchor.end..)
-        .unwrap_or_default()
-        .iter()
-        .take(8)
-        .take_while(|byte| b" =\"'".contains(byte))
-        .count();
+/// The password that is the argument behind the anchor.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
+    let gap = scan::count(text, anchor.end, 8, |byte| b" =\"'".contains(&byte));
     let start = anchor.end + gap;
-    let quote = bytes.get(start.wrapping_sub(1)).copied().filter(|byte| b"\"'".contains(byte));
-    let ends = |byte: &&u8| {
+    let quote = scan::before(text, start, 1).filter(|byte| b"\"'".contains(byte));
+    let ends = |byte: u8| {
         byte.is_ascii_control()
-            || quote.map_or(byte.is_ascii_whitespace() || b"\"'`;|<>()&".contains(byte), |quote| {
-                **byte == quote
+            || quote.map_or(byte.is_ascii_whitespace() || b"\"'`;|<>()&".contains(&byte), |quote| {
+                byte == quote
             })
     };
-    let length = bytes
-        .get(start..)
-        .unwrap_or_default()
-        .iter()
-        .take(LONGEST)
-        .take_while(|byte| !ends(byte))
-        .count();
-    let Some(argument) = text.get(start..start + length) else { return };
-    let is_password = text.as_bytes().get(anchor.end - 1) == Some(&b'p');
+    let argument = scan::run(text, start, LONGEST, |byte| !ends(byte));
+    let end = start + argument.len();
+    let is_password = scan::before(text, anchor.end, 1) == Some(b'p');
     // Most arguments are shorter than a password, and the line needs not be looked at.
     if argument.len() < 4 {
-        return;
+        return None;
     }
-    let before = anchor.start
-        - bytes[..anchor.start]
-            .iter()
-            .rev()
-            .take(MOST_BEFORE)
-            .take_while(|byte| !b"\n;|".contains(byte))
-            .count();
+    let is_of_command = |byte| !b"\n;|".contains(&byte);
+    let before = anchor.start - scan::count_before(text, anchor.start, MOST_BEFORE, is_of_command);
     let before = text.get(text.floor_char_boundary(before)..anchor.start).unwrap_or_default();
     let runs = |commands: &[&str]| {
         before
@@ -79,15 +61,12 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     };
     let is_of_samba = text.get(anchor.clone()) == Some(" -U") && runs(&WITH_LOGIN_OF_SAMBA);
     let password = if is_of_samba {
-        argument
-            .split_once('%')
-            .map(|(_, password)| password)
-            .filter(|password| value::is_password(password))
+        argument.split_once('%').map(|(_, password)| password).filter(|it| value::is_password(it))
     } else if is_password && runs(&WITH_PASSWORD) {
         // `-p` alone asks for the password; of Docker it is a port, too.
         let is_port =
             argument.bytes().all(|byte| byte.is_ascii_digit() || b":./tcpud".contains(&byte));
-        argument.get(..).filter(|argument| {
+        Some(argument).filter(|argument| {
             !is_port && value::is_password(argument) && !value::is_wordy(argument)
         })
     } else if !is_password && gap > 0 && runs(&WITH_LOGIN) {
@@ -97,14 +76,9 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
             .filter(|password| password.len() >= 4 && !password.starts_with('['))
     } else {
         None
-    };
-    let password = password.filter(|password| {
-        !value::is_placeholder(password)
-            && !password.contains(['$', '{'])
-            && !password.contains("//")
-    });
-    found.extend(password.map(|password| Finding {
-        range: start + length - password.len()..start + length,
-        kind: "password",
-    }));
+    }?;
+    let is_secret = !value::is_placeholder(password)
+        && !password.contains(['$', '{'])
+        && !password.contains("//");
+    is_secret.then(|| Finding::of(password, end - password.len(), "password"))
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::scan;
+
 /// The most pieces of one value.
 const MOST_PIECES: usize = 8;
 
@@ -28,8 +30,7 @@ pub(super) fn pieces(
         && length < most
         && let Some(start) = next(text, end)
     {
-        let rest = text.as_bytes().get(start..).unwrap_or_default();
-        let piece = rest.iter().take(most - length).take_while(|byte| is_in(**byte)).count();
+        let piece = scan::count(text, start, most - length, &is_in);
         if piece == 0 {
             break;
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, ops::Range};
 
-use super::Finding;
+use super::{Finding, scan};
 
 /// The names.
 pub(super) const ANCHORS: [&str; 6] =
@@ -11,33 +11,15 @@ pub(super) const ANCHORS: [&str; 6] =
 /// The longest seed, in bytes: 24 words of eight letters.
 const LONGEST: usize = 24 * 9 + 16;
 
-/// Adds the words that follow the name.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let bytes = text.as_bytes();
-    let joint = bytes
-        .get(anchor.end..)
-        .unwrap_or_default()
-        .iter()
-        .take(16)
-        .take_while(|byte| b" \t:=\"'`\\>".contains(byte))
-        .count();
-    let start = anchor.end + joint;
-    if !bytes
-        .get(anchor.end..start)
-        .is_some_and(|joint| joint.iter().any(|byte| b":=>".contains(byte)))
-    {
-        return;
-    }
-    let is_of_words = |byte: &&u8| byte.is_ascii_lowercase() || **byte == b' ';
-    let length =
-        bytes.get(start..).unwrap_or_default().iter().take(LONGEST).take_while(is_of_words).count();
-    let Some(words) = text.get(start..start + length).map(str::trim_end) else { return };
+/// The words that follow the name.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
+    let start = scan::behind_joint(text, anchor.end, b" \t:=\"'`\\>", b":=>")?;
+    let is_of_words = |byte: u8| byte.is_ascii_lowercase() || byte == b' ';
+    let words = scan::run(text, start, LONGEST, is_of_words).trim_end();
     let all: Vec<&str> = words.split(' ').collect();
     let different: HashSet<&&str> = all.iter().collect();
     let is_seed = matches!(all.len(), 12 | 15 | 18 | 21 | 24)
         && all.iter().all(|word| (3..=8).contains(&word.len()))
         && different.len() > all.len() / 2;
-    if is_seed {
-        found.push(Finding { range: start..start + words.len(), kind: "seed of a wallet" });
-    }
+    is_seed.then(|| Finding::of(words, start, "seed of a wallet"))
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Finding, token, value};
+use super::{Finding, scan, token, value};
 
 /// What such hashes begin with.
 pub(super) const ANCHORS: [&str; 26] = [
@@ -39,15 +39,14 @@ pub(super) const ANCHORS: [&str; 26] = [
 const SHORTEST: usize = 20;
 const LONGEST: usize = 768;
 
-/// Adds the hash that begins at the anchor.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let Some(begin) = text.get(anchor.clone()) else { return };
+/// The hash that begins at the anchor.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
+    let begin = text.get(anchor.clone())?;
     // `${SHA}` is a variable, and what follows `$` or a letter is the middle of something.
-    let before = anchor.start.checked_sub(1).and_then(|before| text.as_bytes().get(before));
-    if before == Some(&b'$') || !token::is_start(text, anchor.start) {
-        return;
+    if scan::before(text, anchor.start, 1) == Some(b'$') || !token::is_start(text, anchor.start) {
+        return None;
     }
-    let rest = token::run(text, anchor.end, LONGEST, |byte| {
+    let rest = scan::run(text, anchor.end, LONGEST, |byte| {
         byte.is_ascii_alphanumeric() || b"$./+=,-_:@*}".contains(&byte)
     });
     // In a file of users, fields of numbers follow.
@@ -55,15 +54,9 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     if begin.starts_with(['$', '{']) && !begin.starts_with("$krb5") {
         end = rest.find(':').unwrap_or(end);
     }
-    let Some(rest) =
-        rest.get(..end).map(|rest| rest.trim_end_matches(['.', ',', ':', '-', '_', '}']))
-    else {
-        return;
-    };
-    if rest.len() < SHORTEST || !has_the_shape(begin, rest) {
-        return;
-    }
-    found.push(Finding { range: anchor.start..anchor.end + rest.len(), kind: "password hash" });
+    let rest = rest.get(..end)?.trim_end_matches(['.', ',', ':', '-', '_', '}']);
+    let is_hash = rest.len() >= SHORTEST && has_the_shape(begin, rest);
+    is_hash.then(|| Finding { range: anchor.start..anchor.end + rest.len(), kind: "password hash" })
 }
 
 /// Whether salt and sum are where they are to be, and are such.

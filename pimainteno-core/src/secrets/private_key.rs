@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::Finding;
+use super::{Finding, scan};
 
 /// What every such key begins with.
 pub(super) const ANCHORS: [&str; 1] = ["-----BEGIN "];
@@ -32,7 +32,7 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
         return;
     }
     let mut at = anchor.end + label_end;
-    at += text.as_bytes()[at..].iter().take(5).take_while(|byte| **byte == b'-').count();
+    at += scan::count(text, at, 5, |byte| byte == b'-');
     let (before, mut length) = (found.len(), 0);
     while let Some((line, next)) = line_at(text, at) {
         let (line, is_last) = match line.find("-----END") {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Finding, private_key, token};
+use super::{Finding, private_key, scan, token::Alphabet};
 
 /// What the private part begins with.
 pub(super) const ANCHORS: [&str; 1] = ["Private-Lines: "];
@@ -12,30 +12,23 @@ const MOST_LINES: usize = 200;
 
 /// Adds the lines behind the anchor.
 pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let count = token::run(text, anchor.end, 4, |byte| byte.is_ascii_digit());
+    let count = scan::run(text, anchor.end, 4, |byte| byte.is_ascii_digit());
     let lines = count.parse().unwrap_or(0).min(MOST_LINES);
     let mut at = anchor.end + count.len();
     // A line of base64 may begin with the mark of a diff.
-    let is_added =
-        anchor.start.checked_sub(1).and_then(|before| text.as_bytes().get(before)) == Some(&b'+');
+    let is_added = scan::before(text, anchor.start, 1) == Some(b'+');
     for _ in 0..lines {
         let rest = text.as_bytes().get(at..).unwrap_or_default();
         let escape = if rest.starts_with(b"\\n") { 2 } else { 0 };
         // A line end, and what a diff or a quotation puts in front of the line.
-        let mut gap = escape
-            + rest
-                .get(escape..)
-                .unwrap_or_default()
-                .iter()
-                .take(64)
-                .take_while(|byte| b"\r\n \t-\"'>|#*".contains(byte))
-                .count();
+        let is_in_front = |byte| b"\r\n \t-\"'>|#*".contains(&byte);
+        let mut gap = escape + scan::count(text, at + escape, 64, is_in_front);
         gap += usize::from(is_added && rest.get(gap) == Some(&b'+'));
-        let line = token::run(text, at + gap, 128, |byte| token::Alphabet::Base64.has(byte));
+        let line = scan::run(text, at + gap, 128, |byte| Alphabet::Base64.has(byte));
         if line.is_empty() {
             return;
         }
-        found.push(Finding { range: at + gap..at + gap + line.len(), kind: private_key::KIND });
+        found.push(Finding::of(line, at + gap, private_key::KIND));
         at += gap + line.len();
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Finding, base64, token, value};
+use super::{Finding, base64, scan, token::Alphabet, value};
 
 /// The names that the value follows.
 pub(super) const ANCHORS: [&str; 3] = ["\"auth\"", "_auth", "auth\\\""];
@@ -11,23 +11,11 @@ pub(super) const ANCHORS: [&str; 3] = ["\"auth\"", "_auth", "auth\\\""];
 /// The longest value, in bytes.
 const LONGEST: usize = 4096;
 
-/// Adds the login behind the anchor.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let bytes = text.as_bytes();
-    let is_joint = |byte: &&u8| b" \t:=\"'\\".contains(byte);
-    let joint =
-        bytes.get(anchor.end..).unwrap_or_default().iter().take(16).take_while(is_joint).count();
-    if !bytes
-        .get(anchor.end..anchor.end + joint)
-        .is_some_and(|joint| joint.contains(&b':') || joint.contains(&b'='))
-    {
-        return;
-    }
-    let start = anchor.end + joint;
-    let login = token::run(text, start, LONGEST, |byte| token::Alphabet::Base64.has(byte));
-    if login.len() >= 8 && is_login(login) {
-        found.push(Finding { range: start..start + login.len(), kind: "basic credentials" });
-    }
+/// The login behind the anchor.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
+    let start = scan::behind_joint(text, anchor.end, b" \t:=\"'\\", b":=")?;
+    let login = scan::run(text, start, LONGEST, |byte| Alphabet::Base64.has(byte));
+    (login.len() >= 8 && is_login(login)).then(|| Finding::of(login, start, "basic credentials"))
 }
 
 /// Whether it is `user:password` in base64.
@@ -37,7 +25,7 @@ pub(super) fn is_login(encoded: &str) -> bool {
     login.is_some_and(|(user, password)| {
         password.len() >= 4
             && !value::is_placeholder(password)
-            && !user.contains(|character: char| character.is_control())
-            && !password.contains(|character: char| character.is_control())
+            && !user.contains(char::is_control)
+            && !password.contains(char::is_control)
     })
 }

@@ -6,9 +6,10 @@
 
 use std::ops::Range;
 
-use super::{Finding, joined, value};
+use super::{Finding, joined, scan, value};
 
 /// A format of tokens.
+#[derive(Clone, Copy)]
 pub(super) struct Format {
     /// What such a token is called.
     pub(super) kind: &'static str,
@@ -74,7 +75,7 @@ impl Format {
             return;
         }
         let (least, most) = self.length;
-        let body = run(text, anchor.end, most + 2, |byte| self.alphabet.has(byte));
+        let body = scan::run(text, anchor.end, most + 2, |byte| self.alphabet.has(byte));
         if let Some(length) = self.fitting(body) {
             if body.get(..length).is_some_and(|body| self.is_made_up(body)) {
                 found.push(Finding { range: anchor.start..anchor.end + length, kind: self.kind });
@@ -160,57 +161,42 @@ impl Alphabet {
 
 /// Adds the JSON Web Token that begins at the anchor: three parts in base64, of which the last, the
 /// signature, may be missing.
-pub(super) fn look_for_web_token(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
+pub(super) fn look_for_web_token(text: &str, anchor: Range<usize>) -> Option<Finding> {
     if text.get(anchor.clone()) != Some("eyJ") || !is_start(text, anchor.start) {
-        return;
+        return None;
     }
     let byte = |at: usize| text.as_bytes().get(at).copied();
-    let is_inside = anchor.start.checked_sub(1).and_then(byte) == Some(b'-');
-    let part = |at: usize, most: usize| run(text, at, most, |byte| Address.has(byte));
+    let is_inside = scan::before(text, anchor.start, 1) == Some(b'-');
+    let part = |at: usize, most: usize| scan::run(text, at, most, |byte| Address.has(byte));
     let header = part(anchor.start, LONGEST);
     let claims_at = anchor.start + header.len() + 1;
     if is_inside
         || header.len() < 12
         || !text.get(claims_at - 1..).is_some_and(|rest| rest.starts_with(".eyJ"))
     {
-        return;
+        return None;
     }
     let claims = part(claims_at, LONGEST_PART);
     if claims.len() < 12 {
-        return;
+        return None;
     }
     let mut end = claims_at + claims.len();
     if byte(end) == Some(b'.') {
         end += 1 + part(end + 1, LONGEST_PART).len();
     }
-    found.push(Finding { range: anchor.start..end, kind: "JSON Web Token" });
+    Some(Finding { range: anchor.start..end, kind: "JSON Web Token" })
 }
 
 /// Whether a word can begin here: after anything but a letter or a digit, or after an escape such
 /// as `\n` and `%3D`.
 pub(super) fn is_start(text: &str, at: usize) -> bool {
-    let before = |distance: usize| {
-        at.checked_sub(distance).and_then(|place| text.as_bytes().get(place)).copied()
-    };
+    let before = |distance| scan::before(text, at, distance);
     let Some(last) = before(1) else { return true };
     let is_escape = b"nrt".contains(&last) && before(2) == Some(b'\\');
     let is_percent = last.is_ascii_hexdigit()
         && before(2).is_some_and(|byte| byte.is_ascii_hexdigit())
         && before(3) == Some(b'%');
     !(last.is_ascii_alphanumeric() || last == b'_') || is_escape || is_percent
-}
-
-/// The bytes from a place on that are of an alphabet, at most `most`.
-pub(super) fn run(text: &str, at: usize, most: usize, is_in: impl Fn(u8) -> bool) -> &str {
-    let length = text
-        .as_bytes()
-        .get(at..)
-        .unwrap_or_default()
-        .iter()
-        .take(most)
-        .take_while(|byte| is_in(**byte))
-        .count();
-    text.get(at..at + length).unwrap_or_default()
 }
 
 /// Whether it is no placeholder and not made of words, as the names of variables and of styles are.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{LONGEST_NAME, LONGEST_VALUE, MOST_SPACE, joint::Join};
-use crate::secrets::value;
+use crate::secrets::{scan, value};
 
 /// The longest type or call between name and value, in bytes: `: &'static str = `, `String::from(`.
 const LONGEST_TYPE: usize = 40;
@@ -22,20 +22,15 @@ pub(super) fn opening(text: &str, at: usize, join: Join) -> (usize, bool) {
             .position(|byte| *byte == b'=' || b"\n,;(){}".contains(byte))
             .filter(|end| rest[*end] == b'=')
     {
-        let value = at
-            + end
-            + 1
-            + rest[end + 1..].iter().take(MOST_SPACE).take_while(|byte| **byte == b' ').count();
+        let after = at + end + 1;
+        let value = after + scan::count(text, after, MOST_SPACE, |byte| byte == b' ');
         if quote(text, value).is_some() {
             return (value, false);
         }
     }
     // `String::from("…")`, or a prefix of a string as in `b"…"`.
-    let name = rest
-        .iter()
-        .take(LONGEST_TYPE)
-        .take_while(|byte| byte.is_ascii_alphanumeric() || b"_:.!&@".contains(byte))
-        .count();
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_:.!&@".contains(&byte);
+    let name = scan::count(text, at, LONGEST_TYPE, is_of_name);
     let is_call = rest.get(name) == Some(&b'(');
     let value = at + name + usize::from(is_call);
     if join != Join::Element && (is_call || name <= 2) && quote(text, value).is_some() {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::MOST_SPACE;
+use crate::secrets::scan;
 
 /// How the value is joined to the name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,19 +37,13 @@ pub(super) fn joint(text: &str, name: &Range<usize>) -> Option<(Join, usize)> {
         at += "&quot;".len();
     }
     let is_quoted = at > name.end;
-    let space = spaces(bytes, at);
-    if let Some(value) = pair(bytes, at) {
+    let space = spaces(text, at);
+    if let Some(value) = pair(text, at) {
         return Some((Join::Loose, value));
     }
     at += space;
     // `Unseal Key 1: …`
-    let number = bytes
-        .get(at..)
-        .unwrap_or_default()
-        .iter()
-        .take(2)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let number = scan::count(text, at, 2, |byte| byte.is_ascii_digit());
     if space == 1 && number > 0 && byte(at + number) == b':' {
         at += number;
     }
@@ -56,7 +51,7 @@ pub(super) fn joint(text: &str, name: &Range<usize>) -> Option<(Join, usize)> {
         SIGNS.iter().find(|sign| bytes.get(at..).is_some_and(|rest| rest.starts_with(sign)))
     {
         at += sign.len();
-        let after = spaces(bytes, at);
+        let after = spaces(text, at);
         let join =
             if *sign == b"=" && space == 0 && after == 0 { Join::Tight } else { Join::Loose };
         return Some((join, at + after));
@@ -64,9 +59,9 @@ pub(super) fn joint(text: &str, name: &Range<usize>) -> Option<(Join, usize)> {
     match byte(at) {
         // `<name>`, or `<entry key="name">`.
         b'>' if space == 0 && (is_quoted || byte(name.start.wrapping_sub(1)) == b'<') => {
-            Some((Join::Element, at + 1 + spaces(bytes, at + 1)))
+            Some((Join::Element, at + 1 + spaces(text, at + 1)))
         }
-        b',' if is_quoted => Some((Join::Argument, at + 1 + spaces(bytes, at + 1))),
+        b',' if is_quoted => Some((Join::Argument, at + 1 + spaces(text, at + 1))),
         _ if space > 0 && !is_quoted => spoken(text, name, at),
         _ => None,
     }
@@ -74,18 +69,10 @@ pub(super) fn joint(text: &str, name: &Range<usize>) -> Option<(Join, usize)> {
 
 /// `"name" value="…"`, `name: name` with `value: …` on the next line, `"name": "name", "value":
 /// "…"`, and `variable "name" { default = "…" }`: where the value begins.
-fn pair(bytes: &[u8], at: usize) -> Option<usize> {
-    let mut at = at;
+fn pair(text: &str, mut at: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
     let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
-    let white = |at: usize| {
-        bytes
-            .get(at..)
-            .unwrap_or_default()
-            .iter()
-            .take(4 * MOST_SPACE)
-            .take_while(|byte| byte.is_ascii_whitespace())
-            .count()
-    };
+    let white = |at| scan::count(text, at, 4 * MOST_SPACE, |byte| byte.is_ascii_whitespace());
     at += usize::from(byte(at) == b',');
     at += white(at);
     let is_block = byte(at) == b'{';
@@ -103,8 +90,8 @@ fn pair(bytes: &[u8], at: usize) -> Option<usize> {
     }
     at += word.len();
     at += quotes(at);
-    at += spaces(bytes, at);
-    matches!(byte(at), b'=' | b':').then(|| at + 1 + spaces(bytes, at + 1))
+    at += spaces(text, at);
+    matches!(byte(at), b'=' | b':').then(|| at + 1 + spaces(text, at + 1))
 }
 
 /// `--name value`, `-name value`, `ENV NAME value`, `the name is "value"`, `name "value"` and a
@@ -140,12 +127,6 @@ fn spoken(text: &str, name: &Range<usize>, at: usize) -> Option<(Join, usize)> {
 }
 
 /// How many spaces and tabulators are at a place.
-fn spaces(bytes: &[u8], at: usize) -> usize {
-    bytes
-        .get(at..)
-        .unwrap_or_default()
-        .iter()
-        .take(MOST_SPACE)
-        .take_while(|byte| **byte == b' ' || **byte == b'\t')
-        .count()
+fn spaces(text: &str, at: usize) -> usize {
+    scan::count(text, at, MOST_SPACE, |byte| byte == b' ' || byte == b'\t')
 }

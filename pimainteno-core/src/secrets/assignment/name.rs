@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::LONGEST_NAME;
+use crate::secrets::scan;
 
 /// What such names have in them.
 pub(in crate::secrets) const ANCHORS: [&str; 15] = [
@@ -229,22 +230,14 @@ pub(super) enum Sort {
 }
 
 /// The whole name around the anchor.
-pub(super) fn extent(text: &str, anchor: &Range<usize>) -> Option<Range<usize>> {
-    let bytes = text.as_bytes();
+pub(super) fn extent(text: &str, anchor: &Range<usize>) -> Range<usize> {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    let end = anchor.end
-        + bytes
-            .get(anchor.end..)?
-            .iter()
-            .take(LONGEST_NAME)
-            .take_while(|byte| is_part(**byte))
-            .count();
-    let before = bytes.get(..anchor.start)?.iter().rev().take(LONGEST_NAME);
+    let end = anchor.end + scan::count(text, anchor.end, LONGEST_NAME, is_part);
     // In `stripe.secret` the whole path is the name.
-    let start = anchor.start - before.take_while(|byte| is_part(**byte) || **byte == b'.').count();
-    let start =
-        start + bytes.get(start..anchor.start)?.iter().take_while(|byte| **byte == b'.').count();
-    Some(start..end)
+    let is_of_path = |byte: u8| is_part(byte) || byte == b'.';
+    let start = anchor.start - scan::count_before(text, anchor.start, LONGEST_NAME, is_of_path);
+    let dots = scan::count(text, start, anchor.start - start, |byte| byte == b'.');
+    start + dots..end
 }
 
 /// What the name says, if what it names holds a secret.

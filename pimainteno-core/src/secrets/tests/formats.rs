@@ -4,7 +4,7 @@
 use super::{Random, redacted};
 use crate::secrets::{
     base64,
-    formats::FORMATS,
+    formats::formats,
     infix::INFIXES,
     token::{Alphabet, Format},
 };
@@ -26,8 +26,8 @@ fn sample(format: &Format, random: &mut Random) -> String {
 #[test]
 fn a_token_of_every_format_is_found_bare_and_in_the_midst_of_a_text() {
     let mut random = Random(7);
-    for format in FORMATS {
-        let token = sample(format, &mut random);
+    for format in formats() {
+        let token = sample(&format, &mut random);
         for (before, after) in [
             ("", ""),
             ("the value is ", " here"),
@@ -75,8 +75,8 @@ fn a_token_that_is_told_by_its_middle_is_found() {
 fn a_token_that_is_broken_in_two_or_encoded_is_found_as_well() {
     let mut random = Random(8);
     let mut encoded = 0;
-    for format in FORMATS {
-        let token = sample(format, &mut random);
+    for format in formats() {
+        let token = sample(&format, &mut random);
         // In base64, a prefix of three letters says too little.
         if format.prefix.len() >= 4 && token.is_ascii() {
             let text = format!("data: {}\n", base64::encoded(token.as_bytes()));
@@ -102,8 +102,8 @@ fn a_token_that_is_broken_in_two_or_encoded_is_found_as_well() {
 #[test]
 fn names_placeholders_and_parts_of_words_are_no_tokens() {
     let mut random = Random(9);
-    for format in FORMATS {
-        let token = sample(format, &mut random);
+    for format in formats() {
+        let token = sample(&format, &mut random);
         let placeholder = format!("{}{}", format.prefix, "x".repeat(format.length.0.max(8)));
         assert_eq!(redacted(&placeholder), placeholder);
         // A sign at the beginning sets it off; a short one may be another format from its second
