@@ -10,22 +10,25 @@
 //! | no sandbox, but [minded](Command::minded_by): commands, checks, hooks, backends, health and restart commands, and Git's calls that start somebody else's programs | also in another group, another session, an empty environment and without its parent; unless it kills the minder first, as whoever runs as the same user can |
 //! | neither, as calls of Git, systemctl and journalctl that start nothing of anybody's | unless it leaves the group and throws away the variable that all of them carry |
 
+mod attendance;
 mod environment;
 mod minder;
 mod output;
+mod proc;
 mod removal;
 mod sandbox;
 pub(crate) mod survivors;
 mod tree;
 
 use std::{
-    collections::BTreeMap,
     ffi::{OsStr, OsString},
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::{
     io::AsyncWriteExt,
     sync::{mpsc, watch},
@@ -36,7 +39,7 @@ use crate::error::{Context, Error, ErrorKind, Result};
 
 pub use environment::Environment;
 pub use removal::remove;
-pub(crate) use removal::{make_writable, remove_unseen};
+pub(crate) use removal::{make_writable, remove_all_in, remove_unseen};
 pub(crate) use sandbox::Session;
 pub use sandbox::{Excess, Layer, Limits, Places, Sandbox, SandboxHelper, Support, Used, help};
 
@@ -46,22 +49,30 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A child process to be run.
 #[derive(Clone, Debug)]
 pub struct Command {
-    program: OsString,
-    arguments: Vec<OsString>,
-    directory: Option<PathBuf>,
-    environment: BTreeMap<OsString, OsString>,
+    start: Start,
     input: Vec<u8>,
     timeout: Duration,
-    silence_timeout: Option<Duration>,
-    output_limit: usize,
+    silence_timeout: Duration,
     lines: Option<mpsc::UnboundedSender<String>>,
-    cancel: Option<Cancel>,
+    cancel: Cancel,
     keep_descendants: bool,
-    /// The mark that its descendants carry, if not one of its own.
+    /// The mark that its descendants carry, if not one of its own. Whoever else carries it is no
+    /// matter of this command, so it is for those that keep their descendants.
     marker: Option<String>,
     sandbox: Option<Box<Sandbox>>,
     /// The program that minds it where there is no sandbox.
     minder: Option<PathBuf>,
+}
+
+/// What is to be started, as it can be told to another process that starts it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Start {
+    program: OsString,
+    arguments: Vec<OsString>,
+    directory: Option<PathBuf>,
+    /// Of a name that is there twice, the later value holds.
+    environment: Vec<(OsString, OsString)>,
+    output_limit: usize,
 }
 
 /// What a child process did.
@@ -81,7 +92,7 @@ pub struct Output {
 }
 
 /// How a child process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum End {
     /// By itself, with this code.
@@ -107,16 +118,18 @@ impl Command {
     /// and of 1 MiB of output a stream.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Self {
-            program: program.as_ref().to_owned(),
-            arguments: Vec::new(),
-            directory: None,
-            environment: BTreeMap::new(),
+            start: Start {
+                program: program.as_ref().to_owned(),
+                arguments: Vec::new(),
+                directory: None,
+                environment: Vec::new(),
+                output_limit: 1 << 20,
+            },
             input: Vec::new(),
             timeout: Duration::from_secs(60),
-            silence_timeout: None,
-            output_limit: 1 << 20,
+            silence_timeout: Duration::MAX,
             lines: None,
-            cancel: None,
+            cancel: Cancel::new(),
             keep_descendants: false,
             marker: None,
             sandbox: None,
@@ -131,30 +144,30 @@ impl Command {
 
     /// Adds an argument.
     #[must_use]
-    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
-        self.arguments.push(argument.as_ref().to_owned());
-        self
+    pub fn arg(self, argument: impl AsRef<OsStr>) -> Self {
+        self.args([argument])
     }
 
     /// Adds arguments.
     #[must_use]
     pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
-        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self.start
+            .arguments
+            .extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
         self
     }
 
     /// Runs in `directory`.
     #[must_use]
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.directory = Some(directory.into());
+        self.start.directory = Some(directory.into());
         self
     }
 
     /// Adds a variable to the environment, which holds nothing else.
     #[must_use]
-    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.environment.insert(name.as_ref().to_owned(), value.as_ref().to_owned());
-        self
+    pub fn env(self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.envs([(name, value)])
     }
 
     /// Adds variables to the environment.
@@ -163,7 +176,7 @@ impl Command {
         mut self,
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        self.environment.extend(
+        self.start.environment.extend(
             variables
                 .into_iter()
                 .map(|(name, value)| (name.as_ref().to_owned(), value.as_ref().to_owned())),
@@ -188,14 +201,14 @@ impl Command {
     /// Kills it when it has written nothing for `silence_timeout`.
     #[must_use]
     pub fn silence_timeout(mut self, silence_timeout: Duration) -> Self {
-        self.silence_timeout = Some(silence_timeout);
+        self.silence_timeout = silence_timeout;
         self
     }
 
     /// Keeps at most so many bytes of each stream.
     #[must_use]
     pub fn output_limit(mut self, bytes: usize) -> Self {
-        self.output_limit = bytes;
+        self.start.output_limit = bytes;
         self
     }
 
@@ -210,7 +223,7 @@ impl Command {
     /// Kills it when `cancel` is raised.
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
-        self.cancel = Some(cancel.clone());
+        self.cancel = cancel.clone();
         self
     }
 
@@ -218,14 +231,6 @@ impl Command {
     #[must_use]
     pub fn keep_descendants(mut self) -> Self {
         self.keep_descendants = true;
-        self
-    }
-
-    /// Has its descendants carry this mark. Whoever else carries it is no matter of this command,
-    /// so it is for those that keep their descendants.
-    #[must_use]
-    fn marked(mut self, marker: &str) -> Self {
-        self.marker = Some(marker.to_owned());
         self
     }
 
@@ -261,35 +266,28 @@ impl Command {
     /// ends, even killed, that is an [`Output`].
     pub async fn run(self) -> Result<Output> {
         let started = Instant::now();
-        let marker = self.marker.as_deref().map_or_else(tree::Marker::new, tree::Marker::of);
-        let enclosure = match &self.sandbox {
-            Some(sandbox) => {
-                Some(sandbox::Enclosure::new(sandbox, self.directory.as_deref(), &marker)?)
-            }
-            None => None,
-        };
-        let minder = match (&enclosure, &self.minder) {
-            (None, Some(program)) => Some(minder::Minder::new(program, self.keep_descendants)?),
-            _ => None,
-        };
-        let helper = match (&enclosure, &minder) {
-            (Some(enclosure), _) => Some(enclosure.helper()?),
-            (None, Some(minder)) => Some(minder.helper()?),
-            (None, None) => None,
-        };
-        let mut command = match helper {
+        let Start { program, arguments, directory, environment, output_limit } = self.start;
+        let marker = self.marker.unwrap_or_else(tree::new_marker);
+        let enclose = |sandbox| sandbox::Enclosure::new(sandbox, directory.as_deref(), &marker);
+        let enclosure = self.sandbox.as_deref().map(enclose).transpose()?;
+        let mind = |program| minder::Minder::new(program, self.keep_descendants);
+        let minder =
+            self.minder.as_deref().filter(|_| enclosure.is_none()).map(mind).transpose()?;
+        let helper =
+            enclosure.as_ref().map(|it| it.helper()).or(minder.as_ref().map(|it| it.helper()));
+        let mut command = match helper.transpose()? {
             Some((helper, arguments)) => {
                 let mut command = tokio::process::Command::new(helper);
-                command.args(arguments).arg(&self.program);
+                command.args(arguments).arg(&program);
                 command
             }
-            None => tokio::process::Command::new(&self.program),
+            None => tokio::process::Command::new(&program),
         };
         command
-            .args(&self.arguments)
+            .args(arguments)
             .env_clear()
-            .envs(&self.environment)
-            .env(tree::Marker::VARIABLE, marker.value())
+            .envs(environment)
+            .env(tree::MARKER, &marker)
             .stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -299,10 +297,10 @@ impl Command {
             Some(enclosure) => command.env("TMPDIR", enclosure.temporary()),
             None => command.process_group(0),
         };
-        if let Some(directory) = &self.directory {
+        if let Some(directory) = directory {
             command.current_dir(directory);
         }
-        let name = self.program.to_string_lossy().into_owned();
+        let name = program.to_string_lossy().into_owned();
         let mut child =
             command.spawn().context(ErrorKind::Process, || format!("cannot start `{name}`"))?;
         let mut family = tree::Family::new(child.id(), marker);
@@ -314,29 +312,15 @@ impl Command {
             tokio::spawn(async move { drop(stdin.write_all(&input).await) })
         });
         let stdout =
-            output::Reader::new(child.stdout.take(), self.output_limit, alive.clone(), self.lines);
-        let stderr =
-            output::Reader::new(child.stderr.take(), self.output_limit, alive.clone(), None);
+            output::Reader::new(child.stdout.take(), output_limit, alive.clone(), self.lines);
+        let stderr = output::Reader::new(child.stderr.take(), output_limit, alive.clone(), None);
 
         let silence = async {
             // A child that has closed its output is silent, not dead: `alive` keeps the channel
             // open, so that only time tells.
             let _alive = alive;
-            match self.silence_timeout {
-                Some(limit) => {
-                    while let Ok(Ok(())) =
-                        tokio::time::timeout(limit, signs_of_life.changed()).await
-                    {
-                    }
-                }
-                None => std::future::pending().await,
-            }
-        };
-        let cancelled = async {
-            match &self.cancel {
-                Some(cancel) => cancel.raised().await,
-                None => std::future::pending().await,
-            }
+            let limit = self.silence_timeout;
+            while let Ok(Ok(())) = tokio::time::timeout(limit, signs_of_life.changed()).await {}
         };
         let end = tokio::select! {
             biased;
@@ -344,7 +328,7 @@ impl Command {
                 let status = status.context(ErrorKind::Process, || format!("cannot wait for `{name}`"))?;
                 end_of(status)
             }
-            () = cancelled => End::Cancelled,
+            () = self.cancel.raised() => End::Cancelled,
             () = tokio::time::sleep(self.timeout) => End::TimedOut,
             () = silence => End::Silent,
         };
@@ -462,8 +446,7 @@ impl Default for Cancel {
     }
 }
 
-fn end_of(status: std::process::ExitStatus) -> End {
-    use std::os::unix::process::ExitStatusExt as _;
+fn end_of(status: ExitStatus) -> End {
     match (status.code(), status.signal()) {
         (Some(code), _) => End::Exited(code),
         (None, signal) => End::Signalled(signal.unwrap_or_default()),

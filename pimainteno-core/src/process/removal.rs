@@ -24,11 +24,18 @@ pub fn remove(path: &Path) -> io::Result<()> {
         Ok(_) if remove_flat(path).is_ok() => return Ok(()),
         Ok(_) => {}
     }
-    if on_all("rm", &["-rf"], path).is_ok() {
-        return Ok(());
-    }
-    make_writable(path);
-    on_all("rm", &["-rf"], path)
+    on_all("rm", &["-rf"], path).or_else(|_| {
+        make_writable(path);
+        on_all("rm", &["-rf"], path)
+    })
+}
+
+/// Removes what is in a directory, and leaves that.
+///
+/// # Errors
+/// What kept something from being removed.
+pub(crate) fn remove_all_in(directory: &Path) -> io::Result<()> {
+    fs::read_dir(directory)?.try_for_each(|entry| remove(&entry?.path()))
 }
 
 /// Removes pipes, sockets and devices below a directory, which Git does not see. What cannot be

@@ -6,9 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
-
-use super::tree::Marker;
+use super::{proc, tree::MARKER};
 
 /// The variable that tells in which directory a `git` of ours works; what it starts elsewhere, such
 /// as the far end of a push, inherits it.
@@ -27,20 +25,25 @@ pub(crate) async fn end_survivors(checkout: &Path, trees: &[PathBuf], patience: 
     let start = Instant::now();
     let places: Vec<_> =
         trees.iter().map(|tree| fs::canonicalize(tree).unwrap_or_else(|_| tree.clone())).collect();
+    let mark = format!("{MARKER}=");
+    let works: Vec<_> = trees
+        .iter()
+        .map(PathBuf::as_path)
+        .chain([checkout])
+        .map(|place| [GIT_VARIABLE.as_bytes(), b"=", place.as_os_str().as_encoded_bytes()].concat())
+        .collect();
     loop {
         let mut is_somebody_left = false;
-        for (pid, process) in children() {
-            let mut directories = trees.iter().map(PathBuf::as_path).chain([checkout]);
-            let is_git = process.is_git()
-                && directories.any(|directory| process.carries(GIT_VARIABLE, directory));
-            let cwd = fs::read_link(format!("/proc/{pid}/cwd"));
-            let is_in_a_tree =
-                cwd.is_ok_and(|directory| places.iter().any(|place| directory.starts_with(place)));
+        let is_ours =
+            |pid: &i32| proc::carries(*pid, |variable| variable.starts_with(mark.as_bytes()));
+        for pid in proc::processes().into_iter().filter(is_ours) {
+            let is_git = is_git(pid)
+                && proc::carries(pid, |variable| works.iter().any(|works| works == variable));
+            let is_in_a_tree = proc::directory(pid)
+                .is_ok_and(|directory| places.iter().any(|place| directory.starts_with(place)));
             is_somebody_left |= is_git || is_in_a_tree;
-            if (is_in_a_tree || is_git && start.elapsed() > patience)
-                && let Some(pid) = Pid::from_raw(pid)
-            {
-                let _ = kill_process(pid, Signal::KILL);
+            if is_in_a_tree || is_git && start.elapsed() > patience {
+                proc::kill([pid]);
             }
         }
         // What cannot be killed hangs in the kernel; the run meets it in another way.
@@ -53,49 +56,19 @@ pub(crate) async fn end_survivors(checkout: &Path, trees: &[PathBuf], patience: 
 
 /// Whether a `git` of anybody's works in `directory`, as far as that can be seen.
 pub(crate) fn git_works_in(directory: &Path) -> bool {
-    processes().into_iter().any(|pid| {
-        Process::read(pid).is_git()
-            && fs::read_link(format!("/proc/{pid}/cwd"))
-                .is_ok_and(|place| place.starts_with(directory))
+    proc::processes().into_iter().any(|pid| {
+        is_git(pid) && proc::directory(pid).is_ok_and(|place| place.starts_with(directory))
     })
 }
 
-struct Process {
-    name: String,
-    environment: Vec<u8>,
-}
-
-impl Process {
-    fn read(pid: i32) -> Self {
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        Self { name, environment: fs::read(format!("/proc/{pid}/environ")).unwrap_or_default() }
-    }
-
-    fn is_git(&self) -> bool {
-        self.name.starts_with("git")
-    }
-
-    fn carries(&self, variable: &str, value: &Path) -> bool {
-        let needle = [variable.as_bytes(), b"=", value.as_os_str().as_encoded_bytes()].concat();
-        self.environment.split(|byte| *byte == 0).any(|variable| variable == needle)
-    }
-}
-
-/// The living processes that this program or another instance of it started, directly or not.
-fn children() -> impl Iterator<Item = (i32, Process)> {
-    let prefix = format!("{}=", Marker::VARIABLE).into_bytes();
-    processes().into_iter().map(|pid| (pid, Process::read(pid))).filter(move |(_, process)| {
-        process.environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(&prefix))
-    })
-}
-
-fn processes() -> Vec<i32> {
-    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
-    processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+fn is_git(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("git"))
 }
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::{Pid, Signal, kill_process};
+
     use super::*;
     use crate::process::Command;
 

@@ -8,7 +8,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     time::{Duration, Instant},
 };
 
@@ -18,9 +17,10 @@ use rustix::process::{
 };
 use uuid::Uuid;
 
-/// The variable that a child and its descendants carry.
-#[derive(Debug)]
-pub(super) struct Marker(String);
+use super::proc;
+
+/// The variable that a child and its descendants carry, each child with a value of its own.
+pub(super) const MARKER: &str = "PIMAINTENO_CHILD";
 
 /// How often at most somebody is killed before it is given up.
 const MOST_ROUNDS: usize = 10;
@@ -36,45 +36,18 @@ const GLANCE: Duration = Duration::from_millis(1);
 pub(super) struct Family {
     /// The group that the child leads; `None` once nothing is to be killed any more.
     group: Option<Pid>,
-    marker: Marker,
+    /// What its members carry.
+    marker: String,
 }
 
-impl Marker {
-    /// The variable's name.
-    pub(super) const VARIABLE: &str = "PIMAINTENO_CHILD";
-
-    /// A marker that no other child has.
-    pub(super) fn new() -> Self {
-        Self(Uuid::now_v7().simple().to_string())
-    }
-
-    /// The marker with this value.
-    pub(super) fn of(value: &str) -> Self {
-        Self(value.to_owned())
-    }
-
-    /// The variable's value.
-    pub(super) fn value(&self) -> &str {
-        &self.0
-    }
-
-    /// The living processes that carry the marker; those of other users are not seen.
-    pub(super) fn carriers(&self) -> Vec<Pid> {
-        let needle = format!("{}={}", Self::VARIABLE, self.0).into_bytes();
-        let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
-        let carries = |pid: &i32| {
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| variable == needle)
-        };
-        let pids =
-            processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        pids.filter(carries).filter_map(Pid::from_raw).collect()
-    }
+/// A value of the variable that no other child has.
+pub(super) fn new_marker() -> String {
+    Uuid::now_v7().simple().to_string()
 }
 
 impl Family {
     /// The family of the child `pid`, which leads a process group.
-    pub(super) fn new(pid: Option<u32>, marker: Marker) -> Self {
+    pub(super) fn new(pid: Option<u32>, marker: String) -> Self {
         Self { group: pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)), marker }
     }
 
@@ -92,14 +65,13 @@ impl Family {
         let own = getpid().as_raw_nonzero().get();
         for _ in 0..MOST_ROUNDS {
             // Once it has ended, its number may be somebody else's.
-            let lives = |group: &Pid| living_parent(group.as_raw_nonzero().get()) == Some(own);
+            let lives =
+                |group: &Pid| proc::living_parent(group.as_raw_nonzero().get()) == Some(own);
             let descendants = self.group.filter(lives).map(descendants).unwrap_or_default();
             if descendants.is_empty() {
                 return;
             }
-            for pid in descendants.into_iter().filter_map(Pid::from_raw) {
-                let _ = kill_process(pid, Signal::KILL);
-            }
+            proc::kill(descendants);
         }
     }
 
@@ -112,16 +84,16 @@ impl Family {
         if test_kill_process_group(group).is_ok() {
             let _ = kill_process_group(group, Signal::KILL);
         }
+        let mark = format!("{MARKER}={}", self.marker).into_bytes();
         // A process may fork between two looks; it cannot for ever, because each look kills its
         // parent.
         for _ in 0..MOST_ROUNDS {
-            let carriers = self.marker.carriers();
+            let mut carriers = proc::processes();
+            carriers.retain(|pid| proc::carries(*pid, |variable| variable == mark));
             if carriers.is_empty() {
                 return;
             }
-            for pid in carriers {
-                let _ = kill_process(pid, Signal::KILL);
-            }
+            proc::kill(carriers);
         }
     }
 
@@ -134,9 +106,8 @@ impl Family {
 /// The living processes that descend from `ancestor` by their parents of now.
 pub(super) fn descendants(ancestor: Pid) -> Vec<i32> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
-        if let Some(parent) = living_parent(pid) {
+    for pid in proc::processes() {
+        if let Some(parent) = proc::living_parent(pid) {
             children.entry(parent).or_default().push(pid);
         }
     }
@@ -163,25 +134,12 @@ pub(super) fn end_descendants() {
                 Err(_) => return,
             }
         }
-        for pid in descendants(getpid()).into_iter().filter_map(Pid::from_raw) {
-            let _ = kill_process(pid, Signal::KILL);
-        }
+        proc::kill(descendants(getpid()));
         if start.elapsed() > PATIENCE {
             return;
         }
         std::thread::sleep(GLANCE);
     }
-}
-
-/// The parent of a process that has not ended; the fourth field of its line, after a name that may
-/// hold anything (`proc_pid_stat(5)`).
-fn living_parent(pid: i32) -> Option<i32> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let after_name = stat.get(stat.iter().rposition(|byte| *byte == b')')? + 1..)?;
-    let mut fields = std::str::from_utf8(after_name).ok()?.split_ascii_whitespace();
-    let state = fields.next()?;
-    let parent = fields.next()?.parse().ok()?;
-    (!matches!(state, "Z" | "X")).then_some(parent)
 }
 
 impl Drop for Family {

@@ -3,10 +3,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the helper is a process of its own")]
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::{env, io, path::PathBuf};
 
 use keyutils::Keyring;
 use landlock::{
@@ -19,22 +16,15 @@ use rustix::{
     thread::{CapabilitySet, remove_capability_from_bounding_set},
 };
 
-use super::{named_places::NamedPlaces, protocol::Plan, root::TEMPORARY, seccomp, watch};
+use super::{
+    named_places::NamedPlaces,
+    protocol::{Plan, told},
+    root::{DEVICES, SHARED_MEMORY, TEMPORARY, TERMINALS},
+    seccomp, watch,
+};
 
 /// The newest version of Landlock that is made use of; older kernels do what they can.
 const NEWEST: ABI = ABI::V9;
-
-/// Files that are devices and belong to nobody.
-const DEVICES: [&str; 8] = [
-    "/dev/null",
-    "/dev/zero",
-    "/dev/full",
-    "/dev/random",
-    "/dev/urandom",
-    "/dev/tty",
-    "/dev/ptmx",
-    "/dev/pts",
-];
 
 /// How many files a process may open at most, which is what most systems allow.
 const OPEN_FILES: u64 = 65_536;
@@ -50,12 +40,12 @@ const POWERS: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SETUID)
     .union(CapabilitySet::NET_BIND_SERVICE);
 
-/// Confines this process and whatever it becomes. The error is a sentence.
-pub(super) fn confine(plan: &Plan) -> Result<(), String> {
+/// Confines this process and whatever it becomes.
+pub(super) fn confine(plan: &Plan) -> io::Result<()> {
     env::set_current_dir(&plan.directory)
-        .map_err(|error| format!("cannot go to `{}`: {error}", plan.directory.display()))?;
-    limit(plan).map_err(|error| format!("cannot set the limits of a process: {error}"))?;
-    disempower().map_err(|error| format!("cannot give up capabilities: {error}"))?;
+        .map_err(told(format_args!("cannot go to `{}`", plan.directory.display())))?;
+    limit(plan).map_err(told("cannot set the limits of a process"))?;
+    disempower().map_err(told("cannot give up capabilities"))?;
     // What this program was started with open, knowingly or not, is nothing for the command.
     close_fds::set_fds_cloexec(3, &[]);
     // The session's keyring is inherited, whatever the namespaces. Where calls are filtered, nobody
@@ -64,19 +54,18 @@ pub(super) fn confine(plan: &Plan) -> Result<(), String> {
         && !plan.sandbox.support.system_calls
         && !matches!(error.0, libc::ENOSYS | libc::EPERM)
     {
-        return Err(format!("cannot have a keyring of its own: {error}"));
+        return Err(told("cannot have a keyring of its own")(error));
     }
     if plan.sandbox.support.landlock > 0 {
-        let restricted = restrict(plan).map_err(|error| format!("Landlock: {error}"))?;
+        let restricted = restrict(plan).map_err(told("Landlock"))?;
         if restricted.ruleset == RulesetStatus::NotEnforced {
-            return Err("Landlock does nothing here any more".into());
+            return Err(io::Error::other("Landlock does nothing here any more"));
         }
     }
     if plan.sandbox.support.system_calls {
         // Without a network namespace every socket reaches the machine.
         let sockets = plan.sandbox.support.has_namespaces() || plan.sandbox.network;
-        seccomp::refuse(sockets)
-            .map_err(|error| format!("system calls cannot be filtered: {error}"))?;
+        seccomp::refuse(sockets).map_err(told("system calls cannot be filtered"))?;
     }
     Ok(())
 }
@@ -100,7 +89,7 @@ pub(super) fn landlock_version() -> u32 {
 fn restrict(plan: &Plan) -> Result<RestrictionStatus, RulesetError> {
     let (all, read) = (AccessFs::from_all(NEWEST), AccessFs::from_read(NEWEST));
     let device = AccessFs::from_file(NEWEST) & !BitFlags::from(AccessFs::Execute);
-    let shared_memory = Path::new("/dev/shm");
+    let devices = DEVICES.iter().chain(&["/dev/ptmx", TERMINALS]);
     let sandbox = &plan.sandbox;
     let mut places = NamedPlaces::new(sandbox);
     let mut found =
@@ -118,8 +107,8 @@ fn restrict(plan: &Plan) -> Result<RestrictionStatus, RulesetError> {
         .add_rules(path_beneath_rules(found(&sandbox.write), all))?
         .add_rules(path_beneath_rules(sandbox.layers.iter().map(|layer| &layer.at), all))?
         .add_rules(path_beneath_rules(&temporary, all))?
-        .add_rules(path_beneath_rules([shared_memory], all))?
-        .add_rules(path_beneath_rules(DEVICES, device | AccessFs::ReadDir))?
+        .add_rules(path_beneath_rules([SHARED_MEMORY.0], all))?
+        .add_rules(path_beneath_rules(devices, device | AccessFs::ReadDir))?
         .restrict_self()
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{End, remove, tree::Marker},
+    process::{End, remove},
 };
 
 /// A sandbox in use. Its temporary directory goes with it.
@@ -26,10 +26,10 @@ impl Enclosure {
     pub(in crate::process) fn new(
         sandbox: &Sandbox,
         directory: Option<&Path>,
-        marker: &Marker,
+        marker: &str,
     ) -> Result<Self> {
         let make = || {
-            let scratch = sandbox.scratch.join(format!("run-{}", marker.value()));
+            let scratch = sandbox.scratch.join(format!("run-{marker}"));
             fs::create_dir_all(&sandbox.scratch)?;
             // What a check leaves there is nobody else's business.
             fs::DirBuilder::new().mode(0o700).create(&scratch)?;
@@ -42,7 +42,7 @@ impl Enclosure {
                 scratch,
                 report: None,
                 parent: std::process::id(),
-                marker: marker.value().into(),
+                marker: marker.into(),
             };
             let enclosure = Self(plan);
             fs::create_dir(enclosure.0.temporary())?;
@@ -76,9 +76,7 @@ impl Enclosure {
     /// How the command ended, if the helper ended by itself.
     pub(in crate::process) fn end(&self, end: End) -> Result<End> {
         match Report::read(&self.0.scratch) {
-            Some(Report::Exited(code)) => Ok(End::Exited(code)),
-            Some(Report::Signalled(signal)) => Ok(End::Signalled(signal)),
-            Some(Report::Exceeded(excess)) => Ok(End::Exceeded(excess)),
+            Some(Report::Ended(end)) => Ok(end),
             Some(Report::Failed(reason)) => {
                 Err(Error::new(ErrorKind::Process, format!("cannot set up the sandbox: {reason}")).hint("`sandbox = \"off\"` does without"))
             }

@@ -1,6 +1,7 @@
 //! The helper's way in.
 
 use std::{
+    convert::Infallible,
     ffi::OsString,
     io,
     os::unix::process::CommandExt as _,
@@ -8,21 +9,15 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::Signal;
-use tokio::{
-    select,
-    signal::unix::{SignalKind, signal},
-    time::interval,
-};
-
 use super::{
     confine, guard, namespaces,
-    protocol::{ARGUMENT, FAILED, PROBE, Plan, Report, Stage},
+    protocol::{ARGUMENT, FAILED, PROBE, Plan, Report, Stage, told},
     server,
     session::SERVE,
     support::PROBE_BASE,
 };
-use crate::process::minder;
+use crate::process::{attendance::Attendance, minder, proc};
+use rustix::process::Signal;
 
 /// How often it is looked whether somebody still waits for the command.
 const LOOK: Duration = Duration::from_secs(1);
@@ -68,11 +63,9 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
             leave_terminal().and_then(|()| guard::stand(&plan, &command))
         }
         Stage::Guard => guard::stand(&plan, &command),
-        Stage::Confine => confine::confine(&plan).map_err(io::Error::other).and_then(|()| {
-            match command.as_slice() {
-                [only] if only == SERVE => server::serve(&plan),
-                command => become_command(command),
-            }
+        Stage::Confine => confine::confine(&plan).and_then(|()| match command.as_slice() {
+            [only] if only == SERVE => server::serve(&plan),
+            command => become_command(command),
         }),
     };
     Some(result.unwrap_or_else(|error| {
@@ -87,40 +80,26 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
 /// Begins a session, and with it a process group, so that the command has no terminal: into that of
 /// whoever started us it could type commands.
 fn leave_terminal() -> io::Result<()> {
-    rustix::process::setsid()
-        .map(drop)
-        .map_err(|error| io::Error::other(format!("cannot leave the terminal: {error}")))
+    rustix::process::setsid().map(drop).map_err(told("cannot leave the terminal"))
 }
 
-/// Makes the namespaces, and waits for the guard in them.
+/// Makes the namespaces, and waits for the guard in them, which is killed when nobody waits for it.
 fn enter(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
-    let next = plan.next(Stage::Guard, command)?;
+    let mut next = plan.next(Stage::Guard, command)?;
     namespaces::enter(plan)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(outlast(plan, next))
-}
-
-/// Waits for the next stage. It does not go when the group is asked to, because the command shall
-/// have the time to; it does when nobody waits for it.
-async fn outlast(plan: &Plan, mut start: process::Command) -> io::Result<ExitCode> {
-    let mut asked = signal(SignalKind::terminate())?;
-    let mut ended = signal(SignalKind::child())?;
-    let mut look = interval(LOOK);
-    let mut next = start.spawn().map_err(|error| {
-        io::Error::other(format!("cannot start a process in a new namespace: {error}"))
-    })?;
-    loop {
-        select! {
-            _ = ended.recv() => {}
-            _ = asked.recv() => {}
-            _ = look.tick() => if plan.is_orphaned() { next.kill()? }
-        }
-        if let Some(status) = next.try_wait()? {
-            return Ok(ExitCode::from(
-                status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED),
-            ));
-        }
-    }
+    runtime.block_on(async {
+        let attendance = Attendance::new(LOOK)?;
+        let guard = next.spawn().map_err(told("cannot start a process in a new namespace"))?;
+        let look = || {
+            if plan.is_orphaned() {
+                proc::kill(i32::try_from(guard.id()).ok());
+            }
+            None::<Infallible>
+        };
+        let Ok(status) = attendance.outlast(&guard, || {}, look).await;
+        Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED)))
+    })
 }
 
 fn become_command(command: &[OsString]) -> io::Result<ExitCode> {

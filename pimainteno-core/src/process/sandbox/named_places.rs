@@ -8,7 +8,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     ffi::OsString,
-    fs, io,
+    fs,
     path::{Component, Path, PathBuf},
 };
 
@@ -45,18 +45,9 @@ impl NamedPlaces {
     /// Where `path` leads to; `None` if it leads nowhere, or through a link that somebody may have
     /// put there.
     pub(super) fn find(&mut self, path: &Path) -> Option<PathBuf> {
-        self.resolve(path).ok()
-    }
-
-    /// The links that were gone through.
-    pub(super) fn into_links(self) -> BTreeMap<PathBuf, PathBuf> {
-        self.links
-    }
-
-    fn resolve(&mut self, path: &Path) -> io::Result<PathBuf> {
         let mut real = PathBuf::from("/");
         if !path.is_absolute() {
-            return Err(io::Error::other("not an absolute path"));
+            return None;
         }
         let mut rest: VecDeque<OsString> =
             path.components().map(|part| part.as_os_str().to_owned()).collect();
@@ -69,18 +60,18 @@ impl NamedPlaces {
                 }
                 Some(Component::Normal(name)) => {
                     let here = real.join(name);
-                    if !fs::symlink_metadata(&here)?.is_symlink() {
+                    if !fs::symlink_metadata(&here).ok()?.is_symlink() {
                         real = here;
                         continue;
                     }
                     if self.written.iter().any(|written| here.starts_with(written)) {
-                        return Err(io::Error::other("a link where others write"));
+                        return None;
                     }
                     count += 1;
                     if count > MOST_LINKS {
-                        return Err(io::Error::other("too many symbolic links"));
+                        return None;
                     }
-                    let target = fs::read_link(&here)?;
+                    let target = fs::read_link(&here).ok()?;
                     for part in target.components().rev() {
                         rest.push_front(part.as_os_str().to_owned());
                     }
@@ -90,7 +81,12 @@ impl NamedPlaces {
             }
         }
         self.links.extend(followed);
-        Ok(real)
+        Some(real)
+    }
+
+    /// The links that were gone through.
+    pub(super) fn into_links(self) -> BTreeMap<PathBuf, PathBuf> {
+        self.links
     }
 }
 

@@ -16,7 +16,10 @@ use rustix::{
     },
 };
 
-use super::{protocol::Plan, root};
+use super::{
+    protocol::{Plan, told},
+    root,
+};
 
 /// Enters new namespaces. The process namespace holds from the next child on.
 pub(super) fn enter(plan: &Plan) -> io::Result<()> {
@@ -96,9 +99,4 @@ fn loopback_up() -> io::Result<()> {
         Some(Ok(code)) => Err(io::Error::from_raw_os_error(-i32::from_ne_bytes(code))),
         _ => Err(io::Error::other("the kernel gave no answer")),
     }
-}
-
-/// Says what could not be done, before the reason.
-fn told<E: std::fmt::Display>(what: impl std::fmt::Display) -> impl FnOnce(E) -> io::Error {
-    move |error| io::Error::other(format!("{what}: {error}"))
 }

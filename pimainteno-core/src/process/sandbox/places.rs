@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::OsString,
     fs,
     path::{Path, PathBuf},
 };
@@ -212,36 +211,32 @@ impl<'a> Places<'a> {
         let mut environment = kept.fold(Environment::default(), |environment, (name, value)| {
             environment.with(name, value)
         });
-        let caches = [
+        for (name, directory) in [
             ("XDG_CACHE_HOME", "cache"),
             ("XDG_STATE_HOME", "state"),
             ("GOCACHE", "go-build"),
             ("npm_config_cache", "npm"),
             ("PIP_CACHE_DIR", "pip"),
             ("UV_CACHE_DIR", "uv"),
-        ]
-        .map(|(name, directory)| (name, caches.join(directory).into_os_string()));
+        ] {
+            environment = environment.with(name, caches.join(directory));
+        }
+        // What tools are told to do is nothing that a check could have left.
+        environment = environment
+            .with("XDG_CONFIG_HOME", settings)
+            .with("npm_config_userconfig", "/dev/null")
+            .with("PIP_CONFIG_FILE", "/dev/null");
         // Asking for what cannot be reached only costs time, and gives messages that lead astray.
-        let offline = [
+        for (name, value) in [
             ("CARGO_NET_OFFLINE", "true"),
             ("GOPROXY", "off"),
             ("GOTOOLCHAIN", "local"),
             ("npm_config_offline", "true"),
             ("UV_OFFLINE", "1"),
-        ]
-        .map(|(name, value)| (name, OsString::from(value)));
-        // What tools are told to do is nothing that a check could have left.
-        let nothing = Path::new("/dev/null");
-        let settings = [
-            ("XDG_CONFIG_HOME", settings),
-            ("npm_config_userconfig", nothing),
-            ("PIP_CONFIG_FILE", nothing),
-        ];
-        let settings = settings.map(|(name, value)| (name, value.as_os_str().to_owned()));
-        for (name, value) in
-            caches.into_iter().chain(settings).chain(offline.into_iter().filter(|_| !network))
-        {
-            environment = environment.with(name, value);
+        ] {
+            if !network {
+                environment = environment.with(name, value);
+            }
         }
         environment
     }

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    fmt,
     fs::{self, File},
     io,
     os::unix::fs::FileExt as _,
@@ -11,7 +12,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Excess, Sandbox};
+use super::Sandbox;
+use crate::process::End;
 
 /// The first argument of a program that is started as helper. No person would type it.
 pub(super) const ARGUMENT: &str = "--be-the-sandbox-helper";
@@ -48,13 +50,17 @@ pub(super) enum Stage {
     Confine,
 }
 
-/// What came of it.
+/// What came of a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Report {
-    Exited(i32),
-    Signalled(i32),
-    Exceeded(Excess),
+pub(in crate::process) enum Report {
+    Ended(End),
+    /// The command could not be run.
     Failed(String),
+}
+
+/// Says what could not be done, before the reason.
+pub(super) fn told<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> io::Error {
+    move |error| io::Error::other(format!("{what}: {error}"))
 }
 
 impl Plan {
@@ -123,6 +129,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::Excess;
 
     /// The guard may tell of an excess while the command is still being set up.
     #[test]
@@ -132,8 +139,9 @@ mod tests {
         Report::Failed("a long sentence about what could not be set up".into())
             .write(&open())
             .unwrap();
-        Report::Exceeded(Excess::Memory(1)).write(&open()).unwrap();
+        let exceeded = Report::Ended(End::Exceeded(Excess::Memory(1)));
+        exceeded.write(&open()).unwrap();
         drop(open());
-        assert_eq!(Report::read(scratch.path()), Some(Report::Exceeded(Excess::Memory(1))));
+        assert_eq!(Report::read(scratch.path()), Some(exceeded));
     }
 }

@@ -28,19 +28,26 @@ use rustix::{
     process::pivot_root,
 };
 
-use super::{Layer, named_places::NamedPlaces, protocol::Plan};
+use super::{
+    Layer,
+    named_places::NamedPlaces,
+    protocol::{Plan, told},
+};
 
 /// Directories that the temporary directory of the command takes the place of.
 pub(super) const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 
 /// Where terminals are. Those of the machine could be listened to.
-const TERMINALS: &str = "/dev/pts";
+pub(super) const TERMINALS: &str = "/dev/pts";
+
+/// The options of an empty directory.
+const EMPTY: &CStr = c"mode=0755,size=16m";
 
 /// The shared memory of POSIX. It counts as memory of nobody, so it is small.
-const SHARED_MEMORY: (&str, &CStr) = ("/dev/shm", c"mode=1777,size=256m,nr_inodes=64k");
+pub(super) const SHARED_MEMORY: (&str, &CStr) = ("/dev/shm", c"mode=1777,size=256m,nr_inodes=64k");
 
 /// Devices that belong to nobody.
-const DEVICES: [&str; 6] =
+pub(super) const DEVICES: [&str; 6] =
     ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
 
 /// Links that programs look for beside the devices.
@@ -88,8 +95,7 @@ struct View<'plan> {
 /// Puts the root together at [`Plan::root`]. Needs a mount namespace of its own.
 pub(super) fn build(plan: &Plan) -> io::Result<()> {
     let root = plan.root();
-    mount("tmpfs", &root, "tmpfs", PLAIN, Some(c"mode=0755,size=16m"))
-        .map_err(told(root.display()))?;
+    mount("tmpfs", &root, "tmpfs", PLAIN, Some(EMPTY)).map_err(told(root.display()))?;
     let view = View::new(plan);
     for (at, place) in &view.places {
         place.put(&inside(&root, at)).map_err(told(at.display()))?;
@@ -252,23 +258,12 @@ impl<'plan> View<'plan> {
 impl Place<'_> {
     /// Mounts it at `target`, which is made.
     fn put(&self, target: &Path) -> io::Result<()> {
-        match self.shown {
-            Shown::Nothing if self.source.is_dir() => {
-                fs::create_dir_all(target)?;
-                mount("tmpfs", target, "tmpfs", PLAIN, Some(c"mode=0755,size=16m"))?;
-                Ok(())
-            }
-            Shown::Nothing => hide(target),
-            Shown::Memory => {
-                fs::create_dir_all(target)?;
-                mount("tmpfs", target, "tmpfs", PLAIN, Some(SHARED_MEMORY.1))?;
-                Ok(())
-            }
+        let (kind, options) = match self.shown {
+            Shown::Nothing if self.source.is_dir() => ("tmpfs", EMPTY.to_owned()),
+            Shown::Nothing => return hide(target),
+            Shown::Memory => ("tmpfs", SHARED_MEMORY.1.to_owned()),
             Shown::Layered(layer) => {
-                fs::create_dir_all(target)?;
-                let options = CString::new(layer.options()).map_err(io::Error::other)?;
-                mount("overlay", target, "overlay", PLAIN, Some(options.as_c_str()))?;
-                Ok(())
+                ("overlay", CString::new(layer.options()).map_err(io::Error::other)?)
             }
             Shown::Readable | Shown::Writable | Shown::Device => {
                 let tree = tree(&self.source)?;
@@ -278,9 +273,11 @@ impl Place<'_> {
                     target.parent().map_or(Ok(()), fs::create_dir_all)?;
                     fs::write(target, "")?;
                 }
-                place(&tree, target)
+                return place(&tree, target);
             }
-        }
+        };
+        fs::create_dir_all(target)?;
+        Ok(mount(kind, target, kind, PLAIN, Some(options.as_c_str()))?)
     }
 }
 
@@ -354,29 +351,16 @@ fn flags_of(options: &[u8]) -> MountFlags {
 /// A path as it stands in `/proc/PID/mountinfo`, where blanks, tabs, line ends and backslashes are
 /// three octal digits after a backslash.
 fn unescape(field: &[u8]) -> PathBuf {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'\\').then(|| after.split_at_checked(3)).flatten();
-        let code = escaped
-            .and_then(|(digits, _)| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        match (code, escaped) {
-            (Some(code), Some((_, after))) => {
-                bytes.push(code);
-                rest = after;
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
+    let mut parts = field.split(|byte| *byte == b'\\');
+    let mut bytes = parts.next().unwrap_or_default().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(3).unwrap_or((&[], part));
+        match std::str::from_utf8(digits).ok().and_then(|code| u8::from_str_radix(code, 8).ok()) {
+            Some(code) => bytes.extend([&[code][..], rest].concat()),
+            None => bytes.extend([&b"\\"[..], part].concat()),
         }
     }
     OsString::from_vec(bytes).into()
-}
-
-/// Says what could not be done, before the reason.
-fn told<E: std::fmt::Display>(what: impl std::fmt::Display) -> impl FnOnce(E) -> io::Error {
-    move |error| io::Error::other(format!("{what}: {error}"))
 }
 
 #[cfg(test)]

@@ -91,13 +91,50 @@ const MISSING: [c_long; 7] = [
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// The bits that make a program run as its owner or its group, whoever starts it.
-const SET_ID: [libc::mode_t; 2] = [libc::S_ISUID, libc::S_ISGID];
+const SET_ID: [u64; 2] = [libc::S_ISUID as u64, libc::S_ISGID as u64];
 
 /// The flags of `open(2)` with which it makes a file. That of `O_TMPFILE` is its own bit alone.
 const CREATING: [u64; 2] = [libc::O_CREAT as u64, (libc::O_TMPFILE & !libc::O_DIRECTORY) as u64];
 
 /// `TIOCSTI` and `TIOCLINUX`, by which input is typed into a terminal (`ioctl_tty(2)`).
 const TYPING: [u64; 2] = [0x5412, 0x541c];
+
+/// The flags that make namespaces.
+const NAMESPACES: [u64; 7] = [
+    libc::CLONE_NEWUSER as u64,
+    libc::CLONE_NEWNS as u64,
+    libc::CLONE_NEWPID as u64,
+    libc::CLONE_NEWNET as u64,
+    libc::CLONE_NEWIPC as u64,
+    libc::CLONE_NEWUTS as u64,
+    libc::CLONE_NEWCGROUP as u64,
+];
+
+/// Calls that give a file its mode, and which of their arguments that is.
+const CALLS_WITH_MODE: &[(c_long, u8)] = &[
+    (libc::SYS_fchmod, 1),
+    (libc::SYS_fchmodat, 2),
+    (libc::SYS_fchmodat2, 2),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_chmod, 1),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_creat, 1),
+];
+
+/// Calls that may make a file, and which of their arguments has the flags; the next one is the
+/// mode.
+const CALLS_THAT_OPEN: &[(c_long, u8)] = &[
+    (libc::SYS_openat, 2),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, 1),
+];
+
+/// Calls that make files of any kind, and which of their arguments says the kind.
+const CALLS_THAT_MAKE_NODES: &[(c_long, u8)] = &[
+    (libc::SYS_mknodat, 2),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mknod, 1),
+];
 
 /// Whether system calls can be filtered on this architecture.
 pub(super) fn is_supported() -> bool {
@@ -116,61 +153,34 @@ pub(super) fn refuse(sockets: bool) -> Result<(), String> {
 fn programs(sockets: bool) -> Result<Vec<BpfProgram>, BackendError> {
     let mut refused: BTreeMap<c_long, Vec<SeccompRule>> =
         REFUSED.map(|call| (call, Vec::new())).into();
-    let namespaces = [
-        libc::CLONE_NEWUSER,
-        libc::CLONE_NEWNS,
-        libc::CLONE_NEWPID,
-        libc::CLONE_NEWNET,
-        libc::CLONE_NEWIPC,
-        libc::CLONE_NEWUTS,
-        libc::CLONE_NEWCGROUP,
-    ];
     for call in [libc::SYS_clone, libc::SYS_unshare] {
-        refused.insert(
-            call,
-            namespaces.iter().map(|flag| has_bit(0, *flag as u64)).collect::<Result<_, _>>()?,
-        );
+        refused.insert(call, with_any_bit(0, &NAMESPACES)?);
     }
-    for (call, argument) in calls_with_mode() {
-        refused.insert(
-            call,
-            SET_ID
-                .iter()
-                .map(|bit| has_bit(argument, u64::from(*bit)))
-                .collect::<Result<_, _>>()?,
-        );
+    for (call, argument) in CALLS_WITH_MODE {
+        refused.insert(*call, with_any_bit(*argument, &SET_ID)?);
     }
-    for (call, argument) in calls_that_open() {
+    for (call, argument) in CALLS_THAT_OPEN {
         // Of a file that is not made, the mode is whatever happens to be there.
-        let makes =
-            CREATING.iter().flat_map(|flag| SET_ID.iter().map(move |bit| (*flag, u64::from(*bit))));
+        let makes = CREATING.iter().flat_map(|flag| SET_ID.iter().map(move |bit| (*flag, *bit)));
         let rules = makes.map(|(flag, bit)| {
             let both = vec![
-                condition(argument, SeccompCmpOp::MaskedEq(flag), flag)?,
-                condition(argument + 1, SeccompCmpOp::MaskedEq(bit), bit)?,
+                condition(*argument, SeccompCmpOp::MaskedEq(flag), flag)?,
+                condition(*argument + 1, SeccompCmpOp::MaskedEq(bit), bit)?,
             ];
             SeccompRule::new(both)
         });
-        refused.insert(call, rules.collect::<Result<_, _>>()?);
+        refused.insert(*call, rules.collect::<Result<_, _>>()?);
     }
-    for (call, argument) in calls_that_make_nodes() {
-        let mut rules = SET_ID
-            .iter()
-            .map(|bit| has_bit(argument, u64::from(*bit)))
-            .collect::<Result<Vec<_>, _>>()?;
+    for (call, argument) in CALLS_THAT_MAKE_NODES {
+        let mut rules = with_any_bit(*argument, &SET_ID)?;
         for device in [libc::S_IFBLK, libc::S_IFCHR] {
             let is_device = SeccompCmpOp::MaskedEq(u64::from(libc::S_IFMT));
-            rules.push(rule(argument, is_device, u64::from(device))?);
+            rules.push(rule(*argument, is_device, u64::from(device))?);
         }
-        refused.insert(call, rules);
+        refused.insert(*call, rules);
     }
-    refused.insert(
-        libc::SYS_ioctl,
-        TYPING
-            .iter()
-            .map(|request| rule(1, SeccompCmpOp::Eq, *request))
-            .collect::<Result<_, _>>()?,
-    );
+    let typing = TYPING.iter().map(|request| rule(1, SeccompCmpOp::Eq, *request));
+    refused.insert(libc::SYS_ioctl, typing.collect::<Result<_, _>>()?);
     let missing = MISSING.map(|call| (call, Vec::new())).into();
     let allowed = if sockets { &FAMILIES[..] } else { &[libc::AF_NETLINK] };
     let foreign = allowed
@@ -204,8 +214,8 @@ fn target() -> Result<seccompiler::TargetArch, BackendError> {
     std::env::consts::ARCH.try_into()
 }
 
-fn has_bit(argument: u8, bit: u64) -> Result<SeccompRule, BackendError> {
-    rule(argument, SeccompCmpOp::MaskedEq(bit), bit)
+fn with_any_bit(argument: u8, bits: &[u64]) -> Result<Vec<SeccompRule>, BackendError> {
+    bits.iter().map(|bit| rule(argument, SeccompCmpOp::MaskedEq(*bit), *bit)).collect()
 }
 
 fn rule(argument: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {
@@ -219,31 +229,6 @@ fn condition(
     value: u64,
 ) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
-}
-
-/// Calls that give a file its mode, and which of their arguments that is.
-fn calls_with_mode() -> Vec<(c_long, u8)> {
-    let mut calls = vec![(libc::SYS_fchmod, 1), (libc::SYS_fchmodat, 2), (libc::SYS_fchmodat2, 2)];
-    #[cfg(target_arch = "x86_64")]
-    calls.extend([(libc::SYS_chmod, 1), (libc::SYS_creat, 1)]);
-    calls
-}
-
-/// Calls that may make a file, and which of their arguments has the flags; the next one is the
-/// mode.
-fn calls_that_open() -> Vec<(c_long, u8)> {
-    let mut calls = vec![(libc::SYS_openat, 2)];
-    #[cfg(target_arch = "x86_64")]
-    calls.push((libc::SYS_open, 1));
-    calls
-}
-
-/// Calls that make files of any kind, and which of their arguments says the kind.
-fn calls_that_make_nodes() -> Vec<(c_long, u8)> {
-    let mut calls = vec![(libc::SYS_mknodat, 2)];
-    #[cfg(target_arch = "x86_64")]
-    calls.push((libc::SYS_mknod, 1));
-    calls
 }
 
 /// On x86-64 each call has a second number, with a bit set, for programs of the x32 kind: none of

@@ -4,22 +4,20 @@
 #![expect(clippy::disallowed_methods, reason = "the helper is a process of its own")]
 
 use std::{
-    fs,
     io::{self, Read, Write},
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use rustix::process::{
-    DumpableBehavior, Pid, Signal, kill_process, set_dumpable_behavior,
-    set_parent_process_death_signal,
+    DumpableBehavior, Signal, set_dumpable_behavior, set_parent_process_death_signal,
 };
 
 use super::{
-    protocol::Plan,
-    session::{Ended, Reply, Request},
+    protocol::{Plan, Report},
+    session::{Reply, Request},
 };
-use crate::process::{Command, End};
+use crate::process::{Command, proc};
 
 /// No limit of time: whoever asked has one, and ends everything in here at it.
 const FOR_LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -53,8 +51,27 @@ pub(super) fn serve(plan: &Plan) -> io::Result<ExitCode> {
         let request: Request = serde_json::from_slice(&head)?;
         let mut text = vec![0; request.input];
         input.read_exact(&mut text)?;
-        let (reply, stdout, stderr) = runtime.block_on(carry_out(request, text, &plan.marker));
+        let command = Command {
+            input: text,
+            timeout: FOR_LONG,
+            // Everything in here carries one mark, so that whoever watches finds it.
+            marker: Some(plan.marker.clone()),
+            start: request.start,
+            ..Command::new("")
+        };
+        let running = command.env("TMPDIR", std::env::temp_dir()).keep_descendants().run();
+        let (report, stdout, stderr, truncated) = match runtime.block_on(running) {
+            Ok(output) => {
+                (Report::Ended(output.end), output.stdout, output.stderr, output.truncated)
+            }
+            Err(error) => {
+                let mut reason = error.to_string();
+                reason.truncate(reason.floor_char_boundary(4 << 10));
+                (Report::Failed(reason), Vec::new(), Vec::new(), false)
+            }
+        };
         end_the_rest(plan);
+        let reply = Reply { report, stdout: stdout.len(), stderr: stderr.len(), truncated };
         let head = serde_json::to_vec(&reply)?;
         let length = u32::try_from(head.len()).map_err(io::Error::other)?;
         output.write_all(&length.to_le_bytes())?;
@@ -62,43 +79,6 @@ pub(super) fn serve(plan: &Plan) -> io::Result<ExitCode> {
             output.write_all(&part)?;
         }
         output.flush()?;
-    }
-}
-
-async fn carry_out(request: Request, input: Vec<u8>, marker: &str) -> (Reply, Vec<u8>, Vec<u8>) {
-    let mut command = Command::new(request.program)
-        .args(request.arguments)
-        .envs(request.environment)
-        .input(input);
-    if let Some(directory) = request.directory {
-        command = command.directory(directory);
-    }
-    // Everything in here carries one mark, so that whoever watches finds it.
-    let command = command.env("TMPDIR", std::env::temp_dir()).marked(marker).keep_descendants();
-    match command.timeout(FOR_LONG).output_limit(request.output_limit).run().await {
-        Ok(output) => {
-            let end = match output.end {
-                End::Exited(code) => Ended::Exited(code),
-                End::Signalled(signal) => Ended::Signalled(signal),
-                other => Ended::Failed(other.to_string()),
-            };
-            let reply = Reply {
-                end,
-                stdout: output.stdout.len(),
-                stderr: output.stderr.len(),
-                truncated: output.truncated,
-            };
-            (reply, output.stdout, output.stderr)
-        }
-        Err(error) => {
-            let mut reason = error.to_string();
-            reason.truncate(reason.floor_char_boundary(4 << 10));
-            (
-                Reply { end: Ended::Failed(reason), stdout: 0, stderr: 0, truncated: false },
-                Vec::new(),
-                Vec::new(),
-            )
-        }
     }
 }
 
@@ -112,31 +92,14 @@ fn end_the_rest(plan: &Plan) {
     let start = Instant::now();
     // A list may miss one that was just forked.
     while start.elapsed() < PATIENCE {
-        let numbers = fs::read_dir("/proc")
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        // The first process of the namespace is the guard.
-        let rest: Vec<_> = numbers
-            .filter(|pid| *pid != 1 && *pid != own && is_running(*pid))
-            .filter_map(Pid::from_raw)
-            .collect();
+        let mut rest = proc::processes();
+        // The first process of the namespace is the guard. One that has ended is listed until its
+        // parent has heard of it.
+        rest.retain(|pid| *pid != 1 && *pid != own && proc::living_parent(*pid).is_some());
         if rest.is_empty() {
             return;
         }
-        for pid in rest {
-            let _ = kill_process(pid, Signal::KILL);
-        }
+        proc::kill(rest);
         std::thread::sleep(GLANCE);
     }
-}
-
-/// Whether a process has not ended yet: one that has is listed until its parent has heard of it
-/// (`proc_pid_stat(5)`).
-fn is_running(pid: i32) -> bool {
-    let line = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    line.rsplit_once(')')
-        .and_then(|(_, rest)| rest.trim_start().chars().next())
-        .is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }

@@ -7,7 +7,6 @@
 //! sense ends the session.
 
 use std::{
-    ffi::OsString,
     io,
     path::PathBuf,
     process::Stdio,
@@ -22,10 +21,10 @@ use tokio::{
     sync::Mutex,
 };
 
-use super::{Enclosure, Sandbox};
+use super::{Enclosure, Report, Sandbox};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{Command, End, Output, end_of, tree},
+    process::{Command, End, Output, Start, end_of, tree},
 };
 
 /// The command that stands for the server.
@@ -65,30 +64,17 @@ struct Live {
 /// What the server is told of a command; its input follows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Request {
-    pub(super) program: OsString,
-    pub(super) arguments: Vec<OsString>,
-    pub(super) directory: Option<PathBuf>,
-    pub(super) environment: Vec<(OsString, OsString)>,
+    pub(super) start: Start,
     pub(super) input: usize,
-    pub(super) output_limit: usize,
 }
 
 /// What the server tells of a command; its standard output and its standard error follow.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Reply {
-    pub(super) end: Ended,
+    pub(super) report: Report,
     pub(super) stdout: usize,
     pub(super) stderr: usize,
     pub(super) truncated: bool,
-}
-
-/// How a command ended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Ended {
-    Exited(i32),
-    Signalled(i32),
-    /// It could not be started.
-    Failed(String),
 }
 
 impl Session {
@@ -118,18 +104,14 @@ impl Session {
         match tokio::time::timeout(command.timeout, live.exchange(&command)).await {
             Ok(Ok((reply, stdout, stderr))) => {
                 *place = Some(live);
-                let end = match reply.end {
-                    Ended::Exited(code) => End::Exited(code),
-                    Ended::Signalled(signal) => End::Signalled(signal),
-                    Ended::Failed(reason) => return Err(Error::new(ErrorKind::Process, reason)),
-                };
-                Ok(Output {
-                    end,
-                    stdout,
-                    stderr,
-                    truncated: reply.truncated,
-                    elapsed: started.elapsed(),
-                })
+                let elapsed = started.elapsed();
+                match reply.report {
+                    Report::Ended(end @ (End::Exited(_) | End::Signalled(_))) => {
+                        Ok(Output { end, stdout, stderr, truncated: reply.truncated, elapsed })
+                    }
+                    Report::Ended(other) => Err(Error::new(ErrorKind::Process, other.to_string())),
+                    Report::Failed(reason) => Err(Error::new(ErrorKind::Process, reason)),
+                }
             }
             Ok(Err(error)) => Ok(ended(live.last_words(error).await?, started)),
             Err(_) => Ok(ended(End::TimedOut, started)),
@@ -150,13 +132,13 @@ fn ended(end: End, started: Instant) -> Output {
 
 impl Live {
     fn begin(shared: &Shared) -> Result<Self> {
-        let marker = tree::Marker::new();
+        let marker = tree::new_marker();
         let enclosure = Enclosure::new(&shared.sandbox, Some(&shared.directory), &marker)?;
         let (helper, arguments) = enclosure.helper()?;
         let mut command = tokio::process::Command::new(helper);
         command.args(arguments).arg(SERVE).env_clear();
         command
-            .env(tree::Marker::VARIABLE, marker.value())
+            .env(tree::MARKER, &marker)
             .env("TMPDIR", enclosure.temporary())
             .current_dir(&shared.directory);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -171,18 +153,7 @@ impl Live {
     }
 
     async fn exchange(&mut self, command: &Command) -> io::Result<(Reply, Vec<u8>, Vec<u8>)> {
-        let request = Request {
-            program: command.program.clone(),
-            arguments: command.arguments.clone(),
-            directory: command.directory.clone(),
-            environment: command
-                .environment
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
-            input: command.input.len(),
-            output_limit: command.output_limit,
-        };
+        let request = Request { start: command.start.clone(), input: command.input.len() };
         let head = serde_json::to_vec(&request)?;
         let length = u32::try_from(head.len()).map_err(io::Error::other)?;
         self.input.write_all(&[&length.to_le_bytes()[..], &head].concat()).await?;
@@ -192,7 +163,7 @@ impl Live {
         self.output.read_exact(&mut length).await?;
         let head = read(&mut self.output, u32::from_le_bytes(length) as usize, HEAD_LIMIT).await?;
         let reply: Reply = serde_json::from_slice(&head)?;
-        let limit = command.output_limit.saturating_add(MARK);
+        let limit = command.start.output_limit.saturating_add(MARK);
         let stdout = read(&mut self.output, reply.stdout, limit).await?;
         let stderr = read(&mut self.output, reply.stderr, limit).await?;
         Ok((reply, stdout, stderr))
@@ -265,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_makes_no_sense_ends_the_session() {
         let place = tempfile::tempdir().unwrap();
-        let head = r#"{"end":{"Exited":0},"stdout":1000000000000,"stderr":0,"truncated":false}"#;
+        let head = r#"{"report":{"Ended":{"Exited":0}},"stdout":1000000000000,"stderr":0,"truncated":false}"#;
         let lengths =
             format!("printf '\\{:03o}\\0\\0\\0'; printf '%s' '{head}'; exec sleep 600", head.len());
         for script in [

@@ -39,7 +39,7 @@ pub struct SandboxHelper {
 impl Support {
     /// A machine that can enforce nothing, for this reason.
     pub fn none(reason: impl Into<String>) -> Self {
-        Self { landlock: 0, layers: false, system_calls: false, obstacle: Some(reason.into()) }
+        Self { obstacle: Some(reason.into()), ..Self::default() }
     }
 
     /// Whether there can be namespaces.
@@ -137,18 +137,12 @@ impl SandboxHelper {
     async fn find_out(&self, scratch: &Path) -> Support {
         // Whoever can restrict itself, and can still do nothing there, has it: the probe is the
         // helper's own first stage.
-        let landlock = match Command::new(&self.program)
-            .arg(super::protocol::PROBE)
-            .timeout(DEADLINE)
-            .run()
-            .await
-        {
-            Ok(output) => match output.end {
-                End::Exited(code) if code >= i32::from(PROBE_BASE) => {
-                    u32::try_from(code).unwrap_or(0) - u32::from(PROBE_BASE)
-                }
-                _ => return Support::none("the sandbox's helper does not answer"),
-            },
+        let probe = Command::new(&self.program).arg(super::protocol::PROBE).timeout(DEADLINE);
+        let landlock = match probe.run().await.map(|output| output.end) {
+            Ok(End::Exited(code)) if code >= i32::from(PROBE_BASE) => {
+                u32::try_from(code).unwrap_or(0) - u32::from(PROBE_BASE)
+            }
+            Ok(_) => return Support::none("the sandbox's helper does not answer"),
             Err(error) => return Support::none(error.to_string()),
         };
         let support = Support {
@@ -157,9 +151,8 @@ impl SandboxHelper {
             system_calls: seccomp::is_supported(),
             obstacle: None,
         };
-        match self.attempt(scratch, support.clone(), None).await {
-            Ok(()) => {}
-            Err(reason) => return Support { layers: false, obstacle: Some(reason), ..support },
+        if let Err(reason) = self.attempt(scratch, support.clone(), None).await {
+            return Support { layers: false, obstacle: Some(reason), ..support };
         }
         // A file system may not take what an overlay writes.
         let layers = self

@@ -10,7 +10,7 @@ use std::{
 use rustix::{fs::fstatvfs, process::getuid};
 
 use super::{Excess, Limits, Used, protocol::Plan};
-use crate::process::tree;
+use crate::process::{proc, tree};
 
 /// What is left free on the disk in any case, in bytes, unless there is less to begin with: a full
 /// disk stops more than the command.
@@ -91,7 +91,7 @@ impl Watch {
     /// The processes, but for the guard itself.
     fn processes(&self) -> Vec<i32> {
         if self.is_alone {
-            return numbers_in("/proc").into_iter().filter(|pid| *pid != 1).collect();
+            return proc::processes().into_iter().filter(|pid| *pid != 1).collect();
         }
         // Whoever loses its parent comes to the guard, so that nobody gets out of this.
         tree::descendants(rustix::process::getpid())
@@ -130,20 +130,11 @@ pub(super) fn tasks_of_user() -> u64 {
     let is_own = |pid: &i32| {
         fs::metadata(format!("/proc/{pid}")).is_ok_and(|metadata| metadata.uid() == user)
     };
-    numbers_in("/proc")
+    proc::processes()
         .iter()
         .filter(|pid| is_own(pid))
-        .map(|pid| numbers_in(&format!("/proc/{pid}/task")).len() as u64)
+        .map(|pid| proc::numbers_in(&format!("/proc/{pid}/task")).len() as u64)
         .sum()
-}
-
-fn numbers_in(directory: &str) -> Vec<i32> {
-    fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
 }
 
 /// The memory of a process that is no file's, in bytes: its own, what it shares with others, and
