@@ -37,6 +37,8 @@ pub(crate) struct Section<'change> {
     pub(crate) is_program: bool,
     /// Whether a program, a link or a submodule comes of it, or goes.
     pub(crate) becomes_another: bool,
+    /// Whether it is a symbolic link or a submodule after the change.
+    makes_link: bool,
     /// The lines with their marks `+`, `-` and ` `, all hunks one after the other; none for a
     /// binary file.
     pub(crate) lines: Vec<&'change str>,
@@ -60,11 +62,8 @@ impl Change {
 
     /// The paths of the files that it deletes.
     pub fn deleted(&self) -> impl Iterator<Item = &str> {
-        let sections = self.diff.split("\ndiff --git ");
-        let deleted = sections.zip(&self.files).filter(|(section, _)| {
-            section.lines().nth(1).is_some_and(|line| line.starts_with("deleted file mode "))
-        });
-        deleted.map(|(_, file)| file.path.as_str())
+        let sections = self.files.iter().zip(self.sections());
+        sections.filter(|(_, section)| section.is_deleted).map(|(file, _)| file.path.as_str())
     }
 
     /// What is changed in each file, line by line.
@@ -101,18 +100,7 @@ impl Change {
     /// Whether it makes or moves a symbolic link (which could lead out of the project) or a
     /// submodule (which names code that nobody saw).
     pub(crate) fn makes_links(&self) -> bool {
-        let mode = |line: &str| match line
-            .strip_prefix("new file mode ")
-            .or_else(|| line.strip_prefix("new mode "))
-        {
-            Some(mode) => matches!(mode, "120000" | "160000"),
-            // The mode of a file that keeps it stands behind the two objects.
-            None => {
-                line.starts_with("index ")
-                    && (line.ends_with(" 120000") || line.ends_with(" 160000"))
-            }
-        };
-        self.diff.lines().any(mode)
+        self.sections().iter().any(|section| section.makes_link)
     }
 }
 
@@ -145,6 +133,7 @@ impl<'change> Section<'change> {
             .and_then(|line| line.rsplit_once(' '))
             .map(|(_, mode)| mode);
         let is_plain = |mode: &str| mode == "100644";
+        self.makes_link |= new.or(kept).is_some_and(|mode| matches!(mode, "120000" | "160000"));
         self.is_program |= [new, old, kept].into_iter().flatten().any(|mode| !is_plain(mode));
         self.becomes_another |= new.is_some_and(|mode| !is_plain(mode))
             || old.is_some_and(|mode| !mode.starts_with("100"));

@@ -1,6 +1,7 @@
 //! The directory that the user and the service live in.
 
 use std::{
+    ffi::OsStr,
     fs::{self, OpenOptions},
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
@@ -8,8 +9,8 @@ use std::{
 
 use super::{
     change::Change,
-    command::{Git, failed},
-    head::Head,
+    command::{Call, Git, failed},
+    head::{Head, no_checkout},
     ownership::{open_plain, refuse_foreign},
 };
 use crate::{
@@ -27,7 +28,8 @@ pub struct Checkout {
     path: PathBuf,
     /// The directory that all worktrees of the repository share.
     common_directory: PathBuf,
-    git: Git,
+    /// What it is worked on with.
+    pub(super) git: Git,
 }
 
 /// Where a branch is pushed to.
@@ -57,11 +59,7 @@ impl Checkout {
             )
             .text()
             .await;
-        let text = text.map_err(|error| {
-            Error::new(ErrorKind::Git, format!("not a Git checkout: `{}`", path.display()))
-                .source(error)
-                .hint("a project's path is the directory that contains `.git`")
-        })?;
+        let text = text.map_err(|error| no_checkout(path, error))?;
         let (top, common) = text.split_once('\n').unwrap_or((&text, ""));
         let same = fs::canonicalize(path).ok() == fs::canonicalize(top).ok();
         if !same || common.is_empty() {
@@ -84,9 +82,9 @@ impl Checkout {
         &self.common_directory
     }
 
-    /// The Git that it is worked on with.
-    pub(crate) fn git(&self) -> &Git {
-        &self.git
+    /// A call in it, without hooks.
+    pub(super) fn call<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Call {
+        self.git.call(&self.path, arguments)
     }
 
     /// Where its head is.
@@ -97,19 +95,13 @@ impl Checkout {
         if let Some(head) = Head::read(&self.path)? {
             return Ok(head);
         }
-        let commit =
-            self.git.call(&self.path, ["rev-parse", "--verify", "HEAD^{commit}"]).text().await;
+        let commit = self.call(["rev-parse", "--verify", "HEAD^{commit}"]).text().await;
         let commit = commit.map_err(|error| {
             Error::new(ErrorKind::Git, format!("`{}` has no commit yet", self.path.display()))
                 .source(error)
                 .hint("make a first commit")
         })?;
-        let branch = self
-            .git
-            .call(&self.path, ["symbolic-ref", "--quiet", "--short", "HEAD"])
-            .text()
-            .await
-            .ok();
+        let branch = self.call(["symbolic-ref", "--quiet", "--short", "HEAD"]).text().await.ok();
         Ok(Head { commit: commit.parse()?, branch })
     }
 
@@ -127,17 +119,13 @@ impl Checkout {
             ("BISECT_LOG", "bisect"),
         ];
         let status = self
-            .git
-            .call(
-                &self.path,
-                [
-                    "status",
-                    "--porcelain=v1",
-                    "-z",
-                    "--untracked-files=no",
-                    "--ignore-submodules=none",
-                ],
-            )
+            .call([
+                "status",
+                "--porcelain=v1",
+                "-z",
+                "--untracked-files=no",
+                "--ignore-submodules=none",
+            ])
             .text()
             .await?;
         let files: Vec<_> = status
@@ -165,15 +153,11 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell, or if `remote` is given and does not exist.
     pub async fn upstream(&self, branch: &str, remote: Option<&str>) -> Result<Option<Upstream>> {
-        let remotes = self.git.call(&self.path, ["remote"]).text().await?;
+        let remotes = self.call(["remote"]).text().await?;
         let exists = |name: &str| remotes.lines().any(|remote| remote == name);
         let format = "%(upstream:remotename)%00%(upstream:remoteref)";
         let configured = self
-            .git
-            .call(
-                &self.path,
-                ["for-each-ref", &format!("--format={format}"), &format!("refs/heads/{branch}")],
-            )
+            .call(["for-each-ref", &format!("--format={format}"), &format!("refs/heads/{branch}")])
             .text()
             .await?;
         let (configured_remote, configured_branch) =
@@ -199,8 +183,7 @@ impl Checkout {
             _ => branch,
         };
         let range = format!("refs/remotes/{name}/{target}..refs/heads/{branch}");
-        let ahead =
-            self.git.call(&self.path, ["rev-list", "--count", &range, "--"]).output().await?;
+        let ahead = self.call(["rev-list", "--count", &range, "--"]).output().await?;
         let ahead = ahead.text().trim().parse().ok().filter(|_| ahead.success());
         Ok(Some(Upstream { remote: name.to_owned(), branch: target.to_owned(), ahead }))
     }
@@ -230,7 +213,7 @@ impl Checkout {
     /// moved.
     pub async fn undo(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         self.expect_at(from).await?;
-        self.git.call(&self.path, ["reset", "--keep", "--quiet", to]).text().await?;
+        self.call(["reset", "--keep", "--quiet", to]).text().await?;
         self.sync_move(from, to).await
     }
 
@@ -260,7 +243,7 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
     pub async fn is_tracked(&self, path: &str) -> Result<bool> {
-        Ok(!self.git.call(&self.path, ["ls-files", "--", path]).text().await?.is_empty())
+        Ok(!self.call(["ls-files", "--", path]).text().await?.is_empty())
     }
 
     /// The log from `from` (exclusive) to `to` with the files that changed, at most `commits` of
@@ -287,7 +270,7 @@ impl Checkout {
             &range,
             "--",
         ];
-        self.git.call(&self.path, arguments).output_limit(64 << 10).text().await
+        self.call(arguments).output_limit(64 << 10).text().await
     }
 
     /// The differences between two commits as text, at most `bytes` of it.
@@ -295,11 +278,7 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if a commit does not exist.
     pub async fn diff(&self, from: &CommitId, to: &CommitId, bytes: usize) -> Result<String> {
-        self.git
-            .call(
-                &self.path,
-                ["diff", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"],
-            )
+        self.call(["diff", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"])
             .output_limit(bytes)
             .text()
             .await
@@ -310,11 +289,7 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if one does not exist.
     pub async fn is_ancestor(&self, ancestor: &CommitId, commit: &CommitId) -> Result<bool> {
-        let output = self
-            .git
-            .call(&self.path, ["merge-base", "--is-ancestor", ancestor, commit])
-            .output()
-            .await?;
+        let output = self.call(["merge-base", "--is-ancestor", ancestor, commit]).output().await?;
         match output.end {
             crate::process::End::Exited(code @ (0 | 1)) => Ok(code == 0),
             _ => Err(failed("git merge-base --is-ancestor", &output)),
@@ -326,7 +301,7 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if it does not exist.
     pub async fn message(&self, commit: &CommitId) -> Result<String> {
-        self.git.call(&self.path, ["show", "--no-patch", "--format=%B", commit, "--"]).text().await
+        self.call(["show", "--no-patch", "--format=%B", commit, "--"]).text().await
     }
 
     /// What differs between two commits, in the same shape as a change of ours.
@@ -346,7 +321,7 @@ impl Checkout {
             to,
             "--",
         ];
-        Ok(Change::parse(&self.git.call(&self.path, arguments).text().await?))
+        Ok(Change::parse(&self.call(arguments).text().await?))
     }
 
     pub(super) async fn expect_at(&self, commit: &CommitId) -> Result<()> {
@@ -371,8 +346,6 @@ impl Checkout {
         if plain.is_dir() {
             return Ok(plain);
         }
-        Ok(PathBuf::from(
-            self.git.call(&self.path, ["rev-parse", "--absolute-git-dir"]).text().await?,
-        ))
+        Ok(PathBuf::from(self.call(["rev-parse", "--absolute-git-dir"]).text().await?))
     }
 }

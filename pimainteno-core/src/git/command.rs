@@ -1,10 +1,6 @@
 //! Running `git` so that it answers the same everywhere and never waits for a person.
 
-use std::{
-    ffi::OsStr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ffi::OsStr, path::Path, time::Duration};
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -53,8 +49,10 @@ const OUTSIDE: [&str; 3] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RU
 /// to be undone.
 #[derive(Clone, Debug)]
 pub struct Git {
-    environment: Environment,
-    network_timeout: Duration,
+    /// The variables that it runs with.
+    pub(super) environment: Environment,
+    /// The limit of what goes over the network.
+    pub(super) network_timeout: Duration,
 }
 
 /// One call of `git`, being built.
@@ -70,29 +68,9 @@ impl Git {
         Self { environment, network_timeout: NETWORK_TIMEOUT }
     }
 
-    /// The same with another limit of what goes over the network.
-    #[cfg(test)]
-    pub(super) fn with_network_timeout(mut self, timeout: Duration) -> Self {
-        self.network_timeout = timeout;
-        self
-    }
-
-    /// The variables that it runs with.
-    pub(super) fn environment(&self) -> &Environment {
-        &self.environment
-    }
-
-    /// The home directory of its user.
-    pub(super) fn home(&self) -> Option<PathBuf> {
-        self.environment.home()
-    }
-
     /// The same without the variables that lead to programs outside, such as the SSH agent.
     pub(super) fn apart(&self) -> Self {
-        Self {
-            environment: self.environment.clone().without(&OUTSIDE),
-            network_timeout: self.network_timeout,
-        }
+        Self { environment: self.environment.clone().without(&OUTSIDE), ..*self }
     }
 
     /// A call that goes over the network, without the repository's hooks. Other programs speak for
@@ -103,15 +81,6 @@ impl Git {
         arguments: impl IntoIterator<Item = A>,
     ) -> Call {
         self.call(directory, arguments).minded_by(&self.environment).timeout(self.network_timeout)
-    }
-
-    /// The same, with the repository's hooks.
-    pub(super) fn call_remote_with_hooks<A: AsRef<OsStr>>(
-        &self,
-        directory: &Path,
-        arguments: impl IntoIterator<Item = A>,
-    ) -> Call {
-        self.call_with_hooks(directory, arguments).timeout(self.network_timeout)
     }
 
     /// A call in `directory`, whose owner was looked at when the checkout was opened; Git itself
@@ -216,6 +185,17 @@ impl Call {
                 .run()
                 .await
                 .map_err(|error| error.hint("install git, or put it on the PATH")),
+        }
+    }
+
+    /// Runs it and takes all of its standard output; more than the limit is a failure.
+    pub(super) async fn bytes(self) -> Result<Vec<u8>> {
+        let what = self.what.clone();
+        let output = self.output().await?;
+        if output.success() && !output.truncated {
+            Ok(output.stdout)
+        } else {
+            Err(failed(&what, &output))
         }
     }
 

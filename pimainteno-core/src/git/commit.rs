@@ -25,7 +25,6 @@ impl Workspace {
         run: &str,
         with_hooks: bool,
     ) -> Result<CommitId> {
-        let (checkout, git) = (self.checkout(), self.checkout().git());
         let identity = self.identity().await?;
         let mut message = self.with_trailer(message, run).await?;
         let stage =
@@ -37,8 +36,8 @@ impl Workspace {
             }
         }
         let mut arguments = vec!["commit-tree", tree, "-p", base, "-F", "-"];
-        arguments.extend(Some("-S").filter(|_| self.owner().signs));
-        let mut call = git.call(checkout.path(), arguments).input(message);
+        arguments.extend(Some("-S").filter(|_| self.owner.signs));
+        let mut call = self.checkout.call(arguments).input(message);
         for (name, value) in &identity {
             call = call.env(name, value);
         }
@@ -68,14 +67,7 @@ impl Workspace {
 
     /// The variables that make up for an identity that Git's configuration does not give.
     async fn identity(&self) -> Result<Vec<(&'static str, &'static str)>> {
-        let checkout = self.checkout();
-        if checkout
-            .git()
-            .call(checkout.path(), ["var", "GIT_COMMITTER_IDENT"])
-            .output()
-            .await?
-            .success()
-        {
+        if self.checkout.call(["var", "GIT_COMMITTER_IDENT"]).output().await?.success() {
             return Ok(Vec::new());
         }
         let (name, email) = ("PiMainteno", "pi-mainteno@localhost");

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
+    process::Output,
     words::CommitId,
 };
 
@@ -101,7 +102,12 @@ impl Checkout {
             &upstream.remote,
             &target,
         ];
-        let output = self.git().call_remote_with_hooks(self.path(), push).output().await?;
+        let output = self
+            .git
+            .call_with_hooks(self.path(), push)
+            .timeout(self.git.network_timeout)
+            .output()
+            .await?;
         if output.success() {
             return Ok(PushEnd::Pushed);
         }
@@ -155,11 +161,7 @@ impl Checkout {
             &upstream.remote,
             &reference,
         ];
-        let output = self.git().call_remote(self.path(), fetch).output().await?;
-        if !output.success() {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(explained(failed("git fetch", &output), &said, &upstream.remote));
-        }
+        self.ask("git fetch", upstream, fetch).await?;
         let gone = || {
             Error::new(
                 ErrorKind::Git,
@@ -178,19 +180,26 @@ impl Checkout {
     /// As [`Self::push`].
     pub async fn remote_commit(&self, upstream: &Upstream) -> Result<Option<CommitId>> {
         let reference = format!("refs/heads/{}", upstream.branch);
-        let output = self
-            .git()
-            .call_remote(self.path(), ["ls-remote", &upstream.remote, &reference])
-            .output()
-            .await?;
-        if !output.success() {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(explained(failed("git ls-remote", &output), &said, &upstream.remote));
-        }
+        let list = ["ls-remote", &upstream.remote, &reference];
+        let text = self.ask("git ls-remote", upstream, list).await?.text();
         // The remote takes what it is asked for as the end of a name, so it may tell of others too.
-        let text = output.text();
         let mut lines = text.lines().filter_map(|line| line.split_once('\t'));
         lines.find(|(_, name)| *name == reference).map(|(commit, _)| commit.parse()).transpose()
+    }
+
+    /// Asks the upstream's remote for something.
+    async fn ask<const N: usize>(
+        &self,
+        what: &str,
+        upstream: &Upstream,
+        arguments: [&str; N],
+    ) -> Result<Output> {
+        let output = self.git.call_remote(self.path(), arguments).output().await?;
+        if output.success() {
+            return Ok(output);
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(explained(failed(what, &output), &said, &upstream.remote))
     }
 }
 

@@ -10,10 +10,10 @@ use std::{
     fs, io,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::workspace::{LIST_LIMIT, Workspace};
+use super::workspace::{LIST_LIMIT, Workspace, entries};
 use crate::{
     error::{Context, ErrorKind, Result},
     process::remove,
@@ -31,13 +31,16 @@ struct Known {
 }
 
 impl Gitlinks {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Removes what lies where they are, of a tree that lies over the workspace or under it.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if something cannot be removed.
     pub(super) fn empty_in(&self, tree: &Path) -> Result<()> {
-        let links = self.0.lock().unwrap_or_else(PoisonError::into_inner).links.clone();
-        links.iter().try_for_each(|link| empty(tree, link))
+        self.known().links.iter().try_for_each(|link| empty(tree, link))
     }
 }
 
@@ -47,26 +50,19 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if the commit does not exist.
     pub(super) async fn gitlinks(&self, commit: &CommitId) -> Result<Vec<PathBuf>> {
-        let known = self.known_gitlinks.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self.known_gitlinks.known().clone();
         if known.commit.as_ref() == Some(commit) {
             return Ok(known.links);
         }
-        let list = self
-            .call(["ls-tree", "-r", "-z", "--full-tree", commit])
-            .output_limit(LIST_LIMIT)
-            .output()
-            .await?;
-        if !list.success() || list.truncated {
-            return Err(super::command::failed("git ls-tree -r", &list));
-        }
+        let call = self.call(["ls-tree", "-r", "-z", "--full-tree", commit]);
+        let list = call.output_limit(LIST_LIMIT).bytes().await?;
         let path = |entry: &[u8]| {
             let entry = entry.strip_prefix(b"160000 ")?;
             let tab = entry.iter().position(|byte| *byte == b'\t')?;
             Some(PathBuf::from(OsString::from_vec(entry.get(tab + 1..)?.to_vec())))
         };
-        let links: Vec<_> = list.stdout.split(|byte| *byte == 0).filter_map(path).collect();
-        *self.known_gitlinks.0.lock().unwrap_or_else(PoisonError::into_inner) =
-            Known { commit: Some(commit.clone()), links: links.clone() };
+        let links: Vec<_> = entries(&list).filter_map(path).collect();
+        *self.known_gitlinks.known() = Known { commit: Some(commit.clone()), links: links.clone() };
         Ok(links)
     }
 

@@ -47,14 +47,7 @@ impl Head {
                 git_directory = linked_directory(path, &git_directory)?;
                 read(&git_directory.join("HEAD"))?
             }
-            Err(error) => {
-                return Err(Error::new(
-                    ErrorKind::Git,
-                    format!("not a Git checkout: `{}`", path.display()),
-                )
-                .source(error)
-                .hint("a project's path is the directory that contains `.git`"));
-            }
+            Err(error) => return Err(no_checkout(path, error)),
         };
         resolve(&git_directory, head.trim_end())
     }
@@ -99,10 +92,7 @@ fn resolve(git_directory: &Path, head: &str) -> Result<Option<Head>> {
     };
     let branch = reference.strip_prefix("refs/heads/").map(str::to_owned);
     // A linked worktree has its own HEAD, and shares the branches.
-    let common = match fs::read_to_string(git_directory.join("commondir")) {
-        Ok(common) => git_directory.join(common.trim_end()),
-        Err(_) => git_directory.to_owned(),
-    };
+    let common = common_directory(git_directory);
     let mut reference = reference.to_owned();
     for _ in 0..MAX_DEPTH {
         let Ok(content) = fs::read_to_string(common.join(&reference)) else {
@@ -116,6 +106,12 @@ fn resolve(git_directory: &Path, head: &str) -> Result<Option<Head>> {
         }
     }
     Ok(None)
+}
+
+/// The directory that all worktrees share, of a Git directory.
+pub(super) fn common_directory(git_directory: &Path) -> PathBuf {
+    fs::read_to_string(git_directory.join("commondir"))
+        .map_or_else(|_| git_directory.to_owned(), |common| git_directory.join(common.trim_end()))
 }
 
 /// The commit that `packed-refs` gives for `reference`.
@@ -135,6 +131,16 @@ fn packed(common: &Path, reference: &str) -> Result<Option<CommitId>> {
         .filter_map(|line| line.split_once(' '))
         .filter(|(_, name)| *name == reference);
     Ok(entries.find_map(|(id, _)| id.parse().ok()))
+}
+
+/// The error of a directory that is no checkout.
+pub(super) fn no_checkout(
+    path: &Path,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    Error::new(ErrorKind::Git, format!("not a Git checkout: `{}`", path.display()))
+        .source(source)
+        .hint("a project's path is the directory that contains `.git`")
 }
 
 fn read(file: &Path) -> Result<String> {

@@ -17,7 +17,7 @@ use rustix::fs::OFlags;
 use super::{command::LOCAL_TIMEOUT, workspace::Workspace};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{Command, make_writable, remove},
+    process::{Command, make_writable, remove_all_in},
     words::CommitId,
 };
 
@@ -114,14 +114,8 @@ impl<'workspace> Stage<'workspace> {
         }
         let compare =
             ["diff-index", "--cached", "--quiet", "--ignore-submodules=none", &self.tree, "--"];
-        if !self
-            .workspace
-            .call(compare)
-            .env("GIT_INDEX_FILE", self.index())
-            .output()
-            .await?
-            .success()
-        {
+        let compared = self.workspace.call(compare).env("GIT_INDEX_FILE", self.index());
+        if !compared.output().await?.success() {
             return Err(Error::new(ErrorKind::Git, "a hook changed what was committed, so it is not what was verified")
                 .hint("let hooks check instead of change, or switch them off for our commits: `hooks = \"off\"`"));
         }
@@ -148,25 +142,23 @@ impl<'workspace> Stage<'workspace> {
     fn hook(&self, name: &str, arguments: &[&str]) -> Option<Command> {
         let hook = Some(self.hooks.join(name)).filter(|hook| is_hook(hook))?;
         let workspace = self.workspace;
+        let common = workspace.checkout.common_directory();
         // The shell runs a script without a first line that names its interpreter, as Git does.
         let command =
             Command::shell("exec \"$0\" \"$@\"").arg(&hook).args(arguments).directory(self.files());
         let command = command
-            .environment(workspace.environment())
+            .environment(&workspace.git.environment)
             .envs(self.identity.iter().copied())
-            .env("GIT_DIR", workspace.git_directory())
-            .env("GIT_COMMON_DIR", workspace.checkout().common_directory())
+            .env("GIT_DIR", &workspace.git_directory)
+            .env("GIT_COMMON_DIR", common)
             .env("GIT_WORK_TREE", self.files())
             .env("GIT_INDEX_FILE", self.index())
             .env("GIT_OBJECT_DIRECTORY", self.objects())
-            .env(
-                "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-                workspace.checkout().common_directory().join("objects"),
-            )
+            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", common.join("objects"))
             .env("GIT_EDITOR", ":")
             .env("GIT_PREFIX", "")
             .timeout(LOCAL_TIMEOUT);
-        Some(match workspace.sandbox() {
+        Some(match &workspace.sandbox {
             Some(sandbox) => {
                 let mut sandbox = sandbox.clone();
                 sandbox.write = vec![self.place.clone()];
@@ -181,7 +173,7 @@ impl<'workspace> Stage<'workspace> {
     /// What hooks need of where they lie: their directory, and what is beside it if that is not all
     /// of the checkout.
     fn readable(&self) -> Vec<PathBuf> {
-        let checkout = self.workspace.checkout().path();
+        let checkout = self.workspace.checkout.path();
         let is_apart = |directory: &Path| directory.starts_with(checkout) && directory != checkout;
         if checkout.starts_with(&self.hooks) {
             return BEFORE.iter().chain(&[AFTER]).map(|name| self.hooks.join(name)).collect();
@@ -193,7 +185,7 @@ impl<'workspace> Stage<'workspace> {
 
     /// What to know about a hook that refuses.
     fn surroundings(&self) -> &'static str {
-        if self.workspace.sandbox().is_some() {
+        if self.workspace.sandbox.is_some() {
             "hooks run in the sandbox, on a tree of what is committed: without network, and without ignored files such as `node_modules`; \
              `hooks = \"off\"` makes commits without them"
         } else {
@@ -218,17 +210,17 @@ impl<'workspace> Stage<'workspace> {
     fn clear(&self) -> io::Result<()> {
         fs::create_dir_all(&self.place)?;
         make_writable(&self.place);
-        fs::read_dir(&self.place)?.try_for_each(|entry| remove(&entry?.path()))
+        remove_all_in(&self.place)
     }
 }
 
 /// Where the checkout has its hooks: never in the workspace.
 async fn hooks_directory(workspace: &Workspace) -> Result<PathBuf> {
-    let checkout = workspace.checkout();
-    let directory = if workspace.owner().moves_hooks {
+    let checkout = &workspace.checkout;
+    let directory = if workspace.owner.moves_hooks {
         // A relative one is relative to the top of the work tree, which is the checkout's here.
         let arguments = ["rev-parse", "--path-format=absolute", "--git-path", "hooks"];
-        PathBuf::from(checkout.git().call_with_hooks(checkout.path(), arguments).text().await?)
+        PathBuf::from(checkout.git.call_with_hooks(checkout.path(), arguments).text().await?)
     } else {
         checkout.common_directory().join("hooks")
     };
@@ -252,8 +244,7 @@ fn is_hook(path: &Path) -> bool {
 /// A message that was within reach of hooks and of what they ran: a plain file, not a way to
 /// another one.
 fn read_message(path: &Path) -> io::Result<String> {
-    let flags =
-        i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).map_err(io::Error::other)?;
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file = File::options().read(true).custom_flags(flags).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is no file"));

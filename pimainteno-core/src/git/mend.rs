@@ -42,6 +42,12 @@ struct Versions {
     to: Version,
 }
 
+impl Versions {
+    fn both(&self) -> [&Version; 2] {
+        [&self.from, &self.to]
+    }
+}
+
 impl Version {
     fn exists(&self) -> bool {
         self.mode != "000000"
@@ -81,9 +87,8 @@ impl Checkout {
             let staged = index.remove(&path);
             // A name that is not UTF-8 is not known exactly here.
             let is_known = !path.contains(char::REPLACEMENT_CHARACTER);
-            let is_stage_ours = staged
-                .as_ref()
-                .is_none_or(|staged| [&versions.from, &versions.to].contains(&staged));
+            let is_stage_ours =
+                staged.as_ref().is_none_or(|staged| versions.both().contains(&staged));
             if !is_known || !is_stage_ours || !self.is_left_by_move(&path, &versions).await? {
                 left.push(path);
                 continue;
@@ -102,11 +107,7 @@ impl Checkout {
             }
         }
         if !entries.is_empty() {
-            self.git()
-                .call(self.path(), ["update-index", "-z", "--index-info"])
-                .input(entries)
-                .text()
-                .await?;
+            self.call(["update-index", "-z", "--index-info"]).input(entries).text().await?;
         }
         for path in &removed {
             self.remove(path).context(ErrorKind::Git, || {
@@ -118,8 +119,7 @@ impl Checkout {
         left.extend(files.extract_if(.., |path| !self.is_free_for_file(path)));
         if !files.is_empty() {
             let list: String = files.iter().flat_map(|path| [path.as_str(), "\0"]).collect();
-            self.git()
-                .call(self.path(), ["checkout-index", "--force", "-u", "-z", "--stdin"])
+            self.call(["checkout-index", "--force", "-u", "-z", "--stdin"])
                 .input(list)
                 .text()
                 .await?;
@@ -199,14 +199,13 @@ impl Checkout {
     /// What the two commits have at each path that differs between them.
     async fn versions(&self, from: &CommitId, to: &CommitId) -> Result<BTreeMap<String, Versions>> {
         let list = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-commit-id", from, to];
-        Ok(parse_raw(&self.git().call(self.path(), list).output_limit(LIST_LIMIT).text().await?))
+        Ok(parse_raw(&self.call(list).output_limit(LIST_LIMIT).text().await?))
     }
 
     /// What the index has at each path where it is not as `commit` is.
     async fn index_differences(&self, commit: &CommitId) -> Result<BTreeMap<String, Version>> {
         let list = ["diff-index", "--cached", "-z", "--raw", "--no-renames", commit, "--"];
-        let differences =
-            parse_raw(&self.git().call(self.path(), list).output_limit(LIST_LIMIT).text().await?);
+        let differences = parse_raw(&self.call(list).output_limit(LIST_LIMIT).text().await?);
         Ok(differences.into_iter().map(|(path, versions)| (path, versions.to)).collect())
     }
 
@@ -215,7 +214,8 @@ impl Checkout {
     async fn is_left_by_move(&self, path: &str, versions: &Versions) -> Result<bool> {
         let file = self.path().join(path);
         // A submodule has a life of its own.
-        if [&versions.from, &versions.to]
+        if versions
+            .both()
             .iter()
             .any(|version| version.exists() && !version.is_file() && !version.is_link())
         {
@@ -234,25 +234,16 @@ impl Checkout {
         if metadata.is_symlink() {
             let target = fs::read_link(&file)
                 .context(ErrorKind::Git, || format!("cannot read `{}`", file.display()))?;
-            for version in
-                [&versions.from, &versions.to].into_iter().filter(|version| version.is_link())
-            {
-                let there = self
-                    .git()
-                    .call(self.path(), ["cat-file", "blob", &version.object])
-                    .output()
-                    .await?;
+            for version in versions.both().into_iter().filter(|version| version.is_link()) {
+                let there = self.call(["cat-file", "blob", &version.object]).output().await?;
                 if there.stdout == target.as_os_str().as_bytes() {
                     return Ok(true);
                 }
             }
             return Ok(false);
         }
-        let object = self.git().call(self.path(), ["hash-object", "--", path]).text().await?;
-        if [&versions.from, &versions.to]
-            .iter()
-            .any(|version| version.is_file() && version.object == object)
-        {
+        let object = self.call(["hash-object", "--", path]).text().await?;
+        if versions.both().iter().any(|version| version.is_file() && version.object == object) {
             return Ok(true);
         }
         if metadata.len() > FILE_LIMIT as u64 {
@@ -263,13 +254,10 @@ impl Checkout {
         // A power cut may leave zeros where data did not reach the disk.
         let end = content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let content = content.get(..end).unwrap_or_default();
-        for version in
-            [&versions.from, &versions.to].into_iter().filter(|version| version.is_file())
-        {
+        for version in versions.both().into_iter().filter(|version| version.is_file()) {
             let filters = format!("--path={path}");
             let whole = self
-                .git()
-                .call(self.path(), ["cat-file", "--filters", &filters, &version.object])
+                .call(["cat-file", "--filters", &filters, &version.object])
                 .output_limit(2 * FILE_LIMIT)
                 .output()
                 .await?;
@@ -283,9 +271,7 @@ impl Checkout {
     /// Removes a file, and the directories that are empty then.
     fn remove(&self, path: &str) -> io::Result<()> {
         let file = self.path().join(path);
-        if !self.has_plain_parents(path)
-            || fs::symlink_metadata(&file).is_ok_and(|metadata| metadata.is_dir())
-        {
+        if !self.is_free_for_file(path) {
             return Ok(());
         }
         match fs::remove_file(&file) {

@@ -9,6 +9,7 @@ use std::{
 
 use rustix::{fs::OFlags, process::geteuid};
 
+use super::head::common_directory;
 use crate::error::{Context, Error, ErrorKind, Result};
 
 /// Refuses a checkout of which a part belongs to another user than this process. Starts no process.
@@ -87,10 +88,7 @@ fn places(checkout: &Path) -> Vec<PathBuf> {
         .and_then(|content| content.strip_prefix("gitdir: "))
         .map(|target| checkout.join(target.trim_end()));
     let directory = linked.unwrap_or_else(|| dot_git.clone());
-    let common = fs::read_to_string(directory.join("commondir"))
-        .ok()
-        .map(|common| directory.join(common.trim_end()));
-    [checkout.to_owned(), dot_git, directory].into_iter().chain(common).collect()
+    vec![checkout.to_owned(), dot_git, common_directory(&directory), directory]
 }
 
 fn foreign(checkout: &Path, place: &Path, owner: u32, us: u32) -> Error {

@@ -34,11 +34,22 @@ impl Checkout {
 }
 
 fn half_made(common_directory: &Path, workspace: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(common_directory.join("worktrees")).into_iter().flatten().flatten();
-    entries
-        .map(|entry| entry.path())
+    worktrees(common_directory)
         .filter(|directory| is_half_made(directory) && is_of(directory, workspace))
         .collect()
+}
+
+/// Where a repository keeps what it knows of its worktrees.
+pub(super) fn worktrees(common_directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(common_directory.join("worktrees")).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
+}
+
+/// The top of the worktree that a repository keeps this directory for. Git notes it without
+/// symbolic links, and may do so from the directory on.
+pub(super) fn top_of(directory: &Path) -> Option<PathBuf> {
+    let link = fs::read_to_string(directory.join("gitdir")).ok()?;
+    fs::canonicalize(directory.join(link.trim_end_matches('\n')).parent()?).ok()
 }
 
 fn is_half_made(directory: &Path) -> bool {
@@ -53,15 +64,15 @@ fn is_of(directory: &Path, workspace: &Path) -> bool {
     let said = fs::read_to_string(directory.join("gitdir")).unwrap_or_default();
     let (said, link) = (Path::new(said.trim_end_matches('\n')), workspace.join(".git"));
     if said.as_os_str().is_empty() {
-        let name = |path: &Path| {
-            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-        };
         // Git counts up where the name is taken.
-        return name(directory).trim_end_matches(|letter: char| letter.is_ascii_digit())
-            == name(workspace).trim_end_matches(|letter: char| letter.is_ascii_digit());
+        let name = |path: &Path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_owned()
+        };
+        return name(directory) == name(workspace);
     }
-    let top = |link: &Path| link.parent().and_then(|top| fs::canonicalize(top).ok());
-    said == link || top(&directory.join(said)).is_some_and(|said| Some(said) == top(&link))
+    said == link
+        || top_of(directory).is_some_and(|top| fs::canonicalize(workspace).ok() == Some(top))
 }
 
 #[cfg(test)]

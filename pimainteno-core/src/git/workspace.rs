@@ -10,13 +10,14 @@ use std::{
 use super::{
     change::Change,
     checkout::Checkout,
-    command::{Call, Git},
+    command::{Call, Git, failed},
     gitlinks::Gitlinks,
     owner::OwnerSettings,
+    unfinished::{top_of, worktrees},
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{End, Environment, Sandbox, Session, make_writable, remove, remove_unseen},
+    process::{End, Sandbox, Session, make_writable, remove, remove_unseen},
     words::CommitId,
 };
 
@@ -38,12 +39,13 @@ pub struct Workspace {
     path: PathBuf,
     /// The repository's directory for this worktree. It is always passed on: the `.git` file in
     /// the workspace is within reach of whoever edits there.
-    git_directory: PathBuf,
-    git: Git,
-    checkout: Checkout,
-    owner: OwnerSettings,
+    pub(super) git_directory: PathBuf,
+    /// What it, and its hooks, is worked on with.
+    pub(super) git: Git,
+    pub(super) checkout: Checkout,
+    pub(super) owner: OwnerSettings,
     /// What hooks are kept in, but for where they may write.
-    sandbox: Option<Sandbox>,
+    pub(super) sandbox: Option<Sandbox>,
     /// Where Git runs: what it is asked about was written by others, and it runs filters and
     /// drivers on it.
     session: Option<Session>,
@@ -89,11 +91,7 @@ impl Workspace {
         // Forced twice: the repository may still have a worktree registered there, and it may be
         // locked.
         let add = ["worktree", "add", "--detach", "--no-checkout", "-f", "-f"].map(Path::new);
-        checkout
-            .git()
-            .call(checkout.path(), add.into_iter().chain([path, Path::new(commit.as_str())]))
-            .text()
-            .await?;
+        checkout.call(add.into_iter().chain([path, Path::new(commit.as_str())])).text().await?;
         let git_directory = known().ok_or_else(|| {
             Error::new(
                 ErrorKind::Git,
@@ -115,7 +113,7 @@ impl Workspace {
         let mut workspace = Self {
             path: path.to_owned(),
             git_directory,
-            git: checkout.git().clone(),
+            git: checkout.git.clone(),
             checkout: checkout.clone(),
             owner: owner.clone(),
             sandbox: None,
@@ -138,35 +136,13 @@ impl Workspace {
             stage,
         ]);
         workspace.session = Some(Session::new(sandbox, path.to_owned()));
-        workspace.git = checkout.git().apart();
+        workspace.git = checkout.git.apart();
         Ok(workspace)
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    pub(super) fn checkout(&self) -> &Checkout {
-        &self.checkout
-    }
-
-    pub(super) fn git_directory(&self) -> &Path {
-        &self.git_directory
-    }
-
-    pub(super) fn owner(&self) -> &OwnerSettings {
-        &self.owner
-    }
-
-    /// What hooks are kept in, but for where they may write.
-    pub(super) fn sandbox(&self) -> Option<&Sandbox> {
-        self.sandbox.as_ref()
-    }
-
-    /// The variables that Git and hooks have here.
-    pub(super) fn environment(&self) -> &Environment {
-        self.git.environment()
     }
 
     /// The directory in which hooks run, beside the workspace. A project's name has no full stop.
@@ -234,12 +210,10 @@ impl Workspace {
 
     async fn clean_tree(&self, tree: &Path, how: &str) -> Result<()> {
         let cleaned = self.call_on(tree, ["clean", how]).output().await?;
-        if cleaned.success() || cleaned.end == End::TimedOut {
-            return if cleaned.success() {
-                Ok(())
-            } else {
-                Err(super::command::failed("git clean", &cleaned))
-            };
+        match cleaned.end {
+            End::Exited(0) => return Ok(()),
+            End::TimedOut => return Err(failed("git clean", &cleaned)),
+            _ => {}
         }
         // A tool may have left directories that nothing can be removed from, as Go does with its
         // cache of modules.
@@ -290,7 +264,7 @@ impl Workspace {
             let object = std::str::from_utf8(head).ok()?.split(' ').nth(1)?.to_owned();
             Some((PathBuf::from(OsStr::from_bytes(path.get(1..)?)), object))
         };
-        Ok(list.split(|byte| *byte == 0).filter_map(file).collect())
+        Ok(entries(&list).filter_map(file).collect())
     }
 
     /// The symbolic links that are tracked: the path of each, and what it says. Those with names
@@ -305,18 +279,12 @@ impl Workspace {
                 std::str::from_utf8(entry.strip_prefix(b"120000 ")?).ok()?.split_once('\t')?;
             Some((path.to_owned(), fs::read_link(self.path.join(path)).ok()?.to_str()?.to_owned()))
         };
-        Ok(list.split(|byte| *byte == 0).filter_map(link).collect())
+        Ok(entries(&list).filter_map(link).collect())
     }
 
     /// What is tracked, as `git ls-files --stage -z` lists it.
     async fn list(&self) -> Result<Vec<u8>> {
-        let list =
-            self.call(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).output().await?;
-        if list.success() && !list.truncated {
-            Ok(list.stdout)
-        } else {
-            Err(super::command::failed("git ls-files --stage", &list))
-        }
+        self.call(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).bytes().await
     }
 
     /// Takes everything that is changed against `base`, new files and commits that somebody made
@@ -335,14 +303,10 @@ impl Workspace {
             .output_limit(DIFF_LIMIT)
             .output()
             .await?;
-        let sizes =
-            files.stdout.split(|byte| *byte == 0).filter(|file| !file.is_empty()).filter_map(
-                |file| {
-                    let metadata =
-                        fs::symlink_metadata(self.path.join(OsStr::from_bytes(file))).ok()?;
-                    Some(metadata.len()).filter(|_| metadata.is_file())
-                },
-            );
+        let sizes = entries(&files.stdout).filter_map(|file| {
+            let metadata = fs::symlink_metadata(self.path.join(OsStr::from_bytes(file))).ok()?;
+            Some(metadata.len()).filter(|_| metadata.is_file())
+        });
         if files.truncated || sizes.sum::<u64>() > FILES_LIMIT {
             return Err(Error::new(
                 ErrorKind::Patch,
@@ -389,7 +353,7 @@ impl Workspace {
         ];
         let output = self.call(arguments).output_limit(2 * DIFF_LIMIT).output().await?;
         if !output.success() {
-            return Err(super::command::failed("git diff --cached", &output));
+            return Err(failed("git diff --cached", &output));
         }
         if output.truncated || output.stdout.len() > DIFF_LIMIT {
             return Err(Error::new(
@@ -410,11 +374,8 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Patch`] if Git refuses it.
     pub async fn apply(&self, diff: &str) -> Result<()> {
-        let output = self
-            .call(["apply", "--index", "--whitespace=nowarn", "-"])
-            .input(diff)
-            .output()
-            .await?;
+        let apply = ["apply", "--index", "--whitespace=nowarn", "-"];
+        let output = self.call(apply).input(diff).output().await?;
         if output.success() {
             return Ok(());
         }
@@ -448,16 +409,12 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
     pub(crate) async fn untracked_in(&self, layer: &Path) -> Result<Vec<PathBuf>> {
-        let output = self
-            .call_on(layer, ["ls-files", "-z", "--others", "--exclude-standard"])
+        let list = self
+            .call_on(layer, ["ls-files", "--others", "-z", "--exclude-standard"])
             .output_limit(DIFF_LIMIT)
-            .output()
+            .bytes()
             .await?;
-        if !output.success() || output.truncated {
-            return Err(super::command::failed("git ls-files --others", &output));
-        }
-        let paths = output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty());
-        Ok(paths.map(|path| PathBuf::from(OsStr::from_bytes(path))).collect())
+        Ok(entries(&list).map(|path| PathBuf::from(OsStr::from_bytes(path))).collect())
     }
 
     /// The paths that `diff`, which Git wrote, is about.
@@ -547,18 +504,13 @@ impl Workspace {
     }
 }
 
+/// What a list has in it whose entries end with a NUL.
+pub(super) fn entries(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|byte| *byte == 0).filter(|entry| !entry.is_empty())
+}
+
 /// The directory in which the repository keeps the worktree at `path`.
 fn registered(common_directory: &Path, path: &Path) -> Option<PathBuf> {
-    // Git notes where the worktree is without symbolic links, and may do so from its own directory
-    // on.
     let path = fs::canonicalize(path).ok()?;
-    let mut directories =
-        fs::read_dir(common_directory.join("worktrees")).ok()?.flatten().map(|entry| entry.path());
-    directories.find(|directory| {
-        let link = fs::read_to_string(directory.join("gitdir"))
-            .map(|target| directory.join(target.trim_end_matches('\n')));
-        link.ok()
-            .and_then(|link| fs::canonicalize(link.parent()?).ok())
-            .is_some_and(|top| top == path)
-    })
+    worktrees(common_directory).find(|directory| top_of(directory).as_ref() == Some(&path))
 }
