@@ -35,9 +35,8 @@ use uuid::Uuid;
 use crate::{
     error::{Context, ErrorKind, Result},
     git::Workspace,
-    process::{Layer, Limits, Used, remove},
+    process::{Layer, Limits, Used, remove, remove_all_in},
 };
-pub(crate) use size::Size;
 
 /// The halves of a layer: what it lies upon.
 const TREE: &str = "tree";
@@ -53,7 +52,7 @@ pub(crate) struct Leftovers {
     way: Way,
     /// What lay in the workspace and the caches when the run began; where there are layers,
     /// nothing that counts.
-    at_start: OnceLock<Size>,
+    at_start: OnceLock<Used>,
     now: Mutex<Now>,
 }
 
@@ -123,12 +122,9 @@ impl Leftovers {
                     .is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("run-"))
             });
             runs.into_iter().try_for_each(|entry| remove(&entry?.path()))?;
-            let emptied: &[&str] = if self.way == Way::Warm {
-                &["trials", "settings"]
-            } else {
-                &["trials", "settings", CACHES]
-            };
-            emptied.iter().try_for_each(|name| empty(&place.join(name)))
+            remove_all_in(&place.join("trials"))?;
+            remove_all_in(&place.join("settings"))?;
+            if self.way == Way::Warm { Ok(()) } else { remove_all_in(&self.caches()) }
         };
         make().context(ErrorKind::Process, || {
             format!("cannot make `{}` ready, where checks leave their files", place.display())
@@ -164,7 +160,7 @@ impl Leftovers {
             return Ok(Vec::new());
         }
         let trial = self.now().trial.clone();
-        let (own, below) = (self.place.join("trials").join(trial.name()), trial.below());
+        let (own, below) = (self.trial(trial.name()), trial.below());
         let layer = |half: &str, at: &Path, first: Option<PathBuf>| {
             let (upper, work) = (own.join(half).join("upper"), own.join(half).join("work"));
             fs::create_dir_all(&upper)?;
@@ -201,20 +197,18 @@ impl Leftovers {
             .await
             .err()
             .map(|error| format!("{error}; the checks see what is left there"));
-        match self.way {
-            // What was ignored once need not be any more.
-            Way::Layers => match self.clean(&self.kept(TREE), &[], workspace).await {
-                Ok(()) => Ok(told),
-                Err(error) => self.give_up(error).map(Some),
-            },
-            Way::Cold => {
-                let size = self.size(workspace.path()).unwrap_or_default();
-                self.at_start.get_or_init(|| size);
-                // From when there were layers.
-                if self.has_kept() { self.forget().map(|()| told) } else { Ok(told) }
+        if self.way == Way::Cold {
+            let size = self.size(workspace.path()).unwrap_or_default();
+            self.at_start.get_or_init(|| size);
+            // From when there were layers.
+            if self.has_kept() {
+                self.forget()?;
             }
-            Way::Warm => Ok(told),
+        // What was ignored once need not be any more.
+        } else if let Err(error) = self.clean(&self.kept(TREE), &[], workspace).await {
+            return self.give_up(error).map(Some);
         }
+        Ok(told)
     }
 
     /// Lets `trial` see what it may, and nothing of what another change or an earlier comparison
@@ -238,7 +232,7 @@ impl Leftovers {
             Way::Cold if is_other_change || trial == Trial::Alone => {
                 workspace.remove_ignored().await?;
                 let caches = self.caches();
-                empty(&caches).context(ErrorKind::Process, || {
+                remove_all_in(&caches).context(ErrorKind::Process, || {
                     format!("cannot empty `{}`, where checks leave their files", caches.display())
                 })
             }
@@ -264,7 +258,7 @@ impl Leftovers {
                 self.place.display()
             )
         })?;
-        Ok(size.without(*self.at_start.get_or_init(Size::default)).into())
+        Ok(size.without(*self.at_start.get_or_init(Used::default)))
     }
 
     /// Whether the checks of the change at hand have left anything, as far as that is told apart.
@@ -303,11 +297,7 @@ impl Leftovers {
         file: &Path,
         content: Option<&str>,
     ) -> Result<()> {
-        let tree = if self.way == Way::Layers {
-            self.upper(self.now().trial.name(), TREE)
-        } else {
-            workspace.to_owned()
-        };
+        let tree = if self.way == Way::Layers { self.own_tree() } else { workspace.to_owned() };
         let place = tree.join(file);
         let replace = || match content {
             Some(content) => {
@@ -329,7 +319,7 @@ impl Leftovers {
     pub(crate) async fn edited(&self, workspace: &Workspace) -> Result<Vec<String>> {
         let mut edited = workspace.edited().await?;
         if self.way == Way::Layers {
-            let upper = self.upper(self.now().trial.name(), TREE);
+            let upper = self.own_tree();
             let tracked = if is_empty(&upper) { Vec::new() } else { workspace.tracked().await? };
             for (path, _) in tracked {
                 let sight = layer::sight(&upper, &path).context(ErrorKind::Process, || {
@@ -349,7 +339,7 @@ impl Leftovers {
     /// # Errors
     /// If something cannot be read or written.
     pub(crate) async fn bring(&self, workspace: &Workspace) -> Result<()> {
-        let upper = self.upper(self.now().trial.name(), TREE);
+        let upper = self.own_tree();
         if self.way != Way::Layers || is_empty(&upper) {
             return Ok(());
         }
@@ -380,8 +370,16 @@ impl Leftovers {
         if self.way != Way::Layers {
             return workspace.restore().await;
         }
-        let trial = self.now().trial.name();
-        self.uncover(trial, workspace.path())
+        let (upper, below) = (self.own_tree(), self.below(self.now().trial.name()));
+        if !upper.is_dir() {
+            return Ok(());
+        }
+        layer::uncover(&upper, workspace.path(), &below).context(ErrorKind::Process, || {
+            format!(
+                "cannot remove from `{}` what a check did to the project's files",
+                upper.display()
+            )
+        })
     }
 
     /// Keeps what the delivered change left, and forgets what it removed; tells in a line what went
@@ -409,12 +407,10 @@ impl Leftovers {
             // Both at once, or none.
             let (begun, merging) = (self.place.join("begun"), self.place.join("merging"));
             fs::create_dir(&begun)?;
-            left.iter().try_for_each(|name| {
-                fs::rename(self.place.join("trials").join(name), begun.join(name))
-            })?;
+            left.iter().try_for_each(|name| fs::rename(self.trial(name), begun.join(name)))?;
             fs::rename(begun, merging)?;
             merge(&self.place)?;
-            Size::of(&self.place.join("kept"))
+            Used::of(&self.place.join("kept"))
         };
         match merged() {
             Ok(size) => size.excess(limits).map(|excess| self.give_up(excess)).transpose(),
@@ -439,20 +435,20 @@ impl Leftovers {
     }
 
     /// How much lies where the trial at hand writes.
-    fn size(&self, workspace: &Path) -> io::Result<Size> {
+    fn size(&self, workspace: &Path) -> io::Result<Used> {
         match self.way {
             Way::Layers => {
                 // What another trial left is not this one's fault: a change could make the base
                 // fail by it, and be excused.
                 let trial = self.now().trial.clone();
                 let seen = iter::once(trial.name()).chain(trial.below().iter().copied());
-                let layers = seen.map(|name| self.place.join("trials").join(name));
+                let layers = seen.map(|name| self.trial(name));
                 layers
                     .filter(|layer| layer.is_dir())
-                    .try_fold(Size::default(), |all, layer| Ok(all.with(Size::of(&layer)?)))
+                    .try_fold(Used::default(), |all, layer| Ok(all.with(Used::of(&layer)?)))
             }
-            Way::Cold => Ok(Size::of(workspace)?.with(Size::of(&self.caches())?)),
-            Way::Warm => Ok(Size::default()),
+            Way::Cold => Ok(Used::of(workspace)?.with(Used::of(&self.caches())?)),
+            Way::Warm => Ok(Used::default()),
         }
     }
 
@@ -463,7 +459,7 @@ impl Leftovers {
     }
 
     fn drop_layer(&self, name: &str) -> Result<()> {
-        let layer = self.place.join("trials").join(name);
+        let layer = self.trial(name);
         remove(&layer).context(ErrorKind::Process, || {
             format!("cannot remove `{}`, which a check left", layer.display())
         })
@@ -497,19 +493,6 @@ impl Leftovers {
         cleaned
     }
 
-    /// Removes from a layer what covers files of the project.
-    fn uncover(&self, name: &str, tree: &Path) -> Result<()> {
-        let upper = self.upper(name, TREE);
-        let below = self.below(name);
-        let uncover = || if upper.is_dir() { layer::uncover(&upper, tree, &below) } else { Ok(()) };
-        uncover().context(ErrorKind::Process, || {
-            format!(
-                "cannot remove from `{}` what a check did to the project's files",
-                upper.display()
-            )
-        })
-    }
-
     /// What shows through a layer beside the workspace.
     fn below(&self, name: &str) -> Vec<PathBuf> {
         KEPT.iter()
@@ -527,8 +510,17 @@ impl Leftovers {
         self.place.join("kept").join(half)
     }
 
+    fn trial(&self, name: &str) -> PathBuf {
+        self.place.join("trials").join(name)
+    }
+
     fn upper(&self, name: &str, half: &str) -> PathBuf {
-        self.place.join("trials").join(name).join(half).join("upper")
+        self.trial(name).join(half).join("upper")
+    }
+
+    /// Where the trial at hand writes what lies beside the project's files.
+    fn own_tree(&self) -> PathBuf {
+        self.upper(self.now().trial.name(), TREE)
     }
 
     fn now(&self) -> std::sync::MutexGuard<'_, Now> {
@@ -566,10 +558,6 @@ fn merge(place: &Path) -> io::Result<()> {
         }
     }
     remove(&place.join("merging"))
-}
-
-fn empty(directory: &Path) -> io::Result<()> {
-    fs::read_dir(directory)?.try_for_each(|entry| remove(&entry?.path()))
 }
 
 /// Whether there is nothing in a directory, or no directory.

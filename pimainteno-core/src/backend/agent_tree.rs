@@ -7,8 +7,7 @@ use tokio::sync::OnceCell;
 use crate::{
     error::Result,
     git::{Checkout, Workspace},
-    leftovers::Size,
-    process::{Limits, Sandbox},
+    process::{Limits, Sandbox, Used},
     words::CommitId,
 };
 
@@ -58,11 +57,11 @@ impl<'run> AgentTree<'run> {
     /// Removes what lies beside the project's files, which `workspace` holds alone, if that has
     /// become too much; tells so in a line.
     pub(crate) async fn bound(&self, workspace: &Path, limits: &Limits) -> Option<String> {
-        let all = Size::of(self.made.get()?.path());
+        let all = Used::of(self.made.get()?.path());
         let excess = match all {
             Ok(all) if all.excess(limits).is_none() => return None,
             // The project's own files are not the backend's.
-            Ok(all) => all.without(Size::of(workspace).unwrap_or_default()).excess(limits)?,
+            Ok(all) => all.without(Used::of(workspace).unwrap_or_default()).excess(limits)?,
             Err(error) => format!("it cannot be looked through: {error}"),
         };
         let removed = self.made.get()?.remove_ignored().await;

@@ -178,9 +178,7 @@ fn show_what_lies_below(above: &Path, covered: &Path, below: &[PathBuf]) -> io::
                 None if is_removal(metadata) => Ok(()),
                 None => put_removal(&above.join(&name)),
                 // It has never seen the other one.
-                Some(own) if own.is_dir() => {
-                    Ok(lsetxattr(above.join(&name), OPAQUE, b"y", XattrFlags::empty())?)
-                }
+                Some(own) if own.is_dir() => make_opaque(&above.join(&name)),
                 Some(_) => Ok(()),
             }
         })?;
@@ -189,11 +187,7 @@ fn show_what_lies_below(above: &Path, covered: &Path, below: &[PathBuf]) -> io::
     for_each(above, |entry, metadata| {
         let is_covered =
             standing(&covered.join(entry.file_name()))?.is_some_and(|covered| covered.is_dir());
-        if metadata.is_dir() && is_covered {
-            Ok(lsetxattr(entry.path(), OPAQUE, b"y", XattrFlags::empty())?)
-        } else {
-            Ok(())
-        }
+        if metadata.is_dir() && is_covered { make_opaque(&entry.path()) } else { Ok(()) }
     })?;
     clear_opaque(above)
 }
@@ -234,6 +228,10 @@ fn is_opaque(directory: &Path) -> io::Result<bool> {
         Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+fn make_opaque(directory: &Path) -> io::Result<()> {
+    Ok(lsetxattr(directory, OPAQUE, b"y", XattrFlags::empty())?)
 }
 
 fn clear_opaque(directory: &Path) -> io::Result<()> {

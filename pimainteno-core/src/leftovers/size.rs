@@ -17,17 +17,8 @@ use rustix::{
 
 use crate::process::{Limits, Used};
 
-/// What is in a directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Size {
-    /// The space that it takes up on the disk.
-    bytes: u64,
-    /// The files and directories.
-    files: u64,
-}
-
-impl Size {
-    /// The size of what is in `directory`, however deep it lies. A directory that its owner may not
+impl Used {
+    /// What is used up by what is in `directory`, however deep it lies. A directory that its owner may not
     /// look into is opened to him: what nobody sees takes up space too.
     ///
     /// # Errors
@@ -56,7 +47,7 @@ impl Size {
                 {
                     continue;
                 }
-                size.bytes += u64::try_from(stat.st_blocks).unwrap_or_default() * 512;
+                size.disk += u64::try_from(stat.st_blocks).unwrap_or_default() * 512;
                 size.files += 1;
                 if is_directory {
                     rest.push((Rc::clone(&directory), Some(name)));
@@ -69,7 +60,7 @@ impl Size {
     /// What is left without `other`.
     pub(crate) fn without(self, other: Self) -> Self {
         Self {
-            bytes: self.bytes.saturating_sub(other.bytes),
+            disk: self.disk.saturating_sub(other.disk),
             files: self.files.saturating_sub(other.files),
         }
     }
@@ -77,26 +68,20 @@ impl Size {
     /// Both together.
     pub(crate) fn with(self, other: Self) -> Self {
         Self {
-            bytes: self.bytes.saturating_add(other.bytes),
+            disk: self.disk.saturating_add(other.disk),
             files: self.files.saturating_add(other.files),
         }
     }
 
     /// What is more than there may be, in words.
     pub(crate) fn excess(self, limits: &Limits) -> Option<String> {
-        let (mebibytes, most) = (self.bytes >> 20, limits.disk >> 20);
-        if self.bytes > limits.disk {
+        let (mebibytes, most) = (self.disk >> 20, limits.disk >> 20);
+        if self.disk > limits.disk {
             return Some(format!("it takes up {mebibytes} MiB where `sandbox_disk` allows {most}"));
         }
         (self.files > limits.files).then(|| {
             format!("it has {} files where `sandbox_files` allows {}", self.files, limits.files)
         })
-    }
-}
-
-impl From<Size> for Used {
-    fn from(size: Size) -> Self {
-        Self { disk: size.bytes, files: size.files }
     }
 }
 

@@ -197,7 +197,7 @@ fn more_than_there_may_be_is_told() {
     let place = tempfile::tempdir().unwrap();
     tree(place.path(), &["a", "b/c"]);
     fs::hard_link(place.path().join("a"), place.path().join("d")).unwrap();
-    let size = Size::of(place.path()).unwrap();
+    let size = Used::of(place.path()).unwrap();
     let limits = |disk, files| Limits { memory: 0, processes: 0, disk, files };
     assert_eq!(size.excess(&limits(1 << 30, 3)), None);
     assert_eq!(
