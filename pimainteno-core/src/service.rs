@@ -97,12 +97,14 @@ pub enum LoadState {
     #[default]
     Unknown,
     /// It exists.
+    #[serde(alias = "merged", alias = "stub")]
     Loaded,
     /// There is no such unit.
     NotFound,
     /// Somebody has forbidden to start it.
     Masked,
     /// Its file cannot be used.
+    #[serde(alias = "bad-setting", alias = "error")]
     Invalid,
 }
 
@@ -116,6 +118,7 @@ pub enum ActiveState {
     /// It runs, or has done what it is for.
     Active,
     /// It runs and reads its configuration again.
+    #[serde(alias = "refreshing")]
     Reloading,
     /// It does not run.
     Inactive,

@@ -25,8 +25,8 @@ const DEFAULT_PRIORITY: u8 = 6;
 /// The journal of a systemd.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    bus: Bus,
-    environment: Environment,
+    pub(super) bus: Bus,
+    pub(super) environment: Environment,
 }
 
 /// One message in the journal.

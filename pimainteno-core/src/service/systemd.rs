@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-
-use super::{
-    ActiveState, Journal, JournalEntry, LoadState, ServiceManager, Since, UnitState,
-    check_unit_name,
+use serde::{
+    Deserialize,
+    de::{IntoDeserializer as _, value},
 };
+
+use super::{Journal, JournalEntry, ServiceManager, Since, UnitState, check_unit_name};
 use crate::{
     config::Bus,
     error::{Error, ErrorKind, Result},
@@ -32,8 +33,6 @@ const PROPERTIES: &str =
 /// Restarts units by `systemctl`, of the machine's systemd or of the user's.
 #[derive(Clone, Debug)]
 pub struct Systemd {
-    bus: Bus,
-    environment: Environment,
     deadline: Duration,
     journal: Journal,
 }
@@ -43,12 +42,7 @@ impl Systemd {
     pub fn new(bus: Bus, environment: Environment) -> Self {
         // What is read from its messages must not depend on the user's language.
         let environment = environment.with("LC_ALL", "C");
-        Self {
-            bus,
-            journal: Journal::new(bus, environment.clone()),
-            environment,
-            deadline: RESTART_DEADLINE,
-        }
+        Self { journal: Journal::new(bus, environment), deadline: RESTART_DEADLINE }
     }
 
     /// The same with another limit for a restart; 190 s unless set.
@@ -67,12 +61,12 @@ impl Systemd {
         cancel: &Cancel,
     ) -> Result<Output> {
         check_unit_name(unit)?;
-        let user = (self.bus == Bus::User).then_some("--user");
+        let user = (self.journal.bus == Bus::User).then_some("--user");
         let command = Command::new("systemctl")
             .args(user)
             .args(arguments)
             .args(["--", unit])
-            .envs(self.environment.iter())
+            .envs(self.journal.environment.iter())
             .timeout(deadline)
             .cancel(cancel);
         command.run().await.map_err(|source| {
@@ -141,7 +135,7 @@ impl Systemd {
             );
         }
         let reason = said.lines().find_map(|line| line.strip_prefix("Failed to connect to "))?;
-        let hint = match self.bus {
+        let hint = match self.journal.bus {
             Bus::System => "the daemon needs access to /run/dbus/system_bus_socket",
             Bus::User => {
                 "the user's systemd runs only while the user is logged in, or for ever after `loginctl enable-linger USER`; XDG_RUNTIME_DIR must be set"
@@ -212,26 +206,8 @@ fn read_state(text: &str) -> UnitState {
     let mut state = UnitState::default();
     for (property, value) in text.lines().filter_map(|line| line.split_once('=')) {
         match property {
-            "LoadState" => {
-                state.load = match value {
-                    "loaded" | "merged" | "stub" => LoadState::Loaded,
-                    "not-found" => LoadState::NotFound,
-                    "masked" => LoadState::Masked,
-                    "bad-setting" | "error" => LoadState::Invalid,
-                    _ => LoadState::Unknown,
-                }
-            }
-            "ActiveState" => {
-                state.active = match value {
-                    "active" => ActiveState::Active,
-                    "reloading" | "refreshing" => ActiveState::Reloading,
-                    "inactive" => ActiveState::Inactive,
-                    "failed" => ActiveState::Failed,
-                    "activating" => ActiveState::Activating,
-                    "deactivating" => ActiveState::Deactivating,
-                    _ => ActiveState::Unknown,
-                }
-            }
+            "LoadState" => state.load = word(value),
+            "ActiveState" => state.active = word(value),
             "SubState" => value.clone_into(&mut state.sub),
             "Result" => value.clone_into(&mut state.result),
             "Type" => state.oneshot = value == "oneshot",
@@ -244,9 +220,16 @@ fn read_state(text: &str) -> UnitState {
     state
 }
 
+/// The state that a word of systemd's stands for.
+fn word<'de, S: Deserialize<'de> + Default>(word: &'de str) -> S {
+    let word: value::StrDeserializer<'de, value::Error> = word.into_deserializer();
+    S::deserialize(word).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::{ActiveState, LoadState};
 
     #[test]
     fn a_unit_without_restarts_or_processes_has_a_state_too() {

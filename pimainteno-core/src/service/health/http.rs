@@ -101,24 +101,13 @@ impl FromStr for Url {
         let rest = rest.split('#').next().unwrap_or_default();
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (host, port) = match authority.strip_prefix('[') {
-            Some(address) => {
-                let (address, port) = address.split_once(']').ok_or_else(unusable)?;
-                (
-                    address,
-                    if port.is_empty() {
-                        None
-                    } else {
-                        Some(port.strip_prefix(':').ok_or_else(unusable)?)
-                    },
-                )
-            }
-            None => authority
-                .split_once(':')
-                .map_or((authority, None), |(host, port)| (host, Some(port))),
+            Some(address) => address.split_once(']').ok_or_else(unusable)?,
+            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
         };
-        let port = match port {
+        let port = match port.strip_prefix(':') {
             Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(unusable)?,
-            None => 80,
+            None if port.is_empty() => 80,
+            None => return Err(unusable()),
         };
         if host.is_empty() || authority.contains('@') {
             return Err(unusable());
