@@ -125,18 +125,9 @@ impl Policy {
     /// # Errors
     /// [`ErrorKind::Policy`] if the hook fails, or gives neither a reason nor nothing.
     pub fn skip(&self, facts: &Facts) -> Result<Option<String>> {
-        let Some(value) = self.call(Hook::Skip, [Dynamic::from(facts.clone())])? else {
-            return Ok(None);
-        };
         let wanted = "a reason as text to skip, or nothing to go on";
-        match text(value) {
-            Ok(reason) if reason.trim().is_empty() => {
-                Err(self.wrong(Hook::Skip, "an empty string", wanted))
-            }
-            Ok(reason) => Ok(Some(reason.trim().to_owned())),
-            Err(value) if value.is_unit() => Ok(None),
-            Err(value) => Err(self.wrong(Hook::Skip, describe(&value), wanted)),
-        }
+        let reason = self.call_for_text(Hook::Skip, [Dynamic::from(facts.clone())], wanted)?;
+        Ok(reason.map(|reason| reason.trim().to_owned()))
     }
 
     /// Whether the step that `facts` are about may be done; yes, if the policy does not say.
@@ -166,13 +157,10 @@ impl Policy {
     /// # Errors
     /// [`ErrorKind::Policy`] if the hook fails, or gives anything but names of units or nothing.
     pub fn restart_units(&self, facts: &Facts) -> Result<Vec<String>> {
-        let own = || facts.units().to_vec();
-        let Some(value) = self.call(Hook::RestartUnits, [Dynamic::from(facts.clone())])? else {
-            return Ok(own());
+        let value = self.call(Hook::RestartUnits, [Dynamic::from(facts.clone())])?;
+        let Some(value) = value.filter(|value| !value.is_unit()) else {
+            return Ok(facts.units().to_vec());
         };
-        if value.is_unit() {
-            return Ok(own());
-        }
         let values = value.try_cast_result::<Array>().unwrap_or_else(|value| vec![value]);
         let mut units = Vec::new();
         for value in values {
@@ -241,17 +229,29 @@ impl Policy {
                 format!("{}: `{hook}` cannot be given {given}, {limit} at most", self.name()),
             ));
         }
-        let Some(value) = self.call(hook, [Dynamic::from(facts()), original.into()])? else {
-            return Ok(original.to_owned());
-        };
         let wanted = "text, or nothing to leave it as it is";
-        match text(value) {
-            Ok(text) if text.trim().is_empty() => Err(self.wrong(hook, "an empty string", wanted)),
-            Ok(text) if text.contains('\0') => {
+        match self.call_for_text(hook, [Dynamic::from(facts()), original.into()], wanted)? {
+            Some(text) if text.contains('\0') => {
                 Err(self.wrong(hook, "a string with a NUL character", wanted))
             }
-            Ok(text) => Ok(text),
-            Err(value) if value.is_unit() => Ok(original.to_owned()),
+            text => Ok(text.unwrap_or_else(|| original.to_owned())),
+        }
+    }
+
+    /// Calls `hook` for a text that says something; `None` if the policy does not have it or it
+    /// gives nothing.
+    fn call_for_text<const N: usize>(
+        &self,
+        hook: Hook,
+        arguments: [Dynamic; N],
+        wanted: &str,
+    ) -> Result<Option<String>> {
+        let Some(value) = self.call(hook, arguments)?.filter(|value| !value.is_unit()) else {
+            return Ok(None);
+        };
+        match text(value) {
+            Ok(text) if text.trim().is_empty() => Err(self.wrong(hook, "an empty string", wanted)),
+            Ok(text) => Ok(Some(text)),
             Err(value) => Err(self.wrong(hook, describe(&value), wanted)),
         }
     }

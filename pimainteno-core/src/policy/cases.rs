@@ -238,55 +238,47 @@ impl WrittenCase {
 impl Case {
     /// What is not as expected.
     fn failures(&self, policy: &Policy) -> Vec<String> {
+        let (written, facts) = (&self.written, &self.facts);
         let mut failures = Vec::new();
-        let written = &self.written;
+        let mut tell = |hook: &str, difference: Result<Option<String>>| match difference {
+            Ok(None) => {}
+            Ok(Some(difference)) => failures.push(format!("{hook}: expected {difference}")),
+            Err(error) => failures.push(format!("{hook}: {error}")),
+        };
         let reason_fits = |reason: &str| reason.contains(written.reason());
+        let lack = |expected: &String, text: String| {
+            let lacks = !text.contains(expected);
+            lacks.then(|| format!("text that has {expected:?} in it, got {text:?}"))
+        };
         if let Some(expected) = written.allow {
-            let decision = policy.allow(&self.facts);
-            if decision.name() != expected.name() || !reason_fits(decision.reason()) {
-                failures.push(format!(
-                    "allow: expected {}{}, got {decision}",
-                    expected.name(),
-                    written.because()
-                ));
-            }
+            let (decision, expected) = (policy.allow(facts), expected.name());
+            let fits = decision.name() == expected && reason_fits(decision.reason());
+            let because = written.because();
+            tell("allow", Ok((!fits).then(|| format!("{expected}{because}, got {decision}"))));
         }
         if let Some(expected) = written.skip {
             let expectation =
                 if expected { format!("to skip{}", written.because()) } else { "to go on".into() };
-            match policy.skip(&self.facts) {
-                Ok(Some(reason)) if expected && reason_fits(&reason) => {}
-                Ok(None) if !expected => {}
-                Ok(Some(reason)) => {
-                    failures
-                        .push(format!("skip: expected {expectation}, got the reason: {reason}"));
-                }
-                Ok(None) => failures.push(format!("skip: expected {expectation}, got no reason")),
-                Err(error) => failures.push(format!("skip: {error}")),
-            }
+            let difference = policy.skip(facts).map(|reason| match reason {
+                Some(reason) if expected && reason_fits(&reason) => None,
+                Some(reason) => Some(format!("{expectation}, got the reason: {reason}")),
+                None => expected.then(|| format!("{expectation}, got no reason")),
+            });
+            tell("skip", difference);
         }
         if let Some(expected) = &written.restart_units {
-            match policy.restart_units(&self.facts) {
-                Ok(units) if units == *expected => {}
-                Ok(units) => {
-                    failures.push(format!("restart_units: expected {expected:?}, got {units:?}"));
-                }
-                Err(error) => failures.push(format!("restart_units: {error}")),
-            }
+            let difference = policy
+                .restart_units(facts)
+                .map(|units| (units != *expected).then(|| format!("{expected:?}, got {units:?}")));
+            tell("restart_units", difference);
         }
         if let Some(expected) = &written.prompt {
-            failures.extend(lacks(
-                "prompt",
-                expected,
-                policy.prompt(&self.facts, &self.task, &written.given),
-            ));
+            let prompt = policy.prompt(facts, &self.task, &written.given);
+            tell("prompt", prompt.map(|text| lack(expected, text)));
         }
         if let Some(expected) = &written.commit_message {
-            failures.extend(lacks(
-                "commit_message",
-                expected,
-                policy.commit_message(&self.facts, &written.given),
-            ));
+            let message = policy.commit_message(facts, &written.given);
+            tell("commit_message", message.map(|text| lack(expected, text)));
         }
         failures
     }
@@ -295,17 +287,6 @@ impl Case {
 /// What hooks are given if a case does not say.
 fn given() -> String {
     "given".into()
-}
-
-/// What is wrong if `expected` does not occur in what the hook gave.
-fn lacks(hook: &str, expected: &str, given: Result<String>) -> Option<String> {
-    match given {
-        Ok(text) if text.contains(expected) => None,
-        Ok(text) => {
-            Some(format!("{hook}: expected text that has {expected:?} in it, got {text:?}"))
-        }
-        Err(error) => Some(format!("{hook}: {error}")),
-    }
 }
 
 impl Expected {

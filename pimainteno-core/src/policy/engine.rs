@@ -101,8 +101,7 @@ pub(super) struct Program {
 
 /// The constants of a script. Rhai's functions see nothing of what surrounds them, so the engine is
 /// told where to look.
-#[derive(Clone)]
-struct Constants(Arc<BTreeMap<String, Dynamic>>);
+type Constants = Arc<BTreeMap<String, Dynamic>>;
 
 /// Ample for a policy written in good faith, and a guard against mistakes: 100 000 operations, a
 /// quarter of a second.
@@ -177,7 +176,7 @@ impl PolicyEngine {
         engine.on_var(|name, index, context| {
             // A variable of the function itself has an index.
             let constants = if index == 0 { context.tag().read_lock::<Constants>() } else { None };
-            Ok(constants.and_then(|constants| constants.0.get(name).cloned()))
+            Ok(constants.and_then(|constants| constants.get(name).cloned()))
         });
         Self(Arc::new(Sandbox { engine, limits }))
     }
@@ -207,7 +206,8 @@ impl PolicyEngine {
                 .engine
                 .compile_with_scope(&constants, source)
                 .map_err(|error| unreadable(name, &error))?;
-            Ok((ast, Constants::new(&constants)))
+            let constants = constants.iter().map(|(name, _, value)| (name.to_owned(), value));
+            Ok((ast, Arc::new(constants.collect())))
         };
         let (mut ast, constants) = contained(compile)
             .unwrap_or_else(|panic| Err(failure(name, Position::NONE, &panic)))?;
@@ -306,12 +306,6 @@ impl Overrun {
             Self::Operations => format!("more than {} operations", limits.operations),
             Self::Time => format!("takes longer than {} ms", limits.wall_clock.as_millis()),
         }
-    }
-}
-
-impl Constants {
-    fn new(scope: &Scope<'_>) -> Self {
-        Self(Arc::new(scope.iter().map(|(name, _, value)| (name.to_owned(), value)).collect()))
     }
 }
 

@@ -282,17 +282,13 @@ fn reason(why: &Held, paths: &[String]) -> String {
 /// paths from its top, each with who runs it.
 fn commands(project: &Project) -> Vec<(&'static str, String)> {
     let checks = project.verify.iter().map(|command| ("a check", command.clone()));
-    let step = |step: &StepConfig| {
-        if let StepConfig::Command(step) = step {
-            Some(("a step", step.command.clone()))
-        } else {
-            None
-        }
+    let step = |step: &StepConfig| match step {
+        StepConfig::Command(step) => Some(("a step", step.command.clone())),
+        _ => None,
     };
-    let restart = if let RestartConfig::Command(command) = &project.restart {
-        Some(("the restart", command.clone()))
-    } else {
-        None
+    let restart = match &project.restart {
+        RestartConfig::Command(command) => Some(("the restart", command.clone())),
+        _ => None,
     };
     let health = project
         .health
