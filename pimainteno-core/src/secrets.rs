@@ -75,17 +75,15 @@ pub struct Finding {
 /// What a secret is replaced by begins so; its kind and a bracket follow.
 const MARK: &str = "[redacted: ";
 
-/// Looks around an anchor, which is at the range, and adds what it finds. Looks no further than a
-/// fixed bound, or than what it adds.
-type Look = fn(&str, Range<usize>, &mut Vec<Finding>);
-
-/// What an anchor leads to.
+/// What looks around an anchor, which is at the range: no further than a fixed bound, or than what
+/// it finds.
 #[derive(Clone, Copy)]
 enum Looker {
     Token(token::Format),
     Infix(&'static infix::Infix),
     Encoded(token::Format),
-    Other(Look),
+    One(fn(&str, Range<usize>) -> Option<Finding>),
+    Many(fn(&str, Range<usize>, &mut Vec<Finding>)),
 }
 
 impl Secrets {
@@ -108,27 +106,27 @@ impl Secrets {
             words.push(format.anchor.into());
             lookers.push(Looker::Infix(format));
         }
-        let others: [(&[&'static str], Look); 16] = [
-            (&assignment::ANCHORS, assignment::look),
-            (&private_key::ANCHORS, private_key::look),
-            (&address::ANCHORS, address::look),
-            (&address::ORACLE_ANCHORS, address::look_for_oracle),
-            (&authorization::ANCHORS, authorization::look),
-            (&token::WEB_TOKEN_ANCHORS, token::look_for_web_token),
-            (&encoded::PEM_ANCHORS, encoded::look_for_pem),
-            (&password_hash::ANCHORS, password_hash::look),
-            (&netrc::ANCHORS, netrc::look),
-            (&pgpass::ANCHORS, pgpass::look),
-            (&stored_login::ANCHORS, stored_login::look),
-            (&kubernetes::ANCHORS, kubernetes::look),
-            (&putty::ANCHORS, putty::look),
-            (&mnemonic::ANCHORS, mnemonic::look),
-            (&one_time::ANCHORS, one_time::look),
-            (&command_line::ANCHORS, command_line::look),
+        let others: [(&[&'static str], Looker); 16] = [
+            (&assignment::ANCHORS, Looker::Many(assignment::look)),
+            (&private_key::ANCHORS, Looker::Many(private_key::look)),
+            (&kubernetes::ANCHORS, Looker::Many(kubernetes::look)),
+            (&putty::ANCHORS, Looker::Many(putty::look)),
+            (&address::ANCHORS, Looker::One(address::look)),
+            (&address::ORACLE_ANCHORS, Looker::One(address::look_for_oracle)),
+            (&authorization::ANCHORS, Looker::One(authorization::look)),
+            (&token::WEB_TOKEN_ANCHORS, Looker::One(token::look_for_web_token)),
+            (&encoded::PEM_ANCHORS, Looker::One(encoded::look_for_pem)),
+            (&password_hash::ANCHORS, Looker::One(password_hash::look)),
+            (&netrc::ANCHORS, Looker::One(netrc::look)),
+            (&pgpass::ANCHORS, Looker::One(pgpass::look)),
+            (&stored_login::ANCHORS, Looker::One(stored_login::look)),
+            (&mnemonic::ANCHORS, Looker::One(mnemonic::look)),
+            (&one_time::ANCHORS, Looker::One(one_time::look)),
+            (&command_line::ANCHORS, Looker::One(command_line::look)),
         ];
-        for (anchors, look) in others {
+        for (anchors, looker) in others {
             words.extend(anchors.iter().map(|anchor| Cow::Borrowed(*anchor)));
-            lookers.extend(anchors.iter().map(|_| Looker::Other(look)));
+            lookers.extend(anchors.iter().map(|_| looker));
         }
         let anchors = AhoCorasick::builder()
             .ascii_case_insensitive(true)
@@ -178,15 +176,19 @@ impl Secrets {
     pub fn find(&self, text: &str) -> Vec<Finding> {
         let mut found = Vec::new();
         for anchor in self.0.anchors.find_overlapping_iter(text) {
+            let (before, range) = (found.len(), anchor.range());
             match self.0.lookers.get(anchor.pattern().as_usize()) {
-                Some(Looker::Token(format)) => format.look(text, anchor.range(), &mut found),
-                Some(Looker::Infix(format)) => format.look(text, anchor.range(), &mut found),
+                Some(Looker::Token(format)) => format.look(text, range, &mut found),
+                Some(Looker::Infix(format)) => found.extend(format.look(text, range)),
                 Some(Looker::Encoded(format)) => {
-                    encoded::look_for_token(format, text, anchor.range(), &mut found);
+                    found.extend(encoded::look_for_token(format, text, range));
                 }
-                Some(Looker::Other(look)) => {
-                    let before = found.len();
-                    look(text, anchor.range(), &mut found);
+                Some(Looker::One(look)) => {
+                    found.extend(look(text, range));
+                    show_commands(text, before, &mut found);
+                }
+                Some(Looker::Many(look)) => {
+                    look(text, range, &mut found);
                     show_commands(text, before, &mut found);
                 }
                 None => {}
@@ -208,6 +210,13 @@ impl Secrets {
     /// writes our mark over one; `None` if it does neither.
     pub(crate) fn concern(&self, diff: &str) -> Option<String> {
         added::concern(self, diff)
+    }
+}
+
+impl Finding {
+    /// The finding of `value`, which begins at `start`.
+    fn of(value: &str, start: usize, kind: &'static str) -> Self {
+        Self { range: start..start + value.len(), kind }
     }
 }
 

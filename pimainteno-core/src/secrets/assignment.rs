@@ -99,13 +99,10 @@ fn is_secret_string(value: &str, sort: Sort, is_argument: bool) -> bool {
             (value::is_password(value) || value::is_secret_uuid(value)) && !is_path(value)
         }
         Sort::Secret if !is_argument => {
-            value::is_random(value)
-                || value::is_secret_uuid(value)
+            value::is_token(value)
                 || value::is_password(value) && !value::is_wordy(value) && !is_path(value)
         }
-        Sort::Password | Sort::Secret | Sort::Key => {
-            (value::is_random(value) || value::is_secret_uuid(value)) && !is_path(value)
-        }
+        Sort::Password | Sort::Secret | Sort::Key => value::is_token(value) && !is_path(value),
         Sort::SomeKey => value::is_key(value) && !is_path(value),
         Sort::BareKey => value::is_key_of_32_bytes(value),
     }
@@ -116,7 +113,7 @@ fn is_secret_word(value: &str, sort: Sort) -> bool {
     !extent::is_code(value)
         && match sort {
             Sort::Password => value::is_password(value) || value::is_secret_uuid(value),
-            Sort::Secret | Sort::Key => value::is_random(value) || value::is_secret_uuid(value),
+            Sort::Secret | Sort::Key => value::is_token(value),
             Sort::SomeKey => value::is_key(value),
             Sort::BareKey => value::is_key_of_32_bytes(value),
         }

@@ -11,26 +11,18 @@ pub(super) const ANCHORS: [&str; 6] =
 /// The longest credentials that are looked at, in bytes.
 const LONGEST: usize = 4096;
 
-/// Adds the credentials behind the anchor.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
+/// The credentials behind the anchor.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
     let credentials = scan::run(text, anchor.end, LONGEST, is_of_credentials);
-    let range = anchor.end..anchor.end + credentials.len();
     let scheme = text.get(anchor.clone()).unwrap_or_default().to_ascii_lowercase();
-    match scheme.as_str() {
-        "basic " => {
-            if stored_login::is_login(credentials) {
-                found.push(Finding { range, kind: "basic credentials" });
-            }
-        }
-        "authorization" => look_for_bare(text, anchor.end, found),
+    let (is_secret, kind) = match scheme.as_str() {
+        "authorization" => return look_for_bare(text, anchor.end),
+        "basic " => (stored_login::is_login(credentials), "basic credentials"),
         // These words stand before much else, `Authorization: ` before the credentials alone.
-        "token " | "apikey " | "ssws " if !follows_header(text, anchor.start) => {}
-        _ => {
-            if value::is_random(credentials) || value::is_secret_uuid(credentials) {
-                found.push(Finding { range, kind: "bearer token" });
-            }
-        }
-    }
+        "token " | "apikey " | "ssws " if !follows_header(text, anchor.start) => return None,
+        _ => (value::is_token(credentials), "bearer token"),
+    };
+    is_secret.then(|| Finding::of(credentials, anchor.end, kind))
 }
 
 /// Whether the header's name stands right before a place.
@@ -44,15 +36,13 @@ fn follows_header(text: &str, at: usize) -> bool {
     trimmed.ends_with(b"authorization")
 }
 
-/// Adds the credentials that follow the header's name without a scheme.
-fn look_for_bare(text: &str, at: usize, found: &mut Vec<Finding>) {
-    let Some(start) = scan::behind_joint(text, at, b" \t:=\"'\\", b":=") else { return };
+/// The credentials that follow the header's name without a scheme.
+fn look_for_bare(text: &str, at: usize) -> Option<Finding> {
+    let start = scan::behind_joint(text, at, b" \t:=\"'\\", b":=")?;
     let credentials = scan::run(text, start, LONGEST, is_of_credentials);
-    let end = start + credentials.len();
-    let ends = text.as_bytes().get(end).is_none_or(|byte| b"\"'\\\r\n".contains(byte));
-    if ends && value::is_key(credentials) {
-        found.push(Finding { range: start..end, kind: "bearer token" });
-    }
+    let next = text.as_bytes().get(start + credentials.len());
+    let ends = next.is_none_or(|byte| b"\"'\\\r\n".contains(byte));
+    (ends && value::is_key(credentials)).then(|| Finding::of(credentials, start, "bearer token"))
 }
 
 /// Whether it is a character of `token68`.

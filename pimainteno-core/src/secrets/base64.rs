@@ -1,5 +1,7 @@
 //! Base64 (RFC 4648), as far as it takes to recognise what is encoded so.
 
+use std::ops::Range;
+
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const FOR_ADDRESSES: &[u8; 64] =
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -14,11 +16,7 @@ pub(super) fn appearances(value: &[u8]) -> Vec<String> {
                 std::iter::repeat_n(0, before).chain(value.iter().copied()).collect();
             // Digits of six bits that lie wholly inside the value.
             let (first, last) = ((before * 8).div_ceil(6), bits.len() * 8 / 6);
-            appearances.push(
-                (first..last)
-                    .map(|digit| char::from(alphabet[usize::from(six_bits(&bits, digit))]))
-                    .collect(),
-            );
+            appearances.push(digits(alphabet, &bits, first..last));
         }
     }
     appearances.sort();
@@ -28,9 +26,12 @@ pub(super) fn appearances(value: &[u8]) -> Vec<String> {
 
 /// The bytes in base64, without padding.
 pub(super) fn encoded(bytes: &[u8]) -> String {
-    (0..(bytes.len() * 8).div_ceil(6))
-        .map(|digit| char::from(STANDARD[usize::from(six_bits(bytes, digit))]))
-        .collect()
+    digits(STANDARD, bytes, 0..(bytes.len() * 8).div_ceil(6))
+}
+
+/// These of the digits of `bytes`.
+fn digits(alphabet: &[u8; 64], bytes: &[u8], which: Range<usize>) -> String {
+    which.map(|digit| char::from(alphabet[usize::from(six_bits(bytes, digit))])).collect()
 }
 
 /// What is encoded; `None` if it is not base64. The padding may be missing.

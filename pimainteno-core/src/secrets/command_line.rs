@@ -31,8 +31,8 @@ const WITH_PASSWORD: [&str; 13] = [
     "smbclient",
 ];
 
-/// Adds the password that is the argument behind the anchor.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
+/// The password that is the argument behind the anchor.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
     let gap = scan::count(text, anchor.end, 8, |byte| b" =\"'".contains(&byte));
     let start = anchor.end + gap;
     let quote = scan::before(text, start, 1).filter(|byte| b"\"'".contains(byte));
@@ -47,7 +47,7 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let is_password = scan::before(text, anchor.end, 1) == Some(b'p');
     // Most arguments are shorter than a password, and the line needs not be looked at.
     if argument.len() < 4 {
-        return;
+        return None;
     }
     let is_of_command = |byte| !b"\n;|".contains(&byte);
     let before = anchor.start - scan::count_before(text, anchor.start, MOST_BEFORE, is_of_command);
@@ -61,15 +61,12 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     };
     let is_of_samba = text.get(anchor.clone()) == Some(" -U") && runs(&WITH_LOGIN_OF_SAMBA);
     let password = if is_of_samba {
-        argument
-            .split_once('%')
-            .map(|(_, password)| password)
-            .filter(|password| value::is_password(password))
+        argument.split_once('%').map(|(_, password)| password).filter(|it| value::is_password(it))
     } else if is_password && runs(&WITH_PASSWORD) {
         // `-p` alone asks for the password; of Docker it is a port, too.
         let is_port =
             argument.bytes().all(|byte| byte.is_ascii_digit() || b":./tcpud".contains(&byte));
-        argument.get(..).filter(|argument| {
+        Some(argument).filter(|argument| {
             !is_port && value::is_password(argument) && !value::is_wordy(argument)
         })
     } else if !is_password && gap > 0 && runs(&WITH_LOGIN) {
@@ -79,13 +76,9 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
             .filter(|password| password.len() >= 4 && !password.starts_with('['))
     } else {
         None
-    };
-    let password = password.filter(|password| {
-        !value::is_placeholder(password)
-            && !password.contains(['$', '{'])
-            && !password.contains("//")
-    });
-    found.extend(
-        password.map(|password| Finding { range: end - password.len()..end, kind: "password" }),
-    );
+    }?;
+    let is_secret = !value::is_placeholder(password)
+        && !password.contains(['$', '{'])
+        && !password.contains("//");
+    is_secret.then(|| Finding::of(password, end - password.len(), "password"))
 }

@@ -18,37 +18,28 @@ pub(super) fn beginning(prefix: &str) -> Option<String> {
     (encoded.len() >= 5).then_some(encoded)
 }
 
-/// Adds the token of a format that is encoded at the anchor.
+/// The token of a format that is encoded at the anchor.
 pub(super) fn look_for_token(
     format: &token::Format,
     text: &str,
     anchor: Range<usize>,
-    found: &mut Vec<Finding>,
-) {
+) -> Option<Finding> {
     // Four digits are three bytes.
     let longest = (format.prefix.len() + format.length.1) * 4 / 3 + 8;
-    let Some(encoded) = encoded_at(text, anchor.start, longest) else { return };
-    let decoded = base64::decoded(encoded).and_then(|bytes| String::from_utf8(bytes).ok());
-    if decoded.is_some_and(|decoded| format.is(decoded.trim_end())) {
-        found
-            .push(Finding { range: anchor.start..anchor.start + encoded.len(), kind: format.kind });
-    }
+    let encoded = encoded_at(text, anchor.start, longest)?;
+    let decoded = String::from_utf8(base64::decoded(encoded)?).ok()?;
+    format.is(decoded.trim_end()).then(|| Finding::of(encoded, anchor.start, format.kind))
 }
 
-/// Adds the private key that is encoded at the anchor. Certificates begin alike.
-pub(super) fn look_for_pem(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let Some(head) = encoded_at(text, anchor.start, 64).filter(|head| head.len() == 64) else {
-        return;
-    };
-    let label = base64::decoded(head).unwrap_or_default();
-    if label.windows(b"PRIVATE KEY".len()).any(|label| label == b"PRIVATE KEY")
-        && let Some(encoded) = encoded_at(text, anchor.start, LONGEST)
-    {
-        found.push(Finding {
-            range: anchor.start..anchor.start + encoded.len(),
-            kind: super::private_key::KIND,
-        });
+/// The private key that is encoded at the anchor. Certificates begin alike.
+pub(super) fn look_for_pem(text: &str, anchor: Range<usize>) -> Option<Finding> {
+    let head = encoded_at(text, anchor.start, 64).filter(|head| head.len() == 64)?;
+    let label = base64::decoded(head)?;
+    if !label.windows(b"PRIVATE KEY".len()).any(|label| label == b"PRIVATE KEY") {
+        return None;
     }
+    let encoded = encoded_at(text, anchor.start, LONGEST)?;
+    Some(Finding::of(encoded, anchor.start, super::private_key::KIND))
 }
 
 /// What is encoded from a place on, if nothing that is encoded goes on there: so no byte is looked

@@ -79,33 +79,28 @@ pub(super) const INFIXES: &[Infix] = &[
 
 impl Infix {
     /// Adds the token that the anchor is in.
-    pub(super) fn look(&self, text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
+    pub(super) fn look(&self, text: &str, anchor: Range<usize>) -> Option<Finding> {
         if text.get(anchor.clone()) != Some(self.anchor) {
-            return;
+            return None;
         }
         let (alphabet, least, most) = self.before;
         let before = scan::count_before(text, anchor.start, most + 1, |byte| alphabet.has(byte));
         let is_whole = before <= most || self.start == Anywhere;
         if before < least || !is_whole {
-            return;
+            return None;
         }
         let start = anchor.start - before.min(most);
         let (alphabet, least, most) = self.behind;
         let behind = scan::run(text, anchor.end, most + 2, |byte| alphabet.has(byte));
         let trimmed = behind.trim_end_matches(['.', '-', '=']).len();
-        let Some(length) =
-            [behind.len(), trimmed].into_iter().find(|length| (least..=most).contains(length))
-        else {
-            return;
-        };
+        let length =
+            [behind.len(), trimmed].into_iter().find(|length| (least..=most).contains(length))?;
         let end = anchor.end + length;
         // What an address is signed with is the secret, not the address.
         let start = if matches!(self.anchor, "&sig=" | "?sig=") { anchor.end } else { start };
-        let is_made_up = text
-            .get(start..end)
-            .is_some_and(|token| token::is_made_up_by_a_machine(token, Alphanumeric));
-        if is_made_up && (self.start == Anywhere || token::is_start(text, start)) {
-            found.push(Finding { range: start..end, kind: self.kind });
-        }
+        let token = text.get(start..end)?;
+        let is_token = token::is_made_up_by_a_machine(token, Alphanumeric)
+            && (self.start == Anywhere || token::is_start(text, start));
+        is_token.then(|| Finding::of(token, start, self.kind))
     }
 }

@@ -1,8 +1,6 @@
 //! Values that are known exactly, such as the configured key: taken out wherever they are, also
 //! encoded.
 
-use std::fmt::Write as _;
-
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::{Finding, base64};
@@ -59,26 +57,22 @@ impl Known {
 
 /// The value as it is, in an address, in JSON, in hexadecimal and in base64.
 fn appearances(value: &str) -> Vec<String> {
-    let (mut in_address, mut in_address_lower, mut hexadecimal) =
-        (String::new(), String::new(), String::new());
-    for byte in value.bytes() {
-        // Writing to a string cannot fail. RFC 3986, section 2.3: these stand for themselves.
-        let _ = write!(hexadecimal, "{byte:02x}");
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            in_address.push(char::from(byte));
-            in_address_lower.push(char::from(byte));
-        } else {
-            let _ = write!(in_address, "%{byte:02X}");
-            let _ = write!(in_address_lower, "%{byte:02x}");
-        }
-    }
+    let hexadecimal: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let in_address = |escape: fn(u8) -> String| -> String {
+        // RFC 3986, section 2.3: these stand for themselves.
+        let is_kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        value
+            .bytes()
+            .map(|byte| if is_kept(byte) { char::from(byte).into() } else { escape(byte) })
+            .collect()
+    };
     let in_json = serde_json::to_string(value)
         .map(|text| text.trim_matches('"').to_owned())
         .unwrap_or_default();
     let mut appearances = vec![
         value.to_owned(),
-        in_address,
-        in_address_lower,
+        in_address(|byte| format!("%{byte:02X}")),
+        in_address(|byte| format!("%{byte:02x}")),
         in_json,
         hexadecimal.to_uppercase(),
         hexadecimal,

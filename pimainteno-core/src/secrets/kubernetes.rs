@@ -75,5 +75,5 @@ fn entry(text: &str, line: Range<usize>, is_encoded: bool) -> Option<Finding> {
     } else {
         value::is_random(value) || value::is_password(value) && !value::is_wordy(value)
     };
-    is_secret.then(|| Finding { range: start..start + value.len(), kind: "value of a Secret" })
+    is_secret.then(|| Finding::of(value, start, "value of a Secret"))
 }

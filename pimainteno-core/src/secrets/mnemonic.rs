@@ -11,11 +11,9 @@ pub(super) const ANCHORS: [&str; 6] =
 /// The longest seed, in bytes: 24 words of eight letters.
 const LONGEST: usize = 24 * 9 + 16;
 
-/// Adds the words that follow the name.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let Some(start) = scan::behind_joint(text, anchor.end, b" \t:=\"'`\\>", b":=>") else {
-        return;
-    };
+/// The words that follow the name.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
+    let start = scan::behind_joint(text, anchor.end, b" \t:=\"'`\\>", b":=>")?;
     let is_of_words = |byte: u8| byte.is_ascii_lowercase() || byte == b' ';
     let words = scan::run(text, start, LONGEST, is_of_words).trim_end();
     let all: Vec<&str> = words.split(' ').collect();
@@ -23,7 +21,5 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     let is_seed = matches!(all.len(), 12 | 15 | 18 | 21 | 24)
         && all.iter().all(|word| (3..=8).contains(&word.len()))
         && different.len() > all.len() / 2;
-    if is_seed {
-        found.push(Finding { range: start..start + words.len(), kind: "seed of a wallet" });
-    }
+    is_seed.then(|| Finding::of(words, start, "seed of a wallet"))
 }

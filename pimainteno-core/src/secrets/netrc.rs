@@ -12,12 +12,12 @@ pub(super) const ANCHORS: [&str; 2] = ["machine ", "default login "];
 const LONGEST: usize = 1024;
 const MOST_WORDS: usize = 10;
 
-/// Adds the password of the entry that begins at the anchor.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
+/// The password of the entry that begins at the anchor.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
     let is_word =
         scan::before(text, anchor.start, 1).is_none_or(|byte| !byte.is_ascii_alphanumeric());
     let end = text.floor_char_boundary(anchor.start.saturating_add(LONGEST).min(text.len()));
-    let Some(entry) = text.get(anchor.start..end).filter(|_| is_word) else { return };
+    let entry = text.get(anchor.start..end).filter(|_| is_word)?;
     let mut words = Words { text: entry, at: 0 }.take(MOST_WORDS).peekable();
     let mut has_login = false;
     while let Some((_, word)) = words.next() {
@@ -27,20 +27,17 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
             }
             "default" => {}
             "password" => {
-                let Some((at, password)) = words.next() else { return };
-                if has_login
+                let (at, password) = words.next()?;
+                let is_secret = has_login
                     && password.len() >= 3
                     && !password.contains('[')
-                    && !value::is_placeholder(password)
-                {
-                    let start = anchor.start + at;
-                    found.push(Finding { range: start..start + password.len(), kind: "password" });
-                }
-                return;
+                    && !value::is_placeholder(password);
+                return is_secret.then(|| Finding::of(password, anchor.start + at, "password"));
             }
-            _ => return,
+            _ => return None,
         }
     }
+    None
 }
 
 /// The words of a text and where they are. A line that begins as in a diff has its mark passed

@@ -10,16 +10,12 @@ pub(super) const ANCHORS: [&str; 1] = ["otpauth://"];
 /// The longest address, in bytes.
 const LONGEST: usize = 512;
 
-/// Adds the seed of the address that begins at the anchor.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
+/// The seed of the address that begins at the anchor.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
     let address = scan::run(text, anchor.end, LONGEST, |byte| {
         byte.is_ascii_graphic() && !b"\"'`<>".contains(&byte)
     });
-    let Some(at) = address.find("secret=") else { return };
-    let start = anchor.end + at + "secret=".len();
+    let start = anchor.end + address.find("secret=")? + "secret=".len();
     let seed = scan::run(text, start, LONGEST, |byte| byte.is_ascii_alphanumeric() || byte == b'=');
-    if seed.len() >= 8 {
-        found
-            .push(Finding { range: start..start + seed.len(), kind: "seed of one-time passwords" });
-    }
+    (seed.len() >= 8).then(|| Finding::of(seed, start, "seed of one-time passwords"))
 }

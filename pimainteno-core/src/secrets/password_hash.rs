@@ -39,12 +39,12 @@ pub(super) const ANCHORS: [&str; 26] = [
 const SHORTEST: usize = 20;
 const LONGEST: usize = 768;
 
-/// Adds the hash that begins at the anchor.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let Some(begin) = text.get(anchor.clone()) else { return };
+/// The hash that begins at the anchor.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
+    let begin = text.get(anchor.clone())?;
     // `${SHA}` is a variable, and what follows `$` or a letter is the middle of something.
     if scan::before(text, anchor.start, 1) == Some(b'$') || !token::is_start(text, anchor.start) {
-        return;
+        return None;
     }
     let rest = scan::run(text, anchor.end, LONGEST, |byte| {
         byte.is_ascii_alphanumeric() || b"$./+=,-_:@*}".contains(&byte)
@@ -54,15 +54,9 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
     if begin.starts_with(['$', '{']) && !begin.starts_with("$krb5") {
         end = rest.find(':').unwrap_or(end);
     }
-    let Some(rest) =
-        rest.get(..end).map(|rest| rest.trim_end_matches(['.', ',', ':', '-', '_', '}']))
-    else {
-        return;
-    };
-    if rest.len() < SHORTEST || !has_the_shape(begin, rest) {
-        return;
-    }
-    found.push(Finding { range: anchor.start..anchor.end + rest.len(), kind: "password hash" });
+    let rest = rest.get(..end)?.trim_end_matches(['.', ',', ':', '-', '_', '}']);
+    let is_hash = rest.len() >= SHORTEST && has_the_shape(begin, rest);
+    is_hash.then(|| Finding { range: anchor.start..anchor.end + rest.len(), kind: "password hash" })
 }
 
 /// Whether salt and sum are where they are to be, and are such.

@@ -10,19 +10,19 @@ pub(super) const ANCHORS: [&str; 4] = [":5432:", ":5433:", ":6432:", ":*:"];
 /// The longest line, in bytes.
 const LONGEST: usize = 512;
 
-/// Adds the password of the line that the anchor is in.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
+/// The password of the line that the anchor is in.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
     let bytes = text.as_bytes();
     let is_inside = |byte: u8| !byte.is_ascii_whitespace() && !b"\"'`".contains(&byte);
     let start = anchor.start - scan::count_before(text, anchor.start, LONGEST, is_inside);
     let start = start + usize::from(matches!(bytes.get(start), Some(b'+' | b'-')));
     let end = anchor.end + scan::count(text, anchor.end, LONGEST, is_inside);
-    let Some(line) = text.get(start.min(anchor.start)..end) else { return };
+    let line = text.get(start.min(anchor.start)..end)?;
     let mut fields = line.splitn(5, ':');
     let [Some(host), Some(port), Some(database), Some(user), Some(password)] =
         std::array::from_fn(|_| fields.next())
     else {
-        return;
+        return None;
     };
     let is_name = |field: &str| {
         !field.is_empty()
@@ -32,13 +32,11 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
         && (port == "*" || port.bytes().all(|byte| byte.is_ascii_digit()));
     let is_alone =
         start == 0 || bytes.get(start - 1).is_some_and(|byte| b"\n+-\"'` ".contains(byte));
-    if is_line
+    let is_secret = is_line
         && is_alone
         && password.len() >= 3
         && !password.contains(['[', '{', ':'])
         && !value::is_placeholder(password)
-        && password != user
-    {
-        found.push(Finding { range: end - password.len()..end, kind: "password" });
-    }
+        && password != user;
+    is_secret.then(|| Finding::of(password, end - password.len(), "password"))
 }

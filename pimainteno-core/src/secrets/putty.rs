@@ -28,7 +28,7 @@ pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
         if line.is_empty() {
             return;
         }
-        found.push(Finding { range: at + gap..at + gap + line.len(), kind: private_key::KIND });
+        found.push(Finding::of(line, at + gap, private_key::KIND));
         at += gap + line.len();
     }
 }

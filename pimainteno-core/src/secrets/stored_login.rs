@@ -11,13 +11,11 @@ pub(super) const ANCHORS: [&str; 3] = ["\"auth\"", "_auth", "auth\\\""];
 /// The longest value, in bytes.
 const LONGEST: usize = 4096;
 
-/// Adds the login behind the anchor.
-pub(super) fn look(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
-    let Some(start) = scan::behind_joint(text, anchor.end, b" \t:=\"'\\", b":=") else { return };
+/// The login behind the anchor.
+pub(super) fn look(text: &str, anchor: Range<usize>) -> Option<Finding> {
+    let start = scan::behind_joint(text, anchor.end, b" \t:=\"'\\", b":=")?;
     let login = scan::run(text, start, LONGEST, |byte| Alphabet::Base64.has(byte));
-    if login.len() >= 8 && is_login(login) {
-        found.push(Finding { range: start..start + login.len(), kind: "basic credentials" });
-    }
+    (login.len() >= 8 && is_login(login)).then(|| Finding::of(login, start, "basic credentials"))
 }
 
 /// Whether it is `user:password` in base64.

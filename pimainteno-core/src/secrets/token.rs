@@ -161,9 +161,9 @@ impl Alphabet {
 
 /// Adds the JSON Web Token that begins at the anchor: three parts in base64, of which the last, the
 /// signature, may be missing.
-pub(super) fn look_for_web_token(text: &str, anchor: Range<usize>, found: &mut Vec<Finding>) {
+pub(super) fn look_for_web_token(text: &str, anchor: Range<usize>) -> Option<Finding> {
     if text.get(anchor.clone()) != Some("eyJ") || !is_start(text, anchor.start) {
-        return;
+        return None;
     }
     let byte = |at: usize| text.as_bytes().get(at).copied();
     let is_inside = scan::before(text, anchor.start, 1) == Some(b'-');
@@ -174,17 +174,17 @@ pub(super) fn look_for_web_token(text: &str, anchor: Range<usize>, found: &mut V
         || header.len() < 12
         || !text.get(claims_at - 1..).is_some_and(|rest| rest.starts_with(".eyJ"))
     {
-        return;
+        return None;
     }
     let claims = part(claims_at, LONGEST_PART);
     if claims.len() < 12 {
-        return;
+        return None;
     }
     let mut end = claims_at + claims.len();
     if byte(end) == Some(b'.') {
         end += 1 + part(end + 1, LONGEST_PART).len();
     }
-    found.push(Finding { range: anchor.start..end, kind: "JSON Web Token" });
+    Some(Finding { range: anchor.start..end, kind: "JSON Web Token" })
 }
 
 /// Whether a word can begin here: after anything but a letter or a digit, or after an escape such

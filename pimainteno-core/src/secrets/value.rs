@@ -114,6 +114,11 @@ pub(super) fn is_random(value: &str) -> bool {
         && !is_placeholder(value)
 }
 
+/// Whether it is random, or a UUID that is a secret.
+pub(super) fn is_token(value: &str) -> bool {
+    is_random(value) || is_secret_uuid(value)
+}
+
 /// Whether it is random beyond doubt, and of the characters that keys have: for names that keys of
 /// other kinds have as well.
 pub(super) fn is_key(value: &str) -> bool {
