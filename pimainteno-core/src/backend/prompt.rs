@@ -22,14 +22,15 @@ static TEMPLATES: LazyLock<std::result::Result<Handlebars<'static>, handlebars::
         templates.set_strict_mode(true);
         // Prompts are plain text.
         templates.register_escape_fn(no_escape);
-        templates.register_template_string("summarize", include_str!("prompt/summarize.hbs"))?;
-        templates.register_template_string("propose", include_str!("prompt/propose.hbs"))?;
-        templates.register_template_string("mend", include_str!("prompt/mend.hbs"))?;
-        templates.register_template_string("rebase", include_str!("prompt/rebase.hbs"))?;
-        templates.register_template_string(
-            "commit_message",
-            include_str!("prompt/commit_message.hbs"),
-        )?;
+        for (name, template) in [
+            ("summarize", include_str!("prompt/summarize.hbs")),
+            ("propose", include_str!("prompt/propose.hbs")),
+            ("mend", include_str!("prompt/mend.hbs")),
+            ("rebase", include_str!("prompt/rebase.hbs")),
+            ("commit_message", include_str!("prompt/commit_message.hbs")),
+        ] {
+            templates.register_template_string(name, template)?;
+        }
         Ok(templates)
     });
 
