@@ -71,20 +71,16 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// The words of letters and digits in a text, in its order.
-fn words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+/// The places of the words of a text: of letters and digits, or what `is_part` says.
+fn words(text: &str, is_part: fn(&u8) -> bool) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut from = 0;
     std::iter::from_fn(move || {
         let rest = text.as_bytes().get(from..)?;
-        let start = from + rest.iter().position(u8::is_ascii_alphanumeric)?;
-        let length = text
-            .as_bytes()
-            .get(start..)?
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphanumeric())
-            .count();
-        from = start + length;
-        Some(start..from)
+        let start = rest.iter().position(is_part)?;
+        let length = rest.iter().skip(start).take_while(|byte| is_part(byte)).count();
+        let word = from + start..from + start + length;
+        from = word.end;
+        Some(word)
     })
 }
 

@@ -32,9 +32,6 @@ pub(super) struct Spent {
     pub(super) all: Usage,
 }
 
-/// A figure that is limited: its name in the configuration, what was spent of it, its limit.
-type Figure = (&'static str, u64, Option<u64>);
-
 impl Budget<'_> {
     /// The day that pays for a call now.
     pub(super) fn today(&self) -> Zoned {
@@ -57,12 +54,9 @@ impl Budget<'_> {
     /// [`ErrorKind::Backend`]; with [`crate::Retry::After`] if there is a new budget tomorrow. A
     /// run never gets a new one.
     pub(super) fn allow(&self, task: Task, spent: Spent, now: &Zoned) -> Result<()> {
-        let of_run = [
-            ("calls", spent.run.calls, self.project.calls_per_run),
-            ("tokens", spent.run.tokens(), self.project.tokens_per_run),
-            ("money", spent.run.cost_micros, micros(self.project.money_per_run)),
-        ];
-        if let Some((name, figures)) = used_up(&of_run) {
+        let run = self.project;
+        let limits = [run.calls_per_run, run.tokens_per_run, micros(run.money_per_run)];
+        if let Some((name, figures)) = used_up(spent.run, limits) {
             return Err(Error::new(
                 ErrorKind::Backend,
                 format!("the run's budget is used up: {figures}"),
@@ -81,16 +75,9 @@ impl Budget<'_> {
             } else {
                 budget.repair_reserve.unwrap_or(0)
             };
-            let of_day = [
-                (
-                    "calls",
-                    spent.calls,
-                    budget.calls_per_day.map(|calls| calls.saturating_sub(reserve)),
-                ),
-                ("tokens", spent.tokens(), budget.tokens_per_day),
-                ("money", spent.cost_micros, micros(budget.money_per_day)),
-            ];
-            if let Some((name, figures)) = used_up(&of_day) {
+            let calls = budget.calls_per_day.map(|calls| calls.saturating_sub(reserve));
+            let limits = [calls, budget.tokens_per_day, micros(budget.money_per_day)];
+            if let Some((name, figures)) = used_up(spent, limits) {
                 let kept = if name == "calls" && reserve > 0 {
                     format!(", and {reserve} more are kept back for repairs")
                 } else {
@@ -110,11 +97,15 @@ impl Budget<'_> {
     }
 }
 
-/// The first figure of which nothing is left, with its numbers in words.
-fn used_up(figures: &[Figure]) -> Option<(&'static str, String)> {
-    let (name, spent, limit) = figures.iter().find_map(|(name, spent, limit)| {
-        limit.filter(|limit| spent >= limit).map(|limit| (*name, *spent, limit))
-    })?;
+/// The first figure of which nothing is left, by its name in the configuration, with its numbers in
+/// words; the limits are those of calls, tokens and money.
+fn used_up(spent: Usage, limits: [Option<u64>; 3]) -> Option<(&'static str, String)> {
+    let figures =
+        [("calls", spent.calls), ("tokens", spent.tokens()), ("money", spent.cost_micros)];
+    let (name, spent, limit) =
+        figures.into_iter().zip(limits).find_map(|((name, spent), limit)| {
+            limit.filter(|limit| spent >= *limit).map(|limit| (name, spent, limit))
+        })?;
     let words = match name {
         "money" => format!("{} of {}", Money { micros: spent }, Money { micros: limit }),
         _ => format!("{spent} of {limit} {name}"),

@@ -1,7 +1,7 @@
 //! Words that close issues, and commands to trackers: `Closes #1`, `fixes owner/repo#1`, `ABC-1
 //! #close`.
 
-use super::{Edit, is_word};
+use super::{Edit, is_word, words};
 
 /// Words that do something to the issue that stands behind them, on one forge or tracker or
 /// another. Words that end with one count too: not all of them look for the beginning of a word.
@@ -49,50 +49,36 @@ const FILLERS: [&str; 11] =
 const MOST_FILLERS: usize = 3;
 
 pub(super) fn edits(text: &str) -> Vec<Edit> {
-    let mut edits: Vec<Edit> = Vec::new();
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        if !bytes.get(at).is_some_and(u8::is_ascii_alphabetic) {
-            at += 1;
-            continue;
+    let mut edits = commands(text);
+    for range in words(text, u8::is_ascii_alphabetic) {
+        let word = text.get(range.clone()).unwrap_or_default();
+        let lower = word.to_ascii_lowercase();
+        let is_keyword = KEYWORDS.iter().any(|keyword| lower.ends_with(keyword));
+        if is_keyword && is_reference_behind(text.get(range.end..).unwrap_or_default()) {
+            edits.push((range, format!("\"{word}\"")));
         }
-        let end = at + letters(text, at);
-        let word = text.get(at..end).unwrap_or_default().to_ascii_lowercase();
-        if KEYWORDS.iter().any(|keyword| word.ends_with(keyword)) && is_reference_behind(text, end)
-        {
-            edits.push((at..end, format!("\"{}\"", text.get(at..end).unwrap_or_default())));
-        }
-        at = end;
     }
-    edits.extend(commands(text));
     edits.sort_by_key(|(range, _)| range.start);
     edits
 }
 
 /// Whether what stands behind a word is a reference, with nothing but signs and fillers between.
-fn is_reference_behind(text: &str, mut at: usize) -> bool {
-    let mut fillers = 0;
-    loop {
-        let rest = text.get(at..).unwrap_or_default();
-        let gap = rest.len()
-            - rest
-                .trim_start_matches(|one: char| one.is_whitespace() || ":*_`([<~-=>".contains(one))
-                .len();
-        at += gap;
-        let rest = text.get(at..).unwrap_or_default();
+fn is_reference_behind(mut rest: &str) -> bool {
+    for _ in 0..=MOST_FILLERS {
+        let behind =
+            rest.trim_start_matches(|one: char| one.is_whitespace() || ":*_`([<~-=>".contains(one));
         // Some take what stands right behind the word.
-        if begins_reference(rest) {
+        if begins_reference(behind) {
             return true;
         }
-        let end = at + letters(text, at);
-        let filler = text.get(at..end).unwrap_or_default().to_ascii_lowercase();
-        fillers += 1;
-        if gap == 0 || fillers > MOST_FILLERS || !FILLERS.contains(&&*filler) {
+        let filler = behind.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (filler, after) = behind.split_at(filler);
+        if behind.len() == rest.len() || !FILLERS.contains(&&*filler.to_ascii_lowercase()) {
             return false;
         }
-        at = end;
+        rest = after;
     }
+    false
 }
 
 /// Whether the text begins with `#1`, `!1`, `owner/repo#1`, `GH-1`, `ABC-1` or an address.
@@ -145,14 +131,4 @@ fn commands(text: &str) -> Vec<Edit> {
         start += line.len();
     }
     edits
-}
-
-/// How many letters there are from `at` on.
-fn letters(text: &str, at: usize) -> usize {
-    text.as_bytes()
-        .get(at..)
-        .unwrap_or_default()
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphabetic())
-        .count()
 }

@@ -47,7 +47,7 @@ fn in_brackets(text: &str) -> Vec<Edit> {
 /// What stands between the brackets of a switch, with the word that makes it one quoted; `None` if
 /// it is none.
 fn switch(inner: &str) -> Option<String> {
-    let words: Vec<_> = words(inner).collect();
+    let words: Vec<_> = words(inner, u8::is_ascii_alphanumeric).collect();
     let last = words.len().checked_sub(1)?;
     let verb = |place: &usize| {
         let word = words.get(*place)?;
@@ -89,7 +89,7 @@ fn verb(word: &str) -> Option<(std::ops::Range<usize>, bool)> {
 /// `skip-checks`, `--skip-ci`, `NO_CI`, `ci.skip` and `skip ci` without brackets, with the `skip`
 /// or `no` quoted.
 fn bare(text: &str) -> Vec<Edit> {
-    let words: Vec<_> = words(text).collect();
+    let words: Vec<_> = words(text, u8::is_ascii_alphanumeric).collect();
     let lower = text.to_ascii_lowercase();
     let word = |range: &std::ops::Range<usize>| lower.get(range.clone()).unwrap_or_default();
     let mut edits = Vec::new();

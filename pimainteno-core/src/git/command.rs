@@ -68,13 +68,6 @@ impl Git {
         Self { environment, network_timeout: NETWORK_TIMEOUT }
     }
 
-    /// The same with another limit of what goes over the network.
-    #[cfg(test)]
-    pub(super) fn with_network_timeout(mut self, timeout: Duration) -> Self {
-        self.network_timeout = timeout;
-        self
-    }
-
     /// The same without the variables that lead to programs outside, such as the SSH agent.
     pub(super) fn apart(&self) -> Self {
         Self { environment: self.environment.clone().without(&OUTSIDE), ..*self }

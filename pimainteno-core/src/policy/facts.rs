@@ -1,6 +1,6 @@
 //! What a hook sees of a run, as the value `facts` of the script.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use jiff::civil::DateTime;
 use rhai::{Dynamic, Engine, EvalAltResult, INT, ImmutableString, serde::to_dynamic};
@@ -77,22 +77,14 @@ pub enum Checks {
 #[derive(Clone, Debug)]
 pub struct Facts {
     run: Arc<RunFacts>,
-    change: Arc<ChangeValues>,
+    change: Arc<Change>,
+    /// What is long of the change, taken out of it so that reading it costs no copy.
+    diff: ImmutableString,
+    message: ImmutableString,
     checks: Checks,
     step: ImmutableString,
     effects: ImmutableString,
     task: ImmutableString,
-}
-
-/// [`Change`] as the values that a script gets.
-#[derive(Debug, Default)]
-struct ChangeValues {
-    files: Vec<ImmutableString>,
-    deleted: Vec<ImmutableString>,
-    added: INT,
-    removed: INT,
-    diff: ImmutableString,
-    message: ImmutableString,
 }
 
 /// Reads one fact.
@@ -123,11 +115,11 @@ const FACTS: [(&str, Getter); 26] = [
     ("task", |facts| facts.task.clone().into()),
     ("files", |facts| array(&facts.change.files)),
     ("deleted", |facts| array(&facts.change.deleted)),
-    ("added", |facts| facts.change.added.into()),
-    ("removed", |facts| facts.change.removed.into()),
-    ("lines", |facts| facts.change.added.saturating_add(facts.change.removed).into()),
-    ("diff", |facts| facts.change.diff.clone().into()),
-    ("message", |facts| facts.change.message.clone().into()),
+    ("added", |facts| count(facts.change.added)),
+    ("removed", |facts| count(facts.change.removed)),
+    ("lines", |facts| count(facts.change.added.saturating_add(facts.change.removed))),
+    ("diff", |facts| facts.diff.clone().into()),
+    ("message", |facts| facts.message.clone().into()),
     ("checks", |facts| word(&facts.checks)),
 ];
 
@@ -137,6 +129,8 @@ impl Facts {
         Self {
             run: Arc::new(run),
             change: Arc::default(),
+            diff: ImmutableString::new(),
+            message: ImmutableString::new(),
             checks: Checks::default(),
             step: ImmutableString::new(),
             effects: ImmutableString::new(),
@@ -146,8 +140,9 @@ impl Facts {
 
     /// The same facts, with a change.
     #[must_use]
-    pub fn with_change(self, change: Change) -> Self {
-        Self { change: Arc::new(change.into()), ..self }
+    pub fn with_change(self, mut change: Change) -> Self {
+        let (diff, message) = (mem::take(&mut change.diff), mem::take(&mut change.message));
+        Self { change: Arc::new(change), diff: diff.into(), message: message.into(), ..self }
     }
 
     /// How the checks ended.
@@ -173,7 +168,7 @@ impl Facts {
     }
 
     /// The paths of the files that the change touches.
-    pub(super) fn files(&self) -> &[ImmutableString] {
+    pub(super) fn files(&self) -> &[String] {
         &self.change.files
     }
 
@@ -185,19 +180,6 @@ impl Facts {
     /// The names of all facts.
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
         FACTS.iter().map(|(name, _)| *name)
-    }
-}
-
-impl From<Change> for ChangeValues {
-    fn from(change: Change) -> Self {
-        Self {
-            files: change.files.into_iter().map(Into::into).collect(),
-            deleted: change.deleted.into_iter().map(Into::into).collect(),
-            added: INT::try_from(change.added).unwrap_or(INT::MAX),
-            removed: INT::try_from(change.removed).unwrap_or(INT::MAX),
-            diff: change.diff.into(),
-            message: change.message.into(),
-        }
     }
 }
 
@@ -221,8 +203,12 @@ pub(super) fn register(engine: &mut Engine) {
     );
 }
 
-fn array<S: Clone + Into<Dynamic>>(strings: &[S]) -> Dynamic {
+fn array(strings: &[String]) -> Dynamic {
     Dynamic::from_array(strings.iter().cloned().map(Into::into).collect())
+}
+
+fn count(number: usize) -> Dynamic {
+    INT::try_from(number).unwrap_or(INT::MAX).into()
 }
 
 /// What a script reads of a choice: the word that stands for it in configurations.

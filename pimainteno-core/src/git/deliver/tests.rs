@@ -79,10 +79,12 @@ impl Site {
         let environment = Environment::default()
             .with("PATH", std::env::var_os("PATH").unwrap())
             .with("GIT_CONFIG_GLOBAL", "/dev/null");
-        let checkout =
-            Checkout::open(&self.path("work"), Git::new(environment).with_network_timeout(timeout))
-                .await
-                .unwrap();
+        let checkout = Checkout::open(
+            &self.path("work"),
+            Git { network_timeout: timeout, ..Git::new(environment) },
+        )
+        .await
+        .unwrap();
         let upstream = Upstream {
             remote: "origin".parse().unwrap(),
             branch: "main".parse().unwrap(),
