@@ -109,7 +109,7 @@ const FACTS: [(&str, Getter); 26] = [
     ("date", |facts| facts.run.now.date().to_string().into()),
     ("head", |facts| facts.run.head.as_str().into()),
     ("head_message", |facts| facts.run.head_message.as_str().into()),
-    ("units", |facts| array(&facts.run.units.iter().map(UnitName::as_str).collect::<Vec<_>>())),
+    ("units", |facts| array(&facts.run.units)),
     ("step", |facts| facts.step.clone().into()),
     ("effects", |facts| facts.effects.clone().into()),
     ("task", |facts| facts.task.clone().into()),
@@ -203,8 +203,8 @@ pub(super) fn register(engine: &mut Engine) {
     );
 }
 
-fn array(strings: &[String]) -> Dynamic {
-    Dynamic::from_array(strings.iter().cloned().map(Into::into).collect())
+fn array<S: AsRef<str>>(strings: &[S]) -> Dynamic {
+    Dynamic::from_array(strings.iter().map(|string| string.as_ref().into()).collect())
 }
 
 fn count(number: usize) -> Dynamic {
