@@ -133,6 +133,7 @@ pub struct SystemdMonitorConfig {
     /// Whether a failed unit starts a run.
     pub enabled: bool,
     /// The units; empty is those of the projects.
+    #[serde(deserialize_with = "UnitName::texts")]
     pub units: Vec<UnitName>,
     /// Which systemd the units belong to.
     pub bus: Bus,

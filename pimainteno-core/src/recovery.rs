@@ -43,7 +43,7 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
         remove_half_made(runner, &open.runs).await;
     }
     let taken_back = |run: &OpenRun| Some((run.record.job.takes_back()?, run.record.id));
-    let rollbacks: BTreeMap<_, _> = open.runs.iter().filter_map(taken_back).collect();
+    let rollbacks: BTreeMap<_, _> = open.runs.iter().rev().filter_map(taken_back).collect();
     let mut records = Vec::new();
     for mut run in open.runs {
         run.record.rolled_back_by = rollbacks.get(&run.record.id).copied();

@@ -4,10 +4,13 @@ use std::{fmt, str::FromStr};
 
 use http::{Uri, uri::Authority};
 
+const UNUSABLE: &str = "not an address; write it like \"https://example.org/v1\"";
+
 /// The address of a web server, `http://` or `https://`.
 ///
 /// There is neither a user name nor a password in it: whoever may see the processes of the machine
-/// would see them. Its query may be a secret all the same, and is not shown.
+/// would see them. Its query may be a secret all the same: it is left out where the address is
+/// displayed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     text: String,
@@ -50,18 +53,17 @@ impl FromStr for Address {
 
     // The address is not shown: what is wrong with it may be a password.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unusable = "not an address; write it like \"https://example.org/v1\"";
         // The crate takes more than ASCII in paths.
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(unusable);
+            return Err(UNUSABLE);
         }
-        let uri: Uri = text.parse().map_err(|_| unusable)?;
+        let uri: Uri = text.parse().map_err(|_| UNUSABLE)?;
         let port = match uri.scheme_str() {
             Some("http") => 80,
             Some("https") => 443,
-            _ => return Err(unusable),
+            _ => return Err(UNUSABLE),
         };
-        let authority = uri.authority().cloned().ok_or(unusable)?;
+        let authority = uri.authority().cloned().ok_or(UNUSABLE)?;
         if authority.as_str().contains('@') {
             return Err(
                 "an address must hold neither a user name nor a password: others could see them",
@@ -69,11 +71,11 @@ impl FromStr for Address {
         }
         let port = match authority.as_str().strip_prefix(authority.host()) {
             Some("") => port,
-            Some(_) => authority.port_u16().filter(|port| *port != 0).ok_or(unusable)?,
-            None => return Err(unusable),
+            Some(_) => authority.port_u16().filter(|port| *port != 0).ok_or(UNUSABLE)?,
+            None => return Err(UNUSABLE),
         };
         if authority.host().is_empty() {
-            return Err(unusable);
+            return Err(UNUSABLE);
         }
         Ok(Self { text: text.to_owned(), uri, authority, port })
     }
@@ -83,13 +85,16 @@ impl FromStr for ProbeAddress {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with("https://") {
+        let address: Address = text.parse().map_err(|error| match error {
+            UNUSABLE => "not an address; write it like \"http://localhost:8080/health\"",
+            error => error,
+        })?;
+        if address.uri.scheme_str() != Some("http") {
             return Err(
                 "a probe cannot speak TLS; use `command = \"curl -fsS https://…\"` instead",
             );
         }
-        let unusable = "not an address; write it like \"http://localhost:8080/health\"";
-        text.parse().map(Self).map_err(|_| unusable)
+        Ok(Self(address))
     }
 }
 
@@ -149,8 +154,10 @@ mod tests {
             text.parse::<ProbeAddress>().unwrap_err();
             text.parse::<Address>().unwrap_err();
         }
-        let error = "https://a/b".parse::<ProbeAddress>().unwrap_err();
-        assert!(error.contains("TLS") && error.contains("curl"), "{error}");
+        for text in ["https://a/b", "HTTPS://a/b"] {
+            let error = text.parse::<ProbeAddress>().unwrap_err();
+            assert!(error.contains("TLS") && error.contains("curl"), "{error}");
+        }
     }
 
     #[test]

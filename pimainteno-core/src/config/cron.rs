@@ -14,6 +14,11 @@ const MONTHS: [&str; 12] =
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// A cron expression; it is shown as it was written.
+///
+/// It has five fields (minute, hour, day of the month, month, day of the week), six (the seconds
+/// first) or seven (the years last, 1970 to 2099), or is a word like `@daily`. Fields mean what
+/// they mean in crontab(5): Sunday is 0 and 7, and where both the day of the month and the day of
+/// the week are restricted, either will do.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CronExpression {
     text: String,
@@ -55,11 +60,7 @@ impl CronExpression {
 impl FromStr for CronExpression {
     type Err = String;
 
-    /// Reads five fields (minute, hour, day of the month, month, day of the week), six (the seconds
-    /// first), seven (the years last, 1970 to 2099), or a word like `@daily`. Fields mean what they
-    /// mean in crontab(5): Sunday is 0 and 7, and where both the day of the month and the day of
-    /// the week are restricted, either will do. The error says what is wrong, also with a day that
-    /// never comes.
+    /// Reads one. The error says what is wrong, also with a day that never comes.
     fn from_str(text: &str) -> Result<Self, String> {
         let fields: Vec<_> = unfolded(text)?.split_whitespace().collect();
         let (second, minute, hour, day, month, weekday, year) = match *fields.as_slice() {

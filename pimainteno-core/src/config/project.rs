@@ -113,10 +113,7 @@ impl Project {
             repairs: project.repairs.unwrap_or(2),
             sandbox: SandboxSettings::new(project),
             hooks: project.hooks,
-            units: project.units.clone().unwrap_or_else(|| {
-                // A directory may be called what no unit can be.
-                format!("{directory}.service").parse().into_iter().collect()
-            }),
+            units: project.units.clone().unwrap_or_else(|| vec![unit_of(&directory)]),
             units_are_explicit: project.units.is_some(),
             restart: project.restart.clone(),
             health: project.health.clone(),
@@ -149,6 +146,15 @@ impl Config {
             .map(|project| Project::new(&project, self))
             .collect()
     }
+}
+
+/// The unit that a project is probably run by: called like its directory, or like what an id makes
+/// of that where no unit can be.
+fn unit_of(directory: &str) -> UnitName {
+    let like = |name: &str| format!("{name}.service").parse();
+    like(directory)
+        .or_else(|_| like(ProjectId::of(directory).as_str()))
+        .unwrap_or_else(|_| UnitName::unchecked("project.service"))
 }
 
 fn merged_llm(project: &ProjectConfig, config: &Config) -> LlmConfig {

@@ -245,7 +245,7 @@ fn a_project_has_a_day_of_its_own_and_shares_what_holds_for_a_run() {
 }
 
 #[test]
-fn an_empty_address_goes_back_to_the_providers_own_and_an_odd_directory_names_no_unit() {
+fn an_empty_address_goes_back_to_the_providers_own_and_an_odd_directory_names_a_unit() {
     let text = r#"
         llm.base_url = "http://pi:8080/v1"
         [[project]]
@@ -258,10 +258,10 @@ fn an_empty_address_goes_back_to_the_providers_own_and_an_odd_directory_names_no
     let projects = toml(text).config.projects();
     let of = |project: &Project| {
         let address = project.llm.base_url.as_ref().map(|address| address.as_str().to_owned());
-        (address, project.units.len())
+        (address, project.units[0].to_string())
     };
-    assert_eq!(of(&projects[0]), (Some("http://pi:8080/v1".to_owned()), 1));
-    assert_eq!(of(&projects[1]), (None, 0));
+    assert_eq!(of(&projects[0]), (Some("http://pi:8080/v1".to_owned()), "a.service".to_owned()));
+    assert_eq!(of(&projects[1]), (None, "the-b.service".to_owned()));
 }
 
 #[test]

@@ -149,7 +149,8 @@ impl Checkout {
     }
 
     /// Where `branch` is pushed to: to `remote` if that is given, or else where Git's configuration
-    /// says, or else to the same branch of `origin`. `None` if there is no such remote, or no branch.
+    /// says, or else to the same branch of `origin`. `None` if there is no such remote, or no
+    /// branch.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell, or if `remote` is given and does not exist.

@@ -18,8 +18,8 @@ use rustix::{
 use crate::process::{Limits, Used};
 
 impl Used {
-    /// What is used up by what is in `directory`, however deep it lies. A directory that its owner may not
-    /// look into is opened to him: what nobody sees takes up space too.
+    /// What is used up by what is in `directory`, however deep it lies. A directory that its owner
+    /// may not look into is opened to him: what nobody sees takes up space too.
     ///
     /// # Errors
     /// If one cannot be read.

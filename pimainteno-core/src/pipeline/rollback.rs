@@ -15,9 +15,11 @@ use crate::{
 
 /// What is taken back, why, and how.
 pub(crate) struct Way<'a> {
+    /// The checkout, of which the commit's message is read.
     pub(crate) checkout: &'a Checkout,
     /// The steps of the project.
     pub(crate) steps: &'a [Arc<dyn Step>],
+    /// Why it is taken back.
     pub(crate) reason: &'a str,
     /// The commit of which the inverse is committed; `None` if the checkout just goes back: the
     /// commit never left the machine, and nothing was built upon it.

@@ -221,6 +221,7 @@ impl WrittenCase {
         let task = facts.task.clone();
         Ok(Case { line, facts: facts.facts()?, task, written: self })
     }
+
     /// What has to occur in the reason.
     fn reason(&self) -> &str {
         self.reason.as_deref().unwrap_or_default()

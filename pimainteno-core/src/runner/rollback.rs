@@ -73,6 +73,10 @@ impl Runner {
         if is_pushed {
             preconditions::must_be_pushed(project, checkout, &head).await.map_err(kept_from)?;
         }
+        // What follows it is checked without it.
+        if head.commit != *commit {
+            self.sandboxing(prepared).require().await?;
+        }
         let record = prepared.record(order).of_chore(&target.run.chore);
         let run = self.run_at(prepared, checkout, head, record).await?;
         let run = self.take_back_in(run, prepared, checkout, &target, is_pushed).await?;

@@ -94,6 +94,8 @@ impl Journal {
         since: &Since,
         limit: usize,
     ) -> Result<Vec<JournalEntry>> {
+        // One that was never looked at could be a pattern, which names several.
+        unit.parse::<UnitName>()?;
         let selector = match self.bus {
             Bus::System => format!("--unit={unit}"),
             Bus::User => format!("--user-unit={unit}"),

@@ -61,6 +61,8 @@ impl Systemd {
         deadline: Duration,
         cancel: &Cancel,
     ) -> Result<Output> {
+        // One that was never looked at could be a pattern, which names several.
+        unit.parse::<UnitName>()?;
         let user = (self.journal.bus == Bus::User).then_some("--user");
         let command = Command::new("systemctl")
             .args(user)

@@ -47,7 +47,8 @@ impl StepContext<'_> {
             return Ok(Flow::End(Outcome::NoChange));
         };
         let Some(upstream) = self.upstream().await? else {
-            return Ok(Flow::Skipped("the project has no remote".into()));
+            let lacks = if self.branch().is_some() { "remote" } else { "branch to push" };
+            return Ok(Flow::Skipped(format!("the project has no {lacks}")));
         };
         let (checkout, journal) = (self.parts.checkout, self.parts.journal);
         let there = format!("{}/{}", upstream.remote, upstream.branch);

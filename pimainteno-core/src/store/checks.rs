@@ -1,7 +1,7 @@
 //! Results of checks, by commit: what the base of a change was like need not be found out twice.
 
 use redb::Error as RedbError;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -21,12 +21,18 @@ const KEEP: usize = 4;
 pub(crate) struct CheckResults {
     /// The commit; `None` is a project that was broken on purpose, to see whether its checks
     /// notice.
+    #[serde(deserialize_with = "commit")]
     pub commit: Option<CommitId>,
     /// A hash of the checks: of their commands and whatever else decides what they mean.
     pub checks: Sha256,
     /// What they said, in the shape that whoever ran them chose. Kept small: logs are outputs of
     /// the run.
     pub results: Value,
+}
+
+/// Reads a commit; earlier versions wrote `broken` for none.
+fn commit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CommitId>, D::Error> {
+    Ok(Option::<CommitId>::deserialize(deserializer)?.filter(|commit| *commit != "broken"))
 }
 
 impl Store {

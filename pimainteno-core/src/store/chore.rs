@@ -1,7 +1,9 @@
 //! What is remembered about one chore of a project between runs.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     id::ProposalId,
@@ -34,7 +36,11 @@ pub struct ChoreState {
     pub last_slot: Option<Timestamp>,
     /// The failure that was seen last and how many times in a row: of each unit, and of the project
     /// itself.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        alias = "failures",
+        deserialize_with = "repeated",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub repeated: Vec<RepeatedFailure>,
     /// Why it is left alone until a person resumes the project: it fails in the same way again and
     /// again.
@@ -87,6 +93,7 @@ pub struct Frozen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepeatedFailure {
     /// The unit that failed; `None` if it is not about one.
+    #[serde(default)]
     pub unit: Option<UnitName>,
     /// What tells this failure from others.
     pub signature: String,
@@ -173,5 +180,44 @@ impl ChoreState {
     pub(super) fn redact(&mut self, secrets: &Secrets) {
         self.parked.iter_mut().for_each(|parked| secrets.clean(&mut parked.reason));
         self.frozen.iter_mut().for_each(|frozen| secrets.clean(&mut frozen.reason));
+    }
+}
+
+/// Reads repeated failures, also as they were written before: by unit, those of none under the
+/// empty name.
+fn repeated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RepeatedFailure>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        List(Vec<RepeatedFailure>),
+        ByUnit(BTreeMap<String, RepeatedFailure>),
+    }
+
+    Ok(match Written::deserialize(deserializer)? {
+        Written::List(list) => list,
+        Written::ByUnit(failures) => {
+            let of = |(unit, failure): (String, RepeatedFailure)| {
+                let unit = Some(unit).filter(|unit| !unit.is_empty()).map(UnitName::unchecked);
+                RepeatedFailure { unit, ..failure }
+            };
+            failures.into_iter().map(of).collect()
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_that_were_written_by_unit_are_read() {
+        let written = r#"{"failures": {"": {"signature": "s", "count": 2},
+            "a.service": {"signature": "t", "count": 1}}}"#;
+        let mut state: ChoreState = serde_json::from_str(written).unwrap();
+        let again: ChoreState =
+            serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
+        assert_eq!((again, state.repeated.len()), (state.clone(), 2));
+        state.note_failure(None, "s".into(), "again".into());
+        assert!(state.frozen.is_some(), "{state:?}");
     }
 }

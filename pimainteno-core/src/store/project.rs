@@ -148,7 +148,8 @@ impl Store {
         states.known.get(project).unwrap_or(&states.unknown).clone()
     }
 
-    /// The ids of the projects that anything is remembered about, in order.
+    /// The ids of the projects that anything is remembered about, in order, also of those that are
+    /// not in the configuration any more.
     pub fn known_projects(&self) -> Vec<ProjectId> {
         self.0
             .states

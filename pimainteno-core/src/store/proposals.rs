@@ -46,7 +46,8 @@ impl Store {
         Ok(Some(proposal))
     }
 
-    /// A proposal.
+    /// A proposal with its exact diff, in which secrets may be; [`crate::Maintainer::proposal`] is
+    /// for showing.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Store`].
