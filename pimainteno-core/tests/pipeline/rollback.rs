@@ -4,6 +4,7 @@ use std::{fs, time::Duration};
 
 use pimainteno_core::{
     Edit, Job, Maintainer, Outcome, ProposalStatus, RunRecord, StepStatus, Task,
+    config::SandboxMode,
     testing::{Scripted, ScriptedBackend},
 };
 
@@ -123,6 +124,23 @@ async fn a_commit_that_never_left_the_machine_is_dropped_unless_others_are_built
             "{records:#?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_rollback_does_not_begin_where_the_sandbox_that_its_checks_need_cannot_be_had() {
+    let mut world = World::new().with_steps(&LOCAL);
+    let maintainer = world.maintainer(shorten());
+    let delivered = deliver(&maintainer).await;
+    drop(maintainer);
+    world.write("src/play.sh", "#!/bin/sh\n");
+    world.git(&["commit", "--quiet", "--all", "--message", "play"]);
+    world.project.sandbox = SandboxMode::Required;
+    let before = world.seen_from_outside();
+    let maintainer = world.maintainer(shorten());
+    let error = maintainer.rollback("radio", None).await.unwrap_err().to_string();
+    assert!(error.contains("a whole sandbox, which cannot be had"), "{error}");
+    assert_eq!(world.seen_from_outside(), before);
+    assert_eq!(maintainer.history().runs(Some("radio"), 9).unwrap()[0].id, delivered.id);
 }
 
 #[tokio::test]
