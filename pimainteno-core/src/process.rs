@@ -16,6 +16,7 @@ mod minder;
 mod output;
 mod proc;
 mod removal;
+mod report;
 mod sandbox;
 pub(crate) mod survivors;
 mod tree;

@@ -174,7 +174,8 @@ impl Secrets {
 
     /// The secrets in a text, in its order; none overlaps another.
     pub fn find(&self, text: &str) -> Vec<Finding> {
-        let mut found = Vec::new();
+        let plain = without_colours(text);
+        let (text, mut found) = (&*plain, Vec::new());
         for anchor in self.0.anchors.find_overlapping_iter(text) {
             let (before, range) = (found.len(), anchor.range());
             match self.0.lookers.get(anchor.pattern().as_usize()) {
@@ -263,6 +264,22 @@ fn show_commands(text: &str, from: usize, found: &mut Vec<Finding>) {
     for Finding { range, kind } in found.split_off(from.min(found.len())) {
         found.extend(shell::hidden(text, range).into_iter().map(|range| Finding { range, kind }));
     }
+}
+
+/// The text with blanks in place of what gives a terminal colours (ECMA-48, select graphic
+/// rendition), so that each byte stays at its place: the letter that ends a colour is none of the
+/// word behind it.
+fn without_colours(text: &str) -> Cow<'_, str> {
+    let mut plain = Cow::Borrowed(text);
+    for (start, _) in text.match_indices("\u{1b}[") {
+        let rest = text.get(start + 2..).unwrap_or_default();
+        let length = rest.bytes().take_while(|byte| matches!(byte, b'0'..=b';')).count();
+        let end = start + 2 + length + 1;
+        if text.as_bytes().get(end - 1) == Some(&b'm') {
+            plain.to_mut().replace_range(start..end, &" ".repeat(end - start));
+        }
+    }
+    plain
 }
 
 /// In order, with those that overlap made one; the one that begins first, or is longer, says what

@@ -20,13 +20,14 @@ use std::{
     time::Duration,
 };
 
-use super::{End, attendance::Attendance, end_of, sandbox::Report, tree};
-use crate::error::{Context, Error, ErrorKind, Result};
 use rustix::{
     fs::{MemfdFlags, memfd_create},
     process::{getpid, set_child_subreaper},
 };
 use serde::{Deserialize, Serialize};
+
+use super::{End, attendance::Attendance, end_of, report::Report, tree};
+use crate::error::{Context, Error, ErrorKind, Result};
 
 /// The first argument of a program that is started as minder. No person would type it.
 pub(super) const ARGUMENT: &str = "--mind-the-command";

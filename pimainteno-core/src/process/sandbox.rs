@@ -38,7 +38,6 @@ use serde::{Deserialize, Serialize};
 pub(super) use enclosure::Enclosure;
 pub use helper::help;
 pub use places::Places;
-pub(super) use protocol::Report;
 pub(crate) use session::Session;
 pub use support::{SandboxHelper, Support};
 

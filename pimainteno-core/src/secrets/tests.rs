@@ -76,6 +76,9 @@ fn tokens_of_known_formats_are_found_wherever_they_stand() {
             format!("{{\"log\":\"a\\n{shown}\\n\"}}")
         );
         assert_eq!(redacted(&format!("é ({token}). next")), format!("é ({shown}). next"));
+        let coloured = format!("\u{1b}[1;31m{token}\u{1b}[0m \u{1b}[32mpassed");
+        let shown = coloured.replace(&token, &shown);
+        assert_eq!(redacted(&coloured), shown);
         // In the middle of a word it is something else.
         assert!(kind == "Telegram bot token" || redacted(&format!("x{token}")).starts_with('x'));
     }

@@ -198,7 +198,7 @@ impl Opened {
         let opened = Self { database: Some(database.map_err(|error| failure(path, error))?), mark };
         let format = contained(|| {
             let format = schema::format(opened.database()?)?;
-            if matches!(format, Format::Empty) {
+            if matches!(format, Format::Empty | Format::Version(..FORMAT)) {
                 opened.mark.write()?;
                 schema::create(opened.database()?)?;
             }
@@ -321,7 +321,7 @@ fn failure(path: &Path, error: RedbError) -> Failure {
 fn refused(path: &Path, format: Format) -> Option<Error> {
     let path = path.display();
     match format {
-        Format::Empty | Format::Version(FORMAT) => None,
+        Format::Empty | Format::Version(..=FORMAT) => None,
         Format::Version(version) => Some(
             Error::new(ErrorKind::Store, format!("the store has format {version}, and this program knows format {FORMAT}: `{path}`"))
                 .hint("install the version that wrote it, or a newer one; or move the file aside to begin anew"),

@@ -44,12 +44,15 @@ pub(super) type Table<'t> = redb::Table<'t, Key, &'static [u8]>;
 /// The table of everything.
 pub(super) const ROWS: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("rows");
 
-/// What is written once, when the file is made: [`FORMAT`] under `"format"`.
+/// What is written when the file is made, or first opened by a newer program: [`FORMAT`] under
+/// `"format"`.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 /// The version of all of the above. It rises when an older program could no longer read what is
-/// written.
-pub(super) const FORMAT: u64 = 1;
+/// written; what an older one wrote is read.
+///
+/// In 2, what is missing is `null`, where 1 had empty texts, and a project has chores.
+pub(super) const FORMAT: u64 = 2;
 
 /// The most bytes in one row: with its key it fits a page of 16 KiB.
 pub(super) const PART: usize = 16_000;
@@ -90,7 +93,7 @@ pub(super) fn format(database: &redb::Database) -> Result<Format, redb::Error> {
     }
 }
 
-/// Makes the tables of an empty file.
+/// Makes the tables of an empty file, and marks one of an older version as one of this.
 pub(super) fn create(database: &redb::Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(META)?.insert("format", FORMAT)?;

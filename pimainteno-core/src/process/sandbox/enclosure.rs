@@ -9,12 +9,12 @@ use std::{
 
 use super::{
     Sandbox,
-    protocol::{Plan, Report, Stage},
+    protocol::{Plan, Stage},
     root::TEMPORARY,
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{End, remove},
+    process::{End, remove, report::Report},
 };
 
 /// A sandbox in use. Its temporary directory goes with it.

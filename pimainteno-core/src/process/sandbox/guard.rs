@@ -2,12 +2,6 @@
 
 use std::{ffi::OsString, io, os::fd::AsRawFd as _, process::ExitCode, time::Duration};
 
-use super::{
-    namespaces,
-    protocol::{FAILED, Plan, Report, Stage, told},
-    watch::Watch,
-};
-use crate::process::{End, attendance::Attendance, end_of, tree};
 use rustix::{
     io::{FdFlags, fcntl_setfd},
     process::{
@@ -15,6 +9,13 @@ use rustix::{
         set_parent_process_death_signal,
     },
 };
+
+use super::{
+    namespaces,
+    protocol::{FAILED, Plan, Stage, told},
+    watch::Watch,
+};
+use crate::process::{End, attendance::Attendance, end_of, report::Report, tree};
 
 /// How often it looks. In a process namespace a look costs some microseconds a process; elsewhere
 /// all processes of the machine are looked at.

@@ -9,15 +9,16 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::Signal;
+
 use super::{
     confine, guard, namespaces,
-    protocol::{ARGUMENT, FAILED, PROBE, Plan, Report, Stage, told},
+    protocol::{ARGUMENT, FAILED, PROBE, Plan, Stage, told},
     server,
     session::SERVE,
     support::PROBE_BASE,
 };
-use crate::process::{attendance::Attendance, minder, proc};
-use rustix::process::Signal;
+use crate::process::{attendance::Attendance, minder, proc, report::Report};
 
 /// How often it is looked whether somebody still waits for the command.
 const LOOK: Duration = Duration::from_secs(1);

@@ -1,19 +1,10 @@
-//! What the stages of the helper tell each other: a plan on the command line, a report in a file.
+//! What the stages of the helper are told, on the command line.
 
-use std::{
-    ffi::OsString,
-    fmt,
-    fs::{self, File},
-    io,
-    os::unix::fs::FileExt as _,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{ffi::OsString, fmt, io, path::PathBuf, process::Command};
 
 use serde::{Deserialize, Serialize};
 
 use super::Sandbox;
-use crate::process::End;
 
 /// The first argument of a program that is started as helper. No person would type it.
 pub(super) const ARGUMENT: &str = "--be-the-sandbox-helper";
@@ -50,14 +41,6 @@ pub(super) enum Stage {
     Confine,
 }
 
-/// What came of a command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::process) enum Report {
-    Ended(End),
-    /// The command could not be run.
-    Failed(String),
-}
-
 /// Says what could not be done, before the reason.
 pub(super) fn told<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> io::Error {
     move |error| io::Error::other(format!("{what}: {error}"))
@@ -89,59 +72,5 @@ impl Plan {
     /// The arguments of a helper that is to carry this out, up to those of the command.
     pub(super) fn arguments(&self) -> io::Result<[OsString; 2]> {
         Ok([ARGUMENT.into(), serde_json::to_string(self)?.into()])
-    }
-}
-
-impl Report {
-    /// Opens the file that it is looked for in. What is there stays until it is written: the guard
-    /// may have told of an excess already.
-    pub(super) fn open(scratch: &Path) -> io::Result<File> {
-        File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(scratch.join("report"))
-    }
-
-    /// Opens the file that another stage has open as `descriptor`.
-    pub(super) fn reopen(descriptor: i32) -> io::Result<File> {
-        File::options().read(true).write(true).open(format!("/proc/self/fd/{descriptor}"))
-    }
-
-    /// Writes it.
-    pub(super) fn write(&self, file: &File) -> io::Result<()> {
-        file.set_len(0)?;
-        file.write_all_at(&serde_json::to_vec(self)?, 0)
-    }
-
-    /// Whether something was written to `file`.
-    pub(super) fn is_written(file: &File) -> bool {
-        file.metadata().is_ok_and(|metadata| metadata.len() > 0)
-    }
-
-    /// Reads it; `None` if the helper was killed before it could write one.
-    pub(super) fn read(scratch: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(scratch.join("report")).ok()?).ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::process::Excess;
-
-    /// The guard may tell of an excess while the command is still being set up.
-    #[test]
-    fn a_report_stays_until_another_one_is_written() {
-        let scratch = tempfile::tempdir().unwrap();
-        let open = || Report::open(scratch.path()).unwrap();
-        Report::Failed("a long sentence about what could not be set up".into())
-            .write(&open())
-            .unwrap();
-        let exceeded = Report::Ended(End::Exceeded(Excess::Memory(1)));
-        exceeded.write(&open()).unwrap();
-        drop(open());
-        assert_eq!(Report::read(scratch.path()), Some(exceeded));
     }
 }

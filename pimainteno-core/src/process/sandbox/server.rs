@@ -14,10 +14,10 @@ use rustix::process::{
 };
 
 use super::{
-    protocol::{Plan, Report},
+    protocol::Plan,
     session::{Reply, Request},
 };
-use crate::process::{Command, proc};
+use crate::process::{Command, proc, report::Report};
 
 /// No limit of time: whoever asked has one, and ends everything in here at it.
 const FOR_LONG: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -21,10 +21,10 @@ use tokio::{
     sync::Mutex,
 };
 
-use super::{Enclosure, Report, Sandbox};
+use super::{Enclosure, Sandbox};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{Command, End, Output, Start, end_of, tree},
+    process::{Command, End, Output, Start, end_of, report::Report, tree},
 };
 
 /// The command that stands for the server.

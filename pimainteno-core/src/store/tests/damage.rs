@@ -1,6 +1,6 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::atomic::Ordering};
 
-use redb::backends::FileBackend;
+use redb::{ReadableTable, backends::FileBackend};
 
 use super::{
     disk::{Counting, Counts},
@@ -151,6 +151,28 @@ fn a_newer_format_is_refused_and_not_set_aside() {
     let error = Store::open_or_set_aside(&path, 50, [&ProjectId::of("garden")]).unwrap_err();
     assert!(error.to_string().contains("format 99"), "{error}");
     assert!(fs::read(&path).unwrap() == before);
+}
+
+#[test]
+fn an_older_format_is_read_and_then_no_older_programs_any_more() {
+    let directory = directory();
+    let (path, _) = closed(directory.path());
+    let format = |version: Option<u64>| {
+        let database = Database::open(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let meta = redb::TableDefinition::<&str, u64>::new("meta");
+        if let Some(version) = version {
+            transaction.open_table(meta).unwrap().insert("format", version).unwrap();
+        }
+        let format = transaction.open_table(meta).unwrap().get("format").unwrap().unwrap().value();
+        transaction.commit().unwrap();
+        format
+    };
+    assert_eq!(format(Some(1)), 1);
+    let store = Store::open(&path, 50).unwrap();
+    assert_eq!(store.runs(Some("garden"), 99).unwrap().len(), 20);
+    drop(store);
+    assert_eq!(format(None), 2);
 }
 
 #[test]
