@@ -26,7 +26,7 @@ pub trait Proposer: Debug + Send + Sync {
     /// it wants none.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for settings that it cannot use.
+    /// [`crate::ErrorKind::Config`] for settings that it cannot use.
     fn check(&self, settings: &Settings) -> Result<()> {
         no_settings(settings, "proposer", self.name())
     }

@@ -39,21 +39,21 @@ pub trait ServiceManager: fmt::Debug + Send + Sync {
     /// Restarts `unit`, or starts it if it does not run, and waits until that is done.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if it cannot be restarted or takes too long,
-    /// [`ErrorKind::Cancelled`].
+    /// [`crate::ErrorKind::Service`] if it cannot be restarted or takes too long,
+    /// [`crate::ErrorKind::Cancelled`].
     async fn restart(&self, unit: &UnitName, cancel: &Cancel) -> Result<()>;
 
     /// The state that `unit` is in. A unit that does not exist is a state, not an error.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if there is nobody to ask.
+    /// [`crate::ErrorKind::Service`] if there is nobody to ask.
     async fn state(&self, unit: &UnitName) -> Result<UnitState>;
 
     /// The last entries, at most `limit`, that `unit` has logged since `since`, oldest first; none
     /// unless overridden.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if the log cannot be read.
+    /// [`crate::ErrorKind::Service`] if the log cannot be read.
     async fn journal(
         &self,
         unit: &UnitName,
