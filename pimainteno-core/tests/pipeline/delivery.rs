@@ -162,27 +162,10 @@ async fn an_unhealthy_change_that_was_not_pushed_never_leaves_the_machine() {
 #[tokio::test]
 async fn a_branch_that_moved_at_the_remote_is_built_upon() {
     let world = World::new();
-    let other = world.root().join("other");
-    git(world.root(), &["clone", "--quiet", "remote.git", "other"]);
-    std::fs::write(other.join("NEWS"), "news\n").unwrap();
-    git(&other, &["add", "NEWS"]);
-    git(
-        &other,
-        &[
-            "-c",
-            "user.name=Bob",
-            "-c",
-            "user.email=b@example.com",
-            "commit",
-            "--quiet",
-            "-m",
-            "news",
-        ],
-    );
-    git(&other, &["push", "--quiet"]);
+    world.commit_at_remote("NEWS", "news\n");
     let records = world.maintainer(editor()).run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
-    assert_eq!(world.git(&["log", "--format=%s"]), "docs: spell music\nnews\nfirst");
+    assert_eq!(world.git(&["log", "--format=%s"]), "docs: spell music\nNEWS\nfirst");
     assert_eq!(world.head(), world.remote_head());
     let verified = records[0].steps.iter().filter(|step| step.name == "verify").count();
     assert_eq!(verified, 2, "the change is verified again on the new base");
