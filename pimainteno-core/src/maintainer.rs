@@ -196,11 +196,12 @@ impl Maintainer {
                 place += 1;
                 // Most projects did not change; for them no task is started.
                 let job = Job::because_of(&trigger, &chore.chore.name)?;
-                let order = Order::new(trigger.clone(), job, options);
-                if let Some(reason) = self.0.futile(prepared, &order) {
-                    records.insert(place, self.0.skipped(prepared.record(&order), reason));
+                if let Some(reason) = self.0.futile(prepared, &job, options) {
+                    let record = prepared.record(&trigger, &job);
+                    records.insert(place, self.0.skipped(record, reason));
                     continue;
                 }
+                let order = Order::new(trigger.clone(), job, options);
                 let (runner, prepared) = (self.0.clone(), prepared.clone());
                 running.spawn(async move { (place, runner.look_after(&prepared, &order).await) });
             }

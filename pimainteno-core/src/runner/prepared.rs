@@ -9,13 +9,13 @@ use crate::{
     chore::Proposer,
     config::{Chore, Config, Project, Schedule},
     error::{Context, Error, ErrorKind, Result},
+    job::Job,
     policy::{Policy, PolicyEngine},
     process::Environment,
     registry::{BackendContext, Registry},
-    run::RunRecord,
+    run::{RunRecord, Trigger},
     service::{HealthProbe, ServiceManager},
     step::{self, Need, Part, Step},
-    store::Order,
     words::Sha256,
 };
 
@@ -117,10 +117,9 @@ impl Prepared {
         })
     }
 
-    /// The record of a run that carries out an order from now on.
-    pub(crate) fn record(&self, order: &Order) -> RunRecord {
-        let (trigger, job) = (order.trigger.clone(), order.job.clone());
-        RunRecord::new(&self.project.id, trigger, job, Timestamp::now())
+    /// The record of a run that begins now.
+    pub(crate) fn record(&self, trigger: &Trigger, job: &Job) -> RunRecord {
+        RunRecord::new(&self.project.id, trigger.clone(), job.clone(), Timestamp::now())
     }
 }
 

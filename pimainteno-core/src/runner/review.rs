@@ -70,7 +70,7 @@ impl Runner {
         preconditions::units_exist(prepared).await?;
         // Found out by the checks, it would count as the change's failure.
         self.sandboxing(prepared).require().await?;
-        let mut record = prepared.record(order).of_chore(&proposal.chore);
+        let mut record = prepared.record(&order.trigger, &order.job).of_chore(&proposal.chore);
         record.proposal = Some(id);
         let mut run = self.run_at(prepared, &locked.checkout, head, record).await?;
         let delivering = prepared.steps.iter().skip_while(|step| step.part() != Part::Place);

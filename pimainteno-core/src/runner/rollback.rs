@@ -77,7 +77,7 @@ impl Runner {
         if head.commit != *commit {
             self.sandboxing(prepared).require().await?;
         }
-        let record = prepared.record(order).of_chore(&target.run.chore);
+        let record = prepared.record(&order.trigger, &order.job).of_chore(&target.run.chore);
         let run = self.run_at(prepared, checkout, head, record).await?;
         let run = self.take_back_in(run, prepared, checkout, &target, is_pushed).await?;
         let ready = self.begin(prepared, locked, run).await?;

@@ -36,15 +36,20 @@ pub(super) struct Ready {
 
 impl Runner {
     /// Why a run would be futile, as far as two small files tell.
-    pub(crate) fn futile(&self, prepared: &Prepared, order: &Order) -> Option<String> {
+    pub(crate) fn futile(
+        &self,
+        prepared: &Prepared,
+        job: &Job,
+        options: RunOptions,
+    ) -> Option<String> {
         let state = self.store.project(&prepared.project.id);
         if state.paused {
             return Some("the project is paused".into());
         }
-        if order.options.force {
+        if options.force {
             return None;
         }
-        let name = order.job.chore()?;
+        let name = job.chore()?;
         let chore = state.chore(name);
         if let Some(frozen) = &chore.frozen {
             return Some(frozen.describe());
@@ -53,7 +58,7 @@ impl Runner {
         {
             return Some(parked.describe());
         }
-        if !order.job.rules().needs_news {
+        if !job.rules().needs_news {
             return None;
         }
         let head = Head::read(&prepared.project.path).ok()??;
@@ -96,13 +101,17 @@ impl Runner {
                 if error.kind() == ErrorKind::Cancelled && !self.is_stored(prepared, order) =>
             {
                 let (ended, outcome) = (Some(Timestamp::now()), Some(Outcome::Interrupted));
-                return Ok(RunRecord { ended, outcome, ..prepared.record(order) });
+                return Ok(RunRecord {
+                    ended,
+                    outcome,
+                    ..prepared.record(&order.trigger, &order.job)
+                });
             }
             Err(error) => return Err(error),
         };
-        let mut record = prepared.record(order);
+        let mut record = prepared.record(&order.trigger, &order.job);
         // Looked at again: while it waited, another run may have done all that there was to do.
-        if let Some(reason) = self.futile(prepared, order) {
+        if let Some(reason) = self.futile(prepared, &order.job, order.options) {
             return Ok(self.skipped(record, reason));
         }
         match self.ready(prepared, &mut record).await {
