@@ -22,6 +22,7 @@ mod t_leftovers;
 mod t_minder;
 mod t_owner;
 mod t_policy;
+mod t_prepare;
 mod t_review;
 mod t_run;
 mod t_sandbox;

@@ -12,6 +12,7 @@
 //! | `trials/base/` | what steps leave before there is a change |
 //! | `trials/change/` | what is left by steps and checks with the change at hand; seen by everything that is tried on it |
 //! | `trials/aside/` | what is left by trying something else for comparison: the base, old tests, a broken project; removed before the next one |
+//! | `prepared/` | what `prepare` made and fetched, see `leftovers/prepared.rs` |
 //! | `merging/` | layers on their way into `kept/`; a run that was cut off is finished by the next one |
 //! | `caches/` | where checks see the caches |
 //! | `settings/` | an empty directory, in which tools look for settings |
@@ -22,6 +23,7 @@
 //! tried, and builds start cold.
 
 mod layer;
+mod prepared;
 mod size;
 
 use std::{
@@ -36,6 +38,7 @@ use crate::{
     error::{Context, ErrorKind, Result},
     git::Workspace,
     process::{Layer, Limits, Used, remove, remove_all_in},
+    words::Sha256,
 };
 
 /// The halves of a layer: what it lies upon.
@@ -86,6 +89,8 @@ struct Now {
     trial: Trial,
     /// The change that `trials/change` is of.
     change: Option<String>,
+    /// Which of what `prepare` made is seen.
+    prepared: Option<Sha256>,
 }
 
 impl Leftovers {
@@ -95,7 +100,7 @@ impl Leftovers {
             place,
             way,
             at_start: OnceLock::new(),
-            now: Mutex::new(Now { trial: Trial::Base, change: None }),
+            now: Mutex::new(Now { trial: Trial::Base, change: None, prepared: None }),
         }
     }
 
@@ -111,6 +116,7 @@ impl Leftovers {
             for name in ["kept/tree", "kept/caches", "trials", CACHES, "settings"] {
                 fs::create_dir_all(place.join(name))?;
             }
+            self.begin_prepared()?;
             remove(&place.join("begun"))?;
             if place.join("merging").exists() && merge(place).is_err() {
                 forget(place)?;
@@ -146,9 +152,11 @@ impl Leftovers {
         vec![place.join("trials"), place.join("kept").join(TREE)]
     }
 
-    /// The state of what is kept: another one after each change that was delivered.
-    pub(crate) fn generation(&self) -> String {
-        fs::read_to_string(self.place.join("kept/generation")).unwrap_or_default()
+    /// The state of what a change begins with: another one after each that was delivered, and with
+    /// other packages.
+    pub(crate) fn state(&self) -> [String; 2] {
+        let generation = fs::read_to_string(self.place.join("kept/generation"));
+        [generation.unwrap_or_default(), self.prepared_key()]
     }
 
     /// The layers through which the trial at hand writes, over `workspace`.
@@ -167,7 +175,12 @@ impl Leftovers {
             fs::create_dir_all(&work)?;
             let below =
                 below.iter().map(|name| self.upper(name, half)).filter(|upper| upper.is_dir());
-            let lower = first.into_iter().chain(below).chain([self.kept(half)]).collect();
+            let lower = first
+                .into_iter()
+                .chain(below)
+                .chain(self.below_all(half))
+                .chain([self.kept(half)])
+                .collect();
             Ok::<_, io::Error>(Layer { at: at.to_owned(), lower, upper, work })
         };
         let both = || {
@@ -282,6 +295,9 @@ impl Leftovers {
     /// If it cannot be removed.
     pub(crate) fn renounce(&self, why: &str) -> Result<String> {
         ["aside", "change"].iter().try_for_each(|name| self.drop_layer(name))?;
+        self.forget_prepared().context(ErrorKind::Process, || {
+            format!("cannot remove what `prepare` made in `{}`", self.place.display())
+        })?;
         self.give_up(why)
     }
 

@@ -42,7 +42,9 @@ pub use environment::Environment;
 pub use removal::remove;
 pub(crate) use removal::{make_writable, remove_all_in, remove_unseen};
 pub(crate) use sandbox::Session;
-pub use sandbox::{Excess, Layer, Limits, Places, Sandbox, SandboxHelper, Support, Used, help};
+pub use sandbox::{
+    Excess, Layer, Limits, Places, Sandbox, SandboxHelper, Shown, Support, Used, help,
+};
 
 /// How long a child that is to stop may take to do so.
 const GRACE: Duration = Duration::from_secs(2);

@@ -12,7 +12,8 @@ use crate::{
     service::{self, ServiceManager},
     step::{
         self, Part, Step, apply::Apply, command::CommandStep, commit::Commit, monitor::Monitor,
-        propose::Propose, push::Push, restart::Restart, summarize::Summarize, verify::Verify,
+        prepare::Prepare, propose::Propose, push::Push, restart::Restart, summarize::Summarize,
+        verify::Verify,
     },
 };
 
@@ -55,7 +56,8 @@ pub(crate) struct Registry {
 impl Registry {
     /// A registry of the built-in steps, without backends.
     pub(crate) fn new(services: Option<Arc<dyn ServiceManager>>) -> Self {
-        let built_in: [Arc<dyn Step>; 8] = [
+        let built_in: [Arc<dyn Step>; 9] = [
+            Arc::new(Prepare),
             Arc::new(Summarize),
             Arc::new(Propose),
             Arc::new(Apply),

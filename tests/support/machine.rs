@@ -16,7 +16,10 @@ use pimainteno_core::{
     process::{Environment, SandboxHelper, Support},
 };
 
-use super::{TestEnv, world::runtime};
+use super::{
+    TestEnv,
+    world::{runtime, toolchain},
+};
 
 /// A backend that edits the workspace by a function.
 #[derive(Clone)]
@@ -149,8 +152,10 @@ impl Machine {
         if let Some(support) = self.support.clone() {
             helper = helper.with_support(support);
         }
-        let environment =
-            Environment::from_variables(std::env::vars_os()).with("HOME", self.env.path("home"));
+        let environment = Environment::from_variables(std::env::vars_os())
+            .with("HOME", self.env.path("home"))
+            // The toolchain is in the home of whoever runs the tests.
+            .with("RUSTUP_HOME", toolchain("RUSTUP_HOME"));
         Maintainer::builder()
             .config(config)
             .backend(agent)

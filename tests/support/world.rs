@@ -68,6 +68,7 @@ impl World {
             write: vec![path("state/workspaces/radio"), path("state/sandbox/radio/caches")],
             written: Vec::new(),
             layers: Vec::new(),
+            shown: Vec::new(),
             read: [places.readable(), of_tester, vec![path("checkout/.git")]].concat(),
             cover: [places.covered(), vec![path("state"), path("checkout")]].concat(),
             network: false,
@@ -128,7 +129,7 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Where the toolchain is that these tests are built by.
-fn toolchain(variable: &str) -> PathBuf {
+pub(crate) fn toolchain(variable: &str) -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     std::env::var_os(variable).map_or_else(
         || home.join(if variable == "CARGO_HOME" { ".cargo" } else { ".rustup" }),

@@ -48,6 +48,7 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
         write: if support.has_layers() { Vec::new() } else { vec![workspace.clone()] },
         written: Vec::new(),
         layers: Some(layer).filter(|_| support.has_layers()).into_iter().collect(),
+        shown: Vec::new(),
         read: places.readable(),
         cover: places.covered(),
         network: false,

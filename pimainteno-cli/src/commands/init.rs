@@ -33,6 +33,8 @@ struct Written {
 struct Project {
     /// The checkout.
     path: PathBuf,
+    /// The guessed commands that make its dependencies ready.
+    prepare: Vec<String>,
     /// The guessed checks.
     verify: Vec<String>,
     /// The unit that is restarted where the file names none.
@@ -65,7 +67,8 @@ impl Project {
     fn guess(path: PathBuf) -> Self {
         let name =
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Self { verify: guess::checks(&path), unit: format!("{name}.service"), path }
+        let guess::Guess { prepare, verify } = guess::guess(&path);
+        Self { prepare, verify, unit: format!("{name}.service"), path }
     }
 }
 
@@ -113,7 +116,7 @@ fn tell(written: &Written, arguments: &InitArguments, terminal: &Terminal) {
         let checks = if project.verify.is_empty() {
             "no checks found; add some".to_owned()
         } else {
-            project.verify.join(", ")
+            project.prepare.iter().chain(&project.verify).cloned().collect::<Vec<_>>().join(", ")
         };
         let place = project.path.display().to_string();
         terminal.print(format_args!(

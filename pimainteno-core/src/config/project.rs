@@ -3,14 +3,18 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    BudgetConfig, Chore, Config, CronExpression, Globs, HealthConfig, HooksMode, LlmConfig, Mode,
-    OnSilence, ProjectConfig, RestartConfig, SandboxSettings, StepConfig,
+    BudgetConfig, Chore, Config, CronExpression, Globs, HealthConfig, HooksMode, LinkPath,
+    LlmConfig, Mode, OnSilence, PrepareConfig, ProjectConfig, RestartConfig, SandboxSettings,
+    StepConfig,
 };
 use crate::words::{BranchName, ProjectId, RemoteName, UnitName};
 
 /// The steps of a run, in order, where a project names none.
 const DEFAULT_STEPS: [&str; 8] =
     ["summarize", "propose", "apply", "verify", "commit", "push", "restart", "monitor"];
+
+/// The step that makes dependencies ready.
+pub(crate) const PREPARE: &str = "prepare";
 
 /// One project with every default filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +42,12 @@ pub struct Project {
     pub steps: Vec<StepConfig>,
     /// A Rhai policy; `None` is the bundled default.
     pub policy: Option<PathBuf>,
+    /// Shell commands that make the dependencies ready for its checks, with the network.
+    pub prepare: Vec<PrepareConfig>,
+    /// Wall-clock limit for each of them.
+    pub prepare_timeout: Duration,
+    /// Directories of the checkout that checks see at the same place, for reading only.
+    pub link: Vec<LinkPath>,
     /// Shell commands that must succeed in the workspace.
     pub verify: Vec<String>,
     /// Wall-clock limit for each of them.
@@ -104,10 +114,14 @@ impl Project {
                 .approval_expires
                 .unwrap_or(Duration::from_secs(7 * 24 * 60 * 60)),
             on_silence: project.on_silence,
-            steps: project.steps.clone().unwrap_or_else(|| {
-                DEFAULT_STEPS.map(|step| StepConfig::Named(step.into())).to_vec()
-            }),
+            steps: project
+                .steps
+                .clone()
+                .unwrap_or_else(|| usual_steps(!project.prepare.is_empty())),
             policy: project.policy.clone(),
+            prepare: project.prepare.clone(),
+            prepare_timeout: project.prepare_timeout.unwrap_or(Duration::from_secs(30 * 60)),
+            link: project.link.clone(),
             verify: project.verify.clone(),
             verify_timeout: project.verify_timeout.unwrap_or(Duration::from_secs(10 * 60)),
             repairs: project.repairs.unwrap_or(2),
@@ -146,6 +160,13 @@ impl Config {
             .map(|project| Project::new(&project, self))
             .collect()
     }
+}
+
+/// The steps of a project that names none; what it says in `prepare` comes first, before anything
+/// is paid for.
+fn usual_steps(prepares: bool) -> Vec<StepConfig> {
+    let prepare = Some(PREPARE).filter(|_| prepares);
+    prepare.into_iter().chain(DEFAULT_STEPS).map(|step| StepConfig::Named(step.into())).collect()
 }
 
 /// The unit that a project is probably run by: called like its directory, or like what an id makes

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    ChoreConfig, CronExpression, Globs, HooksMode, LlmOverrides, ProbeAddress, SandboxMode,
-    StepConfig,
+    ChoreConfig, CronExpression, Globs, HooksMode, LinkPath, LlmOverrides, PrepareConfig,
+    ProbeAddress, SandboxMode, StepConfig,
     check::{self, Check},
     chores, duration,
 };
@@ -44,6 +44,14 @@ pub struct ProjectConfig {
     /// A Rhai policy.
     #[serde(deserialize_with = "PathBuf::text")]
     pub policy: Option<PathBuf>,
+    /// Shell commands that make the project's dependencies ready for its checks, with the network.
+    pub prepare: Vec<PrepareConfig>,
+    /// Wall-clock limit for each of them.
+    #[serde(deserialize_with = "duration::limit")]
+    pub prepare_timeout: Option<Duration>,
+    /// Directories of the checkout that checks see at the same place, for reading only.
+    #[serde(deserialize_with = "LinkPath::texts")]
+    pub link: Vec<LinkPath>,
     /// Shell commands that must succeed in the workspace.
     #[serde(deserialize_with = "String::texts")]
     pub verify: Vec<String>,

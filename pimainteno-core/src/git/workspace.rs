@@ -256,15 +256,26 @@ impl Workspace {
     /// [`ErrorKind::Git`] if Git cannot tell.
     pub async fn tracked(&self) -> Result<Vec<(PathBuf, String)>> {
         let list = self.list().await?;
-        let file = |entry: &[u8]| {
-            // Mode, object and stage, a tab, the path. Links and submodules have other modes.
-            let entry = entry.strip_prefix(b"100")?;
-            let (head, path) =
-                entry.split_at_checked(entry.iter().position(|byte| *byte == b'\t')?)?;
-            let object = std::str::from_utf8(head).ok()?.split(' ').nth(1)?.to_owned();
-            Some((PathBuf::from(OsStr::from_bytes(path.get(1..)?)), object))
-        };
-        Ok(entries(&list).filter_map(file).collect())
+        Ok(entries(&list).filter_map(|entry| file(entry, 1)).collect())
+    }
+
+    /// What is tracked as a plain file in `commit`, as [`Self::tracked`] gives it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell.
+    pub(crate) async fn tracked_in(&self, commit: &CommitId) -> Result<Vec<(PathBuf, String)>> {
+        let list =
+            self.call(["ls-tree", "-r", "-z", commit]).output_limit(LIST_LIMIT).bytes().await?;
+        Ok(entries(&list).filter_map(|entry| file(entry, 2)).collect())
+    }
+
+    /// The names of what is not tracked, ignored or not; a directory stands for all that is in it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell.
+    pub(crate) async fn untracked_names(&self) -> Result<Vec<String>> {
+        let list = self.call(["ls-files", "--others", "--directory", "-z"]).text().await?;
+        Ok(list.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
 
     /// The symbolic links that are tracked: the path of each, and what it says. Those with names
@@ -502,6 +513,16 @@ impl Workspace {
             .env("GIT_WORK_TREE", tree);
         call.env("GIT_COMMON_DIR", self.checkout.common_directory()).within(self.session.as_ref())
     }
+}
+
+/// A plain file of a list of Git's: its path, and the id of what it holds, which is the word of
+/// this number of an entry. An entry is a mode and other words, a tab, the path; links and
+/// submodules have other modes.
+fn file(entry: &[u8], id: usize) -> Option<(PathBuf, String)> {
+    let entry = entry.strip_prefix(b"100")?;
+    let (head, path) = entry.split_at_checked(entry.iter().position(|byte| *byte == b'\t')?)?;
+    let object = std::str::from_utf8(head).ok()?.split(' ').nth(id)?.to_owned();
+    Some((PathBuf::from(OsStr::from_bytes(path.get(1..)?)), object))
 }
 
 /// What a list has in it whose entries end with a NUL.

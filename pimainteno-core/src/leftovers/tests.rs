@@ -184,11 +184,10 @@ fn a_run_that_was_cut_off_leaves_what_is_kept_whole_and_nothing_else() {
         "trials/",
     ];
     assert_eq!(kept, expected);
-    let generation = Leftovers::new(own.to_owned(), Way::Layers).generation();
+    let generation = Leftovers::new(own.to_owned(), Way::Layers).state();
     Leftovers::new(own.to_owned(), Way::Layers).begin().unwrap();
     assert!(
-        !generation.is_empty()
-            && Leftovers::new(own.to_owned(), Way::Layers).generation() == generation
+        !generation.is_empty() && Leftovers::new(own.to_owned(), Way::Layers).state() == generation
     );
 }
 

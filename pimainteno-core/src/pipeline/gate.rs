@@ -134,13 +134,18 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
         reasons.push(format!("it changes {lines} lines; `max_lines` is {}", project.max_lines));
     }
     reasons.extend(context.run.concerns.iter().cloned());
+    reasons.extend(context.parts.sandboxing.told_unprepared());
     if let Some(lacks) = context.parts.sandboxing.lacks() {
         let way_out = "`sandbox = \"off\"` does without one";
         reasons.push(format!("its checks ran without a whole sandbox, because {lacks}; {way_out}"));
     }
     if context.run.facts.checks() == Checks::None && !project.verify.is_empty() {
         reasons.push(match context.run.is_checked {
-            true => format!("no check passes, with the change or without it: {NOTHING_KNOWN}"),
+            true => {
+                let lacking = context.run.lacking.iter().map(|lack| format!("; {lack}"));
+                let lacking = lacking.collect::<String>();
+                format!("no check passes, with the change or without it: {NOTHING_KNOWN}{lacking}")
+            }
             false => {
                 format!("the checks have not run before `{}`, which may change something outside; put it behind `verify`", context.step)
             }

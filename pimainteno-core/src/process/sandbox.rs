@@ -56,6 +56,8 @@ pub struct Sandbox {
     pub written: Vec<PathBuf>,
     /// Directories that are written to through a layer. Needs namespaces, and [`Support::layers`].
     pub layers: Vec<Layer>,
+    /// What may be read and run at another place than its own. Needs namespaces.
+    pub shown: Vec<Shown>,
     /// What may be read and run. What does not exist is passed over, here and in the other lists.
     pub read: Vec<PathBuf>,
     /// What is not there although it lies in what is named above, unless it is named itself. Needs
@@ -83,6 +85,15 @@ pub struct Layer {
     pub upper: PathBuf,
     /// An empty directory beside it, on the same file system.
     pub work: PathBuf,
+}
+
+/// Something that can be read and run at another place than its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Where it is in the sandbox, in a directory that exists.
+    pub at: PathBuf,
+    /// What it is outside; what does not exist is passed over.
+    pub source: PathBuf,
 }
 
 /// What a sandboxed command and its descendants may use up.

@@ -44,6 +44,8 @@ pub(crate) struct Run {
     pub(crate) concerns: Vec<String>,
     /// How many of them are older than the change, and stay when it is placed anew.
     pub(crate) lasting_concerns: usize,
+    /// What checks that are red without the change too lack, and which key gives them that.
+    pub(crate) lacking: Vec<String>,
     /// The fingerprints of everything that was placed.
     pub(crate) placed: Vec<String>,
     /// The step that changed the change last.
@@ -141,6 +143,7 @@ impl Run {
             change: None,
             concerns: Vec::new(),
             lasting_concerns: 0,
+            lacking: Vec::new(),
             placed: Vec::new(),
             amended_by: None,
             failed: None,

@@ -1,20 +1,24 @@
 //! The sandbox that a project's checks and command steps run in.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use super::StepContext;
+use super::{StepContext, prepare};
 use crate::{
     config::{Project, SandboxMode},
     error::{Error, ErrorKind, Result},
     event::NoticeKind,
     git::Checkout,
     leftovers::{Leftovers, Way},
-    process::{Command, Environment, Limits, Places, Sandbox, SandboxHelper, Support, Used},
+    process::{
+        Command, Environment, Layer, Limits, Places, Sandbox, SandboxHelper, Shown, Support, Used,
+    },
+    words::Sha256,
 };
 
 /// What sandboxes of a run are made of.
@@ -31,6 +35,20 @@ pub(crate) struct Sandboxing<'run> {
     /// What the machine lacks, once the run has had a sandbox for its checks; empty if that was
     /// whole.
     lacks: OnceLock<String>,
+    /// The dependencies that could not be made ready, by what they are made of, and why.
+    unprepared: Mutex<BTreeMap<Sha256, String>>,
+}
+
+/// What a sandboxed command is for.
+enum Purpose {
+    /// It is part of what is tried.
+    Trial,
+    /// It makes dependencies ready, and writes through these layers.
+    Prepare {
+        layers: Vec<Layer>,
+        /// Whether it has the network, and what it fetches stays.
+        is_trusted: bool,
+    },
 }
 
 impl<'run> Sandboxing<'run> {
@@ -43,8 +61,8 @@ impl<'run> Sandboxing<'run> {
         state: &'run Path,
         written: &'run [PathBuf],
     ) -> Self {
-        let (readable, lacks) = (OnceLock::new(), OnceLock::new());
-        Self { project, environment, helper, state, written, readable, lacks }
+        let (readable, lacks, unprepared) = (OnceLock::new(), OnceLock::new(), Mutex::default());
+        Self { project, environment, helper, state, written, readable, lacks, unprepared }
     }
 
     /// Makes sure that a project which requires a sandbox can have one.
@@ -62,6 +80,25 @@ impl<'run> Sandboxing<'run> {
     /// What the sandboxes that the run had could not keep in; `None` if it had none, or whole ones.
     pub(crate) fn lacks(&self) -> Option<&str> {
         self.lacks.get().map(String::as_str).filter(|lacks| !lacks.is_empty())
+    }
+
+    /// Takes note that dependencies made of files with this fingerprint could not be made ready.
+    pub(super) fn note_unprepared(&self, key: Sha256, why: String) {
+        self.unprepared().insert(key, why);
+    }
+
+    /// Whether that is so of dependencies made of these.
+    pub(super) fn is_unprepared(&self, key: &Sha256) -> bool {
+        self.unprepared().contains_key(key)
+    }
+
+    /// What a person has to know of the dependencies that could not be made ready.
+    pub(crate) fn told_unprepared(&self) -> Vec<String> {
+        self.unprepared().values().cloned().collect()
+    }
+
+    fn unprepared(&self) -> MutexGuard<'_, BTreeMap<Sha256, String>> {
+        self.unprepared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The sandbox that Git and hooks work in, on files that others wrote; without network, and not
@@ -90,6 +127,7 @@ impl<'run> Sandboxing<'run> {
             write: settings.write.clone(),
             written: self.written.to_vec(),
             layers: Vec::new(),
+            shown: Vec::new(),
             read: [
                 &settings.read[..],
                 self.readable.get_or_init(|| places.readable()),
@@ -154,8 +192,33 @@ impl StepContext<'_> {
         command: impl AsRef<OsStr>,
         mode: Option<SandboxMode>,
     ) -> Result<Command> {
+        let own = self.project().sandbox.mode;
+        let mode = mode.unwrap_or(own);
+        if prepare::is_for(own, mode) {
+            self.prepared().await?;
+        }
+        self.shell(command, mode, Purpose::Trial).await
+    }
+
+    /// A shell command that makes dependencies ready, in a clean tree, and writes through `layers`.
+    /// With `is_trusted` it has the network.
+    pub(super) async fn preparing_shell(
+        &self,
+        command: impl AsRef<OsStr>,
+        layers: Vec<Layer>,
+        is_trusted: bool,
+    ) -> Result<Command> {
+        let mode = self.project().sandbox.mode;
+        self.shell(command, mode, Purpose::Prepare { layers, is_trusted }).await
+    }
+
+    async fn shell(
+        &self,
+        command: impl AsRef<OsStr>,
+        mode: SandboxMode,
+        purpose: Purpose,
+    ) -> Result<Command> {
         let settings = &self.project().sandbox;
-        let mode = mode.unwrap_or(settings.mode);
         let command = Command::shell(command).directory(self.workspace()).cancel(self.cancel());
         if mode == SandboxMode::Off {
             return Ok(command.environment(self.environment()));
@@ -175,18 +238,64 @@ impl StepContext<'_> {
             lacks
         });
         let leftovers = self.parts.leftovers;
-        let command = command.envs(
-            places.environment(&leftovers.caches(), &leftovers.settings(), settings.network).iter(),
-        );
+        let (caches, network) = match &purpose {
+            Purpose::Trial => (leftovers.caches(), settings.network),
+            Purpose::Prepare { is_trusted, .. } => (leftovers.downloads(), *is_trusted),
+        };
+        let mut environment = places.environment(&caches, &leftovers.settings(), network);
+        if !self.project().prepare.is_empty() {
+            environment = places.with_downloads(environment, &leftovers.downloads());
+            lend_cargo_settings(&places, &leftovers.downloads());
+        }
+        let command = command.envs(environment.iter());
         let Some(helper) = sandboxing.helper else { return Ok(command) };
+        if !self.project().link.is_empty() && !support.has_namespaces() {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("`link` needs a whole sandbox, which cannot be had: {}", support.lacks()),
+            )
+            .hint("let `prepare` install what is needed instead"));
+        }
         let mut sandbox = sandboxing.sandbox(helper, support, self.parts.checkout);
-        sandbox.read.push(leftovers.settings());
-        sandbox.used = leftovers.used(self.workspace())?;
-        sandbox.layers = leftovers.layers(self.workspace())?;
-        if sandbox.layers.is_empty() {
-            sandbox.write.extend([self.workspace().to_owned(), leftovers.caches()]);
+        sandbox.network = network;
+        sandbox.read.extend([leftovers.settings(), leftovers.downloads()]);
+        sandbox.shown = self.project().link.iter().map(|link| self.linked(link.as_ref())).collect();
+        match purpose {
+            Purpose::Trial => {
+                sandbox.used = leftovers.used(self.workspace())?;
+                sandbox.layers = leftovers.layers(self.workspace())?;
+                if sandbox.layers.is_empty() {
+                    sandbox.write.extend([self.workspace().to_owned(), leftovers.caches()]);
+                }
+            }
+            Purpose::Prepare { layers, is_trusted } => {
+                if layers.is_empty() {
+                    sandbox.write.push(self.workspace().to_owned());
+                }
+                if is_trusted {
+                    sandbox.write.push(leftovers.downloads());
+                }
+                sandbox.layers = layers;
+            }
         }
         Ok(command.sandbox(sandbox))
+    }
+}
+
+impl StepContext<'_> {
+    /// A directory of the checkout, seen at the same place of the workspace.
+    fn linked(&self, path: &Path) -> Shown {
+        Shown { at: self.workspace().join(path), source: self.checkout().join(path) }
+    }
+}
+
+/// Lets Cargo find its owner's settings beside what it fetches: it looks for both in one place. A
+/// copy that cannot be made is missed by Cargo alone, which says so.
+fn lend_cargo_settings(places: &Places<'_>, downloads: &Path) {
+    let settings = places.cargo_settings().and_then(|path| fs::read(path).ok()).unwrap_or_default();
+    let copy = downloads.join("cargo").join("config.toml");
+    if fs::read(&copy).unwrap_or_default() != settings {
+        drop(fs::create_dir_all(downloads.join("cargo")).and_then(|()| fs::write(copy, settings)));
     }
 }
 

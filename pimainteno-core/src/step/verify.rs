@@ -21,7 +21,7 @@ mod weakening;
 use async_trait::async_trait;
 
 use self::{base::Base, verdict::Verdict};
-use super::{Effects, Failure, Flow, Part, Step, StepContext};
+use super::{Effects, Failure, Flow, Part, Step, StepContext, hint};
 use crate::{
     error::Result,
     event::NoticeKind,
@@ -66,6 +66,8 @@ struct Tally {
     flaky: Vec<String>,
     /// They checked something without the change, and nothing with it.
     emptied: Vec<String>,
+    /// What the known ones lack, and which key gives them that.
+    hints: Vec<String>,
 }
 
 #[async_trait]
@@ -133,6 +135,7 @@ impl Step for Verify {
                 .collect();
         }
         context.run.concerns.extend(tally.concerns());
+        context.run.lacking.clone_from(&tally.hints);
         Ok(Flow::Done(tally.note(passed.len(), checks.len())))
     }
 }
@@ -172,6 +175,7 @@ impl Tally {
         for (what, checks) in groups.into_iter().filter(|(_, checks)| !checks.is_empty()) {
             note.push_str(&format!("; {what}: {}", checks.join(", ")));
         }
+        self.hints.iter().for_each(|hint| note.push_str(&format!("; {hint}")));
         note
     }
 }
@@ -231,7 +235,12 @@ async fn compare(
             (Verdict::Failed, before) if before.is_no_failure() => suspects.push(checked),
             (Verdict::Failed, Verdict::Flaky) => tally.flaky.push(name),
             (Verdict::Skipped, Verdict::Passed) => tally.emptied.push(name),
-            _ => tally.known.push(name),
+            _ => {
+                let prepares = !context.project().prepare.is_empty();
+                let hint = hint::of_check(&checked.log, prepares);
+                tally.hints.extend(hint.map(|hint| format!("{name}: {hint}")));
+                tally.known.push(name);
+            }
         }
     }
     base.keep(context)?;

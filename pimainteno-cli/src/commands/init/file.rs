@@ -39,21 +39,20 @@ pub(super) fn render(projects: &[Project]) -> Result<String> {
         let _ = writeln!(text, "\n[[project]]\npath = {}", quoted(path));
         text.push_str(
             "# \"dry-run\" changes nothing, \"review\" holds every change for you, \"auto\" delivers those that pass their checks.\n\
-             mode = \"review\"\n\
-             # Commands that have to succeed, in a copy of the project, before a change counts as good.\n",
+             mode = \"review\"\n",
         );
+        if !project.prepare.is_empty() {
+            let _ = writeln!(
+                text,
+                "# Makes the dependencies ready for the checks, with the network; once for each content of the lock files.\nprepare = {}",
+                list(&project.prepare)
+            );
+        }
+        text.push_str("# Commands that have to succeed, in a copy of the project and without the network, before a change counts as good.\n");
         if project.verify.is_empty() {
             text.push_str("# Without any, nothing vouches for a change, and it is held whatever the mode is.\nverify = []\n");
         } else {
-            let checks: Vec<_> = project.verify.iter().map(|check| quoted(check)).collect();
-            let _ = writeln!(text, "verify = [{}]", checks.join(", "));
-        }
-        if project
-            .verify
-            .iter()
-            .any(|check| check.starts_with("npm ci") || check.starts_with("npm install"))
-        {
-            text.push_str("# npm fetches packages. Whatever the checks run can reach the network then.\nsandbox_network = true\n");
+            let _ = writeln!(text, "verify = {}", list(&project.verify));
         }
         let _ = writeln!(
             text,
@@ -62,6 +61,11 @@ pub(super) fn render(projects: &[Project]) -> Result<String> {
         let _ = writeln!(text, "# units = [{}]", quoted(&project.unit));
     }
     Ok(text)
+}
+
+fn list(commands: &[String]) -> String {
+    let commands: Vec<_> = commands.iter().map(|command| quoted(command)).collect();
+    format!("[{}]", commands.join(", "))
 }
 
 /// A TOML string in one line that means `text` after the configuration's own expansion of `$`.
@@ -74,21 +78,20 @@ fn quoted(text: &str) -> String {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use pimainteno_core::config::{Config, Mode};
+    use pimainteno_core::config::{Config, Mode, PrepareConfig};
 
     use super::*;
 
     fn project(path: &str, verify: &[&str]) -> Project {
         let verify = verify.iter().map(|check| (*check).to_owned()).collect();
-        Project { path: PathBuf::from(path), verify, unit: "x\n\u{7f}.service".into() }
+        let (path, unit) = (PathBuf::from(path), "x\n\u{7f}.service".into());
+        Project { path, prepare: vec!["npm ci".into()], verify, unit }
     }
 
     #[test]
     fn what_is_written_loads_and_means_what_was_found() {
-        let projects = [
-            project("/srv/a \"b\"/${HOME}\n'", &["npm ci && npm test"]),
-            project("/srv/radio", &[]),
-        ];
+        let projects =
+            [project("/srv/a \"b\"/${HOME}\n'", &["npm test"]), project("/srv/radio", &[])];
         let text = render(&projects).unwrap();
         let loaded =
             Config::parse(&text, Path::new("/etc/PiMainteno.toml"), |_| None, None).unwrap();
@@ -97,8 +100,8 @@ mod tests {
             read.iter().map(|project| &project.path).collect::<Vec<_>>(),
             projects.iter().map(|project| &project.path).collect::<Vec<_>>()
         );
-        assert_eq!(read[0].verify, ["npm ci && npm test"]);
-        assert!(read[0].sandbox.network && !read[1].sandbox.network);
+        assert_eq!(read[0].verify, ["npm test"]);
+        assert_eq!(read[0].prepare, [PrepareConfig::new("npm ci")]);
         assert!(read.iter().all(|project| project.mode == Mode::Review));
         assert_eq!(loaded.notices, Vec::<String>::new());
     }

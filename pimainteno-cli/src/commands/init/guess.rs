@@ -1,60 +1,106 @@
-//! Guesses a project's checks from the files that describe it.
+//! Guesses, from the files that describe a project, how its dependencies are made ready and how it
+//! is checked.
+
+mod node;
+mod python;
 
 use std::{fs, path::Path};
 
-/// What `npm init` writes where a project has no tests.
-const NO_NPM_TEST: &str = "no test specified";
-
-/// The commands that probably check the project at `path`; none if nothing is recognised.
-pub(super) fn checks(path: &Path) -> Vec<String> {
-    let read = |name: &str| fs::read_to_string(path.join(name)).ok();
-    let has = |name: &str| path.join(name).exists();
-    let mut checks = Vec::new();
-    if has("Cargo.toml") {
-        checks.push("cargo test".to_owned());
-    }
-    checks
-        .extend(read("package.json").and_then(|manifest| npm(&manifest, has("package-lock.json"))));
-    if is_tested_python(read("pyproject.toml").as_deref(), has) {
-        checks.push("python3 -m pytest".to_owned());
-    }
-    if has("go.mod") {
-        checks.push("go test ./...".to_owned());
-    }
-    if checks.is_empty() {
-        let makefile = ["GNUmakefile", "makefile", "Makefile"].into_iter().find_map(read);
-        checks.extend(makefile.and_then(|makefile| make(&makefile)));
-    }
-    checks
+/// How a project is probably prepared and checked.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Guess {
+    /// Commands that make its dependencies ready.
+    pub(super) prepare: Vec<String>,
+    /// Commands that check it.
+    pub(super) verify: Vec<String>,
 }
 
-/// Checks run in a workspace of their own, which has none of the packages that the checkout has.
-fn npm(manifest: &str, is_locked: bool) -> Option<String> {
-    let manifest: serde_json::Value = serde_json::from_str(manifest).ok()?;
-    let test = manifest.get("scripts")?.get("test")?.as_str()?;
-    if test.trim().is_empty() || test.contains(NO_NPM_TEST) {
+/// The files of a project that say what it is.
+struct Files<'a>(&'a Path);
+
+/// How the project at `path` is probably prepared and checked; nothing if nothing is recognised.
+pub(super) fn guess(path: &Path) -> Guess {
+    let files = Files(path);
+    let mut guess = Guess::default();
+    for of in [cargo, node::guess, python::guess, go, ruby, php] {
+        if let Some(Guess { prepare, verify }) = of(&files) {
+            guess.prepare.extend(prepare);
+            guess.verify.extend(verify);
+        }
+    }
+    if guess.verify.is_empty() {
+        let makefile = ["GNUmakefile", "makefile", "Makefile"];
+        let makefile = makefile.into_iter().find_map(|name| files.read(name));
+        guess.verify.extend(makefile.and_then(|makefile| make(&makefile)));
+    }
+    guess
+}
+
+impl Guess {
+    fn new(prepare: Option<&str>, verify: &str) -> Self {
+        Self {
+            prepare: prepare.map(str::to_owned).into_iter().collect(),
+            verify: vec![verify.into()],
+        }
+    }
+}
+
+impl Files<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.0.join(name).exists()
+    }
+
+    /// The text of a file; `None` if there is none, or no text.
+    fn read(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.0.join(name)).ok()
+    }
+
+    /// The first of these that there is.
+    fn first<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
+        names.iter().find(|name| self.has(name)).copied()
+    }
+}
+
+fn cargo(files: &Files<'_>) -> Option<Guess> {
+    let manifest: toml::Table = files.read("Cargo.toml")?.parse().unwrap_or_default();
+    // What belongs to a workspace may have none of its own.
+    let depends = ["dependencies", "dev-dependencies", "build-dependencies", "target", "workspace"]
+        .iter()
+        .any(|key| manifest.contains_key(*key));
+    let fetch = if files.has("Cargo.lock") { "cargo fetch --locked" } else { "cargo fetch" };
+    Some(Guess::new(Some(fetch).filter(|_| depends), "cargo test"))
+}
+
+fn go(files: &Files<'_>) -> Option<Guess> {
+    let module = files.read("go.mod")?;
+    let depends = module.lines().any(|line| line.trim_start().starts_with("require"));
+    // What is in `vendor` need not be fetched.
+    let fetch = Some("go mod download").filter(|_| depends && !files.has("vendor/modules.txt"));
+    Some(Guess::new(fetch, "go test ./..."))
+}
+
+fn ruby(files: &Files<'_>) -> Option<Guess> {
+    let gems = files.read("Gemfile")?;
+    let check = if files.has("spec") && gems.contains("rspec") {
+        "bundle exec rspec"
+    } else if files.has("Rakefile") && (files.has("test") || files.has("spec")) {
+        "bundle exec rake"
+    } else {
         return None;
-    }
-    let has_packages = ["dependencies", "devDependencies"]
-        .into_iter()
-        .filter_map(|key| manifest.get(key)?.as_object())
-        .any(|list| !list.is_empty());
-    Some(match (has_packages, is_locked) {
-        (false, _) => "npm test".into(),
-        (true, true) => "npm ci && npm test".into(),
-        (true, false) => "npm install --no-package-lock && npm test".into(),
-    })
+    };
+    Some(Guess::new(Some("bundle install"), check))
 }
 
-/// Whether a Python project has tests that pytest finds.
-fn is_tested_python(pyproject: Option<&str>, has: impl Fn(&str) -> bool) -> bool {
-    let is_configured = || pyproject.is_some_and(|text| text.contains("pytest"));
-    let is_python =
-        || pyproject.is_some() || has("setup.py") || has("setup.cfg") || has("requirements.txt");
-    has("pytest.ini")
-        || has("conftest.py")
-        || is_configured()
-        || (is_python() && (has("tests") || has("test")))
+fn php(files: &Files<'_>) -> Option<Guess> {
+    let manifest: serde_json::Value = serde_json::from_str(&files.read("composer.json")?).ok()?;
+    let check = if manifest.pointer("/scripts/test").is_some() {
+        "composer test"
+    } else if files.first(&["phpunit.xml", "phpunit.xml.dist", "phpunit.dist.xml"]).is_some() {
+        "vendor/bin/phpunit"
+    } else {
+        return None;
+    };
+    Some(Guess::new(Some("composer install --no-interaction"), check))
 }
 
 /// The first of the usual targets that a makefile has.
@@ -78,50 +124,45 @@ fn make(makefile: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn guessed(files: &[(&str, &str)]) -> Vec<String> {
+    /// What is guessed of a project with these files, as `prepare` and `verify`.
+    pub(super) fn guessed(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in files {
-            fs::write(directory.path().join(name), text).unwrap();
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
         }
-        checks(directory.path())
+        let Guess { prepare, verify } = guess(directory.path());
+        (prepare, verify)
+    }
+
+    fn check(files: &[(&str, &str)], prepare: &[&str], verify: &[&str]) {
+        let (prepared, verified) = guessed(files);
+        assert_eq!((&prepared[..], &verified[..]), (&owned(prepare)[..], &owned(verify)[..]));
+    }
+
+    fn owned(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 
     #[test]
-    fn checks_are_guessed_from_manifests() {
-        assert_eq!(guessed(&[("Cargo.toml", ""), ("Makefile", "test:\n")]), ["cargo test"]);
-        assert_eq!(
-            guessed(&[("go.mod", "module x"), ("pyproject.toml", "[tool.pytest.ini_options]")]),
-            ["python3 -m pytest", "go test ./..."]
-        );
-        assert_eq!(
-            guessed(&[("Makefile", "test := 1\nall check: all\n\tgo test:\n")]),
-            ["make check"]
-        );
-        assert_eq!(guessed(&[("Makefile", ".PHONY: test\ntest := 1\n")]), Vec::<String>::new());
-        assert_eq!(
-            guessed(&[("README.md", ""), ("pyproject.toml", "[project]")]),
-            Vec::<String>::new()
-        );
-    }
-
-    #[test]
-    fn npm_is_asked_only_for_tests_that_there_are() {
-        assert_eq!(
-            npm(r#"{"scripts": {"test": "node --test"}}"#, true).as_deref(),
-            Some("npm test")
-        );
-        assert_eq!(
-            npm(r#"{"scripts": {"test": "jest"}, "devDependencies": {"jest": "1"}}"#, true)
-                .as_deref(),
-            Some("npm ci && npm test")
-        );
-        for manifest in [
-            r#"{"scripts": {"test": "echo \"Error: no test specified\" && exit 1"}}"#,
-            "{}",
-            "[",
-            r#"{"scripts": 1}"#,
-        ] {
-            assert_eq!(npm(manifest, true), None, "{manifest}");
-        }
+    fn commands_are_guessed_from_manifests_and_lock_files() {
+        check(&[("Cargo.toml", ""), ("Makefile", "test:\n")], &[], &["cargo test"]);
+        let manifest = "[dependencies]\nitoa = \"1\"\n";
+        check(&[("Cargo.toml", manifest)], &["cargo fetch"], &["cargo test"]);
+        let locked = [("Cargo.toml", manifest), ("Cargo.lock", "")];
+        check(&locked, &["cargo fetch --locked"], &["cargo test"]);
+        check(&[("go.mod", "module x")], &[], &["go test ./..."]);
+        let module = "module x\n\nrequire example.com/y v1.0.0\n";
+        check(&[("go.mod", module)], &["go mod download"], &["go test ./..."]);
+        let vendored = [("go.mod", module), ("vendor/modules.txt", "")];
+        check(&vendored, &[], &["go test ./..."]);
+        let gems = [("Gemfile", "gem \"rspec\""), ("spec/a_spec.rb", "")];
+        check(&gems, &["bundle install"], &["bundle exec rspec"]);
+        let php = [("composer.json", "{}"), ("phpunit.xml.dist", "")];
+        check(&php, &["composer install --no-interaction"], &["vendor/bin/phpunit"]);
+        check(&[("Makefile", "test := 1\nall check: all\n\tgo test:\n")], &[], &["make check"]);
+        check(&[("Makefile", ".PHONY: test\ntest := 1\n")], &[], &[]);
+        check(&[("README.md", ""), ("pyproject.toml", "[project]")], &[], &[]);
     }
 }

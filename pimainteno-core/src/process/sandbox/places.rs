@@ -240,6 +240,37 @@ impl<'a> Places<'a> {
         }
         environment
     }
+
+    /// The settings of Cargo, if there are any: its newer name for them, or its older one.
+    pub fn cargo_settings(&self) -> Option<PathBuf> {
+        let home = self.0.get("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(self.0.home()?.join(".cargo")))?;
+        ["config.toml", "config"]
+            .map(|name| home.join(name))
+            .into_iter()
+            .find(|path| path.is_file())
+    }
+
+    /// The same variables, for a project whose dependencies are made ready: what package managers
+    /// fetch, and where they would look in the home directory, is in `downloads`.
+    pub fn with_downloads(&self, environment: Environment, downloads: &Path) -> Environment {
+        let places = [
+            ("CARGO_HOME", "cargo"),
+            ("GOMODCACHE", "go-mod"),
+            ("BUNDLE_PATH", "bundle"),
+            ("COMPOSER_HOME", "composer"),
+            ("YARN_GLOBAL_FOLDER", "yarn"),
+            ("npm_config_store_dir", "pnpm"),
+        ];
+        let environment = places.iter().fold(environment, |environment, (name, directory)| {
+            environment.with(*name, downloads.join(directory))
+        });
+        environment
+            // Beside the project's files, where it is kept with them.
+            .with("POETRY_VIRTUALENVS_IN_PROJECT", "true")
+            // No file can be linked from one layer into another.
+            .with("UV_LINK_MODE", "copy")
+    }
 }
 
 /// What everybody on the machine can read of `place`: all of it, or, where something in it is kept

@@ -169,6 +169,13 @@ impl<'plan> View<'plan> {
         for layer in &sandbox.layers {
             view.show(places.find(&layer.at), Shown::Layered(layer));
         }
+        for shown in &sandbox.shown {
+            let directory = shown.at.parent().and_then(|parent| places.find(parent));
+            let at = directory.zip(shown.at.file_name()).map(|(parent, name)| parent.join(name));
+            if let (Some(at), Some(source)) = (at, places.find(&shown.source)) {
+                view.place(at, source, Shown::Readable);
+            }
+        }
         view.links = places.into_links();
         for path in DEVICES {
             view.place(path.into(), path.into(), Shown::Device);

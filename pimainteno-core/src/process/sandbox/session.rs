@@ -223,6 +223,7 @@ mod tests {
             write: Vec::new(),
             written: Vec::new(),
             layers: Vec::new(),
+            shown: Vec::new(),
             read: Vec::new(),
             cover: Vec::new(),
             network: false,

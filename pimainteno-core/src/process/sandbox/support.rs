@@ -201,6 +201,7 @@ impl SandboxHelper {
             write: Vec::new(),
             written: Vec::new(),
             layers: in_layer.map(|_| layer).into_iter().collect(),
+            shown: Vec::new(),
             read: READABLE.iter().map(PathBuf::from).collect(),
             cover: vec!["/run".into()],
             network: false,

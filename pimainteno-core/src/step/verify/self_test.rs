@@ -46,7 +46,7 @@ pub(super) async fn can_fail(context: &mut StepContext<'_>, checks: &[String]) -
         checks.iter().any(|check| is_run_by(check, path)).then(|| format!("{path} {object}"))
     });
     // What earlier checks left can make one say yes to anything.
-    let state = [context.parts.leftovers.generation()];
+    let state = context.parts.leftovers.state();
     let key = Sha256::of(
         &checks.iter().cloned().chain(scripts).chain(state).collect::<Vec<_>>().join("\n"),
     );

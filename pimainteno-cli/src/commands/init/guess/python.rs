@@ -1,0 +1,147 @@
+//! Projects of Python: their packages go into `.venv`, beside the project's files.
+
+use toml::{Table, Value};
+
+use super::{Files, Guess};
+
+/// Runs the tests with what is in the environment.
+const IN_ENVIRONMENT: &str = ".venv/bin/python -m pytest";
+
+/// Lock files, and how what they say is installed into `.venv`.
+const MANAGERS: [(&str, &str); 4] = [
+    ("uv.lock", "uv sync --frozen --all-extras --all-groups"),
+    ("poetry.lock", "poetry install --no-interaction --all-extras"),
+    ("pdm.lock", "pdm sync --dev"),
+    ("Pipfile.lock", "PIPENV_VENV_IN_PROJECT=1 pipenv sync --dev"),
+];
+
+/// Where lists of requirements are mostly kept, besides `requirements.txt`.
+const FOR_TESTS: [&str; 12] = [
+    "requirements-dev.txt",
+    "requirements-test.txt",
+    "requirements-tests.txt",
+    "requirements_dev.txt",
+    "requirements_test.txt",
+    "dev-requirements.txt",
+    "test-requirements.txt",
+    "requirements/dev.txt",
+    "requirements/test.txt",
+    "requirements/tests.txt",
+    "tests/requirements.txt",
+    "test/requirements.txt",
+];
+
+/// How the packages are mostly called that tests need.
+const TEST_GROUPS: [&str; 6] = ["test", "tests", "testing", "dev", "develop", "development"];
+
+pub(super) fn guess(files: &Files<'_>) -> Option<Guess> {
+    let manifest = files.read("pyproject.toml");
+    if !is_tested(manifest.as_deref(), files) {
+        return None;
+    }
+    if let Some((_, install)) = MANAGERS.iter().find(|(lock, _)| files.has(lock)) {
+        return Some(Guess::new(Some(install), IN_ENVIRONMENT));
+    }
+    let manifest: Table = manifest.and_then(|text| text.parse().ok()).unwrap_or_default();
+    let wanted = wanted(&manifest, files);
+    if wanted.is_empty() {
+        return Some(Guess::new(None, "python3 -m pytest"));
+    }
+    let install = format!(
+        "python3 -m venv .venv && .venv/bin/python -m pip install --quiet {} pytest",
+        wanted.join(" ")
+    );
+    Some(Guess::new(Some(&install), IN_ENVIRONMENT))
+}
+
+/// Whether there are tests that pytest finds.
+fn is_tested(manifest: Option<&str>, files: &Files<'_>) -> bool {
+    let is_configured = manifest.is_some_and(|text| text.contains("pytest"));
+    let is_python =
+        manifest.is_some() || files.first(&["setup.py", "setup.cfg", "requirements.txt"]).is_some();
+    files.first(&["pytest.ini", "conftest.py"]).is_some()
+        || is_configured
+        || (is_python && files.first(&["tests", "test"]).is_some())
+}
+
+/// What pip is told to install: lists of requirements, the project itself where it can be, and what
+/// its manifest names for tests.
+fn wanted(manifest: &Table, files: &Files<'_>) -> Vec<String> {
+    let lists = ["requirements.txt"].into_iter().chain(FOR_TESTS).filter(|list| files.has(list));
+    let mut wanted: Vec<_> = lists.map(|list| format!("-r {list}")).collect();
+    let can_be_installed = manifest.contains_key("build-system")
+        || manifest.contains_key("project")
+        || files.has("setup.py");
+    if can_be_installed {
+        let extras = names(manifest.get("project").and_then(|it| it.get("optional-dependencies")));
+        let extras: Vec<_> =
+            extras.into_iter().filter(|extra| TEST_GROUPS.contains(&extra.as_str())).collect();
+        wanted.push(match extras.is_empty() {
+            true => "-e .".to_owned(),
+            false => format!("-e '.[{}]'", extras.join(",")),
+        });
+    }
+    let groups = manifest.get("dependency-groups");
+    let of_tests = names(groups).into_iter().filter(|group| TEST_GROUPS.contains(&group.as_str()));
+    let mut packages = Vec::new();
+    for group in of_tests {
+        collect(groups, &group, &mut packages, 0);
+    }
+    wanted.extend(packages.into_iter().map(|package| format!("'{package}'")));
+    wanted
+}
+
+/// The packages of a dependency group, and of those that it includes (PEP 735).
+fn collect(groups: Option<&Value>, group: &str, packages: &mut Vec<String>, depth: usize) {
+    let list = groups.and_then(|groups| groups.get(group)).and_then(Value::as_array);
+    for entry in list.into_iter().flatten() {
+        match (entry.as_str(), entry.get("include-group").and_then(Value::as_str)) {
+            // A quote would end the shell's.
+            (Some(package), _) if !package.contains('\'') => {
+                if !packages.iter().any(|known| known == package) {
+                    packages.push(package.to_owned());
+                }
+            }
+            (_, Some(included)) if depth < 8 => collect(groups, included, packages, depth + 1),
+            _ => {}
+        }
+    }
+}
+
+fn names(table: Option<&Value>) -> Vec<String> {
+    table.and_then(Value::as_table).into_iter().flat_map(Table::keys).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::guessed;
+
+    fn prepare(files: &[(&str, &str)]) -> String {
+        let (prepare, verify) = guessed(files);
+        assert_eq!(verify, [".venv/bin/python -m pytest"]);
+        prepare.join("\n")
+    }
+
+    #[test]
+    fn packages_go_into_an_environment_of_the_project() {
+        let pip = "python3 -m venv .venv && .venv/bin/python -m pip install --quiet ";
+        let lists = [("requirements.txt", ""), ("requirements-dev.txt", ""), ("tests/a.py", "")];
+        let expected = format!("{pip}-r requirements.txt -r requirements-dev.txt pytest");
+        assert_eq!(prepare(&lists), expected);
+        let manifest = "[project]\nname = \"x\"\n[project.optional-dependencies]\ntest = []\ndocs = []\n[dependency-groups]\ndev = [\"tox>4\", {include-group = \"base\"}]\nbase = [\"six\"]\n";
+        let source = [("pyproject.toml", manifest), ("tests/test_a.py", "")];
+        assert_eq!(prepare(&source), format!("{pip}-e '.[test]' 'tox>4' 'six' pytest"));
+        assert_eq!(
+            prepare(&[("setup.py", ""), ("tests/test_a.py", "")]),
+            format!("{pip}-e . pytest")
+        );
+        let locked = [("pyproject.toml", "[tool.pytest]"), ("uv.lock", "")];
+        assert_eq!(prepare(&locked), "uv sync --frozen --all-extras --all-groups");
+    }
+
+    #[test]
+    fn what_needs_nothing_is_checked_with_what_is_there() {
+        let (prepare, verify) = guessed(&[("pytest.ini", ""), ("test_a.py", "")]);
+        assert_eq!((prepare.len(), &verify[..]), (0, &["python3 -m pytest".to_owned()][..]));
+    }
+}

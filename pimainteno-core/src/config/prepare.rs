@@ -1,0 +1,177 @@
+//! What makes a project's dependencies ready for its checks, as `PiMainteno.toml` says it.
+
+use std::{
+    path::{Component, Path, PathBuf},
+    sync::LazyLock,
+};
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::{
+    Globs,
+    check::{self, Check as _},
+};
+
+/// The files that say what a project depends on: manifests, lock files, and which version of a
+/// language is meant. Each package manager's own manual names its files.
+const MANIFESTS: [&str; 43] = [
+    // npm, pnpm, Yarn, Bun
+    ".npmrc",
+    ".yarnrc",
+    ".yarnrc.yml",
+    "bun.lock",
+    "bun.lockb",
+    "npm-shrinkwrap.json",
+    "package-lock.json",
+    "package.json",
+    "pnpm-lock.yaml",
+    "pnpm-workspace.yaml",
+    "yarn.lock",
+    // pip, uv, Poetry, PDM, Pipenv
+    "*requirements*.txt",
+    "constraints*.txt",
+    "**/requirements/*.txt",
+    "Pipfile",
+    "Pipfile.lock",
+    "pdm.lock",
+    "poetry.lock",
+    "pyproject.toml",
+    "setup.cfg",
+    "setup.py",
+    "uv.lock",
+    // Bundler
+    "*.gemspec",
+    "Gemfile",
+    "Gemfile.lock",
+    // Composer
+    "composer.json",
+    "composer.lock",
+    // Go
+    "go.mod",
+    "go.sum",
+    "go.work",
+    "go.work.sum",
+    // Cargo
+    "Cargo.lock",
+    "Cargo.toml",
+    ".cargo/config.toml",
+    "rust-toolchain",
+    "rust-toolchain.toml",
+    // versions of languages
+    ".node-version",
+    ".nvmrc",
+    ".python-version",
+    ".ruby-version",
+    ".tool-versions",
+    "deno.json",
+    "deno.lock",
+];
+
+/// [`MANIFESTS`], compiled; of our own globs each compiles, which a test shows.
+static USUAL: LazyLock<Globs> = LazyLock::new(|| Globs::compile(MANIFESTS).unwrap_or_default());
+
+/// One command of `prepare`: a string, or `{ command = "…", files = ["…"] }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PrepareConfig {
+    /// The command, run by `sh -c` in the workspace, with the network.
+    pub command: String,
+    /// Globs of the files that it reads: while they hold the same, it is not run again. The usual
+    /// manifests and lock files if they are not given.
+    pub files: Option<Globs>,
+}
+
+/// A directory of the checkout that checks see at the same place, for reading only: a relative
+/// path without `..`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkPath(PathBuf);
+
+impl PrepareConfig {
+    /// This command, which reads the usual files.
+    pub fn new(command: impl Into<String>) -> Self {
+        Self { command: command.into(), files: None }
+    }
+
+    /// Whether what it makes depends on the file at `path`.
+    pub fn reads(&self, path: &str) -> bool {
+        self.files.as_ref().unwrap_or(&USUAL).matches(path)
+    }
+}
+
+impl AsRef<Path> for LinkPath {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for LinkPath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text.trim_end_matches('/'));
+        let is_inside =
+            path.components().all(|component| matches!(component, Component::Normal(_)));
+        if path.as_os_str().is_empty() || !is_inside || path.starts_with(".git") {
+            return Err(format!(
+                "not a place in the project: `{text}`; give a path relative to it, such as `node_modules`"
+            ));
+        }
+        Ok(Self(path))
+    }
+}
+
+impl<'de> Deserialize<'de> for PrepareConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            #[serde(deserialize_with = "String::text")]
+            command: String,
+            #[serde(default)]
+            files: Option<Globs>,
+        }
+
+        let named = |text: &str| check::filled(text).map(|()| Self::new(text));
+        let read = check::text_or_table(
+            deserializer,
+            "a command, or a table with `command` and `files`",
+            named,
+            |Table { command, files }| Self { command, files },
+        )?;
+        match &read.files {
+            Some(files) if files.is_empty() => {
+                Err(D::Error::custom("has no `files`; leave the key out to get the usual ones"))
+            }
+            _ => Ok(read),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_files_are_manifests_and_lock_files_at_any_depth() {
+        let npm = PrepareConfig::new("npm ci");
+        for path in ["package.json", "web/package-lock.json", "Cargo.lock", "dev-requirements.txt"]
+        {
+            assert!(npm.reads(path), "{path}");
+        }
+        for path in ["src/main.rs", "README.md", "package.json.md", "notes.txt"] {
+            assert!(!npm.reads(path), "{path}");
+        }
+        assert_eq!(Globs::compile(MANIFESTS).map(|globs| globs == *USUAL), Ok(true));
+    }
+
+    #[test]
+    fn a_link_stays_in_the_project() {
+        assert_eq!(
+            "node_modules/".parse::<LinkPath>().unwrap().as_ref(),
+            Path::new("node_modules")
+        );
+        for path in ["", "/etc", "../other", "a/../../b", ".git/hooks", "./a"] {
+            assert!(path.parse::<LinkPath>().is_err(), "{path}");
+        }
+    }
+}
