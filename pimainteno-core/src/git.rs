@@ -16,6 +16,7 @@ mod lock;
 mod mend;
 mod owner;
 mod ownership;
+mod submodules;
 mod unfinished;
 mod workspace;
 
@@ -27,5 +28,6 @@ pub use deliver::PushEnd;
 pub use head::Head;
 pub(crate) use hook_texts::hook_texts;
 pub(crate) use lock::ProjectLock;
+pub(crate) use submodules::Submodule;
 pub(crate) use unfinished::is_left_half_made;
 pub use workspace::Workspace;

@@ -13,6 +13,7 @@
 //! | `trials/change/` | what is left by steps and checks with the change at hand; seen by everything that is tried on it |
 //! | `trials/aside/` | what is left by trying something else for comparison: the base, old tests, a broken project; removed before the next one |
 //! | `prepared/` | what `prepare` made and fetched, see `leftovers/prepared.rs` |
+//! | `submodules/` | the files of submodules, see `leftovers/submodules.rs` |
 //! | `merging/` | layers on their way into `kept/`; a run that was cut off is finished by the next one |
 //! | `caches/` | where checks see the caches |
 //! | `settings/` | an empty directory, in which tools look for settings |
@@ -25,6 +26,7 @@
 mod layer;
 mod prepared;
 mod size;
+mod submodules;
 
 use std::{
     fs, io, iter,
@@ -91,6 +93,8 @@ struct Now {
     change: Option<String>,
     /// Which of what `prepare` made is seen.
     prepared: Option<Sha256>,
+    /// Which submodules are seen.
+    submodules: Option<Sha256>,
 }
 
 impl Leftovers {
@@ -100,7 +104,12 @@ impl Leftovers {
             place,
             way,
             at_start: OnceLock::new(),
-            now: Mutex::new(Now { trial: Trial::Base, change: None, prepared: None }),
+            now: Mutex::new(Now {
+                trial: Trial::Base,
+                change: None,
+                prepared: None,
+                submodules: None,
+            }),
         }
     }
 
@@ -117,6 +126,7 @@ impl Leftovers {
                 fs::create_dir_all(place.join(name))?;
             }
             self.begin_prepared()?;
+            self.begin_submodules()?;
             remove(&place.join("begun"))?;
             if place.join("merging").exists() && merge(place).is_err() {
                 forget(place)?;
@@ -149,7 +159,7 @@ impl Leftovers {
 
     /// What Git has to write to, of a project's private place.
     pub(crate) fn cleaned_by_git(place: &Path) -> Vec<PathBuf> {
-        vec![place.join("trials"), place.join("kept").join(TREE)]
+        vec![place.join("trials"), place.join("kept").join(TREE), Self::place_of_submodules(place)]
     }
 
     /// The state of what a change begins with: another one after each that was delivered, and with
@@ -178,6 +188,7 @@ impl Leftovers {
             let lower = first
                 .into_iter()
                 .chain(below)
+                .chain(self.submodules_below(half))
                 .chain(self.below_all(half))
                 .chain([self.kept(half)])
                 .collect();
@@ -390,7 +401,12 @@ impl Leftovers {
         if !upper.is_dir() {
             return Ok(());
         }
-        layer::uncover(&upper, workspace.path(), &below).context(ErrorKind::Process, || {
+        let uncover = || {
+            layer::uncover(&upper, workspace.path(), &below)?;
+            let submodules = self.submodules_below(TREE);
+            submodules.map_or(Ok(()), |files| layer::uncover(&upper, &files, &[]))
+        };
+        uncover().context(ErrorKind::Process, || {
             format!(
                 "cannot remove from `{}` what a check did to the project's files",
                 upper.display()

@@ -495,6 +495,11 @@ impl Workspace {
         fs::write(link, content)
     }
 
+    /// Where Git runs; `None` where everything else does.
+    pub(super) fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
     /// A call in the workspace, without hooks.
     pub(super) fn call<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Call {
         self.call_on(&self.path, arguments)

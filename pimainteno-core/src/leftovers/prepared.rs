@@ -8,7 +8,7 @@
 //! | `at-hand` | where there are no layers: the fingerprint of what the workspace has, and its names |
 
 use std::{
-    fs, io,
+    fs, io, iter,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -79,7 +79,12 @@ impl Leftovers {
             let (upper, work) = (new.join(name).join("upper"), new.join(name).join("work"));
             fs::create_dir_all(&upper)?;
             fs::create_dir_all(&work)?;
-            Ok::<_, io::Error>(Layer { at: at.to_owned(), lower: vec![at.to_owned()], upper, work })
+            Ok::<_, io::Error>(Layer {
+                at: at.to_owned(),
+                lower: iter::once(at.to_owned()).chain(self.submodules_below(name)).collect(),
+                upper,
+                work,
+            })
         };
         let make = || {
             remove(&new)?;

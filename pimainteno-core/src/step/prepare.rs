@@ -54,6 +54,7 @@ impl Step for Prepare {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        context.show_submodules().await?;
         if context.project().prepare.is_empty() {
             return Ok(Flow::Skipped("the project has no `prepare`".into()));
         }

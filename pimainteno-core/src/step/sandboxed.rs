@@ -37,6 +37,8 @@ pub(crate) struct Sandboxing<'run> {
     lacks: OnceLock<String>,
     /// The dependencies that could not be made ready, by what they are made of, and why.
     unprepared: Mutex<BTreeMap<Sha256, String>>,
+    /// The submodules that what was tried last did not see.
+    absent: Mutex<Vec<String>>,
 }
 
 /// What a sandboxed command is for.
@@ -61,8 +63,17 @@ impl<'run> Sandboxing<'run> {
         state: &'run Path,
         written: &'run [PathBuf],
     ) -> Self {
-        let (readable, lacks, unprepared) = (OnceLock::new(), OnceLock::new(), Mutex::default());
-        Self { project, environment, helper, state, written, readable, lacks, unprepared }
+        Self {
+            project,
+            environment,
+            helper,
+            state,
+            written,
+            readable: OnceLock::new(),
+            lacks: OnceLock::new(),
+            unprepared: Mutex::default(),
+            absent: Mutex::default(),
+        }
     }
 
     /// Makes sure that a project which requires a sandbox can have one.
@@ -95,6 +106,11 @@ impl<'run> Sandboxing<'run> {
     /// What a person has to know of the dependencies that could not be made ready.
     pub(crate) fn told_unprepared(&self) -> Vec<String> {
         self.unprepared().values().cloned().collect()
+    }
+
+    /// The submodules that what was tried last did not see, in a line each.
+    pub(super) fn absent(&self) -> MutexGuard<'_, Vec<String>> {
+        self.absent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unprepared(&self) -> MutexGuard<'_, BTreeMap<Sha256, String>> {
@@ -195,6 +211,7 @@ impl StepContext<'_> {
         let own = self.project().sandbox.mode;
         let mode = mode.unwrap_or(own);
         if prepare::is_for(own, mode) {
+            self.show_submodules().await?;
             self.prepared().await?;
         }
         self.shell(command, mode, Purpose::Trial).await
@@ -283,6 +300,19 @@ impl StepContext<'_> {
 }
 
 impl StepContext<'_> {
+    /// Lets what is tried see the submodules of the files that the workspace holds.
+    pub(super) async fn show_submodules(&self) -> Result<()> {
+        let workspace = self.parts.workspace;
+        // Git reads it before it looks for a submodule, and so does whoever has none.
+        if !workspace.path().join(".gitmodules").exists() {
+            return Ok(());
+        }
+        let submodules = workspace.submodules().await?;
+        let absent = self.parts.leftovers.see_submodules(submodules, workspace).await?;
+        *self.parts.sandboxing.absent() = absent;
+        Ok(())
+    }
+
     /// A directory of the checkout, seen at the same place of the workspace.
     fn linked(&self, path: &Path) -> Shown {
         Shown { at: self.workspace().join(path), source: self.checkout().join(path) }

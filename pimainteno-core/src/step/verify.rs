@@ -237,7 +237,11 @@ async fn compare(
             (Verdict::Skipped, Verdict::Passed) => tally.emptied.push(name),
             _ => {
                 let prepares = !context.project().prepare.is_empty();
-                let hint = hint::of_check(&checked.log, prepares);
+                let absent = context.parts.sandboxing.absent().first().cloned();
+                let update = |absent| {
+                    format!("{absent}; `git submodule update --init --recursive` there fetches it")
+                };
+                let hint = absent.map(update).or_else(|| hint::of_check(&checked.log, prepares));
                 tally.hints.extend(hint.map(|hint| format!("{name}: {hint}")));
                 tally.known.push(name);
             }

@@ -242,18 +242,15 @@ impl Look {
 
     async fn checks(&self, items: &mut Items) {
         let commands = &self.project.verify;
-        let submodules =
-            fs::read_to_string(self.project.path.join(".gitmodules")).unwrap_or_default();
-        let paths = submodules
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("path")?.trim_start().strip_prefix('='));
-        let paths: Vec<_> = paths.map(|path| format!("`{}`", path.trim())).collect();
-        if !paths.is_empty() && !commands.is_empty() {
-            let hint = "if they need one, name its place in the checkout in `sandbox_read`, and let the check copy it first";
+        let absent = self.absent_submodules().await;
+        if !absent.is_empty() && !commands.is_empty() {
             items.note(
                 "checks",
-                format!("submodules are empty where they run: {}", paths.join(", ")),
-                hint,
+                format!(
+                    "submodules that the checkout does not have are empty where they run: {}",
+                    absent.join(", ")
+                ),
+                "`git submodule update --init --recursive` in the checkout fetches them",
             );
         }
         let lacking = self.lacking_programs(commands).await;
@@ -280,6 +277,21 @@ impl Look {
             (false, _) if lacking.is_empty() => items.ok("checks", commands.join(", ")),
             (false, _) => {}
         }
+    }
+
+    /// The places of submodules that were never fetched.
+    async fn absent_submodules(&self) -> Vec<String> {
+        if !self.project.path.join(".gitmodules").exists() {
+            return Vec::new();
+        }
+        let status = self
+            .git_command(["submodule", "status", "--recursive"])
+            .timeout(LOCAL_DEADLINE)
+            .run()
+            .await;
+        let text = status.map(|status| status.text().to_string()).unwrap_or_default();
+        let absent = text.lines().filter_map(|line| line.strip_prefix('-')?.split_once(' '));
+        absent.map(|(_, path)| format!("`{path}`")).collect()
     }
 
     /// The programs that checks begin with and that the shell does not find, each with its check.
