@@ -42,7 +42,7 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
         None => run::run(&setup()?, Run::default(), terminal).await,
         Some(Command::Run(run)) => run::run(&setup()?, run, terminal).await,
         Some(Command::Demo(arguments)) => done(demo::run(&arguments, terminal).await),
-        Some(Command::Init(arguments)) => done(init::run(&arguments, terminal)),
+        Some(Command::Init(arguments)) => done(init::run(&arguments, terminal).await),
         Some(Command::Check) => check::run(&setup()?, terminal).await,
         Some(Command::Status) => done(status::run(&look(&setup()?).await?, terminal).await),
         Some(Command::Notices(notices)) => {

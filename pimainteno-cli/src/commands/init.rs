@@ -46,7 +46,7 @@ struct Project {
 /// # Errors
 /// [`ErrorKind::Usage`] if a path is no checkout, none is found, or the file exists and is not to
 /// be overwritten.
-pub(crate) fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<()> {
+pub(crate) async fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<()> {
     let directory = setup::current_directory()?;
     let output = directory.join(&arguments.output);
     if output.exists() && !arguments.force {
@@ -57,17 +57,20 @@ pub(crate) fn run(arguments: &InitArguments, terminal: &Terminal) -> Result<()> 
     } else {
         find::named(&directory, &arguments.paths)?
     };
-    let projects: Vec<_> = checkouts.into_iter().map(Project::guess).collect();
+    let mut projects = Vec::new();
+    for checkout in checkouts {
+        projects.push(Project::guess(checkout).await);
+    }
     write(&output, &file::render(&projects)?, arguments.force)?;
     let written = Written { path: output, projects };
     terminal.give(&written, || tell(&written, arguments, terminal))
 }
 
 impl Project {
-    fn guess(path: PathBuf) -> Self {
+    async fn guess(path: PathBuf) -> Self {
         let name =
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let guess::Guess { prepare, verify } = guess::guess(&path);
+        let guess::Guess { prepare, verify } = guess::guess(&path, &setup::environment()).await;
         Self { prepare, verify, unit: format!("{name}.service"), path }
     }
 }

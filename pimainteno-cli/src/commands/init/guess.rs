@@ -4,7 +4,13 @@
 mod node;
 mod python;
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+
+use pimainteno_core::process::{Command, Environment};
+
+/// How long Git may take to list a repository's files, and how long the list may be.
+const LIST_DEADLINE: Duration = Duration::from_secs(30);
+const LIST_LIMIT: usize = 64 << 20;
 
 /// How a project is probably prepared and checked.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -15,15 +21,31 @@ pub(super) struct Guess {
     pub(super) verify: Vec<String>,
 }
 
-/// The files of a project that say what it is.
-struct Files<'a>(&'a Path);
+/// The files of a project that say what it is: those that Git keeps, because the checks see no
+/// others.
+struct Files<'a> {
+    path: &'a Path,
+    /// What is tracked; `None` where Git does not tell, and then what lies there counts.
+    tracked: Option<BTreeSet<String>>,
+}
 
 /// How the project at `path` is probably prepared and checked; nothing if nothing is recognised.
-pub(super) fn guess(path: &Path) -> Guess {
-    let files = Files(path);
+pub(super) async fn guess(path: &Path, environment: &Environment) -> Guess {
+    let list = Command::new("git").args(["ls-files", "-z"]).directory(path);
+    let list = list.envs(environment.iter()).timeout(LIST_DEADLINE).output_limit(LIST_LIMIT);
+    let list = list.run().await.ok().filter(|list| list.success() && !list.truncated);
+    let tracked = list.map(|list| {
+        let names = list.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+    });
+    of(&Files { path, tracked })
+}
+
+fn of(files: &Files<'_>) -> Guess {
     let mut guess = Guess::default();
-    for of in [cargo, node::guess, python::guess, go, ruby, php] {
-        if let Some(Guess { prepare, verify }) = of(&files) {
+    for of in [cargo as fn(&Files<'_>) -> Option<Guess>, node::guess, python::guess, go, ruby, php]
+    {
+        if let Some(Guess { prepare, verify }) = of(files) {
             guess.prepare.extend(prepare);
             guess.verify.extend(verify);
         }
@@ -46,13 +68,22 @@ impl Guess {
 }
 
 impl Files<'_> {
+    /// Whether there is a file or a directory of this name.
     fn has(&self, name: &str) -> bool {
-        self.0.join(name).exists()
+        let Some(tracked) = &self.tracked else { return self.path.join(name).exists() };
+        let inside = format!("{name}/");
+        tracked.contains(name)
+            || tracked.range(inside.clone()..).next().is_some_and(|next| next.starts_with(&inside))
+    }
+
+    /// Whether any file is `wanted`, by its path.
+    fn any(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        self.tracked.iter().flatten().any(|path| wanted(path))
     }
 
     /// The text of a file; `None` if there is none, or no text.
     fn read(&self, name: &str) -> Option<String> {
-        fs::read_to_string(self.0.join(name)).ok()
+        fs::read_to_string(self.path.join(name)).ok().filter(|_| self.has(name))
     }
 
     /// The first of these that there is.
@@ -132,7 +163,8 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let Guess { prepare, verify } = guess(directory.path());
+        let tracked = Some(files.iter().map(|(name, _)| (*name).to_owned()).collect());
+        let Guess { prepare, verify } = of(&Files { path: directory.path(), tracked });
         (prepare, verify)
     }
 

@@ -260,7 +260,7 @@ impl<'a> Places<'a> {
             ("BUNDLE_PATH", "bundle"),
             ("COMPOSER_HOME", "composer"),
             ("YARN_GLOBAL_FOLDER", "yarn"),
-            ("npm_config_store_dir", "pnpm"),
+            ("PNPM_HOME", "pnpm"),
         ];
         let environment = places.iter().fold(environment, |environment, (name, directory)| {
             environment.with(*name, downloads.join(directory))

@@ -59,9 +59,13 @@ fn is_tested(manifest: Option<&str>, files: &Files<'_>) -> bool {
     let is_configured = manifest.is_some_and(|text| text.contains("pytest"));
     let is_python =
         manifest.is_some() || files.first(&["setup.py", "setup.cfg", "requirements.txt"]).is_some();
+    let is_test = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        name.ends_with("_test.py") || (name.starts_with("test_") && name.ends_with(".py"))
+    };
     files.first(&["pytest.ini", "conftest.py"]).is_some()
         || is_configured
-        || (is_python && files.first(&["tests", "test"]).is_some())
+        || (is_python && files.any(is_test))
 }
 
 /// What pip is told to install: lists of requirements, the project itself where it can be, and what
@@ -73,18 +77,16 @@ fn wanted(manifest: &Table, files: &Files<'_>) -> Vec<String> {
         || manifest.contains_key("project")
         || files.has("setup.py");
     if can_be_installed {
-        let extras = names(manifest.get("project").and_then(|it| it.get("optional-dependencies")));
-        let extras: Vec<_> =
-            extras.into_iter().filter(|extra| TEST_GROUPS.contains(&extra.as_str())).collect();
+        let extras =
+            for_tests(manifest.get("project").and_then(|it| it.get("optional-dependencies")));
         wanted.push(match extras.is_empty() {
             true => "-e .".to_owned(),
             false => format!("-e '.[{}]'", extras.join(",")),
         });
     }
     let groups = manifest.get("dependency-groups");
-    let of_tests = names(groups).into_iter().filter(|group| TEST_GROUPS.contains(&group.as_str()));
     let mut packages = Vec::new();
-    for group in of_tests {
+    for group in for_tests(groups) {
         collect(groups, &group, &mut packages, 0);
     }
     wanted.extend(packages.into_iter().map(|package| format!("'{package}'")));
@@ -108,8 +110,16 @@ fn collect(groups: Option<&Value>, group: &str, packages: &mut Vec<String>, dept
     }
 }
 
-fn names(table: Option<&Value>) -> Vec<String> {
-    table.and_then(Value::as_table).into_iter().flat_map(Table::keys).cloned().collect()
+/// Of lists of packages, the names of those that tests need: called so, or with pytest in them.
+fn for_tests(lists: Option<&Value>) -> Vec<String> {
+    let has_pytest = |list: &Value| {
+        let packages = list.as_array().into_iter().flatten().filter_map(Value::as_str);
+        packages.into_iter().any(|package| package.starts_with("pytest"))
+    };
+    let lists = lists.and_then(Value::as_table).into_iter().flatten();
+    let lists =
+        lists.filter(|(name, list)| TEST_GROUPS.contains(&name.as_str()) || has_pytest(list));
+    lists.map(|(name, _)| name.clone()).collect()
 }
 
 #[cfg(test)]
@@ -127,10 +137,10 @@ mod tests {
         let pip = "python3 -m venv .venv && .venv/bin/python -m pip install --quiet ";
         let lists = [("requirements.txt", ""), ("requirements-dev.txt", ""), ("tests/a.py", "")];
         let expected = format!("{pip}-r requirements.txt -r requirements-dev.txt pytest");
-        assert_eq!(prepare(&lists), expected);
-        let manifest = "[project]\nname = \"x\"\n[project.optional-dependencies]\ntest = []\ndocs = []\n[dependency-groups]\ndev = [\"tox>4\", {include-group = \"base\"}]\nbase = [\"six\"]\n";
+        assert_eq!(prepare(&[&lists[..], &[("src/x/tests/test_x.py", "")]].concat()), expected);
+        let manifest = "[project]\nname = \"x\"\n[project.optional-dependencies]\ntest = []\ndocs = []\nall = [\"pytest>8\"]\n[dependency-groups]\ndev = [\"tox>4\", {include-group = \"base\"}]\nbase = [\"six\"]\n";
         let source = [("pyproject.toml", manifest), ("tests/test_a.py", "")];
-        assert_eq!(prepare(&source), format!("{pip}-e '.[test]' 'tox>4' 'six' pytest"));
+        assert_eq!(prepare(&source), format!("{pip}-e '.[all,test]' 'tox>4' 'six' pytest"));
         assert_eq!(
             prepare(&[("setup.py", ""), ("tests/test_a.py", "")]),
             format!("{pip}-e . pytest")
