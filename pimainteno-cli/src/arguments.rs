@@ -84,6 +84,9 @@ pub(crate) enum Command {
     Pause(PauseArguments),
     /// Lets projects be run again that are paused or parked, or whose repair was given up.
     Resume(PauseArguments),
+    /// Has the daemon read its configuration again, as SIGHUP does. One that cannot be used is told,
+    /// and the one before goes on.
+    Reload,
     /// Works with policies.
     Policy {
         #[command(subcommand)]

@@ -20,7 +20,7 @@ impl Maintainer {
         all: bool,
         limit: usize,
     ) -> Result<Vec<Proposal>> {
-        self.0.hear_silence()?;
+        self.runner().hear_silence()?;
         let is_wanted =
             |status: &ProposalStatus| all || matches!(status, ProposalStatus::Held { .. });
         self.0.store.proposals(project, is_wanted, limit)
@@ -41,7 +41,7 @@ impl Maintainer {
     /// start now; then it stays as it was. Whatever goes wrong in the run is in its record.
     pub async fn approve(&self, proposal: &str, sha256: &str) -> Result<RunRecord> {
         let id = self.decided(proposal).await?;
-        self.0.approve(id, sha256).await
+        self.runner().approve(id, sha256).await
     }
 
     /// Rejects a held change, named by its id or at least four digits of its beginning. The backend
@@ -52,7 +52,7 @@ impl Maintainer {
     /// given.
     pub async fn reject(&self, proposal: &str, reason: &str) -> Result<Proposal> {
         let id = self.decided(proposal).await?;
-        self.0.reject(id, reason)
+        self.runner().reject(id, reason)
     }
 
     /// The proposal that is decided about, when nothing is open any more that it may be of.
@@ -73,7 +73,7 @@ impl Maintainer {
     /// nothing was touched. Whatever goes wrong in the run is in its record.
     pub async fn rollback(&self, project: &str, run: Option<&str>) -> Result<RunRecord> {
         self.recover().await?;
-        self.0.roll_back(project, run).await
+        self.runner().roll_back(project, run).await
     }
 
     /// Keeps a project from being run until it is resumed, also by the next program that opens this
@@ -82,8 +82,8 @@ impl Maintainer {
     /// # Errors
     /// [`crate::ErrorKind::Usage`] if there is no such project, [`crate::ErrorKind::Store`].
     pub fn pause(&self, project: &str) -> Result<()> {
-        let id = &self.0.project(project)?.project.id;
-        self.0.store.update_project(id, |state| state.paused = true).map(drop)
+        let id = self.project_id(project)?;
+        self.0.store.update_project(&id, |state| state.paused = true).map(drop)
     }
 
     /// Lets a project be run again, whatever kept it from that: it was paused, it was parked, it
@@ -93,7 +93,8 @@ impl Maintainer {
     /// # Errors
     /// As [`Self::pause`].
     pub fn resume(&self, project: &str) -> Result<()> {
-        self.0.release(&*self.0.project(project)?)
+        let runner = self.runner();
+        runner.release(&*runner.project(project)?)
     }
 }
 
@@ -138,7 +139,7 @@ mod tests {
             .state_directory(directory.path().join("state"))
             .build()
             .unwrap();
-        let runner = &maintainer.0;
+        let runner = maintainer.runner();
         let held = |diff: &str| {
             let mut proposal = Proposal::new(
                 ProjectId::of("radio"),

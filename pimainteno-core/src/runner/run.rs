@@ -100,6 +100,10 @@ impl Runner {
             }
             Err(error) => return Err(error),
         };
+        if let Some((newest, prepared)) = self.successor(&prepared.project.id)? {
+            ordered.hand_on();
+            return Box::pin(newest.look_after(&prepared, order)).await;
+        }
         let mut record = prepared.record(order);
         // Looked at again: while it waited, another run may have done all that there was to do.
         if let Some(reason) = self.futile(prepared, order) {

@@ -1,6 +1,6 @@
 //! The history: records, journals and outputs of runs that ended.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::atomic::Ordering};
 
 use pimainteno_plugin::{Reply, Usage};
 use redb::Error as RedbError;
@@ -174,7 +174,7 @@ impl Store {
             rows::put_json(table, project, ARCHIVE, record.id.as_bytes(), &archive)?;
             rows::put_json(table, project, RUN, record.id.as_bytes(), &record)?;
             notices::put(table, &notices)?;
-            drop_old(table, project, self.0.keep_runs)
+            drop_old(table, project, self.0.keep_runs.load(Ordering::Relaxed))
         });
         if let Err(error) = written {
             self.put_back_notices(notices);
@@ -257,7 +257,8 @@ impl Store {
         }
         self.read(|table| {
             let mut counted = 0;
-            for id in rows::last_ids(table, project, RUN, self.0.keep_runs)? {
+            for id in rows::last_ids(table, project, RUN, self.0.keep_runs.load(Ordering::Relaxed))?
+            {
                 let archive = read_archive(table, project, &id)?;
                 if let Some(reply) = archive
                     .journal

@@ -21,6 +21,7 @@ mod outcomes;
 mod parked;
 mod placing;
 mod recovery;
+mod reload;
 mod repairs;
 mod repositories;
 mod review;

@@ -18,6 +18,7 @@
 //! | `POST /api/proposals/{id}/reject` | [`Reject`] | `id`, `reason` | [`Proposal`] |
 //! | `POST /api/projects/{project}/pause` | [`Pause`] | `project` | [`Paused`] |
 //! | `POST /api/projects/{project}/resume` | [`Resume`] | `project` | [`Paused`] |
+//! | `POST /api/reload` | [`Reload`] | | [`Reloaded`] |
 //! | `POST /api/run` | [`Run`] | `projects`, `chore`, `dry_run`, `force` | lines |
 //! | `POST /api/proposals/{id}/approve` | [`Approve`] | `id`, `sha256` | lines |
 //! | `POST /api/projects/{project}/rollback` | [`Rollback`] | `project`, `run` | lines |
@@ -43,6 +44,7 @@
 
 mod client;
 mod codec;
+mod configuration;
 mod origin;
 mod refusal;
 mod routes;
@@ -55,6 +57,7 @@ use axum::Router;
 use pimainteno_core::{Maintainer, process::Cancel};
 
 pub use client::{Client, is_nobody};
+pub use configuration::{Configuration, ReadAgain};
 pub use refusal::{Problem, Refusal};
 pub use routes::{Route, routes};
 pub use service::Service;

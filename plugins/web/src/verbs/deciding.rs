@@ -41,6 +41,18 @@ pub struct Paused {
     pub paused: bool,
 }
 
+/// Has the configuration read again. Runs that go on end as they began; what is wrong with the new
+/// one is told, and then the one before goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {}
+
+/// Says that the configuration was read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// How many projects are in it.
+    pub projects: usize,
+}
+
 impl Verb for Reject {
     const METHOD: Method = Method::POST;
     const PATH: &'static str = "/api/proposals/{id}/reject";
@@ -74,5 +86,15 @@ impl Verb for Resume {
         let project = service.maintainer().project_id(&self.project)?;
         service.maintainer().resume(&project)?;
         Ok(Paused { project, paused: false })
+    }
+}
+
+impl Verb for Reload {
+    const METHOD: Method = Method::POST;
+    const PATH: &'static str = "/api/reload";
+    type Answer = Reloaded;
+
+    async fn answer(self, service: &Service) -> Result<Reloaded, Refusal> {
+        Ok(Reloaded { projects: service.reload().map_err(Refusal::conflict)? })
     }
 }
