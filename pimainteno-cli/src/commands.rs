@@ -6,6 +6,7 @@ mod completions;
 mod decide;
 mod demo;
 mod diff;
+mod forget;
 mod init;
 mod log;
 mod notices;
@@ -68,6 +69,9 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
         }
         Some(Command::Resume(arguments)) => {
             done(pause::run(&look(&setup()?).await?, &arguments.projects, false, terminal).await)
+        }
+        Some(Command::Forget(arguments)) => {
+            done(forget::run(&look(&setup()?).await?, arguments, terminal).await)
         }
         Some(Command::Reload) => done(reload::run(&setup()?, terminal).await),
         Some(Command::Policy { command: PolicyCommand::Test { files } }) => {

@@ -17,8 +17,7 @@ use tokio::{
 
 use crate::setup::Setup;
 
-pub(crate) use log::log_events;
-
+use log::Log;
 use peer::Peer;
 use socket::Socket;
 
@@ -89,7 +88,7 @@ async fn serve(
 ) -> Result<()> {
     // Asked first, because it says more than a store that is in use.
     socket::refuse_if_alive(path).await?;
-    let maintainer = builder.events(log_events).events(manager::tell_event).build()?;
+    let maintainer = builder.events(Log::default()).events(manager::tell_event).build()?;
     let (socket, listener) = Socket::bind(path)?;
     let stopping = Cancel::new();
     let mut service = Service::serving(maintainer.clone(), stopping.clone());

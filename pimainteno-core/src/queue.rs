@@ -101,6 +101,11 @@ impl Queue {
         self.state().tickets.iter().any(|ticket| !ticket.is_running && is_same(ticket))
     }
 
+    /// Whether a job of the project is carried out, or waits for its turn.
+    pub(crate) fn is_busy(&self, project: &ProjectId) -> bool {
+        self.state().tickets.iter().any(|ticket| ticket.project == *project)
+    }
+
     /// Says whether the program serves from now on, so that what is asked for outlives it.
     pub(crate) fn serve(&self, is_served: bool) {
         self.state().is_served = is_served;

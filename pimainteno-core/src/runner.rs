@@ -1,6 +1,7 @@
 //! Runs of the configured projects: everything that was built at start, and the way from a trigger
 //! to a record.
 
+mod forget;
 mod live;
 mod orders;
 mod parked;
@@ -29,6 +30,7 @@ use crate::{
     words::ProjectId,
 };
 
+pub use forget::Forgotten;
 pub(crate) use live::Live;
 pub(crate) use parked::Releases;
 pub(crate) use prepared::{Prepared, PreparedChore};

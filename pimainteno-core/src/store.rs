@@ -26,6 +26,7 @@
 mod checks;
 mod chore;
 mod file;
+mod forget;
 mod ids;
 mod journal;
 mod notices;

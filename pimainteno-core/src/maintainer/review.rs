@@ -6,6 +6,8 @@ use crate::{
     id::ProposalId,
     proposal::{Proposal, ProposalStatus},
     run::RunRecord,
+    runner::Forgotten,
+    words::ProjectId,
 };
 
 impl Maintainer {
@@ -90,11 +92,41 @@ impl Maintainer {
     /// failed again and again, or a run that was cut off cannot be finished and is given up
     /// now. One that was parked is run at once by [`Self::serve`], the others at their next slot.
     ///
+    /// Says whether there was anything to let go on.
+    ///
     /// # Errors
     /// As [`Self::pause`].
-    pub fn resume(&self, project: &str) -> Result<()> {
+    pub fn resume(&self, project: &str) -> Result<bool> {
         let runner = self.runner();
-        runner.release(&*runner.project(project)?)
+        let prepared = runner.project(project)?;
+        let id = &prepared.project.id;
+        let is_kept =
+            runner.store.project(id).is_kept_from_runs() || runner.store.has_open_run(id)?;
+        if is_kept {
+            runner.release(&prepared)?;
+        }
+        Ok(is_kept)
+    }
+
+    /// The projects that are not in the configuration any more, and of which workspaces, caches or
+    /// what was remembered is still there. [`Self::forget`] removes it.
+    pub fn left_over(&self) -> Vec<ProjectId> {
+        self.runner().left_over()
+    }
+
+    /// Removes what runs of a project left: its workspaces, with what its repository knows of them,
+    /// its caches, the summary in its checkout, the changes that wait and everything that is
+    /// remembered; the history of its runs only with `history`. What others made is not touched.
+    ///
+    /// One that is in the configuration must be paused, and stays so. What was cut off is finished
+    /// by doing it again.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] if nothing is known of the project, it is configured and not
+    /// paused, or a run of it goes on or was cut off and is not finished yet; what keeps something
+    /// from being removed.
+    pub async fn forget(&self, project: &str, history: bool) -> Result<Forgotten> {
+        self.runner().forget(project, history).await
     }
 }
 
@@ -106,10 +138,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::ProjectConfig,
-        process::Environment,
-        testing::ScriptedBackend,
-        words::{CommitId, ProjectId},
+        config::ProjectConfig, process::Environment, testing::ScriptedBackend, words::CommitId,
     };
 
     fn git(directory: &Path, arguments: &[&str]) {

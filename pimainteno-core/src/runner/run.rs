@@ -356,6 +356,7 @@ impl Runner {
             if matches!(record.outcome, Some(Outcome::Applied { .. })) {
                 state.chore_mut(REPAIR).note_success();
             }
+            state.checkout = Some(prepared.project.path.clone());
             let state = state.chore_mut(chore);
             match &record.outcome {
                 Some(Outcome::Parked { until, reason }) => {

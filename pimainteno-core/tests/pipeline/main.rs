@@ -15,6 +15,7 @@ mod doors;
 mod dry_run;
 mod effects;
 mod faults;
+mod forget;
 mod futility;
 mod invariants;
 mod outcomes;

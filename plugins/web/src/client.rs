@@ -19,7 +19,7 @@ use crate::{Configuration, Healthz, Order, Problem, RunLine, VERSION, Verb, code
 /// How long the daemon may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long it may take to answer.
+/// How long it may take to begin with the answer to an order.
 const ANSWER: Duration = Duration::from_secs(15);
 
 /// How long it may be silent while it runs projects: four times as long as it is when there is
@@ -145,7 +145,7 @@ impl Client {
     async fn answer<V: Verb>(&self, stream: UnixStream, verb: V) -> Result<V::Answer> {
         let request = encode(V::METHOD, V::PATH, &verb)?;
         let bytes = self
-            .in_time(ANSWER, async { self.whole(self.send(stream, request).await?).await })
+            .in_time(V::ANSWER, async { self.whole(self.send(stream, request).await?).await })
             .await?;
         serde_json::from_slice(&bytes).map_err(|source| self.not_understood().source(source))
     }

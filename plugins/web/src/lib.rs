@@ -18,6 +18,7 @@
 //! | `POST /api/proposals/{id}/reject` | [`Reject`] | `id`, `reason` | [`Proposal`] |
 //! | `POST /api/projects/{project}/pause` | [`Pause`] | `project` | [`Paused`] |
 //! | `POST /api/projects/{project}/resume` | [`Resume`] | `project` | [`Paused`] |
+//! | `POST /api/projects/{project}/forget` | [`Forget`] | `project`, `history` | [`Forgotten`] |
 //! | `POST /api/reload` | [`Reload`] | | [`Reloaded`] |
 //! | `POST /api/run` | [`Run`] | `projects`, `chore`, `dry_run`, `force` | lines |
 //! | `POST /api/proposals/{id}/approve` | [`Approve`] | `id`, `sha256` | lines |
@@ -38,6 +39,7 @@
 //! program to say that mounts the router.
 //!
 //! [`Event`]: pimainteno_core::Event
+//! [`Forgotten`]: pimainteno_core::Forgotten
 //! [`Notice`]: pimainteno_core::store::Notice
 //! [`Proposal`]: pimainteno_core::Proposal
 //! [`RunRecord`]: pimainteno_core::RunRecord

@@ -127,7 +127,7 @@ async fn a_verb_is_the_same_from_the_client_and_by_hand_wherever_the_router_is_m
     let paused = client.ask(Pause { project: "Radio Küche".into() }).await.unwrap();
     assert_eq!(
         paused,
-        Paused { project: ProjectId::of("radio-k-che"), paused: true },
+        Paused { project: ProjectId::of("radio-k-che"), paused: true, changed: true },
         "by its name"
     );
     assert!(client.ask(Status {}).await.unwrap().projects[0].paused);

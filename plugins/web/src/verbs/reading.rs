@@ -51,6 +51,10 @@ pub struct Overview {
     pub today: Spending,
     /// The projects, in the configuration's order.
     pub projects: Vec<ProjectStatus>,
+    /// Those that are not in the configuration any more, and of which something is left over that
+    /// [`crate::Forget`] removes.
+    #[serde(default)]
+    pub left_over: Vec<ProjectId>,
 }
 
 /// A project at a glance.
@@ -260,7 +264,8 @@ impl Verb for Status {
         });
         let projects = projects.collect::<Result<_>>()?;
         let (day, today) = (Some(maintainer.day()), maintainer.today());
-        Ok(Overview { version: VERSION.to_owned(), daemon: service.serves(), day, today, projects })
+        let (version, left_over) = (VERSION.to_owned(), maintainer.left_over());
+        Ok(Overview { version, daemon: service.serves(), day, today, projects, left_over })
     }
 }
 
