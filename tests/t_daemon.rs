@@ -272,12 +272,14 @@ fn the_watchdog_hears_from_a_daemon_that_goes_on() {
 fn each_slot_of_a_schedule_is_taken_care_of_once() {
     let house = House::new("* * * * * *");
     let start = Instant::now();
-    let _daemon = house.start(&[]);
+    let daemon = house.start(&[]);
     let taken =
         |event: &Value| event["event"] == "run-started" || event["event"] == "project-skipped";
     let slots: Vec<_> = house.events().filter(taken).take(5).collect();
     // A slot comes every second, and the first of five may come at once.
     assert!(start.elapsed() >= Duration::from_secs(4), "within {:?}: {slots:?}", start.elapsed());
+    let log = fs::read_to_string(&daemon.log).unwrap();
+    assert_eq!(log.matches("Nothing to do").count(), 1, "{log}");
     // Nothing changes in the project, so that all slots but the first are passed over.
     let runs = house.json(&["runs"]);
     assert_eq!(

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::BTreeSet,
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
@@ -43,10 +44,7 @@ impl Runner {
         for place in ["workspaces", "sandbox"] {
             let entries = fs::read_dir(self.state_directory.join(place)).into_iter().flatten();
             for name in entries.flatten().map(|entry| entry.file_name()) {
-                // What lies beside a workspace is called after it, and an id has no full stop.
-                let name = name.to_str().unwrap_or_default().split('.').next().unwrap_or_default();
-                let id = ProjectId::of(name);
-                left.extend((id == name).then_some(id));
+                left.extend(project_of(&name));
             }
         }
         left.retain(|id| !self.projects.iter().any(|prepared| prepared.project.id == *id));
@@ -95,9 +93,8 @@ impl Runner {
             forgotten.removed.extend(checkout.forget_worktrees(&trees)?);
             self.forget_summary(checkout, &mut forgotten).await?;
         }
-        let stage = workspaces.join(format!("{id}.commit"));
         let own = self.state_directory.join("sandbox").join(id.as_str());
-        let places = trees.into_iter().chain([stage, own]).filter(|place| place.exists());
+        let places = beside(&workspaces, &id).into_iter().chain(own.exists().then_some(own));
         let places: Vec<_> = places.collect();
         forgotten.removed.extend(places.clone());
         // A build may have left millions of files.
@@ -180,6 +177,23 @@ const WAIT: &str = "wait for its end";
 
 fn refused(message: String, hint: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Usage, message).hint(hint)
+}
+
+/// The project that something in the state directory is of. What lies beside a workspace is called
+/// after it, and an id has no full stop.
+fn project_of(name: &OsStr) -> Option<ProjectId> {
+    let name = name.to_str()?.split('.').next()?;
+    let id = ProjectId::of(name);
+    (id == name).then_some(id)
+}
+
+/// The workspaces of a project, and what lies beside them.
+fn beside(workspaces: &Path, id: &ProjectId) -> Vec<PathBuf> {
+    let entries = fs::read_dir(workspaces).into_iter().flatten().flatten();
+    let is_of = |entry: &fs::DirEntry| project_of(&entry.file_name()).as_ref() == Some(id);
+    let mut found: Vec<_> = entries.filter(is_of).map(|entry| entry.path()).collect();
+    found.sort();
+    found
 }
 
 fn remove_place(place: &Path) -> Result<()> {

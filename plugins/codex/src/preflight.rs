@@ -116,3 +116,24 @@ async fn run(codex: Command) -> Result<Output> {
         Error::new(ErrorKind::Backend, "codex could not be run").source(error).retry_after(PARKED)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_where_nobody_is_is_told_unless_a_proxy_stands_in_between() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let none = Environment::default();
+        server(&url, &none).await.unwrap();
+        drop(listener);
+        let error = server(&url, &none).await.unwrap_err();
+        assert!(error.to_string().contains(&format!("nobody answers at `llm.base_url`: `{url}`")));
+        let proxy = none.with("https_proxy", "http://127.0.0.1:1");
+        assert!(server(&url, &proxy).await.is_err(), "nobody asks a proxy for this machine");
+        server("https://nowhere.invalid/v1", &proxy).await.unwrap();
+    }
+}

@@ -26,6 +26,7 @@ pub(super) fn users(setup: &Setup) -> BTreeMap<String, Vec<String>> {
 /// which is the first of `found`.
 pub(super) fn once(found: &mut [Items], users: &BTreeMap<String, Vec<String>>) {
     let Some((machine, projects)) = found.split_first_mut() else { return };
+    let order: Vec<_> = projects.iter().map(|items| items.project.clone()).collect();
     // By what is wrong, and what is to be done about it.
     let mut troubles: BTreeMap<(String, Vec<String>), Vec<String>> = BTreeMap::new();
     for items in projects.iter() {
@@ -42,7 +43,8 @@ pub(super) fn once(found: &mut [Items], users: &BTreeMap<String, Vec<String>>) {
             !item.is_backend_problem() || !troubles.contains_key(&trouble)
         });
     }
-    for ((message, hints), users) in troubles {
+    for ((message, hints), mut users) in troubles {
+        users.sort_by_key(|user| order.iter().position(|id| id == user));
         let message =
             format!("{message}; it is that of {} projects: {}", users.len(), users.join(", "));
         machine.add(NAME, Finding::Problem, message, hints);
