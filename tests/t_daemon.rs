@@ -246,6 +246,30 @@ fn a_configuration_that_is_edited_is_told_of_and_read_when_that_is_asked_for() {
 }
 
 #[test]
+fn a_project_that_was_taken_out_is_forgotten_by_the_daemon() {
+    const NEVER: &str = "0 3 1 1 *";
+    let house = House::new(NEVER);
+    let site = house.env.project("site");
+    house.configure(NEVER, &["radio", "site"], "");
+    let _daemon = house.start(&[]);
+    let (code, text) = house.command(&["run", "site"]);
+    assert!(code == Some(0) && site.join(".git/worktrees/site").exists(), "{text}");
+    house.configure(NEVER, &["radio"], "");
+    let (code, text) = house.command(&["forget", "site"]);
+    assert!(
+        code == Some(2) && text.contains("in the configuration") && text.contains("reload"),
+        "{text}"
+    );
+    assert_eq!(house.command(&["reload"]).0, Some(0));
+    let (_, text) = house.command(&["check"]);
+    assert!(text.contains("`pi-mainteno forget site` removes it"), "{text}");
+    let (code, text) = house.command(&["forget", "site"]);
+    assert!(code == Some(0) && !site.join(".git/worktrees").exists(), "{text}");
+    let (_, text) = house.command(&["check"]);
+    assert!(!text.contains("left over"), "{text}");
+}
+
+#[test]
 fn a_daemon_that_was_killed_does_not_keep_the_next_one_from_starting() {
     let house = House::new("0 3 1 1 *");
     let killed = house.start(&[]);

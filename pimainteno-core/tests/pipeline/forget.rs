@@ -1,12 +1,23 @@
 //! Forgetting a project: what runs left is gone, what others made is there.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use pimainteno_core::{
     ErrorKind, Maintainer, Outcome, ProjectId, ProposalStatus, config::Mode, process::Environment,
 };
 
-use crate::support::{Agent, World};
+use crate::{
+    recovery::wait_until,
+    support::{Agent, World},
+};
 
 /// A world in which a run left all that runs leave, with a change that waits.
 async fn worked_on() -> World {
@@ -215,4 +226,38 @@ async fn a_run_that_was_cut_off_is_finished_before_its_project_is_forgotten() {
     maintainer.recover().await.unwrap();
     maintainer.forget("radio", false).await.unwrap();
     assert_eq!(traces(&world), [PathBuf::new(); 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_of_which_a_run_goes_on_is_not_forgotten() {
+    let world = World::new();
+    let (asked, goes_on) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let agent = {
+        let (asked, goes_on) = (asked.clone(), goes_on.clone());
+        Agent::new(move |_| {
+            asked.store(true, Ordering::Relaxed);
+            while !goes_on.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+        })
+    };
+    let maintainer = world.maintainer(agent);
+    let run = tokio::spawn({
+        let maintainer = maintainer.clone();
+        async move { maintainer.run_once().await }
+    });
+    wait_until("it runs", || asked.load(Ordering::Relaxed)).await;
+    maintainer.pause("radio").unwrap();
+    let error = maintainer.forget("radio", true).await.unwrap_err();
+    assert!(error.to_string().contains("a run of project `radio` goes on"), "{error}");
+    // Neither by another configuration that does not have it.
+    let mut elsewhere = World::new();
+    elsewhere.project.name = Some("Piano".into());
+    let newer = elsewhere.builder(Agent::new(|_| {})).state_directory(world.root().join("state"));
+    maintainer.reload(newer).unwrap();
+    assert!(maintainer.forget("radio", true).await.is_err());
+    goes_on.store(true, Ordering::Relaxed);
+    run.await.unwrap().unwrap();
+    maintainer.forget("radio", true).await.unwrap();
+    assert_eq!(maintainer.left_over(), Vec::<ProjectId>::new());
 }
