@@ -236,9 +236,12 @@ async fn a_project_of_which_a_run_goes_on_is_not_forgotten() {
         let (asked, goes_on) = (asked.clone(), goes_on.clone());
         Agent::new(move |_| {
             asked.store(true, Ordering::Relaxed);
-            while !goes_on.load(Ordering::Relaxed) {
-                std::thread::yield_now();
-            }
+            // So that timers go on, whichever worker this is.
+            tokio::task::block_in_place(|| {
+                while !goes_on.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+            });
         })
     };
     let maintainer = world.maintainer(agent);

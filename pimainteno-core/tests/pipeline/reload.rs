@@ -31,9 +31,12 @@ async fn runs_around(
         let goes_on = goes_on.clone();
         Agent::new(move |workspace| {
             asked.lock().unwrap().send(()).unwrap();
-            while !goes_on.load(Ordering::Relaxed) {
-                std::thread::yield_now();
-            }
+            // So that timers go on, whichever worker this is.
+            tokio::task::block_in_place(|| {
+                while !goes_on.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+            });
             std::fs::write(workspace.join("README.md"), "# Radio\n\nPlays music.\n").unwrap();
         })
     };
