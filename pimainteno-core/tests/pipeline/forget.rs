@@ -201,7 +201,7 @@ async fn a_project_that_is_configured_is_forgotten_only_where_it_is_paused_and_s
     assert!(traces(&world).len() >= 4);
     maintainer.pause("radio").unwrap();
     maintainer.forget("radio", true).await.unwrap();
-    assert_eq!(traces(&world), [PathBuf::new(); 0]);
+    assert_eq!(traces(&world), Vec::<PathBuf>::new());
     assert!(maintainer.history().project("radio").paused);
     drop(maintainer);
     assert!(world.maintainer(Summarizer).history().project("radio").paused);
@@ -225,7 +225,7 @@ async fn a_run_that_was_cut_off_is_finished_before_its_project_is_forgotten() {
     assert!(traces(&world).len() >= 4);
     maintainer.recover().await.unwrap();
     maintainer.forget("radio", false).await.unwrap();
-    assert_eq!(traces(&world), [PathBuf::new(); 0]);
+    assert_eq!(traces(&world), Vec::<PathBuf>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
