@@ -14,6 +14,9 @@ const GAP: usize = 2;
 /// The least width of the last column. A terminal that leaves less has to wrap lines.
 const NARROWEST: usize = 12;
 
+/// What the others leave the last column, as far as they can.
+const LAST: usize = 20;
+
 /// A table with a heading.
 pub(crate) struct Table {
     rows: Vec<Vec<Cell>>,
@@ -109,10 +112,10 @@ impl Table {
     }
 }
 
-/// Columns that leave the last one its least width: the widest give way, down to that.
+/// Columns that leave the last one some width: the widest give way.
 fn narrowed(mut widths: Vec<usize>, width: Option<usize>) -> Vec<usize> {
     let Some(width) = width else { return widths };
-    while widths.iter().map(|width| width + GAP).sum::<usize>() + NARROWEST > width {
+    while widths.iter().map(|width| width + GAP).sum::<usize>() + LAST > width {
         let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROWEST) else {
             break;
         };
@@ -143,6 +146,6 @@ mod tests {
         );
         let text = anstream::adapter::strip_str(&table.render(Some(60))).to_string();
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
-        assert!(text.contains("0199a3b4c5d6") && text.contains("superseded "), "{text}");
+        assert!(text.contains("0199a3b4c5d6") && text.contains("superseded by 0199a3"), "{text}");
     }
 }
