@@ -142,7 +142,7 @@ fn init_names_every_path_that_is_no_checkout() {
     let env = TestEnv::new();
     env.run(&["init", "../home/a", "../home/b"])
         .expect(2)
-        .tells(&["not a Git checkout: `../home/a`, `../home/b`"]);
+        .tells(&["there is no directory `../home/a`; there is no directory `../home/b`"]);
     env.run(&["init"]).expect(2).tells(&["there is no Git checkout", "pi-mainteno init PATH"]);
     assert!(!env.path("work/PiMainteno.toml").exists());
 }
@@ -181,7 +181,7 @@ fn check_tells_what_is_wrong_with_every_project() {
     output.says(&[
         "no program `no-such-program`",
         "broken.rhai",
-        "not a Git checkout",
+        "there is no directory",
         "did you mean `apply`?",
         " problems, ",
     ]);

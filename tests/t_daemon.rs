@@ -33,14 +33,22 @@ struct Daemon {
 impl House {
     fn new(cron: &str) -> Self {
         let house = Self { env: TestEnv::new(), place: tempfile::tempdir().unwrap() };
-        let project = house.env.project("radio");
-        house.env.write_config(&format!(
-            "[llm]\nprovider = 'offline'\n[cache]\npath = '{0}/state/state.redb'\n[web]\nsocket = '{0}/control.sock'\n[scheduler]\ncron = '{cron}'\n\
-             [[project]]\npath = '{1}'\nmode = 'dry-run'\n",
-            house.place.path().display(),
-            project.display()
-        ));
+        house.env.project("radio");
+        house.configure(cron, &["radio"], "");
         house
+    }
+
+    /// Writes a configuration with these projects, and what it says besides.
+    fn configure(&self, cron: &str, projects: &[&str], more: &str) {
+        let project = |name| {
+            let path = self.env.path("home").join(name);
+            format!("[[project]]\npath = '{}'\nmode = 'dry-run'\n", path.display())
+        };
+        self.env.write_config(&format!(
+            "[llm]\nprovider = 'offline'\n[cache]\npath = '{0}/state/state.redb'\n[web]\nsocket = '{0}/control.sock'\n[scheduler]\ncron = '{cron}'\n{more}\n{1}",
+            self.place.path().display(),
+            projects.iter().map(project).collect::<String>(),
+        ));
     }
 
     fn socket(&self) -> PathBuf {
@@ -156,14 +164,109 @@ fn a_daemon_answers_refuses_a_second_one_and_leaves_nothing_when_it_is_stopped()
     let (code, text) = house.command(&[]);
     assert!(code == Some(2) && text.contains("a daemon is running already"), "{text}");
 
-    // It reads its configuration at start only, and does not end.
-    daemon.send("-HUP");
-    assert_eq!(house.json(&["status"])["daemon"], true);
     daemon.send("-TERM");
     daemon.hear("STOPPING=1");
     assert_eq!(daemon.end(), Some(0));
     assert!(!house.socket().exists());
     assert_eq!(house.json(&["status"])["daemon"], false);
+}
+
+#[test]
+fn a_configuration_that_is_edited_is_told_of_and_read_when_that_is_asked_for() {
+    const NEVER: &str = "0 3 1 1 *";
+    let house = House::new(NEVER);
+    house.env.project("site");
+    let daemon = house.start(&[]);
+    let ids = || {
+        let projects = house.json(&["status"])["projects"].take();
+        let ids = projects.as_array().unwrap().iter().map(|project| project["id"].to_string());
+        ids.collect::<Vec<_>>()
+    };
+    let older = "the daemon still uses an older `";
+    let (_, text) = house.command(&["status"]);
+    assert!(!text.contains(older), "{text}");
+
+    house.configure(NEVER, &["radio", "site"], "");
+    let (code, text) = house.command(&["run", "site"]);
+    assert!(
+        code == Some(2)
+            && text.contains("there is no project `site`")
+            && text.contains(older)
+            && text.contains("`pi-mainteno reload` has it read the new one"),
+        "{text}"
+    );
+    for command in ["status", "check"] {
+        let (_, text) = house.command(&[command]);
+        assert!(text.contains(older), "{text}");
+    }
+
+    let (code, text) = house.command(&["reload"]);
+    assert!(code == Some(0) && text.contains("maintains 2 projects"), "{text}");
+    let (code, text) = house.command(&["run", "site"]);
+    assert!(code == Some(0) && !text.contains(older), "{text}");
+
+    // One that cannot be used is told, to whoever asks and to the manager, and changes nothing.
+    for (more, what) in [("concurency = 2", "concurency"), ("[[plugin]]", "lacks the key `name`")] {
+        house.configure(NEVER, &["site"], more);
+        daemon.send("-HUP");
+        daemon.hear("RELOADING=1");
+        daemon.hear("STATUS=The new configuration cannot be used");
+        let (code, text) = house.command(&["reload"]);
+        assert!(code == Some(2) && text.contains(what), "{text}");
+    }
+    house.configure(NEVER, &["site"], "");
+    let text = fs::read_to_string(house.env.path("work/PiMainteno.toml")).unwrap();
+    let moved = text.replace("control.sock", "elsewhere.sock");
+    house.env.write_config(&moved);
+    daemon.send("-HUP");
+    daemon.hear("STATUS=The new configuration cannot be used");
+    house.env.write_config(&text.replace("/state/", "/other/"));
+    let (code, text) = house.command(&["reload"]);
+    assert!(
+        code == Some(2) && text.contains("stays where it is") && text.contains("restart"),
+        "{text}"
+    );
+    assert_eq!(ids(), ["\"radio\"", "\"site\""]);
+
+    // The slots are those of the new one.
+    house.configure("* * * * * *", &["site"], "");
+    let mut events = house.events();
+    daemon.send("-HUP");
+    daemon.hear("RELOADING=1");
+    daemon.hear("READY=1");
+    let mut taken = events
+        .by_ref()
+        .filter(|event| event["event"] == "run-started" || event["event"] == "project-skipped");
+    assert!(taken.by_ref().take(3).all(|event| event["project"] == "site"));
+    assert_eq!(ids(), ["\"site\""]);
+    daemon.send("-TERM");
+    assert_eq!(daemon.end(), Some(0));
+    let (code, text) = house.command(&["reload"]);
+    assert!(code == Some(2) && text.contains("no daemon answers"), "{text}");
+}
+
+#[test]
+fn a_project_that_was_taken_out_is_forgotten_by_the_daemon() {
+    const NEVER: &str = "0 3 1 1 *";
+    let house = House::new(NEVER);
+    let site = house.env.project("site");
+    house.configure(NEVER, &["radio", "site"], "");
+    let _daemon = house.start(&[]);
+    let (code, text) = house.command(&["run", "site"]);
+    assert!(code == Some(0) && site.join(".git/worktrees/site").exists(), "{text}");
+    house.configure(NEVER, &["radio"], "");
+    let (code, text) = house.command(&["forget", "site"]);
+    assert!(
+        code == Some(2) && text.contains("in the configuration") && text.contains("reload"),
+        "{text}"
+    );
+    assert_eq!(house.command(&["reload"]).0, Some(0));
+    let (_, text) = house.command(&["check"]);
+    assert!(text.contains("`pi-mainteno forget site` removes it"), "{text}");
+    let (code, text) = house.command(&["forget", "site"]);
+    assert!(code == Some(0) && !site.join(".git/worktrees").exists(), "{text}");
+    let (_, text) = house.command(&["check"]);
+    assert!(!text.contains("left over"), "{text}");
 }
 
 #[test]
@@ -193,12 +296,14 @@ fn the_watchdog_hears_from_a_daemon_that_goes_on() {
 fn each_slot_of_a_schedule_is_taken_care_of_once() {
     let house = House::new("* * * * * *");
     let start = Instant::now();
-    let _daemon = house.start(&[]);
+    let daemon = house.start(&[]);
     let taken =
         |event: &Value| event["event"] == "run-started" || event["event"] == "project-skipped";
     let slots: Vec<_> = house.events().filter(taken).take(5).collect();
     // A slot comes every second, and the first of five may come at once.
     assert!(start.elapsed() >= Duration::from_secs(4), "within {:?}: {slots:?}", start.elapsed());
+    let log = fs::read_to_string(&daemon.log).unwrap();
+    assert_eq!(log.matches("Nothing to do").count(), 1, "{log}");
     // Nothing changes in the project, so that all slots but the first are passed over.
     let runs = house.json(&["runs"]);
     assert_eq!(

@@ -53,6 +53,7 @@ fn what_cannot_be_tested_is_an_error_in_use() {
     let env = env();
     fs::write(env.path("work/bare.rhai"), POLICY).unwrap();
     env.run(&["policy", "test", "bare.rhai"]).expect(2).tells(&["has no cases", "cases/bare.toml"]);
+    env.run(&["policy", "test", "nope.rhai"]).expect(2).tells(&["there is no policy `nope.rhai`"]);
     env.run(&["policy", "test", "gone.toml"]).expect(2).tells(&["cannot read", "gone.toml"]);
 }
 

@@ -109,7 +109,7 @@ fn with_json_standard_output_has_the_result_and_nothing_else() {
 #[test]
 fn a_run_without_success_ends_with_one_and_an_unknown_project_with_two() {
     let env = env("review", "[[project]]\npath = \"../home/gone\"");
-    env.run(&["run"]).expect(1).says(&["failed:", "gone", "not a Git checkout", "site: held"]);
+    env.run(&["run"]).expect(1).says(&["failed:", "gone", "there is no directory", "site: held"]);
     env.run(&["run", "sitee"])
         .expect(2)
         .tells(&["there is no project `sitee`", "hint: there are: site, gone"]);
@@ -161,5 +161,5 @@ fn a_run_that_is_told_to_stop_ends_soon_and_leaves_nothing_behind() {
 fn a_setting_that_has_no_effect_yet_is_told_with_its_place() {
     let env = TestEnv::new();
     env.write_config("[llm]\nprovider = \"offline\"\n[web]\nport = 8080\n");
-    env.run(&["run"]).expect(0).tells(&["PiMainteno.toml:4:1: `web.port` has no effect yet"]);
+    env.run(&["run"]).expect(2).tells(&["PiMainteno.toml:4:1: `web.port` has no effect yet"]);
 }

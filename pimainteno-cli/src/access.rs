@@ -1,11 +1,18 @@
 //! How commands reach the projects: through the daemon that runs, or by themselves.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use pimainteno_core::{
     ErrorKind, Event, EventSink, MaintainerBuilder, NoticeKind, Result, RunRecord,
 };
-use pimainteno_web::{Client, Order, Service, Verb};
+use pimainteno_web::{Client, Configuration, Order, Service, Verb};
 
 use crate::setup::Setup;
 
@@ -21,7 +28,17 @@ pub(crate) enum Access {
     /// No daemon runs; this process does what is asked, and holds the store meanwhile.
     Local(Service),
     /// The daemon does it.
-    Remote(Client),
+    Remote(Client, Option<Stale>),
+}
+
+/// Tells, once, that the daemon uses another configuration than the command.
+pub(crate) struct Stale {
+    told: AtomicBool,
+    /// Where the command has its own.
+    path: PathBuf,
+    /// The daemon's.
+    used: Configuration,
+    is_older: bool,
 }
 
 impl Access {
@@ -36,19 +53,24 @@ impl Access {
         setup: &Setup,
         events: impl Fn(&Event) + Send + Sync + 'static,
     ) -> Result<Self> {
-        Self::reach(&setup.socket, || setup.builder(), Arc::new(events)).await
+        let own = setup.configuration();
+        Self::reach(&setup.socket, Some(own), || setup.builder(), Arc::new(events)).await
     }
 
-    /// The same with its parts: where the daemon would be, and what to maintain without one.
+    /// The same with its parts: where the daemon would be, which configuration the command has, and
+    /// what to maintain without a daemon.
     pub(crate) async fn reach(
         socket: &Path,
+        own: Option<Configuration>,
         builder: impl Fn() -> MaintainerBuilder,
         events: Arc<dyn EventSink>,
     ) -> Result<Self> {
         let mut waited = Duration::ZERO;
         loop {
             if let Some(client) = Client::find(socket, events.clone()).await? {
-                return Ok(Self::Remote(client));
+                let stale = own.zip(client.configuration().cloned());
+                let stale = stale.and_then(|(own, used)| Stale::of(&own, used));
+                return Ok(Self::Remote(client, stale));
             }
             let sink = events.clone();
             match builder().events(move |event: &Event| sink.event(event)).build() {
@@ -75,7 +97,7 @@ impl Access {
     pub(crate) async fn ask<V: Verb>(&self, verb: V) -> Result<V::Answer> {
         match self {
             Self::Local(service) => Ok(verb.answer(service).await?),
-            Self::Remote(client) => client.ask(verb).await,
+            Self::Remote(client, stale) => told(stale.as_ref(), client.ask(verb).await),
         }
     }
 
@@ -87,7 +109,7 @@ impl Access {
     pub(crate) async fn order<O: Order>(&self, order: O) -> Result<Vec<RunRecord>> {
         match self {
             Self::Local(service) => order.carry_out(service.maintainer()).await,
-            Self::Remote(client) => client.order(order).await,
+            Self::Remote(client, stale) => told(stale.as_ref(), client.order(order).await),
         }
     }
 
@@ -96,11 +118,54 @@ impl Access {
     pub(crate) async fn stop(&self) {
         match self {
             Self::Local(service) => service.maintainer().stop(),
-            Self::Remote(client) => {
+            Self::Remote(client, _) => {
                 let message =
                     "the daemon goes on with what was started; `pi-mainteno status` shows it";
                 client.events().event(&Event::notice(NoticeKind::Daemon, message));
             }
         }
+    }
+}
+
+impl Stale {
+    /// What is to be told of a daemon that uses this configuration to a command that has `own`;
+    /// `None` if they are the same.
+    pub(crate) fn of(own: &Configuration, used: Configuration) -> Option<Self> {
+        let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let is_older = place(&own.path) == place(&used.path);
+        let is_same = is_older && own.sha256 == used.sha256;
+        let told = AtomicBool::new(false);
+        (!is_same).then(|| Self { told, path: own.path.clone(), used, is_older })
+    }
+
+    /// What is so, and what to do about it.
+    pub(crate) fn words(&self) -> (String, &'static str) {
+        let own = self.path.display();
+        if self.is_older {
+            let message = format!("the daemon still uses an older `{own}`");
+            return (message, "`pi-mainteno reload` has it read the new one");
+        }
+        let message =
+            format!("the daemon uses `{}`, and this command `{own}`", self.used.path.display());
+        (
+            message,
+            "give the command the daemon's by `--config`, or restart the daemon with this one",
+        )
+    }
+}
+
+/// An answer of the daemon, and that it comes of another configuration.
+fn told<T>(stale: Option<&Stale>, answer: Result<T>) -> Result<T> {
+    let Some(stale) = stale else { return answer };
+    let (what, hint) = stale.words();
+    if stale.told.swap(true, Ordering::Relaxed) {
+        return answer;
+    }
+    match answer {
+        Ok(answer) => {
+            tracing::warn!("{what}; {hint}");
+            Ok(answer)
+        }
+        Err(error) => Err(error.hint(format!("{what}; {hint}"))),
     }
 }

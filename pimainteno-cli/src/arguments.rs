@@ -84,6 +84,13 @@ pub(crate) enum Command {
     Pause(PauseArguments),
     /// Lets projects be run again that are paused or parked, or whose repair was given up.
     Resume(PauseArguments),
+    /// Removes what runs of projects left: workspaces, caches, the summary in the checkout, and what
+    /// is remembered.
+    #[command(after_help = FORGET_EXAMPLES)]
+    Forget(ForgetArguments),
+    /// Has the daemon read its configuration again, as SIGHUP does. One that cannot be used is told,
+    /// and the one before goes on.
+    Reload,
     /// Works with policies.
     Policy {
         #[command(subcommand)]
@@ -165,6 +172,22 @@ pub(crate) struct PauseArguments {
     pub(crate) projects: Vec<String>,
 }
 
+/// What to forget.
+#[derive(Args, Debug)]
+pub(crate) struct ForgetArguments {
+    /// Ids or names of projects.
+    #[arg(value_name = "PROJECT")]
+    pub(crate) projects: Vec<String>,
+
+    /// Those that are not in the configuration any more.
+    #[arg(long, conflicts_with = "projects")]
+    pub(crate) all: bool,
+
+    /// Forgets their runs, changes and notices, too.
+    #[arg(long)]
+    pub(crate) history: bool,
+}
+
 /// What can be done with policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
@@ -231,6 +254,15 @@ Examples:
 
 A commit that is at the remote is taken back by another commit, one that never left this machine is dropped.
 The exit code is 1 if that did not succeed.";
+
+const FORGET_EXAMPLES: &str = "\
+Examples:
+  pi-mainteno forget site             after it was taken out of the configuration
+  pi-mainteno forget --all            whatever is left over; `check` lists it
+  pi-mainteno forget site --history   and its runs
+
+A project that is still in the configuration must be paused, and stays so. Changes that wait are given up.
+Nothing that others made is touched, and what was cut off is finished by doing it again.";
 
 const POLICY_EXAMPLES: &str = "\
 Examples:

@@ -18,9 +18,11 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let is_json = arguments.iter().take_while(|it| *it != "--").any(|it| it == "--json");
     let cli = match Cli::try_parse_from(arguments).and_then(sensible) {
         Ok(cli) => cli,
-        Err(answer) => return refuse(&answer),
+        Err(answer) => return refuse(&answer, is_json),
     };
     let terminal = Terminal::new(cli.options.json, cli.options.verbose);
     let mut result = carry_out(cli, &terminal);
@@ -59,11 +61,17 @@ fn carry_out(cli: Cli, terminal: &Terminal) -> Result<Ending> {
 
 /// Prints what clap has to say: help and the version are answers, everything else is an error in
 /// use.
-fn refuse(answer: &clap::Error) -> ExitCode {
+fn refuse(answer: &clap::Error, is_json: bool) -> ExitCode {
     let terminal = Terminal::new(false, 0);
     let text = answer.render().ansi().to_string();
     if answer.use_stderr() {
-        terminal.tell(&text);
+        if is_json {
+            let text = answer.render().to_string();
+            let message = text.trim().trim_start_matches("error: ").to_owned();
+            Terminal::new(true, 0).error(&Error::new(ErrorKind::Usage, message));
+        } else {
+            terminal.tell(&text);
+        }
         return ExitCode::from(2);
     }
     terminal.print(&text);

@@ -6,12 +6,14 @@ mod completions;
 mod decide;
 mod demo;
 mod diff;
+mod forget;
 mod init;
 mod log;
 mod notices;
 mod pause;
 mod policy;
 mod proposals;
+mod reload;
 mod run;
 mod runs;
 mod show;
@@ -38,7 +40,7 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
     let is_daemon = cli.command.is_none() && !cli.one_shot;
     terminal.log(is_daemon);
     match cli.command {
-        None if is_daemon => done(daemon::run(&setup()?, daemon::signals()).await),
+        None if is_daemon => done(daemon::run(setup()?, daemon::signals()).await),
         None => run::run(&setup()?, Run::default(), terminal).await,
         Some(Command::Run(run)) => run::run(&setup()?, run, terminal).await,
         Some(Command::Demo(arguments)) => done(demo::run(&arguments, terminal).await),
@@ -68,6 +70,10 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
         Some(Command::Resume(arguments)) => {
             done(pause::run(&look(&setup()?).await?, &arguments.projects, false, terminal).await)
         }
+        Some(Command::Forget(arguments)) => {
+            done(forget::run(&look(&setup()?).await?, arguments, terminal).await)
+        }
+        Some(Command::Reload) => done(reload::run(&setup()?, terminal).await),
         Some(Command::Policy { command: PolicyCommand::Test { files } }) => {
             policy::test(&files, terminal)
         }

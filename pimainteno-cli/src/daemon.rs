@@ -9,7 +9,7 @@ use std::{convert::Infallible, future::Future, pin::pin, time::Duration};
 
 use axum::middleware::from_fn;
 use pimainteno_core::{MaintainerBuilder, Result, process::Cancel};
-use pimainteno_web::{Service, VERSION};
+use pimainteno_web::{Configuration, ReadAgain, Service, VERSION};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Interval, MissedTickBehavior, interval, timeout},
@@ -17,8 +17,7 @@ use tokio::{
 
 use crate::setup::Setup;
 
-pub(crate) use log::log_events;
-
+use log::Log;
 use peer::Peer;
 use socket::Socket;
 
@@ -38,11 +37,22 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// [`pimainteno_core::ErrorKind::Usage`] if a daemon answers at the socket already,
 /// [`pimainteno_core::ErrorKind::Service`] if the socket cannot be made; what
 /// [`MaintainerBuilder::build`] and [`pimainteno_core::Maintainer::serve`] say.
-pub(crate) async fn run(setup: &Setup, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+pub(crate) async fn run(setup: Setup, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+    warn(&setup);
+    let (builder, configuration, socket) =
+        (setup.builder(), setup.configuration(), setup.socket.clone());
+    let read: ReadAgain = Box::new(move || {
+        let again = setup.again()?;
+        warn(&again);
+        Ok((again.configuration(), again.builder()))
+    });
+    serve(builder, Some((configuration, read)), &socket, shutdown).await
+}
+
+fn warn(setup: &Setup) {
     for notice in &setup.notices {
         tracing::warn!("{notice}");
     }
-    serve(setup.builder(), &setup.socket, shutdown).await
 }
 
 /// Catches SIGINT and SIGTERM from the call on, and is ready when the first has come. After that, a
@@ -72,15 +82,19 @@ async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> i32 {
 
 async fn serve(
     builder: MaintainerBuilder,
+    configured: Option<(Configuration, ReadAgain)>,
     path: &std::path::Path,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     // Asked first, because it says more than a store that is in use.
     socket::refuse_if_alive(path).await?;
-    let maintainer = builder.events(log_events).events(manager::tell_event).build()?;
+    let maintainer = builder.events(Log::default()).events(manager::tell_event).build()?;
     let (socket, listener) = Socket::bind(path)?;
     let stopping = Cancel::new();
-    let service = Service::serving(maintainer.clone(), stopping.clone());
+    let mut service = Service::serving(maintainer.clone(), stopping.clone());
+    if let Some((configuration, read)) = configured {
+        service = service.configured(configuration, read);
+    }
     let router = service.clone().router().layer(from_fn(peer::decided_by_somebody));
     let server = axum::serve(listener, router.into_make_service_with_connect_info::<Peer>())
         .with_graceful_shutdown({
@@ -88,7 +102,7 @@ async fn serve(
             async move { stopping.raised().await }
         });
     let server = tokio::spawn(server.into_future());
-    let mut upkeep = pin!(upkeep());
+    let mut upkeep = pin!(upkeep(service.clone()));
     let projects = maintainer.projects().len();
     tracing::info!(version = VERSION, projects, socket = %path.display(), "The daemon is ready.");
     manager::ready(projects);
@@ -127,8 +141,8 @@ async fn serve(
 }
 
 /// Tells systemd that the daemon is alive, in the task of the scheduler: one that hangs does not
-/// say so. Catches SIGHUP from the call on.
-fn upkeep() -> impl Future<Output = Infallible> {
+/// say so. Reads the configuration again at each SIGHUP, which is caught from the call on.
+fn upkeep(service: Service) -> impl Future<Output = Infallible> {
     let mut watchdog = manager::watchdog().map(|period| {
         let mut interval = interval(period);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -140,9 +154,26 @@ fn upkeep() -> impl Future<Output = Infallible> {
         loop {
             tokio::select! {
                 () = tick(&mut watchdog) => manager::alive(),
-                () = received(&mut hangup) => tracing::info!("The configuration is read at start; restart the daemon to use a new one."),
+                () = received(&mut hangup) => reload(&service),
             }
         }
+    }
+}
+
+/// Reads the configuration again; one that cannot be used is told, and the one before goes on.
+fn reload(service: &Service) {
+    manager::reloading();
+    let result = service.reload();
+    match &result {
+        Ok(projects) => tracing::info!(projects, "The configuration was read again."),
+        Err(error) => {
+            let hints: Vec<_> = error.hints().collect();
+            tracing::error!(%error, ?hints, "The new configuration cannot be used; the one before goes on.");
+        }
+    }
+    manager::ready(service.maintainer().config().projects().len());
+    if let Err(error) = &result {
+        manager::tell_refused(error);
     }
 }
 

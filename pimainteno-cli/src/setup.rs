@@ -10,10 +10,11 @@ use std::{
 
 use jiff::tz::TimeZone;
 use pimainteno_core::{
-    Error, ErrorKind, Maintainer, MaintainerBuilder, Result,
+    Error, ErrorKind, Maintainer, MaintainerBuilder, Result, Sha256,
     config::{self, Config},
     process::{Environment, SandboxHelper},
 };
+use pimainteno_web::Configuration;
 
 use crate::backends;
 
@@ -30,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) config: Config,
     /// The configuration file.
     pub(crate) config_path: PathBuf,
+    /// The SHA-256 of what it held.
+    pub(crate) sha256: Sha256,
     /// What its owner should know, a line each.
     pub(crate) notices: Vec<String>,
     /// The variables that child processes see.
@@ -58,6 +61,7 @@ impl Setup {
         Ok(Self {
             config: loaded.config,
             config_path: loaded.path,
+            sha256: loaded.sha256,
             notices: loaded.notices,
             environment,
             state_directory,
@@ -72,6 +76,28 @@ impl Setup {
             .path
             .as_ref()
             .map_or_else(|| self.state_directory.join("state.redb").exists(), |path| path.exists())
+    }
+
+    /// Which configuration this is.
+    pub(crate) fn configuration(&self) -> Configuration {
+        Configuration { path: self.config_path.clone(), sha256: self.sha256.clone() }
+    }
+
+    /// Reads the same file again, for a daemon that goes on where it is.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and [`ErrorKind::Config`] if the daemon would have to listen elsewhere.
+    pub(crate) fn again(&self) -> Result<Self> {
+        let again = Self::load(Some(&self.config_path))?;
+        if again.socket == self.socket {
+            return Ok(again);
+        }
+        let message = format!(
+            "the daemon listens at `{}`, not at `{}`, while it runs",
+            self.socket.display(),
+            again.socket.display()
+        );
+        Err(Error::new(ErrorKind::Config, message).hint("restart it to listen elsewhere"))
     }
 
     /// A builder of what this setup describes.

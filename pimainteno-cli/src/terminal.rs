@@ -22,12 +22,16 @@ use std::{
     borrow::Cow,
     fmt,
     io::{self, IsTerminal as _, Write},
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{
+        Arc, LazyLock, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use pimainteno_core::{Error, ErrorKind, Result, Secrets};
+use pimainteno_web::Problem;
 use serde::Serialize;
 
 pub(crate) use progress::Progress;
@@ -45,6 +49,8 @@ pub(crate) struct Terminal(Arc<Inner>);
 struct Inner {
     json: bool,
     verbosity: u8,
+    /// Whether anything was written to standard output.
+    given: AtomicBool,
     /// The bars at the bottom of the screen, which have to step aside when something is printed.
     bars: MultiProgress,
     /// The first trouble with standard output, after which nothing more is written to it.
@@ -58,6 +64,7 @@ impl Terminal {
         Self(Arc::new(Inner {
             json,
             verbosity,
+            given: AtomicBool::new(false),
             bars: MultiProgress::new(),
             trouble: Mutex::new(None),
         }))
@@ -127,8 +134,16 @@ impl Terminal {
         self.tell(format_args!("{} {}", paint(NOTABLE.bold(), "note:"), plain::text(text)));
     }
 
-    /// Tells an error: what failed, its causes, what to do about it.
+    /// Tells an error: what failed, its causes, what to do about it. Where standard output is for a
+    /// JSON document and none was given, it is that document, too.
     pub(crate) fn error(&self, error: &Error) {
+        if self.is_json() && !self.0.given.load(Ordering::Relaxed) {
+            let Problem { error, hints } = Problem::from(error);
+            let hints = hints.iter().map(|hint| redacted(hint).into_owned()).collect();
+            let problem = Problem { error: redacted(&error).into_owned(), hints };
+            // One that cannot be written is told in words all the same.
+            drop(self.give(&problem, || {}));
+        }
         self.tell(redacted(&rendered(error)));
     }
 
@@ -181,6 +196,7 @@ impl Terminal {
         if trouble.is_some() {
             return;
         }
+        self.0.given.fetch_or(!text.is_empty(), Ordering::Relaxed);
         *trouble = self.0.bars.suspend(|| {
             let mut stream = stream();
             stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).err()

@@ -16,6 +16,7 @@ mod globs;
 mod llm;
 mod load;
 mod notice;
+mod path;
 mod prepare;
 mod problem;
 mod project;
@@ -84,7 +85,7 @@ pub struct Config {
 #[non_exhaustive]
 pub struct CacheConfig {
     /// The store's file. The workspaces live beside it.
-    #[serde(deserialize_with = "PathBuf::text")]
+    #[serde(deserialize_with = "path::text")]
     pub path: Option<PathBuf>,
     /// How many runs, and their outputs, are kept per project.
     #[serde(deserialize_with = "check::at_least_one")]
@@ -113,7 +114,7 @@ pub struct SchedulerConfig {
     #[serde(deserialize_with = "check::at_least_one")]
     pub concurrency: usize,
     /// The short form of `[[project]]`: paths of projects with every default.
-    #[serde(deserialize_with = "PathBuf::texts")]
+    #[serde(deserialize_with = "path::texts")]
     pub projects: Vec<PathBuf>,
 }
 
@@ -170,10 +171,10 @@ pub struct WebConfig {
     /// What a caller must present. Prefer `token_file`.
     pub token: Option<Secret>,
     /// A file with the token, and nothing else.
-    #[serde(deserialize_with = "PathBuf::text")]
+    #[serde(deserialize_with = "path::text")]
     pub token_file: Option<PathBuf>,
     /// The control socket; beside the store if it is not given.
-    #[serde(deserialize_with = "PathBuf::text")]
+    #[serde(deserialize_with = "path::text")]
     pub socket: Option<PathBuf>,
     /// Names that the Host header may carry besides the loopback's.
     pub allowed_hosts: Vec<String>,
@@ -188,7 +189,7 @@ pub struct PluginConfig {
     #[serde(deserialize_with = "String::text")]
     pub name: String,
     /// The shared library.
-    #[serde(deserialize_with = "PathBuf::text")]
+    #[serde(deserialize_with = "path::text")]
     pub path: PathBuf,
     /// The library's SHA-256, in hexadecimal.
     #[serde(default, deserialize_with = "Sha256::text")]

@@ -105,6 +105,7 @@ pub use pimainteno_plugin::{Edit, Reply, Request, Task, Usage};
 pub use proposal::{CheckVerdict, Proposal, ProposalStatus};
 pub use registry::{BackendContext, BackendFactory};
 pub use run::{Outcome, RunOptions, RunRecord, StepRecord, StepStatus, Trigger};
+pub use runner::Forgotten;
 pub use secrets::{AddedSecret, Finding, Secrets};
 pub use step::{Effects, Failure, Flow, Happened, Need, Part, Step, StepContext};
 pub use words::{BranchName, CommitId, ProjectId, RemoteName, Sha256, UnitName};

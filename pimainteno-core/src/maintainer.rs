@@ -1,6 +1,7 @@
 //! The front door: whoever embeds the library meets [`Maintainer`].
 
 mod builder;
+mod reload;
 mod review;
 
 use std::{
@@ -22,7 +23,7 @@ use crate::{
     proposal::Proposal,
     recovery,
     run::{RunOptions, RunRecord, Trigger},
-    runner::{Prepared, PreparedChore, Runner},
+    runner::{Live, Prepared, PreparedChore, Runner},
     scheduler,
     store::{ChoreState, Notice, Order, ProjectState, Store},
     words::ProjectId,
@@ -34,7 +35,7 @@ pub use builder::MaintainerBuilder;
 ///
 /// Clones share everything. One program at a time can hold a state directory.
 #[derive(Clone)]
-pub struct Maintainer(pub(crate) Arc<Runner>);
+pub struct Maintainer(pub(crate) Arc<Live>);
 
 /// A program keeps one for all of its threads.
 const _: () = {
@@ -125,11 +126,12 @@ impl Maintainer {
         options: RunOptions,
     ) -> Result<Vec<RunRecord>> {
         self.recover().await?;
+        let runner = self.runner();
         let named = projects
             .iter()
-            .map(|name| self.0.project(name.as_ref()))
+            .map(|name| runner.project(name.as_ref()))
             .collect::<Result<Vec<_>>>()?;
-        let projects = if named.is_empty() { &self.0.projects } else { &named };
+        let projects = if named.is_empty() { &runner.projects } else { &named };
         if let Some(chore) = chore
             && !projects.iter().any(|prepared| prepared.configured(chore).is_ok())
         {
@@ -155,7 +157,7 @@ impl Maintainer {
         options: RunOptions,
     ) -> Result<Vec<RunRecord>> {
         self.recover().await?;
-        self.run_chores(&[self.0.project(project)?], None, trigger, options).await
+        self.run_chores(&[self.runner().project(project)?], None, trigger, options).await
     }
 
     /// The same for one of its chores.
@@ -170,9 +172,10 @@ impl Maintainer {
         options: RunOptions,
     ) -> Result<RunRecord> {
         self.recover().await?;
-        let prepared = self.0.project(project)?;
+        let runner = self.runner();
+        let prepared = runner.project(project)?;
         prepared.configured(chore)?;
-        self.0.run(&prepared, chore, trigger, options).await
+        runner.run(&prepared, chore, trigger, options).await
     }
 
     async fn run_chores(
@@ -182,6 +185,7 @@ impl Maintainer {
         trigger: Trigger,
         options: RunOptions,
     ) -> Result<Vec<RunRecord>> {
+        let current = self.runner();
         let mut records = BTreeMap::new();
         let mut running = JoinSet::new();
         let mut place = 0;
@@ -196,13 +200,13 @@ impl Maintainer {
                 place += 1;
                 // Most projects did not change; for them no task is started.
                 let job = Job::because_of(&trigger, &chore.chore.name)?;
-                if let Some(reason) = self.0.futile(prepared, &job, options) {
+                if let Some(reason) = current.futile(prepared, &job, options) {
                     let record = prepared.record(&trigger, &job);
-                    records.insert(place, self.0.skipped(record, reason));
+                    records.insert(place, current.skipped(record, reason));
                     continue;
                 }
                 let order = Order::new(trigger.clone(), job, options);
-                let (runner, prepared) = (self.0.clone(), prepared.clone());
+                let (runner, prepared) = (current.clone(), prepared.clone());
                 running.spawn(async move { (place, runner.look_after(&prepared, &order).await) });
             }
         }
@@ -236,22 +240,22 @@ impl Maintainer {
     /// # Errors
     /// As [`Self::run_once`].
     pub async fn recover(&self) -> Result<Vec<RunRecord>> {
-        recovery::recover(&self.0).await
+        recovery::recover(&self.runner()).await
     }
 
     /// Tells all runs to stop.
     pub fn stop(&self) {
-        self.0.cancel.raise();
+        self.runner().cancel.raise();
     }
 
-    /// The configuration.
-    pub fn config(&self) -> &Config {
-        &self.0.config
+    /// The configuration that is used now.
+    pub fn config(&self) -> Arc<Config> {
+        self.runner().config.clone()
     }
 
     /// The projects, at a glance.
     pub fn projects(&self) -> Vec<ProjectStatus> {
-        let (now, day) = (Timestamp::now(), self.day());
+        let (runner, now, day) = (self.runner(), Timestamp::now(), self.day());
         let chore = |prepared: &PreparedChore, state: &ProjectState| ChoreStatus {
             state: state.chore(&prepared.chore.name).clone(),
             chore: prepared.chore.clone(),
@@ -272,10 +276,15 @@ impl Maintainer {
                     usage: self.0.store.usage_of_project_on(id, day),
                     budget: prepared.project.llm.budget.clone(),
                 },
-                running: self.0.bus.running(id),
+                running: runner.bus.running(id),
             }
         };
-        self.0.projects.iter().map(status).collect()
+        runner.projects.iter().map(status).collect()
+    }
+
+    /// Who does what is asked for now.
+    pub(crate) fn runner(&self) -> Arc<Runner> {
+        self.0.current()
     }
 
     /// The id of a project that is named by its id or its name.
@@ -283,19 +292,19 @@ impl Maintainer {
     /// # Errors
     /// [`ErrorKind::Usage`] if there is no such project.
     pub fn project_id(&self, name: &str) -> Result<ProjectId> {
-        Ok(self.0.project(name)?.project.id.clone())
+        Ok(self.runner().project(name)?.project.id.clone())
     }
 
     /// The day that pays for calls now: it ends at midnight in the scheduler's time zone.
     pub fn day(&self) -> Date {
-        Timestamp::now().to_zoned(self.0.timezone.clone()).date()
+        Timestamp::now().to_zoned(self.runner().timezone.clone()).date()
     }
 
     /// What all projects together spent on [`Self::day`].
     pub fn today(&self) -> Spending {
         Spending {
             usage: self.0.store.usage_on(self.day()),
-            budget: self.0.config.llm.budget.clone(),
+            budget: self.runner().config.llm.budget.clone(),
         }
     }
 
@@ -303,7 +312,7 @@ impl Maintainer {
     /// missing.
     pub async fn health(&self) -> Vec<(ProjectId, Result<String>)> {
         let mut answers = Vec::new();
-        for prepared in &self.0.projects {
+        for prepared in &self.runner().projects {
             answers.push((prepared.project.id.clone(), prepared.backend.health().await));
         }
         answers
@@ -311,7 +320,7 @@ impl Maintainer {
 
     /// What happens from now on; or, for a reader that was away, from the event after `after`.
     pub fn events(&self, after: Option<EventId>) -> Events {
-        self.0.bus.events(after)
+        self.runner().bus.events(after)
     }
 
     /// The last `limit` things that a person should know, the newest first: about one project, or

@@ -12,6 +12,9 @@ use crate::{
     words::{CommitId, ProjectId, Sha256, filled},
 };
 
+/// Why a dry run goes no further, and what it proposes is held.
+pub(crate) const DRY: &str = "a dry run changes nothing outside the state directory";
+
 /// A change as stored data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -119,6 +122,11 @@ pub enum ProposalStatus {
 }
 
 impl ProposalStatus {
+    /// Whether the change waits for a person.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Held { .. })
+    }
+
     /// Whether the change was tried and is not wanted: it was refused, failed or was taken back.
     pub fn is_bad(&self) -> bool {
         self.why_bad().is_some()
@@ -210,6 +218,13 @@ impl Proposal {
 }
 
 /// Writes the status with its reason in one line.
+impl ProposalStatus {
+    /// Whether a change is held because the run that proposed it was a dry one.
+    pub fn is_dry(&self) -> bool {
+        matches!(self, Self::Held { reason } if reason == DRY)
+    }
+}
+
 impl fmt::Display for ProposalStatus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -15,7 +15,6 @@ use crate::{error::Result, id::ProposalId, job::Job, process::Cancel, words::Pro
 /// What is most urgent comes first, see [`crate::job::Rules::urgency`], and of equals whatever came
 /// first; what cannot begin yet, because its project is run, keeps nobody else waiting.
 pub(crate) struct Queue {
-    most: usize,
     state: Mutex<State>,
     /// Told whenever something else may begin.
     changed: Notify,
@@ -23,6 +22,8 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
+    /// How many runs may go on at once.
+    most: usize,
     tickets: Vec<Ticket>,
     last: u64,
     /// Whether the program serves, so that what is asked for outlives it.
@@ -54,7 +55,14 @@ pub(crate) struct Deciding<'q> {
 impl Queue {
     /// An empty queue that lets `most` runs go on at once.
     pub(crate) fn new(most: usize) -> Self {
-        Self { most: most.max(1), state: Mutex::default(), changed: Notify::new() }
+        let state = State { most: most.max(1), ..State::default() };
+        Self { state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    /// Lets `most` runs go on at once from now on; those that go on already are not stopped.
+    pub(crate) fn allow(&self, most: usize) {
+        self.state().most = most.max(1);
+        self.changed.notify_waiters();
     }
 
     /// Waits for the turn of a job on a project. `told` is called if it cannot begin at once.
@@ -93,6 +101,11 @@ impl Queue {
         self.state().tickets.iter().any(|ticket| !ticket.is_running && is_same(ticket))
     }
 
+    /// Whether a job of the project is carried out, or waits for its turn.
+    pub(crate) fn is_busy(&self, project: &ProjectId) -> bool {
+        self.state().tickets.iter().any(|ticket| ticket.project == *project)
+    }
+
     /// Says whether the program serves from now on, so that what is asked for outlives it.
     pub(crate) fn serve(&self, is_served: bool) {
         self.state().is_served = is_served;
@@ -121,6 +134,7 @@ impl Queue {
     /// Lets the ticket of this number begin, if it is the next that can.
     fn begins(&self, number: u64) -> bool {
         let mut state = self.state();
+        let most = state.most;
         let (running, waiting): (Vec<_>, Vec<_>) =
             state.tickets.iter_mut().partition(|ticket| ticket.is_running);
         let is_free =
@@ -129,8 +143,7 @@ impl Queue {
             .into_iter()
             .filter(is_free)
             .min_by_key(|ticket| (ticket.job.rules().urgency, ticket.number));
-        let Some(ticket) = next.filter(|next| next.number == number && running.len() < self.most)
-        else {
+        let Some(ticket) = next.filter(|next| next.number == number && running.len() < most) else {
             return false;
         };
         ticket.is_running = true;

@@ -39,7 +39,7 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     }
     // Once: this program's own runs look when they take the project's lock, and a scan reads no
     // more than it must.
-    if runner.recovery.looked.set(()).is_ok() {
+    if runner.looked.set(()).is_ok() {
         remove_half_made(runner, &open.runs).await;
     }
     let taken_back = |run: &OpenRun| Some((run.record.job.takes_back()?, run.record.id));

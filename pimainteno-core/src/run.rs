@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     id::{ProposalId, RunId},
     job::{IMPROVE, Job},
+    proposal::{DRY, ProposalStatus},
     secrets::Secrets,
     words::{CommitId, ProjectId, UnitName, filled},
 };
@@ -132,6 +133,10 @@ pub struct RunRecord {
     pub outcome: Option<Outcome>,
     /// The run that took this one's change back.
     pub rolled_back_by: Option<RunId>,
+    /// What became of the change that it held, where it waits no more. This is looked up when the
+    /// record is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub became: Option<ProposalStatus>,
 }
 
 /// What one step of a run did.
@@ -192,6 +197,11 @@ impl Outcome {
             Self::Parked { .. } => "parked",
             Self::Interrupted => "interrupted",
         }
+    }
+
+    /// Whether a change is held because the run was a dry one.
+    pub fn is_dry(&self) -> bool {
+        matches!(self, Self::Held { reason } if reason == DRY)
     }
 
     /// Takes the secrets out of its reason.
@@ -255,6 +265,7 @@ impl RunRecord {
             usage: Usage::default(),
             outcome: None,
             rolled_back_by: None,
+            became: None,
         }
     }
 
@@ -265,8 +276,12 @@ impl RunRecord {
         self
     }
 
-    /// How the run ended, in one line: a success of a reversal is told as what it took back.
+    /// How the run ended, in one line: a success of a reversal is told as what it took back, and a
+    /// change that waits no more as what became of it.
     pub fn told(&self) -> String {
+        if let (Some(Outcome::Held { .. }), Some(became)) = (&self.outcome, &self.became) {
+            return became.to_string();
+        }
         match (&self.outcome, self.job.takes_back()) {
             (None, _) => "running".into(),
             (Some(Outcome::Applied { commit }), Some(of)) => {

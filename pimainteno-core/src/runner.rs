@@ -1,6 +1,8 @@
 //! Runs of the configured projects: everything that was built at start, and the way from a trigger
 //! to a record.
 
+mod forget;
+mod live;
 mod orders;
 mod parked;
 mod preconditions;
@@ -28,6 +30,8 @@ use crate::{
     words::ProjectId,
 };
 
+pub use forget::Forgotten;
+pub(crate) use live::Live;
 pub(crate) use parked::Releases;
 pub(crate) use prepared::{Prepared, PreparedChore};
 pub(crate) use review::cut_off;
@@ -35,20 +39,26 @@ pub(crate) use run::learn_key;
 
 /// Runs the configured projects.
 pub(crate) struct Runner {
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     pub(crate) timezone: TimeZone,
     pub(crate) projects: Vec<Arc<Prepared>>,
     pub(crate) store: Store,
     pub(crate) environment: Environment,
+    /// The store's file.
+    pub(crate) state_file: PathBuf,
     /// Where the store, the workspaces and the private places of sandboxes are.
     pub(crate) state_directory: PathBuf,
     pub(crate) sandbox_helper: Option<SandboxHelper>,
     /// What sandboxed commands of any project may change by its `sandbox_write`.
     pub(crate) written: Vec<PathBuf>,
     pub(crate) bus: Arc<Bus>,
-    pub(crate) queue: Queue,
-    pub(crate) recovery: Recovery,
-    pub(crate) releases: Releases,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) recovery: Arc<Recovery>,
+    pub(crate) releases: Arc<Releases>,
+    /// Set when the repositories were looked at for what an earlier program left half made.
+    pub(crate) looked: OnceLock<()>,
+    /// What took the place of this one, when another configuration was read.
+    pub(crate) newer: OnceLock<Arc<Self>>,
     /// Raised when the program is to stop.
     pub(crate) cancel: Cancel,
 }
@@ -59,8 +69,6 @@ pub(crate) struct Recovery {
     /// The projects whose last run was cut off and cannot be finished yet, and why. Held by
     /// whoever tries to.
     pub(crate) unfinished: Mutex<BTreeMap<ProjectId, String>>,
-    /// Set when the repositories were looked at for what an earlier program left half made.
-    pub(crate) looked: OnceLock<()>,
 }
 
 impl Runner {

@@ -2,6 +2,7 @@
 
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,7 +16,7 @@ use crate::{
     job::Job,
     recovery,
     run::{RunOptions, Trigger},
-    runner::{Prepared, PreparedChore, Runner},
+    runner::{Live, Prepared, PreparedChore, Runner},
     words::ProjectId,
 };
 
@@ -33,23 +34,82 @@ struct Due<'r> {
     resumed: Option<Timestamp>,
 }
 
+/// When a chore was due as another configuration had it.
+struct WasDue {
+    project: ProjectId,
+    chore: String,
+    at: Option<Timestamp>,
+    resumed: Option<Timestamp>,
+}
+
+/// What one configuration's turn of [`serve`] ended with.
+enum End {
+    /// The program stops.
+    Shutdown,
+    /// Another configuration is in place.
+    Replaced(Vec<WasDue>),
+}
+
 /// Starts runs at their slots until `shutdown` is ready, then stops those that go on and waits for
 /// them.
-pub(crate) async fn serve(
-    runner: &Arc<Runner>,
-    shutdown: impl Future<Output = ()> + Send,
-) -> Result<()> {
+///
+/// Whenever another configuration takes the place of the one that is there, it goes on with that.
+pub(crate) async fn serve(live: &Live, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
     let mut shutdown = std::pin::pin!(shutdown);
     let mut running = JoinSet::new();
-    let (mut last_recovery, mut clock) = (Instant::now(), Timestamp::now());
+    let mut runner = live.current();
     runner.queue.serve(true);
-    for (prepared, order) in runner.kept_orders() {
+    begin_kept(&runner, &mut running, |_| true);
+    let mut before: Option<Vec<WasDue>> = None;
+    while let End::Replaced(was_due) =
+        serve_one(live, &runner, before.as_deref(), &mut running, shutdown.as_mut()).await
+    {
+        runner = live.current();
+        // Of those that are in the configuration again.
+        begin_kept(&runner, &mut running, |project| {
+            !was_due.iter().any(|was| was.project == *project)
+        });
+        before = Some(was_due);
         let runner = runner.clone();
-        running.spawn(async move { runner.carry_out_kept(&prepared, order).await });
+        running.spawn(async move { look_around(&runner).await });
     }
+    runner.cancel.raise();
+    while running.join_next().await.is_some() {}
+    runner.queue.serve(false);
+    Ok(())
+}
+
+/// Begins what was asked for of these projects before the program was stopped.
+fn begin_kept(
+    runner: &Arc<Runner>,
+    running: &mut JoinSet<()>,
+    is_wanted: impl Fn(&ProjectId) -> bool,
+) {
+    for (prepared, order) in runner.kept_orders() {
+        if is_wanted(&prepared.project.id) {
+            let runner = runner.clone();
+            running.spawn(async move { runner.carry_out_kept(&prepared, order).await });
+        }
+    }
+}
+
+/// Starts runs at the slots of one configuration. `before` is when they were due as the one before
+/// it had them.
+async fn serve_one(
+    live: &Live,
+    runner: &Arc<Runner>,
+    before: Option<&[WasDue]>,
+    running: &mut JoinSet<()>,
+    mut shutdown: Pin<&mut (impl Future<Output = ()> + Send)>,
+) -> End {
+    let (mut last_recovery, mut clock) = (Instant::now(), Timestamp::now());
     let mut chores = Vec::new();
     for prepared in &runner.projects {
-        chores.extend(prepared.chores.iter().map(|chore| Due::first(runner, prepared, chore)));
+        let due = |chore| match before {
+            None => Due::first(runner, prepared, chore),
+            Some(before) => Due::again(runner, prepared, chore, before),
+        };
+        chores.extend(prepared.chores.iter().map(due));
     }
     loop {
         let now = Timestamp::now();
@@ -64,11 +124,7 @@ pub(crate) async fn serve(
         {
             last_recovery = Instant::now();
             let runner = runner.clone();
-            running.spawn(async move {
-                if let Err(error) = recovery::recover(&runner).await {
-                    tracing::error!(%error, "What was left open could not be looked at.");
-                }
-            });
+            running.spawn(async move { look_around(&runner).await });
         }
         if runner.config.scheduler.enabled {
             for due in &mut chores {
@@ -117,17 +173,21 @@ pub(crate) async fn serve(
             .map_or(LONGEST_SLEEP, |left| left.min(LONGEST_SLEEP));
         tokio::select! {
             biased;
-            () = &mut shutdown => break,
+            () = shutdown.as_mut() => return End::Shutdown,
+            () = live.replaced() => return End::Replaced(chores.into_iter().map(Due::was).collect()),
             // Joined as they end, so that their tasks do not pile up.
             Some(_) = running.join_next(), if !running.is_empty() => {}
             () = runner.releases.wake.notified() => {}
             () = tokio::time::sleep(sleep) => {}
         }
     }
-    runner.cancel.raise();
-    while running.join_next().await.is_some() {}
-    runner.queue.serve(false);
-    Ok(())
+}
+
+/// Finishes what was left open; what cannot be is told, and tried again later.
+async fn look_around(runner: &Runner) {
+    if let Err(error) = recovery::recover(runner).await {
+        tracing::error!(%error, "What was left open could not be looked at.");
+    }
 }
 
 impl<'r> Due<'r> {
@@ -140,6 +200,34 @@ impl<'r> Due<'r> {
         let is_caught_up = missed && runner.config.scheduler.catch_up == CatchUp::Once;
         let due = Self { prepared, chore, at: Some(now), resumed: None };
         if is_caught_up { due } else { Self { at: due.slot_after(runner, now), ..due } }
+    }
+
+    /// A chore after another configuration was read: due if it was, and else at its next slot as it
+    /// is now. No slot was missed meanwhile.
+    fn again(
+        runner: &Runner,
+        prepared: &'r Arc<Prepared>,
+        chore: &'r PreparedChore,
+        before: &[WasDue],
+    ) -> Self {
+        let is_same =
+            |was: &&WasDue| was.project == prepared.project.id && was.chore == chore.chore.name;
+        let Some(was) = before.iter().find(is_same) else {
+            return Self::first(runner, prepared, chore);
+        };
+        let now = Timestamp::now();
+        let due = Self { prepared, chore, at: was.at, resumed: was.resumed };
+        let is_due = was.at.is_some_and(|at| at <= now);
+        if is_due { due } else { Self { at: due.slot_after(runner, now), ..due } }
+    }
+
+    fn was(self) -> WasDue {
+        WasDue {
+            project: self.prepared.project.id.clone(),
+            chore: self.chore.chore.name.clone(),
+            at: self.at,
+            resumed: self.resumed,
+        }
     }
 
     /// The next slot, with the delay of the project.

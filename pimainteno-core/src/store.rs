@@ -26,6 +26,7 @@
 mod checks;
 mod chore;
 mod file;
+mod forget;
 mod ids;
 mod journal;
 mod notices;
@@ -49,7 +50,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -93,7 +94,7 @@ struct Inner {
     path: PathBuf,
     /// Where the journals of open runs are; `None` in a store that is only in memory.
     journals: Option<PathBuf>,
-    keep_runs: usize,
+    keep_runs: AtomicUsize,
     secrets: Secrets,
     states: RwLock<States>,
     totals: Mutex<Totals>,
@@ -123,6 +124,11 @@ impl Store {
     /// this configuration are for [`Secrets::learn`].
     pub(crate) fn secrets(&self) -> &Secrets {
         &self.0.secrets
+    }
+
+    /// Keeps so many runs per project from now on.
+    pub(crate) fn keep_runs(&self, runs: usize) {
+        self.0.keep_runs.store(runs.max(1), Ordering::Relaxed);
     }
 
     /// The number of the last event that was told, as far as something was stored after it.

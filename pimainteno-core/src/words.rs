@@ -13,6 +13,10 @@ use crate::error::{Error, ErrorKind};
 /// How much of what is no word is shown, in characters.
 const SHOWN: usize = 80;
 
+/// The longest id of a name in another script, in bytes: files are called after it, and their names
+/// have 255 bytes at most.
+const LONGEST_FOREIGN_ID: usize = 120;
+
 /// The longest name that systemd gives a unit, in bytes; from systemd.unit(5).
 const LONGEST_UNIT_NAME: usize = 255;
 
@@ -137,12 +141,20 @@ word! {
 
 impl ProjectId {
     /// That of the project that is called `name`; `project` where no letter or digit is in it.
+    ///
+    /// A name in another script keeps its letters. One that has a Latin letter is spelled by those:
+    /// what is kept of it is under that id.
     pub fn of(name: &str) -> Self {
-        let words = name
-            .split(|character: char| !character.is_ascii_alphanumeric())
-            .filter(|word| !word.is_empty());
-        let slug = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
-        Self(if slug.is_empty() { "project".into() } else { slug })
+        let is_latin = name.contains(|character: char| character.is_ascii_alphabetic());
+        let name = if is_latin { name.to_ascii_lowercase() } else { name.to_lowercase() };
+        let is_part = |character: char| {
+            character.is_ascii_alphanumeric() || (!is_latin && character.is_alphanumeric())
+        };
+        let words = name.split(|character| !is_part(character)).filter(|word| !word.is_empty());
+        let slug = words.collect::<Vec<_>>().join("-");
+        let end = if is_latin { slug.len() } else { slug.floor_char_boundary(LONGEST_FOREIGN_ID) };
+        let slug = slug.get(..end).unwrap_or_default().trim_end_matches('-');
+        Self(if slug.is_empty() { "project".into() } else { slug.into() })
     }
 }
 
@@ -199,6 +211,17 @@ mod tests {
         }
         assert_eq!(serde_json::from_str::<CommitId>("\"beef\"").unwrap(), "beef");
         assert_eq!(serde_json::to_string(&commit).unwrap(), format!("{id:?}"));
+    }
+
+    #[test]
+    fn names_in_other_scripts_have_ids_of_their_own() {
+        let id = |name: &str| ProjectId::of(name).to_string();
+        assert_eq!([id("Радио 2"), id("музыка-2")], ["радио-2", "музыка-2"]);
+        assert_eq!([id("東京"), id("…"), id("")], ["東京", "project", "project"]);
+        assert_eq!([id("Radio Küche"), id("My  Site_2")], ["radio-k-che", "my-site-2"]);
+        let long = id(&"東".repeat(200));
+        assert_eq!((long.len(), ProjectId::of(&long)), (120, ProjectId::of(&long)));
+        assert_eq!(ProjectId::of(&long), *long);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `check`: looks whether everything that runs need is there, and says what to do about what is
 //! not.
 
+mod backends;
 mod machine;
 mod project;
 mod unasked;
@@ -118,10 +119,10 @@ impl Items {
 /// report.
 pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     let spinner = terminal.spinner("looking at everything");
-    let left_alone = left_alone(setup).await;
+    let known = known(setup).await;
     let mut looks = JoinSet::new();
     looks.spawn(within_deadline(0, String::new(), machine::look(machine::Machine::new(setup))));
-    for (place, look) in project::Look::all(setup, &left_alone).into_iter().enumerate() {
+    for (place, look) in project::Look::all(setup, &known.left_alone).into_iter().enumerate() {
         looks.spawn(within_deadline(place + 1, look.id().to_owned(), look.at_everything()));
     }
     let mut found = Vec::new();
@@ -132,26 +133,56 @@ pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     }
     drop(spinner);
     found.sort_by_key(|(place, _)| *place);
-    let items: Vec<Item> = found.into_iter().flat_map(|(_, items)| items.list).collect();
+    let mut found: Vec<Items> = found.into_iter().map(|(_, items)| items).collect();
+    backends::once(&mut found, &backends::users(setup));
+    if let Some(machine) = found.first_mut() {
+        tell_left_over(&known.left_over, machine);
+    }
+    let items: Vec<Item> = found.into_iter().flat_map(|items| items.list).collect();
     let problems = items.iter().filter(|item| item.finding == Finding::Problem).count();
     let report = Report { problems, items };
     terminal.give(&report, || print(&report, terminal))?;
     Ok(Ending::of(problems == 0))
 }
 
-/// The projects that are left alone, and why. Nothing is made to find out; what keeps the state
-/// from being read is told elsewhere.
-async fn left_alone(setup: &Setup) -> BTreeMap<ProjectId, String> {
+/// What is known of projects.
+#[derive(Default)]
+struct Known {
+    /// Those that are left alone, and why.
+    left_alone: BTreeMap<ProjectId, String>,
+    /// Those that are not configured any more, and of which something is left over.
+    left_over: Vec<ProjectId>,
+}
+
+/// What is known of projects. Nothing is made to find out; what keeps the state from being read is
+/// told elsewhere.
+async fn known(setup: &Setup) -> Known {
     if !setup.has_state() {
-        return BTreeMap::new();
+        return Known::default();
     }
     let status = async { Access::open(setup, |_| {}).await?.ask(Status {}).await };
-    let projects = status.await.map(|status| status.projects).unwrap_or_default();
+    let Ok(status) = status.await else { return Known::default() };
     let why = |project: &ProjectStatus| {
         let parked = project.parked.as_ref().map(Parked::describe);
         parked.or_else(|| project.frozen.as_ref().map(Frozen::describe))
     };
-    projects.into_iter().filter_map(|project| Some((project.id.clone(), why(&project)?))).collect()
+    let left_alone = status.projects.iter();
+    let left_alone =
+        left_alone.filter_map(|project| Some((project.id.clone(), why(project)?))).collect();
+    Known { left_alone, left_over: status.left_over }
+}
+
+fn tell_left_over(projects: &[ProjectId], items: &mut Items) {
+    if projects.is_empty() {
+        return;
+    }
+    let projects: Vec<_> = projects.iter().map(ProjectId::as_str).collect();
+    let message = format!(
+        "workspaces, caches or what was remembered of projects that are not configured any more: {}",
+        projects.join(", ")
+    );
+    let hint = format!("`pi-mainteno forget {}` removes it", projects.join(" "));
+    items.note("left over", message, &hint);
 }
 
 async fn within_deadline(

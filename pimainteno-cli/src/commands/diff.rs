@@ -101,14 +101,15 @@ fn render(proposal: &Proposal, now: Timestamp) -> String {
     let _ = writeln!(text, "\n{}", diff::render(&proposal.diff).trim_end());
     if proposal.is_held() {
         let id = short_id(proposal.id);
-        let _ = writeln!(
-            text,
-            "\n{}",
-            paint(
-                FAINT,
-                format_args!("`pi-mainteno approve {id}`, or `pi-mainteno reject {id} --reason …`")
-            )
+        let (approve, reject) = (
+            format!("`pi-mainteno approve {id}`"),
+            format!("`pi-mainteno reject {id} --reason …`"),
         );
+        let what = match proposal.status.is_dry() {
+            true => format!("of a dry run: {reject}, or {approve} unless `mode` is \"dry-run\""),
+            false => format!("{approve}, or {reject}"),
+        };
+        let _ = writeln!(text, "\n{}", paint(FAINT, what));
     }
     text
 }

@@ -37,9 +37,17 @@ pub(crate) async fn run(
         });
     }
     terminal.give(&answers, || {
+        let is_changed = answers.iter().any(|answer| answer.changed);
+        if !paused && projects.is_empty() && !is_changed {
+            return terminal.print("nothing to resume: no project is paused, parked or frozen");
+        }
         for answer in &answers {
             let project = paint(NAME, plain::inline(&answer.project)).to_string();
-            terminal.print(if answer.paused {
+            terminal.print(if !answer.changed && answer.paused {
+                format!("{project} is paused already")
+            } else if !answer.changed {
+                format!("{project}: nothing to resume")
+            } else if answer.paused {
                 format!(
                     "{project} is paused; `pi-mainteno resume {}` lets it go on",
                     plain::inline(&answer.project)

@@ -73,9 +73,14 @@ fn test_file(engine: &PolicyEngine, file: &Path) -> Result<Tested> {
 
 /// The cases of a policy: `cases/<name>.toml` beside it.
 fn cases_of(policy: &Path) -> Result<PathBuf> {
+    if !policy.exists() {
+        let message = format!("there is no policy `{}`", policy.display());
+        return Err(Error::new(ErrorKind::Usage, message)
+            .hint("name a policy (.rhai), or a file of cases (.toml)"));
+    }
     let name = policy.file_stem().unwrap_or_default();
     let cases = policy.with_file_name("cases").join(name).with_extension("toml");
-    if policy.exists() && !cases.exists() {
+    if !cases.exists() {
         let error =
             Error::new(ErrorKind::Usage, format!("the policy `{}` has no cases", policy.display()));
         return Err(error.hint(format!(

@@ -78,6 +78,10 @@ pub(super) fn conclude(record: &RunRecord, terminal: &Terminal) {
         }
         Some(Outcome::Held { .. }) if let Some(proposal) = record.proposal => {
             let id = short_id(proposal);
+            if record.outcome.as_ref().is_some_and(Outcome::is_dry) {
+                let show = paint(NAME, format!("pi-mainteno diff {id}"));
+                return terminal.tell(format_args!("{project}: {show} shows the change"));
+            }
             let (show, approve) =
                 (format!("pi-mainteno diff {id}"), format!("pi-mainteno approve {id}"));
             terminal.tell(format_args!(

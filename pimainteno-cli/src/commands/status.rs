@@ -24,13 +24,19 @@ pub(crate) async fn run(access: &Access, terminal: &Terminal) -> Result<()> {
 }
 
 fn tell(status: &Overview, terminal: &Terminal) {
+    if status.projects.is_empty() {
+        terminal
+            .print("there are no projects; `pi-mainteno init` finds some, or add a `[[project]]`");
+    }
     let now = Timestamp::now();
     let mut table = Table::new(["project", "mode", "next", "last run", "outcome"]);
     for project in &status.projects {
         table.row(row(project, status, now));
     }
-    terminal.print(table.render(terminal.width()));
-    terminal.print("");
+    if !status.projects.is_empty() {
+        terminal.print(table.render(terminal.width()));
+        terminal.print("");
+    }
     for project in &status.projects {
         for job in &project.queued {
             let what = plain::inline(&job.to_string()).into_owned();
@@ -102,10 +108,11 @@ fn tell_chore(project: &ProjectStatus, chore: &ChoreStatus, terminal: &Terminal)
     }
     if let Some(held) = &chore.held {
         let command = paint(NAME, format!("pi-mainteno diff {}", short_id(held.proposal)));
-        terminal.print(format_args!(
-            "{} {name}: a change waits for you; {command} shows it",
-            paint(NOTABLE, "●")
-        ));
+        let what = match chore.mode {
+            Mode::DryRun => "a dry run proposes a change",
+            _ => "a change waits for you",
+        };
+        terminal.print(format_args!("{} {name}: {what}; {command} shows it", paint(NOTABLE, "●")));
     }
 }
 

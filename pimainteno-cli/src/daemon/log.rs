@@ -1,9 +1,48 @@
 //! What the log tells of the runs.
 
-use pimainteno_core::{Event, EventKind, Outcome, StepStatus};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
-/// Writes an event to the log.
-pub(crate) fn log_events(event: &Event) {
+use pimainteno_core::{Event, EventKind, EventSink, Outcome, ProjectId, StepStatus};
+
+/// What the log tells, by what it told.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// Why each project was not worth a run the last time.
+    skipped: Mutex<HashMap<Option<ProjectId>, String>>,
+}
+
+impl EventSink for Log {
+    fn event(&self, event: &Event) {
+        if self.is_news(event) {
+            log(event);
+        } else {
+            tracing::debug!(project = event.project.as_deref(), "Nothing to do, as before.");
+        }
+    }
+}
+
+impl Log {
+    /// Whether an event is worth a line: a project that is passed over at each slot, for the same
+    /// reason, is told of once.
+    fn is_news(&self, event: &Event) -> bool {
+        let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+        match &event.what {
+            EventKind::ProjectSkipped { reason } => {
+                skipped.insert(event.project.clone(), reason.clone()).as_ref() != Some(reason)
+            }
+            EventKind::RunStarted { .. } => {
+                skipped.remove(&event.project);
+                true
+            }
+            _ => true,
+        }
+    }
+}
+
+fn log(event: &Event) {
     let project = event.project.as_deref().unwrap_or_default();
     let run = event.run.map(tracing::field::display);
     match &event.what {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pimainteno_core::{Event, EventKind, hidden_text};
+use pimainteno_core::{Error, Event, EventKind, hidden_text};
 use sd_notify::NotifyState;
 
 /// The daemon answers and maintains so many projects.
@@ -10,6 +10,20 @@ pub(super) fn ready(projects: usize) {
     let status =
         format!("Maintains {projects} {}.", if projects == 1 { "project" } else { "projects" });
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+}
+
+/// The daemon reads its configuration again; [`ready`] says when that is over.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::debug!(%error, "systemd cannot be told."),
+    }
+}
+
+/// The configuration that was read again cannot be used.
+pub(super) fn tell_refused(error: &Error) {
+    let status = format!("The new configuration cannot be used, the one before goes on: {error}");
+    tell(&[NotifyState::Status(&one_line(&status))]);
 }
 
 /// The daemon was told to stop.

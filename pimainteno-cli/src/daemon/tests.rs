@@ -79,7 +79,7 @@ async fn a_run_in_the_daemon_tells_its_events_and_is_found_again() {
     let house = House::new();
     let daemon = house.start(short()).await;
     let (access, told) = house.access().await;
-    assert!(matches!(access, Access::Remote(_)));
+    assert!(matches!(access, Access::Remote(..)));
 
     let records = access.order(of("Radio Küche")).await.unwrap();
     assert_eq!(records.len(), 1);
@@ -287,13 +287,14 @@ async fn only_one_daemon_has_a_socket_and_a_store() {
         fs::read_dir(house.path("run")).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(files, ["control.sock"]);
 
-    let second =
-        serve(house.builder(short()), &house.socket(), std::future::pending()).await.unwrap_err();
+    let second = serve(house.builder(short()), None, &house.socket(), std::future::pending())
+        .await
+        .unwrap_err();
     assert_eq!(second.kind(), ErrorKind::Usage);
     assert!(second.message().contains("running already"), "{second}");
     let elsewhere = house.path("new/control.sock");
     let third =
-        serve(house.builder(short()), &elsewhere, std::future::pending()).await.unwrap_err();
+        serve(house.builder(short()), None, &elsewhere, std::future::pending()).await.unwrap_err();
     assert_eq!(third.kind(), ErrorKind::Store);
     assert!(!elsewhere.exists());
 
@@ -307,13 +308,15 @@ async fn what_is_no_socket_is_not_replaced() {
     let house = House::new();
     fs::create_dir(house.path("run")).unwrap();
     fs::write(house.socket(), "mine").unwrap();
-    let error =
-        serve(house.builder(short()), &house.socket(), std::future::pending()).await.unwrap_err();
+    let error = serve(house.builder(short()), None, &house.socket(), std::future::pending())
+        .await
+        .unwrap_err();
     assert!(error.message().contains("not a socket"), "{error}");
     assert_eq!(fs::read_to_string(house.socket()).unwrap(), "mine");
     let long = house.path(&"x".repeat(120));
-    let error =
-        serve(house.builder(short()), &long.join("s"), std::future::pending()).await.unwrap_err();
+    let error = serve(house.builder(short()), None, &long.join("s"), std::future::pending())
+        .await
+        .unwrap_err();
     assert!(error.hints().any(|hint| hint.contains("web.socket")), "{error}");
 }
 
@@ -332,7 +335,7 @@ async fn a_socket_of_somebody_else_stays_when_the_daemon_stops() {
 async fn a_store_that_another_command_has_is_an_error_that_says_so() {
     let house = House::new();
     let (holder, _) = house.access().await;
-    let error = Access::reach(&house.socket(), || house.builder(short()), Arc::new(()))
+    let error = Access::reach(&house.socket(), None, || house.builder(short()), Arc::new(()))
         .await
         .err()
         .unwrap();

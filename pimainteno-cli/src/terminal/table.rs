@@ -14,6 +14,9 @@ const GAP: usize = 2;
 /// The least width of the last column. A terminal that leaves less has to wrap lines.
 const NARROWEST: usize = 12;
 
+/// What the others leave the last column, as far as they can.
+const LAST: usize = 20;
+
 /// A table with a heading.
 pub(crate) struct Table {
     rows: Vec<Vec<Cell>>,
@@ -83,16 +86,17 @@ impl Table {
                 .map(|cell| plain::width(&cell.text))
                 .max()
         };
-        let widths: Vec<usize> =
-            (0..columns.saturating_sub(1)).map(|column| widest(column).unwrap_or(0)).collect();
+        let widths = (0..columns.saturating_sub(1)).map(|column| widest(column).unwrap_or(0));
+        let widths = narrowed(widths.collect(), width);
         let taken: usize = widths.iter().map(|width| width + GAP).sum();
         let left = width.map(|width| width.saturating_sub(taken).max(NARROWEST));
         let mut text = String::new();
         for row in &self.rows {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&widths) {
-                let padding = width - plain::width(&cell.text) + GAP;
-                line.push_str(&format!("{}{}", paint(cell.style, &cell.text), " ".repeat(padding)));
+                let text = plain::truncated(&cell.text, *width);
+                let padding = width.saturating_sub(plain::width(&text)) + GAP;
+                line.push_str(&format!("{}{}", paint(cell.style, text), " ".repeat(padding)));
             }
             if let Some(last) = row.get(widths.len()) {
                 let shown = left.map_or_else(
@@ -106,6 +110,18 @@ impl Table {
         }
         text
     }
+}
+
+/// Columns that leave the last one some width: the widest give way.
+fn narrowed(mut widths: Vec<usize>, width: Option<usize>) -> Vec<usize> {
+    let Some(width) = width else { return widths };
+    while widths.iter().map(|width| width + GAP).sum::<usize>() + LAST > width {
+        let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROWEST) else {
+            break;
+        };
+        *widest -= 1;
+    }
+    widths
 }
 
 #[cfg(test)]
@@ -123,5 +139,13 @@ mod tests {
             "project  last run\n漢字     applied: a cha…\nradio    never\n"
         );
         assert!(lines(None).contains("a change that says a lot␛[2J\n"));
+
+        let mut table = Table::new(["proposal", "change", "status"]);
+        table.row(
+            ["0199a3b4c5d6".into(), "x".repeat(40), "superseded by 0199a3".into()].map(Cell::from),
+        );
+        let text = anstream::adapter::strip_str(&table.render(Some(60))).to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+        assert!(text.contains("0199a3b4c5d6") && text.contains("superseded by 0199a3"), "{text}");
     }
 }

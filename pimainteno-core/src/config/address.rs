@@ -28,12 +28,17 @@ impl Address {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// The name or the address of the machine, an IPv6 address without its brackets, and the port.
+    pub fn peer(&self) -> (&str, u16) {
+        (self.authority.host().trim_matches(['[', ']']), self.port)
+    }
 }
 
 impl ProbeAddress {
     /// The name or the address of the machine, an IPv6 address without its brackets, and the port.
     pub(crate) fn peer(&self) -> (&str, u16) {
-        (self.0.authority.host().trim_matches(['[', ']']), self.0.port)
+        self.0.peer()
     }
 
     /// What the Host header says.

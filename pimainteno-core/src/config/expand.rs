@@ -8,6 +8,8 @@
 //! | `$$` | `$` |
 //! | any other `$` | itself |
 //!
+//! Somebody else's home, `~bob`, is left to the shell, and is refused where a path is wanted.
+//!
 //! This holds for every string, shell commands too: `$NAME` and `$(…)` reach the shell as they are,
 //! `${NAME}` is replaced before, and `$${NAME}` is how the shell gets to see `${NAME}`. What was
 //! put in is not looked at again.

@@ -20,7 +20,7 @@ pub struct LlmConfig {
     /// The key for the provider. Prefer `api_key_file`.
     pub api_key: Option<Secret>,
     /// A file with the key, and nothing else.
-    #[serde(deserialize_with = "PathBuf::text")]
+    #[serde(deserialize_with = "super::path::text")]
     pub api_key_file: Option<PathBuf>,
     /// The address of an OpenAI-compatible server, ending in `/v1`; the provider's own if it is
     /// not given.
@@ -67,7 +67,7 @@ pub struct LlmOverrides {
     /// See [`LlmConfig::api_key`].
     pub api_key: Option<Secret>,
     /// See [`LlmConfig::api_key_file`].
-    #[serde(deserialize_with = "PathBuf::text")]
+    #[serde(deserialize_with = "super::path::text")]
     pub api_key_file: Option<PathBuf>,
     /// See [`LlmConfig::base_url`]; one that is empty goes back to the provider's own.
     #[serde(deserialize_with = "Address::text_or_empty")]

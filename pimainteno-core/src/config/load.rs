@@ -10,7 +10,10 @@ use super::{
     read::read,
     tree::Node,
 };
-use crate::error::{Context, Error, ErrorKind, Result};
+use crate::{
+    error::{Context, Error, ErrorKind, Result},
+    words::Sha256,
+};
 
 /// Where the configuration of the whole machine is.
 pub const SYSTEM_PATH: &str = "/etc/pi-mainteno/PiMainteno.toml";
@@ -26,6 +29,8 @@ pub struct Loaded {
     pub config: Config,
     /// The file.
     pub path: PathBuf,
+    /// The SHA-256 of what it held.
+    pub sha256: Sha256,
     /// What its owner should know, a line each; nothing of it keeps the configuration from being
     /// used.
     pub notices: Vec<String>,
@@ -110,7 +115,7 @@ impl Config {
         }
         let notices =
             notice::notices(&config, &tree).iter().map(|notice| notice.line(path, text)).collect();
-        Ok(Loaded { config, path: path.to_owned(), notices })
+        Ok(Loaded { config, path: path.to_owned(), sha256: Sha256::of(text), notices })
     }
 
     /// Makes every path start at `directory` that is relative.

@@ -18,7 +18,7 @@ use crate::words::{BranchName, RemoteName, UnitName};
 #[non_exhaustive]
 pub struct ProjectConfig {
     /// The checkout.
-    #[serde(deserialize_with = "PathBuf::text")]
+    #[serde(deserialize_with = "super::path::text")]
     pub path: PathBuf,
     /// The project's name; the checkout's directory name if it is not given.
     #[serde(deserialize_with = "String::text")]
@@ -42,7 +42,7 @@ pub struct ProjectConfig {
     /// The steps of a run, in order.
     pub steps: Option<Vec<StepConfig>>,
     /// A Rhai policy.
-    #[serde(deserialize_with = "PathBuf::text")]
+    #[serde(deserialize_with = "super::path::text")]
     pub policy: Option<PathBuf>,
     /// Shell commands that make the project's dependencies ready for its checks, with the network.
     pub prepare: Vec<PrepareConfig>,
@@ -65,10 +65,10 @@ pub struct ProjectConfig {
     /// Whether they can reach the network.
     pub sandbox_network: bool,
     /// What they may read besides what every project may.
-    #[serde(deserialize_with = "PathBuf::texts")]
+    #[serde(deserialize_with = "super::path::texts")]
     pub sandbox_read: Vec<PathBuf>,
     /// What they may read and change besides the workspace.
-    #[serde(deserialize_with = "PathBuf::texts")]
+    #[serde(deserialize_with = "super::path::texts")]
     pub sandbox_write: Vec<PathBuf>,
     /// The most memory that one of them may use, with its children, in MiB.
     #[serde(deserialize_with = "check::at_least_one")]

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ const MARGIN: u64 = 24 * 60 * 60 * 1_000_000;
 pub(crate) struct Bus {
     store: Store,
     /// By project.
-    policies: BTreeMap<ProjectId, Policy>,
+    policies: RwLock<BTreeMap<ProjectId, Policy>>,
     sinks: Vec<Arc<dyn EventSink>>,
     feed: Mutex<Feed>,
 }
@@ -73,7 +73,13 @@ impl Bus {
             live: broadcast::Sender::new(KEPT),
             running: HashMap::new(),
         };
-        Self { store, policies, sinks, feed: Mutex::new(feed) }
+        Self { store, policies: RwLock::new(policies), sinks, feed: Mutex::new(feed) }
+    }
+
+    /// Tells these projects' policies from now on. Those of others stay: a run of a project that is
+    /// not configured any more may still go on.
+    pub(crate) fn learn(&self, policies: impl IntoIterator<Item = (ProjectId, Policy)>) {
+        self.policies.write().unwrap_or_else(PoisonError::into_inner).extend(policies);
     }
 
     /// Tells what happened to a project, or in a run of it.
@@ -98,7 +104,7 @@ impl Bus {
         }
         // Progress lines are for people who watch; a script is told what happened.
         if !matches!(event.what, EventKind::StepProgress { .. })
-            && let Some(policy) = project.and_then(|project| self.policies.get(project))
+            && let Some(policy) = project.and_then(|project| self.policy(project))
             && let Err(error) = policy.on_event(&event)
         {
             tracing::warn!(%error, "The policy's `on_event` failed.");
@@ -170,6 +176,10 @@ impl Bus {
         // An error says that nobody listens.
         drop(feed.live.send(event.clone()));
         event
+    }
+
+    fn policy(&self, project: &ProjectId) -> Option<Policy> {
+        self.policies.read().unwrap_or_else(PoisonError::into_inner).get(project).cloned()
     }
 
     fn feed(&self) -> MutexGuard<'_, Feed> {

@@ -106,6 +106,22 @@ impl Checkout {
         Ok(Head { commit: commit.parse()?, branch })
     }
 
+    /// Whether its branch has no commit yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot be asked.
+    pub async fn is_unborn(&self) -> Result<bool> {
+        if matches!(Head::read(&self.path), Ok(Some(_))) {
+            return Ok(false);
+        }
+        let branch = self.call(["symbolic-ref", "--quiet", "HEAD"]).output().await?;
+        if !branch.success() {
+            return Ok(false);
+        }
+        let known = self.call(["show-ref", "--verify", "--quiet", branch.text().trim()]);
+        Ok(!known.output().await?.success())
+    }
+
     /// What keeps it from being moved: tracked files that are modified, or an operation that is
     /// under way. `None` if nothing does.
     ///

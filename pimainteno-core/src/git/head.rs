@@ -138,9 +138,31 @@ pub(super) fn no_checkout(
     path: &Path,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> Error {
-    Error::new(ErrorKind::Git, format!("not a Git checkout: `{}`", path.display()))
-        .source(source)
-        .hint("a project's path is the directory that contains `.git`")
+    let shown = path.display();
+    let error = |message| Error::new(ErrorKind::Git, message);
+    match fs::metadata(path) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
+            error(format!("there is no directory `{shown}`"))
+                .hint("correct the project's `path`, or put the checkout there")
+        }
+        Ok(metadata) if !metadata.is_dir() => error(format!("`{shown}` is no directory"))
+            .hint("a project's path is the directory that contains `.git`"),
+        _ if is_bare(path) => {
+            error(format!("a bare repository has no files to work on: `{shown}`"))
+                .hint("clone it; a project's path is the clone")
+        }
+        _ => error(format!("not a Git checkout: `{shown}`"))
+            .source(source)
+            .hint("a project's path is the directory that contains `.git`"),
+    }
+}
+
+/// Whether a directory is a repository without files to work on.
+pub fn is_bare(path: &Path) -> bool {
+    !path.join(".git").exists()
+        && path.join("HEAD").is_file()
+        && path.join("objects").is_dir()
+        && path.join("refs").is_dir()
 }
 
 fn read(file: &Path) -> Result<String> {

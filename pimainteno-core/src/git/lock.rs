@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The name of the lock's file, in the checkout's Git directory.
-const FILE_NAME: &str = "pimainteno.lock";
+pub(super) const FILE_NAME: &str = "pimainteno.lock";
 
 /// How long a `git` that outlived its program may take to come to its end: a checkout of a large
 /// tree on an SD card takes its time.

@@ -1,6 +1,9 @@
 //! Says what to maintain, and with what.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use jiff::tz::TimeZone;
 
@@ -11,14 +14,15 @@ use crate::{
     config::{Config, ProjectConfig},
     error::{Error, ErrorKind, Result},
     event::{Bus, EventSink},
-    policy::{Limits, PolicyEngine},
+    policy::{Limits, Policy, PolicyEngine},
     process::{Cancel, Environment, SandboxHelper},
     queue::Queue,
     registry::{BackendFactory, Registry},
-    runner::{Prepared, Recovery, Releases, Runner, learn_key},
+    runner::{Live, Prepared, Recovery, Releases, Runner, learn_key},
     service::ServiceManager,
     step::Step,
     store::Store,
+    words::ProjectId,
 };
 
 /// Says what to maintain, and with what; made by [`Maintainer::builder`].
@@ -152,6 +156,30 @@ impl MaintainerBuilder {
     /// damaged is set aside, and a new one is begun, in which all projects are paused until they
     /// are resumed.
     pub fn build(self) -> Result<Maintainer> {
+        let in_memory = self.in_memory;
+        let plan = self.plan()?;
+        let (keep_runs, most) = (plan.config.cache.keep_runs, plan.config.scheduler.concurrency);
+        let ids = plan.projects.iter().map(|prepared| &prepared.project.id);
+        // The notice comes with those of the first recovery, when somebody listens.
+        let store = match in_memory {
+            true => Store::in_memory(keep_runs)?,
+            false => Store::open_or_set_aside(&plan.file, keep_runs, ids)?.0,
+        };
+        plan.learn_keys(&store)?;
+        let bus = Bus::new(store.clone(), plan.policies().collect(), plan.events.clone());
+        let runner = plan.runner(Shared {
+            store,
+            bus: Arc::new(bus),
+            queue: Arc::new(Queue::new(most)),
+            recovery: Arc::default(),
+            releases: Arc::default(),
+            cancel: Cancel::new(),
+        });
+        Ok(Maintainer(Arc::new(Live::new(runner))))
+    }
+
+    /// Makes every project ready, and touches nothing.
+    pub(super) fn plan(self) -> Result<Plan> {
         let Self { config, environment, sandbox_helper, .. } = self;
         let environment = match &sandbox_helper {
             Some(helper) => environment.minded_by(helper),
@@ -207,38 +235,80 @@ impl MaintainerBuilder {
                 prepared.map_err(|error| error.about(format!("project `{name}`")))?,
             ));
         }
-        let ids = projects.iter().map(|prepared| &prepared.project.id);
-        // The notice comes with those of the first recovery, when somebody listens.
-        let store = match self.in_memory {
-            true => Store::in_memory(config.cache.keep_runs)?,
-            false => Store::open_or_set_aside(&file, config.cache.keep_runs, ids)?.0,
-        };
-        for project in &projects {
-            learn_key(&store, &project.project)?;
-        }
-        if let Ok(Some(token)) = config.web.access_token() {
-            store.secrets().learn(token.expose())?;
-        }
-        let policies = projects
-            .iter()
-            .map(|prepared| (prepared.project.id.clone(), prepared.policy.clone()))
-            .collect();
-        let written =
-            projects.iter().flat_map(|prepared| prepared.project.sandbox.write.clone()).collect();
-        Ok(Maintainer(Arc::new(Runner {
+        Ok(Plan {
+            config,
+            file,
+            state_directory,
+            environment,
+            sandbox_helper,
             timezone,
             projects,
-            environment,
-            state_directory,
-            sandbox_helper,
-            written,
-            bus: Arc::new(Bus::new(store.clone(), policies, self.events)),
-            queue: Queue::new(config.scheduler.concurrency),
-            recovery: Recovery::default(),
-            releases: Releases::default(),
-            cancel: Cancel::new(),
-            config,
+            events: self.events,
+        })
+    }
+}
+
+/// Everything that a configuration says, made ready.
+pub(super) struct Plan {
+    pub(super) config: Config,
+    /// The store's file.
+    pub(super) file: PathBuf,
+    state_directory: PathBuf,
+    environment: Environment,
+    sandbox_helper: Option<SandboxHelper>,
+    timezone: TimeZone,
+    pub(super) projects: Vec<Arc<Prepared>>,
+    events: Vec<Arc<dyn EventSink>>,
+}
+
+/// What runners of one program have in common, whatever configuration they are of.
+pub(super) struct Shared {
+    pub(super) store: Store,
+    pub(super) bus: Arc<Bus>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) recovery: Arc<Recovery>,
+    pub(super) releases: Arc<Releases>,
+    pub(super) cancel: Cancel,
+}
+
+impl Plan {
+    /// Has every configured key taken out of whatever is kept or shown.
+    pub(super) fn learn_keys(&self, store: &Store) -> Result<()> {
+        for project in &self.projects {
+            learn_key(store, &project.project)?;
+        }
+        match self.config.web.access_token() {
+            Ok(Some(token)) => store.secrets().learn(token.expose()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What each project's policy is told of.
+    pub(super) fn policies(&self) -> impl Iterator<Item = (ProjectId, Policy)> {
+        self.projects.iter().map(|prepared| (prepared.project.id.clone(), prepared.policy.clone()))
+    }
+
+    pub(super) fn runner(self, shared: Shared) -> Runner {
+        let Shared { store, bus, queue, recovery, releases, cancel } = shared;
+        let written =
+            self.projects.iter().flat_map(|prepared| prepared.project.sandbox.write.clone());
+        Runner {
+            written: written.collect(),
+            config: Arc::new(self.config),
+            timezone: self.timezone,
+            projects: self.projects,
+            environment: self.environment,
+            state_file: self.file,
+            state_directory: self.state_directory,
+            sandbox_helper: self.sandbox_helper,
             store,
-        })))
+            bus,
+            queue,
+            recovery,
+            releases,
+            cancel,
+            looked: OnceLock::new(),
+            newer: OnceLock::new(),
+        }
     }
 }

@@ -6,6 +6,8 @@ use crate::{
     id::ProposalId,
     proposal::{Proposal, ProposalStatus},
     run::RunRecord,
+    runner::Forgotten,
+    words::ProjectId,
 };
 
 impl Maintainer {
@@ -20,7 +22,7 @@ impl Maintainer {
         all: bool,
         limit: usize,
     ) -> Result<Vec<Proposal>> {
-        self.0.hear_silence()?;
+        self.runner().hear_silence()?;
         let is_wanted =
             |status: &ProposalStatus| all || matches!(status, ProposalStatus::Held { .. });
         self.0.store.proposals(project, is_wanted, limit)
@@ -41,7 +43,7 @@ impl Maintainer {
     /// start now; then it stays as it was. Whatever goes wrong in the run is in its record.
     pub async fn approve(&self, proposal: &str, sha256: &str) -> Result<RunRecord> {
         let id = self.decided(proposal).await?;
-        self.0.approve(id, sha256).await
+        self.runner().approve(id, sha256).await
     }
 
     /// Rejects a held change, named by its id or at least four digits of its beginning. The backend
@@ -52,7 +54,7 @@ impl Maintainer {
     /// given.
     pub async fn reject(&self, proposal: &str, reason: &str) -> Result<Proposal> {
         let id = self.decided(proposal).await?;
-        self.0.reject(id, reason)
+        self.runner().reject(id, reason)
     }
 
     /// The proposal that is decided about, when nothing is open any more that it may be of.
@@ -73,7 +75,7 @@ impl Maintainer {
     /// nothing was touched. Whatever goes wrong in the run is in its record.
     pub async fn rollback(&self, project: &str, run: Option<&str>) -> Result<RunRecord> {
         self.recover().await?;
-        self.0.roll_back(project, run).await
+        self.runner().roll_back(project, run).await
     }
 
     /// Keeps a project from being run until it is resumed, also by the next program that opens this
@@ -82,18 +84,49 @@ impl Maintainer {
     /// # Errors
     /// [`crate::ErrorKind::Usage`] if there is no such project, [`crate::ErrorKind::Store`].
     pub fn pause(&self, project: &str) -> Result<()> {
-        let id = &self.0.project(project)?.project.id;
-        self.0.store.update_project(id, |state| state.paused = true).map(drop)
+        let id = self.project_id(project)?;
+        self.0.store.update_project(&id, |state| state.paused = true).map(drop)
     }
 
     /// Lets a project be run again, whatever kept it from that: it was paused, it was parked, it
     /// failed again and again, or a run that was cut off cannot be finished and is given up
     /// now. One that was parked is run at once by [`Self::serve`], the others at their next slot.
     ///
+    /// Says whether there was anything to let go on.
+    ///
     /// # Errors
     /// As [`Self::pause`].
-    pub fn resume(&self, project: &str) -> Result<()> {
-        self.0.release(&*self.0.project(project)?)
+    pub fn resume(&self, project: &str) -> Result<bool> {
+        let runner = self.runner();
+        let prepared = runner.project(project)?;
+        let id = &prepared.project.id;
+        let is_kept =
+            runner.store.project(id).is_kept_from_runs() || runner.store.has_open_run(id)?;
+        if is_kept {
+            runner.release(&prepared)?;
+        }
+        Ok(is_kept)
+    }
+
+    /// The projects that are not in the configuration any more, and of which workspaces, caches or
+    /// what was remembered is still there. [`Self::forget`] removes it.
+    pub fn left_over(&self) -> Vec<ProjectId> {
+        self.runner().left_over()
+    }
+
+    /// Removes what runs of a project left: its workspaces, with what its repository knows of them,
+    /// its caches, the summary in its checkout, the changes that wait and everything that is
+    /// remembered; the history of its runs only with `history`. What others made is not touched.
+    ///
+    /// One that is in the configuration must be paused, and stays so. What was cut off is finished
+    /// by doing it again.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] if nothing is known of the project, it is configured and not
+    /// paused, or a run of it goes on or was cut off and is not finished yet; what keeps something
+    /// from being removed.
+    pub async fn forget(&self, project: &str, history: bool) -> Result<Forgotten> {
+        self.runner().forget(project, history).await
     }
 }
 
@@ -105,10 +138,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::ProjectConfig,
-        process::Environment,
-        testing::ScriptedBackend,
-        words::{CommitId, ProjectId},
+        config::ProjectConfig, process::Environment, testing::ScriptedBackend, words::CommitId,
     };
 
     fn git(directory: &Path, arguments: &[&str]) {
@@ -138,7 +168,7 @@ mod tests {
             .state_directory(directory.path().join("state"))
             .build()
             .unwrap();
-        let runner = &maintainer.0;
+        let runner = maintainer.runner();
         let held = |diff: &str| {
             let mut proposal = Proposal::new(
                 ProjectId::of("radio"),

@@ -7,15 +7,13 @@ use crate::{
     error::Result,
     git::Change,
     policy::{Checks, Decision},
+    proposal::DRY,
     run::Outcome,
     step::{Step, StepContext},
 };
 
 /// What follows where no check passes.
 const NOTHING_KNOWN: &str = "so nothing is known about it; the log of the run shows what they said, and what they may lack in the sandbox";
-
-/// Why a dry run goes no further.
-const DRY: &str = "a dry run changes nothing outside the state directory";
 
 /// What the gate says about a step.
 pub(super) enum Ruling {

@@ -11,7 +11,7 @@ use super::SandboxHelper;
 /// What children may see of the environment of whoever builds the library: where things are, which
 /// language to speak, which proxy to use. Everything else stays out, because that is where keys and
 /// tokens are.
-const ALLOWED: [&str; 24] = [
+const ALLOWED: [&str; 27] = [
     "PATH",
     "HOME",
     "USER",
@@ -36,6 +36,11 @@ const ALLOWED: [&str; 24] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",
+    // Where the owner has Git's configuration. What these could say themselves is in other
+    // variables, and may be a token.
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
 ];
 
 /// What they may see as well: where certificates of authorities lie that are trusted beside the
@@ -132,12 +137,14 @@ mod tests {
             ("OPENAI_API_KEY", "sk-1"),
             ("GITHUB_TOKEN", "t"),
             ("https_proxy", "http://p"),
+            ("GIT_CONFIG_GLOBAL", "/home/ada/git"),
+            ("GIT_CONFIG_VALUE_0", "Authorization: t"),
         ];
         let environment =
             Environment::from_variables(variables.map(|(name, value)| (name.into(), value.into())));
         assert_eq!(
             environment.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-            ["PATH", "https_proxy"]
+            ["GIT_CONFIG_GLOBAL", "PATH", "https_proxy"]
         );
     }
 }

@@ -118,6 +118,11 @@ impl Runner {
 }
 
 impl Ordered<'_> {
+    /// Lets go of the turn and leaves the order stored, for another runner to carry out.
+    pub(super) fn hand_on(mut self) {
+        self.order = None;
+    }
+
     /// Forgets the order: its run has a journal from now on, or it is done.
     pub(super) fn forget(&mut self) -> Result<()> {
         let Some(order) = self.order.take() else { return Ok(()) };

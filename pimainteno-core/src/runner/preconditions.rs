@@ -96,6 +96,9 @@ pub(super) async fn place_to_start(
 /// The head of a checkout that is on its branch and has no uncommitted changes, or what is in the
 /// way.
 pub(super) async fn clean_place(project: &Project, checkout: &Checkout) -> Result<Head, Obstacle> {
+    if checkout.is_unborn().await? {
+        return Err(Obstacle::Reason("the repository has no commit yet; make a first one".into()));
+    }
     let head = checkout.head().await?;
     let Some(branch) = &head.branch else {
         return Err(Obstacle::Reason("the checkout is on no branch".into()));

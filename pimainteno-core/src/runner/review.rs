@@ -53,8 +53,13 @@ impl Runner {
         order: &Order,
     ) -> Result<RunRecord> {
         self.approvable(prepared, id, order)?;
-        let _deciding = self.decide(id)?;
+        let deciding = self.decide(id)?;
         let mut ordered = self.turn(prepared, order).await?;
+        if let Some((newest, prepared)) = self.successor(&prepared.project.id)? {
+            drop(deciding);
+            ordered.hand_on();
+            return Box::pin(newest.deliver(&prepared, id, order)).await;
+        }
         let refused = |obstacle: Obstacle| {
             obstacle.into_error(|reason| {
                 let message = format!("the change cannot be applied now: {reason}");

@@ -55,6 +55,10 @@ impl Runner {
         order: &Order,
     ) -> Result<RunRecord> {
         let mut ordered = self.turn(prepared, order).await?;
+        if let Some((newest, prepared)) = self.successor(&prepared.project.id)? {
+            ordered.hand_on();
+            return Box::pin(newest.take_back(&prepared, of, order)).await;
+        }
         let refused = |reason: String| {
             Error::new(ErrorKind::Usage, format!("nothing was taken back: {reason}"))
         };

@@ -109,6 +109,10 @@ impl Runner {
             }
             Err(error) => return Err(error),
         };
+        if let Some((newest, prepared)) = self.successor(&prepared.project.id)? {
+            ordered.hand_on();
+            return Box::pin(newest.look_after(&prepared, order)).await;
+        }
         let mut record = prepared.record(&order.trigger, &order.job);
         // Looked at again: while it waited, another run may have done all that there was to do.
         if let Some(reason) = self.futile(prepared, &order.job, order.options) {
@@ -361,6 +365,7 @@ impl Runner {
             if matches!(record.outcome, Some(Outcome::Applied { .. })) {
                 state.chore_mut(REPAIR).note_success();
             }
+            state.checkout = Some(prepared.project.path.clone());
             let state = state.chore_mut(chore);
             match &record.outcome {
                 Some(Outcome::Parked { until, reason }) => {

@@ -1,6 +1,10 @@
 //! Keeps a summary of the project: what it is, and what changed lately.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
 
 use async_trait::async_trait;
 use pimainteno_plugin::Task;
@@ -15,7 +19,7 @@ use crate::{
 };
 
 /// The file in the checkout's root that holds the summary.
-const SUMMARY_FILE: &str = "codex.md";
+pub(crate) const SUMMARY_FILE: &str = "codex.md";
 
 /// The first line of a file that we wrote: one without it is somebody else's and is left alone.
 const MARK: &str = "<!-- Written by PiMainteno; changes here are overwritten. -->";
@@ -116,6 +120,25 @@ pub(super) fn write_summary(directory: &Path, text: &str) -> Result<String> {
         .and_then(|()| fs::rename(&temporary, &file))
         .context(ErrorKind::Step, || format!("cannot write `{}`", file.display()))?;
     Ok(format!("wrote {SUMMARY_FILE}"))
+}
+
+/// Removes the summary from a directory, if the file is ours; says whether somebody else's is there.
+///
+/// # Errors
+/// What keeps it from being removed.
+pub(crate) fn remove_summary(directory: &Path) -> io::Result<bool> {
+    remove_unfinished(directory);
+    let file = directory.join(SUMMARY_FILE);
+    match fs::symlink_metadata(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+        Ok(metadata) if !metadata.is_file() => return Ok(true),
+        Ok(_) => {}
+    }
+    if !fs::read(&file)?.starts_with(MARK.as_bytes()) {
+        return Ok(true);
+    }
+    fs::remove_file(&file).map(|()| false)
 }
 
 /// Removes the summaries that were cut off while they were written to `directory`.

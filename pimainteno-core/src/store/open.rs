@@ -163,7 +163,7 @@ impl Store {
             open: Box::new(open),
             path: path.to_owned(),
             journals,
-            keep_runs: keep_runs.max(1),
+            keep_runs: keep_runs.max(1).into(),
             secrets,
             last_event: states.last_event().into(),
             pending_notices: Mutex::default(),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    path::PathBuf,
     sync::{Arc, LazyLock},
 };
 
@@ -44,6 +45,9 @@ pub struct ProjectState {
     pub paused: bool,
     /// When a person resumed it last.
     pub resumed: Option<Timestamp>,
+    /// Where its checkout is, as its last run had it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkout: Option<PathBuf>,
     /// The commit that the last summary describes; [`Store::summary`]
     /// has its text.
     pub summary_head: Option<CommitId>,
@@ -106,6 +110,26 @@ impl ProjectState {
         self.resumed = Some(Timestamp::now());
         self.paused = false;
         self.chores.values_mut().for_each(ChoreState::release);
+    }
+
+    /// Whether anything keeps the project from its runs that a person could end.
+    pub fn is_kept_from_runs(&self) -> bool {
+        self.paused || self.parked().is_some() || self.frozen().is_some()
+    }
+
+    /// Whether nothing is remembered but its history.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        *self == Self { paused: self.paused, ..self.forgotten() }
+    }
+
+    /// What is left of it when all is forgotten but its history.
+    pub(super) fn forgotten(&self) -> Self {
+        Self {
+            last_run: self.last_run,
+            last_outcome: self.last_outcome.clone(),
+            last_event: self.last_event,
+            ..Self::default()
+        }
     }
 
     /// Takes note of what became of a change. Gives the one that it takes the place of, if there is
@@ -231,6 +255,13 @@ impl Store {
             states.unsaved.insert(project.clone());
         }
         state
+    }
+
+    /// Takes a project out of memory.
+    pub(super) fn drop_state(&self, project: &ProjectId) {
+        let mut states = self.0.states.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        states.known.remove(project);
+        states.unsaved.remove(project);
     }
 
     fn is_unsaved(&self, project: &str) -> bool {

@@ -1,6 +1,6 @@
 //! The history: records, journals and outputs of runs that ended.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::atomic::Ordering};
 
 use pimainteno_plugin::{Reply, Usage};
 use redb::Error as RedbError;
@@ -14,7 +14,7 @@ use super::{
     locked, notices,
     project::{ProjectState, Summary, put_state},
     proposals, rows,
-    schema::{ARCHIVE, RUN, SUMMARY, Snapshot, Table},
+    schema::{ARCHIVE, PROPOSAL, RUN, SUMMARY, Snapshot, Table},
     usage,
 };
 use crate::{
@@ -174,7 +174,7 @@ impl Store {
             rows::put_json(table, project, ARCHIVE, record.id.as_bytes(), &archive)?;
             rows::put_json(table, project, RUN, record.id.as_bytes(), &record)?;
             notices::put(table, &notices)?;
-            drop_old(table, project, self.0.keep_runs)
+            drop_old(table, project, self.0.keep_runs.load(Ordering::Relaxed))
         });
         if let Err(error) = written {
             self.put_back_notices(notices);
@@ -196,7 +196,7 @@ impl Store {
             let newest = newest(table, &projects, RUN, limit)?;
             newest
                 .iter()
-                .map(|(project, id)| rows::get_json(table, project, RUN, id))
+                .map(|(project, id)| record(table, project, id))
                 .filter_map(Result::transpose)
                 .collect()
         })
@@ -208,7 +208,7 @@ impl Store {
     /// [`crate::ErrorKind::Store`].
     pub fn run(&self, run: RunId) -> Result<Option<RunRecord>> {
         let Some(project) = self.project_of(RUN, run.as_bytes())? else { return Ok(None) };
-        self.read(|table| rows::get_json(table, &project, RUN, run.as_bytes()))
+        self.read(|table| record(table, &project, run.as_bytes()))
     }
 
     /// The one run whose id begins with `prefix`.
@@ -257,7 +257,8 @@ impl Store {
         }
         self.read(|table| {
             let mut counted = 0;
-            for id in rows::last_ids(table, project, RUN, self.0.keep_runs)? {
+            for id in rows::last_ids(table, project, RUN, self.0.keep_runs.load(Ordering::Relaxed))?
+            {
                 let archive = read_archive(table, project, &id)?;
                 if let Some(reply) = archive
                     .journal
@@ -398,6 +399,21 @@ fn read_archive(table: &Snapshot, project: &str, id: &[u8]) -> Result<Archive, R
 }
 
 /// Drops a project's oldest runs with all that belongs to them.
+/// The record of a run, with what became of the change that it held.
+fn record(table: &Snapshot, project: &str, id: &[u8]) -> Result<Option<RunRecord>, RedbError> {
+    let Some(mut record) = rows::get_json::<RunRecord>(table, project, RUN, id)? else {
+        return Ok(None);
+    };
+    record.became = match (&record.outcome, record.proposal) {
+        (Some(Outcome::Held { .. }), Some(held)) => {
+            let held: Option<Proposal> = rows::get_head(table, project, PROPOSAL, held.as_bytes())?;
+            held.map(|held| held.status).filter(|status| !status.is_held())
+        }
+        _ => None,
+    };
+    Ok(Some(record))
+}
+
 fn drop_old(table: &mut Table<'_>, project: &str, keep: usize) -> Result<(), RedbError> {
     let ids = rows::ids(table, project, RUN)?;
     for id in ids.iter().take(ids.len().saturating_sub(keep)) {

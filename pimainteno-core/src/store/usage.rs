@@ -191,7 +191,7 @@ fn id(day: Date) -> [u8; 4] {
     (!number.cast_unsigned()).to_be_bytes()
 }
 
-fn day(id: &[u8]) -> Option<Date> {
+pub(super) fn day(id: &[u8]) -> Option<Date> {
     let number = (!u32::from_be_bytes(id.try_into().ok()?)).cast_signed();
     Date::new(
         i16::try_from(number / 10_000).ok()?,

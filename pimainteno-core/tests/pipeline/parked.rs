@@ -155,7 +155,10 @@ async fn a_parked_project_that_is_resumed_goes_on_at_once() {
     let maintainer = world.maintainer(backend.clone());
     assert!(is_parked(outcome(&maintainer.run_once().await.unwrap())));
     drop(maintainer);
-    serve_until_applied(&world, &backend, |maintainer| maintainer.resume("radio").unwrap()).await;
+    serve_until_applied(&world, &backend, |maintainer| {
+        assert!(maintainer.resume("radio").unwrap());
+    })
+    .await;
     assert_eq!((backend.calls(Task::Summarize), backend.calls(Task::Propose)), (1, 2));
 }
 

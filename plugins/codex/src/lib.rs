@@ -145,7 +145,10 @@ impl LlmBackend for Codex {
         let account = match &self.account {
             Account::SignIn => preflight::sign_in(self.program(&program, &scratch)).await?,
             Account::Key(_) => "with the configured API key".to_owned(),
-            Account::Server { base_url, .. } => format!("at {base_url}"),
+            Account::Server { base_url, .. } => {
+                preflight::server(base_url, &self.environment).await?;
+                format!("at {base_url}")
+            }
         };
         let sandbox = match (self.check_sandbox(&program, &scratch).await, self.edit) {
             (Ok(()), _) => "the sandbox works",

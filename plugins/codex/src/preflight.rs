@@ -1,11 +1,13 @@
 //! Whether codex could work at all, found out without asking a model.
 
-use std::{path::Path, time::Duration};
+use std::{io, net::IpAddr, path::Path, time::Duration};
 
 use pimainteno_core::{
     Error, ErrorKind, Result,
-    process::{Command, End, Output},
+    config::Address,
+    process::{Command, End, Environment, Output},
 };
+use tokio::{net::TcpStream, time::timeout};
 
 use crate::{events::one_line, sandbox::PROFILE};
 
@@ -14,6 +16,12 @@ pub(crate) const PARKED: Duration = Duration::from_secs(3600);
 
 /// These answer within 50 ms; a busy Pi may need much longer to read a program of 300 MB.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a server may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Variables that name a proxy.
+const PROXIES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
 
 /// What `codex --version` says.
 pub(crate) async fn version(codex: Command) -> Result<String> {
@@ -47,6 +55,28 @@ pub(crate) async fn sign_in(codex: Command) -> Result<String> {
         written if written.contains("api key") => "signed in with an API key".into(),
         _ => "signed in".into(),
     })
+}
+
+/// Whether somebody is at the address of a server of one's own. Where a proxy stands in between,
+/// only that could tell.
+pub(crate) async fn server(base_url: &str, environment: &Environment) -> Result<()> {
+    // The configuration takes nothing else.
+    let Ok(base_url) = base_url.parse::<Address>() else { return Ok(()) };
+    let (host, port) = base_url.peer();
+    let is_here = host == "localhost" || host.parse().is_ok_and(|host: IpAddr| host.is_loopback());
+    let has_proxy = PROXIES.iter().any(|name| environment.get(name).is_some());
+    if has_proxy && !is_here {
+        return Ok(());
+    }
+    let error = match timeout(CONNECT, TcpStream::connect((host, port))).await {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => error,
+        Err(_) => io::Error::from(io::ErrorKind::TimedOut),
+    };
+    Err(Error::new(ErrorKind::Backend, format!("nobody answers at `llm.base_url`: `{base_url}`"))
+        .source(error)
+        .hint("start the server, or correct the address")
+        .retry_after(PARKED))
 }
 
 /// Whether codex's sandbox works here.
@@ -85,4 +115,25 @@ async fn run(codex: Command) -> Result<Output> {
     output.map_err(|error| {
         Error::new(ErrorKind::Backend, "codex could not be run").source(error).retry_after(PARKED)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_where_nobody_is_is_told_unless_a_proxy_stands_in_between() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let none = Environment::default();
+        server(&url, &none).await.unwrap();
+        drop(listener);
+        let error = server(&url, &none).await.unwrap_err();
+        assert!(error.to_string().contains(&format!("nobody answers at `llm.base_url`: `{url}`")));
+        let proxy = none.with("https_proxy", "http://127.0.0.1:1");
+        assert!(server(&url, &proxy).await.is_err(), "nobody asks a proxy for this machine");
+        server("https://nowhere.invalid/v1", &proxy).await.unwrap();
+    }
 }

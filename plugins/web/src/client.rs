@@ -14,12 +14,12 @@ use hyper_util::rt::TokioIo;
 use pimainteno_core::{Error, ErrorKind, EventSink, Result, RunRecord};
 use tokio::{net::UnixStream, time::timeout};
 
-use crate::{Healthz, Order, Problem, RunLine, VERSION, Verb, codec::encode};
+use crate::{Configuration, Healthz, Order, Problem, RunLine, VERSION, Verb, codec::encode};
 
 /// How long the daemon may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long it may take to answer.
+/// How long it may take to begin with the answer to an order.
 const ANSWER: Duration = Duration::from_secs(15);
 
 /// How long it may be silent while it runs projects: four times as long as it is when there is
@@ -34,6 +34,7 @@ const LONGEST: usize = 64 << 20;
 pub struct Client {
     socket: PathBuf,
     events: Arc<dyn EventSink>,
+    configuration: Option<Configuration>,
 }
 
 impl Client {
@@ -43,7 +44,7 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::Service`] if somebody is there who cannot be reached or does not answer.
     pub async fn find(socket: &Path, events: Arc<dyn EventSink>) -> Result<Option<Self>> {
-        let client = Self { socket: socket.to_owned(), events };
+        let mut client = Self { socket: socket.to_owned(), events, configuration: None };
         let Some(stream) = client.connect().await? else { return Ok(None) };
         let health = client.answer(stream, Healthz {}).await?;
         if health.version != VERSION {
@@ -53,12 +54,18 @@ impl Client {
                 "The daemon is of another version than this command; restart it."
             );
         }
+        client.configuration = health.configuration;
         Ok(Some(client))
     }
 
     /// Who receives the events.
     pub fn events(&self) -> &dyn EventSink {
         &*self.events
+    }
+
+    /// The configuration that the daemon used when it was found; `None` if it did not say.
+    pub fn configuration(&self) -> Option<&Configuration> {
+        self.configuration.as_ref()
     }
 
     /// What the daemon answers.
@@ -138,7 +145,7 @@ impl Client {
     async fn answer<V: Verb>(&self, stream: UnixStream, verb: V) -> Result<V::Answer> {
         let request = encode(V::METHOD, V::PATH, &verb)?;
         let bytes = self
-            .in_time(ANSWER, async { self.whole(self.send(stream, request).await?).await })
+            .in_time(V::ANSWER, async { self.whole(self.send(stream, request).await?).await })
             .await?;
         serde_json::from_slice(&bytes).map_err(|source| self.not_understood().source(source))
     }

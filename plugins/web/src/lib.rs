@@ -18,6 +18,8 @@
 //! | `POST /api/proposals/{id}/reject` | [`Reject`] | `id`, `reason` | [`Proposal`] |
 //! | `POST /api/projects/{project}/pause` | [`Pause`] | `project` | [`Paused`] |
 //! | `POST /api/projects/{project}/resume` | [`Resume`] | `project` | [`Paused`] |
+//! | `POST /api/projects/{project}/forget` | [`Forget`] | `project`, `history` | [`Forgotten`] |
+//! | `POST /api/reload` | [`Reload`] | | [`Reloaded`] |
 //! | `POST /api/run` | [`Run`] | `projects`, `chore`, `dry_run`, `force` | lines |
 //! | `POST /api/proposals/{id}/approve` | [`Approve`] | `id`, `sha256` | lines |
 //! | `POST /api/projects/{project}/rollback` | [`Rollback`] | `project`, `run` | lines |
@@ -37,12 +39,14 @@
 //! program to say that mounts the router.
 //!
 //! [`Event`]: pimainteno_core::Event
+//! [`Forgotten`]: pimainteno_core::Forgotten
 //! [`Notice`]: pimainteno_core::store::Notice
 //! [`Proposal`]: pimainteno_core::Proposal
 //! [`RunRecord`]: pimainteno_core::RunRecord
 
 mod client;
 mod codec;
+mod configuration;
 mod origin;
 mod refusal;
 mod routes;
@@ -55,6 +59,7 @@ use axum::Router;
 use pimainteno_core::{Maintainer, process::Cancel};
 
 pub use client::{Client, is_nobody};
+pub use configuration::{Configuration, ReadAgain};
 pub use refusal::{Problem, Refusal};
 pub use routes::{Route, routes};
 pub use service::Service;

@@ -59,6 +59,7 @@ impl From<Error> for Refusal {
         let status = match error.kind() {
             // What a request names is a run, a project or a change.
             ErrorKind::Usage => StatusCode::NOT_FOUND,
+            ErrorKind::Config | ErrorKind::Policy => StatusCode::UNPROCESSABLE_ENTITY,
             ErrorKind::Service | ErrorKind::Cancelled => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

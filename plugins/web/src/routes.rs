@@ -12,8 +12,8 @@ use axum::{
 };
 
 use crate::{
-    Approve, Healthz, Notices, Order, Pause, ProjectRuns, Proposals, Refusal, Reject, Resume,
-    Rollback, Run, Runs, Service, ShowProposal, ShowRun, Status, Verb,
+    Approve, Forget, Healthz, Notices, Order, Pause, ProjectRuns, Proposals, Refusal, Reject,
+    Reload, Resume, Rollback, Run, Runs, Service, ShowProposal, ShowRun, Status, Verb,
     codec::{decode, fields},
     origin,
 };
@@ -61,6 +61,8 @@ impl Table {
             .verb::<Reject>()
             .verb::<Pause>()
             .verb::<Resume>()
+            .verb::<Forget>()
+            .verb::<Reload>()
             .order::<Run>()
             .order::<Approve>()
             .order::<Rollback>()

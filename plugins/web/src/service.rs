@@ -1,12 +1,12 @@
 //! What answers are made from.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::{http::HeaderMap, response::Response};
 use pimainteno_core::{Error, ErrorKind, Maintainer, Result, process::Cancel};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
-use crate::{Order, Refusal, stream};
+use crate::{Configuration, Order, ReadAgain, Refusal, configuration::Configured, stream};
 
 /// How many requests to run projects may be open at once, and how many readers of events.
 const MOST: u32 = 16;
@@ -26,6 +26,7 @@ struct Inner {
     /// A permit for each reader of events.
     readers: Arc<Semaphore>,
     recovered: OnceCell<()>,
+    configured: OnceLock<Configured>,
 }
 
 impl Service {
@@ -38,6 +39,36 @@ impl Service {
     /// begun any more then, and streams of events end.
     pub fn serving(maintainer: Maintainer, stopping: Cancel) -> Self {
         Self::of(maintainer, true, stopping)
+    }
+
+    /// Says which configuration the maintainer was built from, and how it is read again, which
+    /// [`crate::Reload`] asks for. What is said first goes.
+    #[must_use]
+    pub fn configured(self, used: Configuration, read: ReadAgain) -> Self {
+        drop(self.0.configured.set(Configured::new(used, read)));
+        self
+    }
+
+    /// The configuration that is used; `None` if nobody said.
+    pub fn configuration(&self) -> Option<Configuration> {
+        self.0.configured.get().map(Configured::used)
+    }
+
+    /// Reads the configuration again and maintains what it says from now on. Gives how many
+    /// projects these are.
+    ///
+    /// # Errors
+    /// What is wrong with the new one, and then the one before goes on;
+    /// [`ErrorKind::Usage`] if this program cannot read it again.
+    pub fn reload(&self) -> Result<usize> {
+        let configured = self.0.configured.get().ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "this program does not read its configuration again")
+                .hint("restart it to use another one")
+        })?;
+        let (configuration, builder) = (configured.read)()?;
+        self.maintainer().reload(builder)?;
+        configured.set(configuration);
+        Ok(self.maintainer().config().projects().len())
     }
 
     /// The maintainer.
@@ -112,6 +143,7 @@ impl Service {
             decisions: permits(),
             readers: permits(),
             recovered: OnceCell::new(),
+            configured: OnceLock::new(),
         }))
     }
 }

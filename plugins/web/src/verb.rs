@@ -1,5 +1,7 @@
 //! What can be asked for.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use pimainteno_core::{Maintainer, ProjectId, Result, RunRecord};
 use serde::{Serialize, de::DeserializeOwned};
@@ -13,6 +15,9 @@ pub trait Verb: Serialize + DeserializeOwned + Send + 'static {
 
     /// Where it is asked for. What stands in braces is the field of that name.
     const PATH: &'static str;
+
+    /// How long it may take.
+    const ANSWER: Duration = Duration::from_secs(15);
 
     /// What is answered.
     type Answer: Serialize + DeserializeOwned + Send + 'static;

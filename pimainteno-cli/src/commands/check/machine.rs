@@ -11,10 +11,13 @@ use pimainteno_core::{
     config::SandboxMode,
     process::{Command, Environment, Limits, Support},
 };
-use pimainteno_web::Client;
+use pimainteno_web::{Client, Configuration};
 
 use super::Items;
-use crate::setup::{self, Setup};
+use crate::{
+    access::Stale,
+    setup::{self, Setup},
+};
 
 /// How long a program may take to say its version.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -31,7 +34,7 @@ const LEAST_GIT: (u32, u32) = (2, 31);
 
 /// What is looked at.
 pub(super) struct Machine {
-    config_path: PathBuf,
+    configuration: Configuration,
     notices: Vec<String>,
     environment: Environment,
     state_directory: PathBuf,
@@ -53,7 +56,7 @@ impl Machine {
         Self {
             sandboxed: with(|mode| mode != SandboxMode::Off),
             in_need: with(|mode| mode == SandboxMode::Required),
-            config_path: setup.config_path.clone(),
+            configuration: setup.configuration(),
             notices: setup.notices.clone(),
             environment: setup.environment.clone(),
             state_directory: setup.state_directory.clone(),
@@ -70,12 +73,12 @@ pub(super) async fn look(machine: Machine) -> Items {
     state(&machine.state_directory, &mut items);
     git(&machine.environment, &mut items).await;
     sandbox(&machine, &mut items).await;
-    daemon(&machine.socket, &mut items).await;
+    daemon(&machine, &mut items).await;
     items
 }
 
 fn configuration(machine: &Machine, items: &mut Items) {
-    let path = machine.config_path.display();
+    let path = machine.configuration.path.display();
     match machine.projects {
         0 => items.problem(
             "configuration",
@@ -229,9 +232,17 @@ fn git_version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()??, numbers.next()??))
 }
 
-async fn daemon(socket: &Path, items: &mut Items) {
+async fn daemon(machine: &Machine, items: &mut Items) {
+    let socket = &machine.socket;
     match Client::find(socket, std::sync::Arc::new(())).await {
-        Ok(Some(_)) => items.ok("daemon", format!("answers at `{}`", socket.display())),
+        Ok(Some(client)) => {
+            items.ok("daemon", format!("answers at `{}`", socket.display()));
+            let used = client.configuration().cloned();
+            if let Some(stale) = used.and_then(|used| Stale::of(&machine.configuration, used)) {
+                let (what, hint) = stale.words();
+                items.note("daemon", what, hint);
+            }
+        }
         Ok(None) => items.note(
             "daemon",
             "none runs, so nothing happens on schedule",

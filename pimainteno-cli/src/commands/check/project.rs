@@ -7,14 +7,14 @@ use std::{
 
 use pimainteno_core::{
     Maintainer, ProjectId,
-    config::{BudgetConfig, Config, Mode, Project, RestartConfig},
-    git::{Checkout, Git},
+    config::{BudgetConfig, Config, LlmConfig, Mode, Project, RestartConfig},
+    git::{Checkout, Git, Upstream},
     policy::{Hold, Limits, PolicyEngine},
     process::{Command, Environment},
     service::{self, LoadState},
 };
 
-use super::{Finding, Items, unasked::Files};
+use super::{Finding, Items, backends::NAME as BACKEND, unasked::Files};
 use crate::{backends, setup::Setup};
 
 /// How long a remote may take to answer.
@@ -41,6 +41,13 @@ pub(super) struct Look {
     left_alone: Option<String>,
 }
 
+/// What tells one backend from another: what it may spend does not.
+pub(super) fn backend(project: &Project) -> LlmConfig {
+    let mut llm = project.llm.clone();
+    llm.budget = BudgetConfig::default();
+    llm
+}
+
 /// A directory for what the library writes while its settings are tried; removed in the end.
 pub(super) struct Scratch(tempfile::TempDir);
 
@@ -50,11 +57,6 @@ impl Look {
     pub(super) fn all(setup: &Setup, left_alone: &BTreeMap<ProjectId, String>) -> Vec<Self> {
         let projects = setup.config.projects();
         let alone = alone(&setup.config);
-        let backend = |project: &Project| {
-            let mut llm = project.llm.clone();
-            llm.budget = BudgetConfig::default();
-            llm
-        };
         let look = |(place, (project, alone)): (usize, (&Project, Config))| Self {
             shares_backend: projects
                 .iter()
@@ -93,11 +95,22 @@ impl Look {
         let git = Git::new(self.environment.clone());
         let found = async {
             let checkout = Checkout::open(&self.project.path, git).await?;
+            if checkout.is_unborn().await? {
+                return Ok(None);
+            }
             let head = checkout.head().await?;
-            Ok((checkout.obstacle().await?, checkout, head))
+            Ok(Some((checkout.obstacle().await?, checkout, head)))
         };
         let (obstacle, checkout, head) = match found.await {
-            Ok(found) => found,
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                let message = format!("`{}` has no commit yet", self.project.path.display());
+                return items.note(
+                    "checkout",
+                    message,
+                    "make a first one; runs are skipped until then",
+                );
+            }
             Err(error) => return items.error("checkout", Finding::Problem, &error),
         };
         let path = self.project.path.display();
@@ -129,22 +142,44 @@ impl Look {
         }
         match checkout.upstream(Some(&branch), self.project.remote.as_ref()).await {
             Ok(Some(upstream)) => {
-                self.remote(&upstream.remote, &upstream.branch, upstream.ahead, items).await;
+                self.remote(&branch, &upstream, items).await;
             }
             Ok(None) => items.note("remote", "there is none, so nothing is pushed", ""),
             Err(error) => items.error("remote", Finding::Problem, &error),
         }
     }
 
-    async fn remote(&self, remote: &str, branch: &str, ahead: Option<usize>, items: &mut Items) {
+    async fn remote(&self, own: &str, upstream: &Upstream, items: &mut Items) {
+        let Upstream { remote, branch, ahead, .. } = upstream;
         let output = self
-            .git_command(["ls-remote", "--quiet", "--", remote, "HEAD"])
+            .git_command(["ls-remote", "--quiet", "--", remote, &format!("refs/heads/{branch}")])
             .timeout(REMOTE_DEADLINE)
             .run()
             .await;
         match output {
-            Ok(output) if output.success() => items
-                .ok("remote", format!("`{remote}` answers; changes go to its branch `{branch}`")),
+            Ok(output) if output.success() && output.text().trim().is_empty() => items.note(
+                "remote",
+                format!("`{remote}` answers, and has no branch `{branch}`"),
+                &format!("runs are skipped until it has: `git push --set-upstream {remote} {own}`"),
+            ),
+            Ok(output) if output.success() => {
+                items.ok(
+                    "remote",
+                    format!("`{remote}` answers; changes go to its branch `{branch}`"),
+                );
+                let follows = format!("{own}@{{upstream}}");
+                if !self.git(["rev-parse", "--quiet", "--verify", &follows]).await {
+                    items.note(
+                        "remote",
+                        format!(
+                            "branch `{own}` follows no branch of it; that of the same name is taken"
+                        ),
+                        &format!(
+                            "`git branch --set-upstream-to={remote}/{branch}`, if that is right"
+                        ),
+                    );
+                }
+            }
             Ok(output) => {
                 let said = output.tail(2).replace('\n', "; ");
                 let message = format!("`{remote}` does not answer ({}): {said}", output.end);
@@ -152,7 +187,7 @@ impl Look {
             }
             Err(error) => items.error("remote", Finding::Problem, &error),
         }
-        if let Some(ahead @ 1..) = ahead {
+        if let Some(ahead @ 1..) = *ahead {
             items.note(
                 "remote",
                 format!("commits that are not at `{remote}` yet: {ahead}"),
@@ -197,7 +232,7 @@ impl Look {
         }
         match tokio::time::timeout(BACKEND_DEADLINE, maintainer.health()).await {
             Err(_) => items.problem(
-                "backend",
+                BACKEND,
                 format!("did not answer within {} s", BACKEND_DEADLINE.as_secs()),
                 "try it by hand",
             ),
@@ -205,9 +240,9 @@ impl Look {
                 for (_, answer) in answers {
                     match answer {
                         Ok(found) => {
-                            items.ok("backend", format!("{}: {found}", self.project.llm.provider));
+                            items.ok(BACKEND, format!("{}: {found}", self.project.llm.provider));
                         }
-                        Err(error) => items.error("backend", Finding::Problem, &error),
+                        Err(error) => items.error(BACKEND, Finding::Problem, &error),
                     }
                 }
             }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pimainteno_core::{Error, ErrorKind, Result};
+use pimainteno_core::{Error, ErrorKind, Result, git};
 
 /// How deep below the home directory is looked.
 const DEPTH: usize = 2;
@@ -54,14 +54,29 @@ pub(super) fn named(directory: &Path, paths: &[PathBuf]) -> Result<Vec<PathBuf>>
                     checkouts.push(checkout);
                 }
             }
-            _ => others.push(format!("`{}`", path.display())),
+            Ok(other) => others.push(what(path, &other)),
+            Err(_) => others.push(format!("there is no directory `{}`", path.display())),
         }
     }
     if others.is_empty() {
         return Ok(checkouts);
     }
-    Err(Error::new(ErrorKind::Usage, format!("not a Git checkout: {}", others.join(", ")))
+    Err(Error::new(ErrorKind::Usage, others.join("; "))
         .hint("a project's path is the directory that contains `.git`"))
+}
+
+/// What a path leads to that is no checkout.
+fn what(named: &Path, place: &Path) -> String {
+    let named = named.display();
+    if !place.is_dir() {
+        format!("`{named}` is no directory")
+    } else if git::is_bare(place) {
+        format!(
+            "`{named}` is a bare repository, which has no files to work on; clone it, and name the clone"
+        )
+    } else {
+        format!("`{named}` is not a Git checkout")
+    }
 }
 
 /// Adds `directory` if it is a checkout, and what is at most `depth` levels below it if it is none.
@@ -117,8 +132,17 @@ mod tests {
         assert_eq!(found, [home_path.join("a"), home_path.join("code/b")]);
         assert_eq!(below(&home_path.join("a"), None).unwrap(), [home_path.join("a")]);
         assert_eq!(below(&home_path.join("empty"), None).unwrap_err().kind(), ErrorKind::Usage);
-        let error = named(&home_path, &["a".into(), "empty".into(), "nowhere".into()]).unwrap_err();
-        assert_eq!(error.message(), "not a Git checkout: `empty`, `nowhere`");
+        for path in ["bare.git/objects", "bare.git/refs"] {
+            fs::create_dir_all(home.path().join(path)).unwrap();
+        }
+        fs::write(home.path().join("bare.git/HEAD"), "ref: refs/heads/main\n").unwrap();
+        let paths = ["a", "empty", "nowhere", "bare.git", "bare.git/HEAD"].map(PathBuf::from);
+        let error = named(&home_path, &paths).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "`empty` is not a Git checkout; there is no directory `nowhere`; `bare.git` is a bare repository, which has no files to work on; \
+             clone it, and name the clone; `bare.git/HEAD` is no directory"
+        );
         assert_eq!(named(&home_path, &["a".into(), "link".into()]).unwrap(), [home_path.join("a")]);
     }
 }

@@ -100,10 +100,9 @@ impl House {
     pub(super) async fn start(&self, backend: Backend) -> Daemon {
         let (builder, socket) = (self.builder(backend), self.socket());
         let (stop, stopped) = oneshot::channel();
-        let task =
-            tokio::spawn(
-                async move { serve(builder, &socket, async { drop(stopped.await) }).await },
-            );
+        let task = tokio::spawn(async move {
+            serve(builder, None, &socket, async { drop(stopped.await) }).await
+        });
         until(async || Client::find(&self.socket(), Arc::new(())).await.unwrap().is_some()).await;
         Daemon { stop, task }
     }
@@ -115,6 +114,7 @@ impl House {
         let events = Arc::new(move |event: &Event| sink.lock().unwrap().push(event.clone()));
         let access = Access::reach(
             &self.socket(),
+            None,
             || self.builder(Backend::Summary("short".into())),
             events,
         )

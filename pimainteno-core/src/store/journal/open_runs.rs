@@ -16,7 +16,7 @@ use crate::{
     proposal::Proposal,
     run::RunRecord,
     store::{Store, locked},
-    words::Sha256,
+    words::{ProjectId, Sha256},
 };
 
 /// What was left over by earlier processes.
@@ -76,6 +76,17 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// Whether a run of a project was cut off and is not finished yet. What a person should know of
+    /// damaged files is told by the next [`Self::open_runs`].
+    ///
+    /// # Errors
+    /// As [`Self::open_runs`].
+    pub(crate) fn has_open_run(&self, project: &ProjectId) -> Result<bool> {
+        let found = self.open_runs()?;
+        locked(&self.0.notices).extend(found.notices);
+        Ok(found.runs.iter().any(|open| open.record.project == *project))
     }
 
     /// Goes on with the journal of a run that was cut off.

@@ -127,19 +127,21 @@ async fn a_verb_is_the_same_from_the_client_and_by_hand_wherever_the_router_is_m
     let paused = client.ask(Pause { project: "Radio Küche".into() }).await.unwrap();
     assert_eq!(
         paused,
-        Paused { project: ProjectId::of("radio-k-che"), paused: true },
+        Paused { project: ProjectId::of("radio-k-che"), paused: true, changed: true },
         "by its name"
     );
     assert!(client.ask(Status {}).await.unwrap().projects[0].paused);
     // Where everything is in the path, nothing need be sent.
-    for mount in ["", "/of/a/b"] {
+    for (mount, changed) in [("", true), ("/of/a/b", false)] {
         let (status, resumed) = ask(
             directory.path(),
             post(&format!("{mount}/api/projects/Radio%20K%C3%BCche/resume")),
             "",
         )
         .await;
-        assert_eq!((status, resumed), (200, json!({ "project": paused.project, "paused": false })));
+        let project = &paused.project;
+        let expected = json!({ "project": project, "paused": false, "changed": changed });
+        assert_eq!((status, resumed), (200, expected));
         let runs = axum::http::Request::get(format!(
             "{mount}/api/projects/{}/runs?limit=3",
             paused.project

@@ -10,7 +10,7 @@ use pimainteno_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Refusal, Service, VERSION, Verb};
+use crate::{Configuration, Refusal, Service, VERSION, Verb};
 
 /// How long a list is if the request does not say.
 const SOME: usize = 20;
@@ -27,6 +27,9 @@ pub struct Healthz {}
 pub struct Health {
     /// The version of the program that answers.
     pub version: String,
+    /// The configuration that it uses, where it says so.
+    #[serde(default)]
+    pub configuration: Option<Configuration>,
 }
 
 /// All projects at a glance.
@@ -48,6 +51,10 @@ pub struct Overview {
     pub today: Spending,
     /// The projects, in the configuration's order.
     pub projects: Vec<ProjectStatus>,
+    /// Those that are not in the configuration any more, and of which something is left over that
+    /// [`crate::Forget`] removes.
+    #[serde(default)]
+    pub left_over: Vec<ProjectId>,
 }
 
 /// A project at a glance.
@@ -216,8 +223,8 @@ impl Verb for Healthz {
     const PATH: &'static str = "/healthz";
     type Answer = Health;
 
-    async fn answer(self, _: &Service) -> Result<Health, Refusal> {
-        Ok(Health { version: VERSION.to_owned() })
+    async fn answer(self, service: &Service) -> Result<Health, Refusal> {
+        Ok(Health { version: VERSION.to_owned(), configuration: service.configuration() })
     }
 }
 
@@ -257,7 +264,8 @@ impl Verb for Status {
         });
         let projects = projects.collect::<Result<_>>()?;
         let (day, today) = (Some(maintainer.day()), maintainer.today());
-        Ok(Overview { version: VERSION.to_owned(), daemon: service.serves(), day, today, projects })
+        let (version, left_over) = (VERSION.to_owned(), maintainer.left_over());
+        Ok(Overview { version, daemon: service.serves(), day, today, projects, left_over })
     }
 }
 

@@ -1,6 +1,8 @@
 //! What takes runs.
 
-use pimainteno_core::{Maintainer, ProjectId, ProposalId, Result, RunOptions, RunRecord};
+use pimainteno_core::{
+    Error, ErrorKind, Maintainer, ProjectId, ProposalId, Result, RunOptions, RunRecord,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Order;
@@ -50,6 +52,11 @@ impl Order for Run {
     const PATH: &'static str = "/api/run";
 
     fn projects(&self, maintainer: &Maintainer) -> Result<Vec<ProjectId>> {
+        // Nothing that was run is no success.
+        if self.projects.is_empty() && maintainer.config().projects().is_empty() {
+            return Err(Error::new(ErrorKind::Usage, "there are no projects to run")
+                .hint("add a `[[project]]` to the configuration"));
+        }
         let mut ids = Vec::new();
         for name in &self.projects {
             let id = maintainer.project_id(name)?;

@@ -1,0 +1,201 @@
+//! Forgetting a project: taking away what its runs left, and nothing of anybody else's.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Prepared, Runner};
+use crate::{
+    error::{Context, Error, ErrorKind, Result},
+    git::{Checkout, Git, checkout_of},
+    process::remove,
+    step::summarize::{SUMMARY_FILE, remove_summary},
+    words::ProjectId,
+};
+
+/// What was taken away of a project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Forgotten {
+    /// The project's id.
+    pub project: ProjectId,
+    /// The directories and files that were removed.
+    pub removed: Vec<PathBuf>,
+    /// What was not, a line each, and why.
+    pub left: Vec<String>,
+    /// Whether its runs are forgotten, too.
+    pub history: bool,
+}
+
+impl Runner {
+    /// The projects that are not in the configuration and of which something is left that runs
+    /// would need: workspaces, caches, what is remembered.
+    pub(crate) fn left_over(&self) -> Vec<ProjectId> {
+        let remembered = self.store.known_projects().into_iter();
+        let mut left: BTreeSet<ProjectId> =
+            remembered.filter(|id| !self.store.project(id).is_forgotten()).collect();
+        for place in ["workspaces", "sandbox"] {
+            let entries = fs::read_dir(self.state_directory.join(place)).into_iter().flatten();
+            for name in entries.flatten().map(|entry| entry.file_name()) {
+                left.extend(project_of(&name));
+            }
+        }
+        left.retain(|id| !self.projects.iter().any(|prepared| prepared.project.id == *id));
+        left.into_iter().collect()
+    }
+
+    /// Removes the workspaces of a project, with what its repository knows of them, its caches, the
+    /// summary in its checkout and what the store remembers; its runs only with `history`.
+    ///
+    /// What was removed before is gone already: where this is cut off, doing it again finishes it.
+    /// The store is last, as it knows where the checkout is.
+    pub(crate) async fn forget(&self, name: &str, history: bool) -> Result<Forgotten> {
+        let configured = self.project(name).ok();
+        let id = match &configured {
+            Some(prepared) => prepared.project.id.clone(),
+            None => self.known(name)?,
+        };
+        self.forgettable(&id, configured.as_deref())?;
+        let mut forgotten =
+            Forgotten { project: id.clone(), removed: Vec::new(), left: Vec::new(), history };
+        let workspaces = self.state_directory.join("workspaces");
+        let trees = ["", ".agent"].map(|kind| workspaces.join(format!("{id}{kind}")));
+        let [workspace, agent_tree] = &trees;
+        let path = match &configured {
+            Some(prepared) => Some(prepared.project.path.clone()),
+            None => {
+                let remembered = self.store.project(&id).checkout.clone();
+                remembered.or_else(|| checkout_of(workspace)).or_else(|| checkout_of(agent_tree))
+            }
+        };
+        if path.is_some() {
+            self.store.update_project(&id, |state| state.checkout.clone_from(&path))?;
+        }
+        let checkout = match path.filter(|path| path.join(".git").exists()) {
+            Some(path) => Some(Checkout::open(&path, Git::new(self.environment.clone())).await?),
+            None => None,
+        };
+        let lock = match &checkout {
+            Some(checkout) => {
+                let busy = || refused(format!("another program works on project `{id}`"), WAIT);
+                Some(checkout.lock(&trees).await?.ok_or_else(busy)?)
+            }
+            None => None,
+        };
+        if let Some(checkout) = &checkout {
+            forgotten.removed.extend(checkout.forget_worktrees(&trees)?);
+            self.forget_summary(checkout, &mut forgotten).await?;
+        }
+        let own = self.state_directory.join("sandbox").join(id.as_str());
+        let places = beside(&workspaces, &id).into_iter().chain(own.exists().then_some(own));
+        let places: Vec<_> = places.collect();
+        forgotten.removed.extend(places.clone());
+        // A build may have left millions of files.
+        let removal =
+            tokio::task::spawn_blocking(move || places.iter().try_for_each(|it| remove_place(it)));
+        removal.await.map_err(|source| {
+            Error::new(ErrorKind::Internal, "a removal was lost").source(source)
+        })??;
+        if let Some(checkout) = &checkout {
+            checkout.remove_lock_file().await?;
+        }
+        drop(lock);
+        let today = Timestamp::now().to_zoned(self.timezone.clone()).date();
+        self.store.forget(&id, configured.is_some(), history, today)?;
+        Ok(forgotten)
+    }
+
+    /// A project that is not in the configuration, by its id or the name that gives it.
+    fn known(&self, name: &str) -> Result<ProjectId> {
+        let left = self.left_over();
+        let known = self.store.known_projects();
+        let is_meant = |id: &&ProjectId| **id == *name || **id == ProjectId::of(name);
+        left.iter().chain(&known).find(is_meant).cloned().ok_or_else(|| {
+            let left: Vec<_> = left.iter().map(|id| id.as_str()).collect();
+            let hint = match left.is_empty() {
+                true => "nothing is left over of any project".to_owned(),
+                false => format!("something is left over of: {}", left.join(", ")),
+            };
+            refused(format!("nothing is known of a project `{name}`"), hint)
+        })
+    }
+
+    /// Whether a project may be forgotten now.
+    fn forgettable(&self, id: &ProjectId, configured: Option<&Prepared>) -> Result<()> {
+        if configured.is_some() && !self.store.project(id).paused {
+            let message = format!("project `{id}` is in the configuration");
+            return Err(refused(
+                message,
+                "take it out of there first, or pause it; then it stays paused",
+            ));
+        }
+        if self.queue.is_busy(id) {
+            return Err(refused(format!("a run of project `{id}` goes on"), WAIT));
+        }
+        if self.store.has_open_run(id)? {
+            let message = format!("a run of project `{id}` was cut off and is not finished yet");
+            return Err(refused(message, "the next run of any project finishes it, or undoes it"));
+        }
+        Ok(())
+    }
+
+    /// Removes the summary, and lets Git see a file of its name again; not where another project
+    /// has the same repository.
+    async fn forget_summary(&self, checkout: &Checkout, forgotten: &mut Forgotten) -> Result<()> {
+        if checkout.is_tracked(SUMMARY_FILE).await? {
+            return Ok(());
+        }
+        let file = checkout.path().join(SUMMARY_FILE);
+        let was_there = file.exists();
+        let is_foreign = remove_summary(checkout.path())
+            .context(ErrorKind::Git, || format!("cannot remove `{}`", file.display()))?;
+        if is_foreign {
+            forgotten.left.push(format!("`{}` is somebody else's", file.display()));
+            return Ok(());
+        }
+        forgotten.removed.extend(was_there.then_some(file));
+        for other in self.projects.iter().filter(|other| other.project.id != forgotten.project) {
+            let other =
+                Checkout::open(&other.project.path, Git::new(self.environment.clone())).await;
+            if other.is_ok_and(|other| other.common_directory() == checkout.common_directory()) {
+                return Ok(());
+            }
+        }
+        checkout.stop_excluding(&format!("/{SUMMARY_FILE}")).map(drop)
+    }
+}
+
+/// What to do about a run that is in the way.
+const WAIT: &str = "wait for its end";
+
+fn refused(message: String, hint: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Usage, message).hint(hint)
+}
+
+/// The project that something in the state directory is of. What lies beside a workspace is called
+/// after it, and an id has no full stop.
+fn project_of(name: &OsStr) -> Option<ProjectId> {
+    let name = name.to_str()?.split('.').next()?;
+    let id = ProjectId::of(name);
+    (id == name).then_some(id)
+}
+
+/// The workspaces of a project, and what lies beside them.
+fn beside(workspaces: &Path, id: &ProjectId) -> Vec<PathBuf> {
+    let entries = fs::read_dir(workspaces).into_iter().flatten().flatten();
+    let is_of = |entry: &fs::DirEntry| project_of(&entry.file_name()).as_ref() == Some(id);
+    let mut found: Vec<_> = entries.filter(is_of).map(|entry| entry.path()).collect();
+    found.sort();
+    found
+}
+
+fn remove_place(place: &Path) -> Result<()> {
+    remove(place).context(ErrorKind::Store, || format!("cannot remove `{}`", place.display()))
+}

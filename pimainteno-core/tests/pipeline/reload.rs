@@ -1,0 +1,122 @@
+//! Another configuration while the program runs.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use pimainteno_core::{
+    ErrorKind, EventKind, Maintainer, MaintainerBuilder, Outcome, Result, RunOptions, RunRecord,
+    Trigger, config::Mode,
+};
+
+use crate::{
+    recovery::wait_until,
+    support::{Agent, World},
+};
+
+/// A run that stands still in its backend, and one that waits behind it, while another
+/// configuration is read; how both ended.
+async fn runs_around(
+    world: &World,
+    newer: MaintainerBuilder,
+) -> (Maintainer, RunRecord, Result<RunRecord>) {
+    let (asked, wait_for_question) = mpsc::channel();
+    let (asked, goes_on) = (Mutex::new(asked), Arc::new(AtomicBool::new(false)));
+    let slow = {
+        let goes_on = goes_on.clone();
+        Agent::new(move |workspace| {
+            asked.lock().unwrap().send(()).unwrap();
+            // So that timers go on, whichever worker this is.
+            tokio::task::block_in_place(|| {
+                while !goes_on.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+            });
+            std::fs::write(workspace.join("README.md"), "# Radio\n\nPlays music.\n").unwrap();
+        })
+    };
+    let waits = Arc::new(AtomicBool::new(false));
+    let sink = {
+        let waits = waits.clone();
+        move |event: &pimainteno_core::Event| {
+            waits.fetch_or(matches!(event.what, EventKind::Queued { .. }), Ordering::Relaxed);
+        }
+    };
+    let maintainer = world.builder(slow).events(sink).build().unwrap();
+    let run = || {
+        let maintainer = maintainer.clone();
+        let mut force = RunOptions::default();
+        force.force = true;
+        tokio::spawn(async move {
+            maintainer.run_chore("radio", "improve", Trigger::Manual, force).await
+        })
+    };
+    let first = run();
+    let asked = tokio::task::spawn_blocking(move || {
+        wait_for_question.recv_timeout(Duration::from_secs(60)).unwrap();
+    });
+    asked.await.unwrap();
+    let second = run();
+    wait_until("it waits", || waits.load(Ordering::Relaxed)).await;
+    maintainer.reload(newer).unwrap();
+    goes_on.store(true, Ordering::Relaxed);
+    (maintainer, first.await.unwrap().unwrap(), second.await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_goes_on_ends_as_it_began_and_one_that_waits_is_as_the_newer_configuration_says()
+{
+    let mut world = World::new();
+    let mut project = world.project.clone();
+    project.mode = Mode::Review;
+    let older = std::mem::replace(&mut world.project, project);
+    let newer = world.builder(Agent::writes("README.md", "# Radio\n"));
+    world.project = older;
+
+    let (maintainer, first, second) = runs_around(&world, newer).await;
+    assert!(matches!(first.outcome, Some(Outcome::Applied { .. })), "{:?}", first.outcome);
+    let second = second.unwrap();
+    assert!(matches!(second.outcome, Some(Outcome::Held { .. })), "{:?}", second.outcome);
+    assert_eq!(world.read("README.md"), "# Radio\n\nPlays music.\n");
+    assert!(maintainer.history().project("radio").orders.is_empty());
+    assert_eq!(maintainer.history().runs(Some("radio"), 9).unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_project_that_is_gone_from_the_configuration_is_told() {
+    let mut world = World::new();
+    let project = world.project.clone();
+    world.project.name = Some("Piano".into());
+    let newer = world.builder(Agent::writes("README.md", "# Radio\n"));
+    world.project = project;
+
+    let (maintainer, first, second) = runs_around(&world, newer).await;
+    assert!(matches!(first.outcome, Some(Outcome::Applied { .. })), "{:?}", first.outcome);
+    let error = second.unwrap_err();
+    assert!(
+        error.kind() == ErrorKind::Usage
+            && error.to_string().contains("there is no project `radio`"),
+        "{error}"
+    );
+    assert!(maintainer.history().project("radio").orders.is_empty());
+    let ids: Vec<_> = maintainer.projects().into_iter().map(|status| status.project.id).collect();
+    assert_eq!(ids, ["piano".to_owned()].map(|id| pimainteno_core::ProjectId::of(&id)));
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_used_changes_nothing() {
+    let mut world = World::new();
+    let maintainer = world.maintainer(Agent::writes("README.md", "# Radio\n"));
+    let elsewhere = world.builder(Agent::new(|_| {})).state_directory(world.root().join("other"));
+    let error = maintainer.reload(elsewhere).unwrap_err();
+    assert!(error.hints().any(|hint| hint.contains("restart")), "{error}");
+    world.project.policy = Some(world.root().join("nowhere.rhai"));
+    assert!(maintainer.reload(world.builder(Agent::new(|_| {}))).is_err());
+    let records = maintainer.run_once().await.unwrap();
+    assert!(matches!(records[0].outcome, Some(Outcome::Applied { .. })), "{:?}", records[0]);
+}
