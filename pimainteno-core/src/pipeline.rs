@@ -19,7 +19,7 @@ use crate::{
     event::EventKind,
     fingerprint,
     policy::Checks,
-    proposal::Proposal,
+    proposal::{Blocked, Proposal},
     run::{Outcome, ROLLBACK, StepRecord, StepStatus},
     step::{
         Candidate, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext,
@@ -194,7 +194,9 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
             Err(error) => Err(error),
         };
         let (status, note, outcome) = end.unwrap_or_else(|error| {
-            (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
+            let outcome = blocked(context, &error);
+            let outcome = outcome.unwrap_or_else(|| outcome_of(step.name(), &error));
+            (StepStatus::Failed, error.to_string(), Some(outcome))
         });
         record_step(context, started, clock.elapsed(), status, note);
         if let Some(outcome) = outcome {
@@ -368,6 +370,27 @@ async fn contained(step: impl Future<Output = Result<Flow>>) -> Result<Flow> {
     .await
 }
 
+/// How a run ends because something outside keeps its change from being delivered: it waits, for
+/// as long as nothing of it can be seen. `None` if the step just failed.
+fn blocked(context: &mut StepContext<'_>, error: &Error) -> Option<Outcome> {
+    let run = &mut context.run;
+    let waits = error.retry() == Retry::WhenUnblocked
+        && context.is_allowed
+        && run.rules().may_be_held
+        && run.proposal.is_some()
+        && !run.is_delivered();
+    if !waits {
+        return None;
+    }
+    let reason = format!("{} failed: {}", context.step, with_hints(error));
+    run.blocked = Some(Blocked::new(&context.step, &reason, run.approved.is_some()));
+    Some(Outcome::Held {
+        reason: format!(
+            "{reason}; the change waits: once that is put right it goes on by itself, without asking a backend again, and `approve` tries at once"
+        ),
+    })
+}
+
 /// How a run ends when a step fails.
 pub(crate) fn outcome_of(step: &str, error: &Error) -> Outcome {
     if error.kind() == ErrorKind::Cancelled {
@@ -378,9 +401,14 @@ pub(crate) fn outcome_of(step: &str, error: &Error) -> Outcome {
             until: Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX),
             reason: error.to_string(),
         },
-        Retry::Never => {
-            let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
-            Outcome::Failed { step: step.to_owned(), message: format!("{error}{hints}") }
+        // What has no change that could wait just failed.
+        Retry::Never | Retry::WhenUnblocked => {
+            Outcome::Failed { step: step.to_owned(), message: with_hints(error) }
         }
     }
+}
+
+fn with_hints(error: &Error) -> String {
+    let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
+    format!("{error}{hints}")
 }

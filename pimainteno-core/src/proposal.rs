@@ -1,5 +1,7 @@
 //! What a change is: plain data.
 
+mod blocked;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -11,6 +13,8 @@ use crate::{
     secrets::Secrets,
     words::{CommitId, ProjectId, Sha256, filled},
 };
+
+pub use blocked::Blocked;
 
 /// A change as stored data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +60,9 @@ pub struct Proposal {
     /// [`crate::store::Seen`]; `None` while it is not known.
     #[serde(default, deserialize_with = "filled")]
     pub inputs: Option<Sha256>,
+    /// What outside keeps a held change from being delivered; `None` if only a person does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<Blocked>,
     /// How many places of the diff are redacted where it is shown: what is there cannot be seen,
     /// and is delivered all the same.
     #[serde(default)]
@@ -165,6 +172,7 @@ impl Proposal {
             expires: None,
             fingerprints: Vec::new(),
             inputs: None,
+            blocked: None,
             redactions: 0,
         }
     }

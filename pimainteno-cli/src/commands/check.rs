@@ -1,6 +1,7 @@
 //! `check`: looks whether everything that runs need is there, and says what to do about what is
 //! not.
 
+mod delivery;
 mod machine;
 mod project;
 mod unasked;

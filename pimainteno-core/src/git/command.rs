@@ -220,7 +220,13 @@ impl Call {
 /// The error of a call that did not end with 0: its first three words and the end of what it said.
 pub(super) fn failed(what: &str, output: &Output) -> Error {
     let what = what.split(' ').take(3).collect::<Vec<_>>().join(" ");
+    let whole = String::from_utf8_lossy(&output.stderr);
     let said = output.tail(6);
+    // What ended it may be followed by a page of advice.
+    let said = match whole.lines().find(|line| line.starts_with("fatal: ")) {
+        Some(fatal) if !said.contains(fatal) => format!("{fatal}\n{said}"),
+        _ => said,
+    };
     // Git does not always say why it could not.
     let is_disk =
         ["unable to write", "couldn't write", "unable to create", "write error", "No space left"]

@@ -14,7 +14,7 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use super::{command::LOCAL_TIMEOUT, workspace::Workspace};
+use super::{checkout::Checkout, command::LOCAL_TIMEOUT, workspace::Workspace};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     process::{Command, make_writable, remove_all_in},
@@ -22,10 +22,10 @@ use crate::{
 };
 
 /// The hooks that are asked before a commit is made, in the order in which Git asks them.
-const BEFORE: [&str; 3] = ["pre-commit", "prepare-commit-msg", "commit-msg"];
+pub(super) const BEFORE: [&str; 3] = ["pre-commit", "prepare-commit-msg", "commit-msg"];
 
 /// The hook that is told of it.
-const AFTER: &str = "post-commit";
+pub(super) const AFTER: &str = "post-commit";
 
 /// The longest message that a hook may make, in bytes.
 const MESSAGE_LIMIT: u64 = 64 << 10;
@@ -54,7 +54,14 @@ impl<'workspace> Stage<'workspace> {
         tree: &str,
         identity: &[(&'static str, &'static str)],
     ) -> Result<Option<Self>> {
-        let hooks = hooks_directory(workspace).await?;
+        let hooks = hooks_directory(&workspace.checkout, workspace.owner.moves_hooks).await?;
+        if fs::canonicalize(workspace.path()).is_ok_and(|top| hooks.starts_with(top)) {
+            return Err(Error::new(
+                ErrorKind::Git,
+                format!("the hooks lie in the workspace: `{}`", hooks.display()),
+            )
+            .hint("set `core.hooksPath` to a directory that nobody else writes to"));
+        }
         if !BEFORE.iter().chain(&[AFTER]).any(|name| is_hook(&hooks.join(name))) {
             return Ok(None);
         }
@@ -214,25 +221,16 @@ impl<'workspace> Stage<'workspace> {
     }
 }
 
-/// Where the checkout has its hooks: never in the workspace.
-async fn hooks_directory(workspace: &Workspace) -> Result<PathBuf> {
-    let checkout = &workspace.checkout;
-    let directory = if workspace.owner.moves_hooks {
+/// Where a checkout has its hooks; `is_moved` if the configuration names a place.
+pub(super) async fn hooks_directory(checkout: &Checkout, is_moved: bool) -> Result<PathBuf> {
+    let directory = if is_moved {
         // A relative one is relative to the top of the work tree, which is the checkout's here.
         let arguments = ["rev-parse", "--path-format=absolute", "--git-path", "hooks"];
         PathBuf::from(checkout.git.call_with_hooks(checkout.path(), arguments).text().await?)
     } else {
         checkout.common_directory().join("hooks")
     };
-    let directory = fs::canonicalize(&directory).unwrap_or(directory);
-    if fs::canonicalize(workspace.path()).is_ok_and(|top| directory.starts_with(top)) {
-        return Err(Error::new(
-            ErrorKind::Git,
-            format!("the hooks lie in the workspace: `{}`", directory.display()),
-        )
-        .hint("set `core.hooksPath` to a directory that nobody else writes to"));
-    }
-    Ok(directory)
+    Ok(fs::canonicalize(&directory).unwrap_or(directory))
 }
 
 /// Whether there is a hook that Git would run.

@@ -79,7 +79,9 @@ impl StepContext<'_> {
         let note = change.describe();
         // A stored proposal that is placed again on the same lines stays the same proposal: an
         // approval is bound to its diff.
-        let unchanged = self.run.proposal.take().filter(|proposal| proposal.diff == change.diff);
+        let before = self.run.proposal.take();
+        let blocked = before.as_ref().and_then(|proposal| proposal.blocked.clone());
+        let unchanged = before.filter(|proposal| proposal.diff == change.diff);
         let proposal = unchanged.unwrap_or_else(|| {
             let record = &self.run.record;
             let new = Proposal::new(
@@ -89,7 +91,7 @@ impl StepContext<'_> {
                 message,
                 self.parts.desk.backend_name(),
             );
-            Proposal { chore: record.chore.clone(), ..new }
+            Proposal { chore: record.chore.clone(), blocked, ..new }
         });
         self.parts.journal.proposed(&proposal)?;
         self.run.record.proposal = Some(proposal.id);

@@ -57,7 +57,7 @@ impl StepContext<'_> {
     /// # Errors
     /// [`ErrorKind::Step`] if there is no change, if the step says that it changes nothing outside
     /// and was let through as such, or if something else is staged; [`ErrorKind::Git`] if a
-    /// hook refuses it.
+    /// hook refuses it or it cannot be signed, with [`crate::Retry::WhenUnblocked`].
     pub async fn commit_change(&mut self, message: &str) -> Result<CommitId> {
         self.must_be_allowed("commits the change")?;
         let (Some(change), Some(proposal)) = (&self.run.change, &self.run.proposal) else {
@@ -92,7 +92,9 @@ impl StepContext<'_> {
         let with_hooks = self.project().hooks == HooksMode::Sandbox;
         let commit = workspace
             .commit(&base, &tree, &message, &self.run.record.id.to_string(), with_hooks)
-            .await?;
+            .await
+            // Neither hooks nor keys are the change's, and what it is has been verified.
+            .map_err(Error::blocked)?;
         self.parts.journal.done(intent)?;
         self.run.record.commit = Some(commit.clone());
         if let Some(proposal) = &mut self.run.proposal {
@@ -106,12 +108,16 @@ impl StepContext<'_> {
 /// it makes none, what was changed.
 async fn message(context: &mut StepContext<'_>, change: &Change) -> Result<String> {
     let mut message = context.run.message().trim().to_owned();
-    if message.is_empty() {
+    if message.is_empty() && !context.run.asks_nobody {
         let recent = context.parts.store.commit_messages(&context.run.record.project)?;
         let prompt = prompt::commit_message(context.project(), &change.diff, &recent)?;
         let mut request = context.request(Task::CommitMessage, prompt);
         request.diff = Some(change.diff.clone());
         message = context.ask(request).await?.text.trim().trim_matches('`').trim().to_owned();
+        // A change that has to wait keeps it, so that it is not asked for again.
+        if let Some(proposal) = &mut context.run.proposal {
+            proposal.message.clone_from(&message);
+        }
     }
     if message.len() > LONGEST {
         message.truncate(message.floor_char_boundary(LONGEST));

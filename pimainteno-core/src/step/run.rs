@@ -12,7 +12,7 @@ use crate::{
     job::Rules,
     patch,
     policy::{Checks, Facts},
-    proposal::{Proposal, ProposalStatus},
+    proposal::{Blocked, Proposal, ProposalStatus},
     run::{Outcome, RunRecord},
     service::Baseline,
     store::{CheckResults, FinishedRun, OfStep, Output, Summary},
@@ -74,6 +74,11 @@ pub(crate) struct Run {
     pub(crate) cut_off: Option<String>,
     /// Whether the change has gone through the checks since it was placed.
     pub(crate) is_checked: bool,
+    /// Whether no backend is asked whatever the job allows: its change waited for something
+    /// outside, and delivering it costs nothing.
+    pub(crate) asks_nobody: bool,
+    /// What outside keeps the change from being delivered.
+    pub(crate) blocked: Option<Blocked>,
     /// Texts to keep with it, such as the logs of checks.
     pub(crate) outputs: Vec<Output>,
 }
@@ -156,6 +161,8 @@ impl Run {
             unknown: Vec::new(),
             cut_off: None,
             is_checked: false,
+            asks_nobody: false,
+            blocked: None,
             outputs: Vec::new(),
         }
     }
@@ -208,6 +215,8 @@ impl Run {
         let mut proposal = self.proposal;
         if let (Some(proposal), Some(outcome)) = (&mut proposal, &self.record.outcome) {
             proposal.status = status_after(outcome);
+            let before = proposal.blocked.take();
+            proposal.blocked = self.blocked.map(|blocked| blocked.after(before.as_ref()));
         }
         FinishedRun {
             record: self.record,

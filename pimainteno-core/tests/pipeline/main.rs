@@ -8,6 +8,7 @@
 )]
 
 mod adversarial;
+mod blocked;
 mod budgets;
 mod chores;
 mod delivery;

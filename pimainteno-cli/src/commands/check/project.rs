@@ -14,7 +14,7 @@ use pimainteno_core::{
     service::{self, LoadState},
 };
 
-use super::{Finding, Items, unasked::Files};
+use super::{Finding, Items, delivery, unasked::Files};
 use crate::{backends, setup::Setup};
 
 /// How long a remote may take to answer.
@@ -129,19 +129,32 @@ impl Look {
         }
         match checkout.upstream(Some(&branch), self.project.remote.as_ref()).await {
             Ok(Some(upstream)) => {
-                self.remote(&upstream.remote, &upstream.branch, upstream.ahead, items).await;
+                let (remote, branch) = (&upstream.remote, &upstream.branch);
+                let answers = self.remote(remote, branch, upstream.ahead, items).await;
+                let upstream = Some(&upstream).filter(|_| answers);
+                delivery::look(&self.project, &checkout, upstream, items).await;
+                return;
             }
             Ok(None) => items.note("remote", "there is none, so nothing is pushed", ""),
             Err(error) => items.error("remote", Finding::Problem, &error),
         }
+        delivery::look(&self.project, &checkout, None, items).await;
     }
 
-    async fn remote(&self, remote: &str, branch: &str, ahead: Option<usize>, items: &mut Items) {
+    /// Looks whether the remote answers; says so.
+    async fn remote(
+        &self,
+        remote: &str,
+        branch: &str,
+        ahead: Option<usize>,
+        items: &mut Items,
+    ) -> bool {
         let output = self
             .git_command(["ls-remote", "--quiet", "--", remote, "HEAD"])
             .timeout(REMOTE_DEADLINE)
             .run()
             .await;
+        let answers = output.as_ref().is_ok_and(|output| output.success());
         match output {
             Ok(output) if output.success() => items
                 .ok("remote", format!("`{remote}` answers; changes go to its branch `{branch}`")),
@@ -159,6 +172,7 @@ impl Look {
                 "push them; runs are skipped until then",
             );
         }
+        answers
     }
 
     /// Makes the project ready as a run would, in a directory of its own, and asks its backend.
