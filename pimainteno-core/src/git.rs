@@ -14,6 +14,7 @@ mod hook_texts;
 mod hooks;
 mod lock;
 mod mend;
+mod merge;
 mod outlook;
 mod owner;
 mod ownership;

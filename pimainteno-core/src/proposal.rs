@@ -123,6 +123,8 @@ pub enum ProposalStatus {
     },
     /// Nobody answered in time.
     Expired,
+    /// The project has it already: somebody else has done the same.
+    Obsolete,
 }
 
 impl ProposalStatus {
@@ -212,7 +214,8 @@ impl Proposal {
             ProposalStatus::Open
             | ProposalStatus::Applied { .. }
             | ProposalStatus::Superseded { .. }
-            | ProposalStatus::Expired => {}
+            | ProposalStatus::Expired
+            | ProposalStatus::Obsolete => {}
         }
     }
 }
@@ -229,6 +232,7 @@ impl fmt::Display for ProposalStatus {
             Self::RolledBack { reason } => write!(formatter, "rolled back: {reason}"),
             Self::Superseded { by } => write!(formatter, "superseded by {by}"),
             Self::Expired => formatter.write_str("expired: nobody answered in time"),
+            Self::Obsolete => formatter.write_str("obsolete: the project has it already"),
         }
     }
 }

@@ -283,7 +283,7 @@ impl Workspace {
     }
 
     /// What is tracked, as `git ls-files --stage -z` lists it.
-    async fn list(&self) -> Result<Vec<u8>> {
+    pub(super) async fn list(&self) -> Result<Vec<u8>> {
         self.call(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).bytes().await
     }
 

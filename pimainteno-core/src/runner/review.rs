@@ -195,7 +195,9 @@ impl Runner {
         let waited = was.filter(|was| was.blocked.is_some());
         let status = waited.and_then(|was| blocked::status_after(&stored.record, was, prepared));
         let or_approved = || status_after_approval(&outcome, prepared).map(|status| (status, None));
-        if let (Some(proposal), Some(status)) = (&mut stored.proposal, status.or_else(or_approved))
+        let is_left = |proposal: &&mut Proposal| proposal.status != ProposalStatus::Obsolete;
+        if let (Some(proposal), Some(status)) =
+            (stored.proposal.as_mut().filter(is_left), status.or_else(or_approved))
         {
             (proposal.status, proposal.blocked) = status;
         }
@@ -294,13 +296,13 @@ pub(crate) fn cut_off(store: &Store, proposal: ProposalId) -> Result<Option<Prop
 /// nothing about the change lets it wait again.
 fn status_after_approval(outcome: &Outcome, prepared: &Prepared) -> Option<ProposalStatus> {
     Some(match outcome {
+        Outcome::NoChange => {
+            ProposalStatus::Failed { reason: "no step of the project commits it".into() }
+        }
         Outcome::Interrupted => held_again(CUT_OFF),
         Outcome::Parked { reason, .. } => held_again(&format!("its run was put off: {reason}")),
         Outcome::Failed { step, message } if step != ROLLBACK && !prepared.judges(step) => {
             held_again(&format!("{step} failed: {message}"))
-        }
-        Outcome::NoChange => {
-            ProposalStatus::Failed { reason: "nothing is left of it to be done".into() }
         }
         _ => return None,
     })

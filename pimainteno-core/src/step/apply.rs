@@ -51,13 +51,12 @@ impl StepContext<'_> {
         };
         let workspace = self.parts.workspace;
         workspace.reset(&self.run.base).await?;
-        let Some(message) = place::place(self, candidate).await? else {
+        let message = place::place(self, candidate).await?;
+        let mut change = workspace.staged(&self.run.base).await?;
+        let Some(message) = message.filter(|_| !change.is_empty()) else {
+            self.run.is_there_already = true;
             return Ok(Flow::End(Outcome::NoChange));
         };
-        let mut change = workspace.staged(&self.run.base).await?;
-        if change.is_empty() {
-            return Ok(Flow::End(Outcome::NoChange));
-        }
         let summary = self.summary().to_owned();
         // What a step made of the summary is in the change already.
         if self.project().commit_summary && !summary.is_empty() && self.run.amended_by.is_none() {

@@ -52,6 +52,8 @@ pub(crate) struct Run {
     pub(crate) failed: Option<Failed>,
     /// The change was tried before and is not tried again: it need not be looked at again.
     pub(crate) is_futile: bool,
+    /// Nothing is left of the change to be done: the project has it already.
+    pub(crate) is_there_already: bool,
     pub(crate) delivery: Delivery,
     /// The newest summary of the project, which may be stored already.
     pub(crate) summary: Option<Summary>,
@@ -150,6 +152,7 @@ impl Run {
             amended_by: None,
             failed: None,
             is_futile: false,
+            is_there_already: false,
             delivery: Delivery::default(),
             summary: None,
             base_checks: Vec::new(),
@@ -214,7 +217,10 @@ impl Run {
     pub(crate) fn into_stored(self) -> FinishedRun {
         let mut proposal = self.proposal;
         if let (Some(proposal), Some(outcome)) = (&mut proposal, &self.record.outcome) {
-            proposal.status = status_after(outcome);
+            proposal.status = match outcome {
+                Outcome::NoChange if self.is_there_already => ProposalStatus::Obsolete,
+                outcome => status_after(outcome),
+            };
             let before = proposal.blocked.take();
             proposal.blocked = self.blocked.map(|blocked| blocked.after(before.as_ref()));
         }

@@ -8,6 +8,7 @@
 )]
 
 mod adversarial;
+mod alike;
 mod blocked;
 mod budgets;
 mod chores;

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 
 use super::{MOST_ANCHORED, Round};
 use crate::patch::{
-    change::{Hunk, Kind},
+    change::{Hunk, HunkLine, Kind},
     locate::{Fit, Steps},
     refusal::Refusal,
 };
+
+/// How much the longest line of a reply has to say, in bytes, to be told from one that just looks
+/// like it.
+const LEAST_SAID: usize = 8;
 
 /// The most lines between those of a hunk where its number says that it stands.
 const MOST_BETWEEN: usize = 3;
@@ -69,6 +73,35 @@ impl Round<'_> {
             Some(pattern) if says_something => Ok(!index.find(&pattern, steps)?.is_empty()),
             _ => Ok(false),
         }
+    }
+
+    /// Whether what a hunk adds behind all of its other lines follows them in the file already,
+    /// where they stand at `place`.
+    ///
+    /// A tool shows the lines below a change, so that one which is `verbatim` and shows none was
+    /// made where the file ended: whatever follows by now was added meanwhile. A reply that leaves
+    /// them out must say the same as the very next lines, and enough of it: brackets come in rows.
+    pub(super) fn follows_already(&self, hunk: &Hunk, place: usize, verbatim: bool) -> bool {
+        let is_added = |line: &&HunkLine| line.kind == Kind::Added;
+        let count = hunk.lines.iter().rev().take_while(is_added).count();
+        let (others, added) = hunk.lines.split_at(hunk.lines.len() - count);
+        let only_added = others.iter().all(|line| line.kind == Kind::Context);
+        let longest = added.iter().map(|line| line.text.trim().len()).max().unwrap_or_default();
+        let least = if verbatim { 1 } else { LEAST_SAID };
+        if !only_added || longest < least {
+            return false;
+        }
+        let end = place + others.len();
+        let is_same = |from: usize| {
+            added.iter().enumerate().all(|(offset, line)| {
+                from + offset < self.text.len()
+                    && Fit::TrailingBlanks.key(self.text.line(from + offset))
+                        == Fit::TrailingBlanks.key(line.text.as_bytes())
+            })
+        };
+        let last = self.text.len().saturating_sub(count);
+        let places = if verbatim { end..last + 1 } else { end..end + 1 };
+        places.into_iter().any(is_same)
     }
 
     /// The same refusal with what the file says where the hunk most likely belongs.
