@@ -81,3 +81,52 @@ fn check_finds_what_would_keep_a_change_from_being_delivered() {
     env.git(&site, &["config", "remote.origin.receivepack", "echo no rights here >&2; false"]);
     env.run(&["check"]).expect(1).says(&["`origin` answers", "no rights here"]);
 }
+
+/// The steps of the second example of the reference.
+fn steps_of_the_example() -> &'static str {
+    let lines = include_str!("../PiMainteno.toml").lines();
+    let mut lines = lines.filter_map(|line| line.strip_prefix('#'));
+    lines.find(|line| line.starts_with("steps = [\"propose\"") && line.contains("lint")).unwrap()
+}
+
+#[test]
+fn the_example_with_commands_before_the_checks_delivers() {
+    for more in ["", "sandbox_network = true"] {
+        let env = TestEnv::new();
+        let makefile = "format:\n\tgrep -q formatted README.md || echo formatted >> README.md\nlint:\n\ttest -s README.md\n\
+                        test:\n\tgrep -q letter README.md\npublish:\n\ttouch ../../published\n";
+        let files =
+            [("README.md", "# Site\n\nYou will recieve a letter.\n"), ("Makefile", makefile)];
+        let site = env.project_with("site", &files);
+        env.write_config(&format!(
+            "[llm]\nprovider = \"offline\"\n[[project]]\npath = \"../home/site\"\nmode = \"auto\"\nrestart = \"none\"\nunits = []\n\
+             verify = [\"make test\"]\n{more}\n{}\n",
+            steps_of_the_example()
+        ));
+        env.run(&["check"]).expect(0);
+        env.run(&["run"]).expect(0).says(&[
+            "site: lint: done",
+            "site: publish: done",
+            "site: applied: ",
+        ]);
+        assert!(fs::read_to_string(site.join("README.md")).unwrap().ends_with("formatted\n"));
+    }
+}
+
+#[test]
+fn an_order_of_steps_that_makes_no_sense_is_a_problem_that_check_tells() {
+    let env = env();
+    let config = fs::read_to_string(env.path("work/PiMainteno.toml")).unwrap();
+    env.write_config(&format!(
+        "{config}steps = [\"propose\", \"verify\", \"apply\", \"commit\", \"push\"]\n"
+    ));
+    env.run(&["check"])
+        .expect(1)
+        .says(&["`verify` stands before `apply`", "put `apply` before `verify`"]);
+    env.run(&["run"]).expect(2).tells(&["`verify` stands before `apply`"]);
+    let loose = "{ name = \"stamp\", command = \"true\", sandbox = \"off\" }";
+    env.write_config(&format!(
+        "{config}steps = [\"propose\", \"apply\", {loose}, \"verify\", \"commit\", \"push\"]\n"
+    ));
+    env.run(&["check"]).expect(0).says(&["`stamp` has no sandbox", "put it behind `verify`"]);
+}

@@ -18,6 +18,7 @@ mod merge;
 mod outlook;
 mod owner;
 mod ownership;
+mod room;
 mod unfinished;
 mod workspace;
 

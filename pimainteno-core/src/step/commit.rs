@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use pimainteno_plugin::Task;
 
-use super::{Effects, Flow, Part, Step, StepContext};
+use super::{Effects, Flow, Need, Part, Step, StepContext};
 use crate::{
     backend::prompt,
     commit_message,
@@ -84,6 +84,10 @@ impl StepContext<'_> {
             .hint("a check changes Git's index; let it work on files alone"));
         }
         let tree = workspace.write_tree().await?;
+        // What brings something back is not kept waiting.
+        if !self.run.rules().brings_back && self.is_needed(Need::Checkout) {
+            self.expect_movable_to(&base, &tree).await.map_err(Error::blocked)?;
+        }
         let intent = self.announce(Effect::Commit {
             branch: self.run.branch.clone(),
             base: base.clone(),

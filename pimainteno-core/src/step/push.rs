@@ -63,18 +63,9 @@ impl StepContext<'_> {
         let there = format!("{}/{}", upstream.remote, upstream.branch);
         // What was pushed is taken back however the checkout is by now: it is not touched here.
         if !self.run.rules().brings_back {
-            if let Some(obstacle) = checkout.obstacle().await? {
-                let error = Error::new(ErrorKind::Git, obstacle);
-                return Err(error.hint("nothing was pushed; commit or undo them"));
-            }
-            let at = self.checkout_commit().await?;
-            if !checkout.is_ancestor(&at, &commit).await? {
-                return Err(Error::new(
-                    ErrorKind::Git,
-                    format!("the checkout moved meanwhile: it is at {at:.12}"),
-                )
-                .hint("nothing was pushed"));
-            }
+            self.expect_movable_to(&commit, &commit)
+                .await
+                .map_err(|error| error.hint("nothing was pushed"))?;
         }
         let (remote, branch, from) =
             (upstream.remote.clone(), upstream.branch.clone(), self.run.base.clone());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pimainteno_core::{
-    config::{HooksMode, Project},
+    config::{HooksMode, Project, SandboxMode, StepConfig},
     git::{Checkout, Upstream},
 };
 
@@ -22,7 +22,17 @@ pub(super) async fn look(
     upstream: Option<&Upstream>,
     items: &mut Items,
 ) {
-    let has = |name: &str| project.steps.iter().any(|step| step.name() == name);
+    let place = |name: &str| project.steps.iter().position(|step| step.name() == name);
+    let has = |name: &str| place(name).is_some();
+    if let (Some(apply), Some(verify)) = (place("apply"), place("verify")) {
+        let between = project.steps.iter().take(verify).skip(apply);
+        for name in between.filter_map(|step| without_sandbox(step, project)) {
+            let message = format!(
+                "`{name}` has no sandbox and stands before `verify`, so every change waits for a person before it"
+            );
+            items.note("steps", message, "put it behind `verify`, or let it have a sandbox");
+        }
+    }
     if has("commit") {
         for path in checkout.not_writable() {
             let message = format!("this user may not write to `{}`", path.display());
@@ -49,6 +59,13 @@ pub(super) async fn look(
             Err(error) => items.error("push", Finding::Problem, &error),
         }
     }
+}
+
+/// The name of a command that may change something outside.
+fn without_sandbox<'step>(step: &'step StepConfig, project: &Project) -> Option<&'step str> {
+    let StepConfig::Command(command) = step else { return None };
+    let mode = command.sandbox.unwrap_or(project.sandbox.mode);
+    (mode == SandboxMode::Off).then_some(&*command.name)
 }
 
 async fn signing(project: &Project, checkout: &Checkout, items: &mut Items) {
