@@ -81,6 +81,9 @@ pub struct CheckVerdict {
 impl CheckVerdict {
     /// The result of a check that passed.
     pub(crate) const PASSED: &str = "passed";
+
+    /// The result of a check that finds nothing to check, with the change and without it.
+    pub(crate) const SILENT: &str = "runs no tests";
 }
 
 /// What became of a proposal.
@@ -183,6 +186,12 @@ impl Proposal {
     pub(crate) fn had_passed(&self) -> bool {
         self.checks.is_empty()
             || self.checks.iter().any(|verdict| verdict.result == CheckVerdict::PASSED)
+    }
+
+    /// Whether its checks were run and found nothing to check, none of them.
+    pub(crate) fn has_no_tests(&self) -> bool {
+        let is_silent = |verdict: &CheckVerdict| verdict.result == CheckVerdict::SILENT;
+        !self.checks.is_empty() && self.checks.iter().all(is_silent)
     }
 
     /// Whether it waits for a person.

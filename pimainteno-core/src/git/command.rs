@@ -18,7 +18,7 @@ const NETWORK_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 ///
 /// The first ones keep a repository from running programs of its choice when it is only looked at;
 /// the rest keep the output in one shape.
-const SETTINGS: [&str; 17] = [
+const SETTINGS: [&str; 19] = [
     "core.fsmonitor=false",
     // What the journal says was committed must be there after a power cut. Git is content with
     // less (`core.fsync` in git-config(1), from 2.36 on).
@@ -34,6 +34,9 @@ const SETTINGS: [&str; 17] = [
     "diff.srcPrefix=a/",
     "diff.submodule=short",
     "gc.auto=0",
+    // What goes in and out is UTF-8, whatever old projects keep their messages in.
+    "i18n.commitEncoding=UTF-8",
+    "i18n.logOutputEncoding=UTF-8",
     "log.showSignature=false",
     "maintenance.auto=false",
     "merge.autoStash=false",

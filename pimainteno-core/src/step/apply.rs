@@ -74,7 +74,9 @@ impl StepContext<'_> {
         let secrets = self.parts.store.secrets();
         self.run.concerns.extend(secrets.concern(&change.diff));
         self.run.concerns.extend(hidden_text::concern(&change));
-        let message = secrets.redact(&commit_message::without_effects(&message)).into_owned();
+        let message = commit_message::without_effects(&message);
+        self.run.concerns.extend(secrets.concern_about_message(&message));
+        let message = secrets.redact(&message).into_owned();
         let note = change.describe();
         // A stored proposal that is placed again on the same lines stays the same proposal: an
         // approval is bound to its diff.

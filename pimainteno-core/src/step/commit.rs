@@ -10,6 +10,7 @@ use crate::{
     config::HooksMode,
     error::{Error, ErrorKind, Result},
     git::Change,
+    patch,
     run::Outcome,
     store::Effect,
     words::CommitId,
@@ -43,6 +44,9 @@ impl Step for Commit {
         };
         let message = message(context, &change).await?;
         let message = context.policy().commit_message(context.facts(), &message)?;
+        if let Some(reason) = context.untold(&message) {
+            return Ok(Flow::End(Outcome::Held { reason }));
+        }
         let commit = context.commit_change(&message).await?;
         let subject = context.run.message().lines().next().unwrap_or_default();
         Ok(Flow::Done(format!("{commit:.12} {subject}")))
@@ -50,12 +54,21 @@ impl Step for Commit {
 }
 
 impl StepContext<'_> {
+    /// Why a message is for a person to look at before it is committed; `None` if a person has, or
+    /// if it is of what takes something back.
+    fn untold(&self, message: &str) -> Option<String> {
+        let is_seen = self.run.approved.is_some() || !self.run.rules().may_be_held;
+        let message = commit_message::without_effects(message);
+        self.parts.store.secrets().concern_about_message(&message).filter(|_| !is_seen)
+    }
+
     /// Makes a commit of exactly the change that was allowed, signed as the owner signs and asked
     /// about by the repository's hooks, with the run's id as a trailer; gives its id. What in
-    /// `message` has effects on forges, hides something or is a secret, is taken out.
+    /// `message` has effects on forges or hides something is taken out, and so is a secret in the
+    /// message of an approved change, which was shown without it.
     ///
     /// # Errors
-    /// [`ErrorKind::Step`] if there is no change, if the step says that it changes nothing outside
+    /// [`ErrorKind::Step`] if there is no change, if `message` tells a secret that nobody was shown, if the step says that it changes nothing outside
     /// and was let through as such, or if something else is staged; [`ErrorKind::Git`] if a
     /// hook refuses it or it cannot be signed, with [`crate::Retry::WhenUnblocked`].
     pub async fn commit_change(&mut self, message: &str) -> Result<CommitId> {
@@ -64,6 +77,9 @@ impl StepContext<'_> {
             return Err(Error::new(ErrorKind::Step, "there is no change to commit")
                 .hint("put the step behind `apply`"));
         };
+        if let Some(reason) = self.untold(message) {
+            return Err(Error::new(ErrorKind::Step, reason).hint("let the step say it otherwise"));
+        }
         let workspace = self.parts.workspace;
         // Hidden characters go before secrets are looked for: one in the middle of a token would
         // keep it from being found.
@@ -117,7 +133,7 @@ async fn message(context: &mut StepContext<'_>, change: &Change) -> Result<Strin
         let prompt = prompt::commit_message(context.project(), &change.diff, &recent)?;
         let mut request = context.request(Task::CommitMessage, prompt);
         request.diff = Some(change.diff.clone());
-        message = context.ask(request).await?.text.trim().trim_matches('`').trim().to_owned();
+        message = patch::unfenced(&context.ask(request).await?.text);
         // A change that has to wait keeps it, so that it is not asked for again.
         if let Some(proposal) = &mut context.run.proposal {
             proposal.message.clone_from(&message);

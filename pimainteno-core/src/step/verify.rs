@@ -7,6 +7,7 @@
 //! | fails | fails | not blamed, and not passed |
 //! | fails and passes on the same tree, with the change or without | | flaky: a person decides |
 //! | checks nothing | passes | a person decides |
+//! | checks nothing | checks nothing | not passed: the project has no tests |
 //! | checks nothing | anything else | not passed |
 //!
 //! Besides, a person decides where the change makes the checks weaker, where the old tests fail
@@ -66,6 +67,8 @@ struct Tally {
     flaky: Vec<String>,
     /// They checked something without the change, and nothing with it.
     emptied: Vec<String>,
+    /// They check nothing at all.
+    silent: Vec<String>,
 }
 
 #[async_trait]
@@ -158,11 +161,12 @@ impl Tally {
             .map_or(CheckVerdict::PASSED, |(what, _)| what)
     }
 
-    fn groups(&self) -> [(&'static str, &[String]); 3] {
+    fn groups(&self) -> [(&'static str, &[String]); 4] {
         [
             ("red before the change too", &self.known),
             ("flaky", &self.flaky),
             ("checked nothing", &self.emptied),
+            (CheckVerdict::SILENT, &self.silent),
         ]
     }
 
@@ -231,6 +235,7 @@ async fn compare(
             (Verdict::Failed, before) if before.is_no_failure() => suspects.push(checked),
             (Verdict::Failed, Verdict::Flaky) => tally.flaky.push(name),
             (Verdict::Skipped, Verdict::Passed) => tally.emptied.push(name),
+            (Verdict::Skipped, Verdict::Skipped) => tally.silent.push(name),
             _ => tally.known.push(name),
         }
     }
