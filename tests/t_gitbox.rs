@@ -263,3 +263,17 @@ fn filters_and_line_ends_of_the_owner_are_kept_in_the_sandbox() {
         assert_eq!(machine.remote(&["show", "main:README.md"]), "# Site\n\nIt plays music.");
     }
 }
+
+#[test]
+fn a_formatter_that_is_a_hook_works_in_the_sandbox() {
+    let mut machine = Machine::new(&[]);
+    machine.project.hooks = HooksMode::Amend;
+    let hook = machine.site.join(".git/hooks/pre-commit");
+    program(
+        &hook,
+        "sed -i 's/ *$//' README.md\ngrep -q formatted README.md || echo formatted >> README.md\ngit add README.md",
+    );
+    is_applied(&machine.run(Agent::harmless()));
+    let text = machine.remote(&["show", "main:README.md"]);
+    assert!(text.ends_with("\nformatted"), "{text}");
+}

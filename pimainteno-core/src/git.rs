@@ -26,6 +26,7 @@ pub(crate) use change::Section;
 pub use change::{Change, FileChange};
 pub use checkout::{Checkout, Upstream};
 pub use command::Git;
+pub use commit::CommitEnd;
 pub use deliver::PushEnd;
 pub use head::Head;
 pub(crate) use hook_texts::hook_texts;

@@ -130,10 +130,12 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
                 amendments += 1;
                 match apply.filter(|_| amendments <= AMENDMENTS) {
                     _ if context.run.record.commit.is_some() => Err(too_late(step.name())),
-                    None => Err(Error::new(
-                        ErrorKind::Step,
-                        "it changes the change again each time that it is placed",
-                    )),
+                    None => {
+                        let message = "it changes the change again each time that it is placed";
+                        let error = Error::new(ErrorKind::Step, message);
+                        // Those of the owner's hooks are no fault of the change.
+                        Err(if step.part() == Part::Commit { error.blocked() } else { error })
+                    }
                     Some(apply) => {
                         next = apply;
                         context.run.amended_by = Some(step.name().to_owned());

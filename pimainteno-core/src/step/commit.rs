@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use pimainteno_plugin::Task;
 
-use super::{Effects, Flow, Need, Part, Step, StepContext};
+use super::{Candidate, Effects, Flow, Need, Part, Step, StepContext};
 use crate::{
     backend::prompt,
     commit_message,
     config::HooksMode,
     error::{Error, ErrorKind, Result},
-    git::Change,
+    git::{Change, CommitEnd},
     patch,
     run::Outcome,
     store::Effect,
@@ -47,7 +47,9 @@ impl Step for Commit {
         if let Some(reason) = context.untold(&message) {
             return Ok(Flow::End(Outcome::Held { reason }));
         }
-        let commit = context.commit_change(&message).await?;
+        let Some(commit) = context.commit_change(&message).await? else {
+            return Ok(Flow::Done("the project's hooks made another change of it".into()));
+        };
         let subject = context.run.message().lines().next().unwrap_or_default();
         Ok(Flow::Done(format!("{commit:.12} {subject}")))
     }
@@ -63,7 +65,8 @@ impl StepContext<'_> {
     }
 
     /// Makes a commit of exactly the change that was allowed, signed as the owner signs and asked
-    /// about by the repository's hooks, with the run's id as a trailer; gives its id. What in
+    /// about by the repository's hooks, with the run's id as a trailer; gives its id. `None` where hooks made another change of it, as
+    /// the project lets them: then the run goes back to `apply` behind this step. What in
     /// `message` has effects on forges or hides something is taken out, and so is a secret in the
     /// message of an approved change, which was shown without it.
     ///
@@ -71,7 +74,7 @@ impl StepContext<'_> {
     /// [`ErrorKind::Step`] if there is no change, if `message` tells a secret that nobody was shown, if the step says that it changes nothing outside
     /// and was let through as such, or if something else is staged; [`ErrorKind::Git`] if a
     /// hook refuses it or it cannot be signed, with [`crate::Retry::WhenUnblocked`].
-    pub async fn commit_change(&mut self, message: &str) -> Result<CommitId> {
+    pub async fn commit_change(&mut self, message: &str) -> Result<Option<CommitId>> {
         self.must_be_allowed("commits the change")?;
         let (Some(change), Some(proposal)) = (&self.run.change, &self.run.proposal) else {
             return Err(Error::new(ErrorKind::Step, "there is no change to commit")
@@ -90,6 +93,8 @@ impl StepContext<'_> {
             .redact(&commit_message::without_effects(message))
             .into_owned();
         let message = if message.is_empty() { describe(change) } else { message };
+        let files = change.files.clone();
+        let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
         let base = self.run.base.clone();
         // Checks may have changed the index, and so may whoever was asked for the message.
         if workspace.staged(&base).await?.diff != proposal.diff {
@@ -109,18 +114,32 @@ impl StepContext<'_> {
             base: base.clone(),
             tree: tree.clone(),
         })?;
-        let with_hooks = self.project().hooks == HooksMode::Sandbox;
-        let commit = workspace
-            .commit(&base, &tree, &message, &self.run.record.id.to_string(), with_hooks)
+        // What takes something back is exactly that.
+        let hooks = match self.project().hooks {
+            HooksMode::Amend if self.run.rules().brings_back => HooksMode::Sandbox,
+            hooks => hooks,
+        };
+        let id = self.run.record.id.to_string();
+        let end = workspace
+            .commit(&base, &tree, &message, &id, hooks, &paths)
             .await
             // Neither hooks nor keys are the change's, and what it is has been verified.
             .map_err(Error::blocked)?;
+        let commit = match end {
+            CommitEnd::Made(commit) => commit,
+            CommitEnd::Amended(amended) => {
+                self.parts.journal.failed(intent, "hooks made another change of it")?;
+                let message = self.run.message().to_owned();
+                self.run.candidate = Some(Candidate::of_diff(amended.diff, message));
+                return Ok(None);
+            }
+        };
         self.parts.journal.done(intent)?;
         self.run.record.commit = Some(commit.clone());
         if let Some(proposal) = &mut self.run.proposal {
             proposal.message = message;
         }
-        Ok(commit)
+        Ok(Some(commit))
     }
 }
 

@@ -18,6 +18,7 @@ mod dry_run;
 mod effects;
 mod faults;
 mod futility;
+mod hooks;
 mod invariants;
 mod outcomes;
 mod parked;

@@ -40,7 +40,7 @@ pub(super) async fn look(
         }
         signing(project, checkout, items).await;
     }
-    match checkout.faulty_hooks(has("commit") && project.hooks == HooksMode::Sandbox).await {
+    match checkout.faulty_hooks(has("commit") && project.hooks != HooksMode::Off).await {
         Ok(faults) => {
             for (fault, hint) in faults {
                 if fault.contains("not executable") {
