@@ -388,7 +388,7 @@ fn blocked(context: &mut StepContext<'_>, error: &Error) -> Option<Outcome> {
     run.blocked = Some(Blocked::new(&context.step, &reason, run.approved.is_some()));
     Some(Outcome::Held {
         reason: format!(
-            "{reason}; the change waits: once that is put right it goes on by itself, without asking a backend again, and `approve` tries at once"
+            "{reason}; the change waits: once that is put right it goes on by itself, without asking a backend again, or at once when it is approved; rejecting gives it up"
         ),
     })
 }

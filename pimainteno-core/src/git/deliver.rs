@@ -126,7 +126,7 @@ impl Checkout {
         let said = said.to_ascii_lowercase();
         let has_sign = |sign: &&str| said.contains(sign);
         let is_turned_away = said.contains(OWNED_BY_ANOTHER)
-            || NOT_CONNECTED.iter().chain(&TURNED_AWAY).any(|sign| has_sign(&sign));
+            || NOT_CONNECTED.iter().chain(&TURNED_AWAY).any(has_sign);
         if !is_answered && !is_turned_away {
             // A remote may take the commit and be cut off before it says so.
             match self.has_arrived(commit, upstream).await {

@@ -115,7 +115,7 @@ pub(super) fn status_after(
         }
         Outcome::Failed { step, message } if is_tried_again(record) => match part(step) {
             Part::Place => held(format!(
-                "it does not fit the project any more, which has moved on: {message}; `approve` has it made for the files as they are now"
+                "it does not fit the project any more, which has moved on: {message}; approving has it made for the files as they are now"
             )),
             Part::Check => None,
             _ if step == ROLLBACK => None,

@@ -238,7 +238,7 @@ async fn a_branch_that_the_user_switches_to_during_a_run_gets_nothing() {
         .await;
         match outcome(&records) {
             Outcome::Held { reason } => {
-                assert!(step == "verify" && reason.contains("switched"), "{reason}")
+                assert!(step == "verify" && reason.contains("switched"), "{reason}");
             }
             outcome => assert!(step == "restart" && !outcome.is_success(), "{records:#?}"),
         }

@@ -12,7 +12,10 @@ use pimainteno_core::{
 };
 use tokio::sync::Notify;
 
-use crate::support::{World, git, outcome};
+use crate::{
+    recovery::{begins, run_and_cut_off},
+    support::{World, git, outcome},
+};
 
 const CHANGED: &str = "# Radio\n\nPlays music.\n";
 
@@ -56,7 +59,7 @@ const TROUBLES: [Trouble; 6] = [
             executable(
                 &world.path().join(".git/hooks/pre-commit"),
                 "#!/bin/sh\necho no linter here\nexit 1\n",
-            )
+            );
         },
         end: |world| fs::remove_file(world.path().join(".git/hooks/pre-commit")).unwrap(),
         said: "no linter here",
@@ -64,7 +67,7 @@ const TROUBLES: [Trouble; 6] = [
     Trouble {
         step: "commit",
         begin: |world| {
-            executable(&world.path().join(".git/hooks/commit-msg"), "#!/bin/sh\nexit 1\n")
+            executable(&world.path().join(".git/hooks/commit-msg"), "#!/bin/sh\nexit 1\n");
         },
         end: |world| fs::remove_file(world.path().join(".git/hooks/commit-msg")).unwrap(),
         said: "`commit-msg` refused",
@@ -75,7 +78,7 @@ const TROUBLES: [Trouble; 6] = [
             executable(
                 &world.remote().join("hooks/pre-receive"),
                 "#!/bin/sh\necho the branch is protected\nexit 1\n",
-            )
+            );
         },
         end: |world| fs::remove_file(world.remote().join("hooks/pre-receive")).unwrap(),
         said: "the branch is protected",
@@ -86,7 +89,7 @@ const TROUBLES: [Trouble; 6] = [
             executable(
                 &world.path().join(".git/hooks/pre-push"),
                 "#!/bin/sh\necho not today >&2\nexit 1\n",
-            )
+            );
         },
         end: |world| fs::remove_file(world.path().join(".git/hooks/pre-push")).unwrap(),
         said: "not today",
@@ -346,4 +349,26 @@ async fn a_rejected_change_does_not_wait_and_a_dry_run_does_not_take_its_place()
 fn make_sure_nothing_waits(maintainer: &Maintainer) {
     let state = maintainer.history().project("radio");
     assert!(state.held().next().is_none(), "{state:#?}");
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_cut_off_goes_on_and_is_made_once() {
+    for step in ["commit", "push", "restart"] {
+        let (world, backend) = (World::new(), backend());
+        (TROUBLES[3].begin)(&world);
+        let maintainer = world.maintainer(backend.clone());
+        assert_held(&by_hand(&maintainer).await, "protected");
+        let proposal = waiting(&maintainer);
+        drop(maintainer);
+        (TROUBLES[3].end)(&world);
+        run_and_cut_off(&world, backend.clone(), begins(step, 1)).await;
+        let maintainer = world.maintainer(backend.clone());
+        let record = by_hand(&maintainer).await;
+        assert!(record.outcome.as_ref().is_some_and(Outcome::is_success), "{step}: {record:#?}");
+        let status = maintainer.history().proposal(proposal.id).unwrap().unwrap().status;
+        assert!(matches!(status, ProposalStatus::Applied { .. }), "{step}: {status}");
+        assert_eq!(world.head(), world.remote_head(), "{step}");
+        assert_eq!(world.git(&["rev-list", "--count", "HEAD"]), "2", "{step}");
+        assert_eq!(backend.calls(Task::Propose), 1, "{step}");
+    }
 }

@@ -85,7 +85,8 @@ async fn a_trigger_opens_nothing() {
 /// 1. An untracked file in the way of the commit stays, and the remote ends as it was.
 #[tokio::test]
 async fn what_lies_in_the_way_is_not_overwritten_and_keeps_the_change_waiting() {
-    let lies: [(&str, fn(&World)); 5] = [
+    type Lies = (&'static str, fn(&World));
+    let lies: [Lies; 5] = [
         ("`plan/a.md`", |world| world.write("plan/a.md", "mine\n")),
         ("`plan/a.md`", |world| {
             world.write(".git/info/exclude", "a.md\n");
