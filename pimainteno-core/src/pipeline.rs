@@ -372,19 +372,25 @@ async fn contained(step: impl Future<Output = Result<Flow>>) -> Result<Flow> {
     .await
 }
 
-/// How a run ends because something outside keeps its change from being delivered: it waits, for
-/// as long as nothing of it can be seen. `None` if the step just failed.
+/// How a run ends because something outside keeps its change from being delivered: it waits, as
+/// nothing of it can be seen. `None` if the step just failed, or what was done is taken back first.
 fn blocked(context: &mut StepContext<'_>, error: &Error) -> Option<Outcome> {
     let run = &mut context.run;
     let waits = error.retry() == Retry::WhenUnblocked
         && context.is_allowed
         && run.rules().may_be_held
-        && run.proposal.is_some()
-        && !run.is_delivered();
+        && run.proposal.is_some();
     if !waits {
         return None;
     }
     let reason = format!("{} failed: {}", context.step, with_hints(error));
+    // What is done is taken back, and not done again and again in vain: a service runs of it.
+    if run.is_delivered() {
+        run.hindered = Some(format!(
+            "{reason}; what had been done was taken back, and the change waits to be approved once that is put right"
+        ));
+        return None;
+    }
     run.blocked = Some(Blocked::new(&context.step, &reason, run.approved.is_some()));
     Some(Outcome::Held {
         reason: format!(

@@ -79,6 +79,9 @@ pub(crate) struct Run {
     /// Whether no backend is asked whatever the job allows: its change waited for something
     /// outside, and delivering it costs nothing.
     pub(crate) asks_nobody: bool,
+    /// Why the change waits for a person once what was done of it is taken back: something outside
+    /// kept the rest from being done.
+    pub(crate) hindered: Option<String>,
     /// What outside keeps the change from being delivered.
     pub(crate) blocked: Option<Blocked>,
     /// Texts to keep with it, such as the logs of checks.
@@ -165,6 +168,7 @@ impl Run {
             cut_off: None,
             is_checked: false,
             asks_nobody: false,
+            hindered: None,
             blocked: None,
             outputs: Vec::new(),
         }
@@ -219,6 +223,9 @@ impl Run {
         if let (Some(proposal), Some(outcome)) = (&mut proposal, &self.record.outcome) {
             proposal.status = match outcome {
                 Outcome::NoChange if self.is_there_already => ProposalStatus::Obsolete,
+                Outcome::RolledBack { .. } if let Some(reason) = self.hindered => {
+                    ProposalStatus::Held { reason }
+                }
                 outcome => status_after(outcome),
             };
             let before = proposal.blocked.take();

@@ -372,3 +372,26 @@ async fn a_delivery_that_is_cut_off_goes_on_and_is_made_once() {
         assert_eq!(backend.calls(Task::Propose), 1, "{step}");
     }
 }
+
+#[tokio::test]
+async fn what_is_refused_after_a_restart_is_taken_back_and_waits_for_a_person() {
+    let steps = ["propose", "apply", "verify", "commit", "restart", "monitor", "push"];
+    let (world, backend) = (World::new().with_service().with_steps(&steps), backend());
+    (TROUBLES[3].begin)(&world);
+    let maintainer = world.maintainer(backend.clone());
+    let base = world.head();
+    let record = by_hand(&maintainer).await;
+    assert!(
+        matches!(&record.outcome, Some(Outcome::RolledBack { reason }) if reason.contains("the branch is protected")),
+        "{record:#?}"
+    );
+    let (proposal, restarts) = (waiting(&maintainer), world.restarts());
+    assert!(proposal.blocked.is_none() && proposal.status.to_string().contains("taken back"));
+    assert_eq!(world.head(), base);
+    // The service is not restarted in vain by each slot.
+    by_slot(&maintainer).await;
+    assert_eq!(world.restarts(), restarts);
+    (TROUBLES[3].end)(&world);
+    assert_applied(&maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap());
+    assert_eq!((world.head(), backend.calls(Task::Propose)), (world.remote_head(), 1));
+}

@@ -132,3 +132,51 @@ impl Round<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::patch::{Content, Reason, Rules, plan};
+
+    /// What a change of `list` makes of it, or why not.
+    fn placed(list: &str, hunk: &str, rules: &Rules<'_>) -> Result<String, Reason> {
+        let content = Content { bytes: list.as_bytes().to_vec(), executable: false };
+        let files = BTreeMap::from([("list".to_owned(), content)]);
+        let diff = format!("--- a/list\n+++ b/list\n{hunk}");
+        let plan = plan(diff.as_bytes(), &files, rules).map_err(|refusal| refusal.reason)?;
+        let after = plan.files()[0].after.clone().unwrap();
+        Ok(String::from_utf8(after.bytes).unwrap())
+    }
+
+    #[test]
+    fn a_line_that_follows_already_is_told_from_one_that_is_meant_twice() {
+        let hunk = "@@ -1,3 +1,4 @@\n a\n b\n c\n+the last of all\n";
+        let both = [Rules::new(), Rules::new().verbatim()];
+        for rules in &both {
+            // Added meanwhile, alone and with more behind it.
+            for more in ["", "d\ne\n"] {
+                let list = format!("a\nb\nc\nthe last of all\n{more}");
+                assert_eq!(placed(&list, hunk, rules), Err(Reason::NoChange), "{list}");
+            }
+            // What Git makes of a commit that says it once more: what is there is shown.
+            let again = "@@ -2,3 +2,4 @@\n b\n c\n the last of all\n+the last of all\n";
+            let list = "a\nb\nc\nthe last of all\n";
+            assert_eq!(placed(list, again, rules).unwrap(), format!("{list}the last of all\n"));
+            let middle = "@@ -1,5 +1,6 @@\n a\n b\n c\n+the last of all\n the last of all\n d\n";
+            assert_eq!(
+                placed(&format!("{list}d\n"), middle, rules).unwrap(),
+                "a\nb\nc\nthe last of all\nthe last of all\nd\n"
+            );
+            // Another line was added there.
+            assert!(placed("a\nb\nc\nanother one\n", hunk, rules).is_ok());
+        }
+        // A reply leaves out what is below, and brackets come in rows.
+        let bracket = "@@ -1,2 +1,3 @@\n x {\n y {\n+}\n";
+        assert_eq!(placed("x {\ny {\n}\n", bracket, &both[0]).unwrap(), "x {\ny {\n}\n}\n");
+        // Something else came before it.
+        let list = "a\nb\nc\nd\nthe last of all\n";
+        assert_eq!(placed(list, hunk, &both[1]), Err(Reason::NoChange));
+        assert!(placed(list, hunk, &both[0]).is_ok());
+    }
+}
