@@ -14,6 +14,7 @@ mod t_codex;
 mod t_commands;
 mod t_crash;
 mod t_daemon;
+mod t_delivery;
 mod t_demo;
 mod t_examples;
 mod t_faults;

@@ -14,10 +14,14 @@ use pimainteno_core::{
 
 use crate::support::machine::{Agent, Machine, is_applied, program, sh, write};
 
+/// Why the commit of a change was refused, which is given up then.
 #[track_caller]
-fn failure(record: &RunRecord) -> String {
+fn refused(machine: &Machine, record: &RunRecord) -> String {
     match &record.outcome {
-        Some(Outcome::Failed { step, message }) if step == "commit" => message.clone(),
+        Some(Outcome::Held { reason }) if reason.starts_with("commit failed") => {
+            machine.reject(record);
+            reason.clone()
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -106,7 +110,7 @@ fn hooks_are_the_checkouts_and_not_what_somebody_left_in_the_workspace() {
     );
     let edits =
         |text: &'static str| Agent::new(move |workspace| write(&workspace.join("README.md"), text));
-    let message = failure(&machine.run(edits("# Site\n\nNothing.\n")));
+    let message = refused(&machine, &machine.run(edits("# Site\n\nNothing.\n")));
     assert!(message.contains("`pre-commit`"), "{message}");
     is_applied(&machine.run(edits("# Site\n\nIt plays music.\n")));
     assert!(
@@ -156,7 +160,7 @@ fn a_hook_that_only_looks_refuses_as_it_always_did() {
     machine
         .hook("pre-commit", "git diff --cached --quiet --diff-filter=A || { echo no new files >&2; exit 3; }; git stash create >/dev/null");
     let new_file = Agent::new(|workspace| write(&workspace.join("new.txt"), "new\n"));
-    let message = failure(&machine.run(new_file.clone()));
+    let message = refused(&machine, &machine.run(new_file.clone()));
     assert!(
         ["`pre-commit`", "exit code 3", "no new files", "hooks = \"off\""]
             .iter()
@@ -187,7 +191,7 @@ fn a_message_is_not_read_through_a_link_that_a_hook_leaves() {
         "commit-msg",
         &format!("ln -sf {} \"$1\"", machine.env.path("home/.ssh/id").display()),
     );
-    let message = failure(&machine.run(Agent::harmless()));
+    let message = refused(&machine, &machine.run(Agent::harmless()));
     assert!(message.contains("commit message"), "{message}");
 }
 
@@ -262,4 +266,18 @@ fn filters_and_line_ends_of_the_owner_are_kept_in_the_sandbox() {
         assert_eq!(machine.remote(&["show", "main:song.loud"]), "la la la");
         assert_eq!(machine.remote(&["show", "main:README.md"]), "# Site\n\nIt plays music.");
     }
+}
+
+#[test]
+fn a_formatter_that_is_a_hook_works_in_the_sandbox() {
+    let mut machine = Machine::new(&[]);
+    machine.project.hooks = HooksMode::Amend;
+    let hook = machine.site.join(".git/hooks/pre-commit");
+    program(
+        &hook,
+        "sed -i 's/ *$//' README.md\ngrep -q formatted README.md || echo formatted >> README.md\ngit add README.md",
+    );
+    is_applied(&machine.run(Agent::harmless()));
+    let text = machine.remote(&["show", "main:README.md"]);
+    assert!(text.ends_with("\nformatted"), "{text}");
 }

@@ -54,6 +54,9 @@ pub enum Retry {
     Never,
     /// It may work after this long: quota, sign-in or network trouble. Parks the project.
     After(Duration),
+    /// It works once a person has put something right outside: a key, a hook, a right at the
+    /// remote. A change that comes so far is good, and waits for that.
+    WhenUnblocked,
 }
 
 #[derive(Debug)]
@@ -95,6 +98,16 @@ impl Error {
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.0.retry = Retry::After(delay);
+        self
+    }
+
+    /// The same error, of something outside that a person has to put right: neither the change nor
+    /// another try is to blame. One that passes anyway, or was called off, stays that.
+    #[must_use]
+    pub fn blocked(mut self) -> Self {
+        if !self.passes() {
+            self.0.retry = Retry::WhenUnblocked;
+        }
         self
     }
 

@@ -113,6 +113,8 @@ pub enum NoticeKind {
     Frozen,
     /// A held change: nobody answers.
     Approval,
+    /// A good change waits for something outside that a person has to put right.
+    Blocked,
     /// A run that was cut off cannot be finished yet, or a change not be taken back.
     Unfinished,
     /// Files of the checkout were left as somebody else made them.
@@ -190,6 +192,7 @@ impl NoticeKind {
             Self::Parked => "parked",
             Self::Frozen => "frozen",
             Self::Approval => "approval",
+            Self::Blocked => "blocked",
             Self::Unfinished => "unfinished",
             Self::Checkout => "checkout",
             Self::Leftovers => "leftovers",

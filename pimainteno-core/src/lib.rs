@@ -102,7 +102,7 @@ pub use id::{ProposalId, RunId};
 pub use job::Job;
 pub use maintainer::{ChoreStatus, Maintainer, MaintainerBuilder, ProjectStatus, Spending};
 pub use pimainteno_plugin::{Edit, Reply, Request, Task, Usage};
-pub use proposal::{CheckVerdict, Proposal, ProposalStatus};
+pub use proposal::{Blocked, CheckVerdict, Proposal, ProposalStatus};
 pub use registry::{BackendContext, BackendFactory};
 pub use run::{Outcome, RunOptions, RunRecord, StepRecord, StepStatus, Trigger};
 pub use runner::Forgotten;

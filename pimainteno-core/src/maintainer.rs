@@ -200,7 +200,7 @@ impl Maintainer {
                 place += 1;
                 // Most projects did not change; for them no task is started.
                 let job = Job::because_of(&trigger, &chore.chore.name)?;
-                if let Some(reason) = current.futile(prepared, &job, options) {
+                if let Some(reason) = current.futile(prepared, &trigger, &job, options) {
                     let record = prepared.record(&trigger, &job);
                     records.insert(place, current.skipped(record, reason));
                     continue;

@@ -67,6 +67,11 @@ pub(crate) fn message_of(reply: &str) -> String {
     extract::message(&reply::clean(reply))
 }
 
+/// A reply that is a message alone, without the fence or the marks around all of it.
+pub(crate) fn unfenced(reply: &str) -> String {
+    extract::unfenced(&reply::clean(reply))
+}
+
 /// The error for a reply without a change: what it says instead.
 pub(crate) fn no_change_in(reply: &str) -> Error {
     plan::no_change_in(&reply::clean(reply)).into()

@@ -19,7 +19,7 @@ use crate::{
     event::EventKind,
     fingerprint,
     policy::Checks,
-    proposal::Proposal,
+    proposal::{Blocked, Proposal},
     run::{Outcome, ROLLBACK, StepRecord, StepStatus},
     step::{
         Candidate, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext,
@@ -130,10 +130,12 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
                 amendments += 1;
                 match apply.filter(|_| amendments <= AMENDMENTS) {
                     _ if context.run.record.commit.is_some() => Err(too_late(step.name())),
-                    None => Err(Error::new(
-                        ErrorKind::Step,
-                        "it changes the change again each time that it is placed",
-                    )),
+                    None => {
+                        let message = "it changes the change again each time that it is placed";
+                        let error = Error::new(ErrorKind::Step, message);
+                        // Those of the owner's hooks are no fault of the change.
+                        Err(if step.part() == Part::Commit { error.blocked() } else { error })
+                    }
                     Some(apply) => {
                         next = apply;
                         context.run.amended_by = Some(step.name().to_owned());
@@ -194,7 +196,9 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
             Err(error) => Err(error),
         };
         let (status, note, outcome) = end.unwrap_or_else(|error| {
-            (StepStatus::Failed, error.to_string(), Some(outcome_of(step.name(), &error)))
+            let outcome = blocked(context, &error);
+            let outcome = outcome.unwrap_or_else(|| outcome_of(step.name(), &error));
+            (StepStatus::Failed, error.to_string(), Some(outcome))
         });
         record_step(context, started, clock.elapsed(), status, note);
         if let Some(outcome) = outcome {
@@ -368,6 +372,33 @@ async fn contained(step: impl Future<Output = Result<Flow>>) -> Result<Flow> {
     .await
 }
 
+/// How a run ends because something outside keeps its change from being delivered: it waits, as
+/// nothing of it can be seen. `None` if the step just failed, or what was done is taken back first.
+fn blocked(context: &mut StepContext<'_>, error: &Error) -> Option<Outcome> {
+    let run = &mut context.run;
+    let waits = error.retry() == Retry::WhenUnblocked
+        && context.is_allowed
+        && run.rules().may_be_held
+        && run.proposal.is_some();
+    if !waits {
+        return None;
+    }
+    let reason = format!("{} failed: {}", context.step, with_hints(error));
+    // What is done is taken back, and not done again and again in vain: a service runs of it.
+    if run.is_delivered() {
+        run.hindered = Some(format!(
+            "{reason}; what had been done was taken back, and the change waits to be approved once that is put right"
+        ));
+        return None;
+    }
+    run.blocked = Some(Blocked::new(&context.step, &reason, run.approved.is_some()));
+    Some(Outcome::Held {
+        reason: format!(
+            "{reason}; the change waits: once that is put right it goes on by itself, without asking a backend again, or at once when it is approved; rejecting gives it up"
+        ),
+    })
+}
+
 /// How a run ends when a step fails.
 pub(crate) fn outcome_of(step: &str, error: &Error) -> Outcome {
     if error.kind() == ErrorKind::Cancelled {
@@ -378,9 +409,14 @@ pub(crate) fn outcome_of(step: &str, error: &Error) -> Outcome {
             until: Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX),
             reason: error.to_string(),
         },
-        Retry::Never => {
-            let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
-            Outcome::Failed { step: step.to_owned(), message: format!("{error}{hints}") }
+        // What has no change that could wait just failed.
+        Retry::Never | Retry::WhenUnblocked => {
+            Outcome::Failed { step: step.to_owned(), message: with_hints(error) }
         }
     }
+}
+
+fn with_hints(error: &Error) -> String {
+    let hints = error.hints().map(|hint| format!("; {hint}")).collect::<String>();
+    format!("{error}{hints}")
 }

@@ -1,5 +1,7 @@
 //! What a change is: plain data.
 
+mod blocked;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -11,6 +13,8 @@ use crate::{
     secrets::Secrets,
     words::{CommitId, ProjectId, Sha256, filled},
 };
+
+pub use blocked::Blocked;
 
 /// Why a dry run goes no further, and what it proposes is held.
 pub(crate) const DRY: &str = "a dry run changes nothing outside the state directory";
@@ -59,6 +63,9 @@ pub struct Proposal {
     /// [`crate::store::Seen`]; `None` while it is not known.
     #[serde(default, deserialize_with = "filled")]
     pub inputs: Option<Sha256>,
+    /// What outside keeps a held change from being delivered; `None` if only a person does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<Blocked>,
     /// How many places of the diff are redacted where it is shown: what is there cannot be seen,
     /// and is delivered all the same.
     #[serde(default)]
@@ -77,6 +84,9 @@ pub struct CheckVerdict {
 impl CheckVerdict {
     /// The result of a check that passed.
     pub(crate) const PASSED: &str = "passed";
+
+    /// The result of a check that finds nothing to check, with the change and without it.
+    pub(crate) const SILENT: &str = "runs no tests";
 }
 
 /// What became of a proposal.
@@ -119,6 +129,8 @@ pub enum ProposalStatus {
     },
     /// Nobody answered in time.
     Expired,
+    /// The project has it already: somebody else has done the same.
+    Obsolete,
 }
 
 impl ProposalStatus {
@@ -173,6 +185,7 @@ impl Proposal {
             expires: None,
             fingerprints: Vec::new(),
             inputs: None,
+            blocked: None,
             redactions: 0,
         }
     }
@@ -181,6 +194,12 @@ impl Proposal {
     pub(crate) fn had_passed(&self) -> bool {
         self.checks.is_empty()
             || self.checks.iter().any(|verdict| verdict.result == CheckVerdict::PASSED)
+    }
+
+    /// Whether its checks were run and found nothing to check, none of them.
+    pub(crate) fn has_no_tests(&self) -> bool {
+        let is_silent = |verdict: &CheckVerdict| verdict.result == CheckVerdict::SILENT;
+        !self.checks.is_empty() && self.checks.iter().all(is_silent)
     }
 
     /// Whether it waits for a person.
@@ -212,7 +231,8 @@ impl Proposal {
             ProposalStatus::Open
             | ProposalStatus::Applied { .. }
             | ProposalStatus::Superseded { .. }
-            | ProposalStatus::Expired => {}
+            | ProposalStatus::Expired
+            | ProposalStatus::Obsolete => {}
         }
     }
 }
@@ -236,6 +256,7 @@ impl fmt::Display for ProposalStatus {
             Self::RolledBack { reason } => write!(formatter, "rolled back: {reason}"),
             Self::Superseded { by } => write!(formatter, "superseded by {by}"),
             Self::Expired => formatter.write_str("expired: nobody answered in time"),
+            Self::Obsolete => formatter.write_str("obsolete: the project has it already"),
         }
     }
 }

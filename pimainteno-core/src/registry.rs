@@ -1,5 +1,7 @@
 //! Which steps and backends there are, by name.
 
+mod order;
+
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
@@ -117,8 +119,10 @@ impl Registry {
     /// The steps of a project, in its order.
     pub(crate) fn steps_of(&self, project: &Project) -> Result<Vec<Arc<dyn Step>>> {
         let mut steps: Vec<Arc<dyn Step>> = Vec::new();
-        for config in &project.steps {
-            let step = self.step(config, project)?;
+        let checks = project.steps.iter().position(|step| self.is_check(step));
+        for (at, config) in project.steps.iter().enumerate() {
+            let is_before_checks = checks.is_some_and(|checks| at < checks);
+            let step = self.step(config, project, is_before_checks)?;
             let amends = matches!(config, StepConfig::Command(command) if command.amend);
             if amends && step::of_part(&steps, Part::Commit).is_some() {
                 return Err(Error::new(
@@ -136,6 +140,7 @@ impl Registry {
             }
             steps.push(step);
         }
+        order::check(&steps, project)?;
         Ok(steps)
     }
 
@@ -148,7 +153,17 @@ impl Registry {
         factory(context)
     }
 
-    fn step(&self, step: &StepConfig, project: &Project) -> Result<Arc<dyn Step>> {
+    fn is_check(&self, step: &StepConfig) -> bool {
+        let registered = self.steps.get(step.name());
+        registered.is_some_and(|registered| registered.part() == Part::Check)
+    }
+
+    fn step(
+        &self,
+        step: &StepConfig,
+        project: &Project,
+        is_before_checks: bool,
+    ) -> Result<Arc<dyn Step>> {
         let name = step.name();
         let registered = self.steps.get(name);
         if let StepConfig::Command(command) = step {
@@ -159,7 +174,7 @@ impl Registry {
                 ));
             }
             check_name(name)?;
-            return Ok(Arc::new(CommandStep::new(command.clone(), project)));
+            return Ok(Arc::new(CommandStep::new(command.clone(), project, is_before_checks)));
         }
         let registered = registered.ok_or_else(|| {
             unknown("step", name, self.steps.keys())

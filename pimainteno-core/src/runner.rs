@@ -1,6 +1,7 @@
 //! Runs of the configured projects: everything that was built at start, and the way from a trigger
 //! to a record.
 
+mod blocked;
 mod forget;
 mod live;
 mod orders;

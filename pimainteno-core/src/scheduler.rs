@@ -132,10 +132,11 @@ async fn serve_one(
                 if was_set_back {
                     due.at = sooner(due.at, due.slot_after(runner, now));
                     // Until when was said by the wrong clock.
-                    runner.store.note_project(id, |state| state.chore_mut(name).parked = None);
+                    runner.store.note_project(id, |state| state.chore_mut(name).forget_times());
                 }
-                // A parked chore is tried again when its time has come, not only at its next slot;
-                // also if it came while the program was off.
+                // A parked chore, and a change that waits for something outside, is tried again when
+                // its time has come, not only at its next slot; also if it came while the program
+                // was off.
                 if runner.goes_on(due.prepared, due.chore, &mut due.resumed) {
                     due.at = Some(now);
                 }
@@ -164,7 +165,7 @@ async fn serve_one(
         }
         let parked = |due: &Due<'_>| {
             let state = runner.store.project(&due.prepared.project.id);
-            state.chore(&due.chore.chore.name).parked.as_ref().map(|parked| parked.until)
+            state.chore(&due.chore.chore.name).goes_on_at()
         };
         let parked = chores.iter().filter_map(parked).filter(|until| *until > now);
         let next = chores.iter().filter_map(|due| due.at).chain(parked).min();

@@ -138,8 +138,8 @@ impl Secrets {
     }
 
     /// Takes this value out of every text from now on, as it is and in base64, hexadecimal and the
-    /// encoding of addresses. Values of fewer than six bytes are left alone: they would be
-    /// found in the middle of words.
+    /// encoding of addresses. Values of fewer than six bytes, words, and what stands in for a
+    /// key, such as `ollama`, are left alone: they would be found in the middle of sentences.
     ///
     /// # Errors
     /// None are expected.
@@ -211,6 +211,18 @@ impl Secrets {
     /// writes our mark over one; `None` if it does neither.
     pub(crate) fn concern(&self, diff: &str) -> Option<String> {
         added::concern(self, diff)
+    }
+
+    /// Why a change with this message is for a person to look at: it tells a secret, or told one
+    /// before that was taken out of it. A message is never rewritten without anybody seeing it.
+    pub(crate) fn concern_about_message(&self, message: &str) -> Option<String> {
+        let kind = match self.find(message).first() {
+            Some(finding) => finding.kind,
+            None => message.split_once(MARK)?.1.split(']').next().unwrap_or_default(),
+        };
+        Some(format!(
+            "its message has what looks like a secret: {kind}; once approved it is committed as it is shown"
+        ))
     }
 }
 

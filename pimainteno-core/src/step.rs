@@ -127,6 +127,8 @@ pub enum Effects {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Part {
+    /// Has the change made.
+    Propose,
     /// Places the change. A run goes back to it when the change is mended or its base moved, and
     /// begins with it when a change is there already.
     Place,
@@ -149,6 +151,9 @@ pub enum Need {
     Remote,
     /// There are the units that the configuration names.
     Units,
+    /// The checkout can be moved to the change: it is where it was, nothing in it is modified, and
+    /// there is room for what is new. Looked at before a commit is made.
+    Checkout,
 }
 
 /// Whether an effect happened.

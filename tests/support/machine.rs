@@ -144,6 +144,13 @@ impl Machine {
         runtime().block_on(maintainer.approve(&proposal.id.to_string(), &proposal.sha256)).unwrap()
     }
 
+    /// Gives up what `record` is held with.
+    pub(crate) fn reject(&self, record: &RunRecord) {
+        let maintainer = self.maintainer(Agent::harmless());
+        let proposal = record.proposal.unwrap().to_string();
+        runtime().block_on(maintainer.reject(&proposal, "not now")).unwrap();
+    }
+
     pub(crate) fn maintainer(&self, agent: Agent) -> Maintainer {
         let mut config = Config::default();
         config.llm.provider = "scripted".into();

@@ -2,6 +2,7 @@
 //! not.
 
 mod backends;
+mod delivery;
 mod machine;
 mod project;
 mod unasked;

@@ -56,7 +56,9 @@ pub(crate) fn status_style(status: &ProposalStatus) -> Style {
         ProposalStatus::Failed { .. }
         | ProposalStatus::RolledBack { .. }
         | ProposalStatus::Rejected { .. } => BAD,
-        ProposalStatus::Superseded { .. } | ProposalStatus::Expired => FAINT,
+        ProposalStatus::Superseded { .. } | ProposalStatus::Expired | ProposalStatus::Obsolete => {
+            FAINT
+        }
         // Held, open, and whatever may come.
         _ => NOTABLE,
     }

@@ -27,6 +27,9 @@ pub enum HooksMode {
     /// They are, in the sandbox, on a tree of what is committed.
     #[default]
     Sandbox,
+    /// The same, and what they make of the files of the change becomes part of it, as of a
+    /// formatter: it is placed and checked anew.
+    Amend,
     /// They are not.
     Off,
 }

@@ -222,7 +222,15 @@ impl Checkout {
         self.git
             .call_with_hooks(
                 &self.path,
-                ["merge", "--ff-only", "--no-squash", "--quiet", "--no-stat", to],
+                [
+                    "merge",
+                    "--ff-only",
+                    "--no-overwrite-ignore",
+                    "--no-squash",
+                    "--quiet",
+                    "--no-stat",
+                    to,
+                ],
             )
             .text()
             .await?;
@@ -357,8 +365,7 @@ impl Checkout {
             ));
         }
         match self.obstacle().await? {
-            Some(obstacle) => Err(Error::new(ErrorKind::Git, obstacle)
-                .hint("commit or undo them; the next run goes on from there")),
+            Some(obstacle) => Err(Error::new(ErrorKind::Git, obstacle).hint("commit or undo them")),
             None => Ok(()),
         }
     }

@@ -18,7 +18,7 @@ const NETWORK_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 ///
 /// The first ones keep a repository from running programs of its choice when it is only looked at;
 /// the rest keep the output in one shape.
-const SETTINGS: [&str; 17] = [
+const SETTINGS: [&str; 19] = [
     "core.fsmonitor=false",
     // What the journal says was committed must be there after a power cut. Git is content with
     // less (`core.fsync` in git-config(1), from 2.36 on).
@@ -34,6 +34,9 @@ const SETTINGS: [&str; 17] = [
     "diff.srcPrefix=a/",
     "diff.submodule=short",
     "gc.auto=0",
+    // What goes in and out is UTF-8, whatever old projects keep their messages in.
+    "i18n.commitEncoding=UTF-8",
+    "i18n.logOutputEncoding=UTF-8",
     "log.showSignature=false",
     "maintenance.auto=false",
     "merge.autoStash=false",
@@ -220,7 +223,13 @@ impl Call {
 /// The error of a call that did not end with 0: its first three words and the end of what it said.
 pub(super) fn failed(what: &str, output: &Output) -> Error {
     let what = what.split(' ').take(3).collect::<Vec<_>>().join(" ");
+    let whole = String::from_utf8_lossy(&output.stderr);
     let said = output.tail(6);
+    // What ended it may be followed by a page of advice.
+    let said = match whole.lines().find(|line| line.starts_with("fatal: ")) {
+        Some(fatal) if !said.contains(fatal) => format!("{fatal}\n{said}"),
+        _ => said,
+    };
     // Git does not always say why it could not.
     let is_disk =
         ["unable to write", "couldn't write", "unable to create", "write error", "No space left"]

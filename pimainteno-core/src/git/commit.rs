@@ -3,36 +3,59 @@
 //! The commit is made where the owner's keys are, from the tree and a message alone; the workspace
 //! is not looked at. The hooks, which do look at files, run before that, in the sandbox.
 
-use super::{hooks::Stage, workspace::Workspace};
-use crate::{error::Result, words::CommitId};
+use super::{
+    change::Change,
+    hooks::{Said, Stage},
+    workspace::Workspace,
+};
+use crate::{config::HooksMode, error::Result, words::CommitId};
 
 /// The name of the trailer that tells which run a commit is of.
 const TRAILER: &str = "PiMainteno-Run";
 
+/// What came of a commit that was to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommitEnd {
+    /// It is made.
+    Made(CommitId),
+    /// It is not: hooks made another change of it, which nobody has looked at yet.
+    Amended(Change),
+}
+
 impl Workspace {
-    /// Commits `tree`, which is what is staged, on `base`, and gives the commit. Signing is as the
-    /// owner's configuration says. The repository's own hooks are asked first if `with_hooks`;
-    /// they may change the message, and nothing else.
+    /// Commits `tree`, which is what is staged, on `base`. Signing is as the owner's configuration
+    /// says. The repository's own hooks are asked first, as `hooks` says; they may change the
+    /// message, and with [`HooksMode::Amend`] the files at `paths`, which are those of the change.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Git`] if a hook refuses, or if one changed what is committed: that is
-    /// not what was verified.
+    /// [`crate::ErrorKind::Git`] if a hook refuses, or if one changed anything else of what is
+    /// committed: that is not what was verified.
     pub async fn commit(
         &self,
         base: &CommitId,
         tree: &str,
         message: &str,
         run: &str,
-        with_hooks: bool,
-    ) -> Result<CommitId> {
+        hooks: HooksMode,
+        paths: &[&str],
+    ) -> Result<CommitEnd> {
         let identity = self.identity().await?;
         let mut message = self.with_trailer(message, run).await?;
-        let stage =
-            if with_hooks { Stage::build(self, base, tree, &identity).await? } else { None };
+        let stage = match hooks {
+            HooksMode::Off => None,
+            HooksMode::Sandbox | HooksMode::Amend => {
+                Stage::build(self, base, tree, &identity).await?
+            }
+        };
         if let Some(stage) = &stage {
-            let said = stage.rehearse(&message).await?;
-            if said != message {
-                message = self.with_trailer(&said, run).await?;
+            let amends = Some(paths).filter(|_| hooks == HooksMode::Amend);
+            match stage.rehearse(&message, base, amends).await? {
+                Said::Change(change) => return Ok(CommitEnd::Amended(change)),
+                Said::Message(said) if said != message => {
+                    message = self.with_trailer(&said, run).await?;
+                }
+                Said::Message(_) => {}
             }
         }
         let mut arguments = vec!["commit-tree", tree, "-p", base, "-F", "-"];
@@ -48,7 +71,7 @@ impl Workspace {
         if let Some(stage) = stage {
             stage.conclude().await;
         }
-        Ok(commit)
+        Ok(CommitEnd::Made(commit))
     }
 
     /// The message without needless blanks, and with the trailer once.

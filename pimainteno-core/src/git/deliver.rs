@@ -58,6 +58,9 @@ const TURNED_AWAY: [&str; 9] = [
     "certificate verification failed",
 ];
 
+/// What is said where somebody else owns a remote on this machine.
+const OWNED_BY_ANOTHER: &str = "dubious ownership";
+
 /// How a push ended that the remote answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -121,8 +124,10 @@ impl Checkout {
         let error = failed("git push", &output);
         let is_answered = output.text().lines().any(|line| line.starts_with("!\t"));
         let said = said.to_ascii_lowercase();
-        if !is_answered && !NOT_CONNECTED.iter().chain(&TURNED_AWAY).any(|sign| said.contains(sign))
-        {
+        let has_sign = |sign: &&str| said.contains(sign);
+        let is_turned_away = said.contains(OWNED_BY_ANOTHER)
+            || NOT_CONNECTED.iter().chain(&TURNED_AWAY).any(has_sign);
+        if !is_answered && !is_turned_away {
             // A remote may take the commit and be cut off before it says so.
             match self.has_arrived(commit, upstream).await {
                 Ok(true) => return Ok(PushEnd::Pushed),
@@ -130,7 +135,7 @@ impl Checkout {
                 Err(_) => return Ok(PushEnd::Unclear(error.to_string())),
             }
         }
-        Err(explained(error, &said, &upstream.remote))
+        Err(explained(error, &said, &upstream.remote, is_answered))
     }
 
     /// Whether the upstream branch has `commit`; then it is fetched, so that it is known here where
@@ -199,19 +204,30 @@ impl Checkout {
             return Ok(output);
         }
         let said = String::from_utf8_lossy(&output.stderr);
-        Err(explained(failed(what, &output), &said, &upstream.remote))
+        Err(explained(failed(what, &output), &said, &upstream.remote, true))
     }
 }
 
-/// The error with what to do about it; worth a later try if the remote could not be reached.
-fn explained(error: Error, said: &str, remote: &str) -> Error {
+/// The error with what to do about it; worth a later try if the remote could not be reached. Without
+/// an answer of the remote something here may have refused, such as a hook.
+pub(super) fn explained(error: Error, said: &str, remote: &str, is_answered: bool) -> Error {
     let said = said.to_ascii_lowercase();
-    if NOT_CONNECTED.iter().chain(&BROKEN_OFF).any(|sign| said.contains(sign)) {
+    let passes = NOT_CONNECTED.iter().chain(&BROKEN_OFF).any(|sign| said.contains(sign));
+    // Git says so of a remote on this machine, and that the connection broke off after it.
+    if passes && !said.contains(OWNED_BY_ANOTHER) {
         return error.retry_after(RETRY_DELAY).hint(format!(
             "try `git push {remote}` in the checkout, as the user that PiMainteno runs as"
         ));
     }
-    Error::new(ErrorKind::Git, format!("remote `{remote}` refused")).source(error)
+    let is_remote = is_answered
+        || said.contains(OWNED_BY_ANOTHER)
+        || TURNED_AWAY.iter().any(|sign| said.contains(sign));
+    let message = if is_remote {
+        format!("remote `{remote}` refused")
+    } else {
+        format!("nothing could be pushed to remote `{remote}`")
+    };
+    Error::new(ErrorKind::Git, message).source(error)
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 //! They are taken from where the checkout has them, and run in the sandbox, on a tree that holds
 //! exactly what is committed: what an agent or a check left in the workspace, such as programs in
 //! `node_modules`, is not there. They have an index and a place for objects of their own, so that
-//! whatever Git they call works, and nothing of it stays.
+//! whatever Git they call works, and nothing of it stays but, where the project says so, what they
+//! make of the files of the change, which begins anew then.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{self, Read as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
@@ -14,7 +16,12 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use super::{command::LOCAL_TIMEOUT, workspace::Workspace};
+use super::{
+    change::Change,
+    checkout::Checkout,
+    command::{Call, LOCAL_TIMEOUT},
+    workspace::{LIST_LIMIT, Workspace, entries, read_change},
+};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     process::{Command, make_writable, remove_all_in},
@@ -22,13 +29,27 @@ use crate::{
 };
 
 /// The hooks that are asked before a commit is made, in the order in which Git asks them.
-const BEFORE: [&str; 3] = ["pre-commit", "prepare-commit-msg", "commit-msg"];
+pub(super) const BEFORE: [&str; 3] = ["pre-commit", "prepare-commit-msg", "commit-msg"];
 
 /// The hook that is told of it.
-const AFTER: &str = "post-commit";
+pub(super) const AFTER: &str = "post-commit";
 
 /// The longest message that a hook may make, in bytes.
 const MESSAGE_LIMIT: u64 = 64 << 10;
+
+/// How many files a message names.
+const TOLD: usize = 3;
+
+/// What to do about hooks that change what is committed.
+const AMEND: &str = "`hooks = \"amend\"` makes what hooks do to the files of the change part of it, and has it checked anew; `hooks = \"off\"` makes our commits without them";
+
+/// What hooks say to a commit.
+pub(super) enum Said {
+    /// It may be made, with this message.
+    Message(String),
+    /// They made this other change of it.
+    Change(Change),
+}
 
 /// Where hooks run.
 pub(super) struct Stage<'workspace> {
@@ -54,7 +75,14 @@ impl<'workspace> Stage<'workspace> {
         tree: &str,
         identity: &[(&'static str, &'static str)],
     ) -> Result<Option<Self>> {
-        let hooks = hooks_directory(workspace).await?;
+        let hooks = hooks_directory(&workspace.checkout, workspace.owner.moves_hooks).await?;
+        if fs::canonicalize(workspace.path()).is_ok_and(|top| hooks.starts_with(top)) {
+            return Err(Error::new(
+                ErrorKind::Git,
+                format!("the hooks lie in the workspace: `{}`", hooks.display()),
+            )
+            .hint("set `core.hooksPath` to a directory that nobody else writes to"));
+        }
         if !BEFORE.iter().chain(&[AFTER]).any(|name| is_hook(&hooks.join(name))) {
             return Ok(None);
         }
@@ -83,11 +111,20 @@ impl<'workspace> Stage<'workspace> {
         Ok(Some(stage))
     }
 
-    /// Asks the hooks that can refuse a commit, and gives the message as they leave it.
+    /// Asks the hooks that can refuse a commit, and gives the message as they leave it, or the
+    /// change of `base` that they make of the files at the paths which they may change.
+    ///
+    /// A hook that changes them and refuses, so that a person looks at it, is asked again about
+    /// what it made.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if one refuses, or changes what is committed.
-    pub(super) async fn rehearse(&self, message: &str) -> Result<String> {
+    /// [`ErrorKind::Git`] if one refuses, or changes anything else of what is committed.
+    pub(super) async fn rehearse(
+        &self,
+        message: &str,
+        base: &CommitId,
+        amends: Option<&[&str]>,
+    ) -> Result<Said> {
         let file = self.place.join("COMMIT_EDITMSG");
         fs::write(&file, message)
             .context(ErrorKind::Git, || format!("cannot write `{}`", file.display()))?;
@@ -100,32 +137,112 @@ impl<'workspace> Stage<'workspace> {
             };
             let Some(command) = self.hook(name, arguments) else { continue };
             let output = command.run().await?;
-            if !output.success() {
-                return Err(Error::new(
-                    ErrorKind::Git,
-                    format!(
-                        "the hook `{name}` refused the commit ({}): {}",
-                        output.end,
-                        output.tail(6)
-                    ),
-                )
-                .hint(self.surroundings()));
+            if output.success() {
+                continue;
             }
+            if let Some(change) = self.made_of(base, amends).await? {
+                return Ok(Said::Change(change));
+            }
+            let refused = format!(
+                "the hook `{name}` refused the commit ({}): {}",
+                output.end,
+                output.tail(6)
+            );
+            let edited = self.edited().await;
+            if edited.is_empty() || amends.is_some() {
+                return Err(Error::new(ErrorKind::Git, refused).hint(self.surroundings()));
+            }
+            let message = format!("{refused}; it edited {}", edited.join(", "));
+            return Err(Error::new(ErrorKind::Git, message).hint(AMEND));
         }
-        let compare =
-            ["diff-index", "--cached", "--quiet", "--ignore-submodules=none", &self.tree, "--"];
-        let compared = self.workspace.call(compare).env("GIT_INDEX_FILE", self.index());
-        if !compared.output().await?.success() {
-            return Err(Error::new(ErrorKind::Git, "a hook changed what was committed, so it is not what was verified")
-                .hint("let hooks check instead of change, or switch them off for our commits: `hooks = \"off\"`"));
+        if let Some(change) = self.made_of(base, amends).await? {
+            return Ok(Said::Change(change));
         }
-        read_message(&file).map_err(|error| {
+        let staged = self.staged().await?;
+        if !staged.is_empty() {
+            let message = format!(
+                "a hook changed what was committed, so it is not what was verified: {}",
+                named(&staged)
+            );
+            let hint = if amends.is_some() {
+                "what hooks make of files that the change does not touch is not taken; let them leave those alone"
+            } else {
+                AMEND
+            };
+            return Err(Error::new(ErrorKind::Git, message).hint(hint));
+        }
+        let read = read_message(&file).map_err(|error| {
             Error::new(
                 ErrorKind::Git,
                 format!("a hook left a commit message that cannot be used: {error}"),
             )
             .hint("let hooks leave a message that is text, of 64 KiB at most")
-        })
+        });
+        read.map(Said::Message)
+    }
+
+    /// What hooks made of the files at the paths which they may change; `None` if nothing, or if
+    /// they may change none.
+    async fn made_of(&self, base: &CommitId, amends: Option<&[&str]>) -> Result<Option<Change>> {
+        let Some(paths) = amends else { return Ok(None) };
+        // Some tell Git of what they did, and some leave that to whoever commits.
+        let is_there = |path: &&&str| fs::symlink_metadata(self.files().join(path)).is_ok();
+        let list: String = paths.iter().filter(is_there).flat_map(|path| [*path, "\0"]).collect();
+        if !list.is_empty() {
+            let add = ["add", "--all", "--force", "--pathspec-from-file=-", "--pathspec-file-nul"];
+            self.call(add).env("GIT_LITERAL_PATHSPECS", "1").input(list).text().await?;
+        }
+        let staged = self.staged().await?;
+        if staged.is_empty() || !staged.iter().all(|path| paths.contains(&path.as_str())) {
+            return Ok(None);
+        }
+        read_change(self.on_stage(self.workspace.difference(base, "--unified=3"))).await.map(Some)
+    }
+
+    /// The paths at which the index is not as what is committed.
+    async fn staged(&self) -> Result<Vec<String>> {
+        let compare = [
+            "diff-index",
+            "--cached",
+            "--name-only",
+            "-z",
+            "--ignore-submodules=none",
+            &self.tree,
+            "--",
+        ];
+        let list = self.call(compare).output_limit(LIST_LIMIT).bytes().await?;
+        Ok(entries(&list).map(|path| String::from_utf8_lossy(path).into_owned()).collect())
+    }
+
+    /// The first files that hooks edited, as far as it can be told.
+    async fn edited(&self) -> Vec<String> {
+        let compare = [
+            "diff",
+            "--name-only",
+            "-z",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--ignore-submodules=all",
+            &self.tree,
+            "--",
+        ];
+        let list = self.call(compare).output_limit(LIST_LIMIT).bytes().await.unwrap_or_default();
+        let name = |path: &[u8]| format!("`{}`", String::from_utf8_lossy(path));
+        entries(&list).map(name).take(TOLD).collect()
+    }
+
+    /// Git on the stage's files.
+    fn call<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Call {
+        self.on_stage(self.workspace.call_on(&self.files(), arguments))
+    }
+
+    /// A call with the index of the stage, and with its place for objects: what hooks make does not
+    /// come into the repository.
+    fn on_stage(&self, call: Call) -> Call {
+        let shared = self.workspace.checkout.common_directory().join("objects");
+        call.env("GIT_INDEX_FILE", self.index())
+            .env("GIT_OBJECT_DIRECTORY", self.objects())
+            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", shared)
     }
 
     /// Tells the hooks that the commit is made. What they make of it is their own matter.
@@ -214,25 +331,22 @@ impl<'workspace> Stage<'workspace> {
     }
 }
 
-/// Where the checkout has its hooks: never in the workspace.
-async fn hooks_directory(workspace: &Workspace) -> Result<PathBuf> {
-    let checkout = &workspace.checkout;
-    let directory = if workspace.owner.moves_hooks {
+/// The first of some paths.
+fn named(paths: &[String]) -> String {
+    let first: Vec<_> = paths.iter().take(TOLD).map(|path| format!("`{path}`")).collect();
+    first.join(", ")
+}
+
+/// Where a checkout has its hooks; `is_moved` if the configuration names a place.
+pub(super) async fn hooks_directory(checkout: &Checkout, is_moved: bool) -> Result<PathBuf> {
+    let directory = if is_moved {
         // A relative one is relative to the top of the work tree, which is the checkout's here.
         let arguments = ["rev-parse", "--path-format=absolute", "--git-path", "hooks"];
         PathBuf::from(checkout.git.call_with_hooks(checkout.path(), arguments).text().await?)
     } else {
         checkout.common_directory().join("hooks")
     };
-    let directory = fs::canonicalize(&directory).unwrap_or(directory);
-    if fs::canonicalize(workspace.path()).is_ok_and(|top| directory.starts_with(top)) {
-        return Err(Error::new(
-            ErrorKind::Git,
-            format!("the hooks lie in the workspace: `{}`", directory.display()),
-        )
-        .hint("set `core.hooksPath` to a directory that nobody else writes to"));
-    }
-    Ok(directory)
+    Ok(fs::canonicalize(&directory).unwrap_or(directory))
 }
 
 /// Whether there is a hook that Git would run.

@@ -30,16 +30,16 @@ const FILE_LIMIT: usize = 64 << 20;
 /// What a commit has at a path: the mode and the object, as Git writes them. The mode is zeros if
 /// it has nothing there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Version {
+pub(super) struct Version {
     mode: String,
     object: String,
 }
 
 /// The two versions of a path.
 #[derive(Clone, Debug)]
-struct Versions {
-    from: Version,
-    to: Version,
+pub(super) struct Versions {
+    pub(super) from: Version,
+    pub(super) to: Version,
 }
 
 impl Versions {
@@ -49,7 +49,7 @@ impl Versions {
 }
 
 impl Version {
-    fn exists(&self) -> bool {
+    pub(super) fn exists(&self) -> bool {
         self.mode != "000000"
     }
 
@@ -135,17 +135,20 @@ impl Checkout {
     /// [`ErrorKind::Git`] with what is in the way.
     pub(crate) async fn expect_movable(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         self.expect_at(from).await?;
-        let versions = self.versions(from, to).await?;
-        let mut added =
-            versions.iter().filter(|(_, versions)| !versions.from.exists()).map(|(path, _)| path);
-        match added.find(|path| {
-            fs::symlink_metadata(self.path().join(path)).is_ok_and(|metadata| !metadata.is_dir())
-        }) {
-            Some(path) => Err(Error::new(
-                ErrorKind::Git,
-                format!("an untracked file is in the way of the change: `{path}`"),
-            )
-            .hint("move it aside; the next run goes on from there")),
+        self.expect_room(from, to).await
+    }
+
+    /// Makes sure that nothing lies in the checkout where `to`, a commit or a tree, has something
+    /// new.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] with what is in the way.
+    pub(crate) async fn expect_room(&self, from: &CommitId, to: &str) -> Result<()> {
+        match self.in_the_way(from, to).await? {
+            Some(obstacle) => {
+                Err(Error::new(ErrorKind::Git, obstacle)
+                    .hint("move it aside, or let it be written"))
+            }
             None => Ok(()),
         }
     }
@@ -196,8 +199,12 @@ impl Checkout {
         })
     }
 
-    /// What the two commits have at each path that differs between them.
-    async fn versions(&self, from: &CommitId, to: &CommitId) -> Result<BTreeMap<String, Versions>> {
+    /// What a commit, and another one or a tree, have at each path that differs between them.
+    pub(super) async fn versions(
+        &self,
+        from: &CommitId,
+        to: &str,
+    ) -> Result<BTreeMap<String, Versions>> {
         let list = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-commit-id", from, to];
         Ok(parse_raw(&self.call(list).output_limit(LIST_LIMIT).text().await?))
     }

@@ -294,7 +294,7 @@ impl Workspace {
     }
 
     /// What is tracked, as `git ls-files --stage -z` lists it.
-    async fn list(&self) -> Result<Vec<u8>> {
+    pub(super) async fn list(&self) -> Result<Vec<u8>> {
         self.call(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).bytes().await
     }
 
@@ -346,7 +346,12 @@ impl Workspace {
     }
 
     async fn staged_around(&self, base: &CommitId, context: &str) -> Result<Change> {
-        let arguments = [
+        read_change(self.difference(base, context)).await
+    }
+
+    /// A call that tells what the index has against `base`, in the shape of a change.
+    pub(super) fn difference(&self, base: &CommitId, context: &str) -> Call {
+        self.call([
             "diff",
             context,
             "--cached",
@@ -361,23 +366,7 @@ impl Workspace {
             "--no-textconv",
             base,
             "--",
-        ];
-        let output = self.call(arguments).output_limit(2 * DIFF_LIMIT).output().await?;
-        if !output.success() {
-            return Err(failed("git diff --cached", &output));
-        }
-        if output.truncated || output.stdout.len() > DIFF_LIMIT {
-            return Err(Error::new(
-                ErrorKind::Patch,
-                format!("the change is larger than {} MiB", DIFF_LIMIT >> 20),
-            ));
-        }
-        let text = String::from_utf8(output.stdout).map_err(|source| {
-            Error::new(ErrorKind::Patch, "the change touches a text file that is not UTF-8")
-                .source(source)
-                .hint("convert the file to UTF-8, or list it under `protect`")
-        })?;
-        Ok(Change::parse(&text))
+        ])
     }
 
     /// Places `diff` in the clean workspace and stages it: all of it or nothing.
@@ -528,6 +517,29 @@ fn file(entry: &[u8], id: usize) -> Option<(PathBuf, String)> {
     let (head, path) = entry.split_at_checked(entry.iter().position(|byte| *byte == b'\t')?)?;
     let object = std::str::from_utf8(head).ok()?.split(' ').nth(id)?.to_owned();
     Some((PathBuf::from(OsStr::from_bytes(path.get(1..)?)), object))
+}
+
+/// The change that [`Workspace::difference`] tells.
+///
+/// # Errors
+/// As [`Workspace::take_change`].
+pub(super) async fn read_change(call: Call) -> Result<Change> {
+    let output = call.output_limit(2 * DIFF_LIMIT).output().await?;
+    if !output.success() {
+        return Err(failed("git diff --cached", &output));
+    }
+    if output.truncated || output.stdout.len() > DIFF_LIMIT {
+        return Err(Error::new(
+            ErrorKind::Patch,
+            format!("the change is larger than {} MiB", DIFF_LIMIT >> 20),
+        ));
+    }
+    let text = String::from_utf8(output.stdout).map_err(|source| {
+        Error::new(ErrorKind::Patch, "the change touches a text file that is not UTF-8")
+            .source(source)
+            .hint("convert the file to UTF-8, or list it under `protect`")
+    })?;
+    Ok(Change::parse(&text))
 }
 
 /// What a list has in it whose entries end with a NUL.

@@ -42,7 +42,9 @@ pub(super) fn declines(text: &str) -> bool {
 /// What a reply says besides its change, if it can serve as a commit message: a first line that is
 /// a subject, then a body.
 pub(super) fn message(text: &str) -> String {
-    let (_, rest) = extract(text);
+    let (regions, rest) = extract(text);
+    // Without a change, a fence around everything is around the message.
+    let rest = in_one_fence(text).filter(|_| regions.is_empty()).unwrap_or(rest);
     let mut lines = rest.lines().skip_while(|line| line.trim().is_empty());
     let subject = lines.next().unwrap_or_default().trim().trim_matches(['#', '*', '`']).trim();
     // A subject is one short line. Whoever ends it with a colon introduces the change.
@@ -55,6 +57,20 @@ pub(super) fn message(text: &str) -> String {
     } else {
         format!("{subject}\n\n{}", body.trim())
     }
+}
+
+/// A text without the fence around all of it, or the marks around it, if it has such.
+pub(super) fn unfenced(text: &str) -> String {
+    in_one_fence(text).unwrap_or_else(|| text.trim().trim_matches('`').trim().to_owned())
+}
+
+/// What stands in a fence that is around all of the text.
+fn in_one_fence(text: &str) -> Option<String> {
+    let lines: Vec<_> = text.trim().lines().collect();
+    let [first, inside @ .., last] = lines.as_slice() else { return None };
+    let fence = Fence::open(first).filter(|fence| fence.is_closed_by(last))?;
+    let is_one = !inside.iter().any(|line| fence.is_closed_by(line));
+    is_one.then(|| inside.join("\n").trim().to_owned())
 }
 
 /// Whether a section begins with the first of `lines`.

@@ -186,11 +186,14 @@ impl<'a> Round<'a> {
                 );
                 return Err(refusal.hunk(job.number));
             }
-            if !is_meant
-                && only_adds
-                && has_context
-                && self.stands_already(&found.hunk, found.fit, steps)?
-            {
+            // Where nothing of the hunk is below what it adds, its lines stand there whether or not
+            // that does, too.
+            let stands = if is_meant {
+                self.follows_already(&found.hunk, *place, job.verbatim)
+            } else {
+                only_adds && self.stands_already(&found.hunk, found.fit, steps)?
+            };
+            if has_context && stands {
                 return Err(Refusal::new(
                     Reason::NoChange,
                     "the file already says what it would be changed to",

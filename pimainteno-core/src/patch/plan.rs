@@ -90,8 +90,9 @@ pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, 
         }
     }
     let mut planner = Planner { files, rules, sections: &sections, ..Planner::new(files, rules) };
-    planner.run()?;
-    planner.finish()
+    let is_one = matches!(sections.as_slice(), [only] if only.hunks.len() == 1);
+    let planned = planner.run().and_then(|()| planner.finish());
+    planned.map_err(|refusal| Refusal { is_whole: is_one || refusal.hunk.is_none(), ..refusal })
 }
 
 /// The refusal of a reply without a change: what it says instead.

@@ -31,6 +31,8 @@ pub struct Refusal {
     pub places: Vec<usize>,
     /// What the file really says around those places, each line with its number.
     pub excerpt: String,
+    /// Whether it is about the change as a whole, and not about one part of several.
+    pub(crate) is_whole: bool,
 }
 
 /// What kind of reason a change is refused for.
@@ -79,6 +81,7 @@ impl Refusal {
             hunk: None,
             places: Vec::new(),
             excerpt: String::new(),
+            is_whole: false,
         }
     }
 

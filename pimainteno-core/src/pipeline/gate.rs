@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     git::Change,
     policy::{Checks, Decision},
-    proposal::DRY,
+    proposal::{DRY, Proposal},
     run::Outcome,
     step::{Step, StepContext},
 };
@@ -138,7 +138,11 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
         reasons.push(format!("its checks ran without a whole sandbox, because {lacks}; {way_out}"));
     }
     if context.run.facts.checks() == Checks::None && !project.verify.is_empty() {
+        let has_no_tests = context.run.proposal.as_ref().is_some_and(Proposal::has_no_tests);
         reasons.push(match context.run.is_checked {
+            true if has_no_tests => {
+                "the checks run no tests, so nothing is known about it; add some, or set `verify` to what checks something".into()
+            }
             true => {
                 let lacking = context.run.lacking.iter().map(|lack| format!("; {lack}"));
                 let lacking = lacking.collect::<String>();

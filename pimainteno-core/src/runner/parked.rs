@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 use super::{Prepared, PreparedChore, Runner};
 use crate::{error::Result, event::NoticeKind, store::ProjectState, words::ProjectId};
 
-/// The parked chores that a person let go on, until the scheduler runs them.
+/// The chores that were parked, or whose change waits for something outside, and that a person let
+/// go on, until the scheduler runs them.
 #[derive(Default)]
 pub(crate) struct Releases {
     /// By project and name.
@@ -55,12 +56,13 @@ impl Runner {
         }
     }
 
-    /// Lets a project be run again. Chores that were parked are run by the scheduler at once.
+    /// Lets a project be run again. Chores that were parked, and those whose change waits for
+    /// something outside, are run by the scheduler at once.
     pub(crate) fn release(&self, prepared: &Prepared) -> Result<()> {
         let id = &prepared.project.id;
         let state = self.store.project(id);
         self.store.update_project(id, ProjectState::release)?;
-        let parked = state.chores.iter().filter(|(_, chore)| chore.parked.is_some());
+        let parked = state.chores.iter().filter(|(_, chore)| chore.goes_on_at().is_some());
         let mut released = self.releases.released();
         released.extend(parked.map(|(name, _)| (id.clone(), name.clone())));
         if !released.is_empty() {
@@ -69,9 +71,9 @@ impl Runner {
         Ok(())
     }
 
-    /// Whether the scheduler is to run a chore that is or was parked now: a person released it, or
-    /// its time has come. `taken_care_of` is the end of its being parked that was seen last;
-    /// each is seen once.
+    /// Whether the scheduler is to run a chore now that is or was parked, or whose change waits for
+    /// something outside: a person released it, or its time has come. `taken_care_of` is the time
+    /// that was seen last; each is seen once.
     pub(crate) fn goes_on(
         &self,
         prepared: &Prepared,
@@ -80,7 +82,7 @@ impl Runner {
     ) -> bool {
         let (id, name) = (&prepared.project.id, &chore.chore.name);
         let is_released = self.releases.released().remove(&(id.clone(), name.clone()));
-        let until = self.store.project(id).chore(name).parked.as_ref().map(|parked| parked.until);
+        let until = self.store.project(id).chore(name).goes_on_at();
         let over = until.filter(|until| *until <= Timestamp::now());
         let is_over = over.is_some() && over != *taken_care_of;
         if is_over {

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Prepared, Runner,
+    Prepared, Runner, blocked,
+    orders::Ordered,
     preconditions::{self, Obstacle},
 };
 use crate::{
@@ -60,18 +61,29 @@ impl Runner {
             ordered.hand_on();
             return Box::pin(newest.deliver(&prepared, id, order)).await;
         }
-        let refused = |obstacle: Obstacle| {
+        let delivered = self.deliver_in_turn(prepared, id, order, &mut ordered).await;
+        delivered.map_err(|obstacle| {
             obstacle.into_error(|reason| {
                 let message = format!("the change cannot be applied now: {reason}");
                 Error::new(ErrorKind::Usage, message).hint("it is still held")
             })
-        };
-        let locked = self.lock(prepared).await.map_err(refused)?;
+        })
+    }
+
+    /// The same, once its turn has come and nobody else decides about the change. Without an
+    /// approval the change is one that waited for something outside, and the gate decides.
+    pub(super) async fn deliver_in_turn(
+        &self,
+        prepared: &Prepared,
+        id: ProposalId,
+        order: &Order,
+        ordered: &mut Ordered<'_>,
+    ) -> Result<RunRecord, Obstacle> {
+        let locked = self.lock(prepared).await?;
         // Looked at again: while this waited it may have been decided, or a run may have held
         // another change in its place.
         let proposal = self.approvable(prepared, id, order)?;
-        let head =
-            preconditions::place_to_start(prepared, &locked.checkout).await.map_err(refused)?;
+        let head = preconditions::place_to_start(prepared, &locked.checkout).await?;
         preconditions::units_exist(prepared).await?;
         // Found out by the checks, it would count as the change's failure.
         self.sandboxing(prepared).require().await?;
@@ -81,13 +93,17 @@ impl Runner {
         let delivering = prepared.steps.iter().skip_while(|step| step.part() != Part::Place);
         run.steps = step::preparing(&prepared.steps).chain(delivering).cloned().collect();
         run.candidate = Some(Candidate::of_diff(&proposal.diff, &proposal.message));
-        run.approved = Some(proposal.sha256.clone());
-        let sha256 = proposal.sha256.clone();
+        run.approved = order.approved.is_some().then(|| proposal.sha256.clone());
+        // What a slot tries again has been paid for.
+        run.asks_nobody = order.trigger != Trigger::Approval;
+        let approved = run.approved.clone();
         run.proposal = Some(proposal);
         let ready = self.begin(prepared, locked, run).await?;
-        ready.journal.approved(sha256)?;
+        if let Some(sha256) = approved {
+            ready.journal.approved(sha256)?;
+        }
         ordered.forget()?;
-        self.carry_out(prepared, ready, order.options).await
+        Ok(self.carry_out(prepared, ready, order.options).await?)
     }
 
     /// Gives up a held change, for a reason that the backend is told the next time.
@@ -173,38 +189,32 @@ impl Runner {
         stored: &mut FinishedRun,
     ) -> Result<()> {
         let outcome = stored.record.outcome.clone().unwrap_or(Outcome::Interrupted);
+        let was = self.store.proposal(id)?;
         if stored.proposal.as_ref().is_some_and(|proposal| proposal.id != id)
             && !matches!(outcome, Outcome::Held { .. })
         {
             let status = stored.proposal.take().map(|proposal| proposal.status).unwrap_or_default();
-            stored.proposal =
-                self.store.proposal(id)?.map(|proposal| Proposal { status, ..proposal });
-            stored.record.proposal = Some(id);
+            let was = was.clone().map(|was| Proposal { status, blocked: None, ..was });
+            (stored.proposal, stored.record.proposal) = (was, Some(id));
         }
+        let waited = was.filter(|was| was.blocked.is_some());
+        let status = waited.and_then(|was| blocked::status_after(&stored.record, was, prepared));
+        let or_approved = || status_after_approval(&outcome, prepared).map(|status| (status, None));
+        let is_left = |proposal: &&mut Proposal| proposal.status != ProposalStatus::Obsolete;
         if let (Some(proposal), Some(status)) =
-            (&mut stored.proposal, status_after_approval(&outcome, prepared))
+            (stored.proposal.as_mut().filter(is_left), status.or_else(or_approved))
         {
-            proposal.status = status;
+            (proposal.status, proposal.blocked) = status;
         }
         Ok(())
     }
 
     /// A proposal of a project that can be approved as the diff that the order names.
     fn approvable(&self, prepared: &Prepared, id: ProposalId, order: &Order) -> Result<Proposal> {
-        let sha256 = order.approved.as_deref().unwrap_or_default();
         let proposal = self.held(id)?;
-        let digits = sha256.trim().to_ascii_lowercase();
-        if digits.len() < LEAST_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err(Error::new(ErrorKind::Usage, format!("not the beginning of a SHA-256: `{sha256}`"))
-                .hint(format!("give at least {LEAST_DIGITS} hexadecimal digits of the SHA-256 of the diff that you looked at")));
-        }
-        if !proposal.sha256.starts_with(&digits) {
-            let message = format!(
-                "the diff of proposal {id} is not the one that was looked at: its SHA-256 is {}",
-                proposal.sha256
-            );
-            return Err(Error::new(ErrorKind::Usage, message)
-                .hint("look at it again before you approve it"));
+        // Without an approval the gate decides, of a change that it had let through before.
+        if order.approved.is_some() || proposal.blocked.is_none() {
+            must_be_looked_at(&proposal, order.approved.as_deref().unwrap_or_default())?;
         }
         let project = &prepared.project.id;
         if prepared.chore(&proposal.chore).chore.mode == Mode::DryRun {
@@ -259,10 +269,28 @@ impl Runner {
     }
 }
 
+/// Makes sure that `sha256` is that of the proposal's diff, or its beginning.
+fn must_be_looked_at(proposal: &Proposal, sha256: &str) -> Result<()> {
+    let digits = sha256.trim().to_ascii_lowercase();
+    if digits.len() < LEAST_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(Error::new(ErrorKind::Usage, format!("not the beginning of a SHA-256: `{sha256}`"))
+            .hint(format!("give at least {LEAST_DIGITS} hexadecimal digits of the SHA-256 of the diff that you looked at")));
+    }
+    if proposal.sha256.starts_with(&digits) {
+        return Ok(());
+    }
+    let message = format!(
+        "the diff of proposal {} is not the one that was looked at: its SHA-256 is {}",
+        proposal.id, proposal.sha256
+    );
+    Err(Error::new(ErrorKind::Usage, message).hint("look at it again before you approve it"))
+}
+
 /// The approved proposal of a run that was cut off before it delivered anything: it waits again.
 pub(crate) fn cut_off(store: &Store, proposal: ProposalId) -> Result<Option<Proposal>> {
     Ok(store.proposal(proposal)?.map(|mut proposal| {
-        if proposal.is_held() {
+        // What waits for something outside goes on by itself.
+        if proposal.is_held() && proposal.blocked.is_none() {
             proposal.status = held_again(CUT_OFF);
         }
         proposal
@@ -273,13 +301,13 @@ pub(crate) fn cut_off(store: &Store, proposal: ProposalId) -> Result<Option<Prop
 /// nothing about the change lets it wait again.
 fn status_after_approval(outcome: &Outcome, prepared: &Prepared) -> Option<ProposalStatus> {
     Some(match outcome {
+        Outcome::NoChange => {
+            ProposalStatus::Failed { reason: "no step of the project commits it".into() }
+        }
         Outcome::Interrupted => held_again(CUT_OFF),
         Outcome::Parked { reason, .. } => held_again(&format!("its run was put off: {reason}")),
         Outcome::Failed { step, message } if step != ROLLBACK && !prepared.judges(step) => {
             held_again(&format!("{step} failed: {message}"))
-        }
-        Outcome::NoChange => {
-            ProposalStatus::Failed { reason: "nothing is left of it to be done".into() }
         }
         _ => return None,
     })

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     Prepared, Runner,
+    blocked::{blocked_anew, is_tried_again},
     preconditions::{self, Locked, Obstacle},
     rollback,
 };
@@ -39,6 +40,7 @@ impl Runner {
     pub(crate) fn futile(
         &self,
         prepared: &Prepared,
+        trigger: &Trigger,
         job: &Job,
         options: RunOptions,
     ) -> Option<String> {
@@ -57,6 +59,9 @@ impl Runner {
         if let Some(parked) = chore.parked.as_ref().filter(|parked| parked.until > Timestamp::now())
         {
             return Some(parked.describe());
+        }
+        if let Some(waits) = self.blocked(chore, trigger, options) {
+            return waits.err();
         }
         if !job.rules().needs_news {
             return None;
@@ -115,8 +120,17 @@ impl Runner {
         }
         let mut record = prepared.record(&order.trigger, &order.job);
         // Looked at again: while it waited, another run may have done all that there was to do.
-        if let Some(reason) = self.futile(prepared, &order.job, order.options) {
+        if let Some(reason) = self.futile(prepared, &order.trigger, &order.job, order.options) {
             return Ok(self.skipped(record, reason));
+        }
+        if let Some(delivered) = self.try_blocked(prepared, order, &mut ordered).await {
+            return match delivered {
+                Ok(record) => Ok(record),
+                Err(Obstacle::Reason(reason)) => Ok(self.skipped(record, reason)),
+                Err(Obstacle::Failed(error)) => {
+                    self.failed_early(prepared, record, &error, order.options)
+                }
+            };
         }
         match self.ready(prepared, &mut record).await {
             Ok(ready) => {
@@ -358,6 +372,7 @@ impl Runner {
         }
         self.settle(prepared, &mut finished)?;
         let record = finished.record.clone();
+        let waits = blocked_anew(&finished);
         let (id, chore, rules) = (&prepared.project.id, &record.chore, record.job.rules());
         let before = self.store.project(id);
         let change_state = |state: &mut ProjectState| {
@@ -374,7 +389,7 @@ impl Runner {
                 // Neither says that the trouble is over: one that was stopped, and one that had
                 // nobody to ask.
                 Some(Outcome::Interrupted) => {}
-                _ if !rules.looks_around => {}
+                _ if !rules.looks_around && !is_tried_again(&record) => {}
                 _ => state.parked = None,
             }
             match &record.outcome {
@@ -400,6 +415,9 @@ impl Runner {
                 frozen.describe()
             );
             self.bus.notice(id, None, NoticeKind::Frozen, "", message);
+        }
+        if let Some((signature, message)) = waits {
+            self.bus.notice(id, None, NoticeKind::Blocked, signature, message);
         }
         self.tell_parked(prepared, chore, before.parked.is_some());
         self.bus.finished(&record);

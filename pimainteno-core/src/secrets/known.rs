@@ -3,12 +3,51 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use super::{Finding, base64};
+use super::{Finding, base64, value};
 use crate::error::{Context, ErrorKind, Result};
 
 /// The shortest value, and the shortest encoded one, that is looked for, in bytes: a shorter one is
 /// found in the middle of words.
 const SHORTEST: usize = 6;
+
+/// The longest single word that counts as one, in bytes; ten random letters are no key of anybody's.
+const LONGEST_WORD: usize = 10;
+
+/// The most digits that stand in texts as numbers: a date has eight.
+const MOST_DIGITS: usize = 8;
+
+/// How many different characters a value has that a text has by chance.
+const FEW_CHARACTERS: usize = 3;
+
+/// Words that servers on one's own machine are given for a key, because clients want one.
+const STANDING_IN: [&str; 26] = [
+    "anything",
+    "api",
+    "cpp",
+    "empty",
+    "here",
+    "ignored",
+    "key",
+    "llama",
+    "lm",
+    "local",
+    "localai",
+    "localhost",
+    "model",
+    "needed",
+    "no",
+    "none",
+    "not",
+    "null",
+    "ollama",
+    "openai",
+    "required",
+    "server",
+    "sk",
+    "studio",
+    "unused",
+    "vllm",
+];
 
 /// Values that are known exactly.
 #[derive(Default)]
@@ -22,7 +61,7 @@ pub(super) struct Known {
 impl Known {
     /// Whether the value needs not be learned any more.
     pub(super) fn has(&self, value: &str) -> bool {
-        value.len() < SHORTEST || self.values.iter().any(|known| known == value)
+        value.len() < SHORTEST || is_plain(value) || self.values.iter().any(|known| known == value)
     }
 
     /// Looks for this value too.
@@ -53,6 +92,29 @@ impl Known {
             matches.map(|known| Finding { range: known.range(), kind: "configured secret" }),
         );
     }
+}
+
+/// Whether a value is one that everybody knows, a word, or so simple that it stands in many texts:
+/// looked for, it would be taken out of sentences and hide nothing.
+fn is_plain(value: &str) -> bool {
+    let mut characters: Vec<_> = value.bytes().collect();
+    characters.sort_unstable();
+    characters.dedup();
+    let is_number = value.len() <= MOST_DIGITS && value.bytes().all(|byte| byte.is_ascii_digit());
+    let pieces: Vec<_> = value
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .filter(|piece| !piece.is_empty())
+        .collect();
+    let is_word = value.len() <= LONGEST_WORD
+        && value.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && (value.bytes().skip(1).all(|byte| byte.is_ascii_lowercase())
+            || value.bytes().all(|byte| byte.is_ascii_uppercase()));
+    let stands_in = |piece: &&str| STANDING_IN.contains(&&*piece.to_ascii_lowercase());
+    characters.len() <= FEW_CHARACTERS
+        || is_number
+        || is_word
+        || pieces.iter().all(stands_in)
+        || value::is_placeholder(value)
 }
 
 /// The value as it is, in an address, in JSON, in hexadecimal and in base64.

@@ -249,6 +249,42 @@ fn a_known_value_is_taken_out_in_whatever_shape() {
 }
 
 #[test]
+fn a_word_that_stands_in_for_a_key_is_left_in_sentences() {
+    let secrets = Secrets::new().unwrap();
+    let plain = [
+        "ollama",
+        "EMPTY",
+        "lm-studio",
+        "sk-no-key-required",
+        "not-needed",
+        "localhost",
+        "dummy-key",
+        "changeme",
+        "your-api-key-here",
+        "xxxxxxxx",
+        "12345678",
+        "Password",
+        "llama.cpp",
+    ];
+    for value in plain {
+        secrets.learn(value).unwrap();
+        let text = format!("docs: say that {value} is for a server of one's own");
+        assert_eq!(secrets.redact(&text), text);
+    }
+    for value in
+        ["rosebud37", "k7Qm-Zp2x", "correct horse battery", "xkqzvbnmwrtpl", "170520260412"]
+    {
+        secrets.learn(value).unwrap();
+        let text = format!("log in with {value} now");
+        assert_eq!(
+            secrets.redact(&text),
+            "log in with [redacted: configured secret] now",
+            "{value}"
+        );
+    }
+}
+
+#[test]
 fn what_a_diff_adds_is_named_with_file_and_line_and_what_it_moves_is_not() {
     let key = joined(&["gh", "p_R4nd0mR4nd0mR4nd0mR4nd0mR4nd0mR4nd0m"]);
     let diff = format!(

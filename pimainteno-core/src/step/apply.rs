@@ -51,13 +51,12 @@ impl StepContext<'_> {
         };
         let workspace = self.parts.workspace;
         workspace.reset(&self.run.base).await?;
-        let Some(message) = place::place(self, candidate).await? else {
+        let message = place::place(self, candidate).await?;
+        let mut change = workspace.staged(&self.run.base).await?;
+        let Some(message) = message.filter(|_| !change.is_empty()) else {
+            self.run.is_there_already = true;
             return Ok(Flow::End(Outcome::NoChange));
         };
-        let mut change = workspace.staged(&self.run.base).await?;
-        if change.is_empty() {
-            return Ok(Flow::End(Outcome::NoChange));
-        }
         let summary = self.summary().to_owned();
         // What a step made of the summary is in the change already.
         if self.project().commit_summary && !summary.is_empty() && self.run.amended_by.is_none() {
@@ -75,11 +74,15 @@ impl StepContext<'_> {
         let secrets = self.parts.store.secrets();
         self.run.concerns.extend(secrets.concern(&change.diff));
         self.run.concerns.extend(hidden_text::concern(&change));
-        let message = secrets.redact(&commit_message::without_effects(&message)).into_owned();
+        let message = commit_message::without_effects(&message);
+        self.run.concerns.extend(secrets.concern_about_message(&message));
+        let message = secrets.redact(&message).into_owned();
         let note = change.describe();
         // A stored proposal that is placed again on the same lines stays the same proposal: an
         // approval is bound to its diff.
-        let unchanged = self.run.proposal.take().filter(|proposal| proposal.diff == change.diff);
+        let before = self.run.proposal.take();
+        let blocked = before.as_ref().and_then(|proposal| proposal.blocked.clone());
+        let unchanged = before.filter(|proposal| proposal.diff == change.diff);
         let proposal = unchanged.unwrap_or_else(|| {
             let record = &self.run.record;
             let new = Proposal::new(
@@ -89,7 +92,7 @@ impl StepContext<'_> {
                 message,
                 self.parts.desk.backend_name(),
             );
-            Proposal { chore: record.chore.clone(), ..new }
+            Proposal { chore: record.chore.clone(), blocked, ..new }
         });
         self.parts.journal.proposed(&proposal)?;
         self.run.record.proposal = Some(proposal.id);

@@ -30,11 +30,17 @@ impl CommandStep {
     /// The command as a step of `project`. One that amends the change is for the project's files,
     /// and announces nothing else; without a whole sandbox it stands before the gate as any
     /// other, because it may run what the change holds.
-    pub(crate) fn new(config: CommandStepConfig, project: &Project) -> Self {
+    ///
+    /// Before the checks, which have the project's network and places to write to without anybody's
+    /// leave, it may have them, too.
+    pub(crate) fn new(
+        config: CommandStepConfig,
+        project: &Project,
+        is_before_checks: bool,
+    ) -> Self {
         let sandbox = &project.sandbox;
         let is_kept_in = config.sandbox.unwrap_or(sandbox.mode) != SandboxMode::Off
-            && !sandbox.network
-            && sandbox.write.is_empty();
+            && (is_before_checks || !sandbox.network && sandbox.write.is_empty());
         let outside = if config.amend { Effects::Announced } else { Effects::Outside };
         Self { effects: if is_kept_in { Effects::Workspace } else { outside }, config }
     }

@@ -229,6 +229,10 @@ impl StepContext<'_> {
         question: Option<&str>,
     ) -> Result<Reply> {
         let job = &self.run.record.job;
+        if self.run.asks_nobody {
+            let message = "no backend is asked to deliver a change that waited";
+            return Err(Error::new(ErrorKind::Step, message));
+        }
         if !job.rules().may_ask {
             let message = format!("no backend is asked in a {}", job.name());
             return Err(Error::new(ErrorKind::Step, message));

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Effects, Flow, Step, StepContext};
+use super::{Effects, Flow, Part, Step, StepContext};
 use crate::error::Result;
 
 /// Has the chore's proposer make a change.
@@ -17,6 +17,10 @@ impl Step for Propose {
 
     fn effects(&self) -> Effects {
         Effects::Workspace
+    }
+
+    fn part(&self) -> Part {
+        Part::Propose
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {

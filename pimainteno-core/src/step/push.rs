@@ -39,10 +39,19 @@ impl StepContext<'_> {
     /// from another base if the branch moved there.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if the remote refuses it, or the checkout is not as it has to be;
+    /// [`ErrorKind::Git`] if the remote refuses it, or the checkout is not as it has to be, with
+    /// [`crate::Retry::WhenUnblocked`];
     /// [`ErrorKind::Step`] as [`Self::commit_change`].
     pub async fn push_change(&mut self) -> Result<Flow> {
         self.must_be_allowed("pushes the commit")?;
+        // Neither the remote nor the checkout is the change's, and what that is has been verified.
+        let is_outside = |error: &Error| error.kind() == ErrorKind::Git;
+        self.push_commit()
+            .await
+            .map_err(|error| if is_outside(&error) { error.blocked() } else { error })
+    }
+
+    async fn push_commit(&mut self) -> Result<Flow> {
         let Some(commit) = self.run.record.commit.clone() else {
             return Ok(Flow::End(Outcome::NoChange));
         };
@@ -54,20 +63,9 @@ impl StepContext<'_> {
         let there = format!("{}/{}", upstream.remote, upstream.branch);
         // What was pushed is taken back however the checkout is by now: it is not touched here.
         if !self.run.rules().brings_back {
-            if let Some(obstacle) = checkout.obstacle().await? {
-                let error = Error::new(ErrorKind::Git, obstacle);
-                return Err(error.hint(
-                    "nothing was pushed; commit or undo them, and the next run goes on from there",
-                ));
-            }
-            let at = self.checkout_commit().await?;
-            if !checkout.is_ancestor(&at, &commit).await? {
-                return Err(Error::new(
-                    ErrorKind::Git,
-                    format!("the checkout moved meanwhile: it is at {at:.12}"),
-                )
-                .hint("nothing was pushed; the next run goes on from there"));
-            }
+            self.expect_movable_to(&commit, &commit)
+                .await
+                .map_err(|error| error.hint("nothing was pushed"))?;
         }
         let (remote, branch, from) =
             (upstream.remote.clone(), upstream.branch.clone(), self.run.base.clone());
@@ -100,7 +98,7 @@ impl StepContext<'_> {
                     "`{there}` is at {to:.12}, which does not contain the checkout's commit"
                 );
                 Err(Error::new(ErrorKind::Git, message)
-                    .hint("the branch was rewritten or has diverged; bring checkout and remote together by hand"))
+                        .hint("the branch was rewritten or has diverged; bring checkout and remote together by hand"))
             }
         }
     }

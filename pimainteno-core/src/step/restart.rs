@@ -9,7 +9,7 @@ use crate::{
     run::Outcome,
     service::{ActiveState, LoadState},
     store::Effect,
-    words::UnitName,
+    words::{CommitId, UnitName},
 };
 
 /// Moves the checkout to the commit, then restarts the units that the policy maps to the changed
@@ -28,7 +28,7 @@ impl Step for Restart {
     }
 
     fn needs(&self) -> &[Need] {
-        &[Need::Units]
+        &[Need::Units, Need::Checkout]
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
@@ -136,6 +136,33 @@ impl StepContext<'_> {
         self.run.delivery.moved = true;
         self.run.touch(&self.step.clone());
         journal.done(intent)
+    }
+
+    /// Makes sure that the checkout is at `behind` or before it, and can be moved to `to`, which is
+    /// a commit, or the tree of one that is to be: found out after a push, it would cost a push and
+    /// its revert.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] with what is in the way.
+    pub(super) async fn expect_movable_to(&self, behind: &CommitId, to: &str) -> Result<()> {
+        let checkout = self.parts.checkout;
+        if let Some(obstacle) = checkout.obstacle().await? {
+            return Err(Error::new(ErrorKind::Git, obstacle).hint("commit or undo them"));
+        }
+        let at = self.checkout_commit().await?;
+        if !checkout.is_ancestor(&at, behind).await? {
+            let message = format!("the checkout moved meanwhile: it is at {at:.12}");
+            return Err(Error::new(ErrorKind::Git, message));
+        }
+        if self.is_needed(Need::Checkout) {
+            checkout.expect_room(&at, to).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a step of the project needs this.
+    pub(super) fn is_needed(&self, need: Need) -> bool {
+        self.parts.steps.iter().any(|step| step.needs().contains(&need))
     }
 
     /// Restarts a unit, which `monitor` watches then.

@@ -12,7 +12,7 @@ use crate::{
     job::Rules,
     patch,
     policy::{Checks, Facts},
-    proposal::{Proposal, ProposalStatus},
+    proposal::{Blocked, Proposal, ProposalStatus},
     run::{Outcome, RunRecord},
     service::Baseline,
     store::{CheckResults, FinishedRun, OfStep, Output, Summary},
@@ -54,6 +54,8 @@ pub(crate) struct Run {
     pub(crate) failed: Option<Failed>,
     /// The change was tried before and is not tried again: it need not be looked at again.
     pub(crate) is_futile: bool,
+    /// Nothing is left of the change to be done: the project has it already.
+    pub(crate) is_there_already: bool,
     pub(crate) delivery: Delivery,
     /// The newest summary of the project, which may be stored already.
     pub(crate) summary: Option<Summary>,
@@ -76,6 +78,14 @@ pub(crate) struct Run {
     pub(crate) cut_off: Option<String>,
     /// Whether the change has gone through the checks since it was placed.
     pub(crate) is_checked: bool,
+    /// Whether no backend is asked whatever the job allows: its change waited for something
+    /// outside, and delivering it costs nothing.
+    pub(crate) asks_nobody: bool,
+    /// Why the change waits for a person once what was done of it is taken back: something outside
+    /// kept the rest from being done.
+    pub(crate) hindered: Option<String>,
+    /// What outside keeps the change from being delivered.
+    pub(crate) blocked: Option<Blocked>,
     /// Texts to keep with it, such as the logs of checks.
     pub(crate) outputs: Vec<Output>,
 }
@@ -148,6 +158,7 @@ impl Run {
             amended_by: None,
             failed: None,
             is_futile: false,
+            is_there_already: false,
             delivery: Delivery::default(),
             summary: None,
             base_checks: Vec::new(),
@@ -159,6 +170,9 @@ impl Run {
             unknown: Vec::new(),
             cut_off: None,
             is_checked: false,
+            asks_nobody: false,
+            hindered: None,
+            blocked: None,
             outputs: Vec::new(),
         }
     }
@@ -210,7 +224,15 @@ impl Run {
     pub(crate) fn into_stored(self) -> FinishedRun {
         let mut proposal = self.proposal;
         if let (Some(proposal), Some(outcome)) = (&mut proposal, &self.record.outcome) {
-            proposal.status = status_after(outcome);
+            proposal.status = match outcome {
+                Outcome::NoChange if self.is_there_already => ProposalStatus::Obsolete,
+                Outcome::RolledBack { .. } if let Some(reason) = self.hindered => {
+                    ProposalStatus::Held { reason }
+                }
+                outcome => status_after(outcome),
+            };
+            let before = proposal.blocked.take();
+            proposal.blocked = self.blocked.map(|blocked| blocked.after(before.as_ref()));
         }
         FinishedRun {
             record: self.record,

@@ -7,6 +7,7 @@
 //! | fails | fails | not blamed, and not passed |
 //! | fails and passes on the same tree, with the change or without | | flaky: a person decides |
 //! | checks nothing | passes | a person decides |
+//! | checks nothing | checks nothing | not passed: the project has no tests |
 //! | checks nothing | anything else | not passed |
 //!
 //! Besides, a person decides where the change makes the checks weaker, where the old tests fail
@@ -68,6 +69,8 @@ struct Tally {
     emptied: Vec<String>,
     /// What the known ones lack, and which key gives them that.
     hints: Vec<String>,
+    /// They check nothing at all.
+    silent: Vec<String>,
 }
 
 #[async_trait]
@@ -161,11 +164,12 @@ impl Tally {
             .map_or(CheckVerdict::PASSED, |(what, _)| what)
     }
 
-    fn groups(&self) -> [(&'static str, &[String]); 3] {
+    fn groups(&self) -> [(&'static str, &[String]); 4] {
         [
             ("red before the change too", &self.known),
             ("flaky", &self.flaky),
             ("checked nothing", &self.emptied),
+            (CheckVerdict::SILENT, &self.silent),
         ]
     }
 
@@ -235,6 +239,7 @@ async fn compare(
             (Verdict::Failed, before) if before.is_no_failure() => suspects.push(checked),
             (Verdict::Failed, Verdict::Flaky) => tally.flaky.push(name),
             (Verdict::Skipped, Verdict::Passed) => tally.emptied.push(name),
+            (Verdict::Skipped, Verdict::Skipped) => tally.silent.push(name),
             _ => {
                 let prepares = !context.project().prepare.is_empty();
                 let absent = context.parts.sandboxing.absent().first().cloned();

@@ -59,6 +59,9 @@ pub struct Held {
     pub proposal: ProposalId,
     /// See [`Proposal::expires`].
     pub expires: Option<Timestamp>,
+    /// When its delivery is tried again by itself; `None` if only a person keeps it waiting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Timestamp>,
 }
 
 /// A state of a project that needs no new run of a chore.
@@ -157,9 +160,28 @@ impl ChoreState {
 
     /// Forgets everything that keeps the chore from its runs.
     pub(super) fn release(&mut self) {
-        self.parked = None;
+        self.forget_times();
         self.frozen = None;
         self.repeated.clear();
+    }
+
+    /// Forgets until when something is not tried again.
+    pub(crate) fn forget_times(&mut self) {
+        self.parked = None;
+        if let Some(again) = self.held.as_mut().and_then(|held| held.again.as_mut()) {
+            *again = Timestamp::now();
+        }
+    }
+
+    /// Its change that waits for something outside.
+    pub(crate) fn blocked(&self) -> Option<(&Held, Timestamp)> {
+        self.held.as_ref().and_then(|held| Some((held, held.again?)))
+    }
+
+    /// When it is tried again by itself, before any slot.
+    pub(crate) fn goes_on_at(&self) -> Option<Timestamp> {
+        let parked = self.parked.as_ref().map(|parked| parked.until);
+        parked.or_else(|| self.blocked().map(|(_, again)| again))
     }
 
     /// Takes note of what became of a change. Gives the one that it takes the place of, if there is
@@ -167,7 +189,8 @@ impl ChoreState {
     pub(super) fn note(&mut self, proposal: &Proposal) -> Option<ProposalId> {
         let held = self.held.as_ref().map(|held| held.proposal);
         if proposal.is_held() {
-            self.held = Some(Held { proposal: proposal.id, expires: proposal.expires });
+            let again = proposal.blocked.as_ref().map(|blocked| blocked.again);
+            self.held = Some(Held { proposal: proposal.id, expires: proposal.expires, again });
             return held.filter(|held| *held != proposal.id);
         }
         if held == Some(proposal.id) {

@@ -180,7 +180,7 @@ async fn work_that_the_user_begins_during_a_run_stays() {
         run_and_at(&world, shorten(), "commit", move || fs::write(&file, "# My work\n").unwrap())
             .await;
     assert!(
-        matches!(outcome(&records), Outcome::Failed { message, .. } if message.contains("uncommitted")),
+        matches!(outcome(&records), Outcome::Held { reason } if reason.contains("uncommitted")),
         "{records:#?}"
     );
     assert_eq!(
@@ -211,13 +211,18 @@ async fn a_commit_that_the_user_makes_during_a_run_is_neither_pushed_nor_lost() 
     };
     let records = run_and_at(&world, shorten(), "verify", commit).await;
     assert!(
-        matches!(outcome(&records), Outcome::Failed { step, .. } if step == "push"),
+        matches!(outcome(&records), Outcome::Held { reason } if reason.contains("the checkout moved")),
         "{records:#?}"
     );
     assert_eq!(
         (world.remote_head(), world.git(&["log", "--format=%s"])),
         (remote, "mine\nfirst".into())
     );
+    // Once it is at the remote, ours goes on top of it.
+    world.git(&["push", "--quiet"]);
+    let records = run(&world, Agent::new(|_| panic!("nobody is asked"))).await;
+    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
+    assert!(world.git(&["log", "--format=%s"]).ends_with("mine\nfirst"));
 }
 
 #[tokio::test]
@@ -231,7 +236,12 @@ async fn a_branch_that_the_user_switches_to_during_a_run_gets_nothing() {
             drop(git(&path, &["switch", "--quiet", "other"]));
         })
         .await;
-        assert!(!outcome(&records).is_success(), "{records:#?}");
+        match outcome(&records) {
+            Outcome::Held { reason } => {
+                assert!(step == "verify" && reason.contains("switched"), "{reason}");
+            }
+            outcome => assert!(step == "restart" && !outcome.is_success(), "{records:#?}"),
+        }
         assert_eq!(
             (world.head(), git(&world.remote(), &["rev-parse", "other"])),
             (base.clone(), base.clone()),
@@ -303,7 +313,7 @@ async fn a_remote_that_was_rewritten_is_left_alone() {
     let (before, head) = (world.remote_head(), world.head());
     let records = run(&world, shorten()).await;
     assert!(
-        matches!(outcome(&records), Outcome::Failed { step, message } if step == "push" && message.contains("diverged")),
+        matches!(outcome(&records), Outcome::Held { reason } if reason.contains("diverged")),
         "{records:#?}"
     );
     assert_eq!((world.remote_head(), world.head()), (before, head));

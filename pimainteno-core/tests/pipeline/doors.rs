@@ -403,7 +403,7 @@ async fn a_rebase_on_the_commit_that_the_change_is_on_is_an_error_and_no_loop() 
 async fn what_says_that_it_has_no_effects_outside_can_have_none() {
     let commits: Act = |context| {
         Box::pin(async move {
-            context.commit_change("mine").await.map(|commit| Flow::Done(commit.to_string()))
+            context.commit_change("mine").await.map(|commit| Flow::Done(format!("{commit:?}")))
         })
     };
     let pushes: Act = |context| Box::pin(async move { context.push_change().await });
@@ -432,7 +432,7 @@ async fn a_commit_step_of_somebody_elses_commits_and_is_taken_back() {
                 context
                     .commit_change("mine: by hand")
                     .await
-                    .map(|commit| Flow::Done(commit.to_string()))
+                    .map(|commit| Flow::Done(format!("{commit:?}")))
             })
         },
     };

@@ -179,11 +179,11 @@ async fn what_was_deployed_before_the_change_was_delivered_is_taken_back_when_th
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_command_did_before_the_program_was_stopped_is_not_done_again() {
-    let world = world(&["commit", "push", "deploy", "monitor", "restart"], "");
+    let world = world(&["commit", "push", "deploy", "restart", "monitor"], "");
     run_and_cut_off(
         &world,
         Agent::writes("README.md", "# Radio\n"),
-        crate::recovery::begins("monitor", 1),
+        crate::recovery::begins("restart", 1),
     )
     .await;
     start_again(&world, Agent::new(|_| {})).await;

@@ -126,18 +126,19 @@ async fn a_change_that_was_taken_back_or_rejected_is_not_tried_again_and_the_bac
 }
 
 #[tokio::test]
-async fn what_could_only_not_be_pushed_is_tried_again() {
+async fn what_could_only_not_be_pushed_is_tried_again_and_not_made_again() {
     let world = World::new();
     let hook = world.remote().join("hooks/pre-receive");
     std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
     std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let backend = proposes(&["# Film\n"; 2]);
     assert!(
-        matches!(outcome(&run(&world, &backend).await), Outcome::Failed { step, .. } if step == "push")
+        matches!(outcome(&run(&world, &backend).await), Outcome::Held { reason } if reason.starts_with("push failed"))
     );
     std::fs::remove_file(&hook).unwrap();
     news(&world, "one\n");
     assert!(matches!(outcome(&run(&world, &backend).await), Outcome::Applied { .. }));
+    assert_eq!(backend.calls(Task::Propose), 1);
 }
 
 #[tokio::test]

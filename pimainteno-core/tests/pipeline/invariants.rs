@@ -12,7 +12,7 @@ use pimainteno_core::{
     testing::{Scripted, ScriptedBackend},
 };
 
-use crate::support::{World, git, outcome};
+use crate::support::{Agent, World, outcome};
 
 fn edit(content: &str) -> ScriptedBackend {
     let answer = Scripted::Edit {
@@ -84,20 +84,64 @@ async fn a_trigger_opens_nothing() {
 
 /// 1. An untracked file in the way of the commit stays, and the remote ends as it was.
 #[tokio::test]
-async fn an_untracked_file_in_the_way_is_not_overwritten() {
+async fn what_lies_in_the_way_is_not_overwritten_and_keeps_the_change_waiting() {
+    type Lies = (&'static str, fn(&World));
+    let lies: [Lies; 5] = [
+        ("`plan/a.md`", |world| world.write("plan/a.md", "mine\n")),
+        ("`plan/a.md`", |world| {
+            world.write(".git/info/exclude", "a.md\n");
+            world.write("plan/a.md", "mine\n");
+        }),
+        ("`plan`, where it has a directory", |world| world.write("plan", "mine\n")),
+        ("`plan/a.md`, which holds `plan/a.md/deep/mine`", |world| {
+            world.write("plan/a.md/deep/mine", "mine\n");
+        }),
+        ("`plan`, where it has a directory", |world| {
+            std::os::unix::fs::symlink("/nowhere", world.path().join("plan")).unwrap();
+        }),
+    ];
+    let reply =
+        "docs: plan\n\n```diff\n--- /dev/null\n+++ b/plan/a.md\n@@ -0,0 +1 @@\n+theirs\n```\n";
+    for (said, lie) in lies {
+        let world = World::new();
+        lie(&world);
+        let backend = ScriptedBackend::new("scripted", Edit::Reply)
+            .answer(Task::Propose, Scripted::Text(reply.into()));
+        let maintainer = world.maintainer(backend.clone());
+        let before = world.seen_from_outside();
+        let records = maintainer.run_once().await.unwrap();
+        assert!(
+            matches!(outcome(&records), Outcome::Held { reason } if reason.starts_with("commit failed") && reason.contains(said)),
+            "{said}: {records:#?}"
+        );
+        assert_eq!(world.seen_from_outside(), before, "{said}");
+        fs::rename(world.path().join("plan"), world.root().join("aside")).unwrap();
+        let records = maintainer.run_once().await.unwrap();
+        assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{said}: {records:#?}");
+        assert_eq!(
+            (world.read("plan/a.md").as_str(), backend.calls(Task::Propose)),
+            ("theirs\n", 1)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_directory_takes_the_place_of_a_file_that_goes_with_the_change() {
     let world = World::new();
-    world.write("plan.md", "mine\n");
-    let answer = Scripted::Edit {
-        path: "plan.md".into(),
-        content: "theirs\n".into(),
-        text: "docs: plan".into(),
-    };
-    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, answer);
-    let (base, records) = (world.head(), world.maintainer(backend).run_once().await.unwrap());
-    assert!(!outcome(&records).is_success(), "{records:#?}");
-    assert_eq!((world.read("plan.md"), world.head()), ("mine\n".into(), base.clone()));
-    let remote = git(&world.remote(), &["diff", "--stat", &base, "main"]);
-    assert_eq!(remote, "", "what was pushed is taken back");
+    world.write("plan.md", "old\n");
+    world.commit("a plan");
+    world.git(&["push", "--quiet"]);
+    let agent = Agent::new(|workspace| {
+        fs::remove_file(workspace.join("plan.md")).unwrap();
+        fs::create_dir(workspace.join("plan.md")).unwrap();
+        fs::write(workspace.join("plan.md/a.md"), "new\n").unwrap();
+    });
+    let maintainer = world.maintainer(agent);
+    let held = maintainer.run_once().await.unwrap().remove(0);
+    let proposal = maintainer.proposal_of(held.id).unwrap().unwrap();
+    let record = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap();
+    assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
+    assert_eq!(world.read("plan.md/a.md"), "new\n");
 }
 
 /// 1. Unpushed work of the user is not pushed along.

@@ -8,6 +8,8 @@
 )]
 
 mod adversarial;
+mod alike;
+mod blocked;
 mod budgets;
 mod chores;
 mod delivery;
@@ -17,6 +19,7 @@ mod effects;
 mod faults;
 mod forget;
 mod futility;
+mod hooks;
 mod invariants;
 mod outcomes;
 mod parked;

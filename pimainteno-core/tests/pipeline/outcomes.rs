@@ -143,7 +143,7 @@ async fn a_policy_can_skip_hold_and_refuse() {
 }
 
 #[tokio::test]
-async fn a_hook_that_refuses_or_changes_the_commit_ends_the_run() {
+async fn a_change_waits_whose_commit_a_hook_refuses_or_changes() {
     for (script, reason) in [
         ("exit 1", "`pre-commit`"),
         ("echo more >> README.md; git add README.md", "not what was verified"),
@@ -155,21 +155,21 @@ async fn a_hook_that_refuses_or_changes_the_commit_ends_the_run() {
         fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
         let outcome = run_without_trace(&world, edit("# Radio\n")).await;
         assert!(
-            matches!(&outcome, Outcome::Failed { step, message } if step == "commit" && message.contains(reason)),
+            matches!(&outcome, Outcome::Held { reason: said } if said.starts_with("commit failed") && said.contains(reason)),
             "{outcome}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_remote_that_refuses_fails_the_run_and_one_that_is_gone_parks_it() {
+async fn a_remote_that_refuses_keeps_the_change_waiting_and_one_that_is_gone_parks_the_project() {
     let world = World::new();
     let hook = world.remote().join("hooks/pre-receive");
     fs::write(&hook, "#!/bin/sh\necho no entry >&2\nexit 1\n").unwrap();
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
     let outcome = run_without_trace(&world, edit("# Radio\n")).await;
     assert!(
-        matches!(&outcome, Outcome::Failed { step, message } if step == "push" && message.contains("no entry")),
+        matches!(&outcome, Outcome::Held { reason } if reason.starts_with("push failed") && reason.contains("no entry")),
         "{outcome}"
     );
 

@@ -84,7 +84,15 @@ async fn a_secret_reaches_no_prompt_no_record_no_event_no_commit_and_no_file_of_
     };
     let maintainer =
         world.builder(backend.clone()).events(sink.clone()).events(looks).build().unwrap();
-    let records = maintainer.run_once().await.unwrap();
+    // A message that tells a secret is not rewritten unseen.
+    let held = maintainer.run_once().await.unwrap();
+    assert!(
+        matches!(outcome(&held), Outcome::Held { reason } if reason.contains("its message has what looks like a secret: GitHub token")),
+        "{held:#?}"
+    );
+    let proposal = maintainer.proposal_of(held[0].id).unwrap().unwrap();
+    let id = proposal.id.to_string();
+    let records = vec![maintainer.approve(&id, &proposal.sha256).await.unwrap()];
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
 
     assert_eq!(backend.requests().len(), 2);
@@ -247,4 +255,55 @@ async fn the_reason_comes_before_the_modes_and_a_change_around_a_secret_is_deliv
     let (_, record) = run_with_a_token(&world, &edit(moved.clone())).await;
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
     assert_eq!(world.read("README.md"), moved, "what is redacted in a prompt stays in the file");
+}
+
+#[tokio::test]
+async fn a_message_with_a_secret_holds_the_change_whoever_makes_it_and_a_word_does_not() {
+    let [token, ..] = planted();
+    let edit = |text: &str| Scripted::Edit {
+        path: "README.md".into(),
+        content: "# Radio\n".into(),
+        text: text.into(),
+    };
+    // The backend when it is asked for a message, and the policy.
+    let asked = ScriptedBackend::new("scripted", Edit::Workspace)
+        .answer(Task::Propose, edit(""))
+        .answer(Task::CommitMessage, Scripted::Text(format!("docs: use {token}")));
+    let told =
+        ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, edit("docs: x"));
+    let policy = format!("fn commit_message(facts, message) {{ message + \" {token}\" }}");
+    for (world, backend) in [(World::new(), asked), (World::new().with_policy(&policy), told)] {
+        let before = world.seen_from_outside();
+        let (maintainer, record) = run_with_a_token(&world, &backend).await;
+        assert!(
+            matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("its message has")),
+            "{record:#?}"
+        );
+        assert_eq!(world.seen_from_outside(), before);
+        // It does not go on by itself.
+        let again = maintainer.run_once().await.unwrap();
+        assert!(matches!(outcome(&again), Outcome::Skipped { .. }), "{again:#?}");
+        let proposal = maintainer.proposal_of(record.id).unwrap().unwrap();
+        let id = proposal.id.to_string();
+        let record = maintainer.approve(&id, &proposal.sha256).await.unwrap();
+        assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
+        let message = world.git(&["log", "-1", "--format=%B"]);
+        assert!(
+            message.contains("[redacted: GitHub token]") && !message.contains(&token),
+            "{message}"
+        );
+        assert!(backend.calls(Task::CommitMessage) <= 1);
+    }
+
+    let mut world = World::new();
+    world.config.llm.api_key = Some(Secret::new("ollama"));
+    let edit = Scripted::Edit {
+        path: "README.md".into(),
+        content: "# Radio\n\nAsks ollama.\n".into(),
+        text: "docs: say that ollama is asked".into(),
+    };
+    let backend = ScriptedBackend::new("scripted", Edit::Workspace).answer(Task::Propose, edit);
+    let (_, record) = run_with_a_token(&world, &backend).await;
+    assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
+    assert!(world.git(&["log", "-1", "--format=%s"]).contains("ollama"));
 }

@@ -114,3 +114,34 @@ async fn a_held_change_is_decided_by_four_digits_and_tells_how_much_of_it_is_not
     let record = maintainer.approve(&id[..4], &listed.sha256).await.unwrap();
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
 }
+
+#[tokio::test]
+async fn a_message_in_a_fence_is_taken_out_of_it_and_not_asked_for_again() {
+    let edit = |text: &str| Scripted::Edit {
+        path: "README.md".into(),
+        content: "# Radio\n".into(),
+        text: text.into(),
+    };
+    let backend = || ScriptedBackend::new("scripted", Edit::Workspace);
+    let fenced = "```text\ndocs: spielt für alle\n\nIn `sh`.\n```\n";
+    for backend in [
+        backend().answer(Task::Propose, edit(fenced)),
+        backend()
+            .answer(Task::Propose, edit(""))
+            .answer(Task::CommitMessage, Scripted::Text(fenced.into())),
+    ] {
+        let world = World::new();
+        // Old projects keep their messages in what was usual then.
+        world.git(&["config", "i18n.commitEncoding", "ISO-8859-1"]);
+        let record = world.maintainer(backend.clone()).run_once().await.unwrap().remove(0);
+        assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
+        let commit = world.git(&["cat-file", "commit", "HEAD"]);
+        let message = commit.split_once("\n\n").unwrap().1;
+        assert!(message.starts_with("docs: spielt für alle\n\nIn `sh`.\n"), "{commit}");
+        assert!(!commit.contains("\nencoding "), "{commit}");
+        assert_eq!(
+            backend.requests().len(),
+            if backend.calls(Task::CommitMessage) == 0 { 2 } else { 3 }
+        );
+    }
+}

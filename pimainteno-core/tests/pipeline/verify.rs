@@ -69,7 +69,7 @@ async fn a_check_that_checks_nothing_has_not_passed() {
     for nothing in ["exit 77", "echo 'collected 0 items'; exit 5", "echo '1..0 # SKIP no display'"]
     {
         let records = run(&world(&[nothing]), shorten()).await;
-        assert!(held(&records).contains("no check passes"), "{records:#?}");
+        assert!(held(&records).contains("the checks run no tests"), "{records:#?}");
         // Beside one that passes, it is told and does no harm.
         let records = run(&world(&["test -f README.md", nothing]), shorten()).await;
         assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
@@ -281,4 +281,18 @@ async fn a_new_failure_is_told_with_its_log() {
         "{message}"
     );
     assert_eq!(records[0].steps.last().unwrap().status, StepStatus::Failed);
+}
+
+#[tokio::test]
+async fn a_project_without_tests_is_told_that_it_has_none() {
+    let mut world = World::new();
+    world.project.verify = vec!["echo 'no tests to run'".into()];
+    let agent = Agent::writes("README.md", "# Radio\n");
+    let record = world.maintainer(agent).run_once().await.unwrap().remove(0);
+    let verify = record.steps.iter().find(|step| step.name == "verify").unwrap();
+    assert_eq!(verify.note, "0 of 1 checks passed; runs no tests: `echo 'no tests to run'`");
+    assert!(
+        matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("the checks run no tests") && !reason.contains("red")),
+        "{record:#?}"
+    );
 }

@@ -14,7 +14,7 @@ use pimainteno_core::{
     service::{self, LoadState},
 };
 
-use super::{Finding, Items, backends::NAME as BACKEND, unasked::Files};
+use super::{Finding, Items, backends::NAME as BACKEND, delivery, unasked::Files};
 use crate::{backends, setup::Setup};
 
 /// How long a remote may take to answer.
@@ -142,20 +142,26 @@ impl Look {
         }
         match checkout.upstream(Some(&branch), self.project.remote.as_ref()).await {
             Ok(Some(upstream)) => {
-                self.remote(&branch, &upstream, items).await;
+                let answers = self.remote(&branch, &upstream, items).await;
+                let upstream = Some(&upstream).filter(|_| answers);
+                delivery::look(&self.project, &checkout, upstream, items).await;
+                return;
             }
             Ok(None) => items.note("remote", "there is none, so nothing is pushed", ""),
             Err(error) => items.error("remote", Finding::Problem, &error),
         }
+        delivery::look(&self.project, &checkout, None, items).await;
     }
 
-    async fn remote(&self, own: &str, upstream: &Upstream, items: &mut Items) {
+    /// Looks whether the remote answers; says so.
+    async fn remote(&self, own: &str, upstream: &Upstream, items: &mut Items) -> bool {
         let Upstream { remote, branch, ahead, .. } = upstream;
         let output = self
             .git_command(["ls-remote", "--quiet", "--", remote, &format!("refs/heads/{branch}")])
             .timeout(REMOTE_DEADLINE)
             .run()
             .await;
+        let answers = output.as_ref().is_ok_and(|output| output.success());
         match output {
             Ok(output) if output.success() && output.text().trim().is_empty() => items.note(
                 "remote",
@@ -194,6 +200,7 @@ impl Look {
                 "push them; runs are skipped until then",
             );
         }
+        answers
     }
 
     /// Makes the project ready as a run would, in a directory of its own, and asks its backend.

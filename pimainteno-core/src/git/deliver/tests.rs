@@ -140,3 +140,19 @@ async fn nothing_is_unclear_where_nobody_was_let_in() {
         assert!(matches!(error.retry(), Retry::After(_)), "{said}: {error}");
     }
 }
+
+#[tokio::test]
+async fn a_remote_of_somebody_else_is_told_by_the_line_that_says_so_and_is_not_tried_again() {
+    let site = Site::new();
+    site.connection(
+        "echo \"fatal: detected dubious ownership in repository at '/srv/r.git'\" >&2\n\
+         printf 'To add an exception for this directory, call:\\n\\n\\tgit config --global --add safe.directory /srv/r.git\\n' >&2\n\
+         exit 128",
+    );
+    let error = site.push(LONG).await.unwrap_err();
+    let said = error.to_string();
+    let place = said.find("fatal: ").unwrap();
+    assert!(said[place..].starts_with("fatal: detected dubious ownership"), "{said}");
+    assert!(said.contains("remote `origin` refused"), "{said}");
+    assert_eq!(error.retry(), Retry::Never);
+}

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 
 use super::{MOST_ANCHORED, Round};
 use crate::patch::{
-    change::{Hunk, Kind},
+    change::{Hunk, HunkLine, Kind},
     locate::{Fit, Steps},
     refusal::Refusal,
 };
+
+/// How much the longest line of a reply has to say, in bytes, to be told from one that just looks
+/// like it.
+const LEAST_SAID: usize = 8;
 
 /// The most lines between those of a hunk where its number says that it stands.
 const MOST_BETWEEN: usize = 3;
@@ -71,6 +75,35 @@ impl Round<'_> {
         }
     }
 
+    /// Whether what a hunk adds behind all of its other lines follows them in the file already,
+    /// where they stand at `place`.
+    ///
+    /// A tool shows the lines below a change, so that one which is `verbatim` and shows none was
+    /// made where the file ended: whatever follows by now was added meanwhile. A reply that leaves
+    /// them out must say the same as the very next lines, and enough of it: brackets come in rows.
+    pub(super) fn follows_already(&self, hunk: &Hunk, place: usize, verbatim: bool) -> bool {
+        let is_added = |line: &&HunkLine| line.kind == Kind::Added;
+        let count = hunk.lines.iter().rev().take_while(is_added).count();
+        let (others, added) = hunk.lines.split_at(hunk.lines.len() - count);
+        let only_added = others.iter().all(|line| line.kind == Kind::Context);
+        let longest = added.iter().map(|line| line.text.trim().len()).max().unwrap_or_default();
+        let least = if verbatim { 1 } else { LEAST_SAID };
+        if !only_added || longest < least {
+            return false;
+        }
+        let end = place + others.len();
+        let is_same = |from: usize| {
+            added.iter().enumerate().all(|(offset, line)| {
+                from + offset < self.text.len()
+                    && Fit::TrailingBlanks.key(self.text.line(from + offset))
+                        == Fit::TrailingBlanks.key(line.text.as_bytes())
+            })
+        };
+        let last = self.text.len().saturating_sub(count);
+        let places = if verbatim { end..last + 1 } else { end..end + 1 };
+        places.into_iter().any(is_same)
+    }
+
     /// The same refusal with what the file says where the hunk most likely belongs.
     pub(super) fn explained(&self, refusal: Refusal, hunk: &Hunk) -> Refusal {
         if !refusal.places.is_empty() {
@@ -97,5 +130,53 @@ impl Round<'_> {
             Some(place) => refusal.places(self.text, &[place], hunk.old_lines().count()),
             None => refusal,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::patch::{Content, Reason, Rules, plan};
+
+    /// What a change of `list` makes of it, or why not.
+    fn placed(list: &str, hunk: &str, rules: &Rules<'_>) -> Result<String, Reason> {
+        let content = Content { bytes: list.as_bytes().to_vec(), executable: false };
+        let files = BTreeMap::from([("list".to_owned(), content)]);
+        let diff = format!("--- a/list\n+++ b/list\n{hunk}");
+        let plan = plan(diff.as_bytes(), &files, rules).map_err(|refusal| refusal.reason)?;
+        let after = plan.files()[0].after.clone().unwrap();
+        Ok(String::from_utf8(after.bytes).unwrap())
+    }
+
+    #[test]
+    fn a_line_that_follows_already_is_told_from_one_that_is_meant_twice() {
+        let hunk = "@@ -1,3 +1,4 @@\n a\n b\n c\n+the last of all\n";
+        let both = [Rules::new(), Rules::new().verbatim()];
+        for rules in &both {
+            // Added meanwhile, alone and with more behind it.
+            for more in ["", "d\ne\n"] {
+                let list = format!("a\nb\nc\nthe last of all\n{more}");
+                assert_eq!(placed(&list, hunk, rules), Err(Reason::NoChange), "{list}");
+            }
+            // What Git makes of a commit that says it once more: what is there is shown.
+            let again = "@@ -2,3 +2,4 @@\n b\n c\n the last of all\n+the last of all\n";
+            let list = "a\nb\nc\nthe last of all\n";
+            assert_eq!(placed(list, again, rules).unwrap(), format!("{list}the last of all\n"));
+            let middle = "@@ -1,5 +1,6 @@\n a\n b\n c\n+the last of all\n the last of all\n d\n";
+            assert_eq!(
+                placed(&format!("{list}d\n"), middle, rules).unwrap(),
+                "a\nb\nc\nthe last of all\nthe last of all\nd\n"
+            );
+            // Another line was added there.
+            assert!(placed("a\nb\nc\nanother one\n", hunk, rules).is_ok());
+        }
+        // A reply leaves out what is below, and brackets come in rows.
+        let bracket = "@@ -1,2 +1,3 @@\n x {\n y {\n+}\n";
+        assert_eq!(placed("x {\ny {\n}\n", bracket, &both[0]).unwrap(), "x {\ny {\n}\n}\n");
+        // Something else came before it.
+        let list = "a\nb\nc\nd\nthe last of all\n";
+        assert_eq!(placed(list, hunk, &both[1]), Err(Reason::NoChange));
+        assert!(placed(list, hunk, &both[0]).is_ok());
     }
 }

@@ -43,6 +43,10 @@ pub(super) async fn place(
     let Some(refusal) = as_it_is(context, &candidate).await? else {
         return Ok(Some(candidate.message));
     };
+    // Nobody needs to be asked for what somebody else has done.
+    if refusal.reason == Reason::NoChange && refusal.is_whole {
+        return Ok(None);
+    }
     context.progress(format!("the change does not fit and is asked for once more: {refusal}"));
     let rebased = match ask_again(context, &candidate, &refusal).await? {
         Again::Change(candidate) => candidate,
@@ -80,11 +84,21 @@ async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<Op
             if !has_moved && workspace.apply(diff).await.is_ok() {
                 return Ok(None);
             }
+            let mut diff = diff.clone();
+            if has_moved {
+                diff = workspace.not_there_yet(&diff).await?;
+                // What it was made from is known, so that what others did alike is told from what
+                // only looks alike.
+                if diff.is_empty() || workspace.merge(&diff).await? {
+                    return Ok(None);
+                }
+                workspace.reset(&context.run.base).await?;
+            }
             let rules = Rules::new().verbatim();
             match patch::plan(diff.as_bytes(), &Tracked::new(workspace).await?, &rules) {
                 // Git knows whether a binary file is the one that the diff was made from.
                 Err(refusal) if refusal.reason == Reason::Binary && has_moved => {
-                    return workspace.apply(diff).await.map(|()| None);
+                    return workspace.apply(&diff).await.map(|()| None);
                 }
                 plan => plan,
             }
