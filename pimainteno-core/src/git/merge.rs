@@ -25,9 +25,10 @@ impl Workspace {
     /// else has done as well is left out.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Git`] if Git cannot read it.
+    /// [`crate::ErrorKind::Git`] if Git cannot tell what is tracked.
     pub(crate) async fn not_there_yet(&self, diff: &str) -> Result<String> {
-        let (parts, paths) = (parts(diff), self.touched(diff).await?);
+        let (parts, paths) = (parts(diff), self.touched(diff).await.unwrap_or_default());
+        // What Git cannot read is refused by whoever places it.
         if parts.len() != paths.len() {
             return Ok(diff.to_owned());
         }

@@ -422,7 +422,11 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot read it.
     pub async fn touched(&self, diff: &str) -> Result<Vec<String>> {
-        let list = self.call(["apply", "--numstat", "-z", "-"]).input(diff).text().await?;
+        let list = self
+            .call(["apply", "--numstat", "--whitespace=nowarn", "-z", "-"])
+            .input(diff)
+            .text()
+            .await?;
         Ok(list
             .split('\0')
             .filter_map(|entry| entry.trim_start_matches('\n').splitn(3, '\t').nth(2))
