@@ -6,33 +6,12 @@ use std::path::Path;
 use pimainteno_core::{
     Outcome, RunRecord,
     config::{CommandStepConfig, Globs, Mode, SandboxMode, StepConfig},
-    process::Support,
 };
 
 use crate::support::{
-    machine::{Agent, Machine, is_applied, program, write},
+    machine::{Agent, Machine, edits, is_applied, is_delivered, machines, write},
     world::runtime,
 };
-
-/// The machines that leftovers are told apart on: this one, one without layers, and one without
-/// namespaces.
-fn machines(files: &[(&str, &str)]) -> impl Iterator<Item = Machine> {
-    let less = [
-        None,
-        Some(Support { layers: false, system_calls: true, ..landlock() }),
-        Some(Support { obstacle: Some("as told".into()), ..landlock() }),
-    ];
-    less.into_iter().map(move |support| {
-        let mut machine = Machine::new(files);
-        machine.support = support;
-        machine.project.unasked = Globs::compile(["**"]).unwrap();
-        machine
-    })
-}
-
-fn landlock() -> Support {
-    Support { landlock: 1, ..Support::default() }
-}
 
 fn has_layers(machine: &Machine) -> bool {
     machine.support.is_none()
@@ -42,22 +21,6 @@ fn has_layers(machine: &Machine) -> bool {
 fn said(machine: &Machine, record: &RunRecord) -> String {
     let outputs = machine.maintainer(Agent::harmless()).history().run_outputs(record.id).unwrap();
     outputs.iter().map(|output| format!("{}: {}\n", output.name, output.text)).collect()
-}
-
-fn edits(file: &'static str, text: &'static str) -> Agent {
-    Agent::new(move |workspace| write(&workspace.join(file), text))
-}
-
-/// The run's change is delivered, by a person where the wall is not whole.
-#[track_caller]
-fn is_delivered(machine: &Machine, record: &RunRecord) {
-    match &record.outcome {
-        Some(Outcome::Held { reason }) if reason.contains("without a whole sandbox") => {
-            is_applied(&machine.approve(record));
-        }
-        _ => is_applied(record),
-    }
-    machine.env.git(&machine.site, &["pull", "--quiet"]);
 }
 
 #[track_caller]
@@ -532,62 +495,6 @@ fn an_approval_has_what_the_steps_before_the_change_make_and_is_of_checks_that_p
             "{again:?}"
         );
     }
-}
-
-/// Fetches the submodules of the checkout.
-fn fetch_submodules(machine: &Machine) {
-    let lib = machine.env.path("lib");
-    machine.env.git(&machine.site, &["config", "submodule.lib.url", lib.to_str().unwrap()]);
-    machine.env.git(
-        &machine.site,
-        &["-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init"],
-    );
-}
-
-#[test]
-fn checks_see_submodules_at_their_recorded_commits_and_cannot_change_them() {
-    for mut machine in machines(&[]) {
-        machine.env.submodule(&machine.site);
-        fetch_submodules(&machine);
-        let mark = machine.mark();
-        // What is theirs is read alone, whatever it says; and the checkout of one has gone on.
-        let module = machine.site.join(".git/modules/lib");
-        write(&module.join("info/attributes"), "* filter=trap\n");
-        program(&module.join("hooks/post-checkout"), &format!("touch {}", mark.display()));
-        write(&machine.site.join("vendor/lib/file"), "newer\n");
-        let lib = machine.site.join("vendor/lib");
-        machine.env.git(&lib, &["commit", "--quiet", "--all", "--message", "newer"]);
-        machine.env.git(&lib, &["checkout", "--quiet", "--detach", "HEAD~1"]);
-        std::fs::remove_file(&mark).unwrap();
-        machine.project.verify = vec![
-            "grep -qx 'of the library' vendor/lib/file && test -s README.md && echo edited > vendor/lib/file".into(),
-        ];
-        for text in ["# One\n", "# Two\n"] {
-            let record = machine.run(edits("README.md", text));
-            is_delivered(&machine, &record);
-            let verify = record.steps.iter().find(|step| step.name == "verify").unwrap();
-            assert_eq!(verify.note, "1 of 1 checks passed");
-        }
-        assert!(!mark.exists());
-        let mode = machine.remote(&["ls-tree", "main", "vendor/lib"]);
-        assert!(mode.starts_with("160000 "), "{mode}");
-    }
-}
-
-#[test]
-fn a_submodule_that_the_checkout_does_not_have_is_told_where_a_check_fails_for_want_of_it() {
-    let mut machine = Machine::new(&[]);
-    machine.env.submodule(&machine.site);
-    machine.project.verify = vec!["cat vendor/lib/file README.md".into()];
-    let record = machine.run(edits("README.md", "# One\n"));
-    assert!(
-        matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("the checkout has nothing of submodule `vendor/lib`") && reason.contains("git submodule update --init")),
-        "{record:?}"
-    );
-    // Once it is there, it is seen.
-    fetch_submodules(&machine);
-    let record = machine.run(edits("README.md", "# Two\n"));
-    is_delivered(&machine, &record);
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn a_run_without_a_sandbox_leaves_nobody_but_its_service() {
     let mut machine = Machine::new(&[]);
     machine.project.sandbox = SandboxMode::Off;
     let named = |name: &str| StepConfig::Named(name.into());
-    let prepare = StepConfig::Command(CommandStepConfig::new("prepare", gets_away("400.0301")));
+    let prepare = StepConfig::Command(CommandStepConfig::new("install", gets_away("400.0301")));
     let after = ["apply", "verify", "commit", "push", "restart", "monitor"];
     machine.project.steps =
         Some([named("propose"), prepare].into_iter().chain(after.map(named)).collect());

@@ -9,7 +9,7 @@ use pimainteno_core::{
     process::Support,
 };
 
-use crate::support::machine::{Agent, Machine, is_applied, sh, write};
+use crate::support::machine::{Agent, Machine, edits, is_applied, is_delivered, sh, write};
 
 /// A machine whose project is prepared by `command`, which reads `lock`.
 fn machine(command: &str, check: &str) -> Machine {
@@ -34,10 +34,6 @@ fn without_layers(mut machine: Machine) -> Machine {
     machine
 }
 
-fn edits(file: &'static str, text: &'static str) -> Agent {
-    Agent::new(move |workspace| write(&workspace.join(file), text))
-}
-
 /// How the step of this name ended, and what it said.
 fn step(record: &RunRecord, name: &str) -> (StepStatus, String) {
     let step = record.steps.iter().find(|step| step.name == name);
@@ -49,18 +45,6 @@ fn step(record: &RunRecord, name: &str) -> (StepStatus, String) {
 fn said(machine: &Machine, record: &RunRecord) -> String {
     let outputs = machine.maintainer(Agent::harmless()).history().run_outputs(record.id).unwrap();
     outputs.iter().map(|output| format!("{}: {}\n", output.name, output.text)).collect()
-}
-
-/// The run's change is delivered, by a person where the wall is not whole.
-#[track_caller]
-fn is_delivered(machine: &Machine, record: &RunRecord) {
-    match &record.outcome {
-        Some(Outcome::Held { reason }) if reason.contains("without a whole sandbox") => {
-            is_applied(&machine.approve(record));
-        }
-        _ => is_applied(record),
-    }
-    machine.env.git(&machine.site, &["pull", "--quiet"]);
 }
 
 #[track_caller]

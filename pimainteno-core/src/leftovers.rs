@@ -27,6 +27,7 @@ mod layer;
 mod prepared;
 mod size;
 mod submodules;
+mod trial;
 
 use std::{
     fs, io, iter,
@@ -35,6 +36,8 @@ use std::{
 };
 
 use uuid::Uuid;
+
+pub(crate) use trial::Trial;
 
 use crate::{
     error::{Context, ErrorKind, Result},
@@ -70,20 +73,6 @@ pub(crate) enum Way {
     Cold,
     /// Not at all, because the owner trusts what is run: they stay in the workspace.
     Warm,
-}
-
-/// What is being tried, by which it is known which leftovers may be seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Trial {
-    /// The base, before there is a change. What is left is seen by all others.
-    Base,
-    /// A change, by its fingerprint. What is left is seen until another change is tried, and kept
-    /// when it is delivered.
-    Change(String),
-    /// Something else for comparison. What the change left is seen; what this leaves is not kept.
-    Aside,
-    /// The same, but what the change left is not seen.
-    Alone,
 }
 
 #[derive(Debug)]
@@ -557,25 +546,6 @@ impl Leftovers {
 
     fn now(&self) -> std::sync::MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Trial {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Base => "base",
-            Self::Change(_) => "change",
-            Self::Aside | Self::Alone => "aside",
-        }
-    }
-
-    /// The others that are seen below its own layer, the uppermost first.
-    fn below(&self) -> &'static [&'static str] {
-        match self {
-            Self::Base => &[],
-            Self::Change(_) | Self::Alone => &["base"],
-            Self::Aside => &["change", "base"],
-        }
     }
 }
 

@@ -227,3 +227,40 @@ pub(crate) fn sh(directory: &Path, script: &str) {
 pub(crate) fn is_applied(record: &RunRecord) {
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
 }
+
+/// The machines on which what checks see is told apart: this one, one without layers, and one without
+/// namespaces.
+pub(crate) fn machines(files: &[(&str, &str)]) -> impl Iterator<Item = Machine> {
+    let less = [
+        None,
+        Some(Support { layers: false, system_calls: true, ..landlock() }),
+        Some(Support { obstacle: Some("as told".into()), ..landlock() }),
+    ];
+    less.into_iter().map(move |support| {
+        let mut machine = Machine::new(files);
+        machine.support = support;
+        machine.project.unasked = Globs::compile(["**"]).unwrap();
+        machine
+    })
+}
+
+pub(crate) fn landlock() -> Support {
+    Support { landlock: 1, ..Support::default() }
+}
+
+/// An agent that writes `text` to `file`.
+pub(crate) fn edits(file: &'static str, text: &'static str) -> Agent {
+    Agent::new(move |workspace| write(&workspace.join(file), text))
+}
+
+/// The run's change is delivered, by a person where the wall is not whole.
+#[track_caller]
+pub(crate) fn is_delivered(machine: &Machine, record: &RunRecord) {
+    match &record.outcome {
+        Some(Outcome::Held { reason }) if reason.contains("without a whole sandbox") => {
+            is_applied(&machine.approve(record));
+        }
+        _ => is_applied(record),
+    }
+    machine.env.git(&machine.site, &["pull", "--quiet"]);
+}

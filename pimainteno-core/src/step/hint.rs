@@ -72,6 +72,9 @@ const NO_PACKAGE: [&str; 14] = [
 const NO_PROGRAM: [&str; 4] =
     [": command not found", ": not found", ": No such file or directory", " ENOENT"];
 
+/// Who says that a program is missing, in the first word of a line.
+const SHELLS: [&str; 9] = ["ash", "bash", "dash", "env", "gmake", "ksh", "make", "sh", "zsh"];
+
 /// What a command lacked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Lack {
@@ -130,7 +133,8 @@ fn program(line: &str) -> Option<Lack> {
     let before = line.trim_end().strip_suffix(sign)?;
     // Whoever tells it stands before: `sh: 1: jest`, `make: cargo`, `env: ‘node’`, `spawn tsc`.
     let name = before.rsplit([' ', ':']).next()?.trim_matches(['‘', '’', '\'', '"']);
-    let is_told = before.contains(':') || before.contains("spawn ");
+    let teller = before.split([':', ' ', '[']).next()?.rsplit('/').next()?;
+    let is_told = SHELLS.contains(&teller) || before.contains("spawn ");
     let is_plain = |character: char| character.is_alphanumeric() || "/._+-".contains(character);
     (is_told && !name.is_empty() && name.chars().all(is_plain) && !name.contains(".."))
         .then(|| Lack::Program(name.to_owned()))

@@ -112,9 +112,11 @@ impl ProjectState {
         self.chores.values_mut().for_each(ChoreState::release);
     }
 
-    /// Whether anything keeps the project from its runs that a person could end.
+    /// Whether anything keeps the project from its runs, or a change from being tried again, that a
+    /// person could end.
     pub fn is_kept_from_runs(&self) -> bool {
-        self.paused || self.parked().is_some() || self.frozen().is_some()
+        let waits = self.chores.values().any(|chore| chore.goes_on_at().is_some());
+        self.paused || waits || self.frozen().is_some()
     }
 
     /// Whether nothing is remembered but its history.
