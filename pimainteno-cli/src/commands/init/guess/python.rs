@@ -31,6 +31,9 @@ const FOR_TESTS: [&str; 12] = [
     "test/requirements.txt",
 ];
 
+/// How deep groups may include others: they could do so in a circle.
+const DEEPEST: usize = 8;
+
 /// How the packages are mostly called that tests need.
 const TEST_GROUPS: [&str; 6] = ["test", "tests", "testing", "dev", "develop", "development"];
 
@@ -97,15 +100,16 @@ fn wanted(manifest: &Table, files: &Files<'_>) -> Vec<String> {
 fn collect(groups: Option<&Value>, group: &str, packages: &mut Vec<String>, depth: usize) {
     let list = groups.and_then(|groups| groups.get(group)).and_then(Value::as_array);
     for entry in list.into_iter().flatten() {
-        match (entry.as_str(), entry.get("include-group").and_then(Value::as_str)) {
-            // A quote would end the shell's.
-            (Some(package), _) if !package.contains('\'') => {
-                if !packages.iter().any(|known| known == package) {
-                    packages.push(package.to_owned());
-                }
+        if let Some(included) = entry.get("include-group").and_then(Value::as_str) {
+            if depth < DEEPEST {
+                collect(groups, included, packages, depth + 1);
             }
-            (_, Some(included)) if depth < 8 => collect(groups, included, packages, depth + 1),
-            _ => {}
+        } else if let Some(package) = entry.as_str()
+            // A quote would end the shell's.
+            && !package.contains('\'')
+            && !packages.iter().any(|known| known == package)
+        {
+            packages.push(package.to_owned());
         }
     }
 }
