@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks, then runs every test. Arguments are handed to `cargo test`.
 #
-# Needed are Git, a systemd that can be started in namespaces of its own, and the real codex program; nothing of it needs an account or a network at run time.
+# Needed are Git, a systemd that can be started in namespaces of its own, and the real codex program; nothing of it needs an account.
+# At run time the registries of npm, Python and Rust are asked, by the tests of `prepare`, and nobody else.
 # As root, Debian's packages are installed by apt; otherwise what is missing is listed, and nothing is changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,6 +26,8 @@ need unshare util-linux
 need strace strace
 need faketime faketime
 need setpriv util-linux
+need python3 python3
+python3 -c "import ensurepip" 2> /dev/null || missing+=(python3-venv)
 
 if [ ${#missing[@]} -gt 0 ]; then
     if [ "$(id -u)" != 0 ]; then
