@@ -351,7 +351,8 @@ fn make_sure_nothing_waits(maintainer: &Maintainer) {
     assert!(state.held().next().is_none(), "{state:#?}");
 }
 
-#[tokio::test]
+// Where a run stands still until it is cut off, it keeps its thread.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_that_is_cut_off_goes_on_and_is_made_once() {
     for step in ["commit", "push", "restart"] {
         let (world, backend) = (World::new(), backend());
