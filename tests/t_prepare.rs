@@ -119,6 +119,22 @@ fn a_change_of_a_lock_file_that_needs_no_network_is_checked_with_its_own() {
 }
 
 #[test]
+fn a_check_that_was_red_for_want_of_what_is_prepared_now_excuses_nobody() {
+    let mut machine =
+        machine("mkdir -p out && cp lock out/made", "test -e out/made && grep -q good value");
+    let prepare = std::mem::take(&mut machine.project.prepare);
+    let record = machine.run(edits("README.md", "# Site\n\nOne.\n"));
+    assert!(held(&record).contains("no check passes"), "{record:?}");
+    machine.project.prepare = prepare;
+    let record = machine.run(edits("value", "bad\n"));
+    assert!(
+        matches!(&record.outcome, Some(Outcome::Failed { step, .. }) if step == "verify"),
+        "{:?}",
+        record.outcome
+    );
+}
+
+#[test]
 fn what_cannot_be_prepared_costs_no_call_and_says_why() {
     let machine = machine("echo 'no such package: left'; exit 3", "true");
     let record = machine.run(Agent::new(|_| panic!("the agent was asked")));

@@ -1,7 +1,7 @@
 //! A good change that something outside keeps from being delivered waits for that, and is delivered
 //! afterwards without asking a backend again.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use jiff::Timestamp;
 use pimainteno_core::{
@@ -10,9 +10,9 @@ use pimainteno_core::{
     config::Mode,
     testing::{RecordingSink, Scripted, ScriptedBackend, change_project},
 };
-use tokio::sync::Notify;
 
 use crate::{
+    parked::serve_until_applied,
     recovery::{begins, run_and_cut_off},
     support::{World, git, outcome},
 };
@@ -305,26 +305,12 @@ async fn a_program_that_serves_delivers_what_waited_when_it_is_resumed_or_its_ti
             make_due(&maintainer);
         }
         drop(maintainer);
-        let applied = Arc::new(Notify::new());
-        let sink = {
-            let applied = applied.clone();
-            move |event: &Event| {
-                if matches!(&event.what, EventKind::RunFinished { record } if matches!(record.outcome, Some(Outcome::Applied { .. })))
-                {
-                    applied.notify_one();
-                }
-            }
-        };
-        let maintainer = world.builder(backend.clone()).events(sink).build().unwrap();
-        let serving =
-            tokio::time::timeout(Duration::from_secs(60), maintainer.serve(applied.notified()));
-        let (served, ()) = tokio::join!(serving, async {
-            tokio::task::yield_now().await;
+        serve_until_applied(&world, &backend, |maintainer| {
             if is_resumed {
                 maintainer.resume("radio").unwrap();
             }
-        });
-        served.unwrap().unwrap();
+        })
+        .await;
         assert_eq!((world.head(), backend.calls(Task::Propose)), (world.remote_head(), 1));
     }
 }

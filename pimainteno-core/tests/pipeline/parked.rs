@@ -51,7 +51,7 @@ fn is_parked(outcome: &Outcome) -> bool {
 
 /// Serves until a run has applied its change; does something `meanwhile`, when there is nothing to
 /// run.
-async fn serve_until_applied(
+pub(crate) async fn serve_until_applied(
     world: &World,
     backend: &ScriptedBackend,
     meanwhile: impl FnOnce(&Maintainer),
@@ -74,7 +74,7 @@ async fn serve_until_applied(
         meanwhile(&maintainer);
     });
     served.unwrap().unwrap();
-    assert!(maintainer.history().project("radio").parked().is_none());
+    assert!(!maintainer.history().project("radio").is_kept_from_runs());
 }
 
 #[tokio::test]

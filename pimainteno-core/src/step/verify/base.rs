@@ -22,7 +22,7 @@ pub(super) struct Base<'c> {
 impl<'c> Base<'c> {
     /// What is known already.
     pub(super) fn load(context: &StepContext<'_>, checks: &'c [String]) -> Result<Self> {
-        let kept = context.check_results(Some(&context.run.base), &all(checks))?;
+        let kept = context.check_results(Some(&context.run.base), &all(context, checks))?;
         let verdicts = kept.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_default();
         Ok(Self { checks, verdicts, doubtful: BTreeSet::new(), alone: 0 })
     }
@@ -90,7 +90,7 @@ impl<'c> Base<'c> {
             self.verdicts.retain(|check, _| !self.doubtful.contains(check));
         }
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
-        let (commit, checks) = (Some(context.run.base.clone()), all(self.checks));
+        let (commit, checks) = (Some(context.run.base.clone()), all(context, self.checks));
         let known = context.check_results(commit.as_ref(), &checks)?;
         if !self.verdicts.is_empty() && known.as_ref() != Some(&results) {
             let kept = &mut context.run.base_checks;
@@ -101,7 +101,11 @@ impl<'c> Base<'c> {
     }
 }
 
-/// A hash of all commands.
-fn all(checks: &[String]) -> Sha256 {
-    Sha256::of(&checks.join("\n"))
+/// A hash of all commands, and of what they are given: what was red for want of a package says
+/// nothing once it is there.
+fn all(context: &StepContext<'_>, checks: &[String]) -> Sha256 {
+    let project = context.project();
+    let given = (&project.prepare, &project.link, &project.sandbox);
+    let absent = context.parts.sandboxing.absent();
+    Sha256::of(&format!("{}\n{given:?}\n{absent:?}", checks.join("\n")))
 }
