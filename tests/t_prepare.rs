@@ -116,6 +116,11 @@ fn a_change_of_a_lock_file_that_needs_no_network_is_checked_with_its_own() {
     is_applied(&record);
     let log = said(&machine, &record);
     assert!(log.contains("made of new"), "{log}");
+    // What was made with the change is not what anything else is checked with.
+    is_delivered(&machine, &record);
+    let next = machine.run(edits("README.md", "# Site\n\nNext.\n"));
+    assert_eq!(step(&next, "prepare").0, StepStatus::Done, "{next:?}");
+    is_applied(&next);
 }
 
 #[test]

@@ -85,6 +85,12 @@ impl StepContext<'_> {
         }
         let base = self::key(prepare, &workspace.tracked_in(&self.run.base).await?);
         let is_trusted = key == base || self.run.approved.is_some() || self.run.takes_back();
+        // What a change's own commands made of it is seen with that change alone.
+        let fingerprint = self.run.fingerprint().unwrap_or_default();
+        let key = if is_trusted { key } else { Sha256::of(&format!("{key}\n{fingerprint}")) };
+        if !is_trusted && leftovers.see_prepared(&key, workspace)? {
+            return Ok(None);
+        }
         if is_trusted || !parts.sandboxing.is_unprepared(&key) {
             match self.make_ready(&key, is_trusted).await {
                 Err(error) if is_trusted || error.passes() => return Err(error),
