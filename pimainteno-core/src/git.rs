@@ -20,7 +20,9 @@ mod outlook;
 mod owner;
 mod ownership;
 mod room;
+mod scope;
 mod submodules;
+mod tracked;
 mod unfinished;
 mod workspace;
 
@@ -34,6 +36,8 @@ pub(crate) use forget::checkout_of;
 pub use head::{Head, is_bare};
 pub(crate) use hook_texts::hook_texts;
 pub(crate) use lock::ProjectLock;
+pub use scope::top_above;
 pub(crate) use submodules::Submodule;
 pub(crate) use unfinished::is_left_half_made;
 pub use workspace::Workspace;
+pub(crate) use workspace::{FILES_LIMIT, outside, too_large};

@@ -41,7 +41,7 @@ pub(crate) use trial::Trial;
 
 use crate::{
     error::{Context, ErrorKind, Result},
-    git::Workspace,
+    git::{FILES_LIMIT, Workspace, too_large},
     process::{Layer, Limits, Used, remove, remove_all_in},
     words::Sha256,
 };
@@ -211,7 +211,7 @@ impl Leftovers {
             .err()
             .map(|error| format!("{error}; the checks see what is left there"));
         if self.way == Way::Cold {
-            let size = self.size(workspace.path()).unwrap_or_default();
+            let size = self.size(workspace.top()).unwrap_or_default();
             self.at_start.get_or_init(|| size);
             // From when there were layers.
             if self.has_kept() {
@@ -309,19 +309,20 @@ impl Leftovers {
     /// If it cannot be written or removed.
     pub(crate) fn replace(
         &self,
-        workspace: &Path,
+        workspace: &Workspace,
         file: &Path,
         content: Option<&str>,
     ) -> Result<()> {
-        let tree = if self.way == Way::Layers { self.own_tree() } else { workspace.to_owned() };
-        let place = tree.join(file);
+        let (top, file) = (workspace.top(), workspace.scope().outer(file));
+        let tree = if self.way == Way::Layers { self.own_tree() } else { top.to_owned() };
+        let place = tree.join(&file);
         let replace = || match content {
             Some(content) => {
                 place.parent().map_or(Ok(()), fs::create_dir_all)?;
                 fs::write(&place, content)?;
-                fs::set_permissions(&place, fs::metadata(workspace.join(file))?.permissions())
+                fs::set_permissions(&place, fs::metadata(top.join(&file))?.permissions())
             }
-            None if self.way == Way::Layers => layer::remove_below(&tree, file),
+            None if self.way == Way::Layers => layer::remove_below(&tree, &file),
             None => fs::remove_file(&place),
         };
         replace().context(ErrorKind::Process, || format!("cannot write to `{}`", place.display()))
@@ -336,8 +337,9 @@ impl Leftovers {
         let mut edited = workspace.edited().await?;
         if self.way == Way::Layers {
             let upper = self.own_tree();
-            let tracked = if is_empty(&upper) { Vec::new() } else { workspace.tracked().await? };
-            for (path, _) in tracked {
+            let tracked =
+                if is_empty(&upper) { Vec::new() } else { workspace.tracked_everywhere().await? };
+            for path in tracked {
                 let sight = layer::sight(&upper, &path).context(ErrorKind::Process, || {
                     format!("cannot look at `{}`", upper.display())
                 })?;
@@ -365,14 +367,23 @@ impl Leftovers {
                 upper.display()
             )
         };
-        let mut paths: Vec<_> =
-            workspace.tracked().await?.into_iter().map(|(path, _)| path).collect();
-        layer::lend_ignore_files(&upper, workspace.path(), false)
+        let mut paths = workspace.tracked_everywhere().await?;
+        layer::lend_ignore_files(&upper, workspace.top(), false)
             .context(ErrorKind::Process, told)?;
         paths.extend(workspace.untracked_in(&upper).await?);
+        // Before anything is copied: a sparse file is small until then.
+        let size = paths.iter().try_fold(0_u64, |size, path| {
+            Ok::<_, io::Error>(match layer::sight(&upper, path)? {
+                layer::Sight::Here(metadata) => size.saturating_add(metadata.len()),
+                _ => size,
+            })
+        });
+        if size.context(ErrorKind::Process, told)? > FILES_LIMIT {
+            return Err(too_large());
+        }
         paths
             .iter()
-            .try_for_each(|path| layer::bring(&upper, workspace.path(), path))
+            .try_for_each(|path| layer::bring(&upper, workspace.top(), path))
             .context(ErrorKind::Process, told)?;
         self.clean_layers(workspace).await
     }
@@ -391,7 +402,7 @@ impl Leftovers {
             return Ok(());
         }
         let uncover = || {
-            layer::uncover(&upper, workspace.path(), &below)?;
+            layer::uncover(&upper, workspace.top(), &below)?;
             let submodules = self.submodules_below(TREE);
             submodules.map_or(Ok(()), |files| layer::uncover(&upper, &files, &[]))
         };
@@ -506,11 +517,11 @@ impl Leftovers {
         }
         let told =
             || format!("cannot look through `{}`, where checks left files", directory.display());
-        layer::uncover(directory, workspace.path(), below).context(ErrorKind::Process, told)?;
-        layer::lend_ignore_files(directory, workspace.path(), true)
+        layer::uncover(directory, workspace.top(), below).context(ErrorKind::Process, told)?;
+        layer::lend_ignore_files(directory, workspace.top(), true)
             .context(ErrorKind::Process, told)?;
         let cleaned = workspace.clean_layer(directory).await;
-        layer::uncover(directory, workspace.path(), &[]).context(ErrorKind::Process, told)?;
+        layer::uncover(directory, workspace.top(), &[]).context(ErrorKind::Process, told)?;
         cleaned
     }
 

@@ -9,11 +9,11 @@ use tokio::sync::Notify;
 
 use crate::{error::Result, id::ProposalId, job::Job, process::Cancel, words::ProjectId};
 
-/// What is due, in which order, and how much of it goes on at once: one run per project, and so
-/// many in all.
+/// What is due, in which order, and how much of it goes on at once: one run per checkout, whatever
+/// projects are in it, and so many in all.
 ///
 /// What is most urgent comes first, see [`crate::job::Rules::urgency`], and of equals whatever came
-/// first; what cannot begin yet, because its project is run, keeps nobody else waiting.
+/// first; what cannot begin yet, because its checkout is busy, keeps nobody else waiting.
 pub(crate) struct Queue {
     state: Mutex<State>,
     /// Told whenever something else may begin.
@@ -35,6 +35,8 @@ struct State {
 struct Ticket {
     number: u64,
     project: ProjectId,
+    /// The first of the projects of its checkout.
+    repository: ProjectId,
     job: Job,
     is_running: bool,
 }
@@ -65,18 +67,20 @@ impl Queue {
         self.changed.notify_waiters();
     }
 
-    /// Waits for the turn of a job on a project. `told` is called if it cannot begin at once.
+    /// Waits for the turn of a job on a project, whose checkout goes by the name `repository`. `told`
+    /// is called if it cannot begin at once.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Cancelled`] if `cancel` is raised meanwhile.
     pub(crate) async fn turn(
         &self,
         project: &ProjectId,
+        repository: &ProjectId,
         job: &Job,
         cancel: &Cancel,
         told: impl FnOnce() + Send,
     ) -> Result<Turn<'_>> {
-        let turn = self.enter(project, job);
+        let turn = self.enter(project, repository, job);
         let mut told = Some(told);
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
@@ -122,12 +126,12 @@ impl Queue {
         is_first.then(|| Deciding { queue: self, proposal })
     }
 
-    fn enter(&self, project: &ProjectId, job: &Job) -> Turn<'_> {
+    fn enter(&self, project: &ProjectId, repository: &ProjectId, job: &Job) -> Turn<'_> {
         let mut state = self.state();
         state.last += 1;
         let number = state.last;
-        let (project, job) = (project.to_owned(), job.clone());
-        state.tickets.push(Ticket { number, project, job, is_running: false });
+        let (project, repository, job) = (project.clone(), repository.clone(), job.clone());
+        state.tickets.push(Ticket { number, project, repository, job, is_running: false });
         Turn { queue: self, number }
     }
 
@@ -137,8 +141,9 @@ impl Queue {
         let most = state.most;
         let (running, waiting): (Vec<_>, Vec<_>) =
             state.tickets.iter_mut().partition(|ticket| ticket.is_running);
-        let is_free =
-            |ticket: &&mut Ticket| !running.iter().any(|other| other.project == ticket.project);
+        let is_free = |ticket: &&mut Ticket| {
+            !running.iter().any(|other| other.repository == ticket.repository)
+        };
         let next = waiting
             .into_iter()
             .filter(is_free)
@@ -196,7 +201,7 @@ mod tests {
     #[tokio::test]
     async fn the_most_urgent_comes_first_and_of_equals_the_first() {
         let (queue, cancel) = (Arc::new(Queue::new(1)), Cancel::new());
-        let first = queue.turn(&id("a"), &upkeep(), &cancel, || {}).await.unwrap();
+        let first = queue.turn(&id("a"), &id("a"), &upkeep(), &cancel, || {}).await.unwrap();
         let begun = Arc::new(Mutex::new(Vec::new()));
         let jobs = [
             upkeep(),
@@ -209,7 +214,7 @@ mod tests {
         for (place, job) in jobs.into_iter().enumerate() {
             let (queue, begun, cancel) = (queue.clone(), begun.clone(), cancel.clone());
             let mut wait = Box::pin(async move {
-                let _turn = queue.turn(&id("a"), &job, &cancel, || {}).await.unwrap();
+                let _turn = queue.turn(&id("a"), &id("a"), &job, &cancel, || {}).await.unwrap();
                 begun.lock().unwrap().push(place);
             });
             let is_waiting =
@@ -226,37 +231,47 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_run_per_project_and_what_waits_for_it_keeps_nobody_else_waiting() {
+    async fn one_run_per_checkout_and_what_waits_for_it_keeps_nobody_else_waiting() {
         let (queue, cancel) = (Queue::new(2), Cancel::new());
-        let first = queue.turn(&id("a"), &upkeep(), &cancel, || {}).await.unwrap();
+        let first = queue.turn(&id("a"), &id("a"), &upkeep(), &cancel, || {}).await.unwrap();
         let (told, job) = (AtomicBool::new(false), upkeep());
         let a = id("a");
         let mut second =
-            pin!(queue.turn(&a, &job, &cancel, || told.store(true, Ordering::Relaxed)));
+            pin!(queue.turn(&a, &a, &job, &cancel, || told.store(true, Ordering::Relaxed)));
         assert!(
             std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await
         );
-        let other = queue.turn(&id("b"), &upkeep(), &cancel, || {}).await.unwrap();
+        let other = queue.turn(&id("b"), &id("b"), &upkeep(), &cancel, || {}).await.unwrap();
+        let (c, told_too) = (id("c"), AtomicBool::new(false));
+        let tell = || told_too.store(true, Ordering::Relaxed);
+        let mut third = pin!(queue.turn(&c, &a, &job, &cancel, tell));
+        assert!(
+            std::future::poll_fn(|task| Poll::Ready(third.as_mut().poll(task).is_pending())).await
+        );
         drop(first);
         let second = second.await.unwrap();
+        assert!(
+            std::future::poll_fn(|task| Poll::Ready(third.as_mut().poll(task).is_pending())).await
+        );
         drop((other, second));
-        assert!(told.load(Ordering::Relaxed));
+        drop(third.await.unwrap());
+        assert!(told.load(Ordering::Relaxed) && told_too.load(Ordering::Relaxed));
     }
 
     #[tokio::test]
     async fn what_waits_ends_when_it_is_told_to_stop_and_leaves_no_trace() {
         let (queue, cancel) = (Queue::new(1), Cancel::new());
-        let first = queue.turn(&id("a"), &upkeep(), &cancel, || {}).await.unwrap();
+        let first = queue.turn(&id("a"), &id("a"), &upkeep(), &cancel, || {}).await.unwrap();
         let job = upkeep();
         let b = id("b");
-        let mut second = pin!(queue.turn(&b, &job, &cancel, || {}));
+        let mut second = pin!(queue.turn(&b, &b, &job, &cancel, || {}));
         assert!(
             std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await
         );
         cancel.raise();
         assert_eq!(second.await.err().unwrap().kind(), ErrorKind::Cancelled);
         drop(first);
-        assert!(queue.turn(&id("a"), &upkeep(), &Cancel::new(), || {}).await.is_ok());
+        assert!(queue.turn(&id("a"), &id("a"), &upkeep(), &Cancel::new(), || {}).await.is_ok());
     }
 
     #[test]

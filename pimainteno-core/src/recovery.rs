@@ -98,7 +98,7 @@ async fn remove_half_made(runner: &Runner, open: &[OpenRun]) {
         .iter()
         .filter(|prepared| !open.iter().any(|run| run.record.project == prepared.project.id))
     {
-        let (path, trees) = (&prepared.project.path, runner.trees(&prepared.project));
+        let (path, trees) = (&prepared.project.path, runner.trees(prepared));
         if trees.iter().any(|tree| is_left_half_made(path, tree)) {
             // Taking the lock does it. If somebody has it, that is who makes the workspace.
             drop(runner.lock_checkout(prepared).await);

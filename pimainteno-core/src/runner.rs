@@ -22,7 +22,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::Mutex;
 
 use crate::{
-    config::{Config, Project},
+    config::Config,
     error::{Error, ErrorKind, Result},
     event::Bus,
     process::{Cancel, Environment, SandboxHelper},
@@ -73,11 +73,21 @@ pub(crate) struct Recovery {
 }
 
 impl Runner {
-    /// Where a project's worktrees are: its workspace, and what a backend edits in. A project's
-    /// name has no full stop.
-    pub(crate) fn trees(&self, project: &Project) -> [PathBuf; 2] {
+    /// Where the worktrees of a project's checkout are: the workspace, and what a backend edits in.
+    pub(crate) fn trees(&self, prepared: &Prepared) -> [PathBuf; 2] {
+        self.trees_of(&prepared.repository)
+    }
+
+    /// The same, by what they are called after: a project, whose id has no full stop.
+    fn trees_of(&self, repository: &ProjectId) -> [PathBuf; 2] {
         let workspaces = self.state_directory.join("workspaces");
-        ["", ".agent"].map(|kind| workspaces.join(format!("{}{kind}", project.id)))
+        ["", ".agent"].map(|kind| workspaces.join(format!("{repository}{kind}")))
+    }
+
+    /// The projects that are in the same checkout as one, and it.
+    fn neighbours<'r>(&'r self, prepared: &'r Prepared) -> impl Iterator<Item = &'r Prepared> {
+        let projects = self.projects.iter().map(|prepared| &**prepared);
+        projects.filter(|other| other.repository == prepared.repository)
     }
 
     /// One project, named by its id or its name.

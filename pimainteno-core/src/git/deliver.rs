@@ -107,7 +107,7 @@ impl Checkout {
         ];
         let output = self
             .git
-            .call_with_hooks(self.path(), push)
+            .call_with_hooks(self.top(), push)
             .timeout(self.git.network_timeout)
             .output()
             .await?;
@@ -199,7 +199,7 @@ impl Checkout {
         upstream: &Upstream,
         arguments: [&str; N],
     ) -> Result<Output> {
-        let output = self.git.call_remote(self.path(), arguments).output().await?;
+        let output = self.git.call_remote(self.top(), arguments).output().await?;
         if output.success() {
             return Ok(output);
         }

@@ -47,13 +47,12 @@ impl OwnerSettings {
     /// [`crate::ErrorKind::Git`] if Git cannot read them.
     pub(super) async fn read(checkout: &Checkout) -> Result<Self> {
         let git = &checkout.git;
-        let call =
-            git.call_with_hooks(checkout.path(), ["config", "--list", "--show-origin", "-z"]);
+        let call = git.call_with_hooks(checkout.top(), ["config", "--list", "--show-origin", "-z"]);
         let output = call.output_limit(LIST_LIMIT).output().await?;
         if !output.success() {
             return Err(super::command::failed("git config --list", &output));
         }
-        Ok(Self::parse(&output.stdout, checkout.path(), git.environment.home().as_deref()))
+        Ok(Self::parse(&output.stdout, checkout.top(), git.environment.home().as_deref()))
     }
 
     /// Reads `--show-origin -z`: where an entry comes from, and its name and value with a line end

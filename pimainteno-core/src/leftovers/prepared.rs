@@ -39,7 +39,7 @@ impl Leftovers {
     /// If what is kept of another one cannot be removed.
     pub(crate) fn see_prepared(&self, key: &Sha256, workspace: &Workspace) -> Result<bool> {
         if self.way != Way::Layers {
-            return Ok(self.is_at_hand(key, workspace.path()));
+            return Ok(self.is_at_hand(key, workspace.top()));
         }
         let place = self.prepared(key);
         if !place.is_dir() {
@@ -48,7 +48,7 @@ impl Leftovers {
         let mut now = self.now();
         // A comparison sees for a while what was made for another one; that is no reason to forget.
         if now.trial == Trial::Base {
-            self.forget_stale(key, &place, workspace.path()).context(ErrorKind::Process, || {
+            self.forget_stale(key, &place, workspace.top()).context(ErrorKind::Process, || {
                 format!("cannot remove old packages from `{}`", self.kept(TREE).display())
             })?;
         }
@@ -96,7 +96,7 @@ impl Leftovers {
             if self.way != Way::Layers {
                 return Ok::<_, io::Error>(Vec::new());
             }
-            let mut layers = vec![layer(TREE, workspace.path())?];
+            let mut layers = vec![layer(TREE, workspace.top())?];
             if !is_trusted {
                 layers.push(layer("downloads", &downloads)?);
             }
@@ -127,7 +127,7 @@ impl Leftovers {
         let upper = self.new_one().join(TREE).join("upper");
         let keep = || {
             // What it did to the project's own files comes to nothing.
-            layer::uncover(&upper, workspace.path(), &[])?;
+            layer::uncover(&upper, workspace.top(), &[])?;
             let size = Used::of(&upper)?;
             if let Some(excess) = size.excess(limits) {
                 return Ok::<_, io::Error>(Err(excess));

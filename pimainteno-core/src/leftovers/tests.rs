@@ -209,3 +209,35 @@ fn more_than_there_may_be_is_told() {
     );
     assert!(size.excess(&limits(1, 3)).unwrap().contains("`sandbox_disk` allows 0"));
 }
+
+#[test]
+fn what_is_brought_back_goes_through_no_link() {
+    let place = tempfile::tempdir().unwrap();
+    let outside = tree(&place.path().join("outside"), &["victim", "tree/file"]);
+    let before = list(&outside);
+    let workspace = tree(&place.path().join("workspace"), &["plain"]);
+    for link in ["to-write", "to-remove", "deep"] {
+        symlink(&outside, workspace.join(link)).unwrap();
+    }
+    let upper =
+        tree(&place.path().join("upper"), &["to-write/victim", "to-write/tree", "deep/a/new"]);
+    fs::create_dir(upper.join("to-remove")).unwrap();
+    removal(&upper.join("to-remove/victim"));
+    for path in ["to-write/victim", "to-write/tree", "deep/a/new", "to-remove/victim"] {
+        layer::bring(&upper, &workspace, Path::new(path)).unwrap();
+    }
+    assert_eq!(list(&outside), before);
+    assert_eq!(
+        list(&workspace),
+        [
+            "deep/",
+            "deep/a/",
+            "deep/a/new: upper",
+            "plain: workspace",
+            "to-remove",
+            "to-write/",
+            "to-write/tree: upper",
+            "to-write/victim: upper"
+        ]
+    );
+}

@@ -1,6 +1,8 @@
 //! Says what to maintain, and with what.
 
 use std::{
+    collections::BTreeMap,
+    fs,
     path::PathBuf,
     sync::{Arc, OnceLock},
 };
@@ -11,9 +13,10 @@ use super::Maintainer;
 use crate::{
     backend::LlmBackend,
     chore::Proposer,
-    config::{Config, ProjectConfig},
+    config::{Config, Project, ProjectConfig},
     error::{Error, ErrorKind, Result},
     event::{Bus, EventSink},
+    git::top_above,
     policy::{Limits, Policy, PolicyEngine},
     process::{Cancel, Environment, SandboxHelper},
     queue::Queue,
@@ -212,7 +215,7 @@ impl MaintainerBuilder {
         let machine = self.time_zone.unwrap_or(TimeZone::UTC);
         let timezone = config.scheduler.timezone.clone().unwrap_or(machine);
         let policies = PolicyEngine::new(Limits::default());
-        let mut projects: Vec<Arc<Prepared>> = Vec::new();
+        let mut projects: Vec<Prepared> = Vec::new();
         for project in config.projects() {
             if projects.iter().any(|other| other.project.id == project.id) {
                 return Err(Error::new(
@@ -231,10 +234,9 @@ impl MaintainerBuilder {
                 &state_directory,
                 &timezone,
             );
-            projects.push(Arc::new(
-                prepared.map_err(|error| error.about(format!("project `{name}`")))?,
-            ));
+            projects.push(prepared.map_err(|error| error.about(format!("project `{name}`")))?);
         }
+        share_checkouts(&mut projects);
         Ok(Plan {
             config,
             file,
@@ -242,9 +244,29 @@ impl MaintainerBuilder {
             environment,
             sandbox_helper,
             timezone,
-            projects,
+            projects: projects.into_iter().map(Arc::new).collect(),
             events: self.events,
         })
+    }
+}
+
+/// Gives the projects of one checkout the same name for it: the id of the one that is nearest to its
+/// top, and of several that of the first by name, so that it is the same whatever their order.
+fn share_checkouts(projects: &mut [Prepared]) {
+    let top = |project: &Project| {
+        let top = top_above(&project.path).unwrap_or_else(|| project.path.clone());
+        fs::canonicalize(&top).unwrap_or(top)
+    };
+    let rank = |project: &Project| (project.path.components().count(), project.id.clone());
+    let mut first: BTreeMap<PathBuf, (usize, ProjectId)> = BTreeMap::new();
+    for Prepared { project, .. } in &*projects {
+        let found = first.entry(top(project)).or_insert_with(|| rank(project));
+        *found = rank(project).min(found.clone());
+    }
+    for prepared in projects {
+        if let Some((_, repository)) = first.get(&top(&prepared.project)) {
+            prepared.repository.clone_from(repository);
+        }
     }
 }
 

@@ -49,9 +49,14 @@ impl From<String> for Obstacle {
 impl Runner {
     /// Locks a project, or says why it cannot be had now.
     pub(super) async fn lock(&self, prepared: &Prepared) -> Result<Locked, Obstacle> {
-        if let Some(reason) = self.recovery.unfinished.lock().await.get(&prepared.project.id) {
-            return Err(reason.clone().into());
+        // Also of another project in the checkout: what its run left there is not looked at yet.
+        let unfinished = self.recovery.unfinished.lock().await;
+        for other in self.neighbours(prepared) {
+            if let Some(reason) = unfinished.get(&other.project.id) {
+                return Err(reason.clone().into());
+            }
         }
+        drop(unfinished);
         let locked = self.lock_checkout(prepared).await?;
         locked.ok_or_else(|| Obstacle::Reason("another run of the project is going on".into()))
     }
@@ -60,7 +65,7 @@ impl Runner {
     pub(crate) async fn lock_checkout(&self, prepared: &Prepared) -> Result<Option<Locked>> {
         let checkout =
             Checkout::open(&prepared.project.path, Git::new(self.environment.clone())).await?;
-        let lock = checkout.lock(&self.trees(&prepared.project)).await?;
+        let lock = checkout.lock(&self.trees(prepared)).await?;
         Ok(lock.map(|lock| Locked { checkout, _lock: lock }))
     }
 }

@@ -151,7 +151,7 @@ impl<'run> Sandboxing<'run> {
                 &alternates(git),
             ]
             .concat(),
-            cover: [&places.covered()[..], &[self.state.to_owned(), checkout.path().to_owned()]]
+            cover: [&places.covered()[..], &[self.state.to_owned(), checkout.top().to_owned()]]
                 .concat(),
             network: settings.network,
             limits: limits(self.project),
@@ -254,7 +254,7 @@ impl StepContext<'_> {
             }
             lacks
         });
-        let leftovers = self.parts.leftovers;
+        let (leftovers, top) = (self.parts.leftovers, self.parts.workspace.top());
         let (caches, network) = match &purpose {
             Purpose::Trial => (leftovers.caches(), settings.network),
             Purpose::Prepare { is_trusted, .. } => (leftovers.downloads(), *is_trusted),
@@ -279,15 +279,15 @@ impl StepContext<'_> {
         sandbox.shown = self.project().link.iter().map(|link| self.linked(link.as_ref())).collect();
         match purpose {
             Purpose::Trial => {
-                sandbox.used = leftovers.used(self.workspace())?;
-                sandbox.layers = leftovers.layers(self.workspace())?;
+                sandbox.used = leftovers.used(top)?;
+                sandbox.layers = leftovers.layers(top)?;
                 if sandbox.layers.is_empty() {
-                    sandbox.write.extend([self.workspace().to_owned(), leftovers.caches()]);
+                    sandbox.write.extend([top.to_owned(), leftovers.caches()]);
                 }
             }
             Purpose::Prepare { layers, is_trusted } => {
                 if layers.is_empty() {
-                    sandbox.write.push(self.workspace().to_owned());
+                    sandbox.write.push(top.to_owned());
                 }
                 if is_trusted {
                     sandbox.write.push(leftovers.downloads());
@@ -304,7 +304,7 @@ impl StepContext<'_> {
     pub(super) async fn show_submodules(&self) -> Result<()> {
         let workspace = self.parts.workspace;
         // Git reads it before it looks for a submodule, and so does whoever has none.
-        if !workspace.path().join(".gitmodules").exists() {
+        if !workspace.top().join(".gitmodules").exists() {
             return Ok(());
         }
         let submodules = workspace.submodules().await?;

@@ -33,7 +33,7 @@ async fn worked_on() -> World {
 
 /// Writes a summary and a change.
 #[derive(Debug)]
-struct Summarizer;
+pub(crate) struct Summarizer;
 
 #[async_trait::async_trait]
 impl pimainteno_core::LlmBackend for Summarizer {

@@ -30,6 +30,7 @@ mod repairs;
 mod repositories;
 mod review;
 mod rollback;
+mod scopes;
 mod secrets;
 mod services;
 mod support;

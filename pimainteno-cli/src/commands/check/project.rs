@@ -128,7 +128,11 @@ impl Look {
                 "check out the branch, or correct the project's `branch`",
             );
         } else {
-            items.ok("checkout", format!("`{path}` on branch `{branch}`"));
+            let part = match checkout.top() == checkout.path() {
+                true => String::new(),
+                false => format!(", a part of `{}`,", checkout.top().display()),
+            };
+            items.ok("checkout", format!("`{path}`{part} on branch `{branch}`"));
         }
         if let Some(obstacle) = obstacle {
             items.note("checkout", obstacle, "runs are skipped until it is done");
@@ -323,7 +327,8 @@ impl Look {
 
     /// The places of submodules that were never fetched.
     async fn absent_submodules(&self) -> Vec<String> {
-        if !self.project.path.join(".gitmodules").exists() {
+        let top = top_above(&self.project.path);
+        if !top.is_some_and(|top| top.join(".gitmodules").exists()) {
             return Vec::new();
         }
         let status = self

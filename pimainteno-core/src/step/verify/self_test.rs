@@ -97,7 +97,7 @@ async fn fails(
     context.place_base(trial).await?;
     let content = Some(NONSENSE).filter(|_| breakage == Breakage::Nonsense);
     for path in broken {
-        context.parts.leftovers.replace(context.workspace(), path, content)?;
+        context.parts.leftovers.replace(context.parts.workspace, path, content)?;
     }
     context.progress(format!("runs `{check}` on a broken copy, to see that it notices"));
     Ok(run_check(context, check).await?.verdict == Verdict::Failed)
