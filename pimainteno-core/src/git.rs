@@ -38,6 +38,7 @@ pub(crate) use hook_texts::hook_texts;
 pub(crate) use lock::ProjectLock;
 pub use scope::top_above;
 pub(crate) use submodules::Submodule;
+pub(crate) use tracked::Content;
 pub(crate) use unfinished::is_left_half_made;
 pub use workspace::Workspace;
 pub(crate) use workspace::{FILES_LIMIT, outside, too_large};

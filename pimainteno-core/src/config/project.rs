@@ -114,10 +114,7 @@ impl Project {
                 .approval_expires
                 .unwrap_or(Duration::from_secs(7 * 24 * 60 * 60)),
             on_silence: project.on_silence,
-            steps: project
-                .steps
-                .clone()
-                .unwrap_or_else(|| usual_steps(!project.prepare.is_empty())),
+            steps: steps_of(project),
             policy: project.policy.clone(),
             prepare: project.prepare.clone(),
             prepare_timeout: project.prepare_timeout.unwrap_or(Duration::from_secs(30 * 60)),
@@ -162,11 +159,16 @@ impl Config {
     }
 }
 
-/// The steps of a project that names none; what it says in `prepare` comes first, before anything
-/// is paid for.
-fn usual_steps(prepares: bool) -> Vec<StepConfig> {
-    let prepare = Some(PREPARE).filter(|_| prepares);
-    prepare.into_iter().chain(DEFAULT_STEPS).map(|step| StepConfig::Named(step.into())).collect()
+/// The steps of a project: those that it names, or the usual ones. What it says in `prepare` comes
+/// first, unless it says where: before anything is paid for, and before there is a change.
+fn steps_of(project: &ProjectConfig) -> Vec<StepConfig> {
+    let named = |step: &str| StepConfig::Named(step.into());
+    let mut steps = project.steps.clone().unwrap_or_else(|| DEFAULT_STEPS.map(named).to_vec());
+    let is_prepare = |step: &StepConfig| matches!(step, StepConfig::Named(name) if name == PREPARE);
+    if !project.prepare.is_empty() && !steps.iter().any(is_prepare) {
+        steps.insert(0, named(PREPARE));
+    }
+    steps
 }
 
 /// The unit that a project is probably run by: called like its directory, or like what an id makes

@@ -13,6 +13,17 @@ use crate::{error::Result, words::CommitId};
 /// The most bytes that a list of all tracked files may have: some hundred thousand files.
 pub(super) const LIST_LIMIT: usize = 64 << 20;
 
+/// What a tree has at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Content {
+    /// As the project has it; of a submodule from the top on.
+    pub(crate) path: PathBuf,
+    /// The id of what it holds.
+    pub(crate) object: String,
+    /// Whether it is another repository's commit.
+    pub(crate) is_submodule: bool,
+}
+
 impl Workspace {
     /// What is tracked of the project as a plain file: the path of each, and the id of what it
     /// holds.
@@ -38,14 +49,26 @@ impl Workspace {
         Ok(entries(&list).filter(|entry| !is_submodule(entry)).filter_map(path).collect())
     }
 
-    /// What is tracked as a plain file in `commit`, as [`Self::tracked`] gives it.
+    /// Everything that the project has in `commit`, or that is staged, and all submodules.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Git`] if Git cannot tell.
-    pub(crate) async fn tracked_in(&self, commit: &CommitId) -> Result<Vec<(PathBuf, String)>> {
-        let list =
-            self.call(["ls-tree", "-r", "-z", commit]).output_limit(LIST_LIMIT).bytes().await?;
-        Ok(entries(&list).filter_map(|entry| self.inner(file(entry, 2)?)).collect())
+    pub(crate) async fn contents(&self, commit: Option<&CommitId>) -> Result<Vec<Content>> {
+        let (list, object) = match commit {
+            Some(commit) => (self.call(["ls-tree", "-r", "-z", "--full-tree", commit]), 2),
+            None => (self.call(["ls-files", "--stage", "-z"]), 1),
+        };
+        let list = list.output_limit(LIST_LIMIT).bytes().await?;
+        let content = |entry: &[u8]| {
+            let (head, path) =
+                entry.split_at_checked(entry.iter().position(|byte| *byte == b'\t')?)?;
+            let path = Path::new(OsStr::from_bytes(path.get(1..)?));
+            let is_submodule = head.starts_with(b"160000 ");
+            let path = if is_submodule { path } else { self.scope().inner(path)? };
+            let object = std::str::from_utf8(head).ok()?.split(' ').nth(object)?.to_owned();
+            Some(Content { path: path.to_owned(), object, is_submodule })
+        };
+        Ok(entries(&list).filter_map(content).collect())
     }
 
     /// The names of what is not tracked, ignored or not, from the top on; a directory stands for all

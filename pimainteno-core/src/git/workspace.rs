@@ -481,6 +481,14 @@ impl Workspace {
         self.call(["write-tree"]).text().await
     }
 
+    /// Makes every file, and the index, as they are in `tree`. What is not tracked stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot.
+    pub(crate) async fn read_tree(&self, tree: &str) -> Result<()> {
+        self.call(["read-tree", "--reset", "-u", tree]).text().await.map(drop)
+    }
+
     /// Puts the file right that tells programs in the workspace where the repository is: it is
     /// within reach of whoever edits there.
     fn link(&self) -> io::Result<()> {

@@ -95,6 +95,8 @@ async fn fails(
     trial: Trial,
 ) -> Result<bool> {
     context.place_base(trial).await?;
+    // Of the whole project: nothing is installed for a broken one.
+    context.prepared().await?;
     let content = Some(NONSENSE).filter(|_| breakage == Breakage::Nonsense);
     for path in broken {
         context.parts.leftovers.replace(context.parts.workspace, path, content)?;
