@@ -28,6 +28,7 @@ mod t_prepare;
 mod t_review;
 mod t_run;
 mod t_sandbox;
+mod t_strays;
 mod t_submodules;
 mod t_wall;
 
