@@ -25,6 +25,7 @@ mod t_minder;
 mod t_owner;
 mod t_policy;
 mod t_prepare;
+mod t_remote;
 mod t_review;
 mod t_run;
 mod t_sandbox;
