@@ -242,8 +242,9 @@ fn keep(keeper: usize, runs: usize) {
     assert_eq!(table[&WAYS[0]].at_work, 2, "the agent runs its command");
     for number in (keeper..runs).step_by(KEEPERS) {
         let way = WAYS[number % WAYS.len()];
-        // Evenly over the run, so that many runs meet each part of it.
-        let part = u32::try_from(number * 617 % 1000).unwrap();
+        // Evenly over the run, so that many runs meet each part of it, and beyond the time at which
+        // the agent's command begins, which is a long one here.
+        let part = u32::try_from(number * 617 % 1500).unwrap();
         keep.run(way, length * part / 1000, table.entry(way).or_default());
     }
     for ((end, moment), row) in &table {
