@@ -31,7 +31,10 @@ const KEEPERS: usize = 2;
 
 /// How long a run may take, and after its end whoever is to end with it.
 const DEADLINE: Duration = Duration::from_secs(120);
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long codex may take to start a command once it was told to, and to let it work.
+const STARTING: Duration = Duration::from_millis(400);
 
 /// How often to look.
 const GLANCE: Duration = Duration::from_millis(5);
@@ -58,21 +61,25 @@ enum End {
 /// When that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Moment {
+    /// While codex starts the agent's command and its sandbox.
+    Starting,
     /// While the agent's command runs in codex's own sandbox.
     AtWork,
     /// At any time.
     AnyTime,
 }
 
-const WAYS: [(End, Moment); 8] = [
+const WAYS: [(End, Moment); 10] = [
     (End::Undisturbed, Moment::AnyTime),
     (End::Stopped, Moment::AtWork),
     (End::Killed, Moment::AtWork),
     (End::AgentKilled, Moment::AtWork),
     (End::Late, Moment::AtWork),
     (End::Killed, Moment::AnyTime),
-    (End::AgentKilled, Moment::AnyTime),
+    (End::AgentKilled, Moment::Starting),
     (End::Stopped, Moment::AnyTime),
+    (End::Stopped, Moment::Starting),
+    (End::Killed, Moment::Starting),
 ];
 
 /// What came of the runs that ended in one way.
@@ -93,7 +100,17 @@ struct Left(i32);
 struct Keeper {
     env: TestEnv,
     server: ModelServer,
-    command: Arc<Mutex<String>>,
+    orders: Arc<Mutex<Orders>>,
+}
+
+/// What the model has the agent do in a run.
+#[derive(Default)]
+struct Orders {
+    command: String,
+    /// Whether it says nothing more after that.
+    falls_silent: bool,
+    /// When it was told.
+    told: Option<Instant>,
 }
 
 impl fmt::Display for Left {
@@ -106,21 +123,29 @@ impl fmt::Display for Left {
 
 impl Keeper {
     async fn new() -> Self {
-        let command = Arc::new(Mutex::new(String::new()));
-        let script = command.clone();
-        let server = ModelServer::answering(move |request, _| match request.results().len() {
-            _ if request.prompt().contains("Answer with the summary alone") => {
-                Answer::message("# Site")
+        let orders = Arc::new(Mutex::new(Orders::default()));
+        let asked = orders.clone();
+        let server = ModelServer::answering(move |request, _| {
+            let mut orders = asked.lock().unwrap();
+            match request.results().len() {
+                _ if request.prompt().contains("Answer with the summary alone") => {
+                    Answer::message("# Site")
+                }
+                0 => {
+                    orders.told = Some(Instant::now());
+                    Answer::Run(orders.command.clone())
+                }
+                // Nobody ends because of an answer.
+                _ if orders.falls_silent => Answer::HangBeforeHeaders,
+                _ => Answer::message("NO CHANGE"),
             }
-            0 => Answer::Run(script.lock().unwrap().clone()),
-            _ => Answer::message("NO CHANGE"),
         })
         .await;
         let env = TestEnv::new();
         env.project_with("site", &[("README.md", "# Site\n"), (".gitignore", "begun\n")]);
         fs::create_dir(env.path("bin")).unwrap();
         symlink(real_codex(), env.path("bin/codex")).unwrap();
-        Self { env, server, command }
+        Self { env, server, orders }
     }
 
     /// Starts a run; the agent has so long.
@@ -136,17 +161,21 @@ impl Keeper {
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    /// One run that ends so, at this part of the time that an undisturbed one takes.
-    fn run(&self, (end, moment): (End, Moment), at: Duration, row: &mut Row) {
+    /// One run that ends so, `part` of a thousand of the way through; an undisturbed one takes
+    /// `length`.
+    fn run(&self, (end, moment): (End, Moment), part: u32, length: Duration, row: &mut Row) {
         let begun = self.env.path("state/workspaces/site.agent/begun");
         drop(fs::remove_file(&begun));
-        let long = if end == End::Undisturbed { "0.1" } else { "400.0602" };
-        *self.command.lock().unwrap() = format!("{COMMAND}{long}");
+        let falls_silent = end != End::Undisturbed;
+        let command = format!("{COMMAND}{}", if falls_silent { "400.0602" } else { "0.1" });
+        *self.orders.lock().unwrap() = Orders { command, falls_silent, told: None };
         let mut program = self.start(if end == End::Late { "3s" } else { "60s" });
         let start = Instant::now();
+        let told = || self.orders.lock().unwrap().told;
         let is_time = || match moment {
+            Moment::Starting => told().is_some_and(|told| told.elapsed() >= STARTING * part / 1000),
             Moment::AtWork => begun.exists(),
-            Moment::AnyTime => start.elapsed() >= at,
+            Moment::AnyTime => start.elapsed() >= length * part / 1000,
         };
         let mut was_at_work = false;
         let mut is_done = matches!(end, End::Undisturbed | End::Late);
@@ -174,11 +203,10 @@ impl Keeper {
             thread::sleep(GLANCE);
         }
         row.longest = row.longest.max(ended.elapsed());
-        for left in descendants() {
-            row.left.push(format!("{end:?} {moment:?}: {}", Left(left)));
-            // The next run is judged by itself.
-            kill(left, Signal::KILL);
-        }
+        let left = descendants();
+        row.left.extend(left.iter().map(|it| format!("{end:?} {moment:?}: {}", Left(*it))));
+        // The next run is judged by itself.
+        left.into_iter().for_each(|it| kill(it, Signal::KILL));
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
         row.runs += 1;
         row.at_work += usize::from(was_at_work);
@@ -236,16 +264,15 @@ fn keep(keeper: usize, runs: usize) {
     for _ in 0..2 {
         let start = Instant::now();
         let row = table.entry(WAYS[0]).or_default();
-        keep.run(WAYS[0], Duration::ZERO, row);
+        keep.run(WAYS[0], 0, length, row);
         length = start.elapsed();
     }
     assert_eq!(table[&WAYS[0]].at_work, 2, "the agent runs its command");
     for number in (keeper..runs).step_by(KEEPERS) {
         let way = WAYS[number % WAYS.len()];
-        // Evenly over the run, so that many runs meet each part of it, and beyond the time at which
-        // the agent's command begins, which is a long one here.
-        let part = u32::try_from(number * 617 % 1500).unwrap();
-        keep.run(way, length * part / 1000, table.entry(way).or_default());
+        // Evenly over the time, so that many runs meet each part of it.
+        let part = u32::try_from(number * 617 % 1000).unwrap();
+        keep.run(way, part, length, table.entry(way).or_default());
     }
     for ((end, moment), row) in &table {
         tell(&format!(
@@ -278,7 +305,7 @@ fn nobody_is_left_of_runs_of_codex_however_they_end() {
         return keep(keeper.parse().unwrap(), runs.parse().unwrap());
     }
     let runs: usize =
-        env::var("PIMAINTENO_CODEX_RUNS").map_or(16, |number| number.parse().unwrap());
+        env::var("PIMAINTENO_CODEX_RUNS").map_or(20, |number| number.parse().unwrap());
     let start = |keeper: usize| {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args([NAME, "--exact", "--nocapture"]);
