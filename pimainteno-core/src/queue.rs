@@ -39,6 +39,8 @@ struct Ticket {
     repository: ProjectId,
     job: Job,
     is_running: bool,
+    /// Whether it waits for something that is nothing to do here.
+    is_aside: bool,
 }
 
 /// A place in the queue, and then the turn of a run: nobody else runs the project until this is
@@ -110,6 +112,18 @@ impl Queue {
         self.state().tickets.iter().any(|ticket| ticket.project == *project)
     }
 
+    /// Says whether the run of a project waits for somebody far away: then it takes no room, and
+    /// another project may be run meanwhile. It goes on without asking when that is over, so that
+    /// there may be one run more than usual for a while.
+    pub(crate) fn set_aside(&self, project: &ProjectId, is_aside: bool) {
+        let mut state = self.state();
+        let running = state.tickets.iter_mut().find(|it| it.is_running && it.project == *project);
+        if let Some(ticket) = running {
+            ticket.is_aside = is_aside;
+            self.changed.notify_waiters();
+        }
+    }
+
     /// Says whether the program serves from now on, so that what is asked for outlives it.
     pub(crate) fn serve(&self, is_served: bool) {
         self.state().is_served = is_served;
@@ -131,7 +145,8 @@ impl Queue {
         state.last += 1;
         let number = state.last;
         let (project, repository, job) = (project.clone(), repository.clone(), job.clone());
-        state.tickets.push(Ticket { number, project, repository, job, is_running: false });
+        let (is_running, is_aside) = (false, false);
+        state.tickets.push(Ticket { number, project, repository, job, is_running, is_aside });
         Turn { queue: self, number }
     }
 
@@ -148,7 +163,8 @@ impl Queue {
             .into_iter()
             .filter(is_free)
             .min_by_key(|ticket| (ticket.job.rules().urgency, ticket.number));
-        let Some(ticket) = next.filter(|next| next.number == number && running.len() < most) else {
+        let taken = running.iter().filter(|ticket| !ticket.is_aside).count();
+        let Some(ticket) = next.filter(|next| next.number == number && taken < most) else {
             return false;
         };
         ticket.is_running = true;
@@ -256,6 +272,28 @@ mod tests {
         drop((other, second));
         drop(third.await.unwrap());
         assert!(told.load(Ordering::Relaxed) && told_too.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_somebody_far_away_keeps_its_project_and_no_room() {
+        let (queue, cancel) = (Queue::new(1), Cancel::new());
+        let (a, b, job) = (id("a"), id("b"), upkeep());
+        let first = queue.turn(&a, &a, &job, &cancel, || {}).await.unwrap();
+        let mut other = pin!(queue.turn(&b, &b, &job, &cancel, || {}));
+        let mut same = pin!(queue.turn(&a, &a, &job, &cancel, || {}));
+        let is_pending = async |turn: std::pin::Pin<&mut dyn Future<Output = _>>| {
+            let mut turn = turn;
+            std::future::poll_fn(|task| Poll::Ready(turn.as_mut().poll(task).is_pending())).await
+        };
+        assert!(is_pending(other.as_mut()).await);
+        queue.set_aside(&a, true);
+        let other = other.await.unwrap();
+        assert!(is_pending(same.as_mut()).await, "one run per project");
+        queue.set_aside(&a, false);
+        drop(other);
+        assert!(is_pending(same.as_mut()).await);
+        drop(first);
+        assert!(same.await.is_ok());
     }
 
     #[tokio::test]

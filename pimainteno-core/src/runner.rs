@@ -11,15 +11,12 @@ mod prepared;
 mod review;
 mod rollback;
 mod run;
+mod unfinished;
 
 use std::{
-    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, OnceLock},
 };
-
-use jiff::tz::TimeZone;
-use tokio::sync::Mutex;
 
 use crate::{
     config::Config,
@@ -30,6 +27,7 @@ use crate::{
     store::Store,
     words::ProjectId,
 };
+use jiff::tz::TimeZone;
 
 pub use forget::Forgotten;
 pub(crate) use live::Live;
@@ -37,6 +35,7 @@ pub(crate) use parked::Releases;
 pub(crate) use prepared::{Prepared, PreparedChore};
 pub(crate) use review::cut_off;
 pub(crate) use run::learn_key;
+pub(crate) use unfinished::Recovery;
 
 /// Runs the configured projects.
 pub(crate) struct Runner {
@@ -64,14 +63,6 @@ pub(crate) struct Runner {
     pub(crate) cancel: Cancel,
 }
 
-/// What is known of runs that an earlier program left open.
-#[derive(Default)]
-pub(crate) struct Recovery {
-    /// The projects whose last run was cut off and cannot be finished yet, and why. Held by
-    /// whoever tries to.
-    pub(crate) unfinished: Mutex<BTreeMap<ProjectId, String>>,
-}
-
 impl Runner {
     /// Where the worktrees of a project's checkout are: the workspace, and what a backend edits in.
     pub(crate) fn trees(&self, prepared: &Prepared) -> [PathBuf; 2] {
@@ -84,10 +75,10 @@ impl Runner {
         ["", ".agent"].map(|kind| workspaces.join(format!("{repository}{kind}")))
     }
 
-    /// The projects that are in the same checkout as one, and it.
-    fn neighbours<'r>(&'r self, prepared: &'r Prepared) -> impl Iterator<Item = &'r Prepared> {
+    /// The projects that are in one checkout.
+    pub(crate) fn projects_in(&self, repository: &ProjectId) -> Vec<&Prepared> {
         let projects = self.projects.iter().map(|prepared| &**prepared);
-        projects.filter(|other| other.repository == prepared.repository)
+        projects.filter(|prepared| prepared.repository == *repository).collect()
     }
 
     /// One project, named by its id or its name.

@@ -16,6 +16,9 @@ const DEFAULT_STEPS: [&str; 8] =
 /// The step that makes dependencies ready.
 pub(crate) const PREPARE: &str = "prepare";
 
+/// How long the remote may keep a run waiting in all, where a project says nothing about it.
+pub(crate) const REMOTE_TIMEOUT: Duration = Duration::from_secs(2 * 60);
+
 /// One project with every default filled in.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -30,6 +33,8 @@ pub struct Project {
     pub branch: Option<BranchName>,
     /// The remote that is pushed to; `None` is the branch's own, or else `origin`.
     pub remote: Option<RemoteName>,
+    /// How long the remote may say nothing, in all that one run asks of it.
+    pub remote_timeout: Duration,
     /// Its slots, where its chores have none of their own.
     pub cron: CronExpression,
     /// What may be done without asking.
@@ -107,6 +112,7 @@ impl Project {
             path: project.path.clone(),
             branch: project.branch.clone(),
             remote: project.remote.clone(),
+            remote_timeout: project.remote_timeout.unwrap_or(REMOTE_TIMEOUT),
             chores: Chore::all(project, &cron),
             cron,
             mode: project.mode,

@@ -100,6 +100,11 @@ impl Checkout {
         &self.common_directory
     }
 
+    /// Lets its remote keep another run waiting for as long as the one before.
+    pub(crate) fn begin_anew(&self) {
+        self.git.remote.begin_anew();
+    }
+
     /// A call at its top, without hooks.
     pub(super) fn call<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Call {
         self.git.call(&self.top, arguments)

@@ -345,6 +345,8 @@ impl Runner {
                 let (id, now) = (&prepared.project.id, Timestamp::now());
                 let record = RunRecord::new(id, Trigger::Rollback, job, now);
                 let record = record.of_chore(&run.record.chore);
+                // It is a run of its own, and has a remote that answered.
+                checkout.begin_anew();
                 match self.facts(prepared, checkout, &record).await {
                     Ok(facts) => {
                         Some(pipeline::roll_back(&mut run, &reason, record, facts, &parts).await)
@@ -368,6 +370,10 @@ impl Runner {
         // during the push.
         if delivered && (run.record.outcome == Some(Outcome::Interrupted) || journal.has_failed()) {
             parts.leftovers.drop_all();
+            let note = run.record.steps.last().map_or("it was stopped", |step| &step.note);
+            let message =
+                format!("the last run is not finished yet: {note}; it is looked at again");
+            self.recovery.leave_open(&prepared.repository, message);
             self.bus.finished(&run.record);
             return Ok(run.record);
         }

@@ -162,6 +162,7 @@ impl Look {
         let Upstream { remote, branch, ahead, .. } = upstream;
         let output = self
             .git_command(["ls-remote", "--quiet", "--", remote, &format!("refs/heads/{branch}")])
+            .minded_by(&self.environment)
             .timeout(REMOTE_DEADLINE)
             .run()
             .await;
