@@ -32,6 +32,7 @@ mod review;
 mod rollback;
 mod scopes;
 mod secrets;
+mod self_test;
 mod services;
 mod support;
 #[path = "../../../tests/support/systemd.rs"]
