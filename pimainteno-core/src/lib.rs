@@ -107,5 +107,5 @@ pub use registry::{BackendContext, BackendFactory};
 pub use run::{Outcome, RunOptions, RunRecord, StepRecord, StepStatus, Trigger};
 pub use runner::Forgotten;
 pub use secrets::{AddedSecret, Finding, Secrets};
-pub use step::{Effects, Failure, Flow, Happened, Need, Part, Step, StepContext};
+pub use step::{Effects, Failure, Flow, Happened, Need, Part, Step, StepContext, find_programs};
 pub use words::{BranchName, CommitId, ProjectId, RemoteName, Sha256, UnitName};

@@ -1,5 +1,7 @@
 //! The sandbox that a project's checks and command steps run in.
 
+mod lookup;
+
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
@@ -7,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
+
+pub use lookup::find_programs;
 
 use super::{StepContext, prepare};
 use crate::{
@@ -160,6 +164,17 @@ impl<'run> Sandboxing<'run> {
         }
     }
 
+    /// The variables of a sandboxed command, whose caches are in `caches`.
+    fn environment(&self, leftovers: &Leftovers, caches: &Path, network: bool) -> Environment {
+        let places = Places::new(self.environment);
+        let environment = places.environment(caches, &leftovers.settings(), network);
+        if self.project.prepare.is_empty() {
+            environment
+        } else {
+            places.with_downloads(environment, &leftovers.downloads())
+        }
+    }
+
     /// What the checks of a project leave, and how that is told apart on this machine.
     pub(crate) async fn leftovers(&self) -> Leftovers {
         let support = self.support().await;
@@ -245,7 +260,6 @@ impl StepContext<'_> {
         if mode == SandboxMode::Required {
             full(&support)?;
         }
-        let places = Places::new(self.environment());
         sandboxing.lacks.get_or_init(|| {
             let lacks = support.lacks();
             if !lacks.is_empty() {
@@ -259,10 +273,9 @@ impl StepContext<'_> {
             Purpose::Trial => (leftovers.caches(), settings.network),
             Purpose::Prepare { is_trusted, .. } => (leftovers.downloads(), *is_trusted),
         };
-        let mut environment = places.environment(&caches, &leftovers.settings(), network);
+        let environment = sandboxing.environment(leftovers, &caches, network);
         if !self.project().prepare.is_empty() {
-            environment = places.with_downloads(environment, &leftovers.downloads());
-            lend_cargo_settings(&places, &leftovers.downloads());
+            lend_cargo_settings(&Places::new(self.environment()), &leftovers.downloads());
         }
         let command = command.envs(environment.iter());
         let Some(helper) = sandboxing.helper else { return Ok(command) };
