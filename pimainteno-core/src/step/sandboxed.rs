@@ -195,7 +195,7 @@ impl<'run> Sandboxing<'run> {
     async fn support(&self) -> Support {
         match self.helper {
             Some(helper) => helper.support(&self.state.join("sandbox")).await.clone(),
-            None => Support::none("this program has no helper for sandboxes"),
+            None => Support::unasked("this program goes without a helper for them"),
         }
     }
 }

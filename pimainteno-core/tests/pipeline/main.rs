@@ -19,6 +19,7 @@ mod effects;
 mod faults;
 mod forget;
 mod futility;
+mod helper;
 mod hooks;
 mod invariants;
 mod outcomes;
