@@ -224,7 +224,9 @@ impl Found {
 /// The program that a command begins with; `None` if only a shell could tell, or if it is a file of
 /// the project.
 fn program(command: &str) -> Option<&str> {
-    first_word(command).filter(|word| !is_own(word))
+    // Where a program is found by its name does not depend on the directory.
+    let changed = command.trim_start().strip_prefix("cd ").and_then(|rest| rest.split_once("&&"));
+    first_word(changed.map_or(command, |(_, rest)| rest)).filter(|word| !is_own(word))
 }
 
 /// The program of a command that is a file of the project, or becomes one.
@@ -257,9 +259,16 @@ mod tests {
         assert_eq!(program("cargo test --locked"), Some("cargo"));
         assert_eq!(program("RUSTFLAGS=-Dwarnings CI=1 cargo test"), Some("cargo"));
         assert_eq!(program("/usr/bin/true"), Some("/usr/bin/true"));
-        for command in
-            ["$RUNNER test", "(cd a && make)", "./target/test", "\"my program\"", "A=b", ""]
-        {
+        assert_eq!(program("cd web && CI=1 npm test"), Some("npm"));
+        for command in [
+            "cd web && ./run",
+            "$RUNNER test",
+            "(cd a && make)",
+            "./target/test",
+            "\"my program\"",
+            "A=b",
+            "",
+        ] {
             assert_eq!(program(command), None, "{command}");
         }
         assert_eq!(own_program("CI=1 ./target/test -v"), Some("./target/test"));
