@@ -10,7 +10,7 @@ use std::{
 use pimainteno_core::{
     Maintainer, ProjectId,
     config::{BudgetConfig, Config, LlmConfig, Mode, Project, RestartConfig},
-    git::{Checkout, Git, Upstream},
+    git::{Checkout, Git, Upstream, top_above},
     policy::{Hold, Limits, PolicyEngine},
     process::{Command, Environment},
     service::{self, LoadState},
