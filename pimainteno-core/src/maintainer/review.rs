@@ -173,6 +173,7 @@ mod tests {
             .project(ProjectConfig::new(&checkout))
             .backend(ScriptedBackend::new("scripted", Edit::Reply))
             .provider("scripted")
+            .without_sandbox_helper()
             .environment(Environment::from_variables(std::env::vars_os()))
             .state_directory(directory.path().join("state"))
             .build()

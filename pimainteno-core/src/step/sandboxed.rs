@@ -1,5 +1,7 @@
 //! The sandbox that a project's checks and command steps run in.
 
+mod lookup;
+
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
@@ -7,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
+
+pub use lookup::find_programs;
 
 use super::{StepContext, prepare};
 use crate::{
@@ -184,6 +188,17 @@ impl<'run> Sandboxing<'run> {
         }
     }
 
+    /// The variables of a sandboxed command, whose caches are in `caches`.
+    fn environment(&self, leftovers: &Leftovers, caches: &Path, network: bool) -> Environment {
+        let places = Places::new(self.environment);
+        let environment = places.environment(caches, &leftovers.settings(), network);
+        if self.project.prepare.is_empty() {
+            environment
+        } else {
+            places.with_downloads(environment, &leftovers.downloads())
+        }
+    }
+
     /// What the checks of a project leave, and how that is told apart on this machine.
     pub(crate) async fn leftovers(&self) -> Leftovers {
         let support = self.support().await;
@@ -204,7 +219,7 @@ impl<'run> Sandboxing<'run> {
     async fn support(&self) -> Support {
         match self.helper {
             Some(helper) => helper.support(&self.state.join("sandbox")).await.clone(),
-            None => Support::none("this program has no helper for sandboxes"),
+            None => Support::unasked("this program goes without a helper for them"),
         }
     }
 }
@@ -269,7 +284,6 @@ impl StepContext<'_> {
         if mode == SandboxMode::Required {
             full(&support)?;
         }
-        let places = Places::new(self.environment());
         sandboxing.lacks.get_or_init(|| {
             let lacks = support.lacks();
             if !lacks.is_empty() {
@@ -283,10 +297,8 @@ impl StepContext<'_> {
             Purpose::Trial => (leftovers.caches(), settings.network),
             Purpose::Prepare { is_trusted, .. } => (leftovers.downloads(), *is_trusted),
         };
-        let mut environment = places.environment(&caches, &leftovers.settings(), network);
-        if !self.project().prepare.is_empty() {
-            environment = places.with_downloads(environment, &leftovers.downloads());
-        }
+        let mut environment = sandboxing.environment(leftovers, &caches, network);
+        let places = Places::new(self.environment());
         let is_preparing = matches!(purpose, Purpose::Prepare { .. });
         if is_preparing && !places.git_settings().iter().any(|path| settings.read.contains(path)) {
             environment = environment.with("GIT_CONFIG_GLOBAL", "/dev/null");

@@ -75,6 +75,7 @@ fn without_it(world: &World) -> Maintainer {
         .config(config)
         .state_directory(world.root().join("state"))
         .environment(environment())
+        .without_sandbox_helper()
         .backend(Agent::new(|_| {}))
         .build()
         .unwrap()
