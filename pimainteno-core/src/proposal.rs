@@ -15,6 +15,7 @@ use crate::{
 };
 
 pub use blocked::Blocked;
+pub(crate) use blocked::waiting;
 
 /// Why a dry run goes no further, and what it proposes is held.
 pub(crate) const DRY: &str = "a dry run changes nothing outside the state directory";
