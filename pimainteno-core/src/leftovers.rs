@@ -30,6 +30,7 @@ mod submodules;
 mod trial;
 
 use std::{
+    collections::BTreeMap,
     fs, io, iter,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
@@ -84,6 +85,8 @@ struct Now {
     prepared: Option<Sha256>,
     /// Which submodules are seen.
     submodules: Option<Sha256>,
+    /// What cannot be had of those that were looked for in this run, in a line each.
+    absent_submodules: BTreeMap<Sha256, Vec<String>>,
 }
 
 impl Leftovers {
@@ -98,6 +101,7 @@ impl Leftovers {
                 change: None,
                 prepared: None,
                 submodules: None,
+                absent_submodules: BTreeMap::new(),
             }),
         }
     }
