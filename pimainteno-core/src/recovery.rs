@@ -27,7 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Finishes or undoes every open run; gives their records.
 ///
 /// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made)
-/// stays open, and its project waits for it: for a day, or until a person resumes the project.
+/// stays open, and its project waits for it: for a day, or until a person resumes the project. One
+/// whose project is not in the configuration stays open until it is there again.
 pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     // One at a time: two would find the same open runs.
     let mut unfinished = runner.recovery.unfinished.lock().await;
@@ -49,7 +50,14 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
         run.record.rolled_back_by = rollbacks.get(&run.record.id).copied();
         let project = run.record.project.clone();
         match runner.projects.iter().find(|prepared| prepared.project.id == project) {
-            None => records.push(interrupt(runner, run)?),
+            // Who could be asked what happened is not known.
+            None => {
+                let message = format!(
+                    "a run of project `{project}` was cut off, and the project is not in the configuration: put it back there, and the run is finished or undone"
+                );
+                let key = run.record.id.to_string();
+                runner.bus.notice(&project, None, NoticeKind::Unfinished, key, message);
+            }
             Some(prepared) => match recover_run(runner, prepared, run.clone())
                 .await
                 .and_then(|record| ended(runner, record))
