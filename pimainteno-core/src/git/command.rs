@@ -183,11 +183,7 @@ impl Call {
     pub(super) async fn output(self) -> Result<Output> {
         match self.session {
             Some(session) => session.run(self.command).await,
-            None => self
-                .command
-                .run()
-                .await
-                .map_err(|error| error.hint("install git, or put it on the PATH")),
+            None => self.command.run().await,
         }
     }
 
