@@ -34,6 +34,7 @@ pub(crate) use forget::checkout_of;
 pub use head::{Head, is_bare};
 pub(crate) use hook_texts::hook_texts;
 pub(crate) use lock::ProjectLock;
+pub use outlook::HookFault;
 pub(crate) use submodules::{Destination, Submodule, embedded_repositories};
 pub(crate) use unfinished::is_left_half_made;
 pub use workspace::Workspace;

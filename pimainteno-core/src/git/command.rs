@@ -43,6 +43,10 @@ const SETTINGS: [&str; 19] = [
     "submodule.recurse=false",
 ];
 
+/// Names the files of a tree that are not as a commit or the index has them.
+pub(super) const NAMES_OF_EDITED: [&str; 6] =
+    ["diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all"];
+
 /// Variables that lead to programs outside of a sandbox.
 const OUTSIDE: [&str; 3] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"];
 

@@ -160,7 +160,7 @@ async fn a_change_that_was_amended_and_held_is_approved_as_it_was_shown() {
     let maintainer = world.builder(shouting()).step(quiet(format)).build().unwrap();
     let record = run(&maintainer).await;
     let proposal = maintainer.proposal_of(record.id).unwrap().unwrap();
-    assert!(proposal.is_held() && !proposal.diff.contains("musik.   \n"), "{record:#?}");
+    assert!(proposal.status.is_held() && !proposal.diff.contains("musik.   \n"), "{record:#?}");
     let record = maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap();
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
     assert_eq!(world.read("README.md"), "# RADIO\n\nplays musik.\n");
