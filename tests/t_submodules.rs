@@ -101,6 +101,7 @@ fn submodules_that_are_there_are_written_once_and_what_a_killed_run_left_out_is_
     let list = machine.site.join(".gitmodules");
     let more = "[submodule \"other\"]\n\tpath = vendor/other\n\turl = ../other\n";
     fs::write(&list, fs::read_to_string(&list).unwrap() + more).unwrap();
+    fs::create_dir(machine.site.join("vendor/other")).unwrap();
     machine.env.git(&machine.site, &["add", ".gitmodules"]);
     let commit = machine.env.git(&machine.env.path("lib"), &["rev-parse", "HEAD"]);
     let entry = format!("160000,{commit},vendor/other");
@@ -150,6 +151,7 @@ fn a_submodule_whose_filter_fails_or_that_is_too_much_is_told_and_ends_no_run() 
         let module = machine.site.join(".git/modules/lib");
         if is_filter {
             write(&module.join("info/attributes"), "* filter=broken\n");
+            machine.env.git(&module, &["config", "filter.broken.clean", "cat"]);
             machine.env.git(&module, &["config", "filter.broken.smudge", "false"]);
             machine.env.git(&module, &["config", "filter.broken.required", "true"]);
         } else {
