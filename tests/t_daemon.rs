@@ -79,6 +79,12 @@ impl House {
 
     /// Starts a daemon and waits until it says that it is ready.
     pub(crate) fn start(&self, variables: &[(&str, &str)]) -> Daemon {
+        let daemon = self.spawn(variables);
+        daemon.hear("READY=1");
+        daemon
+    }
+
+    fn spawn(&self, variables: &[(&str, &str)]) -> Daemon {
         let (notify, log) = (self.place.path().join("notify"), self.place.path().join("log"));
         drop(fs::remove_file(&notify));
         let manager = UnixDatagram::bind(&notify).unwrap();
@@ -89,9 +95,7 @@ impl House {
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap());
-        let daemon = Daemon { process: command.spawn().unwrap(), manager, log };
-        daemon.hear("READY=1");
-        daemon
+        Daemon { process: command.spawn().unwrap(), manager, log }
     }
 
     /// The events from now on.
@@ -253,6 +257,35 @@ fn a_configuration_that_is_edited_is_told_of_and_read_when_that_is_asked_for() {
     assert_eq!(daemon.end(), Some(0));
     let (code, text) = house.command(&["reload"]);
     assert!(code == Some(2) && text.contains("no daemon answers"), "{text}");
+}
+
+#[test]
+fn signals_that_come_while_the_daemon_starts_are_heard_once_it_serves() {
+    for (signal, code) in [("-HUP", None), ("-TERM", Some(0)), ("-INT", Some(0))] {
+        let house = House::new("0 3 1 1 *");
+        // It starts to read, and comes to no end before something is written.
+        let config = house.env.path("work/PiMainteno.toml");
+        let text = fs::read(&config).unwrap();
+        fs::remove_file(&config).unwrap();
+        assert!(Command::new("mkfifo").arg(&config).status().unwrap().success());
+        let daemon = house.spawn(&[]);
+        let mut pipe = File::options().write(true).open(&config).unwrap();
+        daemon.send(signal);
+        fs::remove_file(&config).unwrap();
+        fs::write(&config, &text).unwrap();
+        pipe.write_all(&text).unwrap();
+        drop(pipe);
+        match code {
+            Some(_) => assert_eq!(daemon.end(), code, "{signal}"),
+            None => {
+                daemon.hear("READY=1");
+                daemon.hear("RELOADING=1");
+                daemon.hear("READY=1");
+                daemon.send("-TERM");
+                assert_eq!(daemon.end(), Some(0));
+            }
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use pimainteno_core::{
     Outcome, RunRecord, StepStatus,
-    config::{Globs, PrepareConfig, StepConfig},
+    config::{CommandStepConfig, Globs, PrepareConfig, SandboxMode, StepConfig},
     process::Support,
 };
 
@@ -370,6 +370,40 @@ fn what_the_project_is_told_to_link_is_seen_and_cannot_be_changed() {
     assert_eq!(step(&record, "verify").1, "1 of 1 checks passed");
     let lib = std::fs::read_to_string(machine.site.join("deps/lib")).unwrap();
     assert_eq!(lib, "a dependency\n");
+}
+
+#[test]
+fn a_symbolic_link_where_a_directory_is_to_be_linked_is_told_and_never_followed() {
+    // One of the project's own.
+    let mut tracked = Machine::new(&[]);
+    write(&tracked.env.path("elsewhere/lib"), "");
+    std::os::unix::fs::symlink(tracked.env.path("elsewhere"), tracked.site.join("deps")).unwrap();
+    tracked.commit();
+    tracked.project.link = vec!["deps".parse().unwrap()];
+
+    // One that a command made, before there was anything to link.
+    let mut made = Machine::new(&[("vendor/own", "x\n")]);
+    let outside = made.env.path("outside");
+    std::fs::create_dir(&outside).unwrap();
+    made.project.link = vec!["vendor/deps".parse().unwrap()];
+    let plant = format!("rm -r vendor && ln -s {} vendor", outside.display());
+    let mut appear =
+        CommandStepConfig::new("appear", "mkdir -p \"$PIMAINTENO_CHECKOUT/vendor/deps\"");
+    appear.sandbox = Some(SandboxMode::Off);
+    let commands =
+        [CommandStepConfig::new("plant", plant), appear, CommandStepConfig::new("look", "true")];
+    made.project.steps.as_mut().unwrap().splice(0..0, commands.map(StepConfig::Command));
+
+    for machine in [tracked, made] {
+        let record = machine.run(edits("README.md", "# Site\n\nLinked.\n"));
+        let Some(Outcome::Failed { message, .. }) = &record.outcome else { panic!("{record:?}") };
+        assert!(
+            message.contains("a symbolic link is there") && message.contains("`link`"),
+            "{message}"
+        );
+        assert!(!message.contains("sandbox = "), "{message}");
+        assert!(!outside.join("deps").exists());
+    }
 }
 
 #[test]

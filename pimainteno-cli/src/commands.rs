@@ -40,7 +40,11 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
     let is_daemon = cli.command.is_none() && !cli.one_shot;
     terminal.log(is_daemon);
     match cli.command {
-        None if is_daemon => done(daemon::run(setup()?, daemon::signals()).await),
+        None if is_daemon => {
+            // Before anything slow: uncaught, they would end the process.
+            let (shutdown, hangups) = (daemon::signals(), daemon::hangups());
+            done(daemon::run(setup()?, shutdown, hangups).await)
+        }
         None => run::run(&setup()?, Run::default(), terminal).await,
         Some(Command::Run(run)) => run::run(&setup()?, run, terminal).await,
         Some(Command::Demo(arguments)) => done(demo::run(&arguments, terminal).await),

@@ -29,7 +29,7 @@ const LONGEST_STOP: Duration = Duration::from_secs(80);
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Maintains the projects on their schedules and answers on the control socket until `shutdown` is
-/// ready.
+/// ready; reads the configuration again at each of the `hangups`.
 ///
 /// Runs that go on then are stopped; the next start finishes or undoes them.
 ///
@@ -37,7 +37,11 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// [`pimainteno_core::ErrorKind::Usage`] if a daemon answers at the socket already,
 /// [`pimainteno_core::ErrorKind::Service`] if the socket cannot be made; what
 /// [`MaintainerBuilder::build`] and [`pimainteno_core::Maintainer::serve`] say.
-pub(crate) async fn run(setup: Setup, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+pub(crate) async fn run(
+    setup: Setup,
+    shutdown: impl Future<Output = ()> + Send,
+    hangups: Option<Signal>,
+) -> Result<()> {
     warn(&setup);
     let (builder, configuration, socket) =
         (setup.builder(), setup.configuration(), setup.socket.clone());
@@ -46,7 +50,7 @@ pub(crate) async fn run(setup: Setup, shutdown: impl Future<Output = ()> + Send)
         warn(&again);
         Ok((again.configuration(), again.builder()))
     });
-    serve(builder, Some((configuration, read)), &socket, shutdown).await
+    serve(builder, Some((configuration, read)), &socket, shutdown, hangups).await
 }
 
 fn warn(setup: &Setup) {
@@ -73,6 +77,12 @@ pub(crate) fn signals() -> impl Future<Output = ()> + Send {
     }
 }
 
+/// Catches SIGHUP from the call on; `None` if it cannot be caught. One that comes before the daemon
+/// serves is heard once it does.
+pub(crate) fn hangups() -> Option<Signal> {
+    signal(SignalKind::hangup()).ok()
+}
+
 async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> i32 {
     tokio::select! {
         _ = interrupt.recv() => SignalKind::interrupt().as_raw_value(),
@@ -85,6 +95,7 @@ async fn serve(
     configured: Option<(Configuration, ReadAgain)>,
     path: &std::path::Path,
     shutdown: impl Future<Output = ()> + Send,
+    hangups: Option<Signal>,
 ) -> Result<()> {
     // Asked first, because it says more than a store that is in use.
     socket::refuse_if_alive(path).await?;
@@ -102,7 +113,7 @@ async fn serve(
             async move { stopping.raised().await }
         });
     let server = tokio::spawn(server.into_future());
-    let mut upkeep = pin!(upkeep(service.clone()));
+    let mut upkeep = pin!(upkeep(service.clone(), hangups));
     let projects = maintainer.projects().len();
     tracing::info!(version = VERSION, projects, socket = %path.display(), "The daemon is ready.");
     manager::ready(projects);
@@ -138,20 +149,18 @@ async fn serve(
 }
 
 /// Tells systemd that the daemon is alive, in the task of the scheduler: one that hangs does not
-/// say so. Reads the configuration again at each SIGHUP, which is caught from the call on.
-fn upkeep(service: Service) -> impl Future<Output = Infallible> {
+/// say so. Reads the configuration again at each of the `hangups`.
+fn upkeep(service: Service, mut hangups: Option<Signal>) -> impl Future<Output = Infallible> {
     let mut watchdog = manager::watchdog().map(|period| {
         let mut interval = interval(period);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         interval
     });
-    // Uncaught, the signal would end the process.
-    let mut hangup = signal(SignalKind::hangup()).ok();
     async move {
         loop {
             tokio::select! {
                 () = tick(&mut watchdog) => manager::alive(),
-                () = received(&mut hangup) => reload(&service),
+                () = received(&mut hangups) => reload(&service),
             }
         }
     }

@@ -84,8 +84,11 @@ pub enum EventKind {
         /// What is to be done.
         job: Job,
     },
-    /// A project was looked at and no run was needed; nothing is stored for it.
+    /// A chore of a project was looked at and no run was needed; nothing is stored for it.
     ProjectSkipped {
+        /// The chore that was to be run; empty in what earlier versions told.
+        #[serde(default)]
+        chore: String,
         /// Why.
         reason: String,
     },
@@ -174,7 +177,7 @@ impl EventKind {
     fn redact(&mut self, secrets: &Secrets) {
         match self {
             Self::StepProgress { message: text, .. }
-            | Self::ProjectSkipped { reason: text }
+            | Self::ProjectSkipped { reason: text, .. }
             | Self::Notice { message: text, .. } => {
                 secrets.clean(text);
             }
@@ -253,7 +256,7 @@ impl fmt::Display for EventKind {
             }
             Self::RunFinished { record } => formatter.write_str(&record.told()),
             Self::Queued { job } => write!(formatter, "waits for its turn: {job}"),
-            Self::ProjectSkipped { reason } => write!(formatter, "skipped: {reason}"),
+            Self::ProjectSkipped { reason, .. } => write!(formatter, "skipped: {reason}"),
             Self::Notice { message, .. } => formatter.write_str(message),
         }
     }

@@ -33,6 +33,7 @@ mod submodules;
 mod trial;
 
 use std::{
+    collections::BTreeMap,
     fs, io, iter,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
@@ -92,6 +93,8 @@ struct Now {
     base: Option<Sha256>,
     /// Which submodules are seen.
     submodules: Option<Sha256>,
+    /// What cannot be had of those that were looked for in this run, in a line each.
+    absent_submodules: BTreeMap<Sha256, Vec<String>>,
 }
 
 impl Leftovers {
@@ -109,6 +112,7 @@ impl Leftovers {
                 prepared: None,
                 base: None,
                 submodules: None,
+                absent_submodules: BTreeMap::new(),
             }),
         }
     }

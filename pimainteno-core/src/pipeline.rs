@@ -19,7 +19,7 @@ use crate::{
     event::EventKind,
     fingerprint,
     policy::Checks,
-    proposal::{Blocked, Proposal},
+    proposal::{Blocked, Proposal, waiting},
     run::{Outcome, ROLLBACK, StepRecord, StepStatus},
     step::{
         Candidate, Effects, Failed, Flow, Happened, Part, Run, RunParts, Step, StepContext,
@@ -393,11 +393,7 @@ fn blocked(context: &mut StepContext<'_>, error: &Error) -> Option<Outcome> {
         return None;
     }
     run.blocked = Some(Blocked::new(&context.step, &reason, run.approved.is_some()));
-    Some(Outcome::Held {
-        reason: format!(
-            "{reason}; the change waits: once that is put right it goes on by itself, without asking a backend again, or at once when it is approved; rejecting gives it up"
-        ),
-    })
+    Some(Outcome::Held { reason: waiting(&reason) })
 }
 
 /// How a run ends when a step fails.

@@ -13,6 +13,7 @@
 mod attendance;
 mod environment;
 mod minder;
+mod not_started;
 mod output;
 mod proc;
 mod removal;
@@ -37,6 +38,8 @@ use tokio::{
 };
 
 use crate::error::{Context, Error, ErrorKind, Result};
+
+use not_started::Attempt;
 
 pub use environment::Environment;
 pub use removal::remove;
@@ -280,8 +283,10 @@ impl Command {
             self.minder.as_deref().filter(|_| enclosure.is_none()).map(mind).transpose()?;
         let helper =
             enclosure.as_ref().map(|it| it.helper()).or(minder.as_ref().map(|it| it.helper()));
+        let mut attempt = Attempt::new(&program, directory.as_deref(), &environment);
         let mut command = match helper.transpose()? {
             Some((helper, arguments)) => {
+                attempt = attempt.by(helper);
                 let mut command = tokio::process::Command::new(helper);
                 command.args(arguments).arg(&program);
                 command
@@ -306,8 +311,7 @@ impl Command {
             command.current_dir(directory);
         }
         let name = program.to_string_lossy().into_owned();
-        let mut child =
-            command.spawn().context(ErrorKind::Process, || format!("cannot start `{name}`"))?;
+        let mut child = command.spawn().map_err(|source| attempt.failed(source))?;
         let mut family = tree::Family::new(child.id(), marker);
 
         let (alive, mut signs_of_life) = watch::channel(());
@@ -364,8 +368,12 @@ impl Command {
         let (stdout, stdout_truncated) = stdout.finish().await;
         let (stderr, stderr_truncated) = stderr.finish().await;
         let end = match (end, &enclosure, minder) {
-            (End::Exited(_) | End::Signalled(_), Some(enclosure), _) => enclosure.end(end)?,
-            (End::Exited(_) | End::Signalled(_), None, Some(minder)) => minder.end(end, &name)?,
+            (End::Exited(_) | End::Signalled(_), Some(enclosure), _) => {
+                enclosure.end(end, &attempt)?
+            }
+            (End::Exited(_) | End::Signalled(_), None, Some(minder)) => {
+                minder.end(end, &attempt)?
+            }
             _ => end,
         };
         Ok(Output {

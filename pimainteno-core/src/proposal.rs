@@ -15,9 +15,15 @@ use crate::{
 };
 
 pub use blocked::Blocked;
+pub(crate) use blocked::waiting;
 
 /// Why a dry run goes no further, and what it proposes is held.
 pub(crate) const DRY: &str = "a dry run changes nothing outside the state directory";
+
+/// Whether a change that is held for `reason` is held because its run was a dry one.
+pub(crate) fn is_held_dry(reason: &str) -> bool {
+    reason == DRY
+}
 
 /// A change as stored data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +145,11 @@ impl ProposalStatus {
         matches!(self, Self::Held { .. })
     }
 
+    /// Whether the change is held because the run that proposed it was a dry one.
+    pub fn is_dry(&self) -> bool {
+        matches!(self, Self::Held { reason } if is_held_dry(reason))
+    }
+
     /// Whether the change was tried and is not wanted: it was refused, failed or was taken back.
     pub fn is_bad(&self) -> bool {
         self.why_bad().is_some()
@@ -202,11 +213,6 @@ impl Proposal {
         !self.checks.is_empty() && self.checks.iter().all(is_silent)
     }
 
-    /// Whether it waits for a person.
-    pub fn is_held(&self) -> bool {
-        matches!(self.status, ProposalStatus::Held { .. })
-    }
-
     /// The same proposal for showing: without the secrets that its diff adds. Its SHA-256 stays
     /// that of the exact diff.
     #[must_use]
@@ -238,13 +244,6 @@ impl Proposal {
 }
 
 /// Writes the status with its reason in one line.
-impl ProposalStatus {
-    /// Whether a change is held because the run that proposed it was a dry one.
-    pub fn is_dry(&self) -> bool {
-        matches!(self, Self::Held { reason } if reason == DRY)
-    }
-}
-
 impl fmt::Display for ProposalStatus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -35,10 +35,11 @@ const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made)
 /// stays open, and its project waits for it: for a day, or until a person resumes the project. One
-/// checkout does not wait for another.
+/// checkout does not wait for another. One whose project is not in the configuration stays open until
+/// it is there again.
 pub(crate) async fn recover(runner: &Arc<Runner>) -> Result<Vec<RunRecord>> {
-    let Open { repositories, mut records } = find(runner).await?;
-    let mut recovering = JoinSet::new();
+    let repositories = find(runner).await?;
+    let (mut records, mut recovering) = (Vec::new(), JoinSet::new());
     for repository in repositories {
         let runner = runner.clone();
         recovering.spawn(async move { recover_checkout(&runner, &repository).await });
@@ -58,16 +59,9 @@ pub(crate) async fn recover(runner: &Arc<Runner>) -> Result<Vec<RunRecord>> {
     failure.map_or(Ok(records), Err)
 }
 
-/// What was left open.
-pub(crate) struct Open {
-    /// The checkouts with runs that are not finished.
-    pub(crate) repositories: BTreeSet<ProjectId>,
-    /// Those of projects that are not in the configuration any more, which end here.
-    pub(crate) records: Vec<RunRecord>,
-}
-
-/// Looks what was left open, without asking anybody.
-pub(crate) async fn find(runner: &Runner) -> Result<Open> {
+/// Looks what was left open, without asking anybody; gives the checkouts with runs that are not
+/// finished.
+pub(crate) async fn find(runner: &Runner) -> Result<BTreeSet<ProjectId>> {
     let open = runner.store.open_runs()?;
     for message in open.notices {
         let key = message.clone();
@@ -78,19 +72,19 @@ pub(crate) async fn find(runner: &Runner) -> Result<Open> {
     if runner.looked.set(()).is_ok() {
         remove_half_made(runner, &open.runs).await;
     }
-    let mut found = Open { repositories: runner.recovery.all_unfinished(), records: Vec::new() };
+    let mut found = runner.recovery.all_unfinished();
     for run in open.runs {
         let project = &run.record.project;
         let prepared = runner.projects.iter().find(|prepared| prepared.project.id == *project);
         if let Some(prepared) = prepared {
-            found.repositories.insert(prepared.repository.clone());
-        } else if let Some(attempt) = runner.recovery.begin(project).await {
-            // Looked at again: somebody may have ended it meanwhile.
-            let is_still_open = |open: &OpenRun| open.record.id == run.record.id;
-            if runner.store.open_runs()?.runs.iter().any(is_still_open) {
-                found.records.push(interrupt(runner, run)?);
-            }
-            attempt.end(None);
+            found.insert(prepared.repository.clone());
+        } else {
+            // Who could be asked what happened is not known.
+            let message = format!(
+                "a run of project `{project}` was cut off, and the project is not in the configuration: put it back there, and the run is finished or undone"
+            );
+            let key = run.record.id.to_string();
+            runner.bus.notice(project, None, NoticeKind::Unfinished, key, message);
         }
     }
     Ok(found)

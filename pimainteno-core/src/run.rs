@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     id::{ProposalId, RunId},
     job::{IMPROVE, Job},
-    proposal::{DRY, ProposalStatus},
+    proposal::{ProposalStatus, is_held_dry},
     secrets::Secrets,
     words::{CommitId, ProjectId, UnitName, filled},
 };
@@ -201,7 +201,7 @@ impl Outcome {
 
     /// Whether a change is held because the run was a dry one.
     pub fn is_dry(&self) -> bool {
-        matches!(self, Self::Held { reason } if reason == DRY)
+        matches!(self, Self::Held { reason } if is_held_dry(reason))
     }
 
     /// Takes the secrets out of its reason.

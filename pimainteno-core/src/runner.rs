@@ -31,6 +31,7 @@ use jiff::tz::TimeZone;
 
 pub use forget::Forgotten;
 pub(crate) use live::Live;
+pub(crate) use orders::UnderWay;
 pub(crate) use parked::Releases;
 pub(crate) use prepared::{Prepared, PreparedChore};
 pub(crate) use review::cut_off;
@@ -55,6 +56,7 @@ pub(crate) struct Runner {
     pub(crate) queue: Arc<Queue>,
     pub(crate) recovery: Arc<Recovery>,
     pub(crate) releases: Arc<Releases>,
+    pub(crate) under_way: Arc<UnderWay>,
     /// Set when the repositories were looked at for what an earlier program left half made.
     pub(crate) looked: OnceLock<()>,
     /// What took the place of this one, when another configuration was read.

@@ -82,18 +82,20 @@ pub(crate) async fn serve(live: &Live, shutdown: impl Future<Output = ()> + Send
     Ok(())
 }
 
-/// Begins what was asked for of these projects before the program was stopped.
+/// Begins what was asked for of these projects before the program was stopped, unless it is under
+/// way: it may have waited since before its project was taken out of the configuration.
 fn begin_kept(
     runner: &Arc<Runner>,
     running: &mut JoinSet<()>,
     is_wanted: impl Fn(&ProjectId) -> bool,
 ) {
     for (prepared, order) in runner.kept_orders() {
-        if is_wanted(&prepared.project.id) {
-            let runner = runner.clone();
+        if is_wanted(&prepared.project.id) && !runner.under_way.has(&order) {
+            let (runner, mark) = (runner.clone(), runner.under_way.mark(&order));
             running.spawn(async move {
                 look_after_open(&runner, &prepared).await;
                 runner.carry_out_kept(&prepared, order).await;
+                drop(mark);
             });
         }
     }

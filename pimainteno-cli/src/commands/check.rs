@@ -146,7 +146,7 @@ async fn look_at_everything(setup: &Setup, terminal: &Terminal) -> Result<Ending
     let mut found: Vec<Items> = found.into_iter().map(|(_, items)| items).collect();
     backends::once(&mut found, &backends::users(setup));
     if let Some(machine) = found.first_mut() {
-        tell_left_over(&known.left_over, machine);
+        tell_left_over(&known, machine);
     }
     let items: Vec<Item> = found.into_iter().flat_map(|items| items.list).collect();
     let problems = items.iter().filter(|item| item.finding == Finding::Problem).count();
@@ -162,6 +162,8 @@ struct Known {
     left_alone: BTreeMap<ProjectId, String>,
     /// Those that are not configured any more, and of which something is left over.
     left_over: Vec<ProjectId>,
+    /// Those of them that have a run which waits for its project to be configured again.
+    unfinished: Vec<ProjectId>,
 }
 
 /// What is known of projects. Nothing is made to find out; what keeps the state from being read is
@@ -179,14 +181,26 @@ async fn known(setup: &Setup) -> Known {
     let left_alone = status.projects.iter();
     let left_alone =
         left_alone.filter_map(|project| Some((project.id.clone(), why(project)?))).collect();
-    Known { left_alone, left_over: status.left_over }
+    Known { left_alone, left_over: status.left_over, unfinished: status.unfinished }
 }
 
-fn tell_left_over(projects: &[ProjectId], items: &mut Items) {
+fn tell_left_over(known: &Known, items: &mut Items) {
+    let (unfinished, projects): (Vec<_>, Vec<_>) = known
+        .left_over
+        .iter()
+        .map(ProjectId::as_str)
+        .partition(|id| known.unfinished.iter().any(|open| *open == **id));
+    if !unfinished.is_empty() {
+        let message = format!(
+            "runs that were cut off, of projects that are not configured any more: {}",
+            unfinished.join(", ")
+        );
+        let hint = "configured again, they are finished or undone";
+        items.problem("unfinished", message, hint);
+    }
     if projects.is_empty() {
         return;
     }
-    let projects: Vec<_> = projects.iter().map(ProjectId::as_str).collect();
     let message = format!(
         "workspaces, caches or what was remembered of projects that are not configured any more: {}",
         projects.join(", ")

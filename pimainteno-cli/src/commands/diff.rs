@@ -84,7 +84,7 @@ fn render(proposal: &Proposal, now: Timestamp) -> String {
     facts.extend(
         proposal
             .expires
-            .filter(|_| proposal.is_held())
+            .filter(|_| proposal.status.is_held())
             .map(|expires| ("expires", time::relative(expires, now))),
     );
     facts.extend(proposal.checks.iter().map(|check| {
@@ -99,7 +99,7 @@ fn render(proposal: &Proposal, now: Timestamp) -> String {
         let _ = writeln!(text, "    {}", plain::coloured(line, Style::new()));
     }
     let _ = writeln!(text, "\n{}", diff::render(&proposal.diff).trim_end());
-    if proposal.is_held() {
+    if proposal.status.is_held() {
         let id = short_id(proposal.id);
         let (approve, reject) = (
             format!("`pi-mainteno approve {id}`"),

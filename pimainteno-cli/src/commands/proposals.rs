@@ -37,7 +37,7 @@ pub(crate) async fn run(access: &Access, proposals: Proposals, terminal: &Termin
 }
 
 fn row(proposal: &Proposal, now: Timestamp) -> [Cell; 6] {
-    let expires = match (proposal.is_held(), proposal.expires) {
+    let expires = match (proposal.status.is_held(), proposal.expires) {
         (true, Some(expires)) => Cell::styled(&time::relative(expires, now), NOTABLE),
         _ => Cell::styled("-", FAINT),
     };

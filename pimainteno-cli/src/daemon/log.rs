@@ -5,13 +5,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use pimainteno_core::{Event, EventKind, EventSink, Outcome, ProjectId, StepStatus};
+use pimainteno_core::{Event, EventKind, EventSink, Job, Outcome, ProjectId, StepStatus};
 
 /// What the log tells, by what it told.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// Why each project was not worth a run the last time.
-    skipped: Mutex<HashMap<Option<ProjectId>, String>>,
+    /// Why each chore of a project was not worth a run the last time.
+    skipped: Mutex<HashMap<(Option<ProjectId>, String), String>>,
 }
 
 impl EventSink for Log {
@@ -25,16 +25,19 @@ impl EventSink for Log {
 }
 
 impl Log {
-    /// Whether an event is worth a line: a project that is passed over at each slot, for the same
+    /// Whether an event is worth a line: a chore that is passed over at each slot, for the same
     /// reason, is told of once.
     fn is_news(&self, event: &Event) -> bool {
         let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.what {
-            EventKind::ProjectSkipped { reason } => {
-                skipped.insert(event.project.clone(), reason.clone()).as_ref() != Some(reason)
+            EventKind::ProjectSkipped { chore, reason, .. } => {
+                let key = (event.project.clone(), chore.clone());
+                skipped.insert(key, reason.clone()).as_ref() != Some(reason)
             }
-            EventKind::RunStarted { .. } => {
-                skipped.remove(&event.project);
+            EventKind::RunStarted { job, .. } => {
+                let is_of =
+                    |chore: &str| !matches!(job, Job::Upkeep { chore: own } if own != chore);
+                skipped.retain(|(project, chore), _| *project != event.project || !is_of(chore));
                 true
             }
             _ => true,
@@ -71,7 +74,9 @@ fn log(event: &Event) {
                 tracing::warn!(project, run, outcome = text, "A run ended without success.");
             }
         }
-        EventKind::ProjectSkipped { reason } => tracing::info!(project, reason, "Nothing to do."),
+        EventKind::ProjectSkipped { chore, reason, .. } => {
+            tracing::info!(project, chore, reason, "Nothing to do.");
+        }
         EventKind::Notice { notice, message, .. } => {
             tracing::warn!(
                 project,
@@ -83,5 +88,38 @@ fn log(event: &Event) {
         }
         // What a newer core tells besides.
         what => tracing::info!(project, run, text = &*what.to_string(), "Something happened."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pimainteno_core::NoticeKind;
+
+    use super::*;
+
+    fn event(what: EventKind) -> Event {
+        let mut event = Event::notice(NoticeKind::Parked, "");
+        (event.project, event.what) = (Some(ProjectId::of("radio")), what);
+        event
+    }
+
+    fn skipped(chore: &str, reason: &str) -> Event {
+        event(EventKind::ProjectSkipped { chore: chore.into(), reason: reason.into() })
+    }
+
+    #[test]
+    fn chores_that_are_passed_over_in_turn_for_reasons_of_their_own_are_told_of_once() {
+        let log = Log::default();
+        let (improve, docs) =
+            (skipped("improve", "the project is frozen"), skipped("docs", "nothing changed"));
+        let told = [&improve, &docs, &improve, &docs].map(|event| log.is_news(event));
+        assert_eq!(told, [true, true, false, false]);
+        let started = event(EventKind::RunStarted {
+            trigger: "schedule".into(),
+            job: Job::Upkeep { chore: "docs".into() },
+            steps: Vec::new(),
+        });
+        let told = [&started, &docs, &improve].map(|event| log.is_news(event));
+        assert_eq!(told, [true, true, false]);
     }
 }

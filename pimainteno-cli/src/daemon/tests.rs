@@ -287,14 +287,15 @@ async fn only_one_daemon_has_a_socket_and_a_store() {
         fs::read_dir(house.path("run")).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(files, ["control.sock"]);
 
-    let second = serve(house.builder(short()), None, &house.socket(), std::future::pending())
+    let second = serve(house.builder(short()), None, &house.socket(), std::future::pending(), None)
         .await
         .unwrap_err();
     assert_eq!(second.kind(), ErrorKind::Usage);
     assert!(second.message().contains("running already"), "{second}");
     let elsewhere = house.path("new/control.sock");
-    let third =
-        serve(house.builder(short()), None, &elsewhere, std::future::pending()).await.unwrap_err();
+    let third = serve(house.builder(short()), None, &elsewhere, std::future::pending(), None)
+        .await
+        .unwrap_err();
     assert_eq!(third.kind(), ErrorKind::Store);
     assert!(!elsewhere.exists());
 
@@ -308,13 +309,13 @@ async fn what_is_no_socket_is_not_replaced() {
     let house = House::new();
     fs::create_dir(house.path("run")).unwrap();
     fs::write(house.socket(), "mine").unwrap();
-    let error = serve(house.builder(short()), None, &house.socket(), std::future::pending())
+    let error = serve(house.builder(short()), None, &house.socket(), std::future::pending(), None)
         .await
         .unwrap_err();
     assert!(error.message().contains("not a socket"), "{error}");
     assert_eq!(fs::read_to_string(house.socket()).unwrap(), "mine");
     let long = house.path(&"x".repeat(120));
-    let error = serve(house.builder(short()), None, &long.join("s"), std::future::pending())
+    let error = serve(house.builder(short()), None, &long.join("s"), std::future::pending(), None)
         .await
         .unwrap_err();
     assert!(error.hints().any(|hint| hint.contains("web.socket")), "{error}");

@@ -79,7 +79,7 @@ impl Progress {
                 }
                 self.terminal.print(end_line(record));
             }
-            EventKind::ProjectSkipped { reason } => {
+            EventKind::ProjectSkipped { reason, .. } => {
                 self.terminal.print(paint(
                     FAINT,
                     format_args!(

@@ -237,7 +237,11 @@ mod tests {
     }
 
     fn tell(bus: &Bus, reason: &str) {
-        bus.tell(&ProjectId::of("site"), None, EventKind::ProjectSkipped { reason: reason.into() });
+        bus.tell(
+            &ProjectId::of("site"),
+            None,
+            EventKind::ProjectSkipped { chore: "improve".into(), reason: reason.into() },
+        );
     }
 
     fn heard(events: &mut Events) -> Vec<String> {

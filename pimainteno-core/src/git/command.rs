@@ -42,6 +42,10 @@ const SETTINGS: [&str; 19] = [
     "submodule.recurse=false",
 ];
 
+/// Names the files of a tree that are not as a commit or the index has them.
+pub(super) const NAMES_OF_EDITED: [&str; 6] =
+    ["diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all"];
+
 /// Variables that lead to programs outside of a sandbox.
 const OUTSIDE: [&str; 3] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"];
 
@@ -202,11 +206,7 @@ impl Call {
     pub(super) async fn output(self) -> Result<Output> {
         match self.session {
             Some(session) => session.run(self.command).await,
-            None => self
-                .command
-                .run()
-                .await
-                .map_err(|error| error.hint("install git, or put it on the PATH")),
+            None => self.command.run().await,
         }
     }
 

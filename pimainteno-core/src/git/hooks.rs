@@ -22,7 +22,7 @@ use rustix::fs::OFlags;
 use super::{
     change::Change,
     checkout::Checkout,
-    command::{Call, LOCAL_TIMEOUT},
+    command::{Call, LOCAL_TIMEOUT, NAMES_OF_EDITED},
     tracked::{LIST_LIMIT, entries},
     workspace::{Workspace, read_change},
 };
@@ -224,16 +224,7 @@ impl<'workspace> Stage<'workspace> {
 
     /// The first files that hooks edited, as far as it can be told.
     async fn edited(&self) -> Vec<String> {
-        let compare = [
-            "diff",
-            "--name-only",
-            "-z",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--ignore-submodules=all",
-            &self.tree,
-            "--",
-        ];
+        let compare = NAMES_OF_EDITED.into_iter().chain([&*self.tree, "--"]);
         let list = self.call(compare).output_limit(LIST_LIMIT).bytes().await.unwrap_or_default();
         let name = |path: &[u8]| format!("`{}`", String::from_utf8_lossy(path));
         entries(&list).map(name).take(TOLD).collect()

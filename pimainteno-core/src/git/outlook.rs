@@ -1,6 +1,7 @@
 //! What can be found out beforehand of what commits and pushes need, without making either.
 
 use std::{
+    fmt,
     fs::{self, File},
     io::Read as _,
     os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
@@ -26,6 +27,56 @@ const SIGNING_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest first line of a script that is read, in bytes; what the kernel reads of it is less.
 const FIRST_LINE: u64 = 512;
 
+/// What is wrong with a hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HookFault {
+    /// It cannot be executed, so that nobody asks it.
+    NotExecutable {
+        /// The hook's name.
+        hook: String,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// What is to run it is not there, so that nothing gets past it.
+    Lacks {
+        /// The hook's name.
+        hook: String,
+        /// What is to run it.
+        program: String,
+        /// Where it is.
+        path: PathBuf,
+    },
+}
+
+impl HookFault {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NotExecutable { .. } => {
+                "`chmod +x` lets it be asked; remove it if it is not wanted"
+            }
+            Self::Lacks { .. } => "install that, or mend the first line of the hook",
+        }
+    }
+}
+
+/// Writes what is wrong, in one line.
+impl fmt::Display for HookFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotExecutable { hook, path } => {
+                let path = path.display();
+                write!(formatter, "`{hook}` is not executable, so nobody asks it: `{path}`")
+            }
+            Self::Lacks { hook, program, path } => write!(
+                formatter,
+                "`{hook}` needs `{program}`, which is not there, so no commit or push gets past it: `{}`",
+                path.display()
+            ),
+        }
+    }
+}
+
 impl Checkout {
     /// Signs a commit as a delivery would, if the owner's configuration says that commits are
     /// signed; says whether it does. The commit goes into `scratch`, an empty directory, and the
@@ -47,12 +98,12 @@ impl Checkout {
             .map(|_| true)
     }
 
-    /// What is wrong with the hooks that commits and pushes ask: what is wrong, and what to do. Of
-    /// those of a commit nothing is said unless they are asked `at_commits`.
+    /// What is wrong with the hooks that commits and pushes ask. Of those of a commit nothing is
+    /// said unless they are asked `at_commits`.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Git`] if it cannot be told where they are.
-    pub async fn faulty_hooks(&self, at_commits: bool) -> Result<Vec<(String, &'static str)>> {
+    pub async fn faulty_hooks(&self, at_commits: bool) -> Result<Vec<HookFault>> {
         let moves_hooks = OwnerSettings::read(self).await?.moves_hooks;
         let directory = hooks_directory(self, moves_hooks).await?;
         let of_commits = BEFORE.iter().chain(&[AFTER]).filter(|_| at_commits);
@@ -73,9 +124,9 @@ impl Checkout {
         places.into_iter().filter(|path| !may_write(path)).collect()
     }
 
-    /// Asks the remote whether it would take a push of what it has already, without sending any:
-    /// whether it lets this user push at all. Its hooks, protected branches and quotas are asked by
-    /// a real push alone.
+    /// Asks the remote whether this user may push the checkout's head to the branch, without sending
+    /// anything. Its hooks, protected branches and quotas are asked by a real push alone, and where
+    /// the branch is by then is no matter.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Git`] if it would not.
@@ -95,14 +146,12 @@ impl Checkout {
     }
 }
 
-/// What is wrong with the hook `name` at `path`, and what to do; `None` if nothing is, or there is
-/// none.
-fn fault(name: &str, path: &Path, programs: &[PathBuf]) -> Option<(String, &'static str)> {
+/// What is wrong with the hook `name` at `path`; `None` if nothing is, or there is none.
+fn fault(name: &str, path: &Path, programs: &[PathBuf]) -> Option<HookFault> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let (hook, place) = (name.to_owned(), path.to_owned());
     if metadata.permissions().mode() & 0o111 == 0 {
-        let message =
-            format!("`{name}` is not executable, so nobody asks it: `{}`", path.display());
-        return Some((message, "`chmod +x` lets it be asked; remove it if it is not wanted"));
+        return Some(HookFault::NotExecutable { hook, path: place });
     }
     let mut beginning = Vec::new();
     File::open(path).ok()?.take(FIRST_LINE).read_to_end(&mut beginning).ok()?;
@@ -121,13 +170,7 @@ fn fault(name: &str, path: &Path, programs: &[PathBuf]) -> Option<(String, &'sta
     } else {
         return None;
     };
-    Some((
-        format!(
-            "`{name}` needs `{lacking}`, which is not there, so no commit or push gets past it: `{}`",
-            path.display()
-        ),
-        "install that, or mend the first line of the hook",
-    ))
+    Some(HookFault::Lacks { hook, program: lacking.to_owned(), path: place })
 }
 
 #[cfg(test)]
@@ -141,7 +184,8 @@ mod tests {
             let hook = place.path().join("pre-commit");
             fs::write(&hook, text).unwrap();
             fs::set_permissions(&hook, fs::Permissions::from_mode(mode)).unwrap();
-            fault("pre-commit", &hook, &[PathBuf::from("/bin")]).map(|(message, _)| message)
+            let fault = fault("pre-commit", &hook, &[PathBuf::from("/bin")]);
+            fault.map(|fault| fault.to_string())
         };
         for (text, mode, part) in [
             ("#!/bin/sh\n", 0o644, "not executable"),

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fs,
+    fs, io,
     os::unix::ffi::OsStrExt as _,
     path::{Component, Path, PathBuf},
 };
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     error::{Context, ErrorKind, Result},
+    process::remove,
     words::CommitId,
 };
 
@@ -37,6 +38,19 @@ struct Wanted {
     repositories: Vec<PathBuf>,
 }
 
+/// Where the files of submodules are written.
+pub(crate) struct Destination<'d> {
+    /// What their places are in.
+    pub(crate) directory: &'d Path,
+    /// Where one is written before it gets to its place, on the same disk.
+    pub(crate) scratch: &'d Path,
+    /// What is too much about files that are there now, if anything.
+    pub(crate) excess: &'d mut (dyn FnMut(&Path) -> io::Result<Option<String>> + Send),
+}
+
+/// What to do about a submodule that is not there.
+const UPDATE: &str = "`git submodule update --init --recursive` there fetches it";
+
 impl Workspace {
     /// The submodules of what is staged, not those in others.
     ///
@@ -46,70 +60,102 @@ impl Workspace {
         staged(self.call(LIST)).await
     }
 
-    /// Writes the files of `submodules`, and of those in them, into `directory`, each at its place;
-    /// tells in a line each which cannot be had.
+    /// Writes the files of `submodules`, and of those in them, to where they are not yet; tells in a
+    /// line each which cannot be had, and what to do.
     ///
     /// # Errors
     /// If something cannot be written.
     pub(crate) async fn write_submodules(
         &self,
         submodules: Vec<Submodule>,
-        directory: &Path,
+        to: &mut Destination<'_>,
     ) -> Result<Vec<String>> {
         let names = self.names(self.top()).await;
         let modules = self.checkout.common_directory().join("modules");
-        let of_checkout = |path: &Path| {
-            // A linked worktree keeps its own.
-            let place = self.checkout.top().join(path);
-            let link = fs::read_to_string(place.join(".git")).ok()?;
-            fs::canonicalize(place.join(link.trim_end().strip_prefix("gitdir: ")?)).ok()
-        };
         let wanted = submodules.into_iter().map(|submodule| {
             let named = names.get(&submodule.path).map(|name| modules.join(name));
-            let repositories = named.into_iter().chain(of_checkout(&submodule.path)).collect();
-            Wanted { submodule, repositories }
+            let own = repository_at(&self.checkout.top().join(&submodule.path));
+            Wanted { submodule, repositories: named.into_iter().chain(own).collect() }
         });
         let (mut rest, mut absent) = (wanted.collect::<VecDeque<_>>(), Vec::new());
-        let mut written = 0;
-        while let Some(Wanted { submodule: Submodule { path, commit }, repositories }) =
-            rest.pop_front()
-        {
-            written += 1;
-            let place = directory.join(&path);
-            fs::create_dir_all(&place)
-                .context(ErrorKind::Git, || format!("cannot create `{}`", place.display()))?;
+        let mut looked_at = 0;
+        while let Some(wanted) = rest.pop_front() {
+            looked_at += 1;
+            let Wanted { submodule: Submodule { path, commit }, repositories } = wanted;
             let repository = repositories.into_iter().find(|place| place.join("HEAD").exists());
-            let Some(repository) = repository.filter(|_| written <= MOST) else {
-                absent.push(format!("the checkout has nothing of submodule `{}`", path.display()));
+            let Some(repository) = repository.filter(|_| looked_at <= MOST) else {
+                if !is_there(&to.directory.join(&path)) {
+                    absent.push(format!(
+                        "the checkout has nothing of submodule `{}`; {UPDATE}",
+                        path.display()
+                    ));
+                }
                 continue;
             };
+            if let Some(why) = self.write_submodule(&repository, &path, &commit, to).await? {
+                absent.push(why);
+                continue;
+            }
+            let place = to.directory.join(&path);
+            if !place.join(".gitmodules").exists() {
+                continue;
+            }
             let git = |arguments: &[&str]| self.call_in(&repository, &place, arguments);
-            let read = git(&["read-tree", &commit]).output().await?;
-            if !read.success() {
-                let (path, said) = (path.display(), read.tail(1));
-                absent.push(format!(
-                    "the checkout does not give submodule `{path}` at its commit {commit:.12}: {said}"
-                ));
-                continue;
-            }
-            git(&["checkout-index", "--all", "--force"]).text().await?;
-            let inner = staged(git(&LIST)).await?;
-            if inner.is_empty() {
-                continue;
-            }
+            git(&["read-tree", &commit]).text().await?;
             let names = self.names(&place).await;
-            rest.extend(inner.into_iter().map(|inner| {
+            rest.extend(staged(git(&LIST)).await?.into_iter().map(|inner| {
+                let named =
+                    names.get(&inner.path).map(|name| repository.join("modules").join(name));
                 Wanted {
-                    repositories: names
-                        .get(&inner.path)
-                        .map(|name| repository.join("modules").join(name))
-                        .into_iter()
-                        .collect(),
+                    repositories: named.into_iter().collect(),
                     submodule: Submodule { path: path.join(inner.path), commit: inner.commit },
                 }
             }));
         }
         Ok(absent)
+    }
+
+    /// Writes the files of one, unless they are there; `Some` says why they cannot be had.
+    async fn write_submodule(
+        &self,
+        repository: &Path,
+        path: &Path,
+        commit: &CommitId,
+        to: &mut Destination<'_>,
+    ) -> Result<Option<String>> {
+        let (place, named) = (to.directory.join(path), path.display());
+        if is_there(&place) {
+            return Ok(None);
+        }
+        let told = || format!("cannot write submodule `{named}` to `{}`", place.display());
+        if !make_below(to.directory, path).context(ErrorKind::Git, told)? {
+            return Ok(Some(format!("something else is in the place of submodule `{named}`")));
+        }
+        remove(to.scratch).context(ErrorKind::Git, told)?;
+        fs::create_dir_all(to.scratch).context(ErrorKind::Git, told)?;
+        let git = |arguments: &[&str]| self.call_in(repository, to.scratch, arguments);
+        let read = git(&["read-tree", commit]).output().await?;
+        if !read.success() {
+            return Ok(Some(format!(
+                "the checkout does not give submodule `{named}` at its commit {commit:.12}: {}; {UPDATE}",
+                read.tail(1)
+            )));
+        }
+        // A filter may need what the sandbox does not give, or what was never fetched.
+        let written = git(&["checkout-index", "--all", "--force"]).output().await?;
+        if !written.success() {
+            return Ok(Some(format!(
+                "the files of submodule `{named}` cannot be written: {}",
+                written.tail(3)
+            )));
+        }
+        if let Some(excess) = (to.excess)(to.scratch).context(ErrorKind::Git, told)? {
+            remove(to.scratch).context(ErrorKind::Git, told)?;
+            return Ok(Some(format!("submodule `{named}` is too much: {excess}")));
+        }
+        // All at once: what is there is whole.
+        fs::rename(to.scratch, &place).context(ErrorKind::Git, told)?;
+        Ok(None)
     }
 
     /// What the submodules of the files in `tree` are called, by their places; a name decides where
@@ -141,6 +187,56 @@ impl Workspace {
             .env("GIT_NO_LAZY_FETCH", "1")
             .within(self.session())
     }
+}
+
+/// The repository of the submodule at `place` in a checkout: a directory, as Git made it once, or
+/// what a file names, as a linked worktree has it.
+fn repository_at(place: &Path) -> Option<PathBuf> {
+    let link = place.join(".git");
+    if fs::symlink_metadata(&link).ok()?.is_dir() {
+        return fs::canonicalize(link).ok();
+    }
+    let text = fs::read_to_string(link).ok()?;
+    fs::canonicalize(place.join(text.trim_end().strip_prefix("gitdir: ")?)).ok()
+}
+
+/// The repositories of submodules that lie in the checkout itself, as Git before 1.7.8 made them.
+pub(crate) fn embedded_repositories(checkout: &Path) -> Vec<PathBuf> {
+    let settings = fs::read_to_string(checkout.join(".gitmodules")).unwrap_or_default();
+    let paths = settings.lines().filter_map(|line| {
+        let (key, path) = line.split_once('=')?;
+        (key.trim() == "path").then(|| checkout.join(path.trim()))
+    });
+    let is_inside = |place: &PathBuf| {
+        fs::canonicalize(place).is_ok_and(|canonical| canonical == *place)
+            && place.starts_with(checkout)
+    };
+    paths
+        .filter(is_inside)
+        .map(|place| place.join(".git"))
+        .filter(|link| fs::symlink_metadata(link).is_ok_and(|metadata| metadata.is_dir()))
+        .collect()
+}
+
+/// Whether the files of a submodule are at its place: they get there all at once.
+fn is_there(place: &Path) -> bool {
+    fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Makes the directory `path` in `directory`, without following a link; `false` if something else is
+/// there.
+fn make_below(directory: &Path, path: &Path) -> io::Result<bool> {
+    let mut place = directory.to_owned();
+    for part in path.components() {
+        place.push(part);
+        match fs::symlink_metadata(&place) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir(&place)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 /// Lists what is staged.

@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Leftovers, TREE, Way};
+use super::{Leftovers, TREE, Way, is_empty};
 use crate::{
     error::{Context, ErrorKind, Result},
-    git::{Submodule, Workspace},
-    process::{remove, remove_all_in},
+    git::{Destination, Submodule, Workspace},
+    process::{Limits, Used, remove, remove_all_in},
     words::Sha256,
 };
 
@@ -21,8 +21,8 @@ const KEPT: usize = 3;
 const PLACE: &str = "submodules";
 
 impl Leftovers {
-    /// Lets what is tried see the files of these submodules; tells in a line each which cannot be
-    /// had.
+    /// Lets what is tried see the files of these submodules, as far as they keep to `limits`; tells
+    /// in a line each which cannot be had.
     ///
     /// # Errors
     /// If something cannot be written.
@@ -30,57 +30,71 @@ impl Leftovers {
         &self,
         submodules: Vec<Submodule>,
         workspace: &Workspace,
+        limits: &Limits,
     ) -> Result<Vec<String>> {
         if submodules.is_empty() {
             self.now().submodules = None;
             return Ok(Vec::new());
         }
         if self.way != Way::Layers {
-            let is_there = |submodule: &Submodule| {
-                fs::read_dir(workspace.top().join(&submodule.path))
-                    .is_ok_and(|mut entries| entries.next().is_some())
-            };
+            let is_there =
+                |submodule: &Submodule| !is_empty(&workspace.top().join(&submodule.path));
             return match submodules.iter().all(is_there) {
                 true => Ok(Vec::new()),
-                false => workspace.write_submodules(submodules, workspace.top()).await,
+                false => {
+                    let used = Used::default();
+                    self.write_submodules(submodules, workspace, workspace.top(), used, limits)
+                        .await
+                }
             };
         }
         let key = key(&submodules);
-        let place = self.submodules(&key);
-        let mut absent = Vec::new();
-        if !place.is_dir() {
-            let new = self.place.join(PLACE).join("new");
-            let told = || format!("cannot keep submodules in `{}`", new.display());
-            let make = || {
-                self.remove_surplus()?;
-                remove(&new)?;
-                fs::create_dir(&new)
-            };
-            make().context(ErrorKind::Process, told)?;
-            absent = workspace.write_submodules(submodules, &new).await?;
-            fs::rename(&new, &place).context(ErrorKind::Process, told)?;
-            if !absent.is_empty() {
-                fs::write(place.with_extension("absent"), absent.join("\n"))
-                    .context(ErrorKind::Process, told)?;
+        let known = self.now().absent_submodules.get(&key).cloned();
+        let absent = match known {
+            Some(absent) => absent,
+            // What is missing may have come since an earlier run, and nothing else is written again.
+            None => {
+                let place = self.submodules(&key);
+                let make = || {
+                    self.remove_surplus(&key, limits)?;
+                    fs::create_dir_all(&place)?;
+                    Used::of(&self.place.join(PLACE))
+                };
+                let used = make().context(ErrorKind::Process, || {
+                    format!("cannot keep submodules in `{}`", place.display())
+                })?;
+                self.write_submodules(submodules, workspace, &place, used, limits).await?
             }
-        } else if let Ok(lines) = fs::read_to_string(place.with_extension("absent")) {
-            absent = lines.lines().map(str::to_owned).collect();
-        }
-        self.now().submodules = Some(key);
+        };
+        let mut now = self.now();
+        now.absent_submodules.insert(key.clone(), absent.clone());
+        now.submodules = Some(key);
         Ok(absent)
     }
 
-    /// Makes the place for a run. What could not be had may be there by now.
+    async fn write_submodules(
+        &self,
+        submodules: Vec<Submodule>,
+        workspace: &Workspace,
+        directory: &Path,
+        mut used: Used,
+        limits: &Limits,
+    ) -> Result<Vec<String>> {
+        let mut excess = |written: &Path| {
+            let with = used.with(Used::of(written)?);
+            let excess = with.excess(limits);
+            used = if excess.is_none() { with } else { used };
+            Ok(excess)
+        };
+        let scratch = self.place.join(PLACE).join("new");
+        let mut to = Destination { directory, scratch: &scratch, excess: &mut excess };
+        workspace.write_submodules(submodules, &mut to).await
+    }
+
+    /// Makes the place for a run.
     pub(super) fn begin_submodules(&self) -> io::Result<()> {
         let place = self.place.join(PLACE);
         fs::create_dir_all(&place)?;
-        for entry in fs::read_dir(&place)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "absent") {
-                remove(&path.with_extension(""))?;
-                remove(&path)?;
-            }
-        }
         remove(&place.join("new"))
     }
 
@@ -95,9 +109,20 @@ impl Leftovers {
         place.join(PLACE)
     }
 
-    fn remove_surplus(&self) -> io::Result<()> {
+    /// Makes room for the set with this key, if it is not there.
+    fn remove_surplus(&self, key: &Sha256, limits: &Limits) -> io::Result<()> {
         let place = self.place.join(PLACE);
-        if fs::read_dir(&place)?.count() >= KEPT { remove_all_in(&place) } else { Ok(()) }
+        let is_full = || {
+            let takes_half = |used: Used| used.with(used).excess(limits).is_some();
+            Ok::<_, io::Error>(
+                fs::read_dir(&place)?.count() >= KEPT || takes_half(Used::of(&place)?),
+            )
+        };
+        if self.submodules(key).is_dir() || !is_full()? {
+            return Ok(());
+        }
+        self.now().absent_submodules.clear();
+        remove_all_in(&place)
     }
 
     fn submodules(&self, key: &Sha256) -> PathBuf {

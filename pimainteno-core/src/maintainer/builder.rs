@@ -21,7 +21,7 @@ use crate::{
     process::{Cancel, Environment, SandboxHelper},
     queue::Queue,
     registry::{BackendFactory, Registry},
-    runner::{Live, Prepared, Recovery, Releases, Runner, learn_key},
+    runner::{Live, Prepared, Recovery, Releases, Runner, UnderWay, learn_key},
     service::ServiceManager,
     step::Step,
     store::Store,
@@ -188,6 +188,7 @@ impl MaintainerBuilder {
             queue: Arc::new(Queue::new(most)),
             recovery: Arc::default(),
             releases: Arc::default(),
+            under_way: Arc::default(),
             cancel: Cancel::new(),
         });
         Ok(Maintainer(Arc::new(Live::new(runner))))
@@ -322,6 +323,7 @@ pub(super) struct Shared {
     pub(super) queue: Arc<Queue>,
     pub(super) recovery: Arc<Recovery>,
     pub(super) releases: Arc<Releases>,
+    pub(super) under_way: Arc<UnderWay>,
     pub(super) cancel: Cancel,
 }
 
@@ -343,7 +345,7 @@ impl Plan {
     }
 
     pub(super) fn runner(self, shared: Shared) -> Runner {
-        let Shared { store, bus, queue, recovery, releases, cancel } = shared;
+        let Shared { store, bus, queue, recovery, releases, under_way, cancel } = shared;
         let written =
             self.projects.iter().flat_map(|prepared| prepared.project.sandbox.write.clone());
         Runner {
@@ -360,6 +362,7 @@ impl Plan {
             queue,
             recovery,
             releases,
+            under_way,
             cancel,
             looked: OnceLock::new(),
             newer: OnceLock::new(),

@@ -36,6 +36,7 @@ impl Maintainer {
                 queue: current.queue.clone(),
                 recovery: current.recovery.clone(),
                 releases: current.releases.clone(),
+                under_way: current.under_way.clone(),
                 cancel: current.cancel.clone(),
             }))
         })

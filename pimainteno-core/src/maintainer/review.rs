@@ -123,6 +123,19 @@ impl Maintainer {
         self.runner().left_over()
     }
 
+    /// Those of them that have a run which was cut off and can only be finished when the project is
+    /// in the configuration again.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Store`] if that cannot be found out.
+    pub fn unfinished(&self) -> Result<Vec<ProjectId>> {
+        let runner = self.runner();
+        let is_open = |id: ProjectId| {
+            runner.store.has_open_run(&id).map(|is_open| is_open.then_some(id)).transpose()
+        };
+        runner.left_over().into_iter().filter_map(is_open).collect()
+    }
+
     /// Removes what runs of a project left: its workspaces, with what its repository knows of them,
     /// its caches, the summary in its checkout, the changes that wait and everything that is
     /// remembered; the history of its runs only with `history`. What others made is not touched.

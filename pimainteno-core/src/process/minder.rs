@@ -26,7 +26,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{End, attendance::Attendance, end_of, report::Report, tree};
+use super::{End, attendance::Attendance, end_of, not_started::Attempt, report::Report, tree};
 use crate::error::{Context, Error, ErrorKind, Result};
 
 /// The first argument of a program that is started as minder. No person would type it.
@@ -74,20 +74,24 @@ impl Minder {
         Ok((&self.program, [ARGUMENT.into(), task.into()]))
     }
 
-    /// How the command `name` ended, if the minder ended by itself.
-    pub(super) fn end(mut self, end: End, name: &str) -> Result<End> {
+    /// How the command ended, if the minder ended by itself; `attempt` is that to start it.
+    pub(super) fn end(mut self, end: End, attempt: &Attempt) -> Result<End> {
         let mut text = Vec::new();
         let read = self.report.rewind().and_then(|()| self.report.read_to_end(&mut text));
         let report = read.ok().and_then(|_| serde_json::from_slice(&text).ok());
-        let not_started = |reason: String| {
-            Error::new(ErrorKind::Process, format!("cannot start `{name}`")).source(reason)
+        let not_minded = |reason: String| {
+            let message = format!("cannot start {}", attempt.what);
+            Error::new(ErrorKind::Process, message).source(reason)
         };
         match report {
             Some(Report::Ended(end)) => Ok(end),
-            Some(Report::Failed(reason)) => Err(not_started(reason)),
+            Some(Report::NotStarted(number)) => {
+                Err(attempt.refused(io::Error::from_raw_os_error(number)))
+            }
+            Some(Report::Failed(reason) | Report::Obstructed(reason)) => Err(not_minded(reason)),
             // Killed from outside, as by a system that is out of memory.
             None if end == End::Signalled(9) => Ok(end),
-            None => Err(not_started(format!("the helper ended without a report ({end})"))
+            None => Err(not_minded(format!("the helper ended without a report ({end})"))
                 .hint("a program that links this library must call `process::help` first thing in its `main`")),
         }
     }
@@ -128,7 +132,7 @@ fn mind(
         let attendance = Attendance::new(LOOK)?;
         let child = match Command::new(program).args(arguments).spawn() {
             Ok(child) => child,
-            Err(error) => return Ok((Some(Report::Failed(error.to_string())), false)),
+            Err(error) => return Ok((Some(Report::not_started(&error)), false)),
         };
         let mut keeps = task.keeps;
         let is_alone = || (parent_id() != task.parent).then_some(());

@@ -17,9 +17,18 @@ pub(super) enum Report {
     Ended(End),
     /// The command could not be run.
     Failed(String),
+    /// The command could not be started, for a reason that the system gives by this number.
+    NotStarted(i32),
+    /// A symbolic link is where something is to be shown: at this place.
+    Obstructed(String),
 }
 
 impl Report {
+    /// That the command could not be started.
+    pub(super) fn not_started(error: &io::Error) -> Self {
+        error.raw_os_error().map_or_else(|| Self::Failed(error.to_string()), Self::NotStarted)
+    }
+
     /// Opens the file that it is looked for in. What is there stays until it is written: the guard
     /// may have told of an excess already.
     pub(super) fn open(scratch: &Path) -> io::Result<File> {

@@ -61,6 +61,13 @@ impl Blocked {
     }
 }
 
+/// What is said of a change that `reason`, something outside, keeps from being delivered.
+pub(crate) fn waiting(reason: &str) -> String {
+    format!(
+        "{reason}; the change waits: once that is put right it goes on by itself, without asking a backend again, or at once when it is approved; rejecting gives it up"
+    )
+}
+
 /// When a change is tried again that was tried so often.
 fn later(tries: u32) -> Timestamp {
     let factor = 1u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);

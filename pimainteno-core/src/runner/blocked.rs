@@ -8,7 +8,7 @@ use crate::{
     error::{Error, ErrorKind},
     id::ProposalId,
     job::Job,
-    proposal::{Blocked, Proposal, ProposalStatus},
+    proposal::{Blocked, Proposal, ProposalStatus, waiting},
     run::{Outcome, ROLLBACK, RunOptions, RunRecord, Trigger},
     step::{self, Part},
     store::{ChoreState, FinishedRun, Order},
@@ -91,37 +91,41 @@ pub(super) fn blocked_anew(finished: &FinishedRun) -> Option<(String, String)> {
     let proposal = finished.proposal.as_ref()?;
     let blocked = proposal.blocked.as_ref().filter(|blocked| blocked.is_news())?;
     let ProposalStatus::Held { reason } = &proposal.status else { return None };
-    let is_kept = matches!(finished.record.outcome, Some(Outcome::Held { .. }));
-    is_kept.then(|| (blocked.signature.clone(), reason.clone()))
+    let was_tried =
+        matches!(finished.record.outcome, Some(Outcome::Held { .. } | Outcome::Failed { .. }));
+    was_tried.then(|| (blocked.signature.clone(), reason.clone()))
 }
 
 /// What becomes of a change that `was` waiting for something outside, and of its waiting, where that
-/// is something else than of any other. What says nothing about it lets it wait on, now with its
-/// approval; and one that was good is not given up because the project moved on: a person decides.
+/// is something else than of any other. Only what judges the change ends its waiting: what says
+/// nothing about it lets it wait on, with the approval that it has; and one that was good is not
+/// given up because the project moved on: a person decides.
 pub(super) fn status_after(
     record: &RunRecord,
     was: Proposal,
     prepared: &Prepared,
 ) -> Option<(ProposalStatus, Option<Blocked>)> {
-    let part =
-        |name: &str| step::named(&prepared.steps, name).map_or(Part::Other, |step| step.part());
-    let held = |reason: String| Some((ProposalStatus::Held { reason }, None));
+    let before = was.blocked.as_ref()?;
+    let is_approved = before.is_approved || !is_tried_again(record);
     match record.outcome.as_ref().unwrap_or(&Outcome::Interrupted) {
         Outcome::Interrupted | Outcome::Parked { .. } => {
-            let is_approved = |blocked: &Blocked| blocked.is_approved || !is_tried_again(record);
-            let blocked = was
-                .blocked
-                .map(|blocked| Blocked { is_approved: is_approved(&blocked), ..blocked });
-            Some((was.status, blocked))
+            let blocked = Blocked { is_approved, ..before.clone() };
+            Some((was.status, Some(blocked)))
         }
-        Outcome::Failed { step, message } if is_tried_again(record) => match part(step) {
-            Part::Place => held(format!(
+        Outcome::Failed { step, .. } if step == ROLLBACK => None,
+        Outcome::Failed { step, message } if !prepared.judges(step) => {
+            let reason = format!("{step} failed: {message}");
+            let blocked = Blocked::new(step, &reason, is_approved).after(Some(before));
+            Some((ProposalStatus::Held { reason: waiting(&reason) }, Some(blocked)))
+        }
+        Outcome::Failed { step, message } if is_tried_again(record) => {
+            let places =
+                step::named(&prepared.steps, step).is_some_and(|step| step.part() == Part::Place);
+            let reason = format!(
                 "it does not fit the project any more, which has moved on: {message}; approving has it made for the files as they are now"
-            )),
-            Part::Check => None,
-            _ if step == ROLLBACK => None,
-            _ => held(format!("{step} failed: {message}")),
-        },
+            );
+            places.then_some((ProposalStatus::Held { reason }, None))
+        }
         _ => None,
     }
 }

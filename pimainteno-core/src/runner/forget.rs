@@ -149,7 +149,13 @@ impl Runner {
         }
         if self.store.has_open_run(id)? {
             let message = format!("a run of project `{id}` was cut off and is not finished yet");
-            return Err(refused(message, "the next run of any project finishes it, or undoes it"));
+            let hint = match configured {
+                Some(_) => "the next run of any project finishes it, or undoes it",
+                None => {
+                    "put the project back into the configuration, so that it is finished or undone"
+                }
+            };
+            return Err(refused(message, hint));
         }
         Ok(())
     }

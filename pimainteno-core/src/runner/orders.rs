@@ -1,7 +1,9 @@
 //! What was asked for: it waits for its turn, and is not forgotten when the program is stopped
 //! before that comes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
 
 use super::{Prepared, Runner};
 use crate::{
@@ -17,6 +19,17 @@ use crate::{
 /// Among how many of a project's last runs one that has done it is looked for.
 const LOOKED_AT: usize = 50;
 
+/// The orders that wait for their turn in this program, or are carried out: the same is not begun
+/// twice, whichever configuration it is found in.
+#[derive(Default)]
+pub(crate) struct UnderWay(Mutex<Vec<Uuid>>);
+
+/// An order is under way until this is dropped.
+pub(crate) struct Mark {
+    all: Arc<UnderWay>,
+    order: Uuid,
+}
+
 /// An order that is stored until its run has begun, or has turned out not to be worth beginning.
 /// What the program is stopped before stays stored.
 pub(super) struct Ordered<'r> {
@@ -26,6 +39,34 @@ pub(super) struct Ordered<'r> {
     /// Its turn, once that came; let go of behind the order, so that whoever comes next finds it
     /// done.
     _turn: Option<Turn<'r>>,
+    _mark: Mark,
+}
+
+impl UnderWay {
+    fn orders(&self) -> MutexGuard<'_, Vec<Uuid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that an order is under way.
+    pub(crate) fn mark(self: &Arc<Self>, order: &Order) -> Mark {
+        self.orders().push(order.id);
+        Mark { all: self.clone(), order: order.id }
+    }
+
+    /// Whether an order is under way.
+    pub(crate) fn has(&self, order: &Order) -> bool {
+        self.orders().contains(&order.id)
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        let mut orders = self.all.orders();
+        // One of them: it is marked by each who has it.
+        if let Some(place) = orders.iter().position(|order| *order == self.order) {
+            orders.swap_remove(place);
+        }
+    }
 }
 
 impl Runner {
@@ -39,13 +80,14 @@ impl Runner {
         order: &'r Order,
     ) -> Result<Ordered<'r>> {
         let (project, job) = (&prepared.project.id, &order.job);
+        let mark = self.under_way.mark(order);
         let is_stored = self.is_stored(prepared, order);
         let is_kept = is_stored || (self.queue.is_served() && order.trigger != Trigger::Schedule);
         if is_kept && !is_stored {
             self.store.update_project(project, |state| state.orders.push(order.clone()))?;
         }
         let order = Some(order).filter(|_| is_kept);
-        let mut ordered = Ordered { runner: self, project, order, _turn: None };
+        let mut ordered = Ordered { runner: self, project, order, _turn: None, _mark: mark };
         let told = || self.bus.tell(project, None, EventKind::Queued { job: job.clone() });
         // Whoever waits for the answer is told what becomes of it.
         ordered._turn = match self
@@ -77,7 +119,8 @@ impl Runner {
     pub(crate) async fn carry_out_kept(&self, prepared: &Prepared, order: Order) {
         // However it ends, it is forgotten, unless the program is stopped once more.
         let (project, order) = (&prepared.project.id, &order);
-        let _kept = Ordered { runner: self, project, order: Some(order), _turn: None };
+        let mark = self.under_way.mark(order);
+        let _kept = Ordered { runner: self, project, order: Some(order), _turn: None, _mark: mark };
         if self.is_done(prepared, order) {
             return;
         }

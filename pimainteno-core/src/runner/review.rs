@@ -173,7 +173,7 @@ impl Runner {
         let run = stored.record.id;
         if let Some(proposal) = &mut stored.proposal {
             proposal.run.get_or_insert(run);
-            if proposal.is_held() {
+            if proposal.status.is_held() {
                 proposal.expires = self.expiry(prepared);
             }
         }
@@ -234,7 +234,7 @@ impl Runner {
     fn held(&self, id: ProposalId) -> Result<Proposal> {
         self.hear_silence()?;
         let proposal = self.store.proposal(id)?.ok_or_else(|| unknown(id))?;
-        if proposal.is_held() {
+        if proposal.status.is_held() {
             return Ok(proposal);
         }
         let error = Error::new(
@@ -290,7 +290,7 @@ fn must_be_looked_at(proposal: &Proposal, sha256: &str) -> Result<()> {
 pub(crate) fn cut_off(store: &Store, proposal: ProposalId) -> Result<Option<Proposal>> {
     Ok(store.proposal(proposal)?.map(|mut proposal| {
         // What waits for something outside goes on by itself.
-        if proposal.is_held() && proposal.blocked.is_none() {
+        if proposal.status.is_held() && proposal.blocked.is_none() {
             proposal.status = held_again(CUT_OFF);
         }
         proposal

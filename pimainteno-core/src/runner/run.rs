@@ -73,7 +73,9 @@ impl Runner {
 
     /// The record of a run that was not worth starting; it is told but not stored.
     pub(crate) fn skipped(&self, mut record: RunRecord, reason: String) -> RunRecord {
-        self.bus.tell(&record.project, None, EventKind::ProjectSkipped { reason: reason.clone() });
+        let skipped =
+            EventKind::ProjectSkipped { chore: record.chore.clone(), reason: reason.clone() };
+        self.bus.tell(&record.project, None, skipped);
         record.ended = Some(Timestamp::now());
         record.outcome = Some(Outcome::Skipped { reason });
         record.redact(self.store.secrets());

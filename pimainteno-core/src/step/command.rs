@@ -6,8 +6,9 @@ use async_trait::async_trait;
 
 use super::{Effects, Flow, Step, StepContext};
 use crate::{
-    config::{CommandStepConfig, Project, SandboxMode},
+    config::{CommandStepConfig, Mode, Project, SandboxMode},
     error::{Error, ErrorKind, Result},
+    proposal::DRY,
 };
 
 /// The wall-clock limit of a command that names none.
@@ -24,6 +25,8 @@ const NONE: &str = "none";
 pub(crate) struct CommandStep {
     config: CommandStepConfig,
     effects: Effects,
+    /// Whether the sandbox lets it reach the network, or write elsewhere.
+    reaches_out: bool,
 }
 
 impl CommandStep {
@@ -32,17 +35,19 @@ impl CommandStep {
     /// other, because it may run what the change holds.
     ///
     /// Before the checks, which have the project's network and places to write to without anybody's
-    /// leave, it may have them, too.
+    /// leave, it may have them, too; but in a dry run it is left out then.
     pub(crate) fn new(
         config: CommandStepConfig,
         project: &Project,
         is_before_checks: bool,
     ) -> Self {
         let sandbox = &project.sandbox;
+        let reaches_out = sandbox.network || !sandbox.write.is_empty();
         let is_kept_in = config.sandbox.unwrap_or(sandbox.mode) != SandboxMode::Off
-            && (is_before_checks || !sandbox.network && sandbox.write.is_empty());
+            && (is_before_checks || !reaches_out);
         let outside = if config.amend { Effects::Announced } else { Effects::Outside };
-        Self { effects: if is_kept_in { Effects::Workspace } else { outside }, config }
+        let effects = if is_kept_in { Effects::Workspace } else { outside };
+        Self { config, effects, reaches_out }
     }
 }
 
@@ -61,6 +66,9 @@ impl Step for CommandStep {
     }
 
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
+        if self.reaches_out && context.mode() == Mode::DryRun {
+            return Ok(Flow::Skipped(DRY.into()));
+        }
         self.carry_out(&self.config.command, context).await
     }
 

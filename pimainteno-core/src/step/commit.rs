@@ -65,15 +65,16 @@ impl StepContext<'_> {
     }
 
     /// Makes a commit of exactly the change that was allowed, signed as the owner signs and asked
-    /// about by the repository's hooks, with the run's id as a trailer; gives its id. `None` where hooks made another change of it, as
-    /// the project lets them: then the run goes back to `apply` behind this step. What in
-    /// `message` has effects on forges or hides something is taken out, and so is a secret in the
-    /// message of an approved change, which was shown without it.
+    /// about by the repository's hooks, with the run's id as a trailer; gives its id. `None` where
+    /// hooks made another change of it, as the project lets them: then the run goes back to `apply`
+    /// behind this step. What in `message` has effects on forges or hides something is taken out,
+    /// and so is a secret in the message of an approved change, which was shown without it.
     ///
     /// # Errors
-    /// [`ErrorKind::Step`] if there is no change, if `message` tells a secret that nobody was shown, if the step says that it changes nothing outside
-    /// and was let through as such, or if something else is staged; [`ErrorKind::Git`] if a
-    /// hook refuses it or it cannot be signed, with [`crate::Retry::WhenUnblocked`].
+    /// [`ErrorKind::Step`] if there is no change, if `message` tells a secret that nobody was shown,
+    /// if the step says that it changes nothing outside and was let through as such, or if something
+    /// else is staged; [`ErrorKind::Git`] if a hook refuses it or it cannot be signed, with
+    /// [`crate::Retry::WhenUnblocked`].
     pub async fn commit_change(&mut self, message: &str) -> Result<Option<CommitId>> {
         self.must_be_allowed("commits the change")?;
         let (Some(change), Some(proposal)) = (&self.run.change, &self.run.proposal) else {

@@ -17,7 +17,7 @@ use crate::{
     config::{Project, SandboxMode},
     error::{Context, Error, ErrorKind, Result},
     event::NoticeKind,
-    git::Checkout,
+    git::{Checkout, embedded_repositories},
     leftovers::{Leftovers, Way},
     process::{
         Command, Environment, Layer, Limits, Places, Sandbox, SandboxHelper, Shown, Support, Used,
@@ -155,6 +155,7 @@ impl<'run> Sandboxing<'run> {
         let mut sandbox = self.sandbox(helper, support, checkout);
         sandbox.network = false;
         sandbox.write = Leftovers::cleaned_by_git(&self.own());
+        sandbox.read.extend(embedded_repositories(checkout.path()));
         // It lives as long as the run, in which checks fill the disk too.
         sandbox.limits.disk = sandbox.limits.disk.max(1 << 60);
         sandbox.limits.files = u64::MAX;
@@ -348,11 +349,12 @@ impl StepContext<'_> {
     pub(super) async fn show_submodules(&self) -> Result<()> {
         let workspace = self.parts.workspace;
         // Git reads it before it looks for a submodule, and so does whoever has none.
-        if !workspace.top().join(".gitmodules").exists() {
-            return Ok(());
-        }
-        let submodules = workspace.submodules().await?;
-        let absent = self.parts.leftovers.see_submodules(submodules, workspace).await?;
+        let submodules = match workspace.top().join(".gitmodules").exists() {
+            true => workspace.submodules().await?,
+            false => Vec::new(),
+        };
+        let (leftovers, limits) = (self.parts.leftovers, limits(self.project()));
+        let absent = leftovers.see_submodules(submodules, workspace, &limits).await?;
         *self.parts.sandboxing.absent() = absent;
         Ok(())
     }

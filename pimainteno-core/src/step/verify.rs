@@ -240,10 +240,7 @@ async fn compare(
             _ => {
                 let prepares = !context.project().prepare.is_empty();
                 let absent = context.parts.sandboxing.absent().first().cloned();
-                let update = |absent| {
-                    format!("{absent}; `git submodule update --init --recursive` there fetches it")
-                };
-                let hint = absent.map(update).or_else(|| hint::of_check(&checked.log, prepares));
+                let hint = absent.or_else(|| hint::of_check(&checked.log, prepares));
                 tally.hints.extend(hint.map(|hint| format!("{name}: {hint}")));
                 tally.known.push(name);
             }

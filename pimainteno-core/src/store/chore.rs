@@ -193,7 +193,7 @@ impl ChoreState {
     /// one.
     pub(super) fn note(&mut self, proposal: &Proposal) -> Option<ProposalId> {
         let held = self.held.as_ref().map(|held| held.proposal);
-        if proposal.is_held() {
+        if proposal.status.is_held() {
             let again = proposal.blocked.as_ref().map(|blocked| blocked.again);
             self.held = Some(Held { proposal: proposal.id, expires: proposal.expires, again });
             return held.filter(|held| *held != proposal.id);

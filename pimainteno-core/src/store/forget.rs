@@ -78,7 +78,7 @@ impl Store {
 fn give_up_held(table: &mut Table<'_>, project: &str) -> Result<(), RedbError> {
     for id in rows::ids(table, project, PROPOSAL)? {
         let held: Option<Proposal> = rows::get_head(table, project, PROPOSAL, &id)?;
-        if let Some(held) = held.filter(Proposal::is_held) {
+        if let Some(held) = held.filter(|held| held.status.is_held()) {
             proposals::update(table, project, held.id, |proposal| {
                 proposal.status = ProposalStatus::Rejected { reason: REASON.into() };
             })?;

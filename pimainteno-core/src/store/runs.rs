@@ -398,7 +398,6 @@ fn read_archive(table: &Snapshot, project: &str, id: &[u8]) -> Result<Archive, R
     Ok(rows::get_json(table, project, ARCHIVE, id)?.unwrap_or_default())
 }
 
-/// Drops a project's oldest runs with all that belongs to them.
 /// The record of a run, with what became of the change that it held.
 fn record(table: &Snapshot, project: &str, id: &[u8]) -> Result<Option<RunRecord>, RedbError> {
     let Some(mut record) = rows::get_json::<RunRecord>(table, project, RUN, id)? else {
@@ -414,6 +413,7 @@ fn record(table: &Snapshot, project: &str, id: &[u8]) -> Result<Option<RunRecord
     Ok(Some(record))
 }
 
+/// Drops a project's oldest runs with all that belongs to them.
 fn drop_old(table: &mut Table<'_>, project: &str, keep: usize) -> Result<(), RedbError> {
     let ids = rows::ids(table, project, RUN)?;
     for id in ids.iter().take(ids.len().saturating_sub(keep)) {

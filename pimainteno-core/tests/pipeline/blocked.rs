@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use pimainteno_core::{
     Edit, Event, EventKind, Job, Maintainer, NoticeKind, Outcome, Proposal, ProposalStatus,
     RunOptions, RunRecord, Task, Trigger,
-    config::Mode,
+    config::{CommandStepConfig, Mode, StepConfig},
     testing::{RecordingSink, Scripted, ScriptedBackend, change_project},
 };
 
@@ -273,6 +273,52 @@ async fn what_a_person_approved_goes_on_by_itself_and_what_he_did_not_waits_for_
     let journal = format!("{:?}", maintainer.history().run_journal(delivered.id).unwrap());
     assert!(journal.find("Approved {").unwrap() < journal.find("Commit {").unwrap(), "{journal}");
     assert_eq!(backend.calls(Task::Propose), 1);
+}
+
+#[tokio::test]
+async fn another_failure_of_what_does_not_judge_the_change_lets_it_wait_on_with_its_approval() {
+    for is_approved_again in [false, true] {
+        let steps = ["tools", "propose", "apply", "verify", "commit", "push"];
+        let (mut world, sink, backend) =
+            (World::new().with_steps(&steps), RecordingSink::default(), backend());
+        world.project.mode = Mode::Review;
+        let broken = world.root().join("broken");
+        let tools = CommandStepConfig::new("tools", format!("test ! -e {}", broken.display()));
+        world.project.steps.as_mut().unwrap()[0] = StepConfig::Command(tools);
+        (TROUBLES[0].begin)(&world);
+        let maintainer = world.builder(backend.clone()).events(sink.clone()).build().unwrap();
+        assert_held(&by_hand(&maintainer).await, "review");
+        let proposal = waiting(&maintainer);
+        let id = proposal.id.to_string();
+        let approve = || maintainer.approve(&id, &proposal.sha256);
+        assert_held(&approve().await.unwrap(), "/nowhere/gpg");
+
+        fs::write(&broken, "").unwrap();
+        make_due(&maintainer);
+        let record = match is_approved_again {
+            true => approve().await.unwrap(),
+            false => by_slot(&maintainer).await,
+        };
+        assert!(
+            matches!(&record.outcome, Some(Outcome::Failed { step, .. }) if step == "tools"),
+            "{record:#?}"
+        );
+        let held = waiting(&maintainer);
+        let blocked = held.blocked.clone().unwrap();
+        assert_eq!((held.id, blocked.step.as_str(), blocked.tries), (proposal.id, "tools", 1));
+        assert!(blocked.is_approved && blocked.again > Timestamp::now(), "{blocked:#?}");
+        assert!(held.status.to_string().contains("tools failed"), "{}", held.status);
+        assert_eq!(notices(&sink).len(), 2, "{:#?}", notices(&sink));
+        // No other change takes its place meanwhile.
+        let slot = by_slot(&maintainer).await;
+        assert!(matches!(slot.outcome, Some(Outcome::Skipped { .. })), "{slot:#?}");
+
+        fs::remove_file(&broken).unwrap();
+        (TROUBLES[0].end)(&world);
+        make_due(&maintainer);
+        assert_applied(&by_slot(&maintainer).await);
+        assert_eq!(backend.calls(Task::Propose), 1);
+    }
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use std::{
 };
 
 use pimainteno_core::{
-    Event, EventKind, LlmBackend, Maintainer, Outcome, ProposalStatus, RunRecord, StepStatus,
-    config::RestartConfig,
+    Event, EventKind, LlmBackend, Maintainer, Outcome, ProjectId, ProposalStatus, RunRecord,
+    StepStatus, config::RestartConfig,
 };
 
 use crate::support::{Agent, World};
@@ -356,4 +356,41 @@ async fn a_push_that_nobody_knows_the_end_of_is_finished_when_the_remote_answers
     fs::remove_file(hook).unwrap();
     let maintainer = start_again(&world, shorten()).await;
     assert_applied_once(&world, &maintainer, "push");
+}
+
+/// Whether its push arrived only its own remote can tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_open_waits_until_its_project_is_in_the_configuration_again() {
+    let mut world = World::new().with_service();
+    let away = world.root().join("away");
+    let hook = world.remote().join("hooks/post-receive");
+    fs::write(&hook, "#!/bin/sh\nmv ../remote.git ../away\nkill -9 $PPID\n").unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let maintainer = world.maintainer(shorten());
+    let records = maintainer.run_once().await.unwrap();
+    assert_eq!(records[0].outcome, Some(Outcome::Interrupted), "{records:#?}");
+
+    world.project.name = Some("Piano".into());
+    maintainer.reload(world.builder(shorten())).unwrap();
+    let mut reloaded = Some(maintainer);
+    for _ in 0..2 {
+        let other = reloaded.take().unwrap_or_else(|| world.maintainer(shorten()));
+        assert!(other.recover().await.unwrap().is_empty());
+        assert_eq!(other.unfinished().unwrap(), [ProjectId::of("radio")]);
+        let told = other.notices(None, 9).unwrap();
+        assert!(told.iter().any(|told| told.message.contains("put it back there")), "{told:#?}");
+        let error = other.forget("radio", false).await.unwrap_err();
+        let hint = error.hints().next().unwrap();
+        assert!(
+            error.to_string().contains("not finished yet") && hint.contains("configuration"),
+            "{error}: {hint}"
+        );
+    }
+
+    world.project.name = None;
+    fs::rename(away, world.remote()).unwrap();
+    fs::remove_file(hook).unwrap();
+    let maintainer = start_again(&world, shorten()).await;
+    assert_applied_once(&world, &maintainer, "push");
+    assert!(maintainer.unfinished().unwrap().is_empty());
 }

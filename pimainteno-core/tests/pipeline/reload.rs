@@ -11,7 +11,7 @@ use std::{
 
 use pimainteno_core::{
     ErrorKind, EventKind, Maintainer, MaintainerBuilder, Outcome, Result, RunOptions, RunRecord,
-    Trigger, config::Mode,
+    Trigger, config::Mode, testing::change_project,
 };
 
 use crate::{
@@ -119,4 +119,94 @@ async fn a_configuration_that_cannot_be_used_changes_nothing() {
     assert!(maintainer.reload(world.builder(Agent::new(|_| {}))).is_err());
     let records = maintainer.run_once().await.unwrap();
     assert!(matches!(records[0].outcome, Some(Outcome::Applied { .. })), "{:?}", records[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_waits_while_its_project_is_taken_out_and_put_back_is_carried_out_once() {
+    let mut world = World::new();
+    world.project.cron = Some("0 0 29 2 *".parse().unwrap());
+    let other = World::new();
+    let radio = world.project.clone();
+    let mut piano = other.project.clone();
+    (piano.name, piano.cron) = (Some("Piano".into()), radio.cron.clone());
+    let (asked, wait_for_question) = mpsc::channel();
+    let (asked, goes_on) = (Mutex::new(asked), Arc::new(AtomicBool::new(false)));
+    let agent = {
+        let goes_on = goes_on.clone();
+        Agent::new(move |_| {
+            asked.lock().unwrap().send(()).unwrap();
+            tokio::task::block_in_place(|| {
+                while !goes_on.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+            });
+        })
+    };
+    world.config.scheduler.concurrency = 1;
+    let queued = Arc::new(Mutex::new(Vec::new()));
+    let sink = {
+        let queued = queued.clone();
+        move |event: &pimainteno_core::Event| {
+            if let EventKind::Queued { .. } = event.what {
+                queued.lock().unwrap().extend(event.project.clone());
+            }
+        }
+    };
+    let waits = async |project: &str, times: usize| {
+        let count = || queued.lock().unwrap().iter().filter(|id| ***id == *project).count();
+        wait_until("it waits", || count() == times).await;
+    };
+    let maintainer = world.builder(agent.clone()).events(sink).build().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = {
+        let maintainer = maintainer.clone();
+        tokio::spawn(async move { maintainer.serve(async { drop(stopped.await) }).await })
+    };
+    let run = || {
+        let maintainer = maintainer.clone();
+        let mut force = RunOptions::default();
+        force.force = true;
+        tokio::spawn(async move {
+            maintainer.run_chore("radio", "improve", Trigger::Manual, force).await
+        })
+    };
+    let first = run();
+    let asked = tokio::task::spawn_blocking(move || {
+        wait_for_question.recv_timeout(Duration::from_secs(60)).unwrap();
+        wait_for_question
+    });
+    let _questions = asked.await.unwrap();
+    let second = run();
+    waits("radio", 1).await;
+    // The scheduler has the newer configuration when it runs what only that one has.
+    let wake = |project: &str| {
+        change_project(&maintainer, project, |state| {
+            let parked = r#"{"until": "1970-01-01T00:00:00Z", "reason": "of old"}"#;
+            state.chore_mut("improve").parked = serde_json::from_str(parked).unwrap();
+        })
+        .unwrap();
+        maintainer.resume(project).unwrap();
+    };
+    world.project = piano.clone();
+    maintainer.reload(world.builder(agent.clone())).unwrap();
+    wake("piano");
+    waits("piano", 1).await;
+    world.config.project.push(radio);
+    let mut drums = piano;
+    drums.name = Some("Drums".into());
+    world.config.project.push(drums);
+    maintainer.reload(world.builder(agent)).unwrap();
+    wake("drums");
+    waits("drums", 1).await;
+
+    let third = run();
+    goes_on.store(true, Ordering::Relaxed);
+    for run in [first, second, third] {
+        let record = run.await.unwrap().unwrap();
+        assert_eq!(record.outcome, Some(Outcome::NoChange), "{record:#?}");
+    }
+    assert_eq!(maintainer.history().runs(Some("radio"), 9).unwrap().len(), 3);
+    assert!(maintainer.history().project("radio").orders.is_empty());
+    stop.send(()).unwrap();
+    serving.await.unwrap().unwrap();
 }

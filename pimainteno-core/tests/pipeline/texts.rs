@@ -110,7 +110,7 @@ async fn a_held_change_is_decided_by_four_digits_and_tells_how_much_of_it_is_not
         assert!(error.to_string().contains("too short for a proposal id"), "{error}");
         assert!(maintainer.reject(prefix, "no").await.is_err());
     }
-    assert!(maintainer.proposal(&id).unwrap().is_held());
+    assert!(maintainer.proposal(&id).unwrap().status.is_held());
     let record = maintainer.approve(&id[..4], &listed.sha256).await.unwrap();
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pimainteno_core::{
     config::{HooksMode, Project, SandboxMode, StepConfig},
-    git::{Checkout, Upstream},
+    git::{Checkout, HookFault, Upstream},
 };
 
 use super::{Finding, Items, project::Scratch};
@@ -42,11 +42,11 @@ pub(super) async fn look(
     }
     match checkout.faulty_hooks(has("commit") && project.hooks != HooksMode::Off).await {
         Ok(faults) => {
-            for (fault, hint) in faults {
-                if fault.contains("not executable") {
-                    items.note("hooks", fault, hint);
-                } else {
-                    items.problem("hooks", fault, hint);
+            for fault in faults {
+                let (message, hint) = (fault.to_string(), fault.hint());
+                match fault {
+                    HookFault::NotExecutable { .. } => items.note("hooks", message, hint),
+                    HookFault::Lacks { .. } => items.problem("hooks", message, hint),
                 }
             }
         }

@@ -169,7 +169,10 @@ async fn git(environment: &Environment, items: &mut Items) {
             format!("does not run: {}", output.tail(1)),
             "repair its installation",
         ),
-        Err(error) => items.problem("git", error.to_string(), "install git, or put it on the PATH"),
+        Err(error) => {
+            let hint = error.hints().next().unwrap_or("repair its installation");
+            items.problem("git", error.to_string(), hint);
+        }
     }
 }
 

@@ -102,7 +102,7 @@ impl House {
         let (builder, socket) = (self.builder(backend), self.socket());
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
-            serve(builder, None, &socket, async { drop(stopped.await) }).await
+            serve(builder, None, &socket, async { drop(stopped.await) }, None).await
         });
         until(async || Client::find(&self.socket(), Arc::new(())).await.unwrap().is_some()).await;
         Daemon { stop, task }

@@ -10,7 +10,7 @@ use crate::patch::{
     refusal::Refusal,
 };
 
-/// How much the longest line of a reply has to say, in bytes, to be told from one that just looks
+/// How much the longest line of a change has to say, in bytes, to be told from one that just looks
 /// like it.
 const LEAST_SAID: usize = 8;
 
@@ -80,15 +80,15 @@ impl Round<'_> {
     ///
     /// A tool shows the lines below a change, so that one which is `verbatim` and shows none was
     /// made where the file ended: whatever follows by now was added meanwhile. A reply that leaves
-    /// them out must say the same as the very next lines, and enough of it: brackets come in rows.
+    /// them out must say the same as the very next lines. Both must say enough: a bracket ends
+    /// whatever others have added, too.
     pub(super) fn follows_already(&self, hunk: &Hunk, place: usize, verbatim: bool) -> bool {
         let is_added = |line: &&HunkLine| line.kind == Kind::Added;
         let count = hunk.lines.iter().rev().take_while(is_added).count();
         let (others, added) = hunk.lines.split_at(hunk.lines.len() - count);
         let only_added = others.iter().all(|line| line.kind == Kind::Context);
         let longest = added.iter().map(|line| line.text.trim().len()).max().unwrap_or_default();
-        let least = if verbatim { 1 } else { LEAST_SAID };
-        if !only_added || longest < least {
+        if !only_added || longest < LEAST_SAID {
             return false;
         }
         let end = place + others.len();
@@ -174,6 +174,12 @@ mod tests {
         // A reply leaves out what is below, and brackets come in rows.
         let bracket = "@@ -1,2 +1,3 @@\n x {\n y {\n+}\n";
         assert_eq!(placed("x {\ny {\n}\n", bracket, &both[0]).unwrap(), "x {\ny {\n}\n}\n");
+        // A block of others ends in what this one says, too.
+        let list = "x {\ny {\nothers {\n}\n";
+        for rules in &both {
+            let placed = placed(list, bracket, rules).unwrap();
+            assert_eq!(placed, "x {\ny {\n}\nothers {\n}\n");
+        }
         // Something else came before it.
         let list = "a\nb\nc\nd\nthe last of all\n";
         assert_eq!(placed(list, hunk, &both[1]), Err(Reason::NoChange));

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{End, remove, report::Report},
+    process::{End, not_started::Attempt, remove, report::Report},
 };
 
 /// A sandbox in use. Its temporary directory goes with it.
@@ -73,10 +73,18 @@ impl Enclosure {
         }
     }
 
-    /// How the command ended, if the helper ended by itself.
-    pub(in crate::process) fn end(&self, end: End) -> Result<End> {
+    /// How the command ended, if the helper ended by itself; `attempt` is that to start it.
+    pub(in crate::process) fn end(&self, end: End, attempt: &Attempt) -> Result<End> {
         match Report::read(&self.0.scratch) {
             Some(Report::Ended(end)) => Ok(end),
+            Some(Report::Obstructed(at)) => Err(Error::new(
+                ErrorKind::Process,
+                format!("`{at}` cannot be shown in the sandbox: a symbolic link is there, or on the way there"),
+            )
+            .hint("a command may have made the link, or the project has it: `link` must name another place")),
+            Some(Report::NotStarted(number)) => {
+                Err(attempt.refused(io::Error::from_raw_os_error(number)))
+            }
             Some(Report::Failed(reason)) => {
                 Err(Error::new(ErrorKind::Process, format!("cannot set up the sandbox: {reason}")).hint("`sandbox = \"off\"` does without"))
             }

@@ -69,6 +69,6 @@ pub(super) fn stand(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
     }
     Ok(ExitCode::from(match report {
         Report::Ended(End::Exited(code)) => u8::try_from(code).unwrap_or(FAILED),
-        Report::Ended(_) | Report::Failed(_) => FAILED,
+        _ => FAILED,
     }))
 }

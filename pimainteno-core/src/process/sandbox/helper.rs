@@ -2,8 +2,9 @@
 
 use std::{
     convert::Infallible,
+    error,
     ffi::OsString,
-    io,
+    fmt, io,
     os::unix::process::CommandExt as _,
     process::{self, ExitCode},
     time::Duration,
@@ -14,6 +15,7 @@ use rustix::process::Signal;
 use super::{
     confine, guard, namespaces,
     protocol::{ARGUMENT, FAILED, PROBE, Plan, Stage, told},
+    root::Obstructed,
     server,
     session::SERVE,
     support::PROBE_BASE,
@@ -72,7 +74,7 @@ pub fn help(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     Some(result.unwrap_or_else(|error| {
         // Without a report, the exit code has to do.
         if let Some(file) = report {
-            drop(Report::Failed(error.to_string()).write(&file));
+            drop(report_of(&error).write(&file));
         }
         ExitCode::from(FAILED)
     }))
@@ -103,6 +105,28 @@ fn enter(plan: &Plan, command: &[OsString]) -> io::Result<ExitCode> {
     })
 }
 
+/// The command could not be started: no fault of the sandbox.
+#[derive(Debug)]
+struct Unstartable(io::Error);
+
+impl fmt::Display for Unstartable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "cannot start the command: {}", self.0)
+    }
+}
+
+impl error::Error for Unstartable {}
+
+fn report_of(error: &io::Error) -> Report {
+    if let Some(Obstructed(at)) = Obstructed::of(error) {
+        return Report::Obstructed(at.display().to_string());
+    }
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Unstartable>()) {
+        Some(Unstartable(source)) => Report::not_started(source),
+        None => Report::Failed(error.to_string()),
+    }
+}
+
 fn become_command(command: &[OsString]) -> io::Result<ExitCode> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(io::Error::other("there is no command"));
@@ -110,5 +134,5 @@ fn become_command(command: &[OsString]) -> io::Result<ExitCode> {
     // Signals that the helper catches are the command's again.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let error = process::Command::new(program).args(arguments).exec();
-    Err(io::Error::other(format!("cannot start `{}`: {error}", program.to_string_lossy())))
+    Err(io::Error::other(Unstartable(error)))
 }

@@ -10,8 +10,9 @@
 
 use std::{
     collections::BTreeMap,
+    error,
     ffi::{CStr, CString, OsString},
-    fs, io,
+    fmt, fs, io,
     os::{
         fd::OwnedFd,
         unix::{ffi::OsStringExt as _, fs::symlink},
@@ -20,7 +21,8 @@ use std::{
 };
 
 use rustix::{
-    fs::CWD,
+    fs::{AtFlags, CWD, FileType, Mode, OFlags, mkdirat, openat, statat},
+    io::Errno,
     mount::{
         MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_remount, move_mount,
         open_tree, unmount,
@@ -62,6 +64,10 @@ const DEVICE_LINKS: [(&str, &str); 5] = [
 /// Files of `/proc` that tell of what is not in the sandbox: keyrings have no namespace.
 const UNTOLD: [&str; 2] = ["keys", "key-users"];
 
+/// How a directory on the way to a place is opened: as it is, and not through a link.
+const DIRECTORY: OFlags =
+    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
 /// Flags of everything that is shown, but for devices.
 const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
@@ -85,6 +91,10 @@ enum Shown<'plan> {
     Memory,
 }
 
+/// A place where nothing can be shown, because a symbolic link is there or on the way.
+#[derive(Debug)]
+pub(super) struct Obstructed(pub(super) PathBuf);
+
 /// What is shown where, and the symbolic links on the way there.
 #[derive(Default)]
 struct View<'plan> {
@@ -98,7 +108,10 @@ pub(super) fn build(plan: &Plan) -> io::Result<()> {
     mount("tmpfs", &root, "tmpfs", PLAIN, Some(EMPTY)).map_err(told(root.display()))?;
     let view = View::new(plan);
     for (at, place) in &view.places {
-        place.put(&inside(&root, at)).map_err(told(at.display()))?;
+        place.put(&root, at).map_err(|error| match Obstructed::of(&error) {
+            Some(_) => error,
+            None => told(at.display())(error),
+        })?;
     }
     for (at, target) in &view.links {
         let link = inside(&root, at);
@@ -263,29 +276,77 @@ impl<'plan> View<'plan> {
 }
 
 impl Place<'_> {
-    /// Mounts it at `target`, which is made.
-    fn put(&self, target: &Path) -> io::Result<()> {
+    /// Mounts it in `root` at `at`, which is made.
+    fn put(&self, root: &Path, at: &Path) -> io::Result<()> {
+        let target = inside(root, at);
         let (kind, options) = match self.shown {
             Shown::Nothing if self.source.is_dir() => ("tmpfs", EMPTY.to_owned()),
-            Shown::Nothing => return hide(target),
+            Shown::Nothing => {
+                make(root, at, true)?;
+                return hide(&target);
+            }
             Shown::Memory => ("tmpfs", SHARED_MEMORY.1.to_owned()),
             Shown::Layered(layer) => {
                 ("overlay", CString::new(layer.options()).map_err(io::Error::other)?)
             }
             Shown::Readable | Shown::Writable | Shown::Device => {
                 let tree = tree(&self.source)?;
-                if self.source.is_dir() {
-                    fs::create_dir_all(target)?;
-                } else if fs::symlink_metadata(target).is_err() {
-                    target.parent().map_or(Ok(()), fs::create_dir_all)?;
-                    fs::write(target, "")?;
-                }
-                return place(&tree, target);
+                make(root, at, !self.source.is_dir())?;
+                return place(&tree, &target);
             }
         };
-        fs::create_dir_all(target)?;
-        Ok(mount(kind, target, kind, PLAIN, Some(options.as_c_str()))?)
+        make(root, at, false)?;
+        Ok(mount(kind, &target, kind, PLAIN, Some(options.as_c_str()))?)
     }
+}
+
+impl Obstructed {
+    /// What `error` says of it.
+    pub(super) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for Obstructed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a symbolic link is where `{}` is to be shown", self.0.display())
+    }
+}
+
+impl error::Error for Obstructed {}
+
+/// Makes the place `at` in `root`, a file or a directory, unless it is there. No link is followed on
+/// the way, nor is one the place: in what is shown a command may have put one, and it would lead out
+/// of the root, which is not yet that of this process.
+fn make(root: &Path, at: &Path, is_file: bool) -> io::Result<()> {
+    let missing = |error: &Errno| *error == Errno::NOENT;
+    let obstructed = || io::Error::other(Obstructed(at.to_owned()));
+    let mut directory = openat(CWD, root, DIRECTORY, Mode::empty())?;
+    let mut rest = at.strip_prefix("/").unwrap_or(at).components().peekable();
+    while let Some(part) = rest.next() {
+        let name = part.as_os_str();
+        let is_last = rest.peek().is_none();
+        let there = statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW);
+        match &there {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_symlink() => {
+                return Err(obstructed());
+            }
+            Err(error) if missing(error) && is_last && is_file => {
+                let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+                openat(&directory, name, flags, Mode::from_raw_mode(0o644))?;
+            }
+            Err(error) if missing(error) => {
+                mkdirat(&directory, name, Mode::from_raw_mode(0o755))?;
+            }
+            Ok(_) => {}
+            Err(error) => return Err((*error).into()),
+        }
+        if is_last && is_file {
+            break;
+        }
+        directory = openat(&directory, name, DIRECTORY, Mode::empty())?;
+    }
+    Ok(())
 }
 
 impl Layer {

@@ -23,8 +23,8 @@ use tokio::{
 
 use super::{Enclosure, Sandbox};
 use crate::{
-    error::{Context, Error, ErrorKind, Result},
-    process::{Command, End, Output, Start, end_of, report::Report, tree},
+    error::{Error, ErrorKind, Result},
+    process::{Command, End, Output, Start, end_of, not_started::Attempt, report::Report, tree},
 };
 
 /// The command that stands for the server.
@@ -58,6 +58,7 @@ struct Live {
     output: ChildStdout,
     child: Child,
     family: tree::Family,
+    attempt: Attempt,
     enclosure: Enclosure,
 }
 
@@ -111,7 +112,13 @@ impl Session {
                         Ok(Output { end, stdout, stderr, truncated, elapsed, silence })
                     }
                     Report::Ended(other) => Err(Error::new(ErrorKind::Process, other.to_string())),
-                    Report::Failed(reason) => Err(Error::new(ErrorKind::Process, reason)),
+                    Report::NotStarted(number) => {
+                        let source = io::Error::from_raw_os_error(number);
+                        Err(Error::new(ErrorKind::Process, "cannot start it").source(source))
+                    }
+                    Report::Failed(reason) | Report::Obstructed(reason) => {
+                        Err(Error::new(ErrorKind::Process, reason))
+                    }
                 }
             }
             Ok(Err(error)) => Ok(ended(live.last_words(error).await?, started)),
@@ -138,14 +145,13 @@ impl Live {
             .env("TMPDIR", enclosure.temporary())
             .current_dir(&shared.directory);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command
-            .spawn()
-            .context(ErrorKind::Process, || format!("cannot start `{}`", helper.display()))?;
+        let attempt = Attempt::of_sandbox(helper, &shared.directory);
+        let mut child = command.spawn().map_err(|source| attempt.failed(source))?;
         let family = tree::Family::new(child.id(), marker);
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Error::new(ErrorKind::Internal, "the sandbox's helper has no pipes"));
         };
-        Ok(Self { input, output, child, family, enclosure })
+        Ok(Self { input, output, child, family, attempt, enclosure })
     }
 
     async fn exchange(&mut self, command: &Command) -> io::Result<(Reply, Vec<u8>, Vec<u8>)> {
@@ -168,7 +174,7 @@ impl Live {
     /// How it ended, after it did not answer as it should.
     async fn last_words(mut self, error: io::Error) -> Result<End> {
         let told = match tokio::time::timeout(LAST_WORDS, self.child.wait()).await {
-            Ok(Ok(status)) => self.enclosure.end(end_of(status))?,
+            Ok(Ok(status)) => self.enclosure.end(end_of(status), &self.attempt)?,
             Ok(Err(_)) | Err(_) => {
                 self.family.kill();
                 return Err(Error::new(

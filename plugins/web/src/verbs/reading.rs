@@ -55,6 +55,10 @@ pub struct Overview {
     /// [`crate::Forget`] removes.
     #[serde(default)]
     pub left_over: Vec<ProjectId>,
+    /// Those of them that have a run which was cut off and waits for its project to be in the
+    /// configuration again.
+    #[serde(default)]
+    pub unfinished: Vec<ProjectId>,
 }
 
 /// A project at a glance.
@@ -264,8 +268,9 @@ impl Verb for Status {
         });
         let projects = projects.collect::<Result<_>>()?;
         let (day, today) = (Some(maintainer.day()), maintainer.today());
-        let (version, left_over) = (VERSION.to_owned(), maintainer.left_over());
-        Ok(Overview { version, daemon: service.serves(), day, today, projects, left_over })
+        let (left_over, unfinished) = (maintainer.left_over(), maintainer.unfinished()?);
+        let (version, daemon) = (VERSION.to_owned(), service.serves());
+        Ok(Overview { version, daemon, day, today, projects, left_over, unfinished })
     }
 }
 
