@@ -154,8 +154,10 @@ impl StepContext<'_> {
         }
         let tree = workspace.write_tree().await?;
         workspace.reset(&self.run.base).await?;
+        self.show_submodules().await?;
         let made = self.make_ready(base, base, true).await;
         workspace.read_tree(&tree).await?;
+        self.show_submodules().await?;
         made
     }
 
