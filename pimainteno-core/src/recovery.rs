@@ -28,7 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made)
 /// stays open, and its project waits for it: for a day, or until a person resumes the project. One
-/// whose project is not in the configuration stays open until it is there again.
+/// whose project is not in the configuration stays open until it is there again, if anything of it
+/// may be seen.
 pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     // One at a time: two would find the same open runs.
     let mut unfinished = runner.recovery.unfinished.lock().await;
@@ -50,13 +51,14 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
         run.record.rolled_back_by = rollbacks.get(&run.record.id).copied();
         let project = run.record.project.clone();
         match runner.projects.iter().find(|prepared| prepared.project.id == project) {
-            // Who could be asked what happened is not known.
+            None if !may_be_seen(&run) => records.push(interrupt(runner, run)?),
+            // Whom to ask what happened is not known.
             None => {
                 let message = format!(
                     "a run of project `{project}` was cut off, and the project is not in the configuration: put it back there, and the run is finished or undone"
                 );
                 let key = run.record.id.to_string();
-                runner.bus.notice(&project, None, NoticeKind::Unfinished, key, message);
+                runner.bus.notice(None, None, NoticeKind::Unfinished, key, message);
             }
             Some(prepared) => match recover_run(runner, prepared, run.clone())
                 .await
@@ -96,6 +98,12 @@ fn is_given_up(runner: &Runner, run: &OpenRun) -> bool {
     let resumed = runner.store.project(&run.record.project).resumed;
     run.last_sign() + PATIENCE < jiff::Timestamp::now()
         || resumed.is_some_and(|resumed| resumed > run.last_sign())
+}
+
+/// Whether a run that has not ended announced anything that can be seen from outside.
+fn may_be_seen(run: &OpenRun) -> bool {
+    let is_seen = |effect: &Effect| !matches!(effect, Effect::Call { .. } | Effect::Commit { .. });
+    run.record.outcome.is_none() && run.announced().any(|(effect, _)| is_seen(effect))
 }
 
 /// Removes workspaces that were left half made before their run began: Git in the user's checkout
