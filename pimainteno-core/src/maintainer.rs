@@ -126,7 +126,7 @@ impl Maintainer {
         options: RunOptions,
     ) -> Result<Vec<RunRecord>> {
         let runner = self.runner();
-        let open = recovery::find(&runner).await?;
+        let open = recovery::find(&runner).await?.repositories;
         let named = projects
             .iter()
             .map(|name| runner.project(name.as_ref()))
@@ -157,7 +157,7 @@ impl Maintainer {
         options: RunOptions,
     ) -> Result<Vec<RunRecord>> {
         let runner = self.runner();
-        let open = recovery::find(&runner).await?;
+        let open = recovery::find(&runner).await?.repositories;
         self.run_chores(&[runner.project(project)?], None, trigger, options, &open).await
     }
 

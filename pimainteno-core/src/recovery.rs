@@ -36,10 +36,10 @@ const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 /// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made)
 /// stays open, and its project waits for it: for a day, or until a person resumes the project. One
 /// checkout does not wait for another. One whose project is not in the configuration stays open until
-/// it is there again.
+/// it is there again, if anything of it may be seen.
 pub(crate) async fn recover(runner: &Arc<Runner>) -> Result<Vec<RunRecord>> {
-    let repositories = find(runner).await?;
-    let (mut records, mut recovering) = (Vec::new(), JoinSet::new());
+    let Open { repositories, mut records } = find(runner).await?;
+    let mut recovering = JoinSet::new();
     for repository in repositories {
         let runner = runner.clone();
         recovering.spawn(async move { recover_checkout(&runner, &repository).await });
@@ -59,9 +59,17 @@ pub(crate) async fn recover(runner: &Arc<Runner>) -> Result<Vec<RunRecord>> {
     failure.map_or(Ok(records), Err)
 }
 
-/// Looks what was left open, without asking anybody; gives the checkouts with runs that are not
-/// finished.
-pub(crate) async fn find(runner: &Runner) -> Result<BTreeSet<ProjectId>> {
+/// What was left open.
+pub(crate) struct Open {
+    /// The checkouts with runs that are not finished.
+    pub(crate) repositories: BTreeSet<ProjectId>,
+    /// Runs of projects that are not in the configuration any more, which end here: nothing of them
+    /// may be seen.
+    records: Vec<RunRecord>,
+}
+
+/// Looks what was left open, without asking anybody.
+pub(crate) async fn find(runner: &Runner) -> Result<Open> {
     let open = runner.store.open_runs()?;
     for message in open.notices {
         let key = message.clone();
@@ -72,19 +80,31 @@ pub(crate) async fn find(runner: &Runner) -> Result<BTreeSet<ProjectId>> {
     if runner.looked.set(()).is_ok() {
         remove_half_made(runner, &open.runs).await;
     }
-    let mut found = runner.recovery.all_unfinished();
+    let mut found = Open { repositories: runner.recovery.all_unfinished(), records: Vec::new() };
     for run in open.runs {
-        let project = &run.record.project;
-        let prepared = runner.projects.iter().find(|prepared| prepared.project.id == *project);
-        if let Some(prepared) = prepared {
-            found.insert(prepared.repository.clone());
-        } else {
-            // Who could be asked what happened is not known.
-            let message = format!(
-                "a run of project `{project}` was cut off, and the project is not in the configuration: put it back there, and the run is finished or undone"
-            );
-            let key = run.record.id.to_string();
-            runner.bus.notice(project, None, NoticeKind::Unfinished, key, message);
+        let project = run.record.project.clone();
+        let prepared = runner.projects.iter().find(|prepared| prepared.project.id == project);
+        match prepared {
+            Some(prepared) => {
+                found.repositories.insert(prepared.repository.clone());
+            }
+            None if !may_be_seen(&run) => {
+                let Some(attempt) = runner.recovery.begin(&project).await else { continue };
+                // Looked at again: somebody may have ended it meanwhile.
+                let is_still_open = |open: &OpenRun| open.record.id == run.record.id;
+                if runner.store.open_runs()?.runs.iter().any(is_still_open) {
+                    found.records.push(interrupt(runner, run)?);
+                }
+                attempt.end(None);
+            }
+            // Whom to ask what happened is not known.
+            None => {
+                let message = format!(
+                    "a run of project `{project}` was cut off, and the project is not in the configuration: put it back there, and the run is finished or undone"
+                );
+                let key = run.record.id.to_string();
+                runner.bus.notice(None, None, NoticeKind::Unfinished, key, message);
+            }
         }
     }
     Ok(found)
@@ -148,6 +168,12 @@ fn is_given_up(runner: &Runner, run: &OpenRun) -> bool {
     let resumed = runner.store.project(&run.record.project).resumed;
     run.last_sign() + PATIENCE < jiff::Timestamp::now()
         || resumed.is_some_and(|resumed| resumed > run.last_sign())
+}
+
+/// Whether a run that has not ended announced anything that can be seen from outside.
+fn may_be_seen(run: &OpenRun) -> bool {
+    let is_seen = |effect: &Effect| !matches!(effect, Effect::Call { .. } | Effect::Commit { .. });
+    run.record.outcome.is_none() && run.announced().any(|(effect, _)| is_seen(effect))
 }
 
 /// Removes workspaces that were left half made before their run began: Git in the user's checkout

@@ -10,7 +10,7 @@ use crate::patch::{
     refusal::Refusal,
 };
 
-/// How much the longest line of a change has to say, in bytes, to be told from one that just looks
+/// How much the longest line of a reply has to say, in bytes, to be told from one that just looks
 /// like it.
 const LEAST_SAID: usize = 8;
 
@@ -80,15 +80,19 @@ impl Round<'_> {
     ///
     /// A tool shows the lines below a change, so that one which is `verbatim` and shows none was
     /// made where the file ended: whatever follows by now was added meanwhile. A reply that leaves
-    /// them out must say the same as the very next lines. Both must say enough: a bracket ends
-    /// whatever others have added, too.
+    /// them out must say the same as the very next lines. Both must say something, a reply
+    /// enough of it: a bracket ends whatever others have added, too.
     pub(super) fn follows_already(&self, hunk: &Hunk, place: usize, verbatim: bool) -> bool {
         let is_added = |line: &&HunkLine| line.kind == Kind::Added;
         let count = hunk.lines.iter().rev().take_while(is_added).count();
         let (others, added) = hunk.lines.split_at(hunk.lines.len() - count);
         let only_added = others.iter().all(|line| line.kind == Kind::Context);
         let longest = added.iter().map(|line| line.text.trim().len()).max().unwrap_or_default();
-        if !only_added || longest < LEAST_SAID {
+        let says_enough = match verbatim {
+            true => added.iter().any(|line| line.text.contains(char::is_alphanumeric)),
+            false => longest >= LEAST_SAID,
+        };
+        if !only_added || !says_enough {
             return false;
         }
         let end = place + others.len();
