@@ -20,6 +20,7 @@ mod outlook;
 mod owner;
 mod ownership;
 mod room;
+mod sharing;
 mod submodules;
 mod unfinished;
 mod workspace;

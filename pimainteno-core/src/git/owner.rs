@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::checkout::Checkout;
+use super::{checkout::Checkout, sharing::Sharing};
 use crate::error::Result;
 
 /// What Git's configuration may take, in bytes.
@@ -38,6 +38,8 @@ pub(super) struct OwnerSettings {
     pub(super) signs: bool,
     /// Whether the hooks lie elsewhere than in the repository.
     pub(super) moves_hooks: bool,
+    /// Whom the repository is shared with.
+    pub(super) sharing: Option<Sharing>,
 }
 
 impl OwnerSettings {
@@ -86,6 +88,7 @@ impl OwnerSettings {
             match name {
                 "commit.gpgsign" => found.signs = is_true(value),
                 "core.hookspath" => found.moves_hooks = true,
+                "core.sharedrepository" => found.sharing = Sharing::parse(value),
                 _ => {}
             }
         }
