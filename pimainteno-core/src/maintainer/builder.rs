@@ -175,6 +175,7 @@ impl MaintainerBuilder {
             releases: Arc::default(),
             cancel: Cancel::new(),
         });
+        runner.carry_pauses_over()?;
         Ok(Maintainer(Arc::new(Live::new(runner))))
     }
 
