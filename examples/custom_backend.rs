@@ -4,12 +4,19 @@
 //! This one knows a single thing: every project should have a `NOTES.md`. A real one would send
 //! `request.prompt` to a model, and hand its text on.
 
-#![expect(clippy::print_stdout, reason = "a program may print; the library does not")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a program may print; the library does not"
+)]
+
+use std::process::ExitCode;
 
 use async_trait::async_trait;
 use pimainteno_core::{
-    Call, Edit, Event, LlmBackend, Maintainer, Reply, Request, Result, Task, config::ProjectConfig,
-    process::Environment,
+    Call, Edit, Event, LlmBackend, Maintainer, Reply, Request, Result, Task,
+    config::ProjectConfig,
+    process::{self, Environment, SandboxHelper},
 };
 
 /// Proposes a `NOTES.md`, as a diff in the reply.
@@ -44,13 +51,29 @@ impl LlmBackend for NoteTaker {
     }
 }
 
+fn main() -> ExitCode {
+    // First of all: the sandbox of checks is set up by this program itself, started again.
+    if let Some(code) = process::help(std::env::args_os()) {
+        return code;
+    }
+    match maintain() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn maintain() -> Result<()> {
+    let path = std::env::args().nth(1).unwrap_or_else(|| ".".into());
     let maintainer = Maintainer::builder()
-        .project(ProjectConfig::new(std::env::args().nth(1).unwrap_or_else(|| ".".into())))
-        .provider("note-taker")
+        .project(ProjectConfig::new(path))
         .backend(NoteTaker)
+        .provider("note-taker")
         .environment(Environment::from_variables(std::env::vars_os()))
+        .sandbox_helper(SandboxHelper::new("/proc/self/exe"))
         .state_directory(std::env::temp_dir().join("pi-mainteno-custom-backend"))
         .events(|event: &Event| println!("{event}"))
         .build()?;

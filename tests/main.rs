@@ -25,9 +25,11 @@ mod t_minder;
 mod t_owner;
 mod t_policy;
 mod t_prepare;
+mod t_remote;
 mod t_review;
 mod t_run;
 mod t_sandbox;
+mod t_strays;
 mod t_submodules;
 mod t_wall;
 

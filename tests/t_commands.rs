@@ -1,6 +1,6 @@
 //! The command line, as far as it needs no run.
 
-use std::{fs, io::pipe};
+use std::{fs, io::pipe, os::unix::fs::PermissionsExt as _};
 
 use crate::support::{Output, TestEnv};
 
@@ -156,6 +156,103 @@ fn init_tells_how_to_use_a_file_that_is_not_found_by_itself() {
         .says(&["sub/other.toml", "check --config "]);
     let written = env.run(&["init", "--output", "sub/third.toml", "--json"]).expect(0).json();
     assert_eq!(written["projects"][0]["unit"], "site.service");
+}
+
+#[test]
+fn check_looks_for_programs_where_commands_run() {
+    let env = TestEnv::new();
+    let site = env.project("site");
+    let program = |path: &str| {
+        let path = env.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let linted = program("tools/lint");
+    let lint = linted.display();
+    program("home/site/.venv/bin/pytest");
+    // On the PATH, and somewhere else in truth.
+    let shown = env.path("home/.local/bin");
+    fs::create_dir_all(&shown).unwrap();
+    std::os::unix::fs::symlink(program("elsewhere/tidy"), shown.join("tidy")).unwrap();
+    let configure = |more: &str| {
+        env.write_config(&format!(
+            "[llm]\nprovider = \"offline\"\n[[project]]\npath = \"../home/site\"\nunits = []\n\
+             verify = [\"{lint} README.md\", \"tidy -e a.html\", \"CI=1 no-such-program\", \"test -s README.md\", \".venv/bin/pytest\"]\n\
+             steps = [\"propose\", \"apply\", \"verify\", \"commit\", {{ name = \"deploy\", command = \"{lint}\", sandbox = \"off\" }}]\n\
+             restart = {{ command = \"{lint} restart\" }}\nhealth = {{ command = \"{lint} health\" }}\n{more}\n",
+        ));
+    };
+    let check = || {
+        let path = std::env::join_paths(
+            std::iter::once(shown.clone())
+                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        );
+        let mut command = env.command(&["check", "--json"]);
+        let report = Output::of(command.env("PATH", path.unwrap())).json();
+        let lines = report["items"].as_array().unwrap().iter().map(|item| {
+            let hints = item["hints"].as_array().unwrap();
+            let hints = hints.iter().map(|hint| hint.as_str().unwrap()).collect::<Vec<_>>();
+            format!(
+                "{} {}: {} -> {}",
+                item["name"].as_str().unwrap(),
+                item["finding"].as_str().unwrap(),
+                item["message"].as_str().unwrap(),
+                hints.join("; ")
+            )
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let says = |text: &str, parts: &[String]| {
+        for part in parts {
+            assert!(text.contains(part), "no {part:?} in:\n{text}");
+        }
+    };
+    configure("");
+    let text = check();
+    let (tools, elsewhere) = (env.path("tools"), env.path("elsewhere"));
+    let (tools, elsewhere) = (tools.display(), elsewhere.display());
+    says(
+        &text,
+        &[
+            format!(
+                "checks problem: `{lint} README.md` cannot start: the sandbox does not show `{lint}` -> `sandbox_read = [\"{tools}\"]` shows it"
+            ),
+            format!(
+                "checks problem: `tidy -e a.html` finds no program `tidy`: the sandbox does not show `{}`, which leads to `{elsewhere}/tidy` -> `sandbox_read = [\"{elsewhere}\"]`",
+                shown.join("tidy").display()
+            ),
+            "checks problem: there is no program `no-such-program` for `CI=1 no-such-program`"
+                .into(),
+            "checks note: `.venv/bin/pytest` is in the checkout and not in Git".into(),
+            "`link = [\".venv\"]` show what the checkout has".into(),
+            // They run outside.
+            format!("steps ok: {lint} -> "),
+            format!("restart ok: {lint} restart -> "),
+            format!("health ok: {lint} health -> "),
+        ],
+    );
+    assert_eq!(text.matches("checks problem").count(), 3, "{text}");
+    configure(&format!("sandbox_read = [\"{tools}\", \"{elsewhere}\"]\nprepare = [\"no-npm ci\"]"));
+    let text = check();
+    says(&text, &["prepare problem: there is no program `no-npm` for `no-npm ci`".into()]);
+    assert_eq!(text.matches("checks problem").count(), 1, "{text}");
+    assert!(!text.contains("pytest` is in the checkout"), "it may come from `prepare`: {text}");
+    // In no sandbox, all of them are found.
+    configure("sandbox = \"off\"");
+    let text = check();
+    assert_eq!(text.matches("checks problem").count(), 1, "{text}");
+    fs::remove_dir_all(site.join(".venv")).unwrap();
+    env.write_config(
+        "[llm]\nprovider = \"offline\"\n[[project]]\npath = \"../home/site\"\nunits = []\nverify = [\"sh -n README.md\", \"test -s README.md\"]\n",
+    );
+    let text = check();
+    let shell = text.lines().find(|line| line.starts_with("checks ok: ")).unwrap();
+    assert!(
+        shell.contains("sh -n README.md (/") && shell.contains("/sh), test -s README.md"),
+        "{shell}"
+    );
 }
 
 #[test]

@@ -18,21 +18,26 @@ use crate::support::TestEnv;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A project, its configuration, and a place for state and sockets.
-struct House {
-    env: TestEnv,
-    place: TempDir,
+pub(crate) struct House {
+    pub(crate) env: TestEnv,
+    pub(crate) place: TempDir,
 }
 
 /// A daemon in a process of its own, killed when the test is over.
-struct Daemon {
+pub(crate) struct Daemon {
     process: Child,
     manager: UnixDatagram,
     log: PathBuf,
 }
 
 impl House {
+    /// One without projects and configuration.
+    pub(crate) fn empty() -> Self {
+        Self { env: TestEnv::new(), place: tempfile::tempdir().unwrap() }
+    }
+
     fn new(cron: &str) -> Self {
-        let house = Self { env: TestEnv::new(), place: tempfile::tempdir().unwrap() };
+        let house = Self::empty();
         house.env.project("radio");
         house.configure(cron, &["radio"], "");
         house
@@ -56,7 +61,7 @@ impl House {
     }
 
     /// What a command says and how it ends.
-    fn command(&self, arguments: &[&str]) -> (Option<i32>, String) {
+    pub(crate) fn command(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.env.command(arguments).output().unwrap();
         let text = format!(
             "{}{}",
@@ -67,13 +72,13 @@ impl House {
     }
 
     /// What a command answers as JSON.
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let output = self.env.command(arguments).arg("--json").output().unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
     }
 
     /// Starts a daemon and waits until it says that it is ready.
-    fn start(&self, variables: &[(&str, &str)]) -> Daemon {
+    pub(crate) fn start(&self, variables: &[(&str, &str)]) -> Daemon {
         let (notify, log) = (self.place.path().join("notify"), self.place.path().join("log"));
         drop(fs::remove_file(&notify));
         let manager = UnixDatagram::bind(&notify).unwrap();
@@ -119,20 +124,25 @@ impl Daemon {
         panic!("`{what}` was not said: {}", fs::read_to_string(&self.log).unwrap());
     }
 
-    fn send(&self, signal: &str) {
+    pub(crate) fn send(&self, signal: &str) {
         let sent =
             Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
     /// Waits for the end of the process.
-    fn end(mut self) -> Option<i32> {
+    fn end(self) -> Option<i32> {
+        self.end_within(DEADLINE)
+    }
+
+    /// The same, for so long at most.
+    pub(crate) fn end_within(mut self, limit: Duration) -> Option<i32> {
         let start = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(start.elapsed() < DEADLINE, "the daemon does not end");
+            assert!(start.elapsed() < limit, "the daemon does not end");
             std::thread::yield_now();
         }
     }

@@ -142,7 +142,13 @@ fn custom_step_survives_being_killed_while_it_deploys() {
 }
 
 #[test]
-fn custom_backend_answers_with_a_diff() {
+fn custom_backend_answers_with_a_diff_and_is_what_readme_shows() {
+    let (readme, example) =
+        (include_str!("../README.md"), include_str!("../examples/custom_backend.rs"));
+    let mut blocks =
+        readme.split("```rust\n").skip(1).filter_map(|block| Some(block.split_once("```")?.0));
+    let shown = blocks.find(|block| block.contains("Maintainer::builder()")).unwrap();
+    assert!(shown.contains("process::help") && example.ends_with(shown), "{shown}");
     run(&env(), "custom_backend").expect(0).says(&[
         "note-taker proposes: docs: begin the notes",
         "1 file, +1 -0",

@@ -139,6 +139,200 @@ fn a_check_that_was_red_for_want_of_what_is_prepared_now_excuses_nobody() {
     );
 }
 
+/// A machine whose project is prepared by a script of its own, which says where it is run, and
+/// reaches a port of this machine.
+fn scripted(port: u16) -> Machine {
+    let mut machine = machine(
+        "sh make.sh",
+        "echo \"made by $(cat out/made)\"; sh make.sh only-parse && grep -q good value",
+    );
+    write(&machine.site.join("make.sh"), &script(port, "base"));
+    machine.commit();
+    // The step is there although nobody names it.
+    machine.project.steps = Some(
+        ["propose", "apply", "verify", "commit", "push"]
+            .map(|name| StepConfig::Named(name.into()))
+            .into(),
+    );
+    machine
+}
+
+fn script(port: u16, who: &str) -> String {
+    format!(
+        "test -z \"$1\" || exit 0\nmkdir -p out\necho {who} > out/made\n\
+         bash -c 'echo {who} > /dev/tcp/127.0.0.1/{port}'\n"
+    )
+}
+
+/// Everybody who has said something at a port.
+fn callers(listener: &TcpListener) -> Vec<String> {
+    listener.set_nonblocking(true).unwrap();
+    let mut callers = Vec::new();
+    while let Ok((mut stream, _)) = listener.accept() {
+        stream.set_nonblocking(false).unwrap();
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut said).unwrap();
+        callers.push(said.trim().to_owned());
+    }
+    callers
+}
+
+#[test]
+fn a_changes_own_script_neither_reaches_the_network_nor_makes_what_the_base_is_checked_with() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for is_layered in [true, false] {
+        let mut machine = scripted(port);
+        machine.project.repairs = Some(1);
+        // Of a change of what is run, the last version is wrong, so that it is mended, and what was
+        // made for the base is missing for the second.
+        let evil = script(port, "evil");
+        let first = evil.clone();
+        let agent = Agent::with_repair(
+            move |workspace| {
+                write(&workspace.join("make.sh"), &first);
+                write(&workspace.join("value"), "bad\n");
+            },
+            move |workspace| {
+                write(&workspace.join("make.sh"), &evil);
+                write(&workspace.join("value"), "good\nstill\n");
+            },
+        );
+        let machine = if is_layered { machine } else { without_layers(machine) };
+        let record = machine.run(agent);
+        let log = said(&machine, &record);
+        assert!(log.contains("made by base") && !log.contains("made by evil"), "{log}");
+        held(&record);
+        machine.reject(&record);
+        let next = machine.run(edits("README.md", "# Site\n\nNext.\n"));
+        let log = said(&machine, &next);
+        assert!(log.contains("made by base") && !log.contains("made by evil"), "{log}");
+        is_delivered(&machine, &next);
+        let callers = callers(&listener);
+        assert!(!callers.is_empty() && callers.iter().all(|who| who == "base"), "{callers:?}");
+    }
+}
+
+#[test]
+fn what_is_missing_for_the_base_is_made_of_the_base_while_a_change_is_there() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let machine = scripted(port);
+    let prepared = machine.env.path("state/sandbox/site/prepared");
+    let evil = script(port, "evil");
+    let record = machine.run(Agent::new(move |workspace| {
+        // Whoever asks a backend is the last to see it.
+        for entry in std::fs::read_dir(&prepared).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name().len() == 64 {
+                std::fs::remove_dir_all(entry.path()).unwrap();
+            }
+        }
+        write(&workspace.join("make.sh"), &evil);
+    }));
+    let log = said(&machine, &record);
+    assert!(log.contains("made by base") && !log.contains("made by evil"), "{log}");
+    assert_eq!(callers(&listener), ["base", "base"]);
+    let proposal = machine.maintainer(Agent::harmless());
+    let proposal = proposal.proposal(&record.proposal.unwrap().to_string()).unwrap();
+    assert!(proposal.diff.contains("+echo evil") || proposal.diff.contains("evil > out/made"));
+}
+
+#[test]
+fn what_a_package_leaves_where_packages_are_fetched_leads_the_daemon_nowhere() {
+    let victim = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(victim.path(), "uncommitted work\n").unwrap();
+    for trap in [
+        format!("ln -sf {} $CARGO_HOME/config.toml", victim.path().display()),
+        "rm -f $CARGO_HOME/config.toml; mkfifo $CARGO_HOME/config.toml".to_owned(),
+        format!(
+            "rm -rf $CARGO_HOME; ln -s {} $CARGO_HOME",
+            victim.path().parent().unwrap().display()
+        ),
+    ] {
+        for is_layered in [true, false] {
+            let command = format!("mkdir -p out $CARGO_HOME && cp lock out/made && {{ {trap}; }}");
+            let machine = machine(&command, "grep -q good value");
+            let machine = if is_layered { machine } else { without_layers(machine) };
+            for text in ["# Site\n\nOne.\n", "# Site\n\nTwo.\n"] {
+                is_delivered(&machine, &machine.run(edits("README.md", text)));
+            }
+            assert_eq!(std::fs::read_to_string(victim.path()).unwrap(), "uncommitted work\n");
+        }
+    }
+}
+
+#[test]
+fn what_was_fetched_for_one_content_is_not_seen_with_another() {
+    let command = "mkdir -p out $CARGO_HOME && cp lock out/made && if grep -q one lock; then echo runner > $CARGO_HOME/config; fi";
+    for is_layered in [true, false] {
+        let machine = machine(
+            command,
+            "echo saw $(cat $CARGO_HOME/config 2> /dev/null || echo nothing); grep -q good value",
+        );
+        let machine = if is_layered { machine } else { without_layers(machine) };
+        let first = machine.run(edits("README.md", "# Site\n\nOne.\n"));
+        assert!(said(&machine, &first).contains("saw runner"));
+        is_delivered(&machine, &first);
+        write(&machine.site.join("lock"), "two\n");
+        machine.commit();
+        let second = machine.run(edits("README.md", "# Site\n\nTwo.\n"));
+        let log = said(&machine, &second);
+        assert!(log.contains("saw nothing\n"), "{log}");
+        is_delivered(&machine, &second);
+    }
+}
+
+#[test]
+fn what_a_delivered_changes_checks_add_to_prepared_directories_is_not_seen_by_the_next() {
+    let machine = machine(
+        "mkdir -p out && cp lock out/made",
+        "echo saw $(ls out); echo > out/planted; grep -q good value",
+    );
+    for text in ["# Site\n\nOne.\n", "# Site\n\nTwo.\n", "# Site\n\nThree.\n"] {
+        let record = machine.run(edits("README.md", text));
+        assert!(said(&machine, &record).contains("saw made\n"), "{}", said(&machine, &record));
+        is_delivered(&machine, &record);
+    }
+}
+
+#[test]
+fn what_has_the_network_sees_the_repository_and_none_of_its_passwords() {
+    let machine = machine(
+        "git rev-parse --verify --quiet HEAD && git describe --always && ! cat .git/config ../site/.git/config \
+         $(git rev-parse --git-common-dir)/config ~/.gitconfig 2> /dev/null | grep -q s3cret && mkdir -p out && cp lock out/made",
+        "grep -q good value",
+    );
+    machine.env.git(&machine.site, &["config", "http.extraHeader", "Authorization: s3cret-of-ada"]);
+    machine.config("url.https://ada:s3cret@example.org/.insteadOf", "https://example.org/");
+    let record = machine.run(edits("README.md", "# Site\n\nOne.\n"));
+    assert_eq!(step(&record, "prepare").0, StepStatus::Done, "{record:?}");
+    is_delivered(&machine, &record);
+}
+
+#[test]
+fn each_failure_of_prepare_leaves_its_log_and_tells_the_beginning_and_the_end() {
+    let machine = machine("echo 'the cause comes first'; seq 1 40; exit 3", "true");
+    let record = machine.run(Agent::harmless());
+    match &record.outcome {
+        Some(Outcome::Failed { message, .. }) => {
+            assert!(
+                message.contains("the cause comes first") && message.contains("40"),
+                "{message}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(said(&machine, &record).contains("\n17\n"));
+    for answer in
+        ["npm error code E503", "npm error code ECONNREFUSED", "curl: (7) Connection refused"]
+    {
+        let machine = self::machine(&format!("echo '{answer}'; exit 1"), "true");
+        let record = machine.run(Agent::harmless());
+        assert!(matches!(record.outcome, Some(Outcome::Parked { .. })), "{:?}", record.outcome);
+    }
+}
+
 #[test]
 fn what_cannot_be_prepared_costs_no_call_and_says_why() {
     let machine = machine("echo 'no such package: left'; exit 3", "true");

@@ -107,10 +107,7 @@ async fn serve(
     tracing::info!(version = VERSION, projects, socket = %path.display(), "The daemon is ready.");
     manager::ready(projects);
 
-    let mut serving = pin!(async {
-        service.recover().await?;
-        maintainer.serve(stopping.raised()).await
-    });
+    let mut serving = pin!(maintainer.serve(stopping.raised()));
     let mut result = tokio::select! {
         biased;
         () = shutdown => None,

@@ -13,18 +13,21 @@
 //! | `trials/change/` | what is left by steps and checks with the change at hand; seen by everything that is tried on it |
 //! | `trials/aside/` | what is left by trying something else for comparison: the base, old tests, a broken project; removed before the next one |
 //! | `prepared/` | what `prepare` made and fetched, see `leftovers/prepared.rs` |
+//! | `downloads/` | where that is seen which it fetched |
 //! | `submodules/` | the files of submodules, see `leftovers/submodules.rs` |
 //! | `merging/` | layers on their way into `kept/`; a run that was cut off is finished by the next one |
 //! | `caches/` | where checks see the caches |
 //! | `settings/` | an empty directory, in which tools look for settings |
 //!
-//! Each place of a layer has two halves: `tree`, beside the project's files, and `caches`.
+//! Each place of a layer has its parts: `tree`, beside the project's files, `caches`, and `downloads`,
+//! of which nothing is kept.
 //!
 //! Where there are no layers, nothing is kept: whatever is left is removed before another change is
 //! tried, and builds start cold.
 
 mod layer;
 mod prepared;
+mod project_files;
 mod size;
 mod submodules;
 mod trial;
@@ -46,9 +49,10 @@ use crate::{
     words::Sha256,
 };
 
-/// The halves of a layer: what it lies upon.
+/// The parts of a layer: what it lies upon.
 const TREE: &str = "tree";
 const CACHES: &str = "caches";
+const DOWNLOADS: &str = "downloads";
 
 /// The layers that are kept, the lowest first.
 const KEPT: [&str; 2] = ["base", "change"];
@@ -58,6 +62,8 @@ const KEPT: [&str; 2] = ["base", "change"];
 pub(crate) struct Leftovers {
     place: PathBuf,
     way: Way,
+    /// Whether the project has dependencies made ready.
+    prepares: bool,
     /// What lay in the workspace and the caches when the run began; where there are layers,
     /// nothing that counts.
     at_start: OnceLock<Used>,
@@ -82,21 +88,26 @@ struct Now {
     change: Option<String>,
     /// Which of what `prepare` made is seen.
     prepared: Option<Sha256>,
+    /// Which of it the base sees.
+    base: Option<Sha256>,
     /// Which submodules are seen.
     submodules: Option<Sha256>,
 }
 
 impl Leftovers {
-    /// The leftovers in `place`, which is a project's private one.
-    pub(crate) fn new(place: PathBuf, way: Way) -> Self {
+    /// The leftovers in `place`, which is a project's private one; `prepares` is whether it has
+    /// `prepare`.
+    pub(crate) fn new(place: PathBuf, way: Way, prepares: bool) -> Self {
         Self {
             place,
             way,
+            prepares,
             at_start: OnceLock::new(),
             now: Mutex::new(Now {
                 trial: Trial::Base,
                 change: None,
                 prepared: None,
+                base: None,
                 submodules: None,
             }),
         }
@@ -178,18 +189,22 @@ impl Leftovers {
                 .into_iter()
                 .chain(below)
                 .chain(self.submodules_below(half))
-                .chain(self.below_all(half))
-                .chain([self.kept(half)])
+                .chain(self.prepared_below(half))
+                .chain(Some(self.kept(half)).filter(|_| half != DOWNLOADS))
                 .collect();
             Ok::<_, io::Error>(Layer { at: at.to_owned(), lower, upper, work })
         };
-        let both = || {
-            Ok::<_, io::Error>(vec![
+        let all = || {
+            let mut layers = vec![
                 layer(TREE, workspace, Some(workspace.to_owned()))?,
                 layer(CACHES, &self.caches(), None)?,
-            ])
+            ];
+            if self.prepares {
+                layers.push(layer(DOWNLOADS, &self.downloads(), None)?);
+            }
+            Ok::<_, io::Error>(layers)
         };
-        both().context(ErrorKind::Process, || {
+        all().context(ErrorKind::Process, || {
             format!("cannot make `{}`, where checks leave their files", own.display())
         })
     }
@@ -211,7 +226,7 @@ impl Leftovers {
             .err()
             .map(|error| format!("{error}; the checks see what is left there"));
         if self.way == Way::Cold {
-            let size = self.size(workspace.path()).unwrap_or_default();
+            let size = self.size(workspace.top()).unwrap_or_default();
             self.at_start.get_or_init(|| size);
             // From when there were layers.
             if self.has_kept() {
@@ -299,108 +314,6 @@ impl Leftovers {
             format!("cannot remove what `prepare` made in `{}`", self.place.display())
         })?;
         self.give_up(why)
-    }
-
-    /// Lets the trial at hand see `content` in the place of a file of the project, or no file. The
-    /// workspace stays as it is where that can be, so that its files are no newer than what was
-    /// built of them.
-    ///
-    /// # Errors
-    /// If it cannot be written or removed.
-    pub(crate) fn replace(
-        &self,
-        workspace: &Path,
-        file: &Path,
-        content: Option<&str>,
-    ) -> Result<()> {
-        let tree = if self.way == Way::Layers { self.own_tree() } else { workspace.to_owned() };
-        let place = tree.join(file);
-        let replace = || match content {
-            Some(content) => {
-                place.parent().map_or(Ok(()), fs::create_dir_all)?;
-                fs::write(&place, content)?;
-                fs::set_permissions(&place, fs::metadata(workspace.join(file))?.permissions())
-            }
-            None if self.way == Way::Layers => layer::remove_below(&tree, file),
-            None => fs::remove_file(&place),
-        };
-        replace().context(ErrorKind::Process, || format!("cannot write to `{}`", place.display()))
-    }
-
-    /// The files of the project that are seen otherwise than the workspace has them staged: what a
-    /// step did to them.
-    ///
-    /// # Errors
-    /// If it cannot be found out.
-    pub(crate) async fn edited(&self, workspace: &Workspace) -> Result<Vec<String>> {
-        let mut edited = workspace.edited().await?;
-        if self.way == Way::Layers {
-            let upper = self.own_tree();
-            let tracked = if is_empty(&upper) { Vec::new() } else { workspace.tracked().await? };
-            for (path, _) in tracked {
-                let sight = layer::sight(&upper, &path).context(ErrorKind::Process, || {
-                    format!("cannot look at `{}`", upper.display())
-                })?;
-                if !matches!(sight, layer::Sight::Below) {
-                    edited.push(path.display().to_string());
-                }
-            }
-        }
-        Ok(edited)
-    }
-
-    /// Brings what was done to the files of the project to the workspace, also new ones that Git is
-    /// not told to ignore, from where the trial at hand writes.
-    ///
-    /// # Errors
-    /// If something cannot be read or written.
-    pub(crate) async fn bring(&self, workspace: &Workspace) -> Result<()> {
-        let upper = self.own_tree();
-        if self.way != Way::Layers || is_empty(&upper) {
-            return Ok(());
-        }
-        let told = || {
-            format!(
-                "cannot bring what a command did to the project's files from `{}`",
-                upper.display()
-            )
-        };
-        let mut paths: Vec<_> =
-            workspace.tracked().await?.into_iter().map(|(path, _)| path).collect();
-        layer::lend_ignore_files(&upper, workspace.path(), false)
-            .context(ErrorKind::Process, told)?;
-        paths.extend(workspace.untracked_in(&upper).await?);
-        paths
-            .iter()
-            .try_for_each(|path| layer::bring(&upper, workspace.path(), path))
-            .context(ErrorKind::Process, told)?;
-        self.clean_layers(workspace).await
-    }
-
-    /// Makes the files of the project be seen as the workspace holds them, whatever a check wrote
-    /// to them. What is not the project's stays.
-    ///
-    /// # Errors
-    /// If something cannot be removed, or Git cannot restore the workspace.
-    pub(crate) async fn restore(&self, workspace: &Workspace) -> Result<()> {
-        if self.way != Way::Layers {
-            return workspace.restore().await;
-        }
-        let (upper, below) = (self.own_tree(), self.below(self.now().trial.name()));
-        if !upper.is_dir() {
-            return Ok(());
-        }
-        let uncover = || {
-            layer::uncover(&upper, workspace.path(), &below)?;
-            let submodules = self.submodules_below(TREE);
-            submodules.map_or(Ok(()), |files| layer::uncover(&upper, &files, &[]))
-        };
-        uncover().context(ErrorKind::Process, || {
-            format!(
-                "cannot remove from `{}` what a check did to the project's files",
-                upper.display()
-            )
-        })
     }
 
     /// Keeps what the delivered change left, and forgets what it removed; tells in a line what went
@@ -506,11 +419,11 @@ impl Leftovers {
         }
         let told =
             || format!("cannot look through `{}`, where checks left files", directory.display());
-        layer::uncover(directory, workspace.path(), below).context(ErrorKind::Process, told)?;
-        layer::lend_ignore_files(directory, workspace.path(), true)
+        layer::uncover(directory, workspace.top(), below).context(ErrorKind::Process, told)?;
+        layer::lend_ignore_files(directory, workspace.top(), true)
             .context(ErrorKind::Process, told)?;
         let cleaned = workspace.clean_layer(directory).await;
-        layer::uncover(directory, workspace.path(), &[]).context(ErrorKind::Process, told)?;
+        layer::uncover(directory, workspace.top(), &[]).context(ErrorKind::Process, told)?;
         cleaned
     }
 
@@ -524,7 +437,7 @@ impl Leftovers {
     }
 
     fn is_left_in(&self, name: &str) -> bool {
-        [TREE, CACHES].iter().any(|half| !is_empty(&self.upper(name, half)))
+        [TREE, CACHES, DOWNLOADS].iter().any(|half| !is_empty(&self.upper(name, half)))
     }
 
     fn kept(&self, half: &str) -> PathBuf {

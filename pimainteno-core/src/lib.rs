@@ -4,36 +4,57 @@
 //! apply, verify, commit, push, restart, monitor. A run ends with a verified commit whose service
 //! proved healthy, or leaves everything as it was.
 //!
-//! ```
-//! use pimainteno_core::{Event, Maintainer, config::ProjectConfig, process::Environment};
+//! ```standalone_crate
+//! use std::process::ExitCode;
+//!
+//! use pimainteno_core::{
+//!     Event, Maintainer,
+//!     config::ProjectConfig,
+//!     process::{self, Environment, SandboxHelper},
+//! };
 //! # use pimainteno_core::{Edit, Task, testing::{Scripted, ScriptedBackend}};
 //!
 //! # fn git(directory: &std::path::Path, arguments: &[&str]) {
 //! #     assert!(std::process::Command::new("git").args(arguments).current_dir(directory).status().unwrap().success());
 //! # }
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> pimainteno_core::Result<()> {
-//! # let directory = tempfile::tempdir().unwrap();
-//! # let (checkout, state) = (directory.path().join("radio"), directory.path().join("state"));
-//! # std::fs::create_dir(&checkout).unwrap();
-//! # git(&checkout, &["init", "--quiet"]);
-//! # git(&checkout, &["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "--allow-empty", "--message=first"]);
-//! # let my_backend = ScriptedBackend::new("mine", Edit::Workspace)
-//! #     .answer(Task::Propose, Scripted::Edit { path: "NOTES".into(), content: "notes\n".into(), text: "docs: begin notes".into() });
-//! let maintainer = Maintainer::builder()
-//!     .project(ProjectConfig::new(&checkout))
-//!     .backend(my_backend)
-//!     .provider("mine")
-//!     .environment(Environment::from_variables(std::env::vars_os()))
-//!     .state_directory(state)
-//!     .events(|event: &Event| println!("{event}"))
-//!     .build()?;
-//! for record in maintainer.run_once().await? {
-//!     println!("{}: {:?}", record.project, record.outcome);
-//!     # assert_eq!(record.outcome.unwrap().name(), "held");
+//! fn main() -> ExitCode {
+//!     // The sandbox of checks is set up by this program itself, started again.
+//!     if let Some(code) = process::help(std::env::args_os()) {
+//!         return code;
+//!     }
+//!     match maintain() {
+//!         Ok(()) => ExitCode::SUCCESS,
+//!         Err(error) => {
+//!             eprintln!("{error}");
+//!             ExitCode::FAILURE
+//!         }
+//!     }
 //! }
-//! # Ok(())
-//! # }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn maintain() -> pimainteno_core::Result<()> {
+//!     # let directory = tempfile::tempdir().unwrap();
+//!     # let (checkout, state) = (directory.path().join("radio"), directory.path().join("state"));
+//!     # std::fs::create_dir(&checkout).unwrap();
+//!     # git(&checkout, &["init", "--quiet"]);
+//!     # git(&checkout, &["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "--allow-empty", "--message=first"]);
+//!     # let my_backend = ScriptedBackend::new("mine", Edit::Workspace)
+//!     #     .answer(Task::Propose, Scripted::Edit { path: "NOTES".into(), content: "notes\n".into(), text: "docs: begin notes".into() });
+//!     let maintainer = Maintainer::builder()
+//!         .project(ProjectConfig::new(&checkout))
+//!         .backend(my_backend)
+//!         .provider("mine")
+//!         .environment(Environment::from_variables(std::env::vars_os()))
+//!         .sandbox_helper(SandboxHelper::new("/proc/self/exe"))
+//!         .state_directory(state)
+//!         .events(|event: &Event| println!("{event}"))
+//!         .build()?;
+//!     for record in maintainer.run_once().await? {
+//!         println!("{}: {:?}", record.project, record.outcome);
+//!         # assert_eq!(record.outcome.unwrap().name(), "held");
+//!     }
+//!     Ok(())
+//! }
 //! ```
 //!
 //! # What there is
@@ -107,5 +128,5 @@ pub use registry::{BackendContext, BackendFactory};
 pub use run::{Outcome, RunOptions, RunRecord, StepRecord, StepStatus, Trigger};
 pub use runner::Forgotten;
 pub use secrets::{AddedSecret, Finding, Secrets};
-pub use step::{Effects, Failure, Flow, Happened, Need, Part, Step, StepContext};
+pub use step::{Effects, Failure, Flow, Happened, Need, Part, Step, StepContext, find_programs};
 pub use words::{BranchName, CommitId, ProjectId, RemoteName, Sha256, UnitName};

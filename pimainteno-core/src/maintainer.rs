@@ -125,8 +125,8 @@ impl Maintainer {
         chore: Option<&str>,
         options: RunOptions,
     ) -> Result<Vec<RunRecord>> {
-        self.recover().await?;
         let runner = self.runner();
+        let open = recovery::find(&runner).await?.repositories;
         let named = projects
             .iter()
             .map(|name| runner.project(name.as_ref()))
@@ -141,7 +141,7 @@ impl Maintainer {
             return Err(Error::new(ErrorKind::Usage, format!("there is no chore `{chore}`"))
                 .hint(format!("there are: {known}")));
         }
-        self.run_chores(projects, chore, Trigger::Manual, options).await
+        self.run_chores(projects, chore, Trigger::Manual, options, &open).await
     }
 
     /// Runs the chores of one project, named by its id or its name, and says why: a trigger opens
@@ -156,8 +156,9 @@ impl Maintainer {
         trigger: Trigger,
         options: RunOptions,
     ) -> Result<Vec<RunRecord>> {
-        self.recover().await?;
-        self.run_chores(&[self.runner().project(project)?], None, trigger, options).await
+        let runner = self.runner();
+        let open = recovery::find(&runner).await?.repositories;
+        self.run_chores(&[runner.project(project)?], None, trigger, options, &open).await
     }
 
     /// The same for one of its chores.
@@ -171,10 +172,10 @@ impl Maintainer {
         trigger: Trigger,
         options: RunOptions,
     ) -> Result<RunRecord> {
-        self.recover().await?;
         let runner = self.runner();
         let prepared = runner.project(project)?;
         prepared.configured(chore)?;
+        self.recover_checkout_of(&prepared).await?;
         runner.run(&prepared, chore, trigger, options).await
     }
 
@@ -184,12 +185,14 @@ impl Maintainer {
         chore: Option<&str>,
         trigger: Trigger,
         options: RunOptions,
+        open: &BTreeSet<ProjectId>,
     ) -> Result<Vec<RunRecord>> {
         let current = self.runner();
         let mut records = BTreeMap::new();
         let mut running = JoinSet::new();
         let mut place = 0;
         for prepared in projects {
+            let is_open = open.contains(&prepared.repository);
             // A unit is looked after once, whatever the chores.
             let is_one = matches!(trigger, Trigger::UnitFailure { .. });
             let chores = prepared
@@ -200,14 +203,26 @@ impl Maintainer {
                 place += 1;
                 // Most projects did not change; for them no task is started.
                 let job = Job::because_of(&trigger, &chore.chore.name)?;
-                if let Some(reason) = current.futile(prepared, &trigger, &job, options) {
+                let reason = current.futile(prepared, &trigger, &job, options);
+                if let Some(reason) = reason.filter(|_| !is_open) {
                     let record = prepared.record(&trigger, &job);
                     records.insert(place, current.skipped(record, reason));
                     continue;
                 }
                 let order = Order::new(trigger.clone(), job, options);
                 let (runner, prepared) = (current.clone(), prepared.clone());
-                running.spawn(async move { (place, runner.look_after(&prepared, &order).await) });
+                running.spawn(async move {
+                    // What is left open of other projects keeps this one waiting for nothing.
+                    let recovered = if is_open {
+                        recovery::recover_checkout(&runner, &prepared.repository).await.map(drop)
+                    } else {
+                        Ok(())
+                    };
+                    match recovered {
+                        Ok(()) => (place, runner.look_after(&prepared, &order).await),
+                        Err(error) => (place, Err(error)),
+                    }
+                });
             }
         }
         let mut failure = None;
@@ -226,12 +241,13 @@ impl Maintainer {
     }
 
     /// Runs projects on their schedules until `shutdown` is ready; runs that go on are stopped
-    /// then, and finished or undone at the next start.
+    /// then, and finished or undone at the next start. What a stopped program left open is finished
+    /// meanwhile, before anything else of its project.
     ///
     /// # Errors
     /// As [`Self::run_once`].
     pub async fn serve(&self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
-        self.recover().await?;
+        recovery::find(&self.runner()).await?;
         scheduler::serve(&self.0, shutdown).await
     }
 
@@ -241,6 +257,13 @@ impl Maintainer {
     /// As [`Self::run_once`].
     pub async fn recover(&self) -> Result<Vec<RunRecord>> {
         recovery::recover(&self.runner()).await
+    }
+
+    /// The same for the checkout of one project.
+    pub(crate) async fn recover_checkout_of(&self, prepared: &Prepared) -> Result<()> {
+        let runner = self.runner();
+        recovery::find(&runner).await?;
+        recovery::recover_checkout(&runner, &prepared.repository).await.map(drop)
     }
 
     /// Tells all runs to stop.

@@ -64,6 +64,7 @@ pub(crate) async fn execute(run: Run, parts: &RunParts<'_>) -> Run {
     let mut mending = Mending::default();
     let outcome = go_through(&mut context, &mut mending).await;
     let mut run = context.run;
+    run.outputs.extend(parts.sandboxing.take_logs());
     if let Some(proposal) = &mut run.proposal {
         proposal.run = Some(run.record.id);
         proposal.inputs = Some(parts.inputs.clone());

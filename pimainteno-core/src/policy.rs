@@ -35,7 +35,7 @@ use engine::Program;
 pub use engine::{Limits, PolicyEngine};
 pub use facts::{Change, Checks, Facts, RunFacts};
 pub use hold::{FileState, Held, Hold, Link};
-pub(crate) use hold::{held_files, is_run_by};
+pub(crate) use hold::{held_files, is_run_by, is_source};
 use hook::Hook;
 
 /// What a policy says before a step.

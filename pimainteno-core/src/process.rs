@@ -92,6 +92,8 @@ pub struct Output {
     pub truncated: bool,
     /// How long it took.
     pub elapsed: Duration,
+    /// The longest time in which it wrote nothing.
+    pub silence: Duration,
 }
 
 /// How a child process ended.
@@ -318,12 +320,16 @@ impl Command {
             output::Reader::new(child.stdout.take(), output_limit, alive.clone(), self.lines);
         let stderr = output::Reader::new(child.stderr.take(), output_limit, alive.clone(), None);
 
+        let (mut last_sign, mut longest_silence) = (Instant::now(), Duration::ZERO);
         let silence = async {
             // A child that has closed its output is silent, not dead: `alive` keeps the channel
             // open, so that only time tells.
             let _alive = alive;
             let limit = self.silence_timeout;
-            while let Ok(Ok(())) = tokio::time::timeout(limit, signs_of_life.changed()).await {}
+            while let Ok(Ok(())) = tokio::time::timeout(limit, signs_of_life.changed()).await {
+                longest_silence = longest_silence.max(last_sign.elapsed());
+                last_sign = Instant::now();
+            }
         };
         let end = tokio::select! {
             biased;
@@ -335,6 +341,7 @@ impl Command {
             () = tokio::time::sleep(self.timeout) => End::TimedOut,
             () = silence => End::Silent,
         };
+        let silence = longest_silence.max(last_sign.elapsed());
         match end {
             End::Exited(_) | End::Signalled(_) if self.keep_descendants => family.release(),
             End::Exited(_) | End::Signalled(_) => family.kill(),
@@ -367,6 +374,7 @@ impl Command {
             stderr,
             truncated: stdout_truncated || stderr_truncated,
             elapsed: started.elapsed(),
+            silence,
         })
     }
 }

@@ -9,11 +9,11 @@ use tokio::sync::Notify;
 
 use crate::{error::Result, id::ProposalId, job::Job, process::Cancel, words::ProjectId};
 
-/// What is due, in which order, and how much of it goes on at once: one run per project, and so
-/// many in all.
+/// What is due, in which order, and how much of it goes on at once: one run per checkout, whatever
+/// projects are in it, and so many in all.
 ///
 /// What is most urgent comes first, see [`crate::job::Rules::urgency`], and of equals whatever came
-/// first; what cannot begin yet, because its project is run, keeps nobody else waiting.
+/// first; what cannot begin yet, because its checkout is busy, keeps nobody else waiting.
 pub(crate) struct Queue {
     state: Mutex<State>,
     /// Told whenever something else may begin.
@@ -35,8 +35,12 @@ struct State {
 struct Ticket {
     number: u64,
     project: ProjectId,
+    /// The first of the projects of its checkout.
+    repository: ProjectId,
     job: Job,
     is_running: bool,
+    /// Whether it waits for something that is nothing to do here.
+    is_aside: bool,
 }
 
 /// A place in the queue, and then the turn of a run: nobody else runs the project until this is
@@ -65,18 +69,20 @@ impl Queue {
         self.changed.notify_waiters();
     }
 
-    /// Waits for the turn of a job on a project. `told` is called if it cannot begin at once.
+    /// Waits for the turn of a job on a project, whose checkout goes by the name `repository`. `told`
+    /// is called if it cannot begin at once.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Cancelled`] if `cancel` is raised meanwhile.
     pub(crate) async fn turn(
         &self,
         project: &ProjectId,
+        repository: &ProjectId,
         job: &Job,
         cancel: &Cancel,
         told: impl FnOnce() + Send,
     ) -> Result<Turn<'_>> {
-        let turn = self.enter(project, job);
+        let turn = self.enter(project, repository, job);
         let mut told = Some(told);
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
@@ -106,6 +112,18 @@ impl Queue {
         self.state().tickets.iter().any(|ticket| ticket.project == *project)
     }
 
+    /// Says whether the run of a project waits for somebody far away: then it takes no room, and
+    /// another project may be run meanwhile. It goes on without asking when that is over, so that
+    /// there may be one run more than usual for a while.
+    pub(crate) fn set_aside(&self, project: &ProjectId, is_aside: bool) {
+        let mut state = self.state();
+        let running = state.tickets.iter_mut().find(|it| it.is_running && it.project == *project);
+        if let Some(ticket) = running {
+            ticket.is_aside = is_aside;
+            self.changed.notify_waiters();
+        }
+    }
+
     /// Says whether the program serves from now on, so that what is asked for outlives it.
     pub(crate) fn serve(&self, is_served: bool) {
         self.state().is_served = is_served;
@@ -122,12 +140,13 @@ impl Queue {
         is_first.then(|| Deciding { queue: self, proposal })
     }
 
-    fn enter(&self, project: &ProjectId, job: &Job) -> Turn<'_> {
+    fn enter(&self, project: &ProjectId, repository: &ProjectId, job: &Job) -> Turn<'_> {
         let mut state = self.state();
         state.last += 1;
         let number = state.last;
-        let (project, job) = (project.to_owned(), job.clone());
-        state.tickets.push(Ticket { number, project, job, is_running: false });
+        let (project, repository, job) = (project.clone(), repository.clone(), job.clone());
+        let (is_running, is_aside) = (false, false);
+        state.tickets.push(Ticket { number, project, repository, job, is_running, is_aside });
         Turn { queue: self, number }
     }
 
@@ -137,13 +156,15 @@ impl Queue {
         let most = state.most;
         let (running, waiting): (Vec<_>, Vec<_>) =
             state.tickets.iter_mut().partition(|ticket| ticket.is_running);
-        let is_free =
-            |ticket: &&mut Ticket| !running.iter().any(|other| other.project == ticket.project);
+        let is_free = |ticket: &&mut Ticket| {
+            !running.iter().any(|other| other.repository == ticket.repository)
+        };
         let next = waiting
             .into_iter()
             .filter(is_free)
             .min_by_key(|ticket| (ticket.job.rules().urgency, ticket.number));
-        let Some(ticket) = next.filter(|next| next.number == number && running.len() < most) else {
+        let taken = running.iter().filter(|ticket| !ticket.is_aside).count();
+        let Some(ticket) = next.filter(|next| next.number == number && taken < most) else {
             return false;
         };
         ticket.is_running = true;
@@ -196,7 +217,7 @@ mod tests {
     #[tokio::test]
     async fn the_most_urgent_comes_first_and_of_equals_the_first() {
         let (queue, cancel) = (Arc::new(Queue::new(1)), Cancel::new());
-        let first = queue.turn(&id("a"), &upkeep(), &cancel, || {}).await.unwrap();
+        let first = queue.turn(&id("a"), &id("a"), &upkeep(), &cancel, || {}).await.unwrap();
         let begun = Arc::new(Mutex::new(Vec::new()));
         let jobs = [
             upkeep(),
@@ -209,7 +230,7 @@ mod tests {
         for (place, job) in jobs.into_iter().enumerate() {
             let (queue, begun, cancel) = (queue.clone(), begun.clone(), cancel.clone());
             let mut wait = Box::pin(async move {
-                let _turn = queue.turn(&id("a"), &job, &cancel, || {}).await.unwrap();
+                let _turn = queue.turn(&id("a"), &id("a"), &job, &cancel, || {}).await.unwrap();
                 begun.lock().unwrap().push(place);
             });
             let is_waiting =
@@ -226,37 +247,69 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_run_per_project_and_what_waits_for_it_keeps_nobody_else_waiting() {
+    async fn one_run_per_checkout_and_what_waits_for_it_keeps_nobody_else_waiting() {
         let (queue, cancel) = (Queue::new(2), Cancel::new());
-        let first = queue.turn(&id("a"), &upkeep(), &cancel, || {}).await.unwrap();
+        let first = queue.turn(&id("a"), &id("a"), &upkeep(), &cancel, || {}).await.unwrap();
         let (told, job) = (AtomicBool::new(false), upkeep());
         let a = id("a");
         let mut second =
-            pin!(queue.turn(&a, &job, &cancel, || told.store(true, Ordering::Relaxed)));
+            pin!(queue.turn(&a, &a, &job, &cancel, || told.store(true, Ordering::Relaxed)));
         assert!(
             std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await
         );
-        let other = queue.turn(&id("b"), &upkeep(), &cancel, || {}).await.unwrap();
+        let other = queue.turn(&id("b"), &id("b"), &upkeep(), &cancel, || {}).await.unwrap();
+        let (c, told_too) = (id("c"), AtomicBool::new(false));
+        let tell = || told_too.store(true, Ordering::Relaxed);
+        let mut third = pin!(queue.turn(&c, &a, &job, &cancel, tell));
+        assert!(
+            std::future::poll_fn(|task| Poll::Ready(third.as_mut().poll(task).is_pending())).await
+        );
         drop(first);
         let second = second.await.unwrap();
+        assert!(
+            std::future::poll_fn(|task| Poll::Ready(third.as_mut().poll(task).is_pending())).await
+        );
         drop((other, second));
-        assert!(told.load(Ordering::Relaxed));
+        drop(third.await.unwrap());
+        assert!(told.load(Ordering::Relaxed) && told_too.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_somebody_far_away_keeps_its_project_and_no_room() {
+        let (queue, cancel) = (Queue::new(1), Cancel::new());
+        let (a, b, job) = (id("a"), id("b"), upkeep());
+        let first = queue.turn(&a, &a, &job, &cancel, || {}).await.unwrap();
+        let mut other = pin!(queue.turn(&b, &b, &job, &cancel, || {}));
+        let mut same = pin!(queue.turn(&a, &a, &job, &cancel, || {}));
+        let is_pending = async |turn: std::pin::Pin<&mut dyn Future<Output = _>>| {
+            let mut turn = turn;
+            std::future::poll_fn(|task| Poll::Ready(turn.as_mut().poll(task).is_pending())).await
+        };
+        assert!(is_pending(other.as_mut()).await);
+        queue.set_aside(&a, true);
+        let other = other.await.unwrap();
+        assert!(is_pending(same.as_mut()).await, "one run per project");
+        queue.set_aside(&a, false);
+        drop(other);
+        assert!(is_pending(same.as_mut()).await);
+        drop(first);
+        assert!(same.await.is_ok());
     }
 
     #[tokio::test]
     async fn what_waits_ends_when_it_is_told_to_stop_and_leaves_no_trace() {
         let (queue, cancel) = (Queue::new(1), Cancel::new());
-        let first = queue.turn(&id("a"), &upkeep(), &cancel, || {}).await.unwrap();
+        let first = queue.turn(&id("a"), &id("a"), &upkeep(), &cancel, || {}).await.unwrap();
         let job = upkeep();
         let b = id("b");
-        let mut second = pin!(queue.turn(&b, &job, &cancel, || {}));
+        let mut second = pin!(queue.turn(&b, &b, &job, &cancel, || {}));
         assert!(
             std::future::poll_fn(|task| Poll::Ready(second.as_mut().poll(task).is_pending())).await
         );
         cancel.raise();
         assert_eq!(second.await.err().unwrap().kind(), ErrorKind::Cancelled);
         drop(first);
-        assert!(queue.turn(&id("a"), &upkeep(), &Cancel::new(), || {}).await.is_ok());
+        assert!(queue.turn(&id("a"), &id("a"), &upkeep(), &Cancel::new(), || {}).await.is_ok());
     }
 
     #[test]

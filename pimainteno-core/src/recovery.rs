@@ -6,7 +6,13 @@
 //! What happened is looked up where it would be seen (the remote, the checkout), so nothing is done
 //! twice.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::task::JoinSet;
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -17,6 +23,7 @@ use crate::{
     service::Baseline,
     step::{Delivery, Part, Run, Step, summarize},
     store::{Announced, Answer, Effect, FinishedRun, Journal, OpenRun},
+    words::ProjectId,
 };
 
 /// How long a run that was cut off may wait until it can be finished, unless a person resumes the
@@ -27,11 +34,40 @@ const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Finishes or undoes every open run; gives their records.
 ///
 /// A run that cannot be finished now (its remote is out of reach, its workspace cannot be made)
-/// stays open, and its project waits for it: for a day, or until a person resumes the project.
-pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
-    // One at a time: two would find the same open runs.
-    let mut unfinished = runner.recovery.unfinished.lock().await;
-    unfinished.clear();
+/// stays open, and its project waits for it: for a day, or until a person resumes the project. One
+/// checkout does not wait for another.
+pub(crate) async fn recover(runner: &Arc<Runner>) -> Result<Vec<RunRecord>> {
+    let Open { repositories, mut records } = find(runner).await?;
+    let mut recovering = JoinSet::new();
+    for repository in repositories {
+        let runner = runner.clone();
+        recovering.spawn(async move { recover_checkout(&runner, &repository).await });
+    }
+    let mut failure = None;
+    while let Some(joined) = recovering.join_next().await {
+        match joined {
+            Ok(Ok(recovered)) => records.extend(recovered),
+            Ok(Err(error)) => failure = Some(error),
+            Err(source) => {
+                let error = Error::new(ErrorKind::Internal, "a recovery was lost");
+                failure = Some(error.source(source));
+            }
+        }
+    }
+    records.sort_by_key(|record| record.id);
+    failure.map_or(Ok(records), Err)
+}
+
+/// What was left open.
+pub(crate) struct Open {
+    /// The checkouts with runs that are not finished.
+    pub(crate) repositories: BTreeSet<ProjectId>,
+    /// Those of projects that are not in the configuration any more, which end here.
+    pub(crate) records: Vec<RunRecord>,
+}
+
+/// Looks what was left open, without asking anybody.
+pub(crate) async fn find(runner: &Runner) -> Result<Open> {
     let open = runner.store.open_runs()?;
     for message in open.notices {
         let key = message.clone();
@@ -42,33 +78,63 @@ pub(crate) async fn recover(runner: &Runner) -> Result<Vec<RunRecord>> {
     if runner.looked.set(()).is_ok() {
         remove_half_made(runner, &open.runs).await;
     }
-    let taken_back = |run: &OpenRun| Some((run.record.job.takes_back()?, run.record.id));
-    let rollbacks: BTreeMap<_, _> = open.runs.iter().rev().filter_map(taken_back).collect();
-    let mut records = Vec::new();
-    for mut run in open.runs {
-        run.record.rolled_back_by = rollbacks.get(&run.record.id).copied();
-        let project = run.record.project.clone();
-        match runner.projects.iter().find(|prepared| prepared.project.id == project) {
-            None => records.push(interrupt(runner, run)?),
-            Some(prepared) => match recover_run(runner, prepared, run.clone())
-                .await
-                .and_then(|record| ended(runner, record))
-            {
-                Ok(record) => records.push(record),
-                Err(error) if is_given_up(runner, &run) => {
-                    records.push(give_up(runner, run, &error)?);
-                }
-                Err(error) => {
-                    let message = format!(
-                        "a run that was cut off cannot be finished yet: {error}; it is tried again for a day, or until the project is resumed"
-                    );
-                    let key = run.record.id.to_string();
-                    unfinished.insert(project.clone(), message.clone());
-                    runner.bus.notice(&project, None, NoticeKind::Unfinished, key, message);
-                }
-            },
+    let mut found = Open { repositories: runner.recovery.all_unfinished(), records: Vec::new() };
+    for run in open.runs {
+        let project = &run.record.project;
+        let prepared = runner.projects.iter().find(|prepared| prepared.project.id == *project);
+        if let Some(prepared) = prepared {
+            found.repositories.insert(prepared.repository.clone());
+        } else if let Some(attempt) = runner.recovery.begin(project).await {
+            // Looked at again: somebody may have ended it meanwhile.
+            let is_still_open = |open: &OpenRun| open.record.id == run.record.id;
+            if runner.store.open_runs()?.runs.iter().any(is_still_open) {
+                found.records.push(interrupt(runner, run)?);
+            }
+            attempt.end(None);
         }
     }
+    Ok(found)
+}
+
+/// Finishes or undoes the open runs of the projects in one checkout, if there are any; gives their
+/// records. Whoever comes while that is tried waits for it, and does not try it again.
+pub(crate) async fn recover_checkout(
+    runner: &Runner,
+    repository: &ProjectId,
+) -> Result<Vec<RunRecord>> {
+    let Some(attempt) = runner.recovery.begin(repository).await else { return Ok(Vec::new()) };
+    let inside = runner.projects_in(repository);
+    let of = |project: &ProjectId| inside.iter().copied().find(|it| it.project.id == *project);
+    // Looked at again: somebody may have finished them before.
+    let mut runs = runner.store.open_runs_of(|project| of(project).is_some())?;
+    let taken_back = |run: &OpenRun| Some((run.record.job.takes_back()?, run.record.id));
+    let rollbacks: BTreeMap<_, _> = runs.iter().rev().filter_map(taken_back).collect();
+    for run in &mut runs {
+        run.record.rolled_back_by = rollbacks.get(&run.record.id).copied();
+    }
+    let (mut records, mut unfinished) = (Vec::new(), None);
+    for run in runs {
+        let project = run.record.project.clone();
+        let Some(prepared) = of(&project) else { continue };
+        let recovered = recover_run(runner, prepared, run.clone()).await;
+        match recovered.and_then(|record| ended(runner, record)) {
+            Ok(record) => records.push(record),
+            // Nothing was found out: whoever starts next looks.
+            Err(error) if runner.cancel.is_raised() => unfinished = Some(error.to_string()),
+            Err(error) if is_given_up(runner, &run) => {
+                records.push(give_up(runner, run, &error)?);
+            }
+            Err(error) => {
+                let message = format!(
+                    "a run that was cut off cannot be finished yet: {error}; it is tried again for a day, or until the project is resumed"
+                );
+                let key = run.record.id.to_string();
+                unfinished = Some(message.clone());
+                runner.bus.notice(&project, None, NoticeKind::Unfinished, key, message);
+            }
+        }
+    }
+    attempt.end(unfinished);
     Ok(records)
 }
 
@@ -98,7 +164,7 @@ async fn remove_half_made(runner: &Runner, open: &[OpenRun]) {
         .iter()
         .filter(|prepared| !open.iter().any(|run| run.record.project == prepared.project.id))
     {
-        let (path, trees) = (&prepared.project.path, runner.trees(&prepared.project));
+        let (path, trees) = (&prepared.project.path, runner.trees(prepared));
         if trees.iter().any(|tree| is_left_half_made(path, tree)) {
             // Taking the lock does it. If somebody has it, that is who makes the workspace.
             drop(runner.lock_checkout(prepared).await);

@@ -12,18 +12,15 @@ mod review;
 mod rollback;
 mod run;
 mod succession;
+mod unfinished;
 
 use std::{
-    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, OnceLock},
 };
 
-use jiff::tz::TimeZone;
-use tokio::sync::Mutex;
-
 use crate::{
-    config::{Config, Project},
+    config::Config,
     error::{Error, ErrorKind, Result},
     event::Bus,
     process::{Cancel, Environment, SandboxHelper},
@@ -31,6 +28,7 @@ use crate::{
     store::Store,
     words::ProjectId,
 };
+use jiff::tz::TimeZone;
 
 pub use forget::Forgotten;
 pub(crate) use live::Live;
@@ -38,6 +36,7 @@ pub(crate) use parked::Releases;
 pub(crate) use prepared::{Prepared, PreparedChore};
 pub(crate) use review::cut_off;
 pub(crate) use run::learn_key;
+pub(crate) use unfinished::Recovery;
 
 /// Runs the configured projects.
 pub(crate) struct Runner {
@@ -65,20 +64,22 @@ pub(crate) struct Runner {
     pub(crate) cancel: Cancel,
 }
 
-/// What is known of runs that an earlier program left open.
-#[derive(Default)]
-pub(crate) struct Recovery {
-    /// The projects whose last run was cut off and cannot be finished yet, and why. Held by
-    /// whoever tries to.
-    pub(crate) unfinished: Mutex<BTreeMap<ProjectId, String>>,
-}
-
 impl Runner {
-    /// Where a project's worktrees are: its workspace, and what a backend edits in. A project's
-    /// name has no full stop.
-    pub(crate) fn trees(&self, project: &Project) -> [PathBuf; 2] {
+    /// Where the worktrees of a project's checkout are: the workspace, and what a backend edits in.
+    pub(crate) fn trees(&self, prepared: &Prepared) -> [PathBuf; 2] {
+        self.trees_of(&prepared.repository)
+    }
+
+    /// The same, by what they are called after: a project, whose id has no full stop.
+    fn trees_of(&self, repository: &ProjectId) -> [PathBuf; 2] {
         let workspaces = self.state_directory.join("workspaces");
-        ["", ".agent"].map(|kind| workspaces.join(format!("{}{kind}", project.id)))
+        ["", ".agent"].map(|kind| workspaces.join(format!("{repository}{kind}")))
+    }
+
+    /// The projects that are in one checkout.
+    pub(crate) fn projects_in(&self, repository: &ProjectId) -> Vec<&Prepared> {
+        let projects = self.projects.iter().map(|prepared| &**prepared);
+        projects.filter(|prepared| prepared.repository == *repository).collect()
     }
 
     /// One project, named by its id or its name.

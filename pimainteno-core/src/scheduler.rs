@@ -59,6 +59,9 @@ pub(crate) async fn serve(live: &Live, shutdown: impl Future<Output = ()> + Send
     let mut running = JoinSet::new();
     let mut runner = live.current();
     runner.queue.serve(true);
+    // Nobody waits for it whose project has nothing left open.
+    let recovering = runner.clone();
+    running.spawn(async move { look_around(&recovering).await });
     begin_kept(&runner, &mut running, |_| true);
     let mut before: Option<Vec<WasDue>> = None;
     while let End::Replaced(was_due) =
@@ -88,7 +91,10 @@ fn begin_kept(
     for (prepared, order) in runner.kept_orders() {
         if is_wanted(&prepared.project.id) {
             let runner = runner.clone();
-            running.spawn(async move { runner.carry_out_kept(&prepared, order).await });
+            running.spawn(async move {
+                look_after_open(&runner, &prepared).await;
+                runner.carry_out_kept(&prepared, order).await;
+            });
         }
     }
 }
@@ -119,8 +125,7 @@ async fn serve_one(
             tracing::error!(%error, "What nobody answered could not be given up.");
         }
         // After a power cut the machine may be up before its network is.
-        if last_recovery.elapsed() >= LONGEST_SLEEP
-            && runner.recovery.unfinished.try_lock().is_ok_and(|unfinished| !unfinished.is_empty())
+        if last_recovery.elapsed() >= LONGEST_SLEEP && !runner.recovery.all_unfinished().is_empty()
         {
             last_recovery = Instant::now();
             let runner = runner.clone();
@@ -155,7 +160,8 @@ async fn serve_one(
                         (runner.clone(), due.prepared.clone(), name.clone());
                     running.spawn(async move {
                         // What could not be finished at the start may be by now.
-                        let recovered = recovery::recover(&runner).await;
+                        let recovered =
+                            recovery::recover_checkout(&runner, &prepared.repository).await;
                         if let Err(error) = recovered.and(runner.run(&prepared, &name, Trigger::Schedule, RunOptions::default()).await) {
                             tracing::error!(project = %prepared.project.id, %error, "A run could not be stored.");
                         }
@@ -185,9 +191,16 @@ async fn serve_one(
 }
 
 /// Finishes what was left open; what cannot be is told, and tried again later.
-async fn look_around(runner: &Runner) {
+async fn look_around(runner: &Arc<Runner>) {
     if let Err(error) = recovery::recover(runner).await {
         tracing::error!(%error, "What was left open could not be looked at.");
+    }
+}
+
+/// The same for the checkout of one project.
+async fn look_after_open(runner: &Runner, prepared: &Prepared) {
+    if let Err(error) = recovery::recover_checkout(runner, &prepared.repository).await {
+        tracing::error!(project = %prepared.project.id, %error, "What was left open could not be looked at.");
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) use amend::too_late;
 pub(crate) use context::RunParts;
 pub use context::StepContext;
 pub(crate) use run::{Candidate, Delivery, Failed, Form, Run};
+pub use sandboxed::find_programs;
 
 /// The most names or paths that a message tells.
 const TOLD: usize = 3;

@@ -10,7 +10,7 @@ mod unasked;
 use std::{collections::BTreeMap, time::Duration};
 
 use pimainteno_core::{
-    Error, ProjectId, Result,
+    Error, ErrorKind, ProjectId, Result,
     store::{Frozen, Parked},
 };
 use pimainteno_web::{ProjectStatus, Status};
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     access::Access,
+    daemon::signals,
     exit::Ending,
     setup::Setup,
     terminal::{BAD, FAINT, GOOD, NOTABLE, STRONG, Terminal, paint, plain},
@@ -113,12 +114,20 @@ impl Items {
     }
 }
 
-/// Looks at everything at once, and prints a line for each item.
+/// Looks at everything at once, and prints a line for each item. What it looks with ends with it.
 ///
 /// # Errors
-/// [`pimainteno_core::ErrorKind::Internal`] if a look was lost; whatever a look finds is in the
-/// report.
+/// [`ErrorKind::Internal`] if a look was lost, and
+/// [`ErrorKind::Cancelled`] if the program is told to stop; whatever a look finds
+/// is in the report.
 pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
+    tokio::select! {
+        ended = look_at_everything(setup, terminal) => ended,
+        () = signals() => Err(Error::new(ErrorKind::Cancelled, "stopped")),
+    }
+}
+
+async fn look_at_everything(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     let spinner = terminal.spinner("looking at everything");
     let known = known(setup).await;
     let mut looks = JoinSet::new();
@@ -129,7 +138,7 @@ pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<Ending> {
     let mut found = Vec::new();
     while let Some(joined) = looks.join_next().await {
         found.push(joined.map_err(|source| {
-            Error::new(pimainteno_core::ErrorKind::Internal, "a check was lost").source(source)
+            Error::new(ErrorKind::Internal, "a check was lost").source(source)
         })?);
     }
     drop(spinner);

@@ -17,6 +17,7 @@ use crate::{
 /// It is made when a backend is asked for the first time: a run that asks nobody needs none. It
 /// stays from run to run, so that what a backend builds there stays warm.
 pub(crate) struct AgentTree<'run> {
+    top: PathBuf,
     path: PathBuf,
     checkout: &'run Checkout,
     sandbox: Option<Sandbox>,
@@ -24,12 +25,12 @@ pub(crate) struct AgentTree<'run> {
 }
 
 impl<'run> AgentTree<'run> {
-    /// The tree at `path`, of `checkout`; Git works on it in `sandbox`.
-    pub(crate) fn new(path: PathBuf, checkout: &'run Checkout, sandbox: Option<Sandbox>) -> Self {
-        Self { path, checkout, sandbox, made: OnceCell::new() }
+    /// The tree with its top at `top`, of `checkout`; Git works on it in `sandbox`.
+    pub(crate) fn new(top: PathBuf, checkout: &'run Checkout, sandbox: Option<Sandbox>) -> Self {
+        Self { path: checkout.scope().within(&top), top, checkout, sandbox, made: OnceCell::new() }
     }
 
-    /// Where it is, or will be.
+    /// Where the project is in it, or will be.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -42,7 +43,7 @@ impl<'run> AgentTree<'run> {
         let mut is_new = false;
         let make = async || {
             is_new = true;
-            Workspace::prepare(&self.path, self.checkout, commit, self.sandbox.clone()).await
+            Workspace::prepare(&self.top, self.checkout, commit, self.sandbox.clone()).await
         };
         let tree = self.made.get_or_try_init(make).await?;
         if !is_new {
@@ -57,7 +58,7 @@ impl<'run> AgentTree<'run> {
     /// Removes what lies beside the project's files, which `workspace` holds alone, if that has
     /// become too much; tells so in a line.
     pub(crate) async fn bound(&self, workspace: &Path, limits: &Limits) -> Option<String> {
-        let all = Used::of(self.made.get()?.path());
+        let all = Used::of(self.made.get()?.top());
         let excess = match all {
             Ok(all) if all.excess(limits).is_none() => return None,
             // The project's own files are not the backend's.
@@ -68,6 +69,6 @@ impl<'run> AgentTree<'run> {
         let ending = removed
             .err()
             .map_or_else(|| "is removed".into(), |error| format!("cannot be removed: {error}"));
-        Some(format!("what the backend left in `{}` {ending}: {excess}", self.path.display()))
+        Some(format!("what the backend left in `{}` {ending}: {excess}", self.top.display()))
     }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::Result,
     event::{Bus, EventKind},
-    git::Workspace,
+    git::{Workspace, outside},
     process::Cancel,
     run::RunRecord,
     store::{Answer, Effect, Journal, ReplyKey, Store},
@@ -153,6 +153,9 @@ impl Desk<'_> {
     ) -> Result<Reply> {
         let mut reply = reply?;
         if request.edit == Edit::Workspace {
+            if let Some(path) = tree.changed_outside(base).await? {
+                return Err(outside(&path));
+            }
             reply.diff = Some(tree.take_change(base).await?.diff).filter(|diff| !diff.is_empty());
         }
         if request.edit == Edit::None || reply.diff.is_some() {

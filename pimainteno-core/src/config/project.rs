@@ -16,6 +16,9 @@ const DEFAULT_STEPS: [&str; 8] =
 /// The step that makes dependencies ready.
 pub(crate) const PREPARE: &str = "prepare";
 
+/// How long the remote may keep a run waiting in all, where a project says nothing about it.
+pub(crate) const REMOTE_TIMEOUT: Duration = Duration::from_secs(2 * 60);
+
 /// One project with every default filled in.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -30,6 +33,8 @@ pub struct Project {
     pub branch: Option<BranchName>,
     /// The remote that is pushed to; `None` is the branch's own, or else `origin`.
     pub remote: Option<RemoteName>,
+    /// How long the remote may say nothing, in all that one run asks of it.
+    pub remote_timeout: Duration,
     /// Its slots, where its chores have none of their own.
     pub cron: CronExpression,
     /// What may be done without asking.
@@ -107,6 +112,7 @@ impl Project {
             path: project.path.clone(),
             branch: project.branch.clone(),
             remote: project.remote.clone(),
+            remote_timeout: project.remote_timeout.unwrap_or(REMOTE_TIMEOUT),
             chores: Chore::all(project, &cron),
             cron,
             mode: project.mode,
@@ -114,10 +120,7 @@ impl Project {
                 .approval_expires
                 .unwrap_or(Duration::from_secs(7 * 24 * 60 * 60)),
             on_silence: project.on_silence,
-            steps: project
-                .steps
-                .clone()
-                .unwrap_or_else(|| usual_steps(!project.prepare.is_empty())),
+            steps: steps_of(project),
             policy: project.policy.clone(),
             prepare: project.prepare.clone(),
             prepare_timeout: project.prepare_timeout.unwrap_or(Duration::from_secs(30 * 60)),
@@ -162,11 +165,16 @@ impl Config {
     }
 }
 
-/// The steps of a project that names none; what it says in `prepare` comes first, before anything
-/// is paid for.
-fn usual_steps(prepares: bool) -> Vec<StepConfig> {
-    let prepare = Some(PREPARE).filter(|_| prepares);
-    prepare.into_iter().chain(DEFAULT_STEPS).map(|step| StepConfig::Named(step.into())).collect()
+/// The steps of a project: those that it names, or the usual ones. What it says in `prepare` comes
+/// first, unless it says where: before anything is paid for, and before there is a change.
+fn steps_of(project: &ProjectConfig) -> Vec<StepConfig> {
+    let named = |step: &str| StepConfig::Named(step.into());
+    let mut steps = project.steps.clone().unwrap_or_else(|| DEFAULT_STEPS.map(named).to_vec());
+    let is_prepare = |step: &StepConfig| matches!(step, StepConfig::Named(name) if name == PREPARE);
+    if !project.prepare.is_empty() && !steps.iter().any(is_prepare) {
+        steps.insert(0, named(PREPARE));
+    }
+    steps
 }
 
 /// The unit that a project is probably run by: called like its directory, or like what an id makes

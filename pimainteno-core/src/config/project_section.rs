@@ -29,6 +29,9 @@ pub struct ProjectConfig {
     /// The remote that is pushed to; the branch's own, or else `origin`, if it is not given.
     #[serde(deserialize_with = "RemoteName::text")]
     pub remote: Option<RemoteName>,
+    /// How long the remote may say nothing, in all that one run asks of it.
+    #[serde(deserialize_with = "duration::limit")]
+    pub remote_timeout: Option<Duration>,
     /// The project's slots, instead of the scheduler's.
     #[serde(deserialize_with = "CronExpression::text")]
     pub cron: Option<CronExpression>,

@@ -62,15 +62,30 @@ impl Change {
 
     /// The paths of the files that it deletes.
     pub fn deleted(&self) -> impl Iterator<Item = &str> {
-        let sections = self.files.iter().zip(self.sections());
-        sections.filter(|(_, section)| section.is_deleted).map(|(file, _)| file.path.as_str())
+        let sections = self.sections();
+        let is_deleted = move |path: &str| {
+            let mut own = sections.iter().filter(|section| section.path == path);
+            own.next().is_some_and(|first| first.is_deleted) && own.next().is_none()
+        };
+        self.files.iter().map(|file| file.path.as_str()).filter(move |path| is_deleted(path))
     }
 
-    /// What is changed in each file, line by line.
+    /// What is changed in each file, line by line. A file that becomes a link, or the other way
+    /// round, has two: what goes, and what comes.
     pub(crate) fn sections(&self) -> Vec<Section<'_>> {
-        // The first section begins with the words that the others were split at.
-        let sections = self.diff.split("\ndiff --git ").zip(&self.files);
-        sections.map(|(section, file)| Section::read(section, file.path.clone())).collect()
+        let (mut files, mut sections) = (self.files.iter(), Vec::<Section<'_>>::new());
+        let mut last = ("", String::new());
+        for section in self.diff.split("\ndiff --git ").filter(|section| !section.is_empty()) {
+            // The first one begins with the words that the others were split at.
+            let head = section.lines().next().unwrap_or_default();
+            let head = head.strip_prefix("diff --git ").unwrap_or(head);
+            if head != last.0 {
+                // One that nobody has counted is looked at, whatever it is called.
+                last = (head, files.next().map_or(head.to_owned(), |file| file.path.clone()));
+            }
+            sections.push(Section::read(section, last.1.clone()));
+        }
+        sections
     }
 
     /// One line: how many files and lines.
@@ -223,6 +238,26 @@ mod tests {
         );
         assert_eq!((change.lines(), change.describe().as_str()), ((3, 1), "2 files, +3 -1"));
         assert_eq!(Change::parse(""), Change::default());
+    }
+
+    #[test]
+    fn a_file_that_becomes_a_link_takes_no_other_ones_place() {
+        let text = "1\t1\ta\n1\t0\tb\n1\t0\tc\n\ndiff --git a/a b/a\ndeleted file mode 100644\n--- a/a\n+++ /dev/null\n@@ -1 +0,0 @@\n-old\n\
+                    diff --git a/a b/a\nnew file mode 120000\n--- /dev/null\n+++ b/a\n@@ -0,0 +1 @@\n+/etc/passwd\n\
+                    diff --git a/b b/b\n--- a/b\n+++ b/b\n@@ -1 +1,2 @@\n b\n+of b\n\
+                    diff --git a/c b/c\nnew file mode 120000\n--- /dev/null\n+++ b/c\n@@ -0,0 +1 @@\n+of c\n";
+        let change = Change::parse(text);
+        let told: Vec<_> = change
+            .sections()
+            .iter()
+            .map(|section| (section.path.clone(), section.makes_link, section.added().count()))
+            .collect();
+        let expected = [("a", false, 0), ("a", true, 1), ("b", false, 1), ("c", true, 1)];
+        assert_eq!(told, expected.map(|(path, link, added)| (path.to_owned(), link, added)));
+        assert!(change.makes_links() && change.deleted().next().is_none());
+        // Nothing is passed over because the numbers are of fewer files.
+        let fewer = Change { files: change.files[..1].to_vec(), ..change.clone() };
+        assert_eq!(fewer.sections().len(), 4);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{
     command::{Call, Git, failed},
     head::{Head, no_checkout},
     ownership::{open_plain, refuse_foreign},
+    scope::{Scope, top_above},
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
@@ -25,7 +26,11 @@ const NAMED_FILES: usize = 3;
 /// back from one that we made.
 #[derive(Clone, Debug)]
 pub struct Checkout {
+    /// The project's directory.
     path: PathBuf,
+    /// The top of the work tree that it is in.
+    top: PathBuf,
+    scope: Scope,
     /// The directory that all worktrees of the repository share.
     common_directory: PathBuf,
     /// What it is worked on with.
@@ -46,12 +51,14 @@ pub struct Upstream {
 }
 
 impl Checkout {
-    /// The checkout at `path`, which must be the top of a work tree.
+    /// The checkout of the project at `path`, which is the top of a work tree or a directory in it
+    /// that has files of its repository.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if it is not, or if another user owns it; then no Git was run in it.
+    /// [`ErrorKind::Git`] if it is neither, or if another user owns it; then no Git was run in it.
     pub async fn open(path: &Path, git: Git) -> Result<Self> {
-        refuse_foreign(path)?;
+        let top = top_above(path).unwrap_or_else(|| path.to_owned());
+        refuse_foreign(&top)?;
         let text = git
             .call(
                 path,
@@ -60,21 +67,32 @@ impl Checkout {
             .text()
             .await;
         let text = text.map_err(|error| no_checkout(path, error))?;
-        let (top, common) = text.split_once('\n').unwrap_or((&text, ""));
-        let same = fs::canonicalize(path).ok() == fs::canonicalize(top).ok();
-        if !same || common.is_empty() {
-            return Err(Error::new(
-                ErrorKind::Git,
-                format!("not the top of a Git checkout: `{}`", path.display()),
-            )
-            .hint(format!("use `{top}` as the project's path")));
-        }
-        Ok(Self { path: path.to_owned(), common_directory: PathBuf::from(common), git })
+        let (said, common) = text.split_once('\n').unwrap_or((&text, ""));
+        let is_top = fs::canonicalize(&top).ok() == fs::canonicalize(said).ok();
+        let scope = Scope::of(path, &top).filter(|_| is_top && !common.is_empty());
+        let scope = scope.ok_or_else(|| {
+            let message = format!("not a directory of a Git checkout: `{}`", path.display());
+            Error::new(ErrorKind::Git, message).hint(format!("Git takes `{said}` for its top"))
+        })?;
+        let common_directory = PathBuf::from(common);
+        let checkout = Self { path: path.to_owned(), top, scope, common_directory, git };
+        checkout.must_have_files().await?;
+        Ok(checkout)
     }
 
-    /// Where it is.
+    /// The project's directory.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The top of the work tree.
+    pub fn top(&self) -> &Path {
+        &self.top
+    }
+
+    /// Which part of the repository the project is.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// The directory that all worktrees of the repository share.
@@ -82,9 +100,14 @@ impl Checkout {
         &self.common_directory
     }
 
-    /// A call in it, without hooks.
+    /// Lets its remote keep another run waiting for as long as the one before.
+    pub(crate) fn begin_anew(&self) {
+        self.git.remote.begin_anew();
+    }
+
+    /// A call at its top, without hooks.
     pub(super) fn call<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Call {
-        self.git.call(&self.path, arguments)
+        self.git.call(&self.top, arguments)
     }
 
     /// Where its head is.
@@ -92,7 +115,7 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if it has no commit yet or cannot be read.
     pub async fn head(&self) -> Result<Head> {
-        if let Some(head) = Head::read(&self.path)? {
+        if let Some(head) = Head::read(&self.top)? {
             return Ok(head);
         }
         let commit = self.call(["rev-parse", "--verify", "HEAD^{commit}"]).text().await;
@@ -111,7 +134,7 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot be asked.
     pub async fn is_unborn(&self) -> Result<bool> {
-        if matches!(Head::read(&self.path), Ok(Some(_))) {
+        if matches!(Head::read(&self.top), Ok(Some(_))) {
             return Ok(false);
         }
         let branch = self.call(["symbolic-ref", "--quiet", "HEAD"]).output().await?;
@@ -221,7 +244,7 @@ impl Checkout {
         self.expect_at(from).await?;
         self.git
             .call_with_hooks(
-                &self.path,
+                &self.top,
                 [
                     "merge",
                     "--ff-only",
@@ -249,11 +272,13 @@ impl Checkout {
         self.sync_move(from, to).await
     }
 
-    /// Keeps `pattern` out of Git for this checkout alone, through `info/exclude`.
+    /// Keeps the file `path` of the project out of Git for this checkout alone, through
+    /// `info/exclude`.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the file cannot be written.
-    pub fn exclude(&self, pattern: &str) -> Result<()> {
+    pub fn exclude(&self, path: &str) -> Result<()> {
+        let pattern = self.pattern(path);
         let file = self.common_directory.join("info/exclude");
         let write = || {
             let mut file =
@@ -270,12 +295,56 @@ impl Checkout {
         write().context(ErrorKind::Git, || format!("cannot write `{}`", file.display()))
     }
 
-    /// Whether Git tracks `path`.
+    /// What names the file `path` of the project in `info/exclude`, which counts from the top. Its
+    /// directory may have letters that are patterns there.
+    pub(super) fn pattern(&self, path: &str) -> String {
+        let path = self.scope.outer(path);
+        let escaped = path.to_string_lossy().chars().fold(String::new(), |mut pattern, letter| {
+            pattern.extend(Some('\\').filter(|_| "\\*?[]".contains(letter)));
+            pattern.push(letter);
+            pattern
+        });
+        format!("/{escaped}")
+    }
+
+    /// Whether Git tracks the project's file `path`.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
     pub async fn is_tracked(&self, path: &str) -> Result<bool> {
-        Ok(!self.call(["ls-files", "--", path]).text().await?.is_empty())
+        let path = self.scope.outer(path);
+        let list = self.call([Path::new("ls-files"), Path::new("--"), &path]);
+        Ok(!list.env("GIT_LITERAL_PATHSPECS", "1").text().await?.is_empty())
+    }
+
+    /// Whether the project's files are the same in two commits.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if one does not exist.
+    pub(crate) async fn is_same(&self, one: &CommitId, other: &CommitId) -> Result<bool> {
+        let compare = ["diff", "--quiet", "--no-ext-diff", "--no-textconv", one, other, "--"];
+        let output = self.call(self.scope.relative(&compare)).output().await?;
+        match output.end {
+            crate::process::End::Exited(code @ (0 | 1)) => Ok(code == 0),
+            _ => Err(failed("git diff", &output)),
+        }
+    }
+
+    /// Makes sure that a directory below the top is a part of the repository, and not only of the
+    /// disk: whoever keeps his settings in a repository of his home has all else in it, too.
+    async fn must_have_files(&self) -> Result<()> {
+        let Some(files) = self.scope.files() else { return Ok(()) };
+        let list = [OsStr::new("ls-tree"), OsStr::new("--name-only"), OsStr::new("HEAD")];
+        let directory = self.scope.outer("");
+        let list = self.call(list.into_iter().chain([directory.as_os_str()]));
+        let staged = self.call([OsStr::new("ls-files"), OsStr::new("--"), &files]);
+        let is_listed = async |call: Call| call.text().await.is_ok_and(|list| !list.is_empty());
+        if is_listed(list).await || is_listed(staged).await {
+            return Ok(());
+        }
+        let (path, top) = (self.path.display(), self.top.display());
+        Err(Error::new(ErrorKind::Git, format!("Git keeps no file of `{path}` in `{top}`"))
+            .hint("commit its files, or make it a repository of its own with `git init`"))
     }
 
     /// The log from `from` (exclusive) to `to` with the files that changed, at most `commits` of
@@ -302,7 +371,7 @@ impl Checkout {
             &range,
             "--",
         ];
-        self.call(arguments).output_limit(64 << 10).text().await
+        self.call(self.scope.relative(&arguments)).output_limit(64 << 10).text().await
     }
 
     /// The differences between two commits as text, at most `bytes` of it.
@@ -310,10 +379,8 @@ impl Checkout {
     /// # Errors
     /// [`ErrorKind::Git`] if a commit does not exist.
     pub async fn diff(&self, from: &CommitId, to: &CommitId, bytes: usize) -> Result<String> {
-        self.call(["diff", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"])
-            .output_limit(bytes)
-            .text()
-            .await
+        let arguments = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", from, to, "--"];
+        self.call(self.scope.relative(&arguments)).output_limit(bytes).text().await
     }
 
     /// Whether `ancestor` is an ancestor of `commit`, or the same.
@@ -336,7 +403,7 @@ impl Checkout {
         self.call(["show", "--no-patch", "--format=%B", commit, "--"]).text().await
     }
 
-    /// What differs between two commits, in the same shape as a change of ours.
+    /// What differs between two commits, in the same shape as a change of ours: of the project.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if a commit does not exist.
@@ -353,7 +420,7 @@ impl Checkout {
             to,
             "--",
         ];
-        Ok(Change::parse(&self.call(arguments).text().await?))
+        Ok(Change::parse(&self.call(self.scope.relative(&arguments)).text().await?))
     }
 
     pub(super) async fn expect_at(&self, commit: &CommitId) -> Result<()> {
@@ -373,7 +440,7 @@ impl Checkout {
     /// The checkout's own Git directory; differs from the common one when it is a linked worktree
     /// itself.
     pub(crate) async fn git_directory(&self) -> Result<PathBuf> {
-        let plain = self.path.join(".git");
+        let plain = self.top.join(".git");
         if plain.is_dir() {
             return Ok(plain);
         }

@@ -2,18 +2,16 @@
 
 use std::{ffi::OsStr, path::Path, time::Duration};
 
-use super::sharing::SharedObjects;
+use super::{remote_time::RemoteTime, sharing::SharedObjects};
 use crate::{
+    config::REMOTE_TIMEOUT,
     error::{Error, ErrorKind, Result},
-    process::{Command, Environment, Output, Session, survivors},
+    process::{Cancel, Command, Environment, Output, Session, survivors},
 };
 
 /// The wall-clock limit of what works on local files. Generous: a first checkout of a large tree on
 /// an SD card takes minutes.
 pub(super) const LOCAL_TIMEOUT: Duration = Duration::from_secs(10 * 60);
-
-/// The wall-clock limit of what goes over the network.
-const NETWORK_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// Settings that every call overrides, whatever the user's or the repository's configuration says.
 ///
@@ -49,14 +47,14 @@ const OUTSIDE: [&str; 3] = ["SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "XDG_RU
 
 /// The `git` program, with the environment it runs in.
 ///
-/// A run that is told to stop waits for its Git: what Git does is short, and half of it would have
-/// to be undone.
+/// A run that is told to stop waits for its Git, unless that speaks to a remote: what Git does here
+/// is short, and half of it would have to be undone.
 #[derive(Clone, Debug)]
 pub struct Git {
     /// The variables that it runs with.
     pub(super) environment: Environment,
-    /// The limit of what goes over the network.
-    pub(super) network_timeout: Duration,
+    /// How long the remote may keep a run waiting.
+    pub(super) remote: RemoteTime,
 }
 
 /// One call of `git`, being built.
@@ -69,24 +67,32 @@ pub(super) struct Call {
 }
 
 impl Git {
-    /// Git with the variables of `environment`.
+    /// Git with the variables of `environment`, whose remotes may keep it waiting for as long as
+    /// those of a project that says nothing about it.
     pub fn new(environment: Environment) -> Self {
-        Self { environment, network_timeout: NETWORK_TIMEOUT }
+        let remote = RemoteTime::new(REMOTE_TIMEOUT, &Cancel::new(), |_| {});
+        Self { environment, remote }
+    }
+
+    /// The same, whose remotes may keep it waiting as `remote` says.
+    pub(crate) fn waiting(self, remote: RemoteTime) -> Self {
+        Self { remote, ..self }
     }
 
     /// The same without the variables that lead to programs outside, such as the SSH agent.
     pub(super) fn apart(&self) -> Self {
-        Self { environment: self.environment.clone().without(&OUTSIDE), ..*self }
+        let environment = self.environment.clone().without(&OUTSIDE);
+        Self { environment, remote: self.remote.clone() }
     }
 
     /// A call that goes over the network, without the repository's hooks. Other programs speak for
-    /// it, such as SSH, so it is minded.
+    /// it, such as SSH, so it is minded. Whoever makes it says how long that may take.
     pub(super) fn call_remote<A: AsRef<OsStr>>(
         &self,
         directory: &Path,
         arguments: impl IntoIterator<Item = A>,
     ) -> Call {
-        self.call(directory, arguments).minded_by(&self.environment).timeout(self.network_timeout)
+        self.call(directory, arguments).minded_by(&self.environment)
     }
 
     /// A call in `directory`, whose owner was looked at when the checkout was opened; Git itself
@@ -185,6 +191,18 @@ impl Call {
     /// Sets another wall-clock limit.
     pub(super) fn timeout(mut self, timeout: Duration) -> Self {
         self.command = self.command.timeout(timeout);
+        self
+    }
+
+    /// Ends it when nothing was heard of it for so long.
+    pub(super) fn silence_timeout(mut self, silence_timeout: Duration) -> Self {
+        self.command = self.command.silence_timeout(silence_timeout);
+        self
+    }
+
+    /// Ends it when `cancel` is raised.
+    pub(super) fn cancel(mut self, cancel: &Cancel) -> Self {
+        self.command = self.command.cancel(cancel);
         self
     }
 

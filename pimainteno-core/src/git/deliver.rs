@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     checkout::{Checkout, Upstream},
     command::failed,
+    remote_time::given_up,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// How long a project is left alone when its remote cannot be reached.
-const RETRY_DELAY: Duration = Duration::from_secs(15 * 60);
+pub(super) const RETRY_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// What is said where there was no connection, or nobody let us in: nothing arrived, and the
 /// trouble passes by itself or by a person's hand.
@@ -69,8 +70,8 @@ pub enum PushEnd {
     Pushed,
     /// The remote's branch has moved to this commit meanwhile; it was fetched.
     Moved(CommitId),
-    /// The connection broke, the remote does not answer any more, and nobody knows whether it has
-    /// the commit. With what was said.
+    /// The connection broke or was given up, the remote does not answer any more, and nobody knows
+    /// whether it has the commit. With what was said.
     Unclear(String),
 }
 
@@ -82,7 +83,8 @@ impl Checkout {
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the remote refuses; with [`crate::Retry::After`] if it cannot be
-    /// reached. Then it has not got the commit.
+    /// reached, or has kept the run waiting for too long before; [`ErrorKind::Cancelled`] if the
+    /// program is told to stop. Then it has not got the commit.
     pub async fn push(
         &self,
         base: &CommitId,
@@ -98,19 +100,16 @@ impl Checkout {
         let push = [
             "push",
             "--porcelain",
-            "--no-progress",
+            // A slow link is told from a silent remote by it.
+            "--progress",
             "--no-follow-tags",
             "--recurse-submodules=no",
             &lease,
             &upstream.remote,
             &target,
         ];
-        let output = self
-            .git
-            .call_with_hooks(self.path(), push)
-            .timeout(self.git.network_timeout)
-            .output()
-            .await?;
+        let call = self.git.call_with_hooks(self.top(), push);
+        let output = self.git.remote.push(&upstream.remote, call).await?;
         if output.success() {
             return Ok(PushEnd::Pushed);
         }
@@ -121,8 +120,15 @@ impl Checkout {
         if moved {
             return Ok(PushEnd::Moved(self.fetch(upstream).await?));
         }
-        let error = failed("git push", &with_words_of_hooks(&output));
         let is_answered = output.text().lines().any(|line| line.starts_with("!\t"));
+        let given_up = given_up(&upstream.remote, "git push", &output);
+        if let Some(error) = given_up.filter(|_| !is_answered) {
+            // What it was sent it may still be taking, so that it has not got it says nothing yet.
+            let is_there = matches!(self.has_arrived(commit, upstream).await, Ok(true));
+            let unclear = || PushEnd::Unclear(error.to_string());
+            return Ok(if is_there { PushEnd::Pushed } else { unclear() });
+        }
+        let error = failed("git push", &with_words_of_hooks(&output));
         let said = said.to_ascii_lowercase();
         let has_sign = |sign: &&str| said.contains(sign);
         let is_turned_away = said.contains(OWNED_BY_ANOTHER)
@@ -159,7 +165,7 @@ impl Checkout {
         let reference = format!("refs/heads/{}", upstream.branch);
         let fetch = [
             "fetch",
-            "--quiet",
+            "--progress",
             "--no-tags",
             "--no-recurse-submodules",
             "--no-write-fetch-head",
@@ -199,7 +205,8 @@ impl Checkout {
         upstream: &Upstream,
         arguments: [&str; N],
     ) -> Result<Output> {
-        let output = self.git.call_remote(self.path(), arguments).output().await?;
+        let call = self.git.call_remote(self.top(), arguments);
+        let output = self.git.remote.ask(&upstream.remote, what, call).await?;
         if output.success() {
             return Ok(output);
         }

@@ -44,11 +44,12 @@ impl Checkout {
         Ok(known)
     }
 
-    /// Takes the line `pattern` out of `info/exclude`; says whether it was there.
+    /// Takes the line of the project's file `path` out of `info/exclude`; says whether it was there.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the file cannot be read or written.
-    pub(crate) fn stop_excluding(&self, pattern: &str) -> Result<bool> {
+    pub(crate) fn stop_excluding(&self, path: &str) -> Result<bool> {
+        let pattern = self.pattern(path);
         let file = self.common_directory().join("info/exclude");
         let write = || {
             let mut content = Vec::new();

@@ -13,7 +13,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::workspace::{LIST_LIMIT, Workspace, entries};
+use super::{
+    tracked::{LIST_LIMIT, entries},
+    workspace::Workspace,
+};
 use crate::{
     error::{Context, ErrorKind, Result},
     process::remove,
@@ -66,19 +69,20 @@ impl Workspace {
         Ok(links)
     }
 
-    /// Removes what lies where `commit` has submodules, and gives the words that keep Git from
-    /// looking there; none if it has no submodules.
+    /// Removes what lies where `commit` has submodules, and gives the words that name the project's
+    /// files to Git without looking there; none if those are all.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if the commit does not exist, or something cannot be removed.
     pub(super) async fn close_gitlinks(&self, commit: &CommitId) -> Result<Vec<OsString>> {
         let links = self.gitlinks(commit).await?;
-        links.iter().try_for_each(|link| empty(self.path(), link))?;
+        links.iter().try_for_each(|link| empty(self.top(), link))?;
         let exclude = |link: PathBuf| {
             OsString::from_vec([b":(exclude,literal)", link.as_os_str().as_bytes()].concat())
         };
         let all = Some(":/".into()).filter(|_| !links.is_empty());
-        Ok(all.into_iter().chain(links.into_iter().map(exclude)).collect())
+        let files = self.checkout.scope().files().or(all);
+        Ok(files.into_iter().chain(links.into_iter().map(exclude)).collect())
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::scope::top_above;
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     words::{BranchName, CommitId},
@@ -29,7 +30,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// Reads the head of the checkout at `path`: two small files where nothing is special.
+    /// Reads the head of the checkout that `path` is in: two small files where nothing is special.
     ///
     /// `Ok(None)` means that it cannot be told from files: the repository keeps its references in
     /// another way (reftable), or the branch has no commit yet. Git knows.
@@ -40,11 +41,12 @@ impl Head {
         if let Some(head) = read_plain(path) {
             return Ok(Some(head));
         }
-        let mut git_directory = path.join(".git");
+        let top = top_above(path).unwrap_or_else(|| path.to_owned());
+        let mut git_directory = top.join(".git");
         let head = match fs::read_to_string(git_directory.join("HEAD")) {
             Ok(head) => head,
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                git_directory = linked_directory(path, &git_directory)?;
+                git_directory = linked_directory(&top, &git_directory)?;
                 read(&git_directory.join("HEAD"))?
             }
             Err(error) => return Err(no_checkout(path, error)),
@@ -146,14 +148,14 @@ pub(super) fn no_checkout(
                 .hint("correct the project's `path`, or put the checkout there")
         }
         Ok(metadata) if !metadata.is_dir() => error(format!("`{shown}` is no directory"))
-            .hint("a project's path is the directory that contains `.git`"),
+            .hint("a project's path is a directory of a checkout"),
         _ if is_bare(path) => {
             error(format!("a bare repository has no files to work on: `{shown}`"))
                 .hint("clone it; a project's path is the clone")
         }
         _ => error(format!("not a Git checkout: `{shown}`"))
             .source(source)
-            .hint("a project's path is the directory that contains `.git`"),
+            .hint("a project's path is the directory that contains `.git`, or one below it"),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use super::scope::top_above;
+
 /// The most bytes that are read of one hook; nobody writes a longer one by hand.
 const HOOK_LIMIT: u64 = 256 << 10;
 
@@ -10,7 +12,8 @@ const HOOK_LIMIT: u64 = 256 << 10;
 ///
 /// What cannot be read, such as a program, is left out.
 pub(crate) fn hook_texts(checkout: &Path) -> Vec<String> {
-    let entries = fs::read_dir(checkout.join(".git/hooks")).into_iter().flatten().flatten();
+    let top = top_above(checkout).unwrap_or_else(|| checkout.to_owned());
+    let entries = fs::read_dir(top.join(".git/hooks")).into_iter().flatten().flatten();
     let hooks = entries
         .filter(|entry| entry.path().extension().is_none_or(|extension| extension != "sample"));
     let small = hooks.filter(|entry| {

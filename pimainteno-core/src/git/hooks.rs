@@ -10,7 +10,10 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{self, Read as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{OpenOptionsExt as _, PermissionsExt as _},
+    },
     path::{Path, PathBuf},
 };
 
@@ -20,7 +23,8 @@ use super::{
     change::Change,
     checkout::Checkout,
     command::{Call, LOCAL_TIMEOUT},
-    workspace::{LIST_LIMIT, Workspace, entries, read_change},
+    tracked::{LIST_LIMIT, entries},
+    workspace::{Workspace, read_change},
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
@@ -76,7 +80,7 @@ impl<'workspace> Stage<'workspace> {
         identity: &[(&'static str, &'static str)],
     ) -> Result<Option<Self>> {
         let hooks = hooks_directory(&workspace.checkout, workspace.owner.moves_hooks).await?;
-        if fs::canonicalize(workspace.path()).is_ok_and(|top| hooks.starts_with(top)) {
+        if fs::canonicalize(workspace.top()).is_ok_and(|top| hooks.starts_with(top)) {
             return Err(Error::new(
                 ErrorKind::Git,
                 format!("the hooks lie in the workspace: `{}`", hooks.display()),
@@ -185,15 +189,19 @@ impl<'workspace> Stage<'workspace> {
     /// they may change none.
     async fn made_of(&self, base: &CommitId, amends: Option<&[&str]>) -> Result<Option<Change>> {
         let Some(paths) = amends else { return Ok(None) };
+        let scope = self.workspace.checkout.scope();
+        let paths: Vec<_> = paths.iter().map(|path| scope.outer(path)).collect();
         // Some tell Git of what they did, and some leave that to whoever commits.
-        let is_there = |path: &&&str| fs::symlink_metadata(self.files().join(path)).is_ok();
-        let list: String = paths.iter().filter(is_there).flat_map(|path| [*path, "\0"]).collect();
+        let is_there = |path: &&PathBuf| fs::symlink_metadata(self.files().join(path)).is_ok();
+        let list =
+            paths.iter().filter(is_there).flat_map(|path| [path.as_os_str().as_bytes(), b"\0"]);
+        let list = list.collect::<Vec<_>>().concat();
         if !list.is_empty() {
             let add = ["add", "--all", "--force", "--pathspec-from-file=-", "--pathspec-file-nul"];
             self.call(add).env("GIT_LITERAL_PATHSPECS", "1").input(list).text().await?;
         }
         let staged = self.staged().await?;
-        if staged.is_empty() || !staged.iter().all(|path| paths.contains(&path.as_str())) {
+        if staged.is_empty() || !staged.iter().all(|path| paths.contains(&PathBuf::from(path))) {
             return Ok(None);
         }
         read_change(self.on_stage(self.workspace.difference(base, "--unified=3"))).await.map(Some)
@@ -290,7 +298,7 @@ impl<'workspace> Stage<'workspace> {
     /// What hooks need of where they lie: their directory, and what is beside it if that is not all
     /// of the checkout.
     fn readable(&self) -> Vec<PathBuf> {
-        let checkout = self.workspace.checkout.path();
+        let checkout = self.workspace.checkout.top();
         let is_apart = |directory: &Path| directory.starts_with(checkout) && directory != checkout;
         if checkout.starts_with(&self.hooks) {
             return BEFORE.iter().chain(&[AFTER]).map(|name| self.hooks.join(name)).collect();
@@ -342,7 +350,7 @@ pub(super) async fn hooks_directory(checkout: &Checkout, is_moved: bool) -> Resu
     let directory = if is_moved {
         // A relative one is relative to the top of the work tree, which is the checkout's here.
         let arguments = ["rev-parse", "--path-format=absolute", "--git-path", "hooks"];
-        PathBuf::from(checkout.git.call_with_hooks(checkout.path(), arguments).text().await?)
+        PathBuf::from(checkout.git.call_with_hooks(checkout.top(), arguments).text().await?)
     } else {
         checkout.common_directory().join("hooks")
     };

@@ -1,8 +1,8 @@
 //! One run per project at a time, and what a killed one leaves in the way of the next.
 
 use std::{
-    fs::{self, File, TryLockError},
-    os::unix::fs::FileExt as _,
+    fs::{self, File, Metadata, TryLockError},
+    os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
@@ -52,13 +52,17 @@ impl Checkout {
     /// [`ErrorKind::Git`] if the file cannot be made.
     pub(crate) async fn lock(&self, trees: &[PathBuf]) -> Result<Option<ProjectLock>> {
         let path = self.git_directory().await?.join(FILE_NAME);
-        let file =
-            open_plain(&path, File::options().create(true).truncate(false).read(true).write(true));
-        let file = file.context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))?;
-        let start = Instant::now();
+        let open = || {
+            let mut options = File::options();
+            open_plain(&path, options.create(true).truncate(false).read(true).write(true))
+                .context(ErrorKind::Git, || format!("cannot open `{}`", path.display()))
+        };
+        let (mut file, start) = (open()?, Instant::now());
         loop {
             match file.try_lock() {
-                Ok(()) => break,
+                Ok(()) if is_at(&file, &path) => break,
+                // Who had it has forgotten the project, and removed the file.
+                Ok(()) => file = open()?,
                 Err(TryLockError::WouldBlock) if start.elapsed() < ECHO && !holder_lives(&file) => {
                     tokio::time::sleep(GLANCE).await;
                 }
@@ -74,7 +78,7 @@ impl Checkout {
             file.set_len(0)
                 .and_then(|()| file.write_all_at(std::process::id().to_string().as_bytes(), 0)),
         );
-        survivors::end_survivors(self.path(), trees, PATIENCE).await;
+        survivors::end_survivors(self.top(), trees, PATIENCE).await;
         trees.iter().for_each(|tree| self.remove_half_made(tree));
         Ok(Some(ProjectLock(file)))
     }
@@ -94,7 +98,7 @@ impl Checkout {
         locks.sort();
         locks.dedup();
         if locks.is_empty()
-            || survivors::git_works_in(self.path())
+            || survivors::git_works_in(self.top())
             || survivors::git_works_in(self.common_directory())
         {
             return Ok(Vec::new());
@@ -102,6 +106,13 @@ impl Checkout {
         locks.retain(|lock| fs::remove_file(lock).is_ok());
         Ok(locks)
     }
+}
+
+/// Whether a file that is open is the one that has this path.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+    let (open, there) = (file.metadata().map(identity), fs::symlink_metadata(path).map(identity));
+    open.is_ok_and(|open| there.is_ok_and(|there| there == open))
 }
 
 /// Whether the program that wrote its number into the lock is there; also if that is not known.

@@ -161,11 +161,11 @@ impl Checkout {
     pub(super) async fn sync_move(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         let mut paths: BTreeSet<PathBuf> = BTreeSet::new();
         for (path, _) in self.versions(from, to).await? {
-            let path = self.path().join(path);
+            let path = self.top().join(path);
             paths.extend(
                 path.ancestors()
                     .skip(1)
-                    .take_while(|parent| parent.starts_with(self.path()))
+                    .take_while(|parent| parent.starts_with(self.top()))
                     .map(Path::to_owned),
             );
             paths.insert(path);
@@ -195,7 +195,7 @@ impl Checkout {
             .await
             .context(ErrorKind::Internal, || "syncing was cut off")?;
         synced.context(ErrorKind::Git, || {
-            format!("cannot write `{}` to the disk", self.path().display())
+            format!("cannot write `{}` to the disk", self.top().display())
         })
     }
 
@@ -219,7 +219,7 @@ impl Checkout {
     /// Whether what lies at `path` is what one of two versions has there, or a beginning of it:
     /// nothing is lost when it is replaced by one of them.
     async fn is_left_by_move(&self, path: &str, versions: &Versions) -> Result<bool> {
-        let file = self.path().join(path);
+        let file = self.top().join(path);
         // A submodule has a life of its own.
         if versions
             .both()
@@ -277,7 +277,7 @@ impl Checkout {
 
     /// Removes a file, and the directories that are empty then.
     fn remove(&self, path: &str) -> io::Result<()> {
-        let file = self.path().join(path);
+        let file = self.top().join(path);
         if !self.is_free_for_file(path) {
             return Ok(());
         }
@@ -285,7 +285,7 @@ impl Checkout {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let parents = file.ancestors().skip(1).take_while(|parent| *parent != self.path());
+        let parents = file.ancestors().skip(1).take_while(|parent| *parent != self.top());
         // The first that is not empty is where it ends.
         let _ = parents.map(fs::remove_dir).find(io::Result::is_err);
         Ok(())
@@ -294,14 +294,14 @@ impl Checkout {
     /// Whether a file can be written at `path` without anything of another kind being replaced.
     fn is_free_for_file(&self, path: &str) -> bool {
         self.has_plain_parents(path)
-            && !fs::symlink_metadata(self.path().join(path)).is_ok_and(|metadata| metadata.is_dir())
+            && !fs::symlink_metadata(self.top().join(path)).is_ok_and(|metadata| metadata.is_dir())
     }
 
     /// Whether everything above `path` is a directory, or is not there.
     fn has_plain_parents(&self, path: &str) -> bool {
         let parents =
             Path::new(path).ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty());
-        let mut parents = parents.map(|parent| fs::symlink_metadata(self.path().join(parent)));
+        let mut parents = parents.map(|parent| fs::symlink_metadata(self.top().join(parent)));
         parents.all(|metadata| match metadata {
             Ok(metadata) => metadata.is_dir(),
             Err(error) => error.kind() == io::ErrorKind::NotFound,

@@ -1,8 +1,8 @@
 //! Bringing a change to other files than those that it was made from, where both are known.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
-use super::workspace::{Workspace, entries};
+use super::{tracked::entries, workspace::Workspace};
 use crate::error::Result;
 
 /// What begins the part of a diff that is about one file.
@@ -37,6 +37,7 @@ impl Workspace {
             let entry = String::from_utf8_lossy(entry).into_owned();
             let (head, path) = entry.split_once('\t')?;
             let mut fields = head.split(' ').map(str::to_owned);
+            let path = self.scope().inner(Path::new(path))?.to_str()?;
             Some((path.to_owned(), (fields.next()?, fields.next()?)))
         };
         let now: BTreeMap<_, _> = entries(&list).filter_map(is).collect();
@@ -58,8 +59,7 @@ impl Workspace {
     /// # Errors
     /// [`crate::ErrorKind::Git`] if Git cannot be run.
     pub(crate) async fn merge(&self, diff: &str) -> Result<bool> {
-        let merge = ["apply", "--index", "--3way", "--whitespace=nowarn", "-"];
-        let output = self.call(merge).input(diff).output().await?;
+        let output = self.applying(&["--index", "--3way"]).input(diff).output().await?;
         let said = String::from_utf8_lossy(&output.stderr);
         let count = |sign: &str| said.lines().filter(|line| line.starts_with(sign)).count();
         // Git that does not know what the change was made from takes the place that is nearest to

@@ -65,12 +65,8 @@ impl Checkout {
     /// Whether this user may write where commits and moves of the checkout do: what he may not.
     pub fn not_writable(&self) -> Vec<PathBuf> {
         let common = self.common_directory();
-        let places = [
-            common.to_owned(),
-            common.join("objects"),
-            common.join("refs"),
-            self.path().to_owned(),
-        ];
+        let places =
+            [common.to_owned(), common.join("objects"), common.join("refs"), self.top().to_owned()];
         let may_write = |path: &PathBuf| {
             rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok() || !path.exists()
         };
@@ -86,7 +82,7 @@ impl Checkout {
     pub async fn try_to_push(&self, upstream: &Upstream, timeout: Duration) -> Result<()> {
         let target = format!("HEAD:refs/heads/{}", upstream.branch);
         let push = ["push", "--dry-run", "--porcelain", "--no-progress", &upstream.remote, &target];
-        let output = self.git.call_remote(self.path(), push).timeout(timeout).output().await?;
+        let output = self.git.call_remote(self.top(), push).timeout(timeout).output().await?;
         if output.success() {
             return Ok(());
         }

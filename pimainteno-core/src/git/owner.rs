@@ -11,6 +11,16 @@ use std::{
 use super::{checkout::Checkout, sharing::Sharing};
 use crate::error::Result;
 
+/// Keys that say how a repository's files are kept.
+const PLAIN: [&str; 6] = [
+    "core.bare",
+    "core.filemode",
+    "core.ignorecase",
+    "core.precomposeunicode",
+    "core.repositoryformatversion",
+    "core.symlinks",
+];
+
 /// What Git's configuration may take, in bytes.
 const LIST_LIMIT: usize = 4 << 20;
 
@@ -49,13 +59,12 @@ impl OwnerSettings {
     /// [`crate::ErrorKind::Git`] if Git cannot read them.
     pub(super) async fn read(checkout: &Checkout) -> Result<Self> {
         let git = &checkout.git;
-        let call =
-            git.call_with_hooks(checkout.path(), ["config", "--list", "--show-origin", "-z"]);
+        let call = git.call_with_hooks(checkout.top(), ["config", "--list", "--show-origin", "-z"]);
         let output = call.output_limit(LIST_LIMIT).output().await?;
         if !output.success() {
             return Err(super::command::failed("git config --list", &output));
         }
-        Ok(Self::parse(&output.stdout, checkout.path(), git.environment.home().as_deref()))
+        Ok(Self::parse(&output.stdout, checkout.top(), git.environment.home().as_deref()))
     }
 
     /// Reads `--show-origin -z`: where an entry comes from, and its name and value with a line end
@@ -94,6 +103,30 @@ impl OwnerSettings {
         }
         found.files = files.into_iter().collect();
         found
+    }
+}
+
+impl Checkout {
+    /// The settings of the repository without which Git cannot work on it: how its files are kept,
+    /// and nothing that is anybody's secret.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Git`] if Git cannot read them.
+    pub(crate) async fn plain_settings(&self) -> Result<String> {
+        let file = self.common_directory().join("config");
+        let list = ["config", "-z", "--file"].map(Path::new).into_iter().chain([&*file]);
+        let output = self.call(list.chain([Path::new("--list")])).output_limit(LIST_LIMIT);
+        let list = output.text().await?;
+        let entries = list.split('\0').filter_map(|entry| entry.split_once('\n'));
+        let mut text = String::new();
+        for (key, value) in entries {
+            let Some((section, name)) = key.split_once('.') else { continue };
+            if PLAIN.contains(&key) || section == "extensions" {
+                let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+                text.push_str(&format!("[{section}]\n\t{name} = \"{value}\"\n"));
+            }
+        }
+        Ok(text)
     }
 }
 

@@ -33,7 +33,7 @@ impl Checkout {
     fn obstacle_at(&self, path: &str, goes: &dyn Fn(&str) -> bool) -> Option<String> {
         let parents = path.match_indices('/').map(|(at, _)| path.get(..at).unwrap_or_default());
         for parent in parents {
-            match fs::symlink_metadata(self.path().join(parent)) {
+            match fs::symlink_metadata(self.top().join(parent)) {
                 Ok(metadata) if metadata.is_dir() => {}
                 Ok(_) if goes(parent) => return None,
                 Ok(_) => {
@@ -44,13 +44,13 @@ impl Checkout {
                 Err(_) => return None,
             }
         }
-        let place = self.path().join(path);
+        let place = self.top().join(path);
         let metadata = fs::symlink_metadata(&place).ok()?;
         if !metadata.is_dir() {
             return Some(format!("an untracked file is in the way of the change: `{path}`"));
         }
         let stays = |file: &Path| {
-            let path = file.strip_prefix(self.path()).ok().and_then(Path::to_str);
+            let path = file.strip_prefix(self.top()).ok().and_then(Path::to_str);
             path.is_none_or(|path| !goes(path))
         };
         // What cannot be looked at is somebody's, too.
@@ -58,7 +58,7 @@ impl Checkout {
             Ok(kept) => kept?,
             Err(_) => place.clone(),
         };
-        let kept = kept.strip_prefix(self.path()).unwrap_or(&kept).display();
+        let kept = kept.strip_prefix(self.top()).unwrap_or(&kept).display();
         Some(format!("a directory is in the way of the change: `{path}`, which holds `{kept}`"))
     }
 
@@ -67,7 +67,7 @@ impl Checkout {
         let may_write =
             |directory: &Path| rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok();
         let nearest = |path: &str| {
-            let path = self.path().join(path);
+            let path = self.top().join(path);
             path.ancestors().skip(1).find(|parent| parent.is_dir()).map(Path::to_owned)
         };
         let directory =

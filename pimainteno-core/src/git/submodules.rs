@@ -13,7 +13,8 @@ use std::{
 
 use super::{
     command::Call,
-    workspace::{LIST_LIMIT, Workspace, entries},
+    tracked::{LIST_LIMIT, entries},
+    workspace::Workspace,
 };
 use crate::{
     error::{Context, ErrorKind, Result},
@@ -55,11 +56,11 @@ impl Workspace {
         submodules: Vec<Submodule>,
         directory: &Path,
     ) -> Result<Vec<String>> {
-        let names = self.names(self.path()).await;
+        let names = self.names(self.top()).await;
         let modules = self.checkout.common_directory().join("modules");
         let of_checkout = |path: &Path| {
             // A linked worktree keeps its own.
-            let place = self.checkout.path().join(path);
+            let place = self.checkout.top().join(path);
             let link = fs::read_to_string(place.join(".git")).ok()?;
             fs::canonicalize(place.join(link.trim_end().strip_prefix("gitdir: ")?)).ok()
         };

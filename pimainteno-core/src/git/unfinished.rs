@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::checkout::Checkout;
+use super::{checkout::Checkout, scope::top_above};
 use crate::process::survivors;
 
 /// What Git writes of every worktree, in this order, before it says that it made one.
@@ -15,7 +15,8 @@ const FILES: [&str; 3] = ["gitdir", "commondir", "HEAD"];
 /// Whether the repository of the checkout at `path` has a half made worktree for `workspace`, as
 /// far as files tell where they usually are.
 pub(crate) fn is_left_half_made(path: &Path, workspace: &Path) -> bool {
-    !half_made(&path.join(".git"), workspace).is_empty()
+    let top = top_above(path).unwrap_or_else(|| path.to_owned());
+    !half_made(&top.join(".git"), workspace).is_empty()
 }
 
 impl Checkout {
@@ -23,7 +24,7 @@ impl Checkout {
     /// checkout: it may be the one that makes it.
     pub(super) fn remove_half_made(&self, workspace: &Path) {
         let left = half_made(self.common_directory(), workspace);
-        if left.is_empty() || survivors::git_works_in(self.path()) {
+        if left.is_empty() || survivors::git_works_in(self.top()) {
             return;
         }
         for directory in left {

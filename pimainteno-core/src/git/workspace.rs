@@ -13,7 +13,9 @@ use super::{
     command::{Call, Git, failed},
     gitlinks::Gitlinks,
     owner::OwnerSettings,
+    scope::Scope,
     sharing::SharedObjects,
+    tracked::{LIST_LIMIT, entries},
     unfinished::{top_of, worktrees},
 };
 use crate::{
@@ -28,15 +30,14 @@ const DIFF_LIMIT: usize = 8 << 20;
 
 /// The most that the files of a change may hold together, in bytes: a small change of a large file
 /// is still a small change.
-const FILES_LIMIT: u64 = 32 << 20;
-
-/// The most bytes that a list of all tracked files may have: some hundred thousand files.
-pub(super) const LIST_LIMIT: usize = 64 << 20;
+pub(crate) const FILES_LIMIT: u64 = 32 << 20;
 
 /// A project's worktree in the state directory. It stays from run to run, so that build caches last
 /// and a run costs what changed.
 #[derive(Clone, Debug)]
 pub struct Workspace {
+    top: PathBuf,
+    /// The project's directory.
     path: PathBuf,
     /// The repository's directory for this worktree. It is always passed on: the `.git` file in
     /// the workspace is within reach of whoever edits there.
@@ -54,8 +55,8 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The workspace of `checkout` at `path`, clean and at `commit`. It is made if it is missing or
-    /// of no use any more.
+    /// The workspace of `checkout` with its top at `path`, clean and at `commit`. It is made if it is
+    /// missing or of no use any more.
     ///
     /// Whatever looks at files in it runs in `sandbox`, which is given what else it needs to write
     /// to; without one, where everything else runs.
@@ -74,7 +75,7 @@ impl Workspace {
         if let Some(git_directory) = known().filter(|_| path.is_dir()) {
             let workspace = Self::new(path, git_directory, checkout, &owner, sandbox.as_ref())?;
             match workspace.reset(commit).await {
-                Ok(()) => return Ok(workspace),
+                Ok(()) => return workspace.with_project(commit),
                 // Not the workspace's fault.
                 Err(error) if error.kind() == ErrorKind::Process => return Err(error),
                 Err(_) => {}
@@ -101,7 +102,20 @@ impl Workspace {
         })?;
         let workspace = Self::new(path, git_directory, checkout, &owner, sandbox.as_ref())?;
         workspace.reset(commit).await?;
-        Ok(workspace)
+        workspace.with_project(commit)
+    }
+
+    /// The workspace, if the project's directory is there.
+    fn with_project(self, commit: &CommitId) -> Result<Self> {
+        if self.path().is_dir() {
+            return Ok(self);
+        }
+        let path = self.checkout.path().display();
+        Err(Error::new(
+            ErrorKind::Git,
+            format!("commit {commit:.12} has no directory for `{path}`"),
+        )
+        .hint("correct the project's `path`"))
     }
 
     fn new(
@@ -112,7 +126,8 @@ impl Workspace {
         sandbox: Option<&Sandbox>,
     ) -> Result<Self> {
         let mut workspace = Self {
-            path: path.to_owned(),
+            top: path.to_owned(),
+            path: checkout.scope().within(path),
             git_directory,
             git: checkout.git.clone(),
             checkout: checkout.clone(),
@@ -141,15 +156,25 @@ impl Workspace {
         Ok(workspace)
     }
 
-    /// Where it is.
+    /// Where the project is in it.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// The top of the worktree.
+    pub(crate) fn top(&self) -> &Path {
+        &self.top
+    }
+
+    /// Which part of the repository the project is.
+    pub(crate) fn scope(&self) -> &Scope {
+        self.checkout.scope()
+    }
+
     /// The directory in which hooks run, beside the workspace. A project's name has no full stop.
     pub(super) fn stage_directory(&self) -> PathBuf {
-        let name = self.path.file_name().unwrap_or_default();
-        self.path.with_file_name([name, OsStr::new(".commit")].join(OsStr::new("")))
+        let name = self.top.file_name().unwrap_or_default();
+        self.top.with_file_name([name, OsStr::new(".commit")].join(OsStr::new("")))
     }
 
     /// Makes every file as it is in `commit`. Ignored files, where build caches live, stay.
@@ -158,7 +183,7 @@ impl Workspace {
     /// [`ErrorKind::Git`] if the commit does not exist.
     pub async fn reset(&self, commit: &CommitId) -> Result<()> {
         self.link().context(ErrorKind::Git, || {
-            format!("cannot link the workspace to its repository: `{}`", self.path.display())
+            format!("cannot link the workspace to its repository: `{}`", self.top.display())
         })?;
         // A process that was killed leaves its locks behind, also those of references that come and
         // go, as `REVERT_HEAD`; the workspace is ours alone, under the project's lock.
@@ -171,10 +196,10 @@ impl Workspace {
         // A hard reset would move the branch that an agent or a check switched to.
         let checkout = ["checkout", "--force", "--detach", "--quiet", commit, "--"];
         if !self.call(checkout).output().await?.success() {
-            make_writable(&self.path);
+            make_writable(&self.top);
             self.call(checkout).text().await?;
         }
-        self.clean_tree(&self.path, "-ffdq").await
+        self.clean_tree(&self.top, "-ffdq").await
     }
 
     /// Removes everything that is not tracked, ignored files too.
@@ -182,19 +207,19 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if something cannot be removed.
     pub(crate) async fn remove_ignored(&self) -> Result<()> {
-        if self.clean_tree(&self.path, "-ffdxq").await.is_ok() {
-            return remove_unseen(&self.path).context(ErrorKind::Git, || {
-                format!("cannot clean the workspace `{}`", self.path.display())
+        if self.clean_tree(&self.top, "-ffdxq").await.is_ok() {
+            return remove_unseen(&self.top).context(ErrorKind::Git, || {
+                format!("cannot clean the workspace `{}`", self.top.display())
             });
         }
         // Git gives up where a path is longer than it can be.
         let empty = || {
-            let entries = fs::read_dir(&self.path)?
+            let entries = fs::read_dir(&self.top)?
                 .filter(|entry| entry.as_ref().map_or(true, |entry| entry.file_name() != ".git"));
             entries.into_iter().try_for_each(|entry| remove(&entry?.path()))
         };
         empty().context(ErrorKind::Git, || {
-            format!("cannot empty the workspace `{}`", self.path.display())
+            format!("cannot empty the workspace `{}`", self.top.display())
         })?;
         self.restore().await
     }
@@ -236,98 +261,66 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if one is neither in the commit nor staged.
     pub async fn put_back(&self, commit: &CommitId, paths: &[&str]) -> Result<()> {
-        let arguments = ["checkout", "--no-overlay", "--quiet", commit, "--"]
-            .into_iter()
-            .chain(paths.iter().copied());
-        self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").text().await.map(drop)
+        let arguments = ["checkout", "--no-overlay", "--quiet", commit, "--"].map(PathBuf::from);
+        self.call(arguments.into_iter().chain(self.outer(paths)))
+            .env("GIT_LITERAL_PATHSPECS", "1")
+            .text()
+            .await
+            .map(drop)
     }
 
     /// Whether any of `paths` differs between two commits; one that is not known any more differs.
     pub async fn differ(&self, one: &CommitId, other: &CommitId, paths: &[&str]) -> bool {
-        let arguments = ["diff", "--quiet", "--no-ext-diff", "--no-textconv", one, other, "--"]
-            .into_iter()
-            .chain(paths.iter().copied());
+        let arguments = ["diff", "--quiet", "--no-ext-diff", "--no-textconv", one, other, "--"];
+        let arguments = arguments.map(PathBuf::from).into_iter().chain(self.outer(paths));
         let output = self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").output().await;
         !output.is_ok_and(|output| output.success())
     }
 
-    /// What is tracked as a plain file: the path of each, and the id of what it holds.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Git`] if Git cannot tell.
-    pub async fn tracked(&self) -> Result<Vec<(PathBuf, String)>> {
-        let list = self.list().await?;
-        Ok(entries(&list).filter_map(|entry| file(entry, 1)).collect())
-    }
-
-    /// What is tracked as a plain file in `commit`, as [`Self::tracked`] gives it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Git`] if Git cannot tell.
-    pub(crate) async fn tracked_in(&self, commit: &CommitId) -> Result<Vec<(PathBuf, String)>> {
-        let list =
-            self.call(["ls-tree", "-r", "-z", commit]).output_limit(LIST_LIMIT).bytes().await?;
-        Ok(entries(&list).filter_map(|entry| file(entry, 2)).collect())
-    }
-
-    /// The names of what is not tracked, ignored or not; a directory stands for all that is in it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Git`] if Git cannot tell.
-    pub(crate) async fn untracked_names(&self) -> Result<Vec<String>> {
-        let list = self.call(["ls-files", "--others", "--directory", "-z"]).text().await?;
-        Ok(list.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
-    }
-
-    /// The symbolic links that are tracked: the path of each, and what it says. Those with names
-    /// that are not UTF-8 are left out.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Git`] if Git cannot tell.
-    pub async fn links(&self) -> Result<Vec<(String, String)>> {
-        let list = self.list().await?;
-        let link = |entry: &[u8]| {
-            let (_, path) =
-                std::str::from_utf8(entry.strip_prefix(b"120000 ")?).ok()?.split_once('\t')?;
-            Some((path.to_owned(), fs::read_link(self.path.join(path)).ok()?.to_str()?.to_owned()))
-        };
-        Ok(entries(&list).filter_map(link).collect())
-    }
-
-    /// What is tracked, as `git ls-files --stage -z` lists it.
-    pub(super) async fn list(&self) -> Result<Vec<u8>> {
-        self.call(["ls-files", "--stage", "-z"]).output_limit(LIST_LIMIT).bytes().await
-    }
-
-    /// Takes everything that is changed against `base`, new files and commits that somebody made
-    /// meanwhile too, and stages it.
+    /// Takes everything of the project that is changed against `base`, new files and commits that
+    /// somebody made meanwhile too, and stages it.
     ///
     /// # Errors
     /// [`ErrorKind::Patch`] if it is too large or not UTF-8.
     pub async fn take_change(&self, base: &CommitId) -> Result<Change> {
         // Git would wait for what a pipe says that is called as its own files are.
-        remove_unseen(&self.path)
-            .context(ErrorKind::Git, || format!("cannot look through `{}`", self.path.display()))?;
-        let without_submodules = self.close_gitlinks(base).await?;
+        remove_unseen(&self.top)
+            .context(ErrorKind::Git, || format!("cannot look through `{}`", self.top.display()))?;
+        let named = self.close_gitlinks(base).await?;
         // Looked at before: what is staged stays in the user's repository for weeks.
-        let files = self
-            .call(["ls-files", "-z", "--modified", "--others", "--exclude-standard"])
-            .output_limit(DIFF_LIMIT)
-            .output()
-            .await?;
+        let list = ["ls-files", "-z", "--modified", "--others", "--exclude-standard", "--"];
+        let list = list.into_iter().map(OsString::from).chain(self.scope().files());
+        let files = self.call(list).output_limit(DIFF_LIMIT).output().await?;
         let sizes = entries(&files.stdout).filter_map(|file| {
-            let metadata = fs::symlink_metadata(self.path.join(OsStr::from_bytes(file))).ok()?;
+            let metadata = fs::symlink_metadata(self.top.join(OsStr::from_bytes(file))).ok()?;
             Some(metadata.len()).filter(|_| metadata.is_file())
         });
         if files.truncated || sizes.sum::<u64>() > FILES_LIMIT {
-            return Err(Error::new(
-                ErrorKind::Patch,
-                format!("the files of the change are larger than {} MiB", FILES_LIMIT >> 20),
-            ));
+            return Err(too_large());
         }
         let add = ["add", "--all", "--"].into_iter().map(OsStr::new);
-        self.call(add.chain(without_submodules.iter().map(OsString::as_os_str))).text().await?;
+        self.call(add.chain(named.iter().map(OsString::as_os_str))).text().await?;
         self.staged(base).await
+    }
+
+    /// The first file outside of the project that was changed or is new, whether staged or not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell.
+    pub(crate) async fn changed_outside(&self, base: &CommitId) -> Result<Option<PathBuf>> {
+        let Some(others) = self.scope().others() else { return Ok(None) };
+        let lists: [&[&str]; 2] = [
+            &["diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", base, "--"],
+            &["ls-files", "--others", "--exclude-standard", "-z", "--"],
+        ];
+        for list in lists {
+            let list = list.iter().map(OsString::from).chain(others.clone());
+            let list = self.call(list).output_limit(LIST_LIMIT).bytes().await?;
+            if let Some(path) = entries(&list).next() {
+                return Ok(Some(PathBuf::from(OsStr::from_bytes(path))));
+            }
+        }
+        Ok(None)
     }
 
     /// What is staged against `base`.
@@ -347,12 +340,19 @@ impl Workspace {
     }
 
     async fn staged_around(&self, base: &CommitId, context: &str) -> Result<Change> {
+        if let Some(others) = self.scope().others() {
+            let list = ["diff", "--cached", "--name-only", "-z", base, "--"].map(OsString::from);
+            let list = self.call(list.into_iter().chain(others)).output_limit(LIST_LIMIT);
+            if let Some(path) = entries(&list.bytes().await?).next() {
+                return Err(outside(Path::new(OsStr::from_bytes(path))));
+            }
+        }
         read_change(self.difference(base, context)).await
     }
 
-    /// A call that tells what the index has against `base`, in the shape of a change.
+    /// A call that tells what the index has of the project against `base`, in the shape of a change.
     pub(super) fn difference(&self, base: &CommitId, context: &str) -> Call {
-        self.call([
+        self.call(self.scope().relative(&[
             "diff",
             context,
             "--cached",
@@ -367,7 +367,7 @@ impl Workspace {
             "--no-textconv",
             base,
             "--",
-        ])
+        ]))
     }
 
     /// Places `diff` in the clean workspace and stages it: all of it or nothing.
@@ -375,8 +375,7 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Patch`] if Git refuses it.
     pub async fn apply(&self, diff: &str) -> Result<()> {
-        let apply = ["apply", "--index", "--whitespace=nowarn", "-"];
-        let output = self.call(apply).input(diff).output().await?;
+        let output = self.applying(&["--index"]).input(diff).output().await?;
         if output.success() {
             return Ok(());
         }
@@ -386,7 +385,15 @@ impl Workspace {
         ))
     }
 
-    /// The tracked files that are not as they are staged.
+    /// A call that applies a diff of the project, which is its input.
+    pub(super) fn applying(&self, options: &[&str]) -> Call {
+        let directory = self.scope().directory();
+        let options = options.iter().map(OsString::from).chain(directory);
+        let apply = ["apply".into(), "--whitespace=nowarn".into()].into_iter().chain(options);
+        self.call(apply.chain(["-".into()]))
+    }
+
+    /// The tracked files, from the top on, that are not as they are staged.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
@@ -405,7 +412,8 @@ impl Workspace {
         Ok(list.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
     }
 
-    /// The files in `layer`, which lies over the workspace, that are neither tracked nor ignored.
+    /// The files in `layer`, which lies over the workspace, that are neither tracked nor ignored, from
+    /// the top on.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
@@ -441,7 +449,8 @@ impl Workspace {
     /// [`ErrorKind::Git`] if one is neither there nor tracked.
     pub async fn stage(&self, paths: &[&str]) -> Result<()> {
         // Paths go through the input: there may be many.
-        let list = paths.iter().fold(String::new(), |list, path| list + *path + "\0");
+        let list = self.outer(paths).flat_map(|path| [path.as_os_str().as_bytes(), b"\0"].concat());
+        let list: Vec<_> = list.collect();
         let arguments =
             ["add", "--all", "--force", "--pathspec-from-file=-", "--pathspec-file-nul"];
         self.call(arguments).env("GIT_LITERAL_PATHSPECS", "1").input(list).text().await.map(drop)
@@ -473,11 +482,19 @@ impl Workspace {
         self.call(["write-tree"]).text().await
     }
 
+    /// Makes every file, and the index, as they are in `tree`. What is not tracked stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot.
+    pub(crate) async fn read_tree(&self, tree: &str) -> Result<()> {
+        self.call(["read-tree", "--reset", "-u", tree]).text().await.map(drop)
+    }
+
     /// Puts the file right that tells programs in the workspace where the repository is: it is
     /// within reach of whoever edits there.
     fn link(&self) -> io::Result<()> {
         let (link, content) =
-            (self.path.join(".git"), format!("gitdir: {}\n", self.git_directory.display()));
+            (self.top.join(".git"), format!("gitdir: {}\n", self.git_directory.display()));
         match fs::symlink_metadata(&link) {
             Ok(metadata) if metadata.is_dir() => remove(&link)?,
             Ok(metadata) if metadata.is_file() && fs::read(&link)? == content.as_bytes() => {
@@ -489,6 +506,11 @@ impl Workspace {
         fs::write(link, content)
     }
 
+    /// Paths of the project, from the top on.
+    fn outer<'p>(&'p self, paths: &'p [&str]) -> impl Iterator<Item = PathBuf> + 'p {
+        paths.iter().map(|path| self.scope().outer(path))
+    }
+
     /// Where Git runs; `None` where everything else does.
     pub(super) fn session(&self) -> Option<&Session> {
         self.session.as_ref()
@@ -496,7 +518,7 @@ impl Workspace {
 
     /// A call in the workspace, without hooks.
     pub(super) fn call<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Call {
-        self.call_on(&self.path, arguments)
+        self.call_on(&self.top, arguments)
     }
 
     /// The same on another tree of files.
@@ -516,14 +538,18 @@ impl Workspace {
     }
 }
 
-/// A plain file of a list of Git's: its path, and the id of what it holds, which is the word of
-/// this number of an entry. An entry is a mode and other words, a tab, the path; links and
-/// submodules have other modes.
-fn file(entry: &[u8], id: usize) -> Option<(PathBuf, String)> {
-    let entry = entry.strip_prefix(b"100")?;
-    let (head, path) = entry.split_at_checked(entry.iter().position(|byte| *byte == b'\t')?)?;
-    let object = std::str::from_utf8(head).ok()?.split(' ').nth(id)?.to_owned();
-    Some((PathBuf::from(OsStr::from_bytes(path.get(1..)?)), object))
+/// The error of a change whose files are larger than [`FILES_LIMIT`].
+pub(crate) fn too_large() -> Error {
+    let message = format!("the files of the change are larger than {} MiB", FILES_LIMIT >> 20);
+    Error::new(ErrorKind::Patch, message)
+}
+
+/// The error of a change of a file that is not the project's.
+pub(crate) fn outside(path: &Path) -> Error {
+    let message = format!("the change touches a file outside of the project: `{}`", path.display());
+    Error::new(ErrorKind::Patch, message).hint(
+        "a project may change files in its own directory alone; give it a `path` that has both",
+    )
 }
 
 /// The change that [`Workspace::difference`] tells.
@@ -547,11 +573,6 @@ pub(super) async fn read_change(call: Call) -> Result<Change> {
             .hint("convert the file to UTF-8, or list it under `protect`")
     })?;
     Ok(Change::parse(&text))
-}
-
-/// What a list has in it whose entries end with a NUL.
-pub(super) fn entries(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split(|byte| *byte == 0).filter(|entry| !entry.is_empty())
 }
 
 /// The directory in which the repository keeps the worktree at `path`.

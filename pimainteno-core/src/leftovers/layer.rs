@@ -110,16 +110,17 @@ pub(super) fn sight(upper: &Path, path: &Path) -> io::Result<Sight> {
     Ok(Sight::Gone)
 }
 
-/// Does to the file `path` of `tree` what `upper` shows of it.
+/// Does to the file `path` of `tree` what `upper` shows of it. Neither in the one nor in the other a
+/// link is followed: one that stands in `tree` where `upper` has a directory is removed.
 pub(super) fn bring(upper: &Path, tree: &Path, path: &Path) -> io::Result<()> {
     let (from, to) = (upper.join(path), tree.join(path));
     let metadata = match sight(upper, path)? {
         Sight::Below => return Ok(()),
-        Sight::Gone => return remove(&to),
+        Sight::Gone => return if has_directory_for(tree, path)? { remove(&to) } else { Ok(()) },
         Sight::Here(metadata) => metadata,
     };
+    make_directory_for(tree, path)?;
     remove(&to)?;
-    to.parent().map_or(Ok(()), fs::create_dir_all)?;
     if metadata.is_symlink() {
         return std::os::unix::fs::symlink(fs::read_link(&from)?, to);
     }
@@ -127,6 +128,39 @@ pub(super) fn bring(upper: &Path, tree: &Path, path: &Path) -> io::Result<()> {
     let mode = if metadata.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
     fs::copy(&from, &to)?;
     fs::set_permissions(&to, Permissions::from_mode(mode))
+}
+
+/// The directories that a path lies in, from the top of `tree` on.
+fn directories(tree: &Path, path: &Path) -> Vec<PathBuf> {
+    let parents: Vec<_> = path.ancestors().skip(1).collect();
+    parents
+        .iter()
+        .rev()
+        .filter(|path| !path.as_os_str().is_empty())
+        .map(|path| tree.join(path))
+        .collect()
+}
+
+/// Whether `tree` has the directories that `path` lies in, and no links in their places.
+fn has_directory_for(tree: &Path, path: &Path) -> io::Result<bool> {
+    for directory in directories(tree, path) {
+        if !standing(&directory)?.is_some_and(|metadata| metadata.is_dir()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Makes the directories that `path` lies in, in the place of whatever else stands there.
+fn make_directory_for(tree: &Path, path: &Path) -> io::Result<()> {
+    for directory in directories(tree, path) {
+        if standing(&directory)?.is_some_and(|metadata| metadata.is_dir()) {
+            continue;
+        }
+        remove(&directory)?;
+        fs::create_dir(&directory)?;
+    }
+    Ok(())
 }
 
 /// Moves what is in `upper` into `kept`, as the kernel would show the one on top of the other. What

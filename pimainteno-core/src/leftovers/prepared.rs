@@ -1,19 +1,24 @@
 //! What `prepare` made: packages beside the project's files, and what was fetched for them.
 //!
+//! Whoever makes packages runs what they bring, so nothing of one content of the files that it reads
+//! is seen with another: neither packages nor what was fetched for them, which decides what is built
+//! next as much as they do.
+//!
 //! | in `prepared/` | what |
 //! |---|---|
-//! | `downloads/` | what package managers fetch, whatever for; written by `prepare` alone |
-//! | `<key>/` | what was made of the files that `prepare` reads, named by their fingerprint: a layer below those of the trials, which nobody writes to |
+//! | `<key>/tree`, `<key>/downloads` | what was made and fetched for the files that `prepare` reads, named by their fingerprint: layers below those of the trials, which nobody writes to |
+//! | `lent/` | settings of package managers that the owner has, below all of that |
 //! | `new/` | one that is being made; a run that was cut off makes it anew |
 //! | `at-hand` | where there are no layers: the fingerprint of what the workspace has, and its names |
 
 use std::{
-    fs, io, iter,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use super::{Leftovers, TREE, Trial, Way, is_empty, layer};
+use super::{DOWNLOADS, Leftovers, TREE, Trial, Way, layer};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     git::Workspace,
@@ -24,49 +29,80 @@ use crate::{
 /// How many are kept: that of the base, that of a change that waits, and the one before.
 const KEPT: usize = 3;
 
+/// How exactly it is known when one was seen last: each look must not cost a write.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Where everything is, in a project's private place.
 const PLACE: &str = "prepared";
+
+/// Where Cargo looks for its settings, in what is lent.
+const CARGO_SETTINGS: &str = "cargo/config.toml";
 
 impl Leftovers {
     /// Where package managers keep what they fetched.
     pub(crate) fn downloads(&self) -> PathBuf {
-        self.place.join(PLACE).join("downloads")
+        self.place.join(DOWNLOADS)
     }
 
-    /// Lets what is tried see what was made of files with this fingerprint; `false` if nothing was.
+    /// Lets package managers find these settings of Cargo beside what it fetches: it looks for both
+    /// in one place.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub(crate) fn lend(&self, cargo: &[u8]) -> Result<()> {
+        let file = self.lent().join(CARGO_SETTINGS);
+        if self.way != Way::Layers || fs::read(&file).is_ok_and(|there| there == cargo) {
+            return Ok(());
+        }
+        let write = || {
+            file.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(&file, cargo)
+        };
+        write().context(ErrorKind::Process, || format!("cannot write `{}`", file.display()))
+    }
+
+    /// Lets what is tried see what was made of files with this fingerprint; `false` if nothing was,
+    /// and then nothing of any other is seen either.
     ///
     /// # Errors
     /// If what is kept of another one cannot be removed.
     pub(crate) fn see_prepared(&self, key: &Sha256, workspace: &Workspace) -> Result<bool> {
         if self.way != Way::Layers {
-            return Ok(self.is_at_hand(key, workspace.path()));
+            return Ok(self.is_at_hand(key, workspace.top()));
         }
         let place = self.prepared(key);
-        if !place.is_dir() {
+        let mut now = self.now();
+        now.prepared = None;
+        if !place.join(TREE).is_dir() {
             return Ok(false);
         }
-        let mut now = self.now();
         // A comparison sees for a while what was made for another one; that is no reason to forget.
         if now.trial == Trial::Base {
-            self.forget_stale(key, &place, workspace.path()).context(ErrorKind::Process, || {
-                format!("cannot remove old packages from `{}`", self.kept(TREE).display())
-            })?;
+            now.base = Some(key.clone());
+            let (made, kept) = (place.join(TREE), self.kept(TREE));
+            remove_what_is_made(&made, &kept, workspace.top())
+                .context(ErrorKind::Process, || {
+                    format!("cannot remove from `{}` what `prepare` made anew", kept.display())
+                })?;
         }
+        // That it cannot be noted costs making it again one day.
+        drop(note_seen(&place));
         now.prepared = Some(key.clone());
         Ok(true)
     }
 
-    /// Makes ready where `prepare` writes; gives the layers for that. What is made must not stay
-    /// where `is_trusted` is false: then what was fetched before is written to through a layer, too.
-    /// `None` if that cannot be told apart here.
+    /// Makes ready where `prepare` writes; gives the layers for that. Where `is_trusted` is false it
+    /// sees what was fetched for the dependencies with the fingerprint `base`. `None` if that cannot
+    /// be told apart here. `cargo` are the settings of Cargo.
     ///
     /// # Errors
     /// If something cannot be made or removed.
     pub(crate) async fn begin_preparing(
         &self,
         workspace: &Workspace,
-        limits: &Limits,
+        base: &Sha256,
         is_trusted: bool,
+        cargo: &[u8],
     ) -> Result<Option<Vec<Layer>>> {
         if self.way != Way::Layers && !is_trusted {
             return Ok(None);
@@ -74,69 +110,90 @@ impl Leftovers {
         if self.way == Way::Cold {
             workspace.remove_ignored().await?;
         }
-        let (new, downloads) = (self.new_one(), self.downloads());
-        let layer = |name: &str, at: &Path| {
+        let new = self.new_one();
+        let layer = |name: &str, at: &Path, lower: Vec<PathBuf>| {
             let (upper, work) = (new.join(name).join("upper"), new.join(name).join("work"));
             fs::create_dir_all(&upper)?;
             fs::create_dir_all(&work)?;
-            Ok::<_, io::Error>(Layer {
-                at: at.to_owned(),
-                lower: iter::once(at.to_owned()).chain(self.submodules_below(name)).collect(),
-                upper,
-                work,
-            })
+            Ok::<_, io::Error>(Layer { at: at.to_owned(), lower, upper, work })
         };
         let make = || {
             remove(&new)?;
-            fs::create_dir_all(&downloads)?;
-            // Whatever was fetched can be fetched again.
-            if Used::of(&downloads)?.excess(limits).is_some() {
-                remove_all_in(&downloads)?;
-            }
+            remove(&self.at_hand())?;
+            let downloads = self.downloads();
             if self.way != Way::Layers {
+                remove(&downloads)?;
+                fs::create_dir_all(downloads.join("cargo"))?;
+                fs::write(downloads.join(CARGO_SETTINGS), cargo)?;
                 return Ok::<_, io::Error>(Vec::new());
             }
-            let mut layers = vec![layer(TREE, workspace.path())?];
-            if !is_trusted {
-                layers.push(layer("downloads", &downloads)?);
-            }
-            Ok(layers)
+            let top = workspace.top();
+            let tree = [top.to_owned()].into_iter().chain(self.submodules_below(TREE)).collect();
+            let fetched = Some(self.prepared(base).join(DOWNLOADS))
+                .filter(|fetched| !is_trusted && fetched.is_dir());
+            let fetched = fetched.into_iter().chain([self.lent()]).collect();
+            Ok(vec![layer(TREE, top, tree)?, layer(DOWNLOADS, &downloads, fetched)?])
         };
         make().map(Some).context(ErrorKind::Process, || {
             format!("cannot make `{}` ready for `prepare`", new.display())
         })
     }
 
-    /// Keeps what was made of files with this fingerprint; gives how much it is.
+    /// What the commands of `prepare` that ran already have left.
+    ///
+    /// # Errors
+    /// If it cannot be found out.
+    pub(crate) fn preparing(&self) -> Result<Used> {
+        let new = self.new_one();
+        let used = if new.is_dir() { Used::of(&new) } else { Ok(Used::default()) };
+        used.context(ErrorKind::Process, || format!("cannot look through `{}`", new.display()))
+    }
+
+    /// Removes what `prepare` made before it failed.
+    pub(crate) fn abandon_preparing(&self) {
+        // The next run does it, and says so if it cannot.
+        drop(remove(&self.new_one()));
+    }
+
+    /// Keeps what was made of files with this fingerprint, and that with the fingerprint `base`;
+    /// gives how much it is.
     ///
     /// # Errors
     /// If it cannot be kept, or is more than the project's limits let it be.
     pub(crate) async fn keep_prepared(
         &self,
         key: &Sha256,
+        base: &Sha256,
         workspace: &Workspace,
         limits: &Limits,
     ) -> Result<Used> {
-        let told = || format!("cannot keep what `prepare` made in `{}`", self.new_one().display());
+        let new = self.new_one();
+        let told = || format!("cannot keep what `prepare` made in `{}`", new.display());
         if self.way != Way::Layers {
             let names = workspace.untracked_names().await?;
             let lines = [key.to_string()].into_iter().chain(names).collect::<Vec<_>>().join("\n");
             fs::write(self.at_hand(), lines).context(ErrorKind::Process, told)?;
             return Ok(Used::default());
         }
-        let upper = self.new_one().join(TREE).join("upper");
         let keep = || {
+            let made = new.join("made");
+            fs::create_dir(&made)?;
             // What it did to the project's own files comes to nothing.
-            layer::uncover(&upper, workspace.path(), &[])?;
-            let size = Used::of(&upper)?;
+            layer::uncover(&new.join(TREE).join("upper"), workspace.top(), &[])?;
+            for half in [TREE, DOWNLOADS] {
+                fs::rename(new.join(half).join("upper"), made.join(half))?;
+            }
+            let size = Used::of(&made)?;
             if let Some(excess) = size.excess(limits) {
                 return Ok::<_, io::Error>(Err(excess));
             }
+            // What has its name is whole, also after a power cut: nobody looks at it again.
+            rustix::fs::syncfs(File::open(&made)?)?;
             let place = self.prepared(key);
             remove(&place)?;
-            fs::rename(&upper, &place)?;
-            remove(&self.new_one())?;
-            self.remove_oldest(key)?;
+            fs::rename(&made, &place)?;
+            remove(&new)?;
+            self.remove_oldest([key, base])?;
             Ok(Ok(size))
         };
         keep().context(ErrorKind::Process, told)?.map_err(|excess: String| {
@@ -145,7 +202,7 @@ impl Leftovers {
         })
     }
 
-    /// Removes everything that `prepare` made, but not what it fetched.
+    /// Removes everything that `prepare` made and fetched.
     pub(super) fn forget_prepared(&self) -> io::Result<()> {
         self.now().prepared = None;
         for (_, place) in self.all_prepared()? {
@@ -154,10 +211,19 @@ impl Leftovers {
         remove(&self.at_hand())
     }
 
-    /// Makes the places for a run; removes what was not finished.
+    /// Makes the places for a run; removes what was not finished, and all of it where the project
+    /// prepares nothing any more.
     pub(super) fn begin_prepared(&self) -> io::Result<()> {
+        let (place, downloads) = (self.place.join(PLACE), self.downloads());
+        if !self.prepares {
+            remove(&place)?;
+            return remove(&downloads);
+        }
         remove(&self.new_one())?;
-        fs::create_dir_all(self.downloads())
+        fs::create_dir_all(&downloads)?;
+        fs::create_dir_all(self.lent())?;
+        // Where layers are mounted there is nothing; without them, what is at hand is there.
+        if self.way == Way::Layers { remove_all_in(&downloads) } else { Ok(()) }
     }
 
     /// The fingerprint of what is seen of it; empty if nothing is.
@@ -165,23 +231,16 @@ impl Leftovers {
         self.now().prepared.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
-    /// What lies below the layers of the trials, if `half` is beside the project's files.
-    pub(super) fn below_all(&self, half: &str) -> Option<PathBuf> {
-        let now = self.now();
-        now.prepared.as_ref().filter(|_| half == TREE).map(|key| self.prepared(key))
+    /// The same of what the base sees.
+    pub(crate) fn base_prepared(&self) -> String {
+        self.now().base.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
-    /// What is kept beside another set of packages is not for this one: of a directory that was
-    /// made anew nothing old may be seen.
-    fn forget_stale(&self, key: &Sha256, prepared: &Path, workspace: &Path) -> io::Result<()> {
-        let note = self.place.join("kept").join("prepared");
-        if fs::read_to_string(&note).is_ok_and(|noted| noted == key.as_str()) {
-            return Ok(());
-        }
-        if !is_empty(&self.kept(TREE)) {
-            remove_what_is_made(prepared, &self.kept(TREE), workspace)?;
-        }
-        fs::write(note, key.as_str())
+    /// What lies below the layers of the trials: of what was made and fetched, and of what is lent.
+    pub(super) fn prepared_below(&self, half: &str) -> Vec<PathBuf> {
+        let made = self.now().prepared.as_ref().map(|key| self.prepared(key).join(half));
+        let made = made.filter(|_| half == TREE || half == DOWNLOADS);
+        made.into_iter().chain(Some(self.lent()).filter(|_| half == DOWNLOADS)).collect()
     }
 
     fn is_at_hand(&self, key: &Sha256, workspace: &Path) -> bool {
@@ -191,17 +250,18 @@ impl Leftovers {
             && lines.all(|name| fs::symlink_metadata(workspace.join(name)).is_ok())
     }
 
-    fn remove_oldest(&self, key: &Sha256) -> io::Result<()> {
+    /// Removes those that were not seen for the longest time.
+    fn remove_oldest(&self, spared: [&Sha256; 2]) -> io::Result<()> {
         let mut all = self.all_prepared()?;
         all.sort();
         let surplus = all.len().saturating_sub(KEPT);
         let old = all.into_iter().map(|(_, place)| place);
-        old.filter(|place| *place != self.prepared(key))
+        old.filter(|place| spared.iter().all(|key| *place != self.prepared(key)))
             .take(surplus)
             .try_for_each(|place| remove(&place))
     }
 
-    /// Those that there are, with the time at which each was made.
+    /// Those that there are, with the time at which each was seen last.
     fn all_prepared(&self) -> io::Result<Vec<(SystemTime, PathBuf)>> {
         let mut all = Vec::new();
         for entry in fs::read_dir(self.place.join(PLACE))? {
@@ -221,13 +281,24 @@ impl Leftovers {
         self.place.join(PLACE).join("new")
     }
 
+    fn lent(&self) -> PathBuf {
+        self.place.join(PLACE).join("lent")
+    }
+
     fn at_hand(&self) -> PathBuf {
         self.place.join(PLACE).join("at-hand")
     }
 }
 
+/// Notes that a directory was seen, if that was not noted lately.
+fn note_seen(place: &Path) -> io::Result<()> {
+    let directory = File::open(place)?;
+    let is_known = directory.metadata()?.modified()?.elapsed().is_ok_and(|since| since < DAY);
+    if is_known { Ok(()) } else { directory.set_modified(SystemTime::now()) }
+}
+
 /// Removes from `kept` what stands in the place of something in `made`, with all that is in it,
-/// unless it is a directory of the project.
+/// unless it is a directory of the project: a directory that was made anew shows nothing old.
 fn remove_what_is_made(made: &Path, kept: &Path, project: &Path) -> io::Result<()> {
     for entry in fs::read_dir(made)? {
         let name = entry?.file_name();

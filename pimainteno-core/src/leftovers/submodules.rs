@@ -37,12 +37,12 @@ impl Leftovers {
         }
         if self.way != Way::Layers {
             let is_there = |submodule: &Submodule| {
-                fs::read_dir(workspace.path().join(&submodule.path))
+                fs::read_dir(workspace.top().join(&submodule.path))
                     .is_ok_and(|mut entries| entries.next().is_some())
             };
             return match submodules.iter().all(is_there) {
                 true => Ok(Vec::new()),
-                false => workspace.write_submodules(submodules, workspace.path()).await,
+                false => workspace.write_submodules(submodules, workspace.top()).await,
             };
         }
         let key = key(&submodules);

@@ -148,7 +148,7 @@ fn a_layer_is_merged_as_it_was_seen_also_when_it_was_begun_before() {
 fn a_run_that_was_cut_off_leaves_what_is_kept_whole_and_nothing_else() {
     let place = tempfile::tempdir().unwrap();
     let own = place.path();
-    Leftovers::new(own.to_owned(), Way::Layers).begin().unwrap();
+    Leftovers::new(own.to_owned(), Way::Layers, false).begin().unwrap();
     let merging = [
         "merging/base/tree/upper/b",
         "merging/change/tree/upper/c",
@@ -170,7 +170,7 @@ fn a_run_that_was_cut_off_leaves_what_is_kept_whole_and_nothing_else() {
     // As the kernel leaves it: a directory that its owner may not enter.
     let closed = tree(&own.join("trials/aside/tree").join("work"), &["work/"]).join("work");
     fs::set_permissions(closed, fs::Permissions::from_mode(0o000)).unwrap();
-    Leftovers::new(own.to_owned(), Way::Layers).begin().unwrap();
+    Leftovers::new(own.to_owned(), Way::Layers, false).begin().unwrap();
     let kept: Vec<_> = list(own).into_iter().filter(|path| !path.contains("generation")).collect();
     let expected = [
         "caches/",
@@ -187,11 +187,11 @@ fn a_run_that_was_cut_off_leaves_what_is_kept_whole_and_nothing_else() {
         "trials/",
     ];
     assert_eq!(kept, expected);
-    let generation = Leftovers::new(own.to_owned(), Way::Layers).state();
-    Leftovers::new(own.to_owned(), Way::Layers).begin().unwrap();
+    let generation = Leftovers::new(own.to_owned(), Way::Layers, false).state();
+    Leftovers::new(own.to_owned(), Way::Layers, false).begin().unwrap();
     assert!(
         !generation[0].is_empty()
-            && Leftovers::new(own.to_owned(), Way::Layers).state() == generation
+            && Leftovers::new(own.to_owned(), Way::Layers, false).state() == generation
     );
 }
 
@@ -208,4 +208,36 @@ fn more_than_there_may_be_is_told() {
         "it has 3 files where `sandbox_files` allows 2"
     );
     assert!(size.excess(&limits(1, 3)).unwrap().contains("`sandbox_disk` allows 0"));
+}
+
+#[test]
+fn what_is_brought_back_goes_through_no_link() {
+    let place = tempfile::tempdir().unwrap();
+    let outside = tree(&place.path().join("outside"), &["victim", "tree/file"]);
+    let before = list(&outside);
+    let workspace = tree(&place.path().join("workspace"), &["plain"]);
+    for link in ["to-write", "to-remove", "deep"] {
+        symlink(&outside, workspace.join(link)).unwrap();
+    }
+    let upper =
+        tree(&place.path().join("upper"), &["to-write/victim", "to-write/tree", "deep/a/new"]);
+    fs::create_dir(upper.join("to-remove")).unwrap();
+    removal(&upper.join("to-remove/victim"));
+    for path in ["to-write/victim", "to-write/tree", "deep/a/new", "to-remove/victim"] {
+        layer::bring(&upper, &workspace, Path::new(path)).unwrap();
+    }
+    assert_eq!(list(&outside), before);
+    assert_eq!(
+        list(&workspace),
+        [
+            "deep/",
+            "deep/a/",
+            "deep/a/new: upper",
+            "plain: workspace",
+            "to-remove",
+            "to-write/",
+            "to-write/tree: upper",
+            "to-write/victim: upper"
+        ]
+    );
 }

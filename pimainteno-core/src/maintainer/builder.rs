@@ -1,6 +1,8 @@
 //! Says what to maintain, and with what.
 
 use std::{
+    collections::BTreeMap,
+    fs,
     path::PathBuf,
     sync::{Arc, OnceLock},
 };
@@ -11,9 +13,10 @@ use super::Maintainer;
 use crate::{
     backend::LlmBackend,
     chore::Proposer,
-    config::{Config, ProjectConfig},
+    config::{Config, Project, ProjectConfig, SandboxMode, StepConfig},
     error::{Error, ErrorKind, Result},
     event::{Bus, EventSink},
+    git::top_above,
     policy::{Limits, Policy, PolicyEngine},
     process::{Cancel, Environment, SandboxHelper},
     queue::Queue,
@@ -35,6 +38,7 @@ pub struct MaintainerBuilder {
     backends: Vec<(String, BackendFactory)>,
     events: Vec<Arc<dyn EventSink>>,
     sandbox_helper: Option<SandboxHelper>,
+    goes_without_helper: bool,
     time_zone: Option<TimeZone>,
     services: Option<Arc<dyn ServiceManager>>,
     proposers: Vec<Arc<dyn Proposer>>,
@@ -88,10 +92,20 @@ impl MaintainerBuilder {
 
     /// Runs checks and command steps in sandboxes that this program sets up, and has it mind what
     /// runs without one: a program that calls [`crate::process::help`] first thing in its `main`,
-    /// and `/proc/self/exe` if that is the program itself. Without, there are none.
+    /// and `/proc/self/exe` if that is the program itself.
     #[must_use]
     pub fn sandbox_helper(mut self, helper: SandboxHelper) -> Self {
         self.sandbox_helper = Some(helper);
+        self
+    }
+
+    /// Does without a helper for sandboxes, where a project would have them: its checks and command
+    /// steps can do whatever this user can, each run says so, and every change waits for a person.
+    /// A project whose sandbox is required is not run.
+    #[must_use]
+    pub fn without_sandbox_helper(mut self) -> Self {
+        self.sandbox_helper = None;
+        self.goes_without_helper = true;
         self
     }
 
@@ -151,7 +165,8 @@ impl MaintainerBuilder {
     /// Opens the state directory and makes every project ready. No child process is started.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] and [`ErrorKind::Policy`] for what cannot be used,
+    /// [`ErrorKind::Config`] and [`ErrorKind::Policy`] for what cannot be used, as sandboxes with
+    /// no [helper](Self::sandbox_helper) that sets them up,
     /// [`ErrorKind::Store`] if another program holds the state directory. A store that is
     /// damaged is set aside, and a new one is begun, in which all projects are paused until they
     /// are resumed.
@@ -181,7 +196,7 @@ impl MaintainerBuilder {
 
     /// Makes every project ready, and touches nothing.
     pub(super) fn plan(self) -> Result<Plan> {
-        let Self { config, environment, sandbox_helper, .. } = self;
+        let Self { config, environment, sandbox_helper, goes_without_helper, .. } = self;
         let environment = match &sandbox_helper {
             Some(helper) => environment.minded_by(helper),
             None => environment,
@@ -213,7 +228,7 @@ impl MaintainerBuilder {
         let machine = self.time_zone.unwrap_or(TimeZone::UTC);
         let timezone = config.scheduler.timezone.clone().unwrap_or(machine);
         let policies = PolicyEngine::new(Limits::default());
-        let mut projects: Vec<Arc<Prepared>> = Vec::new();
+        let mut projects: Vec<Prepared> = Vec::new();
         for project in config.projects() {
             if projects.iter().any(|other| other.project.id == project.id) {
                 return Err(Error::new(
@@ -223,6 +238,9 @@ impl MaintainerBuilder {
                 .hint("give one of them another `name`"));
             }
             let name = project.name.clone();
+            if sandbox_helper.is_none() && !goes_without_helper && wants_sandbox(&project) {
+                return Err(no_helper().about(format!("project `{name}`")));
+            }
             let prepared = Prepared::new(
                 project,
                 &config,
@@ -232,10 +250,9 @@ impl MaintainerBuilder {
                 &state_directory,
                 &timezone,
             );
-            projects.push(Arc::new(
-                prepared.map_err(|error| error.about(format!("project `{name}`")))?,
-            ));
+            projects.push(prepared.map_err(|error| error.about(format!("project `{name}`")))?);
         }
+        share_checkouts(&mut projects);
         Ok(Plan {
             config,
             file,
@@ -243,10 +260,47 @@ impl MaintainerBuilder {
             environment,
             sandbox_helper,
             timezone,
-            projects,
+            projects: projects.into_iter().map(Arc::new).collect(),
             events: self.events,
         })
     }
+}
+
+/// Gives the projects of one checkout the same name for it: the id of the one that is nearest to its
+/// top, and of several that of the first by name, so that it is the same whatever their order.
+fn share_checkouts(projects: &mut [Prepared]) {
+    let top = |project: &Project| {
+        let top = top_above(&project.path).unwrap_or_else(|| project.path.clone());
+        fs::canonicalize(&top).unwrap_or(top)
+    };
+    let rank = |project: &Project| (project.path.components().count(), project.id.clone());
+    let mut first: BTreeMap<PathBuf, (usize, ProjectId)> = BTreeMap::new();
+    for Prepared { project, .. } in &*projects {
+        let found = first.entry(top(project)).or_insert_with(|| rank(project));
+        *found = rank(project).min(found.clone());
+    }
+    for prepared in projects {
+        if let Some((_, repository)) = first.get(&top(&prepared.project)) {
+            prepared.repository.clone_from(repository);
+        }
+    }
+}
+
+/// Whether any command of a project is to run in a sandbox.
+fn wants_sandbox(project: &Project) -> bool {
+    let is_on = |mode| mode != SandboxMode::Off;
+    is_on(project.sandbox.mode)
+        || project.steps.iter().any(
+            |step| matches!(step, StepConfig::Command(step) if step.sandbox.is_some_and(is_on)),
+        )
+}
+
+fn no_helper() -> Error {
+    let message =
+        "its commands are to run in sandboxes, and this program has no helper that sets them up";
+    Error::new(ErrorKind::Config, message)
+        .hint("call `pimainteno_core::process::help` first in `main`, and give the builder's `sandbox_helper` this program, `SandboxHelper::new(\"/proc/self/exe\")`")
+        .hint("`sandbox = \"off\"` says that a project needs none; with the builder's `without_sandbox_helper` they run without, and every change waits for a person")
 }
 
 /// Everything that a configuration says, made ready.

@@ -69,7 +69,15 @@ impl Maintainer {
     /// The proposal that is decided about, when nothing is open any more that it may be of.
     async fn decided(&self, proposal: &str) -> Result<ProposalId> {
         ProposalId::is_enough(proposal)?;
-        self.recover().await?;
+        match self.0.store.find_proposal(proposal) {
+            Ok(found) => match self.runner().project(&found.project) {
+                Ok(prepared) => self.recover_checkout_of(&prepared).await?,
+                // Nothing of it can be decided.
+                Err(_) => {}
+            },
+            // Whatever is open may be of it.
+            Err(_) => drop(self.recover().await?),
+        }
         Ok(self.0.store.find_proposal(proposal)?.id)
     }
 
@@ -83,7 +91,8 @@ impl Maintainer {
     /// [`crate::ErrorKind::Usage`] if there is nothing to take back, or it cannot be done now; then
     /// nothing was touched. Whatever goes wrong in the run is in its record.
     pub async fn rollback(&self, project: &str, run: Option<&str>) -> Result<RunRecord> {
-        self.recover().await?;
+        let prepared = self.runner().project(project)?;
+        self.recover_checkout_of(&prepared).await?;
         self.runner().roll_back(project, run).await
     }
 
@@ -179,6 +188,7 @@ mod tests {
             .project(ProjectConfig::new(&checkout))
             .backend(ScriptedBackend::new("scripted", Edit::Reply))
             .provider("scripted")
+            .without_sandbox_helper()
             .environment(Environment::from_variables(std::env::vars_os()))
             .state_directory(directory.path().join("state"))
             .build()
@@ -198,7 +208,7 @@ mod tests {
         };
         let first = held("first");
         // The turn waits for this.
-        let unfinished = runner.recovery.unfinished.lock().await;
+        let unfinished = runner.recovery.begin(&first.project).await;
         let mut approval = pin!(runner.approve(first.id, &first.sha256));
         let is_waiting =
             std::future::poll_fn(|task| Poll::Ready(approval.as_mut().poll(task).is_pending()))

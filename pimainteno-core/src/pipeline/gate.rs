@@ -132,7 +132,8 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
         reasons.push(format!("it changes {lines} lines; `max_lines` is {}", project.max_lines));
     }
     reasons.extend(context.run.concerns.iter().cloned());
-    reasons.extend(context.parts.sandboxing.told_unprepared());
+    let proposal = context.run.proposal.as_ref();
+    reasons.extend(proposal.and_then(|it| context.parts.sandboxing.told_unprepared(&it.sha256)));
     if let Some(lacks) = context.parts.sandboxing.lacks() {
         let way_out = "`sandbox = \"off\"` does without one";
         reasons.push(format!("its checks ran without a whole sandbox, because {lacks}; {way_out}"));

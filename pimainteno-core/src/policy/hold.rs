@@ -306,6 +306,11 @@ fn commands(project: &Project) -> Vec<(&'static str, String)> {
     commands.map(|(who, command)| (who, command.replace(&top, "./"))).collect()
 }
 
+/// Whether a file is source, by its name.
+pub(crate) fn is_source(path: &str) -> bool {
+    kinds::kind(&path.to_ascii_lowercase()) == Some(kinds::Kind::Source)
+}
+
 /// Whether a path has nothing in it that some file system or person takes for something else: plain
 /// letters, no blank or dot at an end, no `:` or `~`.
 fn is_usual(path: &str) -> bool {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Prepared, Runner};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    git::{Checkout, Git, checkout_of},
+    git::{Checkout, Git, checkout_of, top_above},
     process::remove,
     step::summarize::{SUMMARY_FILE, remove_summary},
     words::ProjectId,
@@ -66,7 +66,7 @@ impl Runner {
         let mut forgotten =
             Forgotten { project: id.clone(), removed: Vec::new(), left: Vec::new(), history };
         let workspaces = self.state_directory.join("workspaces");
-        let trees = ["", ".agent"].map(|kind| workspaces.join(format!("{id}{kind}")));
+        let trees = self.trees_of(&id);
         let [workspace, agent_tree] = &trees;
         let path = match &configured {
             Some(prepared) => Some(prepared.project.path.clone()),
@@ -78,7 +78,7 @@ impl Runner {
         if path.is_some() {
             self.store.update_project(&id, |state| state.checkout.clone_from(&path))?;
         }
-        let checkout = match path.filter(|path| path.join(".git").exists()) {
+        let checkout = match path.filter(|path| top_above(path).is_some()) {
             Some(path) => Some(Checkout::open(&path, Git::new(self.environment.clone())).await?),
             None => None,
         };
@@ -89,12 +89,20 @@ impl Runner {
             }
             None => None,
         };
+        let others = match &checkout {
+            Some(checkout) => self.others_in(checkout, &id).await,
+            None => Vec::new(),
+        };
+        let is_shared = self.is_used_by_others(&id);
         if let Some(checkout) = &checkout {
-            forgotten.removed.extend(checkout.forget_worktrees(&trees)?);
-            self.forget_summary(checkout, &mut forgotten).await?;
+            self.forget_summary(checkout, &others, &mut forgotten).await?;
+            if !is_shared {
+                forgotten.removed.extend(checkout.forget_worktrees(&trees)?);
+            }
         }
         let own = self.state_directory.join("sandbox").join(id.as_str());
-        let places = beside(&workspaces, &id).into_iter().chain(own.exists().then_some(own));
+        let workspaces = if is_shared { Vec::new() } else { beside(&workspaces, &id) };
+        let places = workspaces.into_iter().chain(own.exists().then_some(own));
         let places: Vec<_> = places.collect();
         forgotten.removed.extend(places.clone());
         // A build may have left millions of files.
@@ -103,7 +111,7 @@ impl Runner {
         removal.await.map_err(|source| {
             Error::new(ErrorKind::Internal, "a removal was lost").source(source)
         })??;
-        if let Some(checkout) = &checkout {
+        if let Some(checkout) = checkout.filter(|_| others.is_empty()) {
             checkout.remove_lock_file().await?;
         }
         drop(lock);
@@ -146,29 +154,53 @@ impl Runner {
         Ok(())
     }
 
-    /// Removes the summary, and lets Git see a file of its name again; not where another project
-    /// has the same repository.
-    async fn forget_summary(&self, checkout: &Checkout, forgotten: &mut Forgotten) -> Result<()> {
+    /// The checkouts of the other projects that have their worktrees from the same repository.
+    async fn others_in(&self, checkout: &Checkout, id: &ProjectId) -> Vec<Checkout> {
+        let mut others = Vec::new();
+        for other in self.projects.iter().filter(|other| other.project.id != *id) {
+            let other =
+                Checkout::open(&other.project.path, Git::new(self.environment.clone())).await;
+            let is_in = |other: &Checkout| other.common_directory() == checkout.common_directory();
+            others.extend(other.ok().filter(is_in));
+        }
+        others
+    }
+
+    /// Whether the workspace that goes by the project's id is that of others in its checkout, too.
+    fn is_used_by_others(&self, id: &ProjectId) -> bool {
+        self.projects.iter().any(|other| other.project.id != *id && other.repository == *id)
+    }
+
+    /// Removes the summary that was written last, and lets Git see a file of its name again; not
+    /// where another project has the same place.
+    async fn forget_summary(
+        &self,
+        checkout: &Checkout,
+        others: &[Checkout],
+        forgotten: &mut Forgotten,
+    ) -> Result<()> {
         if checkout.is_tracked(SUMMARY_FILE).await? {
             return Ok(());
         }
+        let place = |checkout: &Checkout| fs::canonicalize(checkout.path()).ok();
+        if others.iter().any(|other| place(other) == place(checkout)) {
+            return Ok(());
+        }
         let file = checkout.path().join(SUMMARY_FILE);
-        let was_there = file.exists();
-        let is_foreign = remove_summary(checkout.path())
+        let was_there = fs::symlink_metadata(&file).is_ok();
+        let summary = self.store.summary(&forgotten.project)?;
+        let text = summary.as_ref().map(|summary| summary.text.as_str());
+        let is_foreign = remove_summary(checkout.path(), text)
             .context(ErrorKind::Git, || format!("cannot remove `{}`", file.display()))?;
         if is_foreign {
-            forgotten.left.push(format!("`{}` is somebody else's", file.display()));
+            forgotten.left.push(format!("`{}` is somebody else's, or was changed", file.display()));
             return Ok(());
         }
         forgotten.removed.extend(was_there.then_some(file));
-        for other in self.projects.iter().filter(|other| other.project.id != forgotten.project) {
-            let other =
-                Checkout::open(&other.project.path, Git::new(self.environment.clone())).await;
-            if other.is_ok_and(|other| other.common_directory() == checkout.common_directory()) {
-                return Ok(());
-            }
+        if others.iter().any(|other| other.scope() == checkout.scope()) {
+            return Ok(());
         }
-        checkout.stop_excluding(&format!("/{SUMMARY_FILE}")).map(drop)
+        checkout.stop_excluding(SUMMARY_FILE).map(drop)
     }
 }
 

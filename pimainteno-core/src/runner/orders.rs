@@ -48,7 +48,11 @@ impl Runner {
         let mut ordered = Ordered { runner: self, project, order, _turn: None };
         let told = || self.bus.tell(project, None, EventKind::Queued { job: job.clone() });
         // Whoever waits for the answer is told what becomes of it.
-        ordered._turn = match self.queue.turn(project, job, &self.cancel, told).await {
+        ordered._turn = match self
+            .queue
+            .turn(project, &prepared.repository, job, &self.cancel, told)
+            .await
+        {
             Err(_) if is_kept => {
                 return Err(Error::new(
                     ErrorKind::Cancelled,

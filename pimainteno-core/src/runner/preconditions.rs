@@ -5,7 +5,7 @@ use super::{Prepared, Runner};
 use crate::{
     config::Project,
     error::{Error, Result},
-    git::{Checkout, Git, Head, ProjectLock},
+    git::{Checkout, Git, Head, ProjectLock, RemoteTime},
     service::LoadState,
     step::{Need, restart::no_such_unit},
 };
@@ -49,18 +49,33 @@ impl From<String> for Obstacle {
 impl Runner {
     /// Locks a project, or says why it cannot be had now.
     pub(super) async fn lock(&self, prepared: &Prepared) -> Result<Locked, Obstacle> {
-        if let Some(reason) = self.recovery.unfinished.lock().await.get(&prepared.project.id) {
-            return Err(reason.clone().into());
+        // Also of another project in the checkout: what its run left there is not looked at yet.
+        if let Some(reason) = self.recovery.unfinished(&prepared.repository).await {
+            return Err(reason.into());
         }
         let locked = self.lock_checkout(prepared).await?;
         locked.ok_or_else(|| Obstacle::Reason("another run of the project is going on".into()))
     }
 
-    /// Locks a project, whatever is known of its last run; `None` if somebody else has it.
+    /// Locks a project, whatever is known of its last run; `None` if somebody else has it. All that
+    /// is asked of its remote until it is unlocked shares one limit of time.
     pub(crate) async fn lock_checkout(&self, prepared: &Prepared) -> Result<Option<Locked>> {
-        let checkout =
-            Checkout::open(&prepared.project.path, Git::new(self.environment.clone())).await?;
-        let lock = checkout.lock(&self.trees(&prepared.project)).await?;
+        let project = &prepared.project;
+        let (queue, id) = (self.queue.clone(), project.id.clone());
+        let told = move |waits| queue.set_aside(&id, waits);
+        let remote = RemoteTime::new(project.remote_timeout, &self.cancel, told);
+        let git = Git::new(self.environment.clone()).waiting(remote);
+        let checkout = Checkout::open(&project.path, git).await?;
+        let trees = self.trees(prepared);
+        // What an earlier program left running may take its time to end.
+        let lock = tokio::select! {
+            biased;
+            lock = checkout.lock(&trees) => lock?,
+            () = self.cancel.raised() => {
+                self.cancel.check()?;
+                None
+            }
+        };
         Ok(lock.map(|lock| Locked { checkout, _lock: lock }))
     }
 }

@@ -16,12 +16,15 @@ use crate::{
     run::{RunRecord, Trigger},
     service::{HealthProbe, ServiceManager},
     step::{self, Need, Part, Step},
-    words::Sha256,
+    words::{ProjectId, Sha256},
 };
 
 /// A project with everything that its runs need.
 pub(crate) struct Prepared {
     pub(crate) project: Project,
+    /// What its checkout goes by, which has one run at a time and one workspace: the id of the first
+    /// of the projects that are in it.
+    pub(crate) repository: ProjectId,
     pub(crate) steps: Vec<Arc<dyn Step>>,
     pub(crate) backend: Arc<dyn LlmBackend>,
     pub(crate) policy: Policy,
@@ -86,7 +89,8 @@ impl Prepared {
         };
         let chores = project.chores.iter().map(prepare).collect::<Result<_>>()?;
         let repair = prepare(&Chore::repair(&project))?;
-        Ok(Self { project, steps, backend, policy, services, probe, chores, repair })
+        let repository = project.id.clone();
+        Ok(Self { project, repository, steps, backend, policy, services, probe, chores, repair })
     }
 
     /// Whether one of its steps needs this.

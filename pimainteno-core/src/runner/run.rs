@@ -138,7 +138,7 @@ impl Runner {
                 }
             };
         }
-        match self.ready(prepared, &mut record).await {
+        match self.ready(prepared, &mut record, order.options).await {
             Ok(ready) => {
                 ordered.forget()?;
                 self.carry_out(prepared, ready, order.options).await
@@ -151,9 +151,19 @@ impl Runner {
     }
 
     /// Makes everything ready for the first step of a run, or says why it is not worth starting.
-    async fn ready(&self, prepared: &Prepared, record: &mut RunRecord) -> Result<Ready, Obstacle> {
+    async fn ready(
+        &self,
+        prepared: &Prepared,
+        record: &mut RunRecord,
+        options: RunOptions,
+    ) -> Result<Ready, Obstacle> {
         let locked = self.lock(prepared).await?;
         let head = preconditions::place_to_start(prepared, &locked.checkout).await?;
+        if !options.force
+            && self.only_others_changed(prepared, &locked.checkout, record, &head).await?
+        {
+            return Err("nothing of the project changed since the last run".to_owned().into());
+        }
         record.base = Some(head.commit.clone());
         let mut run = self.run_at(prepared, &locked.checkout, head, record.clone()).await?;
         if let Some(reason) = prepared.policy.skip(&run.facts)? {
@@ -163,6 +173,36 @@ impl Runner {
         self.sandboxing(prepared).require().await?;
         run.steps.clone_from(&prepared.steps);
         Ok(self.begin(prepared, locked, run).await?)
+    }
+
+    /// Whether the head moved by commits alone that are of nothing in the project's directory. That
+    /// it needs no run then is remembered.
+    async fn only_others_changed(
+        &self,
+        prepared: &Prepared,
+        checkout: &Checkout,
+        record: &RunRecord,
+        head: &Head,
+    ) -> Result<bool> {
+        if checkout.scope().is_all() || !record.job.rules().needs_news {
+            return Ok(false);
+        }
+        let id = &prepared.project.id;
+        let (state, inputs) = (self.store.project(id), prepared.chore(&record.chore).inputs());
+        let last = state.chore(&record.chore).last_seen(&inputs).cloned();
+        // What is not known any more says nothing.
+        let is_same = match last {
+            Some(last) => checkout.is_same(&last, &head.commit).await.unwrap_or(false),
+            None => false,
+        };
+        if is_same {
+            let seen = |state: &mut ProjectState| {
+                state.chore_mut(&record.chore).see(head.commit.clone(), inputs);
+            };
+            // As with a slot, it may be found out again.
+            self.store.note_project(id, seen);
+        }
+        Ok(is_same)
     }
 
     /// A run that starts where the checkout is, without its steps.
@@ -203,8 +243,7 @@ impl Runner {
         checkout: &Checkout,
         commit: &CommitId,
     ) -> Result<Workspace> {
-        let ([workspace, _], sandboxing) =
-            (self.trees(&prepared.project), self.sandboxing(prepared));
+        let ([workspace, _], sandboxing) = (self.trees(prepared), self.sandboxing(prepared));
         let leftovers = sandboxing.leftovers().await;
         leftovers.begin()?;
         let sandbox = sandboxing.of_git(checkout).await;
@@ -254,7 +293,7 @@ impl Runner {
         let (checkout, journal) = (&locked.checkout, &journal);
         learn_key(&self.store, &prepared.project)?;
         let started_at = run.base.clone();
-        let [_, agent_tree] = self.trees(&prepared.project);
+        let [_, agent_tree] = self.trees(prepared);
         let sandboxing = self.sandboxing(prepared);
         let leftovers = sandboxing.leftovers().await;
         let chore = prepared.chore(&run.record.chore);
@@ -312,6 +351,8 @@ impl Runner {
                 let (id, now) = (&prepared.project.id, Timestamp::now());
                 let record = RunRecord::new(id, Trigger::Rollback, job, now);
                 let record = record.of_chore(&run.record.chore);
+                // It is a run of its own, and has a remote that answered.
+                checkout.begin_anew();
                 match self.facts(prepared, checkout, &record).await {
                     Ok(facts) => {
                         Some(pipeline::roll_back(&mut run, &reason, record, facts, &parts).await)
@@ -335,6 +376,10 @@ impl Runner {
         // during the push.
         if delivered && (run.record.outcome == Some(Outcome::Interrupted) || journal.has_failed()) {
             parts.leftovers.drop_all();
+            let note = run.record.steps.last().map_or("it was stopped", |step| &step.note);
+            let message =
+                format!("the last run is not finished yet: {note}; it is looked at again");
+            self.recovery.leave_open(&prepared.repository, message);
             self.bus.finished(&run.record);
             return Ok(run.record);
         }
@@ -513,7 +558,7 @@ async fn keep_leftovers(parts: &RunParts<'_>, is_delivered: bool) {
         }
     }
     parts.leftovers.drop_all();
-    if let Some(told) = parts.desk.tree.bound(parts.workspace.path(), &limits).await {
+    if let Some(told) = parts.desk.tree.bound(parts.workspace.top(), &limits).await {
         tell(told);
     }
 }

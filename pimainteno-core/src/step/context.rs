@@ -150,14 +150,15 @@ impl StepContext<'_> {
         self.parts.probe
     }
 
-    /// The checkout, where the user and the service live. Steps look at it; only `restart` moves
-    /// it.
+    /// The project's directory in the checkout, where the user and the service live. Steps look at
+    /// it; only `restart` moves it.
     pub fn checkout(&self) -> &Path {
         self.parts.checkout.path()
     }
 
-    /// The workspace, where the change is placed, built and tested. What a backend edits is
-    /// elsewhere and comes here as a diff; and what sandboxed checks write is not here.
+    /// The project's directory in the workspace, where the change is placed, built and tested. What
+    /// a backend edits is elsewhere and comes here as a diff; and what sandboxed checks write is
+    /// not here.
     pub fn workspace(&self) -> &Path {
         self.parts.workspace.path()
     }

@@ -45,6 +45,35 @@ const NO_NETWORK: [&str; 24] = [
     "The following exception probably indicates you are offline",
 ];
 
+/// What is written where somebody in the network does not answer, or cannot now. Of a check it says
+/// nothing: it may be about a service of this machine.
+const NO_ANSWER: [&str; 21] = [
+    // Node.js, npm, pnpm, Yarn
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "ETIMEDOUT",
+    "EHOSTUNREACH",
+    "ERR_SOCKET_TIMEOUT",
+    "npm error code E429",
+    "npm error code E5",
+    "ERR_PNPM_FETCH_5",
+    "ERR_PNPM_FETCH_429",
+    // the C library, curl, and what uses them
+    "onnection refused",
+    "onnection timed out",
+    "onnection reset by peer",
+    "Operation timed out",
+    "The requested URL returned error: 5",
+    // Cargo, uv, pip, Go, Bundler, Composer
+    "failed to get successful HTTP response",
+    "status server error (5",
+    "Read timed out",
+    "too many 50",
+    "i/o timeout",
+    "TLS handshake timeout",
+    "429 Too Many Requests",
+];
+
 /// What is written where a package is missing: what stands before its name.
 const NO_PACKAGE: [&str; 14] = [
     // Node.js
@@ -116,7 +145,18 @@ pub(crate) fn of_check(log: &str, prepares: bool) -> Option<String> {
 /// After how long a command may be tried again that has the network, and does not reach it; `None`
 /// if that is not why it failed.
 pub(crate) fn wait(log: &str) -> Option<Duration> {
-    (lack(log) == Some(Lack::Network)).then_some(LATER)
+    let is_unanswered = log.lines().any(|line| NO_ANSWER.iter().any(|sign| line.contains(sign)));
+    (is_unanswered || lack(log) == Some(Lack::Network)).then_some(LATER)
+}
+
+/// What to do about a command of `prepare` that failed; `None` if nothing is known to be lacking.
+pub(crate) fn of_prepare(log: &str) -> Option<String> {
+    match lack(log)? {
+        Lack::Program(name) => Some(format!(
+            "install `{name}` where the daemon's PATH leads; where it is there already, name what it needs of your home in `sandbox_read`"
+        )),
+        _ => None,
+    }
 }
 
 /// The network comes first: without it, packages are missing too.
@@ -207,6 +247,29 @@ mod tests {
     fn a_program_that_is_named_by_its_path_is_shown_by_a_key() {
         let hint = of_check("sh: 1: /opt/x/bin/y: not found", true).unwrap();
         assert!(hint.contains("`sandbox_read`"), "{hint}");
+    }
+
+    #[test]
+    fn whoever_does_not_answer_now_is_asked_again_later() {
+        for log in [
+            "npm error code ECONNREFUSED\nnpm error FetchError: request to http://127.0.0.1:9/x failed, reason:",
+            "npm error code E503\nnpm error 503 Service Unavailable - GET",
+            "error: failed to download from `…`\n\nCaused by:\n  failed to get successful HTTP response from `…`, got 503",
+            "  [7] Could not connect to server (Failed to connect to 127.0.0.1 port 9: Connection refused)",
+            "error: Failed to fetch: `…`\n  Caused by: HTTP status server error (503 Service Unavailable) for url",
+            "go: example.com/x@v1: Get \"…\": dial tcp 127.0.0.1:9: connect: connection refused",
+            "requests.exceptions.ReadTimeout: HTTPSConnectionPool(…): Read timed out. (read timeout=15)",
+        ] {
+            assert_eq!(wait(log), Some(LATER), "{log}");
+            assert!(
+                !matches!(of_check(log, true), Some(hint) if hint.contains("network")),
+                "{log}"
+            );
+        }
+        assert_eq!(
+            wait("npm error code ERESOLVE\nnpm error ERESOLVE unable to resolve dependency tree"),
+            None
+        );
     }
 
     #[test]

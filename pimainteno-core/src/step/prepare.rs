@@ -1,15 +1,16 @@
 //! Makes a project's dependencies ready, before anything is paid for.
 //!
 //! Its checks have no network, and nothing that Git does not keep is in the workspace. So what the
-//! project depends on is fetched and built by commands of its own, with the network, in a clean
-//! tree; once for each content of the files that they read.
+//! project depends on is fetched and built by commands of its own, with the network; once for each
+//! content of the files that they read.
 //!
-//! A change may say that the project depends on something else. What a package brings is run where
-//! it is installed, so nobody's change reaches the network before a person has approved it: its
-//! dependencies are made ready without, of what was fetched before. Where that cannot be done, the
-//! checks see those of the base, and a person decides.
+//! What a package brings is run where it is installed, and so is whatever the project's own files
+//! say. So the network is there only where the workspace holds exactly the base, or a change that a
+//! person has approved. A change of files that they read has its dependencies made ready without, of
+//! what was fetched for the base. Where that cannot be done, the checks see those of the base, and a
+//! person decides.
 
-use std::{path::PathBuf, time::Instant};
+use std::{fs, os::unix::fs::MetadataExt as _, time::Instant};
 
 use async_trait::async_trait;
 
@@ -17,16 +18,21 @@ use super::{Effects, Flow, Step, StepContext, hint, quoted, sandboxed::limits, t
 use crate::{
     config::{PREPARE, PrepareConfig, SandboxMode},
     error::{Error, ErrorKind, Result},
-    process::Used,
+    git::Content,
+    process::{Environment, Used},
     store::Output,
     words::Sha256,
 };
 
-/// How many lines of a command that failed a message carries.
-const TOLD_LINES: usize = 15;
+/// How many lines of the beginning and of the end of what a command said a message carries: some
+/// package managers say first what is wrong, and some last.
+const TOLD_LINES: [usize; 2] = [6, 9];
 
 /// How much of a command's output is kept, in bytes.
 const KEPT_OUTPUT: usize = 64 << 10;
+
+/// Programs whose version decides what packages are built for.
+const LANGUAGES: [&str; 8] = ["python3", "python", "node", "ruby", "php", "go", "rustc", "java"];
 
 /// Makes what the project's `prepare` says ready for the files at the base.
 #[derive(Debug)]
@@ -36,7 +42,6 @@ pub(crate) struct Prepare;
 pub(crate) struct Made {
     size: Used,
     seconds: u64,
-    logs: Vec<Output>,
 }
 
 #[async_trait]
@@ -58,10 +63,9 @@ impl Step for Prepare {
         if context.project().prepare.is_empty() {
             return Ok(Flow::Skipped("the project has no `prepare`".into()));
         }
-        let Some(Made { size, seconds, logs }) = context.prepared().await? else {
+        let Some(Made { size, seconds }) = context.prepared().await? else {
             return Ok(Flow::Skipped("ready: what it reads is as it was".into()));
         };
-        context.run.outputs.extend(logs);
         let size = match size.disk >> 20 {
             0 => String::new(),
             mebibytes => format!(", {mebibytes} MiB in {} files", size.files),
@@ -73,46 +77,111 @@ impl Step for Prepare {
 impl StepContext<'_> {
     /// Makes sure that what is tried sees the dependencies of the files that the workspace holds;
     /// gives what had to be made for that.
+    ///
+    /// # Errors
+    /// That those of the base cannot be made ready.
     pub(crate) async fn prepared(&self) -> Result<Option<Made>> {
-        let (prepare, parts) = (&self.project().prepare, self.parts);
-        if prepare.is_empty() {
+        if self.project().prepare.is_empty() {
             return Ok(None);
         }
-        let (workspace, leftovers) = (parts.workspace, parts.leftovers);
-        let key = key(prepare, &workspace.tracked().await?);
+        let (workspace, leftovers) = (self.parts.workspace, self.parts.leftovers);
+        leftovers.lend(&self.cargo_settings())?;
+        let key = self.key(&workspace.contents(None).await?);
         if leftovers.see_prepared(&key, workspace)? {
             return Ok(None);
         }
-        let base = self::key(prepare, &workspace.tracked_in(&self.run.base).await?);
-        let is_trusted = key == base || self.run.approved.is_some() || self.run.takes_back();
-        // What a change's own commands made of it is seen with that change alone.
-        let fingerprint = self.run.fingerprint().unwrap_or_default();
-        let key = if is_trusted { key } else { Sha256::of(&format!("{key}\n{fingerprint}")) };
-        if !is_trusted && leftovers.see_prepared(&key, workspace)? {
-            return Ok(None);
+        let base = self.key(&workspace.contents(Some(&self.run.base)).await?);
+        if self.is_trusted().await? {
+            let made = self.make_ready(&key, &base, true).await?;
+            leftovers.see_prepared(&key, workspace)?;
+            return Ok(Some(made));
         }
-        if is_trusted || !parts.sandboxing.is_unprepared(&key) {
-            match self.make_ready(&key, is_trusted).await {
-                Err(error) if is_trusted || error.passes() => return Err(error),
-                Err(error) => parts.sandboxing.note_unprepared(key, self.told_unprepared(&error)),
+        let made = match leftovers.see_prepared(&base, workspace)? {
+            true => None,
+            false => Some(self.make_base_ready(&base).await?),
+        };
+        if key == base {
+            leftovers.see_prepared(&base, workspace)?;
+            return Ok(made);
+        }
+        // What a change's own commands made of it is seen with that change alone.
+        let diff = self.run.change.as_ref().map_or("", |change| &change.diff);
+        let own = Sha256::of(&format!("{key}\n{diff}"));
+        if leftovers.see_prepared(&own, workspace)? {
+            return Ok(made);
+        }
+        if !self.parts.sandboxing.is_unprepared(&own) {
+            match self.make_ready(&own, &base, false).await {
                 Ok(made) => {
-                    leftovers.see_prepared(&key, workspace)?;
+                    leftovers.see_prepared(&own, workspace)?;
                     return Ok(Some(made));
+                }
+                Err(error) if self.parts.cancel.is_raised() => return Err(error),
+                Err(error) => {
+                    let told = self.told_unprepared(&error);
+                    self.parts.sandboxing.note_unprepared(own, diff, told);
                 }
             }
         }
-        leftovers.see_prepared(&base, workspace)?;
-        Ok(None)
+        if leftovers.see_prepared(&base, workspace)? {
+            return Ok(made);
+        }
+        Err(Error::new(ErrorKind::Internal, "what `prepare` made for the base is not there"))
     }
 
-    async fn make_ready(&self, key: &Sha256, is_trusted: bool) -> Result<Made> {
+    /// Whether the workspace holds exactly the base, or what a person approved, or what was there
+    /// before a change that is taken back.
+    async fn is_trusted(&self) -> Result<bool> {
+        let workspace = self.parts.workspace;
+        if !workspace.edited().await?.is_empty() {
+            return Ok(false);
+        }
+        let staged = workspace.staged(&self.run.base).await?;
+        let is_approved = || self.run.approved.as_ref() == Some(&Sha256::of(&staged.diff));
+        Ok(staged.is_empty() || self.run.takes_back() || is_approved())
+    }
+
+    /// Makes the dependencies of the base ready while something else is in the workspace, which is
+    /// there again after that.
+    async fn make_base_ready(&self, base: &Sha256) -> Result<Made> {
+        let workspace = self.parts.workspace;
+        if !workspace.edited().await?.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Step,
+                "the dependencies of the base are not ready, and a command has edited the project's files, which would be lost",
+            )
+            .hint("put the command behind `prepare`, or let it leave tracked files alone"));
+        }
+        let tree = workspace.write_tree().await?;
+        workspace.reset(&self.run.base).await?;
+        let made = self.make_ready(base, base, true).await;
+        workspace.read_tree(&tree).await?;
+        made
+    }
+
+    async fn make_ready(&self, key: &Sha256, base: &Sha256, is_trusted: bool) -> Result<Made> {
+        let leftovers = self.parts.leftovers;
+        let made = self.try_to_make_ready(key, base, is_trusted).await;
+        if made.is_err() {
+            leftovers.abandon_preparing();
+        }
+        made
+    }
+
+    async fn try_to_make_ready(
+        &self,
+        key: &Sha256,
+        base: &Sha256,
+        is_trusted: bool,
+    ) -> Result<Made> {
         let (project, parts) = (self.project(), self.parts);
-        let (workspace, limits) = (parts.workspace, limits(project));
-        let layers = parts.leftovers.begin_preparing(workspace, &limits, is_trusted).await?;
+        let (workspace, leftovers) = (parts.workspace, parts.leftovers);
+        let settings = self.cargo_settings();
+        let layers = leftovers.begin_preparing(workspace, base, is_trusted, &settings).await?;
         let layers = layers.ok_or_else(|| {
             Error::new(ErrorKind::Step, "this machine has no layers to try it in")
         })?;
-        let (begin, mut logs) = (Instant::now(), Vec::new());
+        let begin = Instant::now();
         for PrepareConfig { command, .. } in &project.prepare {
             self.progress(format!("prepares: `{command}`"));
             let shell = self.preparing_shell(command, layers.clone(), is_trusted).await?;
@@ -120,22 +189,28 @@ impl StepContext<'_> {
                 shell.timeout(project.prepare_timeout).output_limit(KEPT_OUTPUT).run().await?;
             self.cancel().check()?;
             let text = format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr));
+            parts
+                .sandboxing
+                .keep_log(Output { name: format!("log of `{command}`"), text: text.clone() });
             if !output.success() {
                 let message = format!(
                     "`{command}`, which prepares the workspace, failed ({}): {}",
                     output.end,
-                    output.tail(TOLD_LINES)
+                    shortened(&text)
                 );
                 let error = Error::new(ErrorKind::Step, message);
                 return Err(match hint::wait(&text).filter(|_| is_trusted) {
                     Some(delay) => error.retry_after(delay),
-                    None => error,
+                    None => match hint::of_prepare(&text) {
+                        Some(hint) => error.hint(hint),
+                        None => error,
+                    },
                 });
             }
-            logs.push(Output { name: format!("log of `{command}`"), text });
         }
-        let size = parts.leftovers.keep_prepared(key, workspace, &limits).await?;
-        Ok(Made { size, seconds: begin.elapsed().as_secs(), logs })
+        let limits = limits(project);
+        let size = leftovers.keep_prepared(key, base, workspace, &limits).await?;
+        Ok(Made { size, seconds: begin.elapsed().as_secs() })
     }
 
     /// What a person is told of a change whose own dependencies its checks did not see.
@@ -150,6 +225,49 @@ impl StepContext<'_> {
             commands(self)
         )
     }
+
+    /// A fingerprint of the commands, of the files that they read, of the submodules, and of what
+    /// packages are built for.
+    fn key(&self, contents: &[Content]) -> Sha256 {
+        let prepare = &self.project().prepare;
+        let commands = prepare.iter().map(|prepare| prepare.command.clone());
+        let read = contents.iter().filter(|content| {
+            let is_read = |path: &str| prepare.iter().any(|prepare| prepare.reads(path));
+            content.is_submodule || content.path.to_str().is_some_and(is_read)
+        });
+        let read = read.map(|content| format!("{} {}", content.object, content.path.display()));
+        let machine = [std::env::consts::ARCH.to_owned()]
+            .into_iter()
+            .chain(LANGUAGES.iter().filter_map(|name| version(name, self.environment())));
+        Sha256::of(&commands.chain(read).chain(machine).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The owner's settings of Cargo; empty if there are none.
+    fn cargo_settings(&self) -> Vec<u8> {
+        let path = crate::process::Places::new(self.environment()).cargo_settings();
+        path.and_then(|path| fs::read(path).ok()).unwrap_or_default()
+    }
+}
+
+/// What a program on the `PATH` is, without asking it: another version is another file.
+fn version(name: &str, environment: &Environment) -> Option<String> {
+    let path = environment.get("PATH")?;
+    let found =
+        std::env::split_paths(path).map(|place| place.join(name)).find(|path| path.is_file())?;
+    let real = fs::canonicalize(&found).ok()?;
+    let metadata = fs::metadata(&real).ok()?;
+    Some(format!("{} {} {}", real.display(), metadata.len(), metadata.mtime()))
+}
+
+/// The beginning and the end of what a command said.
+fn shortened(text: &str) -> String {
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let [first, last] = TOLD_LINES;
+    if lines.len() <= first + last {
+        return lines.join("\n");
+    }
+    let (head, tail) = (lines.iter().take(first), lines.iter().skip(lines.len() - last));
+    head.chain([&"…"]).chain(tail).copied().collect::<Vec<_>>().join("\n")
 }
 
 /// Whether what a command is to see is made ready: not for one that runs as the owner's own, in a
@@ -163,12 +281,30 @@ fn commands(context: &StepContext<'_>) -> String {
     told(quoted(commands.collect()))
 }
 
-/// A fingerprint of the commands, and of the files that they read.
-fn key(prepare: &[PrepareConfig], files: &[(PathBuf, String)]) -> Sha256 {
-    let commands = prepare.iter().map(|prepare| prepare.command.clone());
-    let read = files.iter().filter_map(|(path, object)| {
-        let path = path.to_str()?;
-        prepare.iter().any(|prepare| prepare.reads(path)).then(|| format!("{object} {path}"))
-    });
-    Sha256::of(&commands.chain(read).collect::<Vec<_>>().join("\n"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_log_the_beginning_and_the_end_are_told() {
+        let lines: Vec<_> = (1..=40).map(|number| format!("line {number}")).collect();
+        let told = shortened(&lines.join("\n\n"));
+        assert!(told.starts_with("line 1\nline 2\n") && told.ends_with("\nline 39\nline 40"));
+        assert!(told.contains("line 6\n…\nline 32\n") && told.lines().count() == 16);
+        assert_eq!(shortened("one\n\ntwo\n"), "one\ntwo");
+    }
+
+    #[test]
+    fn another_version_of_a_language_is_told_from_the_one_before() {
+        let place = tempfile::tempdir().unwrap();
+        let environment = Environment::default().with("PATH", place.path());
+        assert_eq!(version("python3", &environment), None);
+        let link = |target: &str| {
+            fs::write(place.path().join(target), "").unwrap();
+            drop(fs::remove_file(place.path().join("python3")));
+            std::os::unix::fs::symlink(target, place.path().join("python3")).unwrap();
+            version("python3", &environment).unwrap()
+        };
+        assert_ne!(link("python3.11"), link("python3.12"));
+    }
 }

@@ -1,5 +1,7 @@
 //! The sandbox that a project's checks and command steps run in.
 
+mod lookup;
+
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
@@ -8,16 +10,19 @@ use std::{
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+pub use lookup::find_programs;
+
 use super::{StepContext, prepare};
 use crate::{
     config::{Project, SandboxMode},
-    error::{Error, ErrorKind, Result},
+    error::{Context, Error, ErrorKind, Result},
     event::NoticeKind,
     git::Checkout,
     leftovers::{Leftovers, Way},
     process::{
         Command, Environment, Layer, Limits, Places, Sandbox, SandboxHelper, Shown, Support, Used,
     },
+    store::Output,
     words::Sha256,
 };
 
@@ -35,10 +40,20 @@ pub(crate) struct Sandboxing<'run> {
     /// What the machine lacks, once the run has had a sandbox for its checks; empty if that was
     /// whole.
     lacks: OnceLock<String>,
-    /// The dependencies that could not be made ready, by what they are made of, and why.
-    unprepared: Mutex<BTreeMap<Sha256, String>>,
+    /// The dependencies that could not be made ready, by their fingerprint.
+    unprepared: Mutex<BTreeMap<Sha256, Unprepared>>,
+    /// What the commands of `prepare` wrote, until it is kept with the run.
+    logs: Mutex<Vec<Output>>,
     /// The submodules that what was tried last did not see.
     absent: Mutex<Vec<String>>,
+}
+
+/// Dependencies that could not be made ready.
+struct Unprepared {
+    /// The change that needs them.
+    change: Sha256,
+    /// What a person has to know of it.
+    told: String,
 }
 
 /// What a sandboxed command is for.
@@ -72,6 +87,7 @@ impl<'run> Sandboxing<'run> {
             readable: OnceLock::new(),
             lacks: OnceLock::new(),
             unprepared: Mutex::default(),
+            logs: Mutex::default(),
             absent: Mutex::default(),
         }
     }
@@ -93,9 +109,10 @@ impl<'run> Sandboxing<'run> {
         self.lacks.get().map(String::as_str).filter(|lacks| !lacks.is_empty())
     }
 
-    /// Takes note that dependencies made of files with this fingerprint could not be made ready.
-    pub(super) fn note_unprepared(&self, key: Sha256, why: String) {
-        self.unprepared().insert(key, why);
+    /// Takes note that dependencies with this fingerprint, which the change with this diff needs,
+    /// could not be made ready.
+    pub(super) fn note_unprepared(&self, key: Sha256, diff: &str, told: String) {
+        self.unprepared().insert(key, Unprepared { change: Sha256::of(diff), told });
     }
 
     /// Whether that is so of dependencies made of these.
@@ -103,9 +120,20 @@ impl<'run> Sandboxing<'run> {
         self.unprepared().contains_key(key)
     }
 
-    /// What a person has to know of the dependencies that could not be made ready.
-    pub(crate) fn told_unprepared(&self) -> Vec<String> {
-        self.unprepared().values().cloned().collect()
+    /// What a person has to know of the dependencies of a change that could not be made ready.
+    pub(crate) fn told_unprepared(&self, change: &Sha256) -> Option<String> {
+        let unprepared = self.unprepared();
+        unprepared.values().find(|it| it.change == *change).map(|it| it.told.clone())
+    }
+
+    /// Keeps what a command of `prepare` wrote until [`Self::take_logs`].
+    pub(super) fn keep_log(&self, log: Output) {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).push(log);
+    }
+
+    /// What the commands of `prepare` have written since this was asked last.
+    pub(crate) fn take_logs(&self) -> Vec<Output> {
+        std::mem::take(&mut *self.logs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The submodules that what was tried last did not see, in a line each.
@@ -113,7 +141,7 @@ impl<'run> Sandboxing<'run> {
         self.absent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn unprepared(&self) -> MutexGuard<'_, BTreeMap<Sha256, String>> {
+    fn unprepared(&self) -> MutexGuard<'_, BTreeMap<Sha256, Unprepared>> {
         self.unprepared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -151,12 +179,23 @@ impl<'run> Sandboxing<'run> {
                 &alternates(git),
             ]
             .concat(),
-            cover: [&places.covered()[..], &[self.state.to_owned(), checkout.path().to_owned()]]
+            cover: [&places.covered()[..], &[self.state.to_owned(), checkout.top().to_owned()]]
                 .concat(),
             network: settings.network,
             limits: limits(self.project),
             used: Used::default(),
             support,
+        }
+    }
+
+    /// The variables of a sandboxed command, whose caches are in `caches`.
+    fn environment(&self, leftovers: &Leftovers, caches: &Path, network: bool) -> Environment {
+        let places = Places::new(self.environment);
+        let environment = places.environment(caches, &leftovers.settings(), network);
+        if self.project.prepare.is_empty() {
+            environment
+        } else {
+            places.with_downloads(environment, &leftovers.downloads())
         }
     }
 
@@ -168,7 +207,7 @@ impl<'run> Sandboxing<'run> {
             _ if support.has_layers() => Way::Layers,
             _ => Way::Cold,
         };
-        Leftovers::new(self.own(), way)
+        Leftovers::new(self.own(), way, !self.project.prepare.is_empty())
     }
 
     /// Where the sandboxes of a project have their temporary directories, and its checks what they
@@ -180,7 +219,7 @@ impl<'run> Sandboxing<'run> {
     async fn support(&self) -> Support {
         match self.helper {
             Some(helper) => helper.support(&self.state.join("sandbox")).await.clone(),
-            None => Support::none("this program has no helper for sandboxes"),
+            None => Support::unasked("this program goes without a helper for them"),
         }
     }
 }
@@ -245,7 +284,6 @@ impl StepContext<'_> {
         if mode == SandboxMode::Required {
             full(&support)?;
         }
-        let places = Places::new(self.environment());
         sandboxing.lacks.get_or_init(|| {
             let lacks = support.lacks();
             if !lacks.is_empty() {
@@ -254,15 +292,16 @@ impl StepContext<'_> {
             }
             lacks
         });
-        let leftovers = self.parts.leftovers;
+        let (leftovers, top) = (self.parts.leftovers, self.parts.workspace.top());
         let (caches, network) = match &purpose {
             Purpose::Trial => (leftovers.caches(), settings.network),
             Purpose::Prepare { is_trusted, .. } => (leftovers.downloads(), *is_trusted),
         };
-        let mut environment = places.environment(&caches, &leftovers.settings(), network);
-        if !self.project().prepare.is_empty() {
-            environment = places.with_downloads(environment, &leftovers.downloads());
-            lend_cargo_settings(&places, &leftovers.downloads());
+        let mut environment = sandboxing.environment(leftovers, &caches, network);
+        let places = Places::new(self.environment());
+        let is_preparing = matches!(purpose, Purpose::Prepare { .. });
+        if is_preparing && !places.git_settings().iter().any(|path| settings.read.contains(path)) {
+            environment = environment.with("GIT_CONFIG_GLOBAL", "/dev/null");
         }
         let command = command.envs(environment.iter());
         let Some(helper) = sandboxing.helper else { return Ok(command) };
@@ -276,22 +315,27 @@ impl StepContext<'_> {
         let mut sandbox = sandboxing.sandbox(helper, support, self.parts.checkout);
         sandbox.network = network;
         sandbox.read.extend([leftovers.settings(), leftovers.downloads()]);
-        sandbox.shown = self.project().link.iter().map(|link| self.linked(link.as_ref())).collect();
+        if is_preparing {
+            self.keep_passwords_from(&mut sandbox, &places).await?;
+        }
+        let linked = self.project().link.iter().map(|link| self.linked(link.as_ref()));
+        sandbox.shown.extend(linked);
         match purpose {
             Purpose::Trial => {
-                sandbox.used = leftovers.used(self.workspace())?;
-                sandbox.layers = leftovers.layers(self.workspace())?;
+                sandbox.used = leftovers.used(top)?;
+                sandbox.layers = leftovers.layers(top)?;
                 if sandbox.layers.is_empty() {
-                    sandbox.write.extend([self.workspace().to_owned(), leftovers.caches()]);
+                    sandbox.write.extend([top.to_owned(), leftovers.caches()]);
                 }
             }
             Purpose::Prepare { layers, is_trusted } => {
                 if layers.is_empty() {
-                    sandbox.write.push(self.workspace().to_owned());
+                    sandbox.write.push(top.to_owned());
                 }
-                if is_trusted {
+                if is_trusted && layers.is_empty() {
                     sandbox.write.push(leftovers.downloads());
                 }
+                sandbox.used = leftovers.preparing()?;
                 sandbox.layers = layers;
             }
         }
@@ -304,7 +348,7 @@ impl StepContext<'_> {
     pub(super) async fn show_submodules(&self) -> Result<()> {
         let workspace = self.parts.workspace;
         // Git reads it before it looks for a submodule, and so does whoever has none.
-        if !workspace.path().join(".gitmodules").exists() {
+        if !workspace.top().join(".gitmodules").exists() {
             return Ok(());
         }
         let submodules = workspace.submodules().await?;
@@ -313,19 +357,35 @@ impl StepContext<'_> {
         Ok(())
     }
 
+    /// Keeps from what has the network, and runs what packages bring, what Git's settings hold:
+    /// addresses with passwords, and headers. Of the repository's own it sees what Git cannot work
+    /// without.
+    async fn keep_passwords_from(&self, sandbox: &mut Sandbox, places: &Places<'_>) -> Result<()> {
+        let own = &self.project().sandbox.read;
+        let settings = places.git_settings();
+        sandbox.read.retain(|path| own.contains(path) || !settings.contains(path));
+        let git = self.parts.checkout.common_directory();
+        if !sandbox.support.has_namespaces() {
+            sandbox.read.retain(|path| path != git);
+            return Ok(());
+        }
+        let plain = self.parts.leftovers.settings().with_file_name("git-settings");
+        let text = self.parts.checkout.plain_settings().await?;
+        if fs::read(&plain).unwrap_or_default() != text.as_bytes() {
+            fs::write(&plain, text)
+                .context(ErrorKind::Process, || format!("cannot write `{}`", plain.display()))?;
+        }
+        let worktrees = fs::read_dir(git.join("worktrees")).into_iter().flatten().flatten();
+        let of_worktrees = worktrees.map(|entry| entry.path().join("config.worktree"));
+        let hidden = ["config.worktree", "modules"].map(|name| git.join(name));
+        sandbox.cover.extend(of_worktrees.chain(hidden).filter(|path| path.exists()));
+        sandbox.shown.push(Shown { at: git.join("config"), source: plain });
+        Ok(())
+    }
+
     /// A directory of the checkout, seen at the same place of the workspace.
     fn linked(&self, path: &Path) -> Shown {
         Shown { at: self.workspace().join(path), source: self.checkout().join(path) }
-    }
-}
-
-/// Lets Cargo find its owner's settings beside what it fetches: it looks for both in one place. A
-/// copy that cannot be made is missed by Cargo alone, which says so.
-fn lend_cargo_settings(places: &Places<'_>, downloads: &Path) {
-    let settings = places.cargo_settings().and_then(|path| fs::read(path).ok()).unwrap_or_default();
-    let copy = downloads.join("cargo").join("config.toml");
-    if fs::read(&copy).unwrap_or_default() != settings {
-        drop(fs::create_dir_all(downloads.join("cargo")).and_then(|()| fs::write(copy, settings)));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     store::Summary,
 };
 
-/// The file in the checkout's root that holds the summary.
+/// The file in the project's directory that holds the summary.
 pub(crate) const SUMMARY_FILE: &str = "codex.md";
 
 /// The first line of a file that we wrote: one without it is somebody else's and is left alone.
@@ -46,10 +46,18 @@ impl Step for Summarize {
     async fn run(&self, context: &mut StepContext<'_>) -> Result<Flow> {
         let base = context.run.base.clone();
         let previous = context.run.summary.clone();
-        if previous.as_ref().is_some_and(|summary| summary.head == base) && !context.parts.force {
+        let checkout = context.parts.checkout;
+        let is_newest = match &previous {
+            Some(summary) if summary.head == base => true,
+            // Others in its repository may have gone on.
+            Some(summary) if !checkout.scope().is_all() => {
+                checkout.is_same(&summary.head, &base).await.unwrap_or(false)
+            }
+            _ => false,
+        };
+        if is_newest && !context.parts.force {
             return Ok(Flow::Skipped("nothing changed since the last summary".into()));
         }
-        let checkout = context.parts.checkout;
         // A previous summary of a history that was rewritten says nothing about what changed.
         let since = match &previous {
             Some(summary) if checkout.is_ancestor(&summary.head, &base).await.unwrap_or(false) => {
@@ -82,7 +90,7 @@ impl Step for Summarize {
                 format!("{SUMMARY_FILE} is tracked by Git; left alone")
             }
             (_, false) => {
-                checkout.exclude(&format!("/{SUMMARY_FILE}"))?;
+                checkout.exclude(SUMMARY_FILE)?;
                 write_summary(checkout.path(), text)?
             }
         };
@@ -103,7 +111,7 @@ pub(super) fn write_summary(directory: &Path, text: &str) -> Result<String> {
         }
         _ => {}
     }
-    let content = format!("{MARK}\n\n{text}\n");
+    let content = content(text);
     if fs::read_to_string(&file).is_ok_and(|old| old == content) {
         return Ok(format!("{SUMMARY_FILE} is up to date"));
     }
@@ -122,11 +130,11 @@ pub(super) fn write_summary(directory: &Path, text: &str) -> Result<String> {
     Ok(format!("wrote {SUMMARY_FILE}"))
 }
 
-/// Removes the summary from a directory, if the file is ours; says whether somebody else's is there.
+/// Removes the summary `text` from a directory; says whether something else is there.
 ///
 /// # Errors
 /// What keeps it from being removed.
-pub(crate) fn remove_summary(directory: &Path) -> io::Result<bool> {
+pub(crate) fn remove_summary(directory: &Path, text: Option<&str>) -> io::Result<bool> {
     remove_unfinished(directory);
     let file = directory.join(SUMMARY_FILE);
     match fs::symlink_metadata(&file) {
@@ -135,10 +143,18 @@ pub(crate) fn remove_summary(directory: &Path) -> io::Result<bool> {
         Ok(metadata) if !metadata.is_file() => return Ok(true),
         Ok(_) => {}
     }
-    if !fs::read(&file)?.starts_with(MARK.as_bytes()) {
+    let written = text.map(content);
+    if !written
+        .is_some_and(|written| fs::read(&file).is_ok_and(|there| there == written.as_bytes()))
+    {
         return Ok(true);
     }
     fs::remove_file(&file).map(|()| false)
+}
+
+/// What the file of a summary holds.
+fn content(text: &str) -> String {
+    format!("{MARK}\n\n{text}\n")
 }
 
 /// Removes the summaries that were cut off while they were written to `directory`.

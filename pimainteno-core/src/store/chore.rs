@@ -161,6 +161,11 @@ impl ChoreState {
         self.seen.iter().any(|seen| seen.head == *head && seen.inputs == *inputs)
     }
 
+    /// The last commit that needs no new run with these inputs.
+    pub(crate) fn last_seen(&self, inputs: &Sha256) -> Option<&CommitId> {
+        self.seen.iter().rev().find(|seen| seen.inputs == *inputs).map(|seen| &seen.head)
+    }
+
     /// Remembers that this commit with these inputs needs no new run.
     pub fn see(&mut self, head: CommitId, inputs: Sha256) {
         let seen = Seen { head, inputs };

@@ -33,7 +33,7 @@ async fn worked_on() -> World {
 
 /// Writes a summary and a change.
 #[derive(Debug)]
-struct Summarizer;
+pub(crate) struct Summarizer;
 
 #[async_trait::async_trait]
 impl pimainteno_core::LlmBackend for Summarizer {
@@ -75,6 +75,7 @@ fn without_it(world: &World) -> Maintainer {
         .config(config)
         .state_directory(world.root().join("state"))
         .environment(environment())
+        .without_sandbox_helper()
         .backend(Agent::new(|_| {}))
         .build()
         .unwrap()

@@ -19,6 +19,7 @@ mod effects;
 mod faults;
 mod forget;
 mod futility;
+mod helper;
 mod hooks;
 mod invariants;
 mod outcomes;
@@ -30,7 +31,9 @@ mod repairs;
 mod repositories;
 mod review;
 mod rollback;
+mod scopes;
 mod secrets;
+mod self_test;
 mod services;
 mod support;
 #[path = "../../../tests/support/systemd.rs"]

@@ -212,6 +212,7 @@ impl World {
             .config(config)
             .state_directory(self.root().join("state"))
             .environment(environment())
+            .without_sandbox_helper()
             .backend(backend)
     }
 

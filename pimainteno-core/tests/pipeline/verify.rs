@@ -212,12 +212,8 @@ async fn a_change_that_weakens_its_checks_is_held_in_every_mode() {
 
 #[tokio::test]
 async fn checks_that_cannot_fail_let_nothing_through_unseen() {
-    for check in ["true", "echo ok", "make -n", "test -f README.md || true", "git log -1"] {
-        let world = world(&[check]);
-        world.write("Makefile", "all: README.md\n\ttouch all\n");
-        world.commit("make");
-        world.git(&["push", "--quiet"]);
-        let records = run(&world, shorten()).await;
+    for check in ["true", "echo ok", "test -f README.md || true", "git log -1"] {
+        let records = run(&world(&[check]), shorten()).await;
         assert!(
             held(&records).contains("no check fails on a project that is broken on purpose"),
             "{check}: {records:#?}"

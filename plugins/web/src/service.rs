@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::{http::HeaderMap, response::Response};
 use pimainteno_core::{Error, ErrorKind, Maintainer, Result, process::Cancel};
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Configuration, Order, ReadAgain, Refusal, configuration::Configured, stream};
 
@@ -25,7 +25,6 @@ struct Inner {
     decisions: Arc<Semaphore>,
     /// A permit for each reader of events.
     readers: Arc<Semaphore>,
-    recovered: OnceCell<()>,
     configured: OnceLock<Configured>,
 }
 
@@ -81,19 +80,6 @@ impl Service {
         self.0.serves
     }
 
-    /// Finishes or undoes what an earlier process left open: once, whoever asks first. The others
-    /// wait for it.
-    ///
-    /// # Errors
-    /// As [`Maintainer::recover`].
-    pub async fn recover(&self) -> Result<()> {
-        self.0
-            .recovered
-            .get_or_try_init(async || self.0.maintainer.recover().await.map(drop))
-            .await
-            .map(drop)
-    }
-
     /// Waits for the end of the runs that were asked for. New ones are refused from now on.
     pub async fn finish_orders(&self) {
         drop(self.0.orders.acquire_many(MOST).await);
@@ -115,7 +101,6 @@ impl Service {
         let service = self.clone();
         let run = tokio::spawn(async move {
             let _permit = permit;
-            service.recover().await?;
             order.carry_out(service.maintainer()).await
         });
         Ok(stream::lines(projects, run, events))
@@ -142,7 +127,6 @@ impl Service {
             orders: permits(),
             decisions: permits(),
             readers: permits(),
-            recovered: OnceCell::new(),
             configured: OnceLock::new(),
         }))
     }

@@ -266,8 +266,8 @@ mod tests {
 
     #[test]
     fn a_sandbox_that_is_not_whole_is_a_problem_only_where_it_is_required() {
-        let whole = Support { landlock: 1, layers: true, system_calls: true, obstacle: None };
-        let less = Support { landlock: 1, layers: true, system_calls: false, obstacle: None };
+        let whole = Support { landlock: 1, layers: true, system_calls: true, ..Support::default() };
+        let less = Support { landlock: 1, layers: true, ..Support::default() };
         let found = |support: &Support, in_need: &[String]| {
             let mut items = Items::new("");
             judge_sandbox(support, &["`a`".into()], in_need, &mut items);

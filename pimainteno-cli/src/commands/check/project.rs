@@ -1,6 +1,8 @@
 //! What one project needs: its checkout, its remote, its settings, its checks, its backend, its
 //! units.
 
+mod commands;
+
 use std::{
     collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration,
 };
@@ -8,14 +10,18 @@ use std::{
 use pimainteno_core::{
     Maintainer, ProjectId,
     config::{BudgetConfig, Config, LlmConfig, Mode, Project, RestartConfig},
-    git::{Checkout, Git, Upstream},
+    git::{Checkout, Git, Upstream, top_above},
     policy::{Hold, Limits, PolicyEngine},
     process::{Command, Environment},
     service::{self, LoadState},
 };
 
+use self::commands::CHECKS;
 use super::{Finding, Items, backends::NAME as BACKEND, delivery, unasked::Files};
-use crate::{backends, setup::Setup};
+use crate::{
+    backends,
+    setup::{self, Setup},
+};
 
 /// How long a remote may take to answer.
 const REMOTE_DEADLINE: Duration = Duration::from_secs(15);
@@ -128,7 +134,11 @@ impl Look {
                 "check out the branch, or correct the project's `branch`",
             );
         } else {
-            items.ok("checkout", format!("`{path}` on branch `{branch}`"));
+            let part = match checkout.top() == checkout.path() {
+                true => String::new(),
+                false => format!(", a part of `{}`,", checkout.top().display()),
+            };
+            items.ok("checkout", format!("`{path}`{part} on branch `{branch}`"));
         }
         if let Some(obstacle) = obstacle {
             items.note("checkout", obstacle, "runs are skipped until it is done");
@@ -158,6 +168,7 @@ impl Look {
         let Upstream { remote, branch, ahead, .. } = upstream;
         let output = self
             .git_command(["ls-remote", "--quiet", "--", remote, &format!("refs/heads/{branch}")])
+            .minded_by(&self.environment)
             .timeout(REMOTE_DEADLINE)
             .run()
             .await;
@@ -220,6 +231,7 @@ impl Look {
         let builder = Maintainer::builder()
             .config(config)
             .environment(self.environment.clone())
+            .sandbox_helper(setup::sandbox_helper())
             .state_directory(scratch.path());
         let maintainer = match backends::register(builder).build() {
             Ok(maintainer) => maintainer,
@@ -287,7 +299,7 @@ impl Look {
         let absent = self.absent_submodules().await;
         if !absent.is_empty() && !commands.is_empty() {
             items.note(
-                "checks",
+                CHECKS,
                 format!(
                     "submodules that the checkout does not have are empty where they run: {}",
                     absent.join(", ")
@@ -295,35 +307,32 @@ impl Look {
                 "`git submodule update --init --recursive` in the checkout fetches them",
             );
         }
-        let lacking = self.lacking_programs(commands).await;
-        for (program, command) in &lacking {
-            items.problem(
-                "checks",
-                format!("there is no program `{program}` for `{command}`"),
-                "install it, or put it on the PATH of the daemon",
-            );
-        }
+        let mut found = self.commands(items).await;
+        let checks = found.remove(CHECKS);
         match (commands.is_empty(), self.project.mode) {
             (true, Mode::Auto) => {
                 items.note(
-                    "checks",
+                    CHECKS,
                     "there are none, so changes are held although the mode is \"auto\"",
                     "add commands to `verify`",
                 );
             }
             (true, _) => items.note(
-                "checks",
+                CHECKS,
                 "there are none, so nothing vouches for a change",
                 "add commands to `verify`",
             ),
-            (false, _) if lacking.is_empty() => items.ok("checks", commands.join(", ")),
-            (false, _) => {}
+            (false, _) => checks.into_iter().for_each(|told| items.ok(CHECKS, told.join(", "))),
+        }
+        for (item, told) in found {
+            items.ok(item, told.join(", "));
         }
     }
 
     /// The places of submodules that were never fetched.
     async fn absent_submodules(&self) -> Vec<String> {
-        if !self.project.path.join(".gitmodules").exists() {
+        let top = top_above(&self.project.path);
+        if !top.is_some_and(|top| top.join(".gitmodules").exists()) {
             return Vec::new();
         }
         let status = self
@@ -334,23 +343,6 @@ impl Look {
         let text = status.map(|status| status.text().to_string()).unwrap_or_default();
         let absent = text.lines().filter_map(|line| line.strip_prefix('-')?.split_once(' '));
         absent.map(|(_, path)| format!("`{path}`")).collect()
-    }
-
-    /// The programs that checks begin with and that the shell does not find, each with its check.
-    async fn lacking_programs<'a>(&self, commands: &'a [String]) -> Vec<(&'a str, &'a str)> {
-        let mut lacking = Vec::new();
-        for command in commands {
-            let Some(program) = program(command) else { continue };
-            let look = Command::shell("command -v \"$1\"")
-                .args(["sh", program])
-                .directory(&self.project.path)
-                .envs(self.environment.iter());
-            // A shell that cannot be started is told by everything else.
-            if look.timeout(LOCAL_DEADLINE).run().await.is_ok_and(|output| !output.success()) {
-                lacking.push((program, command.as_str()));
-            }
-        }
-        lacking
     }
 
     /// Which files could be changed without asking. Where Git cannot list them, that is told of the
@@ -469,35 +461,9 @@ fn alone(config: &Config) -> Vec<Config> {
     long.chain(short).collect()
 }
 
-/// The program that a command begins with; `None` if only a shell could tell.
-fn program(command: &str) -> Option<&str> {
-    let is_assignment = |word: &&str| {
-        word.split_once('=').is_some_and(|(name, _)| {
-            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        })
-    };
-    let word = command.split_whitespace().find(|word| !is_assignment(word))?;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte);
-    // What a check builds first is not there yet.
-    let is_built = word.contains('/') && !Path::new(word).is_absolute();
-    (word.bytes().all(is_plain) && !is_built).then_some(word)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_program_of_a_check_is_its_first_word_unless_only_a_shell_can_tell() {
-        assert_eq!(program("cargo test --locked"), Some("cargo"));
-        assert_eq!(program("RUSTFLAGS=-Dwarnings CI=1 cargo test"), Some("cargo"));
-        assert_eq!(program("/usr/bin/true"), Some("/usr/bin/true"));
-        for command in
-            ["$RUNNER test", "(cd a && make)", "./target/test", "\"my program\"", "A=b", ""]
-        {
-            assert_eq!(program(command), None, "{command}");
-        }
-    }
 
     #[test]
     fn each_project_is_looked_at_by_itself() {

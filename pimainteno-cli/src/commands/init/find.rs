@@ -39,7 +39,7 @@ pub(super) fn below(directory: &Path, home: Option<&Path>) -> Result<Vec<PathBuf
     Ok(found.into_iter().collect())
 }
 
-/// The checkouts at `paths`, which start at `directory` where they are relative; each once, in
+/// The projects at `paths`, which are checkouts or directories in them, and which start at `directory` where they are relative; each once, in
 /// their order.
 ///
 /// # Errors
@@ -49,7 +49,7 @@ pub(super) fn named(directory: &Path, paths: &[PathBuf]) -> Result<Vec<PathBuf>>
     let mut others = Vec::new();
     for path in paths {
         match directory.join(path).canonicalize() {
-            Ok(checkout) if is_checkout(&checkout) => {
+            Ok(checkout) if git::top_above(&checkout).is_some() => {
                 if !checkouts.contains(&checkout) {
                     checkouts.push(checkout);
                 }
@@ -62,7 +62,7 @@ pub(super) fn named(directory: &Path, paths: &[PathBuf]) -> Result<Vec<PathBuf>>
         return Ok(checkouts);
     }
     Err(Error::new(ErrorKind::Usage, others.join("; "))
-        .hint("a project's path is the directory that contains `.git`"))
+        .hint("a project's path is the directory that contains `.git`, or one below it"))
 }
 
 /// What a path leads to that is no checkout.
@@ -144,5 +144,8 @@ mod tests {
              clone it, and name the clone; `bare.git/HEAD` is no directory"
         );
         assert_eq!(named(&home_path, &["a".into(), "link".into()]).unwrap(), [home_path.join("a")]);
+        fs::create_dir(home.path().join("a/service")).unwrap();
+        let part = named(&home_path, &["a/service".into()]).unwrap();
+        assert_eq!(part, [home_path.join("a/service")]);
     }
 }

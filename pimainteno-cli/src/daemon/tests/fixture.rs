@@ -93,6 +93,7 @@ impl House {
             .config(config)
             .state_directory(self.path("state"))
             .environment(environment)
+            .without_sandbox_helper()
             .backend(backend)
     }
 

@@ -40,6 +40,7 @@ fn what_the_reference_shows_of_a_project_is_what_holds_without_it() {
     let comparable = |project: Project| {
         let limits = (
             project.verify_timeout,
+            project.remote_timeout,
             project.repairs,
             project.probation,
             project.max_files,

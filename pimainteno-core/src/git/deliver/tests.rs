@@ -1,7 +1,11 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command, time::Instant};
 
 use super::*;
-use crate::{error::Retry, git::Git, process::Environment};
+use crate::{
+    error::Retry,
+    git::{Git, RemoteTime},
+    process::{Cancel, Environment},
+};
 
 /// A checkout with a commit that its remote does not have yet.
 struct Site {
@@ -75,13 +79,17 @@ impl Site {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    async fn push(&self, timeout: Duration) -> Result<PushEnd> {
+    async fn push(&self, limit: Duration) -> Result<PushEnd> {
+        self.push_until(limit, &Cancel::new()).await
+    }
+
+    async fn push_until(&self, limit: Duration, cancel: &Cancel) -> Result<PushEnd> {
         let environment = Environment::default()
             .with("PATH", std::env::var_os("PATH").unwrap())
             .with("GIT_CONFIG_GLOBAL", "/dev/null");
         let checkout = Checkout::open(
             &self.path("work"),
-            Git { network_timeout: timeout, ..Git::new(environment) },
+            Git::new(environment).waiting(RemoteTime::new(limit, cancel, |_| {})),
         )
         .await
         .unwrap();
@@ -120,6 +128,48 @@ async fn a_remote_that_hangs_is_given_up_at_its_deadline() {
     let end = site.push(Duration::from_millis(400)).await.unwrap();
     assert!(matches!(&end, PushEnd::Unclear(_)), "{end:?}");
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_push_that_is_stopped_in_the_middle_is_unclear_at_once() {
+    let site = Site::new();
+    site.connection("echo > ../begun; exec sleep 600");
+    let (start, cancel) = (Instant::now(), Cancel::new());
+    let begun = site.path("begun");
+    let stop = async {
+        while !begun.exists() {
+            tokio::task::yield_now().await;
+        }
+        cancel.raise();
+    };
+    let (end, ()) = tokio::join!(site.push_until(10 * LONG, &cancel), stop);
+    assert!(matches!(&end, Ok(PushEnd::Unclear(said)) if said.contains("stopped")), "{end:?}");
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    // One that is not begun any more has changed nothing.
+    let error = site.push_until(10 * LONG, &cancel).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+}
+
+#[tokio::test]
+async fn a_slow_link_is_not_taken_for_a_silent_one() {
+    let mut site = Site::new();
+    // What does not get smaller, and takes twice as long as the remote may be silent.
+    let mut state = 1_u64;
+    let noise = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    fs::write(site.path("work/noise"), noise.take(150_000).flatten().collect::<Vec<_>>()).unwrap();
+    site.git(&["add", "noise"]);
+    site.git(&["commit", "--quiet", "--message", "noise"]);
+    site.commit = site.git(&["rev-parse", "HEAD"]).parse().unwrap();
+    let slow = "while dd bs=32768 count=1 > ../piece 2>/dev/null && test -s ../piece; do cat ../piece; sleep 0.2; done";
+    site.connection(&format!("{{ {slow}; }} | sh -c \"$command\""));
+    let start = Instant::now();
+    assert_eq!(site.push(Duration::from_secs(4)).await.unwrap(), PushEnd::Pushed);
+    assert!(start.elapsed() > Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

@@ -250,6 +250,13 @@ impl<'a> Places<'a> {
         environment
     }
 
+    /// The files of the home directory in which Git looks for settings.
+    pub fn git_settings(&self) -> Vec<PathBuf> {
+        let home = self.0.home();
+        let names = [".gitconfig", ".config/git/config"];
+        names.iter().filter_map(|name| Some(home.as_ref()?.join(name))).collect()
+    }
+
     /// The settings of Cargo, if there are any: its newer name for them, or its older one.
     pub fn cargo_settings(&self) -> Option<PathBuf> {
         let home = self.0.get("CARGO_HOME").map(PathBuf::from);

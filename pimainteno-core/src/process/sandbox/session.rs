@@ -107,7 +107,8 @@ impl Session {
                 let elapsed = started.elapsed();
                 match reply.report {
                     Report::Ended(end @ (End::Exited(_) | End::Signalled(_))) => {
-                        Ok(Output { end, stdout, stderr, truncated: reply.truncated, elapsed })
+                        let (truncated, silence) = (reply.truncated, elapsed);
+                        Ok(Output { end, stdout, stderr, truncated, elapsed, silence })
                     }
                     Report::Ended(other) => Err(Error::new(ErrorKind::Process, other.to_string())),
                     Report::Failed(reason) => Err(Error::new(ErrorKind::Process, reason)),
@@ -121,13 +122,8 @@ impl Session {
 
 /// What is known of a command that went down with its session.
 fn ended(end: End, started: Instant) -> Output {
-    Output {
-        end,
-        stdout: Vec::new(),
-        stderr: Vec::new(),
-        truncated: false,
-        elapsed: started.elapsed(),
-    }
+    let (stdout, stderr, elapsed) = (Vec::new(), Vec::new(), started.elapsed());
+    Output { end, stdout, stderr, truncated: false, elapsed, silence: elapsed }
 }
 
 impl Live {

@@ -27,6 +27,10 @@ pub struct Support {
     pub system_calls: bool,
     /// Why there can be no namespaces, for files, network and processes; `None` if there can.
     pub obstacle: Option<String>,
+    /// Whether nobody asked the machine, because nothing sets up sandboxes: the obstacle is not
+    /// the machine's.
+    #[serde(default)]
+    pub is_unasked: bool,
 }
 
 /// The program that sets up sandboxes, and what it can do on this machine, which is found out once.
@@ -40,6 +44,11 @@ impl Support {
     /// A machine that can enforce nothing, for this reason.
     pub fn none(reason: impl Into<String>) -> Self {
         Self { obstacle: Some(reason.into()), ..Self::default() }
+    }
+
+    /// Nothing that sets up sandboxes, for this reason: the machine was not asked.
+    pub fn unasked(reason: impl Into<String>) -> Self {
+        Self { is_unasked: true, ..Self::none(reason) }
     }
 
     /// Whether there can be namespaces.
@@ -62,6 +71,11 @@ impl Support {
 
     /// What cannot be enforced, and what that means; empty if everything can.
     pub fn lacks(&self) -> String {
+        if let Some(reason) = self.obstacle.as_ref().filter(|_| self.is_unasked) {
+            return format!(
+                "nothing sets up sandboxes ({reason}), so they could do whatever this user can"
+            );
+        }
         let namespaces = self.obstacle.as_ref().map(|reason| {
             let meaning = match (self.landlock > 0, self.system_calls) {
                 (true, true) => {
@@ -87,6 +101,9 @@ impl Support {
 impl fmt::Display for Support {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.obstacle {
+            Some(reason) if self.is_unasked => {
+                return write!(formatter, "nothing sets up sandboxes ({reason})");
+            }
             None => formatter.write_str("files, network and processes by namespaces")?,
             Some(reason) => {
                 write!(formatter, "no namespaces for files, network and processes ({reason})")?;
@@ -142,14 +159,19 @@ impl SandboxHelper {
             Ok(End::Exited(code)) if code >= i32::from(PROBE_BASE) => {
                 u32::try_from(code).unwrap_or(0) - u32::from(PROBE_BASE)
             }
-            Ok(_) => return Support::none("the sandbox's helper does not answer"),
-            Err(error) => return Support::none(error.to_string()),
+            Ok(_) => {
+                return Support::unasked(format!(
+                    "`{}`, which is to do so, does not answer: a helper calls `pimainteno_core::process::help` first in its `main`",
+                    self.program.display()
+                ));
+            }
+            Err(error) => return Support::unasked(error.to_string()),
         };
         let support = Support {
             landlock,
             layers: true,
             system_calls: seccomp::is_supported(),
-            obstacle: None,
+            ..Support::default()
         };
         if let Err(reason) = self.attempt(scratch, support.clone(), None).await {
             return Support { layers: false, obstacle: Some(reason), ..support };

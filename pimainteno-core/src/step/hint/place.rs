@@ -17,6 +17,10 @@ const REFUSED: [&str; 4] =
 /// What this machine calls itself.
 const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
+/// How lines begin that tell of what a package manager asks for, which may be a proxy of this
+/// machine.
+const FETCHING: [&str; 4] = ["npm ", "go: ", "[7] ", "curl: "];
+
 /// What the check lacked, and which key gives it that, in one line.
 pub(super) fn of_check(log: &str) -> Option<String> {
     log.lines().find_map(of_line)
@@ -31,7 +35,8 @@ fn of_line(line: &str) -> Option<String> {
             "it writes to `{path}`, which checks can only read: `sandbox_write` names what they may write to, unless a setting of the tool leads it elsewhere"
         ));
     }
-    if has(&REFUSED) && has(&THIS_MACHINE) {
+    let is_fetching = FETCHING.iter().any(|sign| line.trim_start().starts_with(sign));
+    if has(&REFUSED) && has(&THIS_MACHINE) && !is_fetching {
         return Some(
             "it asks for a service of this machine, which checks do not reach: `sandbox_network = true` lets them, unless the check starts one of its own".into(),
         );
@@ -106,6 +111,7 @@ mod tests {
         for log in [
             "touch: cannot touch '/usr/bin/x': Read-only file system",
             "curl: (7) Failed to connect to example.com port 443: Connection refused",
+            "go: example.com/x@v1: Get \"…\": dial tcp 127.0.0.1:9: connect: connection refused",
             "assert error == 'Read-only file system'",
             "error: toolchain '$(x)' is not installed",
             "test localhost ... ok",

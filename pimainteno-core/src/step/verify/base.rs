@@ -104,6 +104,10 @@ impl<'c> Base<'c> {
         if context.parts.leftovers.has_left() {
             self.verdicts.retain(|check, _| !self.doubtful.contains(check));
         }
+        // What the owner links from his checkout may be another thing in the next run.
+        if !context.project().link.is_empty() {
+            self.verdicts.retain(|_, verdict| *verdict == Verdict::Passed);
+        }
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
         let (commit, checks) = (Some(context.run.base.clone()), all(context, self.checks));
         let known = context.check_results(commit.as_ref(), &checks)?;
@@ -122,5 +126,6 @@ fn all(context: &StepContext<'_>, checks: &[String]) -> Sha256 {
     let project = context.project();
     let given = (&project.prepare, &project.link, &project.sandbox);
     let absent = context.parts.sandboxing.absent();
-    Sha256::of(&format!("{}\n{given:?}\n{absent:?}", checks.join("\n")))
+    let prepared = context.parts.leftovers.base_prepared();
+    Sha256::of(&format!("{}\n{given:?}\n{absent:?}\n{prepared}", checks.join("\n")))
 }

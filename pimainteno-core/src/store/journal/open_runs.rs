@@ -63,16 +63,26 @@ impl Store {
             }
             let path = writer::path(directory, run);
             // The power failed between the end of the run and the removal of its journal.
+            // Or it ended right now, and whoever ended it has removed it.
+            let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
             if self.run(run)?.is_some() {
-                fs::remove_file(&path).context(ErrorKind::Store, || {
-                    format!("cannot remove the journal of a run that ended: `{}`", path.display())
-                })?;
+                let removed = fs::remove_file(&path);
+                removed
+                    .or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })
+                    .context(ErrorKind::Store, || {
+                        format!(
+                            "cannot remove the journal of a run that ended: `{}`",
+                            path.display()
+                        )
+                    })?;
                 continue;
             }
-            if let Some(open) = read(&path, run, &mut found.notices)
-                .context(ErrorKind::Store, || cannot_read(&path))?
-            {
-                found.runs.push(open);
+            match read(&path, run, &mut found.notices) {
+                Err(error) if is_gone(&error) => {}
+                read => {
+                    let read = read.context(ErrorKind::Store, || cannot_read(&path))?;
+                    found.runs.extend(read);
+                }
             }
         }
         Ok(found)
@@ -84,9 +94,22 @@ impl Store {
     /// # Errors
     /// As [`Self::open_runs`].
     pub(crate) fn has_open_run(&self, project: &ProjectId) -> Result<bool> {
-        let found = self.open_runs()?;
+        Ok(!self.open_runs_of(|other| other == project)?.is_empty())
+    }
+
+    /// The runs of such projects that were cut off and are not finished yet, as
+    /// [`Self::has_open_run`].
+    ///
+    /// # Errors
+    /// As [`Self::open_runs`].
+    pub(crate) fn open_runs_of(
+        &self,
+        is_wanted: impl Fn(&ProjectId) -> bool,
+    ) -> Result<Vec<OpenRun>> {
+        let mut found = self.open_runs()?;
         locked(&self.0.notices).extend(found.notices);
-        Ok(found.runs.iter().any(|open| open.record.project == *project))
+        found.runs.retain(|open| is_wanted(&open.record.project));
+        Ok(found.runs)
     }
 
     /// Goes on with the journal of a run that was cut off.

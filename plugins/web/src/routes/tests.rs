@@ -26,6 +26,7 @@ fn serve(mounted: impl FnOnce(Router) -> Router) -> TempDir {
     let builder = Maintainer::builder()
         .project(project)
         .provider("scripted")
+        .without_sandbox_helper()
         .backend(ScriptedBackend::new("scripted", Edit::Reply));
     let maintainer = builder.state_directory(directory.path().join("state")).build().unwrap();
     listen(&directory, mounted(crate::router(maintainer)));
@@ -97,6 +98,7 @@ async fn an_answer_that_panics_is_an_error_and_the_next_one_works() {
     let builder =
         Maintainer::builder().project(ProjectConfig::new(directory.path())).provider("scripted");
     let builder = builder
+        .without_sandbox_helper()
         .backend(ScriptedBackend::new("scripted", Edit::Reply))
         .state_directory(directory.path().join("other"));
     let service = Service::new(builder.build().unwrap());

@@ -1,0 +1,209 @@
+//! Projects that are a directory of their repository, and several of them in one.
+
+use std::{fs, path::PathBuf};
+
+use pimainteno_core::{Maintainer, Outcome, RunOptions, RunRecord, Trigger, config::Globs};
+
+use crate::support::{Agent, World, environment, git};
+
+/// A repository with the projects `radio` and `tv` below `services`, of which `radio` is the
+/// world's.
+fn world() -> World {
+    let mut world = World::new();
+    world.write("services/radio/README.md", "# Radio\n\nPlays musik.\n");
+    world.write("services/radio/src/play.sh", "echo play\n");
+    world.write("services/tv/README.md", "# TV\n");
+    world.write("common/lib.sh", "echo common\n");
+    world.commit("services");
+    world.git(&["push", "--quiet"]);
+    world.project.name = Some("radio".into());
+    // A check sees all of the repository, from the project's directory.
+    world.project.verify = vec!["test -f README.md && test -f ../../common/lib.sh".into()];
+    world.project.hold = Some(Globs::default());
+    world.project.steps = Some(
+        ["propose", "apply", "verify", "commit", "push", "restart"]
+            .map(|step| pimainteno_core::config::StepConfig::Named(step.into()))
+            .into(),
+    );
+    world
+}
+
+/// A maintainer of the projects in these directories of the repository.
+fn maintainer(world: &World, directories: &[&str], agent: Agent) -> Maintainer {
+    let mut config = world.config.clone();
+    config.project.extend(directories.iter().map(|directory| {
+        let path = match *directory {
+            "" => world.path().to_owned(),
+            directory => world.path().join(directory),
+        };
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let mut project = world.project.clone();
+        (project.name, project.path) = (Some(name.into()), path.clone());
+        project
+    }));
+    Maintainer::builder()
+        .config(config)
+        .state_directory(world.root().join("state"))
+        .environment(environment())
+        .backend(agent)
+        .build()
+        .unwrap()
+}
+
+async fn run(maintainer: &Maintainer, project: &str) -> RunRecord {
+    let mut options = RunOptions::default();
+    options.force = true;
+    maintainer.run_project(project, Trigger::Manual, options).await.unwrap().remove(0)
+}
+
+#[track_caller]
+fn is_applied(record: &RunRecord) {
+    assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
+}
+
+#[tokio::test]
+async fn a_project_below_the_top_changes_its_own_files_and_speaks_of_them_from_its_directory() {
+    let mut world = world();
+    world.project.allow = Globs::compile(["README.md"]).unwrap();
+    let maintainer =
+        maintainer(&world, &["services/radio"], Agent::writes("README.md", "# Radio\n"));
+    let record = run(&maintainer, "radio").await;
+    is_applied(&record);
+    let proposal = maintainer.proposal(&record.proposal.unwrap().to_string()).unwrap();
+    assert!(proposal.diff.starts_with("diff --git a/README.md b/README.md\n"), "{}", proposal.diff);
+    let changed = world.git(&["show", "--format=", "--name-only", "HEAD"]);
+    assert_eq!(changed, "services/radio/README.md");
+    assert_eq!(world.read("services/radio/README.md"), "# Radio\n");
+    assert_eq!(world.head(), world.remote_head());
+    // And back.
+    let back = maintainer.rollback("radio", Some(&record.id.to_string())).await.unwrap();
+    is_applied(&back);
+    assert_eq!(world.read("services/radio/README.md"), "# Radio\n\nPlays musik.\n");
+    assert!(world.git(&["status", "--porcelain"]).is_empty());
+}
+
+#[tokio::test]
+async fn what_lies_outside_of_the_project_is_not_changed() {
+    let world = world();
+    let before = world.seen_from_outside();
+    let agents = [
+        Agent::writes("../tv/README.md", "# Mine\n"),
+        Agent::writes("../tv/new.md", "# Mine\n"),
+        Agent::new(|workspace| {
+            fs::write(workspace.join("README.md"), "# Radio\n").unwrap();
+            fs::remove_file(workspace.join("../../common/lib.sh")).unwrap();
+        }),
+    ];
+    for agent in agents {
+        let record = run(&maintainer(&world, &["services/radio"], agent), "radio").await;
+        match &record.outcome {
+            Some(Outcome::Failed { message, .. }) => {
+                assert!(message.contains("outside of the project: `"), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(world.seen_from_outside(), before);
+}
+
+#[tokio::test]
+async fn commits_of_other_projects_alone_are_no_news() {
+    let world = world();
+    let agent = Agent::new(|_| {});
+    let maintainer = maintainer(&world, &["services/radio", "services/tv"], agent);
+    let reasons = async || {
+        let records = maintainer.run_once().await.unwrap();
+        let reason = |record: RunRecord| match record.outcome.unwrap() {
+            Outcome::Skipped { reason } => reason,
+            other => other.to_string(),
+        };
+        records.into_iter().map(reason).collect::<Vec<_>>()
+    };
+    assert!(reasons().await.iter().all(|reason| !reason.contains("nothing changed")));
+    world.write("services/tv/README.md", "# Television\n");
+    world.commit("tv");
+    world.git(&["push", "--quiet"]);
+    let told = reasons().await;
+    assert!(
+        told[0].contains("nothing of the project changed") && !told[1].contains("changed"),
+        "{told:?}"
+    );
+    assert!(reasons().await.iter().all(|reason| reason == "nothing changed since the last run"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn projects_of_one_checkout_take_turns_in_one_workspace() {
+    let world = world();
+    let agent = Agent::new(|workspace| {
+        let name = workspace.file_name().unwrap().to_str().unwrap().to_owned();
+        fs::write(workspace.join("README.md"), format!("# {name}, mended\n")).unwrap();
+    });
+    let mut world = world;
+    world.config.scheduler.concurrency = 4;
+    let maintainer = maintainer(&world, &["services/tv", "services/radio"], agent);
+    let records = maintainer.run_once().await.unwrap();
+    assert_eq!(records.len(), 2);
+    records.iter().for_each(is_applied);
+    assert_eq!(world.read("services/tv/README.md"), "# tv, mended\n");
+    assert_eq!(world.read("services/radio/README.md"), "# radio, mended\n");
+    assert_eq!(world.head(), world.remote_head());
+    let mut trees: Vec<_> = fs::read_dir(world.root().join("state/workspaces"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    trees.sort();
+    assert_eq!(trees, ["radio", "radio.agent"]);
+    drop(maintainer);
+
+    // The one that the workspace is called after goes; the other one's stays.
+    let rest = super::scopes::maintainer(&world, &["services/tv"], Agent::new(|_| {}));
+    assert!(rest.left_over().iter().any(|id| *id == "radio"));
+    rest.forget("radio", false).await.unwrap();
+    world.write("services/tv/README.md", "# TV\n");
+    world.commit("more");
+    world.git(&["push", "--quiet"]);
+    let record = run(&rest, "tv").await;
+    assert!(!matches!(record.outcome, Some(Outcome::Failed { .. })), "{record:?}");
+    assert!(rest.left_over().is_empty());
+}
+
+#[tokio::test]
+async fn the_summary_of_a_part_lies_there_and_is_kept_out_of_git() {
+    let mut world = world();
+    world.project.steps = None;
+    world.write("services/r[a]dio/README.md", "# Odd\n");
+    world.commit("odd");
+    world.git(&["push", "--quiet"]);
+    let agent = crate::forget::Summarizer;
+    let mut config = world.config.clone();
+    let mut project = world.project.clone();
+    project.path = world.path().join("services/r[a]dio");
+    project.verify = vec!["true".into()];
+    config.project.push(project);
+    let maintainer = Maintainer::builder()
+        .config(config)
+        .state_directory(world.root().join("state"))
+        .environment(environment())
+        .backend(agent)
+        .build()
+        .unwrap();
+    maintainer.run_once().await.unwrap();
+    assert!(world.path().join("services/r[a]dio/codex.md").exists());
+    assert!(world.git(&["status", "--porcelain"]).is_empty());
+}
+
+#[tokio::test]
+async fn a_directory_that_the_repository_has_nothing_of_is_refused() {
+    let world = world();
+    let mine: PathBuf = world.path().join("mine");
+    fs::create_dir(&mine).unwrap();
+    fs::write(mine.join("notes"), "mine\n").unwrap();
+    git(world.path(), &["config", "status.showUntrackedFiles", "no"]);
+    let record = run(&maintainer(&world, &["mine"], Agent::new(|_| {})), "mine").await;
+    match &record.outcome {
+        Some(Outcome::Failed { message, .. }) => {
+            assert!(message.contains("Git keeps no file of `"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
