@@ -227,6 +227,13 @@ fn a_configuration_that_is_edited_is_told_of_and_read_when_that_is_asked_for() {
         daemon.hear("STATUS=The new configuration cannot be used");
         let (code, text) = house.command(&["reload"]);
         assert!(code == Some(2) && text.contains(what), "{text}");
+        // The daemon answers all the same.
+        for command in ["status", "proposals", "pause"] {
+            let (code, text) = house.command(&[command]);
+            let is_told = text.contains("goes on with the configuration before this one");
+            assert!(code == Some(0) && is_told && text.contains(what), "{command}: {text}");
+        }
+        assert_eq!(house.command(&["resume"]).0, Some(0));
     }
     house.configure(NEVER, &["site"], "");
     let text = fs::read_to_string(house.env.path("work/PiMainteno.toml")).unwrap();

@@ -4,7 +4,7 @@
 //! Whoever attacks leaves a program that makes a mark outside of the workspace, which neither an
 //! agent nor a check can do.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use pimainteno_core::{
     Outcome, RunRecord,
@@ -12,7 +12,9 @@ use pimainteno_core::{
     process::Support,
 };
 
-use crate::support::machine::{Agent, Machine, is_applied, program, sh, write};
+use crate::support::machine::{
+    Agent, Machine, edits, is_applied, is_delivered, machines, program, sh, write,
+};
 
 /// Why the commit of a change was refused, which is given up then.
 #[track_caller]
@@ -280,4 +282,31 @@ fn a_formatter_that_is_a_hook_works_in_the_sandbox() {
     is_applied(&machine.run(Agent::harmless()));
     let text = machine.remote(&["show", "main:README.md"]);
     assert!(text.ends_with("\nformatted"), "{text}");
+}
+
+#[test]
+fn a_repository_that_a_group_shares_stays_shared() {
+    // Of a check, the bit is asked for in vain.
+    let check = "mkdir shared && chmod 2775 shared && git init --quiet --shared shared/repository";
+    for (value, mode) in [("group", 0o2775), ("0640", 0o2750)] {
+        for mut machine in machines(&[]) {
+            machine.project.verify.push(check.into());
+            machine.env.git(&machine.site, &["config", "core.sharedRepository", value]);
+            let objects = machine.site.join(".git/objects");
+            let directories = || -> Vec<_> {
+                let entries = fs::read_dir(&objects).unwrap().flatten();
+                let loose = entries.filter(|entry| entry.file_name().len() == 2);
+                loose.map(|entry| entry.path()).collect()
+            };
+            let before = directories();
+            let record = machine.run(edits("README.md", "# Site\n\nIt plays music.\n"));
+            is_delivered(&machine, &record);
+            let made = directories().into_iter().filter(|path| !before.contains(path));
+            let modes: Vec<_> = made
+                .map(|path| fs::metadata(path).unwrap().permissions().mode() & 0o7777)
+                .collect();
+            assert!(modes.len() > 1, "{value}");
+            assert!(modes.iter().all(|made| made & 0o2770 == mode & 0o2770), "{value}: {modes:?}");
+        }
+    }
 }

@@ -87,8 +87,8 @@ fn a_check_makes_no_program_that_runs_as_somebody_else() {
         let output = python(
             &world,
             "try:\n    os.close(os.open('born', os.O_CREAT | os.O_WRONLY, 0o4755))\nexcept OSError as error: print(error)\n\
-             open('plain', 'w').close()\nfor mode in (0o4755, 0o2755):\n    try: os.chmod('plain', mode)\n    except OSError as error: print(error)\n\
-             os.chmod('plain', 0o755)\nos.close(os.open('plain', os.O_RDONLY, 0o4755))",
+             open('plain', 'w').close()\nfor mode in (0o4755, 0o6755, 0o2755):\n    try: os.chmod('plain', mode)\n    except OSError as error: print(error)\n\
+             os.fchmod(os.open('plain', os.O_RDONLY), 0o2755)\nassert os.stat('plain').st_mode & 0o6000 == 0\nos.chmod('plain', 0o755)\nos.close(os.open('plain', os.O_RDONLY, 0o4755))",
         );
         assert_eq!(
             said(&output).matches("Operation not permitted").count(),

@@ -19,6 +19,8 @@ mod runs;
 mod show;
 mod status;
 
+use std::path::Path;
+
 use pimainteno_core::Result;
 use pimainteno_web::Run;
 
@@ -27,7 +29,7 @@ use crate::{
     arguments::{Cli, Command, PolicyCommand},
     daemon,
     exit::Ending,
-    setup::Setup,
+    setup::{self, Setup},
     terminal::Terminal,
 };
 
@@ -36,7 +38,8 @@ use crate::{
 /// # Errors
 /// Whatever keeps the command from doing its work; what its work has shown is in the [`Ending`].
 pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
-    let setup = || Setup::load(cli.options.config.as_deref());
+    let config = cli.options.config.as_deref();
+    let setup = || Setup::load(config);
     let is_daemon = cli.command.is_none() && !cli.one_shot;
     terminal.log(is_daemon);
     match cli.command {
@@ -50,32 +53,32 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
         Some(Command::Demo(arguments)) => done(demo::run(&arguments, terminal).await),
         Some(Command::Init(arguments)) => done(init::run(&arguments, terminal).await),
         Some(Command::Check) => check::run(&setup()?, terminal).await,
-        Some(Command::Status) => done(status::run(&look(&setup()?).await?, terminal).await),
+        Some(Command::Status) => done(status::run(&look(config).await?, terminal).await),
         Some(Command::Notices(notices)) => {
-            done(notices::run(&look(&setup()?).await?, notices, terminal).await)
+            done(notices::run(&look(config).await?, notices, terminal).await)
         }
-        Some(Command::Runs(runs)) => done(runs::run(&look(&setup()?).await?, runs, terminal).await),
-        Some(Command::Show(run)) => done(show::run(&look(&setup()?).await?, run, terminal).await),
+        Some(Command::Runs(runs)) => done(runs::run(&look(config).await?, runs, terminal).await),
+        Some(Command::Show(run)) => done(show::run(&look(config).await?, run, terminal).await),
         Some(Command::Log(arguments)) => {
-            done(log::run(&look(&setup()?).await?, arguments, terminal).await)
+            done(log::run(&look(config).await?, arguments, terminal).await)
         }
         Some(Command::Proposals(proposals)) => {
-            done(proposals::run(&look(&setup()?).await?, proposals, terminal).await)
+            done(proposals::run(&look(config).await?, proposals, terminal).await)
         }
         Some(Command::Diff(arguments)) => {
-            done(diff::run(&look(&setup()?).await?, arguments, terminal).await)
+            done(diff::run(&look(config).await?, arguments, terminal).await)
         }
         Some(Command::Approve(arguments)) => decide::approve(&setup()?, arguments, terminal).await,
         Some(Command::Reject(reject)) => done(decide::reject(&setup()?, reject, terminal).await),
         Some(Command::Rollback(rollback)) => decide::roll_back(&setup()?, rollback, terminal).await,
         Some(Command::Pause(arguments)) => {
-            done(pause::run(&look(&setup()?).await?, &arguments.projects, true, terminal).await)
+            done(pause::run(&look(config).await?, &arguments.projects, true, terminal).await)
         }
         Some(Command::Resume(arguments)) => {
-            done(pause::run(&look(&setup()?).await?, &arguments.projects, false, terminal).await)
+            done(pause::run(&look(config).await?, &arguments.projects, false, terminal).await)
         }
         Some(Command::Forget(arguments)) => {
-            done(forget::run(&look(&setup()?).await?, arguments, terminal).await)
+            done(forget::run(&Access::open(&setup()?, |_| {}).await?, arguments, terminal).await)
         }
         Some(Command::Reload) => done(reload::run(&setup()?, terminal).await),
         Some(Command::Policy { command: PolicyCommand::Test { files } }) => {
@@ -93,7 +96,18 @@ fn done(result: Result<()>) -> Result<Ending> {
     result.map(|()| Ending::Done)
 }
 
-/// Access for a command that starts nothing, so that there is nothing to tell.
-async fn look(setup: &Setup) -> Result<Access> {
-    Access::open(setup, |_| {}).await
+/// Access for a command that starts nothing, so that there is nothing to tell. While the
+/// configuration cannot be used, a daemon that goes on with the one before is asked all the same.
+async fn look(config: Option<&Path>) -> Result<Access> {
+    let error = match Setup::load(config) {
+        Ok(setup) => return Access::open(&setup, |_| {}).await,
+        Err(error) => error,
+    };
+    match setup::daemon_of_broken(config).await {
+        Ok(Some(client)) => {
+            tracing::warn!("the daemon goes on with the configuration before this one: {error}");
+            Ok(Access::Remote(client, None))
+        }
+        _ => Err(error),
+    }
 }

@@ -16,6 +16,10 @@ use pimainteno_core::{
 };
 use pimainteno_web::Configuration;
 
+mod broken;
+
+pub(crate) use broken::daemon_of_broken;
+
 use crate::backends;
 
 /// Where the state of a daemon of the whole machine is.

@@ -3,6 +3,7 @@
 //! Looking whether anything changed reads two small files and starts no process ([`Head::read`]).
 //! Everything else is done by the `git` program, because what it writes is what people trust.
 
+mod already;
 mod change;
 mod checkout;
 mod command;
@@ -13,6 +14,7 @@ mod gitlinks;
 mod head;
 mod hook_texts;
 mod hooks;
+mod known_as;
 mod lock;
 mod mend;
 mod merge;
@@ -22,6 +24,7 @@ mod ownership;
 mod remote_time;
 mod room;
 mod scope;
+mod sharing;
 mod submodules;
 mod tracked;
 mod unfinished;
@@ -36,6 +39,7 @@ pub use deliver::PushEnd;
 pub(crate) use forget::checkout_of;
 pub use head::{Head, is_bare};
 pub(crate) use hook_texts::hook_texts;
+pub(crate) use known_as::worktrees_in;
 pub(crate) use lock::ProjectLock;
 pub use outlook::HookFault;
 pub(crate) use remote_time::RemoteTime;

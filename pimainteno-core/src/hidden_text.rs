@@ -24,6 +24,7 @@ mod names;
 use std::{borrow::Cow, fmt};
 
 pub(crate) use added::concern;
+pub(crate) use names::is_plain_letters;
 
 /// A character that a reader does not see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -398,6 +398,18 @@ impl Output {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
+    /// The last lines of what it wrote to either, those of standard error behind the others: where
+    /// the words of several programs are mixed, such as those of Git and a hook.
+    pub(crate) fn tail_of_both(&self, lines: usize) -> String {
+        let both = [&self.stdout, &self.stderr].map(|text| String::from_utf8_lossy(text));
+        let both: Vec<_> = both
+            .iter()
+            .flat_map(|text| text.lines())
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        both[both.len().saturating_sub(lines)..].join("\n")
+    }
+
     /// The last lines of what it wrote, standard error first; for messages.
     pub fn tail(&self, lines: usize) -> String {
         let text = if self.stderr.iter().any(|byte| !byte.is_ascii_whitespace()) {

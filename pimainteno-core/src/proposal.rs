@@ -128,9 +128,9 @@ pub enum ProposalStatus {
         /// Why.
         reason: String,
     },
-    /// Another change was held in its place: a project has one at most that waits.
+    /// Another change was held or delivered in its place: a chore has one at most that waits.
     Superseded {
-        /// The one that waits now.
+        /// That one.
         by: ProposalId,
     },
     /// Nobody answered in time.

@@ -133,8 +133,8 @@ pub struct RunRecord {
     pub outcome: Option<Outcome>,
     /// The run that took this one's change back.
     pub rolled_back_by: Option<RunId>,
-    /// What became of the change that it held, where it waits no more. This is looked up when the
-    /// record is read.
+    /// What became of the change that it held, where it waits no more, or of the one that was
+    /// approved, where the project has it already. This is looked up when the record is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub became: Option<ProposalStatus>,
 }
@@ -279,7 +279,9 @@ impl RunRecord {
     /// How the run ended, in one line: a success of a reversal is told as what it took back, and a
     /// change that waits no more as what became of it.
     pub fn told(&self) -> String {
-        if let (Some(Outcome::Held { .. }), Some(became)) = (&self.outcome, &self.became) {
+        if let (Some(Outcome::Held { .. } | Outcome::NoChange), Some(became)) =
+            (&self.outcome, &self.became)
+        {
             return became.to_string();
         }
         match (&self.outcome, self.job.takes_back()) {

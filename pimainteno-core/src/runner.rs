@@ -11,6 +11,7 @@ mod prepared;
 mod review;
 mod rollback;
 mod run;
+mod succession;
 mod unfinished;
 
 use std::{

@@ -1,6 +1,6 @@
 //! `approve`, `reject` and `rollback`: what a person decides about a change.
 
-use pimainteno_core::{Error, ErrorKind, Outcome, ProposalId, Result, RunRecord};
+use pimainteno_core::{Error, ErrorKind, Outcome, ProposalId, ProposalStatus, Result, RunRecord};
 use pimainteno_web::{Approve, Order, Reject, Rollback};
 
 use super::run::{conclude, until_stopped};
@@ -30,7 +30,9 @@ pub(crate) async fn approve(
     let record =
         one_run(&access, Approve { id: proposal.id.to_string(), sha256 }, terminal).await?;
     let is_delivered = matches!(record.outcome, Some(Outcome::Applied { .. }));
-    tell(&record, is_delivered, terminal)
+    // Somebody else may have done the same.
+    let is_there = record.became == Some(ProposalStatus::Obsolete);
+    tell(&record, is_delivered || is_there, terminal)
 }
 
 /// Rejects a change that is held.

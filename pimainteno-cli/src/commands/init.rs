@@ -3,6 +3,7 @@
 mod file;
 mod find;
 mod guess;
+mod names;
 
 use std::{
     fs,
@@ -33,6 +34,9 @@ struct Written {
 struct Project {
     /// The checkout.
     path: PathBuf,
+    /// What it is called, where its directory's name alone would not tell it from the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     /// The guessed commands that make its dependencies ready.
     prepare: Vec<String>,
     /// The guessed checks.
@@ -57,9 +61,10 @@ pub(crate) async fn run(arguments: &InitArguments, terminal: &Terminal) -> Resul
     } else {
         find::named(&directory, &arguments.paths)?
     };
+    let names = names::distinct(&checkouts);
     let mut projects = Vec::new();
-    for checkout in checkouts {
-        projects.push(Project::guess(checkout).await);
+    for (checkout, name) in checkouts.into_iter().zip(names) {
+        projects.push(Project { name, ..Project::guess(checkout).await });
     }
     write(&output, &file::render(&projects)?, arguments.force)?;
     let written = Written { path: output, projects };
@@ -71,7 +76,7 @@ impl Project {
         let name =
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let guess::Guess { prepare, verify } = guess::guess(&path, &setup::environment()).await;
-        Self { prepare, verify, unit: format!("{name}.service"), path }
+        Self { prepare, verify, unit: format!("{name}.service"), path, name: None }
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) async fn run(setup: &Setup, terminal: &Terminal) -> Result<()> {
     let Some(client) = Client::find(&setup.socket, Arc::new(())).await? else {
         let message = format!("no daemon answers at `{}`", setup.socket.display());
         return Err(Error::new(ErrorKind::Usage, message)
-            .hint("there is nothing to do: whatever is started next reads the configuration"));
+            .hint("whatever is started next reads the configuration; a daemon that was started before `cache.path` or `web.socket` became another still listens where it was, and a restart alone changes that"));
     };
     let reloaded = client
         .ask(Reload {})

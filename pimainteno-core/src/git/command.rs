@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, path::Path, time::Duration};
 
-use super::remote_time::RemoteTime;
+use super::{remote_time::RemoteTime, sharing::SharedObjects};
 use crate::{
     config::REMOTE_TIMEOUT,
     error::{Error, ErrorKind, Result},
@@ -66,6 +66,8 @@ pub(super) struct Call {
     command: Command,
     what: String,
     session: Option<Session>,
+    /// The directory of objects whose modes are settled after a call in a session.
+    shared: Option<SharedObjects>,
 }
 
 impl Git {
@@ -149,7 +151,7 @@ impl Git {
             // the call, and so would a minder for those that run nobody else's
             // programs.
             .keep_descendants();
-        Call { command, what, session: None }
+        Call { command, what, session: None, shared: None }
     }
 }
 
@@ -163,6 +165,12 @@ impl Call {
     /// Has it run in `session`, if there is one.
     pub(super) fn within(mut self, session: Option<&Session>) -> Self {
         self.session = session.cloned();
+        self
+    }
+
+    /// Has these objects shared as their owner wants, if it runs in a session.
+    pub(super) fn sharing(mut self, shared: Option<SharedObjects>) -> Self {
+        self.shared = shared;
         self
     }
 
@@ -205,7 +213,13 @@ impl Call {
     /// Runs it, however it ends.
     pub(super) async fn output(self) -> Result<Output> {
         match self.session {
-            Some(session) => session.run(self.command).await,
+            Some(session) => {
+                let output = session.run(self.command).await;
+                if let Some(shared) = self.shared {
+                    shared.settle();
+                }
+                output
+            }
             None => self.command.run().await,
         }
     }

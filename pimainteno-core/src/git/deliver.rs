@@ -128,7 +128,7 @@ impl Checkout {
             let unclear = || PushEnd::Unclear(error.to_string());
             return Ok(if is_there { PushEnd::Pushed } else { unclear() });
         }
-        let error = failed("git push", &output);
+        let error = failed("git push", &with_words_of_hooks(&output));
         let said = said.to_ascii_lowercase();
         let has_sign = |sign: &&str| said.contains(sign);
         let is_turned_away = said.contains(OWNED_BY_ANOTHER)
@@ -213,6 +213,21 @@ impl Checkout {
         let said = String::from_utf8_lossy(&output.stderr);
         Err(explained(failed(what, &output), &said, &upstream.remote, true))
     }
+}
+
+/// What a push that failed wrote, with what its hook wrote to standard output before what came on
+/// standard error: what Git itself writes there is for programs.
+fn with_words_of_hooks(output: &Output) -> Output {
+    let is_gits = |line: &&str| {
+        *line == "Done"
+            || line.strip_prefix("To ").is_some_and(|remote| !remote.contains(' '))
+            || line.split_once('\t').is_some_and(|(flag, _)| flag.trim().len() <= 1)
+    };
+    let text = output.text();
+    let lines = text.lines().filter(|line| !is_gits(line) && !line.trim().is_empty());
+    let mut told = lines.map(|line| format!("{line}\n")).collect::<String>().into_bytes();
+    told.extend_from_slice(&output.stderr);
+    Output { stderr: told, ..output.clone() }
 }
 
 /// The error with what to do about it; worth a later try if the remote could not be reached. Without

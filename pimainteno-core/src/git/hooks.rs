@@ -150,7 +150,7 @@ impl<'workspace> Stage<'workspace> {
             let refused = format!(
                 "the hook `{name}` refused the commit ({}): {}",
                 output.end,
-                output.tail(6)
+                output.tail_of_both(6)
             );
             let edited = self.edited().await;
             if edited.is_empty() || amends.is_some() {

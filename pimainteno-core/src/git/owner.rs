@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::checkout::Checkout;
+use super::{checkout::Checkout, sharing::Sharing};
 use crate::error::Result;
 
 /// Keys that say how a repository's files are kept.
@@ -48,6 +48,8 @@ pub(super) struct OwnerSettings {
     pub(super) signs: bool,
     /// Whether the hooks lie elsewhere than in the repository.
     pub(super) moves_hooks: bool,
+    /// Whom the repository is shared with.
+    pub(super) sharing: Option<Sharing>,
 }
 
 impl OwnerSettings {
@@ -95,6 +97,7 @@ impl OwnerSettings {
             match name {
                 "commit.gpgsign" => found.signs = is_true(value),
                 "core.hookspath" => found.moves_hooks = true,
+                "core.sharedrepository" => found.sharing = Sharing::parse(value),
                 _ => {}
             }
         }

@@ -14,6 +14,7 @@ use super::{
     gitlinks::Gitlinks,
     owner::OwnerSettings,
     scope::Scope,
+    sharing::SharedObjects,
     tracked::{LIST_LIMIT, entries},
     unfinished::{top_of, worktrees},
 };
@@ -531,7 +532,9 @@ impl Workspace {
             .call(tree, arguments)
             .env("GIT_DIR", &self.git_directory)
             .env("GIT_WORK_TREE", tree);
-        call.env("GIT_COMMON_DIR", self.checkout.common_directory()).within(self.session.as_ref())
+        let common = self.checkout.common_directory();
+        let shared = self.owner.sharing.map(|sharing| SharedObjects::new(sharing, common));
+        call.env("GIT_COMMON_DIR", common).within(self.session.as_ref()).sharing(shared)
     }
 }
 

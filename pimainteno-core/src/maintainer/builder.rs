@@ -191,6 +191,7 @@ impl MaintainerBuilder {
             under_way: Arc::default(),
             cancel: Cancel::new(),
         });
+        runner.carry_pauses_over()?;
         Ok(Maintainer(Arc::new(Live::new(runner))))
     }
 

@@ -30,7 +30,7 @@ impl Maintainer {
             current.bus.learn(plan.policies());
             current.queue.allow(plan.config.scheduler.concurrency);
             current.store.keep_runs(plan.config.cache.keep_runs);
-            Ok(plan.runner(Shared {
+            let runner = plan.runner(Shared {
                 store: current.store.clone(),
                 bus: current.bus.clone(),
                 queue: current.queue.clone(),
@@ -38,7 +38,9 @@ impl Maintainer {
                 releases: current.releases.clone(),
                 under_way: current.under_way.clone(),
                 cancel: current.cancel.clone(),
-            }))
+            });
+            runner.carry_pauses_over()?;
+            Ok(runner)
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     proposal::{Proposal, ProposalStatus},
     run::RunRecord,
     runner::Forgotten,
+    store::ProjectState,
     words::ProjectId,
 };
 
@@ -23,9 +24,17 @@ impl Maintainer {
         limit: usize,
     ) -> Result<Vec<Proposal>> {
         self.runner().hear_silence()?;
-        let is_wanted =
-            |status: &ProposalStatus| all || matches!(status, ProposalStatus::Held { .. });
-        self.0.store.proposals(project, is_wanted, limit)
+        if all {
+            return self.0.store.proposals(project, |_| true, limit);
+        }
+        // What is not in the configuration any more cannot be decided about.
+        let runner = self.runner();
+        let mut held = self.0.store.proposals(project, ProposalStatus::is_held, usize::MAX)?;
+        held.retain(|proposal| {
+            runner.projects.iter().any(|prepared| prepared.project.id == proposal.project)
+        });
+        held.truncate(limit);
+        Ok(held)
     }
 
     /// Approves the change that is held as the proposal named by its id or at least four digits of
@@ -94,7 +103,13 @@ impl Maintainer {
     /// [`crate::ErrorKind::Usage`] if there is no such project, [`crate::ErrorKind::Store`].
     pub fn pause(&self, project: &str) -> Result<()> {
         let id = self.project_id(project)?;
-        self.0.store.update_project(&id, |state| state.paused = true).map(drop)
+        let path = self.runner().project(project)?.project.path.clone();
+        let pause = |state: &mut ProjectState| {
+            state.paused = true;
+            // The pause is of the checkout, whatever the project is called tomorrow.
+            state.checkout = Some(path);
+        };
+        self.0.store.update_project(&id, pause).map(drop)
     }
 
     /// Lets a project be run again, whatever kept it from that: it was paused, it was parked, it

@@ -18,6 +18,7 @@ use crate::{
     config::{Globs, Project, RestartConfig, StepConfig},
     error::{Error, ErrorKind, Result},
     git::{self, Change},
+    hidden_text,
 };
 
 pub(crate) use command::is_run_by;
@@ -311,11 +312,15 @@ pub(crate) fn is_source(path: &str) -> bool {
 }
 
 /// Whether a path has nothing in it that some file system or person takes for something else: plain
-/// ASCII, no blank or dot at an end, no `:` or `~`.
+/// letters, no blank or dot at an end, no `:` or `~`.
 fn is_usual(path: &str) -> bool {
-    let is_plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@ ,()[]{}$#=&'!%^".contains(&byte);
+    let is_plain = |byte: u8| {
+        !byte.is_ascii()
+            || byte.is_ascii_alphanumeric()
+            || b"/._-+@ ,()[]{}$#=&'!%^".contains(&byte)
+    };
     path.bytes().all(is_plain)
+        && hidden_text::is_plain_letters(path)
         && path.split('/').all(|part| !part.starts_with([' ', '-']) && !part.ends_with([' ', '.']))
 }
 

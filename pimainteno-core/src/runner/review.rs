@@ -11,6 +11,7 @@ use crate::{
     config::{Mode, OnSilence},
     error::{Error, ErrorKind, Result},
     event::NoticeKind,
+    git::Workspace,
     id::ProposalId,
     job::Job,
     proposal::{Proposal, ProposalStatus},
@@ -161,6 +162,31 @@ impl Runner {
         };
         let key = held.proposal.to_string();
         self.bus.notice(&prepared.project.id, None, NoticeKind::Approval, key, message);
+        Ok(())
+    }
+
+    /// Gives up the change of the chore that waits if the project has it already: a run that looked
+    /// around found nothing more to change, and somebody else may have done the same.
+    pub(super) async fn outdate(
+        &self,
+        prepared: &Prepared,
+        record: &RunRecord,
+        workspace: &Workspace,
+    ) -> Result<()> {
+        if !record.job.rules().looks_around {
+            return Ok(());
+        }
+        let state = self.store.project(&prepared.project.id);
+        let Some(held) = &state.chore(&record.chore).held else { return Ok(()) };
+        // Somebody is deciding about it right now.
+        let Some(_deciding) = self.queue.decide(held.proposal) else { return Ok(()) };
+        let Some(proposal) = self.store.proposal(held.proposal)? else { return Ok(()) };
+        if workspace.has_already(&proposal.diff).await? {
+            self.store.update_proposal(held.proposal, |proposal| {
+                proposal.status = ProposalStatus::Obsolete;
+                proposal.blocked = None;
+            })?;
+        }
         Ok(())
     }
 

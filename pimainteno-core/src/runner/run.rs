@@ -18,6 +18,7 @@ use crate::{
     job::{Job, REPAIR},
     pipeline,
     policy::{Checks, Facts, RunFacts},
+    proposal::ProposalStatus,
     run::{Outcome, RunOptions, RunRecord, StepStatus, Trigger},
     step::{
         self, Part, Run, RunParts,
@@ -68,7 +69,12 @@ impl Runner {
         }
         let head = Head::read(&prepared.project.path).ok()??;
         let inputs = prepared.chore(name).inputs();
-        chore.has_seen(&head.commit, &inputs).then(|| "nothing changed since the last run".into())
+        chore.has_seen(&head.commit, &inputs).then(|| match &chore.failed {
+            Some(failure) => format!(
+                "nothing changed since the last run, which {failure}; once that is mended outside of the project, a forced run tries it again"
+            ),
+            None => "nothing changed since the last run".into(),
+        })
     }
 
     /// The record of a run that was not worth starting; it is told but not stored.
@@ -388,6 +394,9 @@ impl Runner {
             let heads = heads.into_iter().chain([rollback]).flatten();
             seen.extend(heads.map(|head| Seen { head, inputs: inputs.clone() }));
         }
+        if run.record.outcome == Some(Outcome::NoChange) {
+            self.outdate(prepared, &run.record, &workspace).await?;
+        }
         let takes_back = rollback::takes_back(&run);
         let stored = FinishedRun { takes_back, ..run.into_stored() };
         let record = self.conclude(prepared, journal, seen, stored, rollback, options);
@@ -418,7 +427,7 @@ impl Runner {
             self.bus.finished(&record);
         }
         self.settle(prepared, &mut finished)?;
-        let record = finished.record.clone();
+        let mut record = finished.record.clone();
         let waits = blocked_anew(&finished);
         let (id, chore, rules) = (&prepared.project.id, &record.chore, record.job.rules());
         let before = self.store.project(id);
@@ -450,11 +459,25 @@ impl Runner {
                 }
                 _ => {}
             }
+            if rules.looks_around && !seen.is_empty() {
+                match &record.outcome {
+                    // It failed before, and nobody tried it again.
+                    Some(Outcome::Skipped { .. }) => {}
+                    Some(failure @ (Outcome::Failed { .. } | Outcome::RolledBack { .. })) => {
+                        state.note_end(failure.to_string().lines().next().map(str::to_owned));
+                    }
+                    _ => state.note_end(None),
+                }
+            }
             for Seen { head, inputs } in seen {
                 state.see(head, inputs);
             }
         };
+        let became = finished.proposal.as_ref().map(|proposal| proposal.status.clone());
         self.store.finish_run(journal, finished, change_state)?;
+        if record.outcome == Some(Outcome::NoChange) && record.job.delivers().is_some() {
+            record.became = became.filter(|became| *became == ProposalStatus::Obsolete);
+        }
         let (before, after) = (before.chore(chore), self.store.project(id));
         if let (None, Some(frozen)) = (&before.frozen, &after.chore(chore).frozen) {
             let message = format!(

@@ -28,6 +28,9 @@ const TRIES: u32 = 3;
 /// The time between two looks, where the probation is not short.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The time between two words that all is well.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
 /// The least time between two looks, however short the probation is.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -90,6 +93,13 @@ struct Watch<'a> {
     failed_looks: u32,
     /// What is wrong but not the change's fault.
     excused: Vec<(Option<UnitName>, String)>,
+}
+
+/// What was told last, and when it was that all is well.
+#[derive(Default)]
+struct Told {
+    news: String,
+    well_at: Option<Duration>,
 }
 
 struct WatchedProbe<'a> {
@@ -184,6 +194,20 @@ impl Baseline {
     }
 }
 
+impl Told {
+    /// Whether these news are to be told after so long: other ones at once, that all is still well
+    /// now and then.
+    fn is_due(&mut self, news: &str, is_well: bool, waited: Duration) -> bool {
+        let is_soon = self.well_at.is_some_and(|at| waited < at + TELL_EVERY);
+        if news == self.news || (is_well && is_soon) {
+            return false;
+        }
+        news.clone_into(&mut self.news);
+        self.well_at = is_well.then_some(waited);
+        true
+    }
+}
+
 impl<'a> Watch<'a> {
     fn new(probation: Probation<'a>, before: &'a Baseline) -> Self {
         Self {
@@ -207,7 +231,7 @@ impl<'a> Watch<'a> {
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Verdict> {
         let duration = self.probation.duration;
-        let mut told = String::new();
+        let mut told = Told::default();
         loop {
             if let Some(verdict) = self.look_at_units().await? {
                 return Ok(verdict);
@@ -228,9 +252,8 @@ impl<'a> Watch<'a> {
                 None if !settled => "waiting for the units to settle".to_owned(),
                 None => format!("healthy for {} s of {} s", waited.as_secs(), duration.as_secs()),
             };
-            if news != told {
+            if told.is_due(&news, settled, waited) {
                 progress(&news);
-                told = news;
             }
             let left = duration.saturating_sub(waited);
             sleep(if left.is_zero() {

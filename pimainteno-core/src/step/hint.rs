@@ -4,6 +4,8 @@
 //! Each line of the tables is what a program writes, as that program's sources have it. A line that
 //! fits by chance costs a needless hint; nothing is decided by it.
 
+mod place;
+
 use std::time::Duration;
 
 /// After how long it may be tried again where the network is in the way.
@@ -115,6 +117,9 @@ enum Lack {
 /// What a failed check lacked, and which key gives it that, in one line; `prepares` is whether the
 /// project has `prepare`. `None` if nothing is known to be lacking.
 pub(crate) fn of_check(log: &str, prepares: bool) -> Option<String> {
+    if let Some(hint) = place::of_check(log) {
+        return Some(hint);
+    }
     let more = if prepares {
         "have `prepare` install it"
     } else {
@@ -128,6 +133,9 @@ pub(crate) fn of_check(log: &str, prepares: bool) -> Option<String> {
             "it asks for the network, which checks have not: a command in `prepare` can fetch what it needs, or set `sandbox_network`".into()
         }
         Lack::Package(name) => format!("it finds no package `{name}`: {more}"),
+        Lack::Program(name) if name.starts_with('/') => {
+            format!("it finds no program `{name}`: if that is on this machine, `sandbox_read` shows its directory to checks")
+        }
         Lack::Program(name) => {
             format!("it finds no program `{name}`: install it where the daemon's PATH leads, or {more}")
         }
@@ -228,10 +236,17 @@ mod tests {
                 Lack::Program("cmake".into()),
             ),
             ("Error: spawn tsc ENOENT", Lack::Program("tsc".into())),
+            ("sh: 1: /opt/x/bin/y: not found", Lack::Program("/opt/x/bin/y".into())),
         ];
         for (log, expected) in cases {
             assert_eq!(lack(log), Some(expected), "{log}");
         }
+    }
+
+    #[test]
+    fn a_program_that_is_named_by_its_path_is_shown_by_a_key() {
+        let hint = of_check("sh: 1: /opt/x/bin/y: not found", true).unwrap();
+        assert!(hint.contains("`sandbox_read`"), "{hint}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{Effects, Flow, Need, Step, StepContext};
 use crate::{
+    config::RestartConfig,
     error::{Error, ErrorKind, Result},
     process::Cancel,
     run::Outcome,
@@ -35,7 +36,8 @@ impl Step for Restart {
         let Some(commit) = context.run.record.commit.clone() else {
             return Ok(Flow::End(Outcome::NoChange));
         };
-        let units = self.units(context).await?;
+        let is_unmanaged = context.project().restart == RestartConfig::None;
+        let units = if is_unmanaged { Vec::new() } else { self.units(context).await? };
         // What a rollback finds is what the change did; it is measured by what was before.
         let before = match context.run.delivery.before.take() {
             Some(before) => before,
@@ -59,6 +61,9 @@ impl Step for Restart {
             context.restart_unit(unit).await?;
         }
         Ok(Flow::Done(match units.as_slice() {
+            [] if is_unmanaged => {
+                format!("checkout at {commit:.12}; nothing is restarted: `restart` is \"none\"")
+            }
             [] => format!("checkout at {commit:.12}; nothing to restart"),
             units => format!("checkout at {commit:.12}; restarted {}", units.join(", ")),
         }))

@@ -115,6 +115,10 @@ impl Step for Verify {
         if !tally.new.is_empty() {
             return Ok(Flow::Mend(failure(&tally.new)));
         }
+        let known = Base::load(context, &checks)?;
+        let (flaky, passed): (Vec<_>, Vec<_>) =
+            passed.into_iter().partition(|check| known.is_flaky(check));
+        tally.flaky.extend(flaky.iter().map(|check| format!("`{check}`")));
         if !passed.is_empty() {
             let old = old_tests(context, &change, &passed).await?;
             context.run.concerns.extend(old);
@@ -246,8 +250,9 @@ async fn compare(
             }
         }
     }
-    base.keep(context)?;
     again(context, change, suspects, &mut tally).await?;
+    base.note_flaky(|check| tally.flaky.contains(&format!("`{check}`")));
+    base.keep(context)?;
     Ok(tally)
 }
 

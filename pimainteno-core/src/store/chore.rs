@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     id::ProposalId,
-    proposal::Proposal,
+    proposal::{Proposal, ProposalStatus},
     secrets::Secrets,
     words::{CommitId, Sha256, UnitName},
 };
@@ -28,6 +28,9 @@ const MAX_SEEN: usize = 4;
 pub struct ChoreState {
     /// What was looked at and needs no new run, the newest last; at most four.
     pub seen: Vec<Seen>,
+    /// How the last run that looked for something to do failed; `None` if it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
     /// When it may be tried again, and what the trouble was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parked: Option<Parked>,
@@ -145,6 +148,14 @@ impl ChoreState {
         self.frozen = None;
     }
 
+    /// Takes note of how the last run that looked for something to do failed, if it did.
+    pub(crate) fn note_end(&mut self, mut failure: Option<String>) {
+        if let Some(failure) = &mut failure {
+            failure.truncate(failure.floor_char_boundary(MAX_REASON));
+        }
+        self.failed = failure;
+    }
+
     /// Whether a run on this commit with these inputs would be futile.
     pub fn has_seen(&self, head: &CommitId, inputs: &Sha256) -> bool {
         self.seen.iter().any(|seen| seen.head == *head && seen.inputs == *inputs)
@@ -190,24 +201,28 @@ impl ChoreState {
     }
 
     /// Takes note of what became of a change. Gives the one that it takes the place of, if there is
-    /// one.
-    pub(super) fn note(&mut self, proposal: &Proposal) -> Option<ProposalId> {
+    /// one: one that is held does, and one that is delivered if it `is_newer`.
+    pub(super) fn note(&mut self, proposal: &Proposal, is_newer: bool) -> Option<ProposalId> {
         let held = self.held.as_ref().map(|held| held.proposal);
+        let others = held.filter(|held| *held != proposal.id);
         if proposal.status.is_held() {
             let again = proposal.blocked.as_ref().map(|blocked| blocked.again);
             self.held = Some(Held { proposal: proposal.id, expires: proposal.expires, again });
-            return held.filter(|held| *held != proposal.id);
+            return others;
         }
-        if held == Some(proposal.id) {
+        let is_delivered = matches!(proposal.status, ProposalStatus::Applied { .. });
+        let superseded = others.filter(|_| is_newer && is_delivered);
+        if held == Some(proposal.id) || superseded.is_some() {
             self.held = None;
         }
-        None
+        superseded
     }
 
     /// Takes the secrets out of what was said.
     pub(super) fn redact(&mut self, secrets: &Secrets) {
         self.parked.iter_mut().for_each(|parked| secrets.clean(&mut parked.reason));
         self.frozen.iter_mut().for_each(|frozen| secrets.clean(&mut frozen.reason));
+        self.failed.iter_mut().for_each(|failure| secrets.clean(failure));
     }
 }
 

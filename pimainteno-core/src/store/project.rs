@@ -121,7 +121,8 @@ impl ProjectState {
 
     /// Whether nothing is remembered but its history.
     pub(crate) fn is_forgotten(&self) -> bool {
-        *self == Self { paused: self.paused, ..self.forgotten() }
+        let (paused, checkout) = (self.paused, self.checkout.clone());
+        *self == Self { paused, checkout, ..self.forgotten() }
     }
 
     /// What is left of it when all is forgotten but its history.
@@ -135,9 +136,9 @@ impl ProjectState {
     }
 
     /// Takes note of what became of a change. Gives the one that it takes the place of, if there is
-    /// one.
-    pub(super) fn note(&mut self, proposal: &Proposal) -> Option<ProposalId> {
-        self.chore_mut(&proposal.chore).note(proposal)
+    /// one; `is_newer` is as for [`ChoreState::note`].
+    pub(super) fn note(&mut self, proposal: &Proposal, is_newer: bool) -> Option<ProposalId> {
+        self.chore_mut(&proposal.chore).note(proposal, is_newer)
     }
 
     /// Takes the secrets out of what was said.

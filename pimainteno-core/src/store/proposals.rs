@@ -107,7 +107,7 @@ impl Store {
     fn put_in_turn(&self, proposal: &Proposal) -> Result<()> {
         // A project is known by its state, and what is not known is not found.
         let mut state = ProjectState::clone(&self.project(&proposal.project));
-        let superseded = state.note(proposal);
+        let superseded = state.note(proposal, false);
         let mut proposal = proposal.clone();
         proposal.redact(self.secrets());
         let last_event = self.last_event();

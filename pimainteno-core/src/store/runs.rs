@@ -131,7 +131,9 @@ impl Store {
         if let Some(summary) = &summary {
             state.summary_head = Some(summary.head.clone());
         }
-        let superseded = proposal.as_ref().and_then(|proposal| state.note(proposal));
+        // What takes a change back is no newer one.
+        let is_newer = record.job.takes_back().is_none();
+        let superseded = proposal.as_ref().and_then(|proposal| state.note(proposal, is_newer));
         change(&mut state);
         state.redact(secrets);
         outputs.truncate(MAX_OUTPUTS);
@@ -407,6 +409,13 @@ fn record(table: &Snapshot, project: &str, id: &[u8]) -> Result<Option<RunRecord
         (Some(Outcome::Held { .. }), Some(held)) => {
             let held: Option<Proposal> = rows::get_head(table, project, PROPOSAL, held.as_bytes())?;
             held.map(|held| held.status).filter(|status| !status.is_held())
+        }
+        (Some(Outcome::NoChange), Some(approved)) if record.job.delivers().is_some() => {
+            let approved: Option<Proposal> =
+                rows::get_head(table, project, PROPOSAL, approved.as_bytes())?;
+            approved
+                .map(|approved| approved.status)
+                .filter(|status| *status == ProposalStatus::Obsolete)
         }
         _ => None,
     };

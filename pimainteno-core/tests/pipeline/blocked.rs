@@ -88,7 +88,7 @@ const TROUBLES: [Trouble; 6] = [
         begin: |world| {
             executable(
                 &world.path().join(".git/hooks/pre-push"),
-                "#!/bin/sh\necho not today >&2\nexit 1\n",
+                "#!/bin/sh\necho not today\necho a warning >&2\nexit 1\n",
             );
         },
         end: |world| fs::remove_file(world.path().join(".git/hooks/pre-push")).unwrap(),

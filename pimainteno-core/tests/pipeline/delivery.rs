@@ -2,6 +2,7 @@
 
 use pimainteno_core::{
     Edit, Job, Outcome, ProposalStatus, RunOptions, StepStatus, Task, Trigger,
+    config::RestartConfig,
     testing::{RecordingSink, Scripted, ScriptedBackend},
 };
 
@@ -183,4 +184,20 @@ async fn a_dry_run_changes_nothing_that_can_be_seen() {
     assert_eq!(world.seen_from_outside(), before);
     assert_eq!(world.restarts(), 0);
     assert!(maintainer.proposal_of(record.id).unwrap().unwrap().diff.contains("+Plays music."));
+}
+
+#[tokio::test]
+async fn where_nobody_restarts_units_none_is_said_to_be_restarted_or_watched() {
+    let mut world = World::new();
+    world.project.units = Some(vec!["radio.service".parse().unwrap()]);
+    world.project.restart = RestartConfig::None;
+    world.project.probation = Some(std::time::Duration::from_secs(600));
+    let sink = RecordingSink::default();
+    let maintainer = world.builder(editor()).events(sink.clone()).build().unwrap();
+    let records = maintainer.run_once().await.unwrap();
+    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
+    let step = |name: &str| records[0].steps.iter().find(|step| step.name == name).unwrap();
+    let note = &step("restart").note;
+    assert!(note.ends_with("nothing is restarted: `restart` is \"none\""), "{note}");
+    assert_eq!(step("monitor").status, StepStatus::Skipped);
 }

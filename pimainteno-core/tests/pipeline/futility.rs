@@ -49,6 +49,27 @@ fn proposals(world: &World) -> usize {
 }
 
 #[tokio::test]
+async fn a_run_after_one_that_failed_says_that_it_failed() {
+    let world = world();
+    let backend = proposes(&["# TV\n"]);
+    let first = run(&world, &backend).await;
+    assert!(matches!(outcome(&first), Outcome::Failed { .. }), "{first:#?}");
+    let again = run(&world, &backend).await;
+    assert!(is_skipped(&again, "nothing changed since the last run, which failed in verify: "));
+    assert!(is_skipped(&again, "a forced run tries it again"), "{again:#?}");
+    // Once it came to something, that is forgotten.
+    let mut options = RunOptions::default();
+    options.force = true;
+    let maintainer = world.maintainer(proposes(&[]));
+    let forced = maintainer.run_project("radio", Trigger::Manual, options).await.unwrap();
+    assert_eq!(outcome(&forced), &Outcome::NoChange);
+    drop(maintainer);
+    let last = run(&world, &backend).await;
+    assert!(is_skipped(&last, "nothing changed since the last run"), "{last:#?}");
+    assert!(!is_skipped(&last, "failed"), "{last:#?}");
+}
+
+#[tokio::test]
 async fn a_change_that_failed_is_not_tried_again_until_its_files_or_inputs_change() {
     let mut world = world();
     let backend = proposes(&["# TV\n"; 5]);

@@ -400,6 +400,116 @@ async fn a_project_has_one_change_at_most_that_waits() {
 }
 
 #[tokio::test]
+async fn a_change_that_is_delivered_takes_the_place_of_the_one_that_waits() {
+    let mut world = world();
+    let first = hold(&world.maintainer(speller())).await;
+    world.project.mode = Mode::Auto;
+    let maintainer = world.maintainer(Agent::writes("README.md", CHANGED));
+    let records = maintainer.run_once().await.unwrap();
+    assert_applied(&records[0]);
+    let by = records[0].proposal.unwrap();
+    assert_eq!(status(&maintainer, &first), ProposalStatus::Superseded { by });
+    assert_eq!(maintainer.proposals(None, false, 10).unwrap(), []);
+    // What takes a change back is no newer one.
+    let second = {
+        world.project.mode = Mode::Review;
+        drop(maintainer);
+        let maintainer = world.maintainer(Agent::writes("NEWS", "news\n"));
+        hold(&maintainer).await
+    };
+    let maintainer = world.maintainer(speller());
+    assert_applied(&maintainer.rollback("radio", None).await.unwrap());
+    assert!(status(&maintainer, &second).is_held());
+}
+
+#[tokio::test]
+async fn a_change_that_a_person_made_by_hand_waits_no_more() {
+    let by_hand = |world: &World| {
+        world.write("README.md", CHANGED);
+        world.commit("by hand");
+        world.git(&["push", "--quiet"]);
+    };
+    // A run finds nothing more to do.
+    let world = world();
+    let maintainer = world.maintainer(speller());
+    let proposal = hold(&maintainer).await;
+    by_hand(&world);
+    let records = maintainer.run_once().await.unwrap();
+    assert_eq!(outcome(&records), &Outcome::NoChange);
+    assert_eq!(status(&maintainer, &proposal), ProposalStatus::Obsolete);
+    assert_eq!(maintainer.proposals(None, false, 10).unwrap(), []);
+    // Or it is approved before.
+    let world = self::world();
+    let maintainer = world.maintainer(speller());
+    let proposal = hold(&maintainer).await;
+    by_hand(&world);
+    let record = approve(&maintainer, &proposal).await;
+    assert_eq!(record.told(), "obsolete: the project has it already");
+    let stored = maintainer.history().run(record.id).unwrap().unwrap();
+    assert_eq!(stored.told(), record.told());
+    assert_eq!(status(&maintainer, &proposal), ProposalStatus::Obsolete);
+    // What has not got there waits on.
+    let world = self::world();
+    let maintainer = world.maintainer(speller());
+    let proposal = hold(&maintainer).await;
+    world.write("NEWS", "news\n");
+    world.commit("news");
+    world.git(&["push", "--quiet"]);
+    drop(maintainer);
+    let maintainer = world.maintainer(Agent::new(|_| ()));
+    assert_eq!(outcome(&maintainer.run_once().await.unwrap()), &Outcome::NoChange);
+    assert!(status(&maintainer, &proposal).is_held());
+}
+
+#[tokio::test]
+async fn a_pause_follows_a_checkout_that_is_moved_or_renamed() {
+    let paused = |maintainer: &Maintainer, id: &str| maintainer.history().project(id).paused;
+    for has_run in [true, false] {
+        // The id follows the directory's name, or what the configuration says.
+        for is_moved in [true, false] {
+            let mut world = world();
+            let maintainer = world.maintainer(speller());
+            if has_run {
+                hold(&maintainer).await;
+            }
+            maintainer.pause("radio").unwrap();
+            drop(maintainer);
+            if is_moved {
+                let path = world.root().join("tuner");
+                fs::rename(world.path(), &path).unwrap();
+                world.project.path = path;
+            } else {
+                world.project.name = Some("tuner".into());
+            }
+            world.project.mode = Mode::Auto;
+            let maintainer = world.maintainer(speller());
+            if is_moved && !has_run {
+                // Nothing tells whose checkout it was.
+                assert!(!paused(&maintainer, "tuner"));
+                continue;
+            }
+            let records = maintainer.run_once().await.unwrap();
+            assert!(
+                matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("paused")),
+                "{records:#?}"
+            );
+            let notices = maintainer.notices(None, 10).unwrap();
+            assert!(
+                notices.iter().any(|notice| notice.message.contains("that of project `radio`")),
+                "{notices:#?}"
+            );
+            // What waits for a project that is not there any more cannot be approved.
+            assert_eq!(maintainer.proposals(None, false, 10).unwrap(), []);
+            maintainer.resume("tuner").unwrap();
+            drop(maintainer);
+            let maintainer = world.maintainer(speller());
+            assert!(!paused(&maintainer, "tuner"));
+            assert_applied(&maintainer.run_once().await.unwrap()[0]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_paused_project_is_not_run_until_it_is_resumed() {
     let world = world();
     let maintainer = world.maintainer(speller());

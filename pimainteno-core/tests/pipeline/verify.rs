@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use pimainteno_core::{Outcome, RunRecord, StepStatus, Trigger, config::Mode};
+use pimainteno_core::{Outcome, RunOptions, RunRecord, StepStatus, Trigger, config::Mode};
 
 use crate::support::{Agent, World, outcome};
 
@@ -56,6 +56,37 @@ async fn a_check_that_fails_once_is_flaky_and_proves_nothing() {
 }
 
 #[tokio::test]
+async fn a_check_that_was_seen_to_be_flaky_is_not_trusted_until_it_or_the_files_change() {
+    // It fails the first time.
+    let flaky = "test -e $W/seen || { touch $W/seen; exit 1; }";
+    let mut world = world(&["test -f README.md", flaky]);
+    let force = async |world: &World, agent: Agent| {
+        let mut options = RunOptions::default();
+        options.force = true;
+        let maintainer = world.maintainer(agent);
+        maintainer.run_project("radio", Trigger::Manual, options).await.unwrap()
+    };
+    for _ in 0..3 {
+        let records = force(&world, shorten()).await;
+        assert!(held(&records).contains("is flaky"), "{records:#?}");
+        assert!(note(&records).starts_with("1 of 2 checks passed; flaky: "), "{records:#?}");
+    }
+    // With other files it may be another one.
+    world.write("NEWS", "news\n");
+    world.commit("news");
+    world.git(&["push", "--quiet"]);
+    let records = force(&world, shorten()).await;
+    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
+    // And so may another check.
+    fs::remove_file(world.root().join("seen")).unwrap();
+    let grow = Agent::writes("README.md", "# Radio\n\nMusic.\n");
+    assert!(held(&force(&world, grow.clone()).await).contains("is flaky"));
+    world.project.verify[1] = "test -f README.md && true".into();
+    let records = force(&world, grow).await;
+    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
+}
+
+#[tokio::test]
 async fn a_check_that_is_flaky_without_the_change_blames_and_proves_nothing() {
     // It fails with the change, and fails and passes without it.
     let world = world(&["test -f README.md", "echo x >> $W/runs; test $(wc -l < $W/runs) -ge 3"]);
@@ -89,7 +120,7 @@ async fn what_checks_say_about_a_base_is_found_out_once() {
     ]);
     let maintainer = world.maintainer(shorten());
     for round in 1..=2 {
-        let mut options = pimainteno_core::RunOptions::default();
+        let mut options = RunOptions::default();
         options.force = true;
         let record =
             maintainer.run_project("radio", Trigger::Manual, options).await.unwrap().remove(0);

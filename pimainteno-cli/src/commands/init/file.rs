@@ -37,6 +37,13 @@ pub(super) fn render(projects: &[Project]) -> Result<String> {
         })?;
         // Writing to a string cannot fail.
         let _ = writeln!(text, "\n[[project]]\npath = {}", quoted(path));
+        if let Some(name) = &project.name {
+            let _ = writeln!(
+                text,
+                "# Another project would have the same id without it.\nname = {}",
+                quoted(name)
+            );
+        }
         text.push_str(
             "# \"dry-run\" changes nothing, \"review\" holds every change for you, \"auto\" delivers those that pass their checks.\n\
              mode = \"review\"\n",
@@ -85,7 +92,7 @@ mod tests {
     fn project(path: &str, verify: &[&str]) -> Project {
         let verify = verify.iter().map(|check| (*check).to_owned()).collect();
         let (path, unit) = (PathBuf::from(path), "x\n\u{7f}.service".into());
-        Project { path, prepare: vec!["npm ci".into()], verify, unit }
+        Project { path, name: None, prepare: vec!["npm ci".into()], verify, unit }
     }
 
     #[test]
@@ -104,6 +111,22 @@ mod tests {
         assert_eq!(read[0].prepare, [PrepareConfig::new("npm ci")]);
         assert!(read.iter().all(|project| project.mode == Mode::Review));
         assert_eq!(loaded.notices, Vec::<String>::new());
+    }
+
+    #[test]
+    fn projects_whose_directories_have_one_id_are_told_apart() {
+        let paths = ["/p/App", "/q/App", "/r/Größe", "/r/Grüße", "/s/radio", "/t/p-app"];
+        let names = super::super::names::distinct(&paths.map(PathBuf::from));
+        let projects: Vec<_> = paths
+            .iter()
+            .zip(names)
+            .map(|(path, name)| Project { name, ..project(path, &[]) })
+            .collect();
+        let text = render(&projects).unwrap();
+        let loaded =
+            Config::parse(&text, Path::new("/etc/PiMainteno.toml"), |_| None, None).unwrap();
+        let ids: Vec<_> = loaded.config.projects().iter().map(|it| it.id.to_string()).collect();
+        assert_eq!(ids, ["app", "q-app", "gr-e", "r-gr-e", "radio", "p-app"]);
     }
 
     #[test]

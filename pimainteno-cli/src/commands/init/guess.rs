@@ -43,7 +43,8 @@ pub(super) async fn guess(path: &Path, environment: &Environment) -> Guess {
 
 fn of(files: &Files<'_>) -> Guess {
     let mut guess = Guess::default();
-    for of in [cargo as fn(&Files<'_>) -> Option<Guess>, node::guess, python::guess, go, ruby, php]
+    for of in
+        [cargo as fn(&Files<'_>) -> Option<Guess>, node::guess, python::guess, go, ruby, php, cmake]
     {
         if let Some(Guess { prepare, verify }) = of(files) {
             guess.prepare.extend(prepare);
@@ -128,10 +129,30 @@ fn php(files: &Files<'_>) -> Option<Guess> {
         "composer test"
     } else if files.first(&["phpunit.xml", "phpunit.xml.dist", "phpunit.dist.xml"]).is_some() {
         "vendor/bin/phpunit"
+    } else if manifest.pointer("/require-dev/phpunit~1phpunit").is_some() && files.has("tests") {
+        "vendor/bin/phpunit tests"
     } else {
         return None;
     };
     Some(Guess::new(Some("composer install --no-interaction"), check))
+}
+
+/// A project of CMake that says that it has tests.
+fn cmake(files: &Files<'_>) -> Option<Guess> {
+    let has_tests = |text: &str| {
+        let calls = |line: &str| {
+            let line = line.trim_start().to_ascii_lowercase();
+            ["enable_testing", "add_test", "include(ctest"]
+                .iter()
+                .any(|call| line.replace(' ', "").starts_with(call))
+        };
+        text.lines().any(calls)
+    };
+    files.read("CMakeLists.txt").filter(|text| has_tests(text))?;
+    Some(Guess::new(
+        None,
+        "cmake -S . -B build && cmake --build build && ctest --test-dir build --output-on-failure",
+    ))
 }
 
 /// The first of the usual targets that a makefile has.
@@ -193,6 +214,15 @@ mod tests {
         check(&gems, &["bundle install"], &["bundle exec rspec"]);
         let php = [("composer.json", "{}"), ("phpunit.xml.dist", "")];
         check(&php, &["composer install --no-interaction"], &["vendor/bin/phpunit"]);
+        let php = [
+            ("composer.json", "{\"require-dev\": {\"phpunit/phpunit\": \"^11\"}}"),
+            ("tests/ATest.php", ""),
+        ];
+        check(&php, &["composer install --no-interaction"], &["vendor/bin/phpunit tests"]);
+        let ctest = "cmake -S . -B build && cmake --build build && ctest --test-dir build --output-on-failure";
+        let lists = "project(x)\n  add_test (NAME a COMMAND a)\n";
+        check(&[("CMakeLists.txt", lists)], &[], &[ctest]);
+        check(&[("CMakeLists.txt", "project(x)\n# add_test\n")], &[], &[]);
         check(&[("Makefile", "test := 1\nall check: all\n\tgo test:\n")], &[], &["make check"]);
         check(&[("Makefile", ".PHONY: test\ntest := 1\n")], &[], &[]);
         check(&[("README.md", ""), ("pyproject.toml", "[project]")], &[], &[]);

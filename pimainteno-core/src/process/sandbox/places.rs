@@ -34,7 +34,7 @@ pub(super) const READABLE: [&str; 19] = [
 
 /// What can be read and run of the home directory: toolchains and what they have fetched, and
 /// nothing that holds a password or a token.
-const READABLE_IN_HOME: [&str; 47] = [
+const READABLE_IN_HOME: [&str; 56] = [
     ".asdf",
     ".bun/bin",
     ".bun/install",
@@ -65,20 +65,29 @@ const READABLE_IN_HOME: [&str; 47] = [
     ".juliaup",
     ".local/bin",
     ".local/lib",
+    ".local/opt",
     ".local/pipx",
+    ".local/share/coursier/bin",
     ".local/share/fnm",
+    ".local/share/hatch/pythons",
     ".local/share/mise",
     ".local/share/pipx",
     ".local/share/pnpm",
+    ".local/share/pypoetry/venv",
+    ".local/share/rtx",
     ".local/share/uv",
     ".m2/repository",
+    ".m2/wrapper",
+    ".nodenv",
     ".npm-global",
     ".nvm",
     ".opam",
+    ".phpenv",
     ".pyenv",
     ".rbenv",
     ".rustup",
     ".rvm",
+    ".swiftly",
     ".sdkman",
     ".volta",
     "go",

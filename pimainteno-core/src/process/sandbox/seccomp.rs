@@ -4,6 +4,11 @@
 //! What is missing is answered as an old kernel would (`ENOSYS`), where programs then take another
 //! way; what is refused is answered with `EPERM`, and a socket of a family that is not allowed as
 //! one that the kernel does not know.
+//!
+//! A `chmod` that sets the set-group-ID bit is answered as done, and is not made: for a directory,
+//! where Git (`core.sharedRepository`), `tar` and `cp -a` ask for it, the bit grants nobody
+//! anything, but a filter does not see what a path is. A directory still gets it from the one that
+//! it is made in.
 
 use std::collections::BTreeMap;
 
@@ -91,7 +96,9 @@ const MISSING: [c_long; 7] = [
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// The bits that make a program run as its owner or its group, whoever starts it.
-const SET_ID: [u64; 2] = [libc::S_ISUID as u64, libc::S_ISGID as u64];
+const SET_ID: [u64; 2] = [SET_USER_ID, SET_GROUP_ID];
+const SET_USER_ID: u64 = libc::S_ISUID as u64;
+const SET_GROUP_ID: u64 = libc::S_ISGID as u64;
 
 /// The flags of `open(2)` with which it makes a file. That of `O_TMPFILE` is its own bit alone.
 const CREATING: [u64; 2] = [libc::O_CREAT as u64, (libc::O_TMPFILE & !libc::O_DIRECTORY) as u64];
@@ -110,15 +117,13 @@ const NAMESPACES: [u64; 7] = [
     libc::CLONE_NEWCGROUP as u64,
 ];
 
-/// Calls that give a file its mode, and which of their arguments that is.
-const CALLS_WITH_MODE: &[(c_long, u8)] = &[
+/// Calls that give a file another mode, and which of their arguments that is.
+const CALLS_THAT_CHANGE_MODE: &[(c_long, u8)] = &[
     (libc::SYS_fchmod, 1),
     (libc::SYS_fchmodat, 2),
     (libc::SYS_fchmodat2, 2),
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_chmod, 1),
-    #[cfg(target_arch = "x86_64")]
-    (libc::SYS_creat, 1),
 ];
 
 /// Calls that may make a file, and which of their arguments has the flags; the next one is the
@@ -127,6 +132,12 @@ const CALLS_THAT_OPEN: &[(c_long, u8)] = &[
     (libc::SYS_openat, 2),
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_open, 1),
+];
+
+/// `creat(2)`, whose second argument is a mode.
+const CALLS_THAT_CREATE: &[(c_long, u8)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_creat, 1),
 ];
 
 /// Calls that make files of any kind, and which of their arguments says the kind.
@@ -156,8 +167,13 @@ fn programs(sockets: bool) -> Result<Vec<BpfProgram>, BackendError> {
     for call in [libc::SYS_clone, libc::SYS_unshare] {
         refused.insert(call, with_any_bit(0, &NAMESPACES)?);
     }
-    for (call, argument) in CALLS_WITH_MODE {
+    for (call, argument) in CALLS_THAT_CREATE {
         refused.insert(*call, with_any_bit(*argument, &SET_ID)?);
+    }
+    let mut pretended = BTreeMap::new();
+    for (call, argument) in CALLS_THAT_CHANGE_MODE {
+        refused.insert(*call, with_any_bit(*argument, &[SET_USER_ID])?);
+        pretended.insert(*call, with_any_bit(*argument, &[SET_GROUP_ID])?);
     }
     for (call, argument) in CALLS_THAT_OPEN {
         // Of a file that is not made, the mode is whatever happens to be there.
@@ -188,7 +204,14 @@ fn programs(sockets: bool) -> Result<Vec<BpfProgram>, BackendError> {
         .map(|family| condition(0, SeccompCmpOp::Ne, *family as u64))
         .collect::<Result<_, _>>()?;
     let families = [(libc::SYS_socket, vec![SeccompRule::new(foreign)?])].into();
-    let answers = [(refused, libc::EPERM), (missing, libc::ENOSYS), (families, libc::EAFNOSUPPORT)];
+    // Of two filters with the same action the newer one is heard: what asks for both bits is
+    // refused.
+    let answers = [
+        (pretended, 0),
+        (refused, libc::EPERM),
+        (missing, libc::ENOSYS),
+        (families, libc::EAFNOSUPPORT),
+    ];
     let mut programs = answers
         .map(|(rules, error)| program(rules, error))
         .into_iter()

@@ -255,3 +255,17 @@ async fn a_raised_flag_ends_the_probation() {
     let error = probation.watch(&Baseline::default(), &cancel, &raise).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
 }
+
+#[test]
+fn that_all_is_well_is_told_now_and_then_and_anything_else_at_once() {
+    let mut told = Told::default();
+    let mut due = Vec::new();
+    for second in 0..30 {
+        let is_well = second != 14;
+        let news = if is_well { format!("healthy for {second} s") } else { "waits".into() };
+        if told.is_due(&news, is_well, Duration::from_secs(second)) {
+            due.push(second);
+        }
+    }
+    assert_eq!(due, [0, 10, 14, 15, 25]);
+}

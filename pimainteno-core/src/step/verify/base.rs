@@ -83,6 +83,21 @@ impl<'c> Base<'c> {
         Ok(alone)
     }
 
+    /// Takes note of checks that were seen to fail and to pass on the same files. That they pass the
+    /// next time says nothing.
+    pub(super) fn note_flaky(&mut self, is_flaky: impl Fn(&str) -> bool) {
+        for check in self.checks.iter().filter(|check| is_flaky(check)) {
+            let key = Sha256::of(check);
+            self.doubtful.remove(&key);
+            self.verdicts.insert(key, Verdict::Flaky);
+        }
+    }
+
+    /// Whether a check was seen to be flaky with this base, by this run or an earlier one.
+    pub(super) fn is_flaky(&self, check: &str) -> bool {
+        self.verdicts.get(&Sha256::of(check)) == Some(&Verdict::Flaky)
+    }
+
     /// Keeps what was found out, with the run: not what the checks of this change could have
     /// brought about by what they left.
     pub(super) fn keep(mut self, context: &mut StepContext<'_>) -> Result<()> {
