@@ -4,6 +4,7 @@
 mod blocked;
 mod forget;
 mod live;
+mod news;
 mod orders;
 mod parked;
 mod preconditions;

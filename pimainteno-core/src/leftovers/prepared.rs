@@ -263,8 +263,11 @@ impl Leftovers {
 
     /// Those that there are, with the time at which each was seen last.
     fn all_prepared(&self) -> io::Result<Vec<(SystemTime, PathBuf)>> {
-        let mut all = Vec::new();
-        for entry in fs::read_dir(self.place.join(PLACE))? {
+        let (place, mut all) = (self.place.join(PLACE), Vec::new());
+        if !place.is_dir() {
+            return Ok(all);
+        }
+        for entry in fs::read_dir(place)? {
             let entry = entry?;
             if entry.file_name().to_str().is_some_and(|name| name.parse::<Sha256>().is_ok()) {
                 all.push((entry.metadata()?.modified()?, entry.path()));

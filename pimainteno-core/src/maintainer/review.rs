@@ -70,11 +70,12 @@ impl Maintainer {
     async fn decided(&self, proposal: &str) -> Result<ProposalId> {
         ProposalId::is_enough(proposal)?;
         match self.0.store.find_proposal(proposal) {
-            Ok(found) => match self.runner().project(&found.project) {
-                Ok(prepared) => self.recover_checkout_of(&prepared).await?,
-                // Nothing of it can be decided.
-                Err(_) => {}
-            },
+            // Of a project that is not configured, nothing can be decided.
+            Ok(found) => {
+                if let Ok(prepared) = self.runner().project(&found.project) {
+                    self.recover_checkout_of(&prepared).await?;
+                }
+            }
             // Whatever is open may be of it.
             Err(_) => drop(self.recover().await?),
         }

@@ -523,12 +523,8 @@ fn printing_and_debugging_go_to_the_log_and_events_are_told() {
     let error =
         policy.on_event(&event(EventKind::RunFinished { record: Box::new(record) })).unwrap_err();
     assert!(error.to_string().ends_with("shop"), "{error}");
-    policy
-        .on_event(&event(EventKind::ProjectSkipped {
-            chore: "improve".into(),
-            reason: "night".into(),
-        }))
-        .unwrap();
+    let (chore, reason) = ("improve".into(), "night".into());
+    policy.on_event(&event(EventKind::ProjectSkipped { chore, reason })).unwrap();
 }
 
 #[test]

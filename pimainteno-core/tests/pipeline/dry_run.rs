@@ -17,12 +17,15 @@ use std::{
 };
 
 use pimainteno_core::{
-    Edit, Outcome, RunOptions, Task, Trigger,
-    config::{Mode, StepConfig},
+    Edit, Outcome, RunOptions, StepStatus, Task, Trigger,
+    config::{CommandStepConfig, Mode, SandboxMode, StepConfig},
     testing::{Scripted, ScriptedBackend},
 };
 
-use crate::support::World;
+use crate::{
+    doors::{self, shouting},
+    support::World,
+};
 
 /// A file's mode, the time at which it was changed, and its content.
 type Seen = BTreeMap<String, (u32, i64, i64, Vec<u8>)>;
@@ -113,5 +116,25 @@ async fn a_dry_run_leaves_checkout_remote_service_and_references_byte_by_byte() 
             .map(|(name, _)| name)
             .collect();
         assert!(changed.is_empty(), "{changed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_may_reach_out_is_left_out_of_a_dry_run() {
+    for (network, is_run) in [(false, true), (true, false)] {
+        let mut world = doors::world("apply");
+        (world.project.sandbox, world.project.sandbox_network) = (SandboxMode::Auto, network);
+        let mark = world.root().join("ran");
+        let command = CommandStepConfig::new("mine", format!("touch {}", mark.display()));
+        world.project.steps.as_mut().unwrap()[2] = StepConfig::Command(command);
+        let mut dry = RunOptions::default();
+        (dry.dry_run, dry.force) = (true, true);
+        // Without a helper there is nothing that would keep it in.
+        let record = world.maintainer(shouting()).run_all(dry).await.unwrap().remove(0);
+        assert!(record.outcome.as_ref().is_some_and(Outcome::is_dry), "{record:#?}");
+        assert_eq!(mark.exists(), is_run);
+        let step = record.steps.iter().find(|step| step.name == "mine").unwrap();
+        let skipped = StepStatus::Skipped;
+        assert_eq!(step.status == skipped, !is_run, "{step:#?}");
     }
 }

@@ -24,6 +24,7 @@ mod hooks;
 mod invariants;
 mod outcomes;
 mod parked;
+mod pauses;
 mod placing;
 mod recovery;
 mod reload;

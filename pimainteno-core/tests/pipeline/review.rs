@@ -17,14 +17,14 @@ use crate::support::{Agent, World, outcome};
 const CHANGED: &str = "# Radio\n\nPlays music.\n";
 
 /// A world whose changes wait for a person.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let mut world = World::new().with_service();
     world.project.mode = Mode::Review;
     world
 }
 
 /// Spells music right, wherever it is wrong.
-fn speller() -> Agent {
+pub(crate) fn speller() -> Agent {
     Agent::new(|workspace| {
         let file = workspace.join("README.md");
         fs::write(&file, fs::read_to_string(&file).unwrap().replace("musik", "music")).unwrap();
@@ -43,17 +43,17 @@ fn status(maintainer: &Maintainer, proposal: &Proposal) -> ProposalStatus {
 }
 
 /// Runs once, so that a change is held.
-async fn hold(maintainer: &Maintainer) -> Proposal {
+pub(crate) async fn hold(maintainer: &Maintainer) -> Proposal {
     let records = maintainer.run_once().await.unwrap();
     assert!(matches!(outcome(&records), Outcome::Held { .. }), "{records:#?}");
     held(maintainer)
 }
 
-async fn approve(maintainer: &Maintainer, proposal: &Proposal) -> RunRecord {
+pub(crate) async fn approve(maintainer: &Maintainer, proposal: &Proposal) -> RunRecord {
     maintainer.approve(&proposal.id.to_string(), &proposal.sha256).await.unwrap()
 }
 
-fn assert_applied(record: &RunRecord) {
+pub(crate) fn assert_applied(record: &RunRecord) {
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{record:#?}");
 }
 
@@ -459,91 +459,6 @@ async fn a_change_that_a_person_made_by_hand_waits_no_more() {
     let maintainer = world.maintainer(Agent::new(|_| ()));
     assert_eq!(outcome(&maintainer.run_once().await.unwrap()), &Outcome::NoChange);
     assert!(status(&maintainer, &proposal).is_held());
-}
-
-#[tokio::test]
-async fn a_pause_follows_a_checkout_that_is_moved_or_renamed() {
-    let paused = |maintainer: &Maintainer, id: &str| maintainer.history().project(id).paused;
-    for has_run in [true, false] {
-        // The id follows the directory's name, or what the configuration says.
-        for is_moved in [true, false] {
-            let mut world = world();
-            let maintainer = world.maintainer(speller());
-            if has_run {
-                hold(&maintainer).await;
-            }
-            maintainer.pause("radio").unwrap();
-            drop(maintainer);
-            if is_moved {
-                let path = world.root().join("tuner");
-                fs::rename(world.path(), &path).unwrap();
-                world.project.path = path;
-            } else {
-                world.project.name = Some("tuner".into());
-            }
-            world.project.mode = Mode::Auto;
-            let maintainer = world.maintainer(speller());
-            if is_moved && !has_run {
-                // Nothing tells whose checkout it was.
-                assert!(!paused(&maintainer, "tuner"));
-                continue;
-            }
-            let records = maintainer.run_once().await.unwrap();
-            assert!(
-                matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("paused")),
-                "{records:#?}"
-            );
-            let notices = maintainer.notices(None, 10).unwrap();
-            assert!(
-                notices.iter().any(|notice| notice.message.contains("that of project `radio`")),
-                "{notices:#?}"
-            );
-            // What waits for a project that is not there any more cannot be approved.
-            assert_eq!(maintainer.proposals(None, false, 10).unwrap(), []);
-            maintainer.resume("tuner").unwrap();
-            drop(maintainer);
-            let maintainer = world.maintainer(speller());
-            assert!(!paused(&maintainer, "tuner"));
-            assert_applied(&maintainer.run_once().await.unwrap()[0]);
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_paused_project_is_not_run_until_it_is_resumed() {
-    let world = world();
-    let maintainer = world.maintainer(speller());
-    let proposal = hold(&maintainer).await;
-    maintainer.pause("radio").unwrap();
-    world.write("NEWS", "news\n");
-    world.commit("news");
-    world.git(&["push", "--quiet"]);
-    drop(maintainer);
-    let maintainer = world.maintainer(speller());
-    let records = maintainer.run_once().await.unwrap();
-    assert!(
-        matches!(outcome(&records), Outcome::Skipped { reason } if reason.contains("paused")),
-        "{records:#?}"
-    );
-    assert!(
-        maintainer
-            .approve(&proposal.id.to_string(), &proposal.sha256)
-            .await
-            .unwrap_err()
-            .to_string()
-            .contains("is paused")
-    );
-    assert!(maintainer.pause("radoi").is_err());
-    let parked = pimainteno_core::store::Parked {
-        until: "9999-01-01T00:00:00Z".parse().unwrap(),
-        reason: "quota".into(),
-    };
-    pimainteno_core::testing::change_project(&maintainer, "radio", |state| {
-        state.chore_mut("improve").parked = Some(parked);
-    })
-    .unwrap();
-    maintainer.resume("radio").unwrap();
-    assert_applied(&approve(&maintainer, &proposal).await);
 }
 
 /// Approves and cuts that off when `step` begins: nothing of it is carried out after that.
