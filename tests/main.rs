@@ -22,6 +22,7 @@ mod t_gitbox;
 mod t_leftovers;
 mod t_messages;
 mod t_minder;
+mod t_monorepo;
 mod t_owner;
 mod t_policy;
 mod t_prepare;
