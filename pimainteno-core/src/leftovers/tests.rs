@@ -180,8 +180,6 @@ fn a_run_that_was_cut_off_leaves_what_is_kept_whole_and_nothing_else() {
         "kept/tree/",
         "kept/tree/b: upper",
         "kept/tree/c: upper",
-        "prepared/",
-        "prepared/downloads/",
         "settings/",
         "submodules/",
         "trials/",

@@ -102,10 +102,7 @@ impl LlmBackend for Offline {
             Cancel::new(),
             Duration::from_secs(10),
         );
-        let version = git
-            .run(["version"])
-            .await
-            .map_err(|error| error.hint("install git, and make sure that it is in `PATH`"))?;
+        let version = git.run(["version"]).await?;
         Ok(format!("{}; needs no model and no network", String::from_utf8_lossy(&version).trim()))
     }
 }

@@ -33,10 +33,11 @@ fn the_reference_knows_every_key() {
 fn what_the_reference_shows_of_a_project_is_what_holds_without_it() {
     let (_, config) = read_all();
     let shown = Project::new(&config.project[0], &Config::default());
-    let default = Project::new(
-        &ProjectConfig { path: config.project[0].path.clone(), ..ProjectConfig::default() },
-        &Config::default(),
-    );
+    // With `prepare`, its step is one of those that are there without being named.
+    let named = &config.project[0];
+    let (path, prepare) = (named.path.clone(), named.prepare.clone());
+    let default = ProjectConfig { path, prepare, ..ProjectConfig::default() };
+    let default = Project::new(&default, &Config::default());
     let comparable = |project: Project| {
         let limits = (
             project.verify_timeout,
