@@ -14,8 +14,8 @@ use super::{
 
 /// The files that say what a project depends on: manifests, lock files, and which version of a
 /// language is meant. Each package manager's own manual names its files.
-const MANIFESTS: [&str; 43] = [
-    // npm, pnpm, Yarn, Bun
+const MANIFESTS: [&str; 50] = [
+    // npm, pnpm, Yarn, Bun, and what they run or apply when they install
     ".npmrc",
     ".yarnrc",
     ".yarnrc.yml",
@@ -27,6 +27,13 @@ const MANIFESTS: [&str; 43] = [
     "pnpm-lock.yaml",
     "pnpm-workspace.yaml",
     "yarn.lock",
+    ".pnpmfile.cjs",
+    ".yarn/patches/**",
+    ".yarn/plugins/**",
+    ".yarn/releases/**",
+    "binding.gyp",
+    "patches/**",
+    "schema.prisma",
     // pip, uv, Poetry, PDM, Pipenv
     "*requirements*.txt",
     "constraints*.txt",
@@ -67,8 +74,30 @@ const MANIFESTS: [&str; 43] = [
     "deno.lock",
 ];
 
+/// What is compiled when a package of Python is installed, wherever it lies.
+const COMPILED: [&str; 12] = [
+    "*.c",
+    "*.cc",
+    "*.cpp",
+    "*.cxx",
+    "*.f90",
+    "*.h",
+    "*.hpp",
+    "*.pxd",
+    "*.pyx",
+    "*.rs",
+    "CMakeLists.txt",
+    "meson.build",
+];
+
+/// What a command has in it that installs the project itself.
+const INSTALLS_ITSELF: [&str; 4] = [" -e ", " --editable ", "maturin develop", "setup.py develop"];
+
 /// [`MANIFESTS`], compiled; of our own globs each compiles, which a test shows.
 static USUAL: LazyLock<Globs> = LazyLock::new(|| Globs::compile(MANIFESTS).unwrap_or_default());
+
+/// [`COMPILED`], compiled.
+static SOURCES: LazyLock<Globs> = LazyLock::new(|| Globs::compile(COMPILED).unwrap_or_default());
 
 /// One command of `prepare`: a string, or `{ command = "…", files = ["…"] }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +106,8 @@ pub struct PrepareConfig {
     /// The command, run by `sh -c` in the workspace, with the network.
     pub command: String,
     /// Globs of the files that it reads: while they hold the same, it is not run again. The usual
-    /// manifests and lock files if they are not given.
+    /// manifests and lock files if they are not given; and where it installs the project itself by
+    /// pip or maturin, the sources that are compiled for that.
     pub files: Option<Globs>,
 }
 
@@ -94,7 +124,11 @@ impl PrepareConfig {
 
     /// Whether what it makes depends on the file at `path`.
     pub fn reads(&self, path: &str) -> bool {
-        self.files.as_ref().unwrap_or(&USUAL).matches(path)
+        if let Some(files) = &self.files {
+            return files.matches(path);
+        }
+        let installs_itself = INSTALLS_ITSELF.iter().any(|words| self.command.contains(words));
+        USUAL.matches(path) || (installs_itself && SOURCES.matches(path))
     }
 }
 
@@ -162,6 +196,12 @@ mod tests {
             assert!(!npm.reads(path), "{path}");
         }
         assert_eq!(Globs::compile(MANIFESTS).map(|globs| globs == *USUAL), Ok(true));
+        assert_eq!(Globs::compile(COMPILED).map(|globs| globs == *SOURCES), Ok(true));
+        // A build of old sources would say yes to new ones.
+        let pip = PrepareConfig::new("pip install -e '.[test]' pytest");
+        assert!(pip.reads("src/fast/ext.c") && pip.reads("ext.pyx") && !pip.reads("src/a.py"));
+        assert!(!npm.reads("src/ext.c") && npm.reads("prisma/schema.prisma"));
+        assert!(npm.reads(".yarn/releases/yarn-4.cjs") && npm.reads("patches/a.patch"));
     }
 
     #[test]
