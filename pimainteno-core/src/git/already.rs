@@ -13,7 +13,7 @@ impl Workspace {
         if diff.is_empty() {
             return Ok(false);
         }
-        let check = ["apply", "--check", "--cached", "--reverse", "--whitespace=nowarn", "-"];
-        Ok(self.call(check).input(diff).output().await?.success())
+        let check = self.applying(&["--check", "--cached", "--reverse"]);
+        Ok(check.input(diff).output().await?.success())
     }
 }

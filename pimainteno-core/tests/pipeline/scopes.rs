@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
-use pimainteno_core::{Maintainer, Outcome, RunOptions, RunRecord, Trigger, config::Globs};
+use pimainteno_core::{
+    Maintainer, Outcome, ProposalStatus, RunOptions, RunRecord, Trigger,
+    config::{Globs, Mode},
+};
 
 use crate::support::{Agent, World, environment, git};
 
@@ -80,6 +83,32 @@ async fn a_project_below_the_top_changes_its_own_files_and_speaks_of_them_from_i
     is_applied(&back);
     assert_eq!(world.read("services/radio/README.md"), "# Radio\n\nPlays musik.\n");
     assert!(world.git(&["status", "--porcelain"]).is_empty());
+}
+
+#[tokio::test]
+async fn a_change_that_waits_is_looked_for_in_the_projects_own_files() {
+    let mut world = world();
+    world.project.mode = Mode::Review;
+    // What stands at the top has the same name, and says nothing of it.
+    world.write("README.md", "# Radio\n");
+    world.commit("top");
+    world.git(&["push", "--quiet"]);
+    let held = run(
+        &maintainer(&world, &["services/radio"], Agent::writes("README.md", "# Radio\n")),
+        "radio",
+    )
+    .await;
+    let status = |maintainer: &Maintainer| {
+        maintainer.proposal(&held.proposal.unwrap().to_string()).unwrap().status
+    };
+    let idle = maintainer(&world, &["services/radio"], Agent::new(|_| {}));
+    run(&idle, "radio").await;
+    assert!(matches!(status(&idle), ProposalStatus::Held { .. }), "{:?}", status(&idle));
+    world.write("services/radio/README.md", "# Radio\n");
+    world.commit("by hand");
+    world.git(&["push", "--quiet"]);
+    run(&idle, "radio").await;
+    assert_eq!(status(&idle), ProposalStatus::Obsolete);
 }
 
 #[tokio::test]
