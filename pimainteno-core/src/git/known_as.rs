@@ -6,14 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::unfinished::worktrees;
+use super::{scope::top_above, unfinished::worktrees};
 
 /// The names of the worktrees in `directory` that the repository of the checkout at `path` knows
 /// of, also of those that are gone, as far as files tell where they usually are.
 pub(crate) fn worktrees_in(path: &Path, directory: &Path) -> Vec<String> {
     let Ok(directory) = fs::canonicalize(directory) else { return Vec::new() };
-    // A project may be a directory of its repository.
-    let repository = path.ancestors().map(|above| above.join(".git")).find(|git| git.is_dir());
+    let repository = top_above(path).map(|top| top.join(".git"));
     let top = |entry: PathBuf| {
         let link = fs::read_to_string(entry.join("gitdir")).ok()?;
         Path::new(link.trim_end_matches('\n')).parent().map(Path::to_owned)
