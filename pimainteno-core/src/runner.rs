@@ -20,6 +20,8 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use jiff::tz::TimeZone;
+
 use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
@@ -29,7 +31,6 @@ use crate::{
     store::Store,
     words::ProjectId,
 };
-use jiff::tz::TimeZone;
 
 pub use forget::Forgotten;
 pub(crate) use live::Live;

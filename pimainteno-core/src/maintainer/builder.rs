@@ -275,14 +275,16 @@ fn share_checkouts(projects: &mut [Prepared]) {
         fs::canonicalize(&top).unwrap_or(top)
     };
     let rank = |project: &Project| (project.path.components().count(), project.id.clone());
-    let mut first: BTreeMap<PathBuf, (usize, ProjectId)> = BTreeMap::new();
-    for Prepared { project, .. } in &*projects {
-        let found = first.entry(top(project)).or_insert_with(|| rank(project));
-        *found = rank(project).min(found.clone());
-    }
+    let mut checkouts: BTreeMap<PathBuf, Vec<&mut Prepared>> = BTreeMap::new();
     for prepared in projects {
-        if let Some((_, repository)) = first.get(&top(&prepared.project)) {
-            prepared.repository.clone_from(repository);
+        checkouts.entry(top(&prepared.project)).or_default().push(prepared);
+    }
+    for inside in checkouts.into_values() {
+        let Some((_, first)) = inside.iter().map(|prepared| rank(&prepared.project)).min() else {
+            continue;
+        };
+        for prepared in inside {
+            prepared.repository.clone_from(&first);
         }
     }
 }
