@@ -51,7 +51,7 @@ impl Leftovers {
     /// If they cannot be written.
     pub(crate) fn lend(&self, cargo: &[u8]) -> Result<()> {
         let file = self.lent().join(CARGO_SETTINGS);
-        if self.way != Way::Layers || fs::read(&file).is_ok_and(|there| there == cargo) {
+        if fs::read(&file).is_ok_and(|there| there == cargo) {
             return Ok(());
         }
         let write = || {
@@ -93,7 +93,7 @@ impl Leftovers {
 
     /// Makes ready where `prepare` writes; gives the layers for that. Where `is_trusted` is false it
     /// sees what was fetched for the dependencies with the fingerprint `base`. `None` if that cannot
-    /// be told apart here. `cargo` are the settings of Cargo.
+    /// be told apart here.
     ///
     /// # Errors
     /// If something cannot be made or removed.
@@ -102,7 +102,6 @@ impl Leftovers {
         workspace: &Workspace,
         base: &Sha256,
         is_trusted: bool,
-        cargo: &[u8],
     ) -> Result<Option<Vec<Layer>>> {
         if self.way != Way::Layers && !is_trusted {
             return Ok(None);
@@ -124,7 +123,7 @@ impl Leftovers {
             if self.way != Way::Layers {
                 remove(&downloads)?;
                 fs::create_dir_all(downloads.join("cargo"))?;
-                fs::write(downloads.join(CARGO_SETTINGS), cargo)?;
+                fs::copy(self.lent().join(CARGO_SETTINGS), downloads.join(CARGO_SETTINGS))?;
                 return Ok::<_, io::Error>(Vec::new());
             }
             let top = workspace.top();

@@ -178,8 +178,7 @@ impl StepContext<'_> {
     ) -> Result<Made> {
         let (project, parts) = (self.project(), self.parts);
         let (workspace, leftovers) = (parts.workspace, parts.leftovers);
-        let settings = self.cargo_settings();
-        let layers = leftovers.begin_preparing(workspace, base, is_trusted, &settings).await?;
+        let layers = leftovers.begin_preparing(workspace, base, is_trusted).await?;
         let layers = layers.ok_or_else(|| {
             Error::new(ErrorKind::Step, "this machine has no layers to try it in")
         })?;
