@@ -2,7 +2,8 @@
 //! gives it that.
 //!
 //! Each line of the tables is what a program writes, as that program's sources have it. A line that
-//! fits by chance costs a needless hint; nothing is decided by it.
+//! fits by chance costs a needless hint, or, of a command that has the network, a wait: it is tried
+//! again instead of failing.
 
 mod place;
 
