@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, mpsc},
     time::{Duration, Instant},
 };
@@ -338,10 +338,9 @@ async fn a_run_whose_remote_is_gone_for_good_is_given_up_after_a_day() {
     assert!(fs::read_dir(&journals).unwrap().next().is_none());
 }
 
-/// The remote took the commit, and nothing was heard of it any more after that.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_push_that_nobody_knows_the_end_of_is_finished_when_the_remote_answers() {
-    let world = World::new().with_service();
+/// A maintainer whose run pushed: the remote took the commit, and nothing was heard of it any more
+/// after that. And where the remote is now.
+async fn pushed_and_not_heard_of(world: &World) -> (Maintainer, PathBuf) {
     let away = world.root().join("away");
     let hook = world.remote().join("hooks/post-receive");
     fs::write(&hook, "#!/bin/sh\nmv ../remote.git ../away\nkill -9 $PPID\n").unwrap();
@@ -349,11 +348,18 @@ async fn a_push_that_nobody_knows_the_end_of_is_finished_when_the_remote_answers
     let maintainer = world.maintainer(shorten());
     let records = maintainer.run_once().await.unwrap();
     assert_eq!(records[0].outcome, Some(Outcome::Interrupted), "{records:#?}");
+    fs::remove_file(away.join("hooks/post-receive")).unwrap();
+    (maintainer, away)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_nobody_knows_the_end_of_is_finished_when_the_remote_answers() {
+    let world = World::new().with_service();
+    let (maintainer, away) = pushed_and_not_heard_of(&world).await;
     let records = maintainer.run_once().await.unwrap();
     assert!(matches!(records[0].outcome, Some(Outcome::Skipped { .. })), "{records:#?}");
     drop(maintainer);
     fs::rename(away, world.remote()).unwrap();
-    fs::remove_file(hook).unwrap();
     let maintainer = start_again(&world, shorten()).await;
     assert_applied_once(&world, &maintainer, "push");
 }
@@ -362,13 +368,7 @@ async fn a_push_that_nobody_knows_the_end_of_is_finished_when_the_remote_answers
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_open_waits_until_its_project_is_in_the_configuration_again() {
     let mut world = World::new().with_service();
-    let away = world.root().join("away");
-    let hook = world.remote().join("hooks/post-receive");
-    fs::write(&hook, "#!/bin/sh\nmv ../remote.git ../away\nkill -9 $PPID\n").unwrap();
-    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
-    let maintainer = world.maintainer(shorten());
-    let records = maintainer.run_once().await.unwrap();
-    assert_eq!(records[0].outcome, Some(Outcome::Interrupted), "{records:#?}");
+    let (maintainer, away) = pushed_and_not_heard_of(&world).await;
 
     world.project.name = Some("Piano".into());
     maintainer.reload(world.builder(shorten())).unwrap();
@@ -389,7 +389,6 @@ async fn a_run_that_is_open_waits_until_its_project_is_in_the_configuration_agai
 
     world.project.name = None;
     fs::rename(away, world.remote()).unwrap();
-    fs::remove_file(hook).unwrap();
     let maintainer = start_again(&world, shorten()).await;
     assert_applied_once(&world, &maintainer, "push");
     assert!(maintainer.unfinished().unwrap().is_empty());
