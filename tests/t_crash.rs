@@ -27,6 +27,7 @@ const PUSH_FIRST: Scenario = Scenario {
     pushes: true,
     healthy: true,
     remote_moves: false,
+    directory: "",
 };
 const PUSH_LAST: Scenario =
     Scenario { name: "push after monitor", configuration: LAST, ..PUSH_FIRST };
@@ -57,7 +58,20 @@ const DEPLOY: &str = "steps = ['propose', 'apply', 'verify', 'commit', 'push', '
 const DEPLOY_FIRST: &str = "steps = ['propose', 'apply', 'verify', 'commit', \
     { name = 'deploy', command = 'cp README.md \"$PIMAINTENO_CHECKOUT/../live\"', sandbox = 'off' }, 'restart', 'monitor', 'push']";
 
-const SCENARIOS: [Scenario; 10] = [
+// Each round has a lock of its own, so that what it asks for is made anew. A check that sees half of
+// it, or another's, is red.
+const PREPARED: Scenario =
+    Scenario { name: "prepared, rollback", configuration: PREPARE, ..UNHEALTHY };
+const BELOW: Scenario =
+    Scenario { name: "below the top, rollback", directory: "radio/site", ..UNHEALTHY };
+const BELOW_APPROVAL: Scenario =
+    Scenario { name: "below the top, approval", directory: "radio/site", ..APPROVAL };
+const PREPARE: &str = "prepare = [{ files = ['lock'], command = '''
+    mkdir out && for part in $(seq 40); do cp lock out/$part; done''' }]
+steps = ['prepare', 'propose', 'apply', { name = 'complete', command = '''
+    for part in $(seq 40); do cmp lock out/$part || exit 1; done''' }, 'verify', 'commit', 'push', 'restart', 'monitor']";
+
+const SCENARIOS: [Scenario; 13] = [
     PUSH_FIRST,
     PUSH_LAST,
     UNHEALTHY,
@@ -68,6 +82,9 @@ const SCENARIOS: [Scenario; 10] = [
     BY_HAND_LOCAL,
     DEPLOYED,
     DEPLOYED_FIRST,
+    PREPARED,
+    BELOW,
+    BELOW_APPROVAL,
 ];
 
 /// What was tried, and what came of it: by scenario and phase.

@@ -33,6 +33,9 @@ const FILES: [(&str, &str, &str); 4] = [
     ("docs/c.md", "It was definately here", "It was definitely here"),
 ];
 
+/// What its dependencies are made of, where it has any.
+const LOCK: &str = "lock";
+
 /// The user's own files, which Git does not track: one that it would show, one that it ignores.
 const UNTRACKED: [(&str, &str); 2] = [("notes.txt", "mine\n"), ("ignored.bin", "also mine\n")];
 
@@ -51,6 +54,8 @@ pub(crate) struct Scenario {
     pub(crate) healthy: bool,
     /// Whether somebody else pushes a commit during the run.
     pub(crate) remote_moves: bool,
+    /// Where the project is in its checkout.
+    pub(crate) directory: &'static str,
 }
 
 /// When a run is killed.
@@ -130,12 +135,19 @@ impl World {
     /// A machine without a running daemon.
     pub(crate) fn new(scenario: Scenario) -> Self {
         let env = TestEnv::new();
-        let files = FILES.map(|(file, ..)| (file, "# Radio\n"));
-        let checkout =
-            env.project_with("radio", &[&files[..], &[(".gitignore", "*.bin\n")]].concat());
+        let checkout = env.project_with("radio", &[(".gitignore", "*.bin\nout/\n")]);
+        let project = checkout.join(scenario.directory);
+        fs::create_dir_all(project.join("docs/deep")).unwrap();
+        for file in FILES.map(|(file, ..)| file).into_iter().chain([LOCK]) {
+            fs::write(project.join(file), "# Radio\n").unwrap();
+        }
+        for arguments in [&["add", "--all"][..], &["commit", "--quiet", "--message", "files"]] {
+            env.git(&checkout, arguments);
+        }
+        env.git(&checkout, &["push", "--quiet"]);
         env.git(&env.path("remotes/radio.git"), &["config", "core.logAllRefUpdates", "always"]);
         for (file, content) in UNTRACKED {
-            fs::write(checkout.join(file), content).unwrap();
+            fs::write(project.join(file), content).unwrap();
         }
         let script = |name: &str, text: &str| {
             fs::write(env.path(name), format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -163,9 +175,9 @@ impl World {
         let check = env.path("check").display().to_string();
         let check = if scenario.remote_moves { &*check } else { "grep -q letter README.md" };
         env.write_config(&format!(
-            "[llm]\nprovider = 'offline'\n[scheduler]\nenabled = false\n[[project]]\npath = '{}'\nmode = '{}'\nverify = ['{}']\n\
+            "[llm]\nprovider = 'offline'\n[scheduler]\nenabled = false\n[[project]]\nname = 'radio'\npath = '{}'\nmode = '{}'\nverify = ['{}']\n\
              restart = {{ command = '{}' }}\nunits = ['radio']\nhealth = {{ command = '{}', within = '20ms' }}\nprobation = '30ms'\n{}\n",
-            checkout.display(),
+            project.display(),
             if scenario.order == Order::Approval { "review" } else { "auto" },
             check,
             env.path("restart").display(),
@@ -187,19 +199,17 @@ impl World {
     /// service.
     pub(crate) fn begin_round(&mut self) {
         self.round += 1;
-        let checkout = self.checkout();
+        let (checkout, project) = (self.checkout(), self.project());
         self.git(&["pull", "--quiet", "--ff-only"]);
         for (file, wrong, _) in FILES {
-            fs::write(
-                checkout.join(file),
-                format!("# Radio\n\n{wrong} in round {}.\n", self.round),
-            )
-            .unwrap();
+            fs::write(project.join(file), format!("# Radio\n\n{wrong} in round {}.\n", self.round))
+                .unwrap();
         }
+        fs::write(project.join(LOCK), format!("{}\n", self.round)).unwrap();
         self.git(&["commit", "--quiet", "--all", "--message", &format!("round {}", self.round)]);
         self.git(&["push", "--quiet"]);
-        fs::copy(checkout.join("README.md"), self.env.path("running")).unwrap();
-        fs::copy(checkout.join("README.md"), self.env.path("home/live")).unwrap();
+        fs::copy(project.join("README.md"), self.env.path("running")).unwrap();
+        fs::copy(project.join("README.md"), self.env.path("home/live")).unwrap();
         self.users = self.git(&["rev-parse", "HEAD"]);
         if self.scenario.remote_moves {
             let blob = self.git(&["hash-object", "-w", "notes.txt"]);
@@ -353,6 +363,10 @@ impl World {
 
     fn checkout(&self) -> PathBuf {
         self.env.path("home/radio")
+    }
+
+    fn project(&self) -> PathBuf {
+        self.checkout().join(self.scenario.directory)
     }
 
     fn remote(&self) -> PathBuf {

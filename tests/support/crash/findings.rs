@@ -18,10 +18,14 @@ impl World {
         // The checkout: whole, at the old commit or at one of ours, and the user's own files as
         // they were.
         let status = self.git(&["status", "--porcelain"]);
-        check(status == "?? notes.txt", format!("status of the checkout: {status:?}"));
+        let notes = Path::new(self.scenario.directory).join("notes.txt");
+        check(
+            status == format!("?? {}", notes.display()),
+            format!("status of the checkout: {status:?}"),
+        );
         for (file, content) in UNTRACKED {
             check(
-                fs::read_to_string(self.checkout().join(file)).is_ok_and(|now| now == content),
+                fs::read_to_string(self.project().join(file)).is_ok_and(|now| now == content),
                 format!("{file} was touched"),
             );
         }
@@ -58,7 +62,7 @@ impl World {
             self.scenario.healthy && ours.len() == 1
         };
         for (file, wrong, right) in FILES {
-            let text = fs::read_to_string(self.checkout().join(file)).unwrap_or_default();
+            let text = fs::read_to_string(self.project().join(file)).unwrap_or_default();
             check(
                 text.contains(if is_right { right } else { wrong }),
                 format!("{file}: {text:?} with {log}"),
@@ -82,7 +86,7 @@ impl World {
             format!("the remote is at {remote}, but is thought to be at {known}"),
         );
         // What runs is what the checkout has.
-        let (running, there) = (self.env.path("running"), self.checkout().join("README.md"));
+        let (running, there) = (self.env.path("running"), self.project().join("README.md"));
         check(
             fs::read(running).ok() == fs::read(&there).ok(),
             "the service runs something else than the checkout has".into(),
