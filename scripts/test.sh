@@ -26,6 +26,8 @@ need unshare util-linux
 need strace strace
 need faketime faketime
 need setpriv util-linux
+need make make
+need go golang-go
 need python3 python3
 python3 -c "import ensurepip" 2> /dev/null || missing+=(python3-venv)
 

@@ -9,7 +9,7 @@ use pimainteno_core::{
     process::Support,
 };
 
-use crate::support::machine::{Agent, Machine, edits, is_applied, is_delivered, sh, write};
+use crate::support::machine::{Agent, Machine, edits, is_applied, is_delivered, step, write};
 
 /// A machine whose project is prepared by `command`, which reads `lock`.
 fn machine(command: &str, check: &str) -> Machine {
@@ -32,13 +32,6 @@ fn machine(command: &str, check: &str) -> Machine {
 fn without_layers(mut machine: Machine) -> Machine {
     machine.support = Some(Support { landlock: 1, system_calls: true, ..Support::default() });
     machine
-}
-
-/// How the step of this name ended, and what it said.
-fn step(record: &RunRecord, name: &str) -> (StepStatus, String) {
-    let step = record.steps.iter().find(|step| step.name == name);
-    let step = step.unwrap_or_else(|| panic!("no {name} in {record:?}"));
-    (step.status, step.note.clone())
 }
 
 /// What the outputs of a run say.
@@ -415,112 +408,5 @@ fn a_check_that_lacks_something_says_which_key_helps() {
     assert!(
         reason.contains("it finds no package `left-pad`") && reason.contains("`prepare`"),
         "{reason}"
-    );
-}
-
-/// Runs `init` on a project with these files, which `lock` locks, and gives what the file says.
-fn init(machine: &Machine, lock: &str) -> pimainteno_core::config::Project {
-    sh(&machine.site, lock);
-    machine.commit();
-    let written = machine.env.run(&["init", machine.site.to_str().unwrap()]).expect(0);
-    drop(written);
-    let text = std::fs::read_to_string(machine.env.path("work/PiMainteno.toml")).unwrap();
-    let path = machine.env.path("work/PiMainteno.toml");
-    let loaded = pimainteno_core::config::Config::parse(&text, &path, |_| None, None).unwrap();
-    loaded.config.projects().remove(0)
-}
-
-/// Takes over what `init` guessed; the checks pass, without the network, on a change and fail on a
-/// bad one.
-#[track_caller]
-fn is_verified(
-    mut machine: Machine,
-    lock: &str,
-    source: &'static str,
-    good: &'static str,
-    bad: &'static str,
-) {
-    let guessed = init(&machine, lock);
-    assert!(!guessed.prepare.is_empty() && !guessed.sandbox.network, "{guessed:?}");
-    (machine.project.prepare, machine.project.verify) = (guessed.prepare, guessed.verify);
-    machine.project.unasked = Globs::compile(["**"]).unwrap();
-    machine.project.steps = None;
-    let record = machine.run(edits(source, good));
-    is_applied(&record);
-    assert_eq!(step(&record, "verify").1, "1 of 1 checks passed", "{record:?}");
-    let record = machine.run(edits(source, bad));
-    assert!(
-        matches!(&record.outcome, Some(Outcome::Failed { step, .. }) if step == "verify"),
-        "{:?}",
-        record.outcome
-    );
-    assert_eq!(step(&record, "prepare").0, StepStatus::Skipped, "{record:?}");
-}
-
-#[test]
-fn a_project_of_npm_is_verified_as_init_guesses() {
-    let machine = Machine::new(&[
-        (".gitignore", "node_modules/\n"),
-        (
-            "package.json",
-            r#"{"name": "sum", "version": "1.0.0", "scripts": {"test": "node --test"}, "dependencies": {"is-number": "7.0.0"}}"#,
-        ),
-        ("index.js", "const isNumber = require('is-number');\nexports.ok = n => isNumber(n);\n"),
-        (
-            "index.test.js",
-            "require('node:test')('numbers', () => require('node:assert')(require('./index.js').ok(1)));\n",
-        ),
-    ]);
-    is_verified(
-        machine,
-        "npm install --package-lock-only --silent --no-audit --no-fund",
-        "index.js",
-        "const isNumber = require('is-number');\nexports.ok = number => isNumber(number);\n",
-        "exports.ok = () => false;\n",
-    );
-}
-
-#[test]
-fn a_project_of_python_with_its_sources_below_src_is_verified_as_init_guesses() {
-    let machine = Machine::new(&[
-        (".gitignore", ".venv/\n*.egg-info/\n__pycache__/\n"),
-        (
-            "pyproject.toml",
-            "[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n\n[project]\nname = \"thing\"\nversion = \"1\"\ndependencies = [\"six\"]\n",
-        ),
-        ("src/thing/__init__.py", "import six\n\n\ndef text():\n    return six.text_type(1)\n"),
-        (
-            "tests/test_thing.py",
-            "import thing\n\n\ndef test_text():\n    assert thing.text() == \"1\"\n",
-        ),
-    ]);
-    is_verified(
-        machine,
-        "echo requests > notes.txt",
-        "src/thing/__init__.py",
-        "import six\n\n\ndef text():\n    return six.text_type(\"1\")\n",
-        "def text():\n    return \"2\"\n",
-    );
-}
-
-#[test]
-fn a_project_of_cargo_is_verified_as_init_guesses() {
-    let machine = Machine::new(&[
-        (".gitignore", "target/\n"),
-        (
-            "Cargo.toml",
-            "[package]\nname = \"sum\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\nitoa = \"1\"\n",
-        ),
-        (
-            "src/lib.rs",
-            "pub fn text(n: u8) -> String {\n    itoa::Buffer::new().format(n).into()\n}\n\n#[test]\nfn texts() {\n    assert_eq!(text(1), \"1\");\n}\n",
-        ),
-    ]);
-    is_verified(
-        machine,
-        "cargo generate-lockfile --quiet",
-        "src/lib.rs",
-        "pub fn text(n: u8) -> String {\n    itoa::Buffer::new().format(n).to_owned()\n}\n\n#[test]\nfn texts() {\n    assert_eq!(text(1), \"1\");\n}\n",
-        "pub fn text(_: u8) -> String {\n    \"2\".into()\n}\n\n#[test]\nfn texts() {\n    assert_eq!(text(1), \"1\");\n}\n",
     );
 }

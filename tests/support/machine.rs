@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use pimainteno_core::{
     Call, Edit, Event, EventKind, EventSink, LlmBackend, Maintainer, Outcome, Reply, Request,
-    Result, RunOptions, RunRecord, Task, Trigger,
+    Result, RunOptions, RunRecord, StepStatus, Task, Trigger,
     config::{Config, Globs, Mode, ProjectConfig, StepConfig},
     process::{Environment, SandboxHelper, Support},
 };
@@ -263,4 +263,11 @@ pub(crate) fn is_delivered(machine: &Machine, record: &RunRecord) {
         _ => is_applied(record),
     }
     machine.env.git(&machine.site, &["pull", "--quiet"]);
+}
+
+/// How the step of this name ended, and what it said.
+pub(crate) fn step(record: &RunRecord, name: &str) -> (StepStatus, String) {
+    let step = record.steps.iter().find(|step| step.name == name);
+    let step = step.unwrap_or_else(|| panic!("no {name} in {record:?}"));
+    (step.status, step.note.clone())
 }
