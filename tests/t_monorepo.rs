@@ -69,7 +69,9 @@ fn the_program_takes_a_part_of_a_repository_for_a_project_and_says_so() {
     checked.says(&[&top, "on branch `main`", "make test"]);
     let run = env.run(&["run", "--dry-run"]);
     assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(part.join("codex.md").exists() || run.stdout.contains("radio"), "{run:?}");
+    // It looks, and leaves nothing.
+    assert!(!part.join("codex.md").exists() && !site.join("codex.md").exists(), "{run:?}");
+    assert_eq!(env.git(&site, &["status", "--porcelain"]), "");
     let elsewhere = env.path("home/mono/untracked");
     std::fs::create_dir(&elsewhere).unwrap();
     env.write_config(&config.replace(part.to_str().unwrap(), elsewhere.to_str().unwrap()));

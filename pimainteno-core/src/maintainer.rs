@@ -4,10 +4,7 @@ mod builder;
 mod reload;
 mod review;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{Timestamp, civil::Date};
 use pimainteno_plugin::Usage;
@@ -188,7 +185,8 @@ impl Maintainer {
         open: &BTreeSet<ProjectId>,
     ) -> Result<Vec<RunRecord>> {
         let current = self.runner();
-        let mut records = BTreeMap::new();
+        // Those that are not worth a run, each at its place; the others come behind them.
+        let mut records: Vec<(usize, RunRecord)> = Vec::with_capacity(projects.len());
         let mut running = JoinSet::new();
         let mut place = 0;
         for prepared in projects {
@@ -206,7 +204,7 @@ impl Maintainer {
                 let reason = current.futile(prepared, &trigger, &job, options);
                 if let Some(reason) = reason.filter(|_| !is_open) {
                     let record = prepared.record(&trigger, &job);
-                    records.insert(place, current.skipped(record, reason));
+                    records.push((place, current.skipped(record, reason)));
                     continue;
                 }
                 let order = Order::new(trigger.clone(), job, options);
@@ -229,7 +227,7 @@ impl Maintainer {
         // All are waited for: those that go on would be cut off otherwise.
         while let Some(joined) = running.join_next().await {
             match joined {
-                Ok((place, Ok(record))) => drop(records.insert(place, record)),
+                Ok((place, Ok(record))) => records.push((place, record)),
                 Ok((_, Err(error))) => failure = Some(error),
                 Err(source) => {
                     failure =
@@ -237,7 +235,11 @@ impl Maintainer {
                 }
             }
         }
-        failure.map_or_else(|| Ok(records.into_values().collect()), Err)
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        records.sort_unstable_by_key(|(place, _)| *place);
+        Ok(records.into_iter().map(|(_, record)| record).collect())
     }
 
     /// Runs projects on their schedules until `shutdown` is ready; runs that go on are stopped

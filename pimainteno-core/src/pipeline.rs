@@ -7,6 +7,7 @@ mod rollback;
 
 use std::{
     panic::AssertUnwindSafe,
+    path::Path,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -312,14 +313,33 @@ async fn unused(step: &dyn Step, context: &StepContext<'_>) -> String {
     {
         return String::new();
     }
-    match context.parts.leftovers.edited(context.parts.workspace).await {
-        Ok(paths) if paths.is_empty() => String::new(),
-        Ok(paths) => format!(
+    let workspace = context.parts.workspace;
+    let edited = match context.parts.leftovers.edited(workspace).await {
+        Ok(edited) => edited,
+        Err(error) => {
+            return format!("whether it changed the project's files is not known: {error}");
+        }
+    };
+    let scope = workspace.scope();
+    let (own, others): (Vec<_>, Vec<_>) =
+        edited.into_iter().partition(|path| scope.inner(Path::new(path)).is_some());
+    let seen = |paths: Vec<String>| {
+        let seen = paths.iter().map(|path| scope.seen(Path::new(path)).display().to_string());
+        told(quoted(seen.collect()))
+    };
+    let mut note = String::new();
+    if !own.is_empty() {
+        note = format!(
             "what it did to {} is not part of the change, unless a step behind it amends it",
-            told(quoted(paths))
-        ),
-        Err(error) => format!("whether it changed the project's files is not known: {error}"),
+            seen(own)
+        );
     }
+    if !others.is_empty() {
+        let outside =
+            format!("what it did to {}, outside of the project, comes to nothing", seen(others));
+        note = joined(note, &outside);
+    }
+    note
 }
 
 fn joined(note: String, more: &str) -> String {

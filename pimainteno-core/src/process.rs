@@ -43,7 +43,7 @@ use not_started::Attempt;
 
 pub use environment::Environment;
 pub use removal::remove;
-pub(crate) use removal::{make_writable, remove_all_in, remove_unseen};
+pub(crate) use removal::{make_writable, remove_all_in, remove_at_once, remove_unseen};
 pub(crate) use sandbox::Session;
 pub use sandbox::{
     Excess, Layer, Limits, Places, Sandbox, SandboxHelper, Shown, Support, Used, help,

@@ -114,7 +114,7 @@ impl Queue {
 
     /// Says whether the run of a project waits for somebody far away: then it takes no room, and
     /// another project may be run meanwhile. It goes on without asking when that is over, so that
-    /// there may be one run more than usual for a while.
+    /// for a while there may be as many runs more as waited.
     pub(crate) fn set_aside(&self, project: &ProjectId, is_aside: bool) {
         let mut state = self.state();
         let running = state.tickets.iter_mut().find(|it| it.is_running && it.project == *project);

@@ -18,11 +18,12 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::NoticeKind,
     git::{Checkout, Upstream, is_left_half_made},
-    run::{Outcome, RunRecord},
+    proposal::{Proposal, ProposalStatus},
+    run::{Outcome, RunOptions, RunRecord},
     runner::{Prepared, Runner, cut_off},
     service::Baseline,
     step::{Delivery, Part, Run, Step, summarize},
-    store::{Announced, Answer, Effect, FinishedRun, Journal, OpenRun},
+    store::{Announced, Answer, Effect, FinishedRun, Journal, OpenRun, Seen},
     words::ProjectId,
 };
 
@@ -194,7 +195,7 @@ async fn remove_half_made(runner: &Runner, open: &[OpenRun]) {
 
 async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Result<RunRecord> {
     let Some(locked) = runner.lock_checkout(prepared).await? else {
-        return Err(Error::new(ErrorKind::Git, "another program runs the project"));
+        return Err(Error::new(ErrorKind::Git, "another run in the checkout is going on"));
     };
     put_right(runner, &locked.checkout, &open).await?;
     match rest_of(runner, prepared, &locked.checkout, &open).await? {
@@ -209,8 +210,39 @@ async fn recover_run(runner: &Runner, prepared: &Prepared, open: OpenRun) -> Res
             let message = "the program was stopped while it took the change back, and some steps have done so already; ask for it again";
             conclude(runner, open, failed(message))
         }
-        None => interrupt(runner, open),
+        None => match open.proposal().filter(|proposal| waits(proposal, &open)).cloned() {
+            Some(proposal) => wait(runner, prepared, open, proposal),
+            None => interrupt(runner, open),
+        },
     }
+}
+
+/// Whether a change waits for something outside, as its run noted for the case that it was not
+/// delivered.
+fn waits(proposal: &Proposal, open: &OpenRun) -> bool {
+    open.record.outcome.is_none() && proposal.status.is_held() && proposal.blocked.is_some()
+}
+
+/// Ends a run whose push was given up and has not arrived: its change waits, and a person is told
+/// once, as of everything that keeps a good change from being delivered.
+fn wait(
+    runner: &Runner,
+    prepared: &Prepared,
+    open: OpenRun,
+    proposal: Proposal,
+) -> Result<RunRecord> {
+    let mut record = open.record.clone();
+    let journal = reopen(runner, open, &mut record)?;
+    record.ended.get_or_insert_with(jiff::Timestamp::now);
+    if let ProposalStatus::Held { reason } = &proposal.status {
+        record.outcome = Some(Outcome::Held { reason: reason.clone() });
+    }
+    record.proposal = Some(proposal.id);
+    let inputs = prepared.chore(&record.chore).inputs();
+    let seen = record.base.iter().map(|head| Seen { head: head.clone(), inputs: inputs.clone() });
+    let seen = seen.collect();
+    let stored = FinishedRun { proposal: Some(proposal), ..FinishedRun::new(record) };
+    runner.conclude(prepared, &journal, seen, stored, None, RunOptions::default())
 }
 
 /// Puts right what was cut off half way in the checkout: locks that a killed `git` left, a move

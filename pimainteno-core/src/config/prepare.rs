@@ -90,14 +90,35 @@ const COMPILED: [&str; 12] = [
     "meson.build",
 ];
 
-/// What a command has in it that installs the project itself.
-const INSTALLS_ITSELF: [&str; 4] = [" -e ", " --editable ", "maturin develop", "setup.py develop"];
+/// What an addon of Node is compiled of when packages are installed, where there is a `binding.gyp`.
+const ADDONS: [&str; 6] = ["*.c", "*.cc", "*.cpp", "*.cxx", "*.h", "*.hpp"];
+
+/// What a command has in it that installs the project itself, as Python's package managers do.
+const INSTALLS_ITSELF: [&str; 9] = [
+    " -e ",
+    " --editable ",
+    "maturin develop",
+    "setup.py develop",
+    "pip install -r",
+    "uv sync",
+    "poetry install",
+    "pdm install",
+    "pdm sync",
+];
+
+/// The same of a project of Node.
+const COMPILES_ADDONS: [&str; 5] =
+    ["npm ci", "npm install", "pnpm install", "yarn install", "bun install"];
 
 /// [`MANIFESTS`], compiled; of our own globs each compiles, which a test shows.
 static USUAL: LazyLock<Globs> = LazyLock::new(|| Globs::compile(MANIFESTS).unwrap_or_default());
 
 /// [`COMPILED`], compiled.
 static SOURCES: LazyLock<Globs> = LazyLock::new(|| Globs::compile(COMPILED).unwrap_or_default());
+
+/// [`ADDONS`], compiled.
+static ADDON_SOURCES: LazyLock<Globs> =
+    LazyLock::new(|| Globs::compile(ADDONS).unwrap_or_default());
 
 /// One command of `prepare`: a string, or `{ command = "…", files = ["…"] }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,8 +127,8 @@ pub struct PrepareConfig {
     /// The command, run by `sh -c` in the workspace, with the network.
     pub command: String,
     /// Globs of the files that it reads: while they hold the same, it is not run again. The usual
-    /// manifests and lock files if they are not given; and where it installs the project itself by
-    /// pip or maturin, the sources that are compiled for that.
+    /// manifests and lock files if they are not given; and where it installs the project itself, the
+    /// sources that are compiled for that.
     pub files: Option<Globs>,
 }
 
@@ -122,14 +143,40 @@ impl PrepareConfig {
         Self { command: command.into(), files: None }
     }
 
-    /// Whether what it makes depends on the file at `path`.
+    /// Whether what it makes depends on the file at `path`, from the project's directory on. Of what
+    /// lies outside those are usual that stand above the project: package managers look for a
+    /// workspace's lock file there.
     pub fn reads(&self, path: &str) -> bool {
         if let Some(files) = &self.files {
             return files.matches(path);
         }
-        let installs_itself = INSTALLS_ITSELF.iter().any(|words| self.command.contains(words));
-        USUAL.matches(path) || (installs_itself && SOURCES.matches(path))
+        let above = path.trim_start_matches("../");
+        if above.len() < path.len() {
+            return !above.contains('/') && USUAL.matches(above);
+        }
+        let has = |words: &&str| self.command.contains(words);
+        USUAL.matches(path)
+            || (INSTALLS_ITSELF.iter().any(has) && SOURCES.matches(path))
+            || (COMPILES_ADDONS.iter().any(has) && ADDON_SOURCES.matches(path))
+            || is_copied_by(&self.command)
     }
+}
+
+/// Whether a command makes a copy of the project among its packages, of whatever is in it: `pip
+/// install .`, and what is told not to install it in place.
+fn is_copied_by(command: &str) -> bool {
+    let plain = |word: &str| word.trim_matches(['"', '\'']).to_owned();
+    let words: Vec<_> = command.split_whitespace().map(plain).collect();
+    let is_own = |word: &str| {
+        let place = word.split('[').next().unwrap_or(word);
+        [".", "./"].contains(&place)
+    };
+    let installs = |pair: &[String]| {
+        let [before, word] = pair else { return false };
+        is_own(word) && !["-e", "--editable", "-t", "--target", "cd", "-C"].contains(&&**before)
+    };
+    words.iter().any(|word| word == "--no-editable")
+        || (command.contains("pip install") && words.windows(2).any(installs))
 }
 
 impl AsRef<Path> for LinkPath {
@@ -197,11 +244,40 @@ mod tests {
         }
         assert_eq!(Globs::compile(MANIFESTS).map(|globs| globs == *USUAL), Ok(true));
         assert_eq!(Globs::compile(COMPILED).map(|globs| globs == *SOURCES), Ok(true));
+        assert_eq!(Globs::compile(ADDONS).map(|globs| globs == *ADDON_SOURCES), Ok(true));
         // A build of old sources would say yes to new ones.
         let pip = PrepareConfig::new("pip install -e '.[test]' pytest");
         assert!(pip.reads("src/fast/ext.c") && pip.reads("ext.pyx") && !pip.reads("src/a.py"));
-        assert!(!npm.reads("src/ext.c") && npm.reads("prisma/schema.prisma"));
+        assert!(npm.reads("src/addon.cc") && npm.reads("prisma/schema.prisma"));
+        let cargo = PrepareConfig::new("cargo fetch");
+        assert!(!cargo.reads("src/ext.c") && !npm.reads("src/index.js"));
+        assert!(PrepareConfig::new("uv sync --frozen").reads("src/lib.rs"));
         assert!(npm.reads(".yarn/releases/yarn-4.cjs") && npm.reads("patches/a.patch"));
+    }
+
+    #[test]
+    fn what_is_copied_where_it_is_installed_is_read_whole() {
+        for command in [
+            "pip install .",
+            ". .venv/bin/activate && pip install '.[test]' pytest",
+            "python -m pip install -q ./",
+            "uv sync --no-editable",
+        ] {
+            assert!(PrepareConfig::new(command).reads("src/a.py"), "{command}");
+        }
+        for command in ["pip install -e .", "cd . && pip install six", "pip install -e '.[test]'"] {
+            assert!(!PrepareConfig::new(command).reads("src/a.py"), "{command}");
+        }
+    }
+
+    #[test]
+    fn of_what_lies_above_a_project_its_workspaces_lock_file_is_read() {
+        let npm = PrepareConfig::new("npm ci");
+        assert!(npm.reads("../../package-lock.json") && npm.reads("../Cargo.toml"));
+        assert!(!npm.reads("../tv/package.json") && !npm.reads("../../README.md"));
+        let own = Globs::compile(["../common/*.lock"]).unwrap();
+        let own = PrepareConfig { files: Some(own), ..npm };
+        assert!(own.reads("../common/a.lock") && !own.reads("../../package-lock.json"));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The directory that the user and the service live in.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::{self, OpenOptions},
     io::{Read as _, Write as _},
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +14,7 @@ use super::{
     head::{Head, no_checkout},
     ownership::{open_plain, refuse_foreign},
     scope::{Scope, top_above},
+    tracked::{LIST_LIMIT, entries},
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
@@ -261,14 +263,23 @@ impl Checkout {
     }
 
     /// Moves the checkout from our own commit `from` back to `to`, its ancestor, durably. Modified
-    /// files stay as they are.
+    /// files stay as they are, and so does what is staged of them: `git reset` would empty the whole
+    /// index.
     ///
     /// # Errors
     /// [`ErrorKind::Git`] if it is not at `from` or something is in the way; then nothing was
     /// moved.
     pub async fn undo(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         self.expect_at(from).await?;
-        self.call(["reset", "--keep", "--quiet", to]).text().await?;
+        // Whoever only touched a file is not in the way; what it cannot refresh is.
+        self.call(["update-index", "-q", "--refresh"]).output().await?;
+        self.call(["read-tree", "-m", "-u", from, to]).text().await?;
+        let message = format!("PiMainteno: back to {to:.12}");
+        let moved = self.call(["update-ref", "-m", &message, "HEAD", to, from]).text().await;
+        if let Err(error) = moved {
+            self.call(["read-tree", "-m", "-u", to, from]).text().await?;
+            return Err(error);
+        }
         self.sync_move(from, to).await
     }
 
@@ -330,6 +341,23 @@ impl Checkout {
         }
     }
 
+    /// The files outside of the project that differ between two commits, from its directory on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if one does not exist.
+    pub(crate) async fn changed_outside(
+        &self,
+        one: &CommitId,
+        other: &CommitId,
+    ) -> Result<Vec<PathBuf>> {
+        let Some(others) = self.scope.others() else { return Ok(Vec::new()) };
+        let list = ["diff", "--name-only", "-z", "--no-renames", one, other, "--"];
+        let list = list.map(OsString::from).into_iter().chain(others);
+        let list = self.call(list).output_limit(LIST_LIMIT).bytes().await?;
+        let path = |path: &[u8]| self.scope.seen(Path::new(OsStr::from_bytes(path)));
+        Ok(entries(&list).map(path).collect())
+    }
+
     /// Makes sure that a directory below the top is a part of the repository, and not only of the
     /// disk: whoever keeps his settings in a repository of his home has all else in it, too.
     async fn must_have_files(&self) -> Result<()> {
@@ -338,8 +366,9 @@ impl Checkout {
         let directory = self.scope.outer("");
         let list = self.call(list.into_iter().chain([directory.as_os_str()]));
         let staged = self.call([OsStr::new("ls-files"), OsStr::new("--"), &files]);
-        let is_listed = async |call: Call| call.text().await.is_ok_and(|list| !list.is_empty());
-        if is_listed(list).await || is_listed(staged).await {
+        // Before there is a commit Git has no list of it.
+        let listed = list.output().await?;
+        if !listed.text().trim().is_empty() || !staged.text().await?.is_empty() {
             return Ok(());
         }
         let (path, top) = (self.path.display(), self.top.display());
@@ -392,6 +421,18 @@ impl Checkout {
         match output.end {
             crate::process::End::Exited(code @ (0 | 1)) => Ok(code == 0),
             _ => Err(failed("git merge-base --is-ancestor", &output)),
+        }
+    }
+
+    /// Whether the repository has a commit at all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell.
+    pub(crate) async fn has_commit(&self, commit: &CommitId) -> Result<bool> {
+        let output = self.call(["cat-file", "-e", commit]).output().await?;
+        match output.end {
+            crate::process::End::Exited(code @ (0 | 1)) => Ok(code == 0),
+            _ => Err(failed("git cat-file -e", &output)),
         }
     }
 

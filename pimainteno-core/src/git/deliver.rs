@@ -154,7 +154,11 @@ impl Checkout {
             return Ok(false);
         }
         let there = self.fetch(upstream).await?;
-        Ok(self.is_ancestor(commit, &there).await.unwrap_or(false))
+        // What the remote has is here now; a commit that a power cut took away was never there.
+        if !self.has_commit(commit).await? {
+            return Ok(false);
+        }
+        self.is_ancestor(commit, &there).await
     }
 
     /// Fetches the upstream branch and gives its commit.

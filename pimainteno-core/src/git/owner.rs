@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{checkout::Checkout, sharing::Sharing};
+use super::{checkout::Checkout, sharing::Sharing, workspace::Workspace};
 use crate::error::Result;
 
 /// Keys that say how a repository's files are kept.
@@ -127,6 +127,22 @@ impl Checkout {
             }
         }
         Ok(text)
+    }
+}
+
+impl Workspace {
+    /// The places of the repository without which Git cannot work in the workspace, besides its
+    /// settings: what it has of files and branches, and nothing that is anybody's secret. Whatever
+    /// else lies there is its owner's business.
+    pub(crate) fn plain_places(&self) -> Vec<PathBuf> {
+        let common = self.checkout.common_directory();
+        let shared =
+            ["HEAD", "info", "objects", "packed-refs", "refs", "reftable", "shallow"].iter();
+        let own = ["HEAD", "commondir", "gitdir", "index", "refs"].iter();
+        let places = shared
+            .map(|name| common.join(name))
+            .chain(own.map(|name| self.git_directory.join(name)));
+        places.filter(|place| place.exists()).collect()
     }
 }
 

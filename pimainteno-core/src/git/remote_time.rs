@@ -153,10 +153,13 @@ pub(super) fn given_up(remote: &str, what: &str, output: &Output) -> Option<Erro
             let message = format!("`{what}` was stopped with the program");
             return Some(Error::new(ErrorKind::Cancelled, message));
         }
-        End::Silent => format!(
-            "`{what}` was given up: nothing was heard of remote `{remote}` for {:.0?}",
-            output.silence
-        ),
+        End::Silent => {
+            let hook = if what == "git push" { ", nor of a `pre-push` hook," } else { "" };
+            format!(
+                "`{what}` was given up: nothing was heard of remote `{remote}`{hook} for {:.0?}",
+                output.silence
+            )
+        }
         End::TimedOut => {
             format!("`{what}` to remote `{remote}` was given up after {:.0?}", output.elapsed)
         }
@@ -168,11 +171,6 @@ pub(super) fn given_up(remote: &str, what: &str, output: &Output) -> Option<Erro
 
 /// What Git said, without how far it was at which moment.
 fn without_progress(said: &[u8]) -> Vec<u8> {
-    let is_progress = |line: &[u8]| {
-        let percent = line.iter().position(|byte| *byte == b'%');
-        percent
-            .is_some_and(|place| line.get(place + 1..).is_some_and(|rest| rest.starts_with(b" (")))
-    };
     let last = |line: &'_ [u8]| {
         let mut parts = line.rsplit(|byte| *byte == b'\r');
         parts.find(|part| !part.is_empty()).unwrap_or_default().to_vec()
@@ -188,6 +186,25 @@ fn without_progress(said: &[u8]) -> Vec<u8> {
         kept
     });
     lines.flatten().collect()
+}
+
+/// Whether a line says how far Git is: `Writing objects:  33% (1/3)`. A hook may say `lint: 3% (2 of
+/// 60)`, which is why it refuses.
+fn is_progress(line: &[u8]) -> bool {
+    let number = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    let parts = || {
+        let place = line.windows(3).position(|part| part == b"% (")?;
+        let (before, counts) = (line.get(..place)?, line.get(place + 3..)?);
+        let colon = before.iter().rposition(|byte| *byte == b':')?;
+        let counts = counts.split(|byte| *byte == b')').next()?;
+        let slash = counts.iter().position(|byte| *byte == b'/')?;
+        Some([
+            before.get(colon + 1..)?.trim_ascii(),
+            counts.get(..slash)?,
+            counts.get(slash + 1..)?,
+        ])
+    };
+    parts().is_some_and(|parts| parts.into_iter().all(number))
 }
 
 #[cfg(test)]
@@ -223,10 +240,10 @@ mod tests {
         let slow = "for part in 1 2 3 4 5 6; do sleep 0.5; echo $part >&2; done";
         let output = time.ask("origin", "git fetch", call(slow)).await.unwrap();
         assert!(output.success() && output.elapsed > Duration::from_secs(2), "{output:?}");
-        let time = RemoteTime::new(Duration::from_millis(200), &Cancel::new(), |_| {});
-        let endless = "while :; do echo . >&2; sleep 0.02; done";
+        let time = RemoteTime::new(Duration::from_millis(600), &Cancel::new(), |_| {});
+        let endless = "while :; do echo . >&2; sleep 0.01; done";
         let error = time.ask("origin", "git fetch", call(endless)).await.unwrap_err().to_string();
-        assert!(error.contains("`git fetch` to remote `origin` was given up after 3"), "{error}");
+        assert!(error.contains("`git fetch` to remote `origin` was given up after 9"), "{error}");
     }
 
     #[tokio::test]
@@ -246,7 +263,7 @@ mod tests {
     async fn who_is_waited_for_is_told_of_and_forgotten_with_the_call() {
         let told = Arc::new(AtomicUsize::new(0));
         let heard = told.clone();
-        let time = RemoteTime::new(Duration::from_millis(200), &Cancel::new(), move |waits| {
+        let time = RemoteTime::new(Duration::from_secs(60), &Cancel::new(), move |waits| {
             heard.fetch_add(if waits { 1 } else { 100 }, Ordering::Relaxed);
         });
         drop(Waiting::new(&time.0));
@@ -259,8 +276,12 @@ mod tests {
     #[test]
     fn how_far_git_was_is_no_part_of_what_it_said() {
         let said = "Counting objects: 100% (3/3), done.\nWriting objects:  33% (1/3)\rWriting objects: 100% (3/3), 9 KiB | 1 MiB/s, done.\n\
-                    remote: Resolving deltas: 100% (1/1)\x1b[K\r\nremote: no, at 100%\nfatal: gone\nReceiving objects:   7% (1/14)\r";
+                    remote: Resolving deltas: 100% (1/1)\x1b[K\r\nremote: no, at 100%\n\
+                    lint: 3% (limit 2%)\nremote: coverage: 71% (80/100 wanted)\nfatal: gone\nReceiving objects:   7% (1/14)\r";
         let kept = String::from_utf8(without_progress(said.as_bytes())).unwrap();
-        assert_eq!(kept, "remote: no, at 100%\nfatal: gone\n");
+        assert_eq!(
+            kept,
+            "remote: no, at 100%\nlint: 3% (limit 2%)\nremote: coverage: 71% (80/100 wanted)\nfatal: gone\n"
+        );
     }
 }

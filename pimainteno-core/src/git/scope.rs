@@ -26,6 +26,16 @@ impl Scope {
         path.strip_prefix(top).ok().map(|directory| Self { directory: directory.to_owned() })
     }
 
+    /// That of the project at `path`, as far as files tell; `None` if it is in no repository.
+    pub(crate) fn of_project(path: &Path) -> Option<Self> {
+        Self::of(path, &top_above(path)?)
+    }
+
+    /// Whether a path may be that of this directory in a repository that lay elsewhere.
+    pub(crate) fn ends(&self, path: &Path) -> bool {
+        path.ends_with(&self.directory)
+    }
+
     /// Whether it is the whole repository.
     pub(crate) fn is_all(&self) -> bool {
         self.directory.as_os_str().is_empty()
@@ -44,6 +54,19 @@ impl Scope {
     /// A path from the top of the repository on, as the project has it; `None` if it lies outside.
     pub(crate) fn inner<'p>(&self, path: &'p Path) -> Option<&'p Path> {
         path.strip_prefix(&self.directory).ok()
+    }
+
+    /// A path from the top of the repository on, as it is from the project's directory on: one that
+    /// lies outside begins with `..`.
+    pub(crate) fn seen(&self, path: &Path) -> PathBuf {
+        let mut up = PathBuf::new();
+        for above in self.directory.ancestors() {
+            if let Ok(rest) = path.strip_prefix(above) {
+                return up.join(rest);
+            }
+            up.push("..");
+        }
+        path.to_owned()
     }
 
     /// The words that name the project's files to Git, at the top; none where those are all.
@@ -92,6 +115,14 @@ pub fn top_above(path: &Path) -> Option<PathBuf> {
     place.ancestors().find(|directory| is_top(directory)).map(Path::to_owned)
 }
 
+/// The top of the work tree that the project at `path` lies in, and its directory from there on, as
+/// far as files tell; `None` if it is in none.
+pub fn place_in_repository(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    let top = top_above(path)?;
+    let Scope { directory } = Scope::of(path, &top)?;
+    Some((top, directory))
+}
+
 fn joined(before: &str, directory: &Path, after: &str) -> OsString {
     let bytes = [before.as_bytes(), directory.as_os_str().as_bytes(), after.as_bytes()].concat();
     OsString::from_vec(bytes)
@@ -116,6 +147,13 @@ mod tests {
         assert_eq!(scope.inner(Path::new("services/räd io/b")), Some(Path::new("b")));
         assert_eq!(scope.inner(Path::new("services/räd io2/b")), None);
         assert_eq!(scope.within(&top), top.join("services/räd io"));
+        for (path, seen) in [
+            ("services/räd io/src/a", "src/a"),
+            ("services/tv/a", "../tv/a"),
+            ("package-lock.json", "../../package-lock.json"),
+        ] {
+            assert_eq!(scope.seen(Path::new(path)), Path::new(seen));
+        }
         assert_eq!(scope.files().unwrap(), ":(top,literal)services/räd io");
         assert_eq!(
             scope.relative(&["diff", "--"]),

@@ -12,13 +12,13 @@ use std::{
 };
 
 use super::{
-    command::Call,
+    command::{Call, failed},
     tracked::{LIST_LIMIT, entries},
     workspace::Workspace,
 };
 use crate::{
     error::{Context, ErrorKind, Result},
-    process::remove,
+    process::{End, remove},
     words::CommitId,
 };
 
@@ -70,20 +70,28 @@ impl Workspace {
         submodules: Vec<Submodule>,
         to: &mut Destination<'_>,
     ) -> Result<Vec<String>> {
-        let names = self.names(self.top()).await;
+        let mut absent = Vec::new();
+        let names = self.names_or_none(self.top(), &mut absent).await;
         let modules = self.checkout.common_directory().join("modules");
         let wanted = submodules.into_iter().map(|submodule| {
             let named = names.get(&submodule.path).map(|name| modules.join(name));
             let own = repository_at(&self.checkout.top().join(&submodule.path));
             Wanted { submodule, repositories: named.into_iter().chain(own).collect() }
         });
-        let (mut rest, mut absent) = (wanted.collect::<VecDeque<_>>(), Vec::new());
+        let mut rest = wanted.collect::<VecDeque<_>>();
         let mut looked_at = 0;
         while let Some(wanted) = rest.pop_front() {
             looked_at += 1;
             let Wanted { submodule: Submodule { path, commit }, repositories } = wanted;
+            if looked_at > MOST {
+                absent.push(format!(
+                    "submodule `{}` and those behind it are not looked for: there are more than {MOST}",
+                    path.display()
+                ));
+                break;
+            }
             let repository = repositories.into_iter().find(|place| place.join("HEAD").exists());
-            let Some(repository) = repository.filter(|_| looked_at <= MOST) else {
+            let Some(repository) = repository else {
                 if !is_there(&to.directory.join(&path)) {
                     absent.push(format!(
                         "the checkout has nothing of submodule `{}`; {UPDATE}",
@@ -102,7 +110,7 @@ impl Workspace {
             }
             let git = |arguments: &[&str]| self.call_in(&repository, &place, arguments);
             git(&["read-tree", &commit]).text().await?;
-            let names = self.names(&place).await;
+            let names = self.names_or_none(&place, &mut absent).await;
             rest.extend(staged(git(&LIST)).await?.into_iter().map(|inner| {
                 let named =
                     names.get(&inner.path).map(|name| repository.join("modules").join(name));
@@ -136,6 +144,7 @@ impl Workspace {
         let git = |arguments: &[&str]| self.call_in(repository, to.scratch, arguments);
         let read = git(&["read-tree", commit]).output().await?;
         if !read.success() {
+            remove(to.scratch).context(ErrorKind::Git, told)?;
             return Ok(Some(format!(
                 "the checkout does not give submodule `{named}` at its commit {commit:.12}: {}; {UPDATE}",
                 read.tail(1)
@@ -144,6 +153,7 @@ impl Workspace {
         // A filter may need what the sandbox does not give, or what was never fetched.
         let written = git(&["checkout-index", "--all", "--force"]).output().await?;
         if !written.success() {
+            remove(to.scratch).context(ErrorKind::Git, told)?;
             return Ok(Some(format!(
                 "the files of submodule `{named}` cannot be written: {}",
                 written.tail(3)
@@ -158,22 +168,40 @@ impl Workspace {
         Ok(None)
     }
 
+    /// The names of the submodules of the files in `tree`; where they cannot be read, `told` has why.
+    async fn names_or_none(
+        &self,
+        tree: &Path,
+        told: &mut Vec<String>,
+    ) -> BTreeMap<PathBuf, PathBuf> {
+        let names = self.names(tree).await;
+        names.unwrap_or_else(|error| {
+            told.push(format!("where the submodules come from is not known: {error}"));
+            BTreeMap::new()
+        })
+    }
+
     /// What the submodules of the files in `tree` are called, by their places; a name decides where
     /// the repository keeps one.
-    async fn names(&self, tree: &Path) -> BTreeMap<PathBuf, PathBuf> {
+    async fn names(&self, tree: &Path) -> Result<BTreeMap<PathBuf, PathBuf>> {
         let file = tree.join(".gitmodules");
         let (config, paths) = (["config", "-z", "--file"], r"^submodule\..*\.path$");
         let of_file = [file.as_path(), Path::new("--get-regexp"), Path::new(paths)];
         let call = self.call(config.map(Path::new).into_iter().chain(of_file));
-        // Without the file, Git says no.
-        let list = call.output_limit(LIST_LIMIT).bytes().await.unwrap_or_default();
+        let list = call.output_limit(LIST_LIMIT).output().await?;
+        // Without such a key, or the file, Git says no.
+        let list = match list.end {
+            End::Exited(0) => list.stdout,
+            End::Exited(1) => return Ok(BTreeMap::new()),
+            _ => return Err(failed("git config --file .gitmodules", &list)),
+        };
         let name = |entry: &[u8]| {
             let (key, path) = std::str::from_utf8(entry).ok()?.split_once('\n')?;
             let name = PathBuf::from(key.strip_prefix("submodule.")?.strip_suffix(".path")?);
             let is_plain = name.components().all(|part| matches!(part, Component::Normal(_)));
             is_plain.then(|| (PathBuf::from(path.trim_end_matches('/')), name))
         };
-        entries(&list).filter_map(name).collect()
+        Ok(entries(&list).filter_map(name).collect())
     }
 
     /// A call on the repository of a submodule, with its files in `place`, and an index that is of

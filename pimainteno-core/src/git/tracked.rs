@@ -16,7 +16,7 @@ pub(super) const LIST_LIMIT: usize = 64 << 20;
 /// What a tree has at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Content {
-    /// As the project has it; of a submodule from the top on.
+    /// From the project's directory on, also of what lies outside; of a submodule from the top on.
     pub(crate) path: PathBuf,
     /// The id of what it holds.
     pub(crate) object: String,
@@ -49,7 +49,7 @@ impl Workspace {
         Ok(entries(&list).filter(|entry| !is_submodule(entry)).filter_map(path).collect())
     }
 
-    /// Everything that the project has in `commit`, or that is staged, and all submodules.
+    /// Everything that the repository has in `commit`, or that is staged, and all submodules.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Git`] if Git cannot tell.
@@ -64,9 +64,9 @@ impl Workspace {
                 entry.split_at_checked(entry.iter().position(|byte| *byte == b'\t')?)?;
             let path = Path::new(OsStr::from_bytes(path.get(1..)?));
             let is_submodule = head.starts_with(b"160000 ");
-            let path = if is_submodule { path } else { self.scope().inner(path)? };
+            let path = if is_submodule { path.to_owned() } else { self.scope().seen(path) };
             let object = std::str::from_utf8(head).ok()?.split(' ').nth(object)?.to_owned();
-            Some(Content { path: path.to_owned(), object, is_submodule })
+            Some(Content { path, object, is_submodule })
         };
         Ok(entries(&list).filter_map(content).collect())
     }
@@ -81,8 +81,8 @@ impl Workspace {
         Ok(list.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
 
-    /// The symbolic links of the project that are tracked: the path of each, and what it says. Those
-    /// with names that are not UTF-8 are left out.
+    /// The symbolic links that are tracked: the path of each, from the top on, and what it says.
+    /// Those with names that are not UTF-8 are left out.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Git`] if Git cannot tell.
@@ -92,7 +92,7 @@ impl Workspace {
             let (_, path) =
                 std::str::from_utf8(entry.strip_prefix(b"120000 ")?).ok()?.split_once('\t')?;
             let target = fs::read_link(self.top().join(path)).ok()?.to_str()?.to_owned();
-            Some((self.scope().inner(Path::new(path))?.to_str()?.to_owned(), target))
+            Some((path.to_owned(), target))
         };
         Ok(entries(&list).filter_map(link).collect())
     }

@@ -12,6 +12,7 @@ use super::{
     checkout::Checkout,
     command::{Call, Git, failed},
     gitlinks::Gitlinks,
+    outside::outside,
     owner::OwnerSettings,
     scope::Scope,
     sharing::SharedObjects,
@@ -74,8 +75,11 @@ impl Workspace {
         let known = || registered(checkout.common_directory(), path);
         if let Some(git_directory) = known().filter(|_| path.is_dir()) {
             let workspace = Self::new(path, git_directory, checkout, &owner, sandbox.as_ref())?;
-            match workspace.reset(commit).await {
-                Ok(()) => return workspace.with_project(commit),
+            match workspace.check_out(commit).await {
+                Ok(()) => {
+                    workspace.has_project()?;
+                    return Ok(workspace);
+                }
                 // Not the workspace's fault.
                 Err(error) if error.kind() == ErrorKind::Process => return Err(error),
                 Err(_) => {}
@@ -102,20 +106,7 @@ impl Workspace {
         })?;
         let workspace = Self::new(path, git_directory, checkout, &owner, sandbox.as_ref())?;
         workspace.reset(commit).await?;
-        workspace.with_project(commit)
-    }
-
-    /// The workspace, if the project's directory is there.
-    fn with_project(self, commit: &CommitId) -> Result<Self> {
-        if self.path().is_dir() {
-            return Ok(self);
-        }
-        let path = self.checkout.path().display();
-        Err(Error::new(
-            ErrorKind::Git,
-            format!("commit {commit:.12} has no directory for `{path}`"),
-        )
-        .hint("correct the project's `path`"))
+        Ok(workspace)
     }
 
     fn new(
@@ -171,6 +162,14 @@ impl Workspace {
         self.checkout.scope()
     }
 
+    /// The text of each hook of the checkout.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if Git cannot tell where they are.
+    pub(crate) async fn hook_texts(&self) -> Result<Vec<String>> {
+        self.checkout.hook_texts_in(self.owner.moves_hooks).await
+    }
+
     /// The directory in which hooks run, beside the workspace. A project's name has no full stop.
     pub(super) fn stage_directory(&self) -> PathBuf {
         let name = self.top.file_name().unwrap_or_default();
@@ -180,8 +179,13 @@ impl Workspace {
     /// Makes every file as it is in `commit`. Ignored files, where build caches live, stay.
     ///
     /// # Errors
-    /// [`ErrorKind::Git`] if the commit does not exist.
+    /// [`ErrorKind::Git`] if the commit does not exist, or has no directory for the project.
     pub async fn reset(&self, commit: &CommitId) -> Result<()> {
+        self.check_out(commit).await?;
+        self.has_project()
+    }
+
+    async fn check_out(&self, commit: &CommitId) -> Result<()> {
         self.link().context(ErrorKind::Git, || {
             format!("cannot link the workspace to its repository: `{}`", self.top.display())
         })?;
@@ -301,26 +305,6 @@ impl Workspace {
         let add = ["add", "--all", "--"].into_iter().map(OsStr::new);
         self.call(add.chain(named.iter().map(OsString::as_os_str))).text().await?;
         self.staged(base).await
-    }
-
-    /// The first file outside of the project that was changed or is new, whether staged or not.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Git`] if Git cannot tell.
-    pub(crate) async fn changed_outside(&self, base: &CommitId) -> Result<Option<PathBuf>> {
-        let Some(others) = self.scope().others() else { return Ok(None) };
-        let lists: [&[&str]; 2] = [
-            &["diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", base, "--"],
-            &["ls-files", "--others", "--exclude-standard", "-z", "--"],
-        ];
-        for list in lists {
-            let list = list.iter().map(OsString::from).chain(others.clone());
-            let list = self.call(list).output_limit(LIST_LIMIT).bytes().await?;
-            if let Some(path) = entries(&list).next() {
-                return Ok(Some(PathBuf::from(OsStr::from_bytes(path))));
-            }
-        }
-        Ok(None)
     }
 
     /// What is staged against `base`.
@@ -542,14 +526,6 @@ impl Workspace {
 pub(crate) fn too_large() -> Error {
     let message = format!("the files of the change are larger than {} MiB", FILES_LIMIT >> 20);
     Error::new(ErrorKind::Patch, message)
-}
-
-/// The error of a change of a file that is not the project's.
-pub(crate) fn outside(path: &Path) -> Error {
-    let message = format!("the change touches a file outside of the project: `{}`", path.display());
-    Error::new(ErrorKind::Patch, message).hint(
-        "a project may change files in its own directory alone; give it a `path` that has both",
-    )
 }
 
 /// The change that [`Workspace::difference`] tells.

@@ -9,6 +9,7 @@
 //! | `<key>/tree`, `<key>/downloads` | what was made and fetched for the files that `prepare` reads, named by their fingerprint: layers below those of the trials, which nobody writes to |
 //! | `lent/` | settings of package managers that the owner has, below all of that |
 //! | `new/` | one that is being made; a run that was cut off makes it anew |
+//! | `old/` | what nobody sees any more and is being removed: what has its name is whole |
 //! | `at-hand` | where there are no layers: the fingerprint of what the workspace has, and its names |
 
 use std::{
@@ -22,7 +23,7 @@ use super::{DOWNLOADS, Leftovers, TREE, Trial, Way, layer};
 use crate::{
     error::{Context, Error, ErrorKind, Result},
     git::Workspace,
-    process::{Layer, Limits, Used, remove, remove_all_in},
+    process::{Layer, Limits, Used, remove, remove_all_in, remove_at_once},
     words::Sha256,
 };
 
@@ -49,9 +50,9 @@ impl Leftovers {
     ///
     /// # Errors
     /// If they cannot be written.
-    pub(crate) fn lend(&self, cargo: &[u8]) -> Result<()> {
+    pub(crate) fn lend(&self, cargo: &str) -> Result<()> {
         let file = self.lent().join(CARGO_SETTINGS);
-        if fs::read(&file).is_ok_and(|there| there == cargo) {
+        if fs::read(&file).is_ok_and(|there| there == cargo.as_bytes()) {
             return Ok(());
         }
         let write = || {
@@ -73,7 +74,7 @@ impl Leftovers {
         let place = self.prepared(key);
         let mut now = self.now();
         now.prepared = None;
-        if !place.join(TREE).is_dir() {
+        if ![TREE, DOWNLOADS].iter().all(|half| place.join(half).is_dir()) {
             return Ok(false);
         }
         // A comparison sees for a while what was made for another one; that is no reason to forget.
@@ -174,28 +175,34 @@ impl Leftovers {
             fs::write(self.at_hand(), lines).context(ErrorKind::Process, told)?;
             return Ok(Used::default());
         }
-        let keep = || {
-            let made = new.join("made");
+        let (place, old, limits) = (self.prepared(key), self.old_one(), *limits);
+        let (top, surplus) = (workspace.top().to_owned(), self.surplus([key, base]));
+        let making = new.clone();
+        let keep = move || {
+            let made = making.join("made");
             fs::create_dir(&made)?;
             // What it did to the project's own files comes to nothing.
-            layer::uncover(&new.join(TREE).join("upper"), workspace.top(), &[])?;
+            layer::uncover(&making.join(TREE).join("upper"), &top, &[])?;
             for half in [TREE, DOWNLOADS] {
-                fs::rename(new.join(half).join("upper"), made.join(half))?;
+                fs::rename(making.join(half).join("upper"), made.join(half))?;
             }
             let size = Used::of(&made)?;
-            if let Some(excess) = size.excess(limits) {
+            if let Some(excess) = size.excess(&limits) {
                 return Ok::<_, io::Error>(Err(excess));
             }
             // What has its name is whole, also after a power cut: nobody looks at it again.
             rustix::fs::syncfs(File::open(&made)?)?;
-            let place = self.prepared(key);
-            remove(&place)?;
+            remove_at_once(&place, &old)?;
             fs::rename(&made, &place)?;
-            remove(&new)?;
-            self.remove_oldest([key, base])?;
+            remove(&making)?;
+            surplus?.iter().try_for_each(|place| remove_at_once(place, &old))?;
             Ok(Ok(size))
         };
-        keep().context(ErrorKind::Process, told)?.map_err(|excess: String| {
+        // There may be a hundred thousand files, on a card: everybody else goes on meanwhile.
+        let kept = tokio::task::spawn_blocking(keep).await.map_err(|source| {
+            Error::new(ErrorKind::Internal, "what was prepared was lost").source(source)
+        })?;
+        kept.context(ErrorKind::Process, told)?.map_err(|excess: String| {
             Error::new(ErrorKind::Step, format!("what `prepare` made is too much: {excess}"))
                 .hint("raise the limit, or let it make less")
         })
@@ -205,7 +212,7 @@ impl Leftovers {
     pub(super) fn forget_prepared(&self) -> io::Result<()> {
         self.now().prepared = None;
         for (_, place) in self.all_prepared()? {
-            remove(&place)?;
+            remove_at_once(&place, &self.old_one())?;
         }
         remove(&self.at_hand())
     }
@@ -214,7 +221,9 @@ impl Leftovers {
     /// prepares nothing any more.
     pub(super) fn begin_prepared(&self) -> io::Result<()> {
         let (place, downloads) = (self.place.join(PLACE), self.downloads());
+        remove(&self.old_one())?;
         if !self.prepares {
+            self.forget_prepared()?;
             remove(&place)?;
             return remove(&downloads);
         }
@@ -249,15 +258,16 @@ impl Leftovers {
             && lines.all(|name| fs::symlink_metadata(workspace.join(name)).is_ok())
     }
 
-    /// Removes those that were not seen for the longest time.
-    fn remove_oldest(&self, spared: [&Sha256; 2]) -> io::Result<()> {
+    /// Those that were not seen for the longest time and are too many beside these two, of which the
+    /// first may be there or not.
+    fn surplus(&self, spared: [&Sha256; 2]) -> io::Result<Vec<PathBuf>> {
         let mut all = self.all_prepared()?;
         all.sort();
-        let surplus = all.len().saturating_sub(KEPT);
+        let is_new = !self.prepared(spared[0]).is_dir();
+        let surplus = (all.len() + usize::from(is_new)).saturating_sub(KEPT);
         let old = all.into_iter().map(|(_, place)| place);
-        old.filter(|place| spared.iter().all(|key| *place != self.prepared(key)))
-            .take(surplus)
-            .try_for_each(|place| remove(&place))
+        let old = old.filter(|place| spared.iter().all(|key| *place != self.prepared(key)));
+        Ok(old.take(surplus).collect())
     }
 
     /// Those that there are, with the time at which each was seen last.
@@ -281,6 +291,10 @@ impl Leftovers {
 
     fn new_one(&self) -> PathBuf {
         self.place.join(PLACE).join("new")
+    }
+
+    fn old_one(&self) -> PathBuf {
+        self.place.join(PLACE).join("old")
     }
 
     fn lent(&self) -> PathBuf {

@@ -36,8 +36,8 @@ impl Leftovers {
         replace().context(ErrorKind::Process, || format!("cannot write to `{}`", place.display()))
     }
 
-    /// The files of the project that are seen otherwise than the workspace has them staged: what a
-    /// step did to them.
+    /// The files of the repository, from its top on, that are seen otherwise than the workspace has
+    /// them staged: what a step did to them.
     ///
     /// # Errors
     /// If it cannot be found out.

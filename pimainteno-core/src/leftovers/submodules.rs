@@ -10,7 +10,7 @@ use super::{Leftovers, TREE, Way, is_empty};
 use crate::{
     error::{Context, ErrorKind, Result},
     git::{Destination, Submodule, Workspace},
-    process::{Limits, Used, remove, remove_all_in},
+    process::{Limits, Used, remove, remove_at_once},
     words::Sha256,
 };
 
@@ -19,6 +19,14 @@ const KEPT: usize = 3;
 
 /// Where everything is, in a project's private place.
 const PLACE: &str = "submodules";
+
+/// What came of writing submodules.
+struct Written {
+    /// What cannot be had, in a line each.
+    absent: Vec<String>,
+    /// Whether one was more than the limits let there be.
+    is_too_much: bool,
+}
 
 impl Leftovers {
     /// Lets what is tried see the files of these submodules, as far as they keep to `limits`; tells
@@ -43,8 +51,10 @@ impl Leftovers {
                 true => Ok(Vec::new()),
                 false => {
                     let used = Used::default();
-                    self.write_submodules(submodules, workspace, workspace.top(), used, limits)
-                        .await
+                    let top = workspace.top();
+                    let written =
+                        self.write_submodules(submodules, workspace, top, used, limits).await?;
+                    Ok(written.absent)
                 }
             };
         }
@@ -63,7 +73,17 @@ impl Leftovers {
                 let used = make().context(ErrorKind::Process, || {
                     format!("cannot keep submodules in `{}`", place.display())
                 })?;
-                self.write_submodules(submodules, workspace, &place, used, limits).await?
+                let first = submodules.clone();
+                let written = self.write_submodules(first, workspace, &place, used, limits).await?;
+                if !written.is_too_much || !self.remove_others(&key)? {
+                    written.absent
+                } else {
+                    // Beside the others they were.
+                    let used = Used::of(&place).context(ErrorKind::Process, || {
+                        format!("cannot look through `{}`", place.display())
+                    })?;
+                    self.write_submodules(submodules, workspace, &place, used, limits).await?.absent
+                }
             }
         };
         let mut now = self.now();
@@ -79,22 +99,42 @@ impl Leftovers {
         directory: &Path,
         mut used: Used,
         limits: &Limits,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Written> {
+        let mut is_too_much = false;
         let mut excess = |written: &Path| {
             let with = used.with(Used::of(written)?);
             let excess = with.excess(limits);
             used = if excess.is_none() { with } else { used };
+            is_too_much |= excess.is_some();
             Ok(excess)
         };
         let scratch = self.place.join(PLACE).join("new");
         let mut to = Destination { directory, scratch: &scratch, excess: &mut excess };
-        workspace.write_submodules(submodules, &mut to).await
+        let absent = workspace.write_submodules(submodules, &mut to).await?;
+        Ok(Written { absent, is_too_much })
+    }
+
+    /// Removes all sets but that with this key; says whether there were any.
+    fn remove_others(&self, key: &Sha256) -> Result<bool> {
+        let place = self.place.join(PLACE);
+        self.now().absent_submodules.clear();
+        let remove_all = || {
+            let mut others = fs::read_dir(&place)?.collect::<io::Result<Vec<_>>>()?;
+            others.retain(|entry| entry.file_name() != *key.as_str());
+            let old = self.old_set();
+            others.iter().try_for_each(|entry| remove_at_once(&entry.path(), &old))?;
+            Ok::<_, io::Error>(!others.is_empty())
+        };
+        remove_all().context(ErrorKind::Process, || {
+            format!("cannot remove submodules from `{}`", place.display())
+        })
     }
 
     /// Makes the place for a run.
     pub(super) fn begin_submodules(&self) -> io::Result<()> {
         let place = self.place.join(PLACE);
         fs::create_dir_all(&place)?;
+        remove(&self.old_set())?;
         remove(&place.join("new"))
     }
 
@@ -122,7 +162,13 @@ impl Leftovers {
             return Ok(());
         }
         self.now().absent_submodules.clear();
-        remove_all_in(&place)
+        let sets = fs::read_dir(&place)?.collect::<io::Result<Vec<_>>>()?;
+        sets.iter().try_for_each(|set| remove_at_once(&set.path(), &self.old_set()))
+    }
+
+    /// What a set is called while it is removed: what has its name is whole.
+    fn old_set(&self) -> PathBuf {
+        self.place.join(PLACE).join("old")
     }
 
     fn submodules(&self, key: &Sha256) -> PathBuf {

@@ -191,7 +191,8 @@ impl MaintainerBuilder {
             under_way: Arc::default(),
             cancel: Cancel::new(),
         });
-        runner.carry_pauses_over()?;
+        let carried = runner.carry_pauses_over()?;
+        runner.tell_pauses(carried);
         Ok(Maintainer(Arc::new(Live::new(runner))))
     }
 

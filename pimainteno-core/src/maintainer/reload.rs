@@ -15,6 +15,7 @@ impl Maintainer {
     /// everything goes on as it was.
     pub fn reload(&self, builder: MaintainerBuilder) -> Result<()> {
         let plan = builder.plan()?;
+        let mut carried = Vec::new();
         self.0.replace(|current| {
             let at = &current.state_file;
             if plan.file != *at {
@@ -39,8 +40,11 @@ impl Maintainer {
                 under_way: current.under_way.clone(),
                 cancel: current.cancel.clone(),
             });
-            runner.carry_pauses_over()?;
+            carried = runner.carry_pauses_over()?;
             Ok(runner)
-        })
+        })?;
+        // Nobody is told anything while the runner is replaced: who hears it may ask for it.
+        self.runner().tell_pauses(carried);
+        Ok(())
     }
 }

@@ -10,18 +10,24 @@ mod kinds;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fmt, fs, io::Read as _, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
 use crate::{
     config::{Globs, Project, RestartConfig, StepConfig},
     error::{Error, ErrorKind, Result},
-    git::{self, Change},
+    git::{self, Change, Scope},
     hidden_text,
 };
 
 pub(crate) use command::is_run_by;
+use command::is_run_in;
 use deciding::Deciding;
 
 /// How many files are named of each reason.
@@ -48,19 +54,33 @@ struct Known {
     deciding: Deciding,
     /// What the project's `unasked` means.
     unasked: Globs,
-    /// The commands that its configuration and its Git hooks run, each with who runs it.
-    commands: Vec<(&'static str, String)>,
+    /// Where it is in its repository: Git hooks and links name files from the top on.
+    scope: Scope,
+    /// The top of that.
+    top: PathBuf,
+    commands: Vec<Run>,
+    /// What it names as read by `prepare`.
+    prepared: Vec<Globs>,
     commits_summary: bool,
     links: Vec<Link>,
 }
 
-/// A symbolic link of a project: its path, and the path that it leads to.
+/// A command that the configuration or a Git hook of a project runs.
+#[derive(Debug)]
+struct Run {
+    who: &'static str,
+    command: String,
+    /// Where it begins, from the top of the repository on.
+    directory: String,
+}
+
+/// A symbolic link of a repository: its path, and the path that it leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Link {
-    /// Its path, from the project's top.
+    /// Its path, from the top of the repository.
     pub path: String,
-    /// The path that it leads to, from the project's top.
+    /// The path that it leads to, from there too.
     pub target: String,
 }
 
@@ -83,8 +103,10 @@ pub enum Held {
     Named,
     /// It decides what is run, fetched, built or allowed.
     Decides,
-    /// This runs it: a check, a step, a restart, a health check, a Git hook.
+    /// This runs it: a check, a step, `prepare`, a restart, a health check, a Git hook.
     RunBy(&'static str),
+    /// `prepare`, which has the network, reads it: the project says so.
+    Prepares,
     /// This link leads to it, which would be held itself.
     Linked(String),
     /// It is a program.
@@ -113,19 +135,33 @@ impl Hold {
         let known = Known {
             deciding: Deciding::compile().map_err(|reason| wrong("hold", reason))?,
             unasked: project.unasked.clone(),
+            scope: Scope::of_project(&project.path).unwrap_or_default(),
+            top: git::top_above(&project.path).unwrap_or_else(|| project.path.clone()),
             commands: commands(project),
+            prepared: project.prepare.iter().filter_map(|it| it.files.clone()).collect(),
             commits_summary: project.commit_summary,
             links: Vec::new(),
         };
         Ok(Self(Rule::Unknown(Box::new(known))))
     }
 
-    /// The same rule, which knows the symbolic links of the project: what is found by the name of
+    /// The same rule, which knows the symbolic links of the repository: what is found by the name of
     /// one decides what that name decides.
     #[must_use]
     pub fn with_links(mut self, links: Vec<Link>) -> Self {
         if let Rule::Unknown(known) = &mut self.0 {
             known.links = links;
+        }
+        self
+    }
+
+    /// The same rule, which knows the Git hooks of the project, as [`git::Checkout::hook_texts`] gives
+    /// them: what they run is held.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: Vec<String>) -> Self {
+        if let Rule::Unknown(known) = &mut self.0 {
+            let hook = |text: &String| Run::new("a Git hook", text, &known.top, Path::new(""));
+            known.commands.extend(hooks.iter().map(hook));
         }
         self
     }
@@ -140,6 +176,15 @@ impl Hold {
     }
 }
 
+impl Run {
+    /// A command that begins in `directory`, which lies at `place` on the disk.
+    fn new(who: &'static str, command: &str, place: &Path, directory: &Path) -> Self {
+        let place = format!("{}/", place.display());
+        let directory = directory.to_string_lossy().into_owned();
+        Self { who, command: command.replace(&place, "./"), directory }
+    }
+}
+
 impl Known {
     fn why(&self, path: &str, state: FileState) -> Option<Held> {
         let lower = path.to_ascii_lowercase();
@@ -149,7 +194,7 @@ impl Known {
         if self.deciding.contains(&lower) {
             return Some(Held::Decides);
         }
-        if let Some((who, _)) = self.commands.iter().find(|(_, command)| is_run_by(command, path)) {
+        if let Some(who) = self.runner_of(&self.outer(path)) {
             return Some(Held::RunBy(who));
         }
         if state.becomes_another {
@@ -157,6 +202,9 @@ impl Known {
         }
         if self.unasked.matches(path) {
             return None;
+        }
+        if self.prepared.iter().any(|files| files.matches(path)) {
+            return Some(Held::Prepares);
         }
         if !is_usual(path) {
             return Some(Held::Name);
@@ -174,21 +222,41 @@ impl Known {
 
     /// The link that leads to `path` and is held.
     fn linked(&self, path: &str) -> Option<Held> {
+        let path = self.outer(path);
         let is_held = |link: &&Link| {
             let rest = path
                 .strip_prefix(&link.target)
                 .filter(|rest| rest.is_empty() || rest.starts_with('/'));
             rest.is_some_and(|rest| {
-                self.why(&format!("{}{rest}", link.path), FileState::default()).is_some()
+                let name = format!("{}{rest}", link.path);
+                match self.scope.inner(Path::new(&name)).and_then(Path::to_str) {
+                    Some(name) => self.why(name, FileState::default()).is_some(),
+                    // What lies outside is the project's only as far as it decides or is run.
+                    None => {
+                        self.deciding.contains(&name.to_ascii_lowercase())
+                            || self.runner_of(&name).is_some()
+                    }
+                }
             })
         };
         self.links.iter().find(is_held).map(|link| Held::Linked(link.path.clone()))
     }
+
+    /// Who runs the file at `path`, which is from the top of the repository on.
+    fn runner_of(&self, path: &str) -> Option<&'static str> {
+        let runs = |run: &&Run| is_run_in(&run.directory, &run.command, path);
+        self.commands.iter().find(runs).map(|run| run.who)
+    }
+
+    /// A path of the project, from the top of the repository on.
+    fn outer(&self, path: &str) -> String {
+        self.scope.outer(path).to_string_lossy().into_owned()
+    }
 }
 
 impl Link {
-    /// The link at `path`, from the project's top, that says `target`; `None` if it leads out of
-    /// the project.
+    /// The link at `path`, from the top of the repository, that says `target`; `None` if it leads
+    /// out of that.
     pub fn new(path: &str, target: &str) -> Option<Self> {
         let mut parts: Vec<&str> = path.split('/').collect();
         parts.pop();
@@ -231,6 +299,7 @@ impl fmt::Display for Held {
             }
             Self::Decides => formatter.write_str("decides what is run, fetched, built or allowed"),
             Self::RunBy(who) => write!(formatter, "is run by {who}"),
+            Self::Prepares => formatter.write_str("is read by `prepare`, which has the network"),
             Self::Linked(link) => write!(formatter, "is what the link `{link}` leads to"),
             Self::Program => formatter.write_str("is a program"),
             Self::Name => formatter.write_str("has an unusual name"),
@@ -239,8 +308,8 @@ impl fmt::Display for Held {
     }
 }
 
-/// Why `change`, which is in place in `workspace`, which has these links, waits for a person: it
-/// touches files that a person looks at first.
+/// Why `change`, which is in place in `workspace`, which has these links, and whose checkout these
+/// hooks, waits for a person: it touches files that a person looks at first.
 ///
 /// # Errors
 /// As [`Hold::new`].
@@ -249,8 +318,9 @@ pub(crate) fn held_files(
     change: &Change,
     workspace: &Path,
     links: Vec<Link>,
+    hooks: Vec<String>,
 ) -> Result<Option<String>> {
-    let hold = Hold::new(project)?.with_links(links);
+    let hold = Hold::new(project)?.with_links(links).with_hooks(hooks);
     let mut held: BTreeMap<Held, Vec<String>> = BTreeMap::new();
     for section in change.sections() {
         let mut state = FileState::read(&workspace.join(&section.path));
@@ -279,9 +349,9 @@ fn reason(why: &Held, paths: &[String]) -> String {
     format!("it touches {}{more}, {each} {why}", named.join(", "))
 }
 
-/// The commands that the configuration of `project` and the Git hooks of its checkout run, with
-/// paths from its top, each with who runs it.
-fn commands(project: &Project) -> Vec<(&'static str, String)> {
+/// The commands that the configuration of `project` runs.
+fn commands(project: &Project) -> Vec<Run> {
+    let prepare = project.prepare.iter().map(|prepare| ("`prepare`", prepare.command.clone()));
     let checks = project.verify.iter().map(|command| ("a check", command.clone()));
     let step = |step: &StepConfig| match step {
         StepConfig::Command(step) => Some(("a step", step.command.clone())),
@@ -296,14 +366,14 @@ fn commands(project: &Project) -> Vec<(&'static str, String)> {
         .as_ref()
         .and_then(|health| health.command.clone())
         .map(|command| ("the health check", command));
-    let hooks = git::hook_texts(&project.path).into_iter().map(|hook| ("a Git hook", hook));
-    let commands = checks
+    let own = checks
+        .chain(prepare)
         .chain(project.steps.iter().filter_map(step))
         .chain(restart)
-        .chain(health)
-        .chain(hooks);
-    let top = format!("{}/", project.path.display());
-    commands.map(|(who, command)| (who, command.replace(&top, "./"))).collect()
+        .chain(health);
+    let scope = Scope::of_project(&project.path).unwrap_or_default();
+    let own = own.map(|(who, command)| Run::new(who, &command, &project.path, &scope.outer("")));
+    own.collect()
 }
 
 /// Whether a file is source, by its name.

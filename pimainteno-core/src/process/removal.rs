@@ -30,6 +30,19 @@ pub fn remove(path: &Path) -> io::Result<()> {
     })
 }
 
+/// Removes something of which nobody may ever see a part: it is gone from its name before the first
+/// of its files is. What is left as `old` of one that was cut off is removed first.
+///
+/// # Errors
+/// As [`remove`].
+pub(crate) fn remove_at_once(path: &Path, old: &Path) -> io::Result<()> {
+    remove(old)?;
+    match fs::rename(path, old) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed.and_then(|()| remove(old)),
+    }
+}
+
 /// Removes what is in a directory, and leaves that.
 ///
 /// # Errors

@@ -84,7 +84,12 @@ impl Runner {
         };
         let lock = match &checkout {
             Some(checkout) => {
-                let busy = || refused(format!("another program works on project `{id}`"), WAIT);
+                let busy = || {
+                    refused(
+                        format!("another run in the checkout of project `{id}` is going on"),
+                        WAIT,
+                    )
+                };
                 Some(checkout.lock(&trees).await?.ok_or_else(busy)?)
             }
             None => None,
@@ -105,12 +110,7 @@ impl Runner {
         let places = workspaces.into_iter().chain(own.exists().then_some(own));
         let places: Vec<_> = places.collect();
         forgotten.removed.extend(places.clone());
-        // A build may have left millions of files.
-        let removal =
-            tokio::task::spawn_blocking(move || places.iter().try_for_each(|it| remove_place(it)));
-        removal.await.map_err(|source| {
-            Error::new(ErrorKind::Internal, "a removal was lost").source(source)
-        })??;
+        remove_places(places).await?;
         if let Some(checkout) = checkout.filter(|_| others.is_empty()) {
             checkout.remove_lock_file().await?;
         }
@@ -118,6 +118,25 @@ impl Runner {
         let today = Timestamp::now().to_zoned(self.timezone.clone()).date();
         self.store.forget(&id, configured.is_some(), history, today)?;
         Ok(forgotten)
+    }
+
+    /// Removes the workspaces that a checkout had while it went by the name of another one of its
+    /// projects. To be called under its lock.
+    pub(super) async fn remove_former_workspaces(
+        &self,
+        prepared: &Prepared,
+        checkout: &Checkout,
+    ) -> Result<()> {
+        let workspaces = self.state_directory.join("workspaces");
+        for other in self.projects_in(&prepared.repository) {
+            let id = &other.project.id;
+            if *id == prepared.repository {
+                continue;
+            }
+            checkout.forget_worktrees(&self.trees_of(id))?;
+            remove_places(beside(&workspaces, id)).await?;
+        }
+        Ok(())
     }
 
     /// A project that is not in the configuration, by its id or the name that gives it.
@@ -234,6 +253,13 @@ fn beside(workspaces: &Path, id: &ProjectId) -> Vec<PathBuf> {
     found
 }
 
-fn remove_place(place: &Path) -> Result<()> {
-    remove(place).context(ErrorKind::Store, || format!("cannot remove `{}`", place.display()))
+/// Removes what builds may have left millions of files in.
+async fn remove_places(places: Vec<PathBuf>) -> Result<()> {
+    let remove = |place: &PathBuf| {
+        remove(place).context(ErrorKind::Store, || format!("cannot remove `{}`", place.display()))
+    };
+    let removal = tokio::task::spawn_blocking(move || places.iter().try_for_each(remove));
+    removal
+        .await
+        .map_err(|source| Error::new(ErrorKind::Internal, "a removal was lost").source(source))?
 }

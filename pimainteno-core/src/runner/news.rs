@@ -9,6 +9,7 @@ use crate::{
     job::Job,
     run::{RunOptions, RunRecord, Trigger},
     store::ProjectState,
+    words::CommitId,
 };
 
 impl Runner {
@@ -44,12 +45,8 @@ impl Runner {
         }
         let head = Head::read(&prepared.project.path).ok()??;
         let inputs = prepared.chore(name).inputs();
-        chore.has_seen(&head.commit, &inputs).then(|| match &chore.failed {
-            Some(failure) => format!(
-                "nothing changed since the last run, which {failure}; once that is mended outside of the project, a forced run tries it again"
-            ),
-            None => "nothing changed since the last run".into(),
-        })
+        let failure = chore.failed.as_deref();
+        chore.has_seen(&head.commit, &inputs).then(|| nothing_changed("nothing", failure))
     }
 
     /// Whether the head moved by commits alone that are of nothing in the project's directory. That
@@ -69,7 +66,10 @@ impl Runner {
         let last = state.chore(&record.chore).last_seen(&inputs).cloned();
         // What is not known any more says nothing.
         let is_same = match last {
-            Some(last) => checkout.is_same(&last, &head.commit).await.unwrap_or(false),
+            Some(last) => {
+                checkout.is_same(&last, &head.commit).await.unwrap_or(false)
+                    && !reads_others(prepared, checkout, &last, head).await.unwrap_or(true)
+            }
             None => false,
         };
         if is_same {
@@ -80,5 +80,33 @@ impl Runner {
             self.store.note_project(id, seen);
         }
         Ok(is_same)
+    }
+}
+
+/// Whether what was changed outside of the project is read by its `prepare`, as the lock file of a
+/// workspace above it.
+async fn reads_others(
+    prepared: &Prepared,
+    checkout: &Checkout,
+    last: &CommitId,
+    head: &Head,
+) -> Result<bool> {
+    let prepare = &prepared.project.prepare;
+    if prepare.is_empty() {
+        return Ok(false);
+    }
+    let changed = checkout.changed_outside(last, &head.commit).await?;
+    let is_read = |path: &str| prepare.iter().any(|prepare| prepare.reads(path));
+    Ok(changed.iter().any(|path| path.to_str().is_some_and(is_read)))
+}
+
+/// Why there is nothing to do where `what` changed since the last run, and how that failed if it
+/// did.
+pub(super) fn nothing_changed(what: &str, failure: Option<&str>) -> String {
+    match failure {
+        Some(failure) => format!(
+            "{what} changed since the last run, which {failure}; once that is mended outside of the project, a forced run tries it again"
+        ),
+        None => format!("{what} changed since the last run"),
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct Ordered<'r> {
     order: Option<&'r Order>,
     /// Its turn, once that came; let go of behind the order, so that whoever comes next finds it
     /// done.
-    _turn: Option<Turn<'r>>,
+    turn: Option<Turn<'r>>,
     _mark: Mark,
 }
 
@@ -87,10 +87,10 @@ impl Runner {
             self.store.update_project(project, |state| state.orders.push(order.clone()))?;
         }
         let order = Some(order).filter(|_| is_kept);
-        let mut ordered = Ordered { runner: self, project, order, _turn: None, _mark: mark };
+        let mut ordered = Ordered { runner: self, project, order, turn: None, _mark: mark };
         let told = || self.bus.tell(project, None, EventKind::Queued { job: job.clone() });
         // Whoever waits for the answer is told what becomes of it.
-        ordered._turn = match self
+        ordered.turn = match self
             .queue
             .turn(project, &prepared.repository, job, &self.cancel, told)
             .await
@@ -120,7 +120,7 @@ impl Runner {
         // However it ends, it is forgotten, unless the program is stopped once more.
         let (project, order) = (&prepared.project.id, &order);
         let mark = self.under_way.mark(order);
-        let _kept = Ordered { runner: self, project, order: Some(order), _turn: None, _mark: mark };
+        let _kept = Ordered { runner: self, project, order: Some(order), turn: None, _mark: mark };
         if self.is_done(prepared, order) {
             return;
         }
@@ -165,9 +165,10 @@ impl Runner {
 }
 
 impl Ordered<'_> {
-    /// Lets go of the turn and leaves the order stored, for another runner to carry out.
-    pub(super) fn hand_on(mut self) {
-        self.order = None;
+    /// Lets go of the turn, for another runner to carry the order out. However that ends, also where
+    /// it is refused, the order is forgotten with this.
+    pub(super) fn hand_on(&mut self) {
+        self.turn = None;
     }
 
     /// Forgets the order: its run has a journal from now on, or it is done.

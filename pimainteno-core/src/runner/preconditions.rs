@@ -54,7 +54,7 @@ impl Runner {
             return Err(reason.into());
         }
         let locked = self.lock_checkout(prepared).await?;
-        locked.ok_or_else(|| Obstacle::Reason("another run of the project is going on".into()))
+        locked.ok_or_else(|| Obstacle::Reason("another run in the checkout is going on".into()))
     }
 
     /// Locks a project, whatever is known of its last run; `None` if somebody else has it. All that

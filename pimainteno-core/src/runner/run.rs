@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     Prepared, Runner,
     blocked::{blocked_anew, is_tried_again},
+    news::nothing_changed,
     preconditions::{self, Locked, Obstacle},
     rollback,
 };
@@ -124,7 +125,9 @@ impl Runner {
         if !options.force
             && self.only_others_changed(prepared, &locked.checkout, record, &head).await?
         {
-            return Err("nothing of the project changed since the last run".to_owned().into());
+            let state = self.store.project(&prepared.project.id);
+            let failure = state.chore(&record.chore).failed.clone();
+            return Err(nothing_changed("nothing of the project", failure.as_deref()).into());
         }
         record.base = Some(head.commit.clone());
         let mut run = self.run_at(prepared, &locked.checkout, head, record.clone()).await?;
@@ -175,6 +178,7 @@ impl Runner {
         checkout: &Checkout,
         commit: &CommitId,
     ) -> Result<Workspace> {
+        self.remove_former_workspaces(prepared, checkout).await?;
         let ([workspace, _], sandboxing) = (self.trees(prepared), self.sandboxing(prepared));
         let leftovers = sandboxing.leftovers().await;
         leftovers.begin()?;
@@ -221,8 +225,8 @@ impl Runner {
         ready: Ready,
         options: RunOptions,
     ) -> Result<RunRecord> {
-        let Ready { locked, run, journal, workspace } = ready;
-        let (checkout, journal) = (&locked.checkout, &journal);
+        let Ready { locked, run, journal: own_journal, workspace } = ready;
+        let (checkout, journal) = (&locked.checkout, &own_journal);
         learn_key(&self.store, &prepared.project)?;
         let started_at = run.base.clone();
         let [_, agent_tree] = self.trees(prepared);
@@ -311,6 +315,10 @@ impl Runner {
             let note = run.record.steps.last().map_or("it was stopped", |step| &step.note);
             let message =
                 format!("the last run is not finished yet: {note}; it is looked at again");
+            // Whoever looks for open runs sees it from now on, and nobody begins before it is known
+            // that there is one.
+            drop(parts);
+            drop(own_journal);
             self.recovery.leave_open(&prepared.repository, message);
             self.bus.finished(&run.record);
             return Ok(run.record);
@@ -341,7 +349,7 @@ impl Runner {
 
     /// Stores a run, and the run that took its change back. What it has `seen` needs no run any
     /// more.
-    fn conclude(
+    pub(crate) fn conclude(
         &self,
         prepared: &Prepared,
         journal: &Journal,

@@ -24,13 +24,22 @@ struct Known {
     attempt: Arc<tokio::sync::Mutex<()>>,
     /// How often somebody did.
     attempts: AtomicU64,
+    unfinished: Mutex<Unfinished>,
+}
+
+#[derive(Default)]
+struct Unfinished {
     /// Why a run that was cut off cannot be finished yet.
-    unfinished: Mutex<Option<String>>,
+    why: Option<String>,
+    /// How many runs of this program were left open.
+    left_open: u64,
 }
 
 /// The right to finish the runs in a checkout, until this is dropped.
 pub(crate) struct Attempt {
     known: Arc<Known>,
+    /// How many runs had been left open when it began: it may not have seen a later one.
+    left_open: u64,
     _only: OwnedMutexGuard<()>,
 }
 
@@ -42,7 +51,8 @@ impl Recovery {
         let before = known.attempts.load(Ordering::Acquire);
         let only = known.attempt.clone().lock_owned().await;
         let is_first = known.attempts.load(Ordering::Acquire) == before;
-        is_first.then(|| Attempt { known, _only: only })
+        let left_open = known.unfinished().left_open;
+        is_first.then(|| Attempt { known, left_open, _only: only })
     }
 
     /// Why the runs in a checkout cannot be finished yet; where that is not known, waits until
@@ -50,22 +60,25 @@ impl Recovery {
     pub(crate) async fn unfinished(&self, repository: &ProjectId) -> Option<String> {
         let known = self.known(repository);
         // Whoever tries again may wait for long.
-        if let Some(why) = known.why().clone() {
+        if let Some(why) = known.unfinished().why.clone() {
             return Some(why);
         }
         let _only = known.attempt.lock().await;
-        known.why().clone()
+        known.unfinished().why.clone()
     }
 
-    /// Notes that a run of this program was left open.
+    /// Notes that a run of this program was left open, once its journal is not written any more.
     pub(crate) fn leave_open(&self, repository: &ProjectId, why: String) {
-        *self.known(repository).why() = Some(why);
+        let known = self.known(repository);
+        let mut unfinished = known.unfinished();
+        unfinished.why = Some(why);
+        unfinished.left_open += 1;
     }
 
     /// The checkouts whose runs could not be finished.
     pub(crate) fn all_unfinished(&self) -> BTreeSet<ProjectId> {
         let all = self.all();
-        let unfinished = all.iter().filter(|(_, known)| known.why().is_some());
+        let unfinished = all.iter().filter(|(_, known)| known.unfinished().why.is_some());
         unfinished.map(|(id, _)| id.clone()).collect()
     }
 
@@ -79,7 +92,7 @@ impl Recovery {
 }
 
 impl Known {
-    fn why(&self) -> MutexGuard<'_, Option<String>> {
+    fn unfinished(&self) -> MutexGuard<'_, Unfinished> {
         self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,7 +100,11 @@ impl Known {
 impl Attempt {
     /// Notes how it ended: why the runs cannot be finished yet, if they cannot.
     pub(crate) fn end(self, why: Option<String>) {
-        *self.known.why() = why;
+        let mut unfinished = self.known.unfinished();
+        if why.is_some() || unfinished.left_open == self.left_open {
+            unfinished.why = why;
+        }
+        drop(unfinished);
         self.known.attempts.fetch_add(1, Ordering::AcqRel);
     }
 }
@@ -113,6 +130,14 @@ mod tests {
         assert_eq!(recovery.all_unfinished(), [radio.clone()].into());
         // One that was cut off in the middle says nothing, and the next one tries.
         drop(recovery.begin(&radio).await.unwrap());
+        recovery.begin(&radio).await.unwrap().end(None);
+        assert!(recovery.all_unfinished().is_empty());
+        // One that was left open meanwhile is not among those that were looked for.
+        let attempt = recovery.begin(&radio).await.unwrap();
+        recovery.leave_open(&radio, "the push was not heard of".into());
+        attempt.end(None);
+        let why = recovery.unfinished(&radio).await;
+        assert_eq!(why.as_deref(), Some("the push was not heard of"));
         recovery.begin(&radio).await.unwrap().end(None);
         assert!(recovery.all_unfinished().is_empty());
     }

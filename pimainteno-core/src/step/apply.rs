@@ -104,7 +104,9 @@ impl StepContext<'_> {
             .iter()
             .filter_map(|(path, target)| Link::new(path, target))
             .collect();
-        self.run.concerns.extend(held_files(self.project(), &change, workspace.path(), links)?);
+        let hooks = workspace.hook_texts().await?;
+        let held = held_files(self.project(), &change, workspace.path(), links, hooks)?;
+        self.run.concerns.extend(held);
         self.try_change(&change).await?;
         self.run.change = Some(change);
         Ok(Flow::Done(note))

@@ -19,7 +19,7 @@ use crate::{
     config::{PREPARE, PrepareConfig, SandboxMode},
     error::{Error, ErrorKind, Result},
     git::Content,
-    process::{Environment, Used},
+    process::{Environment, Places, Used},
     store::Output,
     words::Sha256,
 };
@@ -30,6 +30,9 @@ const TOLD_LINES: [usize; 2] = [6, 9];
 
 /// How much of a command's output is kept, in bytes.
 const KEPT_OUTPUT: usize = 64 << 10;
+
+/// Settings of Cargo that give access to a registry, in whatever table.
+const SECRET_SETTINGS: [&str; 2] = ["secret-key", "token"];
 
 /// Programs whose version decides what packages are built for.
 const LANGUAGES: [&str; 8] = ["python3", "python", "node", "ruby", "php", "go", "rustc", "java"];
@@ -180,7 +183,11 @@ impl StepContext<'_> {
         let (workspace, leftovers) = (parts.workspace, parts.leftovers);
         let layers = leftovers.begin_preparing(workspace, base, is_trusted).await?;
         let layers = layers.ok_or_else(|| {
-            Error::new(ErrorKind::Step, "this machine has no layers to try it in")
+            let why = match project.sandbox.mode {
+                SandboxMode::Off => "without a sandbox there are",
+                _ => "this machine has",
+            };
+            Error::new(ErrorKind::Step, format!("{why} no layers to try it in"))
         })?;
         let begin = Instant::now();
         for PrepareConfig { command, .. } in &project.prepare {
@@ -221,7 +228,7 @@ impl StepContext<'_> {
         let files = self.run.change.iter().flat_map(|change| &change.files);
         let files = files.map(|file| file.path.clone()).filter(|path| reads(path)).collect();
         format!(
-            "it changes {}, which {} reads, and what that needs cannot be had without the network: its checks saw the dependencies of before; once approved, they see its own ({error})",
+            "it changes {}, which {} reads, and what that needs could not be made ready without the network: its checks saw the dependencies of before; once approved, they see its own ({error})",
             told(quoted(files)),
             commands(self)
         )
@@ -243,11 +250,53 @@ impl StepContext<'_> {
         Sha256::of(&commands.chain(read).chain(machine).collect::<Vec<_>>().join("\n"))
     }
 
-    /// The owner's settings of Cargo; empty if there are none.
-    fn cargo_settings(&self) -> Vec<u8> {
-        let path = crate::process::Places::new(self.environment()).cargo_settings();
-        path.and_then(|path| fs::read(path).ok()).unwrap_or_default()
+    /// The owner's settings of Cargo without passwords, unless he lets commands read them; empty if
+    /// there are none.
+    fn cargo_settings(&self) -> String {
+        let paths = Places::new(self.environment()).cargo_settings();
+        let Some(path) = paths.into_iter().find(|path| path.is_file()) else {
+            return String::new();
+        };
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let is_lent_whole = self.project().sandbox.read.contains(&path);
+        if is_lent_whole { text } else { without_passwords(&text) }
     }
+}
+
+/// Settings of Cargo without what gives access to something: tokens, and the user and password of an
+/// address. Empty if they are no TOML; then Cargo would not take them either.
+fn without_passwords(settings: &str) -> String {
+    fn clean(value: &mut toml::Value) {
+        match value {
+            toml::Value::Table(table) => {
+                let is_kept = |name: &str| !SECRET_SETTINGS.contains(&name);
+                table.retain(|name, value| is_kept(name) || value.is_table());
+                table.iter_mut().for_each(|(_, value)| clean(value));
+            }
+            toml::Value::Array(values) => values.iter_mut().for_each(clean),
+            toml::Value::String(text) => {
+                if let Some((scheme, rest)) = text.split_once("://") {
+                    let end = rest.find('/').unwrap_or(rest.len());
+                    if let Some(at) = rest.get(..end).and_then(|host| host.rfind('@')) {
+                        *text = format!("{scheme}://{}", rest.get(at + 1..).unwrap_or_default());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let Ok(mut table) = settings.parse::<toml::Table>() else { return String::new() };
+    // Variables of builds: nobody knows what they hold.
+    let is_plain = |name: &str| {
+        let name = name.to_ascii_uppercase();
+        !["TOKEN", "PASSWORD", "SECRET", "KEY", "CREDENTIAL"].iter().any(|it| name.contains(it))
+    };
+    if let Some(toml::Value::Table(variables)) = table.get_mut("env") {
+        variables.retain(|name, _| is_plain(name));
+    }
+    let mut value = toml::Value::Table(table);
+    clean(&mut value);
+    value.as_table().map(ToString::to_string).unwrap_or_default()
 }
 
 /// What a program on the `PATH` is, without asking it: another version is another file.
@@ -293,6 +342,36 @@ mod tests {
         assert!(told.starts_with("line 1\nline 2\n") && told.ends_with("\nline 39\nline 40"));
         assert!(told.contains("line 6\n…\nline 32\n") && told.lines().count() == 16);
         assert_eq!(shortened("one\n\ntwo\n"), "one\ntwo");
+    }
+
+    #[test]
+    fn settings_of_cargo_are_lent_without_what_gives_access() {
+        let settings = r#"
+            [registries.home]
+            index = "sparse+https://ada:s3cret@example.org/index/"
+            token = "s3cret"
+            [registry]
+            default = "home"
+            token = "s3cret"
+            [http]
+            proxy = "http://ada:s3cret@proxy.example.org:3128"
+            [env]
+            UPLOAD_TOKEN = { value = "s3cret", force = true }
+            OPENSSL_DIR = "/opt/openssl"
+            [build]
+            rustflags = ["-C", "link-arg=-s"]
+            [net.token]
+            retry = 3
+        "#;
+        let lent = without_passwords(settings);
+        assert!(!lent.contains("s3cret") && !lent.contains("ada"), "{lent}");
+        let lent: toml::Table = lent.parse().unwrap();
+        let home = lent["registries"]["home"].as_table().unwrap();
+        assert_eq!(home["index"].as_str(), Some("sparse+https://example.org/index/"));
+        assert_eq!(lent["http"]["proxy"].as_str(), Some("http://proxy.example.org:3128"));
+        assert_eq!(lent["env"]["OPENSSL_DIR"].as_str(), Some("/opt/openssl"));
+        assert_eq!(lent["net"]["token"]["retry"].as_integer(), Some(3));
+        assert_eq!(without_passwords("[registry\ntoken = 's3cret'"), "");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{Effects, Flow, Need, Step, StepContext};
 use crate::{
     error::{Error, ErrorKind, Result},
     git::PushEnd,
+    proposal::{Blocked, Proposal, ProposalStatus, waiting},
     run::Outcome,
     store::Effect,
 };
@@ -84,6 +85,9 @@ impl StepContext<'_> {
             PushEnd::Unclear(said) => {
                 // The run stays open, and recovery looks again until it knows.
                 self.run.delivery.is_unclear = true;
+                if !self.cancel().is_raised() {
+                    self.waits_unless_pushed(&said)?;
+                }
                 let message = format!("whether `{there}` has {commit:.12} is not known: {said}");
                 Err(Error::new(ErrorKind::Cancelled, message))
             }
@@ -101,5 +105,23 @@ impl StepContext<'_> {
                         .hint("the branch was rewritten or has diverged; bring checkout and remote together by hand"))
             }
         }
+    }
+
+    /// Journals what becomes of the change if it turns out that it never got to the remote, which
+    /// recovery finds out: it waits, as for anything else outside.
+    fn waits_unless_pushed(&self, said: &str) -> Result<()> {
+        let Some(proposal) = self.run.proposal.as_ref().filter(|_| self.run.rules().may_be_held)
+        else {
+            return Ok(());
+        };
+        let reason = format!("{} failed: {said}", self.step);
+        let blocked = Blocked::new(&self.step, &reason, self.run.approved.is_some())
+            .after(proposal.blocked.as_ref());
+        let status = ProposalStatus::Held { reason: waiting(&reason) };
+        self.parts.journal.proposed(&Proposal {
+            status,
+            blocked: Some(blocked),
+            ..proposal.clone()
+        })
     }
 }

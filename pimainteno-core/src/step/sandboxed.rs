@@ -155,7 +155,7 @@ impl<'run> Sandboxing<'run> {
         let mut sandbox = self.sandbox(helper, support, checkout);
         sandbox.network = false;
         sandbox.write = Leftovers::cleaned_by_git(&self.own());
-        sandbox.read.extend(embedded_repositories(checkout.path()));
+        sandbox.read.extend(embedded_repositories(checkout.top()));
         // It lives as long as the run, in which checks fill the disk too.
         sandbox.limits.disk = sandbox.limits.disk.max(1 << 60);
         sandbox.limits.files = u64::MAX;
@@ -359,28 +359,25 @@ impl StepContext<'_> {
         Ok(())
     }
 
-    /// Keeps from what has the network, and runs what packages bring, what Git's settings hold:
-    /// addresses with passwords, and headers. Of the repository's own it sees what Git cannot work
-    /// without.
+    /// Keeps from what has the network, and runs what packages bring, what the settings of Git and
+    /// Cargo hold: addresses with passwords, headers, tokens. Of the repository's own it sees what
+    /// Git cannot work without, and of Cargo's what is lent.
     async fn keep_passwords_from(&self, sandbox: &mut Sandbox, places: &Places<'_>) -> Result<()> {
         let own = &self.project().sandbox.read;
-        let settings = places.git_settings();
+        let settings = [places.git_settings(), places.cargo_settings()].concat();
         sandbox.read.retain(|path| own.contains(path) || !settings.contains(path));
         let git = self.parts.checkout.common_directory();
+        sandbox.read.retain(|path| path != git);
         if !sandbox.support.has_namespaces() {
-            sandbox.read.retain(|path| path != git);
             return Ok(());
         }
+        sandbox.read.extend(self.parts.workspace.plain_places());
         let plain = self.parts.leftovers.settings().with_file_name("git-settings");
         let text = self.parts.checkout.plain_settings().await?;
         if fs::read(&plain).unwrap_or_default() != text.as_bytes() {
             fs::write(&plain, text)
                 .context(ErrorKind::Process, || format!("cannot write `{}`", plain.display()))?;
         }
-        let worktrees = fs::read_dir(git.join("worktrees")).into_iter().flatten().flatten();
-        let of_worktrees = worktrees.map(|entry| entry.path().join("config.worktree"));
-        let hidden = ["config.worktree", "modules"].map(|name| git.join(name));
-        sandbox.cover.extend(of_worktrees.chain(hidden).filter(|path| path.exists()));
         sandbox.shown.push(Shown { at: git.join("config"), source: plain });
         Ok(())
     }

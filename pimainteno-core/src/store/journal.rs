@@ -27,7 +27,10 @@ mod open_runs;
 mod redact;
 mod writer;
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use jiff::{Timestamp, civil::Date};
 use pimainteno_plugin::{Reply, Task, Usage};
@@ -313,11 +316,8 @@ impl Store {
     /// # Errors
     /// [`crate::ErrorKind::Store`] if the file cannot be made.
     pub(crate) fn begin_run(&self, record: &RunRecord) -> Result<Journal> {
-        let writer = match &self.0.journals {
-            Some(directory) => Writer::create(directory, record.id)?,
-            None => Writer::in_memory(),
-        };
-        let journal = Journal::new(self, record, writer);
+        let journal =
+            Journal::open(self, record, |directory| Writer::create(directory, record.id))?;
         if let Err(error) = journal.write(What::Started { record: Box::new(record.clone()) }) {
             journal.remove();
             return Err(error);
@@ -439,14 +439,25 @@ impl Journal {
         self.writer().entries().to_vec()
     }
 
-    fn new(store: &Store, record: &RunRecord, writer: Writer) -> Self {
+    /// The journal of a run, whose file `open` makes or opens.
+    fn open(
+        store: &Store,
+        record: &RunRecord,
+        open: impl FnOnce(&Path) -> Result<Writer>,
+    ) -> Result<Self> {
+        // Before there is a file: whoever looks meanwhile what was cut off would take it for that
+        // of a run that did nothing, and remove it.
         locked(&store.0.open_journals).insert(record.id);
-        Self {
+        let journal = Self {
             store: store.clone(),
             run: record.id,
             project: record.project.clone(),
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Writer::in_memory()),
+        };
+        if let Some(directory) = &store.0.journals {
+            *journal.writer() = open(directory)?;
         }
+        Ok(journal)
     }
 
     fn write(&self, mut what: What) -> Result<()> {
@@ -478,5 +489,36 @@ impl std::fmt::Debug for Journal {
             .field("run", &self.run)
             .field("project", &self.project)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::{Error, ErrorKind},
+        job::Job,
+        run::Trigger,
+        words::ProjectId,
+    };
+
+    #[test]
+    fn whoever_looks_while_a_journal_is_made_does_not_take_it_for_one_that_was_cut_off() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("state.redb"), 9).unwrap();
+        let job = Job::Upkeep { chore: "improve".into() };
+        let record = RunRecord::new(&ProjectId::of("site"), Trigger::Manual, job, Timestamp::now());
+        let mut file = None;
+        let journal = Journal::open(&store, &record, |directory| {
+            let writer = Writer::create(directory, record.id)?;
+            file = Some(writer::path(directory, record.id));
+            assert!(store.open_runs()?.runs.is_empty());
+            Ok(writer)
+        });
+        assert!(file.unwrap().exists());
+        drop(journal.unwrap());
+        // One that cannot be made keeps nothing.
+        let failed = Journal::open(&store, &record, |_| Err(Error::new(ErrorKind::Store, "full")));
+        assert!(failed.is_err() && locked(&store.0.open_journals).is_empty());
     }
 }

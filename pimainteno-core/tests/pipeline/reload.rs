@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -11,7 +11,9 @@ use std::{
 
 use pimainteno_core::{
     ErrorKind, EventKind, Maintainer, MaintainerBuilder, Outcome, Result, RunOptions, RunRecord,
-    Trigger, config::Mode, testing::change_project,
+    Trigger,
+    config::{ChoreConfig, Mode},
+    testing::change_project,
 };
 
 use crate::{
@@ -48,6 +50,13 @@ async fn runs_around(
         }
     };
     let maintainer = world.builder(slow).events(sink).build().unwrap();
+    // Only a program that serves keeps what it is asked for.
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = {
+        let maintainer = maintainer.clone();
+        tokio::spawn(async move { maintainer.serve(async { drop(stopped.await) }).await })
+    };
+    let orders = || maintainer.history().project("radio").orders.len();
     let run = || {
         let maintainer = maintainer.clone();
         let mut force = RunOptions::default();
@@ -63,15 +72,28 @@ async fn runs_around(
     asked.await.unwrap();
     let second = run();
     wait_until("it waits", || waits.load(Ordering::Relaxed)).await;
+    assert_eq!(orders(), 1);
     maintainer.reload(newer).unwrap();
     goes_on.store(true, Ordering::Relaxed);
-    (maintainer, first.await.unwrap().unwrap(), second.await.unwrap())
+    let (first, second) = (first.await.unwrap().unwrap(), second.await.unwrap());
+    // However it ended, nobody does it once more.
+    assert_eq!(orders(), 0);
+    stop.send(()).unwrap();
+    serving.await.unwrap().unwrap();
+    (maintainer, first, second)
+}
+
+/// A world whose schedule has hardly a slot.
+fn world() -> World {
+    let mut world = World::new();
+    world.project.cron = Some("0 0 29 2 *".parse().unwrap());
+    world
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_goes_on_ends_as_it_began_and_one_that_waits_is_as_the_newer_configuration_says()
 {
-    let mut world = World::new();
+    let mut world = world();
     let mut project = world.project.clone();
     project.mode = Mode::Review;
     let older = std::mem::replace(&mut world.project, project);
@@ -83,13 +105,56 @@ async fn a_run_that_goes_on_ends_as_it_began_and_one_that_waits_is_as_the_newer_
     let second = second.unwrap();
     assert!(matches!(second.outcome, Some(Outcome::Held { .. })), "{:?}", second.outcome);
     assert_eq!(world.read("README.md"), "# Radio\n\nPlays music.\n");
-    assert!(maintainer.history().project("radio").orders.is_empty());
     assert_eq!(maintainer.history().runs(Some("radio"), 9).unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_newer_configuration_refuses_is_not_done_by_a_later_program() {
+    let mut world = world();
+    let project = world.project.clone();
+    let mut tidy = ChoreConfig::default();
+    tidy.instructions = "Tidy up.".into();
+    world.project.chores.insert("tidy".into(), tidy);
+    let newer = world.builder(Agent::writes("README.md", "# Radio\n"));
+    world.project = project;
+
+    let (_, first, second) = runs_around(&world, newer).await;
+    assert!(matches!(first.outcome, Some(Outcome::Applied { .. })), "{:?}", first.outcome);
+    let error = second.unwrap_err();
+    assert!(error.to_string().contains("has no chore `improve`"), "{error}");
+}
+
+#[tokio::test]
+async fn whoever_is_told_of_a_reload_may_ask_the_maintainer() {
+    let mut world = world();
+    let asked: Arc<OnceLock<Maintainer>> = Arc::default();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let sink = {
+        let (asked, heard) = (asked.clone(), heard.clone());
+        move |event: &pimainteno_core::Event| {
+            if let (EventKind::Notice { .. }, Some(maintainer)) = (&event.what, asked.get()) {
+                let projects = maintainer.projects();
+                heard.lock().unwrap().extend(projects.into_iter().map(|it| it.project.id));
+            }
+        }
+    };
+    let maintainer =
+        world.builder(Agent::writes("README.md", "# Radio\n")).events(sink).build().unwrap();
+    assert!(asked.set(maintainer.clone()).is_ok());
+    maintainer.run_once().await.unwrap();
+    maintainer.pause("radio").unwrap();
+    world.project.name = Some("Tuner".into());
+    let newer = world.builder(Agent::writes("README.md", "# Radio\n"));
+    // It would wait for itself for ever.
+    let reloading = maintainer.clone();
+    let reload = tokio::task::spawn_blocking(move || reloading.reload(newer));
+    tokio::time::timeout(Duration::from_secs(60), reload).await.unwrap().unwrap().unwrap();
+    assert_eq!(*heard.lock().unwrap(), [pimainteno_core::ProjectId::of("tuner")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_a_project_that_is_gone_from_the_configuration_is_told() {
-    let mut world = World::new();
+    let mut world = world();
     let project = world.project.clone();
     world.project.name = Some("Piano".into());
     let newer = world.builder(Agent::writes("README.md", "# Radio\n"));
@@ -103,7 +168,6 @@ async fn what_waits_for_a_project_that_is_gone_from_the_configuration_is_told() 
             && error.to_string().contains("there is no project `radio`"),
         "{error}"
     );
-    assert!(maintainer.history().project("radio").orders.is_empty());
     let ids: Vec<_> = maintainer.projects().into_iter().map(|status| status.project.id).collect();
     assert_eq!(ids, ["piano".to_owned()].map(|id| pimainteno_core::ProjectId::of(&id)));
 }

@@ -349,13 +349,16 @@ impl Look {
     /// checkout.
     async fn unasked(&self, items: &mut Items) {
         let list = self
-            .git_command(["ls-files", "--stage", "-z"])
+            .git_command(["ls-files", "--stage", "-z", "--full-name", "--", ":/"])
             .output_limit(LIST_LIMIT)
             .timeout(LOCAL_DEADLINE)
             .run()
             .await;
         let Some(list) = list.ok().filter(|list| list.success() && !list.truncated) else { return };
-        match Hold::new(&self.project) {
+        let git = Git::new(self.environment.clone());
+        let hooks = async || Checkout::open(&self.project.path, git).await?.hook_texts().await;
+        let hold = async || Ok(Hold::new(&self.project)?.with_hooks(hooks().await?));
+        match hold().await {
             Ok(hold) => {
                 let files = Files::sort(&list.stdout, &self.project.path, hold);
                 items.files("unasked", files.describe(self.project.mode), files);

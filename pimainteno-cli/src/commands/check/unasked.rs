@@ -1,9 +1,15 @@
 //! Which of a project's files a change could touch without asking.
 
-use std::{collections::BTreeMap, ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
 
 use pimainteno_core::{
     config::Mode,
+    git,
     policy::{FileState, Held, Hold, Link},
 };
 use serde::Serialize;
@@ -18,7 +24,7 @@ type IsOne = fn(&Held) -> bool;
 const GROUPS: [(IsOne, &str); 6] = [
     (|why| matches!(why, Held::Named), "that `hold` names"),
     (|why| matches!(why, Held::Kind(_)), "by kind"),
-    (|why| matches!(why, Held::Decides | Held::Linked(_)), "that decide"),
+    (|why| matches!(why, Held::Decides | Held::Prepares | Held::Linked(_)), "that decide"),
     (|why| matches!(why, Held::RunBy(_)), "that your commands or hooks run"),
     (|why| matches!(why, Held::Program), "programs or links"),
     (|why| matches!(why, Held::Name), "with unusual names"),
@@ -42,8 +48,11 @@ struct HeldFile {
 }
 
 impl Files {
-    /// Sorts what `git ls-files --stage -z` lists of the checkout at `top`.
-    pub(super) fn sort(list: &[u8], top: &Path, hold: Hold) -> Self {
+    /// Sorts what `git ls-files --stage -z` lists, from the top of the repository on, of the project
+    /// at `project`.
+    pub(super) fn sort(list: &[u8], project: &Path, hold: Hold) -> Self {
+        let (top, directory) = git::place_in_repository(project)
+            .unwrap_or_else(|| (project.to_owned(), PathBuf::new()));
         let entries: Vec<_> = list.split(|byte| *byte == 0).filter_map(entry).collect();
         let link = |(mode, path): &(&[u8], &[u8])| {
             let target = std::fs::read_link(top.join(OsStr::from_bytes(path)))
@@ -54,11 +63,14 @@ impl Files {
         let hold = hold.with_links(entries.iter().filter_map(link).collect());
         let mut files = Self::default();
         for (mode, path) in entries {
+            let Ok(path) = Path::new(OsStr::from_bytes(path)).strip_prefix(&directory) else {
+                continue;
+            };
             // What Git says goes: the checkout may have another mode, or not have the file.
-            let mut state = FileState::read(&top.join(OsStr::from_bytes(path)));
+            let mut state = FileState::read(&project.join(path));
             state.is_program |= mode == b"100755";
             state.becomes_another |= !mode.starts_with(b"100");
-            let path = String::from_utf8_lossy(path).into_owned();
+            let path = path.to_string_lossy().into_owned();
             match hold.why(&path, state) {
                 None => files.unasked.push(path),
                 Some(why) => files.held.push(HeldFile { path, why }),

@@ -44,7 +44,13 @@ const PREFIXES: [&str; 19] = [
 
 /// Whether a command names a file as the program, or the script, that it runs.
 pub(crate) fn is_run_by(command: &str, path: &str) -> bool {
-    let mut directory = String::new();
+    is_run_in("", command, path)
+}
+
+/// The same of a command that begins in `directory`; both paths begin at the same place.
+pub(super) fn is_run_in(directory: &str, command: &str, path: &str) -> bool {
+    // Nobody knows where it is behind `cd "$(git rev-parse --show-toplevel)"`.
+    let mut directory = Some(directory.to_owned());
     command.split(['\n', ';', '&', '|', '(', ')', '{', '}', '`']).any(|command| {
         let mut words =
             command.split_whitespace().filter(|word| !is_prefix(word)).map(unquoted).peekable();
@@ -60,7 +66,11 @@ pub(crate) fn is_run_by(command: &str, path: &str) -> bool {
             };
         }
         if program == "cd" {
-            directory = words.next().map(|to| joined(&directory, to)).unwrap_or_default();
+            directory = match (words.next(), &directory) {
+                (None, _) => Some(String::new()),
+                (Some(to), Some(from)) if !to.contains('$') => Some(joined(from, to)),
+                _ => None,
+            };
             return false;
         }
         let name = program.rsplit('/').next().unwrap_or(program);
@@ -70,16 +80,30 @@ pub(crate) fn is_run_by(command: &str, path: &str) -> bool {
             && !(name.ends_with("sh") && options.contains(&"-c"));
         let argument = words.next().filter(|_| INTERPRETERS.contains(&name) && !looks_only);
         if let (Some(module), true) = (argument, options.contains(&"-m")) {
-            let module = joined(&directory, &module.replace('.', "/"));
+            let module = module.replace('.', "/");
             return [format!("{module}.py"), format!("{module}/__main__.py")]
                 .iter()
-                .any(|named| named == path);
+                .any(|named| names(directory.as_deref(), named, path));
         }
         [Some(program), argument]
             .into_iter()
             .flatten()
-            .any(|named| joined(&directory, named) == path)
+            .any(|named| names(directory.as_deref(), named, path))
     })
+}
+
+/// Whether `named`, said in `directory`, may mean the file at `path`: where one of them is not known,
+/// its end decides.
+fn names(directory: Option<&str>, named: &str, path: &str) -> bool {
+    let ends = |named: &str| {
+        let named = joined("", named);
+        path == named || path.ends_with(&format!("/{named}")) && !named.is_empty()
+    };
+    match (named.strip_prefix('$').and_then(|variable| variable.split_once('/')), directory) {
+        (Some((_, rest)), _) => ends(rest),
+        (None, Some(directory)) => joined(directory, named) == path,
+        (None, None) => ends(named),
+    }
 }
 
 /// Whether a word stands before the program: one of those, or an assignment.
@@ -94,7 +118,7 @@ fn unquoted(word: &str) -> &str {
     word.trim_matches(['"', '\''])
 }
 
-/// A path from the top of the project, without `./`.
+/// A path without `./`, from where `directory` begins.
 fn joined(directory: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in directory.split('/').chain(path.split('/')) {
@@ -147,5 +171,18 @@ mod tests {
             assert!(is_run_by("cd web; python -m checks.all -v", path), "{path}");
         }
         assert!(!is_run_by("python -m pytest", "tests/pytest.py"));
+        assert!(is_run_in("web", "node run.js", "web/run.js"));
+        assert!(is_run_in("web", "cd ../api && ./run", "api/run"));
+        assert!(is_run_in("api/v1", "cd ../.. && sh web/run.sh", "web/run.sh"));
+        for hook in [
+            "cd \"$(git rev-parse --show-toplevel)\" && python3 web/lint.py",
+            "cd \"$(git rev-parse --show-toplevel)/web\"\npython3 lint.py",
+            "exec python3 \"$(git rev-parse --show-toplevel)/web/lint.py\"",
+            "python3 $ROOT/web/lint.py",
+            "\"$ROOT\"/web/lint.py",
+        ] {
+            assert!(is_run_by(hook, "web/lint.py"), "{hook}");
+            assert!(!is_run_by(hook, "web/lint.pyx") && !is_run_by(hook, "web/t.py"), "{hook}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::config::{Config, Globs, ProjectConfig};
+use crate::config::{Config, Globs, PrepareConfig, ProjectConfig};
 
 /// Files that decide what is run, fetched, built or allowed, or that nothing is known of.
 const HELD: &str = "
@@ -124,22 +124,44 @@ fn what_the_project_itself_runs_is_held() {
 }
 
 #[test]
-fn what_a_git_hook_of_the_checkout_runs_is_held() {
+fn what_a_git_hook_of_the_checkout_runs_is_held_and_it_counts_from_the_top() {
     let directory = tempfile::tempdir().unwrap();
-    fs::create_dir_all(directory.path().join(".git/hooks")).unwrap();
-    fs::write(directory.path().join(".git/hooks/pre-commit"), "#!/bin/sh\nexec python3 lint.py\n")
-        .unwrap();
-    fs::write(
-        directory.path().join(".git/hooks/pre-push.sample"),
-        "#!/bin/sh\npython3 sample.py\n",
-    )
-    .unwrap();
-    let hold = Hold::new(&Project::new(&ProjectConfig::new(directory.path()), &Config::default()))
-        .unwrap();
-    assert_eq!(
-        (why(&hold, "lint.py"), why(&hold, "sample.py")),
-        (Some(Held::RunBy("a Git hook")), None)
-    );
+    let part = directory.path().join("services/radio");
+    fs::create_dir_all(directory.path().join(".git")).unwrap();
+    fs::create_dir_all(&part).unwrap();
+    let hold = |path: &Path, hook: &str| {
+        let project = Project::new(&ProjectConfig::new(path), &Config::default());
+        Hold::new(&project).unwrap().with_hooks(vec![format!("#!/bin/sh\n{hook}\n")])
+    };
+    let of_hook = Some(Held::RunBy("a Git hook"));
+    let whole = hold(directory.path(), "exec python3 lint.py");
+    assert_eq!((why(&whole, "lint.py"), why(&whole, "sample.py")), (of_hook.clone(), None));
+    let absolute = format!("python3 {}/lint.py", part.display());
+    for hook in ["python3 services/radio/lint.py", "cd services/radio; python3 lint.py", &absolute]
+    {
+        let hold = hold(&part, hook);
+        assert_eq!((why(&hold, "lint.py"), why(&hold, "sample.py")), (of_hook.clone(), None));
+    }
+    assert_eq!(why(&hold(&part, "python3 lint.py"), "lint.py"), None);
+    // A link elsewhere, too, that leads to a file of the project.
+    let links = vec![Link::new("check.py", "services/radio/lint.py").unwrap()];
+    let linked = hold(&part, "python3 check.py").with_links(links);
+    assert_eq!(why(&linked, "lint.py"), Some(Held::Linked("check.py".into())));
+}
+
+#[test]
+fn what_prepare_runs_or_is_said_to_read_is_held() {
+    let mut prepare = PrepareConfig::new("python3 src/fetch.py");
+    prepare.files = Some(Globs::compile(["src/versions.py"]).unwrap());
+    let hold = Hold::new(&project(|project| project.prepare = vec![prepare.clone()])).unwrap();
+    assert_eq!(why(&hold, "src/fetch.py"), Some(Held::RunBy("`prepare`")));
+    assert_eq!(why(&hold, "src/versions.py"), Some(Held::Prepares));
+    assert_eq!(why(&hold, "src/other.py"), None);
+    let unasked = Hold::new(&project(|project| {
+        project.prepare = vec![prepare];
+        project.unasked = Globs::compile(["src/*"]).unwrap();
+    }));
+    assert_eq!(why(&unasked.unwrap(), "src/versions.py"), None);
 }
 
 #[test]
@@ -197,7 +219,7 @@ fn the_reason_names_the_files_and_why_but_not_all_of_many() {
         Change::parse(&format!("{numbers}\n{diffs}"))
     };
     let reason = |project: &Project, files: &[&str]| {
-        held_files(project, &change(files), workspace.path(), Vec::new()).unwrap()
+        held_files(project, &change(files), workspace.path(), Vec::new(), Vec::new()).unwrap()
     };
     let project = project(|_| {});
     assert_eq!(reason(&project, &["a.rs", "b.md"]), None);
@@ -218,7 +240,7 @@ fn programs_are_held_whatever_their_name() {
     let (workspace, project) = (tempfile::tempdir().unwrap(), project(|_| {}));
     let reason = |header: &str| {
         let change = Change::parse(&format!("1\t1\ta.py\n\ndiff --git a/a.py b/a.py\n{header}\n"));
-        held_files(&project, &change, workspace.path(), Vec::new()).unwrap()
+        held_files(&project, &change, workspace.path(), Vec::new(), Vec::new()).unwrap()
     };
     let kept = "index 1..2 100644\n--- a/a.py\n+++ b/a.py\n";
     for header in [

@@ -95,7 +95,7 @@ const READABLE_IN_HOME: [&str; 56] = [
 
 /// What is not there although somebody names a directory around it: sockets of running programs,
 /// and credentials. Without a `/` at the beginning it is in the home directory.
-const COVERED: [&str; 16] = [
+const COVERED: [&str; 19] = [
     "/run",
     ".aws",
     ".azure",
@@ -104,14 +104,29 @@ const COVERED: [&str; 16] = [
     ".config/gh",
     ".config/pi-mainteno",
     ".docker",
+    ".dotnet/corefx",
     ".gnupg",
     ".kube",
     ".local/share/keyrings",
+    ".local/share/uv/credentials",
     ".mozilla",
+    ".npm-global/etc",
     ".password-store",
     ".pki",
     ".ssh",
     "/etc/pi-mainteno",
+];
+
+/// Where version managers keep a Node each, in the home directory, and where in that npm has its
+/// settings for all projects, which may hold tokens.
+const NODES: [(&str, &str); 7] = [
+    (".asdf/installs/nodejs", "etc"),
+    (".fnm/node-versions", "installation/etc"),
+    (".local/share/fnm/node-versions", "installation/etc"),
+    (".local/share/mise/installs/node", "etc"),
+    (".nodenv/versions", "etc"),
+    (".nvm/versions/node", "etc"),
+    (".volta/tools/image/node", "etc"),
 ];
 
 /// Names in `/etc` that keep secrets from whoever may not read them, which is nobody if the daemon
@@ -206,7 +221,12 @@ impl<'a> Places<'a> {
     pub fn covered(&self) -> Vec<PathBuf> {
         // An absolute path takes the place of the home directory.
         let home = self.0.home().unwrap_or_else(|| "/nonexistent".into());
-        COVERED.iter().map(|place| home.join(place)).filter(|place| place.is_dir()).collect()
+        let named = COVERED.iter().map(|place| home.join(place));
+        let nodes = NODES.iter().flat_map(|(versions, settings)| {
+            let versions = fs::read_dir(home.join(versions)).into_iter().flatten().flatten();
+            versions.map(move |version| version.path().join(settings))
+        });
+        named.chain(nodes).filter(|place| place.is_dir()).collect()
     }
 
     /// The variables of a sandboxed command, whose caches are in `caches` and which finds its
@@ -257,14 +277,13 @@ impl<'a> Places<'a> {
         names.iter().filter_map(|name| Some(home.as_ref()?.join(name))).collect()
     }
 
-    /// The settings of Cargo, if there are any: its newer name for them, or its older one.
-    pub fn cargo_settings(&self) -> Option<PathBuf> {
+    /// The files in which Cargo looks for settings, the first of them that is there: its newer name
+    /// for them, and its older one.
+    pub fn cargo_settings(&self) -> Vec<PathBuf> {
         let home = self.0.get("CARGO_HOME").map(PathBuf::from);
-        let home = home.or_else(|| Some(self.0.home()?.join(".cargo")))?;
-        ["config.toml", "config"]
-            .map(|name| home.join(name))
-            .into_iter()
-            .find(|path| path.is_file())
+        let home = home.or_else(|| Some(self.0.home()?.join(".cargo")));
+        let names = ["config.toml", "config"];
+        home.iter().flat_map(|home| names.map(|name| home.join(name))).collect()
     }
 
     /// The same variables, for a project whose dependencies are made ready: what package managers
@@ -392,6 +411,15 @@ mod tests {
             fs::create_dir_all(place(path).parent().unwrap()).unwrap();
             fs::write(place(path), "").unwrap();
         }
+        let kept = [
+            ".local/share/uv/credentials/credentials.toml",
+            ".nvm/versions/node/v22.1.0/etc/npmrc",
+            ".local/share/fnm/node-versions/v22.1.0/installation/etc/npmrc",
+            ".npm-global/etc/npmrc",
+        ];
+        for path in kept {
+            fs::create_dir_all(place(path).parent().unwrap()).unwrap();
+        }
         let variables =
             [("HOME", home.path()), ("GOPATH", home.path()), ("JAVA_HOME", Path::new("/"))];
         let environment =
@@ -404,6 +432,9 @@ mod tests {
         assert!(tools.iter().all(&is_readable));
         let seen: Vec<_> = secret.iter().filter(|path| is_readable(path)).collect();
         assert!(seen.is_empty(), "{seen:?}");
+        let covered = Places::new(&environment).covered();
+        let is_covered = |path: &&str| covered.iter().any(|at| place(path).starts_with(at));
+        assert!(kept.iter().all(&is_covered) && !tools.iter().any(is_covered), "{covered:?}");
         let in_etc = readable.iter().filter(|place| place.starts_with("/etc") && place.is_dir());
         assert!(in_etc.into_iter().all(|place| public(place) == [place.clone()]), "{readable:?}");
     }

@@ -129,6 +129,7 @@ async fn has_moved(context: &StepContext<'_>, diff: &str) -> bool {
 
 /// Writes what was planned, and stages exactly that.
 async fn write(workspace: &Workspace, plan: &Plan) -> Result<()> {
+    workspace.has_project()?;
     plan.write(workspace.path())?;
     let paths: Vec<_> = plan.files().iter().map(|file| file.path.as_str()).collect();
     workspace.stage(&paths).await

@@ -104,9 +104,10 @@ impl<'c> Base<'c> {
         if context.parts.leftovers.has_left() {
             self.verdicts.retain(|check, _| !self.doubtful.contains(check));
         }
-        // What the owner links from his checkout may be another thing in the next run.
+        // What the owner links from his checkout may be another thing in the next run. A check that
+        // was flaky is no other for that.
         if !context.project().link.is_empty() {
-            self.verdicts.retain(|_, verdict| *verdict == Verdict::Passed);
+            self.verdicts.retain(|_, verdict| matches!(verdict, Verdict::Passed | Verdict::Flaky));
         }
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
         let (commit, checks) = (Some(context.run.base.clone()), all(context, self.checks));

@@ -117,13 +117,10 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`] if the file cannot be opened.
     pub(crate) fn reopen(&self, open: OpenRun) -> Result<Journal> {
-        let writer = match &self.0.journals {
-            Some(directory) => {
-                Writer::reopen(directory, open.record.id, open.entries, open.length)?
-            }
-            None => Writer::in_memory(),
-        };
-        Ok(Journal::new(self, &open.record, writer))
+        let OpenRun { record, entries, length } = open;
+        Journal::open(self, &record, |directory| {
+            Writer::reopen(directory, record.id, entries, length)
+        })
     }
 }
 
