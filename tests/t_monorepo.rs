@@ -2,10 +2,10 @@
 
 use pimainteno_core::{
     Outcome,
-    config::{Globs, PrepareConfig},
+    config::{Globs, PrepareConfig, SandboxMode},
 };
 
-use crate::support::machine::{Agent, edits, is_delivered, machines, write};
+use crate::support::machine::{Agent, Machine, edits, is_delivered, machines, sh, write};
 
 #[test]
 fn a_part_of_a_repository_is_prepared_checked_and_delivered_where_it_is() {
@@ -52,6 +52,66 @@ fn a_part_of_a_repository_is_prepared_checked_and_delivered_where_it_is() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn a_lock_file_above_the_project_is_read_and_is_news() {
+    let files = [
+        ("package-lock.json", "one\n"),
+        (".gitignore", "out/\n"),
+        ("services/radio/README.md", "# Radio\n"),
+    ];
+    let mut machine = Machine::new(&files);
+    machine.project.path = machine.site.join("services/radio");
+    machine.project.name = Some("site".into());
+    machine.project.prepare =
+        vec![PrepareConfig::new("mkdir -p out && cp ../../package-lock.json out/made")];
+    machine.project.verify =
+        vec!["cmp out/made ../../package-lock.json && test -s README.md".into()];
+    is_delivered(&machine, &machine.run(edits("README.md", "# Radio, mended\n")));
+    let quiet = || Agent::new(|_| {});
+    machine.run_with(quiet(), false);
+    for (path, is_news) in [("README.md", false), ("package-lock.json", true)] {
+        write(&machine.site.join(path), "two\n");
+        machine.commit();
+        let record = machine.run_unforced(quiet());
+        let is_skipped = matches!(record.outcome, Some(Outcome::Skipped { .. }));
+        assert_eq!(is_skipped, !is_news, "{path}: {record:?}");
+    }
+    is_delivered(&machine, &machine.run(edits("README.md", "# Radio, again\n")));
+}
+
+#[test]
+fn a_repository_in_the_place_of_a_submodule_elsewhere_is_not_looked_into() {
+    let mut machine = Machine::new(&[("services/radio/README.md", "# Radio\n")]);
+    machine.env.submodule(&machine.site);
+    machine.project.path = machine.site.join("services/radio");
+    machine.project.name = Some("site".into());
+    let script = format!("cd ../..; {}", machine.env.trap(&machine.mark()));
+    let agent = Agent::new(move |workspace| {
+        sh(workspace, &script);
+        write(&workspace.join("README.md"), "# Radio\n\nIt plays music.\n");
+    });
+    for mode in [SandboxMode::Auto, SandboxMode::Off] {
+        machine.project.sandbox = mode;
+        let record = machine.run_with(agent.clone(), true);
+        assert!(matches!(record.outcome, Some(Outcome::Held { .. })), "{:?}", record.outcome);
+        assert!(!machine.mark().exists(), "{mode:?}");
+    }
+}
+
+#[test]
+fn an_embedded_repository_of_a_submodule_is_found_from_a_part_of_the_checkout() {
+    let mut machine = Machine::new(&[("services/radio/README.md", "# Radio\n")]);
+    machine.env.submodule(&machine.site);
+    let place = machine.site.join("vendor/lib");
+    std::fs::remove_dir(&place).unwrap();
+    sh(&machine.site, &format!("cp -R {} vendor/lib", machine.env.path("lib").display()));
+    machine.project.path = machine.site.join("services/radio");
+    machine.project.name = Some("site".into());
+    machine.project.verify =
+        vec!["grep -qx 'of the library' ../../vendor/lib/file && test -s README.md".into()];
+    is_delivered(&machine, &machine.run(edits("README.md", "# Radio, mended\n")));
 }
 
 #[test]

@@ -292,15 +292,54 @@ fn what_a_delivered_changes_checks_add_to_prepared_directories_is_not_seen_by_th
 #[test]
 fn what_has_the_network_sees_the_repository_and_none_of_its_passwords() {
     let machine = machine(
-        "git rev-parse --verify --quiet HEAD && git describe --always && ! cat .git/config ../site/.git/config \
-         $(git rev-parse --git-common-dir)/config ~/.gitconfig 2> /dev/null | grep -q s3cret && mkdir -p out && cp lock out/made",
+        "git rev-parse --verify --quiet HEAD && git describe --always && git log -1 --format=%s && mkdir -p out && cp lock out/made && \
+         ! grep -rsl s3cret .git ../site/.git $(git rev-parse --git-common-dir) ~ $CARGO_HOME",
         "grep -q good value",
     );
     machine.env.git(&machine.site, &["config", "http.extraHeader", "Authorization: s3cret-of-ada"]);
+    machine.env.git(&machine.site, &["config", "include.path", "private.inc"]);
+    for path in [".git/private.inc", ".git/config.bak", ".git/my-credentials"] {
+        write(&machine.site.join(path), "[http]\n\tproxy = http://ada:s3cret@example.org\n");
+    }
     machine.config("url.https://ada:s3cret@example.org/.insteadOf", "https://example.org/");
+    let settings =
+        "[registry]\ntoken = 's3cret'\n[http]\nproxy = 'http://ada:s3cret@example.org'\n";
+    for path in [
+        "home/.cargo/config.toml",
+        "home/.local/share/uv/credentials/credentials.toml",
+        "home/.nvm/versions/node/v22.1.0/etc/npmrc",
+        "home/.npm-global/etc/npmrc",
+    ] {
+        write(&machine.env.path(path), settings);
+    }
     let record = machine.run(edits("README.md", "# Site\n\nOne.\n"));
     assert_eq!(step(&record, "prepare").0, StepStatus::Done, "{record:?}");
     is_delivered(&machine, &record);
+}
+
+#[test]
+fn what_was_removed_half_is_made_anew_and_not_taken_for_whole() {
+    let machine = machine("mkdir -p out && cp lock out/made && cp lock out/more", SPOILS);
+    let first = machine.run(edits("README.md", "# Site\n\nOne.\n"));
+    is_delivered(&machine, &first);
+    let prepared = machine.env.path("state/sandbox/site/prepared");
+    let made: Vec<_> = std::fs::read_dir(&prepared)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("tree").is_dir())
+        .collect();
+    // As one that is removed is called, and as an older program left it.
+    for text in ["# Site\n\nRenamed.\n", "# Site\n\nHalf.\n"] {
+        if text.contains("Renamed") {
+            std::fs::rename(&made[0], prepared.join("old")).unwrap();
+        } else {
+            std::fs::remove_dir_all(made[0].join("downloads")).unwrap();
+        }
+        let next = machine.run(edits("README.md", text));
+        assert_eq!(step(&next, "prepare").0, StepStatus::Done, "{next:?}");
+        is_delivered(&machine, &next);
+        assert!(!prepared.join("old").exists());
+    }
 }
 
 #[test]

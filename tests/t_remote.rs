@@ -231,6 +231,38 @@ fn all_that_a_run_asks_of_a_remote_has_one_limit() {
 }
 
 #[test]
+fn a_push_that_was_given_up_and_has_not_arrived_waits_and_is_told_once() {
+    let place = Place::new("1000.0401", "remote_timeout = '4s'");
+    place.connect(Connection::Good);
+    // A suite of tests that says nothing.
+    let (env, gate) = (place.env(), place.house.place.path().join("gate"));
+    let hook = env.path("home/far/.git/hooks/pre-push");
+    let script = format!(
+        "#!/bin/sh\ntest -e {} || exec sleep {} > /dev/null 2>&1\n",
+        gate.display(),
+        place.sleep
+    );
+    fs::write(&hook, script).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    env.run(&["run", "far"]).says(&["far: push: failed", "nor of a `pre-push` hook"]);
+    for _ in 0..2 {
+        let again = env.run(&["run", "far"]);
+        again.says(&["the change waits"]);
+        assert!(!again.stdout.contains("propose"), "nobody is asked again: {again:?}");
+    }
+    let notices: serde_json::Value =
+        serde_json::from_str(&env.run(&["notices", "--json"]).expect(0).stdout).unwrap();
+    let waits = notices.as_array().unwrap().iter().filter(|notice| notice["notice"] == "blocked");
+    assert_eq!(waits.count(), 1, "{notices}");
+    fs::write(&gate, "").unwrap();
+    env.run(&["run", "far"]).expect(0).says(&["far: applied"]);
+    assert!(place.is_delivered_once());
+    let proposals: serde_json::Value =
+        serde_json::from_str(&env.run(&["proposals", "--all", "--json"]).expect(0).stdout).unwrap();
+    assert_eq!(proposals.as_array().unwrap().len(), 1, "{proposals}");
+}
+
+#[test]
 fn commands_that_wait_for_a_remote_end_when_they_are_told_to_and_leave_nobody() {
     let place = Place::new("1000.0301", "");
     place.connect(Connection::Silent);

@@ -128,6 +128,13 @@ impl Machine {
         self.run_with(agent, false)
     }
 
+    /// A run that is only made where something changed.
+    pub(crate) fn run_unforced(&self, agent: Agent) -> RunRecord {
+        let maintainer = self.maintainer(agent);
+        let run = maintainer.run_project("site", Trigger::Manual, RunOptions::default());
+        runtime().block_on(run).unwrap().remove(0)
+    }
+
     pub(crate) fn run_with(&self, agent: Agent, dry_run: bool) -> RunRecord {
         let mut options = RunOptions::default();
         (options.dry_run, options.force) = (dry_run, true);

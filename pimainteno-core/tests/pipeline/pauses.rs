@@ -6,7 +6,8 @@ use pimainteno_core::{Maintainer, Outcome, config::Mode};
 
 use crate::{
     review::{approve, assert_applied, hold, speller, world},
-    support::outcome,
+    scopes,
+    support::{Agent, environment, outcome},
 };
 
 #[tokio::test]
@@ -55,6 +56,37 @@ async fn a_pause_follows_a_checkout_that_is_moved_or_renamed() {
             assert_applied(&maintainer.run_once().await.unwrap()[0]);
         }
     }
+}
+
+#[tokio::test]
+async fn a_pause_follows_a_part_of_a_repository_and_falls_on_no_other_part() {
+    let world = scopes::world();
+    let agent = || Agent::writes("README.md", "# Once\n");
+    let parts = ["services/radio", "services/tv"];
+    let maintainer = scopes::maintainer(&world, &parts, agent());
+    for project in ["radio", "tv"] {
+        scopes::is_applied(&scopes::run(&maintainer, project).await);
+    }
+    maintainer.pause("tv").unwrap();
+    drop(maintainer);
+    // One that is taken out of the configuration leaves its pause to nobody.
+    let others = scopes::maintainer(&world, &["services/radio", "common"], agent());
+    assert!(!others.history().project("common").paused);
+    drop(others);
+    let moved = world.root().join("moved");
+    fs::rename(world.path(), &moved).unwrap();
+    let mut config = world.config.clone();
+    let mut project = world.project.clone();
+    (project.name, project.path) = (Some("tele".into()), moved.join("services/tv"));
+    config.project.push(project);
+    let maintainer = Maintainer::builder()
+        .config(config)
+        .state_directory(world.root().join("state"))
+        .environment(environment())
+        .backend(agent())
+        .build()
+        .unwrap();
+    assert!(maintainer.history().project("tele").paused);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::support::{Agent, World, environment, git};
 
 /// A repository with the projects `radio` and `tv` below `services`, of which `radio` is the
 /// world's.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let mut world = World::new();
     world.write("services/radio/README.md", "# Radio\n\nPlays musik.\n");
     world.write("services/radio/src/play.sh", "echo play\n");
@@ -32,7 +32,7 @@ fn world() -> World {
 }
 
 /// A maintainer of the projects in these directories of the repository.
-fn maintainer(world: &World, directories: &[&str], agent: Agent) -> Maintainer {
+pub(crate) fn maintainer(world: &World, directories: &[&str], agent: Agent) -> Maintainer {
     let mut config = world.config.clone();
     config.project.extend(directories.iter().map(|directory| {
         let path = match *directory {
@@ -53,14 +53,14 @@ fn maintainer(world: &World, directories: &[&str], agent: Agent) -> Maintainer {
         .unwrap()
 }
 
-async fn run(maintainer: &Maintainer, project: &str) -> RunRecord {
+pub(crate) async fn run(maintainer: &Maintainer, project: &str) -> RunRecord {
     let mut options = RunOptions::default();
     options.force = true;
     maintainer.run_project(project, Trigger::Manual, options).await.unwrap().remove(0)
 }
 
 #[track_caller]
-fn is_applied(record: &RunRecord) {
+pub(crate) fn is_applied(record: &RunRecord) {
     assert!(matches!(record.outcome, Some(Outcome::Applied { .. })), "{:?}", record.outcome);
 }
 
@@ -133,6 +133,52 @@ async fn what_lies_outside_of_the_project_is_not_changed() {
         }
     }
     assert_eq!(world.seen_from_outside(), before);
+}
+
+#[tokio::test]
+async fn a_link_that_others_put_in_the_place_of_the_project_is_not_written_through() {
+    let world = world();
+    let victim = world.root().join("victim");
+    fs::create_dir(&victim).unwrap();
+    let (other, remote) = (world.root().join("other"), world.remote());
+    let agent = {
+        let victim = victim.clone();
+        Agent::new(move |workspace| {
+            fs::write(workspace.join("NEWS.md"), "# News\n").unwrap();
+            if other.exists() {
+                return;
+            }
+            let place = other.parent().unwrap();
+            git(place, &["clone", "--quiet", remote.to_str().unwrap(), "other"]);
+            fs::remove_dir_all(other.join("services/radio")).unwrap();
+            std::os::unix::fs::symlink(&victim, other.join("services/radio")).unwrap();
+            git(&other, &["add", "--all"]);
+            let by = ["-c", "user.name=Bob", "-c", "user.email=b@example.com"];
+            git(&other, &[&by[..], &["commit", "--quiet", "-m", "link"]].concat());
+            git(&other, &["push", "--quiet"]);
+        })
+    };
+    let record = run(&maintainer(&world, &["services/radio"], agent), "radio").await;
+    let message = format!("{:?}", record.outcome);
+    assert!(message.contains("a symbolic link in the place of"), "{message}");
+    assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn the_workspace_goes_by_another_name_and_the_one_before_does_not_stay() {
+    let world = world();
+    let agent = || Agent::writes("README.md", "# Once\n");
+    is_applied(&run(&maintainer(&world, &["services/tv"], agent()), "tv").await);
+    let workspaces = world.root().join("state/workspaces");
+    assert!(workspaces.join("tv").exists());
+    // The first of those at the same depth is it now.
+    let both = maintainer(&world, &["services/radio", "services/tv"], agent());
+    is_applied(&run(&both, "radio").await);
+    let names: Vec<_> =
+        fs::read_dir(&workspaces).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| name.to_str().unwrap().starts_with("radio")), "{names:?}");
+    let listed = world.git(&["worktree", "list", "--porcelain"]);
+    assert!(!listed.contains("workspaces/tv"), "{listed}");
 }
 
 #[tokio::test]
