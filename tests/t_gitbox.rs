@@ -8,7 +8,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use pimainteno_core::{
     Outcome, RunRecord,
-    config::{CommandStepConfig, HooksMode, SandboxMode, StepConfig},
+    config::{CommandStepConfig, HooksMode, PrepareConfig, SandboxMode, StepConfig},
     process::Support,
 };
 
@@ -131,6 +131,31 @@ fn programs_that_somebody_left_where_git_does_not_look_are_not_there_for_hooks()
         machine.env.path("state/workspaces/site/node_modules/.bin/lint").exists()
             && !machine.mark().exists()
     );
+}
+
+#[test]
+fn a_hook_sees_what_was_prepared_and_may_write_where_checks_may() {
+    let mut machine = Machine::new(&[(".gitignore", "node_modules/\n"), ("package.json", "{}\n")]);
+    let (cache, files) = (machine.env.path("home/.cache/hook"), machine.env.path("home/cache.txt"));
+    fs::create_dir_all(&cache).unwrap();
+    machine.project.sandbox_write = vec![cache.clone()];
+    let lint = "#!/bin/sh\\ngrep -q music README.md\\n";
+    machine.project.prepare = vec![PrepareConfig::new(format!(
+        "mkdir -p node_modules/.bin && printf '{lint}' > node_modules/.bin/lint && chmod +x node_modules/.bin/lint"
+    ))];
+    // What a check adds there is not what `prepare` made.
+    machine.project.verify = vec!["touch node_modules/.bin/planted && test -s README.md".into()];
+    machine.hook(
+        "pre-commit",
+        &format!(
+            "PATH=node_modules/.bin:$PATH; lint && test ! -e node_modules/.bin/planted && ! touch node_modules/x {} && touch {}/seen",
+            files.display(),
+            cache.display()
+        ),
+    );
+    let record = machine.run(Agent::harmless());
+    is_applied(&record);
+    assert!(cache.join("seen").exists() && !files.exists());
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use super::{
     change::Change,
-    hooks::{Said, Stage},
+    hooks::{HookSurroundings, Said, Stage},
     workspace::Workspace,
 };
 use crate::{config::HooksMode, error::Result, words::CommitId};
@@ -38,6 +38,7 @@ impl Workspace {
         message: &str,
         run: &str,
         hooks: HooksMode,
+        surroundings: HookSurroundings,
         paths: &[&str],
     ) -> Result<CommitEnd> {
         let identity = self.identity().await?;
@@ -45,7 +46,7 @@ impl Workspace {
         let stage = match hooks {
             HooksMode::Off => None,
             HooksMode::Sandbox | HooksMode::Amend => {
-                Stage::build(self, base, tree, &identity).await?
+                Stage::build(self, base, tree, &identity, surroundings).await?
             }
         };
         if let Some(stage) = &stage {

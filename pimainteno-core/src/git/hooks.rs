@@ -2,7 +2,7 @@
 //!
 //! They are taken from where the checkout has them, and run in the sandbox, on a tree that holds
 //! exactly what is committed: what an agent or a check left in the workspace, such as programs in
-//! `node_modules`, is not there. They have an index and a place for objects of their own, so that
+//! `node_modules`, is not there, but for what `prepare` made for the base. They have an index and a place for objects of their own, so that
 //! whatever Git they call works, and nothing of it stays but, where the project says so, what they
 //! make of the files of the change, which begins anew then.
 
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, ErrorKind, Result},
-    process::{Command, make_writable, remove_all_in},
+    process::{Command, Shown, make_writable, remove_all_in},
     words::CommitId,
 };
 
@@ -55,9 +55,20 @@ pub(super) enum Said {
     Change(Change),
 }
 
+/// What hooks have besides what is committed.
+#[derive(Clone, Debug, Default)]
+pub struct HookSurroundings {
+    /// What they may change, as the project's checks may.
+    pub write: Vec<PathBuf>,
+    /// A directory whose files they see beside those that are committed: what `prepare` made for the
+    /// base, which neither an agent nor a check can have written.
+    pub prepared: Option<PathBuf>,
+}
+
 /// Where hooks run.
 pub(super) struct Stage<'workspace> {
     workspace: &'workspace Workspace,
+    surroundings: HookSurroundings,
     /// The directory in which all of this lies.
     place: PathBuf,
     /// Where the hooks are.
@@ -78,6 +89,7 @@ impl<'workspace> Stage<'workspace> {
         base: &CommitId,
         tree: &str,
         identity: &[(&'static str, &'static str)],
+        surroundings: HookSurroundings,
     ) -> Result<Option<Self>> {
         let hooks = hooks_directory(&workspace.checkout, workspace.owner.moves_hooks).await?;
         if fs::canonicalize(workspace.top()).is_ok_and(|top| hooks.starts_with(top)) {
@@ -92,6 +104,7 @@ impl<'workspace> Stage<'workspace> {
         }
         let stage = Self {
             workspace,
+            surroundings,
             place: workspace.stage_directory(),
             hooks,
             tree: tree.to_owned(),
@@ -278,7 +291,13 @@ impl<'workspace> Stage<'workspace> {
             Some(sandbox) => {
                 let mut sandbox = sandbox.clone();
                 sandbox.write = vec![self.place.clone()];
+                sandbox.write.extend(self.surroundings.write.iter().cloned());
                 sandbox.read.extend(self.readable());
+                if sandbox.support.has_namespaces()
+                    && let Some(prepared) = &self.surroundings.prepared
+                {
+                    show_beside(prepared, &self.files(), &mut sandbox.shown);
+                }
                 // Asking for what cannot be reached takes long and says nothing.
                 command.env("npm_config_offline", "true").sandbox(sandbox)
             }
@@ -302,8 +321,8 @@ impl<'workspace> Stage<'workspace> {
     /// What to know about a hook that refuses.
     fn surroundings(&self) -> &'static str {
         if self.workspace.sandbox.is_some() {
-            "hooks run in the sandbox, on a tree of what is committed: without network, and without ignored files such as `node_modules`; \
-             `hooks = \"off\"` makes commits without them"
+            "hooks run in the sandbox, on a tree of what is committed: without network, and of ignored files with what `prepare` made alone; \
+             `sandbox_read` and `sandbox_write` name what else they need, and `hooks = \"off\"` makes commits without them"
         } else {
             "hooks run on a tree of what is committed, without ignored files such as `node_modules`; `hooks = \"off\"` makes commits without them"
         }
@@ -327,6 +346,21 @@ impl<'workspace> Stage<'workspace> {
         fs::create_dir_all(&self.place)?;
         make_writable(&self.place);
         remove_all_in(&self.place)
+    }
+}
+
+/// Has what is in `made` seen beside what is in `files`, where that has nothing. What cannot be looked
+/// at is not seen; links are left out, as what they lead to may be elsewhere.
+fn show_beside(made: &Path, files: &Path, shown: &mut Vec<Shown>) {
+    for entry in fs::read_dir(made).into_iter().flatten().flatten() {
+        let (source, at) = (entry.path(), files.join(entry.file_name()));
+        let is_directory = |path: &Path| fs::symlink_metadata(path).is_ok_and(|it| it.is_dir());
+        let is_plain = entry.file_type().is_ok_and(|kind| kind.is_dir() || kind.is_file());
+        if fs::symlink_metadata(&at).is_err() {
+            shown.extend(Some(Shown { at, source }).filter(|_| is_plain));
+        } else if is_directory(&source) && is_directory(&at) {
+            show_beside(&source, &at, shown);
+        }
     }
 }
 

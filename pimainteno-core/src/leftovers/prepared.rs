@@ -244,6 +244,12 @@ impl Leftovers {
         self.now().base.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
+    /// What was made for the base, as it lies over the top of the workspace; where there are layers.
+    pub(crate) fn prepared_for_base(&self) -> Option<PathBuf> {
+        let base = self.now().base.clone().filter(|_| self.way == Way::Layers)?;
+        Some(self.prepared(&base).join(TREE)).filter(|tree| tree.is_dir())
+    }
+
     /// What lies below the layers of the trials: of what was made and fetched, and of what is lent.
     pub(super) fn prepared_below(&self, half: &str) -> Vec<PathBuf> {
         let made = self.now().prepared.as_ref().map(|key| self.prepared(key).join(half));

@@ -9,7 +9,7 @@ use crate::{
     commit_message,
     config::HooksMode,
     error::{Error, ErrorKind, Result},
-    git::{Change, CommitEnd},
+    git::{Change, CommitEnd, HookSurroundings},
     patch,
     run::Outcome,
     store::Effect,
@@ -121,8 +121,12 @@ impl StepContext<'_> {
             hooks => hooks,
         };
         let id = self.run.record.id.to_string();
+        let surroundings = HookSurroundings {
+            write: self.project().sandbox.write.clone(),
+            prepared: self.parts.leftovers.prepared_for_base(),
+        };
         let end = workspace
-            .commit(&base, &tree, &message, &id, hooks, &paths)
+            .commit(&base, &tree, &message, &id, hooks, surroundings, &paths)
             .await
             // Neither hooks nor keys are the change's, and what it is has been verified.
             .map_err(Error::blocked)?;

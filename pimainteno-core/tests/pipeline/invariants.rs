@@ -169,7 +169,7 @@ async fn a_project_that_another_process_holds_is_left_alone() {
     let records = maintainer.run_once().await.unwrap();
     assert_eq!(
         *outcome(&records),
-        Outcome::Skipped { reason: "another run of the project is going on".into() }
+        Outcome::Skipped { reason: "another run in the checkout is going on".into() }
     );
     drop(file);
     assert!(matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Applied { .. }));
