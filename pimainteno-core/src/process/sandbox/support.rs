@@ -16,6 +16,9 @@ use crate::process::{Command, End, remove};
 /// How long finding out may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// How often it is asked that does not answer in time.
+const PATIENCE: u32 = 3;
+
 /// What this machine can enforce of a sandbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Support {
@@ -154,10 +157,26 @@ impl SandboxHelper {
     async fn find_out(&self, scratch: &Path) -> Support {
         // Whoever can restrict itself, and can still do nothing there, has it: the probe is the
         // helper's own first stage.
-        let probe = Command::new(&self.program).arg(super::protocol::PROBE).timeout(DEADLINE);
-        let landlock = match probe.run().await.map(|output| output.end) {
+        let probe = async || {
+            let probe = Command::new(&self.program).arg(super::protocol::PROBE).timeout(DEADLINE);
+            probe.run().await.map(|output| output.end)
+        };
+        let mut end = probe().await;
+        // What is found out here holds until the program ends, and a machine that boots is slow.
+        for _ in 1..PATIENCE {
+            if matches!(end, Ok(End::TimedOut)) {
+                end = probe().await;
+            }
+        }
+        let landlock = match end {
             Ok(End::Exited(code)) if code >= i32::from(PROBE_BASE) => {
                 u32::try_from(code).unwrap_or(0) - u32::from(PROBE_BASE)
+            }
+            Ok(End::TimedOut) => {
+                return Support::unasked(format!(
+                    "`{}`, which is to do so, did not answer within {DEADLINE:?}, {PATIENCE} times",
+                    self.program.display()
+                ));
             }
             Ok(_) => {
                 return Support::unasked(format!(
