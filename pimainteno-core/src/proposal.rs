@@ -2,7 +2,7 @@
 
 mod blocked;
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,10 @@ pub struct Proposal {
     pub chore: String,
     /// The commit that the diff was made against.
     pub base: CommitId,
+    /// The project's directory in its repository, which the diff's paths begin at; empty for the
+    /// whole of it, `None` where that was not noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
     /// The change, as `git diff --binary` writes it.
     pub diff: String,
     /// The SHA-256 of `diff`: what an approval is bound to.
@@ -185,6 +189,7 @@ impl Proposal {
             project,
             chore: improve(),
             base,
+            directory: None,
             sha256: Sha256::of(&diff),
             diff,
             message: message.into(),

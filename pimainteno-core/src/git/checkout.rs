@@ -271,6 +271,12 @@ impl Checkout {
     /// moved.
     pub async fn undo(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         self.expect_at(from).await?;
+        self.move_back(from, to).await?;
+        self.sync_move(from, to).await
+    }
+
+    /// The same, whatever is edited or staged of files that are alike in both.
+    pub(super) async fn move_back(&self, from: &CommitId, to: &CommitId) -> Result<()> {
         // Whoever only touched a file is not in the way; what it cannot refresh is.
         self.call(["update-index", "-q", "--refresh"]).output().await?;
         self.call(["read-tree", "-m", "-u", from, to]).text().await?;
@@ -280,7 +286,7 @@ impl Checkout {
             self.call(["read-tree", "-m", "-u", to, from]).text().await?;
             return Err(error);
         }
-        self.sync_move(from, to).await
+        Ok(())
     }
 
     /// Keeps the file `path` of the project out of Git for this checkout alone, through

@@ -1,5 +1,7 @@
 //! What a person decides about a held change, and what happens when nobody does.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use super::{
@@ -11,7 +13,7 @@ use crate::{
     config::{Mode, OnSilence},
     error::{Error, ErrorKind, Result},
     event::NoticeKind,
-    git::Workspace,
+    git::{Workspace, place_in_repository},
     id::ProposalId,
     job::Job,
     proposal::{Proposal, ProposalStatus},
@@ -243,6 +245,21 @@ impl Runner {
             must_be_looked_at(&proposal, order.approved.as_deref().unwrap_or_default())?;
         }
         let project = &prepared.project.id;
+        let now = place_in_repository(&prepared.project.path).map(|(_, directory)| directory);
+        if let (Some(then), Some(now)) = (&proposal.directory, &now)
+            && then != now
+        {
+            let place = |directory: &Path| match directory.as_os_str().is_empty() {
+                true => "the whole repository".to_owned(),
+                false => format!("`{}`", directory.display()),
+            };
+            let message = format!(
+                "the change was made for {}, and project `{project}` is {} by now",
+                place(then),
+                place(now)
+            );
+            return Err(Error::new(ErrorKind::Usage, message).hint("reject it"));
+        }
         if prepared.chore(&proposal.chore).chore.mode == Mode::DryRun {
             let message = format!(
                 "`mode` of project `{project}` is \"dry-run\", so nothing of it is applied"

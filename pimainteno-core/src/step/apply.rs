@@ -92,7 +92,8 @@ impl StepContext<'_> {
                 message,
                 self.parts.desk.backend_name(),
             );
-            Proposal { chore: record.chore.clone(), blocked, ..new }
+            let directory = Some(workspace.scope().outer(""));
+            Proposal { chore: record.chore.clone(), directory, blocked, ..new }
         });
         self.parts.journal.proposed(&proposal)?;
         self.run.record.proposal = Some(proposal.id);

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use pimainteno_core::{
     Maintainer, Outcome, ProposalStatus, RunOptions, RunRecord, Trigger,
-    config::{Globs, Mode},
+    config::{Config, Globs, Mode},
 };
 
 use crate::support::{Agent, World, environment, git};
@@ -44,6 +44,18 @@ pub(crate) fn maintainer(world: &World, directories: &[&str], agent: Agent) -> M
         (project.name, project.path) = (Some(name.into()), path.clone());
         project
     }));
+    built(world, config, agent)
+}
+
+/// A maintainer of one project of this name, in this directory of the repository.
+fn maintainer_of(world: &World, name: &str, directory: &str, agent: Agent) -> Maintainer {
+    let (mut config, mut project) = (world.config.clone(), world.project.clone());
+    (project.name, project.path) = (Some(name.into()), world.path().join(directory));
+    config.project.push(project);
+    built(world, config, agent)
+}
+
+fn built(world: &World, config: Config, agent: Agent) -> Maintainer {
     Maintainer::builder()
         .config(config)
         .state_directory(world.root().join("state"))
@@ -179,6 +191,23 @@ async fn the_workspace_goes_by_another_name_and_the_one_before_does_not_stay() {
     assert!(names.iter().all(|name| name.to_str().unwrap().starts_with("radio")), "{names:?}");
     let listed = world.git(&["worktree", "list", "--porcelain"]);
     assert!(!listed.contains("workspaces/tv"), "{listed}");
+}
+
+#[tokio::test]
+async fn a_change_is_not_delivered_to_another_directory_than_the_one_it_was_made_for() {
+    let mut world = world();
+    world.project.mode = Mode::Review;
+    let agent = || Agent::writes("README.md", "# Mine\n");
+    let held = run(&maintainer(&world, &["services/radio"], agent()), "radio").await;
+    // The same name, and the files of another.
+    let mut moved = maintainer_of(&world, "radio", "services/tv", agent());
+    let id = held.proposal.unwrap().to_string();
+    let proposal = moved.proposal(&id).unwrap();
+    let error = moved.approve(&id, &proposal.sha256).await.unwrap_err().to_string();
+    assert!(error.contains("made for `services/radio`"), "{error}");
+    assert_eq!(world.read("services/tv/README.md"), "# TV\n");
+    moved = maintainer_of(&world, "radio", "services/radio", agent());
+    is_applied(&moved.approve(&id, &proposal.sha256).await.unwrap());
 }
 
 #[tokio::test]

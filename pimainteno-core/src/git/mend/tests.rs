@@ -109,15 +109,23 @@ async fn a_move_that_was_killed_at_any_point_is_brought_to_where_the_branch_is()
     repository.git(&["checkout", "--quiet", "main"]);
     assert_eq!(repository.files(), at_from);
     let (mut points, mut half_done) = (0, 0);
+    let (from, to) = (&repository.from, &repository.to);
     for (start, arguments) in [
-        (&repository.from, ["merge", "--ff-only", "--quiet", &repository.to]),
-        (&repository.to, ["reset", "--keep", "--quiet", &repository.from]),
+        (from, ["merge", "--ff-only", "--quiet", "--no-stat", to]),
+        // The two calls of a move back.
+        (to, ["read-tree", "-m", "-u", to, from]),
+        (to, ["update-ref", "-mback", "HEAD", from, to]),
     ] {
         for call in ["write", "rename", "unlink,unlinkat", "mkdir,rmdir", "symlink"] {
             for number in 1.. {
                 repository.git(&["checkout", "--quiet", "--detach", start]);
                 repository.git(&["branch", "--force", "main", start]);
                 repository.git(&["checkout", "--quiet", "main"]);
+                // A move back that came to its end left the branch where it was.
+                repository.git(&["reset", "--hard", "--quiet", start]);
+                if arguments[0] == "update-ref" {
+                    repository.git(&["read-tree", "-m", "-u", to, from]);
+                }
                 let mut traced = repository.command("strace");
                 traced.args([
                     "-f",
@@ -157,6 +165,31 @@ async fn a_move_that_was_killed_at_any_point_is_brought_to_where_the_branch_is()
         }
     }
     assert!(half_done > 20, "{half_done} of {points} points left something half done");
+}
+
+#[tokio::test]
+async fn a_move_back_leaves_what_is_edited_and_staged_of_other_files() {
+    let repository = Repository::new();
+    repository.git(&["reset", "--hard", "--quiet", &repository.to]);
+    repository.write("kept.txt", "staged\n");
+    repository.git(&["add", "kept.txt"]);
+    repository.write("kept.txt", "edited\n");
+    let checkout = repository.checkout().await;
+    checkout.move_back(&repository.to, &repository.from).await.unwrap();
+    assert_eq!(repository.git(&["rev-parse", "main"]), *repository.from);
+    assert_eq!(repository.git(&["show", ":kept.txt"]), "staged");
+    assert_eq!(fs::read_to_string(repository.path("kept.txt")).unwrap(), "edited\n");
+    assert_eq!(
+        repository.git(&["status", "--porcelain"]).lines().map(str::trim).collect::<Vec<_>>(),
+        ["MM kept.txt", "?? mine.txt"]
+    );
+    // One that differs between the two is in the way, and then nothing is moved.
+    repository.git(&["reset", "--hard", "--quiet", &repository.to]);
+    repository.write("changed.txt", "mine\n");
+    let before = repository.files();
+    assert!(checkout.move_back(&repository.to, &repository.from).await.is_err());
+    assert_eq!(repository.files(), before);
+    assert_eq!(repository.git(&["rev-parse", "main"]), *repository.to);
 }
 
 #[tokio::test]
