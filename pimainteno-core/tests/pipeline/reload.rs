@@ -216,9 +216,9 @@ async fn an_order_that_waits_while_its_project_is_taken_out_and_put_back_is_carr
             }
         }
     };
-    let waits = async |project: &str, times: usize| {
-        let count = || queued.lock().unwrap().iter().filter(|id| ***id == *project).count();
-        wait_until("it waits", || count() == times).await;
+    // Once at least: what is due and is released besides may wait twice.
+    let waits = async |project: &str| {
+        wait_until("it waits", || queued.lock().unwrap().iter().any(|id| **id == *project)).await;
     };
     let maintainer = world.builder(agent.clone()).events(sink).build().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -241,7 +241,7 @@ async fn an_order_that_waits_while_its_project_is_taken_out_and_put_back_is_carr
     });
     let _questions = asked.await.unwrap();
     let second = run();
-    waits("radio", 1).await;
+    waits("radio").await;
     // The scheduler has the newer configuration when it runs what only that one has.
     let wake = |project: &str| {
         change_project(&maintainer, project, |state| {
@@ -254,14 +254,14 @@ async fn an_order_that_waits_while_its_project_is_taken_out_and_put_back_is_carr
     world.project = piano.clone();
     maintainer.reload(world.builder(agent.clone())).unwrap();
     wake("piano");
-    waits("piano", 1).await;
+    waits("piano").await;
     world.config.project.push(radio);
     let mut drums = piano;
     drums.name = Some("Drums".into());
     world.config.project.push(drums);
     maintainer.reload(world.builder(agent)).unwrap();
     wake("drums");
-    waits("drums", 1).await;
+    waits("drums").await;
 
     let third = run();
     goes_on.store(true, Ordering::Relaxed);
