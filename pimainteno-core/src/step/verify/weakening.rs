@@ -17,9 +17,16 @@ use crate::{
     step::{quoted, told},
 };
 
-/// Why a person should see `change`, whose files are whole: each reason in one line. `checks` are
-/// the project's commands.
-pub(super) fn concerns(change: &Change, checks: &[String]) -> Vec<String> {
+/// What a change takes from the tests.
+pub(super) struct Weakening {
+    /// Why a person should see it: each reason in one line.
+    pub(super) reasons: Vec<String>,
+    /// How many tests it is said to remove or to disable.
+    pub(super) gone: usize,
+}
+
+/// What `change`, whose files are whole, takes from the tests. `checks` are the project's commands.
+pub(super) fn find(change: &Change, checks: &[String]) -> Weakening {
     let sections = change.sections();
     let paths = |sections: Vec<&Section<'_>>| {
         sections.into_iter().map(|section| section.path.clone()).collect()
@@ -39,8 +46,9 @@ pub(super) fn concerns(change: &Change, checks: &[String]) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect();
-    reasons.extend(Side::read(&sections, '-').reasons(Side::read(&sections, '+')));
-    reasons
+    let (more, gone) = Side::read(&sections, '-').reasons(Side::read(&sections, '+'));
+    reasons.extend(more);
+    Weakening { reasons, gone }
 }
 
 /// The tests of all files of one side of the change, the old one or the new one, together: what
@@ -98,12 +106,14 @@ impl Side {
         }
     }
 
-    /// What a person should know of the way from this side to the new one.
-    fn reasons(self, new: Self) -> Vec<String> {
-        let mut reasons = Vec::new();
+    /// What a person should know of the way from this side to the new one, and how many tests are
+    /// lost on it.
+    fn reasons(self, new: Self) -> (Vec<String>, usize) {
+        let (mut reasons, mut gone) = (Vec::new(), 0);
         let added = without(new.tests.clone(), &self.tests).len();
         let removed = without(self.tests, &new.tests);
         if removed.len() > added {
+            gone += removed.len() - added;
             reasons.push(format!(
                 "it removes {}: {}",
                 counted(removed.len() - added, "test"),
@@ -122,10 +132,11 @@ impl Side {
             reasons.extend(reason("it changes what tests beside the code expect", changed));
         }
         let disabled = quoted(without(new.disabled, &self.disabled));
+        gone += disabled.len();
         reasons.extend(reason("it disables tests or checks", disabled));
         let trivial = quoted(without(new.trivial, &self.trivial));
         reasons.extend(reason("it adds assertions that always hold", trivial));
-        reasons
+        (reasons, gone)
     }
 }
 

@@ -43,7 +43,7 @@ fn change(files: &[(&str, &str, &str)]) -> Change {
 }
 
 fn concerns_of(files: &[(&str, &str, &str)]) -> String {
-    concerns(&change(files), &["./check.sh".into(), "npm test".into()]).join("; ")
+    find(&change(files), &["./check.sh".into(), "npm test".into()]).reasons.join("; ")
 }
 
 #[test]
