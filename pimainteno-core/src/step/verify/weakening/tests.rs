@@ -241,3 +241,5 @@ fn what_leaves_tests_as_strong_is_no_concern() {
         assert_eq!(concerns_of(&files), "", "{files:?}");
     }
 }
+
+mod silenced;
