@@ -89,6 +89,9 @@ pub struct CheckVerdict {
     pub check: String,
     /// What came of it, in a few words, such as `passed`.
     pub result: String,
+    /// How many tests it ran, if it passed and tells that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<u64>,
 }
 
 impl CheckVerdict {

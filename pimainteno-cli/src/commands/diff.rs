@@ -131,7 +131,8 @@ mod tests {
         );
         proposal.status = ProposalStatus::Held { reason: "a person\u{7} decides".into() };
         proposal.redactions = 2;
-        proposal.checks = vec![CheckVerdict { check: "make test".into(), result: "passed".into() }];
+        proposal.checks =
+            vec![CheckVerdict { check: "make test".into(), result: "passed".into(), tests: None }];
         proposal.expires = Some(proposal.created + jiff::SignedDuration::from_hours(48));
         let shown = anstream::adapter::strip_str(&render(&proposal, proposal.created)).to_string();
         for expected in [

@@ -10,14 +10,19 @@
 //! | checks nothing | checks nothing | not passed: the project has no tests |
 //! | checks nothing | anything else | not passed |
 //!
-//! Besides, a person decides where the change makes the checks weaker, where the old tests fail
-//! with the new code, and where no check fails on a project that is broken on purpose.
+//! Besides, a person decides where the change makes the checks weaker, where fewer tests run with it,
+//! where the old tests fail with the new code, and where no check fails on a project that is broken
+//! on purpose.
 
 mod base;
+mod count;
+mod fewer;
 mod files;
 mod self_test;
 mod verdict;
 mod weakening;
+
+use std::borrow::Cow;
 
 use async_trait::async_trait;
 
@@ -33,6 +38,9 @@ use crate::{
     proposal::{CheckVerdict, ProposalStatus},
     run::Outcome,
 };
+
+/// How much of a check's output is read, in bytes, for what it tells of its tests.
+const READ_OUTPUT: usize = 2 << 20;
 
 /// How much of a check's output is kept, in bytes.
 const KEPT_OUTPUT: usize = 64 << 10;
@@ -54,6 +62,15 @@ struct Checked {
     is_overdue: bool,
     tail: String,
     log: String,
+    /// How many tests it ran, if it tells that.
+    tests: Option<u64>,
+}
+
+/// A check that passed.
+struct Passed {
+    check: String,
+    /// How many tests it ran, if it tells that.
+    tests: Option<u64>,
 }
 
 /// What the checks that did not pass come to.
@@ -96,7 +113,8 @@ impl Step for Verify {
         // A change that is too large to be read whole is read as it is.
         let whole =
             workspace.staged_whole(&context.run.base).await.unwrap_or_else(|_| change.clone());
-        context.run.concerns.extend(weakening::concerns(&whole, &checks));
+        let weakening = weakening::find(&whole, &checks);
+        context.run.concerns.extend(weakening.reasons);
         if checks.is_empty() {
             return Ok(Flow::Skipped("no checks are configured".into()));
         }
@@ -116,10 +134,14 @@ impl Step for Verify {
             return Ok(Flow::Mend(failure(&tally.new)));
         }
         let known = Base::load(context, &checks)?;
-        let (flaky, passed): (Vec<_>, Vec<_>) =
-            passed.into_iter().partition(|check| known.is_flaky(check));
-        tally.flaky.extend(flaky.iter().map(|check| format!("`{check}`")));
+        let (flaky, counted): (Vec<_>, Vec<_>) =
+            passed.into_iter().partition(|passed| known.is_flaky(&passed.check));
+        tally.flaky.extend(flaky.iter().map(|flaky| format!("`{}`", flaky.check)));
+        let passed: Vec<_> = counted.iter().map(|passed| passed.check.clone()).collect();
         if !passed.is_empty() {
+            let fewer =
+                fewer::concerns(context, &change, &checks, &counted, weakening.gone).await?;
+            context.run.concerns.extend(fewer);
             let old = old_tests(context, &change, &passed).await?;
             context.run.concerns.extend(old);
             let concern = self_test::concern(context, &change, &passed).await?;
@@ -135,6 +157,10 @@ impl Step for Verify {
                 .map(|check| CheckVerdict {
                     check: check.clone(),
                     result: tally.result(check).into(),
+                    tests: counted
+                        .iter()
+                        .find(|passed| passed.check == *check)
+                        .and_then(|passed| passed.tests),
                 })
                 .collect();
         }
@@ -189,7 +215,7 @@ impl Tally {
 async fn run_all(
     context: &mut StepContext<'_>,
     checks: &[String],
-) -> Result<(Vec<String>, Vec<Checked>)> {
+) -> Result<(Vec<Passed>, Vec<Checked>)> {
     let (mut passed, mut rest) = (Vec::new(), Vec::new());
     // What steps did to files that are tracked is not what is verified.
     context.parts.workspace.restore().await?;
@@ -200,7 +226,9 @@ async fn run_all(
         let checked = run_check(context, check).await?;
         context.keep_output(format!("check `{check}`"), checked.log.clone());
         match checked.verdict {
-            Verdict::Passed => passed.push(checked.check),
+            Verdict::Passed => {
+                passed.push(Passed { check: checked.check, tests: checked.tests });
+            }
             _ => rest.push(checked),
         }
     }
@@ -351,10 +379,12 @@ fn failure(new: &[Checked]) -> Failure {
 async fn run_check(context: &StepContext<'_>, check: &str) -> Result<Checked> {
     let command = context.sandboxed_shell(check, None).await?;
     let output =
-        command.timeout(context.project().verify_timeout).output_limit(KEPT_OUTPUT).run().await?;
+        command.timeout(context.project().verify_timeout).output_limit(READ_OUTPUT).run().await?;
     context.cancel().check()?;
-    let log =
-        format!("{}{}[{}]\n", output.text(), String::from_utf8_lossy(&output.stderr), output.end);
+    let [written, errors] =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    let tests = count::tests_run(&format!("{written}\n{errors}"));
+    let log = format!("{}{}[{}]\n", kept(&written), kept(&errors), output.end);
     Ok(Checked {
         check: check.to_owned(),
         verdict: verdict::verdict(check, output.end, &log),
@@ -362,5 +392,16 @@ async fn run_check(context: &StepContext<'_>, check: &str) -> Result<Checked> {
         is_overdue: output.end == End::TimedOut,
         tail: output.tail(TOLD_LINES),
         log,
+        tests,
     })
+}
+
+/// The beginning and the end of what a check wrote, as much of it as is kept.
+fn kept(text: &str) -> Cow<'_, str> {
+    if text.len() <= KEPT_OUTPUT {
+        return text.into();
+    }
+    let head = text.floor_char_boundary(KEPT_OUTPUT / 2);
+    let tail = text.ceil_char_boundary(text.len() - KEPT_OUTPUT / 2);
+    format!("{}\n[...]\n{}", &text[..head], &text[tail..]).into()
 }

@@ -3,7 +3,10 @@
 
 use std::fs;
 
-use pimainteno_core::{Outcome, RunOptions, RunRecord, StepStatus, Trigger, config::Mode};
+use pimainteno_core::{
+    Outcome, RunOptions, RunRecord, StepStatus, Trigger,
+    config::{Globs, Mode},
+};
 
 use crate::support::{Agent, World, outcome};
 
@@ -322,4 +325,47 @@ async fn a_project_without_tests_is_told_that_it_has_none() {
         matches!(&record.outcome, Some(Outcome::Held { reason }) if reason.contains("the checks run no tests") && !reason.contains("red")),
         "{record:#?}"
     );
+}
+
+#[tokio::test]
+async fn a_change_with_which_fewer_tests_run_is_held() {
+    // What the code says decides how many tests are run, and the tests stay as they are.
+    let world = || {
+        let mut world = world(&["sh tests/all.sh && echo x >> $W/runs"]);
+        world.project.unasked = Globs::compile(["**"]).unwrap();
+        world.write(
+            "tests/all.sh",
+            "sh -n src/play.sh || exit 1; n=0; grep -q few src/play.sh || n=2; grep -q none src/play.sh && exit 0\necho \"Ran $((n + 1)) tests in 0.1s\"\n",
+        );
+        world.commit("tests");
+        world.git(&["push", "--quiet"]);
+        world
+    };
+    let force = async |world: &World, text: &'static str| {
+        let mut options = RunOptions::default();
+        options.force = true;
+        let maintainer = world.maintainer(Agent::writes("src/play.sh", text));
+        maintainer.run_project("radio", Trigger::Manual, options).await.unwrap()
+    };
+    let ran = |now: &str| format!("ran 3 tests before and {now} with the change");
+    for (text, now) in [("# few\n", "1"), ("# none\n", "tells no number")] {
+        let records = force(&world(), text).await;
+        assert!(held(&records).contains(&ran(now)), "{records:#?}");
+    }
+    // The base is run once to know, and not at all once a change was delivered.
+    let world = world();
+    for (text, runs) in [("# a\n", 2), ("# b\n", 1), ("# c\n", 1)] {
+        let before = lines(&world, "runs");
+        let records = force(&world, text).await;
+        assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
+        assert_eq!(lines(&world, "runs") - before, runs, "{text}");
+    }
+    let records = force(&world, "# few\n").await;
+    assert!(held(&records).contains(&ran("1")), "{records:#?}");
+    // It is the base that counts: a person may have taken out tests.
+    world.write("tests/all.sh", "sh -n src/play.sh || exit 1; echo 'Ran 1 test in 0.1s'\n");
+    world.commit("fewer tests");
+    world.git(&["push", "--quiet"]);
+    let records = force(&world, "# few\n").await;
+    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
 }

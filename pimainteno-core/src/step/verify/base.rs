@@ -1,7 +1,9 @@
-//! What the checks say about the base: each is run there at most once, and its verdict is kept with
-//! the commit.
+//! What the checks say about the base: each is run there at most once, and its verdict and how many
+//! tests it ran are kept with the commit.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use super::{StepContext, run_check, verdict::Verdict};
 use crate::{error::Result, leftovers::Trial, store::CheckResults, words::Sha256};
@@ -11,7 +13,7 @@ pub(super) struct Base<'c> {
     /// All commands, by whose hash the verdicts are kept.
     checks: &'c [String],
     /// By the hash of a command: the command may hold a secret, and this is kept.
-    verdicts: BTreeMap<Sha256, Verdict>,
+    verdicts: BTreeMap<Sha256, Said>,
     /// Those that were found out in this run beside what the checks of the change had left, and not
     /// yet confirmed without.
     doubtful: BTreeSet<Sha256>,
@@ -19,10 +21,42 @@ pub(super) struct Base<'c> {
     alone: usize,
 }
 
+/// What one check says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Said {
+    /// And how many tests it ran, where it tells that.
+    Counted { verdict: Verdict, tests: Option<u64> },
+    /// Nobody has counted its tests.
+    Verdict(Verdict),
+}
+
+impl Said {
+    fn verdict(self) -> Verdict {
+        match self {
+            Self::Counted { verdict, .. } | Self::Verdict(verdict) => verdict,
+        }
+    }
+
+    fn with_verdict(self, verdict: Verdict) -> Self {
+        match self {
+            Self::Counted { tests, .. } => Self::Counted { verdict, tests },
+            Self::Verdict(_) => Self::Verdict(verdict),
+        }
+    }
+}
+
 impl<'c> Base<'c> {
     /// What is known already.
     pub(super) fn load(context: &StepContext<'_>, checks: &'c [String]) -> Result<Self> {
-        let kept = context.check_results(Some(&context.run.base), &all(context, checks))?;
+        let (commit, all) = (Some(&context.run.base), all(context, checks));
+        // This run may have found out something already.
+        let mut found = context.run.base_checks.iter();
+        let found = found.rfind(|kept| kept.commit.as_ref() == commit && kept.checks == all);
+        let kept = match found {
+            Some(found) => Some(found.results.clone()),
+            None => context.check_results(commit, &all)?,
+        };
         let verdicts = kept.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_default();
         Ok(Self { checks, verdicts, doubtful: BTreeSet::new(), alone: 0 })
     }
@@ -36,7 +70,7 @@ impl<'c> Base<'c> {
     ) -> Result<Verdict> {
         let key = Sha256::of(check);
         if let Some(known) = self.verdicts.get(&key) {
-            return Ok(*known);
+            return Ok(known.verdict());
         }
         context.progress(format!("runs `{check}` without the change"));
         let mut first = run_check(context, check).await?;
@@ -46,9 +80,40 @@ impl<'c> Base<'c> {
                 first.verdict = Verdict::Flaky;
             }
         }
-        self.verdicts.insert(key.clone(), first.verdict);
+        let said = Said::Counted { verdict: first.verdict, tests: first.tests };
+        self.verdicts.insert(key.clone(), said);
         self.doubtful.insert(key);
         Ok(first.verdict)
+    }
+
+    /// How many tests a check is known to run on the base: `None` if nobody has counted them, none
+    /// inside if it does not tell.
+    pub(super) fn tests(&self, check: &str) -> Option<Option<u64>> {
+        match self.verdicts.get(&Sha256::of(check))? {
+            Said::Counted { tests, .. } => Some(*tests),
+            Said::Verdict(_) => None,
+        }
+    }
+
+    /// How many tests a check runs on the base, which the workspace is at unless that is known;
+    /// `None` if it does not tell.
+    pub(super) async fn counted(
+        &mut self,
+        context: &mut StepContext<'_>,
+        check: &str,
+    ) -> Result<Option<u64>> {
+        if let Some(tests) = self.tests(check) {
+            return Ok(tests);
+        }
+        if let Some(known) = self.verdicts.get(&Sha256::of(check)).copied() {
+            context.progress(format!("runs `{check}` without the change, to count its tests"));
+            let (verdict, tests) = (known.verdict(), run_check(context, check).await?.tests);
+            self.verdicts.insert(Sha256::of(check), Said::Counted { verdict, tests });
+        } else {
+            self.verdict(context, check).await?;
+        }
+        context.restore().await?;
+        Ok(self.tests(check).flatten())
     }
 
     /// The verdict on the base that excuses the change, if it still does where nothing is seen of
@@ -79,7 +144,7 @@ impl<'c> Base<'c> {
             }
         }
         self.doubtful.remove(&key);
-        self.verdicts.insert(key, alone);
+        self.note(key, alone);
         Ok(alone)
     }
 
@@ -89,13 +154,18 @@ impl<'c> Base<'c> {
         for check in self.checks.iter().filter(|check| is_flaky(check)) {
             let key = Sha256::of(check);
             self.doubtful.remove(&key);
-            self.verdicts.insert(key, Verdict::Flaky);
+            self.note(key, Verdict::Flaky);
         }
+    }
+
+    fn note(&mut self, check: Sha256, verdict: Verdict) {
+        let said = self.verdicts.get(&check).copied().unwrap_or(Said::Verdict(verdict));
+        self.verdicts.insert(check, said.with_verdict(verdict));
     }
 
     /// Whether a check was seen to be flaky with this base, by this run or an earlier one.
     pub(super) fn is_flaky(&self, check: &str) -> bool {
-        self.verdicts.get(&Sha256::of(check)) == Some(&Verdict::Flaky)
+        self.verdicts.get(&Sha256::of(check)).is_some_and(|known| known.verdict() == Verdict::Flaky)
     }
 
     /// Keeps what was found out, with the run: not what the checks of this change could have
@@ -107,7 +177,8 @@ impl<'c> Base<'c> {
         // What the owner links from his checkout may be another thing in the next run. A check that
         // was flaky is no other for that.
         if !context.project().link.is_empty() {
-            self.verdicts.retain(|_, verdict| matches!(verdict, Verdict::Passed | Verdict::Flaky));
+            let stays = |said: Said| matches!(said.verdict(), Verdict::Passed | Verdict::Flaky);
+            self.verdicts.retain(|_, said| stays(*said));
         }
         let results = serde_json::to_value(&self.verdicts).unwrap_or_default();
         let (commit, checks) = (Some(context.run.base.clone()), all(context, self.checks));

@@ -24,6 +24,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(super) use self::subject::is_code;
 use self::{breakage::Breakage, subject::Subject};
 use super::{StepContext, run_check, verdict::Verdict};
 use crate::{

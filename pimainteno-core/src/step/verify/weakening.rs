@@ -5,11 +5,18 @@
 //! in Rust, tests lie beside the code. What it finds is a reason to show the change to a person,
 //! not a verdict.
 
+mod assertion;
+mod hollow;
 mod marks;
+mod silence;
 
 use std::collections::{BTreeSet, HashMap};
 
-use self::marks::{Language, assertions, disabling, test_name, trivial};
+use self::{
+    hollow::{Hollow, comparisons},
+    marks::{Language, assertions, disabling, test_name, trivial},
+    silence::Silence,
+};
 use super::files::{is_decisive, is_test};
 use crate::{
     git::{Change, Section},
@@ -17,9 +24,16 @@ use crate::{
     step::{quoted, told},
 };
 
-/// Why a person should see `change`, whose files are whole: each reason in one line. `checks` are
-/// the project's commands.
-pub(super) fn concerns(change: &Change, checks: &[String]) -> Vec<String> {
+/// What a change takes from the tests.
+pub(super) struct Weakening {
+    /// Why a person should see it: each reason in one line.
+    pub(super) reasons: Vec<String>,
+    /// How many tests it is said to remove or to disable.
+    pub(super) gone: usize,
+}
+
+/// What `change`, whose files are whole, takes from the tests. `checks` are the project's commands.
+pub(super) fn find(change: &Change, checks: &[String]) -> Weakening {
     let sections = change.sections();
     let paths = |sections: Vec<&Section<'_>>| {
         sections.into_iter().map(|section| section.path.clone()).collect()
@@ -39,8 +53,31 @@ pub(super) fn concerns(change: &Change, checks: &[String]) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect();
-    reasons.extend(Side::read(&sections, '-').reasons(Side::read(&sections, '+')));
-    reasons
+    let (more, gone) = Side::read(&sections, '-').reasons(Side::read(&sections, '+'));
+    reasons.extend(more);
+    reasons.extend(silenced(&sections));
+    Weakening { reasons, gone }
+}
+
+/// What silences tests that are still there.
+fn silenced(sections: &[Section<'_>]) -> impl Iterator<Item = String> {
+    let (mut silence, mut hollow) = (Silence::default(), Hollow::default());
+    for section in sections {
+        silence.add(section);
+        hollow.add(section);
+    }
+    [
+        ("it replaces what runs tests, or what they assert by", silence.replacing),
+        ("its code asks whether it is tested", silence.asking),
+        ("its code ends the program, or tells what test runners tell", silence.ending),
+        ("it defines tests twice, so that the first of a name is not run", hollow.twice),
+        ("its tests return before they assert anything", hollow.early),
+        ("its assertions lose what they expect", hollow.lost),
+        ("its tests pass over failures", hollow.passed_over),
+        ("its tests define themselves what they imported", hollow.own),
+    ]
+    .into_iter()
+    .filter_map(|(what, found)| reason(what, quoted(found)))
 }
 
 /// The tests of all files of one side of the change, the old one or the new one, together: what
@@ -54,6 +91,8 @@ struct Side {
     /// Lines that assert what always holds.
     trivial: Vec<String>,
     assertions: usize,
+    /// Those that compare with a value.
+    comparisons: usize,
     /// Assertions beside code, each with its file.
     inside: Vec<(String, String)>,
 }
@@ -91,6 +130,7 @@ impl Side {
                 || is_marked && (text.is_empty() || text.starts_with(['#', '@', '/', '*', '[']));
             let count = assertions(language, text);
             self.assertions += count;
+            self.comparisons += comparisons(language, text);
             self.trivial.extend(trivial(text).then(|| text.to_owned()));
             if count > 0 && !is_test {
                 self.inside.push((section.path.clone(), text.to_owned()));
@@ -98,12 +138,14 @@ impl Side {
         }
     }
 
-    /// What a person should know of the way from this side to the new one.
-    fn reasons(self, new: Self) -> Vec<String> {
-        let mut reasons = Vec::new();
+    /// What a person should know of the way from this side to the new one, and how many tests are
+    /// lost on it.
+    fn reasons(self, new: Self) -> (Vec<String>, usize) {
+        let (mut reasons, mut gone) = (Vec::new(), 0);
         let added = without(new.tests.clone(), &self.tests).len();
         let removed = without(self.tests, &new.tests);
         if removed.len() > added {
+            gone += removed.len() - added;
             reasons.push(format!(
                 "it removes {}: {}",
                 counted(removed.len() - added, "test"),
@@ -118,14 +160,20 @@ impl Side {
                 "its tests assert less: {} fewer",
                 counted(self.assertions - new.assertions, "assertion")
             ));
+        } else if self.comparisons > new.comparisons {
+            reasons.push(format!(
+                "its tests compare less: {} fewer",
+                counted(self.comparisons - new.comparisons, "comparison")
+            ));
         } else {
             reasons.extend(reason("it changes what tests beside the code expect", changed));
         }
         let disabled = quoted(without(new.disabled, &self.disabled));
+        gone += disabled.len();
         reasons.extend(reason("it disables tests or checks", disabled));
         let trivial = quoted(without(new.trivial, &self.trivial));
         reasons.extend(reason("it adds assertions that always hold", trivial));
-        reasons
+        (reasons, gone)
     }
 }
 

@@ -214,7 +214,7 @@ impl Driven {
 }
 
 /// Whether a file is code by its name: source, or a script.
-fn is_code(path: &str) -> bool {
+pub(in crate::step::verify) fn is_code(path: &str) -> bool {
     let scripts = ["sh", "bash", "zsh", "ksh", "fish", "ps1"];
     is_source(path) || path.rsplit_once('.').is_some_and(|(_, end)| scripts.contains(&end))
 }

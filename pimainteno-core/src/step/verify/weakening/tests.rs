@@ -43,7 +43,7 @@ fn change(files: &[(&str, &str, &str)]) -> Change {
 }
 
 fn concerns_of(files: &[(&str, &str, &str)]) -> String {
-    concerns(&change(files), &["./check.sh".into(), "npm test".into()]).join("; ")
+    find(&change(files), &["./check.sh".into(), "npm test".into()]).reasons.join("; ")
 }
 
 #[test]
@@ -241,3 +241,5 @@ fn what_leaves_tests_as_strong_is_no_concern() {
         assert_eq!(concerns_of(&files), "", "{files:?}");
     }
 }
+
+mod silenced;
