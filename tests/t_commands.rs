@@ -138,6 +138,35 @@ fn init_writes_a_configuration_that_check_and_status_accept() {
 }
 
 #[test]
+fn init_names_the_projects_in_a_repository_that_is_none_itself() {
+    let env = TestEnv::new();
+    let npm = "{\"scripts\": {\"test\": \"node --test\"}}";
+    env.project_with(
+        "site",
+        &[
+            ("README.md", "# site\n"),
+            ("web app/package.json", npm),
+            ("radio/Cargo.toml", "[package]\n"),
+            ("node_modules/x/package.json", npm),
+        ],
+    );
+    env.project_with("other", &[("Makefile", "check:\n\ttrue\n")]);
+    let site = env.path("home/site");
+    let site = site.to_str().unwrap();
+    let instead = format!("{site}/radio '{site}/web app'");
+    let command = format!("pi-mainteno init --force {}/other {instead}", &site[..site.len() - 5]);
+    env.run(&["init"]).expect(0).says(&["no checks found", "look like projects", &command]);
+    let path = env.path("work/PiMainteno.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("verify = []") && !text.contains("radio"), "{text}");
+    // What is named is what that command takes.
+    let parts = [format!("{site}/radio"), format!("{site}/web app")];
+    env.run(&["init", "--force", &parts[0], &parts[1]]).expect(0).says(&["npm test"]);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("cargo test") && !text.contains("verify = []"), "{text}");
+}
+
+#[test]
 fn init_names_every_path_that_is_no_checkout() {
     let env = TestEnv::new();
     env.run(&["init", "../home/a", "../home/b"])

@@ -2,6 +2,7 @@
 //! is checked.
 
 mod node;
+mod parts;
 mod python;
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
@@ -19,6 +20,8 @@ pub(super) struct Guess {
     pub(super) prepare: Vec<String>,
     /// Commands that check it.
     pub(super) verify: Vec<String>,
+    /// Where nothing is known that checks it, the directories in it that are projects by themselves.
+    pub(super) parts: Vec<String>,
 }
 
 /// The files of a project that say what it is: those that Git keeps, because the checks see no
@@ -38,7 +41,12 @@ pub(super) async fn guess(path: &Path, environment: &Environment) -> Guess {
         let names = list.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
     });
-    of(&Files { path, tracked })
+    let files = Files { path, tracked };
+    let mut guess = of(&files);
+    if guess.verify.is_empty() {
+        guess.parts = parts::find(&files);
+    }
+    guess
 }
 
 fn of(files: &Files<'_>) -> Guess {
@@ -46,7 +54,7 @@ fn of(files: &Files<'_>) -> Guess {
     for of in
         [cargo as fn(&Files<'_>) -> Option<Guess>, node::guess, python::guess, go, ruby, php, cmake]
     {
-        if let Some(Guess { prepare, verify }) = of(files) {
+        if let Some(Guess { prepare, verify, .. }) = of(files) {
             guess.prepare.extend(prepare);
             guess.verify.extend(verify);
         }
@@ -64,6 +72,7 @@ impl Guess {
         Self {
             prepare: prepare.map(str::to_owned).into_iter().collect(),
             verify: vec![verify.into()],
+            parts: Vec::new(),
         }
     }
 }
@@ -238,7 +247,7 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let tracked = Some(files.iter().map(|(name, _)| (*name).to_owned()).collect());
-        let Guess { prepare, verify } = of(&Files { path: directory.path(), tracked });
+        let Guess { prepare, verify, .. } = of(&Files { path: directory.path(), tracked });
         (prepare, verify)
     }
 

@@ -44,7 +44,7 @@ pub(super) fn guess(files: &Files<'_>) -> Option<Guess> {
         None => of_packages(files, &manifest, check)?,
     };
     let prepare = has_packages.then(|| install.to_owned()).into_iter().collect();
-    Some(Guess { prepare, verify })
+    Some(Guess { prepare, verify, ..Guess::default() })
 }
 
 /// The script `test` of a package, if it is one that tests.
