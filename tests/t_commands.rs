@@ -1,6 +1,10 @@
 //! The command line, as far as it needs no run.
 
-use std::{fs, io::pipe, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    io::pipe,
+    os::unix::fs::{PermissionsExt as _, symlink},
+};
 
 use crate::support::{Output, TestEnv};
 
@@ -135,6 +139,35 @@ fn init_writes_a_configuration_that_check_and_status_accept() {
         "no problems",
     ]);
     env.run(&["status"]).expect(0).says(&["site", "review", "never", "no daemon runs"]);
+}
+
+#[test]
+fn init_names_the_projects_in_a_repository_that_is_none_itself() {
+    let env = TestEnv::new();
+    let npm = "{\"scripts\": {\"test\": \"node --test\"}}";
+    env.project_with(
+        "site",
+        &[
+            ("README.md", "# site\n"),
+            ("web app/package.json", npm),
+            ("radio/Cargo.toml", "[package]\n"),
+            ("node_modules/x/package.json", npm),
+        ],
+    );
+    env.project_with("other", &[("Makefile", "check:\n\ttrue\n")]);
+    let site = env.path("home/site");
+    let site = site.to_str().unwrap();
+    let instead = format!("{site}/radio '{site}/web app'");
+    let command = format!("pi-mainteno init --force {}/other {instead}", &site[..site.len() - 5]);
+    env.run(&["init"]).expect(0).says(&["no checks found", "look like projects", &command]);
+    let path = env.path("work/PiMainteno.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("verify = []") && !text.contains("radio"), "{text}");
+    // What is named is what that command takes.
+    let parts = [format!("{site}/radio"), format!("{site}/web app")];
+    env.run(&["init", "--force", &parts[0], &parts[1]]).expect(0).says(&["npm test"]);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("cargo test") && !text.contains("verify = []"), "{text}");
 }
 
 #[test]
@@ -295,4 +328,45 @@ fn check_tells_what_is_wrong_with_every_project() {
     for directory in ["tmp", "state"] {
         assert_eq!(fs::read_dir(env.path(directory)).unwrap().count(), 0, "{directory}");
     }
+}
+
+#[test]
+fn a_backend_whose_program_is_missing_is_looked_for_at_each_run_that_is_asked_for() {
+    let env = TestEnv::new();
+    env.project("site");
+    // A package of codex without its program, so that none elsewhere on the machine is found.
+    let package = env.path("home/package/bin");
+    fs::create_dir_all(&package).unwrap();
+    fs::write(package.join("codex.js"), "").unwrap();
+    fs::set_permissions(package.join("codex.js"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir_all(env.path("home/tools")).unwrap();
+    symlink(package.join("codex.js"), env.path("home/tools/codex")).unwrap();
+    let tools = env.path("home/tools");
+    let run = |arguments: &[&str]| {
+        let mut command = env.command(arguments);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", tools.display()));
+        Output::of(&mut command)
+    };
+    let all = |output: &Output| format!("{}{}", output.stdout, output.stderr);
+    let configure = |provider: &str| {
+        env.write_config(&format!(
+            "[llm]\nprovider = \"{provider}\"\n[[project]]\npath = \"../home/site\"\nunits = []\n"
+        ));
+    };
+    let parked = || run(&["status", "--json"]).json()["projects"][0]["parked"].clone();
+    configure("codex");
+    let dry = run(&["run", "--dry-run"]);
+    assert!(all(&dry).contains("lacks its program"), "{}", all(&dry));
+    assert_eq!(parked(), serde_json::Value::Null);
+    for _ in 0..2 {
+        let asked = all(&run(&["run"]));
+        assert!(asked.contains("parked until") && !asked.contains("skipped"), "{asked}");
+    }
+    let status = run(&["status", "--json"]).json();
+    assert_eq!(status["today"]["usage"]["calls"].as_u64().unwrap_or(0), 0, "{status:#}");
+    assert_ne!(parked(), serde_json::Value::Null);
+    configure("offline");
+    let other = all(&run(&["run"]));
+    assert!(!other.contains("codex") && !other.contains("skipped"), "{other}");
 }

@@ -65,6 +65,8 @@ struct Inner {
     message: Cow<'static, str>,
     hints: Vec<Cow<'static, str>>,
     retry: Retry,
+    needs_setup: bool,
+    is_unasked: bool,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -76,6 +78,8 @@ impl Error {
             message: message.into(),
             hints: Vec::new(),
             retry: Retry::Never,
+            needs_setup: false,
+            is_unasked: false,
             source: None,
         }))
     }
@@ -98,6 +102,23 @@ impl Error {
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.0.retry = Retry::After(delay);
+        self
+    }
+
+    /// The same error, of a backend that is not set up: its program is not there, or nobody is signed
+    /// in. A person who asks for a run has it looked at again before the time that
+    /// [`Error::retry_after`] says, as trying costs nothing.
+    #[must_use]
+    pub fn needs_setup(mut self) -> Self {
+        self.0.needs_setup = true;
+        self
+    }
+
+    /// The same error, of a backend whose program was never started: nobody was asked, and no call is
+    /// counted.
+    #[must_use]
+    pub fn unasked(mut self) -> Self {
+        self.0.is_unasked = true;
         self
     }
 
@@ -136,6 +157,16 @@ impl Error {
     /// Whether it says nothing about what was tried: it was called off, or can be tried again.
     pub(crate) fn passes(&self) -> bool {
         self.kind() == ErrorKind::Cancelled || self.retry() != Retry::Never
+    }
+
+    /// See [`Error::needs_setup`].
+    pub(crate) fn is_of_setup(&self) -> bool {
+        self.0.needs_setup
+    }
+
+    /// See [`Error::unasked`].
+    pub(crate) fn is_unasked(&self) -> bool {
+        self.0.is_unasked
     }
 
     /// Whether trying again can help.

@@ -198,6 +198,7 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
             Err(error) => Err(error),
         };
         let (status, note, outcome) = end.unwrap_or_else(|error| {
+            context.run.needs_setup = error.is_of_setup();
             let outcome = blocked(context, &error);
             let outcome = outcome.unwrap_or_else(|| outcome_of(step.name(), &error));
             (StepStatus::Failed, error.to_string(), Some(outcome))

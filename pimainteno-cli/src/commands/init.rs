@@ -43,6 +43,10 @@ struct Project {
     verify: Vec<String>,
     /// The unit that is restarted where the file names none.
     unit: String,
+    /// Where no checks were guessed, the directories in it that look like projects: nothing is
+    /// written of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<PathBuf>,
 }
 
 /// Writes a configuration for the checkouts that are named, or for those that are found.
@@ -68,15 +72,17 @@ pub(crate) async fn run(arguments: &InitArguments, terminal: &Terminal) -> Resul
     }
     write(&output, &file::render(&projects)?, arguments.force)?;
     let written = Written { path: output, projects };
-    terminal.give(&written, || tell(&written, arguments, terminal))
+    terminal.give(&written, || tell(&written, &directory, arguments, terminal))
 }
 
 impl Project {
     async fn guess(path: PathBuf) -> Self {
         let name =
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let guess::Guess { prepare, verify } = guess::guess(&path, &setup::environment()).await;
-        Self { prepare, verify, unit: format!("{name}.service"), path, name: None }
+        let guess::Guess { prepare, verify, parts } =
+            guess::guess(&path, &setup::environment()).await;
+        let parts = parts.iter().map(|part| path.join(part)).collect();
+        Self { prepare, verify, unit: format!("{name}.service"), path, name: None, parts }
     }
 }
 
@@ -113,7 +119,7 @@ fn exists(path: &Path) -> Error {
         .hint("`--output FILE` writes to another one, `--force` overwrites it")
 }
 
-fn tell(written: &Written, arguments: &InitArguments, terminal: &Terminal) {
+fn tell(written: &Written, directory: &Path, arguments: &InitArguments, terminal: &Terminal) {
     let path = written.path.display().to_string();
     terminal.print(format_args!(
         "{} wrote {}",
@@ -133,6 +139,7 @@ fn tell(written: &Written, arguments: &InitArguments, terminal: &Terminal) {
             paint(FAINT, plain::inline(&checks))
         ));
     }
+    tell_parts(written, directory, arguments, terminal);
     let is_found = arguments.output == Path::new("PiMainteno.toml")
         || written.path == Path::new(pimainteno_core::config::SYSTEM_PATH);
     let option =
@@ -148,4 +155,50 @@ fn tell(written: &Written, arguments: &InitArguments, terminal: &Terminal) {
             paint(NAME, format_args!("pi-mainteno {command}{option}"))
         ));
     }
+}
+
+/// What of the projects without checks looks like a project itself, and the command that writes
+/// those instead.
+fn tell_parts(written: &Written, directory: &Path, arguments: &InitArguments, terminal: &Terminal) {
+    let shown = |path: &Path| {
+        let path = path.strip_prefix(directory).unwrap_or(path).display().to_string();
+        plain::inline(&in_shell(&path)).to_string()
+    };
+    let mut instead = Vec::new();
+    for project in &written.projects {
+        if project.parts.is_empty() {
+            instead.push(shown(&project.path));
+            continue;
+        }
+        let parts: Vec<_> = project.parts.iter().map(|part| shown(part)).collect();
+        terminal.print(format_args!(
+            "\n{} has nothing that is known to check it; in it {} like {}: {}",
+            shown(&project.path),
+            if parts.len() == 1 { "one directory looks" } else { "these directories look" },
+            if parts.len() == 1 { "a project" } else { "projects" },
+            parts.join(", ")
+        ));
+        instead.extend(parts);
+    }
+    if written.projects.iter().all(|project| project.parts.is_empty()) {
+        return;
+    }
+    let output = match &arguments.output {
+        output if output == Path::new("PiMainteno.toml") => String::new(),
+        output => format!(" --output {}", plain::inline(&in_shell(&output.display().to_string()))),
+    };
+    terminal.print(format_args!(
+        "  {}  writes {} instead",
+        paint(NAME, format_args!("pi-mainteno init --force{output} {}", instead.join(" "))),
+        if instead.len() == 1 { "it" } else { "them" }
+    ));
+}
+
+/// `path` as a shell reads it as one word.
+fn in_shell(path: &str) -> String {
+    let is_plain = |it: char| it.is_alphanumeric() || "/._-+@".contains(it);
+    if !path.is_empty() && path.chars().all(is_plain) && !path.starts_with('-') {
+        return path.to_owned();
+    }
+    format!("'{}'", path.replace('\'', "'\\''"))
 }

@@ -116,6 +116,7 @@ impl Desk<'_> {
         let reply = self.with_edits(reply, request, tree, base).await;
         let answer = match &reply {
             Ok(reply) => Answer::new(today, task, name, key.clone(), reply),
+            Err(error) if error.is_unasked() => failed(Usage::default()),
             Err(_) => failed(usage),
         };
         record.usage = run;

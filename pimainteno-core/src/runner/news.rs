@@ -8,7 +8,7 @@ use crate::{
     git::{Checkout, Head},
     job::Job,
     run::{RunOptions, RunRecord, Trigger},
-    store::ProjectState,
+    store::{Parked, ProjectState},
     words::CommitId,
 };
 
@@ -33,9 +33,17 @@ impl Runner {
         if let Some(frozen) = &chore.frozen {
             return Some(frozen.describe());
         }
-        if let Some(parked) = chore.parked.as_ref().filter(|parked| parked.until > Timestamp::now())
-        {
-            return Some(parked.describe());
+        let is_asked_for = *trigger == Trigger::Manual;
+        let is_left_alone = |parked: &&Parked| {
+            // What was known of another backend says nothing of this one.
+            let is_same = parked.backend.as_ref().is_none_or(|it| *it == prepared.backend_settings);
+            is_same && parked.until > Timestamp::now() && !(parked.needs_setup && is_asked_for)
+        };
+        if let Some(parked) = chore.parked.as_ref().filter(is_left_alone) {
+            return Some(format!(
+                "{}; `run --force` or `resume` goes on at once",
+                parked.describe()
+            ));
         }
         if let Some(waits) = self.blocked(chore, trigger, options) {
             return waits.err();

@@ -27,6 +27,8 @@ pub(crate) struct Prepared {
     pub(crate) repository: ProjectId,
     pub(crate) steps: Vec<Arc<dyn Step>>,
     pub(crate) backend: Arc<dyn LlmBackend>,
+    /// A fingerprint of the backend's settings.
+    pub(crate) backend_settings: Sha256,
     pub(crate) policy: Policy,
     pub(crate) services: Arc<dyn ServiceManager>,
     pub(crate) probe: Option<HealthProbe>,
@@ -60,6 +62,8 @@ impl Prepared {
         let steps = registry.steps_of(&project)?;
         let backend =
             registry.backend(&BackendContext::new(&project.llm, environment, state_directory))?;
+        let backend_settings =
+            Sha256::of(&format!("{}\n{}\n{:?}", backend.name(), backend.model(), project.llm));
         let (policy, source) = match &project.policy {
             Some(path) => {
                 let source = fs::read_to_string(path).context(ErrorKind::Policy, || {
@@ -90,7 +94,18 @@ impl Prepared {
         let chores = project.chores.iter().map(prepare).collect::<Result<_>>()?;
         let repair = prepare(&Chore::repair(&project))?;
         let repository = project.id.clone();
-        Ok(Self { project, repository, steps, backend, policy, services, probe, chores, repair })
+        Ok(Self {
+            project,
+            repository,
+            steps,
+            backend,
+            backend_settings,
+            policy,
+            services,
+            probe,
+            chores,
+            repair,
+        })
     }
 
     /// Whether one of its steps needs this.

@@ -367,6 +367,7 @@ impl Runner {
         self.settle(prepared, &mut finished)?;
         let mut record = finished.record.clone();
         let waits = blocked_anew(&finished);
+        let needs_setup = finished.needs_setup;
         let (id, chore, rules) = (&prepared.project.id, &record.chore, record.job.rules());
         let before = self.store.project(id);
         let change_state = |state: &mut ProjectState| {
@@ -377,8 +378,15 @@ impl Runner {
             state.checkout = Some(prepared.project.path.clone());
             let state = state.chore_mut(chore);
             match &record.outcome {
+                // What was only to be shown keeps nothing from its runs.
+                Some(Outcome::Parked { .. }) if options.dry_run => {}
                 Some(Outcome::Parked { until, reason }) => {
-                    state.parked = Some(Parked { until: *until, reason: reason.clone() });
+                    state.parked = Some(Parked {
+                        until: *until,
+                        reason: reason.clone(),
+                        backend: Some(prepared.backend_settings.clone()),
+                        needs_setup,
+                    });
                 }
                 // Neither says that the trouble is over: one that was stopped, and one that had
                 // nobody to ask.

@@ -46,6 +46,8 @@ pub(crate) struct Run {
     pub(crate) lasting_concerns: usize,
     /// What checks that are red without the change too lack, and which key gives them that.
     pub(crate) lacking: Vec<String>,
+    /// Whether a step failed because the backend is not set up.
+    pub(crate) needs_setup: bool,
     /// The fingerprints of everything that was placed.
     pub(crate) placed: Vec<String>,
     /// The step that changed the change last.
@@ -154,6 +156,7 @@ impl Run {
             concerns: Vec::new(),
             lasting_concerns: 0,
             lacking: Vec::new(),
+            needs_setup: false,
             placed: Vec::new(),
             amended_by: None,
             failed: None,
@@ -241,6 +244,7 @@ impl Run {
             summary: self.summary,
             checks: self.base_checks,
             takes_back: None,
+            needs_setup: self.needs_setup,
         }
     }
 }

@@ -84,6 +84,12 @@ pub struct Parked {
     pub until: Timestamp,
     /// What the trouble was.
     pub reason: String,
+    /// A fingerprint of the backend's settings then: with others, it is not known to be in trouble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<Sha256>,
+    /// Whether a person has to set up the backend: whoever asks for a run has it looked at again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_setup: bool,
 }
 
 /// A chore is left alone until a person looks at it.

@@ -52,6 +52,8 @@ pub(crate) struct FinishedRun {
     pub checks: Vec<CheckResults>,
     /// The run whose change this one took back: its record and its proposal say so from now on.
     pub takes_back: Option<TakenBack>,
+    /// Whether it was put off because the backend is not set up.
+    pub needs_setup: bool,
 }
 
 /// A run's change is taken back by another run.
@@ -89,6 +91,7 @@ impl FinishedRun {
             summary: None,
             checks: Vec::new(),
             takes_back: None,
+            needs_setup: false,
         }
     }
 }
@@ -118,6 +121,7 @@ impl Store {
             mut summary,
             checks,
             mut takes_back,
+            needs_setup: _,
         } = finished;
         let secrets = self.secrets();
         record.redact(secrets);

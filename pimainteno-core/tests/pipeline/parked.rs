@@ -90,7 +90,7 @@ async fn a_person_is_told_once_that_a_project_is_parked_whatever_slots_and_resta
     drop(maintainer);
     let maintainer = build();
     assert!(
-        matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { reason } if reason.ends_with("no quota"))
+        matches!(outcome(&maintainer.run_once().await.unwrap()), Outcome::Skipped { reason } if reason.ends_with("no quota; `run --force` or `resume` goes on at once"))
     );
     // Its time has come, and it is tried again in vain.
     let state =
@@ -183,4 +183,24 @@ async fn what_asks_nobody_does_not_end_that_a_project_is_parked() {
         .unwrap()
         .remove(0);
     assert!(matches!(record.outcome, Some(Outcome::Skipped { .. })), "{record:#?}");
+}
+
+#[tokio::test]
+async fn a_parking_is_of_the_settings_of_the_backend_and_a_dry_run_parks_nothing() {
+    let (mut world, backend) = (world(), backend(&[3600, 3600]));
+    let build = |world: &World| world.builder(backend.clone()).build().unwrap();
+    let mut dry = pimainteno_core::RunOptions::default();
+    dry.dry_run = true;
+    let maintainer = build(&world);
+    let records = maintainer.run_all(dry).await.unwrap();
+    assert!(is_parked(outcome(&records)), "{records:?}");
+    assert_eq!(maintainer.history().project("radio").parked(), None);
+    assert!(is_parked(outcome(&maintainer.run_once().await.unwrap())));
+    drop(maintainer);
+    // Another model has no such trouble, as far as anybody knows.
+    let mut llm = pimainteno_core::config::LlmOverrides::default();
+    llm.model = Some("another".into());
+    world.project.llm = Some(llm);
+    let again = build(&world).run_once().await.unwrap();
+    assert!(matches!(outcome(&again), Outcome::Applied { .. }), "{again:?}");
 }

@@ -117,6 +117,8 @@ async fn a_paused_project_is_not_run_until_it_is_resumed() {
     let parked = pimainteno_core::store::Parked {
         until: "9999-01-01T00:00:00Z".parse().unwrap(),
         reason: "quota".into(),
+        backend: None,
+        needs_setup: false,
     };
     pimainteno_core::testing::change_project(&maintainer, "radio", |state| {
         state.chore_mut("improve").parked = Some(parked);

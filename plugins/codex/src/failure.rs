@@ -120,7 +120,7 @@ impl Failure {
         match self {
             Self::Cancelled => Error::new(ErrorKind::Cancelled, "the run was told to stop"),
             Self::Start(error) => {
-                Error::new(ErrorKind::Backend, "codex could not be run").source(error)
+                Error::new(ErrorKind::Backend, "codex could not be run").source(error).unasked()
             }
             Self::Stated(message) => stated(&message, &now(environment)),
             Self::Silent(_, Some(message)) | Self::Late(_, Some(message)) => {
@@ -173,7 +173,7 @@ fn stated(message: &str, now: &Zoned) -> Error {
         Trouble::Model => error.hint("look at `llm.model` and `llm.base_url`"),
         Trouble::Quota => error.hint("the account has no quota left").retry_after(wait(MINUTE, HOUR)),
         Trouble::RateLimit => error.retry_after(wait(MINUTE, 5 * MINUTE)),
-        Trouble::SignIn => error.hint("run `codex login` as the user of this service, or look at `llm.api_key_file`").retry_after(HOUR),
+        Trouble::SignIn => error.hint("run `codex login` as the user of this service, or look at `llm.api_key_file`").retry_after(HOUR).needs_setup(),
         Trouble::Network => error.hint("look at the network and at `llm.base_url`").retry_after(5 * MINUTE),
         Trouble::Server => error.retry_after(10 * MINUTE),
         Trouble::Unknown => error,

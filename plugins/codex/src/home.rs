@@ -90,7 +90,9 @@ impl Home {
             );
             return Err(Error::new(ErrorKind::Backend, message)
                 .hint("run `codex login` as the user of this service, or set `llm.api_key_file`")
-                .retry_after(crate::preflight::PARKED));
+                .retry_after(crate::preflight::PARKED)
+                .needs_setup()
+                .unasked());
         }
         Ok(())
     }

@@ -78,6 +78,8 @@ fn missing(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Backend, message)
         .hint("install it with `npm install -g @openai/codex`; it exists for 64-bit systems only")
         .retry_after(crate::preflight::PARKED)
+        .needs_setup()
+        .unasked()
 }
 
 #[cfg(test)]

@@ -48,7 +48,8 @@ pub(crate) async fn sign_in(codex: Command) -> Result<String> {
     if !output.success() {
         return Err(Error::new(ErrorKind::Backend, "nobody is signed in to codex")
             .hint("run `codex login` as the user of this service, or set `llm.api_key_file`")
-            .retry_after(PARKED));
+            .retry_after(PARKED)
+            .needs_setup());
     }
     Ok(match written.to_lowercase() {
         written if written.contains("chatgpt") => "signed in with ChatGPT".into(),

@@ -92,7 +92,14 @@ mod tests {
     fn project(path: &str, verify: &[&str]) -> Project {
         let verify = verify.iter().map(|check| (*check).to_owned()).collect();
         let (path, unit) = (PathBuf::from(path), "x\n\u{7f}.service".into());
-        Project { path, name: None, prepare: vec!["npm ci".into()], verify, unit }
+        Project {
+            path,
+            name: None,
+            prepare: vec!["npm ci".into()],
+            verify,
+            unit,
+            parts: Vec::new(),
+        }
     }
 
     #[test]

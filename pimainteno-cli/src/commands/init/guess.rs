@@ -2,6 +2,7 @@
 //! is checked.
 
 mod node;
+mod parts;
 mod python;
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
@@ -19,6 +20,8 @@ pub(super) struct Guess {
     pub(super) prepare: Vec<String>,
     /// Commands that check it.
     pub(super) verify: Vec<String>,
+    /// Where nothing is known that checks it, the directories in it that are projects by themselves.
+    pub(super) parts: Vec<String>,
 }
 
 /// The files of a project that say what it is: those that Git keeps, because the checks see no
@@ -38,7 +41,12 @@ pub(super) async fn guess(path: &Path, environment: &Environment) -> Guess {
         let names = list.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
     });
-    of(&Files { path, tracked })
+    let files = Files { path, tracked };
+    let mut guess = of(&files);
+    if guess.verify.is_empty() {
+        guess.parts = parts::find(&files);
+    }
+    guess
 }
 
 fn of(files: &Files<'_>) -> Guess {
@@ -46,7 +54,7 @@ fn of(files: &Files<'_>) -> Guess {
     for of in
         [cargo as fn(&Files<'_>) -> Option<Guess>, node::guess, python::guess, go, ruby, php, cmake]
     {
-        if let Some(Guess { prepare, verify }) = of(files) {
+        if let Some(Guess { prepare, verify, .. }) = of(files) {
             guess.prepare.extend(prepare);
             guess.verify.extend(verify);
         }
@@ -64,6 +72,7 @@ impl Guess {
         Self {
             prepare: prepare.map(str::to_owned).into_iter().collect(),
             verify: vec![verify.into()],
+            parts: Vec::new(),
         }
     }
 }
@@ -100,15 +109,68 @@ fn cargo(files: &Files<'_>) -> Option<Guess> {
         .iter()
         .any(|key| manifest.contains_key(*key));
     let fetch = if files.has("Cargo.lock") { "cargo fetch --locked" } else { "cargo fetch" };
-    Some(Guess::new(Some(fetch).filter(|_| depends), "cargo test"))
+    // In the root of a workspace, without it, only the root's own package would be tested, or those
+    // that `default-members` names.
+    let check =
+        if manifest.contains_key("workspace") { "cargo test --workspace" } else { "cargo test" };
+    Some(Guess::new(Some(fetch).filter(|_| depends), check))
 }
 
 fn go(files: &Files<'_>) -> Option<Guess> {
-    let module = files.read("go.mod")?;
-    let depends = module.lines().any(|line| line.trim_start().starts_with("require"));
+    let places = files.read("go.work").map(|workspace| used(&workspace));
+    let places = places.unwrap_or_else(|| vec![".".into()]);
+    let modules: Vec<_> =
+        places.iter().filter_map(|place| files.read(&inside(place, "go.mod"))).collect();
+    if modules.is_empty() {
+        return None;
+    }
+    let mut lines = modules.iter().flat_map(|module| module.lines());
+    let depends = lines.any(|line| line.trim_start().starts_with("require"));
     // What is in `vendor` need not be fetched.
     let fetch = Some("go mod download").filter(|_| depends && !files.has("vendor/modules.txt"));
-    Some(Guess::new(fetch, "go test ./..."))
+    // A pattern means nothing of the modules below: each is named.
+    let patterns: String =
+        places.iter().map(|place| format!(" {}", inside(place, "..."))).collect();
+    Some(Guess::new(fetch, &format!("go test{patterns}")))
+}
+
+/// The modules within the project that a `go.work` names, as `.` or `./…`.
+fn used(workspace: &str) -> Vec<String> {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "./_-".contains(it);
+    let mut is_inside = false;
+    let mut places = Vec::new();
+    for line in workspace.lines() {
+        let line = line.split("//").next().unwrap_or_default().trim();
+        let place = match line.strip_prefix("use") {
+            Some(rest) if rest.trim() == "(" => {
+                is_inside = true;
+                continue;
+            }
+            Some(rest) if rest.starts_with([' ', '\t']) => rest.trim(),
+            _ if line == ")" => {
+                is_inside = false;
+                continue;
+            }
+            _ if is_inside => line,
+            _ => continue,
+        };
+        let place = place.trim_matches(['"', '`']).trim_end_matches('/');
+        let is_within = place == "." || place.starts_with("./");
+        if is_within && !place.contains("..") && place.chars().all(is_plain) {
+            places.push(place.to_owned());
+        }
+    }
+    places
+}
+
+/// `name` in `place`, which is `.` or `./…`; without the dot where Git's names have none.
+fn inside(place: &str, name: &str) -> String {
+    match (place.strip_prefix("./"), name) {
+        (None, "...") => "./...".into(),
+        (None, _) => name.into(),
+        (Some(_), "...") => format!("{place}/..."),
+        (Some(below), _) => format!("{below}/{name}"),
+    }
 }
 
 fn ruby(files: &Files<'_>) -> Option<Guess> {
@@ -185,7 +247,7 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let tracked = Some(files.iter().map(|(name, _)| (*name).to_owned()).collect());
-        let Guess { prepare, verify } = of(&Files { path: directory.path(), tracked });
+        let Guess { prepare, verify, .. } = of(&Files { path: directory.path(), tracked });
         (prepare, verify)
     }
 
@@ -205,11 +267,28 @@ mod tests {
         check(&[("Cargo.toml", manifest)], &["cargo fetch"], &["cargo test"]);
         let locked = [("Cargo.toml", manifest), ("Cargo.lock", "")];
         check(&locked, &["cargo fetch --locked"], &["cargo test"]);
+        let root = "[package]\nname = \"x\"\n[workspace]\nmembers = [\"y\"]\n";
+        check(&[("Cargo.toml", root)], &["cargo fetch"], &["cargo test --workspace"]);
+        let root = "[workspace]\nmembers = [\"y\", \"z\"]\ndefault-members = [\"y\"]\n";
+        let locked = [("Cargo.toml", root), ("Cargo.lock", "")];
+        check(&locked, &["cargo fetch --locked"], &["cargo test --workspace"]);
         check(&[("go.mod", "module x")], &[], &["go test ./..."]);
         let module = "module x\n\nrequire example.com/y v1.0.0\n";
         check(&[("go.mod", module)], &["go mod download"], &["go test ./..."]);
         let vendored = [("go.mod", module), ("vendor/modules.txt", "")];
         check(&vendored, &[], &["go test ./..."]);
+        let workspace = [
+            (
+                "go.work",
+                "go 1.22\n\nuse (\n\t. // this\n\t./a\n)\nuse ./b/c\nuse ../other\nreplace ./d => ./e\n",
+            ),
+            ("go.mod", "module x"),
+            ("a/go.mod", module),
+            ("b/c/go.mod", "module z"),
+        ];
+        check(&workspace, &["go mod download"], &["go test ./... ./a/... ./b/c/..."]);
+        let virtual_one = [("go.work", "use ./a"), ("a/go.mod", "module x")];
+        check(&virtual_one, &[], &["go test ./a/..."]);
         let gems = [("Gemfile", "gem \"rspec\""), ("spec/a_spec.rb", "")];
         check(&gems, &["bundle install"], &["bundle exec rspec"]);
         let php = [("composer.json", "{}"), ("phpunit.xml.dist", "")];

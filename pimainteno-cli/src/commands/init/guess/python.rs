@@ -1,5 +1,12 @@
 //! Projects of Python: their packages go into `.venv`, beside the project's files.
 
+mod lists;
+mod needs;
+mod setup;
+mod tools;
+mod tox;
+
+use self::needs::{Needs, Purpose, purpose};
 use toml::{Table, Value};
 
 use super::{Files, Guess};
@@ -12,31 +19,8 @@ const MANAGERS: [(&str, &str); 4] = [
     ("Pipfile.lock", "PIPENV_VENV_IN_PROJECT=1 pipenv sync --dev"),
 ];
 
-/// Where lists of requirements are mostly kept, besides `requirements.txt`.
-const FOR_TESTS: [&str; 16] = [
-    "requirements-dev.txt",
-    "requirements-test.txt",
-    "requirements-tests.txt",
-    "requirements_dev.txt",
-    "requirements_test.txt",
-    "dev-requirements.txt",
-    "test-requirements.txt",
-    "requirements/base.txt",
-    "requirements/dev.txt",
-    "requirements/development.txt",
-    "requirements/local.txt",
-    "requirements/test.txt",
-    "requirements/testing.txt",
-    "requirements/tests.txt",
-    "tests/requirements.txt",
-    "test/requirements.txt",
-];
-
 /// How deep groups may include others: they could do so in a circle.
 const DEEPEST: usize = 8;
-
-/// How the packages are mostly called that tests need.
-const TEST_GROUPS: [&str; 6] = ["test", "tests", "testing", "dev", "develop", "development"];
 
 pub(super) fn guess(files: &Files<'_>) -> Option<Guess> {
     let manifest = files.read("pyproject.toml");
@@ -56,9 +40,15 @@ pub(super) fn guess(files: &Files<'_>) -> Option<Guess> {
     if wanted.is_empty() {
         return Some(Guess::new(None, &format!("python3 {check}")));
     }
+    // What the project says of it is said already.
+    let is_named = wanted.iter().any(|package| {
+        let rest = package.strip_prefix("'pytest");
+        rest.is_some_and(|rest| rest.starts_with(|it: char| " '[<>=!~;@".contains(it)))
+    });
     let install = format!(
-        "python3 -m venv .venv && .venv/bin/python -m pip install --quiet {}{runner}",
-        wanted.join(" ")
+        "python3 -m venv .venv && .venv/bin/python -m pip install --quiet {}{}",
+        wanted.join(" "),
+        if is_named { "" } else { runner }
     );
     Some(Guess::new(Some(&install), &in_environment))
 }
@@ -89,102 +79,77 @@ fn is_tested(manifest: Option<&str>, files: &Files<'_>) -> bool {
 }
 
 /// What pip is told to install: lists of requirements, the project itself where it can be, and what
-/// its manifest names for tests.
+/// its files name for tests.
 fn wanted(manifest: &Table, files: &Files<'_>) -> Vec<String> {
-    let lists = ["requirements.txt"].into_iter().chain(FOR_TESTS).filter(|list| files.has(list));
-    let mut wanted: Vec<_> = lists.map(|list| format!("-r {list}")).collect();
-    let settings = files.read("setup.cfg").unwrap_or_default();
+    let mut needs = Needs::default();
+    lists::find(files, &mut needs);
+    let extras = extras(manifest, files);
+    for (name, packages) in &extras {
+        if let Some(purpose) = purpose(name, packages.iter().map(String::as_str)) {
+            needs.extra(purpose, name);
+        }
+    }
+    let of_tox = tox::find(files, manifest, &mut needs);
+    tools::find(manifest, &mut needs);
+    let groups = manifest.get("dependency-groups");
+    for (name, list) in groups.and_then(Value::as_table).into_iter().flatten() {
+        let purpose = if of_tox.contains(name) {
+            Some(Purpose::Tests)
+        } else {
+            purpose(name, tox::strings(Some(list)))
+        };
+        if let Some(purpose) = purpose {
+            collect(groups, name, purpose, &mut needs, 0);
+        }
+    }
     let can_be_installed = manifest.contains_key("build-system")
         || manifest.contains_key("project")
         || files.has("setup.py");
-    if can_be_installed {
-        let mut extras =
-            for_tests(manifest.get("project").and_then(|it| it.get("optional-dependencies")));
-        // What `pyproject.toml` says of a project goes before what is said here.
-        if !manifest.contains_key("project") {
-            extras.extend(for_tests(Some(&Value::Table(extras_of(&settings)))));
-        }
-        wanted.push(match extras.is_empty() {
-            true => "-e .".to_owned(),
-            false => format!("-e '.[{}]'", extras.join(",")),
-        });
-    }
-    let groups = manifest.get("dependency-groups");
-    let mut packages = Vec::new();
-    for group in for_tests(groups) {
-        collect(groups, &group, &mut packages, 0);
-    }
-    wanted.extend(packages.into_iter().map(|package| format!("'{package}'")));
-    wanted
+    needs.told(can_be_installed)
 }
 
-/// The extras that a `setup.cfg` names, with their packages: a line each below the name, or behind
-/// it.
-fn extras_of(settings: &str) -> Table {
-    let is_section = |line: &&str| line.starts_with('[');
-    let lines = settings.lines().skip_while(|line| line.trim_end() != "[options.extras_require]");
-    let mut extras = Table::new();
-    let mut last = String::new();
-    for line in lines.skip(1).take_while(|line| !is_section(line)) {
-        let text = line.trim();
-        if text.is_empty() || text.starts_with(['#', ';']) {
-            continue;
-        }
-        let package = if line.starts_with([' ', '\t']) {
-            text
-        } else {
-            let Some((name, rest)) = line.split_once(['=', ':']) else { continue };
-            name.trim().clone_into(&mut last);
-            rest.trim()
-        };
-        let is_name =
-            |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
-        if last.is_empty() || !last.chars().all(is_name) {
-            continue;
-        }
-        let list = extras.entry(last.clone()).or_insert_with(|| Value::Array(Vec::new()));
-        if let (Value::Array(list), false) = (list, package.is_empty()) {
-            list.push(package.into());
-        }
+/// The extras of the project, with their packages, from wherever it says what they are.
+fn extras(manifest: &Table, files: &Files<'_>) -> Vec<(String, Vec<String>)> {
+    let named = |table: Option<&Value>| -> Vec<_> {
+        let table = table.and_then(Value::as_table).into_iter().flatten();
+        let owned = |list| tox::strings(Some(list)).map(str::to_owned).collect();
+        table.map(|(name, list)| (name.clone(), owned(list))).collect()
+    };
+    let project = manifest.get("project");
+    // What `pyproject.toml` says of a project goes before what is said elsewhere.
+    let is_elsewhere = project.is_none_or(|project| {
+        tox::strings(project.get("dynamic")).any(|key| key == "optional-dependencies")
+    });
+    if !is_elsewhere {
+        return named(project.and_then(|project| project.get("optional-dependencies")));
     }
+    let poetry = manifest.get("tool").and_then(|tool| tool.get("poetry"));
+    let mut extras = named(poetry.and_then(|poetry| poetry.get("extras")));
+    extras.extend(setup::of_settings(&files.read("setup.cfg").unwrap_or_default()));
+    extras.extend(setup::of_program(&files.read("setup.py").unwrap_or_default()));
     extras
 }
 
 /// The packages of a dependency group, and of those that it includes (PEP 735).
-fn collect(groups: Option<&Value>, group: &str, packages: &mut Vec<String>, depth: usize) {
+fn collect(groups: Option<&Value>, group: &str, why: Purpose, needs: &mut Needs, depth: usize) {
     let list = groups.and_then(|groups| groups.get(group)).and_then(Value::as_array);
     for entry in list.into_iter().flatten() {
         if let Some(included) = entry.get("include-group").and_then(Value::as_str) {
             if depth < DEEPEST {
-                collect(groups, included, packages, depth + 1);
+                collect(groups, included, why, needs, depth + 1);
             }
-        } else if let Some(package) = entry.as_str()
-            // A quote would end the shell's.
-            && !package.contains('\'')
-            && !packages.iter().any(|known| known == package)
-        {
-            packages.push(package.to_owned());
+        } else if let Some(package) = entry.as_str() {
+            needs.package(why, package);
         }
     }
-}
-
-/// Of lists of packages, the names of those that tests need: called so, or with pytest in them.
-fn for_tests(lists: Option<&Value>) -> Vec<String> {
-    let has_pytest = |list: &Value| {
-        let packages = list.as_array().into_iter().flatten().filter_map(Value::as_str);
-        packages.into_iter().any(|package| package.starts_with("pytest"))
-    };
-    let lists = lists.and_then(Value::as_table).into_iter().flatten();
-    let lists =
-        lists.filter(|(name, list)| TEST_GROUPS.contains(&name.as_str()) || has_pytest(list));
-    lists.map(|(name, _)| name.clone()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::guessed;
 
-    fn prepare(files: &[(&str, &str)]) -> String {
+    /// What `prepare` is for a project with these files, whose checks run in its environment.
+    pub(super) fn prepare(files: &[(&str, &str)]) -> String {
         let (prepare, verify) = guessed(files);
         assert_eq!(verify, [".venv/bin/python -m pytest"]);
         prepare.join("\n")
@@ -198,7 +163,10 @@ mod tests {
         assert_eq!(prepare(&[&lists[..], &[("src/x/tests/test_x.py", "")]].concat()), expected);
         let manifest = "[project]\nname = \"x\"\n[project.optional-dependencies]\ntest = []\ndocs = []\nall = [\"pytest>8\"]\n[dependency-groups]\ndev = [\"tox>4\", {include-group = \"base\"}]\nbase = [\"six\"]\n";
         let source = [("pyproject.toml", manifest), ("tests/test_a.py", "")];
-        assert_eq!(prepare(&source), format!("{pip}-e '.[all,test]' 'tox>4' 'six' pytest"));
+        assert_eq!(prepare(&source), format!("{pip}-e '.[test]' pytest"));
+        let manifest = manifest.replace("test = []\n", "");
+        let source = [("pyproject.toml", &manifest[..]), ("tests/test_a.py", "")];
+        assert_eq!(prepare(&source), format!("{pip}-e '.[all]' 'tox>4' 'six' pytest"));
         assert_eq!(
             prepare(&[("setup.py", ""), ("tests/test_a.py", "")]),
             format!("{pip}-e . pytest")
@@ -206,6 +174,9 @@ mod tests {
         let settings = "[metadata]\nname = x\n[options.extras_require]\ntesting =\n    pytest>=7\n    six\ndocs = sphinx\n[options]\n";
         let old = [("setup.py", ""), ("setup.cfg", settings), ("tests/test_a.py", "")];
         assert_eq!(prepare(&old), format!("{pip}-e '.[testing]' pytest"));
+        let program = "setup(extras_require={'test': ['six'], 'docs': ['sphinx']})";
+        let old = [("setup.py", program), ("tests/test_a.py", "")];
+        assert_eq!(prepare(&old), format!("{pip}-e '.[test]' pytest"));
         let lists = [("requirements/base.txt", ""), ("requirements/test.txt", "")];
         let expected = format!("{pip}-r requirements/base.txt -r requirements/test.txt pytest");
         assert_eq!(prepare(&[&lists[..], &[("tests/test_a.py", "")]].concat()), expected);
