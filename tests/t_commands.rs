@@ -208,7 +208,7 @@ fn check_looks_for_programs_where_commands_run() {
     // On the PATH, and somewhere else in truth.
     let shown = env.path("home/.local/bin");
     fs::create_dir_all(&shown).unwrap();
-    std::os::unix::fs::symlink(program("elsewhere/tidy"), shown.join("tidy")).unwrap();
+    symlink(program("elsewhere/tidy"), shown.join("tidy")).unwrap();
     let configure = |more: &str| {
         env.write_config(&format!(
             "[llm]\nprovider = \"offline\"\n[[project]]\npath = \"../home/site\"\nunits = []\n\

@@ -39,7 +39,7 @@ pub use commit::CommitEnd;
 pub use deliver::PushEnd;
 pub(crate) use forget::checkout_of;
 pub use head::{Head, is_bare};
-pub use hooks::HookSurroundings;
+pub use hooks::CommitHooks;
 pub(crate) use known_as::worktrees_in;
 pub(crate) use lock::ProjectLock;
 pub use outlook::HookFault;

@@ -5,7 +5,7 @@
 
 use super::{
     change::Change,
-    hooks::{HookSurroundings, Said, Stage},
+    hooks::{CommitHooks, Said, Stage},
     workspace::Workspace,
 };
 use crate::{config::HooksMode, error::Result, words::CommitId};
@@ -37,20 +37,20 @@ impl Workspace {
         tree: &str,
         message: &str,
         run: &str,
-        hooks: HooksMode,
-        surroundings: HookSurroundings,
+        hooks: CommitHooks,
         paths: &[&str],
     ) -> Result<CommitEnd> {
         let identity = self.identity().await?;
         let mut message = self.with_trailer(message, run).await?;
-        let stage = match hooks {
+        let mode = hooks.mode;
+        let stage = match mode {
             HooksMode::Off => None,
             HooksMode::Sandbox | HooksMode::Amend => {
-                Stage::build(self, base, tree, &identity, surroundings).await?
+                Stage::build(self, base, tree, &identity, hooks).await?
             }
         };
         if let Some(stage) = &stage {
-            let amends = Some(paths).filter(|_| hooks == HooksMode::Amend);
+            let amends = Some(paths).filter(|_| mode == HooksMode::Amend);
             match stage.rehearse(&message, base, amends).await? {
                 Said::Change(change) => return Ok(CommitEnd::Amended(change)),
                 Said::Message(said) if said != message => {

@@ -27,6 +27,7 @@ use super::{
     workspace::{Workspace, read_change},
 };
 use crate::{
+    config::HooksMode,
     error::{Context, Error, ErrorKind, Result},
     process::{Command, Shown, make_writable, remove_all_in},
     words::CommitId,
@@ -55,9 +56,11 @@ pub(super) enum Said {
     Change(Change),
 }
 
-/// What hooks have besides what is committed.
+/// How the hooks of a commit are asked, and what they have besides what is committed.
 #[derive(Clone, Debug, Default)]
-pub struct HookSurroundings {
+pub struct CommitHooks {
+    /// Whether they are, and whether they may change what is committed.
+    pub mode: HooksMode,
     /// What they may change, as the project's checks may.
     pub write: Vec<PathBuf>,
     /// A directory whose files they see beside those that are committed: what `prepare` made for the
@@ -68,7 +71,7 @@ pub struct HookSurroundings {
 /// Where hooks run.
 pub(super) struct Stage<'workspace> {
     workspace: &'workspace Workspace,
-    surroundings: HookSurroundings,
+    asked: CommitHooks,
     /// The directory in which all of this lies.
     place: PathBuf,
     /// Where the hooks are.
@@ -89,7 +92,7 @@ impl<'workspace> Stage<'workspace> {
         base: &CommitId,
         tree: &str,
         identity: &[(&'static str, &'static str)],
-        surroundings: HookSurroundings,
+        asked: CommitHooks,
     ) -> Result<Option<Self>> {
         let hooks = hooks_directory(&workspace.checkout, workspace.owner.moves_hooks).await?;
         if fs::canonicalize(workspace.top()).is_ok_and(|top| hooks.starts_with(top)) {
@@ -104,7 +107,7 @@ impl<'workspace> Stage<'workspace> {
         }
         let stage = Self {
             workspace,
-            surroundings,
+            asked,
             place: workspace.stage_directory(),
             hooks,
             tree: tree.to_owned(),
@@ -291,10 +294,10 @@ impl<'workspace> Stage<'workspace> {
             Some(sandbox) => {
                 let mut sandbox = sandbox.clone();
                 sandbox.write = vec![self.place.clone()];
-                sandbox.write.extend(self.surroundings.write.iter().cloned());
+                sandbox.write.extend(self.asked.write.iter().cloned());
                 sandbox.read.extend(self.readable());
                 if sandbox.support.has_namespaces()
-                    && let Some(prepared) = &self.surroundings.prepared
+                    && let Some(prepared) = &self.asked.prepared
                 {
                     show_beside(prepared, &self.files(), &mut sandbox.shown);
                 }

@@ -9,7 +9,7 @@ use crate::{
     commit_message,
     config::HooksMode,
     error::{Error, ErrorKind, Result},
-    git::{Change, CommitEnd, HookSurroundings},
+    git::{Change, CommitEnd, CommitHooks},
     patch,
     run::Outcome,
     store::Effect,
@@ -116,17 +116,18 @@ impl StepContext<'_> {
             tree: tree.clone(),
         })?;
         // What takes something back is exactly that.
-        let hooks = match self.project().hooks {
+        let mode = match self.project().hooks {
             HooksMode::Amend if self.run.rules().brings_back => HooksMode::Sandbox,
-            hooks => hooks,
+            mode => mode,
         };
         let id = self.run.record.id.to_string();
-        let surroundings = HookSurroundings {
+        let hooks = CommitHooks {
+            mode,
             write: self.project().sandbox.write.clone(),
             prepared: self.parts.leftovers.prepared_for_base(),
         };
         let end = workspace
-            .commit(&base, &tree, &message, &id, hooks, surroundings, &paths)
+            .commit(&base, &tree, &message, &id, hooks, &paths)
             .await
             // Neither hooks nor keys are the change's, and what it is has been verified.
             .map_err(Error::blocked)?;
