@@ -36,8 +36,8 @@ pub(super) fn line(output: &str) -> Option<String> {
         let line = line.to_ascii_lowercase();
         SIGNS.iter().any(|sign| line.contains(sign))
     };
-    let found = lines().filter(is_sum).last();
-    let found = found.or_else(|| lines().find(is_error)).or_else(|| lines().last())?;
+    let found = lines().rfind(is_sum);
+    let found = found.or_else(|| lines().find(is_error)).or_else(|| lines().next_back())?;
     let mut kept: String = found.chars().take(LONGEST).collect();
     if kept.len() < found.len() {
         kept.push('…');
