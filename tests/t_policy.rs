@@ -52,7 +52,13 @@ fn a_failing_case_is_told_with_its_line_and_its_reason() {
 fn what_cannot_be_tested_is_an_error_in_use() {
     let env = env();
     fs::write(env.path("work/bare.rhai"), POLICY).unwrap();
-    env.run(&["policy", "test", "bare.rhai"]).expect(2).tells(&["has no cases", "cases/bare.toml"]);
+    env.run(&["policy", "test", "bare.rhai"]).expect(2).tells(&[
+        "compiles and has `allow`",
+        "has no cases",
+        "cases/bare.toml",
+    ]);
+    fs::write(env.path("work/bad.rhai"), "fn alow(facts) { allow( }").unwrap();
+    env.run(&["policy", "test", "bad.rhai"]).tells(&["bad.rhai:1:"]);
     env.run(&["policy", "test", "nope.rhai"]).expect(2).tells(&["there is no policy `nope.rhai`"]);
     env.run(&["policy", "test", "gone.toml"]).expect(2).tells(&["cannot read", "gone.toml"]);
 }

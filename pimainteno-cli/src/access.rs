@@ -76,12 +76,7 @@ impl Access {
             match builder().events(move |event: &Event| sink.event(event)).build() {
                 Ok(maintainer) => return Ok(Self::Local(Service::new(maintainer))),
                 Err(error) if error.kind() != ErrorKind::Store => return Err(error),
-                Err(error) if waited >= PATIENCE => {
-                    return Err(error.hint(format!(
-                        "no daemon answers at `{}`: if a command or a daemon that is stopping has the store, wait for its end",
-                        socket.display()
-                    )));
-                }
+                Err(error) if waited >= PATIENCE => return Err(error),
                 Err(_) => {}
             }
             tokio::time::sleep(GLANCE).await;

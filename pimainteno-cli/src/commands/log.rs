@@ -25,12 +25,12 @@ pub(crate) async fn run(
             }
             for output in &outputs {
                 terminal.print(paint(STRONG, format_args!("── {}", plain::inline(&output.name))));
-                terminal.print(plain::text(&output.text));
+                terminal.print(plain::text(&plain::unstyled(&output.text)));
             }
         });
     };
     let output = find(&outputs, name)?;
-    terminal.give(output, || terminal.print(plain::text(&output.text)))
+    terminal.give(output, || terminal.print(plain::text(&plain::unstyled(&output.text))))
 }
 
 /// The text of this name, or the one whose name has `name` in it.

@@ -53,7 +53,7 @@ pub(crate) fn test(files: &[PathBuf], terminal: &Terminal) -> Result<Ending> {
 
 fn test_file(engine: &PolicyEngine, file: &Path) -> Result<Tested> {
     let (path, cases) = if file.extension().is_some_and(|ending| ending == "rhai") {
-        (file.to_owned(), cases::load(&cases_of(file)?)?)
+        (file.to_owned(), cases::load(&cases_of(engine, file)?)?)
     } else {
         let cases = cases::load(file)?;
         (cases.policy().to_owned(), cases)
@@ -72,7 +72,11 @@ fn test_file(engine: &PolicyEngine, file: &Path) -> Result<Tested> {
 }
 
 /// The cases of a policy: `cases/<name>.toml` beside it.
-fn cases_of(policy: &Path) -> Result<PathBuf> {
+///
+/// # Errors
+/// [`ErrorKind::Policy`] if there are none and the policy cannot be compiled either;
+/// [`ErrorKind::Usage`] that tells what is in it if it can.
+fn cases_of(engine: &PolicyEngine, policy: &Path) -> Result<PathBuf> {
     if !policy.exists() {
         let message = format!("there is no policy `{}`", policy.display());
         return Err(Error::new(ErrorKind::Usage, message)
@@ -81,8 +85,15 @@ fn cases_of(policy: &Path) -> Result<PathBuf> {
     let name = policy.file_stem().unwrap_or_default();
     let cases = policy.with_file_name("cases").join(name).with_extension("toml");
     if !cases.exists() {
-        let error =
-            Error::new(ErrorKind::Usage, format!("the policy `{}` has no cases", policy.display()));
+        let compiled = engine.load(policy)?;
+        let functions = compiled.hooks().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let has = match functions.is_empty() {
+            true => "has none of the functions that are called".to_owned(),
+            false => format!("has {}", functions.join(", ")),
+        };
+        let message =
+            format!("the policy `{}` compiles and {has}, and has no cases", policy.display());
+        let error = Error::new(ErrorKind::Usage, message);
         return Err(error.hint(format!(
             "write them to `{}`, or name a file of cases instead",
             cases.display()

@@ -20,6 +20,28 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
     hidden_text::replaced(text, shape)
 }
 
+/// `text` without what programs colour their output with, and what they clear the rest of a line
+/// with: `ESC [ … m` and `ESC [ … K`. All else that a terminal would obey stays, to be made visible.
+pub(crate) fn unstyled(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default();
+    if first.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = first.to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|it: char| it.is_ascii_digit() || ";:".contains(it));
+        match rest.strip_prefix(['m', 'K']) {
+            Some(rest) => plain.push_str(rest),
+            None => {
+                plain.push_str("\u{1b}[");
+                plain.push_str(part);
+            }
+        }
+    }
+    Cow::Owned(plain)
+}
+
 /// `text` as a part of one line: line ends are made visible too, and tabs are spaces, so that its
 /// width can be told.
 pub(crate) fn inline(text: &str) -> Cow<'_, str> {
@@ -98,6 +120,13 @@ fn shape(found: hidden_text::HiddenCharacter, visible: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_dropped_and_nothing_else() {
+        assert_eq!(unstyled("\u{1b}[1;32mpass\u{1b}[0m\u{1b}[K \u{1b}[m."), "pass .");
+        assert_eq!(text(&unstyled("\u{1b}[2J\u{1b}[1;3Ha\u{1b}[")), "␛[2J␛[1;3Ha␛[");
+        assert_eq!(unstyled("[32m"), "[32m");
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_shown() {

@@ -12,9 +12,6 @@ use crate::{
     step::{Step, StepContext},
 };
 
-/// What follows where no check passes.
-const NOTHING_KNOWN: &str = "so nothing is known about it; the log of the run shows what they said, and what they may lack in the sandbox";
-
 /// What the gate says about a step.
 pub(super) enum Ruling {
     /// It may run.
@@ -74,9 +71,7 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
         && !context.project().verify.is_empty()
         && context.run.is_checked;
     if is_approved && !is_delivered && none_passes && context.had_passed {
-        return held(&format!(
-            "no check passes any more, with the change or without it: {NOTHING_KNOWN}"
-        ));
+        return held(&none_passes_told(context, " any more"));
     }
     if is_dry && !is_delivered {
         return held(DRY);
@@ -97,6 +92,16 @@ pub(super) fn rule(context: &StepContext<'_>, step: &dyn Step) -> Result<Ruling>
         ))?;
     }
     Ok(Ruling::Go)
+}
+
+/// What is said where no check passes: how each ended, and what is known that it lacks.
+fn none_passes_told(context: &StepContext<'_>, since: &str) -> String {
+    let ends = context.run.red.iter().map(|end| format!("; {end}")).collect::<String>();
+    let lacking = context.run.lacking.iter().map(|lack| format!("; in the sandbox, {lack}"));
+    format!(
+        "no check passes{since}, with the change or without it: so nothing is known about it{ends}{}; the log of the run has all that they said",
+        lacking.collect::<String>()
+    )
 }
 
 /// Why a change is refused whoever approves it: it touches what it must not.
@@ -144,11 +149,7 @@ fn hold(context: &StepContext<'_>, change: &Change) -> Vec<String> {
             true if has_no_tests => {
                 "the checks run no tests, so nothing is known about it; add some, or set `verify` to what checks something".into()
             }
-            true => {
-                let lacking = context.run.lacking.iter().map(|lack| format!("; {lack}"));
-                let lacking = lacking.collect::<String>();
-                format!("no check passes, with the change or without it: {NOTHING_KNOWN}{lacking}")
-            }
+            true => none_passes_told(context, ""),
             false => {
                 format!("the checks have not run before `{}`, which may change something outside; put it behind `verify`", context.step)
             }

@@ -367,7 +367,7 @@ impl Runner {
         self.settle(prepared, &mut finished)?;
         let mut record = finished.record.clone();
         let waits = blocked_anew(&finished);
-        let needs_setup = finished.needs_setup;
+        let (needs_setup, none_passed) = (finished.needs_setup, finished.none_passed);
         let (id, chore, rules) = (&prepared.project.id, &record.chore, record.job.rules());
         let before = self.store.project(id);
         let change_state = |state: &mut ProjectState| {
@@ -411,6 +411,10 @@ impl Runner {
                     Some(Outcome::Skipped { .. }) => {}
                     Some(failure @ (Outcome::Failed { .. } | Outcome::RolledBack { .. })) => {
                         state.note_end(failure.to_string().lines().next().map(str::to_owned));
+                    }
+                    // What the checks lack may be mended where no commit shows it.
+                    Some(Outcome::Held { .. }) if none_passed => {
+                        state.note_end(Some("was held because no check passes".into()));
                     }
                     _ => state.note_end(None),
                 }

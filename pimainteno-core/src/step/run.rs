@@ -46,6 +46,8 @@ pub(crate) struct Run {
     pub(crate) lasting_concerns: usize,
     /// What checks that are red without the change too lack, and which key gives them that.
     pub(crate) lacking: Vec<String>,
+    /// How the checks ended that are red without the change too.
+    pub(crate) red: Vec<String>,
     /// Whether a step failed because the backend is not set up.
     pub(crate) needs_setup: bool,
     /// The fingerprints of everything that was placed.
@@ -156,6 +158,7 @@ impl Run {
             concerns: Vec::new(),
             lasting_concerns: 0,
             lacking: Vec::new(),
+            red: Vec::new(),
             needs_setup: false,
             placed: Vec::new(),
             amended_by: None,
@@ -245,6 +248,7 @@ impl Run {
             checks: self.base_checks,
             takes_back: None,
             needs_setup: self.needs_setup,
+            none_passed: self.facts.checks() == Checks::None && !self.red.is_empty(),
         }
     }
 }

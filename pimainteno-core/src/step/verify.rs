@@ -19,6 +19,7 @@ mod count;
 mod fewer;
 mod files;
 mod self_test;
+mod telling;
 mod verdict;
 mod weakening;
 
@@ -84,6 +85,8 @@ struct Tally {
     flaky: Vec<String>,
     /// They checked something without the change, and nothing with it.
     emptied: Vec<String>,
+    /// How the known ones ended, and the line of their log that says most.
+    ends: Vec<String>,
     /// What the known ones lack, and which key gives them that.
     hints: Vec<String>,
     /// They check nothing at all.
@@ -166,6 +169,7 @@ impl Step for Verify {
         }
         context.run.concerns.extend(tally.concerns());
         context.run.lacking.clone_from(&tally.hints);
+        context.run.red.clone_from(&tally.ends);
         Ok(Flow::Done(tally.note(passed.len(), checks.len())))
     }
 }
@@ -274,6 +278,7 @@ async fn compare(
                 let absent = context.parts.sandboxing.absent().first().cloned();
                 let hint = absent.or_else(|| hint::of_check(&checked.log, prepares));
                 tally.hints.extend(hint.map(|hint| format!("{name}: {hint}")));
+                tally.ends.push(told_end(context, &checked));
                 tally.known.push(name);
             }
         }
@@ -364,6 +369,17 @@ async fn old_tests(
     Ok((!failed.is_empty()).then(|| {
         format!("it changes tests, and with the tests as they were {} fails", failed.join(", "))
     }))
+}
+
+/// How a check ended that says nothing about the change, in one line.
+fn told_end(context: &StepContext<'_>, checked: &Checked) -> String {
+    let Checked { check, end, tail, .. } = checked;
+    if checked.is_overdue {
+        let limit = context.project().verify_timeout;
+        return format!("`{check}` was killed after {} s (`verify_timeout`)", limit.as_secs());
+    }
+    let line = telling::line(tail).map(|line| format!(": {line}")).unwrap_or_default();
+    format!("`{check}` ended with {end}{line}").replace("ended with killed", "was killed")
 }
 
 /// What is said of a change that made checks fail.

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, RwLock},
     thread,
@@ -43,6 +43,9 @@ const ECHO: Duration = Duration::from_millis(500);
 
 /// How often to look whether it still is.
 const GLANCE: Duration = Duration::from_millis(20);
+
+/// How much is told of the command that has the store, in characters.
+const MOST_TOLD: usize = 100;
 
 /// Why a store did not open.
 #[derive(Debug)]
@@ -290,12 +293,40 @@ fn unusable(message: String) -> Error {
     )
 }
 
-fn failure(path: &Path, error: RedbError) -> Failure {
-    let path = path.display();
+/// The process that has the lock on `path`, in words, as far as the kernel tells.
+fn holder(path: &Path) -> Option<String> {
+    let inode = fs::metadata(path).ok()?.ino();
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    // `1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF`; numbers of devices differ in containers and
+    // with overlays.
+    let process = locks.lines().find_map(|lock| {
+        let words: Vec<_> = lock.split_whitespace().filter(|word| *word != "->").collect();
+        let is_it = words.get(5)?.rsplit(':').next()?.parse() == Ok(inode);
+        words.get(4)?.parse::<u32>().ok().filter(|_| is_it)
+    })?;
+    let command = fs::read(format!("/proc/{process}/cmdline")).ok()?;
+    let command = String::from_utf8_lossy(&command).trim_end_matches('\0').replace('\0', " ");
+    // Numbers of files are of one device each: one that has another file open is not it.
+    let has_it = fs::read_dir(format!("/proc/{process}/fd"))
+        .ok()?
+        .flatten()
+        .any(|entry| fs::metadata(entry.path()).is_ok_and(|open| open.ino() == inode));
+    let (program, rest) = command.split_once(' ').unwrap_or((&command, ""));
+    let program = program.rsplit('/').next().unwrap_or_default();
+    let told: String = format!("{program} {rest}").trim_end().chars().take(MOST_TOLD).collect();
+    has_it.then(|| format!("process {process} (`{told}`)"))
+}
+
+fn failure(place: &Path, error: RedbError) -> Failure {
+    let path = place.display();
     match error {
         RedbError::DatabaseAlreadyOpen => Failure::InUse(
-            Error::new(ErrorKind::Store, format!("another program uses the store: `{path}`"))
-                .hint("ask the running daemon through its control socket, or stop it first"),
+            Error::new(ErrorKind::Store, format!("another program uses the store: `{path}`")).hint(
+                match holder(place) {
+                    Some(holder) => format!("{holder} has it: wait for its end, or stop it"),
+                    None => "wait for the end of the command or the daemon that has it".into(),
+                },
+            ),
         ),
         RedbError::UpgradeRequired(version) => Failure::Refused(
             Error::new(

@@ -54,6 +54,8 @@ pub(crate) struct FinishedRun {
     pub takes_back: Option<TakenBack>,
     /// Whether it was put off because the backend is not set up.
     pub needs_setup: bool,
+    /// Whether no check passed, with the change or without it.
+    pub none_passed: bool,
 }
 
 /// A run's change is taken back by another run.
@@ -92,6 +94,7 @@ impl FinishedRun {
             checks: Vec::new(),
             takes_back: None,
             needs_setup: false,
+            none_passed: false,
         }
     }
 }
@@ -122,6 +125,7 @@ impl Store {
             checks,
             mut takes_back,
             needs_setup: _,
+            none_passed: _,
         } = finished;
         let secrets = self.secrets();
         record.redact(secrets);

@@ -64,3 +64,15 @@ fn key(prompt: &str) -> ReplyKey {
 fn reply(text: &str) -> Reply {
     Reply::new(text).with_usage(Usage::call(1_000, 200, 50))
 }
+
+#[test]
+fn who_has_a_store_is_told() {
+    let directory = directory();
+    let path = directory.path().join("state.redb");
+    let _first = Store::open(&path, 50).unwrap();
+    let error = Store::open(&path, 50).unwrap_err();
+    assert!(error.message().starts_with("another program uses the store: "), "{error}");
+    let hints: Vec<_> = error.hints().collect();
+    let process = format!("process {} (`", std::process::id());
+    assert!(hints.len() == 1 && hints[0].starts_with(&process), "{hints:?}");
+}

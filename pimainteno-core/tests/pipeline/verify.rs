@@ -369,3 +369,26 @@ async fn a_change_with_which_fewer_tests_run_is_held() {
     let records = force(&world, "# few\n").await;
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
 }
+
+#[tokio::test]
+async fn where_no_check_passes_each_says_how_it_ended_and_a_forced_run_is_named() {
+    let mut world = world(&["sleep 60", "echo begin; echo 'make: *** No rule'; echo bye; exit 2"]);
+    world.project.mode = Mode::Auto;
+    world.project.verify_timeout = Some(std::time::Duration::from_secs(1));
+    let records = run(&world, shorten()).await;
+    let reason = held(&records);
+    for part in [
+        "no check passes, with the change or without it",
+        "`sleep 60` was killed after 1 s (`verify_timeout`)",
+        "exit 2` ended with exit code 2: make: *** No rule;",
+    ] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    assert!(!reason.contains("sandbox"), "{reason}");
+    // What is mended outside of the project is seen by nobody but a person.
+    let again = run(&world, shorten()).await;
+    assert!(
+        matches!(outcome(&again), Outcome::Skipped { reason } if reason.contains("was held because no check passes; once that is mended outside of the project, a forced run")),
+        "{again:?}"
+    );
+}
