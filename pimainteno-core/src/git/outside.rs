@@ -24,7 +24,8 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if that is not so.
     pub(crate) fn has_project(&self) -> Result<()> {
-        let place = self.scope().outer("");
+        // With a slash at its end, a path would be looked at behind the link.
+        let place = self.scope().place();
         let ways: Vec<_> = place.ancestors().filter(|way| !way.as_os_str().is_empty()).collect();
         for way in ways.into_iter().rev() {
             let found = fs::symlink_metadata(self.top().join(way));

@@ -41,6 +41,11 @@ impl Scope {
         self.directory.as_os_str().is_empty()
     }
 
+    /// The project's directory, from the top on; empty where it is the whole repository.
+    pub(crate) fn place(&self) -> &Path {
+        &self.directory
+    }
+
     /// Where the project is in a tree of the repository's files.
     pub(crate) fn within(&self, top: &Path) -> PathBuf {
         if self.is_all() { top.to_owned() } else { top.join(&self.directory) }

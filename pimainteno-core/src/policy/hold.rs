@@ -372,7 +372,7 @@ fn commands(project: &Project) -> Vec<Run> {
         .chain(restart)
         .chain(health);
     let scope = Scope::of_project(&project.path).unwrap_or_default();
-    let own = own.map(|(who, command)| Run::new(who, &command, &project.path, &scope.outer("")));
+    let own = own.map(|(who, command)| Run::new(who, &command, &project.path, scope.place()));
     own.collect()
 }
 

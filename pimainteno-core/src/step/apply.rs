@@ -92,7 +92,7 @@ impl StepContext<'_> {
                 message,
                 self.parts.desk.backend_name(),
             );
-            let directory = Some(workspace.scope().outer(""));
+            let directory = Some(workspace.scope().place().to_owned());
             Proposal { chore: record.chore.clone(), directory, blocked, ..new }
         });
         self.parts.journal.proposed(&proposal)?;

@@ -200,14 +200,15 @@ async fn a_change_is_not_delivered_to_another_directory_than_the_one_it_was_made
     let agent = || Agent::writes("README.md", "# Mine\n");
     let held = run(&maintainer(&world, &["services/radio"], agent()), "radio").await;
     // The same name, and the files of another.
-    let mut moved = maintainer_of(&world, "radio", "services/tv", agent());
+    let moved = maintainer_of(&world, "radio", "services/tv", agent());
     let id = held.proposal.unwrap().to_string();
     let proposal = moved.proposal(&id).unwrap();
     let error = moved.approve(&id, &proposal.sha256).await.unwrap_err().to_string();
     assert!(error.contains("made for `services/radio`"), "{error}");
     assert_eq!(world.read("services/tv/README.md"), "# TV\n");
-    moved = maintainer_of(&world, "radio", "services/radio", agent());
-    is_applied(&moved.approve(&id, &proposal.sha256).await.unwrap());
+    drop(moved);
+    let back = maintainer_of(&world, "radio", "services/radio", agent());
+    is_applied(&back.approve(&id, &proposal.sha256).await.unwrap());
 }
 
 #[tokio::test]
