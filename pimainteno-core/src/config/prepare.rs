@@ -165,18 +165,18 @@ impl PrepareConfig {
 /// Whether a command makes a copy of the project among its packages, of whatever is in it: `pip
 /// install .`, and what is told not to install it in place.
 fn is_copied_by(command: &str) -> bool {
-    let plain = |word: &str| word.trim_matches(['"', '\'']).to_owned();
-    let words: Vec<_> = command.split_whitespace().map(plain).collect();
-    let is_own = |word: &str| {
-        let place = word.split('[').next().unwrap_or(word);
-        [".", "./"].contains(&place)
-    };
-    let installs = |pair: &[String]| {
-        let [before, word] = pair else { return false };
-        is_own(word) && !["-e", "--editable", "-t", "--target", "cd", "-C"].contains(&&**before)
-    };
-    words.iter().any(|word| word == "--no-editable")
-        || (command.contains("pip install") && words.windows(2).any(installs))
+    let plain = |word: &'_ str| word.trim_matches(['"', '\'']).to_owned();
+    // Of each command alone: the shell's own `.` reads a file, as that of a virtual environment.
+    command.split([';', '&', '|', '\n']).any(|command| {
+        let words: Vec<_> = command.split_whitespace().map(plain).collect();
+        let is_own = |word: &str| [".", "./"].contains(&word.split('[').next().unwrap_or(word));
+        let installs = |pair: &[String]| {
+            let [before, word] = pair else { return false };
+            is_own(word) && !["-e", "--editable", "-t", "--target"].contains(&&**before)
+        };
+        words.iter().any(|word| word == "--no-editable")
+            || (command.contains("pip install") && words.windows(2).any(installs))
+    })
 }
 
 impl AsRef<Path> for LinkPath {
@@ -265,7 +265,12 @@ mod tests {
         ] {
             assert!(PrepareConfig::new(command).reads("src/a.py"), "{command}");
         }
-        for command in ["pip install -e .", "cd . && pip install six", "pip install -e '.[test]'"] {
+        for command in [
+            "pip install -e .",
+            "cd . && pip install six",
+            "pip install -e '.[test]'",
+            "python3 -m venv .venv && . .venv/bin/activate && pip install -r requirements.txt",
+        ] {
             assert!(!PrepareConfig::new(command).reads("src/a.py"), "{command}");
         }
     }
