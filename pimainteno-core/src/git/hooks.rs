@@ -2,9 +2,9 @@
 //!
 //! They are taken from where the checkout has them, and run in the sandbox, on a tree that holds
 //! exactly what is committed: what an agent or a check left in the workspace, such as programs in
-//! `node_modules`, is not there, but for what `prepare` made for the base. They have an index and a place for objects of their own, so that
-//! whatever Git they call works, and nothing of it stays but, where the project says so, what they
-//! make of the files of the change, which begins anew then.
+//! `node_modules`, is not there, but for what `prepare` made for the base. They have an index and a
+//! place for objects of their own, so that whatever Git they call works, and nothing of it stays but,
+//! where the project says so, what they make of the files of the change, which begins anew then.
 
 use std::{
     ffi::OsStr,
