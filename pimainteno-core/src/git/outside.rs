@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    command::NAMES_OF_EDITED,
     tracked::{LIST_LIMIT, entries},
     workspace::Workspace,
 };
@@ -53,21 +54,10 @@ impl Workspace {
         let Some(others) = self.scope().others() else { return Ok(None) };
         // Git runs the programs that a repository names which somebody left in their places.
         self.close_gitlinks(base).await?;
-        let lists: [&[&str]; 2] = [
-            &[
-                "diff",
-                "--name-only",
-                "-z",
-                "--no-ext-diff",
-                "--no-textconv",
-                "--ignore-submodules=all",
-                base,
-                "--",
-            ],
-            &["ls-files", "--others", "--exclude-standard", "-z", "--"],
-        ];
-        for list in lists {
-            let list = list.iter().map(OsString::from).chain(others.clone());
+        let edited = NAMES_OF_EDITED.into_iter().chain([base, "--"]).collect();
+        let new = vec!["ls-files", "--others", "--exclude-standard", "-z", "--"];
+        for list in [edited, new] {
+            let list = list.into_iter().map(OsString::from).chain(others.clone());
             let list = self.call(list).output_limit(LIST_LIMIT).bytes().await?;
             if let Some(path) = entries(&list).next() {
                 return Ok(Some(PathBuf::from(OsStr::from_bytes(path))));

@@ -10,7 +10,7 @@ use std::{
 use super::{
     change::Change,
     checkout::Checkout,
-    command::{Call, Git, failed},
+    command::{Call, Git, NAMES_OF_EDITED, failed},
     gitlinks::Gitlinks,
     outside::outside,
     owner::OwnerSettings,
@@ -382,17 +382,7 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Git`] if Git cannot tell.
     pub(crate) async fn edited(&self) -> Result<Vec<String>> {
-        let list = self
-            .call([
-                "diff",
-                "--name-only",
-                "-z",
-                "--no-ext-diff",
-                "--no-textconv",
-                "--ignore-submodules=all",
-            ])
-            .text()
-            .await?;
+        let list = self.call(NAMES_OF_EDITED).text().await?;
         Ok(list.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
     }
 
