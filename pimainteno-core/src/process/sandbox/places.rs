@@ -203,12 +203,9 @@ impl<'a> Places<'a> {
             .filter_map(|name| self.0.get(name))
             .map(PathBuf::from);
         places.extend(toolchains.filter(|toolchain| !home.starts_with(toolchain)));
-        let path = self.0.get("PATH").unwrap_or_default();
-        for directory in std::env::split_paths(path).filter(|directory| directory.is_absolute()) {
+        for directory in self.programs() {
             // What a program in somebody's home needs mostly lies beside its directory.
-            places.extend(
-                directory.parent().filter(|parent| is_toolchain(parent, &home)).map(Path::to_owned),
-            );
+            places.extend(self.toolchain_around(&directory).iter().flat_map(|it| toolchain(it)));
             // A directory that everything else is in is not taken at its word.
             places.extend(Some(directory).filter(|directory| !home.starts_with(directory)));
         }
@@ -226,7 +223,12 @@ impl<'a> Places<'a> {
             let versions = fs::read_dir(home.join(versions)).into_iter().flatten().flatten();
             versions.map(move |version| version.path().join(settings))
         });
-        named.chain(nodes).filter(|place| place.is_dir()).collect()
+        // The same of a Node that lies elsewhere.
+        let others = self.programs().into_iter().filter_map(|directory| {
+            let settings = self.toolchain_around(&directory)?.join("etc");
+            settings.join("npmrc").exists().then_some(settings)
+        });
+        named.chain(nodes).chain(others).filter(|place| place.is_dir()).collect()
     }
 
     /// The variables of a sandboxed command, whose caches are in `caches` and which finds its
@@ -277,13 +279,15 @@ impl<'a> Places<'a> {
         names.iter().filter_map(|name| Some(home.as_ref()?.join(name))).collect()
     }
 
-    /// The files in which Cargo looks for settings, the first of them that is there: its newer name
-    /// for them, and its older one.
+    /// The files in which Cargo looks for settings of a person, the first of them that is there: in
+    /// the place that it is told, and in the home directory, which it looks through, too, where a
+    /// project lies below it. Of the two names for them, the newer comes first.
     pub fn cargo_settings(&self) -> Vec<PathBuf> {
-        let home = self.0.get("CARGO_HOME").map(PathBuf::from);
-        let home = home.or_else(|| Some(self.0.home()?.join(".cargo")));
+        let told = self.0.get("CARGO_HOME").map(PathBuf::from);
+        let home = self.0.home().map(|home| home.join(".cargo"));
+        let places: Vec<_> = told.into_iter().chain(home).collect();
         let names = ["config.toml", "config"];
-        home.iter().flat_map(|home| names.map(|name| home.join(name))).collect()
+        places.iter().flat_map(|place| names.map(|name| place.join(name))).collect()
     }
 
     /// The same variables, for a project whose dependencies are made ready: what package managers
@@ -306,6 +310,34 @@ impl<'a> Places<'a> {
             // No file can be linked from one layer into another.
             .with("UV_LINK_MODE", "copy")
     }
+
+    /// The directories of `PATH`.
+    fn programs(&self) -> Vec<PathBuf> {
+        let path = self.0.get("PATH").unwrap_or_default();
+        std::env::split_paths(path).filter(|directory| directory.is_absolute()).collect()
+    }
+
+    /// The toolchain whose programs are in `directory`. What Cargo has is listed by itself: its
+    /// credentials lie beside its programs.
+    fn toolchain_around(&self, directory: &Path) -> Option<PathBuf> {
+        let home = self.0.home().unwrap_or_else(|| "/nonexistent".into());
+        let is_cargo = |parent: &Path| self.0.get("CARGO_HOME").is_some_and(|at| parent == at);
+        let parent = directory.parent()?;
+        (is_toolchain(parent, &home) && !is_cargo(parent)).then(|| parent.to_owned())
+    }
+}
+
+/// What can be read of a toolchain: all of it; of a tool that keeps everything in a hidden place of
+/// its own, the directories alone. The files beside them are its settings, and whoever deploys with
+/// it has a token in one.
+fn toolchain(directory: &Path) -> Vec<PathBuf> {
+    let name = directory.file_name().unwrap_or_default();
+    if !name.as_encoded_bytes().starts_with(b".") {
+        return vec![directory.to_owned()];
+    }
+    let inside = fs::read_dir(directory).into_iter().flatten().flatten().map(|it| it.path());
+    // Python takes an environment for one by this file.
+    inside.filter(|path| path.is_dir() || path.ends_with("pyvenv.cfg")).collect()
 }
 
 /// What everybody on the machine can read of `place`: all of it, or, where something in it is kept
@@ -399,6 +431,10 @@ mod tests {
             ".gem/ruby/3.3.0/specifications/rake",
             ".cargo/config.toml",
             ".m2/repository/a.jar",
+            ".deploy/lib/modules",
+            ".venv/pyvenv.cfg",
+            "sdk/release",
+            "packages/registry/index",
         ];
         let secret = [
             ".config/git/credentials",
@@ -406,6 +442,8 @@ mod tests {
             ".cargo/credentials.toml",
             ".m2/settings.xml",
             ".git-credentials",
+            ".deploy/config.json",
+            "packages/credentials.toml",
         ];
         for path in tools.iter().chain(&secret) {
             fs::create_dir_all(place(path).parent().unwrap()).unwrap();
@@ -416,12 +454,23 @@ mod tests {
             ".nvm/versions/node/v22.1.0/etc/npmrc",
             ".local/share/fnm/node-versions/v22.1.0/installation/etc/npmrc",
             ".npm-global/etc/npmrc",
+            "node/etc/npmrc",
         ];
         for path in kept {
             fs::create_dir_all(place(path).parent().unwrap()).unwrap();
+            fs::write(place(path), "").unwrap();
         }
-        let variables =
-            [("HOME", home.path()), ("GOPATH", home.path()), ("JAVA_HOME", Path::new("/"))];
+        let programs =
+            ["packages/bin", ".deploy/bin", ".venv/bin", "sdk/bin", "node/bin"].map(place);
+        programs.iter().for_each(|directory| fs::create_dir_all(directory).unwrap());
+        let programs = std::env::join_paths(programs).unwrap();
+        let variables = [
+            ("HOME", home.path()),
+            ("GOPATH", home.path()),
+            ("JAVA_HOME", Path::new("/")),
+            ("CARGO_HOME", &place("packages")),
+            ("PATH", Path::new(&programs)),
+        ];
         let environment =
             variables.iter().fold(Environment::default(), |environment, (name, value)| {
                 environment.with(*name, *value)
