@@ -38,6 +38,8 @@ mod placeholder;
 mod plan;
 mod refusal;
 mod reply;
+mod soundness;
+mod steps;
 mod text;
 mod unified;
 mod write;

@@ -5,18 +5,22 @@
 //! each that is not counts against it. The best place is taken if enough of the hunk is there, and
 //! if every other place that any change of the hunk could go to has clearly less to say for itself.
 
+mod neighbours;
 mod sample;
 mod window;
 
 use std::collections::HashMap;
 
-use sample::Sample;
+use neighbours::Found;
+use sample::Wanted;
+pub(super) use sample::{Sample, samples};
 use window::Window;
 
 use super::{
     change::{Hunk, Kind},
-    locate::{Index, Steps},
+    locate::Index,
     refusal::{Reason, Refusal},
+    steps::Steps,
     text::Text,
 };
 
@@ -53,11 +57,6 @@ const NUMBER_MARGIN: i32 = 30;
 const NEARBY_MARGIN: i32 = 20;
 /// How near that is, in lines.
 const NEARBY: usize = 8;
-/// How much must speak for the best place at least.
-const EVIDENCE: i32 = 150;
-/// The share of the hunk that must be in the file, in percent.
-const SHARE: i32 = 50;
-
 /// No way leads here.
 const NO_WAY: i32 = i32::MIN / 4;
 
@@ -69,6 +68,16 @@ pub(super) struct Alignment {
     pub(super) lines: Vec<Option<usize>>,
     /// For each run of changed lines, in order: the lines of the file that it replaces.
     pub(super) blocks: Vec<std::ops::Range<usize>>,
+}
+
+/// A file that hunks are held against.
+#[derive(Clone, Copy)]
+pub(super) struct File<'a> {
+    pub(super) text: &'a Text<'a>,
+    /// Of its lines, compared as loosely as lines are.
+    pub(super) index: &'a Index<'a>,
+    /// Its different lines, by their numbers.
+    pub(super) samples: &'a [Sample],
 }
 
 /// One thing that is held against the file.
@@ -88,8 +97,19 @@ enum What {
     Removed,
     /// The place of lines that are added where none is removed.
     Insertion,
-    /// A line that stands for others, such as `...`.
+    /// A line that stands for others, such as `...`, unless the file says the same.
     Elision,
+}
+
+impl Element {
+    /// What it gains where its line stands as it is; `None` if it has no line that can stand.
+    fn full_gain(&self) -> Option<i32> {
+        match self.what {
+            What::Context | What::Elision => Some(self.weight),
+            What::Removed => Some(self.weight * REMOVED / 100),
+            What::Insertion => None,
+        }
+    }
 }
 
 /// Aligns a hunk with a file.
@@ -99,11 +119,11 @@ enum What {
 /// elsewhere too.
 pub(super) fn align(
     hunk: &Hunk,
-    text: &Text<'_>,
-    index: &Index<'_>,
-    steps: &mut Steps,
+    file: &File<'_>,
+    steps: &mut Steps<'_>,
 ) -> Result<Alignment, Refusal> {
-    let (elements, blocks) = elements(hunk, index);
+    let File { text, index, .. } = *file;
+    let (elements, blocks) = elements(hunk);
     let window = Window::new(hunk, text, index);
     let width = window.len() + 1;
     if (elements.len() + 1).saturating_mul(width) > MOST_CELLS {
@@ -112,9 +132,9 @@ pub(super) fn align(
             "its lines are not in the file as they are, and the file is too large to look for something alike",
         ));
     }
-    // Both ways through the table, and each line of context held against each line.
+    // Both ways through the table.
     steps.take(3 * (elements.len() + 1) * width)?;
-    let table = Table::new(hunk, text, index, &elements, &window);
+    let table = Table::new(hunk, file, &elements, &window, steps)?;
     let (forward, backward) = (table.forward(), table.backward());
     let last = &forward[elements.len() * width..];
     let Some((end, best)) =
@@ -127,7 +147,8 @@ pub(super) fn align(
         return Err(not_found());
     }
     let path = table.trace(&forward, end);
-    table.check_evidence(&path)?;
+    let lines: Vec<_> = path.iter().map(|place| place.map(|place| window.line(place))).collect();
+    Found { hunk, text, index, table: &table, places: &path, lines: &lines }.check()?;
     // The line number is a witness too, if the first line that is there stands exactly where it
     // says.
     let first = elements.iter().zip(&path).find_map(|(element, place)| Some((element, (*place)?)));
@@ -169,9 +190,7 @@ pub(super) fn align(
             return Err(Refusal::new(Reason::Ambiguous, message).places(text, &rivals, 1));
         }
     }
-    let path: Vec<_> =
-        path.into_iter().map(|place| place.map(|place| window.line(place))).collect();
-    Ok(table.alignment(&path, blocks))
+    Ok(table.alignment(&lines, blocks))
 }
 
 fn not_found() -> Refusal {
@@ -179,13 +198,11 @@ fn not_found() -> Refusal {
 }
 
 /// What a hunk is made of, and how many runs of changed lines it has.
-fn elements(hunk: &Hunk, index: &Index<'_>) -> (Vec<Element>, usize) {
+fn elements(hunk: &Hunk) -> (Vec<Element>, usize) {
     let (mut elements, mut blocks, mut line, mut runs) = (Vec::new(), 0, 0, hunk.blocks());
     while let Some(current) = hunk.lines.get(line) {
         if current.kind == Kind::Context {
-            let is_elision =
-                is_elision(&current.text) && index.number(current.text.as_bytes()).is_none();
-            let what = if is_elision { What::Elision } else { What::Context };
+            let what = if is_elision(&current.text) { What::Elision } else { What::Context };
             elements.push(Element { what, line, block: blocks, weight: weight(&current.text) });
             line += 1;
             continue;
@@ -249,52 +266,48 @@ struct Table<'a> {
 impl<'a> Table<'a> {
     fn new(
         hunk: &Hunk,
-        text: &Text<'_>,
-        index: &Index<'_>,
+        file: &File<'_>,
         elements: &'a [Element],
         window: &Window,
-    ) -> Self {
+        steps: &mut Steps<'_>,
+    ) -> Result<Self, Refusal> {
         // Lines that compare as equal are held against a line once.
-        let (mut known, mut samples, mut numbers) =
+        let (mut known, mut different, mut numbers) =
             (HashMap::new(), Vec::new(), Vec::with_capacity(window.len()));
         for line in window.lines() {
-            let number = index.lines().get(line).copied().unwrap_or(u32::MAX);
+            let number = file.index.lines().get(line).copied().unwrap_or(u32::MAX);
             numbers.push(*known.entry(number).or_insert_with(|| {
-                samples.push(Sample::new(text.line(line)));
-                samples.len() - 1
+                different.push(number as usize);
+                different.len() - 1
             }));
         }
-        let gains = elements.iter().map(|element| {
+        let mut gains = Vec::with_capacity(elements.len());
+        for element in elements {
+            let Some(full) = element.full_gain() else {
+                gains.push(Vec::new());
+                continue;
+            };
             let line = &hunk.lines[element.line].text;
-            let mut gains = vec![
-                NO_WAY;
-                if matches!(element.what, What::Context | What::Removed) {
-                    samples.len()
-                } else {
-                    0
-                }
-            ];
+            let mut of_element = vec![NO_WAY; different.len()];
             if element.what == What::Context && element.weight > 30 {
-                let sample = Sample::new(line.as_bytes());
-                for (gain, other) in gains.iter_mut().zip(&samples) {
-                    if sample.is_alike(other) {
+                let wanted = Wanted::new(line);
+                for (gain, number) in of_element.iter_mut().zip(&different) {
+                    if let Some(sample) = file.samples.get(*number)
+                        && wanted.is_alike(sample, steps)?
+                    {
                         *gain = element.weight * MISTYPED / 100;
                     }
                 }
             }
-            let number = index.number(line.as_bytes()).and_then(|number| known.get(&number));
-            if let Some(gain) = number.and_then(|number| gains.get_mut(*number)) {
-                *gain = if element.what == What::Removed {
-                    element.weight * REMOVED / 100
-                } else {
-                    element.weight
-                };
+            let number = file.index.number(line.as_bytes()).and_then(|number| known.get(&number));
+            if let Some(gain) = number.and_then(|number| of_element.get_mut(*number)) {
+                *gain = full;
             }
-            gains
-        });
-        let gains = gains.collect();
-        let blank = window.lines().map(|line| text.line(line).trim_ascii().is_empty()).collect();
-        Self { elements, gains, numbers, blank }
+            gains.push(of_element);
+        }
+        let is_blank = |line| file.text.line(line).trim_ascii().is_empty();
+        let blank = window.lines().map(is_blank).collect();
+        Ok(Self { elements, gains, numbers, blank })
     }
 
     fn width(&self) -> usize {
@@ -465,62 +478,6 @@ impl<'a> Table<'a> {
         path
     }
 
-    /// Refuses a way on which too little of the hunk is in the file, or an insertion of which one
-    /// side is not there at all.
-    fn check_evidence(&self, path: &[Option<usize>]) -> Result<(), Refusal> {
-        let (mut there, mut all) = (0, 0);
-        for (at, element) in self.elements.iter().enumerate() {
-            let full = match element.what {
-                What::Context => element.weight,
-                What::Removed => element.weight * REMOVED / 100,
-                What::Insertion | What::Elision => continue,
-            };
-            all += full;
-            there += path[at].map_or(0, |line| self.gain(at, line));
-        }
-        if there < EVIDENCE || there * 100 < all * SHARE {
-            return Err(not_found());
-        }
-        for at in (0..self.elements.len()).filter(|at| self.elements[*at].what == What::Insertion) {
-            let is_context = |other: &usize| {
-                self.elements[*other].what == What::Context && self.elements[*other].weight > 30
-            };
-            let stops =
-                |other: &usize| matches!(self.elements[*other].what, What::Context | What::Elision);
-            let before: Vec<_> =
-                (0..at).rev().take_while(stops).filter(is_context).take(3).collect();
-            let behind: Vec<_> = (at + 1..self.elements.len())
-                .take_while(stops)
-                .filter(is_context)
-                .take(3)
-                .collect();
-            for side in [before, behind] {
-                // Lines that say little are witnesses only if several stand right beside it.
-                let little = |at: usize| path.get(at).copied().flatten();
-                let before = at >= 2
-                    && path[at].is_some_and(|place| {
-                        place >= 2
-                            && little(at - 1) == Some(place - 1)
-                            && little(at - 2) == Some(place - 2)
-                    });
-                let says = self
-                    .elements
-                    .get(at.saturating_sub(2)..at)
-                    .is_some_and(|two| two.iter().any(|element| element.weight > 10));
-                if !side.is_empty()
-                    && side.iter().all(|other| path[*other].is_none())
-                    && !(side[0] < at && before && says)
-                {
-                    return Err(Refusal::new(
-                        Reason::NotFound,
-                        "the lines beside an insertion are not in the file",
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn alignment(&self, path: &[Option<usize>], blocks: usize) -> Alignment {
         let lines =
             self.elements.iter().map(|element| element.line).max().map_or(0, |line| line + 1);
@@ -528,7 +485,9 @@ impl<'a> Table<'a> {
         let mut seen = vec![false; blocks];
         for (element, place) in self.elements.iter().zip(path) {
             match (element.what, place) {
-                (What::Context, Some(_)) => alignment.lines[element.line] = *place,
+                (What::Context | What::Elision, Some(_)) => {
+                    alignment.lines[element.line] = *place;
+                }
                 (What::Removed, Some(place)) => {
                     alignment.lines[element.line] = Some(*place);
                     let block = &mut alignment.blocks[element.block];

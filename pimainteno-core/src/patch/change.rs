@@ -1,7 +1,7 @@
 //! A change as a reply states it: sections, hunks and lines, not placed anywhere yet.
 
 /// What is said about one file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Section {
     /// The label of the old file; `None` is `/dev/null`.
     pub(super) old: Option<String>,
@@ -19,7 +19,7 @@ pub(super) struct Section {
 }
 
 /// What happens to the file as a whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Action {
     /// Its lines change; or its name, if the labels say so.
     #[default]
@@ -31,7 +31,7 @@ pub(super) enum Action {
 }
 
 /// Some lines of a file with a change among them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Hunk {
     /// The first line of the old file, from 1, and how many there are.
     pub(super) old: Option<(usize, usize)>,
@@ -47,7 +47,7 @@ pub(super) struct Hunk {
 }
 
 /// A line of a hunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct HunkLine {
     pub(super) kind: Kind,
     /// What it says, without its marker and without its end.

@@ -1,5 +1,7 @@
 //! Indenting added lines as the file does, when a reply indents its lines differently.
 
+use std::{borrow::Cow, collections::HashSet};
+
 use super::{
     locate::Fit,
     refusal::{Reason, Refusal},
@@ -11,9 +13,34 @@ const FEW: usize = 3;
 /// How many make one where it does not.
 const MANY: usize = 8;
 
+/// How the lines of a hunk are indented in the reply and in the file, block by block.
+#[derive(Debug, Default)]
+pub(super) struct Indenting {
+    all: Pairs,
+    blocks: Vec<Block>,
+    /// The nearest line of context above, since the last block.
+    above: Option<(String, String)>,
+    has_lost_above: bool,
+    in_block: bool,
+}
+
+/// A run of changed lines.
+#[derive(Debug, Default)]
+struct Block {
+    /// Of removed lines: in the reply, in the file.
+    removed: Vec<(String, String)>,
+    /// Of the nearest lines of context, one on each side.
+    near: Vec<(String, String)>,
+    /// Of added lines: in the reply.
+    added: Vec<String>,
+    has_below: bool,
+    /// A line of context beside it has one blank less than in the file.
+    has_lost: bool,
+}
+
 /// How the lines of a hunk that are in the file are indented there and in the reply.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pairs {
+struct Pairs {
     /// Of lines of context: in the reply, in the file.
     context: Vec<(String, String)>,
     /// Of removed lines.
@@ -37,14 +64,28 @@ pub(super) enum Mapping {
 
 /// How a file indents its lines: how many begin with a tab, how many with two blanks or more, and
 /// whether any has a blank before a tab.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Habit {
     tabs: usize,
     blanks: usize,
     mixes: bool,
+    /// All indentations that there are.
+    known: HashSet<Vec<u8>>,
 }
 
-impl Pairs {
+impl Indenting {
+    /// What follows is of a run of changed lines.
+    pub(super) fn begin_block(&mut self) {
+        self.blocks
+            .push(Block { near: self.above.take().into_iter().collect(), ..Block::default() });
+        self.in_block = true;
+    }
+
+    /// What follows is context again.
+    pub(super) fn end_block(&mut self) {
+        self.in_block = false;
+    }
+
     /// Notes a line of the reply and the line of the file where it stands; blank lines tell
     /// nothing.
     pub(super) fn note(&mut self, reply: &str, file: &[u8], is_removed: bool) {
@@ -54,14 +95,96 @@ impl Pairs {
             return;
         }
         let pair = (indentation(reply).to_owned(), indentation(file).to_owned());
-        if is_removed { self.removed.push(pair) } else { self.context.push(pair) }
+        if is_removed {
+            if let Some(block) = self.blocks.last_mut().filter(|_| self.in_block) {
+                block.removed.push(pair.clone());
+            }
+            self.all.removed.push(pair);
+        } else {
+            // Context that lost its marker has one blank less than the file.
+            let has_lost = pair.1.strip_prefix(' ') == Some(&pair.0);
+            let near = if has_lost { (pair.1.clone(), pair.1.clone()) } else { pair.clone() };
+            if let Some(block) = self.blocks.last_mut().filter(|block| !block.has_below) {
+                block.near.push(near.clone());
+                block.has_below = true;
+                block.has_lost |= has_lost;
+            }
+            (self.above, self.has_lost_above) = (Some(near), has_lost);
+            self.all.context.push(pair);
+        }
     }
 
-    /// What is done to these added lines.
+    /// Notes a line that is added.
+    pub(super) fn add(&mut self, line: &str) {
+        if let Some(block) = self.blocks.last_mut().filter(|_| !line.trim().is_empty()) {
+            block.added.push(indentation(line).to_owned());
+        }
+    }
+
+    /// What is done to the added lines of each block.
     ///
     /// # Errors
     /// [`Reason::NotFound`] if the lines are indented differently in ways that do not go together.
-    pub(super) fn mapping<'a>(
+    pub(super) fn mappings(&self, habit: &Habit) -> Result<Vec<Mapping>, Refusal> {
+        let added = self.blocks.iter().flat_map(|block| &block.added).map(String::as_str);
+        let of_all = self.all.mapping(added);
+        self.blocks.iter().map(|block| block.mapping(&of_all, habit)).collect()
+    }
+}
+
+impl Block {
+    /// What is done to its added lines: the same as to those of the whole hunk, unless its own
+    /// lines say otherwise.
+    fn mapping(
+        &self,
+        of_all: &Result<Mapping, Refusal>,
+        habit: &Habit,
+    ) -> Result<Mapping, Refusal> {
+        if self.added.is_empty() {
+            return Ok(Mapping::Same);
+        }
+        // What looks like a lost marker may be a blank that the whole hunk lost: then what is added
+        // is indented as nothing in the file is, and with that blank all as other lines are.
+        let shifted = Mapping::Add(" ".into());
+        if self.has_lost
+            && shifted.explains(&self.removed.iter().collect::<Vec<_>>())
+            && !self.added.iter().all(|indentation| habit.knows(indentation))
+            && self.added.iter().all(|indentation| habit.knows(&format!(" {indentation}")))
+        {
+            return Ok(shifted);
+        }
+        let own: Vec<_> = self.removed.iter().chain(&self.near).collect();
+        let removed: Vec<_> = self.removed.iter().collect();
+        if let Ok(mapping) = of_all {
+            let is_told = match mapping {
+                // Context may be damaged where what is added is not.
+                Mapping::Same => mapping.explains(&removed),
+                _ => mapping.explains(&own),
+            };
+            if is_told {
+                return of_all.clone();
+            }
+        }
+        let goes = |mapping: &Mapping| {
+            self.added.iter().all(|indentation| mapping.indentation(indentation).is_some())
+        };
+        let is_as_it_is = |pairs: &[&(String, String)]| {
+            (!pairs.is_empty() && Mapping::Same.explains(pairs)).then_some(Mapping::Same)
+        };
+        // Lines that are removed and lines that are added come from the same hand.
+        [own, removed]
+            .iter()
+            .find_map(|pairs| is_as_it_is(pairs).or_else(|| find(pairs)).filter(goes))
+            .map_or_else(|| of_all.clone().and_then(|_| Err(unclear())), Ok)
+    }
+}
+
+impl Pairs {
+    /// What is done to added lines with these indentations.
+    ///
+    /// # Errors
+    /// [`Reason::NotFound`] if the lines are indented differently in ways that do not go together.
+    fn mapping<'a>(
         &self,
         added: impl Iterator<Item = &'a str> + Clone,
     ) -> Result<Mapping, Refusal> {
@@ -71,7 +194,7 @@ impl Pairs {
         if !differs(&self.context) && !differs(&self.removed) {
             return Ok(Mapping::Same);
         }
-        let mut added = added.filter(|line| !line.trim().is_empty()).map(indentation).peekable();
+        let mut added = added.peekable();
         if added.peek().is_none() {
             return Ok(Mapping::Same);
         }
@@ -184,19 +307,27 @@ impl Habit {
             habit.tabs += usize::from(indentation.first() == Some(&b'\t'));
             habit.blanks += usize::from(indentation.starts_with(b"  "));
             habit.mixes |= indentation.windows(2).any(|pair| pair == b" \t");
+            if !habit.known.contains(indentation) {
+                habit.known.insert(indentation.to_vec());
+            }
         }
         habit
     }
 
+    /// Whether a line of the file is indented like this.
+    fn knows(&self, indentation: &str) -> bool {
+        self.known.contains(indentation.as_bytes())
+    }
+
     /// Refuses added lines that are indented in a way that the file is not, though it has a way.
-    pub(super) fn check(
+    pub(super) fn check<'l>(
         &self,
-        mut added: impl Iterator<Item = String>,
+        mut added: impl Iterator<Item = Cow<'l, str>>,
         fit: Fit,
     ) -> Result<(), Refusal> {
         // Whoever damaged the indentation of context may have done so with what is added.
         let enough = if fit >= Fit::Blanks { FEW } else { MANY };
-        let is_odd = |line: String| {
+        let is_odd = |line: Cow<'_, str>| {
             let indentation = indentation(&line);
             let other = if indentation.starts_with('\t') {
                 self.tabs == 0 && self.blanks >= enough
@@ -229,6 +360,11 @@ impl Mapping {
         format!("{new}{}", &line[old.len()..])
     }
 
+    /// Whether it makes of each line's indentation in the reply that of the file.
+    fn explains(&self, pairs: &[&(String, String)]) -> bool {
+        pairs.iter().all(|(reply, file)| self.indentation(reply).as_deref() == Some(file))
+    }
+
     /// What an indentation becomes; `None` if it cannot.
     fn indentation(&self, old: &str) -> Option<String> {
         Some(match self {
@@ -246,9 +382,6 @@ impl Mapping {
 
 /// The one mapping that explains all pairs.
 fn find(pairs: &[&(String, String)]) -> Option<Mapping> {
-    let explains = |mapping: &Mapping| {
-        pairs.iter().all(|(reply, file)| mapping.indentation(reply).as_deref() == Some(file))
-    };
     let (reply, file) = pairs.first()?;
     let mut candidates = Vec::new();
     if let Some(prefix) = file.strip_suffix(reply.as_str()) {
@@ -259,7 +392,7 @@ fn find(pairs: &[&(String, String)]) -> Option<Mapping> {
     }
     candidates.extend((1..=8).map(Mapping::ToTabs));
     candidates.extend((1..=8).map(Mapping::ToBlanks));
-    candidates.into_iter().find(explains)
+    candidates.into_iter().find(|mapping| mapping.explains(pairs))
 }
 
 fn unclear() -> Refusal {
@@ -283,11 +416,14 @@ mod tests {
     use super::*;
 
     fn mapping(pairs: &[(&str, &str, bool)], added: &[&str]) -> Option<Mapping> {
-        let mut noted = Pairs::default();
-        for (reply, file, is_removed) in pairs {
-            noted.note(reply, file.as_bytes(), *is_removed);
-        }
-        noted.mapping(added.iter().copied()).ok()
+        let mut indenting = Indenting::default();
+        let context = pairs.iter().filter(|(.., is_removed)| !is_removed);
+        context.for_each(|(reply, file, _)| indenting.note(reply, file.as_bytes(), false));
+        indenting.begin_block();
+        let removed = pairs.iter().filter(|(.., is_removed)| *is_removed);
+        removed.for_each(|(reply, file, _)| indenting.note(reply, file.as_bytes(), true));
+        added.iter().for_each(|line| indenting.add(line));
+        indenting.mappings(&Habit::default()).ok().map(|mappings| mappings[0].clone())
     }
 
     #[test]

@@ -2,17 +2,10 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use super::{
-    refusal::{Reason, Refusal},
-    text::Text,
-};
+use super::{refusal::Refusal, steps::Steps, text::Text};
 
 /// The most places that are listed for one hunk.
-const MOST_PLACES: usize = 1000;
-
-/// The most comparisons of lines that one file takes: what needs more is too repetitive to be
-/// placed with certainty.
-const MOST_STEPS: usize = 60_000_000;
+const MOST_PLACES: usize = 200;
 
 /// How loosely lines are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,6 +84,13 @@ impl<'a> Index<'a> {
         &self.lines
     }
 
+    /// For each number, the first line that has it.
+    pub(super) fn first_places(&self) -> impl Iterator<Item = usize> {
+        self.starts[..self.starts.len() - 1]
+            .iter()
+            .map(|start| self.places[*start as usize] as usize)
+    }
+
     /// Where the lines with this number stand.
     pub(super) fn places(&self, number: u32) -> &[u32] {
         let range =
@@ -101,8 +101,12 @@ impl<'a> Index<'a> {
     /// Where all of `pattern` stand, one after the other; the first places, if there are very many.
     ///
     /// # Errors
-    /// [`Reason::TooLarge`] if that takes more than `steps` are left.
-    pub(super) fn find(&self, pattern: &[u32], steps: &mut Steps) -> Result<Vec<usize>, Refusal> {
+    /// [`Reason::TooLarge`](super::Reason::TooLarge) if that takes more than `steps` are left.
+    pub(super) fn find(
+        &self,
+        pattern: &[u32],
+        steps: &mut Steps<'_>,
+    ) -> Result<Vec<usize>, Refusal> {
         let Some((offset, rarest)) =
             pattern.iter().enumerate().min_by_key(|(_, number)| self.places(**number).len())
         else {
@@ -131,26 +135,6 @@ impl<'a> Index<'a> {
     }
 }
 
-/// How much work is left for one file.
-pub(super) struct Steps(usize);
-
-impl Steps {
-    pub(super) fn new() -> Self {
-        Self(MOST_STEPS)
-    }
-
-    /// Takes some of it.
-    pub(super) fn take(&mut self, count: usize) -> Result<(), Refusal> {
-        self.0 = self.0.checked_sub(count).ok_or_else(|| {
-            Refusal::new(
-                Reason::TooLarge,
-                "the file is too large or too repetitive to place this change in it with certainty",
-            )
-        })?;
-        Ok(())
-    }
-}
-
 /// A line without indentation, with one blank for each run of blanks.
 fn collapsed(line: &[u8]) -> Cow<'_, [u8]> {
     let line = line.trim_ascii();
@@ -176,30 +160,31 @@ fn folded(line: &[u8]) -> Vec<u8> {
     if text.is_ascii() {
         return collapsed(line).into_owned();
     }
-    let mut folded = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\u{2018}'..='\u{201b}' | '\u{2032}' | '\u{00b4}' | '\u{02bc}' => folded.push('\''),
-            '\u{201c}'..='\u{201f}' | '\u{2033}' | '\u{00ab}' | '\u{00bb}' => folded.push('"'),
-            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => {
-                folded.push('-');
-            }
-            '\u{2026}' => folded.push_str("..."),
-            '\u{00a0}'
-            | '\u{1680}'
-            | '\u{2000}'..='\u{200a}'
-            | '\u{202f}'
-            | '\u{205f}'
-            | '\u{3000}' => folded.push(' '),
-            '\u{00ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' => {}
-            // Full-width forms of ASCII.
-            '\u{ff01}'..='\u{ff5e}' => {
-                folded.push(char::from_u32(character as u32 - 0xfee0).unwrap_or(character));
-            }
-            other => folded.push(other),
-        }
-    }
+    let folded: String =
+        text.chars().flat_map(|character| plain(character).into_iter().flatten()).collect();
     collapsed(folded.as_bytes()).into_owned()
+}
+
+/// What a character is mistaken for, or written as where it cannot be typed: the plainest of its
+/// kind, several of them, or none where it cannot be seen.
+pub(super) fn plain(character: char) -> [Option<char>; 3] {
+    let plain = match character {
+        '\u{2018}'..='\u{201b}' | '\u{2032}' | '\u{00b4}' | '\u{02bc}' => '\'',
+        '\u{201c}'..='\u{201f}' | '\u{2033}' | '\u{00ab}' | '\u{00bb}' => '"',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => '-',
+        '\u{2026}' => return [Some('.'); 3],
+        '\u{00a0}'
+        | '\u{1680}'
+        | '\u{2000}'..='\u{200a}'
+        | '\u{202f}'
+        | '\u{205f}'
+        | '\u{3000}' => ' ',
+        '\u{00ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' => return [None; 3],
+        // Full-width forms of ASCII.
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(character as u32 - 0xfee0).unwrap_or(character),
+        other => other,
+    };
+    [Some(plain), None, None]
 }
 
 #[cfg(test)]
@@ -221,7 +206,7 @@ mod tests {
         let index = Index::new(&text, Fit::Exact);
         let pattern: Vec<_> =
             ["a", "b"].iter().map(|line| index.number(line.as_bytes()).unwrap()).collect();
-        assert_eq!(index.find(&pattern, &mut Steps::new()).unwrap(), [0, 2]);
+        assert_eq!(index.find(&pattern, &mut Steps::new(&|| false)).unwrap(), [0, 2]);
         assert_eq!(index.number(b"c"), None);
         assert!(index.is_at(&pattern, 2) && !index.is_at(&pattern, 4));
     }

@@ -5,27 +5,27 @@
 //! hunk that could stand in several is refused, unless its line number or the line that it is said
 //! to be below decides.
 
+mod anchors;
+mod edits;
+mod ends;
 mod evidence;
+mod punctuation;
 mod reading;
 
-use std::{borrow::Cow, cell::OnceCell, ops::Range};
+use std::{borrow::Cow, cell::OnceCell, collections::HashMap};
 
+use edits::merged;
 use reading::readings;
 
 use super::{
-    align::{Alignment, align},
+    align::{self, Alignment, align},
     change::{Hunk, HunkLine, Kind},
-    indent::{Habit, Mapping, Pairs},
-    locate::{Fit, Index, Steps},
+    indent::Habit,
+    locate::{Fit, Index},
     refusal::{Reason, Refusal},
-    text::{Edit, End, NewLine, Text},
+    steps::Steps,
+    text::{BYTE_ORDER_MARK, Edit, Text},
 };
-
-/// The mark in front of UTF-8, which belongs to the file and not to its first line.
-const BYTE_ORDER_MARK: &str = "\u{feff}";
-
-/// The most places that the line above is looked up for.
-const MOST_ANCHORED: usize = 64;
 
 /// How often hunks are looked for in what the others leave.
 const MOST_ROUNDS: usize = 8;
@@ -53,49 +53,64 @@ pub(super) struct Placed {
 }
 
 /// Places all hunks in a file, or none.
-pub(super) fn place(content: &[u8], jobs: &[Job<'_>]) -> Result<Placed, Refusal> {
+///
+/// # Errors
+/// Why that cannot be done. [`Reason::AlreadyThere`] is about the change of the file as a whole if
+/// the file says all of it already.
+pub(super) fn place(
+    content: &[u8],
+    jobs: &[Job<'_>],
+    steps: &mut Steps<'_>,
+) -> Result<Placed, Refusal> {
     if content.contains(&0) {
         return Err(Refusal::new(Reason::Binary, "it is a binary file"));
     }
     let text = Text::new(content);
-    let mut steps = Steps::new();
-    let mut fits = Vec::new();
-    let mut first = Round::new(&text);
-    let mut left = first.whole_hunks(jobs, &mut steps)?;
+    let tells_ends = ends::are_told(&text, jobs)?;
+    let (mut fits, mut already) = (Vec::new(), Vec::new());
+    let mut first = Round::new(&text, tells_ends);
+    let mut left = first.whole_hunks(jobs, steps)?;
     let edits = merged(&text, std::mem::take(&mut first.edits))?;
     fits.append(&mut first.fits);
+    already.append(&mut first.already);
     let mut image = text.edited(&edits);
     let mut rounds = 0;
     // Later hunks may be written against what the earlier ones leave.
     while !left.is_empty() && !fits.is_empty() && rounds < MOST_ROUNDS {
         let (after, rest, mut found) = {
-            let mut round = Round::new(&image);
-            let rest = round.whole_hunks(&left, &mut steps)?;
+            let mut round = Round::new(&image, tells_ends);
+            let rest = round.whole_hunks(&left, steps)?;
             let edits = merged(&image, std::mem::take(&mut round.edits))?;
+            already.append(&mut round.already);
             (image.edited(&edits), rest, std::mem::take(&mut round.fits))
         };
-        if found.is_empty() {
-            break;
-        }
+        let is_same = rest.len() == left.len();
         fits.append(&mut found);
         (image, left) = (after, rest);
+        if is_same {
+            break;
+        }
         rounds += 1;
     }
     if !left.is_empty() {
         // By what can be found of them, in the file as it was unless some already went on top of
         // others.
         let base = if rounds == 0 { &text } else { &image };
-        let mut round = Round::new(base);
+        let mut round = Round::new(base, tells_ends);
         for job in &left {
-            round.align(job, &mut steps)?;
+            round.align(job, steps)?;
         }
         let mut all = std::mem::take(&mut round.edits);
         if rounds == 0 {
             all.extend(edits.into_iter().map(|edit| (0, edit)));
         }
         fits.append(&mut round.fits);
+        already.append(&mut round.already);
         let all = merged(base, all)?;
         image = base.edited(&all);
+    }
+    if let Some(refusal) = already.into_iter().min_by_key(|refusal| refusal.hunk) {
+        return Err(Refusal { is_whole: fits.is_empty(), ..refusal });
     }
     fits.sort_by_key(|(number, ..)| *number);
     Ok(Placed { bytes: image.bytes(), fits })
@@ -104,11 +119,16 @@ pub(super) fn place(content: &[u8], jobs: &[Job<'_>]) -> Result<Placed, Refusal>
 /// Hunks against one state of a file.
 struct Round<'a> {
     text: &'a Text<'a>,
+    /// Added lines end as the hunks show.
+    tells_ends: bool,
     indexes: [OnceCell<Index<'a>>; 4],
+    samples: OnceCell<Vec<align::Sample>>,
+    habit: OnceCell<Habit>,
     /// With the number of the hunk that each is from.
     edits: Vec<(usize, Edit)>,
     fits: Vec<(usize, Fit, usize)>,
-    habit: OnceCell<Habit>,
+    /// For each hunk that the file says already, how that is told.
+    already: Vec<Refusal>,
 }
 
 /// Where a whole hunk stands.
@@ -119,27 +139,44 @@ struct Found<'a> {
 }
 
 impl<'a> Round<'a> {
-    fn new(text: &'a Text<'a>) -> Self {
+    fn new(text: &'a Text<'a>, tells_ends: bool) -> Self {
         Self {
             text,
+            tells_ends,
             indexes: [const { OnceCell::new() }; 4],
+            samples: OnceCell::new(),
+            habit: OnceCell::new(),
             edits: Vec::new(),
             fits: Vec::new(),
-            habit: OnceCell::new(),
+            already: Vec::new(),
         }
     }
 
-    fn index(&self, fit: Fit) -> &Index<'a> {
-        self.indexes[(fit as usize).min(3)].get_or_init(|| Index::new(self.text, fit))
+    fn index(&self, fit: Fit, steps: &mut Steps<'_>) -> Result<&Index<'a>, Refusal> {
+        let index = &self.indexes[(fit as usize).min(3)];
+        if index.get().is_none() {
+            steps.take(self.text.cost())?;
+        }
+        Ok(index.get_or_init(|| Index::new(self.text, fit)))
+    }
+
+    /// The file, to hold hunks against it.
+    fn file(&self, steps: &mut Steps<'_>) -> Result<align::File<'_>, Refusal> {
+        let index = self.index(Fit::Punctuation, steps)?;
+        if self.samples.get().is_none() {
+            steps.take(self.text.cost())?;
+        }
+        let samples = self.samples.get_or_init(|| align::samples(self.text, index));
+        Ok(align::File { text: self.text, index, samples })
     }
 
     /// Places the hunks that stand in the file as a whole; gives those that do not.
     fn whole_hunks<'j>(
         &mut self,
         jobs: &[Job<'j>],
-        steps: &mut Steps,
+        steps: &mut Steps<'_>,
     ) -> Result<Vec<Job<'j>>, Refusal> {
-        let (mut found, mut left) = (Vec::new(), Vec::new());
+        let (mut found, mut left, mut decided) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs {
             match self.find(job, steps).map_err(|refusal| refusal.hunk(job.number))? {
                 Some(places) => found.push((job, places)),
@@ -149,24 +186,28 @@ impl<'a> Round<'a> {
         // Line numbers decide only while nothing shows that they are wrong.
         let is_off = |found: &Found<'_>| matches!((found.places.as_slice(), found.hunk.old), ([place], Some((start, _))) if place + 1 != start);
         let numbers_hold = !found.iter().any(|(_, found)| is_off(found));
-        let several: Vec<_> = found
+        // How many hunks say the same, and which of them each is.
+        let mut alike: HashMap<(usize, &[HunkLine]), usize> = HashMap::new();
+        let turns: Vec<usize> = found
             .iter()
-            .enumerate()
-            .filter(|(_, (_, found))| found.places.len() > 1)
-            .map(|(at, _)| at)
-            .collect();
-        for at in several {
-            let (job, _) = &found[at];
-            let alike: Vec<_> = found
-                .iter()
-                .filter(|(other, _)| {
-                    other.section == job.section && other.hunk.lines == job.hunk.lines
-                })
-                .collect();
-            let turn = alike.iter().take_while(|(other, _)| other.number < job.number).count();
-            let place = self
-                .decide(&found[at].1, numbers_hold, (turn, alike.len()))
-                .map_err(|refusal| refusal.hunk(job.number))?;
+            .map(|(job, found)| {
+                let so_far = alike.entry((job.section, job.hunk.lines.as_slice())).or_default();
+                *so_far += 1;
+                steps.take(found.hunk.lines.len()).map(|()| *so_far - 1)
+            })
+            .collect::<Result<_, _>>()?;
+        let counts: Vec<_> =
+            found.iter().map(|(job, _)| alike[&(job.section, job.hunk.lines.as_slice())]).collect();
+        for (at, turn) in turns.into_iter().enumerate() {
+            let (job, found) = &found[at];
+            if found.places.len() > 1 {
+                let place = self
+                    .decide(found, numbers_hold, (turn, counts[at]), steps)
+                    .map_err(|refusal| refusal.hunk(job.number))?;
+                decided.push((at, place));
+            }
+        }
+        for (at, place) in decided {
             found[at].1.places = vec![place];
         }
         for (job, found) in found {
@@ -176,7 +217,7 @@ impl<'a> Round<'a> {
             let is_meant = found.hunk.old.map(|(start, _)| start) == Some(place + 1);
             let only_adds = found.hunk.lines.iter().all(|line| line.kind != Kind::Removed);
             let has_context = found.hunk.old_lines().any(|line| !line.text.trim().is_empty());
-            if !is_meant && self.stands_with_gaps(&found.hunk, *place) {
+            if !is_meant && self.stands_with_gaps(&found.hunk, *place, steps)? {
                 let message = "its lines stand in one place as they are, and with others between them where its line number says";
                 let start = found.hunk.old.map_or(0, |(start, _)| start.saturating_sub(1));
                 let refusal = Refusal::new(Reason::Ambiguous, message).places(
@@ -194,11 +235,8 @@ impl<'a> Round<'a> {
                 only_adds && self.stands_already(&found.hunk, found.fit, steps)?
             };
             if has_context && stands {
-                return Err(Refusal::new(
-                    Reason::NoChange,
-                    "the file already says what it would be changed to",
-                )
-                .hunk(job.number));
+                self.already.push(already_there().hunk(job.number));
+                continue;
             }
             let lines = straight(&found.hunk, *place);
             self.edit(job, &found.hunk, &lines, found.fit)?;
@@ -207,7 +245,7 @@ impl<'a> Round<'a> {
     }
 
     /// Where a hunk stands as a whole, compared as strictly as finds it.
-    fn find<'j>(&self, job: &Job<'j>, steps: &mut Steps) -> Result<Option<Found<'j>>, Refusal> {
+    fn find<'j>(&self, job: &Job<'j>, steps: &mut Steps<'_>) -> Result<Option<Found<'j>>, Refusal> {
         if job.hunk.old_lines().next().is_none() {
             return self.find_insertion(job).map(Some);
         }
@@ -215,11 +253,11 @@ impl<'a> Round<'a> {
         for fit in Fit::OF_LINES.into_iter().filter(|fit| {
             *fit <= job.loosest && (*fit <= Fit::TrailingBlanks || !job.hunk.must_fit)
         }) {
-            let index = self.index(fit);
+            let index = self.index(fit, steps)?;
             let mut hits = Vec::new();
             for hunk in &readings {
                 let pattern: Option<Vec<u32>> =
-                    hunk.old_lines().map(|line| number(index, line, fit)).collect();
+                    hunk.old_lines().map(|line| number(index, &line.text)).collect();
                 let Some(pattern) = pattern else { continue };
                 let mut places = index.find(&pattern, steps)?;
                 // There may be more places than are listed.
@@ -256,15 +294,15 @@ impl<'a> Round<'a> {
             {
                 hits.retain(|found| converted(found) == fewest);
             }
-            let result = |found: &Found<'_>| {
-                (found.places.len() == 1)
-                    .then(|| self.result(&found.hunk, &straight(&found.hunk, found.places[0])))
-            };
-            if hits.len() > 1
-                && let Some(Some(first)) = hits.first().map(result)
-                && hits.iter().all(|found| result(found).as_ref() == Some(&first))
-            {
-                hits.truncate(1);
+            if hits.len() > 1 && hits.iter().all(|found| found.places.len() == 1) {
+                steps.take(hits.len() * self.text.cost())?;
+                let mut results = hits
+                    .iter()
+                    .map(|found| self.result(&found.hunk, &straight(&found.hunk, found.places[0])));
+                let first = results.next();
+                if results.all(|result| Some(result) == first) {
+                    hits.truncate(1);
+                }
             }
             if hits.len() > 1 {
                 let places: Vec<_> =
@@ -302,6 +340,7 @@ impl<'a> Round<'a> {
         found: &Found<'_>,
         numbers_hold: bool,
         turn: (usize, usize),
+        steps: &mut Steps<'_>,
     ) -> Result<usize, Refusal> {
         let (places, length) = (&found.places, found.hunk.old_lines().count());
         let start = found.hunk.old.and_then(|(start, _)| start.checked_sub(1));
@@ -313,9 +352,7 @@ impl<'a> Round<'a> {
         {
             return Ok(*place);
         }
-        if let Some(anchor) = found.hunk.anchors.last()
-            && let Some(place) = self.below(anchor, places)
-        {
+        if let Some(place) = self.below(&found.hunk.anchors, places, steps)? {
             return Ok(place);
         }
         // So many times the same change for so many places.
@@ -332,53 +369,39 @@ impl<'a> Round<'a> {
         Err(Refusal::new(Reason::Ambiguous, message).places(self.text, places, length))
     }
 
-    /// The one place in what begins with the line that says `anchor`, if that line and the place
-    /// are the only ones.
-    fn below(&self, anchor: &str, places: &[usize]) -> Option<usize> {
-        // With its indentation if that finds it. Git cuts long lines off.
-        let only = |fit: Fit| {
-            let wanted = fit.key(anchor.as_bytes());
-            let mut found = (0..self.text.len()).filter(|line| {
-                let line = fit.key(self.text.line(*line));
-                line == wanted || (wanted.len() >= 40 && line.starts_with(&wanted))
-            });
-            found.next().filter(|_| found.next().is_none())
-        };
-        let line = only(Fit::TrailingBlanks).or_else(|| only(Fit::Punctuation))?;
-        let depth = indentation(self.text.line(line));
-        let begins = |other: &usize| {
-            let text = self.text.line(*other);
-            let first = text.trim_ascii_start().first();
-            indentation(text) <= depth
-                && first
-                    .is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$'))
-        };
-        let mut below = places
-            .iter()
-            .take(MOST_ANCHORED + 1)
-            .filter(|place| (0..**place).rev().find(begins) == Some(line));
-        let (place, None) = (below.next()?, below.next()) else { return None };
-        (places.len() <= MOST_ANCHORED).then_some(*place)
-    }
-
     /// Places a hunk by what can be found of it.
-    fn align(&mut self, job: &Job<'_>, steps: &mut Steps) -> Result<(), Refusal> {
-        let refused = |refusal: Refusal| self.explained(refusal, job.hunk).hunk(job.number);
+    fn align(&mut self, job: &Job<'_>, steps: &mut Steps<'_>) -> Result<(), Refusal> {
         if job.loosest < Fit::Context || job.hunk.must_fit {
-            return Err(refused(Refusal::new(Reason::NotFound, "its lines are not in the file")));
+            let refusal = Refusal::new(Reason::NotFound, "its lines are not in the file");
+            return Err(self.explained(refusal, job.hunk, steps)?.hunk(job.number));
         }
         if self.stands_already(job.hunk, Fit::TrailingBlanks, steps)? {
-            return Err(refused(Refusal::new(
-                Reason::NoChange,
-                "the file already says what it would be changed to",
-            )));
+            self.already.push(already_there().hunk(job.number));
+            return Ok(());
         }
+        match self.aligned(job.hunk, steps) {
+            Ok((hunk, alignment)) => self.edit(job, &hunk, &alignment, Fit::Context),
+            Err(refusal) if self.is_undone_by(job.hunk, &refusal, steps)? => {
+                self.already.push(already_there().hunk(job.number));
+                Ok(())
+            }
+            Err(refusal) => Err(self.explained(refusal, job.hunk, steps)?.hunk(job.number)),
+        }
+    }
+
+    /// Where the lines of a hunk stand of which not all are in the file, and how it is read.
+    fn aligned<'j>(
+        &self,
+        hunk: &'j Hunk,
+        steps: &mut Steps<'_>,
+    ) -> Result<(Cow<'j, Hunk>, Alignment), Refusal> {
+        let file = self.file(steps)?;
         let (mut best, mut refusal) = (Vec::new(), None);
-        for hunk in readings(job.hunk) {
-            match align(&hunk, self.text, self.index(Fit::Punctuation), steps) {
+        for hunk in readings(hunk) {
+            match align(&hunk, &file, steps) {
                 Ok(alignment) => best.push((hunk, alignment)),
                 Err(error) if error.reason == Reason::NotFound => refusal = refusal.or(Some(error)),
-                Err(error) => return Err(refused(error)),
+                Err(error) => return Err(error),
             }
         }
         // Empty lines that stand in the file where they are as context are context.
@@ -395,6 +418,7 @@ impl<'a> Round<'a> {
             best.retain(|(hunk, _)| hunk.counts_fit());
         }
         if best.len() > 1 {
+            steps.take(best.len() * self.text.cost())?;
             let mut results = best.iter().map(|(hunk, alignment)| self.result(hunk, alignment));
             let first = results.next();
             if results.all(|result| Some(result) == first) {
@@ -402,120 +426,27 @@ impl<'a> Round<'a> {
             }
         }
         match (best.pop(), best.is_empty()) {
-            (Some((hunk, alignment)), true) => self.edit(job, &hunk, &alignment, Fit::Context),
-            (Some(_), false) => Err(refused(Refusal::new(
+            (Some(found), true) => Ok(found),
+            (Some(_), false) => Err(Refusal::new(
                 Reason::Ambiguous,
                 "it has empty lines without a marker, and it cannot be told what they are",
-            ))),
-            (None, _) => Err(refused(refusal.unwrap_or_else(|| {
+            )),
+            (None, _) => Err(refusal.unwrap_or_else(|| {
                 Refusal::new(Reason::NotFound, "its lines are not in the file")
-            }))),
+            })),
         }
-    }
-
-    /// Notes what a hunk does to the file, its lines standing where `alignment` says.
-    fn edit(
-        &mut self,
-        job: &Job<'_>,
-        hunk: &Hunk,
-        alignment: &Alignment,
-        fit: Fit,
-    ) -> Result<(), Refusal> {
-        let mut pairs = Pairs::default();
-        if fit >= Fit::Blanks {
-            for (line, place) in hunk.lines.iter().zip(&alignment.lines) {
-                if let Some(place) = place.filter(|_| line.is_old()) {
-                    // A line that is only alike says nothing about blanks.
-                    if Fit::Punctuation.key(line.text.as_bytes())
-                        == Fit::Punctuation.key(self.text.line(place))
-                    {
-                        pairs.note(&line.text, self.text.line(place), line.kind == Kind::Removed);
-                    }
-                }
-            }
-        }
-        let added = hunk
-            .lines
-            .iter()
-            .filter(|line| line.kind == Kind::Added)
-            .map(|line| line.text.as_str());
-        let mapping = pairs.mapping(added.clone()).map_err(|refusal| refusal.hunk(job.number))?;
-        if !job.verbatim {
-            let habit = self.habit.get_or_init(|| Habit::of(self.text));
-            habit
-                .check(added.map(|line| mapping.apply(line)), fit)
-                .map_err(|refusal| refusal.hunk(job.number))?;
-        }
-        let edits: Vec<_> = hunk
-            .blocks()
-            .zip(&alignment.blocks)
-            .map(|(block, place)| self.block(hunk, block, place, &mapping))
-            .collect();
-        let first = edits.first().map_or(0, |edit| edit.start);
-        self.fits.push((job.number, fit, first + 1));
-        self.edits.extend(edits.into_iter().map(|edit| (job.number, edit)));
-        Ok(())
-    }
-
-    /// The whole file with one hunk in place.
-    fn result(&self, hunk: &Hunk, alignment: &Alignment) -> Vec<u8> {
-        let edits: Vec<_> = hunk
-            .blocks()
-            .zip(&alignment.blocks)
-            .map(|(block, place)| self.block(hunk, block, place, &Mapping::Same))
-            .collect();
-        self.text.edited(&edits).bytes()
-    }
-
-    /// What one run of changed lines does.
-    fn block(
-        &self,
-        hunk: &Hunk,
-        block: Range<usize>,
-        place: &Range<usize>,
-        mapping: &Mapping,
-    ) -> Edit {
-        // A hunk that shows carriage returns shows all of them.
-        let shows_ends = hunk.lines.iter().any(|line| line.carriage_return);
-        let lines = &hunk.lines[block];
-        let removed = || lines.iter().filter(|line| line.kind == Kind::Removed);
-        let new_line = |line: &HunkLine| NewLine {
-            text: mapping.apply(&line.text).into_bytes(),
-            end: match (line.bare, line.carriage_return, shows_ends) {
-                (true, ..) => Some(End::Missing),
-                (_, true, _) => Some(End::CrLf),
-                (_, false, true) => Some(End::Lf),
-                _ => None,
-            },
-        };
-        let mut edit = Edit {
-            start: place.start,
-            end: place.end,
-            lines: lines.iter().filter(|line| line.kind == Kind::Added).map(new_line).collect(),
-            ended_bare: removed().next_back().is_some_and(|line| line.bare),
-        };
-        // The mark in front of the file stays, unless the reply shows it.
-        let marked = self.text.line(0).starts_with(BYTE_ORDER_MARK.as_bytes());
-        if marked
-            && place.contains(&0)
-            && removed().next().is_some_and(|line| !line.text.starts_with(BYTE_ORDER_MARK))
-            && let Some(first) = edit.lines.first_mut()
-        {
-            first.text.splice(0..0, BYTE_ORDER_MARK.bytes());
-        }
-        edit
     }
 }
 
-/// The number of a hunk's line in an index.
-fn number(index: &Index<'_>, line: &HunkLine, fit: Fit) -> Option<u32> {
-    let text = line.text.as_bytes();
-    index.number(text).or_else(|| {
-        // The mark in front of a file belongs to its first line, and replies leave it out.
-        (fit != Fit::Exact)
-            .then(|| index.number(format!("{BYTE_ORDER_MARK}{}", line.text).as_bytes()))
-            .flatten()
-    })
+/// How it is told that a hunk's change is in the file.
+fn already_there() -> Refusal {
+    Refusal::new(Reason::AlreadyThere, "the file already says what it would be changed to")
+}
+
+/// The number of a hunk's line in an index. The mark in front of a file is none of its first line.
+fn number(index: &Index<'_>, line: &str) -> Option<u32> {
+    let unmarked = || line.strip_prefix(BYTE_ORDER_MARK);
+    index.number(line.as_bytes()).or_else(|| index.number(unmarked()?.as_bytes()))
 }
 
 /// How the lines of a hunk stand that is in the file as a whole, from `place` on.
@@ -537,39 +468,4 @@ fn straight(hunk: &Hunk, place: usize) -> Alignment {
     });
     let blocks = blocks.collect();
     Alignment { lines, blocks }
-}
-
-/// The edits in order, each once.
-///
-/// # Errors
-/// [`Reason::Conflict`] if two change the same lines differently.
-fn merged(text: &Text<'_>, mut edits: Vec<(usize, Edit)>) -> Result<Vec<Edit>, Refusal> {
-    edits.sort_by_key(|(_, edit)| (edit.start, edit.end));
-    let mut merged: Vec<(usize, Edit)> = Vec::with_capacity(edits.len());
-    for (number, edit) in edits {
-        let Some((_, last)) = merged.last() else {
-            merged.push((number, edit));
-            continue;
-        };
-        if *last == edit {
-            continue;
-        }
-        let both_insert =
-            last.start == last.end && edit.start == edit.end && last.start == edit.start;
-        if edit.start < last.end || both_insert {
-            let message =
-                format!("two parts of the change do different things to line {}", edit.start + 1);
-            return Err(Refusal::new(Reason::Conflict, message).hunk(number).places(
-                text,
-                &[edit.start],
-                1,
-            ));
-        }
-        merged.push((number, edit));
-    }
-    Ok(merged.into_iter().map(|(_, edit)| edit).collect())
-}
-
-fn indentation(line: &[u8]) -> usize {
-    line.len() - line.trim_ascii_start().len()
 }

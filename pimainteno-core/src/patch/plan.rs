@@ -1,7 +1,7 @@
 //! What a reply does to all files, worked out in memory before anything is written.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt,
 };
 
@@ -14,7 +14,8 @@ use super::{
     place::{Job, place},
     placeholder,
     refusal::{Reason, Refusal},
-    reply,
+    reply, soundness,
+    steps::Steps,
     text::Text,
     unified,
 };
@@ -29,6 +30,7 @@ type IsMeant<'a> = dyn Fn(&str) -> bool + Send + Sync + 'a;
 #[derive(Default)]
 pub struct Rules<'a> {
     protected: Option<Box<IsMeant<'a>>>,
+    cancelled: Option<Box<dyn Fn() -> bool + Send + Sync + 'a>>,
     verbatim: bool,
 }
 
@@ -81,18 +83,12 @@ pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, 
         return Err(no_change_in(&text));
     }
     // A draft and its final form may be the same.
-    let mut at = 0;
-    while at < sections.len() {
-        if sections[..at].contains(&sections[at]) {
-            sections.remove(at);
-        } else {
-            at += 1;
-        }
-    }
+    let mut seen = HashSet::new();
+    sections.retain(|section| seen.insert(section.clone()));
     let mut planner = Planner { files, rules, sections: &sections, ..Planner::new(files, rules) };
     let is_one = matches!(sections.as_slice(), [only] if only.hunks.len() == 1);
     let planned = planner.run().and_then(|()| planner.finish());
-    planned.map_err(|refusal| Refusal { is_whole: is_one || refusal.hunk.is_none(), ..refusal })
+    planned.map_err(|refusal| Refusal { is_whole: is_one || refusal.is_whole, ..refusal })
 }
 
 /// The refusal of a reply without a change: what it says instead.
@@ -123,12 +119,26 @@ impl<'a> Rules<'a> {
         self
     }
 
+    /// Gives up as soon as `is_cancelled` is true; it is asked now and then.
+    #[must_use]
+    pub fn cancel(mut self, is_cancelled: impl Fn() -> bool + Send + Sync + 'a) -> Self {
+        self.cancelled = Some(Box::new(is_cancelled));
+        self
+    }
+
     /// Takes every added line for what it says: the change was made by a tool from real files, so
     /// that no line stands for others.
     #[must_use]
     pub fn verbatim(mut self) -> Self {
         self.verbatim = true;
         self
+    }
+
+    fn is_cancelled(&self) -> &(dyn Fn() -> bool + '_) {
+        match &self.cancelled {
+            Some(is_cancelled) => is_cancelled,
+            None => &|| false,
+        }
     }
 }
 
@@ -160,6 +170,7 @@ impl Plan {
 }
 
 struct Planner<'a> {
+    steps: Steps<'a>,
     files: &'a dyn Files,
     rules: &'a Rules<'a>,
     sections: &'a [Section],
@@ -178,6 +189,7 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new(files: &'a dyn Files, rules: &'a Rules<'a>) -> Self {
         Self {
+            steps: Steps::new(rules.is_cancelled()),
             files,
             rules,
             sections: &[],
@@ -233,7 +245,9 @@ impl<'a> Planner<'a> {
             }
         }
         if planned.is_empty() {
-            return Err(Refusal::new(Reason::NoChange, "the change leaves every file as it is"));
+            let refusal =
+                Refusal::new(Reason::AlreadyThere, "the change leaves every file as it is");
+            return Err(Refusal { is_whole: true, ..refusal });
         }
         Ok(Plan { files: planned, placements: self.placements })
     }
@@ -249,6 +263,9 @@ impl<'a> Planner<'a> {
             executable: section.executable == Some(true),
         };
         if self.written.get(&path) == Some(&content) {
+            return Ok(());
+        }
+        if paths::entry(self.files, &path)? == Entry::File(content.clone()) {
             return Ok(());
         }
         self.check_vacant(&path)?;
@@ -412,6 +429,7 @@ impl<'a> Planner<'a> {
             Some(path) => self.pending.remove_entry(path).into_iter().collect(),
             None => std::mem::take(&mut self.pending),
         };
+        let mut already = None;
         for (path, hunks) in due {
             let content = self.now(&path)?.unwrap_or_default();
             let jobs: Vec<_> = hunks
@@ -421,15 +439,27 @@ impl<'a> Planner<'a> {
                     hunk,
                     number: at + 1,
                     section: *section,
-                    // Where the file is a guess, the lines must not be one.
-                    loosest: if *guessed { Fit::TrailingBlanks } else { Fit::Context },
+                    // Where the file is a guess, the lines must all be there.
+                    loosest: if *guessed { Fit::Punctuation } else { Fit::Context },
                     verbatim: self.rules.verbatim,
                 })
                 .collect();
-            let placed = place(&content.bytes, &jobs).map_err(|refusal| refusal.file(&path))?;
+            let placed = match place(&content.bytes, &jobs, &mut self.steps) {
+                Ok(placed) => placed,
+                Err(refusal) if refusal.reason == Reason::AlreadyThere && refusal.is_whole => {
+                    already.get_or_insert(refusal.file(&path));
+                    continue;
+                }
+                Err(refusal) => return Err(refusal.file(&path)),
+            };
             if placed.bytes == content.bytes {
                 return Err(Refusal::new(Reason::NoChange, "the change leaves the file as it is")
                     .file(&path));
+            }
+            // What a tool made from real files is checked as it is.
+            if !self.rules.verbatim {
+                soundness::check(&path, &content.bytes, &placed.bytes)
+                    .map_err(|refusal| refusal.file(&path))?;
             }
             self.placements.extend(placed.fits.iter().map(|(hunk, fit, line)| Placement {
                 path: path.clone(),
@@ -440,7 +470,9 @@ impl<'a> Planner<'a> {
             self.written
                 .insert(path, Content { bytes: placed.bytes, executable: content.executable });
         }
-        Ok(())
+        // What is there already is all that the change does, or a part of it.
+        let is_whole = self.written.is_empty() && self.removed.is_empty();
+        already.map_or(Ok(()), |refusal| Err(Refusal { is_whole, ..refusal }))
     }
 
     /// Refuses a path that a change must not touch.

@@ -65,10 +65,18 @@ pub enum Reason {
     Ambiguous,
     /// Two parts of it change the same lines differently.
     Conflict,
-    /// The change is in the file already, or it changes nothing.
+    /// It changes nothing.
     NoChange,
+    /// The file says already what it would be changed to.
+    AlreadyThere,
+    /// A file that could be parsed could not be any more.
+    Broken,
+    /// It adds characters to a file that the file's encoding, which is not UTF-8, writes otherwise.
+    Encoding,
     /// The file is too large, or too repetitive, to place it within bounds.
     TooLarge,
+    /// The caller does not wait for it any more.
+    Cancelled,
 }
 
 impl Refusal {
@@ -156,7 +164,11 @@ impl From<Refusal> for Error {
             }
             _ => "",
         };
-        let error = Self::new(ErrorKind::Patch, format!("the change was refused: {refusal}"));
+        let kind = match refusal.reason {
+            Reason::Cancelled => ErrorKind::Cancelled,
+            _ => ErrorKind::Patch,
+        };
+        let error = Self::new(kind, format!("the change was refused: {refusal}"));
         if hint.is_empty() { error } else { error.hint(hint) }
     }
 }

@@ -39,8 +39,7 @@ pub(super) fn clean(reply: &str) -> String {
     } else {
         Cow::Borrowed(text)
     };
-    let from_transport =
-        headers(&text).next().is_some() && headers(&text).all(|line| line.ends_with('\r'));
+    let from_transport = headers(&text).any(|line| line.ends_with('\r'));
     if from_transport { text.replace("\r\n", "\n") } else { text.into_owned() }
 }
 

@@ -2,10 +2,15 @@
 
 use std::borrow::Cow;
 
+/// The mark in front of UTF-8, which belongs to the file and not to its first line.
+pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// A file as lines. Nothing is lost: [`Text::bytes`] of what [`Text::new`] read is the same file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Text<'a> {
     lines: Vec<Line<'a>>,
+    has_mark: bool,
+    is_utf8: bool,
 }
 
 /// One line.
@@ -35,6 +40,8 @@ pub(super) struct Edit {
     pub(super) lines: Vec<NewLine>,
     /// The reply says that the last line that is replaced has no newline.
     pub(super) ended_bare: bool,
+    /// The reply shows the mark in front of the first line that is replaced.
+    pub(super) shows_mark: bool,
 }
 
 /// A line that comes into a file.
@@ -48,12 +55,34 @@ pub(super) struct NewLine {
 impl<'a> Text<'a> {
     /// Reads a file's content.
     pub(super) fn new(content: &'a [u8]) -> Self {
-        let lines = content.split_inclusive(|byte| *byte == b'\n').map(|line| match line {
-            [text @ .., b'\r', b'\n'] => Line { text: Cow::Borrowed(text), end: End::CrLf },
-            [text @ .., b'\n'] => Line { text: Cow::Borrowed(text), end: End::Lf },
-            text => Line { text: Cow::Borrowed(text), end: End::Missing },
-        });
-        Self { lines: lines.collect() }
+        let is_utf8 = str::from_utf8(content).is_ok();
+        let marked = content.strip_prefix(BYTE_ORDER_MARK.as_bytes());
+        let lines =
+            marked.unwrap_or(content).split_inclusive(|byte| *byte == b'\n').map(
+                |line| match line {
+                    [text @ .., b'\r', b'\n'] => Line { text: Cow::Borrowed(text), end: End::CrLf },
+                    [text @ .., b'\n'] => Line { text: Cow::Borrowed(text), end: End::Lf },
+                    text => Line { text: Cow::Borrowed(text), end: End::Missing },
+                },
+            );
+        Self { lines: lines.collect(), has_mark: marked.is_some(), is_utf8 }
+    }
+
+    /// Whether the file is in UTF-8.
+    pub(super) fn is_utf8(&self) -> bool {
+        self.is_utf8
+    }
+
+    /// How many steps it takes to look at every line once.
+    pub(super) fn cost(&self) -> usize {
+        self.lines.iter().map(|line| 16 + line.text.len() / 4).sum()
+    }
+
+    /// How all lines end that have an end, if they do so in one way.
+    pub(super) fn only_end(&self) -> Option<End> {
+        let mut ends = self.lines.iter().map(|line| line.end).filter(|end| *end != End::Missing);
+        let first = ends.next()?;
+        ends.all(|end| end == first).then_some(first)
     }
 
     /// How many lines there are.
@@ -79,7 +108,10 @@ impl<'a> Text<'a> {
     /// The content again.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let size = self.lines.iter().map(|line| line.text.len() + 2).sum::<usize>();
-        let mut bytes = Vec::with_capacity(size);
+        let mut bytes = Vec::with_capacity(size + BYTE_ORDER_MARK.len());
+        if self.has_mark {
+            bytes.extend_from_slice(BYTE_ORDER_MARK.as_bytes());
+        }
         for line in &self.lines {
             bytes.extend_from_slice(&line.text);
             bytes.extend_from_slice(match line.end {
@@ -103,9 +135,11 @@ impl<'a> Text<'a> {
         for edit in edits {
             lines.extend(self.lines.get(from..edit.start).unwrap_or_default().iter().cloned());
             let usual = self.usual_end(edit);
-            for line in &edit.lines {
+            for (number, line) in edit.lines.iter().enumerate() {
                 let end = line.end.filter(|end| *end != End::Missing).unwrap_or(usual);
-                lines.push(Line { text: Cow::Owned(line.text.clone()), end });
+                let is_first = edit.start == 0 && number == 0;
+                let text = if is_first { line.without_mark() } else { &line.text };
+                lines.push(Line { text: Cow::Owned(text.to_vec()), end });
             }
             from = edit.end.max(from);
         }
@@ -134,7 +168,17 @@ impl<'a> Text<'a> {
                 line.end = usual;
             }
         }
-        Text { lines }
+        Text { lines, ..self.marked(edits) }
+    }
+
+    /// Whether there is a mark in front of the text with `edits`: it stays, unless the reply shows
+    /// it where it is replaced and not behind that.
+    fn marked(&self, edits: &[Edit]) -> Self {
+        let first = edits.first().filter(|edit| edit.start == 0);
+        let is_shown = first.and_then(|edit| edit.lines.first()).is_some_and(NewLine::has_mark);
+        let is_taken = first.is_some_and(|edit| edit.shows_mark);
+        let has_mark = is_shown || (self.has_mark && !is_taken);
+        Self { lines: Vec::new(), has_mark, is_utf8: self.is_utf8 }
     }
 
     /// How a line that comes into the place of `edit` ends, unless it says so itself.
@@ -148,5 +192,15 @@ impl<'a> Text<'a> {
         near.find(|end| *end != End::Missing)
             .or_else(|| self.lines.iter().map(|line| line.end).find(|end| *end != End::Missing))
             .unwrap_or(End::Lf)
+    }
+}
+
+impl NewLine {
+    fn has_mark(&self) -> bool {
+        self.text.starts_with(BYTE_ORDER_MARK.as_bytes())
+    }
+
+    fn without_mark(&self) -> &[u8] {
+        self.text.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(&self.text)
     }
 }

@@ -1,7 +1,11 @@
 //! The part of a file that a hunk is held against.
 
 use super::weight;
-use crate::patch::{change::Hunk, locate::Index, text::Text};
+use crate::patch::{
+    change::{Hunk, HunkLine, Kind},
+    locate::Index,
+    text::Text,
+};
 
 /// From how many lines on a file is looked at in parts.
 const LONG: usize = 4000;
@@ -12,13 +16,15 @@ const MOST_PLACES: usize = 500;
 /// gap.
 const AROUND: usize = 20;
 
-/// The lines of a file that a hunk is held against: all, or in a long file those around the lines
-/// that are in the hunk too.
+/// The lines of a file that a hunk is held against: all, or those around the lines that are in the
+/// hunk too, in a long file and where the hunk removes some.
 pub(super) struct Window(Vec<usize>);
 
 impl Window {
     pub(super) fn new(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>) -> Self {
-        if text.len() <= LONG {
+        // What is removed must be there, so that nothing far from it says anything.
+        let is_pinned = |line: &HunkLine| line.kind == Kind::Removed && weight(&line.text) > 30;
+        if text.len() <= LONG && !hunk.lines.iter().any(is_pinned) {
             return Self((0..text.len()).collect());
         }
         let mut lines = vec![false; text.len()];

@@ -3,16 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use super::{MOST_ANCHORED, Round};
+use super::Round;
 use crate::patch::{
     change::{Hunk, HunkLine, Kind},
-    locate::{Fit, Steps},
-    refusal::Refusal,
+    locate::Fit,
+    refusal::{Reason, Refusal},
+    steps::Steps,
 };
 
 /// How much the longest line of a reply has to say, in bytes, to be told from one that just looks
 /// like it.
 const LEAST_SAID: usize = 8;
+
+/// The most places of a line that vote for where a hunk most likely belongs.
+const MOST_VOTES: usize = 64;
 
 /// The most lines between those of a hunk where its number says that it stands.
 const MOST_BETWEEN: usize = 3;
@@ -20,18 +24,24 @@ const MOST_BETWEEN: usize = 3;
 impl Round<'_> {
     /// Whether the lines of a hunk that stands at `place` also stand where its number says, with a
     /// few others between them.
-    pub(super) fn stands_with_gaps(&self, hunk: &Hunk, place: usize) -> bool {
+    pub(super) fn stands_with_gaps(
+        &self,
+        hunk: &Hunk,
+        place: usize,
+        steps: &mut Steps<'_>,
+    ) -> Result<bool, Refusal> {
         let Some(start) = hunk.old.and_then(|(start, _)| start.checked_sub(1)) else {
-            return false;
+            return Ok(false);
         };
         let count = hunk.old_lines().count();
         // A window that reaches the place itself says nothing.
         if count < 3 || start.abs_diff(place) < 2 * (count + MOST_BETWEEN) {
-            return false;
+            return Ok(false);
         }
         // Numbers are often wrong by a line or two.
-        (start.saturating_sub(MOST_BETWEEN)..=start + MOST_BETWEEN)
-            .any(|start| self.follows_with_gaps(hunk, start))
+        steps.take(16 * count * MOST_BETWEEN)?;
+        Ok((start.saturating_sub(MOST_BETWEEN)..=start + MOST_BETWEEN)
+            .any(|start| self.follows_with_gaps(hunk, start)))
     }
 
     /// Whether the lines of a hunk stand from `start` on, with a few others between them.
@@ -58,9 +68,9 @@ impl Round<'_> {
         &self,
         hunk: &Hunk,
         fit: Fit,
-        steps: &mut Steps,
+        steps: &mut Steps<'_>,
     ) -> Result<bool, Refusal> {
-        let index = self.index(fit);
+        let index = self.index(fit, steps)?;
         let pattern: Option<Vec<u32>> = hunk
             .lines
             .iter()
@@ -81,21 +91,23 @@ impl Round<'_> {
     /// A tool shows the lines below a change, so that one which is `verbatim` and shows none was
     /// made where the file ended: whatever follows by now was added meanwhile. A reply that leaves
     /// them out must say the same as the very next lines. Both must say something, a reply
-    /// enough of it: a bracket ends whatever others have added, too.
+    /// enough of it where more follows: a bracket ends whatever others have added, too.
     pub(super) fn follows_already(&self, hunk: &Hunk, place: usize, verbatim: bool) -> bool {
         let is_added = |line: &&HunkLine| line.kind == Kind::Added;
         let count = hunk.lines.iter().rev().take_while(is_added).count();
         let (others, added) = hunk.lines.split_at(hunk.lines.len() - count);
         let only_added = others.iter().all(|line| line.kind == Kind::Context);
         let longest = added.iter().map(|line| line.text.trim().len()).max().unwrap_or_default();
-        let says_enough = match verbatim {
-            true => added.iter().any(|line| line.text.contains(char::is_alphanumeric)),
-            false => longest >= LEAST_SAID,
+        let end = place + others.len();
+        let ends_file = end + count == self.text.len();
+        let says_enough = if verbatim || ends_file {
+            added.iter().any(|line| line.text.contains(char::is_alphanumeric))
+        } else {
+            longest >= LEAST_SAID
         };
         if !only_added || !says_enough {
             return false;
         }
-        let end = place + others.len();
         let is_same = |from: usize| {
             added.iter().enumerate().all(|(offset, line)| {
                 from + offset < self.text.len()
@@ -108,12 +120,55 @@ impl Round<'_> {
         places.into_iter().any(is_same)
     }
 
-    /// The same refusal with what the file says where the hunk most likely belongs.
-    pub(super) fn explained(&self, refusal: Refusal, hunk: &Hunk) -> Refusal {
-        if !refusal.places.is_empty() {
-            return refusal;
+    /// Whether a hunk does not fit because what it leads to is there: turned around, it does.
+    pub(super) fn is_undone_by(
+        &self,
+        hunk: &Hunk,
+        refusal: &Refusal,
+        steps: &mut Steps<'_>,
+    ) -> Result<bool, Refusal> {
+        let only_adds = hunk.lines.iter().all(|line| line.kind != Kind::Removed);
+        let may_be = match refusal.reason {
+            Reason::NotFound => true,
+            // What is there already stands between the lines that it is to go between.
+            Reason::Ambiguous => only_adds,
+            _ => false,
+        };
+        if !may_be {
+            return Ok(false);
         }
-        let index = self.index(Fit::Punctuation);
+        let mut inverse = hunk.clone();
+        for line in &mut inverse.lines {
+            line.kind = match line.kind {
+                Kind::Context => Kind::Context,
+                Kind::Removed => Kind::Added,
+                Kind::Added => Kind::Removed,
+            };
+        }
+        // In the order in which a hunk shows them.
+        for block in hunk.blocks() {
+            inverse.lines[block].sort_by_key(|line| line.kind == Kind::Added);
+        }
+        match self.aligned(&inverse, steps) {
+            Ok(_) => Ok(true),
+            Err(refusal) if matches!(refusal.reason, Reason::TooLarge | Reason::Cancelled) => {
+                Err(refusal)
+            }
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The same refusal with what the file says where the hunk most likely belongs.
+    pub(super) fn explained(
+        &self,
+        refusal: Refusal,
+        hunk: &Hunk,
+        steps: &mut Steps<'_>,
+    ) -> Result<Refusal, Refusal> {
+        if !refusal.places.is_empty() || refusal.reason == Reason::Cancelled {
+            return Ok(refusal);
+        }
+        let Ok(index) = self.index(Fit::Punctuation, steps) else { return Ok(refusal) };
         let mut votes = BTreeMap::new();
         for (offset, line) in hunk.old_lines().enumerate() {
             let Some(number) =
@@ -121,7 +176,7 @@ impl Round<'_> {
             else {
                 continue;
             };
-            for place in index.places(number).iter().take(MOST_ANCHORED) {
+            for place in index.places(number).iter().take(MOST_VOTES) {
                 *votes.entry((*place as usize).saturating_sub(offset)).or_insert(0_usize) += 1;
             }
         }
@@ -130,10 +185,11 @@ impl Round<'_> {
             .iter()
             .max_by_key(|(place, count)| (**count, usize::MAX - place.abs_diff(said)))
             .map(|(place, _)| *place);
-        match most.or_else(|| hunk.old.map(|_| said.min(self.text.len().saturating_sub(1)))) {
+        let place = most.or_else(|| hunk.old.map(|_| said.min(self.text.len().saturating_sub(1))));
+        Ok(match place {
             Some(place) => refusal.places(self.text, &[place], hunk.old_lines().count()),
             None => refusal,
-        }
+        })
     }
 }
 
@@ -161,7 +217,7 @@ mod tests {
             // Added meanwhile, alone and with more behind it.
             for more in ["", "d\ne\n"] {
                 let list = format!("a\nb\nc\nthe last of all\n{more}");
-                assert_eq!(placed(&list, hunk, rules), Err(Reason::NoChange), "{list}");
+                assert_eq!(placed(&list, hunk, rules), Err(Reason::AlreadyThere), "{list}");
             }
             // What Git makes of a commit that says it once more: what is there is shown.
             let again = "@@ -2,3 +2,4 @@\n b\n c\n the last of all\n+the last of all\n";
@@ -186,7 +242,7 @@ mod tests {
         }
         // Something else came before it.
         let list = "a\nb\nc\nd\nthe last of all\n";
-        assert_eq!(placed(list, hunk, &both[1]), Err(Reason::NoChange));
+        assert_eq!(placed(list, hunk, &both[1]), Err(Reason::AlreadyThere));
         assert!(placed(list, hunk, &both[0]).is_ok());
     }
 }

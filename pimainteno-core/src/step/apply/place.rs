@@ -6,7 +6,7 @@ use pimainteno_plugin::{Edit, Task};
 
 use crate::{
     backend::prompt,
-    error::{Error, ErrorKind, Result},
+    error::{Context as _, Error, ErrorKind, Result},
     git::Workspace,
     patch::{self, Directory, Entry, Files, Plan, Reason, Refusal, Rules},
     step::{Candidate, Form, StepContext},
@@ -44,7 +44,8 @@ pub(super) async fn place(
         return Ok(Some(candidate.message));
     };
     // Nobody needs to be asked for what somebody else has done.
-    if refusal.reason == Reason::NoChange && refusal.is_whole {
+    let is_done = matches!(refusal.reason, Reason::NoChange | Reason::AlreadyThere);
+    if is_done && refusal.is_whole {
         return Ok(None);
     }
     context.progress(format!("the change does not fit and is asked for once more: {refusal}"));
@@ -74,9 +75,7 @@ async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<Op
         Form::Inverse(commit) => return workspace.revert(commit).await.map(|()| None),
         // Nothing is left of it.
         Form::Diff(diff) if diff.is_empty() => return Ok(None),
-        Form::Reply(text) => {
-            patch::plan(text.as_bytes(), &Tracked::new(workspace).await?, &Rules::new())
-        }
+        Form::Reply(text) => planned(context, text.clone(), false).await?,
         Form::Diff(diff) => {
             // Git takes the place that is nearest to the line number. That is the right one only
             // where the files are those that the diff was made from.
@@ -94,8 +93,7 @@ async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<Op
                 }
                 workspace.reset(&context.run.base).await?;
             }
-            let rules = Rules::new().verbatim();
-            match patch::plan(diff.as_bytes(), &Tracked::new(workspace).await?, &rules) {
+            match planned(context, diff.clone(), true).await? {
                 // Git knows whether a binary file is the one that the diff was made from.
                 Err(refusal) if refusal.reason == Reason::Binary && has_moved => {
                     return workspace.apply(&diff).await.map(|()| None);
@@ -106,8 +104,26 @@ async fn as_it_is(context: &StepContext<'_>, candidate: &Candidate) -> Result<Op
     };
     match plan {
         Ok(plan) => write(workspace, &plan).await.map(|()| None),
+        Err(refusal) if refusal.reason == Reason::Cancelled => Err(refusal.into()),
         Err(refusal) => Ok(Some(refusal)),
     }
+}
+
+/// Works out what a change does to the workspace, `verbatim` or as a reply that is understood.
+/// Others go on meanwhile, and it ends when the run is told to stop.
+async fn planned(
+    context: &StepContext<'_>,
+    change: String,
+    verbatim: bool,
+) -> Result<Result<Plan, Refusal>> {
+    let tracked = Tracked::new(context.parts.workspace).await?;
+    let cancel = context.cancel().clone();
+    let plan = tokio::task::spawn_blocking(move || {
+        let rules = Rules::new().cancel(move || cancel.is_raised());
+        let rules = if verbatim { rules.verbatim() } else { rules };
+        patch::plan(change.as_bytes(), &tracked, &rules)
+    });
+    plan.await.context(ErrorKind::Internal, || "placing the change was cut off")
 }
 
 /// Whether the files that a diff is about are others than those that it was made from.

@@ -1,0 +1,81 @@
+//! Lines that a hunk is said to be below.
+
+use std::ops::Range;
+
+use super::Round;
+use crate::patch::{locate::Fit, refusal::Refusal, steps::Steps};
+
+/// From how many bytes on an anchor may be the beginning of a longer line: Git cuts long ones off.
+const CUT: usize = 40;
+
+impl Round<'_> {
+    /// The one of several places that is below these lines, each looked for in what begins with the
+    /// one before it, if each of them stands there once.
+    pub(super) fn below(
+        &self,
+        anchors: &[String],
+        places: &[usize],
+        steps: &mut Steps<'_>,
+    ) -> Result<Option<usize>, Refusal> {
+        if anchors.is_empty() {
+            return Ok(None);
+        }
+        let mut within = 0..self.text.len();
+        for anchor in anchors {
+            // With its indentation if that finds it.
+            let mut line = self.only(anchor, &within, Fit::TrailingBlanks, steps)?;
+            if line.is_none() {
+                line = self.only(anchor, &within, Fit::Punctuation, steps)?;
+            }
+            let Some(line) = line else { return Ok(None) };
+            within = line + 1..self.end_of(line, within.end, steps)?;
+        }
+        let mut below = places.iter().filter(|place| within.contains(place));
+        let (place, None) = (below.next(), below.next()) else { return Ok(None) };
+        Ok(place.copied())
+    }
+
+    /// The one line of a part of the file that says this.
+    fn only(
+        &self,
+        anchor: &str,
+        within: &Range<usize>,
+        fit: Fit,
+        steps: &mut Steps<'_>,
+    ) -> Result<Option<usize>, Refusal> {
+        let (index, wanted) = (self.index(fit, steps)?, fit.key(anchor.as_bytes()));
+        let is_within = |line: &usize| within.contains(line);
+        let places = index.number(anchor.as_bytes()).map_or(&[][..], |number| index.places(number));
+        steps.take(places.len() + 1)?;
+        let mut whole = places.iter().map(|place| *place as usize).filter(is_within);
+        let first = whole.next();
+        if first.is_some() || wanted.len() < CUT {
+            return Ok(first.filter(|_| whole.next().is_none()));
+        }
+        steps.take(self.text.cost())?;
+        let mut cut =
+            within.clone().filter(|line| fit.key(self.text.line(*line)).starts_with(&wanted));
+        let first = cut.next();
+        Ok(first.filter(|_| cut.next().is_none()))
+    }
+
+    /// Where what begins with a line ends: before the next line that is indented no further and
+    /// begins something, as a name or a keyword does.
+    fn end_of(&self, line: usize, last: usize, steps: &mut Steps<'_>) -> Result<usize, Refusal> {
+        let depth = indentation(self.text.line(line));
+        let begins = |other: &usize| {
+            let text = self.text.line(*other);
+            let first = text.trim_ascii_start().first();
+            indentation(text) <= depth
+                && first
+                    .is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$'))
+        };
+        let end = (line + 1..last).find(begins).unwrap_or(last);
+        steps.take(4 * (end - line))?;
+        Ok(end)
+    }
+}
+
+fn indentation(line: &[u8]) -> usize {
+    line.len() - line.trim_ascii_start().len()
+}

@@ -1,0 +1,41 @@
+//! Whether a reply tells how lines end.
+
+use super::Job;
+use crate::patch::{
+    change::{HunkLine, Kind},
+    refusal::{Reason, Refusal},
+    text::{End, Text},
+};
+
+/// Whether the lines that `jobs` add end as the reply shows, and not as those around them.
+///
+/// A file mostly has one kind of ends. A reply that shows others in lines which the file has, or
+/// only in some of them, got them on its way here.
+///
+/// # Errors
+/// [`Reason::Malformed`] if only some of the lines have carriage returns that a file with one kind
+/// of ends gets.
+pub(super) fn are_told(text: &Text<'_>, jobs: &[Job<'_>]) -> Result<bool, Refusal> {
+    let lines = || jobs.iter().flat_map(|job| &job.hunk.lines);
+    let added = || lines().filter(|line| line.kind == Kind::Added && !line.bare);
+    let all = |mut lines: Box<dyn Iterator<Item = &HunkLine> + '_>, shown: bool| {
+        lines.all(|line| line.carriage_return == shown)
+    };
+    if all(Box::new(lines()), false) {
+        return Ok(false);
+    }
+    let Some(end) = text.only_end() else { return Ok(true) };
+    // The last line of a file may have no end.
+    let old = lines().filter(|line| line.is_old() && !line.bare);
+    if !all(Box::new(old), end == End::CrLf) {
+        return Ok(false);
+    }
+    let is_one_kind = all(Box::new(added()), true) || all(Box::new(added()), false);
+    if is_one_kind || jobs.iter().all(|job| job.verbatim) {
+        return Ok(true);
+    }
+    let number = jobs.iter().find(|job| job.hunk.lines.iter().any(|line| line.carriage_return));
+    let message = "some of the lines that it adds end with a carriage return and others do not, and the file has one kind of ends";
+    let refusal = Refusal::new(Reason::Malformed, message);
+    Err(number.map_or(refusal.clone(), |job| refusal.hunk(job.number)))
+}

@@ -1,0 +1,194 @@
+//! Keeping a file's own quotes, dashes and blanks where a reply shows plainer ones.
+
+use std::{borrow::Cow, collections::BTreeMap, ops::Range};
+
+use super::Alignment;
+use crate::patch::{
+    change::{Hunk, Kind},
+    locate::{Fit, plain},
+    refusal::{Reason, Refusal},
+    text::{Edit, Text},
+};
+
+/// A character as it is compared, and which bytes of the line it is written with.
+struct Unit {
+    plain: char,
+    bytes: Range<usize>,
+}
+
+/// A removed line: as the reply shows it, and as the file has it.
+struct Removed<'a> {
+    reply: &'a str,
+    file: &'a str,
+    /// Of both, with the same characters in the same order.
+    units: Vec<(Unit, Unit)>,
+}
+
+/// A hunk without characters that came into it on its way here: quotes, dashes and blanks beyond
+/// ASCII in lines of which the file has plain ones, wherever it shows them.
+pub(super) fn without_guests<'h>(
+    text: &Text<'_>,
+    hunk: &'h Hunk,
+    alignment: &Alignment,
+) -> Cow<'h, Hunk> {
+    // Whether a character is the file's own where a line of the file is shown with it.
+    let mut own: BTreeMap<char, bool> = BTreeMap::new();
+    for (line, place) in hunk.lines.iter().zip(&alignment.lines) {
+        let Some(place) = place.filter(|_| line.is_old() && !line.text.is_ascii()) else {
+            continue;
+        };
+        let Ok(file) = str::from_utf8(text.line(place)) else { continue };
+        for character in line.text.chars().filter(|character| plain_form(*character).is_some()) {
+            *own.entry(character).or_default() |= file.contains(character);
+        }
+    }
+    if own.values().all(|is_own| *is_own) {
+        return Cow::Borrowed(hunk);
+    }
+    let mut clean = hunk.clone();
+    for line in &mut clean.lines {
+        let is_guest = |character: &char| own.get(character) == Some(&false);
+        line.text = line
+            .text
+            .chars()
+            .map(|it| plain_form(it).filter(|_| is_guest(&it)).unwrap_or(it))
+            .collect();
+    }
+    Cow::Owned(clean)
+}
+
+/// The one character of ASCII that one beyond it is mistaken for.
+fn plain_form(character: char) -> Option<char> {
+    match plain(character) {
+        [Some(plain), None, None] if plain.is_ascii() && plain != character => Some(plain),
+        _ => None,
+    }
+}
+
+/// Gives added lines the file's characters back, as far as they say the same as a line that they
+/// replace.
+///
+/// # Errors
+/// [`Reason::Ambiguous`] if one is written anew where the file had others than the reply shows.
+pub(super) fn restore(
+    text: &Text<'_>,
+    hunk: &Hunk,
+    block: Range<usize>,
+    alignment: &Alignment,
+    edit: &mut Edit,
+) -> Result<(), Refusal> {
+    let removed: Vec<_> = block
+        .filter(|at| hunk.lines[*at].kind == Kind::Removed)
+        .filter_map(|at| {
+            let file = text.line(alignment.lines.get(at).copied().flatten()?);
+            Removed::new(&hunk.lines[at].text, str::from_utf8(file).ok()?)
+        })
+        .collect();
+    if removed.is_empty() {
+        return Ok(());
+    }
+    for line in &mut edit.lines {
+        let Ok(added) = String::from_utf8(line.text.clone()) else { continue };
+        let units = units(&added);
+        let best = removed.iter().max_by_key(|removed| {
+            let (before, behind) = removed.common(&units);
+            before + behind
+        });
+        if let Some(removed) = best {
+            line.text = removed.restored(&added, &units, edit.start)?.into_bytes();
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Removed<'a> {
+    /// A line of which the file has characters beyond ASCII that the reply shows otherwise.
+    fn new(reply: &'a str, file: &'a str) -> Option<Self> {
+        if reply == file || file.is_ascii() {
+            return None;
+        }
+        if Fit::Punctuation.key(reply.as_bytes()) != Fit::Punctuation.key(file.as_bytes()) {
+            return None;
+        }
+        let removed =
+            Self { reply, file, units: units(reply).into_iter().zip(units(file)).collect() };
+        removed.units.iter().any(|units| removed.is_plainer(units)).then_some(removed)
+    }
+
+    /// Whether the file has a character beyond ASCII where the reply shows another one.
+    fn is_plainer(&self, (reply, file): &(Unit, Unit)) -> bool {
+        let file = &self.file[file.bytes.clone()];
+        !file.is_ascii() && self.reply[reply.bytes.clone()] != *file
+    }
+
+    /// How many characters the line begins and ends with in common with an added one.
+    fn common(&self, added: &[Unit]) -> (usize, usize) {
+        let is_same = |(own, other): &(&(Unit, Unit), &Unit)| own.0.plain == other.plain;
+        let before = self.units.iter().zip(added).take_while(is_same).count();
+        let behind = self.units[before..].iter().rev().zip(added[before..].iter().rev());
+        (before, behind.take_while(is_same).count())
+    }
+
+    /// The added line with the file's characters.
+    fn restored(&self, added: &str, units: &[Unit], line: usize) -> Result<String, Refusal> {
+        let (before, behind) = self.common(units);
+        let mut restored = String::with_capacity(added.len() + 16);
+        let mut from = 0;
+        let kept = self.units[self.units.len() - behind..].iter();
+        let pairs = self.units[..before].iter().zip(&units[..before]);
+        for (own, other) in pairs.chain(kept.zip(&units[units.len() - behind..])) {
+            // One character may be compared as several.
+            if other.bytes.start < from {
+                continue;
+            }
+            restored.push_str(&added[from..other.bytes.start]);
+            let written = &added[other.bytes.clone()];
+            let is_meant = self.is_plainer(own) && *written == self.reply[own.0.bytes.clone()];
+            restored.push_str(if is_meant { &self.file[own.1.bytes.clone()] } else { written });
+            from = other.bytes.end;
+        }
+        restored.push_str(&added[from..]);
+        let lost = self.units[before..self.units.len() - behind]
+            .iter()
+            .filter(|units| self.is_plainer(units))
+            .find(|(own, _)| {
+                units[before..units.len() - behind]
+                    .iter()
+                    .any(|other| other.plain == own.plain && added[other.bytes.clone()].is_ascii())
+            });
+        match lost {
+            None => Ok(restored),
+            Some((_, file)) => Err(Refusal::new(
+                Reason::Ambiguous,
+                format!(
+                    "it writes line {} with plainer characters than the file has, {:?} among them",
+                    line + 1,
+                    &self.file[file.bytes.clone()]
+                ),
+            )),
+        }
+    }
+}
+
+/// The characters of a line as they are compared: of blanks in a row one.
+fn units(line: &str) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::with_capacity(line.len());
+    for (start, character) in line.char_indices() {
+        let bytes = start..start + character.len_utf8();
+        for plain in plain(character).into_iter().flatten() {
+            let plain = if plain.is_ascii_whitespace() { ' ' } else { plain };
+            match units.last_mut().filter(|last| last.plain == ' ' && plain == ' ') {
+                Some(last) => last.bytes.end = bytes.end,
+                None => units.push(Unit { plain, bytes: bytes.clone() }),
+            }
+        }
+    }
+    let is_blank = |unit: &Unit| unit.plain == ' ';
+    if units.last().is_some_and(is_blank) {
+        units.pop();
+    }
+    if units.first().is_some_and(is_blank) {
+        units.remove(0);
+    }
+    units
+}

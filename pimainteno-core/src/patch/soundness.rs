@@ -1,0 +1,179 @@
+//! Whether a file that parsed still does, by a cheap look at it.
+//!
+//! A look is no compiler: it finds brackets that do not match, indentation that Python cannot read,
+//! recipes of make without their tab, and what the parsers of JSON, TOML and YAML refuse. It may
+//! miss what is broken, and must not refuse what is right. Hence a change is only refused if the
+//! file was sound by the same look before, and whatever a look cannot tell is let through.
+
+mod branches;
+mod comment;
+mod data;
+mod elements;
+mod language;
+mod literal;
+mod make;
+mod python;
+mod scan;
+mod syntax;
+mod value;
+
+use super::{
+    refusal::{Reason, Refusal},
+    text::Text,
+};
+
+/// The largest file that is looked at, in bytes.
+const LARGEST: usize = 2 * 1024 * 1024;
+
+/// Why a file is not known to be sound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It does not parse.
+    Broken {
+        /// The line where that shows, from 0.
+        line: usize,
+        /// What is wrong there, with the line's number.
+        what: String,
+    },
+    /// It holds something that the look cannot tell apart.
+    Unclear,
+}
+
+/// Refuses a change after which a file does not parse that parsed before.
+pub(super) fn check(path: &str, before: &[u8], after: &[u8]) -> Result<(), Refusal> {
+    let Some(language) = language::of(path) else { return Ok(()) };
+    let (Some(old), Some(new)) = (readable(before), readable(after)) else { return Ok(()) };
+    // Most changes are right, and then one look is enough.
+    let known = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
+    let Err(Fault::Broken { line, what }) = language.look(new, known) else { return Ok(()) };
+    if language.look(old, old.len()).is_err() {
+        return Ok(());
+    }
+    let message = format!("what it makes of the file is no {} any more: {what}", language.name);
+    Err(Refusal::new(Reason::Broken, message).places(&Text::new(after), &[line], 1))
+}
+
+/// A file as text, without a byte order mark, if it can be looked at.
+fn readable(bytes: &[u8]) -> Option<&str> {
+    if bytes.len() > LARGEST || bytes.contains(&0) {
+        return None;
+    }
+    let text = std::str::from_utf8(bytes).ok()?;
+    Some(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// The line, from 0, of the byte `at`.
+fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count()
+}
+
+/// What the look at a file finds: a word, or what is wrong.
+#[cfg(test)]
+fn seen(path: &str, text: &str) -> String {
+    match language::of(path).map(|language| language.look(text, 0)) {
+        None => "no language".to_owned(),
+        Some(Ok(())) => "sound".to_owned(),
+        Some(Err(Fault::Unclear)) => "unclear".to_owned(),
+        Some(Err(Fault::Broken { what, .. })) => what,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOUND: &str = "fn a() {\n    b();\n}\n";
+    const BROKEN: &str = "fn a() {\n    b(;\n}\n";
+
+    #[test]
+    fn a_change_that_breaks_a_file_is_refused_with_the_place() {
+        let refusal = check("a.rs", SOUND.as_bytes(), BROKEN.as_bytes()).unwrap_err();
+        assert_eq!(refusal.reason, Reason::Broken);
+        assert_eq!(
+            refusal.message,
+            "what it makes of the file is no Rust any more: the `}` of line 3 stands where the `(` \
+             of line 2 is to be closed"
+        );
+        assert_eq!(refusal.places, [3]);
+        assert!(refusal.excerpt.contains("    2      b(;\n"), "{}", refusal.excerpt);
+    }
+
+    #[test]
+    fn what_was_broken_or_cannot_be_looked_at_is_let_through() {
+        let large = format!("{SOUND}{}", " ".repeat(LARGEST));
+        for (path, before, after) in [
+            ("a.rs", BROKEN, BROKEN),
+            ("a.rs", BROKEN, SOUND),
+            ("a.rs", SOUND, SOUND),
+            ("a.txt", SOUND, BROKEN),
+            ("a.rs", "\0", BROKEN),
+            ("a.rs", large.as_str(), BROKEN),
+        ] {
+            assert_eq!(check(path, before.as_bytes(), after.as_bytes()), Ok(()), "{before:.20}");
+        }
+        assert_eq!(check("a.rs", b"\xff", BROKEN.as_bytes()), Ok(()));
+        assert_eq!(check("a.json", "\u{feff}{}".as_bytes(), "\u{feff}[]".as_bytes()), Ok(()));
+    }
+
+    #[test]
+    fn deep_and_endless_files_take_neither_the_stack_nor_the_day() {
+        let names = [
+            "a.c",
+            "a.cs",
+            "a.css",
+            "a.go",
+            "a.java",
+            "a.js",
+            "a.json",
+            "a.kt",
+            "a.mk",
+            "a.py",
+            "a.rs",
+            "a.scss",
+            "a.swift",
+            "a.toml",
+            "a.ts",
+            "a.tsx",
+            "a.yml",
+            "tsconfig.json",
+        ];
+        let pieces = [
+            "[",
+            "{",
+            "(",
+            "\"",
+            "'",
+            "`",
+            "#",
+            "\\\"",
+            "$\"{",
+            "`${",
+            "<a>",
+            "<a ",
+            "</",
+            "/*",
+            "a:\n ",
+            "a = [",
+            "- ",
+            "? ",
+            "$(",
+            "#if a\n",
+            "\\#",
+            "f'{",
+            "[{\"a\":",
+            "&a ",
+            "!!",
+            "#define \"\\",
+            "é\\",
+            "R\"(",
+        ];
+        for piece in pieces {
+            let text = piece.repeat(20_000 / piece.len());
+            for name in names {
+                // It is enough that it comes to an end.
+                seen(name, &text);
+                let _ = check(name, b"", text.as_bytes());
+            }
+        }
+    }
+}
