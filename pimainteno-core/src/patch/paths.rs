@@ -1,6 +1,11 @@
 //! Which paths a change may name, and which file a label means.
 
-use std::path::{Component, Path};
+use std::{
+    collections::BTreeSet,
+    path::{Component, Path},
+};
+
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::{
     files::{Entry, Files},
@@ -111,6 +116,8 @@ pub(super) struct Meaning {
     /// The paths that each label can mean, the likelier first.
     pub(super) old: Vec<String>,
     pub(super) new: Vec<String>,
+    /// Both labels carry the two prefixes of a pair, and are read without them first.
+    pub(super) is_pair: bool,
 }
 
 /// Reads the labels of a section: with the prefixes that are common, and without.
@@ -141,11 +148,7 @@ pub(super) fn meaning(
     });
     let read = |label: Option<String>| -> Result<Vec<String>, Refusal> {
         let Some(label) = label else { return Ok(Vec::new()) };
-        let known = |first: &str| PREFIXES.iter().any(|(a, b)| first == *a || first == *b);
-        let rest = label
-            .split_once('/')
-            .filter(|(first, _)| known(first))
-            .map(|(_, rest)| rest.to_owned());
+        let rest = without_prefix(&label).map(str::to_owned);
         if let Some(rest) = &rest {
             check_path(rest)?;
         }
@@ -155,7 +158,49 @@ pub(super) fn meaning(
             None => vec![label],
         })
     };
-    Ok(Meaning { old: read(old)?, new: read(new)? })
+    let is_pair = prefixed && pair && old.is_some() && new.is_some();
+    Ok(Meaning { old: read(old)?, new: read(new)?, is_pair })
+}
+
+/// A label without the directory in front of it, if that may be a prefix.
+pub(super) fn without_prefix(label: &str) -> Option<&str> {
+    let (first, rest) = label.split_once('/')?;
+    PREFIXES.iter().any(|(a, b)| first == *a || first == *b).then_some(rest)
+}
+
+/// The paths of all files, up to a limit.
+fn all(files: &dyn Files) -> Result<Vec<String>, Refusal> {
+    files.paths().map_err(|error| {
+        Refusal::new(Reason::Unreadable, format!("the project's files cannot be listed: {error}"))
+    })
+}
+
+/// The other files whose names are the same text in other code points, as `é` is one or two of
+/// them.
+pub(super) fn same_text(files: &dyn Files, path: &str) -> Result<Vec<String>, Refusal> {
+    if path.is_ascii() {
+        return Ok(Vec::new());
+    }
+    let is_same =
+        |other: &String| !other.is_ascii() && other.as_str() != path && other.nfc().eq(path.nfc());
+    Ok(all(files)?.into_iter().filter(is_same).collect())
+}
+
+/// The path of a new file in the directory that is there, which may be spelled in other code points.
+pub(super) fn in_known_directory(files: &dyn Files, path: &str) -> Result<String, Refusal> {
+    let Some((directory, name)) = path.rsplit_once('/').filter(|(first, _)| !first.is_ascii())
+    else {
+        return Ok(path.to_owned());
+    };
+    let paths = all(files)?;
+    let directories: BTreeSet<_> = paths
+        .iter()
+        .flat_map(|path| path.match_indices('/').map(|(at, _)| &path[..at]))
+        .filter(|known| known.nfc().eq(directory.nfc()))
+        .collect();
+    let known = directories.first().filter(|_| directories.len() == 1);
+    let known = known.filter(|_| !directories.contains(directory));
+    Ok(known.map_or_else(|| path.to_owned(), |known| format!("{known}/{name}")))
 }
 
 /// The one existing file that a label means, and whether that is a guess: a label with directories
@@ -175,30 +220,17 @@ pub(super) fn existing(
     }
     let mut found = Vec::new();
     for reading in readings {
-        // Too many directories in front, such as the project's own.
-        for (at, _) in reading.match_indices('/') {
-            let shorter = &reading[at + 1..];
-            if !found.iter().any(|known| known == shorter)
-                && check_path(shorter).is_ok()
-                && exists(shorter)?
-            {
-                found.push(shorter.to_owned());
+        for path in same_text(files, reading)? {
+            if check_path(&path).is_ok() && exists(&path)? && !found.contains(&path) {
+                found.push(path);
             }
         }
     }
+    if let [one] = found.as_slice() {
+        return Ok(Some((one.clone(), false)));
+    }
     if found.is_empty() {
-        let paths = files.paths().map_err(|error| {
-            Refusal::new(
-                Reason::Unreadable,
-                format!("the project's files cannot be listed: {error}"),
-            )
-        })?;
-        for reading in readings {
-            let end = format!("/{reading}");
-            found.extend(paths.iter().filter(|path| path.ends_with(&end)).cloned());
-        }
-        found.sort();
-        found.dedup();
+        found = elsewhere(files, readings, exists)?;
     }
     match found.as_slice() {
         [] => Ok(None),
@@ -213,6 +245,37 @@ pub(super) fn existing(
             .file(label))
         }
     }
+}
+
+/// The existing files whose paths have directories more or fewer in front.
+fn elsewhere(
+    files: &dyn Files,
+    readings: &[String],
+    exists: &dyn Fn(&str) -> Result<bool, Refusal>,
+) -> Result<Vec<String>, Refusal> {
+    let mut found = Vec::new();
+    for reading in readings {
+        // Too many, such as the project's own.
+        for (at, _) in reading.match_indices('/') {
+            let shorter = &reading[at + 1..];
+            if !found.iter().any(|known| known == shorter)
+                && check_path(shorter).is_ok()
+                && exists(shorter)?
+            {
+                found.push(shorter.to_owned());
+            }
+        }
+    }
+    if found.is_empty() {
+        let paths = all(files)?;
+        for reading in readings {
+            let end = format!("/{reading}");
+            found.extend(paths.iter().filter(|path| path.ends_with(&end)).cloned());
+        }
+        found.sort();
+        found.dedup();
+    }
+    Ok(found)
 }
 
 /// Whether a file system could take a name for `.git`: some fold case, some leave out code points,
