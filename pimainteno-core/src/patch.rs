@@ -64,16 +64,21 @@ pub(crate) use paths::check_paths;
 
 use crate::error::Error;
 
-/// Whether a reply holds something that looks like a change.
+/// Whether a reply holds something that looks like a change, and like nothing else.
 pub(crate) fn holds_change(reply: &str) -> bool {
+    use extract::Form;
     let text = reply::clean(reply);
-    extract::extract(&text).0.iter().any(|region| region.form != extract::Form::File)
+    extract::extract(&text).0.iter().any(|region| match region.form {
+        Form::Diff | Form::Block { .. } => true,
+        Form::Hunks => region.title.label().is_some(),
+        Form::File => false,
+    })
 }
 
-/// Whether a reply holds what may be all that a file is to say.
-pub(crate) fn holds_file(reply: &str) -> bool {
-    let text = reply::clean(reply);
-    extract::extract(&text).0.iter().any(|region| region.form == extract::Form::File)
+/// Whether a reply holds what is a change if one was asked for, and could otherwise illustrate
+/// something: a whole file, or hunks of a file that is named elsewhere.
+pub(crate) fn shows_change(reply: &str) -> bool {
+    !extract::extract(&reply::clean(reply)).0.is_empty()
 }
 
 /// Whether a reply says that there is nothing to change.

@@ -8,6 +8,9 @@ use super::{
     whole_file,
 };
 
+/// How many fences and quotations may be around a change.
+const DEEPEST: usize = 8;
+
 /// Some lines of a reply with changes among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Region<'a> {
@@ -16,6 +19,8 @@ pub(super) struct Region<'a> {
     pub(super) form: Form,
     /// What stands above it.
     pub(super) title: Title<'a>,
+    /// Whether it is quoted: it is a change only where nothing else is.
+    pub(super) quoted: bool,
     /// Whether it stands in a code fence, so that nothing but changes is expected in it.
     pub(super) fenced: bool,
     /// Whether the reply ends with it, without a closing fence: it may have been cut off.
@@ -51,6 +56,9 @@ pub(super) fn extract(text: &str) -> (Vec<Region<'_>>, String) {
     let Walk { mut regions, rest, .. } = walk;
     let is_diff = |region: &Region<'_>| matches!(region.form, Form::Diff | Form::Block { .. });
     let is_named = |region: &Region<'_>| region.title.label().is_some();
+    if regions.iter().any(|region| is_diff(region) && !region.quoted) {
+        regions.retain(|region| !region.quoted);
+    }
     if regions.iter().any(is_diff) {
         regions
             .retain(|region| is_diff(region) || (region.form == Form::Hunks && is_named(region)));
@@ -94,9 +102,23 @@ struct Walk<'a> {
     /// The lines of `rest` since the last block.
     above: Vec<&'a str>,
     torn: bool,
+    quoted: bool,
+    /// How many fences and quotations are around it.
+    depth: usize,
 }
 
 impl<'a> Walk<'a> {
+    /// Looks through what stands in a fence or a quotation.
+    fn within(&mut self, lines: &[&'a str], quoted: bool, last: bool) {
+        if self.depth == DEEPEST {
+            return;
+        }
+        let before = self.quoted;
+        (self.depth, self.quoted) = (self.depth + 1, before || quoted);
+        self.over(lines, last);
+        (self.depth, self.quoted) = (self.depth - 1, before);
+    }
+
     /// Looks through `lines`; `last` says that the reply ends with them.
     fn over(&mut self, lines: &[&'a str], last: bool) {
         let mut at = 0;
@@ -135,7 +157,7 @@ impl<'a> Walk<'a> {
             } else if line.starts_with('>') {
                 let end = at + lines[at..].iter().take_while(|line| line.starts_with('>')).count();
                 match quoted(&lines[at..end]) {
-                    Some(quoted) => self.over(&quoted, last && end == lines.len()),
+                    Some(quoted) => self.within(&quoted, true, last && end == lines.len()),
                     None => {
                         self.rest.extend(&lines[at..end]);
                         self.above.extend(&lines[at..end]);
@@ -159,7 +181,9 @@ impl<'a> Walk<'a> {
         let title = Title::new(&self.above, info);
         match first {
             // A fence around a whole answer, with fences of its own.
-            Some(first) if fence.is_some_and(|fence| fence < first) => self.over(lines, open),
+            Some(first) if fence.is_some_and(|fence| fence < first) => {
+                self.within(lines, false, open);
+            }
             Some(first) if block == Some(first) => {
                 self.forget_title(&title);
                 self.blocks(lines, title, open);
@@ -231,8 +255,15 @@ impl<'a> Walk<'a> {
     }
 
     fn push(&mut self, lines: &[&'a str], form: Form, title: Title<'a>, fenced: bool, open: bool) {
-        let torn = open && self.torn;
-        self.regions.push(Region { lines: lines.to_vec(), form, title, fenced, open, torn });
+        self.regions.push(Region {
+            lines: lines.to_vec(),
+            form,
+            title,
+            quoted: self.quoted,
+            fenced,
+            open,
+            torn: open && self.torn,
+        });
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, R
                 reader.sections.append(&mut unified::sections(region, Some(label))?);
             }
             Form::Block { follows } => reader.block(region, follows)?,
-            Form::File => reader.sections.push(whole_file::read(region)?),
+            Form::File => reader.sections.push(whole_file::read(region, rest)?),
         }
     }
     if reader.sections.iter().map(|section| section.hunks.len()).sum::<usize>() > MOST_HUNKS {

@@ -12,6 +12,7 @@ use super::{
     align::is_elision,
     change::{Action, Hunk, HunkLine, Kind, Section},
     extract::Region,
+    fence::Fence,
     label::Label,
     other_format, placeholder,
     refusal::{Reason, Refusal},
@@ -106,6 +107,19 @@ const WHOLES: [&str; 10] = [
     "rewritten",
 ];
 
+/// Words with which a reply says anywhere that a block leaves something out.
+const LEFT_OUT: [&str; 9] = [
+    "rest of the file",
+    "rest of the code",
+    "rest stays",
+    "rest remains",
+    "rest is ",
+    "stays the same",
+    "remains the same",
+    "remain the same",
+    "unchanged",
+];
+
 /// How many of the lines above a block are looked at.
 const LINES_ABOVE: usize = 4;
 
@@ -125,21 +139,23 @@ pub(super) struct Whole {
 pub(super) fn is_named(title: &Title<'_>, lines: &[&str]) -> bool {
     let Some(name) = name(title, lines) else { return false };
     let language = title.language();
+    // A comment above commands is rather a remark.
     let is_script = || {
         lines.first().is_some_and(|line| line.starts_with("#!"))
-            || [".sh", ".bash", ".zsh", ".fish", ".ps1"].iter().any(|end| name.ends_with(end))
+            || title.name().is_some()
+                && [".sh", ".bash", ".zsh", ".fish", ".ps1"].iter().any(|end| name.ends_with(end))
     };
     !OUTPUT.contains(&language.as_str())
         && (!SHELLS.contains(&language.as_str()) || is_script())
         && !lines.iter().any(|line| line.starts_with("$ "))
 }
 
-/// Reads a block as all that a file says.
+/// Reads a block as all that a file says; `rest` is what the reply says besides.
 ///
 /// # Errors
 /// [`Reason::Truncated`] if it is not closed, [`Reason::Malformed`] if it is a change in a format
 /// that is not read, [`Reason::Ambiguous`] if it shows an excerpt.
-pub(super) fn read(region: &Region<'_>) -> Result<Section, Refusal> {
+pub(super) fn read(region: &Region<'_>, rest: &str) -> Result<Section, Refusal> {
     let name = name(&region.title, &region.lines).unwrap_or_default();
     if region.open {
         return Err(Refusal::new(Reason::Truncated, "the reply ends within a file").file(&name));
@@ -149,6 +165,13 @@ pub(super) fn read(region: &Region<'_>) -> Result<Section, Refusal> {
     }
     if is_numbered(&region.lines) {
         return Err(is_part("its lines carry numbers, as those of an excerpt do").file(&name));
+    }
+    if has_open_fence(&region.lines) {
+        return Err(is_part("a code fence in it is not closed").file(&name));
+    }
+    let said = rest.to_lowercase();
+    if let Some(words) = LEFT_OUT.iter().find(|words| said.contains(**words)) {
+        return Err(is_part(&format!("the reply says {words:?}")).file(&name));
     }
     let above = region.title.above.iter().rev().take(LINES_ABOVE);
     let words: Vec<_> = above
@@ -296,6 +319,22 @@ fn check_whole(old: &[&[u8]], new: &[&[u8]], differences: &[Difference]) -> Resu
         }
     }
     Ok(())
+}
+
+/// Whether a fence opens in the lines and is not closed: then it was closed by what looks like the end
+/// of the block around it.
+fn has_open_fence(lines: &[&str]) -> bool {
+    let mut at = 0;
+    while at < lines.len() {
+        if let Some(fence) = Fence::open(lines[at]) {
+            match lines[at + 1..].iter().position(|line| fence.is_closed_by(line)) {
+                Some(inside) => at += inside + 1,
+                None => return true,
+            }
+        }
+        at += 1;
+    }
+    false
 }
 
 /// Whether most lines begin with numbers that grow.

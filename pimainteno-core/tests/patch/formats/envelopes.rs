@@ -1,5 +1,7 @@
 //! What stands around a change: mails, quotations, JSON, scripts.
 
+use pimainteno_core::patch::Reason;
+
 use super::check;
 
 const ABC: &str = "alpha\nbeta\ngamma\n";
@@ -55,4 +57,18 @@ fn several_changes_in_one_envelope_are_all_read() {
     for reply in &replies {
         check(&[(reply, &[("a.txt", ABC), ("b.txt", ABC)], Ok(&[("a.txt", B), ("b.txt", B)]))]);
     }
+}
+
+#[test]
+fn what_is_quoted_beside_a_change_is_none() {
+    let quoted = DIFF.replace("BETA", "OTHER").trim_end().replace('\n', "\n> ");
+    let reply = format!("> {quoted}\n\nThat was wrong. Rather:\n\n```diff\n{DIFF}```\n");
+    check(&[(&reply, &[("a.txt", ABC)], Ok(&[("a.txt", B)]))]);
+}
+
+#[test]
+fn quotations_without_end_are_no_trouble() {
+    let reply: String =
+        (0..2000).rev().map(|depth| format!("{}```x\n", "> ".repeat(depth))).collect();
+    check(&[(&reply, &[], Err((Reason::NoDiff, "")))]);
 }

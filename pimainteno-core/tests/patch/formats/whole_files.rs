@@ -96,6 +96,12 @@ fn what_may_be_a_part_is_refused() {
             "",
         ),
         (block(OLD), Reason::NoChange, ""),
+        (block(&format!("{NEW}```bash\n")), Reason::Ambiguous, "fence"),
+        (
+            format!("{}\nThe rest of the file stays as it is.\n", block(NEW)),
+            Reason::Ambiguous,
+            "rest of the file",
+        ),
     ];
     for (reply, reason, word) in &rows {
         check(&[(reply, files, Err((*reason, word)))]);
@@ -113,6 +119,12 @@ fn what_may_be_a_part_is_refused() {
             Err((Reason::Missing, "src/a.py")),
         ),
         (&format!("a.py\n```\n{NEW}```\n"), &[("a.py", "one\0")], Err((Reason::Binary, ""))),
+        ("```bash\n# run.sh\necho\n```\n", &[], Err((Reason::NoDiff, ""))),
+        (
+            "README.md\n```markdown\n# T\n```sh\nx\n```\nmore\n```\n",
+            &[],
+            Err((Reason::Ambiguous, "fence")),
+        ),
         ("new.py\n```\n    x = 1\n```\n", &[], Err((Reason::Ambiguous, "indented"))),
         ("A snippet of\n\nnew.py\n```\nx = 1\n```\n", &[], Err((Reason::Ambiguous, "snippet"))),
     ]);
