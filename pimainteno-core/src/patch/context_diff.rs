@@ -36,8 +36,8 @@ pub(super) fn read(lines: &[&str]) -> Result<(Section, usize), Refusal> {
     while lines.get(at).is_some_and(|line| line.starts_with(RULE)) {
         let (mut hunk, behind) = hunk(&lines[at + 1..])?;
         let anchor = lines[at][RULE.len()..].trim_end();
-        if anchor.starts_with(' ') {
-            hunk.anchors.push(anchor[1..].to_owned());
+        if let Some(anchor) = anchor.strip_prefix(' ') {
+            hunk.anchors.push(anchor.to_owned());
         }
         at += 1 + behind;
         if hunk.changes() {

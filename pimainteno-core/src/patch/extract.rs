@@ -153,6 +153,12 @@ impl<'a> Walk<'a> {
                     .collect();
                 let title = self.title("");
                 self.push(&region, Form::Diff, title, false, last && end == lines.len());
+                // What stands below it may name the next block.
+                let text = lines[at..end]
+                    .iter()
+                    .rev()
+                    .take_while(|line| !line.starts_with([' ', '+', '-', '@', '\\', '*']));
+                self.above.extend(&lines[end - text.count()..end]);
                 at = end;
             } else if line.starts_with('>') {
                 let end = at + lines[at..].iter().take_while(|line| line.starts_with('>')).count();
@@ -368,5 +374,7 @@ fn opens_block(lines: &[&str], at: usize, fence: &Fence<'_>) -> bool {
     let end = closing.unwrap_or(lines.len());
     closing.is_none()
         || lines[at].trim_end().len() > fence.length
-        || (at + 1..end).any(|number| begins_section(&lines[number..end]))
+        || (at + 1..end).any(|number| {
+            begins_section(&lines[number..end]) || search_replace::opens(lines[number])
+        })
 }

@@ -4,8 +4,13 @@
 const MOST_ABOVE: usize = 12;
 
 /// The messages of the mails in a text: the subject of the first, its body, then the others.
-pub(super) fn message(text: &str) -> Option<String> {
-    let lines: Vec<_> = text.lines().collect();
+pub(super) fn message<'a>(text: &'a str) -> Option<String> {
+    let is_quoted = text.lines().any(|line| line.starts_with("> From"));
+    let unquoted = |line: &'a str| match line.strip_prefix('>') {
+        Some(rest) if is_quoted => rest.strip_prefix(' ').unwrap_or(rest),
+        _ => line,
+    };
+    let lines: Vec<_> = text.lines().map(unquoted).collect();
     let (mut messages, mut at) = (Vec::new(), 0);
     while at < lines.len() {
         match subject(&lines[at..]) {
@@ -26,8 +31,7 @@ pub(super) fn message(text: &str) -> Option<String> {
 
 /// The subject of the mail that begins with the first of `lines`, and the line behind its header.
 fn subject(lines: &[&str]) -> Option<(String, usize)> {
-    let quoted = |line: &'_ str| line.trim_start_matches("> ").to_owned();
-    let first = quoted(lines.first()?);
+    let first = lines.first()?;
     let is_mail = first
         .strip_prefix("From ")
         .and_then(|rest| rest.split(' ').next())
@@ -37,8 +41,8 @@ fn subject(lines: &[&str]) -> Option<(String, usize)> {
     }
     let at = (1..lines.len().min(MOST_ABOVE))
         .take_while(|at| !lines[*at].trim().is_empty())
-        .find(|at| quoted(lines[*at]).starts_with("Subject: "))?;
-    let mut subject = quoted(lines[at])["Subject: ".len()..].trim().to_owned();
+        .find(|at| lines[*at].starts_with("Subject: "))?;
+    let mut subject = lines[at]["Subject: ".len()..].trim().to_owned();
     let mut end = at + 1;
     // A long subject goes on in lines that are indented.
     while let Some(more) = lines.get(end).filter(|line| line.starts_with([' ', '\t'])) {

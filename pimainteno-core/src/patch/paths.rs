@@ -186,6 +186,13 @@ pub(super) fn same_text(files: &dyn Files, path: &str) -> Result<Vec<String>, Re
     Ok(all(files)?.into_iter().filter(is_same).collect())
 }
 
+/// The other file whose path differs in upper and lower case only.
+pub(super) fn same_letters(files: &dyn Files, path: &str) -> Result<Option<String>, Refusal> {
+    let wanted = path.to_lowercase();
+    let is_same = |other: &String| other != path && other.to_lowercase() == wanted;
+    Ok(all(files)?.into_iter().find(is_same))
+}
+
 /// The path of a new file in the directory that is there, which may be spelled in other code points.
 pub(super) fn in_known_directory(files: &dyn Files, path: &str) -> Result<String, Refusal> {
     let Some((directory, name)) = path.rsplit_once('/').filter(|(first, _)| !first.is_ascii())

@@ -359,12 +359,18 @@ impl<'a> Planner<'a> {
             return Err(nameless());
         };
         let found = existing(self.files, &meaning.new, &|path| self.exists_now(path))?;
+        // Whoever says all of a file that is there may have named it otherwise.
+        let other = match &found {
+            Some((path, true)) => Some(path.clone()),
+            Some(_) => None,
+            None => paths::same_letters(self.files, label)?,
+        };
+        if let Some(other) = other {
+            let message = format!("there is no such file; it could be `{other}`");
+            return Err(Refusal::new(Reason::Missing, message).file(label));
+        }
         let path = match found {
-            Some((path, true)) => {
-                let message = format!("there is no such file; it could be `{path}`");
-                return Err(Refusal::new(Reason::Missing, message).file(label));
-            }
-            Some((path, false)) => path,
+            Some((path, _)) => path,
             None => paths::in_known_directory(self.files, label)?,
         };
         self.check(&path)?;

@@ -19,7 +19,9 @@ const MOST_HUNKS: usize = 20_000;
 /// # Errors
 /// What is wrong with one of them.
 pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, Refusal> {
-    let mut reader = Reader { rest, sections: Vec::new(), blocks: 0, same: 0 };
+    let titles = regions.iter().filter_map(|region| region.title.name());
+    let names = titles.chain(rest.lines().flat_map(title::named)).collect();
+    let mut reader = Reader { names, sections: Vec::new(), blocks: 0, same: 0 };
     for region in regions {
         match region.form {
             Form::Diff => reader.sections.append(&mut unified::sections(region, None)?),
@@ -46,8 +48,9 @@ pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, R
     Ok(reader.sections)
 }
 
-struct Reader<'a> {
-    rest: &'a str,
+struct Reader {
+    /// All files that the reply names anywhere but in its changes.
+    names: Vec<String>,
     sections: Vec<Section>,
     /// How many of the last sections are made of blocks to search and replace.
     blocks: usize,
@@ -55,7 +58,7 @@ struct Reader<'a> {
     same: usize,
 }
 
-impl Reader<'_> {
+impl Reader {
     /// Adds a block to search and replace to the section of its file.
     fn block(&mut self, region: &Region<'_>, follows: bool) -> Result<(), Refusal> {
         let before =
@@ -97,10 +100,9 @@ impl Reader<'_> {
         if let Some(label) = title.label() {
             return Ok(label);
         }
-        // A word alone can be a name, too.
-        let word = Some(title.line.trim()).filter(|word| !word.is_empty() && !word.contains(' '));
-        let names = word.map(str::to_owned).into_iter();
-        let names: Vec<_> = names.chain(self.rest.lines().flat_map(title::named)).collect();
+        // Whatever stands right above can be a name, too.
+        let line = Some(title.line.trim().to_owned()).filter(|line| !line.is_empty());
+        let names: Vec<_> = line.into_iter().chain(self.names.iter().cloned()).collect();
         if names.is_empty() {
             return Err(Refusal::new(
                 Reason::Malformed,

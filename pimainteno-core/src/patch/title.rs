@@ -75,7 +75,9 @@ impl<'a> Title<'a> {
             return Some(Label::whole(name));
         }
         let names = named(self.line);
-        (!names.is_empty()).then(|| Label::mention(names))
+        // All of the line can be a name, too.
+        (!names.is_empty())
+            .then(|| Label::mention([vec![self.line.trim().to_owned()], names].concat()))
     }
 }
 

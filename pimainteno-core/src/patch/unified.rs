@@ -192,7 +192,7 @@ impl<'a> Parser<'a> {
                 && line.starts_with([' ', '+', '-', '\t'])
                 && !begins_section(&self.lines[self.at..])
                 // Half of the labels.
-                && !(line.starts_with("--- ") && !self.head.names.is_empty())
+                && (!line.starts_with("--- ") || self.head.names.is_empty())
         }) {
             return self.body(Hunk::default());
         }

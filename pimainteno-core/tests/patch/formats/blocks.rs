@@ -43,6 +43,23 @@ fn the_file_of_a_block_is_named_above_it_or_in_its_fence() {
         ),
         (&format!("c.txt\n```\n{BLOCK}```\n"), &[("a.txt", ABC)], Err((Reason::Missing, ""))),
         (&format!("In `c.txt`:\n```\n{BLOCK}```\n"), &[("a.txt", ABC)], Err((Reason::Missing, ""))),
+        (
+            &format!("```\nmy file.txt\n{BLOCK}```\n"),
+            &[("my file.txt", ABC)],
+            Ok(&[("my file.txt", B)]),
+        ),
+        (
+            &format!(
+                "--- a/b.txt\n+++ b/b.txt\n@@ -1,3 +1,3 @@\n alpha\n-beta\n+BETA\n gamma\n\na.txt\n```\n{BLOCK}```\n"
+            ),
+            &[("a.txt", ABC), ("b.txt", ABC)],
+            Ok(&[("a.txt", B), ("b.txt", B)]),
+        ),
+        (
+            &format!("a.txt\n```\n{BLOCK}```\nand\n```\n{}```\n", BLOCK.replace("beta", "gamma")),
+            &[("a.txt", ABC)],
+            Ok(&[("a.txt", Some("alpha\nBETA\nBETA\n"))]),
+        ),
         (&format!("f\n```\n{BLOCK}```\n"), &[("f", ABC)], Ok(&[("f", B)])),
     ]);
 }

@@ -118,6 +118,7 @@ fn what_may_be_a_part_is_refused() {
             &[("src/a.py", OLD)],
             Err((Reason::Missing, "src/a.py")),
         ),
+        (&format!("A.py\n```\n{NEW}```\n"), &[("a.py", OLD)], Err((Reason::Missing, "a.py"))),
         (&format!("a.py\n```\n{NEW}```\n"), &[("a.py", "one\0")], Err((Reason::Binary, ""))),
         ("```bash\n# run.sh\necho\n```\n", &[], Err((Reason::NoDiff, ""))),
         (
