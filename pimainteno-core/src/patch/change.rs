@@ -1,12 +1,14 @@
 //! A change as a reply states it: sections, hunks and lines, not placed anywhere yet.
 
+use super::{label::Label, whole_file::Whole};
+
 /// What is said about one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Section {
     /// The label of the old file; `None` is `/dev/null`.
-    pub(super) old: Option<String>,
+    pub(super) old: Option<Label>,
     /// The label of the new file; `None` is `/dev/null`.
-    pub(super) new: Option<String>,
+    pub(super) new: Option<Label>,
     pub(super) action: Action,
     /// Labels begin with the prefixes of `git diff`, or may; a label of the other format is the
     /// path itself.
@@ -16,6 +18,8 @@ pub(super) struct Section {
     /// The content is said to be that of an empty file.
     pub(super) is_empty_file: bool,
     pub(super) hunks: Vec<Hunk>,
+    /// All that the file is to say.
+    pub(super) whole: Option<Whole>,
 }
 
 /// What happens to the file as a whole.
@@ -28,6 +32,8 @@ pub(super) enum Action {
     Delete,
     Rename,
     Copy,
+    /// All of it is said; it may be new.
+    Replace,
 }
 
 /// Some lines of a file with a change among them.

@@ -1,16 +1,26 @@
 //! Where in a reply its changes are.
 
-/// What a backend writes when there is nothing to change; the prompts ask for it.
-const DECLINE: &str = "NO CHANGE";
+use super::{
+    context_diff,
+    fence::{Fence, without_indentation},
+    message, search_replace,
+    title::{self, Title},
+    whole_file,
+};
 
-/// The longest first line that is taken for the subject of a commit message, in characters.
-const LONGEST_SUBJECT: usize = 100;
+/// How many fences and quotations may be around a change.
+const DEEPEST: usize = 8;
 
 /// Some lines of a reply with changes among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Region<'a> {
     /// The lines, without the indentation that all share.
     pub(super) lines: Vec<&'a str>,
+    pub(super) form: Form,
+    /// What stands above it.
+    pub(super) title: Title<'a>,
+    /// Whether it is quoted: it is a change only where nothing else is.
+    pub(super) quoted: bool,
     /// Whether it stands in a code fence, so that nothing but changes is expected in it.
     pub(super) fenced: bool,
     /// Whether the reply ends with it, without a closing fence: it may have been cut off.
@@ -19,58 +29,44 @@ pub(super) struct Region<'a> {
     pub(super) torn: bool,
 }
 
+/// How a region states its change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As sections of a diff, which name their files.
+    Diff,
+    /// As hunks that name no file.
+    Hunks,
+    /// As a block that says what to search for; `follows` if it names no file because it stands
+    /// right behind one that does.
+    Block { follows: bool },
+    /// As all that a file says.
+    File,
+}
+
 /// The regions of a reply that hold changes, and everything else that it says.
+///
+/// A block that may be a whole file is one only in a reply without another change, and in one that
+/// does not say that there is none: otherwise it illustrates something.
 pub(super) fn extract(text: &str) -> (Vec<Region<'_>>, String) {
     let torn = !text.ends_with('\n');
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let lines: Vec<_> = text.split('\n').collect();
+    let inside = text.strip_suffix('\n').unwrap_or(text);
+    let lines: Vec<_> = inside.split('\n').collect();
     let mut walk = Walk { torn, ..Walk::default() };
     walk.over(&lines, true);
-    (walk.regions, walk.rest)
-}
-
-/// Whether a reply holds something that looks like a change.
-pub(super) fn holds_change(text: &str) -> bool {
-    !extract(text).0.is_empty()
-}
-
-/// Whether a reply says that there is nothing to change.
-pub(super) fn declines(text: &str) -> bool {
-    text.lines().any(|line| line.trim().trim_matches(['.', '*', '`']).eq_ignore_ascii_case(DECLINE))
-}
-
-/// What a reply says besides its change, if it can serve as a commit message: a first line that is
-/// a subject, then a body.
-pub(super) fn message(text: &str) -> String {
-    let (regions, rest) = extract(text);
-    // Without a change, a fence around everything is around the message.
-    let rest = in_one_fence(text).filter(|_| regions.is_empty()).unwrap_or(rest);
-    let mut lines = rest.lines().skip_while(|line| line.trim().is_empty());
-    let subject = lines.next().unwrap_or_default().trim().trim_matches(['#', '*', '`']).trim();
-    // A subject is one short line. Whoever ends it with a colon introduces the change.
-    if subject.is_empty() || subject.ends_with(':') || subject.chars().count() > LONGEST_SUBJECT {
-        return String::new();
+    let Walk { mut regions, rest, .. } = walk;
+    let is_diff = |region: &Region<'_>| matches!(region.form, Form::Diff | Form::Block { .. });
+    let is_named = |region: &Region<'_>| region.title.label().is_some();
+    if regions.iter().any(|region| is_diff(region) && !region.quoted) {
+        regions.retain(|region| !region.quoted);
     }
-    let body = lines.collect::<Vec<_>>().join("\n");
-    if body.trim().is_empty() {
-        subject.to_owned()
-    } else {
-        format!("{subject}\n\n{}", body.trim())
+    if regions.iter().any(is_diff) {
+        regions
+            .retain(|region| is_diff(region) || (region.form == Form::Hunks && is_named(region)));
     }
-}
-
-/// A text without the fence around all of it, or the marks around it, if it has such.
-pub(super) fn unfenced(text: &str) -> String {
-    in_one_fence(text).unwrap_or_else(|| text.trim().trim_matches('`').trim().to_owned())
-}
-
-/// What stands in a fence that is around all of the text.
-fn in_one_fence(text: &str) -> Option<String> {
-    let lines: Vec<_> = text.trim().lines().collect();
-    let [first, inside @ .., last] = lines.as_slice() else { return None };
-    let fence = Fence::open(first).filter(|fence| fence.is_closed_by(last))?;
-    let is_one = !inside.iter().any(|line| fence.is_closed_by(line));
-    is_one.then(|| inside.join("\n").trim().to_owned())
+    if regions.iter().any(|region| region.form != Form::File) || message::declines(text) {
+        regions.retain(|region| region.form != Form::File);
+    }
+    (regions, rest.into_iter().flat_map(|line| [line, "\n"]).collect())
 }
 
 /// Whether a section begins with the first of `lines`.
@@ -81,6 +77,7 @@ pub(super) fn begins_section(lines: &[&str]) -> bool {
         || line.starts_with("diff --cc ")
         || line.starts_with("diff --combined ")
         || (line.starts_with("--- ") && next.starts_with("+++ "))
+        || context_diff::begins(lines)
         || is_patch_header(line)
 }
 
@@ -92,96 +89,247 @@ pub(super) fn is_patch_header(line: &str) -> bool {
         .any(|start| line.starts_with(start))
 }
 
+/// Whether a line is the header of a hunk, with or without numbers.
+pub(super) fn is_hunk_header(line: &str) -> bool {
+    line.strip_prefix("@@")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '@', '\r']))
+}
+
 #[derive(Default)]
 struct Walk<'a> {
     regions: Vec<Region<'a>>,
-    rest: String,
+    rest: Vec<&'a str>,
+    /// The lines of `rest` since the last block.
+    above: Vec<&'a str>,
     torn: bool,
+    quoted: bool,
+    /// How many fences and quotations are around it.
+    depth: usize,
 }
 
 impl<'a> Walk<'a> {
+    /// Looks through what stands in a fence or a quotation.
+    fn within(&mut self, lines: &[&'a str], quoted: bool, last: bool) {
+        if self.depth == DEEPEST {
+            return;
+        }
+        let before = self.quoted;
+        (self.depth, self.quoted) = (self.depth + 1, before || quoted);
+        self.over(lines, last);
+        (self.depth, self.quoted) = (self.depth - 1, before);
+    }
+
     /// Looks through `lines`; `last` says that the reply ends with them.
     fn over(&mut self, lines: &[&'a str], last: bool) {
         let mut at = 0;
         while let Some(line) = lines.get(at) {
             if let Some(fence) = Fence::open(line) {
-                let closing =
-                    (at + 1..lines.len()).find(|number| fence.is_closed_by(lines[*number]));
+                let closing = closing(lines, at, &fence);
                 let end = closing.unwrap_or(lines.len());
                 let inside: Vec<_> = lines[at + 1..end]
                     .iter()
                     .map(|line| without_indentation(line, fence.indentation))
                     .collect();
-                let open = closing.is_none() && last;
-                self.inside(&inside, open);
+                self.inside(&inside, fence.info, closing.is_none() && last);
+                self.above.clear();
+                at = end + 1;
+            } else if search_replace::opens(line) {
+                let end = search_replace::end(&lines[at..]).map_or(lines.len(), |end| at + end + 1);
+                let follows = self.above.iter().all(|line| line.trim().is_empty());
+                let title = self.title("");
+                let open = last && end == lines.len();
+                self.push(&lines[at..end], Form::Block { follows }, title, false, open);
+                at = end;
+            } else if let Some(end) = feeds(lines, at).and_then(|word| end_of_text(lines, at, word))
+            {
+                let title = self.title("");
+                self.push(&lines[at + 1..end], Form::Diff, title, true, false);
                 at = end + 1;
             } else if let Some(indentation) = begins_indented(&lines[at..]) {
                 let end = end_of_unfenced(lines, at, indentation);
-                let region = lines[at..end]
+                let region: Vec<_> = lines[at..end]
                     .iter()
                     .map(|line| without_indentation(line, indentation))
                     .collect();
-                let open = last && end == lines.len();
-                self.regions.push(Region {
-                    lines: region,
-                    fenced: false,
-                    open,
-                    torn: open && self.torn,
-                });
+                let title = self.title("");
+                self.push(&region, Form::Diff, title, false, last && end == lines.len());
+                // What stands below it may name the next block.
+                let text = lines[at..end]
+                    .iter()
+                    .rev()
+                    .take_while(|line| !line.starts_with([' ', '+', '-', '@', '\\', '*']));
+                self.above.extend(&lines[end - text.count()..end]);
+                at = end;
+            } else if line.starts_with('>') {
+                let end = at + lines[at..].iter().take_while(|line| line.starts_with('>')).count();
+                match quoted(&lines[at..end]) {
+                    Some(quoted) => self.within(&quoted, true, last && end == lines.len()),
+                    None => {
+                        self.rest.extend(&lines[at..end]);
+                        self.above.extend(&lines[at..end]);
+                    }
+                }
                 at = end;
             } else {
-                self.rest.push_str(line);
-                self.rest.push('\n');
+                self.rest.push(line);
+                self.above.push(line);
                 at += 1;
             }
         }
     }
 
     /// Looks at what stands in a fence.
-    fn inside(&mut self, lines: &[&'a str], open: bool) {
-        let first = (0..lines.len()).find(|at| begins_section(&lines[*at..]));
-        let inner = lines.iter().position(|line| Fence::open(line).is_some());
-        match (first, inner) {
+    fn inside(&mut self, lines: &[&'a str], info: &'a str, open: bool) {
+        let section = (0..lines.len()).find(|at| begins_section(&lines[*at..]));
+        let block = lines.iter().position(|line| search_replace::opens(line));
+        let fence = lines.iter().position(|line| Fence::open(line).is_some());
+        let first = section.into_iter().chain(block).min();
+        let title = Title::new(&self.above, info);
+        match first {
             // A fence around a whole answer, with fences of its own.
-            (Some(first), Some(inner)) if inner < first => self.over(lines, open),
-            (Some(_), _) => self.regions.push(Region {
-                lines: lines.to_vec(),
-                fenced: true,
-                open,
-                torn: open && self.torn,
-            }),
-            (None, _) => {}
+            Some(first) if fence.is_some_and(|fence| fence < first) => {
+                self.within(lines, false, open);
+            }
+            Some(first) if block == Some(first) => {
+                self.forget_title(&title);
+                self.blocks(lines, title, open);
+            }
+            Some(first) => {
+                self.forget_title(&title);
+                let mut at = 0;
+                // Each script that is read by a program is a change of its own.
+                while let Some((line, word)) = (at..lines.len())
+                    .find_map(|line| feeds(lines, line).map(|word| (line, word)))
+                    .filter(|(line, _)| at > 0 || *line < first)
+                    && let Some(end) = end_of_text(lines, line, word)
+                {
+                    self.push(&lines[line + 1..end], Form::Diff, title.clone(), true, false);
+                    at = end + 1;
+                }
+                if at == 0 {
+                    self.push(lines, Form::Diff, title, true, open);
+                }
+            }
+            None if holds_hunks(lines, &title) => {
+                self.forget_title(&title);
+                self.push(lines, Form::Hunks, title, true, open);
+            }
+            None if whole_file::is_named(&title, lines) => {
+                self.forget_title(&title);
+                self.push(lines, Form::File, title, true, open);
+            }
+            None => {}
         }
     }
-}
 
-/// The line that opens a code fence.
-struct Fence {
-    indentation: usize,
-    mark: char,
-    length: usize,
-}
-
-impl Fence {
-    fn open(line: &str) -> Option<Self> {
-        let text = line.trim_start_matches(' ');
-        let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
-        let length = text.chars().take_while(|character| *character == mark).count();
-        // What follows names the language; a mark there makes it code within a line.
-        (length >= 3 && !text[length..].contains('`')).then_some(Self {
-            indentation: line.len() - text.len(),
-            mark,
-            length,
-        })
+    /// Takes the blocks to search and replace out of a fence.
+    fn blocks(&mut self, lines: &[&'a str], title: Title<'a>, open: bool) {
+        let (mut at, mut above, mut is_first) = (0, 0, true);
+        while at < lines.len() {
+            if !search_replace::opens(lines[at]) {
+                at += 1;
+                continue;
+            }
+            let end = search_replace::end(&lines[at..]);
+            let stop = end.map_or(lines.len(), |end| at + end + 1);
+            let own = Title::new(&lines[above..at], "");
+            let follows = own.line.trim().is_empty() && !is_first;
+            let title = if own.line.trim().is_empty() && is_first { title.clone() } else { own };
+            let open = open && end.is_none();
+            self.push(&lines[at..stop], Form::Block { follows }, title, true, open);
+            (at, above, is_first) = (stop, stop, false);
+        }
     }
 
-    fn is_closed_by(&self, line: &str) -> bool {
-        let text = line.trim_start_matches(' ');
-        let marks = text.trim_end();
-        line.len() - text.len() == self.indentation
-            && marks.len() == self.length
-            && marks.chars().all(|character| character == self.mark)
+    /// What stands above a block that is not in a fence.
+    fn title(&mut self, info: &'a str) -> Title<'a> {
+        let title = Title::new(&self.above, info);
+        self.forget_title(&title);
+        self.above.clear();
+        title
     }
+
+    /// Takes a line out of the rest that names the file of a block and says nothing more.
+    fn forget_title(&mut self, title: &Title<'_>) {
+        if title::alone(title.line).is_none() {
+            return;
+        }
+        let last = self.rest.iter().rposition(|line| !line.trim().is_empty());
+        if let Some(last) = last.filter(|last| self.rest[*last] == title.line) {
+            self.rest.truncate(last);
+        }
+    }
+
+    fn push(&mut self, lines: &[&'a str], form: Form, title: Title<'a>, fenced: bool, open: bool) {
+        self.regions.push(Region {
+            lines: lines.to_vec(),
+            form,
+            title,
+            quoted: self.quoted,
+            fenced,
+            open,
+            torn: open && self.torn,
+        });
+    }
+}
+
+/// The line that closes the fence that opens at `at`. Blocks to search and replace may hold fences.
+fn closing(lines: &[&str], at: usize, fence: &Fence<'_>) -> Option<usize> {
+    let mut number = at + 1;
+    while number < lines.len() {
+        if fence.is_closed_by(lines[number]) {
+            return Some(number);
+        }
+        let block = search_replace::opens(lines[number])
+            .then(|| search_replace::end(&lines[number..]))
+            .flatten();
+        number += block.map_or(1, |end| end + 1);
+    }
+    None
+}
+
+/// The word that ends the text which the command at `at` reads, as in `apply_patch <<'EOF'`, if
+/// that text begins with a change.
+fn feeds<'a>(lines: &[&'a str], at: usize) -> Option<&'a str> {
+    let line = lines.get(at).filter(|line| !line.starts_with([' ', '+', '-', '<']))?;
+    let (_, behind) = line.split_once("<<")?;
+    let behind = behind.strip_prefix('-').unwrap_or(behind).trim_start();
+    let behind = behind.trim_start_matches(['\'', '"', '\\']);
+    let is_of_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let word = behind.split(|character| !is_of_word(character)).next()?;
+    let next = lines.get(at + 1..).unwrap_or_default();
+    let begins = begins_section(next) || next.first().is_some_and(|line| line.starts_with("From "));
+    (begins && !word.is_empty()).then_some(word)
+}
+
+/// Where the text ends that begins behind `at`: at the line that says `word`.
+fn end_of_text(lines: &[&str], at: usize, word: &str) -> Option<usize> {
+    (at + 1..lines.len()).find(|number| lines[*number].trim_end() == word)
+}
+
+/// The lines of a quotation without their marks, if it holds a change.
+fn quoted<'a>(lines: &[&'a str]) -> Option<Vec<&'a str>> {
+    let wide = lines.iter().all(|line| line.len() == 1 || line.starts_with("> "));
+    let marks = if wide { "> " } else { ">" };
+    let inside: Vec<_> =
+        lines.iter().map(|line| line.strip_prefix(marks).unwrap_or_default()).collect();
+    let holds = |at: usize| {
+        begins_section(&inside[at..])
+            || search_replace::opens(inside[at])
+            || Fence::open(inside[at]).is_some()
+    };
+    (0..inside.len()).any(holds).then_some(inside)
+}
+
+/// Whether lines are hunks, or lines with their markers in a fence that says so.
+fn holds_hunks(lines: &[&str], title: &Title<'_>) -> bool {
+    let is_change = |line: &&str| {
+        line.starts_with(['+', '-']) && !line.starts_with("+++") && !line.starts_with("---")
+    };
+    let header = lines.iter().position(|line| is_hunk_header(line));
+    let says_so = matches!(title.language().as_str(), "diff" | "patch" | "udiff");
+    let from = header.or(says_so.then_some(0));
+    from.is_some_and(|from| lines[from..].iter().any(is_change))
 }
 
 /// By how many blanks a section is indented that begins here.
@@ -194,13 +342,13 @@ fn begins_indented(lines: &[&str]) -> Option<usize> {
     if indentation == 0 {
         return None;
     }
-    let two: Vec<_> =
-        lines.iter().take(2).map(|line| without_indentation(line, indentation)).collect();
-    begins_section(&two).then_some(indentation)
+    let some: Vec<_> =
+        lines.iter().take(3).map(|line| without_indentation(line, indentation)).collect();
+    begins_section(&some).then_some(indentation)
 }
 
-/// Where an unfenced change ends that begins at `at`: with the reply, before a fence, or before a
-/// line that is indented less.
+/// Where an unfenced change ends that begins at `at`: with the reply, before a fence or a block of
+/// another form, or before a line that is indented less.
 fn end_of_unfenced(lines: &[&str], at: usize, indentation: usize) -> usize {
     (at + 1..lines.len())
         .find(|number| {
@@ -208,24 +356,25 @@ fn end_of_unfenced(lines: &[&str], at: usize, indentation: usize) -> usize {
             let less = indentation > 0
                 && !line.trim().is_empty()
                 && !line.get(..indentation).is_some_and(|start| start.trim().is_empty());
+            let is_block = indentation == 0
+                && search_replace::opens(line)
+                && search_replace::end(&lines[*number..]).is_some();
             // A fence opens another block only if it is closed again and holds a change, or names a
             // language.
-            less || (indentation == 0
-                && line.starts_with(['`', '~'])
-                && Fence::open(line).is_some_and(|fence| opens_block(lines, *number, &fence)))
+            less || is_block
+                || (indentation == 0
+                    && line.starts_with(['`', '~'])
+                    && Fence::open(line).is_some_and(|fence| opens_block(lines, *number, &fence)))
         })
         .unwrap_or(lines.len())
 }
 
-fn opens_block(lines: &[&str], at: usize, fence: &Fence) -> bool {
+fn opens_block(lines: &[&str], at: usize, fence: &Fence<'_>) -> bool {
     let closing = (at + 1..lines.len()).find(|number| fence.is_closed_by(lines[*number]));
     let end = closing.unwrap_or(lines.len());
     closing.is_none()
         || lines[at].trim_end().len() > fence.length
-        || (at + 1..end).any(|number| begins_section(&lines[number..end]))
-}
-
-fn without_indentation(line: &str, indentation: usize) -> &str {
-    let blanks = line.bytes().take(indentation).take_while(|byte| *byte == b' ').count();
-    &line[blanks..]
+        || (at + 1..end).any(|number| {
+            begins_section(&lines[number..end]) || search_replace::opens(lines[number])
+        })
 }

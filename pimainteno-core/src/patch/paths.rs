@@ -1,6 +1,11 @@
 //! Which paths a change may name, and which file a label means.
 
-use std::path::{Component, Path};
+use std::{
+    collections::BTreeSet,
+    path::{Component, Path},
+};
+
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::{
     files::{Entry, Files},
@@ -111,9 +116,18 @@ pub(super) struct Meaning {
     /// The paths that each label can mean, the likelier first.
     pub(super) old: Vec<String>,
     pub(super) new: Vec<String>,
+    /// Both labels carry the two prefixes of a pair, and are read without them first.
+    pub(super) is_pair: bool,
 }
 
-/// Reads the labels of a section: with the prefixes that are common, and without.
+/// The prefixes of a pair of labels, if they are some of those that are common.
+pub(super) fn prefixes(old: &str, new: &str) -> Option<(&'static str, &'static str)> {
+    let (old, new) = (old.split_once('/')?, new.split_once('/')?);
+    PREFIXES.into_iter().find(|pair| *pair == (old.0, new.0) && old.1 == new.1)
+}
+
+/// Reads the labels of a section: with the prefixes that are common, and without. `elsewhere` are
+/// those that the change shows in pairs.
 ///
 /// # Errors
 /// [`Reason::Path`] if a reading leads out of the project.
@@ -121,6 +135,7 @@ pub(super) fn meaning(
     old: Option<&str>,
     new: Option<&str>,
     prefixed: bool,
+    elsewhere: &BTreeSet<(&str, &str)>,
 ) -> Result<Meaning, Refusal> {
     // `.` means nothing between slashes.
     let parts =
@@ -132,20 +147,17 @@ pub(super) fn meaning(
     let first = |label: &Option<String>| {
         label.as_deref().and_then(|label| label.split_once('/')).map(|(first, _)| first.to_owned())
     };
+    let is_known = |pair: &(&str, &str)| *pair == ("a", "b") || elsewhere.contains(pair);
     let pair = PREFIXES.iter().any(|(a, b)| match (first(&old), first(&new)) {
         (Some(old), Some(new)) => old == *a && new == *b,
-        // Beside `/dev/null` only the usual prefixes are prefixes.
-        (Some(old), None) if new.is_none() => old == "a" && *a == "a",
-        (None, Some(new)) if old.is_none() => new == "b" && *b == "b",
+        // Beside `/dev/null` only those are prefixes that are usual, or that others have.
+        (Some(old), None) if new.is_none() => old == *a && is_known(&(a, b)),
+        (None, Some(new)) if old.is_none() => new == *b && is_known(&(a, b)),
         _ => false,
     });
     let read = |label: Option<String>| -> Result<Vec<String>, Refusal> {
         let Some(label) = label else { return Ok(Vec::new()) };
-        let known = |first: &str| PREFIXES.iter().any(|(a, b)| first == *a || first == *b);
-        let rest = label
-            .split_once('/')
-            .filter(|(first, _)| known(first))
-            .map(|(_, rest)| rest.to_owned());
+        let rest = without_prefix(&label).map(str::to_owned);
         if let Some(rest) = &rest {
             check_path(rest)?;
         }
@@ -155,7 +167,56 @@ pub(super) fn meaning(
             None => vec![label],
         })
     };
-    Ok(Meaning { old: read(old)?, new: read(new)? })
+    let is_pair = prefixed && pair && old.is_some() && new.is_some();
+    Ok(Meaning { old: read(old)?, new: read(new)?, is_pair })
+}
+
+/// A label without the directory in front of it, if that may be a prefix.
+pub(super) fn without_prefix(label: &str) -> Option<&str> {
+    let (first, rest) = label.split_once('/')?;
+    PREFIXES.iter().any(|(a, b)| first == *a || first == *b).then_some(rest)
+}
+
+/// The paths of all files, up to a limit.
+fn all(files: &dyn Files) -> Result<Vec<String>, Refusal> {
+    files.paths().map_err(|error| {
+        Refusal::new(Reason::Unreadable, format!("the project's files cannot be listed: {error}"))
+    })
+}
+
+/// The other files whose names are the same text in other code points, as `é` is one or two of
+/// them.
+pub(super) fn same_text(files: &dyn Files, path: &str) -> Result<Vec<String>, Refusal> {
+    if path.is_ascii() {
+        return Ok(Vec::new());
+    }
+    let is_same =
+        |other: &String| !other.is_ascii() && other.as_str() != path && other.nfc().eq(path.nfc());
+    Ok(all(files)?.into_iter().filter(is_same).collect())
+}
+
+/// The other file whose path differs in upper and lower case only.
+pub(super) fn same_letters(files: &dyn Files, path: &str) -> Result<Option<String>, Refusal> {
+    let wanted = path.to_lowercase();
+    let is_same = |other: &String| other != path && other.to_lowercase() == wanted;
+    Ok(all(files)?.into_iter().find(is_same))
+}
+
+/// The path of a new file in the directory that is there, which may be spelled in other code points.
+pub(super) fn in_known_directory(files: &dyn Files, path: &str) -> Result<String, Refusal> {
+    let Some((directory, name)) = path.rsplit_once('/').filter(|(first, _)| !first.is_ascii())
+    else {
+        return Ok(path.to_owned());
+    };
+    let paths = all(files)?;
+    let directories: BTreeSet<_> = paths
+        .iter()
+        .flat_map(|path| path.match_indices('/').map(|(at, _)| &path[..at]))
+        .filter(|known| known.nfc().eq(directory.nfc()))
+        .collect();
+    let known = directories.first().filter(|_| directories.len() == 1);
+    let known = known.filter(|_| !directories.contains(directory));
+    Ok(known.map_or_else(|| path.to_owned(), |known| format!("{known}/{name}")))
 }
 
 /// The one existing file that a label means, and whether that is a guess: a label with directories
@@ -175,30 +236,17 @@ pub(super) fn existing(
     }
     let mut found = Vec::new();
     for reading in readings {
-        // Too many directories in front, such as the project's own.
-        for (at, _) in reading.match_indices('/') {
-            let shorter = &reading[at + 1..];
-            if !found.iter().any(|known| known == shorter)
-                && check_path(shorter).is_ok()
-                && exists(shorter)?
-            {
-                found.push(shorter.to_owned());
+        for path in same_text(files, reading)? {
+            if check_path(&path).is_ok() && exists(&path)? && !found.contains(&path) {
+                found.push(path);
             }
         }
     }
+    if let [one] = found.as_slice() {
+        return Ok(Some((one.clone(), false)));
+    }
     if found.is_empty() {
-        let paths = files.paths().map_err(|error| {
-            Refusal::new(
-                Reason::Unreadable,
-                format!("the project's files cannot be listed: {error}"),
-            )
-        })?;
-        for reading in readings {
-            let end = format!("/{reading}");
-            found.extend(paths.iter().filter(|path| path.ends_with(&end)).cloned());
-        }
-        found.sort();
-        found.dedup();
+        found = elsewhere(files, readings, exists)?;
     }
     match found.as_slice() {
         [] => Ok(None),
@@ -213,6 +261,37 @@ pub(super) fn existing(
             .file(label))
         }
     }
+}
+
+/// The existing files whose paths have directories more or fewer in front.
+fn elsewhere(
+    files: &dyn Files,
+    readings: &[String],
+    exists: &dyn Fn(&str) -> Result<bool, Refusal>,
+) -> Result<Vec<String>, Refusal> {
+    let mut found = Vec::new();
+    for reading in readings {
+        // Too many, such as the project's own.
+        for (at, _) in reading.match_indices('/') {
+            let shorter = &reading[at + 1..];
+            if !found.iter().any(|known| known == shorter)
+                && check_path(shorter).is_ok()
+                && exists(shorter)?
+            {
+                found.push(shorter.to_owned());
+            }
+        }
+    }
+    if found.is_empty() {
+        let paths = all(files)?;
+        for reading in readings {
+            let end = format!("/{reading}");
+            found.extend(paths.iter().filter(|path| path.ends_with(&end)).cloned());
+        }
+        found.sort();
+        found.dedup();
+    }
+    Ok(found)
 }
 
 /// Whether a file system could take a name for `.git`: some fold case, some leave out code points,
@@ -264,11 +343,17 @@ mod tests {
 
     #[test]
     fn prefixes_are_taken_off_in_pairs() {
-        let read = |old: &str, new: &str| meaning(Some(old), Some(new), true).unwrap().new;
+        let none = BTreeSet::new();
+        let read = |old: &str, new: &str| meaning(Some(old), Some(new), true, &none).unwrap().new;
         assert_eq!(read("a/b/x", "b/b/x"), ["b/x", "b/b/x"]);
         assert_eq!(read("i/x", "w/x"), ["x", "w/x"]);
         assert_eq!(read("b/x", "b/x"), ["b/x", "x"]);
-        assert_eq!(meaning(None, Some("b/x"), true).unwrap().new, ["x", "b/x"]);
-        assert_eq!(meaning(None, Some("new/x"), true).unwrap().new, ["new/x", "x"]);
+        let made =
+            |label: &str, known: &BTreeSet<_>| meaning(None, Some(label), true, known).unwrap().new;
+        assert_eq!(made("b/x", &none), ["x", "b/x"]);
+        assert_eq!(made("new/x", &none), ["new/x", "x"]);
+        let known = BTreeSet::from([("old", "new")]);
+        assert_eq!(made("new/x", &known), ["x", "new/x"]);
+        assert_eq!(made("after/x", &known), ["after/x", "x"]);
     }
 }

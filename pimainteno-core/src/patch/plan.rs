@@ -1,38 +1,31 @@
 //! What a reply does to all files, worked out in memory before anything is written.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
-    fmt,
-};
+mod content;
+mod names;
+mod rules;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use content::{check_deleted, new_content};
+use names::Names;
+pub use rules::Rules;
 
 use super::{
-    change::{Action, Hunk, Kind, Section},
+    change::{Action, Hunk, Section},
     extract::extract,
     files::{Content, Entry, Files},
     locate::Fit,
-    paths::{self, Meaning, check_new_path, check_path, check_way, existing, meaning},
+    other_format,
+    paths::{self, Meaning, check_new_path, check_path, check_way, existing},
     place::{Job, place},
     placeholder,
     refusal::{Reason, Refusal},
-    reply, soundness,
+    reply, sections, soundness,
     steps::Steps,
-    text::Text,
-    unified,
 };
 
 /// How much of a reply without a change a refusal shows, in characters.
 const SHOWN: usize = 200;
-
-/// Whether a path is one of those that are meant.
-type IsMeant<'a> = dyn Fn(&str) -> bool + Send + Sync + 'a;
-
-/// What a change must keep to, besides staying in the project.
-#[derive(Default)]
-pub struct Rules<'a> {
-    protected: Option<Box<IsMeant<'a>>>,
-    cancelled: Option<Box<dyn Fn() -> bool + Send + Sync + 'a>>,
-    verbatim: bool,
-}
 
 /// What a reply does to files: all of it was placed, nothing was written yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,16 +62,16 @@ pub struct Placement {
 
 /// Works out what `reply` does to `files`.
 ///
-/// The reply is what a model wrote: unified diffs or sections of `*** Begin Patch`, in fences or
-/// bare, with text around them.
+/// The reply is what a model wrote: unified diffs, sections of `*** Begin Patch`, blocks to search
+/// and replace or whole files, in fences or bare, with text around them.
 ///
 /// # Errors
 /// Why it is refused. What could mean two places, or is not there, is refused; so is a reply of
 /// which only a part can be placed.
 pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, Refusal> {
     let text = reply::read(reply)?;
-    let (regions, _) = extract(&text);
-    let mut sections = unified::parse(&regions)?;
+    let (regions, rest) = extract(&text);
+    let mut sections = sections::read(&regions, &rest)?;
     if sections.is_empty() {
         return Err(no_change_in(&text));
     }
@@ -93,6 +86,9 @@ pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, 
 
 /// The refusal of a reply without a change: what it says instead.
 pub(super) fn no_change_in(text: &str) -> Refusal {
+    if let Some(format) = other_format::within(text) {
+        return other_format::refusal(format);
+    }
     let shown: String = text
         .trim()
         .chars()
@@ -103,53 +99,6 @@ pub(super) fn no_change_in(text: &str) -> Refusal {
         Reason::NoDiff,
         format!("the reply holds no unified diff; it begins with: {shown:?}"),
     )
-}
-
-impl<'a> Rules<'a> {
-    /// No rules besides those that always hold.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Refuses changes to the files for which `is_protected` is true; it is given paths from the
-    /// top of the project.
-    #[must_use]
-    pub fn protect(mut self, is_protected: impl Fn(&str) -> bool + Send + Sync + 'a) -> Self {
-        self.protected = Some(Box::new(is_protected));
-        self
-    }
-
-    /// Gives up as soon as `is_cancelled` is true; it is asked now and then.
-    #[must_use]
-    pub fn cancel(mut self, is_cancelled: impl Fn() -> bool + Send + Sync + 'a) -> Self {
-        self.cancelled = Some(Box::new(is_cancelled));
-        self
-    }
-
-    /// Takes every added line for what it says: the change was made by a tool from real files, so
-    /// that no line stands for others.
-    #[must_use]
-    pub fn verbatim(mut self) -> Self {
-        self.verbatim = true;
-        self
-    }
-
-    fn is_cancelled(&self) -> &(dyn Fn() -> bool + '_) {
-        match &self.cancelled {
-            Some(is_cancelled) => is_cancelled,
-            None => &|| false,
-        }
-    }
-}
-
-impl fmt::Debug for Rules<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Rules")
-            .field("protected", &self.protected.is_some())
-            .field("verbatim", &self.verbatim)
-            .finish()
-    }
 }
 
 impl Plan {
@@ -203,28 +152,62 @@ impl<'a> Planner<'a> {
 
     fn run(&mut self) -> Result<(), Refusal> {
         let sections = self.sections;
+        let names = Names::new(self.files, sections);
         let mut meanings = Vec::with_capacity(sections.len());
         for section in sections {
-            let file = section.new.as_deref().or(section.old.as_deref()).unwrap_or_default();
             if !self.rules.verbatim {
-                placeholder::check(section).map_err(|refusal| refusal.file(file))?;
+                let label = section.new.as_ref().or(section.old.as_ref());
+                placeholder::check(section)
+                    .map_err(|refusal| refusal.file(label.map_or("", |label| label.for_new())))?;
             }
-            let meaning =
-                meaning(section.old.as_deref(), section.new.as_deref(), section.prefixed)?;
+            let meaning = names.meaning(section)?;
             if matches!(section.action, Action::Delete | Action::Rename) {
                 self.vacated.extend(meaning.old.iter().cloned());
             }
             meanings.push(meaning);
         }
-        for (number, (section, meaning)) in sections.iter().zip(meanings).enumerate() {
-            match section.action {
-                Action::Create => self.create(section, &meaning)?,
-                Action::Delete => self.delete(section, &meaning)?,
-                Action::Rename | Action::Copy => self.rename(number, section, &meaning)?,
-                Action::Modify => self.modify(number, section, &meaning)?,
+        let mut done = BTreeSet::new();
+        for number in 0..sections.len() {
+            // A file may be changed above the section that makes it.
+            if let Some(maker) = self.made_later(number, &meanings)?
+                && done.insert(maker)
+            {
+                self.section(maker, &meanings[maker])?;
+            }
+            if done.insert(number) {
+                self.section(number, &meanings[number])?;
             }
         }
         self.place_pending(None)
+    }
+
+    /// The section further down that makes the file which this one changes, if it is not there.
+    fn made_later(&self, number: usize, meanings: &[Meaning]) -> Result<Option<usize>, Refusal> {
+        let (section, meaning) = (&self.sections[number], &meanings[number]);
+        if section.action != Action::Modify {
+            return Ok(None);
+        }
+        for reading in meaning.old.iter().chain(&meaning.new) {
+            if self.exists_now(reading)? {
+                return Ok(None);
+            }
+        }
+        let makes = |later: &usize| {
+            self.sections[*later].action == Action::Create
+                && meanings[*later].new.first().is_some_and(|new| meaning.new.contains(new))
+        };
+        Ok((number + 1..self.sections.len()).find(makes))
+    }
+
+    fn section(&mut self, number: usize, meaning: &Meaning) -> Result<(), Refusal> {
+        let section = &self.sections[number];
+        match section.action {
+            Action::Create => self.create(section, meaning),
+            Action::Delete => self.delete(section, meaning),
+            Action::Rename | Action::Copy => self.rename(number, section, meaning),
+            Action::Modify => self.modify(number, section, meaning),
+            Action::Replace => self.replace(section, meaning),
+        }
     }
 
     /// The plan, if there is anything in it.
@@ -256,7 +239,7 @@ impl<'a> Planner<'a> {
         let Some(path) = meaning.new.first().or(meaning.old.first()) else {
             return Err(nameless());
         };
-        let path = path.clone();
+        let path = paths::in_known_directory(self.files, path)?;
         self.check(&path)?;
         let content = Content {
             bytes: new_content(section).map_err(|refusal| refusal.file(&path))?,
@@ -334,9 +317,7 @@ impl<'a> Planner<'a> {
                     format!("its section names two files that both exist, `{old}` and `{new}`");
                 return Err(Refusal::new(Reason::Ambiguous, message).file(new));
             }
-            // The first readings of both are without their prefixes, if they had such.
-            let is_pair = section.old.as_ref() != Some(old) && section.new.as_ref() != Some(new);
-            if old_exists && is_pair && !section.hunks.is_empty() {
+            if old_exists && meaning.is_pair && !section.hunks.is_empty() {
                 self.move_file(old, new, section)?;
                 self.wait(new, number, section, false);
                 return Ok(());
@@ -371,6 +352,44 @@ impl<'a> Planner<'a> {
             self.written.insert(path.clone(), Content { executable, ..content });
         }
         self.wait(&path, number, section, guessed);
+        Ok(())
+    }
+
+    /// Lets a file say what a block says, which is all of it.
+    fn replace(&mut self, section: &Section, meaning: &Meaning) -> Result<(), Refusal> {
+        let (Some(whole), Some(label)) = (&section.whole, meaning.new.first()) else {
+            return Err(nameless());
+        };
+        let found = existing(self.files, &meaning.new, &|path| self.exists_now(path))?;
+        // Whoever says all of a file that is there may have named it otherwise.
+        let other = match &found {
+            Some((path, true)) => Some(path.clone()),
+            Some(_) => None,
+            None => paths::same_letters(self.files, label)?,
+        };
+        if let Some(other) = other {
+            let message = format!("there is no such file; it could be `{other}`");
+            return Err(Refusal::new(Reason::Missing, message).file(label));
+        }
+        let path = match found {
+            Some((path, _)) => path,
+            None => paths::in_known_directory(self.files, label)?,
+        };
+        self.check(&path)?;
+        if self.written.contains_key(&path) {
+            let message = "two parts of the change say all of the same file";
+            return Err(Refusal::new(Reason::Conflict, message).file(&path));
+        }
+        let now = self.now(&path)?;
+        let bytes = whole
+            .content(now.as_ref().map(|content| content.bytes.as_slice()))
+            .map_err(|refusal| refusal.file(&path))?;
+        match &now {
+            Some(content) => self.check_sound(&path, &content.bytes, &bytes)?,
+            None => self.check_vacant(&path)?,
+        }
+        let executable = now.is_some_and(|content| content.executable);
+        self.written.insert(path, Content { bytes, executable });
         Ok(())
     }
 
@@ -456,11 +475,7 @@ impl<'a> Planner<'a> {
                 return Err(Refusal::new(Reason::NoChange, "the change leaves the file as it is")
                     .file(&path));
             }
-            // What a tool made from real files is checked as it is.
-            if !self.rules.verbatim {
-                soundness::check(&path, &content.bytes, &placed.bytes)
-                    .map_err(|refusal| refusal.file(&path))?;
-            }
+            self.check_sound(&path, &content.bytes, &placed.bytes)?;
             self.placements.extend(placed.fits.iter().map(|(hunk, fit, line)| Placement {
                 path: path.clone(),
                 hunk: *hunk,
@@ -479,7 +494,7 @@ impl<'a> Planner<'a> {
     fn check(&self, path: &str) -> Result<(), Refusal> {
         check_path(path)?;
         check_way(self.files, path)?;
-        if self.rules.protected.as_ref().is_some_and(|is_protected| is_protected(path)) {
+        if self.rules.protects(path) {
             return Err(Refusal::new(Reason::Protected, "the file is protected").file(path));
         }
         Ok(())
@@ -495,13 +510,27 @@ impl<'a> Planner<'a> {
             .file(path));
         }
         check_new_path(path)?;
+        let stays = |path: &str| !self.removed.contains(path) && !self.vacated.contains(path);
         let is_there = !matches!(paths::entry(self.files, path)?, Entry::Missing);
-        if is_there && !self.removed.contains(path) && !self.vacated.contains(path) {
+        if is_there && stays(path) {
             return Err(
                 Refusal::new(Reason::Exists, "the file to create exists already").file(path)
             );
         }
+        if paths::same_text(self.files, path)?.iter().any(|other| stays(other)) {
+            let message = "the file to create exists already, its name in other code points";
+            return Err(Refusal::new(Reason::Exists, message).file(path));
+        }
         Ok(())
+    }
+
+    /// Refuses a change after which a file cannot be parsed any more. One that a tool made from
+    /// real files is as it is meant.
+    fn check_sound(&self, path: &str, before: &[u8], after: &[u8]) -> Result<(), Refusal> {
+        if self.rules.verbatim {
+            return Ok(());
+        }
+        soundness::check(path, before, after).map_err(|refusal| refusal.file(path))
     }
 
     /// Refuses a file below another file.
@@ -553,72 +582,4 @@ impl<'a> Planner<'a> {
 
 fn nameless() -> Refusal {
     Refusal::new(Reason::Malformed, "a section names no file")
-}
-
-/// What a section makes a new file of.
-fn new_content(section: &Section) -> Result<Vec<u8>, Refusal> {
-    let mut bytes = Vec::new();
-    if section.hunks.len() > 1 {
-        return Err(Refusal::new(Reason::Malformed, "the new file is made of several hunks"));
-    }
-    let lines = section.hunks.iter().flat_map(|hunk| &hunk.lines);
-    let last = section.hunks.last().map_or(0, |hunk| hunk.lines.len()).saturating_sub(1);
-    for (number, line) in lines.enumerate() {
-        match line.kind {
-            Kind::Added => {}
-            // An empty line that lost its marker.
-            Kind::Context if line.text.trim().is_empty() => {}
-            _ => {
-                return Err(Refusal::new(
-                    Reason::Malformed,
-                    format!("the new file has a line that is not added: {:?}", line.text),
-                ));
-            }
-        }
-        let text = if line.kind == Kind::Added { line.text.as_str() } else { "" };
-        bytes.extend_from_slice(text.as_bytes());
-        if line.carriage_return {
-            bytes.push(b'\r');
-        }
-        if !(line.bare && number == last) {
-            bytes.push(b'\n');
-        }
-    }
-    Ok(bytes)
-}
-
-/// Refuses the deletion of a file that says something else than what is deleted.
-fn check_deleted(section: &Section, content: &[u8]) -> Result<(), Refusal> {
-    if section.hunks.is_empty() {
-        return Ok(());
-    }
-    let text = Text::new(content);
-    let lines: Vec<_> = section.hunks.iter().flat_map(|hunk| &hunk.lines).collect();
-    if lines.iter().any(|line| line.kind == Kind::Added && !line.text.trim().is_empty()) {
-        return Err(Refusal::new(
-            Reason::Malformed,
-            "the reply deletes the file and adds lines to it",
-        ));
-    }
-    let says = |line: &[u8]| Fit::Blanks.key(line).into_owned();
-    let deleted: Vec<_> =
-        lines.iter().filter(|line| line.is_old()).map(|line| says(line.text.as_bytes())).collect();
-    let real: Vec<_> = text.lines().map(says).collect();
-    if deleted == real {
-        return Ok(());
-    }
-    let first = deleted
-        .iter()
-        .zip(&real)
-        .position(|(deleted, real)| deleted != real)
-        .unwrap_or(deleted.len().min(real.len()));
-    let message = format!(
-        "the file to delete says something else than the reply, from line {} on",
-        first + 1
-    );
-    Err(Refusal::new(Reason::NotFound, message).places(
-        &text,
-        &[first.min(real.len().saturating_sub(1))],
-        1,
-    ))
 }

@@ -4,13 +4,28 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::refusal::{Reason, Refusal};
+use super::{
+    json,
+    refusal::{Reason, Refusal},
+};
 
 /// The largest reply that is read, in bytes.
 const LARGEST: usize = 16 << 20;
 
 /// Tags that models put around what they think, at the start of a reply.
 const THOUGHTS: [(&str, &str); 2] = [("<think>", "</think>"), ("<thinking>", "</thinking>")];
+
+/// How lines begin that belong to a change and to no file.
+const HEADERS: [&str; 8] = [
+    "@@ ",
+    "--- a/",
+    "+++ b/",
+    "*** Update File:",
+    "*** Begin Patch",
+    "*** Add File:",
+    "<<<<<<< SEARCH",
+    ">>>>>>> REPLACE",
+];
 
 /// The reply as text.
 pub(super) fn read(reply: &[u8]) -> Result<String, Refusal> {
@@ -27,8 +42,9 @@ pub(super) fn read(reply: &[u8]) -> Result<String, Refusal> {
     Ok(clean(text))
 }
 
-/// The reply's text: JSON Lines are read for the agent's messages; what it thought first, colours
-/// and the carriage returns of transport are dropped.
+/// The reply's text: JSON Lines are read for the agent's messages, and other JSON for the changes
+/// in its strings; what the model thought first, colours and the carriage returns of transport are
+/// dropped.
 pub(super) fn clean(reply: &str) -> String {
     let text = messages_of_json_lines(reply).map_or(Cow::Borrowed(reply), Cow::Owned);
     let text = without_thoughts(text.strip_prefix('\u{feff}').unwrap_or(&text));
@@ -40,17 +56,14 @@ pub(super) fn clean(reply: &str) -> String {
         Cow::Borrowed(text)
     };
     let from_transport = headers(&text).any(|line| line.ends_with('\r'));
-    if from_transport { text.replace("\r\n", "\n") } else { text.into_owned() }
+    let text = if from_transport { text.replace("\r\n", "\n") } else { text.into_owned() };
+    json::unpacked(&text).unwrap_or(text)
 }
 
 /// The lines that begin a section or a hunk, as they are.
 fn headers(text: &str) -> impl Iterator<Item = &str> {
     let is_header = |line: &&str| {
-        if !line.contains("@@")
-            && !line.contains("---")
-            && !line.contains("+++")
-            && !line.contains("***")
-        {
+        if !["@@", "---", "+++", "***", "<<<", ">>>"].iter().any(|mark| line.contains(mark)) {
             return false;
         }
         let line = if line.contains('\u{1b}') {
@@ -59,9 +72,7 @@ fn headers(text: &str) -> impl Iterator<Item = &str> {
             Cow::Borrowed(*line)
         };
         let line = line.trim_start();
-        ["@@ ", "--- a/", "+++ b/", "*** Update File:", "*** Begin Patch", "*** Add File:"]
-            .iter()
-            .any(|start| line.starts_with(start))
+        HEADERS.iter().any(|start| line.starts_with(start))
     };
     text.split('\n').filter(is_header)
 }

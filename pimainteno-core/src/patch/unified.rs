@@ -1,18 +1,20 @@
 //! Reading sections and hunks, of `git diff`, of `diff -u`, and of what models make of them.
 //!
-//! Counts never end a hunk. They choose between readings where the text has two, and they tell that
-//! a hunk was cut off.
+//! Counts never end a hunk. They choose between readings where the text has two, as where a line
+//! that is removed looks like a label, and they tell that a hunk was cut off.
+
+mod count;
+
+use count::{Count, exact, is_signature, without_chatter};
 
 use super::{
     align::is_elision,
     change::{Action, Hunk, HunkLine, Kind, Section},
-    extract::{Region, begins_section, is_patch_header},
-    label,
+    context_diff,
+    extract::{Region, begins_section, is_hunk_header, is_patch_header},
+    label::{self, Label},
     refusal::{Reason, Refusal},
 };
-
-/// The most hunks that are read.
-const MOST_HUNKS: usize = 20_000;
 
 /// Lines between the first line of a section and its labels, besides the modes.
 const EXTENDED: [&str; 9] = [
@@ -30,21 +32,21 @@ const EXTENDED: [&str; 9] = [
 /// How the name of an empty file's content begins in Git.
 const EMPTY_FILE: &str = "e69de29";
 
-/// Reads all sections of a reply.
-pub(super) fn parse(regions: &[Region<'_>]) -> Result<Vec<Section>, Refusal> {
-    let mut sections = Vec::new();
-    for region in regions {
-        let mut parser = Parser { region, lines: &region.lines, at: 0, sections: Vec::new() };
-        parser.run()?;
-        sections.append(&mut parser.sections);
+/// Reads the sections of a region; what stands above them is a hunk of the file that `label` names.
+pub(super) fn sections(region: &Region<'_>, label: Option<Label>) -> Result<Vec<Section>, Refusal> {
+    let mut parser = Parser {
+        region,
+        lines: &region.lines,
+        at: 0,
+        sections: Vec::new(),
+        last_end: region.lines.iter().rposition(|line| line.starts_with("*** End Patch")),
+        head: Head::default(),
+    };
+    if let Some(label) = label {
+        parser.hunks_of(label)?;
     }
-    if sections.iter().map(|section| section.hunks.len()).sum::<usize>() > MOST_HUNKS {
-        return Err(Refusal::new(
-            Reason::TooLarge,
-            format!("the reply has more than {MOST_HUNKS} hunks"),
-        ));
-    }
-    Ok(sections)
+    parser.run()?;
+    Ok(parser.sections)
 }
 
 struct Parser<'a> {
@@ -52,6 +54,22 @@ struct Parser<'a> {
     lines: &'a [&'a str],
     at: usize,
     sections: Vec<Section>,
+    /// Where the last `*** End Patch` is.
+    last_end: Option<usize>,
+    head: Head<'a>,
+}
+
+/// What the lines of Git above the hunks of the last section say.
+#[derive(Default)]
+struct Head<'a> {
+    /// The names behind `diff --git`.
+    names: &'a str,
+    /// There is an `index` line: a program wrote it.
+    is_exact: bool,
+    /// A file that is renamed or copied stays as it is.
+    is_same: bool,
+    /// Nothing follows it but text.
+    is_all: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -66,6 +84,10 @@ impl<'a> Parser<'a> {
                 self.at += 1;
             } else if is_patch_header(line) {
                 self.patch_section()?;
+            } else if context_diff::begins(&self.lines[self.at..]) {
+                let (section, count) = context_diff::read(&self.lines[self.at..])?;
+                self.sections.push(section);
+                self.at += count;
             } else if begins_section(&self.lines[self.at..]) {
                 self.section()?;
             } else if is_hunk_header(line) {
@@ -85,12 +107,7 @@ impl<'a> Parser<'a> {
             return Err(Refusal::new(Reason::Truncated, "the reply ends before `*** End Patch`"));
         }
         match self.sections.last() {
-            Some(last)
-                if self.region.open
-                    && last.prefixed
-                    && last.hunks.is_empty()
-                    && !self.is_whole(last) =>
-            {
+            Some(last) if self.region.open && last.hunks.is_empty() && !self.is_whole(last) => {
                 Err(Refusal::new(Reason::Truncated, "the reply ends in the middle of its change"))
             }
             _ => Ok(()),
@@ -99,9 +116,32 @@ impl<'a> Parser<'a> {
 
     /// Whether a section without hunks, with which the reply ends, says all that there is to say.
     fn is_whole(&self, section: &Section) -> bool {
-        !self.region.torn
-            && (section.is_empty_file
-                || section.executable.is_some_and(|_| section.action == Action::Modify))
+        let (torn, bare) = (self.region.torn, !self.region.fenced && self.head.is_all);
+        match section.action {
+            // A section of the other format ends with its name.
+            Action::Rename | Action::Copy if self.head.names.is_empty() => true,
+            Action::Rename | Action::Copy => {
+                let named = section.new.as_ref().map_or("", Label::for_new);
+                self.head.is_same && (!torn || self.head.names.ends_with(named))
+            }
+            _ if !section.prefixed => true,
+            Action::Delete => bare,
+            Action::Modify => section.executable.is_some() && (bare || !torn),
+            _ => section.is_empty_file && (bare || !torn),
+        }
+    }
+
+    /// Reads hunks whose file is not named by themselves.
+    fn hunks_of(&mut self, label: Label) -> Result<(), Refusal> {
+        let section = Section { old: Some(label.clone()), new: Some(label), ..Section::default() };
+        self.sections.push(section);
+        while self.line(0).is_some_and(|line| line.trim().is_empty()) {
+            self.at += 1;
+        }
+        if self.lines.iter().any(|line| is_hunk_header(line)) {
+            return Ok(());
+        }
+        self.body(Hunk::default())
     }
 
     /// Reads the header of a section, and its first hunk if that has no header.
@@ -114,17 +154,25 @@ impl<'a> Parser<'a> {
                 "the reply holds the diff of a merge, which cannot be applied",
             ));
         }
+        self.head = Head::default();
         if let Some(labels) = first.strip_prefix("diff --git ") {
+            self.head = Head { names: labels, is_same: true, ..Head::default() };
             if let Some((old, new)) = label::pair(labels) {
                 (section.old, section.new) = (Some(old), Some(new));
             }
             self.at += 1;
             self.extended(&mut section)?;
         }
+        let rest = &self.lines[self.at..];
+        self.head.is_all = match rest.first() {
+            Some(next) => !self.region.torn && next.trim().is_empty(),
+            None => true,
+        };
         if let (Some(old), Some(new)) = (self.line(0), self.line(1))
             && let (Some(old), Some(new)) = (old.strip_prefix("--- "), new.strip_prefix("+++ "))
         {
-            (section.old, section.new) = (label::read(old), label::read(new));
+            section.old = label::agreed(label::read(old), section.old);
+            section.new = label::agreed(label::read(new), section.new);
             self.at += 2;
         }
         section.action = match (section.action, &section.old, &section.new) {
@@ -143,6 +191,8 @@ impl<'a> Parser<'a> {
             !is_hunk_header(line)
                 && line.starts_with([' ', '+', '-', '\t'])
                 && !begins_section(&self.lines[self.at..])
+                // Half of the labels.
+                && (!line.starts_with("--- ") || self.head.names.is_empty())
         }) {
             return self.body(Hunk::default());
         }
@@ -166,25 +216,29 @@ impl<'a> Parser<'a> {
             {
                 section.action =
                     if line.starts_with("rename") { Action::Rename } else { Action::Copy };
-                section.old = label::read(from);
+                section.old = label::renamed(from, self.head.names);
                 section.prefixed = false;
             } else if let Some(to) =
                 line.strip_prefix("rename to ").or_else(|| line.strip_prefix("copy to "))
             {
-                section.new = label::read(to);
+                section.new = label::renamed(to, self.head.names);
                 section.prefixed = false;
             } else if line.starts_with("GIT binary patch")
                 || (line.starts_with("Binary files ") && line.ends_with(" differ"))
             {
                 let refusal = Refusal::new(Reason::Binary, "the reply changes a binary file");
                 return Err(match section.new.as_ref().or(section.old.as_ref()) {
-                    Some(file) => refusal.file(file),
+                    Some(file) => refusal.file(file.for_new()),
                     None => refusal,
                 });
             } else if !EXTENDED.iter().any(|start| line.starts_with(start)) {
                 break;
             }
             section.is_empty_file |= line.starts_with("index ") && line.contains(EMPTY_FILE);
+            self.head.is_exact |= line.starts_with("index ");
+            if let Some(share) = line.strip_prefix("similarity index ") {
+                self.head.is_same = share.trim() == "100%";
+            }
             // A link that keeps being one is no file either.
             if line.starts_with("index ")
                 && let Some((_, mode)) = line.rsplit_once(' ')
@@ -208,8 +262,9 @@ impl<'a> Parser<'a> {
     /// Reads a section of the format that begins with `*** Begin Patch`.
     fn patch_section(&mut self) -> Result<(), Refusal> {
         let line = self.line(0).unwrap_or_default();
-        let path = |start: &str| line.strip_prefix(start).and_then(label::read);
+        let path = |start: &str| line.strip_prefix(start).and_then(label::path);
         let mut section = Section::default();
+        self.head = Head::default();
         if let Some(path) = path("*** Add File:") {
             (section.action, section.new) = (Action::Create, Some(path));
         } else if let Some(path) = path("*** Delete File:") {
@@ -224,7 +279,7 @@ impl<'a> Parser<'a> {
         }
         self.at += 1;
         if let Some(to) =
-            self.line(0).and_then(|line| line.strip_prefix("*** Move to:")).and_then(label::read)
+            self.line(0).and_then(|line| line.strip_prefix("*** Move to:")).and_then(label::path)
         {
             section.action = Action::Rename;
             section.new = Some(to);
@@ -257,21 +312,28 @@ impl<'a> Parser<'a> {
                     "the reply holds the diff of a merge, which cannot be applied",
                 ));
             }
-            header(line, &mut hunk);
-            self.at += 1;
-            if hunk.old.is_some() {
+            let mut next = hunk.clone();
+            header(line, &mut next);
+            // Numbers begin another hunk.
+            if hunk.old.is_some() && next.old != hunk.old {
                 break;
             }
+            hunk = next;
+            self.at += 1;
         }
         self.body(hunk)
     }
 
     /// Reads the lines of a hunk.
     fn body(&mut self, mut hunk: Hunk) -> Result<(), Refusal> {
-        let end = self.body_end();
+        let (end, is_known) = self.body_end(&hunk);
         let lines = &self.lines[self.at..end];
-        let taken = if self.region.fenced { lines.len() } else { without_chatter(lines, &hunk)? };
-        let is_patch = self.sections.last().is_some_and(|section| !section.prefixed);
+        let taken = if self.region.fenced || is_known {
+            lines.len()
+        } else {
+            without_chatter(lines, &hunk)?
+        };
+        let is_patch = self.is_patch();
         for line in lines.iter().take(taken) {
             if is_patch && line.starts_with("*** End of File") {
                 hunk.at_end = true;
@@ -300,12 +362,18 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Where the body ends at the latest that begins here.
-    fn body_end(&self) -> usize {
+    /// Where the body ends at the latest that begins here, and whether that is known exactly.
+    fn body_end(&self, hunk: &Hunk) -> (usize, bool) {
         let mut at = self.at;
         while let Some(line) = self.lines.get(at) {
             let patch_end = line.starts_with("*** End Patch") || is_patch_header(line);
             if patch_end || is_hunk_header(line) || line.starts_with("diff --git ") {
+                break;
+            }
+            if self.is_patch() && line.starts_with("*** End of File") {
+                return (at + 1, true);
+            }
+            if is_signature(&self.lines[at..]) {
                 break;
             }
             // A removed line that begins with `-- `, before an added one that begins with `++ `,
@@ -313,11 +381,43 @@ impl<'a> Parser<'a> {
             if begins_section(&self.lines[at..])
                 && label::are_alike(line, self.lines.get(at + 1).copied().unwrap_or_default())
             {
-                break;
+                match self.content_end(hunk, at) {
+                    Some(end) if end > at => return (end, true),
+                    Some(_) => {}
+                    None => break,
+                }
             }
             at += 1;
         }
-        at
+        (at, false)
+    }
+
+    /// Where the body of a hunk ends if what looks like labels at `at` is two of its lines; `at` if
+    /// they are, and that is not known.
+    fn content_end(&self, hunk: &Hunk, at: usize) -> Option<usize> {
+        let [old, new, ..] = &self.lines[at..] else { return None };
+        if !old.starts_with("--- ") {
+            return None;
+        }
+        let begins_hunk = self.lines.get(at + 2).is_some_and(|line| line.starts_with("@@ -"));
+        let is_path =
+            |line: &str| line[4..].contains('/') || label::has_extension(line[4..].trim_end());
+        let are_labels = begins_hunk && is_path(old) && is_path(new);
+        // A program begins each section with a line of its own.
+        if are_labels && !self.head.is_exact {
+            return None;
+        }
+        // The other format has no labels before its end.
+        if self.is_patch() && !begins_hunk && self.last_end.is_some_and(|end| end > at) {
+            return Some(at);
+        }
+        let end = self.at + exact(&self.lines[self.at..], hunk)?;
+        (end > at).then_some(end)
+    }
+
+    /// Whether the last section is of the format that begins with `*** Begin Patch`.
+    fn is_patch(&self) -> bool {
+        self.sections.last().is_some_and(|section| !section.prefixed)
     }
 
     /// Refuses a hunk with which the reply breaks off.
@@ -358,84 +458,6 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// How many lines a hunk's header promised and how many were read.
-struct Count {
-    promised: Option<(usize, usize)>,
-    read: (usize, usize),
-}
-
-impl Count {
-    fn new(hunk: &Hunk) -> Self {
-        Self { promised: hunk.old.map(|(_, count)| count).zip(hunk.new_count), read: (0, 0) }
-    }
-
-    fn add(&mut self, line: &str) {
-        if !is_marker(line) {
-            self.add_kind(read_line(line).kind);
-        }
-    }
-
-    fn add_kind(&mut self, kind: Kind) {
-        self.read.0 += usize::from(kind != Kind::Added);
-        self.read.1 += usize::from(kind != Kind::Removed);
-    }
-
-    /// Whether `line` is of a kind that is still missing.
-    fn wants(&self, line: &str) -> bool {
-        self.promised.is_some_and(|(old, new)| match read_line(line).kind {
-            _ if is_marker(line) => true,
-            Kind::Context => self.read.0 < old && self.read.1 < new,
-            Kind::Removed => self.read.0 < old,
-            Kind::Added => self.read.1 < new,
-        })
-    }
-
-    /// Whether exactly as many lines were read as were promised.
-    fn is_full(&self) -> bool {
-        self.promised == Some(self.read)
-    }
-
-    /// Whether lines of both sides are missing, or of one and the other is complete.
-    fn is_short(&self) -> bool {
-        self.promised.is_some_and(|(old, new)| {
-            (self.read.0 < old && self.read.1 <= new) || (self.read.1 < new && self.read.0 <= old)
-        })
-    }
-}
-
-/// How many of the lines of an unfenced hunk are its own, and not of the text that follows.
-///
-/// # Errors
-/// [`Reason::Malformed`] if lines after a gap can be either.
-fn without_chatter(lines: &[&str], hunk: &Hunk) -> Result<usize, Refusal> {
-    let solid = lines.iter().rposition(|line| is_solid(line)).map_or(0, |last| last + 1);
-    let is_marked =
-        |line: &str| line.starts_with(['+', '-', '\\']) && !matches!(line.trim_end(), "--" | "---");
-    // What follows without a gap belongs to the hunk; behind a gap, what is still missing.
-    let mut taken = solid + lines[solid..].iter().take_while(|line| is_marked(line)).count();
-    let mut count = Count::new(hunk);
-    lines[..taken].iter().for_each(|line| count.add(line));
-    while let Some(line) = lines.get(taken).filter(|line| count.wants(line)) {
-        count.add(line);
-        taken += 1;
-    }
-    let rest = lines[taken..].iter().skip_while(|line| line.trim().is_empty());
-    if !count.is_full() && rest.clone().next().is_some_and(|line| is_marked(line)) {
-        let message = format!(
-            "it cannot be told whether {:?} is part of the change or a remark below it",
-            rest.clone().next().unwrap_or(&"")
-        );
-        return Err(Refusal::new(Reason::Malformed, message));
-    }
-    Ok(taken)
-}
-
-/// Whether a line is the header of a hunk, with or without numbers.
-fn is_hunk_header(line: &str) -> bool {
-    line.strip_prefix("@@")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '@', '\r']))
-}
-
 /// Reads the header of a hunk: numbers if there are any, and what stands behind them.
 fn header(line: &str, hunk: &mut Hunk) {
     let rest = line.trim_start_matches('@');
@@ -444,13 +466,22 @@ fn header(line: &str, hunk: &mut Hunk) {
         None if ranges(rest).is_some() => (rest, ""),
         None => ("", rest),
     };
-    if let Some((start, old, new)) = ranges(numbers) {
+    let range = ranges(numbers);
+    if let Some((start, old, new)) = range {
         hunk.old = Some((start, old));
         hunk.new_count = Some(new);
     }
+    let says = |text: &str| text.chars().any(char::is_alphanumeric);
+    // As in `@@ fn go() @@`: what stands there is no number, and nothing stands behind it.
+    let is_number = |text: &str| {
+        text.trim_start()
+            .starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '+' | ','))
+    };
+    let anchor =
+        if says(anchor) || range.is_some() || is_number(numbers) { anchor } else { numbers };
     let anchor = anchor.trim_end();
     let anchor = anchor.strip_prefix(' ').unwrap_or(anchor);
-    if anchor.chars().any(char::is_alphanumeric) {
+    if says(anchor) {
         hunk.anchors.push(anchor.to_owned());
     }
 }
@@ -478,21 +509,9 @@ fn read_line(line: &str) -> HunkLine {
     HunkLine::new(kind, &line[1..])
 }
 
-/// Whether a line says that the one before it has no newline.
+/// Whether a line says that the one before it has no newline, in whatever language.
 fn is_marker(line: &str) -> bool {
-    line.starts_with("\\ ") && (line.contains("newline") || line.contains("ewline at end"))
-}
-
-/// Whether a line is one of a hunk and can hardly be chatter.
-fn is_solid(line: &str) -> bool {
-    match line.as_bytes() {
-        [b' ' | b'\t', rest @ ..] => !rest.is_empty(),
-        // A list in Markdown, or the rule above a signature.
-        [b'+' | b'-', b' ', rest @ ..] => rest.first().is_some_and(u8::is_ascii_whitespace),
-        b"--" | b"-- " | b"---" => false,
-        [b'+' | b'-', ..] => true,
-        _ => is_marker(line),
-    }
+    line.starts_with("\\ ")
 }
 
 /// Whether a mode is that of an executable file; links and submodules are refused.

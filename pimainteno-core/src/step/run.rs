@@ -270,6 +270,8 @@ impl Candidate {
             Some(diff) => Form::Diff(diff),
             // A backend that may edit can still choose to answer with a diff.
             None if patch::holds_change(&text) => Form::Reply(text),
+            // One that may edit would have done so.
+            None if edit == Edit::Reply && patch::shows_change(&text) => Form::Reply(text),
             None if edit == Edit::Reply && !text.trim().is_empty() && !patch::declines(&text) => {
                 return Err(patch::no_change_in(&text));
             }

@@ -42,7 +42,9 @@ fn an_insertion_stands_beside_its_neighbours_or_nowhere() {
         (
             ARMS,
             "@@ @@\n fn nmae(x: Kind) {\n     match x {\n+        Kind::Z => zero(),\n         Kind::A => one(),\n",
-            Ok("fn name(x: Kind) {\n    match x {\n        Kind::Z => zero(),\n        Kind::A => one(),\n        Kind::B => two(),\n        Kind::C => three(),\n    }\n}\n"),
+            Ok(
+                "fn name(x: Kind) {\n    match x {\n        Kind::Z => zero(),\n        Kind::A => one(),\n        Kind::B => two(),\n        Kind::C => three(),\n    }\n}\n",
+            ),
         ),
         // The bracket below it is that of the match, two arms further down.
         (
@@ -96,13 +98,17 @@ fn dots_are_text_where_the_file_says_so_and_stand_for_lines_elsewhere() {
         (
             stub,
             "@@ @@\n class A:\n     def two(self):\n-        pass\n+        return 2\n ...\n     def three(self):\n-        pass\n+        return 3\n",
-            Ok("class A:\n    def one(self):\n        ...\n\n    def two(self):\n        return 2\n\n    def three(self):\n        return 3\n"),
+            Ok(
+                "class A:\n    def one(self):\n        ...\n\n    def two(self):\n        return 2\n\n    def three(self):\n        return 3\n",
+            ),
         ),
         // It is the one that is meant.
         (
             stub,
             "@@ @@\n calss A:\n     def one(self):\n         ...\n+        # Nothing to do.\n \n     def two(self):\n",
-            Ok("class A:\n    def one(self):\n        ...\n        # Nothing to do.\n\n    def two(self):\n        pass\n\n    def three(self):\n        pass\n"),
+            Ok(
+                "class A:\n    def one(self):\n        ...\n        # Nothing to do.\n\n    def two(self):\n        pass\n\n    def three(self):\n        pass\n",
+            ),
         ),
     ]);
 }
@@ -131,7 +137,9 @@ fn each_block_is_indented_as_its_own_lines_say() {
         (
             file,
             "@@ @@\n proc one {id} {\n     set port [port $id]\n+    wait_for $port\n     return $port\n }\n \n test later {\n     foreach id $ids {\n-set size [R $id dbsize]\n+set size [R $id dbsize all]\n restore $id\n",
-            Ok("proc one {id} {\n    set port [port $id]\n    wait_for $port\n    return $port\n}\n\ntest later {\n    foreach id $ids {\n        set size [R $id dbsize all]\n        restore $id\n    }\n}\n"),
+            Ok(
+                "proc one {id} {\n    set port [port $id]\n    wait_for $port\n    return $port\n}\n\ntest later {\n    foreach id $ids {\n        set size [R $id dbsize all]\n        restore $id\n    }\n}\n",
+            ),
         ),
         // Context that lost its marker has a blank less, and what is added is as it is.
         (
@@ -235,7 +243,11 @@ fn line_ends_are_told_by_a_reply_that_knows_those_of_the_file() {
 #[test]
 fn what_is_there_already_is_told_from_what_does_not_fit() {
     check(&[
-        ("# W\n\nHello.\nw\n", "@@ -1,3 +1,4 @@\n # W\n \n Hello.\n+w\n", Err(Reason::AlreadyThere)),
+        (
+            "# W\n\nHello.\nw\n",
+            "@@ -1,3 +1,4 @@\n # W\n \n Hello.\n+w\n",
+            Err(Reason::AlreadyThere),
+        ),
         // Elsewhere than the number says, and with another line mistyped.
         (
             "start();\none();\nTWO();\nthree();\n",
@@ -252,14 +264,19 @@ fn what_is_there_already_is_told_from_what_does_not_fit() {
             "@@ @@\n strat();\n one();\n+more();\n two();\n",
             Err(Reason::AlreadyThere),
         ),
-        ("start();\none();\ntwo();\n", "@@ @@\n one();\n-gone();\n two();\n", Err(Reason::NotFound)),
+        (
+            "start();\none();\ntwo();\n",
+            "@@ @@\n one();\n-gone();\n two();\n",
+            Err(Reason::NotFound),
+        ),
         ("start();\none();\ntwo();\n", "@@ @@\n one();\n-two();\n+two();\n", Err(Reason::NoChange)),
     ]);
 }
 
 #[test]
 fn a_change_is_there_as_a_whole_only_if_all_of_it_is() {
-    let tree = Tree::from([("f".to_owned(), content("one\nTWO\n")), ("g".to_owned(), content("a\nb\n"))]);
+    let tree =
+        Tree::from([("f".to_owned(), content("one\nTWO\n")), ("g".to_owned(), content("a\nb\n"))]);
     let done = "--- a/f\n+++ b/f\n@@ -1,2 +1,2 @@\n one\n-two\n+TWO\n";
     let more = "--- a/g\n+++ b/g\n@@ -1,2 +1,2 @@\n a\n-b\n+B\n";
     let refusal = applied(&tree, &format!("{done}{more}"), &Rules::new()).unwrap_err();

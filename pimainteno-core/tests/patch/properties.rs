@@ -12,7 +12,7 @@ use crate::{Tree, applied, content};
 const USUAL_CASES: u32 = 256;
 
 /// Pieces that replies are made of, in the right order or not.
-const PIECES: [&str; 44] = [
+const PIECES: [&str; 57] = [
     "```diff\n",
     "```\n",
     "--- a/a.txt\n",
@@ -57,6 +57,19 @@ const PIECES: [&str; 44] = [
     "...\n",
     "\t",
     "\u{1b}[31m",
+    "<<<<<<< SEARCH\n",
+    "=======\n",
+    ">>>>>>> REPLACE\n",
+    "../outside.txt\n```\n",
+    "`link/x.txt`\n\n```\n",
+    "a.txt\n```\none\ntwo\nTHREE\n",
+    "*** ../outside\n--- ../outside\n***************\n",
+    "*** 1,3 ****\n",
+    "--- 1,3 ----\n",
+    "! two\n",
+    "> ",
+    "apply_patch <<'EOF'\n",
+    "EOF\n",
 ];
 
 /// So many cases, the same each time. `PROPTEST_CASES` asks for more, relative to its default of

@@ -1,0 +1,109 @@
+//! Changes in the strings of JSON, as in `{"patch": "--- a/x…"}`.
+
+use serde_json::Value;
+
+use super::{
+    extract::{Form, begins_section, extract},
+    fence::Fence,
+};
+
+/// The text of a reply that is JSON, or has JSON in a fence, with the changes that its strings
+/// hold in its place; `None` if there is no such.
+pub(super) fn unpacked(text: &str) -> Option<String> {
+    if let Some(changes) = changes(text) {
+        return Some(changes);
+    }
+    if !text.contains("\\n") {
+        return None;
+    }
+    let lines: Vec<_> = text.split('\n').collect();
+    let (mut unpacked, mut at, mut found) = (Vec::new(), 0, false);
+    while at < lines.len() {
+        let fence = Fence::open(lines[at]);
+        let closing = fence.and_then(|fence| {
+            (at + 1..lines.len()).find(|number| fence.is_closed_by(lines[*number]))
+        });
+        // A fence that is not closed is around all that follows.
+        let end = closing.unwrap_or(if fence.is_some() { lines.len() - 1 } else { at });
+        match closing.and_then(|closing| changes(&lines[at + 1..closing].join("\n"))) {
+            Some(changes) => {
+                unpacked.push(changes);
+                found = true;
+            }
+            None => unpacked.extend(lines[at..=end].iter().map(ToString::to_string)),
+        }
+        at = end + 1;
+    }
+    found.then(|| unpacked.join("\n"))
+}
+
+/// The changes in all strings of a JSON text.
+fn changes(text: &str) -> Option<String> {
+    let text = text.trim();
+    if !text.starts_with(['{', '[']) || !text.contains("\\n") {
+        return None;
+    }
+    let value = serde_json::from_str(text).ok()?;
+    let mut found = Vec::new();
+    collect(&value, &mut found);
+    (!found.is_empty()).then(|| found.join("\n"))
+}
+
+fn collect(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => {
+            let (regions, _) = extract(text);
+            if regions.iter().any(|region| region.form != Form::File) {
+                found.push(in_fence(text));
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
+        Value::Object(values) => values.values().for_each(|value| collect(value, found)),
+        _ => {}
+    }
+}
+
+/// A change in a fence of its own: a string ends where it ends. Text with a change in it stays text.
+fn in_fence(text: &str) -> String {
+    let lines: Vec<_> = text.lines().skip_while(|line| line.trim().is_empty()).collect();
+    if !begins_section(&lines) {
+        return format!("{text}\n");
+    }
+    let longest = lines
+        .iter()
+        .map(|line| line.trim_start().chars().take_while(|mark| *mark == '~').count())
+        .max()
+        .unwrap_or(0);
+    let marks = "~".repeat(longest.max(2) + 1);
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{marks}diff\n{text}{end}{marks}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_taken_out_of_strings() {
+        let diff = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
+        let quoted = serde_json::to_string(diff).unwrap();
+        let fenced = format!("~~~diff\n{diff}~~~\n");
+        let rows = [
+            (format!("{{\"patch\": {quoted}}}"), Some(fenced.clone())),
+            (
+                format!("{{\"a\": [{quoted}], \"b\": {quoted}}}"),
+                Some(format!("{fenced}\n{fenced}")),
+            ),
+            (
+                format!("Here:\n```json\n{{\"patch\": {quoted}}}\n```\nDone."),
+                Some(format!("Here:\n{fenced}\nDone.")),
+            ),
+            ("{\"patch\": \"none\\n\"}".to_owned(), None),
+            (diff.to_owned(), None),
+            (format!("{{\"patch\": {quoted}"), None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(unpacked(&text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The sections of a reply, whatever the form in which it states them.
+
+use super::{
+    change::Section,
+    extract::{Form, Region},
+    label::Label,
+    other_format,
+    refusal::{Reason, Refusal},
+    search_replace,
+    title::{self, Title},
+    unified, whole_file,
+};
+
+/// The most hunks that are read.
+const MOST_HUNKS: usize = 20_000;
+
+/// Reads all sections of a reply; `rest` is what it says besides.
+///
+/// # Errors
+/// What is wrong with one of them.
+pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, Refusal> {
+    let titles = regions.iter().filter_map(|region| region.title.name());
+    let names = titles.chain(rest.lines().flat_map(title::named)).collect();
+    let mut reader = Reader { names, sections: Vec::new(), blocks: 0, same: 0 };
+    for region in regions {
+        match region.form {
+            Form::Diff => reader.sections.append(&mut unified::sections(region, None)?),
+            Form::Hunks => {
+                if let Some(format) = other_format::name(&region.lines) {
+                    return Err(other_format::refusal(format));
+                }
+                let label = reader.label(&region.title)?;
+                reader.sections.append(&mut unified::sections(region, Some(label))?);
+            }
+            Form::Block { follows } => reader.block(region, follows)?,
+            Form::File => reader.sections.push(whole_file::read(region, rest)?),
+        }
+    }
+    if reader.sections.iter().map(|section| section.hunks.len()).sum::<usize>() > MOST_HUNKS {
+        return Err(Refusal::new(
+            Reason::TooLarge,
+            format!("the reply has more than {MOST_HUNKS} hunks"),
+        ));
+    }
+    if reader.sections.is_empty() && reader.same > 0 {
+        return Err(Refusal::new(Reason::NoChange, "the change leaves every file as it is"));
+    }
+    Ok(reader.sections)
+}
+
+struct Reader {
+    /// All files that the reply names anywhere but in its changes.
+    names: Vec<String>,
+    sections: Vec<Section>,
+    /// How many of the last sections are made of blocks to search and replace.
+    blocks: usize,
+    /// How many blocks change nothing.
+    same: usize,
+}
+
+impl Reader {
+    /// Adds a block to search and replace to the section of its file.
+    fn block(&mut self, region: &Region<'_>, follows: bool) -> Result<(), Refusal> {
+        let before =
+            self.sections.last().filter(|_| self.blocks > 0).and_then(|last| last.new.clone());
+        let label = match before {
+            Some(label) if follows => label,
+            _ => self.label(&region.title)?,
+        };
+        let file = label.for_new().to_owned();
+        let Some(hunk) =
+            search_replace::read(&region.lines).map_err(|refusal| refusal.file(&file))?
+        else {
+            self.same += 1;
+            return Ok(());
+        };
+        let makes_file =
+            |section: &Section| section.hunks.iter().all(|hunk| hunk.old == Some((0, 0)));
+        let from = self.sections.len() - self.blocks;
+        let known = self.sections[from..]
+            .iter_mut()
+            .find(|section| section.new.as_ref() == Some(&label) && !makes_file(section));
+        match known {
+            Some(section) if hunk.old != Some((0, 0)) => section.hunks.push(hunk),
+            _ => {
+                self.sections.push(Section {
+                    old: Some(label.clone()),
+                    new: Some(label),
+                    hunks: vec![hunk],
+                    ..Section::default()
+                });
+                self.blocks += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The file that the title of a block names, or the only one that the reply names.
+    fn label(&self, title: &Title<'_>) -> Result<Label, Refusal> {
+        if let Some(label) = title.label() {
+            return Ok(label);
+        }
+        // Whatever stands right above can be a name, too.
+        let line = Some(title.line.trim().to_owned()).filter(|line| !line.is_empty());
+        let names: Vec<_> = line.into_iter().chain(self.names.iter().cloned()).collect();
+        if names.is_empty() {
+            return Err(Refusal::new(
+                Reason::Malformed,
+                "the reply does not say which file its change is for",
+            ));
+        }
+        Ok(Label::mention(names))
+    }
+}
