@@ -171,8 +171,9 @@ mod tests {
 
     #[test]
     fn both_halves_become_one_hunk() {
+        type Read<'a> = Result<(&'a [&'a str], usize), Reason>;
         let head = "*** a/x\t2024-01-01\n--- b/x\t2024-01-02\n***************\n";
-        let rows: [(&str, Result<(&[&str], usize), Reason>); 8] = [
+        let rows: [(&str, Read<'_>); 8] = [
             (
                 "*** 1,3 ****\n  a\n! b\n  c\n--- 1,3 ----\n  a\n! B\n  c\n",
                 Ok((&[" a", "-b", "+B", " c"], 11)),

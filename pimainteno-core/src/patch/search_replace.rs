@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn blocks_become_hunks() {
-        let rows: [(&str, Result<Option<&[&str]>, Reason>); 12] = [
+        type Shown<'a> = Result<Option<&'a [&'a str]>, Reason>;
+        let rows: [(&str, Shown<'_>); 12] = [
             ("<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE", Ok(Some(&["-a", "+b"]))),
             ("<<<<< SEARCH\na\n=====\nb\n>>>>> REPLACE", Ok(Some(&["-a", "+b"]))),
             ("<<<<<<< ORIGINAL\na\n=======\nb\n>>>>>>> UPDATED", Ok(Some(&["-a", "+b"]))),
