@@ -20,6 +20,10 @@ const REMARKS: [&str; 10] = [
     "working copy",
 ];
 
+/// The longest line with names that is read, in bytes: two of the longest paths of Linux
+/// (`PATH_MAX`), each with four bytes for one in a quoted name.
+const LONGEST: usize = 2 * 4 * 4096;
+
 /// Marks that people put around a name.
 const MARKS: [&str; 5] = ["**", "`", "*", "'", "\""];
 
@@ -85,6 +89,7 @@ impl Label {
 
 /// Reads a label behind `---` or `+++`; `None` if it stands for no file.
 pub(super) fn read(label: &str) -> Option<Label> {
+    let label = readable(label)?;
     let label = label.strip_suffix('\r').unwrap_or(label).trim_start();
     if let Some((name, _)) = quoted::read(label) {
         return Label::of([name.clone()], &name);
@@ -102,6 +107,7 @@ pub(super) fn read(label: &str) -> Option<Label> {
 
 /// Reads a path that a line of the format of `*** Begin Patch` says: the rest of the line.
 pub(super) fn path(text: &str) -> Option<Label> {
+    let text = readable(text)?;
     let literal = text.strip_suffix('\r').unwrap_or(text);
     let literal = literal.strip_prefix(' ').unwrap_or(literal);
     let trimmed = literal.trim();
@@ -116,6 +122,7 @@ pub(super) fn path(text: &str) -> Option<Label> {
 /// Reads what Git says behind `rename to` and its like: the whole name, without a prefix.
 /// `header` is the line that begins the section.
 pub(super) fn renamed(text: &str, header: &str) -> Option<Label> {
+    let text = readable(text)?;
     let literal = text.strip_suffix('\r').unwrap_or(text);
     let trimmed = literal.trim();
     if let Some((name, _)) = quoted::read(trimmed) {
@@ -128,6 +135,7 @@ pub(super) fn renamed(text: &str, header: &str) -> Option<Label> {
 
 /// The two names behind `diff --git`; `None` if it cannot be told where the first ends.
 pub(super) fn pair(labels: &str) -> Option<(Label, Label)> {
+    let labels = readable(labels)?;
     let labels = labels.strip_suffix('\r').unwrap_or(labels).trim_start();
     if let Some((old, rest)) = quoted::read(labels) {
         let rest = rest.strip_prefix(' ').unwrap_or(rest);
@@ -203,6 +211,11 @@ pub(super) fn bare(name: &str) -> String {
         name = inner.trim();
     }
     name.trim_start_matches('"').trim_end_matches('"').to_owned()
+}
+
+/// A line that is no longer than its names can be.
+fn readable(line: &str) -> Option<&str> {
+    (line.len() <= LONGEST).then_some(line)
 }
 
 fn splits(labels: &str) -> impl Iterator<Item = (&str, &str)> {

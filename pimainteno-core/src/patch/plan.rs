@@ -248,7 +248,8 @@ impl<'a> Planner<'a> {
         if self.written.get(&path) == Some(&content) {
             return Ok(());
         }
-        if paths::entry(self.files, &path)? == Entry::File(content.clone()) {
+        let is_there = paths::entry(self.files, &path)? == Entry::File(content.clone());
+        if is_there && !self.pending.contains_key(&path) {
             return Ok(());
         }
         self.check_vacant(&path)?;

@@ -55,9 +55,18 @@ pub(super) fn clean(reply: &str) -> String {
     } else {
         Cow::Borrowed(text)
     };
-    let from_transport = headers(&text).any(|line| line.ends_with('\r'));
+    let from_transport = has_returns_of_transport(&text);
     let text = if from_transport { text.replace("\r\n", "\n") } else { text.into_owned() };
     json::unpacked(&text).unwrap_or(text)
+}
+
+/// Whether lines that cannot be a file's end with carriage returns.
+fn has_returns_of_transport(text: &str) -> bool {
+    let is_returned = |line: &str| line.ends_with('\r');
+    // A line of content begins with a marker. What looks like a header behind one may be content,
+    // unless all headers are alike.
+    let mut whole = headers(text).filter(|line| line.starts_with(['@', '*', '<', '>']));
+    whole.any(is_returned) || (headers(text).next().is_some() && headers(text).all(is_returned))
 }
 
 /// The lines that begin a section or a hunk, as they are.

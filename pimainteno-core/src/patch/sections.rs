@@ -1,5 +1,7 @@
 //! The sections of a reply, whatever the form in which it states them.
 
+use std::collections::HashSet;
+
 use super::{
     change::Section,
     extract::{Form, Region},
@@ -14,13 +16,18 @@ use super::{
 /// The most hunks that are read.
 const MOST_HUNKS: usize = 20_000;
 
+/// The most names of a reply that a change without one of its own can be for.
+const MOST_NAMES: usize = 64;
+
 /// Reads all sections of a reply; `rest` is what it says besides.
 ///
 /// # Errors
 /// What is wrong with one of them.
 pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, Refusal> {
     let titles = regions.iter().filter_map(|region| region.title.name());
-    let names = titles.chain(rest.lines().flat_map(title::named)).collect();
+    let mut seen = HashSet::new();
+    let names = titles.chain(rest.lines().flat_map(title::named));
+    let names = names.filter(|name| seen.insert(name.clone())).collect();
     let mut reader = Reader { names, sections: Vec::new(), blocks: 0, same: 0 };
     for region in regions {
         match region.form {
@@ -103,7 +110,7 @@ impl Reader {
         // Whatever stands right above can be a name, too.
         let line = Some(title.line.trim().to_owned()).filter(|line| !line.is_empty());
         let names: Vec<_> = line.into_iter().chain(self.names.iter().cloned()).collect();
-        if names.is_empty() {
+        if names.is_empty() || names.len() > MOST_NAMES {
             return Err(Refusal::new(
                 Reason::Malformed,
                 "the reply does not say which file its change is for",

@@ -312,13 +312,14 @@ impl<'a> Parser<'a> {
                     "the reply holds the diff of a merge, which cannot be applied",
                 ));
             }
-            let mut next = hunk.clone();
+            let mut next = Hunk { old: hunk.old, new_count: hunk.new_count, ..Hunk::default() };
             header(line, &mut next);
             // Numbers begin another hunk.
             if hunk.old.is_some() && next.old != hunk.old {
                 break;
             }
-            hunk = next;
+            (hunk.old, hunk.new_count) = (next.old, next.new_count);
+            hunk.anchors.append(&mut next.anchors);
             self.at += 1;
         }
         self.body(hunk)

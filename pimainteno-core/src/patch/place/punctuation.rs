@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
+use similar::{Algorithm, DiffOp};
+
 use super::Alignment;
 use crate::patch::{
     change::{Hunk, Kind},
@@ -9,6 +11,12 @@ use crate::patch::{
     refusal::{Reason, Refusal},
     text::{Edit, Text},
 };
+
+/// How many letters or digits make a run of characters the same words.
+const FEW: usize = 2;
+
+/// The longest line that is compared with another one character by character.
+const LONGEST: usize = 2000;
 
 /// A character as it is compared, and which bytes of the line it is written with.
 struct Unit {
@@ -90,12 +98,9 @@ pub(super) fn restore(
     for line in &mut edit.lines {
         let Ok(added) = String::from_utf8(line.text.clone()) else { continue };
         let units = units(&added);
-        let best = removed.iter().max_by_key(|removed| {
-            let (before, behind) = removed.common(&units);
-            before + behind
-        });
-        if let Some(removed) = best {
-            line.text = removed.restored(&added, &units, edit.start)?.into_bytes();
+        let best = removed.iter().map(|removed| (removed, removed.shared(&units)));
+        if let Some((removed, shared)) = best.max_by_key(|(_, shared)| shared.len()) {
+            line.text = removed.restored(&added, &units, &shared, edit.start)?.into_bytes();
         }
     }
     Ok(())
@@ -121,52 +126,63 @@ impl<'a> Removed<'a> {
         !file.is_ascii() && self.reply[reply.bytes.clone()] != *file
     }
 
-    /// How many characters the line begins and ends with in common with an added one.
-    fn common(&self, added: &[Unit]) -> (usize, usize) {
-        let is_same = |(own, other): &(&(Unit, Unit), &Unit)| own.0.plain == other.plain;
-        let before = self.units.iter().zip(added).take_while(is_same).count();
-        let behind = self.units[before..].iter().rev().zip(added[before..].iter().rev());
-        (before, behind.take_while(is_same).count())
+    /// Which characters an added line has of this one, and where: those of runs that are long
+    /// enough to be the same words, so that no quote that opens is taken for one that closes.
+    fn shared(&self, added: &[Unit]) -> BTreeMap<usize, usize> {
+        let own: Vec<_> = self.units.iter().map(|(unit, _)| unit.plain).collect();
+        let other: Vec<_> = added.iter().map(|unit| unit.plain).collect();
+        let mut shared = BTreeMap::new();
+        if own.len().max(other.len()) > LONGEST {
+            return shared;
+        }
+        for operation in similar::capture_diff_slices(Algorithm::Myers, &own, &other) {
+            let DiffOp::Equal { old_index, new_index, len } = operation else { continue };
+            let run = &own[old_index..old_index + len];
+            if run.iter().filter(|character| character.is_alphanumeric()).count() >= FEW
+                || len == other.len()
+            {
+                shared.extend((0..len).map(|at| (new_index + at, old_index + at)));
+            }
+        }
+        shared
     }
 
     /// The added line with the file's characters.
-    fn restored(&self, added: &str, units: &[Unit], line: usize) -> Result<String, Refusal> {
-        let (before, behind) = self.common(units);
+    fn restored(
+        &self,
+        added: &str,
+        units: &[Unit],
+        shared: &BTreeMap<usize, usize>,
+        line: usize,
+    ) -> Result<String, Refusal> {
         let mut restored = String::with_capacity(added.len() + 16);
         let mut from = 0;
-        let kept = self.units[self.units.len() - behind..].iter();
-        let pairs = self.units[..before].iter().zip(&units[..before]);
-        for (own, other) in pairs.chain(kept.zip(&units[units.len() - behind..])) {
-            // One character may be compared as several.
-            if other.bytes.start < from {
-                continue;
+        for (at, unit) in units.iter().enumerate() {
+            let written = &added[unit.bytes.clone()];
+            let own = shared.get(&at).map(|own| &self.units[*own]);
+            let meant = own
+                .filter(|own| self.is_plainer(own) && *written == self.reply[own.0.bytes.clone()]);
+            // A quote that is written anew would be another one than those of the line.
+            let is_quote = matches!(unit.plain, '\'' | '"') && written.is_ascii();
+            let is_other = |own: &&(Unit, Unit)| own.0.plain == unit.plain && self.is_plainer(own);
+            if own.is_none() && is_quote && self.units.iter().any(|own| is_other(&own)) {
+                return Err(Refusal::new(
+                    Reason::Ambiguous,
+                    format!(
+                        "it writes line {} with plain quotes, and the file has others there",
+                        line + 1
+                    ),
+                ));
             }
-            restored.push_str(&added[from..other.bytes.start]);
-            let written = &added[other.bytes.clone()];
-            let is_meant = self.is_plainer(own) && *written == self.reply[own.0.bytes.clone()];
-            restored.push_str(if is_meant { &self.file[own.1.bytes.clone()] } else { written });
-            from = other.bytes.end;
+            // One character may be compared as several.
+            if let Some((_, file)) = meant.filter(|_| unit.bytes.start >= from) {
+                restored.push_str(&added[from..unit.bytes.start]);
+                restored.push_str(&self.file[file.bytes.clone()]);
+                from = unit.bytes.end;
+            }
         }
         restored.push_str(&added[from..]);
-        let lost = self.units[before..self.units.len() - behind]
-            .iter()
-            .filter(|units| self.is_plainer(units))
-            .find(|(own, _)| {
-                units[before..units.len() - behind]
-                    .iter()
-                    .any(|other| other.plain == own.plain && added[other.bytes.clone()].is_ascii())
-            });
-        match lost {
-            None => Ok(restored),
-            Some((_, file)) => Err(Refusal::new(
-                Reason::Ambiguous,
-                format!(
-                    "it writes line {} with plainer characters than the file has, {:?} among them",
-                    line + 1,
-                    &self.file[file.bytes.clone()]
-                ),
-            )),
-        }
+        Ok(restored)
     }
 }
 

@@ -95,7 +95,7 @@ fn what_may_be_a_part_is_refused() {
             Reason::Conflict,
             "",
         ),
-        (block(OLD), Reason::NoChange, ""),
+        (block(OLD), Reason::AlreadyThere, ""),
         (block(&format!("{NEW}```bash\n")), Reason::Ambiguous, "fence"),
         (
             format!("{}\nThe rest of the file stays as it is.\n", block(NEW)),
