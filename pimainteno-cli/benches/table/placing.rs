@@ -68,7 +68,82 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
             target,
         ));
     }
+    table.extend(worst()?);
     Ok(table)
+}
+
+/// The inputs that are known to take longest: they are placed, or refused, within a bounded time.
+fn worst() -> Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    for (name, file, reply) in [similar(), mistyped(), repetitive()] {
+        let content = Content { bytes: file.into_bytes(), executable: false };
+        let files = BTreeMap::from([("big.rs".to_owned(), content)]);
+        let reply = format!("--- a/big.rs\n+++ b/big.rs\n{reply}");
+        let [planned, copied] = medians(ROUNDS, || {
+            // That it is refused is an answer, too.
+            let planned = time(|| {
+                drop(black_box(patch::plan(reply.as_bytes(), &files, &Rules::new())));
+                Ok(())
+            });
+            let copied = time(|| {
+                let copy = black_box(&files["big.rs"].bytes).clone();
+                black_box(copy.iter().filter(|byte| **byte == b'\n').count());
+                Ok(())
+            });
+            Ok([planned?, copied?])
+        })?;
+        lines.push(Line::new(
+            format!("placing, {name}"),
+            Figure::Time(planned),
+            "copying the file and counting its lines",
+            Figure::Time(copied),
+            Target::Figure(Figure::Time(0.5)),
+        ));
+    }
+    Ok(lines)
+}
+
+/// Long lines that are alike, none of which is one of the file's.
+fn similar() -> (&'static str, String, String) {
+    let line = |number: usize| {
+        let words = (0..50).map(|at| format!("word{}", (number * 7 + at * at) % 40 + at * 100));
+        words.collect::<Vec<_>>().join(" ") + "\n"
+    };
+    let file = (0..4000).map(line).collect();
+    let context: String =
+        (0..60).map(|number| format!(" {}", line(number).replace('w', "v"))).collect();
+    (
+        "60 lines that are none of 4,000 long ones",
+        file,
+        format!("@@ -1,60 +1,61 @@\n{context}+new\n"),
+    )
+}
+
+/// Many hunks with every line of context mistyped.
+fn mistyped() -> (&'static str, String, String) {
+    let line =
+        |number: usize| format!("    let value_{} = read(data, {number});", number * 37 % 1000);
+    let hunk = |at: usize| {
+        let context = |from: usize| {
+            (from..from + 3)
+                .map(|number| format!(" {}\n", line(number).replace("data", "dtaa")))
+                .collect::<String>()
+        };
+        let (above, below) = (context(at - 3), context(at + 1));
+        format!("@@ -{},7 +{},7 @@\n{above}-{}\n+    done();\n{below}", at - 2, at - 2, line(at))
+    };
+    let file = (0..2500).map(|number| line(number) + "\n").collect();
+    (
+        "100 hunks with 6 mistyped lines each",
+        file,
+        (0..100).map(|number| hunk(number * 25 + 3)).collect(),
+    )
+}
+
+/// The same two lines over and over, and a hunk that stands nowhere among them.
+fn repetitive() -> (&'static str, String, String) {
+    let hunk = format!("@@ -1,2001 +1,2002 @@\n{} c\n+d\n", " a\n b\n".repeat(1000));
+    ("2,000 of the same two lines in 600,000", "a\nb\n".repeat(300_000), hunk)
 }
 
 /// A reply that changes every so many lines, three lines of context around each.

@@ -12,8 +12,8 @@ mod window;
 use std::collections::HashMap;
 
 use neighbours::Found;
+pub(super) use sample::Samples;
 use sample::Wanted;
-pub(super) use sample::{Sample, samples};
 use window::Window;
 
 use super::{
@@ -77,7 +77,7 @@ pub(super) struct File<'a> {
     /// Of its lines, compared as loosely as lines are.
     pub(super) index: &'a Index<'a>,
     /// Its different lines, by their numbers.
-    pub(super) samples: &'a [Sample],
+    pub(super) samples: &'a Samples,
 }
 
 /// One thing that is held against the file.
@@ -277,7 +277,7 @@ impl<'a> Table<'a> {
         for line in window.lines() {
             let number = file.index.lines().get(line).copied().unwrap_or(u32::MAX);
             numbers.push(*known.entry(number).or_insert_with(|| {
-                different.push(number as usize);
+                different.push(number);
                 different.len() - 1
             }));
         }
@@ -292,7 +292,7 @@ impl<'a> Table<'a> {
             if element.what == What::Context && element.weight > 30 {
                 let wanted = Wanted::new(line);
                 for (gain, number) in of_element.iter_mut().zip(&different) {
-                    if let Some(sample) = file.samples.get(*number)
+                    if let Some(sample) = file.samples.get(*number, file.text, file.index)
                         && wanted.is_alike(sample, steps)?
                     {
                         *gain = element.weight * MISTYPED / 100;

@@ -84,11 +84,9 @@ impl<'a> Index<'a> {
         &self.lines
     }
 
-    /// For each number, the first line that has it.
-    pub(super) fn first_places(&self) -> impl Iterator<Item = usize> {
-        self.starts[..self.starts.len() - 1]
-            .iter()
-            .map(|start| self.places[*start as usize] as usize)
+    /// How many different lines there are.
+    pub(super) fn count(&self) -> usize {
+        self.numbers.len()
     }
 
     /// Where the lines with this number stand.

@@ -66,6 +66,7 @@ pub(super) fn place(
         return Err(Refusal::new(Reason::Binary, "it is a binary file"));
     }
     let text = Text::new(content);
+    steps.take(2 * text.cost())?;
     let tells_ends = ends::are_told(&text, jobs)?;
     let (mut fits, mut already) = (Vec::new(), Vec::new());
     let mut first = Round::new(&text, tells_ends);
@@ -122,7 +123,7 @@ struct Round<'a> {
     /// Added lines end as the hunks show.
     tells_ends: bool,
     indexes: [OnceCell<Index<'a>>; 4],
-    samples: OnceCell<Vec<align::Sample>>,
+    samples: OnceCell<align::Samples>,
     habit: OnceCell<Habit>,
     /// With the number of the hunk that each is from.
     edits: Vec<(usize, Edit)>,
@@ -163,10 +164,7 @@ impl<'a> Round<'a> {
     /// The file, to hold hunks against it.
     fn file(&self, steps: &mut Steps<'_>) -> Result<align::File<'_>, Refusal> {
         let index = self.index(Fit::Punctuation, steps)?;
-        if self.samples.get().is_none() {
-            steps.take(self.text.cost())?;
-        }
-        let samples = self.samples.get_or_init(|| align::samples(self.text, index));
+        let samples = self.samples.get_or_init(|| align::Samples::new(index));
         Ok(align::File { text: self.text, index, samples })
     }
 

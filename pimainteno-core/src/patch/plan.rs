@@ -77,7 +77,9 @@ pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, 
     }
     // A draft and its final form may be the same.
     let mut seen = HashSet::new();
-    sections.retain(|section| seen.insert(section.clone()));
+    let mut is_new =
+        sections.iter().map(|section| seen.insert(section)).collect::<Vec<_>>().into_iter();
+    sections.retain(|_| is_new.next() == Some(true));
     let mut planner = Planner { files, rules, sections: &sections, ..Planner::new(files, rules) };
     let is_one = matches!(sections.as_slice(), [only] if only.hunks.len() == 1);
     let planned = planner.run().and_then(|()| planner.finish());

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The most hunks that are read.
-const MOST_HUNKS: usize = 20_000;
+const MOST_HUNKS: usize = 5_000;
 
 /// The most names of a reply that a change without one of its own can be for.
 const MOST_NAMES: usize = 64;

@@ -3,9 +3,10 @@
 use super::refusal::{Reason, Refusal};
 
 /// The most steps that one reply takes: what needs more is too large or too repetitive to be placed
-/// with certainty. A step is about four billionths of a second on a desktop machine of 2020, so that
-/// this is a third of a second there; `cargo bench` prints what the worst inputs known take.
-const MOST: usize = 80_000_000;
+/// with certainty. A step is about seven billionths of a second on the machine that this was
+/// measured on (2.6 GHz), so that this is a quarter of a second there; `cargo bench` prints what the
+/// worst inputs known take.
+const MOST: usize = 35_000_000;
 
 /// After so many steps it is asked again whether anybody waits for the result.
 const BETWEEN_LOOKS: usize = 1 << 20;

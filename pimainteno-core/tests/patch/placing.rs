@@ -285,6 +285,46 @@ fn a_change_is_there_as_a_whole_only_if_all_of_it_is() {
 }
 
 #[test]
+fn what_breaks_a_file_is_refused() {
+    let rows = [
+        (
+            "a.py",
+            "def f():\n    one()\n    two()\n",
+            " def f():\n     one()\n+     more()\n     two()\n",
+            false,
+        ),
+        (
+            "a.py",
+            "def f():\n    one()\n    two()\n",
+            " def f():\n     one()\n+    more()\n     two()\n",
+            true,
+        ),
+        ("Makefile", "all:\n\tcc\n", " all:\n \tcc\n+\n+check:\n+    ./all\n", false),
+        ("a.json", "{\n  \"a\": 1\n}\n", " {\n   \"a\": 1\n+  \"b\": 2\n }\n", false),
+        ("a.toml", "[a]\nb = 1\n", " [a]\n b = 1\n+c =\n", false),
+        ("a.yml", "a:\n  b: 1\n  c: 2\n", " a:\n   b: 1\n+   d: 3\n   c: 2\n", false),
+        ("a.rs", "fn f() {\n    g();\n}\n", " fn f() {\n     g();\n+    h(;\n }\n", false),
+        // It did not parse before either, and text is no program.
+        ("a.rs", "fn f( {\n    g();\n}\n", " fn f( {\n     g();\n+    h(;\n }\n", true),
+        ("a.txt", "fn f() {\n    g();\n}\n", " fn f() {\n     g();\n+    h(;\n }\n", true),
+    ];
+    for (path, before, hunk, is_placed) in rows {
+        let tree = Tree::from([(path.to_owned(), content(before))]);
+        let reply = format!("--- a/{path}\n+++ b/{path}\n@@ @@\n{hunk}");
+        let placed = applied(&tree, &reply, &Rules::new());
+        match placed {
+            Ok(_) => assert!(is_placed, "{path}: {hunk}"),
+            Err(refusal) => {
+                assert!(!is_placed && refusal.reason == Reason::Broken, "{path}: {refusal}");
+                assert!(!refusal.excerpt.is_empty(), "{path}");
+                // A tool made it of real files.
+                assert!(applied(&tree, &reply, &Rules::new().verbatim()).is_ok(), "{path}");
+            }
+        }
+    }
+}
+
+#[test]
 fn anchors_narrow_down_one_after_the_other() {
     let file = "class A:\n    def go(self):\n        return 1\n\n    def stop(self):\n        return 1\n\n\nclass B:\n    def go(self):\n        return 1\n\n    def stop(self):\n        return 1\n";
     let hunk = |anchors: &str| {

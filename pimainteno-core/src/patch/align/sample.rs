@@ -1,5 +1,7 @@
 //! Whether one line is another one, mistyped.
 
+use std::cell::OnceCell;
+
 use rapidfuzz::distance::osa;
 
 use crate::patch::{
@@ -16,7 +18,8 @@ const ALIKE: f64 = 0.75;
 const LONGEST: usize = 500;
 
 /// A line, ready to be compared with many.
-pub(in crate::patch) struct Sample {
+#[derive(Clone)]
+pub(super) struct Sample {
     text: String,
     /// Which of 64 classes its pairs of characters fall into.
     pairs: u64,
@@ -28,9 +31,19 @@ pub(super) struct Wanted {
     compare: osa::BatchComparator<char>,
 }
 
-/// All different lines of a file, by their numbers in its index.
-pub(in crate::patch) fn samples(text: &Text<'_>, index: &Index<'_>) -> Vec<Sample> {
-    index.first_places().map(|line| Sample::new(text.line(line))).collect()
+/// The different lines of a file, by their numbers in its index; each is made when it is asked for.
+pub(in crate::patch) struct Samples(Vec<OnceCell<Sample>>);
+
+impl Samples {
+    pub(in crate::patch) fn new(index: &Index<'_>) -> Self {
+        Self(vec![OnceCell::new(); index.count()])
+    }
+
+    pub(super) fn get(&self, number: u32, text: &Text<'_>, index: &Index<'_>) -> Option<&Sample> {
+        let sample = self.0.get(number as usize)?;
+        let line = *index.places(number).first()? as usize;
+        Some(sample.get_or_init(|| Sample::new(text.line(line))))
+    }
 }
 
 impl Sample {
