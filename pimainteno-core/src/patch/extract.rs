@@ -48,6 +48,13 @@ pub(super) enum Form {
 /// A block that may be a whole file is one only in a reply without another change, and in one that
 /// does not say that there is none: otherwise it illustrates something.
 pub(super) fn extract(text: &str) -> (Vec<Region<'_>>, String) {
+    let (regions, _, rest) = all(text);
+    (regions, rest)
+}
+
+/// The same, and between them the blocks and hunks that are taken for illustrations because the
+/// reply has another change.
+pub(super) fn all(text: &str) -> (Vec<Region<'_>>, Vec<Region<'_>>, String) {
     let torn = !text.ends_with('\n');
     let inside = text.strip_suffix('\n').unwrap_or(text);
     let lines: Vec<_> = inside.split('\n').collect();
@@ -56,17 +63,23 @@ pub(super) fn extract(text: &str) -> (Vec<Region<'_>>, String) {
     let Walk { mut regions, rest, .. } = walk;
     let is_diff = |region: &Region<'_>| matches!(region.form, Form::Diff | Form::Block { .. });
     let is_named = |region: &Region<'_>| region.title.label().is_some();
-    if regions.iter().any(|region| is_diff(region) && !region.quoted) {
+    // Whoever quotes a change answers to it.
+    if regions.iter().any(|region| !region.quoted) {
         regions.retain(|region| !region.quoted);
     }
-    if regions.iter().any(is_diff) {
-        regions
-            .retain(|region| is_diff(region) || (region.form == Form::Hunks && is_named(region)));
+    let declines = message::declines(text);
+    let has_diff = regions.iter().any(is_diff);
+    let has_other = declines || regions.iter().any(|region| region.form != Form::File);
+    let is_aside = |region: &mut Region<'_>| match region.form {
+        Form::Diff | Form::Block { .. } => false,
+        Form::Hunks => has_diff && !is_named(region),
+        Form::File => has_other,
+    };
+    let mut aside: Vec<_> = regions.extract_if(.., is_aside).collect();
+    if declines {
+        aside.clear();
     }
-    if regions.iter().any(|region| region.form != Form::File) || message::declines(text) {
-        regions.retain(|region| region.form != Form::File);
-    }
-    (regions, rest.into_iter().flat_map(|line| [line, "\n"]).collect())
+    (regions, aside, rest.into_iter().flat_map(|line| [line, "\n"]).collect())
 }
 
 /// Whether a section begins with the first of `lines`.

@@ -7,6 +7,22 @@ use super::{
     fence::Fence,
 };
 
+/// Keys of what a model thought, or decided against.
+const NOT_MEANT: [&str; 12] = [
+    "analysis",
+    "alternative",
+    "alternatives",
+    "before",
+    "draft",
+    "example",
+    "old",
+    "previous",
+    "reasoning",
+    "rejected",
+    "thinking",
+    "thought",
+];
+
 /// The text of a reply that is JSON, or has JSON in a fence, with the changes that its strings
 /// hold in its place; `None` if there is no such.
 pub(super) fn unpacked(text: &str) -> Option<String> {
@@ -58,7 +74,11 @@ fn collect(value: &Value, found: &mut Vec<String>) {
             }
         }
         Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
-        Value::Object(values) => values.values().for_each(|value| collect(value, found)),
+        Value::Object(values) => {
+            let is_meant = |name: &str| !NOT_MEANT.contains(&name.to_lowercase().as_str());
+            let values = values.iter().filter(|(name, _)| is_meant(name));
+            values.for_each(|(_, value)| collect(value, found));
+        }
         _ => {}
     }
 }

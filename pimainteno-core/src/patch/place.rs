@@ -196,6 +196,9 @@ impl<'a> Round<'a> {
             .collect::<Result<_, _>>()?;
         let counts: Vec<_> =
             found.iter().map(|(job, _)| alike[&(job.section, job.hunk.lines.as_slice())]).collect();
+        for (job, found) in &found {
+            self.check_anchors(found, steps).map_err(|refusal| refusal.hunk(job.number))?;
+        }
         for (at, turn) in turns.into_iter().enumerate() {
             let (job, found) = &found[at];
             if found.places.len() > 1 {
@@ -233,11 +236,11 @@ impl<'a> Round<'a> {
                 only_adds && self.stands_already(&found.hunk, found.fit, steps)?
             };
             if has_context && stands {
-                self.already.push(already_there().hunk(job.number));
+                self.note_already(job, steps)?;
                 continue;
             }
             let lines = straight(&found.hunk, *place);
-            self.edit(job, &found.hunk, &lines, found.fit)?;
+            self.edit(job, &found.hunk, &lines, found.fit, steps)?;
         }
         Ok(left)
     }
@@ -342,15 +345,20 @@ impl<'a> Round<'a> {
     ) -> Result<usize, Refusal> {
         let (places, length) = (&found.places, found.hunk.old_lines().count());
         let start = found.hunk.old.and_then(|(start, _)| start.checked_sub(1));
+        let below = self.below(&found.hunk.anchors, places, steps)?;
         if let Some(start) = start.filter(|start| numbers_hold && places.contains(start)) {
-            return Ok(start);
+            // Two witnesses that contradict each other decide nothing.
+            if below.is_none_or(|place| place == start) {
+                return Ok(start);
+            }
         }
         if found.hunk.at_end
             && let Some(place) = places.iter().find(|place| **place + length == self.text.len())
         {
             return Ok(*place);
         }
-        if let Some(place) = self.below(&found.hunk.anchors, places, steps)? {
+        let contradicts = start.is_some_and(|start| numbers_hold && places.contains(&start));
+        if let Some(place) = below.filter(|_| !contradicts) {
             return Ok(place);
         }
         // So many times the same change for so many places.
@@ -374,17 +382,30 @@ impl<'a> Round<'a> {
             return Err(self.explained(refusal, job.hunk, steps)?.hunk(job.number));
         }
         if self.stands_already(job.hunk, Fit::TrailingBlanks, steps)? {
-            self.already.push(already_there().hunk(job.number));
-            return Ok(());
+            if !self.holds_removed(job.hunk, steps)? {
+                return self.note_already(job, steps);
+            }
+            let message =
+                "what it leads to stands in the file, and what it removes stands elsewhere";
+            let refusal = Refusal::new(Reason::Ambiguous, message);
+            return Err(self.explained(refusal, job.hunk, steps)?.hunk(job.number));
         }
         match self.aligned(job.hunk, steps) {
-            Ok((hunk, alignment)) => self.edit(job, &hunk, &alignment, Fit::Context),
+            Ok((hunk, alignment)) => self.edit(job, &hunk, &alignment, Fit::Context, steps),
             Err(refusal) if self.is_undone_by(job.hunk, &refusal, steps)? => {
-                self.already.push(already_there().hunk(job.number));
-                Ok(())
+                self.note_already(job, steps)
             }
             Err(refusal) => Err(self.explained(refusal, job.hunk, steps)?.hunk(job.number)),
         }
+    }
+
+    /// Notes that the file says already what a hunk leads to.
+    fn note_already(&mut self, job: &Job<'_>, steps: &mut Steps<'_>) -> Result<(), Refusal> {
+        let refusal =
+            Refusal::new(Reason::AlreadyThere, "the file already says what it would be changed to");
+        let refusal = self.explained(refusal, job.hunk, steps)?.hunk(job.number);
+        self.already.push(refusal);
+        Ok(())
     }
 
     /// Where the lines of a hunk stand of which not all are in the file, and how it is read.
@@ -434,11 +455,6 @@ impl<'a> Round<'a> {
             })),
         }
     }
-}
-
-/// How it is told that a hunk's change is in the file.
-fn already_there() -> Refusal {
-    Refusal::new(Reason::AlreadyThere, "the file already says what it would be changed to")
 }
 
 /// The number of a hunk's line in an index. The mark in front of a file is none of its first line.

@@ -22,6 +22,48 @@ const WORDS: [&str; 13] = [
     "no change",
 ];
 
+/// Words of a remark about what was left out: that it was,
+const LEFT: [&str; 12] = [
+    "rest",
+    "remaining",
+    "remainder",
+    "existing",
+    "original",
+    "other",
+    "same",
+    "unchanged",
+    "omitted",
+    "continue",
+    "continues",
+    "your",
+];
+/// what it was,
+const NOUNS: [&str; 18] = [
+    "code",
+    "function",
+    "functions",
+    "method",
+    "methods",
+    "logic",
+    "implementation",
+    "file",
+    "class",
+    "body",
+    "lines",
+    "content",
+    "helpers",
+    "rest",
+    "remainder",
+    "here",
+    "before",
+    "unchanged",
+];
+/// and what stands between these words.
+const BETWEEN: [&str; 14] = [
+    "the", "of", "as", "is", "it", "was", "stays", "remains", "remain", "goes", "keep", "for",
+    "brevity", "this",
+];
+
 /// Refuses a section with an added line that stands for others.
 pub(super) fn check(section: &Section) -> Result<(), Refusal> {
     for (number, hunk) in section.hunks.iter().enumerate() {
@@ -81,6 +123,9 @@ fn is_remark(comment: &str) -> bool {
     if text.is_empty() {
         return comment.contains("...") || comment.contains('…');
     }
+    if is_filler(&text) {
+        return true;
+    }
     let starts = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
     let ends = |ends: &[&str]| ends.iter().any(|end| text.ends_with(end));
     let stays = ends(&[
@@ -117,6 +162,21 @@ fn is_remark(comment: &str) -> bool {
         )
 }
 
+/// Whether words say nothing but that something stays or was left out.
+fn is_filler(text: &str) -> bool {
+    let words: Vec<_> =
+        text.split(|letter: char| !letter.is_alphanumeric()).filter(|it| !it.is_empty()).collect();
+    let says = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    let is_one = matches!(words.as_slice(), ["rest" | "snip" | "unchanged" | "omitted"]);
+    is_one
+        || (words.len() > 1
+            && says(&LEFT)
+            && says(&NOUNS)
+            && words
+                .iter()
+                .all(|word| LEFT.contains(word) || NOUNS.contains(word) || BETWEEN.contains(word)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +191,11 @@ mod tests {
             "// [existing code here]",
             "# ...",
             "// rest of the file stays the same",
+            "# rest of function",
+            "# existing code continues",
+            "// your code here",
+            "# remaining logic",
+            "/* original implementation */",
         ] {
             assert!(stands_for_others(line), "{line}");
         }
@@ -142,6 +207,9 @@ mod tests {
             "println!(\"working...\")",
             "[1, 2, ...]",
             "# keep the existing order",
+            "// the original",
+            "# Same order as before the call",
+            "// Remaining bytes of the body",
             "// other callers must not be touched",
         ] {
             assert!(!stands_for_others(line), "{line}");

@@ -1,18 +1,20 @@
 //! What a reply does to all files, worked out in memory before anything is written.
 
+mod completeness;
 mod content;
 mod names;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use completeness::{check_blocks, check_illustration};
 use content::{check_deleted, new_content};
 use names::Names;
 pub use rules::Rules;
 
 use super::{
     change::{Action, Hunk, Section},
-    extract::extract,
+    extract::{self, Form, Region},
     files::{Content, Entry, Files},
     locate::Fit,
     other_format,
@@ -20,8 +22,9 @@ use super::{
     place::{Job, place},
     placeholder,
     refusal::{Reason, Refusal},
-    reply, sections, soundness,
+    reply, search_replace, sections, soundness,
     steps::Steps,
+    whole_file,
 };
 
 /// How much of a reply without a change a refusal shows, in characters.
@@ -70,10 +73,14 @@ pub struct Placement {
 /// which only a part can be placed.
 pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, Refusal> {
     let text = reply::read(reply)?;
-    let (regions, rest) = extract(&text);
+    let (regions, aside, rest) = extract::all(&text);
     let mut sections = sections::read(&regions, &rest)?;
     if sections.is_empty() {
         return Err(no_change_in(&text));
+    }
+    check_blocks(&text, &regions)?;
+    for block in &aside {
+        check_illustration(block, &sections, files)?;
     }
     // A draft and its final form may be the same.
     let mut seen = HashSet::new();
@@ -261,6 +268,8 @@ impl<'a> Planner<'a> {
 
     fn delete(&mut self, section: &'a Section, meaning: &Meaning) -> Result<(), Refusal> {
         let readings = if meaning.old.is_empty() { &meaning.new } else { &meaning.old };
+        // Without prefixes, another file than the one that is named is not deleted.
+        let readings = readings.get(..1).filter(|_| !section.prefixed).unwrap_or(readings);
         let label = readings.first().ok_or_else(nameless)?;
         let found = existing(self.files, readings, &|path| self.exists_now(path))?
             .filter(|(_, guessed)| !guessed);

@@ -23,6 +23,15 @@ const MARKS: std::ops::RangeInclusive<usize> = 5..=9;
 const TOPS: [&str; 2] = ["SEARCH", "ORIGINAL"];
 const ENDS: [&str; 2] = ["REPLACE", "UPDATED"];
 
+/// Whether a line looks as if it opened a block, in whatever way it is written.
+pub(super) fn nearly_opens(line: &str) -> bool {
+    let line = line.trim();
+    let word = line.trim_start_matches(['<', '-']);
+    let is_word = |known: &&str| word.trim().eq_ignore_ascii_case(known);
+    line.len() - word.len() >= 5
+        && ["SEARCH", "ORIGINAL", "FIND"].iter().any(|known| is_word(&known))
+}
+
 /// Whether a line opens a block.
 pub(super) fn opens(line: &str) -> bool {
     ['<', '-'].iter().any(|mark| marks(line, *mark, &TOPS).is_some())

@@ -6,7 +6,7 @@ use super::refusal::{Reason, Refusal};
 /// with certainty. A step is about seven billionths of a second on the machine that this was
 /// measured on (2.6 GHz), so that this is a quarter of a second there; `cargo bench` prints what the
 /// worst inputs known take.
-const MOST: usize = 35_000_000;
+const MOST: usize = 30_000_000;
 
 /// After so many steps it is asked again whether anybody waits for the result.
 const BETWEEN_LOOKS: usize = 1 << 20;

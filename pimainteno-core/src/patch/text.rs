@@ -136,7 +136,11 @@ impl<'a> Text<'a> {
             lines.extend(self.lines.get(from..edit.start).unwrap_or_default().iter().cloned());
             let usual = self.usual_end(edit);
             for (number, line) in edit.lines.iter().enumerate() {
-                let end = line.end.filter(|end| *end != End::Missing).unwrap_or(usual);
+                // In a file with both ends, a line in the place of another one ends as that does.
+                let replaced = (edit.start..edit.end).nth(number).and_then(|at| self.lines.get(at));
+                let replaced = replaced.map(|line| line.end).filter(|end| *end != End::Missing);
+                let told = line.end.filter(|end| *end != End::Missing);
+                let end = told.or(replaced).unwrap_or(usual);
                 let is_first = edit.start == 0 && number == 0;
                 let text = if is_first { line.without_mark() } else { &line.text };
                 lines.push(Line { text: Cow::Owned(text.to_vec()), end });

@@ -20,9 +20,6 @@ use super::{
     title::{self, Title},
 };
 
-/// The mark in front of UTF-8, which belongs to the file and which replies leave out.
-const BYTE_ORDER_MARK: &str = "\u{feff}";
-
 /// Languages of blocks that show what a program wrote, or no file.
 const OUTPUT: [&str; 19] = [
     "console",
@@ -49,8 +46,8 @@ const OUTPUT: [&str; 19] = [
 /// Languages of blocks that show either commands or a script.
 const SHELLS: [&str; 6] = ["sh", "bash", "shell", "zsh", "fish", "powershell"];
 
-/// Words that say that a block is a part of the file that is named.
-const PARTS: [&str; 34] = [
+/// Words that say that a block is a part of the file that is named, or not what it is to be.
+const PARTS: [&str; 43] = [
     "add",
     "adds",
     "added",
@@ -85,13 +82,29 @@ const PARTS: [&str; 34] = [
     "remaining",
     "existing",
     "relevant",
+    "not",
+    "don't",
+    "old",
+    "former",
+    "formerly",
+    "previous",
+    "example",
+    "wrong",
+    "bad",
 ];
 
 /// Those of them that say so of a file that is not there yet.
-const PARTS_OF_NEW: [&str; 9] = [
+const PARTS_OF_NEW: [&str; 13] = [
     "snippet", "snippets", "part", "parts", "section", "sections", "excerpt", "fragment",
-    "relevant",
+    "relevant", "not", "don't", "example", "wrong",
 ];
+
+/// Words that say that a file is made.
+const NEW: [&str; 9] =
+    ["new", "create", "creates", "created", "creating", "add", "adds", "added", "adding"];
+
+/// How many lines in a row may be missing.
+const MOST_MISSING: usize = 2;
 
 /// Words with which a line of text says that the block below is all of the file that it names.
 const WHOLES: [&str; 10] = [
@@ -133,6 +146,8 @@ pub(super) struct Whole {
     /// file is new.
     part: Option<String>,
     part_of_new: Option<String>,
+    /// A path is said, and not just a name that something else may have, too; or that it is new.
+    may_be_new: bool,
 }
 
 /// Whether the lines of a fence are said to be those of one file.
@@ -173,12 +188,15 @@ pub(super) fn read(region: &Region<'_>, rest: &str) -> Result<Section, Refusal> 
     if let Some(words) = LEFT_OUT.iter().find(|words| said.contains(**words)) {
         return Err(is_part(&format!("the reply says {words:?}")).file(&name));
     }
-    let above = region.title.above.iter().rev().take(LINES_ABOVE);
+    let above = region.title.above.iter().rev().take(LINES_ABOVE).chain([&region.title.line]);
     let words: Vec<_> = above
         .flat_map(|line| line.split_whitespace())
         .map(|word| word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase())
         .collect();
     let says = |parts: &[&str]| words.iter().find(|word| parts.contains(&word.as_str())).cloned();
+    // A heading can name anything.
+    let line = region.title.line.trim();
+    let is_bare_name = line.trim_matches(['*', '`', '\'', '"', ':']) == name;
     let whole = Whole {
         lines: region
             .lines
@@ -192,6 +210,7 @@ pub(super) fn read(region: &Region<'_>, rest: &str) -> Result<Section, Refusal> 
             .is_some_and(|named| named == name || name.ends_with(&format!("/{named}"))),
         part: says(&PARTS),
         part_of_new: says(&PARTS_OF_NEW),
+        may_be_new: name.contains('/') || says(&NEW).is_some() || is_bare_name,
     };
     let label = Label::whole(name);
     Ok(Section {
@@ -214,32 +233,28 @@ impl Whole {
         }
         let text = Text::new(old.unwrap_or_default());
         let first = text.line(0);
-        let (mark, unmarked) = match first.strip_prefix(BYTE_ORDER_MARK.as_bytes()) {
-            Some(rest) => (BYTE_ORDER_MARK, rest),
-            None => ("", first),
-        };
         let mut lines: Vec<String> = self.lines.clone();
         if self.has_name
             && lines
                 .first()
-                .is_some_and(|line| line.trim_end().as_bytes() != unmarked.trim_ascii_end())
+                .is_some_and(|line| line.trim_end().as_bytes() != first.trim_ascii_end())
         {
             lines.remove(0);
             // What parts the name from the file.
             let is_blank = |line: &[u8]| line.trim_ascii().is_empty();
             if lines.first().is_some_and(|line| is_blank(line.as_bytes()))
-                && (text.is_empty() || !is_blank(unmarked))
+                && (text.is_empty() || !is_blank(first))
             {
                 lines.remove(0);
             }
         }
         self.check_lines(&lines, &text)?;
+        if old.is_none() && !self.may_be_new {
+            return Err(is_part("there is no such file, and nothing says that it is a new one"));
+        }
         let word = if text.is_empty() { &self.part_of_new } else { &self.part };
         if let Some(word) = word {
             return Err(is_part(&format!("the text above it says `{word}`")));
-        }
-        if let Some(first) = lines.first_mut().filter(|line| !line.starts_with(BYTE_ORDER_MARK)) {
-            first.insert_str(0, mark);
         }
         let (before, after): (Vec<&[u8]>, Vec<&[u8]>) =
             (text.lines().collect(), lines.iter().map(String::as_bytes).collect());
@@ -318,6 +333,12 @@ fn check_whole(old: &[&[u8]], new: &[&[u8]], differences: &[Difference]) -> Resu
                 return Err(is_part(&format!("the {place} of the file is not in it")));
             }
         }
+        // Whoever leaves out a function means that it stays, with a remark or without one.
+        let missing = count(&old[lines.clone()]).saturating_sub(count(&new[others.clone()]));
+        if missing > MOST_MISSING {
+            let place = lines.start + 1;
+            return Err(is_part(&format!("{missing} lines are not in it, from line {place} on")));
+        }
     }
     Ok(())
 }
@@ -355,7 +376,7 @@ fn is_numbered(lines: &[&str]) -> bool {
 
 /// The name of the file: said above or behind the marks of the fence, in a comment, or in a line of
 /// text that says that all of the file follows.
-fn name(title: &Title<'_>, lines: &[&str]) -> Option<String> {
+pub(super) fn name(title: &Title<'_>, lines: &[&str]) -> Option<String> {
     title.name().or_else(|| lines.first().and_then(|line| title::in_comment(line))).or_else(|| {
         let [name] = <[String; 1]>::try_from(title::named(title.line)).ok()?;
         let says_so = title.line.split_whitespace().any(|word| {

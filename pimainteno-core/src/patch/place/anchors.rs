@@ -2,8 +2,12 @@
 
 use std::ops::Range;
 
-use super::Round;
-use crate::patch::{locate::Fit, refusal::Refusal, steps::Steps};
+use super::{Found, Round};
+use crate::patch::{
+    locate::Fit,
+    refusal::{Reason, Refusal},
+    steps::Steps,
+};
 
 /// From how many bytes on an anchor may be the beginning of a longer line: Git cuts long ones off.
 const CUT: usize = 40;
@@ -33,6 +37,31 @@ impl Round<'_> {
         let mut below = places.iter().filter(|place| within.contains(place));
         let (place, None) = (below.next(), below.next()) else { return Ok(None) };
         Ok(place.copied())
+    }
+
+    /// Refuses the only place of a hunk if it is not below the line that it is said to be below,
+    /// where nothing else tells where it is.
+    pub(super) fn check_anchors(
+        &self,
+        found: &Found<'_>,
+        steps: &mut Steps<'_>,
+    ) -> Result<(), Refusal> {
+        let ([place], None, Some(anchor)) =
+            (found.places.as_slice(), found.hunk.old, found.hunk.anchors.last())
+        else {
+            return Ok(());
+        };
+        let whole = 0..self.text.len();
+        let Some(line) = self.only(anchor, &whole, Fit::TrailingBlanks, steps)? else {
+            return Ok(());
+        };
+        let lines = found.hunk.old_lines().count();
+        // The line may be one of the hunk's own.
+        if *place + lines > line {
+            return Ok(());
+        }
+        let message = "its lines do not stand below the line that it is said to be below";
+        Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &[line, *place], lines))
     }
 
     /// The one line of a part of the file that says this.

@@ -9,6 +9,7 @@ use crate::patch::{
     indent::{Habit, Indenting, Mapping},
     locate::Fit,
     refusal::{Reason, Refusal},
+    steps::Steps,
     text::{BYTE_ORDER_MARK, Edit, End, NewLine, Text},
 };
 
@@ -20,6 +21,7 @@ impl Round<'_> {
         hunk: &Hunk,
         alignment: &Alignment,
         fit: Fit,
+        steps: &mut Steps<'_>,
     ) -> Result<(), Refusal> {
         let refused = |refusal: Refusal| refusal.hunk(job.number);
         let hunk = &match fit >= Fit::Punctuation {
@@ -38,8 +40,8 @@ impl Round<'_> {
         let mut edits = Vec::with_capacity(alignment.blocks.len());
         for ((block, place), mapping) in hunk.blocks().zip(&alignment.blocks).zip(&mappings) {
             let mut edit = self.block(hunk, block.clone(), place, mapping);
-            if fit >= Fit::Punctuation {
-                punctuation::restore(self.text, hunk, block, alignment, &mut edit)
+            if fit >= Fit::Blanks {
+                punctuation::restore(self.text, hunk, block, alignment, &mut edit, steps)
                     .map_err(refused)?;
             }
             if !job.verbatim {

@@ -1,7 +1,7 @@
 //! What speaks against a place: the change may be in the file already, or the hunk may be meant
 //! elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::Round;
 use crate::patch::{
@@ -120,6 +120,28 @@ impl Round<'_> {
         places.into_iter().any(is_same)
     }
 
+    /// Whether any line that a hunk removes, and that says something, is still in the file: then
+    /// the change may be meant there, although what it leads to stands elsewhere.
+    pub(super) fn holds_removed(
+        &self,
+        hunk: &Hunk,
+        steps: &mut Steps<'_>,
+    ) -> Result<bool, Refusal> {
+        let index = self.index(Fit::Punctuation, steps)?;
+        let said: HashSet<_> = hunk
+            .lines
+            .iter()
+            .filter(|line| line.is_new())
+            .map(|line| Fit::Punctuation.key(line.text.as_bytes()))
+            .collect();
+        Ok(hunk.lines.iter().any(|line| {
+            line.kind == Kind::Removed
+                && line.text.contains(char::is_alphanumeric)
+                && !said.contains(&Fit::Punctuation.key(line.text.as_bytes()))
+                && index.number(line.text.as_bytes()).is_some()
+        }))
+    }
+
     /// Whether a hunk does not fit because what it leads to is there: turned around, it does.
     pub(super) fn is_undone_by(
         &self,
@@ -134,7 +156,7 @@ impl Round<'_> {
             Reason::Ambiguous => only_adds,
             _ => false,
         };
-        if !may_be {
+        if !may_be || self.holds_removed(hunk, steps)? {
             return Ok(false);
         }
         let mut inverse = hunk.clone();

@@ -9,6 +9,7 @@ use crate::patch::{
     change::{Hunk, Kind},
     locate::{Fit, plain},
     refusal::{Reason, Refusal},
+    steps::Steps,
     text::{Edit, Text},
 };
 
@@ -84,7 +85,22 @@ pub(super) fn restore(
     block: Range<usize>,
     alignment: &Alignment,
     edit: &mut Edit,
+    steps: &mut Steps<'_>,
 ) -> Result<(), Refusal> {
+    // Blanks beyond ASCII in front of a line are neither kept nor told from others.
+    let has_wide_blanks = |line: &[u8]| {
+        let line = str::from_utf8(line).unwrap_or_default();
+        let indentation = &line[..line.len() - line.trim_start().len()];
+        !indentation.is_ascii()
+    };
+    let replaced = edit.start..edit.end;
+    if !edit.lines.is_empty() && replaced.clone().any(|at| has_wide_blanks(text.line(at))) {
+        let message = format!(
+            "lines from {} on are indented with other blanks than the reply shows",
+            edit.start + 1
+        );
+        return Err(Refusal::new(Reason::Ambiguous, message));
+    }
     let removed: Vec<_> = block
         .filter(|at| hunk.lines[*at].kind == Kind::Removed)
         .filter_map(|at| {
@@ -98,6 +114,7 @@ pub(super) fn restore(
     for line in &mut edit.lines {
         let Ok(added) = String::from_utf8(line.text.clone()) else { continue };
         let units = units(&added);
+        steps.take(removed.iter().map(|removed| removed.units.len() * units.len() / 2).sum())?;
         let best = removed.iter().map(|removed| (removed, removed.shared(&units)));
         if let Some((removed, shared)) = best.max_by_key(|(_, shared)| shared.len()) {
             line.text = removed.restored(&added, &units, &shared, edit.start)?.into_bytes();
@@ -109,7 +126,7 @@ pub(super) fn restore(
 impl<'a> Removed<'a> {
     /// A line of which the file has characters beyond ASCII that the reply shows otherwise.
     fn new(reply: &'a str, file: &'a str) -> Option<Self> {
-        if reply == file || file.is_ascii() {
+        if reply == file {
             return None;
         }
         if Fit::Punctuation.key(reply.as_bytes()) != Fit::Punctuation.key(file.as_bytes()) {
@@ -117,13 +134,12 @@ impl<'a> Removed<'a> {
         }
         let removed =
             Self { reply, file, units: units(reply).into_iter().zip(units(file)).collect() };
-        removed.units.iter().any(|units| removed.is_plainer(units)).then_some(removed)
+        removed.units.iter().any(|units| removed.differs(units)).then_some(removed)
     }
 
-    /// Whether the file has a character beyond ASCII where the reply shows another one.
-    fn is_plainer(&self, (reply, file): &(Unit, Unit)) -> bool {
-        let file = &self.file[file.bytes.clone()];
-        !file.is_ascii() && self.reply[reply.bytes.clone()] != *file
+    /// Whether the file has another character, or other blanks, than the reply shows.
+    fn differs(&self, (reply, file): &(Unit, Unit)) -> bool {
+        self.reply[reply.bytes.clone()] != self.file[file.bytes.clone()]
     }
 
     /// Which characters an added line has of this one, and where: those of runs that are long
@@ -156,15 +172,15 @@ impl<'a> Removed<'a> {
         line: usize,
     ) -> Result<String, Refusal> {
         let mut restored = String::with_capacity(added.len() + 16);
-        let mut from = 0;
+        let (mut from, mut given) = (0, None);
         for (at, unit) in units.iter().enumerate() {
             let written = &added[unit.bytes.clone()];
             let own = shared.get(&at).map(|own| &self.units[*own]);
-            let meant = own
-                .filter(|own| self.is_plainer(own) && *written == self.reply[own.0.bytes.clone()]);
+            let meant =
+                own.filter(|own| self.differs(own) && *written == self.reply[own.0.bytes.clone()]);
             // A quote that is written anew would be another one than those of the line.
             let is_quote = matches!(unit.plain, '\'' | '"') && written.is_ascii();
-            let is_other = |own: &&(Unit, Unit)| own.0.plain == unit.plain && self.is_plainer(own);
+            let is_other = |own: &&(Unit, Unit)| own.0.plain == unit.plain && self.differs(own);
             if own.is_none() && is_quote && self.units.iter().any(|own| is_other(&own)) {
                 return Err(Refusal::new(
                     Reason::Ambiguous,
@@ -174,12 +190,13 @@ impl<'a> Removed<'a> {
                     ),
                 ));
             }
-            // One character may be compared as several.
-            if let Some((_, file)) = meant.filter(|_| unit.bytes.start >= from) {
-                restored.push_str(&added[from..unit.bytes.start]);
+            let Some((_, file)) = meant.filter(|_| unit.bytes.start >= from) else { continue };
+            restored.push_str(&added[from..unit.bytes.start]);
+            // One character of the file may be several of the reply.
+            if given.as_ref() != Some(&file.bytes) {
                 restored.push_str(&self.file[file.bytes.clone()]);
-                from = unit.bytes.end;
             }
+            (from, given) = (unit.bytes.end, Some(file.bytes.clone()));
         }
         restored.push_str(&added[from..]);
         Ok(restored)
@@ -191,6 +208,12 @@ fn units(line: &str) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::with_capacity(line.len());
     for (start, character) in line.char_indices() {
         let bytes = start..start + character.len_utf8();
+        // What cannot be seen belongs to the character before it.
+        if plain(character) == [None; 3]
+            && let Some(last) = units.last_mut()
+        {
+            last.bytes.end = bytes.end;
+        }
         for plain in plain(character).into_iter().flatten() {
             let plain = if plain.is_ascii_whitespace() { ' ' } else { plain };
             match units.last_mut().filter(|last| last.plain == ' ' && plain == ' ') {
