@@ -14,7 +14,7 @@ pub use rules::Rules;
 
 use super::{
     change::{Action, Hunk, Section},
-    extract::{self, Form, Region},
+    extract,
     files::{Content, Entry, Files},
     locate::Fit,
     other_format,
@@ -22,9 +22,8 @@ use super::{
     place::{Job, place},
     placeholder,
     refusal::{Reason, Refusal},
-    reply, search_replace, sections, soundness,
+    reply, sections, soundness,
     steps::Steps,
-    whole_file,
 };
 
 /// How much of a reply without a change a refusal shows, in characters.

@@ -28,8 +28,7 @@ pub(super) fn nearly_opens(line: &str) -> bool {
     let line = line.trim();
     let word = line.trim_start_matches(['<', '-']);
     let is_word = |known: &&str| word.trim().eq_ignore_ascii_case(known);
-    line.len() - word.len() >= 5
-        && ["SEARCH", "ORIGINAL", "FIND"].iter().any(|known| is_word(&known))
+    line.len() - word.len() >= 5 && ["SEARCH", "ORIGINAL", "FIND"].iter().any(is_word)
 }
 
 /// Whether a line opens a block.

@@ -49,7 +49,7 @@ pub(super) fn check_illustration(
             Some(("-", text)) => said.contains(&(Kind::Removed, text.trim_end())),
             _ => true,
         };
-        if block.lines.iter().all(|line| is_said(line)) {
+        if block.lines.iter().all(is_said) {
             return Ok(());
         }
         return Err(Refusal::new(
