@@ -11,6 +11,9 @@ use super::{
 /// How many fences and quotations may be around a change.
 const DEEPEST: usize = 8;
 
+/// Languages of text in which code stands.
+const TEXTS: [&str; 6] = ["markdown", "md", "mdx", "rst", "asciidoc", "adoc"];
+
 /// Some lines of a reply with changes among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Region<'a> {
@@ -198,7 +201,13 @@ impl<'a> Walk<'a> {
         let fence = lines.iter().position(|line| Fence::open(line).is_some());
         let first = section.into_iter().chain(block).min();
         let title = Title::new(&self.above, info);
+        // A text about changes holds changes that are none.
+        let is_text = || TEXTS.contains(&title.language().as_str()) && title.name().is_some();
         match first {
+            Some(_) if is_text() => {
+                self.forget_title(&title);
+                self.push(lines, Form::File, title, true, open);
+            }
             // A fence around a whole answer, with fences of its own.
             Some(first) if fence.is_some_and(|fence| fence < first) => {
                 self.within(lines, false, open);

@@ -77,7 +77,7 @@ pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, 
     if sections.is_empty() {
         return Err(no_change_in(&text));
     }
-    check_blocks(&text, &regions)?;
+    check_blocks(&text, &rest, &regions)?;
     for block in &aside {
         check_illustration(block, &sections, files)?;
     }

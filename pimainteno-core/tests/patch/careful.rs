@@ -62,6 +62,19 @@ fn what_was_thought_or_decided_against_is_no_change() {
 }
 
 #[test]
+fn a_change_that_a_text_shows_is_no_change() {
+    let tree = Tree::from([("a.py".to_owned(), content("x = 1\ny = 2\nz = 3\n"))]);
+    let text = format!("# Notes\n\n{DIFF}\nThe end.\n");
+    let reply = format!("docs/new.md\n````markdown\n{text}````\n");
+    let after = applied(&tree, &reply, &Rules::new()).unwrap();
+    assert_eq!(
+        (after["a.py"].clone(), after["docs/new.md"].clone()),
+        (tree["a.py"].clone(), content(&text))
+    );
+    assert_eq!(refused(&format!("NO CHANGE\n\n{DIFF}")), Some(Reason::Ambiguous));
+}
+
+#[test]
 fn a_whole_file_has_all_of_it_and_a_name_that_is_one() {
     let old = "import sys\n\n\ndef one():\n    return 1\n\n\ndef two():\n    a = 1\n    b = 2\n    return a + b\n\n\ndef three():\n    return 3\n";
     let left =

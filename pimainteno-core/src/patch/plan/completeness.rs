@@ -6,13 +6,19 @@ use crate::patch::{
     change::{Kind, Section},
     extract::{Form, Region},
     files::{Entry, Files},
+    message::declines,
     paths::{self, check_path},
     refusal::{Reason, Refusal},
     search_replace, whole_file,
 };
 
-/// Refuses a reply of which only some blocks to search and replace can be read.
-pub(super) fn check_blocks(text: &str, regions: &[Region<'_>]) -> Result<(), Refusal> {
+/// Refuses a reply of which only some blocks to search and replace can be read, and one that says
+/// besides them, `rest`, that there is nothing to change.
+pub(super) fn check_blocks(text: &str, rest: &str, regions: &[Region<'_>]) -> Result<(), Refusal> {
+    if declines(rest) {
+        let message = "the reply says that there is nothing to change, and holds a change";
+        return Err(Refusal::new(Reason::Ambiguous, message));
+    }
     let blocks = regions.iter().filter(|region| matches!(region.form, Form::Block { .. })).count();
     let inside = regions.iter().filter(|region| !matches!(region.form, Form::Block { .. }));
     let inside = inside.flat_map(|region| &region.lines);
