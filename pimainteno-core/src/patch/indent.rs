@@ -20,7 +20,6 @@ pub(super) struct Indenting {
     blocks: Vec<Block>,
     /// The nearest line of context above, since the last block.
     above: Option<(String, String)>,
-    has_lost_above: bool,
     in_block: bool,
 }
 
@@ -34,7 +33,7 @@ struct Block {
     /// Of added lines: in the reply.
     added: Vec<String>,
     has_below: bool,
-    /// A line of context beside it has one blank less than in the file.
+    /// The line of context below it has one blank less than in the file.
     has_lost: bool,
 }
 
@@ -107,9 +106,9 @@ impl Indenting {
             if let Some(block) = self.blocks.last_mut().filter(|block| !block.has_below) {
                 block.near.push(near.clone());
                 block.has_below = true;
-                block.has_lost |= has_lost;
+                block.has_lost = has_lost;
             }
-            (self.above, self.has_lost_above) = (Some(near), has_lost);
+            self.above = Some(near);
             self.all.context.push(pair);
         }
     }
