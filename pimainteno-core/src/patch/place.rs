@@ -345,20 +345,18 @@ impl<'a> Round<'a> {
     ) -> Result<usize, Refusal> {
         let (places, length) = (&found.places, found.hunk.old_lines().count());
         let start = found.hunk.old.and_then(|(start, _)| start.checked_sub(1));
+        let numbered = start.filter(|start| numbers_hold && places.contains(start));
         let below = self.below(&found.hunk.anchors, places, steps)?;
-        if let Some(start) = start.filter(|start| numbers_hold && places.contains(start)) {
-            // Two witnesses that contradict each other decide nothing.
-            if below.is_none_or(|place| place == start) {
-                return Ok(start);
-            }
+        // Two witnesses that contradict each other decide nothing.
+        if let Some(start) = numbered.filter(|start| below.is_none_or(|place| place == *start)) {
+            return Ok(start);
         }
         if found.hunk.at_end
             && let Some(place) = places.iter().find(|place| **place + length == self.text.len())
         {
             return Ok(*place);
         }
-        let contradicts = start.is_some_and(|start| numbers_hold && places.contains(&start));
-        if let Some(place) = below.filter(|_| !contradicts) {
+        if let Some(place) = below.filter(|_| numbered.is_none()) {
             return Ok(place);
         }
         // So many times the same change for so many places.
