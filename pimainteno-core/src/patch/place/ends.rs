@@ -18,19 +18,16 @@ use crate::patch::{
 pub(super) fn are_told(text: &Text<'_>, jobs: &[Job<'_>]) -> Result<bool, Refusal> {
     let lines = || jobs.iter().flat_map(|job| &job.hunk.lines);
     let added = || lines().filter(|line| line.kind == Kind::Added && !line.bare);
-    let all = |mut lines: Box<dyn Iterator<Item = &HunkLine> + '_>, shown: bool| {
-        lines.all(|line| line.carriage_return == shown)
-    };
-    if all(Box::new(lines()), false) {
+    if all(lines(), false) {
         return Ok(false);
     }
     let Some(end) = text.only_end() else { return Ok(true) };
     // The last line of a file may have no end.
     let old = lines().filter(|line| line.is_old() && !line.bare);
-    if !all(Box::new(old), end == End::CrLf) {
+    if !all(old, end == End::CrLf) {
         return Ok(false);
     }
-    let is_one_kind = all(Box::new(added()), true) || all(Box::new(added()), false);
+    let is_one_kind = all(added(), true) || all(added(), false);
     if is_one_kind || jobs.iter().all(|job| job.verbatim) {
         return Ok(true);
     }
@@ -38,4 +35,9 @@ pub(super) fn are_told(text: &Text<'_>, jobs: &[Job<'_>]) -> Result<bool, Refusa
     let message = "some of the lines that it adds end with a carriage return and others do not, and the file has one kind of ends";
     let refusal = Refusal::new(Reason::Malformed, message);
     Err(number.map_or(refusal.clone(), |job| refusal.hunk(job.number)))
+}
+
+/// Whether all lines are shown with a carriage return, or all without.
+fn all<'l>(mut lines: impl Iterator<Item = &'l HunkLine>, with: bool) -> bool {
+    lines.all(|line| line.carriage_return == with)
 }
