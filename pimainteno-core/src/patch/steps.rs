@@ -3,9 +3,8 @@
 use super::refusal::{Reason, Refusal};
 
 /// The most steps that one reply takes: what needs more is too large or too repetitive to be placed
-/// with certainty. A step is about seven billionths of a second on the machine that this was
-/// measured on (2.6 GHz), so that this is a quarter of a second there; `cargo bench` prints what the
-/// worst inputs known take.
+/// with certainty. The inputs that use all of them up took about a fifth of a second where this was
+/// measured; `cargo bench` prints what they take elsewhere.
 const MOST: usize = 30_000_000;
 
 /// After so many steps it is asked again whether anybody waits for the result.
