@@ -3,7 +3,8 @@
 //! 1. `reply` makes text of it: colours, carriage returns of transport and what the model thought
 //!    first are dropped, and `json` takes changes out of strings.
 //! 2. `extract` finds the regions that hold changes, in code fences (`fence`), with what stands
-//!    above them (`title`), and between chatter; `message` and `mail` read what else is said.
+//!    above them (`title`), and between chatter; `aside` knows what is no part of the answer,
+//!    `drafts` which changes are taken back or offered; `message` and `mail` read what else is said.
 //! 3. `sections` reads them into sections and hunks, each form by its reader: `unified` the diffs
 //!    of Git and of `*** Begin Patch`, and what models make of them, `context_diff` those of
 //!    `diff -c`, `search_replace` blocks that say what to search for, `whole_file` all that a file
@@ -29,8 +30,10 @@
 //! ```
 
 mod align;
+mod aside;
 mod change;
 mod context_diff;
+mod drafts;
 mod extract;
 mod fence;
 mod files;
@@ -70,7 +73,7 @@ use crate::error::Error;
 pub(crate) fn holds_change(reply: &str) -> bool {
     use extract::Form;
     let text = reply::clean(reply);
-    extract::extract(&text).0.iter().any(|region| match region.form {
+    extract::extract(&text).regions.iter().any(|region| match region.form {
         Form::Diff | Form::Block { .. } => true,
         Form::Hunks => region.title.label().is_some(),
         Form::File => false,
@@ -80,7 +83,7 @@ pub(crate) fn holds_change(reply: &str) -> bool {
 /// Whether a reply holds what is a change if one was asked for, and could otherwise illustrate
 /// something: a whole file, or hunks of a file that is named elsewhere.
 pub(crate) fn shows_change(reply: &str) -> bool {
-    !extract::extract(&reply::clean(reply)).0.is_empty()
+    !extract::extract(&reply::clean(reply)).regions.is_empty()
 }
 
 /// Whether a reply says that there is nothing to change.

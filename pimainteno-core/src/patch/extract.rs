@@ -1,6 +1,7 @@
 //! Where in a reply its changes are.
 
 use super::{
+    aside::{self, Aside},
     context_diff,
     fence::{Fence, without_indentation},
     message, search_replace,
@@ -11,8 +12,34 @@ use super::{
 /// How many fences and quotations may be around a change.
 const DEEPEST: usize = 8;
 
+/// How often the end of a part that stands apart is looked for in vain.
+const MOST_ENDLESS: usize = 16;
+
 /// Languages of text in which code stands.
 const TEXTS: [&str; 6] = ["markdown", "md", "mdx", "rst", "asciidoc", "adoc"];
+
+/// What a reply holds.
+#[derive(Debug, Default)]
+pub(super) struct Extract<'a> {
+    /// Where its changes are.
+    pub(super) regions: Vec<Region<'a>>,
+    /// Blocks and hunks between them that are taken for illustrations because it has another
+    /// change.
+    pub(super) illustrations: Vec<Region<'a>>,
+    /// Fences that hold nothing which is read.
+    pub(super) unread: Vec<Unread<'a>>,
+    /// What stands below the last block.
+    pub(super) below: Vec<&'a str>,
+    /// All that it says besides.
+    pub(super) rest: String,
+}
+
+/// What stands in a fence and is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unread<'a> {
+    pub(super) lines: Vec<&'a str>,
+    pub(super) title: Title<'a>,
+}
 
 /// Some lines of a reply with changes among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +49,16 @@ pub(super) struct Region<'a> {
     pub(super) form: Form,
     /// What stands above it.
     pub(super) title: Title<'a>,
-    /// Whether it is quoted: it is a change only where nothing else is.
-    pub(super) quoted: bool,
+    /// How many quotations are around it: it is a change only where nothing is quoted less.
+    pub(super) quoted: usize,
     /// Whether it stands in a code fence, so that nothing but changes is expected in it.
     pub(super) fenced: bool,
     /// Whether the reply ends with it, without a closing fence: it may have been cut off.
     pub(super) open: bool,
     /// Whether it is cut off within a line: the reply ends with it, and without a newline.
     pub(super) torn: bool,
+    /// Whether what closed its fence may be a fence within it: all of a text that shows code.
+    pub(super) cut: bool,
 }
 
 /// How a region states its change.
@@ -46,43 +75,37 @@ pub(super) enum Form {
     File,
 }
 
-/// The regions of a reply that hold changes, and everything else that it says.
+/// Finds the changes of a reply, and everything else that it says.
 ///
 /// A block that may be a whole file is one only in a reply without another change, and in one that
 /// does not say that there is none: otherwise it illustrates something.
-pub(super) fn extract(text: &str) -> (Vec<Region<'_>>, String) {
-    let (regions, _, rest) = all(text);
-    (regions, rest)
-}
-
-/// The same, and between them the blocks and hunks that are taken for illustrations because the
-/// reply has another change.
-pub(super) fn all(text: &str) -> (Vec<Region<'_>>, Vec<Region<'_>>, String) {
+pub(super) fn extract(text: &str) -> Extract<'_> {
     let torn = !text.ends_with('\n');
     let inside = text.strip_suffix('\n').unwrap_or(text);
     let lines: Vec<_> = inside.split('\n').collect();
     let mut walk = Walk { torn, ..Walk::default() };
     walk.over(&lines, true);
-    let Walk { mut regions, rest, .. } = walk;
+    let Walk { mut regions, unread, above: below, rest, .. } = walk;
     let is_diff = |region: &Region<'_>| matches!(region.form, Form::Diff | Form::Block { .. });
     let is_named = |region: &Region<'_>| region.title.label().is_some();
     // Whoever quotes a change answers to it.
-    if regions.iter().any(|region| !region.quoted) {
-        regions.retain(|region| !region.quoted);
+    if regions.iter().any(|region| region.quoted == 0) {
+        regions.retain(|region| region.quoted == 0);
     }
     let declines = message::declines(text);
     let has_diff = regions.iter().any(is_diff);
     let has_other = declines || regions.iter().any(|region| region.form != Form::File);
-    let is_aside = |region: &mut Region<'_>| match region.form {
+    let illustrates = |region: &mut Region<'_>| match region.form {
         Form::Diff | Form::Block { .. } => false,
         Form::Hunks => has_diff && !is_named(region),
         Form::File => has_other,
     };
-    let mut aside: Vec<_> = regions.extract_if(.., is_aside).collect();
+    let mut illustrations: Vec<_> = regions.extract_if(.., illustrates).collect();
     if declines {
-        aside.clear();
+        illustrations.clear();
     }
-    (regions, aside, rest.into_iter().flat_map(|line| [line, "\n"]).collect())
+    let rest = rest.into_iter().flat_map(|line| [line, "\n"]).collect();
+    Extract { regions, illustrations, unread, below, rest }
 }
 
 /// Whether a section begins with the first of `lines`.
@@ -114,11 +137,15 @@ pub(super) fn is_hunk_header(line: &str) -> bool {
 #[derive(Default)]
 struct Walk<'a> {
     regions: Vec<Region<'a>>,
+    unread: Vec<Unread<'a>>,
     rest: Vec<&'a str>,
     /// The lines of `rest` since the last block.
     above: Vec<&'a str>,
     torn: bool,
-    quoted: bool,
+    /// How many quotations are around it.
+    quoted: usize,
+    /// How many parts that stand apart were found to have no end.
+    endless: usize,
     /// How many fences and quotations are around it.
     depth: usize,
 }
@@ -130,7 +157,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let before = self.quoted;
-        (self.depth, self.quoted) = (self.depth + 1, before || quoted);
+        (self.depth, self.quoted) = (self.depth + 1, before + usize::from(quoted));
         self.over(lines, last);
         (self.depth, self.quoted) = (self.depth - 1, before);
     }
@@ -146,7 +173,14 @@ impl<'a> Walk<'a> {
                     .iter()
                     .map(|line| without_indentation(line, fence.indentation))
                     .collect();
+                let before = self.regions.len();
                 self.inside(&inside, fence.info, closing.is_none() && last);
+                if let [region] = &mut self.regions[before..]
+                    && region.form == Form::File
+                    && is_text(&region.title)
+                {
+                    region.cut = goes_on(lines, end, &fence);
+                }
                 self.above.clear();
                 at = end + 1;
             } else if search_replace::opens(line) {
@@ -176,6 +210,11 @@ impl<'a> Walk<'a> {
                     .take_while(|line| !line.starts_with([' ', '+', '-', '@', '\\', '*']));
                 self.above.extend(&lines[end - text.count()..end]);
                 at = end;
+            } else if let Some((aside, end)) = self.aside(lines, at) {
+                if aside == Aside::Folded {
+                    self.within(&lines[at + 1..end], true, false);
+                }
+                at = end + 1;
             } else if line.starts_with('>') {
                 let end = at + lines[at..].iter().take_while(|line| line.starts_with('>')).count();
                 match quoted(&lines[at..end]) {
@@ -194,6 +233,18 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A part that stands apart and begins at `at`, and where it ends.
+    fn aside(&mut self, lines: &[&str], at: usize) -> Option<(Aside, usize)> {
+        let (aside, close) = aside::opens(lines[at])?;
+        if self.endless == MOST_ENDLESS {
+            return None;
+        }
+        let is_end = |line: &&str| line.trim().eq_ignore_ascii_case(&close);
+        let end = lines[at..].iter().position(is_end);
+        self.endless += usize::from(end.is_none());
+        Some((aside, at + end?))
+    }
+
     /// Looks at what stands in a fence.
     fn inside(&mut self, lines: &[&'a str], info: &'a str, open: bool) {
         let section = (0..lines.len()).find(|at| begins_section(&lines[*at..]));
@@ -201,10 +252,9 @@ impl<'a> Walk<'a> {
         let fence = lines.iter().position(|line| Fence::open(line).is_some());
         let first = section.into_iter().chain(block).min();
         let title = Title::new(&self.above, info);
-        // A text about changes holds changes that are none.
-        let is_text = || TEXTS.contains(&title.language().as_str()) && title.name().is_some();
         match first {
-            Some(_) if is_text() => {
+            // A text about changes holds changes that are none.
+            Some(_) if TEXTS.contains(&title.language().as_str()) && title.name().is_some() => {
                 self.forget_title(&title);
                 self.push(lines, Form::File, title, true, open);
             }
@@ -240,7 +290,7 @@ impl<'a> Walk<'a> {
                 self.forget_title(&title);
                 self.push(lines, Form::File, title, true, open);
             }
-            None => {}
+            None => self.unread.push(Unread { lines: lines.to_vec(), title }),
         }
     }
 
@@ -291,8 +341,28 @@ impl<'a> Walk<'a> {
             fenced,
             open,
             torn: open && self.torn,
+            cut: false,
         });
     }
+}
+
+/// Whether a block is a text in which code stands, in fences of its own.
+fn is_text(title: &Title<'_>) -> bool {
+    let name = title.name().unwrap_or_default();
+    TEXTS.contains(&title.language().as_str())
+        || name.rsplit_once('.').is_some_and(|(_, end)| TEXTS.contains(&end))
+}
+
+/// Whether a text that is closed at `end` rather shows code there, and is closed by a later fence:
+/// what is shown begins right below the marks, or was announced above them.
+fn goes_on(lines: &[&str], end: usize, fence: &Fence<'_>) -> bool {
+    let announces = lines[..end]
+        .iter()
+        .rfind(|line| !line.trim().is_empty())
+        .is_some_and(|line| line.trim_end().ends_with(':') && Fence::open(line).is_none());
+    let behind = lines.get(end + 1..).unwrap_or_default();
+    let begins = behind.first().is_some_and(|line| !line.trim().is_empty());
+    (announces || begins) && behind.iter().any(|line| fence.is_closed_by(line))
 }
 
 /// The line that closes the fence that opens at `at`. Blocks to search and replace may hold fences.

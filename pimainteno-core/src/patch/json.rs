@@ -1,10 +1,12 @@
-//! Changes in the strings of JSON, as in `{"patch": "--- a/x…"}`.
+//! Changes in the strings of JSON, as in `{"patch": "--- a/x…"}`, and files in them, as in
+//! `{"path": "a.py", "content": "…"}`.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     extract::{Form, begins_section, extract},
     fence::Fence,
+    other_format,
 };
 
 /// Keys of what a model thought, or decided against.
@@ -22,6 +24,10 @@ const NOT_MEANT: [&str; 12] = [
     "thinking",
     "thought",
 ];
+
+/// Keys under which an object names a file, and under which it has what that says.
+const PATHS: [&str; 5] = ["path", "file", "filename", "file_path", "filepath"];
+const CONTENTS: [&str; 4] = ["content", "contents", "code", "text"];
 
 /// The text of a reply that is JSON, or has JSON in a fence, with the changes that its strings
 /// hold in its place; `None` if there is no such.
@@ -68,13 +74,17 @@ fn changes(text: &str) -> Option<String> {
 fn collect(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => {
-            let (regions, _) = extract(text);
-            if regions.iter().any(|region| region.form != Form::File) {
+            if holds_change(text) {
                 found.push(in_fence(text));
             }
         }
         Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
         Value::Object(values) => {
+            found.extend(file(values));
+            // It is told by its name where nothing of it is read.
+            if other_format::is_edit(values) {
+                found.push(fenced(&format!("{value:#}"), "json"));
+            }
             let is_meant = |name: &str| !NOT_MEANT.contains(&name.to_lowercase().as_str());
             let values = values.iter().filter(|(name, _)| is_meant(name));
             values.for_each(|(_, value)| collect(value, found));
@@ -83,20 +93,32 @@ fn collect(value: &Value, found: &mut Vec<String>) {
     }
 }
 
+fn holds_change(text: &str) -> bool {
+    extract(text).regions.iter().any(|region| region.form != Form::File)
+}
+
+/// The file that an object holds, in a fence below its name.
+fn file(values: &Map<String, Value>) -> Option<String> {
+    let text = |keys: &[&str]| keys.iter().find_map(|key| values.get(*key)?.as_str());
+    let (path, content) = (text(&PATHS)?, text(&CONTENTS)?);
+    let is_file = !path.contains(['"', '\n']) && !holds_change(content);
+    is_file.then(|| format!("`{path}`\n{}", fenced(content, &format!("file=\"{path}\""))))
+}
+
 /// A change in a fence of its own: a string ends where it ends. Text with a change in it stays text.
 fn in_fence(text: &str) -> String {
+    let text = text.trim_start_matches('\n');
     let lines: Vec<_> = text.lines().skip_while(|line| line.trim().is_empty()).collect();
-    if !begins_section(&lines) {
-        return format!("{text}\n");
-    }
-    let longest = lines
-        .iter()
-        .map(|line| line.trim_start().chars().take_while(|mark| *mark == '~').count())
-        .max()
-        .unwrap_or(0);
+    if begins_section(&lines) { fenced(text, "diff") } else { format!("{text}\n") }
+}
+
+/// A text in a fence that none of its lines closes.
+fn fenced(text: &str, info: &str) -> String {
+    let marks = |line: &str| line.trim_start().chars().take_while(|mark| *mark == '~').count();
+    let longest = text.lines().map(marks).max().unwrap_or(0);
     let marks = "~".repeat(longest.max(2) + 1);
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    format!("{marks}diff\n{text}{end}{marks}\n")
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    format!("{marks}{info}\n{text}{end}{marks}\n")
 }
 
 #[cfg(test)]
@@ -119,6 +141,17 @@ mod tests {
                 Some(format!("Here:\n{fenced}\nDone.")),
             ),
             ("{\"patch\": \"none\\n\"}".to_owned(), None),
+            (
+                r#"{"files": [{"path": "a.py", "content": "x\n~~~\n"}]}"#.to_owned(),
+                Some("`a.py`\n~~~~file=\"a.py\"\nx\n~~~\n~~~~\n".to_owned()),
+            ),
+            (
+                r#"{"path": "a.py", "old_string": "x\n", "new_string": "y\n"}"#.to_owned(),
+                Some(
+                    "~~~json\n{\n  \"new_string\": \"y\\n\",\n  \"old_string\": \"x\\n\",\n  \"path\": \"a.py\"\n}\n~~~\n"
+                        .to_owned(),
+                ),
+            ),
             (diff.to_owned(), None),
             (format!("{{\"patch\": {quoted}"), None),
         ];

@@ -1,6 +1,10 @@
 //! What a reply says besides its change.
 
-use super::{extract::extract, fence::Fence, mail};
+use super::{
+    extract::{Extract, extract},
+    fence::Fence,
+    mail,
+};
 
 /// What a backend writes when there is nothing to change; the prompts ask for it.
 const DECLINE: &str = "NO CHANGE";
@@ -16,7 +20,7 @@ pub(super) fn declines(text: &str) -> bool {
 /// What a reply says besides its change, if it can serve as a commit message: a first line that is
 /// a subject, then a body. Of mails it is what they say above their diffs.
 pub(super) fn read(text: &str) -> String {
-    let (regions, rest) = extract(text);
+    let Extract { regions, rest, .. } = extract(text);
     if !regions.is_empty()
         && let Some(message) = mail::message(text)
     {

@@ -1,6 +1,6 @@
 //! Formats of changes that are told apart and not read.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     fence::{Fence, without_indentation},
@@ -25,6 +25,11 @@ const TAGS: [&str; 14] = [
     "artifact",
 ];
 
+/// Keys of JSON under which tools say what to replace, and by what.
+const OLD_KEYS: [&str; 6] = ["old_string", "old_str", "old_text", "old_code", "search", "find"];
+const NEW_KEYS: [&str; 6] =
+    ["new_string", "new_str", "new_text", "new_code", "replace", "replacement"];
+
 /// What a tag says that names a file.
 const PATHS: [&str; 4] = ["path=", "file=", "filename=", "filepath="];
 
@@ -45,6 +50,7 @@ pub(super) fn name(lines: &[&str]) -> Option<&'static str> {
         .or_else(|| is(is_ed_script(lines), "script for ed"))
         .or_else(|| is(is_rcs(lines), "diff of RCS"))
         .or_else(|| is(is_json_patch(lines), "JSON Patch"))
+        .or_else(|| is(holds_edit(lines), "list of edits in JSON"))
         .or_else(|| is(lines.iter().any(|line| is_tag(line)), "change in tags (`<file path=…>`)"))
 }
 
@@ -131,6 +137,28 @@ fn is_json_patch(lines: &[&str]) -> bool {
         && steps.iter().all(|step| step.get("op").is_some() && step.get("path").is_some())
 }
 
+/// Whether an object of JSON says what to replace in a file.
+pub(super) fn is_edit(values: &Map<String, Value>) -> bool {
+    let has = |keys: &[&str]| keys.iter().any(|key| values.get(*key).is_some_and(Value::is_string));
+    has(&OLD_KEYS) && has(&NEW_KEYS)
+}
+
+fn holds_edit(lines: &[&str]) -> bool {
+    let names_old = |line: &&str| OLD_KEYS.iter().any(|key| line.contains(&format!("\"{key}\"")));
+    let is_value = lines.first().is_some_and(|line| line.starts_with(['{', '[']));
+    is_value
+        && lines.iter().any(names_old)
+        && serde_json::from_str(&lines.join("\n")).is_ok_and(|value| has_edit(&value))
+}
+
+fn has_edit(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().any(has_edit),
+        Value::Object(values) => is_edit(values) || values.values().any(has_edit),
+        _ => false,
+    }
+}
+
 fn is_tag(line: &str) -> bool {
     let Some(tag) = line.trim_start().strip_prefix('<') else { return false };
     let end = tag.find(|character: char| !(character.is_ascii_alphanumeric() || character == '_'));
@@ -154,6 +182,11 @@ mod tests {
             ("4d", Some("script for ed")),
             ("d3 1\na3 1\nBETA", Some("diff of RCS")),
             ("[{\"op\": \"replace\", \"path\": \"/a\", \"value\": 1}]", Some("JSON Patch")),
+            (
+                "{\"file\": \"a\",\n\"search\": \"x\", \"replace\": \"y\"}",
+                Some("list of edits in JSON"),
+            ),
+            ("{\"search\": \"x\"}", None),
             ("@@@ -1,2 -1,2 +1,2 @@@", Some("diff of a merge")),
             ("GIT binary patch\nliteral 3", Some("binary patch")),
             ("<file path=\"a.txt\">\nx\n</file>", Some("change in tags")),

@@ -7,14 +7,14 @@ mod rules;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use completeness::{check_blocks, check_illustration};
 use content::{check_deleted, new_content};
 use names::Names;
 pub use rules::Rules;
 
 use super::{
     change::{Action, Hunk, Section},
-    extract,
+    drafts,
+    extract::extract,
     files::{Content, Entry, Files},
     locate::Fit,
     other_format,
@@ -72,15 +72,13 @@ pub struct Placement {
 /// which only a part can be placed.
 pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, Refusal> {
     let text = reply::read(reply)?;
-    let (regions, aside, rest) = extract::all(&text);
-    let mut sections = sections::read(&regions, &rest)?;
+    let reply = extract(&text);
+    let mut sections = sections::read(&reply.regions, &reply.rest)?;
     if sections.is_empty() {
         return Err(no_change_in(&text));
     }
-    check_blocks(&text, &rest, &regions)?;
-    for block in &aside {
-        check_illustration(block, &sections, files)?;
-    }
+    drafts::check(&reply)?;
+    completeness::check(&text, &reply, &sections, files)?;
     // A draft and its final form may be the same.
     let mut seen = HashSet::new();
     let mut is_new =

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{
+    aside,
     extract::extract,
     json,
     refusal::{Reason, Refusal},
@@ -12,10 +13,6 @@ use super::{
 
 /// The largest reply that is read, in bytes.
 const LARGEST: usize = 16 << 20;
-
-/// Tags that models put around what they think before they answer.
-const THOUGHTS: [&str; 7] =
-    ["think", "thinking", "thought", "thoughts", "reasoning", "analysis", "scratchpad"];
 
 /// How lines begin that belong to a change and to no file.
 const HEADERS: [&str; 8] = [
@@ -49,7 +46,7 @@ pub(super) fn read(reply: &[u8]) -> Result<String, Refusal> {
 /// dropped.
 pub(super) fn clean(reply: &str) -> String {
     let text = messages_of_json_lines(reply).map_or(Cow::Borrowed(reply), Cow::Owned);
-    let text = without_thoughts(text.strip_prefix('\u{feff}').unwrap_or(&text));
+    let text = aside::without_thoughts(text.strip_prefix('\u{feff}').unwrap_or(&text));
     // A file may hold escapes and carriage returns of its own. Headers do not: what they carry
     // comes from the way here.
     let text = if headers(text).any(|line| line.starts_with('\u{1b}')) {
@@ -101,40 +98,10 @@ fn messages_of_json_lines(reply: &str) -> Option<String> {
         }
     }
     // Of several changes the last one is the answer.
-    let has_change = |message: &&String| !extract(message).0.is_empty();
+    let has_change = |message: &&String| !extract(message).regions.is_empty();
     let last = messages.iter().filter(has_change).count() > 1;
     let changed = messages.iter().rfind(has_change).filter(|_| last).cloned();
     (!messages.is_empty()).then(|| changed.unwrap_or_else(|| messages.join("\n")))
-}
-
-/// The text behind what the model thought before it answered, once or several times. Some templates
-/// swallow the tag in front of it.
-fn without_thoughts(text: &str) -> &str {
-    let mut text = text;
-    loop {
-        let start = text.trim_start();
-        let behind = THOUGHTS.iter().find_map(|tag| {
-            let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
-            let begins = start.get(..open.len()).is_some_and(|it| it.eq_ignore_ascii_case(&open));
-            if begins {
-                let end = find_ignoring_case(start, &close)?;
-                return Some(&start[end + close.len()..]);
-            }
-            // On a line of its own: within one, it is text.
-            let (before, rest) = start.split_once("\n</think>\n").filter(|_| *tag == "think")?;
-            (!before.contains(&open)).then_some(rest)
-        });
-        match behind {
-            Some(rest) => text = rest,
-            None => return text,
-        }
-    }
-}
-
-/// Where a text of ASCII begins in another one, in capitals or not.
-fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
-    let (text, wanted) = (text.as_bytes(), wanted.as_bytes());
-    text.windows(wanted.len()).position(|window| window.eq_ignore_ascii_case(wanted))
 }
 
 /// Drops ANSI escape sequences (CSI, OSC and two-character ones, ECMA-48).

@@ -53,6 +53,11 @@ pub(super) fn check(path: &str, before: &[u8], after: &[u8]) -> Result<(), Refus
     Err(Refusal::new(Reason::Broken, message).places(&Text::new(after), &[line], 1))
 }
 
+/// Whether a file is one of those programs that are looked at, by its name.
+pub(super) fn is_program(path: &str) -> bool {
+    language::of(path).is_some_and(|language| language.is_program())
+}
+
 /// A file as text, without a byte order mark, if it can be looked at.
 fn readable(bytes: &[u8]) -> Option<&str> {
     if bytes.len() > LARGEST || bytes.contains(&0) {

@@ -114,7 +114,9 @@ pub(super) fn alone(line: &str) -> Option<String> {
             break;
         }
     }
-    let is_path = looks_like_path(text) || PLAIN_NAMES.contains(&text);
+    // In marks, whatever has a directory is a path.
+    let has_directory = marked && text.contains('/') && text.split('/').all(is_plain);
+    let is_path = looks_like_path(text) || PLAIN_NAMES.contains(&text) || has_directory;
     let is_named = is_path && !text.contains(char::is_whitespace);
     let is_marked = (said || marked) && is_path && !text.contains(['`', '"', '*']);
     (is_named || is_marked).then(|| text.strip_prefix("./").unwrap_or(text).to_owned())
@@ -196,6 +198,12 @@ pub(super) fn in_comment(line: &str) -> Option<String> {
     });
     let text = text[lead.unwrap_or(0)..].trim();
     (looks_like_path(text) && !text.contains(char::is_whitespace)).then(|| text.to_owned())
+}
+
+/// Whether a text holds nothing but what stands in most names.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 /// Whether a text has the form of a path: an extension or directories, and no address.

@@ -4,47 +4,25 @@
 //! nothing around it or in it may say that it is a part, and it must begin and end where the file
 //! does and keep most of it.
 
+mod block;
 mod compare;
+mod part;
 
+use block::may_be_call;
+pub(super) use block::{introduced, is_named, name};
 use compare::{Difference, differences};
+use part::{check_data, check_marks, check_whole, has_open_fence, is_numbered, is_part};
 
 use super::{
     align::is_elision,
     change::{Action, Hunk, HunkLine, Kind, Section},
     extract::Region,
-    fence::Fence,
     label::Label,
     other_format, placeholder,
     refusal::{Reason, Refusal},
     text::{Edit, NewLine, Text},
-    title::{self, Title},
+    title,
 };
-
-/// Languages of blocks that show what a program wrote, or no file.
-const OUTPUT: [&str; 19] = [
-    "console",
-    "text",
-    "txt",
-    "plain",
-    "plaintext",
-    "output",
-    "log",
-    "shell-session",
-    "sh-session",
-    "shellsession",
-    "bash-session",
-    "terminal",
-    "ansi",
-    "diff",
-    "patch",
-    "udiff",
-    "stdout",
-    "mermaid",
-    "http",
-];
-
-/// Languages of blocks that show either commands or a script.
-const SHELLS: [&str; 6] = ["sh", "bash", "shell", "zsh", "fish", "powershell"];
 
 /// Words that say that a block is a part of the file that is named, or not what it is to be.
 const PARTS: [&str; 43] = [
@@ -99,26 +77,12 @@ const PARTS_OF_NEW: [&str; 13] = [
     "relevant", "not", "don't", "example", "wrong",
 ];
 
+/// How the names of files end that hold data: what goes from them is seen nowhere else.
+const DATA: [&str; 8] = [".json", ".jsonc", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".conf"];
+
 /// Words that say that a file is made.
 const NEW: [&str; 9] =
     ["new", "create", "creates", "created", "creating", "add", "adds", "added", "adding"];
-
-/// How many lines in a row may be missing.
-const MOST_MISSING: usize = 2;
-
-/// Words with which a line of text says that the block below is all of the file that it names.
-const WHOLES: [&str; 10] = [
-    "full",
-    "complete",
-    "entire",
-    "whole",
-    "updated",
-    "create",
-    "creating",
-    "contents",
-    "content",
-    "rewritten",
-];
 
 /// Words with which a reply says anywhere that a block leaves something out.
 const LEFT_OUT: [&str; 9] = [
@@ -148,21 +112,9 @@ pub(super) struct Whole {
     part_of_new: Option<String>,
     /// A path is said, and not just a name that something else may have, too; or that it is new.
     may_be_new: bool,
-}
-
-/// Whether the lines of a fence are said to be those of one file.
-pub(super) fn is_named(title: &Title<'_>, lines: &[&str]) -> bool {
-    let Some(name) = name(title, lines) else { return false };
-    let language = title.language();
-    // A comment above commands is rather a remark.
-    let is_script = || {
-        lines.first().is_some_and(|line| line.starts_with("#!"))
-            || title.name().is_some()
-                && [".sh", ".bash", ".zsh", ".fish", ".ps1"].iter().any(|end| name.ends_with(end))
-    };
-    !OUTPUT.contains(&language.as_str())
-        && (!SHELLS.contains(&language.as_str()) || is_script())
-        && !lines.iter().any(|line| line.starts_with("$ "))
+    /// All that the reply says besides, in small letters, if the file holds data: what goes from it
+    /// is named there.
+    said: Option<String>,
 }
 
 /// Reads a block as all that a file says; `rest` is what the reply says besides.
@@ -183,6 +135,10 @@ pub(super) fn read(region: &Region<'_>, rest: &str) -> Result<Section, Refusal> 
     }
     if has_open_fence(&region.lines) {
         return Err(is_part("a code fence in it is not closed").file(&name));
+    }
+    if region.cut {
+        let why = "a fence in it may have ended it; put longer marks around it";
+        return Err(is_part(why).file(&name));
     }
     let said = rest.to_lowercase();
     if let Some(words) = LEFT_OUT.iter().find(|words| said.contains(**words)) {
@@ -210,7 +166,9 @@ pub(super) fn read(region: &Region<'_>, rest: &str) -> Result<Section, Refusal> 
             .is_some_and(|named| named == name || name.ends_with(&format!("/{named}"))),
         part: says(&PARTS),
         part_of_new: says(&PARTS_OF_NEW),
-        may_be_new: name.contains('/') || says(&NEW).is_some() || is_bare_name,
+        may_be_new: (name.contains('/') || says(&NEW).is_some() || is_bare_name)
+            && !may_be_call(&region.title, &name, &region.lines),
+        said: DATA.iter().any(|end| name.ends_with(end)).then_some(said),
     };
     let label = Label::whole(name);
     Ok(Section {
@@ -263,6 +221,10 @@ impl Whole {
         })?;
         if !text.is_empty() {
             check_whole(&before, &after, &differences)?;
+            check_marks(&before, &after)?;
+            if let Some(said) = &self.said {
+                check_data(&before, &lines, &differences, said)?;
+            }
         }
         let new_line = |line: &String| NewLine { text: line.clone().into_bytes(), end: None };
         let edits: Vec<_> = differences
@@ -302,94 +264,4 @@ impl Whole {
         }
         Ok(())
     }
-}
-
-/// Refuses a block that leaves out the beginning, the end or most of the file.
-fn check_whole(old: &[&[u8]], new: &[&[u8]], differences: &[Difference]) -> Result<(), Refusal> {
-    let count = |lines: &[&[u8]]| lines.iter().filter(|line| !line.trim_ascii().is_empty()).count();
-    let gone: usize = differences.iter().map(|found| count(&old[found.old.clone()])).sum();
-    let all = count(old);
-    // Upkeep changes less than half of a file. A block that does not keep half of it is rather
-    // another file, or a part with others around it.
-    if gone * 2 > all {
-        return Err(is_part(&format!("{gone} of the {all} lines of the file are not in it")));
-    }
-    for Difference { old: lines, new: others } in differences {
-        if count(&old[lines.clone()]) <= count(&new[others.clone()]) {
-            continue;
-        }
-        let (mut first, mut last) = (lines.start, lines.end);
-        if others.is_empty() {
-            // The same lines can be said to be missing further up or down.
-            while first > 0 && old[first - 1] == old[first + lines.len() - 1] {
-                first -= 1;
-            }
-            while last < old.len() && old[last] == old[last - lines.len()] {
-                last += 1;
-            }
-        }
-        for (place, around) in [("beginning", &old[..first]), ("end", &old[last..])] {
-            if count(around) == 0 {
-                return Err(is_part(&format!("the {place} of the file is not in it")));
-            }
-        }
-        // Whoever leaves out a function means that it stays, with a remark or without one.
-        let missing = count(&old[lines.clone()]).saturating_sub(count(&new[others.clone()]));
-        if missing > MOST_MISSING {
-            let place = lines.start + 1;
-            return Err(is_part(&format!("{missing} lines are not in it, from line {place} on")));
-        }
-    }
-    Ok(())
-}
-
-/// Whether a fence opens in the lines and is not closed: then it was closed by what looks like the end
-/// of the block around it.
-fn has_open_fence(lines: &[&str]) -> bool {
-    let mut at = 0;
-    while at < lines.len() {
-        if let Some(fence) = Fence::open(lines[at]) {
-            match lines[at + 1..].iter().position(|line| fence.is_closed_by(line)) {
-                Some(inside) => at += inside + 1,
-                None => return true,
-            }
-        }
-        at += 1;
-    }
-    false
-}
-
-/// Whether most lines begin with numbers that grow.
-fn is_numbered(lines: &[&str]) -> bool {
-    let said: Vec<_> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
-    let number = |line: &str| {
-        let line = line.trim_start();
-        let end = line.find(|letter: char| !letter.is_ascii_digit())?;
-        let behind = line[end..].starts_with([':', '|', '\t', '→', ' ', ')', '.']);
-        line[..end].parse::<u64>().ok().filter(|_| behind)
-    };
-    let numbers: Vec<_> = said.iter().filter_map(|line| number(line)).collect();
-    numbers.len() > 1
-        && numbers.len() * 3 > said.len() * 2
-        && numbers.windows(2).all(|pair| pair[0] < pair[1])
-}
-
-/// The name of the file: said above or behind the marks of the fence, in a comment, or in a line of
-/// text that says that all of the file follows.
-pub(super) fn name(title: &Title<'_>, lines: &[&str]) -> Option<String> {
-    title.name().or_else(|| lines.first().and_then(|line| title::in_comment(line))).or_else(|| {
-        let [name] = <[String; 1]>::try_from(title::named(title.line)).ok()?;
-        let says_so = title.line.split_whitespace().any(|word| {
-            let word = word.trim_matches(|letter: char| !letter.is_alphanumeric());
-            WHOLES.contains(&word.to_lowercase().as_str())
-        });
-        (says_so && title.line.trim_end().ends_with(':')).then_some(name)
-    })
-}
-
-fn is_part(why: &str) -> Refusal {
-    Refusal::new(
-        Reason::Ambiguous,
-        format!("it cannot be told whether the block is all of the file or a part of it: {why}"),
-    )
 }

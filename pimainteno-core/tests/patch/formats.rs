@@ -1,5 +1,6 @@
 //! Replies in every format that models write, each with the files before and what becomes of them.
 
+mod beside;
 mod blocks;
 mod diffs;
 mod envelopes;

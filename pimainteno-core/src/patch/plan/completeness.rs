@@ -3,18 +3,71 @@
 use std::collections::HashSet;
 
 use crate::patch::{
+    align::is_elision,
     change::{Kind, Section},
-    extract::{Form, Region},
+    extract::{Extract, Form, Region, Unread},
     files::{Entry, Files},
+    label::{self, Label},
     message::declines,
+    other_format,
     paths::{self, check_path},
     refusal::{Reason, Refusal},
-    search_replace, whole_file,
+    search_replace, title, whole_file,
 };
+
+/// Languages of fences that hold commands; those without one may.
+const SHELLS: [&str; 9] =
+    ["", "sh", "bash", "shell", "zsh", "console", "terminal", "shell-session", "bash-session"];
+
+/// The most files that are looked up for what stands beside a change.
+const MOST_LOOKED_UP: usize = 1_000;
+
+/// Files, and how many of them may still be looked up.
+struct Lookup<'a> {
+    files: &'a dyn Files,
+    left: usize,
+}
+
+/// Refuses a reply of which a part is left that may belong to its change.
+pub(super) fn check(
+    text: &str,
+    reply: &Extract<'_>,
+    sections: &[Section],
+    files: &dyn Files,
+) -> Result<(), Refusal> {
+    check_blocks(text, &reply.rest, &reply.regions)?;
+    let mut files = Lookup { files, left: MOST_LOOKED_UP };
+    for block in &reply.illustrations {
+        if block.form == Form::Hunks {
+            check_hunks(block, sections)?;
+        } else if let Some(name) = whole_file::name(&block.title, &block.lines) {
+            check_shown(&name, &block.lines, sections, &mut files)?;
+        }
+    }
+    for block in &reply.unread {
+        if let Some(name) = whole_file::introduced(&block.title, &block.lines) {
+            check_shown(&name, &block.lines, sections, &mut files)?;
+        }
+    }
+    let rest: Vec<_> = reply.rest.lines().collect();
+    let unread = reply.unread.iter().map(|unread| &unread.lines).chain([&rest]);
+    if let Some(format) = unread.filter_map(|lines| other_format::name(lines)).next() {
+        return Err(other_format::refusal(format));
+    }
+    let in_fences = reply.unread.iter().filter(|unread| is_shell(unread));
+    let in_fences = in_fences.flat_map(|unread| unread.lines.iter().copied());
+    // Within a line, a command may be quoted that is no advice. One of Git's that moves files is.
+    let in_text = rest.iter().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let in_text = in_text.filter(|code| code.starts_with("git "));
+    for command in in_fences.chain(in_text) {
+        check_command(command, &mut files)?;
+    }
+    Ok(())
+}
 
 /// Refuses a reply of which only some blocks to search and replace can be read, and one that says
 /// besides them, `rest`, that there is nothing to change.
-pub(super) fn check_blocks(text: &str, rest: &str, regions: &[Region<'_>]) -> Result<(), Refusal> {
+fn check_blocks(text: &str, rest: &str, regions: &[Region<'_>]) -> Result<(), Refusal> {
     if declines(rest) {
         let message = "the reply says that there is nothing to change, and holds a change";
         return Err(Refusal::new(Reason::Ambiguous, message));
@@ -35,44 +88,104 @@ pub(super) fn check_blocks(text: &str, rest: &str, regions: &[Region<'_>]) -> Re
     Ok(())
 }
 
-/// Refuses a reply that shows all of a file beside its change, where there is no such file, or
-/// hunks: both may be a part of it.
-pub(super) fn check_illustration(
-    block: &Region<'_>,
-    sections: &[Section],
-    files: &dyn Files,
-) -> Result<(), Refusal> {
-    if block.form == Form::Hunks {
-        // The same lines once more show what was changed.
-        let said: HashSet<_> = sections
-            .iter()
-            .flat_map(|section| &section.hunks)
-            .flat_map(|hunk| &hunk.lines)
-            .map(|line| (line.kind, line.text.trim_end()))
-            .collect();
-        let is_said = |line: &&str| match line.split_at_checked(1) {
-            Some(("+", text)) => said.contains(&(Kind::Added, text.trim_end())),
-            Some(("-", text)) => said.contains(&(Kind::Removed, text.trim_end())),
-            _ => true,
-        };
-        if block.lines.iter().all(is_said) {
-            return Ok(());
-        }
-        return Err(Refusal::new(
-            Reason::Malformed,
-            "the reply holds hunks beside its change that name no file",
-        ));
-    }
-    let Some(name) = whole_file::name(&block.title, &block.lines) else { return Ok(()) };
-    let is_changed = sections
+/// Refuses hunks beside a change that name no file: they may be a part of it.
+fn check_hunks(block: &Region<'_>, sections: &[Section]) -> Result<(), Refusal> {
+    // The same lines once more show what was changed.
+    let said: HashSet<_> = sections
         .iter()
-        .flat_map(|section| [&section.old, &section.new])
-        .flatten()
-        .any(|label| label.names().iter().any(|other| other.ends_with(&name)));
-    let is_path = check_path(&name).is_ok() && name.contains(['/', '.']);
-    if is_changed || !is_path || !matches!(paths::entry(files, &name)?, Entry::Missing) {
+        .flat_map(|section| &section.hunks)
+        .flat_map(|hunk| &hunk.lines)
+        .map(|line| (line.kind, line.text.trim_end()))
+        .collect();
+    let is_said = |line: &&str| match line.split_at_checked(1) {
+        Some(("+", text)) => said.contains(&(Kind::Added, text.trim_end())),
+        Some(("-", text)) => said.contains(&(Kind::Removed, text.trim_end())),
+        _ => true,
+    };
+    if block.lines.iter().all(is_said) {
         return Ok(());
     }
-    let message = "the reply shows this file, which is not there, beside its change, and it cannot be told whether it belongs to that";
-    Err(Refusal::new(Reason::Ambiguous, message).file(&name))
+    let message = "the reply holds hunks beside its change that name no file";
+    Err(Refusal::new(Reason::Malformed, message))
+}
+
+/// Refuses lines of a file that the reply shows beside its change, if they are not there: they may
+/// be a part of it.
+fn check_shown(
+    name: &str,
+    lines: &[&str],
+    sections: &[Section],
+    files: &mut Lookup<'_>,
+) -> Result<(), Refusal> {
+    let labels = || sections.iter().flat_map(|section| [&section.old, &section.new]).flatten();
+    let is_changed = labels().any(|label| label.names().iter().any(|other| other.ends_with(name)));
+    let is_path = check_path(name).is_ok() && name.contains(['/', '.']);
+    if is_changed || !is_path {
+        return Ok(());
+    }
+    let message = match files.entry(name)? {
+        // A name with a full stop can be that of something in a program.
+        Entry::Missing if name.contains('/') || labels().any(|label| is_alike(label, name)) => {
+            "the reply shows this file, which is not there, beside its change, and it cannot be told whether it belongs to that"
+        }
+        Entry::File(content) if !shows(lines, &content.bytes) => {
+            "the reply shows this file otherwise than it is, beside its change, and it cannot be told whether that belongs to it"
+        }
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(Reason::Ambiguous, message).file(name))
+}
+
+/// Whether a label ends as a name does.
+fn is_alike(label: &Label, name: &str) -> bool {
+    let end = |name: &str| name.rsplit_once('.').map(|(_, end)| end.to_owned());
+    label::has_extension(name) && label.names().iter().any(|other| end(other) == end(name))
+}
+
+/// Whether lines are those of a file as it is, in its order, with others between them left out or
+/// not.
+fn shows(lines: &[&str], file: &[u8]) -> bool {
+    let mut file = file.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut said = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
+    let is_remark = |line: &str| is_elision(line) || title::in_comment(line).is_some();
+    said.all(|line| is_remark(line) || file.any(|other| other == line.as_bytes()))
+}
+
+fn is_shell(unread: &Unread<'_>) -> bool {
+    SHELLS.contains(&unread.title.language().as_str())
+}
+
+/// Refuses a reply that says to run a command which changes a file of the project.
+fn check_command(line: &str, files: &mut Lookup<'_>) -> Result<(), Refusal> {
+    for command in line.split(['&', ';', '|']) {
+        let mut words = command.split_whitespace().skip_while(|word| matches!(*word, "$" | "sudo"));
+        let arguments: Vec<_> = match words.next() {
+            Some("git") if matches!(words.next(), Some("mv" | "rm")) => words.collect(),
+            Some("mv" | "rm") => words.collect(),
+            Some("sed") if words.clone().any(|word| word.starts_with("-i")) => words.collect(),
+            _ => continue,
+        };
+        for name in arguments {
+            let name = name.trim_matches(['\'', '"']);
+            let name = name.strip_prefix("./").unwrap_or(name).trim_end_matches('/');
+            if check_path(name).is_err() || matches!(files.entry(name)?, Entry::Missing) {
+                continue;
+            }
+            let command = command.trim();
+            let message = format!(
+                "the reply says to run `{command}` beside its change, and only its change is made"
+            );
+            return Err(Refusal::new(Reason::Malformed, message).file(name));
+        }
+    }
+    Ok(())
+}
+
+impl Lookup<'_> {
+    fn entry(&mut self, name: &str) -> Result<Entry, Refusal> {
+        let message = "the reply names too many files beside its change";
+        self.left =
+            self.left.checked_sub(1).ok_or_else(|| Refusal::new(Reason::TooLarge, message))?;
+        paths::entry(self.files, name)
+    }
 }

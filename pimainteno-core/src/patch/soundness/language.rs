@@ -41,6 +41,11 @@ impl Language {
             Look::Read(read) => read(text),
         }
     }
+
+    /// Whether it is a language of programs, and not of data.
+    pub(super) fn is_program(&self) -> bool {
+        !matches!(self.name, "JSON" | "Makefile" | "TOML" | "YAML")
+    }
 }
 
 /// The language of a file, if it is one that is looked at.

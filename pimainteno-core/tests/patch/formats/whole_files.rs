@@ -136,7 +136,11 @@ fn beside_another_change_a_whole_file_shows_something() {
     let diff = "--- a/a.py\n+++ b/a.py\n@@ -2,3 +2,3 @@\n two\n-three\n+THREE\n four\n";
     let block = "a.py\n```\n<<<<<<< SEARCH\nthree\n=======\nTHREE\n>>>>>>> REPLACE\n```\n";
     for change in [format!("```diff\n{diff}```\n"), block.to_owned()] {
+        let files = [("a.py", OLD), ("b.py", OLD)];
+        let reply = format!("{change}\nb.py\n```\none\n# ...\nfour\n```\n");
+        check(&[(&reply, &files, Ok(&[("a.py", Some(NEW))]))]);
+        // What is not there may belong to the change.
         let reply = format!("{change}\nb.py\n```\nother\n```\n");
-        check(&[(&reply, &[("a.py", OLD), ("b.py", OLD)], Ok(&[("a.py", Some(NEW))]))]);
+        check(&[(&reply, &files, Err((Reason::Ambiguous, "otherwise than it is")))]);
     }
 }
