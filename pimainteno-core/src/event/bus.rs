@@ -82,13 +82,13 @@ impl Bus {
         self.policies.write().unwrap_or_else(PoisonError::into_inner).extend(policies);
     }
 
-    /// Tells what happened to a project, or in a run of it.
+    /// Tells what happened to a project, or in a run of it; gives what was told.
     pub(crate) fn tell<'a>(
         &self,
         project: impl Into<Option<&'a ProjectId>>,
         run: Option<RunId>,
         mut what: EventKind,
-    ) {
+    ) -> Arc<Event> {
         let project = project.into();
         what.redact(self.store.secrets());
         let event = self.number(project, run, what);
@@ -109,6 +109,7 @@ impl Bus {
         {
             tracing::warn!(%error, "The policy's `on_event` failed.");
         }
+        event
     }
 
     /// Tells the end of a run.

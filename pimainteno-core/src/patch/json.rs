@@ -73,11 +73,7 @@ fn changes(text: &str) -> Option<String> {
 
 fn collect(value: &Value, found: &mut Vec<String>) {
     match value {
-        Value::String(text) => {
-            if holds_change(text) {
-                found.push(in_fence(text));
-            }
-        }
+        Value::String(text) if holds_change(text) => found.push(in_fence(text)),
         Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
         Value::Object(values) => {
             found.extend(file(values));

@@ -88,7 +88,7 @@ impl Runner {
         }
         let order = Some(order).filter(|_| is_kept);
         let mut ordered = Ordered { runner: self, project, order, turn: None, _mark: mark };
-        let told = || self.bus.tell(project, None, EventKind::Queued { job: job.clone() });
+        let told = || drop(self.bus.tell(project, None, EventKind::Queued { job: job.clone() }));
         // Whoever waits for the answer is told what becomes of it.
         ordered.turn = match self
             .queue

@@ -40,12 +40,13 @@ pub(super) struct Ready {
 impl Runner {
     /// The record of a run that was not worth starting; it is told but not stored.
     pub(crate) fn skipped(&self, mut record: RunRecord, reason: String) -> RunRecord {
-        let skipped =
-            EventKind::ProjectSkipped { chore: record.chore.clone(), reason: reason.clone() };
-        self.bus.tell(&record.project, None, skipped);
-        record.ended = Some(Timestamp::now());
-        record.outcome = Some(Outcome::Skipped { reason });
-        record.redact(self.store.secrets());
+        let skipped = EventKind::ProjectSkipped { chore: record.chore.clone(), reason };
+        let told = self.bus.tell(&record.project, None, skipped);
+        record.ended = Some(told.at);
+        // Its secrets were taken out on the way.
+        if let EventKind::ProjectSkipped { reason, .. } = &told.what {
+            record.outcome = Some(Outcome::Skipped { reason: reason.clone() });
+        }
         record
     }
 
