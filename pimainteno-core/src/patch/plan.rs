@@ -22,7 +22,8 @@ use super::{
     place::{Job, place},
     placeholder,
     refusal::{Reason, Refusal},
-    reply, sections, soundness,
+    reply, sections,
+    soundness::Looks,
     steps::Steps,
 };
 
@@ -126,6 +127,7 @@ impl Plan {
 
 struct Planner<'a> {
     steps: Steps<'a>,
+    looks: Looks,
     files: &'a dyn Files,
     rules: &'a Rules<'a>,
     sections: &'a [Section],
@@ -145,6 +147,7 @@ impl<'a> Planner<'a> {
     fn new(files: &'a dyn Files, rules: &'a Rules<'a>) -> Self {
         Self {
             steps: Steps::new(rules.is_cancelled()),
+            looks: Looks::new(),
             files,
             rules,
             sections: &[],
@@ -535,11 +538,11 @@ impl<'a> Planner<'a> {
 
     /// Refuses a change after which a file cannot be parsed any more. One that a tool made from
     /// real files is as it is meant.
-    fn check_sound(&self, path: &str, before: &[u8], after: &[u8]) -> Result<(), Refusal> {
+    fn check_sound(&mut self, path: &str, before: &[u8], after: &[u8]) -> Result<(), Refusal> {
         if self.rules.verbatim {
             return Ok(());
         }
-        soundness::check(path, before, after).map_err(|refusal| refusal.file(path))
+        self.looks.check(path, before, after).map_err(|refusal| refusal.file(path))
     }
 
     /// Refuses a file below another file.

@@ -17,6 +17,8 @@ mod scan;
 mod syntax;
 mod value;
 
+use language::Language;
+
 use super::{
     refusal::{Reason, Refusal},
     text::Text,
@@ -24,6 +26,15 @@ use super::{
 
 /// The largest file that is looked at, in bytes.
 const LARGEST: usize = 2 * 1024 * 1024;
+
+/// How much the looks for one reply may cost, in steps as those of `steps.rs`: about a fifth of a
+/// second. They are counted apart, so that a large file is placed as it would be without a look.
+const MOST: usize = 30_000_000;
+
+/// How many more looks there may be.
+pub(super) struct Looks {
+    left: usize,
+}
 
 /// Why a file is not known to be sound.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,18 +50,33 @@ enum Fault {
     Unclear,
 }
 
-/// Refuses a change after which a file does not parse that parsed before.
-pub(super) fn check(path: &str, before: &[u8], after: &[u8]) -> Result<(), Refusal> {
-    let Some(language) = language::of(path) else { return Ok(()) };
-    let (Some(old), Some(new)) = (readable(before), readable(after)) else { return Ok(()) };
-    // Most changes are right, and then one look is enough.
-    let known = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
-    let Err(Fault::Broken { line, what }) = language.look(new, known) else { return Ok(()) };
-    if language.look(old, old.len()).is_err() {
-        return Ok(());
+impl Looks {
+    pub(super) fn new() -> Self {
+        Self { left: MOST }
     }
-    let message = format!("what it makes of the file is no {} any more: {what}", language.name);
-    Err(Refusal::new(Reason::Broken, message).places(&Text::new(after), &[line], 1))
+
+    /// Refuses a change after which a file does not parse that parsed before.
+    pub(super) fn check(&mut self, path: &str, before: &[u8], after: &[u8]) -> Result<(), Refusal> {
+        let Some(language) = language::of(path) else { return Ok(()) };
+        let (Some(old), Some(new)) = (readable(before), readable(after)) else { return Ok(()) };
+        // Most changes are right, and then one look is enough.
+        let known = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
+        let Err(Fault::Broken { line, what }) = self.look(&language, new, known) else {
+            return Ok(());
+        };
+        if self.look(&language, old, old.len()).is_err() {
+            return Ok(());
+        }
+        let message = format!("what it makes of the file is no {} any more: {what}", language.name);
+        Err(Refusal::new(Reason::Broken, message).places(&Text::new(after), &[line], 1))
+    }
+
+    /// Looks at a text, if so much may still be looked at.
+    fn look(&mut self, language: &Language, text: &str, known: usize) -> Result<(), Fault> {
+        let cost = language.steps_per_byte() * text.len();
+        self.left = self.left.checked_sub(cost).ok_or(Fault::Unclear)?;
+        language.look(text, known)
+    }
 }
 
 /// Whether a file is one of those programs that are looked at, by its name.
@@ -92,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_change_that_breaks_a_file_is_refused_with_the_place() {
-        let refusal = check("a.rs", SOUND.as_bytes(), BROKEN.as_bytes()).unwrap_err();
+        let refusal = Looks::new().check("a.rs", SOUND.as_bytes(), BROKEN.as_bytes()).unwrap_err();
         assert_eq!(refusal.reason, Reason::Broken);
         assert_eq!(
             refusal.message,
@@ -114,10 +140,26 @@ mod tests {
             ("a.rs", "\0", BROKEN),
             ("a.rs", large.as_str(), BROKEN),
         ] {
-            assert_eq!(check(path, before.as_bytes(), after.as_bytes()), Ok(()), "{before:.20}");
+            assert_eq!(
+                Looks::new().check(path, before.as_bytes(), after.as_bytes()),
+                Ok(()),
+                "{before:.20}"
+            );
         }
-        assert_eq!(check("a.rs", b"\xff", BROKEN.as_bytes()), Ok(()));
-        assert_eq!(check("a.json", "\u{feff}{}".as_bytes(), "\u{feff}[]".as_bytes()), Ok(()));
+        assert_eq!(Looks::new().check("a.rs", b"\xff", BROKEN.as_bytes()), Ok(()));
+        assert_eq!(
+            Looks::new().check("a.json", "\u{feff}{}".as_bytes(), "\u{feff}[]".as_bytes()),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn no_more_is_looked_at_than_there_is_time_for() {
+        let (old, new) = ("a: 1\n", format!("{}b: 1\n  c: 2\n", "- a\n".repeat(2000)));
+        let mut looks = Looks::new();
+        assert!(looks.check("a.yml", old.as_bytes(), new.as_bytes()).is_err());
+        looks.left = 32 * new.len();
+        assert_eq!(looks.check("a.yml", old.as_bytes(), new.as_bytes()), Ok(()));
     }
 
     #[test]
@@ -177,7 +219,7 @@ mod tests {
             for name in names {
                 // It is enough that it comes to an end.
                 seen(name, &text);
-                let _ = check(name, b"", text.as_bytes());
+                let _ = Looks::new().check(name, b"", text.as_bytes());
             }
         }
     }

@@ -393,7 +393,7 @@ mod tests {
         let odd = "if a\n        && b {\n}\n";
         let before = format!("mod c {{\n{odd}fn d() {{\n}}\n}}\n");
         let after = before.replace("fn d() {\n}", "fn d() {\n");
-        let refusal = super::super::check("a.rs", before.as_bytes(), after.as_bytes());
+        let refusal = super::super::Looks::new().check("a.rs", before.as_bytes(), after.as_bytes());
         assert_eq!(refusal.map_err(|refusal| refusal.places), Err(vec![1]));
     }
 }
