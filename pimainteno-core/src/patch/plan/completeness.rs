@@ -49,7 +49,8 @@ pub(super) fn check(
             check_shown(&name, &block.lines, sections, &mut files)?;
         }
     }
-    let rest: Vec<_> = reply.rest.lines().collect();
+    let rest: Vec<_> = reply.rest.lines().filter(|line| !line.trim().is_empty()).collect();
+    let rest = without_wrappers(&rest);
     let unread = reply.unread.iter().map(|unread| &unread.lines).chain([&rest]);
     if let Some(format) = unread.filter_map(|lines| other_format::name(lines)).next() {
         return Err(other_format::refusal(format));
@@ -63,6 +64,21 @@ pub(super) fn check(
         check_command(command, &mut files)?;
     }
     Ok(())
+}
+
+/// The lines of a text without the tags that stand around changes: nothing is left between them.
+fn without_wrappers<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let closes = |line: &str| line.trim_start().starts_with("</");
+    let opens = |line: &str| line.trim_start().starts_with('<') && line.trim_end().ends_with('>');
+    let (mut left, mut is_end) = (Vec::new(), true);
+    for line in lines.iter().rev() {
+        is_end = closes(line) || (is_end && opens(line));
+        if !is_end {
+            left.push(*line);
+        }
+    }
+    left.reverse();
+    left
 }
 
 /// Refuses a reply of which only some blocks to search and replace can be read, and one that says

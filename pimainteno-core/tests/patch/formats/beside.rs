@@ -137,6 +137,15 @@ fn parts_of_a_change_in_another_form_are_not_left_out() {
     ] {
         check(&[(&format!("{SECOND}\n{beside}"), &files, Ok(&[("a.py", Some(NEW))]))]);
     }
+    // Tags around a change are not another one.
+    let diff = SECOND.trim_start_matches("```diff\n").trim_end_matches("```\n");
+    for reply in [
+        format!("<apply_patch>\n\n{SECOND}\n</apply_patch>\n"),
+        format!("<invoke name=\"x\">\n<parameter>\n{SECOND}</parameter>\n</invoke>\nDone.\n"),
+        format!("<artifact title=\"x\">\n{diff}</artifact>\n"),
+    ] {
+        check(&[(&reply, &files, Ok(&[("a.py", Some(NEW))]))]);
+    }
 }
 
 #[test]
