@@ -105,15 +105,12 @@ pub(super) fn check(reply: &Extract<'_>) -> Result<(), Refusal> {
     }
     let above =
         |region: &Region<'_>| region.title.above.iter().map(|line| plain(line)).collect::<Vec<_>>();
-    let (mut between, mut before) = (Vec::new(), above(first));
-    for other in others {
-        between.extend(above(other));
-    }
-    before.extend(between.iter().cloned());
+    let mut between: Vec<_> = others.iter().flat_map(above).collect();
+    // Whoever weighs options above all changes has chosen one.
+    let choice = between.iter().map(String::as_str).find(|line| offers(line));
+    let choice = choice.or_else(|| found(all(), &ASKS)).map(str::to_owned);
+    let before: Vec<_> = above(first).into_iter().chain(between.iter().cloned()).collect();
     between.extend(reply.below.iter().map(|line| plain(line)));
-    let is_choice = |line: &&str| offers(line);
-    let choice = before.iter().map(String::as_str).find(is_choice);
-    let choice = choice.or_else(|| found(all(), &ASKS));
     if let Some(words) = choice {
         return Err(refusal(&format!(
             "the reply offers several changes ({words:?}), and it cannot be told which is meant"

@@ -37,6 +37,7 @@ fn a_change_that_is_taken_back_or_offered_is_not_made() {
     // The same words about the project.
     for (above, between, below) in [
         ("The option 1 of the parser was lost:", "And so was the other:", ""),
+        ("Option 1: a cache.\nOption 2: none. That is simpler, so I did it:", "And:", ""),
         ("The attempt to read fails.", "Draft versions are read now.", ""),
         ("Do this:", "And this:", "The rules do not apply to tests."),
         ("Two mistakes:", "The second:", "Nothing else has to be changed."),
