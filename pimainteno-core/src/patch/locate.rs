@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap};
 use super::{refusal::Refusal, steps::Steps, text::Text};
 
 /// The most places that are listed for one hunk, since a reply may have many hunks. Of more, only
-/// the line number decides.
+/// the line number and the end of the file decide.
 pub(super) const MOST_PLACES: usize = 200;
 
 /// How loosely lines are compared.

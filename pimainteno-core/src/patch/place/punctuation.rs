@@ -13,9 +13,6 @@ use crate::patch::{
     text::{Edit, Text},
 };
 
-/// The longest line that is compared with another one character by character.
-const LONGEST: usize = 2000;
-
 /// A character as it is compared, and which bytes of the line it is written with.
 struct Unit {
     plain: char,
@@ -145,9 +142,6 @@ impl<'a> Removed<'a> {
         let own: Vec<_> = self.units.iter().map(|(unit, _)| unit.plain).collect();
         let other: Vec<_> = added.iter().map(|unit| unit.plain).collect();
         let mut shared = BTreeMap::new();
-        if own.len().max(other.len()) > LONGEST {
-            return shared;
-        }
         for operation in similar::capture_diff_slices(Algorithm::Myers, &own, &other) {
             let DiffOp::Equal { old_index, new_index, len } = operation else { continue };
             let run = &own[old_index..old_index + len];

@@ -222,6 +222,8 @@ mod tests {
             ("a.c", r"char a = '\''; wchar_t b = L'{';"),
             ("a.c", "char16_t a = u'b' + u'{';"),
             ("a.cpp", "int a = 1'000; auto b = u8R\"x()\" { )x\";"),
+            ("a.cpp", "auto a = R\"sql(\" ( )sql\";"),
+            ("a.rs", "let a = r####\"\"### ( \"####;"),
             ("a.go", "a := `\\` + \"{\" + string('{')\nb := `\n{`"),
             ("a.java", "String a = \"\"\"\n  {\" \\\"\"\" {\"\"\";"),
             ("a.cs", r#"var a = @"\" + @"""{" + '{' + "\"{";"#),
