@@ -247,6 +247,10 @@ impl<'a> Round<'a> {
         if job.hunk.old_lines().next().is_none() {
             return self.find_insertion(job).map(Some);
         }
+        if says_nothing(job.hunk) {
+            let message = "it adds lines and shows none but blank ones around them, so that they could go anywhere";
+            return Err(Refusal::new(Reason::Ambiguous, message));
+        }
         let readings = readings(job.hunk);
         for fit in Fit::OF_LINES.into_iter().filter(|fit| {
             *fit <= job.loosest && (*fit <= Fit::TrailingBlanks || !job.hunk.must_fit)
@@ -453,6 +457,16 @@ impl<'a> Round<'a> {
             })),
         }
     }
+}
+
+/// Whether nothing tells where the lines of a hunk go: no line around them says anything, none is
+/// replaced, and it has neither a number nor a line that it is below.
+fn says_nothing(hunk: &Hunk) -> bool {
+    let is_blank = |line: &HunkLine| line.text.trim().is_empty();
+    hunk.old_lines().all(|line| line.kind == Kind::Context && is_blank(line))
+        && hunk.old.is_none()
+        && hunk.anchors.is_empty()
+        && !hunk.at_end
 }
 
 /// The number of a hunk's line in an index. The mark in front of a file is none of its first line.

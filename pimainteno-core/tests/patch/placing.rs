@@ -127,6 +127,19 @@ fn a_line_that_is_kept_is_not_replaced() {
 }
 
 #[test]
+fn what_only_blank_lines_are_around_goes_nowhere() {
+    let file = "start();\n\nfirst();\n";
+    let after = "start();\n\nmore();\nfirst();\n";
+    check(&[
+        (file, "@@ @@\n \n+more();\n", Err(Reason::Ambiguous)),
+        (file, "@@ @@\n+more();\n \n", Err(Reason::Ambiguous)),
+        // A number says where, and so does the line that is shown.
+        (file, "@@ -2,1 +2,2 @@\n \n+more();\n", Ok(after)),
+        (file, "@@ @@\n \n+more();\n first();\n", Ok(after)),
+    ]);
+}
+
+#[test]
 fn what_replaces_a_line_that_is_nowhere_goes_nowhere() {
     let file = "start();\nfirst();\nsecond();\nthird();\n";
     check(&[
