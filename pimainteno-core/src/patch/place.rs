@@ -258,6 +258,7 @@ impl<'a> Round<'a> {
             let index = self.index(fit, steps)?;
             let mut hits = Vec::new();
             for hunk in &readings {
+                // Each line is looked up, in every round.
                 steps.take(8 * hunk.lines.len())?;
                 let pattern: Option<Vec<u32>> =
                     hunk.old_lines().map(|line| number(index, &line.text)).collect();

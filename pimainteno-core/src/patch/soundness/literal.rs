@@ -255,6 +255,7 @@ mod tests {
             ("a.rs", "let a = \"b;\n", "the string that begins in line 1 does not end"),
             ("a.c", "\nchar *a = \"b;\n", "the string that begins in line 2 does not end"),
             ("a.cpp", "auto a = R\"x()\";", "the string that begins in line 1 does not end"),
+            ("a.cpp", "auto a = R\"01234567890123456789()01234567890123456789\";", "unclear"),
             ("a.py", "a = 'b\nc = 'd'\n", "the string that begins in line 1 does not end"),
             ("a.ts", "let a = `${b`;\n", "the string that begins in line 1 does not end"),
             (
