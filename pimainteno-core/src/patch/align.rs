@@ -24,38 +24,48 @@ use super::{
     text::Text,
 };
 
-/// The most cells of the table of a hunk's lines against a file's lines.
-const MOST_CELLS: usize = 6_000_000;
-
 // Evidence is counted in hundredths of a line that says something.
 
-/// What a removed line counts more than a line of context, because the change is about it.
+/// What a blank line says: the same are everywhere.
+const OF_BLANK: i32 = 10;
+/// What a line says that has neither letters nor digits: brackets end whatever there is.
+const OF_MARKS: i32 = 30;
+/// What a line with few of them says, such as `end`, `fi` or `x = 1`.
+const OF_FEW: i32 = 60;
+/// How many are few.
+const FEW: usize = 3;
+/// What any other line says.
+const OF_WORDS: i32 = 100;
+
+/// What a removed line counts, in percent of what it says: more than one of context, because the
+/// change is about it. One alone is evidence enough.
 const REMOVED: i32 = 150;
-/// What a line of context counts that is almost the same, in percent.
+/// What a line of context counts that is almost the same, in percent: evidence enough beside one
+/// that is there, and less than that one where both could be meant.
 const MISTYPED: i32 = 60;
-/// What a line of context costs that is not in the file, in percent of what it says.
+/// What a line of context costs that is not in the file, in percent of what it says: half, so that
+/// something speaks for a hunk of which half is there.
 const INVENTED: i32 = 50;
-/// What a line of the file costs that is not in the hunk.
+/// What a line of the file costs that is not in the hunk: one of them tells no place from another,
+/// two do.
 const MISSING: i32 = 60;
-/// The same beside an insertion, which could go before or behind that line.
+/// The same beside an insertion, which could go before or behind that line: one of them does.
 const MISSING_AT_INSERTION: i32 = 120;
-/// The most that a gap costs, however long: the hunk continues elsewhere.
+/// The most that a gap costs, however long: the hunk continues elsewhere. So much that a few lines
+/// further down are nearer than what is alike in the next function.
 const ELSEWHERE: i32 = 400;
-/// What a blank line costs that one side has more than the other within what is removed.
+/// What a blank line costs that one side has more than the other: half as much, because blank lines
+/// are what replies lose first.
 const BLANK: i32 = 30;
 
-/// What a blank line costs that would go with what is removed around it, and that the hunk does not
-/// show.
-const BLANK_REMOVED: i32 = 50;
-
-/// How much more must speak for the best place than for any other.
+/// How much more must speak for the best place than for any other: a line that says something.
 const MARGIN: i32 = 100;
-/// How much more for a place where the line number is right, too.
-const NUMBER_MARGIN: i32 = 30;
-/// How much more than for places nearby, if the lines right before and behind the change are there:
-/// the others then leave out one of them.
-const NEARBY_MARGIN: i32 = 20;
-/// How near that is, in lines.
+/// How much more for a place that has another witness: the line number is right, or the lines right
+/// before and behind the change are there, and the other place is nearby, so that it leaves out one
+/// of them. More than a blank line makes that is there or not, less than between a line and one
+/// that is almost the same.
+const WITNESSED_MARGIN: i32 = 20;
+/// How near that is, in lines: within the same function, most of the time.
 const NEARBY: usize = 8;
 /// No way leads here.
 const NO_WAY: i32 = i32::MIN / 4;
@@ -102,6 +112,11 @@ enum What {
 }
 
 impl Element {
+    /// Whether its line says next to nothing.
+    fn is_blank(&self) -> bool {
+        self.weight == OF_BLANK
+    }
+
     /// What it gains where its line stands as it is; `None` if it has no line that can stand.
     fn full_gain(&self) -> Option<i32> {
         match self.what {
@@ -126,14 +141,8 @@ pub(super) fn align(
     let (elements, blocks) = elements(hunk);
     let window = Window::new(hunk, text, index);
     let width = window.len() + 1;
-    if (elements.len() + 1).saturating_mul(width) > MOST_CELLS {
-        return Err(Refusal::new(
-            Reason::NotFound,
-            "its lines are not in the file as they are, and the file is too large to look for something alike",
-        ));
-    }
     // Both ways through the table.
-    steps.take(3 * (elements.len() + 1) * width)?;
+    steps.take((elements.len() + 1).saturating_mul(3 * width))?;
     let table = Table::new(hunk, file, &elements, &window, steps)?;
     let (forward, backward) = (table.forward(), table.backward());
     let last = &forward[elements.len() * width..];
@@ -168,9 +177,9 @@ pub(super) fn align(
                     if window.line(chosen).abs_diff(window.line(place)) <= NEARBY
                         && table.is_enclosed(pin, &path) =>
                 {
-                    NEARBY_MARGIN
+                    WITNESSED_MARGIN
                 }
-                _ if at_number => NUMBER_MARGIN,
+                _ if at_number => WITNESSED_MARGIN,
                 _ => MARGIN,
             };
             if Some(place) != chosen && table.total(&forward, &backward, pin, place) > best - margin
@@ -243,13 +252,13 @@ pub(super) fn is_elision(text: &str) -> bool {
             && (text.ends_with("...") || text.ends_with('…')))
 }
 
-/// What a line says, in hundredths: little if it is short, next to nothing if it is blank.
+/// What a line says.
 fn weight(text: &str) -> i32 {
     match text.chars().filter(|character| character.is_alphanumeric()).count() {
-        0 if text.trim().is_empty() => 10,
-        0 => 30,
-        1..=3 => 60,
-        _ => 100,
+        0 if text.trim().is_empty() => OF_BLANK,
+        0 => OF_MARKS,
+        1..=FEW => OF_FEW,
+        _ => OF_WORDS,
     }
 }
 
@@ -289,7 +298,7 @@ impl<'a> Table<'a> {
             };
             let line = &hunk.lines[element.line].text;
             let mut of_element = vec![NO_WAY; different.len()];
-            if element.what == What::Context && element.weight > 30 {
+            if element.what == What::Context && element.weight > OF_MARKS {
                 let wanted = Wanted::new(line);
                 for (gain, number) in of_element.iter_mut().zip(&different) {
                     if let Some(sample) = file.samples.get(*number, file.text, file.index)
@@ -326,7 +335,7 @@ impl<'a> Table<'a> {
         match element.what {
             What::Context => element.weight * INVENTED / 100,
             What::Insertion | What::Elision => 0,
-            What::Removed if element.weight <= 10 => BLANK,
+            What::Removed if element.is_blank() => BLANK,
             What::Removed => -NO_WAY,
         }
     }
@@ -340,7 +349,7 @@ impl<'a> Table<'a> {
             (Some(What::Removed), Some(What::Removed))
                 if before.map(|element| element.block) == behind.map(|element| element.block) =>
             {
-                (if self.blank.get(line) == Some(&true) { BLANK_REMOVED } else { -NO_WAY }, -NO_WAY)
+                (if self.blank.get(line) == Some(&true) { MISSING } else { -NO_WAY }, -NO_WAY)
             }
             (Some(What::Insertion), _) | (_, Some(What::Insertion)) => {
                 (MISSING_AT_INSERTION, -NO_WAY)
@@ -437,7 +446,7 @@ impl<'a> Table<'a> {
             element.block == block && matches!(element.what, What::Removed | What::Insertion)
         };
         let says = self.elements.iter().position(|element| {
-            of_block(element) && (element.weight > 10 || element.what == What::Insertion)
+            of_block(element) && (!element.is_blank() || element.what == What::Insertion)
         });
         says.or_else(|| self.elements.iter().position(of_block))
     }

@@ -8,10 +8,11 @@ use super::{
     text::Text,
 };
 
-/// How many lines make a habit, where the reply indents its lines otherwise than the file.
-const FEW: usize = 3;
-/// How many make one where it does not.
+/// How many lines make a habit of a file, where the reply indents its lines as the file does: fewer
+/// may go on with a line above, where a tab would be right.
 const MANY: usize = 8;
+/// How many blanks a tab is wide at most.
+const WIDEST: usize = 8;
 
 /// How the lines of a hunk are indented in the reply and in the file, block by block.
 #[derive(Debug, Default)]
@@ -234,7 +235,7 @@ impl Pairs {
         if self.context.iter().any(|pair| of_tabs(&pair)) && !self.context.iter().all(is_plain) {
             return false;
         }
-        (1..=8).any(|width| {
+        (1..=WIDEST).any(|width| {
             self.context
                 .iter()
                 .filter(of_tabs)
@@ -325,7 +326,7 @@ impl Habit {
         fit: Fit,
     ) -> Result<(), Refusal> {
         // Whoever damaged the indentation of context may have done so with what is added.
-        let enough = if fit >= Fit::Blanks { FEW } else { MANY };
+        let enough = if fit >= Fit::Blanks { 1 } else { MANY };
         let is_odd = |line: Cow<'_, str>| {
             let indentation = indentation(&line);
             let other = if indentation.starts_with('\t') {
@@ -389,8 +390,8 @@ fn find(pairs: &[&(String, String)]) -> Option<Mapping> {
     if let Some(prefix) = reply.strip_suffix(file.as_str()) {
         candidates.push(Mapping::Take(prefix.to_owned()));
     }
-    candidates.extend((1..=8).map(Mapping::ToTabs));
-    candidates.extend((1..=8).map(Mapping::ToBlanks));
+    candidates.extend((1..=WIDEST).map(Mapping::ToTabs));
+    candidates.extend((1..=WIDEST).map(Mapping::ToBlanks));
     candidates.into_iter().find(|mapping| mapping.explains(pairs))
 }
 

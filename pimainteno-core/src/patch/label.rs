@@ -20,6 +20,10 @@ const REMARKS: [&str; 10] = [
     "working copy",
 ];
 
+/// The longest extension of a name, in bytes: `properties` is one, and a sentence that lacks a blank
+/// is none.
+const LONGEST_EXTENSION: usize = 12;
+
 /// The longest line with names that is read, in bytes: two of the longest paths of Linux
 /// (`PATH_MAX`), each with four bytes for one in a quoted name.
 const LONGEST: usize = 2 * 4 * 4096;
@@ -194,7 +198,7 @@ pub(super) fn are_alike(old: &str, new: &str) -> bool {
 /// Whether a name ends as the names of most files do.
 pub(super) fn has_extension(name: &str) -> bool {
     name.rsplit('/').next().and_then(|name| name.rsplit_once('.')).is_some_and(|(_, end)| {
-        (1..=12).contains(&end.len())
+        (1..=LONGEST_EXTENSION).contains(&end.len())
             && end.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && end.bytes().any(|byte| byte.is_ascii_alphabetic())
     })
@@ -268,6 +272,16 @@ mod tests {
         label.map_or_else(Default::default, |label| {
             (label.names().to_vec(), label.for_new().to_owned())
         })
+    }
+
+    #[test]
+    fn extensions_are_short_words() {
+        for name in ["a.c", "b/a.tar.gz", "a.properties", "a.f90"] {
+            assert!(has_extension(name), "{name}");
+        }
+        for name in ["a", "a.1", "e.g. this", "so.itgoesonwithoutaspace", "a.b/c"] {
+            assert!(!has_extension(name), "{name}");
+        }
     }
 
     #[test]

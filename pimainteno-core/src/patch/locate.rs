@@ -4,8 +4,9 @@ use std::{borrow::Cow, collections::HashMap};
 
 use super::{refusal::Refusal, steps::Steps, text::Text};
 
-/// The most places that are listed for one hunk.
-const MOST_PLACES: usize = 200;
+/// The most places that are listed for one hunk, since a reply may have many hunks. Of more, only
+/// the line number and the end of the file decide.
+pub(super) const MOST_PLACES: usize = 200;
 
 /// How loosely lines are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

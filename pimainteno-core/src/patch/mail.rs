@@ -130,6 +130,12 @@ mod tests {
                 format!("{head}Subject: [PATCH] Fix\n it all\nMIME-Version: 1.0\n\n{tail}"),
                 Some("Fix it all"),
             ),
+            (
+                format!(
+                    "{head}To: b@example.org\nCc: c@example.org\nReply-To: d@example.org\nMessage-Id: <1@e>\nSubject: Fix it\n\n{tail}"
+                ),
+                Some("Fix it"),
+            ),
             (format!("{head}Subject: =?UTF-8?q?[PATCH]=20=C3=84ndern?=\n\n{tail}"), Some("Ändern")),
             (
                 format!(

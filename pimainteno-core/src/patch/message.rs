@@ -66,6 +66,7 @@ mod tests {
         let mail = format!(
             "From 0123456789abcdef0123456789abcdef01234567 Mon Sep 17 00:00:00 2001\nFrom: A <a@example.org>\nSubject: [PATCH] Fix it\n\nBecause.\n---\n x | 2 +-\n\n{diff}-- \n2.39.5\n"
         );
+        let long = "Read the settings again when their file changes, and tell what changed";
         let block = "<<<<<<< SEARCH\na\n=======\nb\n>>>>>>> REPLACE\n";
         let rows = [
             (format!("Fix it\n\nBecause.\n\n```diff\n{diff}```\n"), "Fix it\n\nBecause."),
@@ -78,6 +79,8 @@ mod tests {
             (format!("**x.txt**\n\n```diff\n{diff}```\n"), ""),
             ("Fix it\n\nx.txt\n```\na\n```\n".to_owned(), "Fix it"),
             ("```\nFix it\n```\n".to_owned(), "Fix it"),
+            (format!("{long}\n\n{diff}"), long),
+            (format!("{long} {long}\n\n{diff}"), ""),
         ];
         for (text, message) in rows {
             assert_eq!(read(&text), message, "{text}");

@@ -21,14 +21,11 @@ use super::{
     align::{self, Alignment, align},
     change::{Hunk, HunkLine, Kind},
     indent::Habit,
-    locate::{Fit, Index},
+    locate::{Fit, Index, MOST_PLACES},
     refusal::{Reason, Refusal},
     steps::Steps,
     text::{BYTE_ORDER_MARK, Edit, Text},
 };
-
-/// How often hunks are looked for in what the others leave.
-const MOST_ROUNDS: usize = 8;
 
 /// A hunk that is to be placed in a file.
 #[derive(Clone, Debug)]
@@ -77,7 +74,7 @@ pub(super) fn place(
     let mut image = text.edited(&edits);
     let mut rounds = 0;
     // Later hunks may be written against what the earlier ones leave.
-    while !left.is_empty() && !fits.is_empty() && rounds < MOST_ROUNDS {
+    while !left.is_empty() && !fits.is_empty() {
         let (after, rest, mut found) = {
             let mut round = Round::new(&image, tells_ends);
             let rest = round.whole_hunks(&left, steps)?;
@@ -250,6 +247,10 @@ impl<'a> Round<'a> {
         if job.hunk.old_lines().next().is_none() {
             return self.find_insertion(job).map(Some);
         }
+        if says_nothing(job.hunk) {
+            let message = "it adds lines and shows none but blank ones around them, so that they could go anywhere";
+            return Err(Refusal::new(Reason::Ambiguous, message));
+        }
         let readings = readings(job.hunk);
         for fit in Fit::OF_LINES.into_iter().filter(|fit| {
             *fit <= job.loosest && (*fit <= Fit::TrailingBlanks || !job.hunk.must_fit)
@@ -257,6 +258,8 @@ impl<'a> Round<'a> {
             let index = self.index(fit, steps)?;
             let mut hits = Vec::new();
             for hunk in &readings {
+                // Each line is looked up, in every round.
+                steps.take(8 * hunk.lines.len())?;
                 let pattern: Option<Vec<u32>> =
                     hunk.old_lines().map(|line| number(index, &line.text)).collect();
                 let Some(pattern) = pattern else { continue };
@@ -356,11 +359,13 @@ impl<'a> Round<'a> {
         {
             return Ok(*place);
         }
-        if let Some(place) = below.filter(|_| numbered.is_none()) {
+        // Where not all places are known, another one may be there, too.
+        let is_complete = places.len() < MOST_PLACES;
+        if let Some(place) = below.filter(|_| is_complete && numbered.is_none()) {
             return Ok(place);
         }
         // So many times the same change for so many places.
-        if turn.1 == places.len() {
+        if is_complete && turn.1 == places.len() {
             return Ok(places[turn.0]);
         }
         let shown: Vec<_> = places.iter().take(8).map(|place| (place + 1).to_string()).collect();
@@ -453,6 +458,16 @@ impl<'a> Round<'a> {
             })),
         }
     }
+}
+
+/// Whether nothing tells where the lines of a hunk go: no line around them says anything, none is
+/// replaced, and it has neither a number nor a line that it is below.
+fn says_nothing(hunk: &Hunk) -> bool {
+    let is_blank = |line: &HunkLine| line.text.trim().is_empty();
+    hunk.old_lines().all(|line| line.kind == Kind::Context && is_blank(line))
+        && hunk.old.is_none()
+        && hunk.anchors.is_empty()
+        && !hunk.at_end
 }
 
 /// The number of a hunk's line in an index. The mark in front of a file is none of its first line.

@@ -16,7 +16,7 @@ use super::{
     refusal::{Reason, Refusal},
 };
 
-/// How many marks a line of them has.
+/// How many marks a line of them has: seven, and models count badly.
 const MARKS: std::ops::RangeInclusive<usize> = 5..=9;
 
 /// Words behind the marks at the top, and those behind the marks at the end.
@@ -28,7 +28,7 @@ pub(super) fn nearly_opens(line: &str) -> bool {
     let line = line.trim();
     let word = line.trim_start_matches(['<', '-']);
     let is_word = |known: &&str| word.trim().eq_ignore_ascii_case(known);
-    line.len() - word.len() >= 5 && ["SEARCH", "ORIGINAL", "FIND"].iter().any(is_word)
+    line.len() - word.len() >= *MARKS.start() && ["SEARCH", "ORIGINAL", "FIND"].iter().any(is_word)
 }
 
 /// Whether a line opens a block.
@@ -117,7 +117,9 @@ fn without_numbers<'s, 'a>(lines: &'s [&'a str]) -> (Option<usize>, &'s [&'a str
     let rest = &lines[count..];
     match rest.split_first() {
         Some((rule, rest))
-            if count > 0 && rule.len() >= 5 && rule.bytes().all(|byte| byte == b'-') =>
+            if count > 0
+                && rule.len() >= *MARKS.start()
+                && rule.bytes().all(|byte| byte == b'-') =>
         {
             (start, rest)
         }

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod careful;
+mod costs;
 mod damage;
 mod formats;
+mod limits;
 mod placing;
 mod properties;
 

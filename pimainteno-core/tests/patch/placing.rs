@@ -5,10 +5,10 @@ use pimainteno_core::patch::{Reason, Rules};
 use crate::{Tree, applied, content};
 
 /// What the file `f` says, hunks, and what they make of it or why they are refused.
-type Row<'a> = (&'a str, &'a str, Result<&'a str, Reason>);
+pub(crate) type Row<'a> = (&'a str, &'a str, Result<&'a str, Reason>);
 
 /// Asserts what becomes of every row.
-fn check(rows: &[Row<'_>]) {
+pub(crate) fn check(rows: &[Row<'_>]) {
     let wrong: Vec<_> = rows
         .iter()
         .filter_map(|(before, hunks, expected)| {
@@ -24,7 +24,7 @@ fn check(rows: &[Row<'_>]) {
     assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n\n"));
 }
 
-fn placed(before: &str, hunks: &str, rules: &Rules<'_>) -> Result<String, Reason> {
+pub(crate) fn placed(before: &str, hunks: &str, rules: &Rules<'_>) -> Result<String, Reason> {
     let tree = Tree::from([("f".to_owned(), content(before))]);
     let reply = format!("--- a/f\n+++ b/f\n{hunks}");
     let after = applied(&tree, &reply, rules).map_err(|refusal| refusal.reason)?;
@@ -122,6 +122,35 @@ fn a_line_that_is_kept_is_not_replaced() {
             "start();\nset(name);\nset(name);\nrun();\ndone();\n",
             "@@ @@\n strat();\n set(name);\n-set(name);\n+try_set(name);\n run();\n",
             Ok("start();\nset(name);\ntry_set(name);\nrun();\ndone();\n"),
+        ),
+    ]);
+}
+
+#[test]
+fn what_only_blank_lines_are_around_goes_nowhere() {
+    let file = "start();\n\nfirst();\n";
+    let after = "start();\n\nmore();\nfirst();\n";
+    check(&[
+        (file, "@@ @@\n \n+more();\n", Err(Reason::Ambiguous)),
+        (file, "@@ @@\n+more();\n \n", Err(Reason::Ambiguous)),
+        // A number says where, and so does the line that is shown.
+        (file, "@@ -2,1 +2,2 @@\n \n+more();\n", Ok(after)),
+        (file, "@@ @@\n \n+more();\n first();\n", Ok(after)),
+    ]);
+}
+
+#[test]
+fn what_replaces_a_line_that_is_nowhere_goes_nowhere() {
+    let file = "start();\nfirst();\nsecond();\nthird();\n";
+    check(&[
+        // A blank line that the file does not have.
+        (file, "@@ @@\n start();\n first();\n-\n+more();\n second();\n", Err(Reason::NotFound)),
+        (file, "@@ @@\n start();\n fisrt();\n-\n+more();\n", Err(Reason::NotFound)),
+        // Nothing comes in its place.
+        (
+            file,
+            "@@ @@\n strat();\n first();\n-\n second();\n-third();\n+THIRD();\n",
+            Ok("start();\nfirst();\nsecond();\nTHIRD();\n"),
         ),
     ]);
 }

@@ -2,13 +2,14 @@
 
 use super::{Table, What, not_found};
 use crate::patch::{
-    change::Hunk,
+    change::{Hunk, Kind},
     locate::Index,
     refusal::{Reason, Refusal},
     text::Text,
 };
 
-/// How much must speak for the best place at least.
+/// How much must speak for the best place at least: a removed line, or two of context of which one
+/// may be mistyped.
 const EVIDENCE: i32 = 150;
 /// The share of the hunk that must be in the file, in percent.
 const SHARE: i32 = 50;
@@ -45,10 +46,12 @@ enum Witness {
 }
 
 impl Found<'_> {
-    /// Refuses a way on which too little of the hunk is in the file, one that replaces a line which
-    /// the hunk keeps, and an insertion away from the lines that it stands between.
+    /// Refuses a way on which too little of the hunk is in the file, one on which nothing stands of
+    /// what is replaced, one that replaces a line which the hunk keeps, and an insertion away from
+    /// the lines that it stands between.
     pub(super) fn check(&self) -> Result<(), Refusal> {
         self.check_evidence()?;
+        self.check_replaced()?;
         self.check_kept()?;
         let insertions = self.table.elements.iter().enumerate();
         let mut insertions = insertions.filter(|(_, element)| element.what == What::Insertion);
@@ -67,6 +70,24 @@ impl Found<'_> {
         if there < EVIDENCE || there * 100 < all * SHARE { Err(not_found()) } else { Ok(()) }
     }
 
+    /// Of the lines that others replace one stands somewhere, though each may be a blank line that
+    /// the file does not have.
+    fn check_replaced(&self) -> Result<(), Refusal> {
+        for (block, lines) in self.hunk.blocks().enumerate() {
+            let elements = self.table.elements.iter().zip(self.lines);
+            let mut removed = elements
+                .filter(|(element, _)| element.block == block && element.what == What::Removed)
+                .map(|(_, place)| place)
+                .peekable();
+            let adds = self.hunk.lines[lines].iter().any(|line| line.kind == Kind::Added);
+            if adds && removed.peek().is_some() && removed.all(Option::is_none) {
+                let message = "what it replaces is not in the file where its other lines are";
+                return Err(Refusal::new(Reason::NotFound, message));
+            }
+        }
+        Ok(())
+    }
+
     /// A line that is shown both as kept and as removed must stand there as often.
     fn check_kept(&self) -> Result<(), Refusal> {
         let removed = |number: u32| {
@@ -77,7 +98,7 @@ impl Found<'_> {
                 .and_then(|(_, place)| *place)
         };
         for (element, place) in self.table.elements.iter().zip(self.lines) {
-            if element.what != What::Context || place.is_some() || element.weight <= 10 {
+            if element.what != What::Context || place.is_some() || element.is_blank() {
                 continue;
             }
             if let Some(line) = self.number(element.line).and_then(removed) {
@@ -115,7 +136,7 @@ impl Found<'_> {
             match element.what {
                 What::Elision if self.lines[next].is_none() => return Witness::None,
                 What::Insertion => continue,
-                _ if element.weight <= 10 => continue,
+                _ if element.is_blank() => continue,
                 _ => {}
             }
             return match self.lines[next] {

@@ -11,10 +11,11 @@ use crate::patch::{
     text::Text,
 };
 
-/// How alike two lines must be for one to be the other mistyped.
+/// How alike two lines must be for one to be the other mistyped: a word may be left out, and two
+/// calls of the same function with other arguments are still two lines.
 const ALIKE: f64 = 0.75;
 
-/// The longest line that is compared with others, in bytes.
+/// The longest line that is compared with others, in bytes: longer ones are data, and take long.
 const LONGEST: usize = 500;
 
 /// A line, ready to be compared with many.

@@ -1,20 +1,19 @@
 //! The part of a file that a hunk is held against.
 
-use super::weight;
+use std::collections::BTreeSet;
+
+use super::{BLANK, ELSEWHERE, OF_MARKS, weight};
 use crate::patch::{
     change::{Hunk, HunkLine, Kind},
     locate::Index,
     text::Text,
 };
 
-/// From how many lines on a file is looked at in parts.
+/// From how many lines on a file is looked at in parts: all of a longer one may take too long.
 const LONG: usize = 4000;
-/// The most places of a line around which it is looked at: a line that stands more often says
-/// nothing.
-const MOST_PLACES: usize = 500;
-/// How many lines around those are looked at: so many that to pass over them costs as much as any
-/// gap.
-const AROUND: usize = 20;
+/// How many lines around each that is in the hunk too are looked at: so many that to pass over them
+/// costs as much as any gap, even if they are blank.
+const AROUND: usize = (ELSEWHERE / BLANK) as usize + 1;
 
 /// The lines of a file that a hunk is held against: all, or those around the lines that are in the
 /// hunk too, in a long file and where the hunk removes some.
@@ -23,15 +22,17 @@ pub(super) struct Window(Vec<usize>);
 impl Window {
     pub(super) fn new(hunk: &Hunk, text: &Text<'_>, index: &Index<'_>) -> Self {
         // What is removed must be there, so that nothing far from it says anything.
-        let is_pinned = |line: &HunkLine| line.kind == Kind::Removed && weight(&line.text) > 30;
+        let is_pinned =
+            |line: &HunkLine| line.kind == Kind::Removed && weight(&line.text) > OF_MARKS;
         if text.len() <= LONG && !hunk.lines.iter().any(is_pinned) {
             return Self((0..text.len()).collect());
         }
         let mut lines = vec![false; text.len()];
-        for line in hunk.old_lines().filter(|line| weight(&line.text) > 30) {
-            let places =
-                index.number(line.text.as_bytes()).map_or(&[][..], |number| index.places(number));
-            for place in places.iter().take(MOST_PLACES) {
+        let said = hunk.old_lines().filter(|line| weight(&line.text) > OF_MARKS);
+        let numbers: BTreeSet<u32> =
+            said.filter_map(|line| index.number(line.text.as_bytes())).collect();
+        for number in numbers {
+            for place in index.places(number) {
                 let place = *place as usize;
                 lines[place.saturating_sub(AROUND)..(place + AROUND + 1).min(text.len())]
                     .fill(true);

@@ -9,7 +9,8 @@ use crate::patch::{
     steps::Steps,
 };
 
-/// From how many bytes on an anchor may be the beginning of a longer line: Git cuts long ones off.
+/// From how many bytes on an anchor may be the beginning of a longer line: `diff -p` cuts it off at
+/// 40, Git at 80.
 const CUT: usize = 40;
 
 impl Round<'_> {

@@ -12,13 +12,15 @@ use crate::patch::{
 };
 
 /// How much the longest line of a reply has to say, in bytes, to be told from one that just looks
-/// like it.
+/// like it: more than `end;` or brackets.
 const LEAST_SAID: usize = 8;
 
-/// The most places of a line that vote for where a hunk most likely belongs.
+/// The most places of a line that vote for where a hunk most likely belongs, which an excerpt shows:
+/// a line that stands more often says nothing.
 const MOST_VOTES: usize = 64;
 
-/// The most lines between those of a hunk where its number says that it stands.
+/// The most lines between those of a hunk where its number says that it stands: where there are
+/// more, the number is wrong.
 const MOST_BETWEEN: usize = 3;
 
 impl Round<'_> {

@@ -13,12 +13,6 @@ use crate::patch::{
     text::{Edit, Text},
 };
 
-/// How many letters or digits make a run of characters the same words.
-const FEW: usize = 2;
-
-/// The longest line that is compared with another one character by character.
-const LONGEST: usize = 2000;
-
 /// A character as it is compared, and which bytes of the line it is written with.
 struct Unit {
     plain: char,
@@ -142,21 +136,16 @@ impl<'a> Removed<'a> {
         self.reply[reply.bytes.clone()] != self.file[file.bytes.clone()]
     }
 
-    /// Which characters an added line has of this one, and where: those of runs that are long
-    /// enough to be the same words, so that no quote that opens is taken for one that closes.
+    /// Which characters an added line has of this one, and where: those of runs with
+    /// words in them, so that no quote that opens is taken for one that closes.
     fn shared(&self, added: &[Unit]) -> BTreeMap<usize, usize> {
         let own: Vec<_> = self.units.iter().map(|(unit, _)| unit.plain).collect();
         let other: Vec<_> = added.iter().map(|unit| unit.plain).collect();
         let mut shared = BTreeMap::new();
-        if own.len().max(other.len()) > LONGEST {
-            return shared;
-        }
         for operation in similar::capture_diff_slices(Algorithm::Myers, &own, &other) {
             let DiffOp::Equal { old_index, new_index, len } = operation else { continue };
             let run = &own[old_index..old_index + len];
-            if run.iter().filter(|character| character.is_alphanumeric()).count() >= FEW
-                || len == other.len()
-            {
+            if run.iter().any(|character| character.is_alphanumeric()) || len == other.len() {
                 shared.extend((0..len).map(|at| (new_index + at, old_index + at)));
             }
         }

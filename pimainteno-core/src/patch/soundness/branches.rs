@@ -159,6 +159,15 @@ mod tests {
     use super::super::seen;
 
     #[test]
+    fn conditions_are_within_each_other_as_deep_as_anybody_writes_them() {
+        let nested = |depth: usize| {
+            format!("{}f(;\n{}", "#if A\n{\n".repeat(depth), "}\n#endif\n".repeat(depth))
+        };
+        assert!(seen("a.c", &nested(10)).starts_with("the `}` of line 22"));
+        assert_eq!(seen("a.c", &nested(1000)), "unclear");
+    }
+
+    #[test]
     fn one_branch_or_another_holds() {
         let linkage =
             "#ifdef __cplusplus\nextern \"C\" {\n#endif\nint a(;\n#ifdef __cplusplus\n}\n#endif\n";

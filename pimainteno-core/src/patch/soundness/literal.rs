@@ -222,6 +222,8 @@ mod tests {
             ("a.c", r"char a = '\''; wchar_t b = L'{';"),
             ("a.c", "char16_t a = u'b' + u'{';"),
             ("a.cpp", "int a = 1'000; auto b = u8R\"x()\" { )x\";"),
+            ("a.cpp", "auto a = R\"sql(\" ( )sql\";"),
+            ("a.rs", "let a = r####\"\"### ( \"####;"),
             ("a.go", "a := `\\` + \"{\" + string('{')\nb := `\n{`"),
             ("a.java", "String a = \"\"\"\n  {\" \\\"\"\" {\"\"\";"),
             ("a.cs", r#"var a = @"\" + @"""{" + '{' + "\"{";"#),
@@ -253,6 +255,7 @@ mod tests {
             ("a.rs", "let a = \"b;\n", "the string that begins in line 1 does not end"),
             ("a.c", "\nchar *a = \"b;\n", "the string that begins in line 2 does not end"),
             ("a.cpp", "auto a = R\"x()\";", "the string that begins in line 1 does not end"),
+            ("a.cpp", "auto a = R\"01234567890123456789()01234567890123456789\";", "unclear"),
             ("a.py", "a = 'b\nc = 'd'\n", "the string that begins in line 1 does not end"),
             ("a.ts", "let a = `${b`;\n", "the string that begins in line 1 does not end"),
             (

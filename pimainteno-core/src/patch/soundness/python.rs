@@ -228,6 +228,7 @@ mod tests {
                 "if a:\n        if b:\n            c\n\td\n",
                 "line 4 mixes tabs and blanks in a way that Python cannot read",
             ),
+            ("if a:\n            b\n\tc\n", "line 3 is indented as no block around it"),
             ("if a:\n\tif b:\n\t  c\n\td\n", "sound"),
             ("if a:\n    b\n\x0cc\n", "sound"),
             ("if a:\n    b\n  \\\n  c\n", "unclear"),

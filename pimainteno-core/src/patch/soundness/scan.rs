@@ -385,7 +385,8 @@ mod tests {
 
     #[test]
     fn too_many_brackets_are_not_read() {
-        assert_eq!(seen("a.rs", &"(".repeat(2 * super::MOST_OPEN)), "unclear");
+        assert_eq!(seen("a.rs", &"(".repeat(20_000)), "unclear");
+        assert_eq!(seen("a.rs", &format!("{}{}", "(".repeat(20), ")".repeat(20))), "sound");
     }
 
     #[test]
