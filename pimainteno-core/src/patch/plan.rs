@@ -2,10 +2,15 @@
 
 mod completeness;
 mod content;
+mod guess;
 mod names;
 mod rules;
+mod vacant;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 use completeness::{check_blocks, check_illustration};
 use content::{check_deleted, new_content};
@@ -18,7 +23,7 @@ use super::{
     files::{Content, Entry, Files},
     locate::Fit,
     other_format,
-    paths::{self, Meaning, check_new_path, check_path, check_way, existing},
+    paths::{self, Meaning, check_path, check_way, existing},
     place::{Job, place},
     placeholder,
     refusal::{Reason, Refusal},
@@ -141,6 +146,7 @@ struct Planner<'a> {
     /// was guessed.
     pending: BTreeMap<String, Vec<(usize, &'a Hunk, bool)>>,
     placements: Vec<Placement>,
+    letters: OnceCell<HashMap<String, Vec<String>>>,
 }
 
 impl<'a> Planner<'a> {
@@ -155,6 +161,7 @@ impl<'a> Planner<'a> {
             vacated: BTreeSet::new(),
             pending: BTreeMap::new(),
             placements: Vec::new(),
+            letters: OnceCell::new(),
         }
     }
 
@@ -329,6 +336,12 @@ impl<'a> Planner<'a> {
                 return Err(Refusal::new(Reason::Ambiguous, message).file(new));
             }
             if old_exists && meaning.is_pair && !section.hunks.is_empty() {
+                if !section.has_git_header {
+                    let message = format!(
+                        "its labels name `{old}` and `{new}`, and nothing says that the file is renamed"
+                    );
+                    return Err(Refusal::new(Reason::Ambiguous, message).file(old));
+                }
                 self.move_file(old, new, section)?;
                 self.wait(new, number, section, false);
                 return Ok(());
@@ -351,6 +364,9 @@ impl<'a> Planner<'a> {
             );
         };
         self.check(&path)?;
+        if guessed {
+            guess::check(self.files, &readings, &path, section)?;
+        }
         if section.hunks.is_empty() && section.executable.is_none() {
             return Err(Refusal::new(
                 Reason::Malformed,
@@ -511,30 +527,6 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Refuses a path where something is and stays.
-    fn check_vacant(&self, path: &str) -> Result<(), Refusal> {
-        if self.written.contains_key(path) {
-            return Err(Refusal::new(
-                Reason::Conflict,
-                "two parts of the change make the same file",
-            )
-            .file(path));
-        }
-        check_new_path(path)?;
-        let stays = |path: &str| !self.removed.contains(path) && !self.vacated.contains(path);
-        let is_there = !matches!(paths::entry(self.files, path)?, Entry::Missing);
-        if is_there && stays(path) {
-            return Err(
-                Refusal::new(Reason::Exists, "the file to create exists already").file(path)
-            );
-        }
-        if paths::same_text(self.files, path)?.iter().any(|other| stays(other)) {
-            let message = "the file to create exists already, its name in other code points";
-            return Err(Refusal::new(Reason::Exists, message).file(path));
-        }
-        Ok(())
-    }
-
     /// Refuses a change after which a file cannot be parsed any more. One that a tool made from
     /// real files is as it is meant.
     fn check_sound(&self, path: &str, before: &[u8], after: &[u8]) -> Result<(), Refusal> {
@@ -542,24 +534,6 @@ impl<'a> Planner<'a> {
             return Ok(());
         }
         soundness::check(path, before, after).map_err(|refusal| refusal.file(path))
-    }
-
-    /// Refuses a file below another file.
-    fn check_parents(&self, path: &str) -> Result<(), Refusal> {
-        for (at, _) in path.match_indices('/') {
-            let parent = &path[..at];
-            let is_file = self.written.contains_key(parent)
-                || (matches!(paths::entry(self.files, parent)?, Entry::File(_))
-                    && !self.removed.contains(parent));
-            if is_file {
-                return Err(Refusal::new(
-                    Reason::Path,
-                    format!("`{parent}` on the way to it is a file"),
-                )
-                .file(path));
-            }
-        }
-        Ok(())
     }
 
     /// What a file says after the sections that were read so far.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{
     change::Section,
     extract::{Form, Region},
-    label::Label,
+    label::{self, Label},
     other_format,
     refusal::{Reason, Refusal},
     search_replace,
@@ -26,9 +26,22 @@ const MOST_NAMES: usize = 64;
 pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, Refusal> {
     let titles = regions.iter().filter_map(|region| region.title.name());
     let mut seen = HashSet::new();
-    let names = titles.chain(rest.lines().flat_map(title::named));
-    let names = names.filter(|name| seen.insert(name.clone())).collect();
-    let mut reader = Reader { names, sections: Vec::new(), blocks: 0, same: 0 };
+    let mut names: Vec<_> = titles.filter(|name| seen.insert(name.clone())).collect();
+    let mut references = HashSet::new();
+    for line in rest.lines() {
+        for name in title::named(line) {
+            if !label::is_reference(line, &name) {
+                references.remove(&name);
+            } else if !seen.contains(&name) {
+                references.insert(name.clone());
+            }
+            if seen.insert(name.clone()) {
+                names.push(name);
+            }
+        }
+    }
+    let references = names.iter().filter(|name| references.contains(*name)).cloned().collect();
+    let mut reader = Reader { names, references, sections: Vec::new(), blocks: 0, same: 0 };
     for region in regions {
         match region.form {
             Form::Diff => reader.sections.append(&mut unified::sections(region, None)?),
@@ -58,6 +71,8 @@ pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, R
 struct Reader {
     /// All files that the reply names anywhere but in its changes.
     names: Vec<String>,
+    /// Those of them that are only said for comparison.
+    references: Vec<String>,
     sections: Vec<Section>,
     /// How many of the last sections are made of blocks to search and replace.
     blocks: usize,
@@ -116,6 +131,6 @@ impl Reader {
                 "the reply does not say which file its change is for",
             ));
         }
-        Ok(Label::mention(names))
+        Ok(Label::mention(names, self.references.clone()))
     }
 }

@@ -7,6 +7,7 @@ mod damage;
 mod formats;
 mod placing;
 mod properties;
+mod which_file;
 
 use std::collections::BTreeMap;
 
