@@ -17,6 +17,8 @@ mod scan;
 mod syntax;
 mod value;
 
+use std::ops::Range;
+
 use super::{
     refusal::{Reason, Refusal},
     text::Text,
@@ -45,12 +47,30 @@ pub(super) fn check(path: &str, before: &[u8], after: &[u8]) -> Result<(), Refus
     let (Some(old), Some(new)) = (readable(before), readable(after)) else { return Ok(()) };
     // Most changes are right, and then one look is enough.
     let known = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
+    if let Some(line) = language.wide_blank(new, changed(old, new, known)) {
+        let message = format!(
+            "line {} would be indented with blanks that {} takes for text",
+            line + 1,
+            language.name
+        );
+        return Err(Refusal::new(Reason::Ambiguous, message).places(&Text::new(after), &[line], 1));
+    }
     let Err(Fault::Broken { line, what }) = language.look(new, known) else { return Ok(()) };
     if language.look(old, old.len()).is_err() {
         return Ok(());
     }
     let message = format!("what it makes of the file is no {} any more: {what}", language.name);
     Err(Refusal::new(Reason::Broken, message).places(&Text::new(after), &[line], 1))
+}
+
+/// The bytes of the lines in which `new` differs from `old`, which begin with `known` equal bytes.
+fn changed(old: &str, new: &str, known: usize) -> Range<usize> {
+    let same = |(old, new): &(u8, u8)| old == new;
+    let behind = old.bytes().rev().zip(new.bytes().rev()).take_while(same).count();
+    let end = new.len() - behind.min(old.len().min(new.len()) - known);
+    let end = (end..new.len()).find(|at| new.is_char_boundary(*at)).unwrap_or(new.len());
+    let start = new.as_bytes()[..known].iter().rposition(|byte| *byte == b'\n');
+    start.map_or(0, |at| at + 1)..end
 }
 
 /// A file as text, without a byte order mark, if it can be looked at.

@@ -5,6 +5,7 @@
 mod careful;
 mod damage;
 mod formats;
+mod indentation;
 mod placing;
 mod properties;
 mod which_file;

@@ -41,8 +41,15 @@ impl Round<'_> {
         for ((block, place), mapping) in hunk.blocks().zip(&alignment.blocks).zip(&mappings) {
             let mut edit = self.block(hunk, block.clone(), place, mapping);
             if fit >= Fit::Blanks {
-                punctuation::restore(self.text, hunk, block, alignment, &mut edit, steps)
-                    .map_err(refused)?;
+                punctuation::restore(
+                    self.text,
+                    hunk,
+                    (block, mapping.is_told()),
+                    alignment,
+                    &mut edit,
+                    steps,
+                )
+                .map_err(refused)?;
             }
             if !job.verbatim {
                 let lines = edit.lines.iter().map(|line| String::from_utf8_lossy(&line.text));
@@ -89,11 +96,16 @@ impl Round<'_> {
                 indenting.add(&line.text);
                 continue;
             }
-            let Some(place) = alignment.lines.get(at).copied().flatten() else { continue };
+            let Some(place) = alignment.lines.get(at).copied().flatten() else {
+                indenting.pass(&line.text, line.kind);
+                continue;
+            };
             // A line that is only alike says nothing about blanks.
             let file = self.text.line(place);
             if Fit::Punctuation.key(line.text.as_bytes()) == Fit::Punctuation.key(file) {
                 indenting.note(&line.text, file, line.kind == Kind::Removed);
+            } else {
+                indenting.pass(&line.text, line.kind);
             }
         }
     }
@@ -116,10 +128,13 @@ impl Round<'_> {
         place: &Range<usize>,
         mapping: &Mapping,
     ) -> Edit {
+        let first = hunk.lines.iter().position(HunkLine::is_new);
         let lines = &hunk.lines[block];
         let removed = || lines.iter().filter(|line| line.kind == Kind::Removed);
+        let is_first =
+            |line: &HunkLine| first.is_some_and(|at| std::ptr::eq(line, &hunk.lines[at]));
         let new_line = |line: &HunkLine| NewLine {
-            text: mapping.apply(&line.text).into_bytes(),
+            text: mapping.apply(&line.text, is_first(line)).into_bytes(),
             end: match (line.bare, self.tells_ends, line.carriage_return) {
                 (true, ..) => Some(End::Missing),
                 (_, true, true) => Some(End::CrLf),

@@ -75,26 +75,29 @@ fn plain_form(character: char) -> Option<char> {
 }
 
 /// Gives added lines the file's characters back, as far as they say the same as a line that they
-/// replace.
+/// replace. `is_indented` if they have the file's indentation already.
 ///
 /// # Errors
 /// [`Reason::Ambiguous`] if one is written anew where the file had others than the reply shows.
 pub(super) fn restore(
     text: &Text<'_>,
     hunk: &Hunk,
-    block: Range<usize>,
+    (block, is_indented): (Range<usize>, bool),
     alignment: &Alignment,
     edit: &mut Edit,
     steps: &mut Steps<'_>,
 ) -> Result<(), Refusal> {
-    // Blanks beyond ASCII in front of a line are neither kept nor told from others.
+    // Blanks beyond ASCII in front of a line are kept only where it is told which they are.
     let has_wide_blanks = |line: &[u8]| {
         let line = str::from_utf8(line).unwrap_or_default();
         let indentation = &line[..line.len() - line.trim_start().len()];
         !indentation.is_ascii()
     };
     let replaced = edit.start..edit.end;
-    if !edit.lines.is_empty() && replaced.clone().any(|at| has_wide_blanks(text.line(at))) {
+    if !is_indented
+        && !edit.lines.is_empty()
+        && replaced.clone().any(|at| has_wide_blanks(text.line(at)))
+    {
         let message = format!(
             "lines from {} on are indented with other blanks than the reply shows",
             edit.start + 1
