@@ -9,6 +9,7 @@ mod anchors;
 mod edits;
 mod ends;
 mod evidence;
+mod numbered;
 mod punctuation;
 mod reading;
 

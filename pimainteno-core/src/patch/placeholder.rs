@@ -64,6 +64,10 @@ const BETWEEN: [&str; 14] = [
     "brevity", "this",
 ];
 
+/// Code that does nothing.
+const NOTHING: [&str; 8] =
+    ["pass", "...", "{", ";", "return;", "return", "todo!()", "unimplemented!()"];
+
 /// Refuses a section with an added line that stands for others.
 pub(super) fn check(section: &Section) -> Result<(), Refusal> {
     for (number, hunk) in section.hunks.iter().enumerate() {
@@ -92,7 +96,7 @@ fn stands_for_others(line: &str) -> bool {
     let comment = ["//", "#", "/*", "<!--", "--", ";", "%", "*"]
         .iter()
         .find_map(|mark| line.strip_prefix(mark));
-    if comment.is_some_and(is_remark) {
+    if comment.or_else(|| behind_nothing(line)).is_some_and(is_remark) {
         return true;
     }
     let text = line.trim().trim_start_matches([
@@ -110,6 +114,12 @@ fn stands_for_others(line: &str) -> bool {
     }
     let text = text.to_lowercase();
     WORDS.iter().any(|word| text.contains(word))
+}
+
+/// The comment behind code that does nothing, and that a block needs to be one.
+fn behind_nothing(line: &str) -> Option<&str> {
+    let rest = NOTHING.iter().find_map(|code| line.strip_prefix(code))?.trim_start();
+    ["//", "#", "/*", "--"].iter().find_map(|mark| rest.strip_prefix(mark))
 }
 
 /// Whether a comment says that something is left out.

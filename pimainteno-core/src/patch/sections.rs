@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
-    change::Section,
+    change::{Hunk, Section},
     extract::{Form, Region},
     label::{self, Label},
     other_format,
@@ -41,7 +41,14 @@ pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, R
         }
     }
     let references = names.iter().filter(|name| references.contains(*name)).cloned().collect();
-    let mut reader = Reader { names, references, sections: Vec::new(), blocks: 0, same: 0 };
+    let mut reader = Reader {
+        names,
+        references,
+        sections: Vec::new(),
+        blocks: 0,
+        said: HashSet::new(),
+        same: 0,
+    };
     for region in regions {
         match region.form {
             Form::Diff => reader.sections.append(&mut unified::sections(region, None)?),
@@ -76,6 +83,8 @@ struct Reader {
     sections: Vec<Section>,
     /// How many of the last sections are made of blocks to search and replace.
     blocks: usize,
+    /// The blocks that were read, with their files.
+    said: HashSet<(Label, Hunk)>,
     /// How many blocks change nothing.
     same: usize,
 }
@@ -96,6 +105,11 @@ impl Reader {
             self.same += 1;
             return Ok(());
         };
+        // Below a text of its own it is said once more, and not meant for another place.
+        let is_new = self.said.insert((label.clone(), hunk.clone()));
+        if !is_new && region.title.above.len() > 1 {
+            return Ok(());
+        }
         let makes_file =
             |section: &Section| section.hunks.iter().all(|hunk| hunk.old == Some((0, 0)));
         let from = self.sections.len() - self.blocks;

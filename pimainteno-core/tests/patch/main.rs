@@ -9,6 +9,7 @@ mod indentation;
 mod placing;
 mod properties;
 mod which_file;
+mod which_place;
 
 use std::collections::BTreeMap;
 

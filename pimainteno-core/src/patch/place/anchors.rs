@@ -1,6 +1,6 @@
 //! Lines that a hunk is said to be below.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use super::{Found, Round};
 use crate::patch::{
@@ -11,6 +11,12 @@ use crate::patch::{
 
 /// From how many bytes on an anchor may be the beginning of a longer line: Git cuts long ones off.
 const CUT: usize = 40;
+
+/// How many letters and digits make a line one that says something, and how many such lines are
+/// enough without the line that they are said to be below, which alone tells where they are if there
+/// are no numbers.
+const SAYS: usize = 4;
+const FEW: usize = 2;
 
 impl Round<'_> {
     /// The one of several places that is below these lines, each looked for in what begins with the
@@ -46,11 +52,21 @@ impl Round<'_> {
         found: &Found<'_>,
         steps: &mut Steps<'_>,
     ) -> Result<(), Refusal> {
-        let ([place], None, Some(anchor)) =
-            (found.places.as_slice(), found.hunk.old, found.hunk.anchors.last())
-        else {
+        let ([place], Some(anchor)) = (found.places.as_slice(), found.hunk.anchors.last()) else {
             return Ok(());
         };
+        if self.is_unfounded(found, *place, anchor, steps)? {
+            let message = "it shows too little to be meant for the only place of its lines, since the line that it is said to be below is not in the file";
+            let lines = found.hunk.old_lines().count();
+            return Err(Refusal::new(Reason::Ambiguous, message).places(
+                self.text,
+                &[*place],
+                lines,
+            ));
+        }
+        if found.hunk.old.is_some() {
+            return Ok(());
+        }
         let whole = 0..self.text.len();
         let Some(line) = self.only(anchor, &whole, Fit::TrailingBlanks, steps)? else {
             return Ok(());
@@ -62,6 +78,35 @@ impl Round<'_> {
         }
         let message = "its lines do not stand below the line that it is said to be below";
         Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &[line, *place], lines))
+    }
+
+    /// Whether nothing but a few short lines speaks for a place: the line that the hunk is said to be
+    /// below is nowhere, and its number is another.
+    fn is_unfounded(
+        &self,
+        found: &Found<'_>,
+        place: usize,
+        anchor: &str,
+        steps: &mut Steps<'_>,
+    ) -> Result<bool, Refusal> {
+        let lines: HashSet<_> = found
+            .hunk
+            .old_lines()
+            .map(|line| line.text.trim())
+            .filter(|line| line.chars().filter(|it| it.is_alphanumeric()).count() >= SAYS)
+            .collect();
+        let is_at_number = found.hunk.old.is_some_and(|(start, _)| start == place + 1);
+        let enough = if found.hunk.old.is_some() { 1 } else { FEW };
+        if lines.len() >= enough || is_at_number || anchor.trim().is_empty() {
+            return Ok(false);
+        }
+        steps.take(2 * self.text.cost())?;
+        let wanted = Fit::Punctuation.key(anchor.as_bytes());
+        let says = |line: &[u8]| {
+            let line = Fit::Punctuation.key(line);
+            line.windows(wanted.len()).any(|part| part == &*wanted)
+        };
+        Ok(!self.text.lines().any(says))
     }
 
     /// The one line of a part of the file that says this.

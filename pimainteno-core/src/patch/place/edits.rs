@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{Job, Round, punctuation};
+use super::{Job, Round, numbered, punctuation};
 use crate::patch::{
     align::Alignment,
     change::{Hunk, HunkLine, Kind},
@@ -52,6 +52,10 @@ impl Round<'_> {
                 .map_err(refused)?;
             }
             if !job.verbatim {
+                if numbered::is_numbered(self.text, &edit) {
+                    let message = "the lines that it adds begin with their numbers";
+                    return Err(refused(Refusal::new(Reason::Malformed, message)));
+                }
                 let lines = edit.lines.iter().map(|line| String::from_utf8_lossy(&line.text));
                 self.habit().check(lines, fit).map_err(refused)?;
             }
