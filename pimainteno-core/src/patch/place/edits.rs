@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{Job, Round, numbered, punctuation};
+use super::{Job, Round, numbered, punctuation, tabs};
 use crate::patch::{
     align::Alignment,
     change::{Hunk, HunkLine, Kind},
@@ -37,6 +37,10 @@ impl Round<'_> {
         if fit >= Fit::Blanks {
             mappings = self.indenting(hunk, alignment).mappings(self.habit()).map_err(refused)?;
         }
+        let inner = match fit >= Fit::Blanks {
+            true => tabs::Inner::of(self.text, hunk, alignment),
+            false => tabs::Inner::default(),
+        };
         let mut edits = Vec::with_capacity(alignment.blocks.len());
         for ((block, place), mapping) in hunk.blocks().zip(&alignment.blocks).zip(&mappings) {
             let mut edit = self.block(hunk, block.clone(), place, mapping);
@@ -57,7 +61,11 @@ impl Round<'_> {
                     return Err(refused(Refusal::new(Reason::Malformed, message)));
                 }
                 let lines = edit.lines.iter().map(|line| String::from_utf8_lossy(&line.text));
-                self.habit().check(lines, fit).map_err(refused)?;
+                self.habit().check(lines.clone(), fit).map_err(refused)?;
+                if inner.hide_tabs(lines) {
+                    let message = "the file has tabs where it shows blanks, and it cannot be told which blanks of what it adds are tabs, too";
+                    return Err(refused(Refusal::new(Reason::Ambiguous, message)));
+                }
             }
             edits.push(edit);
         }

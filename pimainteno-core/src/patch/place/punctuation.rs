@@ -181,6 +181,14 @@ impl<'a> Removed<'a> {
             let own = shared.get(&at).map(|own| &self.units[*own]);
             let meant =
                 own.filter(|own| self.differs(own) && *written == self.reply[own.0.bytes.clone()]);
+            // Where there are more or fewer of them, as of dashes, they are what the change is about.
+            let meant = meant.filter(|_| {
+                let own_at = shared.get(&at).copied().unwrap_or_default();
+                let is_word = unit.plain.is_alphanumeric() || unit.plain == ' ';
+                let own = |at: usize| self.units.get(at).map(|(unit, _)| unit.plain);
+                let added = |at: usize| units.get(at).map(|unit| unit.plain);
+                is_word || alike(unit.plain, own_at, own) == alike(unit.plain, at, added)
+            });
             // A quote that is written anew would be another one than those of the line.
             let is_quote = matches!(unit.plain, '\'' | '"') && written.is_ascii();
             let is_other = |own: &&(Unit, Unit)| own.0.plain == unit.plain && self.differs(own);
@@ -204,6 +212,12 @@ impl<'a> Removed<'a> {
         restored.push_str(&added[from..]);
         Ok(restored)
     }
+}
+
+/// How many characters in a row, around the one at `at`, are the same.
+fn alike(plain: char, at: usize, unit: impl Fn(usize) -> Option<char>) -> usize {
+    let behind = (at + 1..).take_while(|at| unit(*at) == Some(plain)).count();
+    behind + (0..at).rev().take_while(|at| unit(*at) == Some(plain)).count()
 }
 
 /// The characters of a line as they are compared: of blanks in a row one.
