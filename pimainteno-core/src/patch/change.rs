@@ -76,6 +76,16 @@ pub(super) enum Kind {
     Added,
 }
 
+impl Section {
+    /// What is named right above it besides its file, if that is named among others.
+    pub(super) fn said(&self) -> &[String] {
+        match &self.new {
+            Some(label) if label.is_mention() => label.names(),
+            _ => &[],
+        }
+    }
+}
+
 impl HunkLine {
     /// A line of `kind` that says `text`, which may end with a carriage return.
     pub(super) fn new(kind: Kind, text: &str) -> Self {

@@ -44,6 +44,8 @@ pub(super) struct Job<'a> {
     pub(super) loosest: Fit,
     /// A tool made it from real files, so that what it adds is meant as it is.
     pub(super) verbatim: bool,
+    /// What is named right above it.
+    pub(super) said: &'a [String],
 }
 
 /// A file with its hunks in place.
@@ -206,6 +208,7 @@ impl<'a> Round<'a> {
             if found.places.len() > 1 {
                 let place = self
                     .decide(found, numbers_hold, (turn, counts[at]), steps)
+                    .and_then(|place| self.check_said(job.said, found, place, steps))
                     .map_err(|refusal| refusal.hunk(job.number))?;
                 decided.push((at, place));
             }

@@ -488,6 +488,7 @@ impl<'a> Planner<'a> {
                     // Where the file is a guess, the lines must all be there.
                     loosest: if *guessed { Fit::Punctuation } else { Fit::Context },
                     verbatim: self.rules.verbatim,
+                    said: self.sections[*section].said(),
                 })
                 .collect();
             let placed = match place(&content.bytes, &jobs, &mut self.steps) {

@@ -248,6 +248,12 @@ impl Whole {
                 lines.remove(0);
             }
         }
+        // A line that parts the block from its fence is none of the file.
+        let is_blank = |line: &[u8]| line.trim_ascii().is_empty();
+        if !text.is_empty() && !is_blank(first) && lines.len() > 1 && is_blank(lines[0].as_bytes())
+        {
+            lines.remove(0);
+        }
         self.check_lines(&lines, &text)?;
         if old.is_none() && !self.may_be_new {
             return Err(is_part("there is no such file, and nothing says that it is a new one"));

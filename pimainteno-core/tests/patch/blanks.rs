@@ -77,3 +77,16 @@ fn a_line_gets_another_end_only_if_the_change_is_about_that() {
     ];
     check(&rows, &Rules::new());
 }
+
+#[test]
+fn a_blank_line_below_a_fence_is_none_of_the_file() {
+    let whole = |text: &str| {
+        let tree = Tree::from([("f.txt".to_owned(), content("a\nb\nc\n"))]);
+        let reply = format!("f.txt\n```\n{text}```\n");
+        applied(&tree, &reply, &Rules::new())
+            .map(|after| String::from_utf8(after["f.txt"].bytes.clone()).unwrap())
+            .map_err(|refusal| refusal.reason)
+    };
+    assert_eq!(whole("\na\nB\nc\n"), Ok("a\nB\nc\n".to_owned()));
+    assert_eq!(whole("a\n\nb\nc\n"), Ok("a\n\nb\nc\n".to_owned()));
+}

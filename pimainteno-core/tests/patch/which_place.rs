@@ -119,3 +119,17 @@ fn a_remark_behind_code_that_does_nothing_stands_for_what_is_left_out() {
         block("    work()\n    stop()\n\n\ndef g():\n", &format!("    {line}\n\n\ndef g():\n"));
     assert!(after(TWO, &reply).unwrap().contains(line));
 }
+
+#[test]
+fn a_text_that_names_another_place_than_the_number_contradicts_it() {
+    let reply = |text: &str, start: usize| {
+        format!(
+            "{text}\n```diff\n@@ -{start},3 +{start},3 @@\n     start()\n-    work()\n+    play()\n     stop()\n```\n"
+        )
+    };
+    let wanted = Ok(TWO.replacen("work", "play", 1));
+    assert_eq!(after(TWO, &reply("In `g`, in `f.py`:", 2)), Err(Reason::Ambiguous));
+    assert_eq!(after(TWO, &reply("In `f()`, in `f.py`:", 2)), wanted);
+    assert_eq!(after(TWO, &reply("In `h`, in `f.py`:", 2)), wanted);
+    assert_eq!(after(TWO, &reply("In `f.py`:", 2)), wanted);
+}

@@ -18,6 +18,24 @@ const CUT: usize = 40;
 const SAYS: usize = 4;
 const FEW: usize = 2;
 
+/// Words in front of the name of what a line begins.
+const KEYWORDS: [&str; 14] = [
+    "def",
+    "fn",
+    "fun",
+    "func",
+    "function",
+    "sub",
+    "class",
+    "struct",
+    "enum",
+    "trait",
+    "impl",
+    "interface",
+    "module",
+    "type",
+];
+
 impl Round<'_> {
     /// The one of several places that is below these lines, each looked for in what begins with the
     /// one before it, if each of them stands there once.
@@ -78,6 +96,34 @@ impl Round<'_> {
         }
         let message = "its lines do not stand below the line that it is said to be below";
         Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &[line, *place], lines))
+    }
+
+    /// Refuses one of several places if what is named above the hunk has another of them.
+    pub(super) fn check_said(
+        &self,
+        said: &[String],
+        found: &Found<'_>,
+        place: usize,
+        steps: &mut Steps<'_>,
+    ) -> Result<usize, Refusal> {
+        let mut others = Vec::new();
+        for name in said.iter().map(|name| name.trim_end_matches("()")).filter(|it| is_word(it)) {
+            steps.take(self.text.cost())?;
+            for line in (0..self.text.len()).filter(|line| defines(self.text.line(*line), name)) {
+                let within = line..self.end_of(line, self.text.len(), steps)?;
+                if within.contains(&place) {
+                    return Ok(place);
+                }
+                others.extend(found.places.iter().filter(|place| within.contains(place)));
+            }
+        }
+        if others.is_empty() {
+            return Ok(place);
+        }
+        others.push(place);
+        let message = "its lines stand in several places, and the text above it names another than what else speaks for one";
+        let lines = found.hunk.old_lines().count();
+        Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &others, lines))
     }
 
     /// Whether nothing but a few short lines speaks for a place: the line that the hunk is said to be
@@ -148,6 +194,19 @@ impl Round<'_> {
         steps.take(4 * (end - line))?;
         Ok(end)
     }
+}
+
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+}
+
+/// Whether a line begins what has this name: a function, a type.
+fn defines(line: &[u8], name: &str) -> bool {
+    let Ok(line) = str::from_utf8(line) else { return false };
+    let mut words = line
+        .split(|letter: char| !(letter.is_alphanumeric() || letter == '_'))
+        .filter(|word| !word.is_empty());
+    words.any(|word| KEYWORDS.contains(&word)) && words.next() == Some(name)
 }
 
 fn indentation(line: &[u8]) -> usize {
