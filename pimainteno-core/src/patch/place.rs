@@ -12,6 +12,7 @@ mod evidence;
 mod numbered;
 mod punctuation;
 mod reading;
+mod strings;
 mod tabs;
 
 use std::{borrow::Cow, cell::OnceCell, collections::HashMap};

@@ -153,3 +153,25 @@ fn a_line_as_deep_as_one_that_is_shown_gets_what_that_has() {
     let refusal = applied(&tree, reply, &Rules::new()).unwrap_err();
     assert_eq!(refusal.reason, Reason::Ambiguous);
 }
+
+#[test]
+fn lines_of_a_string_are_not_indented() {
+    check(&[
+        (FOUR, "return x\n", "return \"\"\"\nx\n  y\n\"\"\"\n", Err(Reason::Ambiguous)),
+        (
+            FOUR,
+            "    one()\nreturn x\n",
+            "    y = '''\none\n'''\n    one()\nreturn x\n",
+            Err(Reason::Ambiguous),
+        ),
+        // What is written about the code moves with it.
+        (
+            FOUR,
+            "def f(self):\n    if x:\n",
+            "def g(self):\n    \"\"\"It is\n    something.\"\"\"\n    pass\n\ndef f(self):\n    if x:\n",
+            Ok(
+                "class A:\n    def g(self):\n        \"\"\"It is\n        something.\"\"\"\n        pass\n\n    def f(self):\n        if x:\n            one()\n        return x\n",
+            ),
+        ),
+    ]);
+}

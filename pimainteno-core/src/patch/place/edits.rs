@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{Job, Round, numbered, punctuation, tabs};
+use super::{Job, Round, numbered, punctuation, strings, tabs};
 use crate::patch::{
     align::Alignment,
     change::{Hunk, HunkLine, Kind},
@@ -43,6 +43,10 @@ impl Round<'_> {
         };
         let mut edits = Vec::with_capacity(alignment.blocks.len());
         for ((block, place), mapping) in hunk.blocks().zip(&alignment.blocks).zip(&mappings) {
+            if mapping.is_told() && strings::has_flush_lines(hunk, block.clone()) {
+                let message = "it adds a string of several lines and is indented otherwise than the file, and it cannot be told how that string is";
+                return Err(refused(Refusal::new(Reason::Ambiguous, message)));
+            }
             let mut edit = self.block(hunk, block.clone(), place, mapping);
             if fit >= Fit::Blanks {
                 punctuation::restore(
