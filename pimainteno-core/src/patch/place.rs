@@ -239,7 +239,7 @@ impl<'a> Round<'a> {
             let stands = if is_meant {
                 self.follows_already(&found.hunk, *place, job.verbatim)
             } else {
-                only_adds && self.stands_already(&found.hunk, found.fit, steps)?
+                only_adds && self.was_meant_elsewhere(&found, *place, job.verbatim, steps)?
             };
             if has_context && stands {
                 self.note_already(job, steps)?;

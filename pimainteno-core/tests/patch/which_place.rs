@@ -133,3 +133,22 @@ fn a_text_that_names_another_place_than_the_number_contradicts_it() {
     assert_eq!(after(TWO, &reply("In `h`, in `f.py`:", 2)), wanted);
     assert_eq!(after(TWO, &reply("In `f.py`:", 2)), wanted);
 }
+
+#[test]
+fn what_another_place_says_is_not_there_already() {
+    let file = "def f():\n    a()\n    x()\n    b()\n\n\ndef g():\n    a()\n    b()\n";
+    let wanted = Ok(format!("{}    x()\n    b()\n", &file[..file.len() - "    b()\n".len()]));
+    let reply = block("    a()\n    b()\n", "    a()\n    x()\n    b()\n");
+    assert_eq!(after(file, &reply), wanted);
+    let hunk = |header: &str| diff(&format!("@@ {header}\n     a()\n+    x()\n     b()\n"));
+    for header in ["-9,2 +9,3 @@", "-7,2 +7,3 @@ def g():"] {
+        assert_eq!(after(file, &hunk(header)), wanted, "{header}");
+    }
+    // The other place is the one that is said.
+    for header in ["-2,2 +2,3 @@", "-3,2 +3,3 @@ def f():", "-9,2 +9,3 @@ def f():"] {
+        assert_eq!(after(file, &hunk(header)), Err(Reason::AlreadyThere), "{header}");
+    }
+    let done = "def f():\n    a()\n    b()\n    x()\n";
+    let reply = block("    a()\n    b()\n", "    a()\n    b()\n    x()\n");
+    assert_eq!(after(done, &reply), Err(Reason::AlreadyThere));
+}
