@@ -227,8 +227,8 @@ impl Pairs {
         &self,
         added: impl Iterator<Item = &'a str> + Clone,
     ) -> Result<Mapping, Refusal> {
-        let in_reply =
-            |indentation: &str| self.context.iter().any(|(reply, _)| reply == indentation);
+        let replies: HashSet<_> = self.context.iter().map(|(reply, _)| reply.as_str()).collect();
+        let in_reply = |indentation: &str| replies.contains(indentation);
         let differs = |pairs: &[(String, String)]| pairs.iter().any(|(reply, file)| reply != file);
         if !differs(&self.context) && !differs(&self.removed) {
             return Ok(Mapping::Same);
@@ -298,23 +298,19 @@ impl Pairs {
     fn only_context_differs<'a>(&self, mut added: impl Iterator<Item = &'a str> + Clone) -> bool {
         // Lines that are removed and lines that are added come from the same hand.
         let tells = self.removed.iter().any(|(reply, _)| !reply.is_empty());
-        let as_removed =
-            |indentation: &str| self.removed.iter().any(|(reply, _)| reply == indentation);
+        let removed: HashSet<_> = self.removed.iter().map(|(reply, _)| reply.as_str()).collect();
+        let as_removed = |indentation: &str| removed.contains(indentation);
         if tells || added.clone().all(as_removed) {
             return true;
         }
         let (mut file_only, mut reply_only) = (0, 0);
+        let (replies, files): (HashSet<_>, HashSet<_>) =
+            self.context.iter().map(|(reply, file)| (reply.as_str(), file.as_str())).unzip();
+        let has_tabs = |one: &str, other: &str| one.contains('\t') && !other.contains('\t');
+        let file_tabs = self.context.iter().any(|(reply, file)| has_tabs(file, reply));
+        let reply_tabs = self.context.iter().any(|(reply, file)| has_tabs(reply, file));
         for indentation in added.by_ref() {
-            let in_file = self.context.iter().any(|(_, file)| file == indentation);
-            let in_reply = self.context.iter().any(|(reply, _)| reply == indentation);
-            let file_tabs = self
-                .context
-                .iter()
-                .any(|(reply, file)| file.contains('\t') && !reply.contains('\t'));
-            let reply_tabs = self
-                .context
-                .iter()
-                .any(|(reply, file)| reply.contains('\t') && !file.contains('\t'));
+            let (in_file, in_reply) = (files.contains(indentation), replies.contains(indentation));
             let tabs = indentation.contains('\t');
             if (in_file && !in_reply)
                 || (file_tabs && !reply_tabs && tabs)

@@ -130,7 +130,7 @@ fn greatest_divisor(one: usize, other: usize) -> usize {
 /// How many units deep an indentation is, if it is made of them alone.
 fn level(indentation: &str, unit: &str) -> Option<isize> {
     let count = indentation.len().checked_div(unit.len())?;
-    (indentation.len() % unit.len() == 0 && indentation == unit.repeat(count))
+    (indentation.len().is_multiple_of(unit.len()) && indentation == unit.repeat(count))
         .then(|| isize::try_from(count).ok())?
 }
 

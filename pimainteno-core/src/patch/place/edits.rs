@@ -144,7 +144,10 @@ impl Round<'_> {
         place: &Range<usize>,
         mapping: &Mapping,
     ) -> Edit {
-        let first = hunk.lines.iter().position(HunkLine::is_new);
+        let first = match mapping {
+            Mapping::First(_) => hunk.lines.iter().position(HunkLine::is_new),
+            _ => None,
+        };
         let lines = &hunk.lines[block];
         let removed = || lines.iter().filter(|line| line.kind == Kind::Removed);
         let is_first =
