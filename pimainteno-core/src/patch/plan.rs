@@ -1,5 +1,6 @@
 //! What a reply does to all files, worked out in memory before anything is written.
 
+mod answer;
 mod completeness;
 mod content;
 mod guess;
@@ -12,6 +13,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
+use answer::check_quoted;
 use completeness::{check_blocks, check_illustration};
 use content::{check_deleted, new_content};
 use names::Names;
@@ -83,6 +85,7 @@ pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, 
         return Err(no_change_in(&text));
     }
     check_blocks(&text, &rest, &regions)?;
+    check_quoted(&text, &regions)?;
     for block in &aside {
         check_illustration(block, &sections, files)?;
     }

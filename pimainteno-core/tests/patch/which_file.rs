@@ -106,3 +106,24 @@ fn a_file_that_is_named_for_comparison_is_not_changed() {
         assert_eq!(changed(&files, &reply), Ok("two.py".to_owned()), "{text}");
     }
 }
+
+#[test]
+fn a_change_that_is_quoted_and_answered_is_not_applied() {
+    let quoted = format!("> {}\n", diff("loader.py", 1).trim_end().replace('\n', "\n> "));
+    let delete = "> --- a/loader.py\n> +++ /dev/null\n> @@ -1,6 +0,0 @@\n> -".to_owned()
+        + &LONG.trim_end().replace('\n', "\n> -")
+        + "\n";
+    for change in [&quoted, &delete] {
+        assert!(changed(&["loader.py"], change).is_ok());
+        assert!(changed(&["loader.py"], &format!("Here:\n\n{change}\nDone.\n")).is_ok());
+        for (above, below) in [
+            ("", "No, it is still in use."),
+            ("", "NAK, this breaks the import."),
+            ("", "Why is it so?"),
+            ("On Monday somebody wrote:", "Done."),
+        ] {
+            let reply = format!("{above}\n{change}\n{below}\n");
+            assert_eq!(changed(&["loader.py"], &reply), Err(Reason::Ambiguous), "{reply}");
+        }
+    }
+}
