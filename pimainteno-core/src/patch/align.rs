@@ -7,6 +7,7 @@
 
 mod neighbours;
 mod sample;
+mod shown;
 mod window;
 
 use std::collections::HashMap;

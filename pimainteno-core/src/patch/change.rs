@@ -13,6 +13,8 @@ pub(super) struct Section {
     /// Labels begin with the prefixes of `git diff`, or may; a label of the other format is the
     /// path itself.
     pub(super) prefixed: bool,
+    /// A header of Git names both files, whatever its labels say.
+    pub(super) has_git_header: bool,
     /// The mode that the file gets, if it is said.
     pub(super) executable: Option<bool>,
     /// The content is said to be that of an empty file.
@@ -72,6 +74,16 @@ pub(super) enum Kind {
     Context,
     Removed,
     Added,
+}
+
+impl Section {
+    /// What is named right above it besides its file, if that is named among others.
+    pub(super) fn said(&self) -> &[String] {
+        match &self.new {
+            Some(label) if label.is_mention() => label.names(),
+            _ => &[],
+        }
+    }
 }
 
 impl HunkLine {

@@ -3,6 +3,8 @@
 //! Which of several changes is meant, only the text between them says. It is not understood here:
 //! where it uses the words with which people take back what they wrote, nothing is applied.
 
+mod quoted;
+
 use super::{
     extract::{Extract, Region},
     refusal::{Reason, Refusal},
@@ -96,9 +98,7 @@ pub(super) fn check(reply: &Extract<'_>) -> Result<(), Refusal> {
             "the reply says {words:?}, so it cannot be told whether its change is meant"
         )));
     }
-    if reply.regions.iter().any(|region| region.quoted > 0) {
-        check_quoted(&reply.regions)?;
-    }
+    quoted::check(reply)?;
     let [first, others @ ..] = reply.regions.as_slice() else { return Ok(()) };
     if others.is_empty() {
         return Ok(());
@@ -124,19 +124,6 @@ pub(super) fn check(reply: &Extract<'_>) -> Result<(), Refusal> {
         ))),
         None => Ok(()),
     }
-}
-
-/// Refuses changes of which some are quoted more than others, and such as somebody else wrote.
-fn check_quoted(regions: &[Region<'_>]) -> Result<(), Refusal> {
-    let is_alike = regions.windows(2).all(|pair| pair[0].quoted == pair[1].quoted);
-    let is_attributed = |region: &Region<'_>| {
-        region.quoted > 0
-            && region.title.above.last().is_some_and(|line| plain(line).ends_with("wrote:"))
-    };
-    if is_alike && !regions.iter().any(is_attributed) {
-        return Ok(());
-    }
-    Err(refusal("the reply quotes a change that somebody else wrote, and holds no other"))
 }
 
 /// Whether a line offers one of several changes.

@@ -49,8 +49,10 @@ pub(super) struct Region<'a> {
     pub(super) form: Form,
     /// What stands above it.
     pub(super) title: Title<'a>,
-    /// How many quotations are around it: it is a change only where nothing is quoted less.
+    /// How many quotations are around it, and whether it is folded away: it is a change only where
+    /// nothing else is.
     pub(super) quoted: usize,
+    pub(super) folded: bool,
     /// Whether it stands in a code fence, so that nothing but changes is expected in it.
     pub(super) fenced: bool,
     /// Whether the reply ends with it, without a closing fence: it may have been cut off.
@@ -89,8 +91,9 @@ pub(super) fn extract(text: &str) -> Extract<'_> {
     let is_diff = |region: &Region<'_>| matches!(region.form, Form::Diff | Form::Block { .. });
     let is_named = |region: &Region<'_>| region.title.label().is_some();
     // Whoever quotes a change answers to it.
-    if regions.iter().any(|region| region.quoted == 0) {
-        regions.retain(|region| region.quoted == 0);
+    let is_own = |region: &Region<'_>| region.quoted == 0 && !region.folded;
+    if regions.iter().any(is_own) {
+        regions.retain(is_own);
     }
     let declines = message::declines(text);
     let has_diff = regions.iter().any(is_diff);
@@ -142,8 +145,9 @@ struct Walk<'a> {
     /// The lines of `rest` since the last block.
     above: Vec<&'a str>,
     torn: bool,
-    /// How many quotations are around it.
+    /// How many quotations are around it, and whether it is folded away.
     quoted: usize,
+    folded: bool,
     /// How many parts that stand apart were found to have no end.
     endless: usize,
     /// How many fences and quotations are around it.
@@ -151,15 +155,27 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Looks through what stands in a fence or a quotation.
-    fn within(&mut self, lines: &[&'a str], quoted: bool, last: bool) {
-        if self.depth == DEEPEST {
-            return;
+    /// Looks through what stands in a fence.
+    fn within(&mut self, lines: &[&'a str], last: bool) {
+        if self.depth < DEEPEST {
+            self.depth += 1;
+            self.over(lines, last);
+            self.depth -= 1;
         }
-        let before = self.quoted;
-        (self.depth, self.quoted) = (self.depth + 1, before + usize::from(quoted));
-        self.over(lines, last);
-        (self.depth, self.quoted) = (self.depth - 1, before);
+    }
+
+    /// Looks through what stands in a quotation.
+    fn within_quotation(&mut self, lines: &[&'a str], last: bool) {
+        self.quoted += 1;
+        self.within(lines, last);
+        self.quoted -= 1;
+    }
+
+    /// Looks through what is folded away.
+    fn within_fold(&mut self, lines: &[&'a str]) {
+        let before = std::mem::replace(&mut self.folded, true);
+        self.within(lines, false);
+        self.folded = before;
     }
 
     /// Looks through `lines`; `last` says that the reply ends with them.
@@ -212,13 +228,13 @@ impl<'a> Walk<'a> {
                 at = end;
             } else if let Some((aside, end)) = self.aside(lines, at) {
                 if aside == Aside::Folded {
-                    self.within(&lines[at + 1..end], true, false);
+                    self.within_fold(&lines[at + 1..end]);
                 }
                 at = end + 1;
             } else if line.starts_with('>') {
                 let end = at + lines[at..].iter().take_while(|line| line.starts_with('>')).count();
                 match quoted(&lines[at..end]) {
-                    Some(quoted) => self.within(&quoted, true, last && end == lines.len()),
+                    Some(quoted) => self.within_quotation(&quoted, last && end == lines.len()),
                     None => {
                         self.rest.extend(&lines[at..end]);
                         self.above.extend(&lines[at..end]);
@@ -260,7 +276,7 @@ impl<'a> Walk<'a> {
             }
             // A fence around a whole answer, with fences of its own.
             Some(first) if fence.is_some_and(|fence| fence < first) => {
-                self.within(lines, false, open);
+                self.within(lines, open);
             }
             Some(first) if block == Some(first) => {
                 self.forget_title(&title);
@@ -338,6 +354,7 @@ impl<'a> Walk<'a> {
             form,
             title,
             quoted: self.quoted,
+            folded: self.folded,
             fenced,
             open,
             torn: open && self.torn,

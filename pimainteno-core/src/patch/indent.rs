@@ -1,8 +1,19 @@
 //! Indenting added lines as the file does, when a reply indents its lines differently.
 
-use std::{borrow::Cow, collections::HashSet};
+mod choice;
+mod unit;
+
+use std::{
+    borrow::Cow,
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
+
+use choice::Choice;
+use unit::{Levels, Shown, of_trimmed};
 
 use super::{
+    change::Kind,
     locate::Fit,
     refusal::{Reason, Refusal},
     text::Text,
@@ -18,6 +29,8 @@ const WIDEST: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Indenting {
     all: Pairs,
+    /// All lines of the hunk that are not blank.
+    shown: Vec<Shown>,
     blocks: Vec<Block>,
     /// The nearest line of context above, since the last block.
     above: Option<(String, String)>,
@@ -60,6 +73,12 @@ pub(super) enum Mapping {
     ToTabs(usize),
     /// A tab becomes so many blanks.
     ToBlanks(usize),
+    /// Levels of one unit become levels of another.
+    Levels(Levels),
+    /// Each is one of these, in the reply and in the file.
+    Known(Vec<(String, String)>),
+    /// The first line of the hunk gets this, and all others nothing.
+    First(String),
 }
 
 /// How a file indents its lines: how many begin with a tab, how many with two blanks or more, and
@@ -71,6 +90,10 @@ pub(super) struct Habit {
     mixes: bool,
     /// All indentations that there are.
     known: HashSet<Vec<u8>>,
+    /// By what lines are mostly indented more than those before them.
+    unit: Option<String>,
+    /// What is behind whole units in front of a line.
+    rests: HashSet<Vec<u8>>,
 }
 
 impl Indenting {
@@ -86,6 +109,13 @@ impl Indenting {
         self.in_block = false;
     }
 
+    /// Notes a line of the reply that stands nowhere in the file.
+    pub(super) fn pass(&mut self, reply: &str, kind: Kind) {
+        if !reply.trim().is_empty() {
+            self.shown.push(Shown::new(kind, reply, None));
+        }
+    }
+
     /// Notes a line of the reply and the line of the file where it stands; blank lines tell
     /// nothing.
     pub(super) fn note(&mut self, reply: &str, file: &[u8], is_removed: bool) {
@@ -94,6 +124,8 @@ impl Indenting {
         if reply.is_empty() || file.is_empty() {
             return;
         }
+        let kind = if is_removed { Kind::Removed } else { Kind::Context };
+        self.shown.push(Shown::new(kind, reply, Some(file)));
         let pair = (indentation(reply).to_owned(), indentation(file).to_owned());
         if is_removed {
             if let Some(block) = self.blocks.last_mut().filter(|_| self.in_block) {
@@ -116,6 +148,7 @@ impl Indenting {
 
     /// Notes a line that is added.
     pub(super) fn add(&mut self, line: &str) {
+        self.pass(line, Kind::Added);
         if let Some(block) = self.blocks.last_mut().filter(|_| !line.trim().is_empty()) {
             block.added.push(indentation(line).to_owned());
         }
@@ -126,9 +159,15 @@ impl Indenting {
     /// # Errors
     /// [`Reason::NotFound`] if the lines are indented differently in ways that do not go together.
     pub(super) fn mappings(&self, habit: &Habit) -> Result<Vec<Mapping>, Refusal> {
+        if let Some(file) = of_trimmed(&self.shown)? {
+            let first = Mapping::First(file.to_owned());
+            return Ok(vec![first; self.blocks.len()]);
+        }
         let added = self.blocks.iter().flat_map(|block| &block.added).map(String::as_str);
         let of_all = self.all.mapping(added);
-        self.blocks.iter().map(|block| block.mapping(&of_all, habit)).collect()
+        let choice = Choice::new(&self.shown, habit);
+        let mapping = |block: &Block| choice.of_block(block.mapping(&of_all, habit), &block.added);
+        self.blocks.iter().map(mapping).collect()
     }
 }
 
@@ -147,7 +186,7 @@ impl Block {
         // is indented as nothing in the file is, and with that blank all as other lines are.
         let shifted = Mapping::Add(" ".into());
         if self.has_lost
-            && shifted.explains(&self.removed.iter().collect::<Vec<_>>())
+            && shifted.explains(&self.removed)
             && !self.added.iter().all(|indentation| habit.knows(indentation))
             && self.added.iter().all(|indentation| habit.knows(&format!(" {indentation}")))
         {
@@ -158,8 +197,8 @@ impl Block {
         if let Ok(mapping) = of_all {
             let is_told = match mapping {
                 // Context may be damaged where what is added is not.
-                Mapping::Same => mapping.explains(&removed),
-                _ => mapping.explains(&own),
+                Mapping::Same => mapping.explains(removed.iter().copied()),
+                _ => mapping.explains(own.iter().copied()),
             };
             if is_told {
                 return of_all.clone();
@@ -169,7 +208,8 @@ impl Block {
             self.added.iter().all(|indentation| mapping.indentation(indentation).is_some())
         };
         let is_as_it_is = |pairs: &[&(String, String)]| {
-            (!pairs.is_empty() && Mapping::Same.explains(pairs)).then_some(Mapping::Same)
+            (!pairs.is_empty() && Mapping::Same.explains(pairs.iter().copied()))
+                .then_some(Mapping::Same)
         };
         // Lines that are removed and lines that are added come from the same hand.
         [own, removed]
@@ -188,8 +228,8 @@ impl Pairs {
         &self,
         added: impl Iterator<Item = &'a str> + Clone,
     ) -> Result<Mapping, Refusal> {
-        let in_reply =
-            |indentation: &str| self.context.iter().any(|(reply, _)| reply == indentation);
+        let replies: HashSet<_> = self.context.iter().map(|(reply, _)| reply.as_str()).collect();
+        let in_reply = |indentation: &str| replies.contains(indentation);
         let differs = |pairs: &[(String, String)]| pairs.iter().any(|(reply, file)| reply != file);
         if !differs(&self.context) && !differs(&self.removed) {
             return Ok(Mapping::Same);
@@ -259,23 +299,19 @@ impl Pairs {
     fn only_context_differs<'a>(&self, mut added: impl Iterator<Item = &'a str> + Clone) -> bool {
         // Lines that are removed and lines that are added come from the same hand.
         let tells = self.removed.iter().any(|(reply, _)| !reply.is_empty());
-        let as_removed =
-            |indentation: &str| self.removed.iter().any(|(reply, _)| reply == indentation);
+        let removed: HashSet<_> = self.removed.iter().map(|(reply, _)| reply.as_str()).collect();
+        let as_removed = |indentation: &str| removed.contains(indentation);
         if tells || added.clone().all(as_removed) {
             return true;
         }
         let (mut file_only, mut reply_only) = (0, 0);
+        let (replies, files): (HashSet<_>, HashSet<_>) =
+            self.context.iter().map(|(reply, file)| (reply.as_str(), file.as_str())).unzip();
+        let has_tabs = |one: &str, other: &str| one.contains('\t') && !other.contains('\t');
+        let file_tabs = self.context.iter().any(|(reply, file)| has_tabs(file, reply));
+        let reply_tabs = self.context.iter().any(|(reply, file)| has_tabs(reply, file));
         for indentation in added.by_ref() {
-            let in_file = self.context.iter().any(|(_, file)| file == indentation);
-            let in_reply = self.context.iter().any(|(reply, _)| reply == indentation);
-            let file_tabs = self
-                .context
-                .iter()
-                .any(|(reply, file)| file.contains('\t') && !reply.contains('\t'));
-            let reply_tabs = self
-                .context
-                .iter()
-                .any(|(reply, file)| reply.contains('\t') && !file.contains('\t'));
+            let (in_file, in_reply) = (files.contains(indentation), replies.contains(indentation));
             let tabs = indentation.contains('\t');
             if (in_file && !in_reply)
                 || (file_tabs && !reply_tabs && tabs)
@@ -298,6 +334,8 @@ impl Habit {
     /// How the lines of a file are indented.
     pub(super) fn of(text: &Text<'_>) -> Self {
         let mut habit = Self::default();
+        let mut before: &[u8] = &[];
+        let mut steps: HashMap<&[u8], usize> = HashMap::new();
         for line in text.lines() {
             let indentation =
                 &line[..line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()];
@@ -310,8 +348,37 @@ impl Habit {
             if !habit.known.contains(indentation) {
                 habit.known.insert(indentation.to_vec());
             }
+            if let Some(step) = indentation.strip_prefix(before).filter(|step| !step.is_empty()) {
+                *steps.entry(step).or_default() += 1;
+            }
+            before = indentation;
         }
+        let unit = steps.into_iter().max_by_key(|(unit, count)| (*count, Reverse(*unit)));
+        let unit = unit.and_then(|(unit, _)| str::from_utf8(unit).ok());
+        if let Some(unit) = unit {
+            let rest = |known: &Vec<u8>| {
+                let mut rest = known.as_slice();
+                while let Some(shorter) = rest.strip_prefix(unit.as_bytes()) {
+                    rest = shorter;
+                }
+                rest.to_vec()
+            };
+            habit.rests = habit.known.iter().map(rest).collect();
+        }
+        habit.unit = unit.map(str::to_owned);
         habit
+    }
+
+    /// By what lines are mostly indented more than those before them.
+    fn unit(&self) -> Option<&str> {
+        self.unit.as_deref()
+    }
+
+    /// Whether nothing in the file is at a depth, not even further in or out by some levels.
+    fn is_odd(&self, depth: &str) -> bool {
+        let Some(unit) = self.unit() else { return false };
+        let rest = depth.trim_start_matches(unit);
+        !rest.is_empty() && !self.rests.contains(rest.as_bytes())
     }
 
     /// Whether a line of the file is indented like this.
@@ -349,8 +416,11 @@ impl Habit {
 }
 
 impl Mapping {
-    /// The line as the file would indent it.
-    pub(super) fn apply(&self, line: &str) -> String {
+    /// The line as the file would indent it; `is_first` if it is the first of its hunk.
+    pub(super) fn apply(&self, line: &str, is_first: bool) -> String {
+        if let Self::First(indentation) = self {
+            return if is_first { format!("{indentation}{line}") } else { line.to_owned() };
+        }
         if line.trim().is_empty() {
             return if *self == Self::Same { line.to_owned() } else { String::new() };
         }
@@ -360,9 +430,14 @@ impl Mapping {
         format!("{new}{}", &line[old.len()..])
     }
 
+    /// Whether it says how lines are indented in the file that are indented otherwise in the reply.
+    pub(super) fn is_told(&self) -> bool {
+        !matches!(self, Self::Same | Self::First(_))
+    }
+
     /// Whether it makes of each line's indentation in the reply that of the file.
-    fn explains(&self, pairs: &[&(String, String)]) -> bool {
-        pairs.iter().all(|(reply, file)| self.indentation(reply).as_deref() == Some(file))
+    fn explains<'p>(&self, pairs: impl IntoIterator<Item = &'p (String, String)>) -> bool {
+        pairs.into_iter().all(|(reply, file)| self.indentation(reply).as_deref() == Some(file))
     }
 
     /// What an indentation becomes; `None` if it cannot.
@@ -376,6 +451,9 @@ impl Mapping {
                 format!("{}{}", "\t".repeat(blanks / width), " ".repeat(blanks % width))
             }
             Self::ToBlanks(width) => " ".repeat(spread(old, *width)),
+            Self::Levels(levels) => return levels.indentation(old),
+            Self::Known(pairs) => pairs.iter().find(|(reply, _)| reply == old)?.1.clone(),
+            Self::First(_) => old.to_owned(),
         })
     }
 }
@@ -392,7 +470,7 @@ fn find(pairs: &[&(String, String)]) -> Option<Mapping> {
     }
     candidates.extend((1..=WIDEST).map(Mapping::ToTabs));
     candidates.extend((1..=WIDEST).map(Mapping::ToBlanks));
-    candidates.into_iter().find(|mapping| mapping.explains(pairs))
+    candidates.into_iter().find(|mapping| mapping.explains(pairs.iter().copied()))
 }
 
 fn unclear() -> Refusal {
@@ -403,7 +481,7 @@ fn unclear() -> Refusal {
 }
 
 fn indentation(line: &str) -> &str {
-    &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
+    &line[..line.len() - line.trim_start().len()]
 }
 
 /// How many blanks an indentation is wide.
@@ -440,8 +518,8 @@ mod tests {
             mapping(&[("    a", "\ta", false), ("        b", "\t\tb", true)], &["            c"]),
             Some(Mapping::ToTabs(4))
         );
-        assert_eq!(Mapping::ToTabs(4).apply("            c"), "\t\t\tc");
-        assert_eq!(Mapping::Add("  ".into()).apply(""), "");
+        assert_eq!(Mapping::ToTabs(4).apply("            c", false), "\t\t\tc");
+        assert_eq!(Mapping::Add("  ".into()).apply("", false), "");
     }
 
     #[test]

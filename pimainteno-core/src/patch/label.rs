@@ -5,6 +5,9 @@
 //! whole.
 
 mod quoted;
+mod reference;
+
+pub(super) use reference::is_reference;
 
 /// Words that tools and people put behind a label, in parentheses.
 const REMARKS: [&str; 10] = [
@@ -40,17 +43,20 @@ pub(super) struct Label {
     new: usize,
     /// They are names of several files, one of which is meant.
     is_mention: bool,
+    /// Those of them that are only said for comparison.
+    references: Vec<String>,
 }
 
 impl Label {
     /// A name that is said whole.
     pub(super) fn whole(name: impl Into<String>) -> Self {
-        Self { names: vec![name.into()], new: 0, is_mention: false }
+        Self { names: vec![name.into()], new: 0, is_mention: false, references: Vec::new() }
     }
 
-    /// Names that stand near a change, of which the one that exists is meant.
-    pub(super) fn mention(names: Vec<String>) -> Self {
-        Self { names, new: 0, is_mention: true }
+    /// Names that stand near a change, of which the one that exists is meant; none of `references`,
+    /// which are only said for comparison.
+    pub(super) fn mention(names: Vec<String>, references: Vec<String>) -> Self {
+        Self { names, new: 0, is_mention: true, references }
     }
 
     /// All ways to read it, the literal one first.
@@ -66,6 +72,11 @@ impl Label {
     /// Whether it is one of several files that happen to be named.
     pub(super) fn is_mention(&self) -> bool {
         self.is_mention
+    }
+
+    /// Whether one of several files is only named for comparison.
+    pub(super) fn is_reference(&self, name: &str) -> bool {
+        self.references.iter().any(|reference| reference == name)
     }
 
     /// Whether it can mean what `other` says whole.
@@ -87,7 +98,7 @@ impl Label {
             return None;
         }
         let new = kept.iter().position(|name| name == new).unwrap_or(0);
-        Some(Self { names: kept, new, is_mention: false })
+        Some(Self { names: kept, new, is_mention: false, references: Vec::new() })
     }
 }
 

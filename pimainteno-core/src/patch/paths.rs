@@ -178,7 +178,7 @@ pub(super) fn without_prefix(label: &str) -> Option<&str> {
 }
 
 /// The paths of all files, up to a limit.
-fn all(files: &dyn Files) -> Result<Vec<String>, Refusal> {
+pub(super) fn all(files: &dyn Files) -> Result<Vec<String>, Refusal> {
     files.paths().map_err(|error| {
         Refusal::new(Reason::Unreadable, format!("the project's files cannot be listed: {error}"))
     })

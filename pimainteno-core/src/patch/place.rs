@@ -9,8 +9,11 @@ mod anchors;
 mod edits;
 mod ends;
 mod evidence;
+mod numbered;
 mod punctuation;
 mod reading;
+mod strings;
+mod tabs;
 
 use std::{borrow::Cow, cell::OnceCell, collections::HashMap};
 
@@ -39,6 +42,8 @@ pub(super) struct Job<'a> {
     pub(super) loosest: Fit,
     /// A tool made it from real files, so that what it adds is meant as it is.
     pub(super) verbatim: bool,
+    /// What is named right above it.
+    pub(super) said: &'a [String],
 }
 
 /// A file with its hunks in place.
@@ -201,6 +206,7 @@ impl<'a> Round<'a> {
             if found.places.len() > 1 {
                 let place = self
                     .decide(found, numbers_hold, (turn, counts[at]), steps)
+                    .and_then(|place| self.check_said(job.said, found, place, steps))
                     .map_err(|refusal| refusal.hunk(job.number))?;
                 decided.push((at, place));
             }
@@ -230,7 +236,7 @@ impl<'a> Round<'a> {
             let stands = if is_meant {
                 self.follows_already(&found.hunk, *place, job.verbatim)
             } else {
-                only_adds && self.stands_already(&found.hunk, found.fit, steps)?
+                only_adds && self.was_meant_elsewhere(&found, *place, job.verbatim, steps)?
             };
             if has_context && stands {
                 self.note_already(job, steps)?;

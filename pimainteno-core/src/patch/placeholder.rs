@@ -64,26 +64,32 @@ const BETWEEN: [&str; 14] = [
     "brevity", "this",
 ];
 
+/// Code that does nothing.
+const NOTHING: [&str; 8] =
+    ["pass", "...", "{", ";", "return;", "return", "todo!()", "unimplemented!()"];
+
 /// Refuses a section with an added line that stands for others.
 pub(super) fn check(section: &Section) -> Result<(), Refusal> {
     for (number, hunk) in section.hunks.iter().enumerate() {
         for line in hunk.lines.iter().filter(|line| line.kind == Kind::Added) {
-            // Text about placeholders is moved as it is.
             let is_moved = || {
-                hunk.lines
-                    .iter()
-                    .any(|other| other.is_old() && other.text.trim() == line.text.trim())
+                let mut others = hunk.lines.iter().filter(|other| other.is_old());
+                others.any(|other| other.text.trim() == line.text.trim())
             };
-            if stands_for_others(&line.text) && !is_moved() {
-                let message = format!(
-                    "an added line stands for text that is left out: {:?}",
-                    line.text.trim()
-                );
-                return Err(Refusal::new(Reason::Placeholder, message).hunk(number + 1));
-            }
+            check_line(&line.text, is_moved).map_err(|refusal| refusal.hunk(number + 1))?;
         }
     }
     Ok(())
+}
+
+/// Refuses an added line that stands for others, unless it is there before.
+pub(super) fn check_line(line: &str, is_there: impl FnOnce() -> bool) -> Result<(), Refusal> {
+    // Text about placeholders is moved as it is.
+    if !stands_for_others(line) || is_there() {
+        return Ok(());
+    }
+    let message = format!("an added line stands for text that is left out: {:?}", line.trim());
+    Err(Refusal::new(Reason::Placeholder, message))
 }
 
 /// Whether a line is dots and a word about what they stand for, or a comment that says so.
@@ -92,7 +98,7 @@ fn stands_for_others(line: &str) -> bool {
     let comment = ["//", "#", "/*", "<!--", "--", ";", "%", "*"]
         .iter()
         .find_map(|mark| line.strip_prefix(mark));
-    if comment.is_some_and(is_remark) {
+    if comment.or_else(|| behind_nothing(line)).is_some_and(is_remark) {
         return true;
     }
     let text = line.trim().trim_start_matches([
@@ -110,6 +116,12 @@ fn stands_for_others(line: &str) -> bool {
     }
     let text = text.to_lowercase();
     WORDS.iter().any(|word| text.contains(word))
+}
+
+/// The comment behind code that does nothing, and that a block needs to be one.
+fn behind_nothing(line: &str) -> Option<&str> {
+    let rest = NOTHING.iter().find_map(|code| line.strip_prefix(code))?.trim_start();
+    ["//", "#", "/*", "--"].iter().find_map(|mark| rest.strip_prefix(mark))
 }
 
 /// Whether a comment says that something is left out.

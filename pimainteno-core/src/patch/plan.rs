@@ -2,10 +2,15 @@
 
 mod completeness;
 mod content;
+mod guess;
 mod names;
 mod rules;
+mod vacant;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 use content::{check_deleted, new_content};
 use names::Names;
@@ -18,7 +23,7 @@ use super::{
     files::{Content, Entry, Files},
     locate::Fit,
     other_format,
-    paths::{self, Meaning, check_new_path, check_path, check_way, existing},
+    paths::{self, Meaning, check_path, check_way, existing},
     place::{Job, place},
     placeholder,
     refusal::{Reason, Refusal},
@@ -72,7 +77,7 @@ pub struct Placement {
 /// Why it is refused. What could mean two places, or is not there, is refused; so is a reply of
 /// which only a part can be placed.
 pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, Refusal> {
-    let text = reply::read(reply)?;
+    let text = reply::read(reply, rules.verbatim)?;
     let reply = extract(&text);
     let mut sections = sections::read(&reply.regions, &reply.rest)?;
     if sections.is_empty() {
@@ -85,7 +90,11 @@ pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, 
     let mut is_new =
         sections.iter().map(|section| seen.insert(section)).collect::<Vec<_>>().into_iter();
     sections.retain(|_| is_new.next() == Some(true));
-    let mut planner = Planner { files, rules, sections: &sections, ..Planner::new(files, rules) };
+    let mut planner = Planner {
+        sections: &sections,
+        said: reply.rest.to_lowercase(),
+        ..Planner::new(files, rules)
+    };
     let is_one = matches!(sections.as_slice(), [only] if only.hunks.len() == 1);
     let planned = planner.run().and_then(|()| planner.finish());
     planned.map_err(|refusal| Refusal { is_whole: is_one || refusal.is_whole, ..refusal })
@@ -131,6 +140,8 @@ struct Planner<'a> {
     files: &'a dyn Files,
     rules: &'a Rules<'a>,
     sections: &'a [Section],
+    /// What the reply says besides, in small letters.
+    said: String,
     /// Files that are made or changed.
     written: BTreeMap<String, Content>,
     /// Files that are removed or renamed.
@@ -141,6 +152,7 @@ struct Planner<'a> {
     /// was guessed.
     pending: BTreeMap<String, Vec<(usize, &'a Hunk, bool)>>,
     placements: Vec<Placement>,
+    letters: OnceCell<HashMap<String, Vec<String>>>,
 }
 
 impl<'a> Planner<'a> {
@@ -151,11 +163,13 @@ impl<'a> Planner<'a> {
             files,
             rules,
             sections: &[],
+            said: String::new(),
             written: BTreeMap::new(),
             removed: BTreeSet::new(),
             vacated: BTreeSet::new(),
             pending: BTreeMap::new(),
             placements: Vec::new(),
+            letters: OnceCell::new(),
         }
     }
 
@@ -330,6 +344,12 @@ impl<'a> Planner<'a> {
                 return Err(Refusal::new(Reason::Ambiguous, message).file(new));
             }
             if old_exists && meaning.is_pair && !section.hunks.is_empty() {
+                if !section.has_git_header {
+                    let message = format!(
+                        "its labels name `{old}` and `{new}`, and nothing says that the file is renamed"
+                    );
+                    return Err(Refusal::new(Reason::Ambiguous, message).file(old));
+                }
                 self.move_file(old, new, section)?;
                 self.wait(new, number, section, false);
                 return Ok(());
@@ -352,6 +372,9 @@ impl<'a> Planner<'a> {
             );
         };
         self.check(&path)?;
+        if guessed {
+            guess::check(self.files, &readings, &path, section)?;
+        }
         if section.hunks.is_empty() && section.executable.is_none() {
             return Err(Refusal::new(
                 Reason::Malformed,
@@ -394,7 +417,7 @@ impl<'a> Planner<'a> {
         }
         let now = self.now(&path)?;
         let bytes = whole
-            .content(now.as_ref().map(|content| content.bytes.as_slice()))
+            .content(now.as_ref().map(|content| content.bytes.as_slice()), &self.said)
             .map_err(|refusal| refusal.file(&path))?;
         match &now {
             Some(content) => self.check_sound(&path, &content.bytes, &bytes)?,
@@ -473,6 +496,7 @@ impl<'a> Planner<'a> {
                     // Where the file is a guess, the lines must all be there.
                     loosest: if *guessed { Fit::Punctuation } else { Fit::Context },
                     verbatim: self.rules.verbatim,
+                    said: self.sections[*section].said(),
                 })
                 .collect();
             let placed = match place(&content.bytes, &jobs, &mut self.steps) {
@@ -512,30 +536,6 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Refuses a path where something is and stays.
-    fn check_vacant(&self, path: &str) -> Result<(), Refusal> {
-        if self.written.contains_key(path) {
-            return Err(Refusal::new(
-                Reason::Conflict,
-                "two parts of the change make the same file",
-            )
-            .file(path));
-        }
-        check_new_path(path)?;
-        let stays = |path: &str| !self.removed.contains(path) && !self.vacated.contains(path);
-        let is_there = !matches!(paths::entry(self.files, path)?, Entry::Missing);
-        if is_there && stays(path) {
-            return Err(
-                Refusal::new(Reason::Exists, "the file to create exists already").file(path)
-            );
-        }
-        if paths::same_text(self.files, path)?.iter().any(|other| stays(other)) {
-            let message = "the file to create exists already, its name in other code points";
-            return Err(Refusal::new(Reason::Exists, message).file(path));
-        }
-        Ok(())
-    }
-
     /// Refuses a change after which a file cannot be parsed any more. One that a tool made from
     /// real files is as it is meant.
     fn check_sound(&mut self, path: &str, before: &[u8], after: &[u8]) -> Result<(), Refusal> {
@@ -543,24 +543,6 @@ impl<'a> Planner<'a> {
             return Ok(());
         }
         self.looks.check(path, before, after).map_err(|refusal| refusal.file(path))
-    }
-
-    /// Refuses a file below another file.
-    fn check_parents(&self, path: &str) -> Result<(), Refusal> {
-        for (at, _) in path.match_indices('/') {
-            let parent = &path[..at];
-            let is_file = self.written.contains_key(parent)
-                || (matches!(paths::entry(self.files, parent)?, Entry::File(_))
-                    && !self.removed.contains(parent));
-            if is_file {
-                return Err(Refusal::new(
-                    Reason::Path,
-                    format!("`{parent}` on the way to it is a file"),
-                )
-                .file(path));
-            }
-        }
-        Ok(())
     }
 
     /// What a file says after the sections that were read so far.

@@ -11,8 +11,15 @@ use super::{
     refusal::{Reason, Refusal},
 };
 
-/// The largest reply that is read, in bytes.
-const LARGEST: usize = 16 << 20;
+/// The largest reply that is read, in bytes: eight times what the longest answers of models have:
+/// 128,000 tokens of about four bytes.
+const LARGEST: usize = 4 << 20;
+
+/// The most lines that it has: so many of them take a tenth of a second.
+const MOST_LINES: usize = 100_000;
+
+/// The largest change that is read of a tool, which makes its lines of files that there are.
+const LARGEST_OF_TOOL: usize = 16 << 20;
 
 /// How lines begin that belong to a change and to no file.
 const HEADERS: [&str; 8] = [
@@ -26,11 +33,15 @@ const HEADERS: [&str; 8] = [
     ">>>>>>> REPLACE",
 ];
 
-/// The reply as text.
-pub(super) fn read(reply: &[u8]) -> Result<String, Refusal> {
+/// The reply as text; a tool may have made it.
+pub(super) fn read(reply: &[u8], by_tool: bool) -> Result<String, Refusal> {
     let unreadable = |message: String| Refusal::new(Reason::Unreadable, message);
-    if reply.len() > LARGEST {
-        return Err(unreadable(format!("the reply is larger than {} MiB", LARGEST >> 20)));
+    let largest = if by_tool { LARGEST_OF_TOOL } else { LARGEST };
+    if reply.len() > largest {
+        return Err(unreadable(format!("the reply is larger than {} MiB", largest >> 20)));
+    }
+    if !by_tool && reply.iter().filter(|byte| **byte == b'\n').count() > MOST_LINES {
+        return Err(unreadable(format!("the reply has more than {MOST_LINES} lines")));
     }
     let text = str::from_utf8(reply).map_err(|error| {
         unreadable(format!("the reply is not UTF-8 from byte {} on", error.valid_up_to()))
@@ -182,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_refused() {
-        assert_eq!(read(b"a\0b").unwrap_err().reason, Reason::Unreadable);
-        assert_eq!(read(b"a\xffb").unwrap_err().reason, Reason::Unreadable);
+        assert_eq!(read(b"a\0b", false).unwrap_err().reason, Reason::Unreadable);
+        assert_eq!(read(b"a\xffb", false).unwrap_err().reason, Reason::Unreadable);
     }
 }

@@ -1,11 +1,11 @@
 //! The sections of a reply, whatever the form in which it states them.
 
-use std::collections::HashSet;
+use std::{cell::OnceCell, collections::HashSet};
 
 use super::{
-    change::Section,
+    change::{Hunk, Section},
     extract::{Form, Region},
-    label::Label,
+    label::{self, Label},
     other_format,
     refusal::{Reason, Refusal},
     search_replace,
@@ -26,9 +26,30 @@ const MOST_NAMES: usize = 64;
 pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, Refusal> {
     let titles = regions.iter().filter_map(|region| region.title.name());
     let mut seen = HashSet::new();
-    let names = titles.chain(rest.lines().flat_map(title::named));
-    let names = names.filter(|name| seen.insert(name.clone())).collect();
-    let mut reader = Reader { names, sections: Vec::new(), blocks: 0, same: 0 };
+    let mut names: Vec<_> = titles.filter(|name| seen.insert(name.clone())).collect();
+    let mut references = HashSet::new();
+    for line in rest.lines() {
+        for name in title::named(line) {
+            if !label::is_reference(line, &name) {
+                references.remove(&name);
+            } else if !seen.contains(&name) {
+                references.insert(name.clone());
+            }
+            if seen.insert(name.clone()) {
+                names.push(name);
+            }
+        }
+    }
+    let references = names.iter().filter(|name| references.contains(*name)).cloned().collect();
+    let mut reader = Reader {
+        names,
+        references,
+        sections: Vec::new(),
+        blocks: 0,
+        said: HashSet::new(),
+        same: 0,
+    };
+    let left_out = OnceCell::new();
     for region in regions {
         match region.form {
             Form::Diff => reader.sections.append(&mut unified::sections(region, None)?),
@@ -40,7 +61,11 @@ pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, R
                 reader.sections.append(&mut unified::sections(region, Some(label))?);
             }
             Form::Block { follows } => reader.block(region, follows)?,
-            Form::File => reader.sections.push(whole_file::read(region, rest)?),
+            Form::File => {
+                let left_out =
+                    *left_out.get_or_init(|| whole_file::leaves_out(&rest.to_lowercase()));
+                reader.sections.push(whole_file::read(region, left_out)?);
+            }
         }
     }
     if reader.sections.iter().map(|section| section.hunks.len()).sum::<usize>() > MOST_HUNKS {
@@ -58,9 +83,13 @@ pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, R
 struct Reader {
     /// All files that the reply names anywhere but in its changes.
     names: Vec<String>,
+    /// Those of them that are only said for comparison.
+    references: Vec<String>,
     sections: Vec<Section>,
     /// How many of the last sections are made of blocks to search and replace.
     blocks: usize,
+    /// The blocks that were read, with their files.
+    said: HashSet<(Label, Hunk)>,
     /// How many blocks change nothing.
     same: usize,
 }
@@ -81,6 +110,11 @@ impl Reader {
             self.same += 1;
             return Ok(());
         };
+        // Below a text of its own it is said once more, and not meant for another place.
+        let is_new = self.said.insert((label.clone(), hunk.clone()));
+        if !is_new && region.title.above.len() > 1 {
+            return Ok(());
+        }
         let makes_file =
             |section: &Section| section.hunks.iter().all(|hunk| hunk.old == Some((0, 0)));
         let from = self.sections.len() - self.blocks;
@@ -116,6 +150,6 @@ impl Reader {
                 "the reply does not say which file its change is for",
             ));
         }
-        Ok(Label::mention(names))
+        Ok(Label::mention(names, self.references.clone()))
     }
 }

@@ -17,6 +17,8 @@ mod scan;
 mod syntax;
 mod value;
 
+use std::ops::Range;
+
 use language::Language;
 
 use super::{
@@ -29,7 +31,7 @@ const LARGEST: usize = 2 * 1024 * 1024;
 
 /// How much the looks for one reply may cost, in steps as those of `steps.rs`: about a fifth of a
 /// second. They are counted apart, so that a large file is placed as it would be without a look.
-const MOST: usize = 30_000_000;
+const MOST: usize = 20_000_000;
 
 /// How many more looks there may be.
 pub(super) struct Looks {
@@ -61,6 +63,15 @@ impl Looks {
         let (Some(old), Some(new)) = (readable(before), readable(after)) else { return Ok(()) };
         // Most changes are right, and then one look is enough.
         let known = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
+        if let Some(line) = language.wide_blank(new, changed(old, new, known)) {
+            let message = format!(
+                "line {} would be indented with blanks that {} takes for text",
+                line + 1,
+                language.name
+            );
+            let refusal = Refusal::new(Reason::Ambiguous, message);
+            return Err(refusal.places(&Text::new(after), &[line], 1));
+        }
         let Err(Fault::Broken { line, what }) = self.look(&language, new, known) else {
             return Ok(());
         };
@@ -82,6 +93,16 @@ impl Looks {
 /// Whether a file is one of those programs that are looked at, by its name.
 pub(super) fn is_program(path: &str) -> bool {
     language::of(path).is_some_and(|language| language.is_program())
+}
+
+/// The bytes of the lines in which `new` differs from `old`, which begin with `known` equal bytes.
+fn changed(old: &str, new: &str, known: usize) -> Range<usize> {
+    let same = |(old, new): &(u8, u8)| old == new;
+    let behind = old.bytes().rev().zip(new.bytes().rev()).take_while(same).count();
+    let end = new.len() - behind.min(old.len().min(new.len()) - known);
+    let end = (end..new.len()).find(|at| new.is_char_boundary(*at)).unwrap_or(new.len());
+    let start = new.as_bytes()[..known].iter().rposition(|byte| *byte == b'\n');
+    start.map_or(0, |at| at + 1)..end
 }
 
 /// A file as text, without a byte order mark, if it can be looked at.

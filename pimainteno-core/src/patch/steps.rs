@@ -5,7 +5,7 @@ use super::refusal::{Reason, Refusal};
 /// The most steps that one reply takes: what needs more is too large or too repetitive to be placed
 /// with certainty. The inputs that use all of them up took about a fifth of a second where this was
 /// measured; `cargo bench` prints what they take elsewhere.
-const MOST: usize = 30_000_000;
+const MOST: usize = 20_000_000;
 
 /// After so many steps it is asked again whether anybody waits for the result.
 const BETWEEN_LOOKS: usize = 1 << 20;

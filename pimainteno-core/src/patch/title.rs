@@ -75,9 +75,12 @@ impl<'a> Title<'a> {
             return Some(Label::whole(name));
         }
         let names = named(self.line);
+        let is_reference = |name: &&String| label::is_reference(self.line, name);
+        let references = names.iter().filter(is_reference).cloned().collect();
         // All of the line can be a name, too.
-        (!names.is_empty())
-            .then(|| Label::mention([vec![self.line.trim().to_owned()], names].concat()))
+        (!names.is_empty()).then(|| {
+            Label::mention([vec![self.line.trim().to_owned()], names].concat(), references)
+        })
     }
 }
 

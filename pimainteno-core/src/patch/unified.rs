@@ -159,6 +159,7 @@ impl<'a> Parser<'a> {
             self.head = Head { names: labels, is_same: true, ..Head::default() };
             if let Some((old, new)) = label::pair(labels) {
                 (section.old, section.new) = (Some(old), Some(new));
+                section.has_git_header = true;
             }
             self.at += 1;
             self.extended(&mut section)?;

@@ -15,7 +15,7 @@ use part::{check_data, check_marks, check_whole, has_open_fence, is_numbered, is
 
 use super::{
     align::is_elision,
-    change::{Action, Hunk, HunkLine, Kind, Section},
+    change::{Action, Section},
     extract::Region,
     label::Label,
     other_format, placeholder,
@@ -112,17 +112,21 @@ pub(super) struct Whole {
     part_of_new: Option<String>,
     /// A path is said, and not just a name that something else may have, too; or that it is new.
     may_be_new: bool,
-    /// All that the reply says besides, in small letters, if the file holds data: what goes from it
-    /// is named there.
-    said: Option<String>,
+    /// The file holds data: what goes from it is named by the reply.
+    is_data: bool,
 }
 
-/// Reads a block as all that a file says; `rest` is what the reply says besides.
+/// Words in a text, in small letters, that say that blocks leave something out.
+pub(super) fn leaves_out(said: &str) -> Option<&'static str> {
+    LEFT_OUT.into_iter().find(|words| said.contains(words))
+}
+
+/// Reads a block as all that a file says; `left_out` are words that say that it is not.
 ///
 /// # Errors
 /// [`Reason::Truncated`] if it is not closed, [`Reason::Malformed`] if it is a change in a format
 /// that is not read, [`Reason::Ambiguous`] if it shows an excerpt.
-pub(super) fn read(region: &Region<'_>, rest: &str) -> Result<Section, Refusal> {
+pub(super) fn read(region: &Region<'_>, left_out: Option<&str>) -> Result<Section, Refusal> {
     let name = name(&region.title, &region.lines).unwrap_or_default();
     if region.open {
         return Err(Refusal::new(Reason::Truncated, "the reply ends within a file").file(&name));
@@ -140,8 +144,7 @@ pub(super) fn read(region: &Region<'_>, rest: &str) -> Result<Section, Refusal> 
         let why = "a fence in it may have ended it; put longer marks around it";
         return Err(is_part(why).file(&name));
     }
-    let said = rest.to_lowercase();
-    if let Some(words) = LEFT_OUT.iter().find(|words| said.contains(**words)) {
+    if let Some(words) = left_out {
         return Err(is_part(&format!("the reply says {words:?}")).file(&name));
     }
     let above = region.title.above.iter().rev().take(LINES_ABOVE).chain([&region.title.line]);
@@ -168,7 +171,7 @@ pub(super) fn read(region: &Region<'_>, rest: &str) -> Result<Section, Refusal> 
         part_of_new: says(&PARTS_OF_NEW),
         may_be_new: (name.contains('/') || says(&NEW).is_some() || is_bare_name)
             && !may_be_call(&region.title, &name, &region.lines),
-        said: DATA.iter().any(|end| name.ends_with(end)).then_some(said),
+        is_data: DATA.iter().any(|end| name.ends_with(end)),
     };
     let label = Label::whole(name);
     Ok(Section {
@@ -181,11 +184,12 @@ pub(super) fn read(region: &Region<'_>, rest: &str) -> Result<Section, Refusal> 
 }
 
 impl Whole {
-    /// The bytes of the file, which says `old` now if it is there.
+    /// The bytes of the file, which says `old` now if it is there; the reply says `said` besides, in
+    /// small letters.
     ///
     /// # Errors
     /// [`Reason::Placeholder`] or [`Reason::Ambiguous`] if it may be a part of the file.
-    pub(super) fn content(&self, old: Option<&[u8]>) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn content(&self, old: Option<&[u8]>, said: &str) -> Result<Vec<u8>, Refusal> {
         if old.is_some_and(|old| old.contains(&0)) {
             return Err(Refusal::new(Reason::Binary, "it is a binary file"));
         }
@@ -206,6 +210,12 @@ impl Whole {
                 lines.remove(0);
             }
         }
+        // A line that parts the block from its fence is none of the file.
+        let is_blank = |line: &[u8]| line.trim_ascii().is_empty();
+        if !text.is_empty() && !is_blank(first) && lines.len() > 1 && is_blank(lines[0].as_bytes())
+        {
+            lines.remove(0);
+        }
         self.check_lines(&lines, &text)?;
         if old.is_none() && !self.may_be_new {
             return Err(is_part("there is no such file, and nothing says that it is a new one"));
@@ -222,7 +232,7 @@ impl Whole {
         if !text.is_empty() {
             check_whole(&before, &after, &differences)?;
             check_marks(&before, &after)?;
-            if let Some(said) = &self.said {
+            if self.is_data {
                 check_data(&before, &lines, &differences, said)?;
             }
         }
@@ -249,12 +259,9 @@ impl Whole {
                 format!("a line of the file stands for text that is left out: {:?}", line.trim());
             return Err(Refusal::new(Reason::Placeholder, message));
         }
-        let old =
-            text.lines().map(|line| HunkLine::new(Kind::Removed, &String::from_utf8_lossy(line)));
-        let new = lines.iter().map(|line| HunkLine::new(Kind::Added, line));
-        let hunk = Hunk { lines: old.chain(new).collect(), ..Hunk::default() };
-        placeholder::check(&Section { hunks: vec![hunk], ..Section::default() })
-            .map_err(|refusal| Refusal { hunk: None, ..refusal })?;
+        for line in lines {
+            placeholder::check_line(line, || is_there(line))?;
+        }
         let is_indented =
             |line: &[u8]| line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
         let first = lines.iter().find(|line| !line.trim().is_empty());

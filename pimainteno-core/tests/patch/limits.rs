@@ -122,24 +122,24 @@ fn long_replies_and_long_names_are_read() {
 
 #[test]
 fn a_change_is_for_the_one_of_the_names_that_there_is() {
-    let hunk = "```diff\n@@ -1,2 +1,2 @@\n one();\n-two();\n+TWO();\n```\n";
-    let named = "As in `a.rs`, `b.rs`, `c.rs`, `d.rs` and `e.rs`, I changed `g.rs`.\n\n";
-    for path in ["g.rs", "src/g.rs"] {
-        let after = changed(path, "one();\ntwo();\n", &format!("{named}{hunk}"));
-        assert_eq!(after, Ok("one();\nTWO();\n".to_owned()), "{path}");
+    let hunk = "```diff\n@@ -1,2 +1,2 @@\n first_one();\n-second_one();\n+SECOND_ONE();\n```\n";
+    let named = "As in `a.rs`, `b.rs`, `c.rs`, `d.rs` and `e.rs`, I changed `greeting.rs`.\n\n";
+    for path in ["greeting.rs", "src/greeting.rs"] {
+        let after = changed(path, "first_one();\nsecond_one();\n", &format!("{named}{hunk}"));
+        assert_eq!(after, Ok("first_one();\nSECOND_ONE();\n".to_owned()), "{path}");
     }
     let directory = tempfile::tempdir().unwrap();
     let inside = directory.path().join("src");
     std::fs::create_dir(&inside).unwrap();
-    for name in ["x.rs", "y.rs", "z.rs", "g.rs"] {
-        std::fs::write(inside.join(name), "one();\ntwo();\n").unwrap();
+    for name in ["x.rs", "y.rs", "z.rs", "greeting.rs"] {
+        std::fs::write(inside.join(name), "first_one();\nsecond_one();\n").unwrap();
     }
     let files = Directory::new(directory.path());
     let plan = patch::plan(format!("{named}{hunk}").as_bytes(), &files, &Rules::new()).unwrap();
-    assert_eq!(plan.files()[0].path, "src/g.rs");
+    assert_eq!(plan.files()[0].path, "src/greeting.rs");
     let above = format!("{named}And this is how.\n\n");
-    let after = changed("g.rs", "one();\ntwo();\n", &format!("{above}{hunk}"));
-    assert_eq!(after, Ok("one();\nTWO();\n".to_owned()));
+    let after = changed("greeting.rs", "first_one();\nsecond_one();\n", &format!("{above}{hunk}"));
+    assert_eq!(after, Ok("first_one();\nSECOND_ONE();\n".to_owned()));
 }
 
 #[test]

@@ -2,13 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod blanks;
 mod careful;
 mod costs;
 mod damage;
 mod formats;
+mod indentation;
 mod limits;
 mod placing;
 mod properties;
+mod which_file;
+mod which_place;
 
 use std::collections::BTreeMap;
 

@@ -53,6 +53,8 @@ impl Found<'_> {
         self.check_evidence()?;
         self.check_replaced()?;
         self.check_kept()?;
+        self.check_elisions()?;
+        self.check_counts()?;
         let insertions = self.table.elements.iter().enumerate();
         let mut insertions = insertions.filter(|(_, element)| element.what == What::Insertion);
         insertions.try_for_each(|(at, _)| self.check_neighbours(at))
@@ -118,6 +120,14 @@ impl Found<'_> {
             let message = "the lines beside an insertion do not stand next to each other in the file, so that it could go to several places";
             return Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &[place], 1));
         }
+        let sides = [Side::Before, Side::Behind].into_iter().zip(witnesses);
+        if sides
+            .filter(|(_, witness)| *witness == Witness::Nowhere)
+            .any(|(side, _)| self.leaves_room(at, place, side))
+        {
+            let message = "of the lines beside an insertion one is not in the file, and in its place there are several others";
+            return Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &[place], 1));
+        }
         if !witnesses.contains(&Witness::Near) {
             let message = "the lines beside an insertion are not in the file";
             return Err(Refusal::new(Reason::NotFound, message));
@@ -145,6 +155,34 @@ impl Found<'_> {
                 None if self.number(element.line).is_some() => Witness::Elsewhere,
                 None => Witness::Nowhere,
             };
+        }
+    }
+
+    /// Whether the file has more lines between an insertion and the next line that stands in it than
+    /// the hunk has, so that the insertion could go between them.
+    fn leaves_room(&self, at: usize, place: usize, side: Side) -> bool {
+        let mut shown = 0;
+        let mut next = at;
+        loop {
+            next = match side {
+                Side::Before => next.wrapping_sub(1),
+                Side::Behind => next + 1,
+            };
+            let Some(element) = self.table.elements.get(next) else { return false };
+            let between = match (self.lines[next], side) {
+                (Some(line), Side::Before) => line + 1..place,
+                (Some(line), Side::Behind) => place..line,
+                (None, _) if element.what == What::Elision => return false,
+                (None, _) => {
+                    shown += usize::from(element.weight > 10 && element.what == What::Context);
+                    continue;
+                }
+            };
+            if element.what == What::Insertion || element.weight <= 10 {
+                continue;
+            }
+            let is_said = |line: &usize| !self.text.line(*line).trim_ascii().is_empty();
+            return between.filter(is_said).count() > shown;
         }
     }
 

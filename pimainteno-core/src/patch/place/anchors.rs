@@ -1,6 +1,6 @@
 //! Lines that a hunk is said to be below.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use super::{Found, Round};
 use crate::patch::{
@@ -12,6 +12,30 @@ use crate::patch::{
 /// From how many bytes on an anchor may be the beginning of a longer line: `diff -p` cuts it off at
 /// 40, Git at 80.
 const CUT: usize = 40;
+
+/// How many letters and digits make a line one that says something, and how many such lines are
+/// enough without the line that they are said to be below, which alone tells where they are if there
+/// are no numbers.
+const SAYS: usize = 4;
+const FEW: usize = 2;
+
+/// Words in front of the name of what a line begins.
+const KEYWORDS: [&str; 14] = [
+    "def",
+    "fn",
+    "fun",
+    "func",
+    "function",
+    "sub",
+    "class",
+    "struct",
+    "enum",
+    "trait",
+    "impl",
+    "interface",
+    "module",
+    "type",
+];
 
 impl Round<'_> {
     /// The one of several places that is below these lines, each looked for in what begins with the
@@ -47,11 +71,21 @@ impl Round<'_> {
         found: &Found<'_>,
         steps: &mut Steps<'_>,
     ) -> Result<(), Refusal> {
-        let ([place], None, Some(anchor)) =
-            (found.places.as_slice(), found.hunk.old, found.hunk.anchors.last())
-        else {
+        let ([place], Some(anchor)) = (found.places.as_slice(), found.hunk.anchors.last()) else {
             return Ok(());
         };
+        if self.is_unfounded(found, *place, anchor, steps)? {
+            let message = "it shows too little to be meant for the only place of its lines, since the line that it is said to be below is not in the file";
+            let lines = found.hunk.old_lines().count();
+            return Err(Refusal::new(Reason::Ambiguous, message).places(
+                self.text,
+                &[*place],
+                lines,
+            ));
+        }
+        if found.hunk.old.is_some() {
+            return Ok(());
+        }
         let whole = 0..self.text.len();
         let Some(line) = self.only(anchor, &whole, Fit::TrailingBlanks, steps)? else {
             return Ok(());
@@ -63,6 +97,63 @@ impl Round<'_> {
         }
         let message = "its lines do not stand below the line that it is said to be below";
         Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &[line, *place], lines))
+    }
+
+    /// Refuses one of several places if what is named above the hunk has another of them.
+    pub(super) fn check_said(
+        &self,
+        said: &[String],
+        found: &Found<'_>,
+        place: usize,
+        steps: &mut Steps<'_>,
+    ) -> Result<usize, Refusal> {
+        let mut others = Vec::new();
+        for name in said.iter().map(|name| name.trim_end_matches("()")).filter(|it| is_word(it)) {
+            steps.take(self.text.cost())?;
+            for line in (0..self.text.len()).filter(|line| defines(self.text.line(*line), name)) {
+                let within = line..self.end_of(line, self.text.len(), steps)?;
+                if within.contains(&place) {
+                    return Ok(place);
+                }
+                others.extend(found.places.iter().filter(|place| within.contains(place)));
+            }
+        }
+        if others.is_empty() {
+            return Ok(place);
+        }
+        others.push(place);
+        let message = "its lines stand in several places, and the text above it names another than what else speaks for one";
+        let lines = found.hunk.old_lines().count();
+        Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &others, lines))
+    }
+
+    /// Whether nothing but a few short lines speaks for a place: the line that the hunk is said to be
+    /// below is nowhere, and its number is another.
+    fn is_unfounded(
+        &self,
+        found: &Found<'_>,
+        place: usize,
+        anchor: &str,
+        steps: &mut Steps<'_>,
+    ) -> Result<bool, Refusal> {
+        let lines: HashSet<_> = found
+            .hunk
+            .old_lines()
+            .map(|line| line.text.trim())
+            .filter(|line| line.chars().filter(|it| it.is_alphanumeric()).count() >= SAYS)
+            .collect();
+        let is_at_number = found.hunk.old.is_some_and(|(start, _)| start == place + 1);
+        let enough = if found.hunk.old.is_some() { 1 } else { FEW };
+        if lines.len() >= enough || is_at_number || anchor.trim().is_empty() {
+            return Ok(false);
+        }
+        steps.take(2 * self.text.cost())?;
+        let wanted = Fit::Punctuation.key(anchor.as_bytes());
+        let says = |line: &[u8]| {
+            let line = Fit::Punctuation.key(line);
+            line.windows(wanted.len()).any(|part| part == &*wanted)
+        };
+        Ok(!self.text.lines().any(says))
     }
 
     /// The one line of a part of the file that says this.
@@ -104,6 +195,19 @@ impl Round<'_> {
         steps.take(4 * (end - line))?;
         Ok(end)
     }
+}
+
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+}
+
+/// Whether a line begins what has this name: a function, a type.
+fn defines(line: &[u8], name: &str) -> bool {
+    let Ok(line) = str::from_utf8(line) else { return false };
+    let mut words = line
+        .split(|letter: char| !(letter.is_alphanumeric() || letter == '_'))
+        .filter(|word| !word.is_empty());
+    words.any(|word| KEYWORDS.contains(&word)) && words.next() == Some(name)
 }
 
 fn indentation(line: &[u8]) -> usize {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{Job, Round, punctuation};
+use super::{Job, Round, numbered, punctuation, strings, tabs};
 use crate::patch::{
     align::Alignment,
     change::{Hunk, HunkLine, Kind},
@@ -37,16 +37,39 @@ impl Round<'_> {
         if fit >= Fit::Blanks {
             mappings = self.indenting(hunk, alignment).mappings(self.habit()).map_err(refused)?;
         }
+        let inner = match fit >= Fit::Blanks {
+            true => tabs::Inner::of(self.text, hunk, alignment),
+            false => tabs::Inner::default(),
+        };
         let mut edits = Vec::with_capacity(alignment.blocks.len());
         for ((block, place), mapping) in hunk.blocks().zip(&alignment.blocks).zip(&mappings) {
+            if mapping.is_told() && strings::has_flush_lines(hunk, block.clone()) {
+                let message = "it adds a string of several lines and is indented otherwise than the file, and it cannot be told how that string is";
+                return Err(refused(Refusal::new(Reason::Ambiguous, message)));
+            }
             let mut edit = self.block(hunk, block.clone(), place, mapping);
             if fit >= Fit::Blanks {
-                punctuation::restore(self.text, hunk, block, alignment, &mut edit, steps)
-                    .map_err(refused)?;
+                punctuation::restore(
+                    self.text,
+                    hunk,
+                    (block, mapping.is_told()),
+                    alignment,
+                    &mut edit,
+                    steps,
+                )
+                .map_err(refused)?;
             }
             if !job.verbatim {
+                if numbered::is_numbered(self.text, &edit) {
+                    let message = "the lines that it adds begin with their numbers";
+                    return Err(refused(Refusal::new(Reason::Malformed, message)));
+                }
                 let lines = edit.lines.iter().map(|line| String::from_utf8_lossy(&line.text));
-                self.habit().check(lines, fit).map_err(refused)?;
+                self.habit().check(lines.clone(), fit).map_err(refused)?;
+                if inner.hide_tabs(lines) {
+                    let message = "the file has tabs where it shows blanks, and it cannot be told which blanks of what it adds are tabs, too";
+                    return Err(refused(Refusal::new(Reason::Ambiguous, message)));
+                }
             }
             edits.push(edit);
         }
@@ -89,11 +112,16 @@ impl Round<'_> {
                 indenting.add(&line.text);
                 continue;
             }
-            let Some(place) = alignment.lines.get(at).copied().flatten() else { continue };
+            let Some(place) = alignment.lines.get(at).copied().flatten() else {
+                indenting.pass(&line.text, line.kind);
+                continue;
+            };
             // A line that is only alike says nothing about blanks.
             let file = self.text.line(place);
             if Fit::Punctuation.key(line.text.as_bytes()) == Fit::Punctuation.key(file) {
                 indenting.note(&line.text, file, line.kind == Kind::Removed);
+            } else {
+                indenting.pass(&line.text, line.kind);
             }
         }
     }
@@ -116,10 +144,16 @@ impl Round<'_> {
         place: &Range<usize>,
         mapping: &Mapping,
     ) -> Edit {
+        let first = match mapping {
+            Mapping::First(_) => hunk.lines.iter().position(HunkLine::is_new),
+            _ => None,
+        };
         let lines = &hunk.lines[block];
         let removed = || lines.iter().filter(|line| line.kind == Kind::Removed);
+        let is_first =
+            |line: &HunkLine| first.is_some_and(|at| std::ptr::eq(line, &hunk.lines[at]));
         let new_line = |line: &HunkLine| NewLine {
-            text: mapping.apply(&line.text).into_bytes(),
+            text: mapping.apply(&line.text, is_first(line)).into_bytes(),
             end: match (line.bare, self.tells_ends, line.carriage_return) {
                 (true, ..) => Some(End::Missing),
                 (_, true, true) => Some(End::CrLf),

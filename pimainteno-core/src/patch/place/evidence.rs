@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::Round;
+use super::{Found, Round};
 use crate::patch::{
     change::{Hunk, HunkLine, Kind},
     locate::Fit,
@@ -72,6 +72,16 @@ impl Round<'_> {
         fit: Fit,
         steps: &mut Steps<'_>,
     ) -> Result<bool, Refusal> {
+        Ok(!self.places_already(hunk, fit, steps)?.is_empty())
+    }
+
+    /// Where the lines that a hunk leads to stand in the file already, if they say something.
+    fn places_already(
+        &self,
+        hunk: &Hunk,
+        fit: Fit,
+        steps: &mut Steps<'_>,
+    ) -> Result<Vec<usize>, Refusal> {
         let index = self.index(fit, steps)?;
         let pattern: Option<Vec<u32>> = hunk
             .lines
@@ -82,8 +92,8 @@ impl Round<'_> {
         let says_something =
             hunk.lines.iter().any(|line| line.kind == Kind::Added && !line.text.trim().is_empty());
         match pattern {
-            Some(pattern) if says_something => Ok(!index.find(&pattern, steps)?.is_empty()),
-            _ => Ok(false),
+            Some(pattern) if says_something => index.find(&pattern, steps),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -120,6 +130,37 @@ impl Round<'_> {
         let last = self.text.len().saturating_sub(count);
         let places = if verbatim { end..last + 1 } else { end..end + 1 };
         places.into_iter().any(is_same)
+    }
+
+    /// Whether a hunk that only adds lines, and that stands at `place`, is in the file already where
+    /// it was meant.
+    ///
+    /// Its own lines stand in one place. So whatever says the same elsewhere is another place, unless
+    /// the number or the line that it is said to be below is of that one, or a tool made the hunk,
+    /// whose lines may have been in several places then.
+    pub(super) fn was_meant_elsewhere(
+        &self,
+        found: &Found<'_>,
+        place: usize,
+        verbatim: bool,
+        steps: &mut Steps<'_>,
+    ) -> Result<bool, Refusal> {
+        let hunk = &found.hunk;
+        let count = |of: fn(&HunkLine) -> bool| hunk.lines.iter().filter(|line| of(line)).count();
+        let (old, new) = (count(HunkLine::is_old), count(HunkLine::is_new));
+        let start = hunk.old.map(|(start, _)| start.saturating_sub(1));
+        for other in self.places_already(hunk, found.fit, steps)? {
+            let is_same = other < place + old && place < other + new;
+            let is_nearer = start.is_some_and(|it| it.abs_diff(other) <= it.abs_diff(place));
+            if verbatim
+                || is_same
+                || is_nearer
+                || self.below(&hunk.anchors, &[other, place], steps)? == Some(other)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether any line that a hunk removes, and that says something, is still in the file: then

@@ -69,26 +69,29 @@ fn plain_form(character: char) -> Option<char> {
 }
 
 /// Gives added lines the file's characters back, as far as they say the same as a line that they
-/// replace.
+/// replace. `is_indented` if they have the file's indentation already.
 ///
 /// # Errors
 /// [`Reason::Ambiguous`] if one is written anew where the file had others than the reply shows.
 pub(super) fn restore(
     text: &Text<'_>,
     hunk: &Hunk,
-    block: Range<usize>,
+    (block, is_indented): (Range<usize>, bool),
     alignment: &Alignment,
     edit: &mut Edit,
     steps: &mut Steps<'_>,
 ) -> Result<(), Refusal> {
-    // Blanks beyond ASCII in front of a line are neither kept nor told from others.
+    // Blanks beyond ASCII in front of a line are kept only where it is told which they are.
     let has_wide_blanks = |line: &[u8]| {
         let line = str::from_utf8(line).unwrap_or_default();
         let indentation = &line[..line.len() - line.trim_start().len()];
         !indentation.is_ascii()
     };
     let replaced = edit.start..edit.end;
-    if !edit.lines.is_empty() && replaced.clone().any(|at| has_wide_blanks(text.line(at))) {
+    if !is_indented
+        && !edit.lines.is_empty()
+        && replaced.clone().any(|at| has_wide_blanks(text.line(at)))
+    {
         let message = format!(
             "lines from {} on are indented with other blanks than the reply shows",
             edit.start + 1
@@ -167,6 +170,14 @@ impl<'a> Removed<'a> {
             let own = shared.get(&at).map(|own| &self.units[*own]);
             let meant =
                 own.filter(|own| self.differs(own) && *written == self.reply[own.0.bytes.clone()]);
+            // Where there are more or fewer of them, as of dashes, they are what the change is about.
+            let meant = meant.filter(|_| {
+                let own_at = shared.get(&at).copied().unwrap_or_default();
+                let is_word = unit.plain.is_alphanumeric() || unit.plain == ' ';
+                let own = |at: usize| self.units.get(at).map(|(unit, _)| unit.plain);
+                let added = |at: usize| units.get(at).map(|unit| unit.plain);
+                is_word || alike(unit.plain, own_at, own) == alike(unit.plain, at, added)
+            });
             // A quote that is written anew would be another one than those of the line.
             let is_quote = matches!(unit.plain, '\'' | '"') && written.is_ascii();
             let is_other = |own: &&(Unit, Unit)| own.0.plain == unit.plain && self.differs(own);
@@ -190,6 +201,12 @@ impl<'a> Removed<'a> {
         restored.push_str(&added[from..]);
         Ok(restored)
     }
+}
+
+/// How many characters in a row, around the one at `at`, are the same.
+fn alike(plain: char, at: usize, unit: impl Fn(usize) -> Option<char>) -> usize {
+    let behind = (at + 1..).take_while(|at| unit(*at) == Some(plain)).count();
+    behind + (0..at).rev().take_while(|at| unit(*at) == Some(plain)).count()
 }
 
 /// The characters of a line as they are compared: of blanks in a row one.

@@ -1,13 +1,13 @@
 //! Whether all of a reply that may belong to its change is read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::patch::{
     align::is_elision,
     change::{Kind, Section},
     extract::{Extract, Form, Region, Unread},
     files::{Entry, Files},
-    label::{self, Label},
+    label,
     message::declines,
     other_format,
     paths::{self, check_path},
@@ -20,12 +20,16 @@ const SHELLS: [&str; 9] =
     ["", "sh", "bash", "shell", "zsh", "console", "terminal", "shell-session", "bash-session"];
 
 /// The most files that are looked up for what stands beside a change.
-const MOST_LOOKED_UP: usize = 1_000;
+const MOST_LOOKED_UP: usize = 200;
 
-/// Files, and how many of them may still be looked up.
+/// Files, how many of them may still be looked up, and what a change names.
 struct Lookup<'a> {
     files: &'a dyn Files,
     left: usize,
+    /// The names that it has for files, by their last components.
+    changed: HashMap<&'a str, HashSet<&'a str>>,
+    /// How these end, behind the last full stop.
+    ends: HashSet<&'a str>,
 }
 
 /// Refuses a reply of which a part is left that may belong to its change.
@@ -36,17 +40,17 @@ pub(super) fn check(
     files: &dyn Files,
 ) -> Result<(), Refusal> {
     check_blocks(text, &reply.rest, &reply.regions)?;
-    let mut files = Lookup { files, left: MOST_LOOKED_UP };
+    let mut files = Lookup::new(files, sections);
     for block in &reply.illustrations {
         if block.form == Form::Hunks {
             check_hunks(block, sections)?;
         } else if let Some(name) = whole_file::name(&block.title, &block.lines) {
-            check_shown(&name, &block.lines, sections, &mut files)?;
+            check_shown(&name, &block.lines, &mut files)?;
         }
     }
     for block in &reply.unread {
         if let Some(name) = whole_file::introduced(&block.title, &block.lines) {
-            check_shown(&name, &block.lines, sections, &mut files)?;
+            check_shown(&name, &block.lines, &mut files)?;
         }
     }
     let rest: Vec<_> = reply.rest.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -127,21 +131,14 @@ fn check_hunks(block: &Region<'_>, sections: &[Section]) -> Result<(), Refusal> 
 
 /// Refuses lines of a file that the reply shows beside its change, if they are not there: they may
 /// be a part of it.
-fn check_shown(
-    name: &str,
-    lines: &[&str],
-    sections: &[Section],
-    files: &mut Lookup<'_>,
-) -> Result<(), Refusal> {
-    let labels = || sections.iter().flat_map(|section| [&section.old, &section.new]).flatten();
-    let is_changed = labels().any(|label| label.names().iter().any(|other| other.ends_with(name)));
+fn check_shown(name: &str, lines: &[&str], files: &mut Lookup<'_>) -> Result<(), Refusal> {
     let is_path = check_path(name).is_ok() && name.contains(['/', '.']);
-    if is_changed || !is_path {
+    if !is_path || files.is_changed(name) {
         return Ok(());
     }
     let message = match files.entry(name)? {
         // A name with a full stop can be that of something in a program.
-        Entry::Missing if name.contains('/') || labels().any(|label| is_alike(label, name)) => {
+        Entry::Missing if name.contains('/') || files.is_alike(name) => {
             "the reply shows this file, which is not there, beside its change, and it cannot be told whether it belongs to that"
         }
         Entry::File(content) if !shows(lines, &content.bytes) => {
@@ -150,12 +147,6 @@ fn check_shown(
         _ => return Ok(()),
     };
     Err(Refusal::new(Reason::Ambiguous, message).file(name))
-}
-
-/// Whether a label ends as a name does.
-fn is_alike(label: &Label, name: &str) -> bool {
-    let end = |name: &str| name.rsplit_once('.').map(|(_, end)| end.to_owned());
-    label::has_extension(name) && label.names().iter().any(|other| end(other) == end(name))
 }
 
 /// Whether lines are those of a file as it is, in its order, with others between them left out or
@@ -197,11 +188,38 @@ fn check_command(line: &str, files: &mut Lookup<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-impl Lookup<'_> {
+impl<'a> Lookup<'a> {
+    fn new(files: &'a dyn Files, sections: &'a [Section]) -> Self {
+        let labels = sections.iter().flat_map(|section| [&section.old, &section.new]).flatten();
+        let (mut changed, mut ends) = (HashMap::<_, HashSet<_>>::new(), HashSet::new());
+        for name in labels.flat_map(|label| label.names()) {
+            changed.entry(last(name)).or_default().insert(name.as_str());
+            ends.extend(name.rsplit_once('.').map(|(_, end)| end));
+        }
+        Self { files, left: MOST_LOOKED_UP, changed, ends }
+    }
+
+    /// Whether the change is about a file of this name.
+    fn is_changed(&self, name: &str) -> bool {
+        let named = self.changed.get(last(name));
+        named.is_some_and(|named| named.iter().any(|other| other.ends_with(name)))
+    }
+
+    /// Whether a file that the change is about ends as a name does.
+    fn is_alike(&self, name: &str) -> bool {
+        label::has_extension(name)
+            && name.rsplit_once('.').is_some_and(|(_, end)| self.ends.contains(end))
+    }
+
     fn entry(&mut self, name: &str) -> Result<Entry, Refusal> {
         let message = "the reply names too many files beside its change";
         self.left =
             self.left.checked_sub(1).ok_or_else(|| Refusal::new(Reason::TooLarge, message))?;
         paths::entry(self.files, name)
     }
+}
+
+/// The last component of a path.
+fn last(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }

@@ -106,6 +106,10 @@ impl<'a> Names<'a> {
             }
         }
         match found.as_slice() {
+            [one] if label.is_reference(one) => Err(Refusal::new(
+                Reason::Missing,
+                format!("it is not said which file it is for, and `{one}` is named for comparison"),
+            )),
             [one] => Ok((*one).clone()),
             [] => Err(Refusal::new(
                 Reason::Missing,

@@ -1,5 +1,7 @@
 //! Which language a file is in, by its name, and how it is looked at.
 
+use std::ops::Range;
+
 use super::{
     Fault, data, make, python, scan,
     syntax::{
@@ -56,6 +58,21 @@ impl Language {
     /// Whether it is a language of programs, and not of data.
     pub(super) fn is_program(&self) -> bool {
         !matches!(self.name, "JSON" | "Makefile" | "TOML" | "YAML")
+    }
+
+    /// The first of the lines within `changed` that is indented with blanks beyond ASCII, where
+    /// indentation means something.
+    pub(super) fn wide_blank(&self, text: &str, changed: Range<usize>) -> Option<usize> {
+        if !matches!(self.look, Look::Read(_)) || text.is_ascii() {
+            return None;
+        }
+        let first = super::line_of(text, changed.start);
+        let lines = text.get(changed)?.lines();
+        let is_wide = |line: &str| {
+            let rest = line.trim_start();
+            !rest.is_empty() && !line[..line.len() - rest.len()].is_ascii()
+        };
+        lines.enumerate().find(|(_, line)| is_wide(line)).map(|(at, _)| first + at)
     }
 }
 

@@ -1,12 +1,15 @@
 //! What tells that a block is a part of a file, and not all of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::compare::Difference;
 use crate::patch::{
     fence::Fence,
     refusal::{Reason, Refusal},
 };
+
+/// How many things that go from a file with data are looked for in what the reply says.
+const MOST_NAMED: usize = 64;
 
 /// How many lines in a row may be missing.
 const MOST_MISSING: usize = 2;
@@ -89,8 +92,10 @@ pub(super) fn check_data(
     let kept: HashSet<_> = new.iter().map(|line| key(line)).collect();
     let gone = differences.iter().flat_map(|difference| &old[difference.old.clone()]);
     let gone = gone.map(|line| key(&String::from_utf8_lossy(line)));
-    let mut gone = gone.filter(|key| !key.is_empty() && !kept.contains(key) && !said.contains(key));
-    match gone.next() {
+    let gone: BTreeSet<_> =
+        gone.filter(|key| !key.is_empty() && !kept.contains(key)).take(MOST_NAMED + 1).collect();
+    let is_named = |key: &&String| gone.len() <= MOST_NAMED && said.contains(*key);
+    match gone.iter().find(|key| !is_named(key)) {
         Some(key) => Err(is_part(&format!("`{key}` is not in it, and the reply does not say so"))),
         None => Ok(()),
     }

@@ -1,0 +1,134 @@
+//! Which file a change is for, where it is named otherwise than it is, or only near by.
+
+use pimainteno_core::patch::{Reason, Rules};
+
+use crate::{Tree, applied, content};
+
+const LONG: &str =
+    "first = value\nsecond = value\nthird = value\nfourth = value\nfifth = value\nsixth = value\n";
+
+/// A change of a file with this name, with so many lines of context.
+fn diff(name: &str, context: usize) -> String {
+    let context: String = ["first", "second", "third", "fourth"][4 - context..]
+        .iter()
+        .map(|word| format!(" {word} = value\n"))
+        .collect();
+    let rest = "-fifth = value\n+fifth = other\n";
+    format!("--- a/{name}\n+++ b/{name}\n@@ @@\n{context}{rest}")
+}
+
+/// Which file a reply changes; all of them say the same.
+fn changed(files: &[&str], reply: &str) -> Result<String, Reason> {
+    let tree: Tree = files.iter().map(|name| ((*name).to_owned(), content(LONG))).collect();
+    let after = applied(&tree, reply, &Rules::new()).map_err(|refusal| refusal.reason)?;
+    let changed = after.iter().filter(|(path, content)| tree.get(*path) != Some(content));
+    Ok(changed.map(|(path, _)| path.as_str()).collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn another_file_is_meant_only_if_enough_of_it_is_shown() {
+    let context = |name: &str| {
+        format!(
+            "{name}\n```\n<<<<<<< SEARCH\nfifth = value\n=======\nfifth = other\n>>>>>>> REPLACE\n```\n"
+        )
+    };
+    let rows = [
+        // All of its path, below directories of somebody's own.
+        ("home/user/demo/src/loader.py", 0, "src/loader.py", true),
+        ("home/user/demo/Makefile", 0, "Makefile", true),
+        ("demo/src/loader.py", 0, "src/loader.py", true),
+        ("runtime/src/helpers/loader.py", 0, "packages/runtime/src/helpers/loader.py", true),
+        // A name alone, and one that many files have.
+        ("demo/loader.py", 0, "loader.py", false),
+        ("demo/loader.py", 1, "loader.py", true),
+        ("loader.py", 0, "tests/loader.py", false),
+        ("loader.py", 1, "src/loader.py", true),
+        ("sub/Makefile", 2, "Makefile", false),
+        ("sub/Makefile", 3, "Makefile", true),
+        ("pkg/sub/__init__.py", 2, "__init__.py", false),
+        ("demo/src/main.rs", 0, "src/main.rs", false),
+        ("a.py", 2, "tests/a.py", false),
+        // A copy of what others wrote.
+        ("src/loader.py", 4, "vendor/src/loader.py", false),
+    ];
+    for (label, lines, file, is_meant) in rows {
+        let wanted = if is_meant { Ok(file.to_owned()) } else { Err(Reason::Missing) };
+        assert_eq!(changed(&[file], &diff(label, lines)), wanted, "{label} {lines}");
+    }
+    assert_eq!(changed(&["Makefile"], &context("sub/Makefile")), Err(Reason::Missing));
+    // One line that few other files have.
+    let long = "--- a/loader.py\n+++ b/loader.py\n@@ @@\n-fifth_of_them = value_of(fifth)\n+x\n";
+    let tree =
+        Tree::from([("src/loader.py".to_owned(), content("fifth_of_them = value_of(fifth)\n"))]);
+    assert!(applied(&tree, long, &Rules::new()).is_ok());
+    // The directory that is named is there, and the file could have been meant to be in it.
+    let files = ["load/other.py", "loader.py"];
+    assert_eq!(changed(&files, &diff("load/loader.py", 4)), Err(Reason::Missing));
+}
+
+#[test]
+fn a_file_is_renamed_only_where_that_is_said() {
+    let labels = diff("loader.py", 2).replace("b/loader.py", "b/loader_fixed.py");
+    assert_eq!(changed(&["loader.py"], &labels), Err(Reason::Ambiguous));
+    let said = format!("diff --git a/loader.py b/loader_fixed.py\n{labels}");
+    assert_eq!(changed(&["loader.py"], &said), Ok("loader_fixed.py".to_owned()));
+}
+
+#[test]
+fn a_new_file_has_a_name_of_its_own_in_lower_case_too() {
+    let add = |name: &str| format!("*** Add File: {name}\n+x = 1\n");
+    let patch = |parts: &str| format!("*** Begin Patch\n{parts}*** End Patch\n");
+    assert_eq!(changed(&["Readme.md"], &patch(&add("README.md"))), Err(Reason::Exists));
+    assert_eq!(changed(&["Readme.md"], &patch(&add("docs/README.md"))).unwrap(), "docs/README.md");
+    let both = format!("{}{}", add("Notes.md"), add("notes.md"));
+    assert_eq!(changed(&["Readme.md"], &patch(&both)), Err(Reason::Exists));
+    // It takes the other's place.
+    let moved = "diff --git a/Readme.md b/README.md\nsimilarity index 100%\nrename from Readme.md\nrename to README.md\n";
+    assert_eq!(changed(&["Readme.md"], moved).unwrap(), "README.md");
+}
+
+#[test]
+fn a_file_that_is_named_for_comparison_is_not_changed() {
+    let files = ["one.py", "two.py"];
+    let block =
+        "```\n<<<<<<< SEARCH\nfifth = value\n=======\nfifth = other\n>>>>>>> REPLACE\n```\n";
+    let hunk = "```diff\n@@ @@\n fourth = value\n-fifth = value\n+fifth = other\n```\n";
+    for text in [
+        "This follows what two.py does already:",
+        "The same as was done in `two.py` is missing here.",
+        "We read it from `three.py`, not from `two.py`.",
+        "The rest is similar to `two.py`.\n\nSo:",
+    ] {
+        for change in [block, hunk] {
+            let reply = format!("{text}\n\n{change}");
+            assert_eq!(changed(&files, &reply), Err(Reason::Missing), "{text}");
+        }
+    }
+    for text in
+        ["In `two.py`:", "The timeout in two.py is too short.", "Do it like this in two.py:"]
+    {
+        let reply = format!("{text}\n\n{block}");
+        assert_eq!(changed(&files, &reply), Ok("two.py".to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn a_change_that_is_quoted_and_answered_is_not_applied() {
+    let quoted = format!("> {}\n", diff("loader.py", 1).trim_end().replace('\n', "\n> "));
+    let delete = "> --- a/loader.py\n> +++ /dev/null\n> @@ -1,6 +0,0 @@\n> -".to_owned()
+        + &LONG.trim_end().replace('\n', "\n> -")
+        + "\n";
+    for change in [&quoted, &delete] {
+        assert!(changed(&["loader.py"], change).is_ok());
+        assert!(changed(&["loader.py"], &format!("Here:\n\n{change}\nDone.\n")).is_ok());
+        for (above, below) in [
+            ("", "No, it is still in use."),
+            ("", "NAK, this breaks the import."),
+            ("", "Why is it so?"),
+            ("On Monday somebody wrote:", "Done."),
+        ] {
+            let reply = format!("{above}\n{change}\n{below}\n");
+            assert_eq!(changed(&["loader.py"], &reply), Err(Reason::Ambiguous), "{reply}");
+        }
+    }
+}
