@@ -116,7 +116,7 @@ fn a_file_that_is_named_for_comparison_is_not_changed() {
 fn a_change_that_is_quoted_and_answered_is_not_applied() {
     let quoted = format!("> {}\n", diff("loader.py", 1).trim_end().replace('\n', "\n> "));
     let delete = "> --- a/loader.py\n> +++ /dev/null\n> @@ -1,6 +0,0 @@\n> -".to_owned()
-        + &LONG.trim_end().replace('\n', "\n> -")
+        + LONG.trim_end().replace('\n', "\n> -").as_str()
         + "\n";
     for change in [&quoted, &delete] {
         assert!(changed(&["loader.py"], change).is_ok());
