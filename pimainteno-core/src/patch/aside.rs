@@ -1,36 +1,21 @@
-//! Parts of a reply that stand apart from its answer: what a model thought, comments, and what is
-//! folded away.
+//! Parts of a reply that are not its answer: what a model thought, and comments.
+
+use super::fence::Fence;
 
 /// Tags that models put around what they think before they answer.
 const THOUGHTS: [&str; 7] =
     ["think", "thinking", "thought", "thoughts", "reasoning", "analysis", "scratchpad"];
 
-/// How a part is meant that stands apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Aside {
-    /// Nobody is to read it.
-    Dropped,
-    /// It is shown to whoever wants to see it: a change in it is meant where nothing else is.
-    Folded,
-}
-
-/// What begins with a line that stands in no fence, and the line that ends it; both stand on lines
-/// of their own.
-pub(super) fn opens(line: &str) -> Option<(Aside, String)> {
+/// The line that ends what begins with a line which stands in no fence; both stand on lines of their
+/// own.
+pub(super) fn end_of(line: &str) -> Option<String> {
     let line = line.trim();
     if line == "<!--" {
-        return Some((Aside::Dropped, "-->".into()));
+        return Some("-->".into());
     }
-    let tag = line.strip_prefix('<')?;
-    if let Some((name, behind)) = tag.split_at_checked("details".len())
-        && name.eq_ignore_ascii_case("details")
-        && behind.starts_with(['>', ' '])
-    {
-        return Some((Aside::Folded, "</details>".into()));
-    }
-    let tag = tag.strip_suffix('>')?;
+    let tag = line.strip_prefix('<')?.strip_suffix('>')?;
     let tag = THOUGHTS.iter().find(|thought| tag.eq_ignore_ascii_case(thought))?;
-    Some((Aside::Dropped, format!("</{tag}>")))
+    Some(format!("</{tag}>"))
 }
 
 /// The text behind what the model thought before it answered, once or several times. Some templates
@@ -42,19 +27,32 @@ pub(super) fn without_thoughts(text: &str) -> &str {
         let behind = THOUGHTS.iter().find_map(|tag| {
             let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
             let begins = start.get(..open.len()).is_some_and(|it| it.eq_ignore_ascii_case(&open));
-            if begins {
-                let end = find_ignoring_case(start, &close)?;
-                return Some(&start[end + close.len()..]);
-            }
-            // On a line of its own: within one, it is text.
-            let (before, rest) = start.split_once("\n</think>\n").filter(|_| *tag == "think")?;
-            (!before.contains(&open)).then_some(rest)
+            let end = begins.then(|| find_ignoring_case(start, &close)).flatten()?;
+            Some(&start[end + close.len()..])
         });
         match behind {
             Some(rest) => text = rest,
-            None => return text,
+            None => break,
         }
     }
+    // On a line of its own, and in no fence: otherwise it is text.
+    match text.split_once("\n</think>\n") {
+        Some((before, rest)) if !before.contains("<think>") && !ends_in_fence(before) => rest,
+        _ => text,
+    }
+}
+
+/// Whether a text ends within a fence.
+fn ends_in_fence(text: &str) -> bool {
+    let mut open: Option<Fence<'_>> = None;
+    for line in text.lines() {
+        open = match open {
+            Some(fence) if fence.is_closed_by(line) => None,
+            Some(fence) => Some(fence),
+            None => Fence::open(line),
+        };
+    }
+    open.is_some()
 }
 
 /// Where a text of ASCII begins in another one, in capitals or not.
@@ -68,23 +66,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_that_stand_apart_are_told_from_text() {
+    fn parts_that_are_no_answer_are_told_from_text() {
         let rows = [
-            ("<think>", Some((Aside::Dropped, "</think>"))),
-            (" <THINK> ", Some((Aside::Dropped, "</think>"))),
-            ("<!--", Some((Aside::Dropped, "-->"))),
-            ("<details>", Some((Aside::Folded, "</details>"))),
-            ("<Details open><summary>All</summary>", Some((Aside::Folded, "</details>"))),
+            ("<think>", Some("</think>")),
+            (" <THINK> ", Some("</think>")),
+            ("<!--", Some("-->")),
+            ("<details>", None),
             ("<thinker>", None),
-            ("<detailsx>", None),
             ("a <think>", None),
             ("<!-- x -->", None),
             ("<é", None),
             ("", None),
         ];
         for (line, expected) in rows {
-            let found = opens(line);
-            assert_eq!(found.as_ref().map(|(aside, end)| (*aside, &**end)), expected, "{line}");
+            assert_eq!(end_of(line).as_deref(), expected, "{line}");
         }
     }
 }

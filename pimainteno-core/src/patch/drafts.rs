@@ -1,101 +1,128 @@
 //! Changes that a reply takes back, or among which it offers a choice.
 //!
 //! Which of several changes is meant, only the text between them says. It is not understood here:
-//! where it uses the words with which people take back what they wrote, nothing is applied.
+//! where a sentence begins as those do with which people take back what they wrote, nothing is
+//! applied. What is said in passing, of the program or of its users, is none of these.
 
 mod quoted;
 
 use super::{
     extract::{Extract, Region},
     refusal::{Reason, Refusal},
+    title,
 };
 
-/// What a line begins with that offers one of several changes; a number or a letter follows.
-const CHOICES: [&str; 8] =
-    ["option", "alternative", "variant", "approach", "attempt", "draft", "choice", "proposal"];
-
-/// Words that offer another change, at the beginning of a line.
-const OTHERWISE: [&str; 4] = ["alternatively", "or:", "or,", "or alternatively"];
-
-/// Words with which a text asks which change is wanted.
-const ASKS: [&str; 8] = [
-    "choose one",
-    "choose whichever",
-    "pick one",
-    "pick whichever",
-    "which one do you",
-    "which do you prefer",
-    "which would you prefer",
-    "whichever you prefer",
+/// What a line says, with a number or a letter behind it, that is the heading of one of several
+/// changes.
+const CHOICES: [&str; 9] = [
+    "option",
+    "alternative",
+    "variant",
+    "approach",
+    "solution",
+    "method",
+    "version",
+    "proposal",
+    "draft",
 ];
 
-/// Words with which a text takes back the change above it.
-const WITHDRAWN: [&str; 30] = [
+/// How a line begins that offers another change.
+const OTHERWISE: [&str; 9] = [
+    "alternatively",
+    "or alternatively",
+    "or:",
+    "or this:",
+    "or you could",
+    "another option",
+    "the other option",
+    "if that doesn't work",
+    "if this doesn't work",
+];
+
+/// How a line begins that asks which change is wanted.
+const ASKS: [&str; 4] = ["choose one", "pick one of", "which one do you", "which do you prefer"];
+
+/// How the first sentence behind a change begins that takes it back.
+const TAKES_BACK: [&str; 26] = [
     "that is wrong",
     "that's wrong",
     "that was wrong",
-    "this is wrong",
-    "this was wrong",
+    "that is incorrect",
+    "that's incorrect",
     "that is not right",
     "that's not right",
-    "this is not right",
-    "this isn't right",
     "that isn't right",
+    "that will not work",
+    "that won't work",
     "scratch that",
-    "ignore the above",
+    "strike that",
     "ignore that",
+    "ignore the",
     "disregard",
-    "correction:",
-    "corrected:",
-    "corrected version",
-    "corrected patch",
-    "corrected diff",
-    "let me correct",
+    "sorry,",
     "my mistake",
     "i made a mistake",
-    "sorry",
     "on second thought",
-    "no, wait",
-    "instead of the above",
-    "this instead:",
-    "rather:",
-    "revised version",
-    "revised patch",
+    "let me correct",
+    "let me redo",
+    "wait,",
+    "oops",
+    "correction",
+    "corrected",
+    "use this instead:",
 ];
 
-/// Words with which a text says of the change below it that it is not to be made.
-const REJECTED: [&str; 8] = [
-    "do not do",
-    "don't do",
+/// What may stand in front of it.
+const HESITATIONS: [&str; 6] = ["but ", "no, ", "wait, ", "actually, ", "hmm, ", "oops, "];
+
+/// What a line between changes says that takes the one above it back, wherever it stands.
+const INSTEAD: [&str; 7] = [
+    "ignore the above",
+    "ignore the first",
+    "disregard the above",
+    "corrected version:",
+    "corrected patch:",
+    "corrected diff:",
+    "so this instead:",
+];
+
+/// How a line begins that says of the change below it that it is not to be made.
+const REJECTS: [&str; 9] = [
+    "do not do this",
+    "don't do this",
     "not like this",
     "first i thought",
-    "first thought",
-    "first idea",
-    "first attempt",
-    "first draft",
+    "a first idea",
+    "my first idea was",
+    "my first attempt was",
+    "my first draft was",
+    "my first thought was",
 ];
 
-/// Words with which a text says of any change that it is not to be made.
+/// What a sentence says of any change that is not to be made.
 const NOT_TO_BE_MADE: [&str; 10] = [
     "do not apply it",
-    "do not apply this",
-    "do not apply that",
-    "do not apply the",
     "don't apply it",
-    "don't apply this",
-    "don't apply that",
-    "don't apply the",
+    "do not apply this patch",
+    "don't apply this patch",
+    "do not use this patch",
+    "don't use this patch",
+    "ignore this patch",
+    "disregard this patch",
     "nothing has to be changed here",
     "nothing needs to be changed here",
 ];
 
 /// Refuses a reply that takes back one of its changes, or offers a choice among them.
 pub(super) fn check(reply: &Extract<'_>) -> Result<(), Refusal> {
-    let said: Vec<_> = reply.rest.lines().map(plain).collect();
-    let all = || said.iter().map(String::as_str);
-    if let Some(words) = found(all(), &NOT_TO_BE_MADE) {
+    let said = reply.rest.lines().map(plain);
+    let says = |line: &String| NOT_TO_BE_MADE.iter().any(|words| line.contains(words));
+    // Of a file, it is said of that alone.
+    let is_against =
+        |line: &String| says(line) && !title::named(line).iter().any(|name| title::is_path(name));
+    if let Some(line) = said.into_iter().find(is_against) {
         return Err(refusal(&format!(
-            "the reply says {words:?}, so it cannot be told whether its change is meant"
+            "the reply says {line:?}, so it cannot be told whether its change is meant"
         )));
     }
     quoted::check(reply)?;
@@ -103,53 +130,73 @@ pub(super) fn check(reply: &Extract<'_>) -> Result<(), Refusal> {
     if others.is_empty() {
         return Ok(());
     }
-    let above =
-        |region: &Region<'_>| region.title.above.iter().map(|line| plain(line)).collect::<Vec<_>>();
-    let mut between: Vec<_> = others.iter().flat_map(above).collect();
+    let above = |region: &Region<'_>| region.title.above.iter().map(|line| plain(line)).collect();
+    let below = reply.below.iter().map(|line| plain(line)).filter(|line| !line.is_empty());
+    // What stands behind each change.
+    let mut behind: Vec<Vec<String>> = others.iter().map(above).collect();
     // Whoever weighs options above all changes has chosen one.
-    let choice = between.iter().map(String::as_str).find(|line| offers(line));
-    let choice = choice.or_else(|| found(all(), &ASKS)).map(str::to_owned);
-    let before: Vec<_> = above(first).into_iter().chain(between.iter().cloned()).collect();
-    between.extend(reply.below.iter().map(|line| plain(line)));
-    if let Some(words) = choice {
+    let mut lines = behind.iter().flatten();
+    let choice = lines.find(|line| offers(line)).cloned();
+    behind.push(below.collect());
+    let asks = |line: &&String| ASKS.iter().any(|words| line.starts_with(words));
+    if let Some(line) = choice.or_else(|| behind.iter().flatten().find(asks).cloned()) {
         return Err(refusal(&format!(
-            "the reply offers several changes ({words:?}), and it cannot be told which is meant"
+            "the reply offers several changes ({line:?}), and it cannot be told which is meant"
         )));
     }
-    let taken_back = found(between.iter().map(String::as_str), &WITHDRAWN)
-        .or_else(|| found(before.iter().map(String::as_str), &REJECTED));
-    match taken_back {
-        Some(words) => Err(refusal(&format!(
-            "the reply says {words:?} beside one of its changes, and it cannot be told which are meant"
+    let taken_back = behind.iter().find_map(|lines| takes_back(lines)).cloned();
+    let rejects = |line: &&String| {
+        REJECTS.iter().any(|words| line.starts_with(words)) || matches!(line.as_str(), "wrong:")
+    };
+    let before: Vec<String> = above(first);
+    let rejected = || before.iter().chain(behind.iter().flatten()).find(rejects).cloned();
+    match taken_back.or_else(rejected) {
+        Some(line) => Err(refusal(&format!(
+            "the reply says {line:?} beside one of its changes, and it cannot be told which are meant"
         ))),
         None => Ok(()),
     }
+}
+
+/// The line that takes back the change which these stand behind.
+fn takes_back(lines: &[String]) -> Option<&String> {
+    let is_taken_back = |line: &&String| {
+        let line = HESITATIONS
+            .iter()
+            .fold(line.as_str(), |line, words| line.strip_prefix(words).unwrap_or(line));
+        TAKES_BACK.iter().any(|words| line.starts_with(words)) || line == "rather:"
+    };
+    let is_instead = |line: &&String| INSTEAD.iter().any(|words| line.contains(words));
+    lines.first().filter(is_taken_back).or_else(|| lines.iter().find(is_instead))
 }
 
 /// Whether a line offers one of several changes.
 fn offers(line: &str) -> bool {
     let line = line.trim_start_matches(|letter: char| !letter.is_alphanumeric());
     let is_numbered = |rest: &str| {
-        let word = rest.trim_start().split(|letter: char| !letter.is_alphanumeric()).next();
-        let word = word.unwrap_or_default();
-        rest.starts_with(' ')
-            && (word.chars().count() == 1 || matches!(word, "one" | "two" | "three"))
+        let Some(rest) = rest.strip_prefix(' ') else { return false };
+        let rest = rest.trim_start_matches('#');
+        let end = rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len());
+        let (number, behind) = rest.split_at(end);
+        let is_number = number.chars().count() == 1 || matches!(number, "one" | "two" | "three");
+        // Nothing else is said of it, or what it is.
+        is_number
+            && (behind.is_empty()
+                || behind.starts_with([':', '.', ')'])
+                || behind.starts_with(" ("))
     };
-    CHOICES.iter().any(|word| line.strip_prefix(word).is_some_and(is_numbered))
-        || OTHERWISE.iter().any(|word| line.starts_with(word))
+    let is_ordinal = ["first option", "second option", "third option"]
+        .iter()
+        .any(|words| line.starts_with(words));
+    is_ordinal
+        || CHOICES.iter().any(|word| line.strip_prefix(word).is_some_and(is_numbered))
+        || OTHERWISE.iter().any(|words| line.starts_with(words))
 }
 
-/// The first of `words` that stands in one of the lines.
-fn found<'a>(
-    mut lines: impl Iterator<Item = &'a str>,
-    words: &[&'static str],
-) -> Option<&'static str> {
-    lines.find_map(|line| words.iter().copied().find(|word| line.contains(word)))
-}
-
-/// A line in small letters, without the marks for emphasis.
+/// A line in small letters, without the marks for headings and emphasis.
 fn plain(line: &str) -> String {
-    line.replace(['*', '_', '`'], "").replace('’', "'").trim().to_lowercase()
+    let line = line.replace(['*', '_', '`'], "").replace('’', "'");
+    line.trim_start_matches(['#', '-', '>', ' ']).trim().to_lowercase()
 }
 
 fn refusal(message: &str) -> Refusal {

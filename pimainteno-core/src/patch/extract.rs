@@ -1,8 +1,7 @@
 //! Where in a reply its changes are.
 
 use super::{
-    aside::{self, Aside},
-    context_diff,
+    aside, context_diff,
     fence::{Fence, without_indentation},
     message, search_replace,
     title::{self, Title},
@@ -11,9 +10,6 @@ use super::{
 
 /// How many fences and quotations may be around a change.
 const DEEPEST: usize = 8;
-
-/// How often the end of a part that stands apart is looked for in vain.
-const MOST_ENDLESS: usize = 16;
 
 /// Languages of text in which code stands.
 const TEXTS: [&str; 6] = ["markdown", "md", "mdx", "rst", "asciidoc", "adoc"];
@@ -49,10 +45,8 @@ pub(super) struct Region<'a> {
     pub(super) form: Form,
     /// What stands above it.
     pub(super) title: Title<'a>,
-    /// How many quotations are around it, and whether it is folded away: it is a change only where
-    /// nothing else is.
+    /// How many quotations are around it: it is a change only where nothing else is.
     pub(super) quoted: usize,
-    pub(super) folded: bool,
     /// Whether it stands in a code fence, so that nothing but changes is expected in it.
     pub(super) fenced: bool,
     /// Whether the reply ends with it, without a closing fence: it may have been cut off.
@@ -79,8 +73,9 @@ pub(super) enum Form {
 
 /// Finds the changes of a reply, and everything else that it says.
 ///
-/// A block that may be a whole file is one only in a reply without another change, and in one that
-/// does not say that there is none: otherwise it illustrates something.
+/// A block that may be a whole file is one only in a reply without another change, or where it is
+/// said to be new, and in one that does not say that there is none: otherwise it illustrates
+/// something.
 pub(super) fn extract(text: &str) -> Extract<'_> {
     let torn = !text.ends_with('\n');
     let inside = text.strip_suffix('\n').unwrap_or(text);
@@ -91,23 +86,22 @@ pub(super) fn extract(text: &str) -> Extract<'_> {
     let is_diff = |region: &Region<'_>| matches!(region.form, Form::Diff | Form::Block { .. });
     let is_named = |region: &Region<'_>| region.title.label().is_some();
     // Whoever quotes a change answers to it.
-    let is_own = |region: &Region<'_>| region.quoted == 0 && !region.folded;
-    if regions.iter().any(is_own) {
-        regions.retain(is_own);
+    if regions.iter().any(|region| region.quoted == 0) {
+        regions.retain(|region| region.quoted == 0);
     }
-    let declines = message::declines(text);
+    let rest: String = rest.into_iter().flat_map(|line| [line, "\n"]).collect();
+    let declines = message::declines(&rest);
     let has_diff = regions.iter().any(is_diff);
-    let has_other = declines || regions.iter().any(|region| region.form != Form::File);
+    let has_other = regions.iter().any(|region| region.form != Form::File);
     let illustrates = |region: &mut Region<'_>| match region.form {
         Form::Diff | Form::Block { .. } => false,
         Form::Hunks => has_diff && !is_named(region),
-        Form::File => has_other,
+        Form::File => declines || (has_other && !whole_file::is_new(&region.title)),
     };
     let mut illustrations: Vec<_> = regions.extract_if(.., illustrates).collect();
     if declines {
         illustrations.clear();
     }
-    let rest = rest.into_iter().flat_map(|line| [line, "\n"]).collect();
     Extract { regions, illustrations, unread, below, rest }
 }
 
@@ -145,11 +139,11 @@ struct Walk<'a> {
     /// The lines of `rest` since the last block.
     above: Vec<&'a str>,
     torn: bool,
-    /// How many quotations are around it, and whether it is folded away.
+    /// How many quotations are around it.
     quoted: usize,
-    folded: bool,
-    /// How many parts that stand apart were found to have no end.
-    endless: usize,
+    /// The lines that were looked for as the end of a part that is no answer, and that are nowhere
+    /// below.
+    missing: Vec<String>,
     /// How many fences and quotations are around it.
     depth: usize,
 }
@@ -169,13 +163,6 @@ impl<'a> Walk<'a> {
         self.quoted += 1;
         self.within(lines, last);
         self.quoted -= 1;
-    }
-
-    /// Looks through what is folded away.
-    fn within_fold(&mut self, lines: &[&'a str]) {
-        let before = std::mem::replace(&mut self.folded, true);
-        self.within(lines, false);
-        self.folded = before;
     }
 
     /// Looks through `lines`; `last` says that the reply ends with them.
@@ -226,10 +213,7 @@ impl<'a> Walk<'a> {
                     .take_while(|line| !line.starts_with([' ', '+', '-', '@', '\\', '*']));
                 self.above.extend(&lines[end - text.count()..end]);
                 at = end;
-            } else if let Some((aside, end)) = self.aside(lines, at) {
-                if aside == Aside::Folded {
-                    self.within_fold(&lines[at + 1..end]);
-                }
+            } else if let Some(end) = self.end_of_aside(lines, at) {
                 at = end + 1;
             } else if line.starts_with('>') {
                 let end = at + lines[at..].iter().take_while(|line| line.starts_with('>')).count();
@@ -249,16 +233,27 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A part that stands apart and begins at `at`, and where it ends.
-    fn aside(&mut self, lines: &[&str], at: usize) -> Option<(Aside, usize)> {
-        let (aside, close) = aside::opens(lines[at])?;
-        if self.endless == MOST_ENDLESS {
+    /// Where a part ends that begins at `at` and is no answer.
+    fn end_of_aside(&mut self, lines: &[&str], at: usize) -> Option<usize> {
+        let close = aside::end_of(lines[at])?;
+        if self.missing.contains(&close) {
             return None;
         }
-        let is_end = |line: &&str| line.trim().eq_ignore_ascii_case(&close);
-        let end = lines[at..].iter().position(is_end);
-        self.endless += usize::from(end.is_none());
-        Some((aside, at + end?))
+        let mut number = at + 1;
+        while let Some(line) = lines.get(number) {
+            if line.trim().eq_ignore_ascii_case(&close) {
+                return Some(number);
+            }
+            // What stands in a fence ends nothing.
+            let fence = Fence::open(line).map(|fence| closing(lines, number, &fence));
+            match fence {
+                Some(None) => break,
+                Some(Some(end)) => number = end + 1,
+                None => number += 1,
+            }
+        }
+        self.missing.push(close);
+        None
     }
 
     /// Looks at what stands in a fence.
@@ -270,7 +265,7 @@ impl<'a> Walk<'a> {
         let title = Title::new(&self.above, info);
         match first {
             // A text about changes holds changes that are none.
-            Some(_) if TEXTS.contains(&title.language().as_str()) && title.name().is_some() => {
+            Some(first) if is_about(&title, &lines[..first]) => {
                 self.forget_title(&title);
                 self.push(lines, Form::File, title, true, open);
             }
@@ -354,13 +349,19 @@ impl<'a> Walk<'a> {
             form,
             title,
             quoted: self.quoted,
-            folded: self.folded,
             fenced,
             open,
             torn: open && self.torn,
             cut: false,
         });
     }
+}
+
+/// Whether a block is a text that shows changes, of which these are the lines above the first.
+fn is_about(title: &Title<'_>, above: &[&str]) -> bool {
+    TEXTS.contains(&title.language().as_str())
+        && title.name().is_some()
+        && above.iter().any(|line| !line.trim().is_empty())
 }
 
 /// Whether a block is a text in which code stands, in fences of its own.
@@ -465,9 +466,7 @@ fn end_of_unfenced(lines: &[&str], at: usize, indentation: usize) -> usize {
             let less = indentation > 0
                 && !line.trim().is_empty()
                 && !line.get(..indentation).is_some_and(|start| start.trim().is_empty());
-            let is_block = indentation == 0
-                && search_replace::opens(line)
-                && search_replace::end(&lines[*number..]).is_some();
+            let is_block = indentation == 0 && search_replace::opens(line);
             // A fence opens another block only if it is closed again and holds a change, or names a
             // language.
             less || is_block

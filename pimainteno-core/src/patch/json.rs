@@ -27,18 +27,20 @@ const NOT_MEANT: [&str; 12] = [
 
 /// Keys under which an object names a file, and under which it has what that says.
 const PATHS: [&str; 5] = ["path", "file", "filename", "file_path", "filepath"];
-const CONTENTS: [&str; 4] = ["content", "contents", "code", "text"];
+const CONTENTS: [&str; 2] = ["content", "contents"];
 
 /// The text of a reply that is JSON, or has JSON in a fence, with the changes that its strings
 /// hold in its place; `None` if there is no such.
 pub(super) fn unpacked(text: &str) -> Option<String> {
-    if let Some(changes) = changes(text) {
+    if let Some(changes) = changes(text, true) {
         return Some(changes);
     }
     if !text.contains("\\n") {
         return None;
     }
     let lines: Vec<_> = text.split('\n').collect();
+    let said = |lines: &[&str]| lines.iter().filter(|line| !line.trim().is_empty()).count();
+    let all = said(&lines);
     let (mut unpacked, mut at, mut found) = (Vec::new(), 0, false);
     while at < lines.len() {
         let fence = Fence::open(lines[at]);
@@ -47,7 +49,8 @@ pub(super) fn unpacked(text: &str) -> Option<String> {
         });
         // A fence that is not closed is around all that follows.
         let end = closing.unwrap_or(if fence.is_some() { lines.len() - 1 } else { at });
-        match closing.and_then(|closing| changes(&lines[at + 1..closing].join("\n"))) {
+        let is_answer = closing.is_some_and(|closing| said(&lines[at..=closing]) == all);
+        match closing.and_then(|closing| changes(&lines[at + 1..closing].join("\n"), is_answer)) {
             Some(changes) => {
                 unpacked.push(changes);
                 found = true;
@@ -59,31 +62,38 @@ pub(super) fn unpacked(text: &str) -> Option<String> {
     found.then(|| unpacked.join("\n"))
 }
 
-/// The changes in all strings of a JSON text.
-fn changes(text: &str) -> Option<String> {
+/// The changes in all strings of a JSON text. Where it is all of the answer, files are meant, too;
+/// otherwise they may be an example.
+fn changes(text: &str, is_answer: bool) -> Option<String> {
     let text = text.trim();
     if !text.starts_with(['{', '[']) || !text.contains("\\n") {
         return None;
     }
     let value = serde_json::from_str(text).ok()?;
     let mut found = Vec::new();
-    collect(&value, &mut found);
+    collect(&value, is_answer, &mut found);
     (!found.is_empty()).then(|| found.join("\n"))
 }
 
-fn collect(value: &Value, found: &mut Vec<String>) {
+fn collect(value: &Value, is_answer: bool, found: &mut Vec<String>) {
     match value {
         Value::String(text) if holds_change(text) => found.push(in_fence(text)),
-        Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
+        Value::Array(values) => {
+            values.iter().for_each(|value| collect(value, is_answer, found));
+        }
         Value::Object(values) => {
-            found.extend(file(values));
             // It is told by its name where nothing of it is read.
             if other_format::is_edit(values) {
                 found.push(fenced(&format!("{value:#}"), "json"));
+                return;
             }
-            let is_meant = |name: &str| !NOT_MEANT.contains(&name.to_lowercase().as_str());
+            found.extend(file(values).filter(|_| is_answer));
+            let is_meant = |name: &str| {
+                let name = name.to_lowercase();
+                !name.split(['_', '-', ' ']).any(|word| NOT_MEANT.contains(&word))
+            };
             let values = values.iter().filter(|(name, _)| is_meant(name));
-            values.for_each(|(_, value)| collect(value, found));
+            values.for_each(|(_, value)| collect(value, is_answer, found));
         }
         _ => {}
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     fence::{Fence, without_indentation},
+    label,
     refusal::{Reason, Refusal},
 };
 
@@ -31,7 +32,11 @@ const NEW_KEYS: [&str; 6] =
     ["new_string", "new_str", "new_text", "new_code", "replace", "replacement"];
 
 /// What a tag says that names a file.
-const PATHS: [&str; 4] = ["path=", "file=", "filename=", "filepath="];
+const PATHS: [&str; 7] =
+    ["path=", "file=", "filename=", "filepath=", "file_path=", "filePath=", "name="];
+
+/// What a change in tags is called.
+pub(super) const TAG: &str = "change in tags (`<file path=…>`)";
 
 /// The name of the format that `lines` are a change in, if it is one that is not read.
 pub(super) fn name(lines: &[&str]) -> Option<&'static str> {
@@ -51,7 +56,7 @@ pub(super) fn name(lines: &[&str]) -> Option<&'static str> {
         .or_else(|| is(is_rcs(lines), "diff of RCS"))
         .or_else(|| is(is_json_patch(lines), "JSON Patch"))
         .or_else(|| is(holds_edit(lines), "list of edits in JSON"))
-        .or_else(|| is(lines.iter().any(|line| is_tag(line)), "change in tags (`<file path=…>`)"))
+        .or_else(|| is(lines.iter().any(|line| is_tag(line)), TAG))
 }
 
 /// The name of the format of a change somewhere in a text, in its fences or in all of it.
@@ -137,18 +142,23 @@ fn is_json_patch(lines: &[&str]) -> bool {
         && steps.iter().all(|step| step.get("op").is_some() && step.get("path").is_some())
 }
 
-/// Whether an object of JSON says what to replace in a file.
+/// Whether an object of JSON says what to replace in a file, or what to do with it.
 pub(super) fn is_edit(values: &Map<String, Value>) -> bool {
     let has = |keys: &[&str]| keys.iter().any(|key| values.get(*key).is_some_and(Value::is_string));
-    has(&OLD_KEYS) && has(&NEW_KEYS)
+    let is_gone = |key: &&str| values.get(*key).and_then(Value::as_bool) == Some(true);
+    let is_action = |key: &&str| {
+        let action = values.get(*key).and_then(Value::as_str).unwrap_or_default().to_lowercase();
+        ["delete", "remove", "rename", "move"].contains(&action.as_str())
+    };
+    (has(&OLD_KEYS) && has(&NEW_KEYS))
+        || (has(&["path", "file", "filename", "file_path"])
+            && (["delete", "deleted", "remove"].iter().any(is_gone)
+                || ["action", "op", "operation", "type"].iter().any(is_action)))
 }
 
 fn holds_edit(lines: &[&str]) -> bool {
-    let names_old = |line: &&str| OLD_KEYS.iter().any(|key| line.contains(&format!("\"{key}\"")));
     let is_value = lines.first().is_some_and(|line| line.starts_with(['{', '[']));
-    is_value
-        && lines.iter().any(names_old)
-        && serde_json::from_str(&lines.join("\n")).is_ok_and(|value| has_edit(&value))
+    is_value && serde_json::from_str(&lines.join("\n")).is_ok_and(|value| has_edit(&value))
 }
 
 fn has_edit(value: &Value) -> bool {
@@ -159,12 +169,19 @@ fn has_edit(value: &Value) -> bool {
     }
 }
 
-fn is_tag(line: &str) -> bool {
-    let Some(tag) = line.trim_start().strip_prefix('<') else { return false };
-    let end = tag.find(|character: char| !(character.is_ascii_alphanumeric() || character == '_'));
+/// Whether a line opens a tag with which tools mark changes.
+pub(super) fn is_tag(line: &str) -> bool {
+    let Some(tag) = line.trim().strip_prefix('<') else { return false };
+    let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    let end = tag.find(|letter: char| !is_of_name(letter));
     let Some((name, rest)) = end.map(|end| tag.split_at(end)) else { return false };
-    let names_file = matches!(name, "file" | "edit" | "patch" | "change" | "document" | "source")
-        && PATHS.iter().any(|path| rest.split(' ').any(|word| word.starts_with(path)));
+    let value = |word: &str| {
+        PATHS.iter().find_map(|path| {
+            let value = word.strip_prefix(path)?.trim_end_matches(['/', '>']);
+            Some(label::has_extension(value.trim_matches(['"', '\''])))
+        })
+    };
+    let names_file = !name.is_empty() && rest.split(' ').filter_map(value).any(|is_file| is_file);
     names_file || (TAGS.contains(&name) && rest.starts_with(['>', ' ']))
 }
 

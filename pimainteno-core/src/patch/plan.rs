@@ -84,7 +84,7 @@ pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, 
         return Err(no_change_in(&text));
     }
     drafts::check(&reply)?;
-    completeness::check(&text, &reply, &sections, files)?;
+    completeness::check(&reply, &sections, files)?;
     // A draft and its final form may be the same.
     let mut seen = HashSet::new();
     let mut is_new =

@@ -15,7 +15,7 @@ use super::{
 /// 128,000 tokens of about four bytes.
 const LARGEST: usize = 4 << 20;
 
-/// The most lines that it has: so many of them take a tenth of a second.
+/// The most lines that it has, also where they stand in strings of JSON.
 const MOST_LINES: usize = 100_000;
 
 /// The largest change that is read of a tool, which makes its lines of files that there are.
@@ -40,7 +40,7 @@ pub(super) fn read(reply: &[u8], by_tool: bool) -> Result<String, Refusal> {
     if reply.len() > largest {
         return Err(unreadable(format!("the reply is larger than {} MiB", largest >> 20)));
     }
-    if !by_tool && reply.iter().filter(|byte| **byte == b'\n').count() > MOST_LINES {
+    if !by_tool && has_too_many_lines(reply) {
         return Err(unreadable(format!("the reply has more than {MOST_LINES} lines")));
     }
     let text = str::from_utf8(reply).map_err(|error| {
@@ -49,7 +49,15 @@ pub(super) fn read(reply: &[u8], by_tool: bool) -> Result<String, Refusal> {
     if let Some(place) = text.find('\0') {
         return Err(unreadable(format!("the reply has a NUL at byte {place}")));
     }
-    Ok(clean(text))
+    let text = clean(text);
+    if !by_tool && has_too_many_lines(text.as_bytes()) {
+        return Err(unreadable(format!("the reply has more than {MOST_LINES} lines")));
+    }
+    Ok(text)
+}
+
+fn has_too_many_lines(text: &[u8]) -> bool {
+    text.iter().filter(|byte| **byte == b'\n').count() > MOST_LINES
 }
 
 /// The reply's text: JSON Lines are read for the agent's messages, and other JSON for the changes

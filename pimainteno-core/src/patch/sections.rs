@@ -138,7 +138,9 @@ impl Reader {
 
     /// The file that the title of a block names, or the only one that the reply names.
     fn label(&self, title: &Title<'_>) -> Result<Label, Refusal> {
-        if let Some(label) = title.label() {
+        // What is no path may be something within a file.
+        let is_path = |label: &Label| label.names().iter().any(|name| title::is_path(name));
+        if let Some(label) = title.label().filter(|label| !label.is_mention() || is_path(label)) {
             return Ok(label);
         }
         // Whatever stands right above can be a name, too.

@@ -4,7 +4,24 @@
 use super::label::{self, Label};
 
 /// Words that people put before a name.
-const LEADS: [&str; 5] = ["filename:", "file name:", "file path:", "file:", "path:"];
+const LEADS: [&str; 12] = [
+    "filename:",
+    "file name:",
+    "file path:",
+    "file:",
+    "path:",
+    "new file:",
+    "new file ",
+    "create file:",
+    "create ",
+    "created file:",
+    "updated file:",
+    "modified file:",
+];
+
+/// Remarks that people put behind a name.
+const REMARKS: [&str; 6] =
+    ["(new file)", "(new)", "(updated)", "(modified)", "(full file)", "(complete file)"];
 
 /// Names of files that have neither a directory nor an extension.
 const PLAIN_NAMES: [&str; 16] = [
@@ -104,6 +121,10 @@ pub(super) fn alone(line: &str) -> Option<String> {
                 (text, marked) = (inner, true);
             }
         }
+        let remark = REMARKS.iter().find(|remark| text.to_ascii_lowercase().ends_with(**remark));
+        if let Some(remark) = remark {
+            text = text[..text.len() - remark.len()].trim_end();
+        }
         // As in **File:** `x`.
         let unmarked = text.trim_start_matches("**");
         let lead = LEADS.iter().find(|lead| {
@@ -201,6 +222,11 @@ pub(super) fn in_comment(line: &str) -> Option<String> {
     });
     let text = text[lead.unwrap_or(0)..].trim();
     (looks_like_path(text) && !text.contains(char::is_whitespace)).then(|| text.to_owned())
+}
+
+/// Whether a text is a path that has no blanks.
+pub(super) fn is_path(text: &str) -> bool {
+    (looks_like_path(text) || PLAIN_NAMES.contains(&text)) && !text.contains(char::is_whitespace)
 }
 
 /// Whether a text holds nothing but what stands in most names.

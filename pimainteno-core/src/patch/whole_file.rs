@@ -9,7 +9,7 @@ mod compare;
 mod part;
 
 use block::may_be_call;
-pub(super) use block::{introduced, is_named, name};
+pub(super) use block::{introduced, is_named, is_new, name};
 use compare::{Difference, differences};
 use part::{check_data, check_marks, check_whole, has_open_fence, is_numbered, is_part};
 
@@ -84,17 +84,17 @@ const DATA: [&str; 8] = [".json", ".jsonc", ".toml", ".yaml", ".yml", ".ini", ".
 const NEW: [&str; 9] =
     ["new", "create", "creates", "created", "creating", "add", "adds", "added", "adding"];
 
+/// Words that say that a block is all of a file, whatever else is said of it.
+const ALL: [&str; 4] = ["full", "complete", "entire", "whole"];
+
 /// Words with which a reply says anywhere that a block leaves something out.
-const LEFT_OUT: [&str; 9] = [
+const LEFT_OUT: [&str; 6] = [
     "rest of the file",
     "rest of the code",
     "rest stays",
     "rest remains",
     "rest is ",
-    "stays the same",
-    "remains the same",
-    "remain the same",
-    "unchanged",
+    "rest unchanged",
 ];
 
 /// How many of the lines above a block are looked at.
@@ -167,7 +167,7 @@ pub(super) fn read(region: &Region<'_>, left_out: Option<&str>) -> Result<Sectio
             .first()
             .and_then(|line| title::in_comment(line))
             .is_some_and(|named| named == name || name.ends_with(&format!("/{named}"))),
-        part: says(&PARTS),
+        part: if says(&ALL).is_some() { says(&PARTS_OF_NEW) } else { says(&PARTS) },
         part_of_new: says(&PARTS_OF_NEW),
         may_be_new: (name.contains('/') || says(&NEW).is_some() || is_bare_name)
             && !may_be_call(&region.title, &name, &region.lines),

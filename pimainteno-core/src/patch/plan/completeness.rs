@@ -34,12 +34,11 @@ struct Lookup<'a> {
 
 /// Refuses a reply of which a part is left that may belong to its change.
 pub(super) fn check(
-    text: &str,
     reply: &Extract<'_>,
     sections: &[Section],
     files: &dyn Files,
 ) -> Result<(), Refusal> {
-    check_blocks(text, &reply.rest, &reply.regions)?;
+    check_blocks(reply)?;
     let mut files = Lookup::new(files, sections);
     for block in &reply.illustrations {
         if block.form == Form::Hunks {
@@ -49,7 +48,10 @@ pub(super) fn check(
         }
     }
     for block in &reply.unread {
-        if let Some(name) = whole_file::introduced(&block.title, &block.lines) {
+        if other_format::is_tag(block.title.line) {
+            return Err(other_format::refusal(other_format::TAG));
+        }
+        if let Some(name) = whole_file::introduced(&block.title) {
             check_shown(&name, &block.lines, &mut files)?;
         }
     }
@@ -61,13 +63,20 @@ pub(super) fn check(
     }
     let in_fences = reply.unread.iter().filter(|unread| is_shell(unread));
     let in_fences = in_fences.flat_map(|unread| unread.lines.iter().copied());
-    // Within a line, a command may be quoted that is no advice. One of Git's that moves files is.
-    let in_text = rest.iter().flat_map(|line| line.split('`').skip(1).step_by(2));
-    let in_text = in_text.filter(|code| code.starts_with("git "));
-    for command in in_fences.chain(in_text) {
+    for command in in_fences.chain(rest.iter().flat_map(|line| advice(line))) {
         check_command(command, &mut files)?;
     }
     Ok(())
+}
+
+/// The commands of Git that a line of text says to run, and does not just speak of.
+fn advice(line: &str) -> impl Iterator<Item = &str> {
+    let lower = line.to_lowercase();
+    let says = |words: &[&str]| {
+        lower.split(|letter: char| !letter.is_alphabetic()).any(|word| words.contains(&word))
+    };
+    let is_advice = says(&["run", "then", "also"]) && !says(&["but", "not", "same", "instead"]);
+    line.split('`').skip(1).step_by(2).filter(move |code| is_advice && code.starts_with("git "))
 }
 
 /// The lines of a text without the tags that stand around changes: nothing is left between them.
@@ -86,20 +95,17 @@ fn without_wrappers<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// Refuses a reply of which only some blocks to search and replace can be read, and one that says
-/// besides them, `rest`, that there is nothing to change.
-fn check_blocks(text: &str, rest: &str, regions: &[Region<'_>]) -> Result<(), Refusal> {
-    if declines(rest) {
+/// besides them that there is nothing to change.
+fn check_blocks(reply: &Extract<'_>) -> Result<(), Refusal> {
+    if declines(&reply.rest) {
         let message = "the reply says that there is nothing to change, and holds a change";
         return Err(Refusal::new(Reason::Ambiguous, message));
     }
-    let blocks = regions.iter().filter(|region| matches!(region.form, Form::Block { .. })).count();
-    let inside = regions.iter().filter(|region| !matches!(region.form, Form::Block { .. }));
-    let inside = inside.flat_map(|region| &region.lines);
-    let opened = |lines: &mut dyn Iterator<Item = &str>| {
-        lines.filter(|line| search_replace::nearly_opens(line)).count()
-    };
-    let content = opened(&mut inside.copied());
-    if blocks > 0 && opened(&mut text.lines()) > blocks + content {
+    let is_block = |region: &Region<'_>| matches!(region.form, Form::Block { .. });
+    let unread = reply.unread.iter().flat_map(|unread| unread.lines.iter().copied());
+    let shown = reply.illustrations.iter().flat_map(|block| block.lines.iter().copied());
+    let mut left = unread.chain(shown).chain(reply.rest.lines());
+    if reply.regions.iter().any(is_block) && left.any(search_replace::nearly_opens) {
         return Err(Refusal::new(
             Reason::Malformed,
             "the reply holds a block to search and replace whose marks are not those of the others",
@@ -138,7 +144,7 @@ fn check_shown(name: &str, lines: &[&str], files: &mut Lookup<'_>) -> Result<(),
     }
     let message = match files.entry(name)? {
         // A name with a full stop can be that of something in a program.
-        Entry::Missing if name.contains('/') || files.is_alike(name) => {
+        Entry::Missing if title::is_path(name) && (name.contains('/') || files.is_alike(name)) => {
             "the reply shows this file, which is not there, beside its change, and it cannot be told whether it belongs to that"
         }
         Entry::File(content) if !shows(lines, &content.bytes) => {
@@ -162,27 +168,38 @@ fn is_shell(unread: &Unread<'_>) -> bool {
     SHELLS.contains(&unread.title.language().as_str())
 }
 
-/// Refuses a reply that says to run a command which changes a file of the project.
+/// Refuses a reply that says to run a command which changes a file of the project, or makes one.
 fn check_command(line: &str, files: &mut Lookup<'_>) -> Result<(), Refusal> {
-    for command in line.split(['&', ';', '|']) {
+    let refusal = |command: &str| {
+        let command = command.trim();
+        let message = format!(
+            "the reply says to run `{command}` beside its change, and only its change is made"
+        );
+        Refusal::new(Reason::Malformed, message)
+    };
+    let writes = |command: &&str| line.trim_start().starts_with(*command);
+    if line.contains("<<") && ["cat >", "tee "].iter().any(writes) {
+        return Err(refusal(line));
+    }
+    // What is quoted is of one command.
+    let is_end = |letter: char| matches!(letter, '&' | ';' | '|') && !line.contains(['"', '\'']);
+    for command in line.split(is_end) {
         let mut words = command.split_whitespace().skip_while(|word| matches!(*word, "$" | "sudo"));
+        let mut behind = words.clone().skip_while(|word| !matches!(*word, ">" | ">>")).skip(1);
         let arguments: Vec<_> = match words.next() {
             Some("git") if matches!(words.next(), Some("mv" | "rm")) => words.collect(),
             Some("mv" | "rm") => words.collect(),
             Some("sed") if words.clone().any(|word| word.starts_with("-i")) => words.collect(),
-            _ => continue,
+            _ => behind.next().into_iter().collect(),
         };
         for name in arguments {
             let name = name.trim_matches(['\'', '"']);
             let name = name.strip_prefix("./").unwrap_or(name).trim_end_matches('/');
-            if check_path(name).is_err() || matches!(files.entry(name)?, Entry::Missing) {
-                continue;
+            // What the change does itself may be told once more as a command.
+            let is_other = check_path(name).is_ok() && !files.is_changed(name);
+            if is_other && !matches!(files.entry(name)?, Entry::Missing) {
+                return Err(refusal(command).file(name));
             }
-            let command = command.trim();
-            let message = format!(
-                "the reply says to run `{command}` beside its change, and only its change is made"
-            );
-            return Err(Refusal::new(Reason::Malformed, message).file(name));
         }
     }
     Ok(())
@@ -202,7 +219,10 @@ impl<'a> Lookup<'a> {
     /// Whether the change is about a file of this name.
     fn is_changed(&self, name: &str) -> bool {
         let named = self.changed.get(last(name));
-        named.is_some_and(|named| named.iter().any(|other| other.ends_with(name)))
+        let is_same = |other: &&str| {
+            other.strip_suffix(name).is_some_and(|above| above.is_empty() || above.ends_with('/'))
+        };
+        named.is_some_and(|named| named.iter().any(is_same))
     }
 
     /// Whether a file that the change is about ends as a name does.

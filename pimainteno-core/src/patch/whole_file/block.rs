@@ -37,6 +37,27 @@ const BRANCHES: [&str; 2] = ["├── ", "└── "];
 /// Languages of blocks that show either commands or a script.
 const SHELLS: [&str; 6] = ["sh", "bash", "shell", "zsh", "fish", "powershell"];
 
+/// How files end that are in a language, if not as it is called.
+const ENDS: [(&str, &str); 17] = [
+    ("bash", "sh"),
+    ("c", "h"),
+    ("c++", "cpp"),
+    ("cpp", "h"),
+    ("cpp", "hpp"),
+    ("csharp", "cs"),
+    ("golang", "go"),
+    ("javascript", "js"),
+    ("jsx", "js"),
+    ("kotlin", "kt"),
+    ("markdown", "md"),
+    ("python", "py"),
+    ("ruby", "rb"),
+    ("rust", "rs"),
+    ("tsx", "ts"),
+    ("typescript", "ts"),
+    ("yaml", "yml"),
+];
+
 /// Words with which a line of text says that the block below is all of the file that it names.
 const WHOLES: [&str; 10] = [
     "full",
@@ -50,6 +71,15 @@ const WHOLES: [&str; 10] = [
     "content",
     "rewritten",
 ];
+
+/// Whether the line above a block says that its file is a new one, so that it is meant beside
+/// another change.
+pub(in crate::patch) fn is_new(title: &Title<'_>) -> bool {
+    let word =
+        |word: &str| word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
+    let mut words = title.line.split_whitespace().map(word);
+    words.any(|word| matches!(word.as_str(), "new" | "create" | "created" | "creating"))
+}
 
 /// Whether the lines of a fence are said to be those of one file.
 pub(in crate::patch) fn is_named(title: &Title<'_>, lines: &[&str]) -> bool {
@@ -72,24 +102,27 @@ pub(in crate::patch) fn is_named(title: &Title<'_>, lines: &[&str]) -> bool {
         && !is_output(&name, lines)
 }
 
-/// The name of the file that the line above a block introduces, where it is not said to be all of
-/// it: what it shows may belong to a change.
-pub(in crate::patch) fn introduced(title: &Title<'_>, lines: &[&str]) -> Option<String> {
+/// The name of the file that stands above a block in its language, where it is not said to be all
+/// of it: what it shows may belong to a change.
+pub(in crate::patch) fn introduced(title: &Title<'_>) -> Option<String> {
     let language = title.language();
-    let language = language.as_str();
-    let [name] = <[String; 1]>::try_from(title::named(title.line)).ok()?;
-    let is_shown = !OUTPUT.contains(&language)
-        && !PLAIN.contains(&language)
-        && !SHELLS.contains(&language)
-        && !is_output(&name, lines);
-    (is_shown && title.line.trim_end().ends_with(':')).then_some(name)
+    let is_meant = |name: &String| title::is_path(name) && is_in(name, &language);
+    let names: Vec<_> = title::named(title.line).into_iter().filter(is_meant).collect();
+    <[String; 1]>::try_from(names).ok().map(|[name]| name)
+}
+
+/// Whether a file is in a language, by its name.
+fn is_in(name: &str, language: &str) -> bool {
+    let Some((_, end)) = name.rsplit_once('.') else { return false };
+    end == language || ENDS.contains(&(language, end))
 }
 
 /// The name of the file: said above or behind the marks of the fence, in a comment, or in a line of
 /// text that says that all of the file follows.
 pub(in crate::patch) fn name(title: &Title<'_>, lines: &[&str]) -> Option<String> {
     title.name().or_else(|| lines.first().and_then(|line| title::in_comment(line))).or_else(|| {
-        let [name] = <[String; 1]>::try_from(title::named(title.line)).ok()?;
+        let names = title::named(title.line).into_iter().filter(|name| title::is_path(name));
+        let [name] = <[String; 1]>::try_from(names.collect::<Vec<_>>()).ok()?;
         let says_so = title.line.split_whitespace().any(|word| {
             let word = word.trim_matches(|letter: char| !letter.is_alphanumeric());
             WHOLES.contains(&word.to_lowercase().as_str())

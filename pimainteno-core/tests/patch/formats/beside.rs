@@ -30,6 +30,10 @@ fn a_change_that_is_taken_back_or_offered_is_not_made() {
         ("Here:", "Sorry, that line belongs further down. Corrected:", ""),
         ("Here:", "On second thought:", ""),
         ("Here:", "And:", "That's wrong, though."),
+        ("Solution #1", "Solution #2", ""),
+        ("Here:", "If that doesn't work, try this:", ""),
+        ("Here:", "Wait, that's incorrect. Let me redo it:", ""),
+        ("Here:", "Actually, that won't work.\nThis does:", ""),
     ] {
         let reply = format!("{above}\n\n{FIRST}\n{between}\n\n{SECOND}\n{below}\n");
         check(&[(&reply, &files, Err((Reason::Ambiguous, "cannot be told")))]);
@@ -40,6 +44,13 @@ fn a_change_that_is_taken_back_or_offered_is_not_made() {
         ("Option 1: a cache.\nOption 2: none. That is simpler, so I did it:", "And:", ""),
         ("The attempt to read fails.", "Draft versions are read now.", ""),
         ("Do this:", "And this:", "The rules do not apply to tests."),
+        ("So we don't double it:", "We do not download it twice:", "Sorry for the delay!"),
+        (
+            "If the first attempt fails, try again:",
+            "### Attempt a reconnect",
+            "This is wrong today.",
+        ),
+        ("Here:", "And here's the corrected version of the other:", "Do not apply the rule twice."),
         ("Two mistakes:", "The second:", "Nothing else has to be changed."),
     ] {
         let reply = format!("{above}\n\n{FIRST}\n{between}\n\n{SECOND}\n{below}\n");
@@ -67,12 +78,16 @@ fn what_stands_apart_is_no_part_of_the_answer() {
         format!("Let me see.\n<think>\nMaybe:\n{FIRST}No.\n</think>\n"),
         format!("So:\n<THINKING>\n{FIRST}</THINKING>\n"),
         format!("<!--\n{FIRST}-->\n"),
-        format!("<details>\n<summary>Before</summary>\n\n{FIRST}\n</details>\n"),
+        format!("Hm.\n<think>\n```\n</think>\n```\n{FIRST}</think>\n"),
     ] {
         check(&[(&format!("{apart}\n{SECOND}"), &files, Ok(&wanted))]);
         check(&[(&format!("{SECOND}\n{apart}"), &files, Ok(&wanted))]);
     }
-    // What is folded away is the answer where there is no other.
+    // What is folded away is a part of the answer.
+    let folded = format!("{FIRST}\n<details>\n<summary>c.py</summary>\n\n{SECOND}\n</details>\n");
+    check(&[(&folded, &files, Ok(&[("a.py", Some("one\nTWO\nthree\nFOUR\nfive\nsix\n"))]))]);
+    let folded = format!("<details>\nMaybe:\n{FIRST}No, that is wrong.\n</details>\n\n{SECOND}");
+    check(&[(&folded, &files, Err((Reason::Ambiguous, "cannot be told")))]);
     let folded =
         format!("Done.\n\n<details>\n<summary>The diff</summary>\n\n{SECOND}\n</details>\n");
     check(&[(&folded, &files, Ok(&wanted))]);
@@ -121,7 +136,15 @@ fn parts_of_a_change_in_another_form_are_not_left_out() {
         ("Then run `git rm c.py`.\n", Reason::Malformed, "`git rm c.py`"),
         ("In `c.py`:\n```python\nONE\n```\n", Reason::Ambiguous, "otherwise than it is"),
         ("And the new `d.py`:\n```python\nx = 1\n```\n", Reason::Ambiguous, "not there"),
-        ("In `lib/d`:\n```python\nx = 1\n```\n", Reason::Ambiguous, "not there"),
+        ("**`c.py`** (updated)\n```py\nx = 1\n```\n", Reason::Ambiguous, "otherwise than it is"),
+        ("```sh\ncat > c.py <<'EOF'\nx = 2\nEOF\n```\n", Reason::Malformed, "cat > c.py"),
+        ("```sh\necho x >> c.py\n```\n", Reason::Malformed, "echo x >> c.py"),
+        (
+            "<create path=\"b.py\">\n\n```python\nx = 1\n```\n\n</create>\n",
+            Reason::Malformed,
+            "tags",
+        ),
+        ("<file path=\"b.py\">\n```\nx = 1\n```\n</file>\n", Reason::Malformed, "tags"),
     ] {
         check(&[(&format!("{SECOND}\n{beside}"), &files, Err((reason, word)))]);
     }
@@ -135,8 +158,20 @@ fn parts_of_a_change_in_another_form_are_not_left_out() {
         "It is `os.path`:\n```python\nx = 1\n```\n",
         "In `a.py`:\n```python\nFOUR\n```\n",
         "It prints, from `c.py`:\n```text\nONE\n```\n",
+        "Running `python c.py` prints:\n```\n1\n```\n",
+        "`GET /users/c.py` gives:\n```json\n{}\n```\n",
+        "I considered `git rm c.py`, but it is used.\n",
+        "```sh\nrm a.py\n```\n",
+        "```sh\ngit commit -m \"rm c.py; mv c.py d.py\"\n```\n",
+        "The body is:\n```json\n{\"path\": \"notes/x.md\", \"content\": \"a\\n\"}\n```\n",
     ] {
         check(&[(&format!("{SECOND}\n{beside}"), &files, Ok(&[("a.py", Some(NEW))]))]);
+    }
+    // What is said to be new is meant.
+    for title in ["### New file: `d.py`", "`d.py` (new file)", "Create `d.py`:"] {
+        let reply = format!("{SECOND}\n{title}\n\n```python\nx = 1\n```\n");
+        let wanted = [("a.py", Some(NEW)), ("d.py", Some("x = 1\n"))];
+        check(&[(&reply, &files, Ok(&wanted))]);
     }
     // Tags around a change are not another one.
     let diff = SECOND.trim_start_matches("```diff\n").trim_end_matches("```\n");
