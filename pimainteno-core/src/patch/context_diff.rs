@@ -36,7 +36,9 @@ pub(super) fn read(lines: &[&str]) -> Result<(Section, usize), Refusal> {
     while lines.get(at).is_some_and(|line| line.starts_with(RULE)) {
         let (mut hunk, behind) = hunk(&lines[at + 1..])?;
         let anchor = lines[at][RULE.len()..].trim_end();
-        if let Some(anchor) = anchor.strip_prefix(' ') {
+        if let Some(anchor) =
+            anchor.strip_prefix(' ').filter(|anchor| anchor.contains(char::is_alphanumeric))
+        {
             hunk.anchors.push(anchor.to_owned());
         }
         at += 1 + behind;

@@ -11,6 +11,10 @@ use super::{
 /// How many fences and quotations may be around a change.
 const DEEPEST: usize = 8;
 
+/// For how many commands the end of the text that they read is looked for in vain: each look goes
+/// to the end of the reply.
+const MOST_ENDLESS: usize = 16;
+
 /// Languages of text in which code stands.
 const TEXTS: [&str; 6] = ["markdown", "md", "mdx", "rst", "asciidoc", "adoc"];
 
@@ -141,6 +145,8 @@ struct Walk<'a> {
     torn: bool,
     /// How many quotations are around it.
     quoted: usize,
+    /// How many commands read a text that has no end.
+    endless: usize,
     /// The lines that were looked for as the end of a part that is no answer, and that are nowhere
     /// below.
     missing: Vec<String>,
@@ -193,8 +199,7 @@ impl<'a> Walk<'a> {
                 let open = last && end == lines.len();
                 self.push(&lines[at..end], Form::Block { follows }, title, false, open);
                 at = end;
-            } else if let Some(end) = feeds(lines, at).and_then(|word| end_of_text(lines, at, word))
-            {
+            } else if let Some(end) = self.end_of_fed(lines, at) {
                 let title = self.title("");
                 self.push(&lines[at + 1..end], Form::Diff, title, true, false);
                 at = end + 1;
@@ -231,6 +236,17 @@ impl<'a> Walk<'a> {
                 at += 1;
             }
         }
+    }
+
+    /// Where the text ends which the command at `at` reads, if that is a change.
+    fn end_of_fed(&mut self, lines: &[&str], at: usize) -> Option<usize> {
+        if self.endless == MOST_ENDLESS {
+            return None;
+        }
+        let word = feeds(lines, at)?;
+        let end = end_of_text(lines, at, word);
+        self.endless += usize::from(end.is_none());
+        end
     }
 
     /// Where a part ends that begins at `at` and is no answer.

@@ -417,7 +417,11 @@ impl<'a> Planner<'a> {
         }
         let now = self.now(&path)?;
         let bytes = whole
-            .content(now.as_ref().map(|content| content.bytes.as_slice()), &self.said)
+            .content(
+                now.as_ref().map(|content| content.bytes.as_slice()),
+                &self.said,
+                &mut self.steps,
+            )
             .map_err(|refusal| refusal.file(&path))?;
         match &now {
             Some(content) => self.check_sound(&path, &content.bytes, &bytes)?,

@@ -112,7 +112,9 @@ fn without_numbers<'s, 'a>(lines: &'s [&'a str]) -> (Option<usize>, &'s [&'a str
         |line: &&&str| [":start_line:", ":end_line:"].iter().any(|key| line.starts_with(key));
     let count = lines.iter().take_while(is_number).count();
     let start = lines[..count].iter().find_map(|line| {
-        line.strip_prefix(":start_line:").and_then(|number| number.trim().parse().ok())
+        line.strip_prefix(":start_line:")
+            .and_then(|number| number.trim().parse::<u32>().ok())
+            .and_then(|number| usize::try_from(number).ok())
     });
     let rest = &lines[count..];
     match rest.split_first() {

@@ -493,7 +493,9 @@ fn ranges(text: &str) -> Option<(usize, usize, usize)> {
     let mut words = text.split_whitespace();
     let range = |word: &str| {
         let (start, count) = word.split_once(',').unwrap_or((word, "1"));
-        Some((start.parse::<usize>().ok()?, count.parse::<usize>().ok()?))
+        // No file has more lines than these numbers can tell.
+        let number = |text: &str| usize::try_from(text.parse::<u32>().ok()?).ok();
+        Some((number(start)?, number(count)?))
     };
     let (start, old) = range(words.next()?.strip_prefix('-')?)?;
     let (_, new) = range(words.next()?.strip_prefix('+')?)?;

@@ -20,6 +20,7 @@ use super::{
     label::Label,
     other_format, placeholder,
     refusal::{Reason, Refusal},
+    steps::Steps,
     text::{Edit, NewLine, Text},
     title,
 };
@@ -189,7 +190,12 @@ impl Whole {
     ///
     /// # Errors
     /// [`Reason::Placeholder`] or [`Reason::Ambiguous`] if it may be a part of the file.
-    pub(super) fn content(&self, old: Option<&[u8]>, said: &str) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn content(
+        &self,
+        old: Option<&[u8]>,
+        said: &str,
+        steps: &mut Steps<'_>,
+    ) -> Result<Vec<u8>, Refusal> {
         if old.is_some_and(|old| old.contains(&0)) {
             return Err(Refusal::new(Reason::Binary, "it is a binary file"));
         }
@@ -226,9 +232,7 @@ impl Whole {
         }
         let (before, after): (Vec<&[u8]>, Vec<&[u8]>) =
             (text.lines().collect(), lines.iter().map(String::as_bytes).collect());
-        let differences = differences(&before, &after).ok_or_else(|| {
-            Refusal::new(Reason::TooLarge, "the file is too large to compare it with the block")
-        })?;
+        let differences = differences(&before, &after, steps)?;
         if !text.is_empty() {
             check_whole(&before, &after, &differences)?;
             check_marks(&before, &after)?;

@@ -147,3 +147,20 @@ fn a_change_is_not_there_while_what_it_removes_is() {
     let done = old.replace("= 1", "= 3");
     assert_eq!(after(&done, hunk), Err(Reason::AlreadyThere));
 }
+
+#[test]
+fn numbers_and_headings_that_no_file_has_are_no_trouble() {
+    let old = "one\ntwo\nthree\n";
+    for number in ["18446744073709551614", "4294967296", "0"] {
+        let hunk =
+            format!("--- a/a.py\n+++ b/a.py\n@@ -{number},2 +{number},2 @@\n one\n-two\n+TWO\n");
+        assert_eq!(after(old, &hunk), Ok("one\nTWO\nthree\n".to_owned()), "{number}");
+        let block = format!(
+            "a.py\n```\n<<<<<<< SEARCH\n:start_line:{number}\n-------\ntwo\n=======\nTWO\n>>>>>>> REPLACE\n```\n"
+        );
+        assert_eq!(after(old, &block), Ok("one\nTWO\nthree\n".to_owned()), "{number}");
+    }
+    let context =
+        "*** a.py\n--- a.py\n*************** \u{200b}\n*** 9,9 ****\n! two\n--- 9,9 ----\n! TWO\n";
+    assert_eq!(after(old, context), Ok("one\nTWO\nthree\n".to_owned()));
+}

@@ -21,8 +21,8 @@ impl Found<'_> {
                 continue;
             }
             let above = at.checked_sub(1).and_then(|at| self.lines[at].as_ref());
-            let below = self.lines[at + 1..].iter().flatten().next();
-            let (Some(above), Some(below)) = (above, below) else { continue };
+            let Some(above) = above else { continue };
+            let Some(below) = self.lines[at + 1..].iter().flatten().next() else { break };
             let depth = |line: usize| {
                 let text = self.text.line(line);
                 text.len() - text.trim_ascii_start().len()

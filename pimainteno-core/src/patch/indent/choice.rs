@@ -10,7 +10,6 @@ use crate::patch::refusal::Refusal;
 
 /// What all lines of a hunk say about it.
 pub(super) struct Choice<'a> {
-    shown: &'a [Shown],
     habit: &'a Habit,
     /// How its lines are indented in the reply and in the file, each way once.
     pairs: Vec<(String, String)>,
@@ -18,10 +17,12 @@ pub(super) struct Choice<'a> {
     known: Option<Mapping>,
     /// The reply has another unit than the file.
     is_other: bool,
+    /// What is deeper is so because a block begins.
+    is_of_blocks: bool,
 }
 
 impl<'a> Choice<'a> {
-    pub(super) fn new(shown: &'a [Shown], habit: &'a Habit) -> Self {
+    pub(super) fn new(shown: &[Shown], habit: &'a Habit) -> Self {
         let pairs: BTreeSet<_> = shown
             .iter()
             .filter_map(Shown::pair)
@@ -30,11 +31,11 @@ impl<'a> Choice<'a> {
         let is_told = pairs.iter().zip(pairs.iter().skip(1)).all(|(one, next)| one.0 != next.0);
         let pairs: Vec<_> = pairs.into_iter().collect();
         Self {
-            shown,
             habit,
             levels: Levels::of(shown, habit).map(Mapping::Levels),
             known: is_told.then(|| Mapping::Known(pairs.clone())),
             is_other: is_other(shown, habit),
+            is_of_blocks: is_of_blocks(shown),
             pairs,
         }
     }
@@ -73,7 +74,7 @@ impl<'a> Choice<'a> {
         };
         let is_same = added.iter().all(|it| mapping.indentation(it) == levels.indentation(it));
         // One step of lines of one depth may be a level of the reply, or several of the file.
-        if explains && !is_odd && !is_same && !is_of_blocks(self.shown) {
+        if explains && !is_odd && !is_same && !self.is_of_blocks {
             return Err(unclear());
         }
         Ok(levels.clone())

@@ -2,7 +2,12 @@
 
 use std::ops::Range;
 
-/// The most pairs of lines that are held against each other.
+use crate::patch::{
+    refusal::{Reason, Refusal},
+    steps::Steps,
+};
+
+/// The most pairs of lines that are held against each other, of one file: each takes four bytes.
 const MOST_PAIRS: usize = 8_000_000;
 
 /// Lines of the old version in whose place lines of the new one come; one of them may be none.
@@ -12,17 +17,26 @@ pub(super) struct Difference {
     pub(super) new: Range<usize>,
 }
 
-/// The differences of two versions, in order, with as many lines kept as can be; `None` if there are
-/// too many to tell.
-pub(super) fn differences<T: PartialEq>(old: &[T], new: &[T]) -> Option<Vec<Difference>> {
+/// The differences of two versions, in order, with as many lines kept as can be.
+///
+/// # Errors
+/// [`Reason::TooLarge`] if there are too many to tell, and what [`Steps::take`] gives.
+pub(super) fn differences<T: PartialEq>(
+    old: &[T],
+    new: &[T],
+    steps: &mut Steps<'_>,
+) -> Result<Vec<Difference>, Refusal> {
     let before = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     let (old, new) = (&old[before..], &new[before..]);
     let behind = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
     let (old, new) = (&old[..old.len() - behind], &new[..new.len() - behind]);
     let width = new.len() + 1;
-    if (old.len() + 1).saturating_mul(width) > MOST_PAIRS {
-        return None;
+    let pairs = (old.len() + 1).saturating_mul(width);
+    if pairs > MOST_PAIRS {
+        let message = "the file is too large to compare it with the block";
+        return Err(Refusal::new(Reason::TooLarge, message));
     }
+    steps.take(pairs)?;
     // How many lines the rest of both, from here on, have in common.
     let mut common = vec![0_u32; (old.len() + 1) * width];
     for at in (0..old.len()).rev() {
@@ -56,7 +70,7 @@ pub(super) fn differences<T: PartialEq>(old: &[T], new: &[T]) -> Option<Vec<Diff
         found
             .push(Difference { old: before + from..before + at, new: before + start..before + to });
     }
-    Some(found)
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -74,7 +88,8 @@ mod tests {
             ("", "ab", vec![(0..0, 0..2)]),
         ];
         for (old, new, expected) in rows {
-            let found = differences(old.as_bytes(), new.as_bytes()).unwrap();
+            let found =
+                differences(old.as_bytes(), new.as_bytes(), &mut Steps::new(&|| false)).unwrap();
             let found: Vec<_> = found.into_iter().map(|found| (found.old, found.new)).collect();
             assert_eq!(found, expected, "{old} {new}");
         }
