@@ -27,12 +27,14 @@ const CHOICES: [&str; 9] = [
 ];
 
 /// How a line begins that offers another change.
-const OTHERWISE: [&str; 9] = [
+const OTHERWISE: [&str; 11] = [
     "alternatively",
     "or alternatively",
     "or:",
     "or this:",
     "or you could",
+    "or, if you prefer",
+    "better yet",
     "another option",
     "the other option",
     "if that doesn't work",
@@ -73,10 +75,10 @@ const TAKES_BACK: [&str; 26] = [
 ];
 
 /// What may stand in front of it.
-const HESITATIONS: [&str; 6] = ["but ", "no, ", "wait, ", "actually, ", "hmm, ", "oops, "];
+const HESITATIONS: [&str; 6] = ["hmm, ", "actually, ", "wait, ", "oops, ", "but ", "no, "];
 
 /// What a line between changes says that takes the one above it back, wherever it stands.
-const INSTEAD: [&str; 7] = [
+const INSTEAD: [&str; 9] = [
     "ignore the above",
     "ignore the first",
     "disregard the above",
@@ -84,13 +86,16 @@ const INSTEAD: [&str; 7] = [
     "corrected patch:",
     "corrected diff:",
     "so this instead:",
+    "scratch that",
+    "strike that",
 ];
 
 /// How a line begins that says of the change below it that it is not to be made.
-const REJECTS: [&str; 9] = [
+const REJECTS: [&str; 10] = [
     "do not do this",
     "don't do this",
     "not like this",
+    "instead of this:",
     "first i thought",
     "a first idea",
     "my first idea was",
@@ -100,7 +105,7 @@ const REJECTS: [&str; 9] = [
 ];
 
 /// What a sentence says of any change that is not to be made.
-const NOT_TO_BE_MADE: [&str; 10] = [
+const NOT_TO_BE_MADE: [&str; 15] = [
     "do not apply it",
     "don't apply it",
     "do not apply this patch",
@@ -109,6 +114,11 @@ const NOT_TO_BE_MADE: [&str; 10] = [
     "don't use this patch",
     "ignore this patch",
     "disregard this patch",
+    "disregard the diff",
+    "disregard the patch",
+    "ignore the diff above",
+    "would not make this change",
+    "on second thought, leave",
     "nothing has to be changed here",
     "nothing needs to be changed here",
 ];
@@ -146,7 +156,8 @@ pub(super) fn check(reply: &Extract<'_>) -> Result<(), Refusal> {
     }
     let taken_back = behind.iter().find_map(|lines| takes_back(lines)).cloned();
     let rejects = |line: &&String| {
-        REJECTS.iter().any(|words| line.starts_with(words)) || matches!(line.as_str(), "wrong:")
+        REJECTS.iter().any(|words| line.starts_with(words))
+            || matches!(line.as_str(), "bad:" | "wrong:")
     };
     let before: Vec<String> = above(first);
     let rejected = || before.iter().chain(behind.iter().flatten()).find(rejects).cloned();
@@ -160,11 +171,12 @@ pub(super) fn check(reply: &Extract<'_>) -> Result<(), Refusal> {
 
 /// The line that takes back the change which these stand behind.
 fn takes_back(lines: &[String]) -> Option<&String> {
+    let begins = |line: &str| TAKES_BACK.iter().any(|words| line.starts_with(words));
     let is_taken_back = |line: &&String| {
-        let line = HESITATIONS
+        let bare = HESITATIONS
             .iter()
             .fold(line.as_str(), |line, words| line.strip_prefix(words).unwrap_or(line));
-        TAKES_BACK.iter().any(|words| line.starts_with(words)) || line == "rather:"
+        begins(line) || begins(bare) || bare == "rather:"
     };
     let is_instead = |line: &&String| INSTEAD.iter().any(|words| line.contains(words));
     lines.first().filter(is_taken_back).or_else(|| lines.iter().find(is_instead))

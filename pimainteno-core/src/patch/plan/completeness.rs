@@ -16,8 +16,18 @@ use crate::patch::{
 };
 
 /// Languages of fences that hold commands; those without one may.
-const SHELLS: [&str; 9] =
-    ["", "sh", "bash", "shell", "zsh", "console", "terminal", "shell-session", "bash-session"];
+const SHELLS: [&str; 10] = [
+    "",
+    "sh",
+    "bash",
+    "shell",
+    "zsh",
+    "powershell",
+    "console",
+    "terminal",
+    "shell-session",
+    "bash-session",
+];
 
 /// The most files that are looked up for what stands beside a change.
 const MOST_LOOKED_UP: usize = 200;
@@ -188,8 +198,12 @@ fn check_command(line: &str, files: &mut Lookup<'_>) -> Result<(), Refusal> {
         let mut behind = words.clone().skip_while(|word| !matches!(*word, ">" | ">>")).skip(1);
         let arguments: Vec<_> = match words.next() {
             Some("git") if matches!(words.next(), Some("mv" | "rm")) => words.collect(),
-            Some("mv" | "rm") => words.collect(),
-            Some("sed") if words.clone().any(|word| word.starts_with("-i")) => words.collect(),
+            Some("mv" | "rm" | "unlink" | "chmod" | "Remove-Item" | "Move-Item") => words.collect(),
+            Some("sed" | "perl") if words.clone().any(edits_in_place) => words.collect(),
+            // A file that is there needs no touch.
+            Some("touch") if words.clone().any(|name| !files.is_changed(name)) => {
+                return Err(refusal(command));
+            }
             _ => behind.next().into_iter().collect(),
         };
         for name in arguments {
@@ -203,6 +217,12 @@ fn check_command(line: &str, files: &mut Lookup<'_>) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Whether an option of sed or perl has it change its files.
+fn edits_in_place(word: &str) -> bool {
+    word.starts_with("--in-place")
+        || (word.starts_with('-') && !word.starts_with("--") && word.contains('i'))
 }
 
 impl<'a> Lookup<'a> {

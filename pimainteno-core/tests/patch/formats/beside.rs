@@ -31,6 +31,9 @@ fn a_change_that_is_taken_back_or_offered_is_not_made() {
         ("Here:", "On second thought:", ""),
         ("Here:", "And:", "That's wrong, though."),
         ("Solution #1", "Solution #2", ""),
+        ("Here:", "Oops, wrong file. Here is the right one:", ""),
+        ("Here:", "Hmm, no. Strike that. The real fix:", ""),
+        ("Bad:", "Good:", ""),
         ("Here:", "If that doesn't work, try this:", ""),
         ("Here:", "Wait, that's incorrect. Let me redo it:", ""),
         ("Here:", "Actually, that won't work.\nThis does:", ""),
@@ -139,6 +142,8 @@ fn parts_of_a_change_in_another_form_are_not_left_out() {
         ("**`c.py`** (updated)\n```py\nx = 1\n```\n", Reason::Ambiguous, "otherwise than it is"),
         ("```sh\ncat > c.py <<'EOF'\nx = 2\nEOF\n```\n", Reason::Malformed, "cat > c.py"),
         ("```sh\necho x >> c.py\n```\n", Reason::Malformed, "echo x >> c.py"),
+        ("```sh\nperl -pi -e 's/one/1/' c.py\n```\n", Reason::Malformed, "perl"),
+        ("```sh\ntouch tests/__init__.py\n```\n", Reason::Malformed, "touch"),
         (
             "<create path=\"b.py\">\n\n```python\nx = 1\n```\n\n</create>\n",
             Reason::Malformed,
