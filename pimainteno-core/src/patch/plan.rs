@@ -84,7 +84,7 @@ pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, 
         return Err(no_change_in(&text));
     }
     drafts::check(&reply)?;
-    completeness::check(&text, &reply, &sections, files)?;
+    completeness::check(&text, &reply, &sections, files, rules)?;
     // A draft and its final form may be the same.
     let mut seen = HashSet::new();
     let mut is_new =
@@ -175,7 +175,7 @@ impl<'a> Planner<'a> {
 
     fn run(&mut self) -> Result<(), Refusal> {
         let sections = self.sections;
-        let names = Names::new(self.files, sections);
+        let names = Names::new(self.files, self.rules, sections)?;
         let mut meanings = Vec::with_capacity(sections.len());
         for section in sections {
             if !self.rules.verbatim {

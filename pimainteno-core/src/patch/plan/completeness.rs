@@ -11,6 +11,7 @@ use crate::patch::{
     message::declines,
     other_format,
     paths::{self, check_path},
+    plan::Rules,
     refusal::{Reason, Refusal},
     search_replace, title, whole_file,
 };
@@ -25,6 +26,7 @@ const MOST_LOOKED_UP: usize = 200;
 /// Files, how many of them may still be looked up, and what a change names.
 struct Lookup<'a> {
     files: &'a dyn Files,
+    rules: &'a Rules<'a>,
     left: usize,
     /// The names that it has for files, by their last components.
     changed: HashMap<&'a str, HashSet<&'a str>>,
@@ -38,9 +40,10 @@ pub(super) fn check(
     reply: &Extract<'_>,
     sections: &[Section],
     files: &dyn Files,
+    rules: &Rules<'_>,
 ) -> Result<(), Refusal> {
     check_blocks(text, &reply.rest, &reply.regions)?;
-    let mut files = Lookup::new(files, sections);
+    let mut files = Lookup::new(files, rules, sections);
     for block in &reply.illustrations {
         if block.form == Form::Hunks {
             check_hunks(block, sections)?;
@@ -189,14 +192,14 @@ fn check_command(line: &str, files: &mut Lookup<'_>) -> Result<(), Refusal> {
 }
 
 impl<'a> Lookup<'a> {
-    fn new(files: &'a dyn Files, sections: &'a [Section]) -> Self {
+    fn new(files: &'a dyn Files, rules: &'a Rules<'a>, sections: &'a [Section]) -> Self {
         let labels = sections.iter().flat_map(|section| [&section.old, &section.new]).flatten();
         let (mut changed, mut ends) = (HashMap::<_, HashSet<_>>::new(), HashSet::new());
         for name in labels.flat_map(|label| label.names()) {
             changed.entry(last(name)).or_default().insert(name.as_str());
             ends.extend(name.rsplit_once('.').map(|(_, end)| end));
         }
-        Self { files, left: MOST_LOOKED_UP, changed, ends }
+        Self { files, rules, left: MOST_LOOKED_UP, changed, ends }
     }
 
     /// Whether the change is about a file of this name.
@@ -215,7 +218,8 @@ impl<'a> Lookup<'a> {
         let message = "the reply names too many files beside its change";
         self.left =
             self.left.checked_sub(1).ok_or_else(|| Refusal::new(Reason::TooLarge, message))?;
-        paths::entry(self.files, name)
+        let inner = self.rules.inner(self.files, name)?;
+        paths::entry(self.files, inner.unwrap_or(name))
     }
 }
 
