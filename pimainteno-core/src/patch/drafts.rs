@@ -8,6 +8,7 @@ mod quoted;
 use super::{
     extract::{Extract, Region},
     refusal::{Reason, Refusal},
+    remedy::Remedy,
 };
 
 /// What a line begins with that offers one of several changes; a number or a letter follows.
@@ -153,5 +154,5 @@ fn plain(line: &str) -> String {
 }
 
 fn refusal(message: &str) -> Refusal {
-    Refusal::new(Reason::Ambiguous, message)
+    Refusal::new(Reason::Ambiguous, message).remedy(Remedy::One)
 }

@@ -143,8 +143,10 @@ fn blog() -> Rules<'static> {
 
 #[test]
 fn paths_from_the_top_of_the_repository_are_those_of_the_project() {
-    let tree = Tree::from([("src/blog.py".to_owned(), content("x = 1\n"))]);
+    let tree = Tree::from([("src/blog.py".to_owned(), content(LONG))]);
     let made = |path: &str| format!("--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+y = 2\n");
+    let (whole, removed) = (LONG.replace("sixth = value", "sixth = 6"), LONG.replace("\n", "\n-"));
+    let removed = removed.trim_end_matches('-');
     let changed = |tree: &Tree, reply: &str| {
         let after = applied(tree, reply, &blog())?;
         let paths = tree.keys().chain(after.keys()).cloned();
@@ -160,13 +162,8 @@ fn paths_from_the_top_of_the_repository_are_those_of_the_project() {
         // The directory of the project, whatever else the repository has of that name.
         (made("services/blog/common/x.py"), "common/x.py"),
         (format!("{prefix}tests/test_x.py\n```python\nimport blog\n```\n"), "tests/test_x.py"),
-        (format!("{prefix}src/blog.py\n```python\nx = 2\n```\n"), "src/blog.py"),
-        (
-            format!(
-                "--- a/{prefix}src/blog.py\n+++ b/{prefix}src/blog.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"
-            ),
-            "src/blog.py",
-        ),
+        (format!("{prefix}src/blog.py\n```python\n{whole}```\n"), "src/blog.py"),
+        (diff("services/blog/src/blog.py", 0), "src/blog.py"),
         (
             format!(
                 "diff --git a/{prefix}src/blog.py b/{prefix}src/log.py\nsimilarity index 100%\nrename from {prefix}src/blog.py\nrename to {prefix}src/log.py\n"
@@ -174,7 +171,7 @@ fn paths_from_the_top_of_the_repository_are_those_of_the_project() {
             "src/blog.py src/log.py",
         ),
         (
-            format!("--- a/{prefix}src/blog.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-x = 1\n"),
+            format!("--- a/{prefix}src/blog.py\n+++ /dev/null\n@@ -1,6 +0,0 @@\n-{removed}"),
             "src/blog.py",
         ),
     ];

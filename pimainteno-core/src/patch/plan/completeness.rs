@@ -13,6 +13,7 @@ use crate::patch::{
     paths::{self, check_path},
     plan::Rules,
     refusal::{Reason, Refusal},
+    remedy::Remedy,
     search_replace, title, whole_file,
 };
 
@@ -93,7 +94,7 @@ fn without_wrappers<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 fn check_blocks(text: &str, rest: &str, regions: &[Region<'_>]) -> Result<(), Refusal> {
     if declines(rest) {
         let message = "the reply says that there is nothing to change, and holds a change";
-        return Err(Refusal::new(Reason::Ambiguous, message));
+        return Err(Refusal::new(Reason::Ambiguous, message).remedy(Remedy::One));
     }
     let blocks = regions.iter().filter(|region| matches!(region.form, Form::Block { .. })).count();
     let inside = regions.iter().filter(|region| !matches!(region.form, Form::Block { .. }));
@@ -149,7 +150,7 @@ fn check_shown(name: &str, lines: &[&str], files: &mut Lookup<'_>) -> Result<(),
         }
         _ => return Ok(()),
     };
-    Err(Refusal::new(Reason::Ambiguous, message).file(name))
+    Err(Refusal::new(Reason::Ambiguous, message).remedy(Remedy::One).file(name))
 }
 
 /// Whether lines are those of a file as it is, in its order, with others between them left out or
@@ -185,7 +186,9 @@ fn check_command(line: &str, files: &mut Lookup<'_>) -> Result<(), Refusal> {
             let message = format!(
                 "the reply says to run `{command}` beside its change, and only its change is made"
             );
-            return Err(Refusal::new(Reason::Malformed, message).file(name));
+            return Err(Refusal::new(Reason::Malformed, message)
+                .remedy(Remedy::Command)
+                .file(name));
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use crate::patch::{
     paths::{self, Meaning, check_own, check_path, existing, meaning, without_prefix},
     plan::Rules,
     refusal::{Reason, Refusal},
+    remedy::Remedy,
 };
 
 /// The most names of which each is looked for in all directories.
@@ -71,6 +72,7 @@ impl<'a> Names<'a> {
                 Reason::Ambiguous,
                 "its labels could name one file or two, because a file has what looks like a remark in its name",
             )
+            .remedy(Remedy::Name)
             .file(file));
         }
         Ok(meaning)
@@ -147,7 +149,7 @@ impl<'a> Names<'a> {
                     several.iter().take(4).map(|name| format!("`{name}`")).collect();
                 let message =
                     format!("several files are named right above its change: {}", shown.join(", "));
-                Err(Refusal::new(Reason::Ambiguous, message))
+                Err(Refusal::new(Reason::Ambiguous, message).remedy(Remedy::Name))
             }
         }
     }

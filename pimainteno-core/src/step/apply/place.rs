@@ -116,17 +116,15 @@ async fn planned(
     change: String,
     verbatim: bool,
 ) -> Result<Result<Plan, Refusal>> {
-    let workspace = context.parts.workspace;
-    let tracked = Tracked::new(workspace).await?;
-    let scope = workspace.scope();
-    let place = scope.place().to_str().filter(|_| !scope.is_all()).map(str::to_owned);
+    let tracked = Tracked::new(context.parts.workspace).await?;
+    let place = context.directory().to_owned();
     let cancel = context.cancel().clone();
     let plan = tokio::task::spawn_blocking(move || {
         let rules = Rules::new().cancel(move || cancel.is_raised());
         let rules = if verbatim { rules.verbatim() } else { rules };
-        let rules = match place {
-            Some(place) => rules.inside(place, tracked.listing.top.clone()),
-            None => rules,
+        let rules = match place.as_str() {
+            "" => rules,
+            place => rules.inside(place, tracked.listing.top.clone()),
         };
         patch::plan(change.as_bytes(), &tracked, &rules)
     });
@@ -172,8 +170,10 @@ async fn ask_again(
     };
     // An answer in text is wanted of every backend: one that edits would start from files that the
     // change is not in.
-    let mut request =
-        context.request(Task::Rebase, prompt::rebase(context.project(), change, refusal)?);
+    let mut request = context.request(
+        Task::Rebase,
+        prompt::rebase(context.project(), change, refusal, context.directory())?,
+    );
     request.edit = Edit::Reply;
     let reply = match context.ask(request).await {
         Ok(reply) => reply,
