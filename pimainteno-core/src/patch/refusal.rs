@@ -49,7 +49,7 @@ pub enum Reason {
     Truncated,
     /// Its change cannot be read.
     Malformed,
-    /// It names a path that leads out of the project, into `.git` or through a link.
+    /// It names a path that leads out of the project, into `.git`, into a submodule or through a link.
     Path,
     /// It touches a file that the caller protects.
     Protected,
