@@ -48,7 +48,7 @@ pub(crate) use remote_time::RemoteTime;
 pub(crate) use scope::Scope;
 pub use scope::{place_in_repository, top_above};
 pub(crate) use submodules::{Destination, Submodule, embedded_repositories};
-pub(crate) use tracked::Content;
+pub(crate) use tracked::{Content, Listing};
 pub(crate) use unfinished::is_left_half_made;
 pub use workspace::Workspace;
 pub(crate) use workspace::{FILES_LIMIT, too_large};

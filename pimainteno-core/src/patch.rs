@@ -49,6 +49,7 @@ mod place;
 mod placeholder;
 mod plan;
 mod refusal;
+mod remedy;
 mod reply;
 mod search_replace;
 mod sections;

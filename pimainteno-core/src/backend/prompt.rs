@@ -16,19 +16,22 @@ use crate::{
 /// How many bytes of a diff a question about it carries.
 const TOLD_DIFF: usize = 32 << 10;
 
+/// The templates by their names. No value in them is called as one of the language's helpers.
+const TEXTS: [(&str, &str); 5] = [
+    ("summarize", include_str!("prompt/summarize.hbs")),
+    ("propose", include_str!("prompt/propose.hbs")),
+    ("mend", include_str!("prompt/mend.hbs")),
+    ("rebase", include_str!("prompt/rebase.hbs")),
+    ("commit_message", include_str!("prompt/commit_message.hbs")),
+];
+
 static TEMPLATES: LazyLock<std::result::Result<Handlebars<'static>, handlebars::TemplateError>> =
     LazyLock::new(|| {
         let mut templates = Handlebars::new();
         templates.set_strict_mode(true);
         // Prompts are plain text.
         templates.register_escape_fn(no_escape);
-        for (name, template) in [
-            ("summarize", include_str!("prompt/summarize.hbs")),
-            ("propose", include_str!("prompt/propose.hbs")),
-            ("mend", include_str!("prompt/mend.hbs")),
-            ("rebase", include_str!("prompt/rebase.hbs")),
-            ("commit_message", include_str!("prompt/commit_message.hbs")),
-        ] {
+        for (name, template) in TEXTS {
             templates.register_template_string(name, template)?;
         }
         Ok(templates)
@@ -43,16 +46,18 @@ pub(crate) fn summarize(
 ) -> Result<String> {
     render(
         "summarize",
-        &json!({ "name": project.name, "instructions": project.instructions, "previous": previous, "log": log, "diff": diff }),
+        &json!({ "name": project.name, "instructions": project.instructions, "previous": previous, "commits": log, "diff": diff }),
     )
 }
 
-/// Asks for one minimal change. `tried` is what was tried lately and is not wanted.
+/// Asks for one minimal change. `tried` is what was tried lately and is not wanted, and `place` the
+/// project's directory in its repository; empty if it is all of it.
 pub(crate) fn propose(
     project: &Project,
     instructions: &str,
     summary: &str,
     tried: &[String],
+    place: &str,
     edit: Edit,
 ) -> Result<String> {
     render(
@@ -62,6 +67,7 @@ pub(crate) fn propose(
             "instructions": instructions,
             "summary": summary,
             "tried": tried,
+            "place": place,
             "workspace": edit == Edit::Workspace,
             "protect": project.protect,
             "allow": project.allow,
@@ -79,6 +85,7 @@ pub(crate) fn mend(
     instructions: &str,
     diff: &str,
     logs: &[(String, String)],
+    place: &str,
     edit: Edit,
 ) -> Result<String> {
     render(
@@ -90,6 +97,7 @@ pub(crate) fn mend(
             "protect": project.protect,
             "allow": project.allow,
             "logs": logs,
+            "place": place,
             "diff": beginning(diff),
             "max_files": project.max_files,
             "max_lines": project.max_lines,
@@ -98,7 +106,12 @@ pub(crate) fn mend(
 }
 
 /// Asks for a change once more that was refused, so that it fits the files as they are.
-pub(crate) fn rebase(project: &Project, change: &str, refusal: &Refusal) -> Result<String> {
+pub(crate) fn rebase(
+    project: &Project,
+    change: &str,
+    refusal: &Refusal,
+    place: &str,
+) -> Result<String> {
     render(
         "rebase",
         &json!({
@@ -106,6 +119,8 @@ pub(crate) fn rebase(project: &Project, change: &str, refusal: &Refusal) -> Resu
             "reason": refusal.to_string(),
             "file": refusal.file,
             "excerpt": refusal.excerpt,
+            "advice": refusal.advice(),
+            "place": place,
             "change": beginning(change.trim()),
             "protect": project.protect,
             "allow": project.allow,
@@ -141,6 +156,19 @@ mod tests {
     use crate::config::{Config, ProjectConfig};
 
     #[test]
+    fn no_value_has_the_name_of_a_helper_of_the_language() {
+        const HELPERS: [&str; 17] = [
+            "if", "unless", "each", "with", "lookup", "raw", "log", "eq", "ne", "gt", "gte", "lt",
+            "lte", "and", "or", "not", "len",
+        ];
+        for (name, text) in TEXTS {
+            for helper in HELPERS {
+                assert!(!text.contains(&format!("{{{{{helper}}}}}")), "{name}: {helper}");
+            }
+        }
+    }
+
+    #[test]
     fn prompts_say_what_is_wanted_and_how() {
         let project = ProjectConfig {
             path: "/srv/radio".into(),
@@ -152,9 +180,12 @@ mod tests {
         let later = summarize(&project, Some("# Radio"), "abc more", "+line").unwrap();
         assert!(first.contains("Mind the <antenna>.") && !first.contains("previous summary"));
         assert!(later.contains("# Radio") && later.contains("+line"));
+        // In Handlebars, `log` prints nothing.
+        assert!(first.contains("abc first") && later.contains("abc more"));
+        let all = "";
         let (edits, reply) = (
-            propose(&project, "", "", &[], Edit::Workspace).unwrap(),
-            propose(&project, "Mind it.", "", &["a < b".into()], Edit::Reply).unwrap(),
+            propose(&project, "", "", &[], all, Edit::Workspace).unwrap(),
+            propose(&project, "Mind it.", "", &["a < b".into()], all, Edit::Reply).unwrap(),
         );
         assert!(edits.contains("Edit the files") && !edits.contains("unified diff"));
         assert!(
@@ -165,8 +196,8 @@ mod tests {
         assert!(reply.contains("- a < b") && !edits.contains("were tried"));
         let logs = [("make <test>".to_owned(), "a < b".to_owned())];
         let (edits, reply) = (
-            mend(&project, "", "+x", &logs, Edit::Workspace).unwrap(),
-            mend(&project, "", "+x", &logs, Edit::Reply).unwrap(),
+            mend(&project, "", "+x", &logs, all, Edit::Workspace).unwrap(),
+            mend(&project, "", "+x", &logs, all, Edit::Reply).unwrap(),
         );
         assert!(
             edits.contains("make <test>")
@@ -185,14 +216,24 @@ mod tests {
         let change = "--- a/a\n+++ b/a\n@@ ... @@\n-x\n+z\n";
         let refusal =
             crate::patch::plan(change.as_bytes(), &files, &crate::patch::Rules::new()).unwrap_err();
-        let again = rebase(&project, change, &refusal).unwrap();
+        let again = rebase(&project, change, &refusal, all).unwrap();
         assert!(
             again.contains("at lines 1, 3")
                 && again.contains("    2  y\n")
                 && again.contains("+z")
-                && again.contains("NO CHANGE"),
+                && again.contains("NO CHANGE")
+                && again.contains("Copy the lines around each change"),
             "{again}"
         );
+        let part = "services/radio";
+        for prompt in [
+            propose(&project, "", "", &[], part, Edit::Reply).unwrap(),
+            mend(&project, "", "+x", &logs, part, Edit::Reply).unwrap(),
+            rebase(&project, change, &refusal, part).unwrap(),
+        ] {
+            assert!(prompt.contains("directory `services/radio` of its repository"), "{prompt}");
+        }
+        assert!(!reply.contains("of its repository") && !again.contains("of its repository"));
         assert!(
             commit_message(&project, "+x", &["fix: y\n\nbody".into()]).unwrap().contains("fix: y")
         );

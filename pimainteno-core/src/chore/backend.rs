@@ -37,6 +37,7 @@ impl Proposer for Backend {
             context.instructions(),
             context.summary(),
             &tried(context)?,
+            context.directory(),
             edit,
         )?;
         let mut request = context.request(Task::Propose, prompt);

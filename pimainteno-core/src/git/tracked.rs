@@ -1,6 +1,7 @@
 //! What Git has of the files of a workspace, and what it has not.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs,
     os::unix::ffi::OsStrExt as _,
@@ -24,7 +25,45 @@ pub(crate) struct Content {
     pub(crate) is_submodule: bool,
 }
 
+/// What is tracked, by kind; what has a name that is not UTF-8 is left out.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// The project's plain files.
+    pub(crate) files: BTreeSet<String>,
+    /// The places of the project's submodules.
+    pub(crate) submodules: BTreeSet<String>,
+    /// The names of the directories at the repository's top.
+    pub(crate) top: BTreeSet<String>,
+}
+
 impl Workspace {
+    /// What is tracked, by kind.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Git`] if Git cannot tell.
+    pub(crate) async fn listing(&self) -> Result<Listing> {
+        let list = self.list().await?;
+        let mut listing = Listing::default();
+        for entry in entries(&list).filter_map(|entry| std::str::from_utf8(entry).ok()) {
+            let Some((head, path)) = entry.split_once('\t') else { continue };
+            let is_submodule = head.starts_with("160000 ");
+            match path.split_once('/') {
+                Some((first, _)) => _ = listing.top.insert(first.to_owned()),
+                None if is_submodule => _ = listing.top.insert(path.to_owned()),
+                None => {}
+            }
+            let Some(path) = self.scope().inner(Path::new(path)).and_then(Path::to_str) else {
+                continue;
+            };
+            if is_submodule {
+                listing.submodules.insert(path.to_owned());
+            } else if head.starts_with("100") {
+                listing.files.insert(path.to_owned());
+            }
+        }
+        Ok(listing)
+    }
+
     /// What is tracked of the project as a plain file: the path of each, and the id of what it
     /// holds.
     ///

@@ -9,6 +9,7 @@ mod quoted;
 use super::{
     extract::{Extract, Region},
     refusal::{Reason, Refusal},
+    remedy::Remedy,
     title,
 };
 
@@ -212,5 +213,5 @@ fn plain(line: &str) -> String {
 }
 
 fn refusal(message: &str) -> Refusal {
-    Refusal::new(Reason::Ambiguous, message)
+    Refusal::new(Reason::Ambiguous, message).remedy(Remedy::One)
 }

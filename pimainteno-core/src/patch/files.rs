@@ -29,6 +29,8 @@ pub enum Entry {
     File(Content),
     /// A directory.
     Directory,
+    /// The place of another repository, whose files are not the project's.
+    Submodule,
     /// A symbolic link, a device or something else that a change leaves alone.
     Other,
 }

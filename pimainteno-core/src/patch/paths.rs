@@ -84,6 +84,7 @@ pub(super) fn check_way(files: &dyn Files, path: &str) -> Result<(), Refusal> {
     for (at, _) in path.match_indices('/') {
         match entry(files, &path[..at])? {
             Entry::Directory | Entry::Missing | Entry::File(_) => {}
+            Entry::Submodule => return Err(in_submodule(&path[..at]).file(path)),
             Entry::Other => {
                 return Err(Refusal::new(
                     Reason::Path,
@@ -96,12 +97,28 @@ pub(super) fn check_way(files: &dyn Files, path: &str) -> Result<(), Refusal> {
     match entry(files, path)? {
         Entry::Missing | Entry::File(_) => Ok(()),
         Entry::Directory => Err(Refusal::new(Reason::Path, "it is a directory").file(path)),
+        Entry::Submodule => Err(in_submodule(path).file(path)),
         Entry::Other => Err(Refusal::new(
             Reason::Path,
             "it is a link, a file that is not the project's, or no file at all",
         )
         .file(path)),
     }
+}
+
+/// Refuses a path in a submodule.
+pub(super) fn check_own(files: &dyn Files, path: &str) -> Result<(), Refusal> {
+    for (at, _) in path.match_indices('/') {
+        if entry(files, &path[..at])? == Entry::Submodule {
+            return Err(in_submodule(&path[..at]).file(path));
+        }
+    }
+    Ok(())
+}
+
+fn in_submodule(place: &str) -> Refusal {
+    let message = format!("`{place}` is a submodule, whose files are another repository's");
+    Refusal::new(Reason::Path, message)
 }
 
 /// What is at `path`.

@@ -26,6 +26,7 @@ use super::{
     indent::Habit,
     locate::{Fit, Index, MOST_PLACES},
     refusal::{Reason, Refusal},
+    remedy::Remedy,
     steps::Steps,
     text::{BYTE_ORDER_MARK, Edit, Text},
 };
@@ -318,7 +319,9 @@ impl<'a> Round<'a> {
                 let places: Vec<_> =
                     hits.iter().flat_map(|found| found.places.iter().copied()).collect();
                 let message = "it has empty lines without a marker, and both readings of them fit";
-                return Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &places, 1));
+                return Err(Refusal::new(Reason::Ambiguous, message)
+                    .remedy(Remedy::Copy)
+                    .places(self.text, &places, 1));
             }
             if let Some(found) = hits.pop() {
                 return Ok(Some(found));
@@ -458,7 +461,8 @@ impl<'a> Round<'a> {
             (Some(_), false) => Err(Refusal::new(
                 Reason::Ambiguous,
                 "it has empty lines without a marker, and it cannot be told what they are",
-            )),
+            )
+            .remedy(Remedy::Copy)),
             (None, _) => Err(refusal.unwrap_or_else(|| {
                 Refusal::new(Reason::NotFound, "its lines are not in the file")
             })),

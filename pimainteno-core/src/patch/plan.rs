@@ -27,6 +27,7 @@ use super::{
     place::{Job, place},
     placeholder,
     refusal::{Reason, Refusal},
+    remedy::Remedy,
     reply, sections,
     soundness::Looks,
     steps::Steps,
@@ -84,7 +85,7 @@ pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, 
         return Err(no_change_in(&text));
     }
     drafts::check(&reply)?;
-    completeness::check(&reply, &sections, files)?;
+    completeness::check(&reply, &sections, files, rules)?;
     // A draft and its final form may be the same.
     let mut seen = HashSet::new();
     let mut is_new =
@@ -175,7 +176,7 @@ impl<'a> Planner<'a> {
 
     fn run(&mut self) -> Result<(), Refusal> {
         let sections = self.sections;
-        let names = Names::new(self.files, sections);
+        let names = Names::new(self.files, self.rules, sections)?;
         let mut meanings = Vec::with_capacity(sections.len());
         for section in sections {
             if !self.rules.verbatim {
@@ -341,14 +342,18 @@ impl<'a> Planner<'a> {
             if old_exists && new_exists {
                 let message =
                     format!("its section names two files that both exist, `{old}` and `{new}`");
-                return Err(Refusal::new(Reason::Ambiguous, message).file(new));
+                return Err(Refusal::new(Reason::Ambiguous, message)
+                    .remedy(Remedy::Name)
+                    .file(new));
             }
             if old_exists && meaning.is_pair && !section.hunks.is_empty() {
                 if !section.has_git_header {
                     let message = format!(
                         "its labels name `{old}` and `{new}`, and nothing says that the file is renamed"
                     );
-                    return Err(Refusal::new(Reason::Ambiguous, message).file(old));
+                    return Err(Refusal::new(Reason::Ambiguous, message)
+                        .remedy(Remedy::Name)
+                        .file(old));
                 }
                 self.move_file(old, new, section)?;
                 self.wait(new, number, section, false);

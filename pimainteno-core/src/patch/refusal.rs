@@ -2,7 +2,7 @@
 
 use std::{fmt, fmt::Write as _};
 
-use super::text::Text;
+use super::{remedy::Remedy, text::Text};
 use crate::error::{Error, ErrorKind};
 
 /// How many lines before and after a place an excerpt shows.
@@ -33,6 +33,8 @@ pub struct Refusal {
     pub excerpt: String,
     /// Whether it is about the change as a whole, and not about one part of several.
     pub(crate) is_whole: bool,
+    /// What would mend it.
+    pub(super) remedy: Remedy,
 }
 
 /// What kind of reason a change is refused for.
@@ -47,7 +49,7 @@ pub enum Reason {
     Truncated,
     /// Its change cannot be read.
     Malformed,
-    /// It names a path that leads out of the project, into `.git` or through a link.
+    /// It names a path that leads out of the project, into `.git`, into a submodule or through a link.
     Path,
     /// It touches a file that the caller protects.
     Protected,
@@ -61,7 +63,7 @@ pub enum Reason {
     Placeholder,
     /// Its lines are not in the file.
     NotFound,
-    /// Its lines are in the file, and it cannot be told where they are meant.
+    /// It could mean several things: most often, several places in the file.
     Ambiguous,
     /// Two parts of it change the same lines differently.
     Conflict,
@@ -90,6 +92,7 @@ impl Refusal {
             places: Vec::new(),
             excerpt: String::new(),
             is_whole: false,
+            remedy: Remedy::of(reason),
         }
     }
 
@@ -97,6 +100,17 @@ impl Refusal {
     pub(super) fn file(mut self, file: &str) -> Self {
         self.file.get_or_insert_with(|| file.to_owned());
         self
+    }
+
+    /// The same refusal, which something else mends than most of its kind.
+    pub(super) fn remedy(mut self, remedy: Remedy) -> Self {
+        self.remedy = remedy;
+        self
+    }
+
+    /// What whoever is asked again is to do otherwise; empty if the reason says it.
+    pub(crate) fn advice(&self) -> &'static str {
+        self.remedy.advice()
     }
 
     /// The same refusal, about the hunk with this number.
@@ -152,18 +166,7 @@ impl std::error::Error for Refusal {}
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        let hint = match refusal.reason {
-            Reason::Ambiguous => {
-                "the change needs more unchanged lines around it, so that it fits one place only"
-            }
-            Reason::NotFound | Reason::Missing | Reason::Exists => {
-                "the change was made for other files than there are now; ask for it again"
-            }
-            Reason::Path | Reason::Protected => {
-                "a change may only touch files below the project's top that are not protected"
-            }
-            _ => "",
-        };
+        let hint = refusal.remedy.hint();
         let kind = match refusal.reason {
             Reason::Cancelled => ErrorKind::Cancelled,
             _ => ErrorKind::Patch,

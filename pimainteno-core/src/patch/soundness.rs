@@ -23,6 +23,7 @@ use language::Language;
 
 use super::{
     refusal::{Reason, Refusal},
+    remedy::Remedy,
     text::Text,
 };
 
@@ -69,7 +70,7 @@ impl Looks {
                 line + 1,
                 language.name
             );
-            let refusal = Refusal::new(Reason::Ambiguous, message);
+            let refusal = Refusal::new(Reason::Ambiguous, message).remedy(Remedy::Copy);
             return Err(refusal.places(&Text::new(after), &[line], 1));
         }
         let Err(Fault::Broken { line, what }) = self.look(&language, new, known) else {

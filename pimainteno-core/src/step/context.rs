@@ -73,6 +73,12 @@ impl StepContext<'_> {
         self.parts.project
     }
 
+    /// The project's directory in its repository; empty if it is all of it, or has a name that is
+    /// not UTF-8.
+    pub(crate) fn directory(&self) -> &str {
+        self.parts.workspace.scope().place().to_str().unwrap_or_default()
+    }
+
     /// The run's id.
     pub fn run_id(&self) -> RunId {
         self.run.record.id

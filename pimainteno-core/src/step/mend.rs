@@ -42,8 +42,14 @@ impl Step for Mend {
         };
         let edit = context.edit();
         let logs = logs(&failed.failure);
-        let prompt =
-            prompt::mend(context.project(), context.instructions(), &change.diff, &logs, edit)?;
+        let prompt = prompt::mend(
+            context.project(),
+            context.instructions(),
+            &change.diff,
+            &logs,
+            context.directory(),
+            edit,
+        )?;
         let question = question(context, &change.diff, &logs, edit)?;
         let mut request = context.request(Task::Mend, prompt);
         request.edit = edit;
@@ -82,7 +88,14 @@ fn question(
         .collect();
     Ok(format!(
         "{}\n{}\n{diff}",
-        prompt::mend(context.project(), context.instructions(), "", &[], edit)?,
+        prompt::mend(
+            context.project(),
+            context.instructions(),
+            "",
+            &[],
+            context.directory(),
+            edit
+        )?,
         logs.join("\n")
     ))
 }

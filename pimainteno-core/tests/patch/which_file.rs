@@ -1,6 +1,8 @@
 //! Which file a change is for, where it is named otherwise than it is, or only near by.
 
-use pimainteno_core::patch::{Reason, Rules};
+use std::io;
+
+use pimainteno_core::patch::{self, Entry, Files, Reason, Rules};
 
 use crate::{Tree, applied, content};
 
@@ -130,5 +132,103 @@ fn a_change_that_is_quoted_and_answered_is_not_applied() {
             let reply = format!("{above}\n{change}\n{below}\n");
             assert_eq!(changed(&["loader.py"], &reply), Err(Reason::Ambiguous), "{reply}");
         }
+    }
+}
+
+/// A project that is a directory of its repository.
+fn blog() -> Rules<'static> {
+    let top = ["common", "services", "src"].map(str::to_owned).into();
+    Rules::new().inside("services/blog", top)
+}
+
+#[test]
+fn paths_from_the_top_of_the_repository_are_those_of_the_project() {
+    let tree = Tree::from([("src/blog.py".to_owned(), content(LONG))]);
+    let made = |path: &str| format!("--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+y = 2\n");
+    let (whole, removed) = (LONG.replace("sixth = value", "sixth = 6"), LONG.replace("\n", "\n-"));
+    let removed = removed.trim_end_matches('-');
+    let changed = |tree: &Tree, reply: &str| {
+        let after = applied(tree, reply, &blog())?;
+        let paths = tree.keys().chain(after.keys()).cloned();
+        let paths: std::collections::BTreeSet<_> =
+            paths.filter(|path| tree.get(path) != after.get(path)).collect();
+        Ok::<_, patch::Refusal>(paths.into_iter().collect::<Vec<_>>().join(" "))
+    };
+    let prefix = "services/blog/";
+    let rows = [
+        (made("services/blog/src/colours.py"), "src/colours.py"),
+        (made("src/colours.py"), "src/colours.py"),
+        (made("services/blog/tests/test_x.py"), "tests/test_x.py"),
+        // The directory of the project, whatever else the repository has of that name.
+        (made("services/blog/common/x.py"), "common/x.py"),
+        (format!("{prefix}tests/test_x.py\n```python\nimport blog\n```\n"), "tests/test_x.py"),
+        (format!("{prefix}src/blog.py\n```python\n{whole}```\n"), "src/blog.py"),
+        (diff("services/blog/src/blog.py", 0), "src/blog.py"),
+        (
+            format!(
+                "diff --git a/{prefix}src/blog.py b/{prefix}src/log.py\nsimilarity index 100%\nrename from {prefix}src/blog.py\nrename to {prefix}src/log.py\n"
+            ),
+            "src/blog.py src/log.py",
+        ),
+        (
+            format!("--- a/{prefix}src/blog.py\n+++ /dev/null\n@@ -1,6 +0,0 @@\n-{removed}"),
+            "src/blog.py",
+        ),
+    ];
+    for (reply, wanted) in &rows {
+        assert_eq!(changed(&tree, reply).as_deref(), Ok(*wanted), "{reply}");
+    }
+    // The project has such a directory of its own.
+    let nested = Tree::from([("services/blog/a.py".to_owned(), content("x = 1\n"))]);
+    let reply = made("services/blog/b.py");
+    assert_eq!(changed(&nested, &reply).as_deref(), Ok("services/blog/b.py"));
+    // A tool says what it means.
+    let verbatim = patch::plan(reply.as_bytes(), &tree, &blog().verbatim()).unwrap();
+    assert_eq!(verbatim.files()[0].path, "services/blog/b.py");
+    // What moves one beside the change is no less a part of it.
+    let command = format!("{}\n```sh\ngit mv {prefix}src/blog.py b.py\n```\n", rows[1].0);
+    assert_eq!(changed(&tree, &command).unwrap_err().reason, Reason::Malformed);
+}
+
+#[test]
+fn what_lies_beside_the_project_is_refused() {
+    let tree = Tree::from([
+        ("NOTES.md".to_owned(), content(LONG)),
+        ("src/blog.py".to_owned(), content("x = 1\n")),
+    ]);
+    let made = |path: &str| format!("--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+y = 2\n");
+    let rows = [
+        made("services/shop/NOTES.md"),
+        made("common/new.py"),
+        "services/shop/new.py\n```python\nx = 2\n```\n".to_owned(),
+        "diff --git a/src/blog.py b/common/blog.py\nsimilarity index 100%\nrename from src/blog.py\nrename to common/blog.py\n".to_owned(),
+        // As much as is shown is in a file of the project, and another is named.
+        diff("services/shop/NOTES.md", 4),
+    ];
+    for reply in rows {
+        let refusal = applied(&tree, &reply, &blog()).unwrap_err();
+        assert_eq!(refusal.reason, Reason::Path, "{reply}\n{refusal}");
+        assert!(refusal.message.contains("outside of the project"), "{refusal}");
+    }
+}
+
+#[test]
+fn what_is_in_a_submodule_is_not_the_projects() {
+    struct Nested(Tree);
+    impl Files for Nested {
+        fn entry(&self, path: &str) -> io::Result<Entry> {
+            if path == "lib" { Ok(Entry::Submodule) } else { self.0.entry(path) }
+        }
+        fn paths(&self) -> io::Result<Vec<String>> {
+            self.0.paths()
+        }
+    }
+    let files = Nested(Tree::from([("README.md".to_owned(), content(LONG))]));
+    let made = "--- /dev/null\n+++ b/lib/NEW.md\n@@ -0,0 +1 @@\n+y = 2\n";
+    let moved = "diff --git a/README.md b/lib/README.md\nsimilarity index 100%\nrename from README.md\nrename to lib/README.md\n";
+    for reply in [made, moved, &diff("lib/README.md", 4), "lib/a.py\n```python\nx = 2\n```\n"] {
+        let refusal = patch::plan(reply.as_bytes(), &files, &Rules::new()).unwrap_err();
+        assert_eq!(refusal.reason, Reason::Path, "{reply}\n{refusal}");
+        assert!(refusal.message.contains("`lib` is a submodule"), "{refusal}");
     }
 }

@@ -104,6 +104,7 @@ async fn a_commit_of_somebody_else_is_summarized_from_what_changed() {
     assert!(
         second.prompt.contains("A radio.")
             && second.prompt.contains("+echo LOUD")
+            && second.prompt.contains(" louder\n")
             && !second.prompt.contains("Read what you need"),
         "{}",
         second.prompt

@@ -160,6 +160,43 @@ async fn a_change_that_is_refused_twice_fails_the_run_with_both_reasons() {
     assert_eq!(world.seen_from_outside(), before);
 }
 
+/// More context would help none of them.
+#[tokio::test]
+async fn what_is_asked_for_once_more_is_what_would_mend_it() {
+    let change = reply("@@ -5 +5 @@\n-Plays musik.\n+Plays music.\n");
+    let other = "--- a/NEWS.md\n+++ b/NEWS.md\n@@ -1 +1 @@\n-a\n+b\n".to_owned();
+    let rows = [
+        (format!("NO CHANGE\n\n{change}"), "one change", "Give one change"),
+        (
+            format!("Option A\n\n{change}\nOption B\n\n{}", change.replace("music", "jazz")),
+            "one change",
+            "Give one change",
+        ),
+        (
+            format!("{change}\n```sh\ngit mv README.md a.md\n```\n"),
+            "moves and removes",
+            "`rename from` and `rename to`",
+        ),
+        (other, "by the paths that they have", "look whether it is there"),
+        (
+            reply("@@ -1 +1 @@\n-Plays jazz and soul.\n+Plays jazz.\n"),
+            "as the file has them",
+            "exactly as they are in the file",
+        ),
+    ];
+    for (text, hint, advice) in &rows {
+        let world = two_shows();
+        let backend = backend(text, &["I cannot."]);
+        let records = run(&world, &backend).await;
+        let Outcome::Failed { message, .. } = outcome(&records) else { panic!("{records:#?}") };
+        assert!(message.contains(hint) && !message.contains("more unchanged lines"), "{message}");
+        let requests = backend.requests();
+        let again = requests.iter().find(|request| request.task == Task::Rebase).unwrap();
+        assert!(again.prompt.contains(advice), "{}", again.prompt);
+        assert!(!again.prompt.contains("Copy the lines around"), "{}", again.prompt);
+    }
+}
+
 #[tokio::test]
 async fn a_backend_that_cannot_answer_once_more_leaves_the_first_reason() {
     for answer in [

@@ -6,7 +6,11 @@ use std::{
     path::Path,
 };
 
-use pimainteno_core::{ErrorKind, Maintainer, Outcome, RunRecord, config::Globs};
+use pimainteno_core::{
+    Edit, ErrorKind, LlmBackend, Maintainer, Outcome, RunRecord, Task,
+    config::Globs,
+    testing::{Scripted, ScriptedBackend},
+};
 
 use crate::support::{Agent, World, environment, git, outcome};
 
@@ -14,8 +18,8 @@ fn shorten() -> Agent {
     Agent::writes("README.md", "# Radio\n")
 }
 
-async fn run(world: &World, agent: Agent) -> Vec<RunRecord> {
-    world.maintainer(agent).run_once().await.unwrap()
+async fn run(world: &World, backend: impl LlmBackend + 'static) -> Vec<RunRecord> {
+    world.maintainer(backend).run_once().await.unwrap()
 }
 
 fn set_mode(file: &Path, mode: u32) {
@@ -189,10 +193,6 @@ async fn a_branch_of_another_name_and_packed_references_are_followed() {
 
 #[tokio::test]
 async fn names_and_patterns_that_are_not_utf8_are_no_obstacle() {
-    use pimainteno_core::{
-        Edit, Task,
-        testing::{Scripted, ScriptedBackend},
-    };
     let world = World::new();
     world.git(&["pack-refs", "--all"]);
     let (packed, exclude) =
@@ -401,6 +401,20 @@ async fn a_submodule_is_neither_added_nor_moved() {
         assert_eq!(world.seen_from_outside(), before);
         fs::remove_dir_all(world.root().join("state")).unwrap();
     }
+    // A change that writes into it is asked for once more.
+    let reply = "docs: add\n\n```diff\n--- /dev/null\n+++ b/sub/NEW.md\n@@ -0,0 +1 @@\n+x\n```\n";
+    let backend = ScriptedBackend::new("scripted", Edit::Reply)
+        .answer(Task::Propose, Scripted::Text(reply.into()));
+    let records = run(&world, backend.clone()).await;
+    match outcome(&records) {
+        Outcome::Failed { message, .. } => {
+            assert!(message.contains("`sub` is a submodule"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(backend.calls(Task::Rebase), 1);
+    assert_eq!(world.seen_from_outside(), before);
+    fs::remove_dir_all(world.root().join("state")).unwrap();
     // A project that has one is maintained all the same.
     let records = run(&world, shorten()).await;
     assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
@@ -409,10 +423,6 @@ async fn a_submodule_is_neither_added_nor_moved() {
 
 #[tokio::test]
 async fn a_summary_is_not_written_through_a_link() {
-    use pimainteno_core::{
-        Edit, Task,
-        testing::{Scripted, ScriptedBackend},
-    };
     for (link, commit_summary) in
         [(".codex.md.pimainteno", false), ("codex.md", false), ("codex.md", true)]
     {

@@ -3,8 +3,9 @@
 use std::{fs, path::PathBuf};
 
 use pimainteno_core::{
-    Maintainer, Outcome, ProposalStatus, RunOptions, RunRecord, Trigger,
+    Edit, LlmBackend, Maintainer, Outcome, ProposalStatus, RunOptions, RunRecord, Task, Trigger,
     config::{Config, Globs, Mode},
+    testing::{Scripted, ScriptedBackend},
 };
 
 use crate::support::{Agent, World, environment, git};
@@ -32,7 +33,11 @@ pub(crate) fn world() -> World {
 }
 
 /// A maintainer of the projects in these directories of the repository.
-pub(crate) fn maintainer(world: &World, directories: &[&str], agent: Agent) -> Maintainer {
+pub(crate) fn maintainer(
+    world: &World,
+    directories: &[&str],
+    backend: impl LlmBackend + 'static,
+) -> Maintainer {
     let mut config = world.config.clone();
     config.project.extend(directories.iter().map(|directory| {
         let path = match *directory {
@@ -44,7 +49,7 @@ pub(crate) fn maintainer(world: &World, directories: &[&str], agent: Agent) -> M
         (project.name, project.path) = (Some(name.into()), path.clone());
         project
     }));
-    built(world, config, agent)
+    built(world, config, backend)
 }
 
 /// A maintainer of one project of this name, in this directory of the repository.
@@ -55,12 +60,12 @@ fn maintainer_of(world: &World, name: &str, directory: &str, agent: Agent) -> Ma
     built(world, config, agent)
 }
 
-fn built(world: &World, config: Config, agent: Agent) -> Maintainer {
+fn built(world: &World, config: Config, backend: impl LlmBackend + 'static) -> Maintainer {
     Maintainer::builder()
         .config(config)
         .state_directory(world.root().join("state"))
         .environment(environment())
-        .backend(agent)
+        .backend(backend)
         .build()
         .unwrap()
 }
@@ -95,6 +100,40 @@ async fn a_project_below_the_top_changes_its_own_files_and_speaks_of_them_from_i
     is_applied(&back);
     assert_eq!(world.read("services/radio/README.md"), "# Radio\n\nPlays musik.\n");
     assert!(world.git(&["status", "--porcelain"]).is_empty());
+}
+
+#[tokio::test]
+async fn paths_from_the_top_of_the_repository_lead_into_the_project() {
+    let world = world();
+    let reply = "docs: add news\n\n```diff\n--- a/services/radio/README.md\n+++ b/services/radio/README.md\n@@ -1,3 +1,3 @@\n # Radio\n \n-Plays musik.\n+Plays music.\n--- /dev/null\n+++ b/services/radio/docs/NEWS.md\n@@ -0,0 +1 @@\n+# News\n```\n";
+    let backend = ScriptedBackend::new("scripted", Edit::Reply)
+        .answer(Task::Propose, Scripted::Text(reply.into()));
+    is_applied(&run(&maintainer(&world, &["services/radio"], backend.clone()), "radio").await);
+    let changed = world.git(&["show", "--format=", "--name-only", "HEAD"]);
+    assert_eq!(changed, "services/radio/README.md\nservices/radio/docs/NEWS.md");
+    let prompt = &backend.requests()[0].prompt;
+    assert!(prompt.contains("the directory `services/radio` of its repository"), "{prompt}");
+}
+
+#[tokio::test]
+async fn a_new_file_beside_the_project_is_not_made_within_it() {
+    let world = world();
+    let made = |path: &str| {
+        let reply = format!(
+            "docs: add notes\n\n```diff\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+# Notes\n```\n"
+        );
+        Scripted::Text(reply)
+    };
+    let backend = ScriptedBackend::new("scripted", Edit::Reply)
+        .answer(Task::Propose, made("services/tv/NOTES.md"))
+        .answer(Task::Rebase, made("services/radio/NOTES.md"));
+    is_applied(&run(&maintainer(&world, &["services/radio"], backend.clone()), "radio").await);
+    let changed = world.git(&["show", "--format=", "--name-only", "HEAD"]);
+    assert_eq!(changed, "services/radio/NOTES.md");
+    let requests = backend.requests();
+    let again = requests.iter().find(|request| request.task == Task::Rebase).unwrap();
+    assert!(again.prompt.contains("it is outside of the project"), "{}", again.prompt);
+    assert!(again.prompt.contains("Touch only the project's own files"), "{}", again.prompt);
 }
 
 #[tokio::test]

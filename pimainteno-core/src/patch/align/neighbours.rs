@@ -5,6 +5,7 @@ use crate::patch::{
     change::{Hunk, Kind},
     locate::Index,
     refusal::{Reason, Refusal},
+    remedy::Remedy,
     text::Text,
 };
 
@@ -105,7 +106,11 @@ impl Found<'_> {
             }
             if let Some(line) = self.number(element.line).and_then(removed) {
                 let message = "it shows the same line as kept and as removed, and it cannot be told which of them the file has";
-                return Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &[line], 1));
+                return Err(Refusal::new(Reason::Ambiguous, message).remedy(Remedy::Copy).places(
+                    self.text,
+                    &[line],
+                    1,
+                ));
             }
         }
         Ok(())

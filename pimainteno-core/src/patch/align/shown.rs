@@ -5,6 +5,7 @@ use super::{What, neighbours::Found};
 use crate::patch::{
     change::Kind,
     refusal::{Reason, Refusal},
+    remedy::Remedy,
 };
 
 /// What a line weighs that says something, and how many such lines stand for themselves.
@@ -74,7 +75,7 @@ impl Found<'_> {
             && count(|kind| *kind != Kind::Removed) == new;
         if lost > 0 && is_told {
             let message = "by its counts it adds a line that it shows as kept, and the file does not have that";
-            return Err(Refusal::new(Reason::Ambiguous, message));
+            return Err(Refusal::new(Reason::Ambiguous, message).remedy(Remedy::Copy));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use crate::patch::{
     extract::Extract,
     refusal::{Reason, Refusal},
+    remedy::Remedy,
 };
 
 /// Words of an answer that is no approval.
@@ -33,7 +34,8 @@ pub(super) fn check(reply: &Extract<'_>) -> Result<(), Refusal> {
         return Err(Refusal::new(
             Reason::Ambiguous,
             "its change is quoted and answered, and it cannot be told whether it is meant",
-        ));
+        )
+        .remedy(Remedy::One));
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::patch::{
     indent::{Habit, Indenting, Mapping},
     locate::Fit,
     refusal::{Reason, Refusal},
+    remedy::Remedy,
     steps::Steps,
     text::{BYTE_ORDER_MARK, Edit, End, NewLine, Text},
 };
@@ -45,7 +46,7 @@ impl Round<'_> {
         for ((block, place), mapping) in hunk.blocks().zip(&alignment.blocks).zip(&mappings) {
             if mapping.is_told() && strings::has_flush_lines(hunk, block.clone()) {
                 let message = "it adds a string of several lines and is indented otherwise than the file, and it cannot be told how that string is";
-                return Err(refused(Refusal::new(Reason::Ambiguous, message)));
+                return Err(refused(Refusal::new(Reason::Ambiguous, message).remedy(Remedy::Copy)));
             }
             let mut edit = self.block(hunk, block.clone(), place, mapping);
             if fit >= Fit::Blanks {
@@ -68,7 +69,9 @@ impl Round<'_> {
                 self.habit().check(lines.clone(), fit).map_err(refused)?;
                 if inner.hide_tabs(lines) {
                     let message = "the file has tabs where it shows blanks, and it cannot be told which blanks of what it adds are tabs, too";
-                    return Err(refused(Refusal::new(Reason::Ambiguous, message)));
+                    return Err(refused(
+                        Refusal::new(Reason::Ambiguous, message).remedy(Remedy::Copy),
+                    ));
                 }
             }
             edits.push(edit);

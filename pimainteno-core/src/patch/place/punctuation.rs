@@ -9,6 +9,7 @@ use crate::patch::{
     change::{Hunk, Kind},
     locate::{Fit, plain},
     refusal::{Reason, Refusal},
+    remedy::Remedy,
     steps::Steps,
     text::{Edit, Text},
 };
@@ -96,7 +97,7 @@ pub(super) fn restore(
             "lines from {} on are indented with other blanks than the reply shows",
             edit.start + 1
         );
-        return Err(Refusal::new(Reason::Ambiguous, message));
+        return Err(Refusal::new(Reason::Ambiguous, message).remedy(Remedy::Copy));
     }
     let removed: Vec<_> = block
         .filter(|at| hunk.lines[*at].kind == Kind::Removed)
@@ -188,7 +189,8 @@ impl<'a> Removed<'a> {
                         "it writes line {} with plain quotes, and the file has others there",
                         line + 1
                     ),
-                ));
+                )
+                .remedy(Remedy::Copy));
             }
             let Some((_, file)) = meant.filter(|_| unit.bytes.start >= from) else { continue };
             restored.push_str(&added[from..unit.bytes.start]);

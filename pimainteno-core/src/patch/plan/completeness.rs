@@ -11,7 +11,9 @@ use crate::patch::{
     message::declines,
     other_format,
     paths::{self, check_path},
+    plan::Rules,
     refusal::{Reason, Refusal},
+    remedy::Remedy,
     search_replace, title, whole_file,
 };
 
@@ -35,6 +37,7 @@ const MOST_LOOKED_UP: usize = 200;
 /// Files, how many of them may still be looked up, and what a change names.
 struct Lookup<'a> {
     files: &'a dyn Files,
+    rules: &'a Rules<'a>,
     left: usize,
     /// The names that it has for files, by their last components.
     changed: HashMap<&'a str, HashSet<&'a str>>,
@@ -47,9 +50,10 @@ pub(super) fn check(
     reply: &Extract<'_>,
     sections: &[Section],
     files: &dyn Files,
+    rules: &Rules<'_>,
 ) -> Result<(), Refusal> {
     check_blocks(reply)?;
-    let mut files = Lookup::new(files, sections);
+    let mut files = Lookup::new(files, rules, sections);
     for block in &reply.illustrations {
         if block.form == Form::Hunks {
             check_hunks(block, sections)?;
@@ -109,7 +113,7 @@ fn without_wrappers<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 fn check_blocks(reply: &Extract<'_>) -> Result<(), Refusal> {
     if declines(&reply.rest) {
         let message = "the reply says that there is nothing to change, and holds a change";
-        return Err(Refusal::new(Reason::Ambiguous, message));
+        return Err(Refusal::new(Reason::Ambiguous, message).remedy(Remedy::One));
     }
     let is_block = |region: &Region<'_>| matches!(region.form, Form::Block { .. });
     let unread = reply.unread.iter().flat_map(|unread| unread.lines.iter().copied());
@@ -162,7 +166,7 @@ fn check_shown(name: &str, lines: &[&str], files: &mut Lookup<'_>) -> Result<(),
         }
         _ => return Ok(()),
     };
-    Err(Refusal::new(Reason::Ambiguous, message).file(name))
+    Err(Refusal::new(Reason::Ambiguous, message).remedy(Remedy::One).file(name))
 }
 
 /// Whether lines are those of a file as it is, in its order, with others between them left out or
@@ -185,7 +189,7 @@ fn check_command(line: &str, files: &mut Lookup<'_>) -> Result<(), Refusal> {
         let message = format!(
             "the reply says to run `{command}` beside its change, and only its change is made"
         );
-        Refusal::new(Reason::Malformed, message)
+        Refusal::new(Reason::Malformed, message).remedy(Remedy::Command)
     };
     let writes = |command: &&str| line.trim_start().starts_with(*command);
     if line.contains("<<") && ["cat >", "tee "].iter().any(writes) {
@@ -226,14 +230,14 @@ fn edits_in_place(word: &str) -> bool {
 }
 
 impl<'a> Lookup<'a> {
-    fn new(files: &'a dyn Files, sections: &'a [Section]) -> Self {
+    fn new(files: &'a dyn Files, rules: &'a Rules<'a>, sections: &'a [Section]) -> Self {
         let labels = sections.iter().flat_map(|section| [&section.old, &section.new]).flatten();
         let (mut changed, mut ends) = (HashMap::<_, HashSet<_>>::new(), HashSet::new());
         for name in labels.flat_map(|label| label.names()) {
             changed.entry(last(name)).or_default().insert(name.as_str());
             ends.extend(name.rsplit_once('.').map(|(_, end)| end));
         }
-        Self { files, left: MOST_LOOKED_UP, changed, ends }
+        Self { files, rules, left: MOST_LOOKED_UP, changed, ends }
     }
 
     /// Whether the change is about a file of this name.
@@ -255,7 +259,8 @@ impl<'a> Lookup<'a> {
         let message = "the reply names too many files beside its change";
         self.left =
             self.left.checked_sub(1).ok_or_else(|| Refusal::new(Reason::TooLarge, message))?;
-        paths::entry(self.files, name)
+        let inner = self.rules.inner(self.files, name)?;
+        paths::entry(self.files, inner.unwrap_or(name))
     }
 }
 

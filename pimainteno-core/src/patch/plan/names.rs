@@ -6,8 +6,10 @@ use crate::patch::{
     change::{Action, Section},
     files::{Entry, Files},
     label::Label,
-    paths::{self, Meaning, check_path, existing, meaning, without_prefix},
+    paths::{self, Meaning, check_own, check_path, existing, meaning, without_prefix},
+    plan::Rules,
     refusal::{Reason, Refusal},
+    remedy::Remedy,
 };
 
 /// The most names of which each is looked for in all directories.
@@ -16,28 +18,34 @@ const MOST_MENTIONED: usize = 16;
 /// The names that there are: of files, and of those that the change makes.
 pub(super) struct Names<'a> {
     files: &'a dyn Files,
+    rules: &'a Rules<'a>,
     made: BTreeSet<String>,
     /// The prefixes that labels have in pairs.
     prefixes: BTreeSet<(&'static str, &'static str)>,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(files: &'a dyn Files, sections: &[Section]) -> Self {
+    pub(super) fn new(
+        files: &'a dyn Files,
+        rules: &'a Rules<'a>,
+        sections: &[Section],
+    ) -> Result<Self, Refusal> {
         let makes = |section: &&Section| {
             matches!(section.action, Action::Create | Action::Rename | Action::Copy)
         };
+        let mut names = Self { files, rules, made: BTreeSet::new(), prefixes: BTreeSet::new() };
         let made = sections
             .iter()
             .filter(makes)
             .filter_map(|section| section.new.as_ref())
-            .flat_map(|label| readings(label.for_new()))
-            .collect();
+            .map(|label| names.readings(label.for_new()));
+        names.made = made.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         let pair = |section: &Section| {
             let name = |label: &Option<Label>| Some(label.as_ref()?.names().first()?.clone());
             paths::prefixes(&name(&section.old)?, &name(&section.new)?)
         };
-        let prefixes = sections.iter().filter_map(pair).collect();
-        Self { files, made, prefixes }
+        names.prefixes = sections.iter().filter_map(pair).collect();
+        Ok(names)
     }
 
     /// What the labels of a section mean.
@@ -47,7 +55,10 @@ impl<'a> Names<'a> {
             label.as_ref().map(|label| self.choose(label, is_new)).transpose()
         };
         let (old, new) = (choose(&section.old, false)?, choose(&section.new, is_new)?);
-        let meaning = meaning(old.as_deref(), new.as_deref(), section.prefixed, &self.prefixes)?;
+        let mut meaning =
+            meaning(old.as_deref(), new.as_deref(), section.prefixed, &self.prefixes)?;
+        self.find_inside(&mut meaning.old)?;
+        self.find_inside(&mut meaning.new)?;
         // A remark is none where a file has it in its name. Then it may be one in the other label.
         let has_remark = |label: &Option<Label>, name: Option<String>| {
             label.as_ref().and_then(|label| label.names().last().cloned()) != name
@@ -61,9 +72,27 @@ impl<'a> Names<'a> {
                 Reason::Ambiguous,
                 "its labels could name one file or two, because a file has what looks like a remark in its name",
             )
+            .remedy(Remedy::Name)
             .file(file));
         }
         Ok(meaning)
+    }
+
+    /// Makes paths from the top of the repository on those of the project, and refuses what lies
+    /// beside it.
+    fn find_inside(&self, readings: &mut [String]) -> Result<(), Refusal> {
+        let mut is_inside = false;
+        for reading in &mut *readings {
+            if let Some(inner) = self.rules.inner(self.files, reading)? {
+                *reading = inner.to_owned();
+                check_path(reading)?;
+                is_inside = true;
+            }
+        }
+        let Some(first) = readings.first() else { return Ok(()) };
+        // Otherwise a file of the same name elsewhere could be taken for it.
+        check_own(self.files, first)?;
+        if is_inside { Ok(()) } else { self.rules.check_inside(self.files, first) }
     }
 
     /// The name that is meant: the first, in the order of the label, that there is.
@@ -120,13 +149,13 @@ impl<'a> Names<'a> {
                     several.iter().take(4).map(|name| format!("`{name}`")).collect();
                 let message =
                     format!("several files are named right above its change: {}", shown.join(", "));
-                Err(Refusal::new(Reason::Ambiguous, message))
+                Err(Refusal::new(Reason::Ambiguous, message).remedy(Remedy::Name))
             }
         }
     }
 
     fn is_there(&self, name: &str) -> Result<bool, Refusal> {
-        for reading in readings(name) {
+        for reading in self.readings(name)? {
             if check_path(&reading).is_ok()
                 && (self.made.contains(&reading)
                     || matches!(paths::entry(self.files, &reading)?, Entry::File(_) | Entry::Other))
@@ -139,8 +168,11 @@ impl<'a> Names<'a> {
 
     /// Whether there is a file of this name further up or down.
     fn is_elsewhere(&self, name: &str) -> Result<bool, Refusal> {
-        let readings: Vec<_> =
-            readings(name).into_iter().filter(|reading| check_path(reading).is_ok()).collect();
+        let readings: Vec<_> = self
+            .readings(name)?
+            .into_iter()
+            .filter(|reading| check_path(reading).is_ok())
+            .collect();
         let found = existing(self.files, &readings, &|path| {
             Ok(matches!(paths::entry(self.files, path)?, Entry::File(_)))
         });
@@ -151,10 +183,15 @@ impl<'a> Names<'a> {
             Err(refusal) => Err(refusal),
         }
     }
-}
 
-/// A name with what may be a prefix, and without.
-fn readings(name: &str) -> Vec<String> {
-    let name = name.trim_start_matches("./");
-    [Some(name), without_prefix(name)].into_iter().flatten().map(str::to_owned).collect()
+    /// A name with what may be a prefix, and without.
+    fn readings(&self, name: &str) -> Result<Vec<String>, Refusal> {
+        let name = name.trim_start_matches("./");
+        let mut readings = Vec::new();
+        for reading in [Some(name), without_prefix(name)].into_iter().flatten() {
+            let inner = self.rules.inner(self.files, reading)?;
+            readings.push(inner.unwrap_or(reading).to_owned());
+        }
+        Ok(readings)
+    }
 }

@@ -6,6 +6,7 @@ use super::compare::Difference;
 use crate::patch::{
     fence::Fence,
     refusal::{Reason, Refusal},
+    remedy::Remedy,
 };
 
 /// How many things that go from a file with data are looked for in what the reply says.
@@ -137,4 +138,5 @@ pub(super) fn is_part(why: &str) -> Refusal {
         Reason::Ambiguous,
         format!("it cannot be told whether the block is all of the file or a part of it: {why}"),
     )
+    .remedy(Remedy::Diff)
 }

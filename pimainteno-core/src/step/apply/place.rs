@@ -1,13 +1,13 @@
 //! Placing a change: as it is, or once more by the backend that made it.
 
-use std::{collections::BTreeSet, io};
+use std::io;
 
 use pimainteno_plugin::{Edit, Task};
 
 use crate::{
     backend::prompt,
     error::{Context as _, Error, ErrorKind, Result},
-    git::Workspace,
+    git::{Listing, Workspace},
     patch::{self, Directory, Entry, Files, Plan, Reason, Refusal, Rules},
     step::{Candidate, Form, StepContext},
 };
@@ -26,7 +26,7 @@ enum Again {
 /// project's.
 struct Tracked {
     directory: Directory,
-    paths: BTreeSet<String>,
+    listing: Listing,
 }
 
 /// Places a candidate in the clean workspace, stages it, and gives its message; `None` if nothing
@@ -117,10 +117,15 @@ async fn planned(
     verbatim: bool,
 ) -> Result<Result<Plan, Refusal>> {
     let tracked = Tracked::new(context.parts.workspace).await?;
+    let place = context.directory().to_owned();
     let cancel = context.cancel().clone();
     let plan = tokio::task::spawn_blocking(move || {
         let rules = Rules::new().cancel(move || cancel.is_raised());
         let rules = if verbatim { rules.verbatim() } else { rules };
+        let rules = match place.as_str() {
+            "" => rules,
+            place => rules.inside(place, tracked.listing.top.clone()),
+        };
         patch::plan(change.as_bytes(), &tracked, &rules)
     });
     plan.await.context(ErrorKind::Internal, || "placing the change was cut off")
@@ -165,8 +170,10 @@ async fn ask_again(
     };
     // An answer in text is wanted of every backend: one that edits would start from files that the
     // change is not in.
-    let mut request =
-        context.request(Task::Rebase, prompt::rebase(context.project(), change, refusal)?);
+    let mut request = context.request(
+        Task::Rebase,
+        prompt::rebase(context.project(), change, refusal, context.directory())?,
+    );
     request.edit = Edit::Reply;
     let reply = match context.ask(request).await {
         Ok(reply) => reply,
@@ -187,24 +194,23 @@ async fn ask_again(
 
 impl Tracked {
     async fn new(workspace: &Workspace) -> Result<Self> {
-        let tracked = workspace.tracked().await?;
-        let paths = tracked
-            .into_iter()
-            .filter_map(|(path, _)| path.into_os_string().into_string().ok())
-            .collect();
-        Ok(Self { directory: Directory::new(workspace.path()), paths })
+        let listing = workspace.listing().await?;
+        Ok(Self { directory: Directory::new(workspace.path()), listing })
     }
 }
 
 impl Files for Tracked {
     fn entry(&self, path: &str) -> io::Result<Entry> {
+        if self.listing.submodules.contains(path) {
+            return Ok(Entry::Submodule);
+        }
         Ok(match self.directory.entry(path)? {
-            Entry::File(_) if !self.paths.contains(path) => Entry::Other,
+            Entry::File(_) if !self.listing.files.contains(path) => Entry::Other,
             entry => entry,
         })
     }
 
     fn paths(&self) -> io::Result<Vec<String>> {
-        Ok(self.paths.iter().cloned().collect())
+        Ok(self.listing.files.iter().cloned().collect())
     }
 }
