@@ -8,7 +8,8 @@ use super::{
     whole_file,
 };
 
-/// How many fences and quotations may be around a change.
+/// How many fences and quotations may be around a change: an answer in one, that quotes another, has
+/// four.
 const DEEPEST: usize = 8;
 
 /// For how many commands the end of the text that they read is looked for in vain: each look goes

@@ -13,10 +13,10 @@ use super::{
     unified, whole_file,
 };
 
-/// The most hunks that are read.
+/// The most hunks that are read: each is looked for in all of its file.
 const MOST_HUNKS: usize = 5_000;
 
-/// The most names of a reply that a change without one of its own can be for.
+/// The most names of a reply that a change without one of its own can be for: of more, none is near.
 const MOST_NAMES: usize = 64;
 
 /// Reads all sections of a reply; `rest` is what it says besides.
@@ -146,11 +146,13 @@ impl Reader {
         // Whatever stands right above can be a name, too.
         let line = Some(title.line.trim().to_owned()).filter(|line| !line.is_empty());
         let names: Vec<_> = line.into_iter().chain(self.names.iter().cloned()).collect();
-        if names.is_empty() || names.len() > MOST_NAMES {
-            return Err(Refusal::new(
-                Reason::Malformed,
-                "the reply does not say which file its change is for",
-            ));
+        if names.len() > MOST_NAMES {
+            let message = "the reply names too many files to tell which its change is for";
+            return Err(Refusal::new(Reason::Malformed, message));
+        }
+        if names.is_empty() {
+            let message = "the reply does not say which file its change is for";
+            return Err(Refusal::new(Reason::Malformed, message));
         }
         Ok(Label::mention(names, self.references.clone()))
     }

@@ -98,7 +98,7 @@ const LEFT_OUT: [&str; 6] = [
     "rest unchanged",
 ];
 
-/// How many of the lines above a block are looked at.
+/// How many of the lines above a block are looked at: a heading and a sentence or two.
 const LINES_ABOVE: usize = 4;
 
 /// All that a file is to say.

@@ -33,7 +33,7 @@ pub(super) fn check(reply: &Extract<'_>) -> Result<(), Refusal> {
     if is_others || is_answered || is_answer {
         return Err(Refusal::new(
             Reason::Ambiguous,
-            "its change is quoted and answered, and it cannot be told whether it is meant",
+            "its change is one that the reply quotes, and it cannot be told whether it is meant",
         )
         .remedy(Remedy::One));
     }

@@ -1,6 +1,6 @@
 //! Names in a text that are not what a change is for: what it is compared with, or what it is not.
 
-/// The longest line that is looked at, in bytes.
+/// The longest line that is looked at, in bytes: a sentence is shorter.
 const LONGEST: usize = 2000;
 
 /// Words that may stand between such a word and the name.

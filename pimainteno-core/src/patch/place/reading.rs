@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::patch::change::{Hunk, HunkLine, Kind};
 
-/// The most runs of empty lines without a marker that are each read in both ways.
+/// The most runs of empty lines without a marker that are each read in both ways: that many double
+/// the readings as often.
 const MOST_RUNS: usize = 4;
 
 /// The ways to read a hunk: empty lines without a marker are context, or belong to the change that

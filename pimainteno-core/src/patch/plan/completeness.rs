@@ -31,7 +31,7 @@ const SHELLS: [&str; 10] = [
     "bash-session",
 ];
 
-/// The most files that are looked up for what stands beside a change.
+/// The most files that are looked up for what stands beside a change: each is asked of the disk.
 const MOST_LOOKED_UP: usize = 200;
 
 /// Files, how many of them may still be looked up, and what a change names.

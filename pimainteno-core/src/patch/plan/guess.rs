@@ -23,7 +23,7 @@ const OF_COMMON_NAME: usize = 40;
 /// than two files of one project say alike.
 const OF_DIRECTORY: usize = 150;
 
-/// The least letters and digits of a name that few files have.
+/// The least letters and digits of a name that few files have: `main` and `util` have four.
 const RARE: usize = 5;
 
 /// Where checkouts are.

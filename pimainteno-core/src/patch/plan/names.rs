@@ -12,7 +12,7 @@ use crate::patch::{
     remedy::Remedy,
 };
 
-/// The most names of which each is looked for in all directories.
+/// The most names of which each is looked for in all directories: for each, all files are listed.
 const MOST_MENTIONED: usize = 16;
 
 /// The names that there are: of files, and of those that the change makes.

@@ -9,7 +9,8 @@ use crate::patch::{
     remedy::Remedy,
 };
 
-/// How many things that go from a file with data are looked for in what the reply says.
+/// How many things that go from a file with data are looked for in what the reply says: nobody names
+/// more, and each look goes through all of it.
 const MOST_NAMED: usize = 64;
 
 /// How many lines in a row may be missing.
