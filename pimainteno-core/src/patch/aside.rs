@@ -37,22 +37,27 @@ pub(super) fn opens(line: &str) -> Option<(Aside, String)> {
 /// swallow the tag in front of it.
 pub(super) fn without_thoughts(text: &str) -> &str {
     let mut text = text;
+    // Tags that nothing closes any more: what is left is not searched again for each of very many.
+    let mut unclosed = Vec::new();
     loop {
         let start = text.trim_start();
-        let behind = THOUGHTS.iter().find_map(|tag| {
-            let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
-            let begins = start.get(..open.len()).is_some_and(|it| it.eq_ignore_ascii_case(&open));
-            if begins {
-                let end = find_ignoring_case(start, &close)?;
-                return Some(&start[end + close.len()..]);
+        let begins = |tag: &&&str| {
+            let tag = format!("<{tag}>");
+            start.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(&tag))
+        };
+        let opened = THOUGHTS.iter().find(begins).filter(|tag| !unclosed.contains(tag));
+        if let Some(tag) = opened {
+            let close = format!("</{tag}>");
+            match find_ignoring_case(start, &close) {
+                Some(end) => text = &start[end + close.len()..],
+                None => unclosed.push(tag),
             }
-            // On a line of its own: within one, it is text.
-            let (before, rest) = start.split_once("\n</think>\n").filter(|_| *tag == "think")?;
-            (!before.contains(&open)).then_some(rest)
-        });
-        match behind {
-            Some(rest) => text = rest,
-            None => return text,
+            continue;
+        }
+        // On a line of its own: within one, it is text.
+        match start.split_once("\n</think>\n") {
+            Some((before, rest)) if !before.contains("<think>") => text = rest,
+            _ => return text,
         }
     }
 }
