@@ -64,6 +64,25 @@ const BETWEEN: [&str; 14] = [
     "brevity", "this",
 ];
 
+/// Words for code that is left out, of which one stands in a remark behind code that does nothing:
+/// other remarks there, such as `no change`, say what that code does.
+const CODE: [&str; 14] = [
+    "code",
+    "function",
+    "functions",
+    "method",
+    "methods",
+    "logic",
+    "implementation",
+    "body",
+    "helpers",
+    "lines",
+    "rest",
+    "remainder",
+    "omitted",
+    "snip",
+];
+
 /// Code that does nothing.
 const NOTHING: [&str; 8] =
     ["pass", "...", "{", ";", "return;", "return", "todo!()", "unimplemented!()"];
@@ -98,7 +117,13 @@ fn stands_for_others(line: &str) -> bool {
     let comment = ["//", "#", "/*", "<!--", "--", ";", "%", "*"]
         .iter()
         .find_map(|mark| line.strip_prefix(mark));
-    if comment.or_else(|| behind_nothing(line)).is_some_and(is_remark) {
+    let names_code = |comment: &str| {
+        let comment = comment.to_lowercase();
+        let mut words = comment.split(|letter: char| !letter.is_alphanumeric());
+        comment.contains("...") || comment.contains('…') || words.any(|word| CODE.contains(&word))
+    };
+    let behind = || behind_nothing(line).filter(|comment| names_code(comment));
+    if comment.or_else(behind).is_some_and(is_remark) {
         return true;
     }
     let text = line.trim().trim_start_matches([
