@@ -1,5 +1,7 @@
 //! A change as a reply states it: sections, hunks and lines, not placed anywhere yet.
 
+use std::collections::HashSet;
+
 use super::{label::Label, whole_file::Whole};
 
 /// What is said about one file.
@@ -84,6 +86,12 @@ impl Section {
             _ => &[],
         }
     }
+}
+
+/// How many letters and digits different lines have together: how much they say.
+pub(super) fn letters<'a>(lines: impl Iterator<Item = &'a HunkLine>) -> usize {
+    let said: HashSet<_> = lines.map(|line| line.text.trim()).collect();
+    said.iter().flat_map(|line| line.chars()).filter(|it| it.is_alphanumeric()).count()
 }
 
 impl HunkLine {

@@ -1,7 +1,9 @@
 //! Added lines that stand for text that a model left out.
 
+use std::{cell::OnceCell, collections::HashSet};
+
 use super::{
-    change::{Kind, Section},
+    change::{Hunk, Kind, Section},
     refusal::{Reason, Refusal},
 };
 
@@ -64,6 +66,25 @@ const BETWEEN: [&str; 14] = [
     "brevity", "this",
 ];
 
+/// Words for code that is left out, of which one stands in a remark behind code that does nothing:
+/// other remarks there, such as `no change`, say what that code does.
+const CODE: [&str; 14] = [
+    "code",
+    "function",
+    "functions",
+    "method",
+    "methods",
+    "logic",
+    "implementation",
+    "body",
+    "helpers",
+    "lines",
+    "rest",
+    "remainder",
+    "omitted",
+    "snip",
+];
+
 /// Code that does nothing.
 const NOTHING: [&str; 8] =
     ["pass", "...", "{", ";", "return;", "return", "todo!()", "unimplemented!()"];
@@ -71,15 +92,18 @@ const NOTHING: [&str; 8] =
 /// Refuses a section with an added line that stands for others.
 pub(super) fn check(section: &Section) -> Result<(), Refusal> {
     for (number, hunk) in section.hunks.iter().enumerate() {
+        let old = OnceCell::new();
         for line in hunk.lines.iter().filter(|line| line.kind == Kind::Added) {
-            let is_moved = || {
-                let mut others = hunk.lines.iter().filter(|other| other.is_old());
-                others.any(|other| other.text.trim() == line.text.trim())
-            };
+            let is_moved = || old.get_or_init(|| trimmed(hunk)).contains(line.text.trim());
             check_line(&line.text, is_moved).map_err(|refusal| refusal.hunk(number + 1))?;
         }
     }
     Ok(())
+}
+
+/// The old lines of a hunk.
+fn trimmed(hunk: &Hunk) -> HashSet<&str> {
+    hunk.old_lines().map(|line| line.text.trim()).collect()
 }
 
 /// Refuses an added line that stands for others, unless it is there before.
@@ -98,7 +122,13 @@ fn stands_for_others(line: &str) -> bool {
     let comment = ["//", "#", "/*", "<!--", "--", ";", "%", "*"]
         .iter()
         .find_map(|mark| line.strip_prefix(mark));
-    if comment.or_else(|| behind_nothing(line)).is_some_and(is_remark) {
+    let names_code = |comment: &str| {
+        let comment = comment.to_lowercase();
+        let mut words = comment.split(|letter: char| !letter.is_alphanumeric());
+        comment.contains("...") || comment.contains('…') || words.any(|word| CODE.contains(&word))
+    };
+    let behind = || behind_nothing(line).filter(|comment| names_code(comment));
+    if comment.or_else(behind).is_some_and(is_remark) {
         return true;
     }
     let text = line.trim().trim_start_matches([

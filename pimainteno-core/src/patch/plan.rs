@@ -153,7 +153,9 @@ struct Planner<'a> {
     /// was guessed.
     pending: BTreeMap<String, Vec<(usize, &'a Hunk, bool)>>,
     placements: Vec<Placement>,
+    /// The paths of all files by what they are in lower case, and those of files that are made.
     letters: OnceCell<HashMap<String, Vec<String>>>,
+    made: HashMap<String, String>,
 }
 
 impl<'a> Planner<'a> {
@@ -171,6 +173,7 @@ impl<'a> Planner<'a> {
             pending: BTreeMap::new(),
             placements: Vec::new(),
             letters: OnceCell::new(),
+            made: HashMap::new(),
         }
     }
 

@@ -64,7 +64,7 @@ impl Looks {
         let (Some(old), Some(new)) = (readable(before), readable(after)) else { return Ok(()) };
         // Most changes are right, and then one look is enough.
         let known = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
-        if let Some(line) = language.wide_blank(new, changed(old, new, known)) {
+        if let Some(line) = language.wide_blank(old, new, changed(old, new, known)) {
             let message = format!(
                 "line {} would be indented with blanks that {} takes for text",
                 line + 1,

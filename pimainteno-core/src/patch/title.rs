@@ -1,6 +1,8 @@
 //! The names of files that stand around a block: in the line above, behind the marks of its fence,
 //! in a comment that is its first line.
 
+use std::collections::HashSet;
+
 use super::label::{self, Label};
 
 /// Words that people put before a name.
@@ -148,10 +150,10 @@ pub(super) fn alone(line: &str) -> Option<String> {
 
 /// The names in a line of text: what stands in marks for code, and every word that looks like one.
 pub(super) fn named(line: &str) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
+    let (mut names, mut seen) = (Vec::new(), HashSet::new());
     let mut add = |name: &str| {
         let name = name.strip_prefix("./").unwrap_or(name);
-        if !name.is_empty() && !names.iter().any(|known| known == name) {
+        if !name.is_empty() && seen.insert(name.to_owned()) {
             names.push(name.to_owned());
         }
     };

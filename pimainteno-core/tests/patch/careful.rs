@@ -133,6 +133,10 @@ fn characters_of_a_line_that_is_replaced_are_neither_lost_nor_doubled() {
     }
     let wide = "one\n\u{3000}two words\n";
     assert_eq!(after(wide, &hunk("two words", "two more words")), Err(Reason::Ambiguous));
+    // Lines between two changes are none of them.
+    let wide = "def f():\n    \"\"\"One.\n\u{3000}\u{3000}two\n    \"\"\"\n    x = 1\n";
+    let whole = wide.replace("One", "First").replace("x = 1", "x = 2");
+    assert_eq!(after(wide, &format!("a.py\n```python\n{whole}```\n")), Ok(whole));
     // In a file with both ends, a line ends as the one that it replaces.
     let both = "one\ntwo\r\nthree\n";
     let hunk = "--- a/a.py\n+++ b/a.py\n@@ @@\n one\n-two\n-three\n+TWO\n+THREE\n";

@@ -1,6 +1,9 @@
 //! What is large, long or often there.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
 
 use pimainteno_core::patch::{self, Directory, Reason, Refusal, Rules};
 
@@ -200,4 +203,25 @@ fn lines_that_cannot_be_alike_are_not_compared() {
     let file = lines(3900, alike);
     let shown = lines(400, |number| format!(" {}", alike(1000 + number).replace("value", "vaule")));
     check(&[(&file, &format!("@@ @@\n{shown}+more\n"), Err(Reason::TooLarge))]);
+}
+
+#[test]
+fn what_is_long_or_there_many_times_is_read_once() {
+    let new = lines(15_000, |number| format!("`d/f{number}.py`:\n```python\nx = {number}\n```\n"));
+    let heading = format!("--- a/f\n+++ b/f\n@@ {}b @@\n-two\n+TWO\n", "a".repeat(200_000));
+    let names = lines(60_000, |number| format!("`a{number}` ")) + "\n\n" + DIFF;
+    let thoughts = "<thought></thought>".repeat(100_000) + "\n" + DIFF;
+    let file = format!("{}\none();\ntwo();\ntwo\n", "a".repeat(400_000));
+    for (name, reply, is_right) in [
+        ("new files", new, true),
+        ("a heading", heading, false),
+        ("names", names, true),
+        ("thoughts", thoughts, true),
+    ] {
+        let start = Instant::now();
+        let tree = Tree::from([("f".to_owned(), content(&file))]);
+        let after = applied(&tree, &reply, &Rules::new());
+        assert_eq!(after.is_ok(), is_right, "{name}");
+        assert!(start.elapsed() < Duration::from_secs(8), "{name} took {:?}", start.elapsed());
+    }
 }

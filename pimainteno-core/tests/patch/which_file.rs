@@ -37,21 +37,30 @@ fn another_file_is_meant_only_if_enough_of_it_is_shown() {
     let rows = [
         // All of its path, below directories of somebody's own.
         ("home/user/demo/src/loader.py", 0, "src/loader.py", true),
-        ("home/user/demo/Makefile", 0, "Makefile", true),
+        ("home/user/demo/src/config.py", 0, "src/config.py", true),
         ("demo/src/loader.py", 0, "src/loader.py", true),
         ("runtime/src/helpers/loader.py", 0, "packages/runtime/src/helpers/loader.py", true),
         // A name alone, and one that many files have.
         ("demo/loader.py", 0, "loader.py", false),
         ("demo/loader.py", 1, "loader.py", true),
-        ("loader.py", 0, "tests/loader.py", false),
-        ("loader.py", 1, "src/loader.py", true),
+        ("home/user/demo/src/config.py", 2, "config.py", false),
+        ("home/user/demo/src/config.py", 3, "config.py", true),
+        ("home/user/demo/src/loader.py", 0, "loader.py", true),
+        // No directory at all is named.
+        ("loader.py", 0, "tests/loader.py", true),
+        ("config.py", 0, "src/config.py", false),
+        ("config.py", 1, "src/config.py", true),
+        ("a.py", 0, "tests/a.py", false),
         ("sub/Makefile", 2, "Makefile", false),
         ("sub/Makefile", 3, "Makefile", true),
         ("pkg/sub/__init__.py", 2, "__init__.py", false),
         ("demo/src/main.rs", 0, "src/main.rs", false),
-        ("a.py", 2, "tests/a.py", false),
-        // A copy of what others wrote.
+        ("a.py", 2, "tests/a.py", true),
+        // A copy of what others wrote, and what is named as one.
         ("src/loader.py", 4, "vendor/src/loader.py", false),
+        ("vendor/demo/src/loader.py", 4, "src/loader.py", false),
+        ("third_party/loader.py", 4, "loader.py", false),
+        ("home/user/demo/vendor/loader.py", 4, "loader.py", false),
     ];
     for (label, lines, file, is_meant) in rows {
         let wanted = if is_meant { Ok(file.to_owned()) } else { Err(Reason::Missing) };
@@ -106,9 +115,13 @@ fn a_file_that_is_named_for_comparison_is_not_changed() {
             assert_eq!(changed(&files, &reply), Err(Reason::Missing), "{text}");
         }
     }
-    for text in
-        ["In `two.py`:", "The timeout in two.py is too short.", "Do it like this in two.py:"]
-    {
+    for text in [
+        "In `two.py`:",
+        "The timeout in two.py is too short.",
+        "Do it like this in two.py:",
+        "It is set instead in `two.py`:",
+        "The helper is copied to `two.py`:",
+    ] {
         let reply = format!("{text}\n\n{block}");
         assert_eq!(changed(&files, &reply), Ok("two.py".to_owned()), "{text}");
     }

@@ -77,9 +77,18 @@ fn a_short_line_is_not_enough_below_one_that_is_not_there() {
         |start: usize| diff(&format!("@@ -{start},1 +{start},1 @@ def third():\n{short}"));
     assert_eq!(after(file, &numbered(150)), Err(Reason::Ambiguous));
     assert_eq!(after(file, &numbered(2)), wanted);
-    let long = "     wait_for(all)\n-    return_to(all)\n+    return_to(none)\n";
+    // One line or two, if they say enough.
+    let one = "-    return_to(all)\n+    return_to(none)\n";
+    let two = format!("     wait_for(all)\n{one}");
     let wanted = Ok(file.replace("to(all)", "to(none)"));
-    assert_eq!(after(file, &patch("def third():", long)), wanted);
+    assert_eq!(after(file, &patch("def third():", &two)), wanted);
+    assert_eq!(after(file, &patch("def third():", one)), Err(Reason::Ambiguous));
+    let file = file.replace("return_to(all)", "return compute_total(all)");
+    let one = "-    return compute_total(all)\n+    return 0\n";
+    let wanted = Ok(file.replace("compute_total(all)", "0"));
+    for anchor in ["def second(x):", "class Second.second", "in second() @@", "line 8 @@"] {
+        assert_eq!(after(&file, &patch(anchor, one)), wanted, "{anchor}");
+    }
 }
 
 #[test]
@@ -90,7 +99,10 @@ fn numbers_of_lines_do_not_come_into_a_file() {
     for lines in ["1: B\n2: C\n", "2: B\nC\n", "22\n", "2. B\n"] {
         assert_eq!(after(file, &block("b\n", lines)), Ok(file.replace("b\n", lines)), "{lines}");
     }
-    // The file has them.
+    // The file has them, and has them near by.
+    let keys = "codes:\n# Of old.\n# These two are new.\n\n  10: ten\n";
+    let wanted = Ok(keys.replace("codes:\n", "codes:\n  2: two\n"));
+    assert_eq!(after(keys, &block("codes:\n", "codes:\n  2: two\n")), wanted);
     assert_eq!(after("1: a\n2: b\n", &block("2: b\n", "2: B\n")), Ok("1: a\n2: B\n".to_owned()));
 }
 
@@ -107,17 +119,30 @@ fn a_block_that_is_said_again_is_for_one_place() {
 
 #[test]
 fn a_remark_behind_code_that_does_nothing_stands_for_what_is_left_out() {
-    for line in
-        ["pass  # rest unchanged", "...  # existing code", "return; // rest of the function"]
-    {
+    for line in [
+        "pass  # rest unchanged",
+        "...  # existing code",
+        "return; // rest of the function",
+        "pass  # ...",
+        "pass  # your logic here",
+        "return  # original implementation",
+    ] {
         let reply =
             block("    work()\n    stop()\n\n\ndef g():\n", &format!("    {line}\n\n\ndef g():\n"));
         assert_eq!(after(TWO, &reply), Err(Reason::Placeholder), "{line}");
     }
-    let line = "pass  # nothing is left to do";
-    let reply =
-        block("    work()\n    stop()\n\n\ndef g():\n", &format!("    {line}\n\n\ndef g():\n"));
-    assert!(after(TWO, &reply).unwrap().contains(line));
+    for line in [
+        "pass  # nothing is left to do",
+        "return  # no change",
+        "return  # unchanged",
+        "pass  # same as before",
+        "pass  # keep existing file",
+        "return  # same content",
+    ] {
+        let reply =
+            block("    work()\n    stop()\n\n\ndef g():\n", &format!("    {line}\n\n\ndef g():\n"));
+        assert!(after(TWO, &reply).unwrap().contains(line), "{line}");
+    }
 }
 
 #[test]

@@ -10,19 +10,11 @@ const BETWEEN: [&str; 21] = [
 ];
 
 /// Words that make a reference of the name behind them.
-const BEFORE: [&str; 11] = [
-    "like",
-    "unlike",
-    "not",
-    "than",
-    "similar",
-    "analogous",
-    "copied",
-    "except",
-    "besides",
-    "instead",
-    "without",
-];
+const BEFORE: [&str; 9] =
+    ["like", "unlike", "not", "than", "similar", "analogous", "except", "besides", "without"];
+
+/// Words that do so only in front of another: what is set instead in a file is set there.
+const PAIRED: [[&str; 2]; 2] = [["instead", "of"], ["copied", "from"]];
 
 /// Words that do so if what they compare with is said, too: `as in a.py`, `as a.py does`.
 const COMPARED: [&str; 4] = ["as", "what", "how", "way"];
@@ -60,14 +52,16 @@ fn refers(before: &str, behind: &str) -> bool {
         return true;
     }
     let count = words.len();
-    while words.last().is_some_and(|word| BETWEEN.contains(word)) {
-        words.pop();
+    let mut next = "";
+    while let Some(word) = words.pop_if(|word| BETWEEN.contains(word)) {
+        next = word;
     }
     let Some(last) = words.last() else { return false };
     let behind = behind.trim_start_matches(is_mark).to_lowercase();
-    let next = behind.split(|letter: char| !letter.is_alphabetic()).nth(1).unwrap_or_default();
-    let does = behind.starts_with(' ') && DOES.contains(&next);
+    let verb = behind.split(|letter: char| !letter.is_alphabetic()).nth(1).unwrap_or_default();
+    let does = behind.starts_with(' ') && DOES.contains(&verb);
     BEFORE.contains(last)
+        || PAIRED.contains(&[*last, next])
         || (COMPARED.contains(last) && (does || (*last == "as" && words.len() < count)))
 }
 
@@ -87,6 +81,7 @@ mod tests {
             "The check is similar to **b.py**:",
             "This is imported by b.py:",
             "Change it instead of `b.py`:",
+            "It was copied from the file `b.py`:",
         ] {
             assert!(is_reference(line, "b.py"), "{line}");
         }
@@ -102,6 +97,8 @@ mod tests {
             "It is done in `b.py`:",
             "Not in b.py, but there. In b.py:",
             "In a.py:",
+            "The limit is set instead in `b.py`:",
+            "It is copied to `b.py`:",
         ] {
             assert!(!is_reference(line, "b.py"), "{line}");
         }

@@ -1,9 +1,10 @@
 //! Lines that a hunk is said to be below.
 
-use std::{collections::HashSet, ops::Range};
+use std::ops::Range;
 
 use super::{Found, Round};
 use crate::patch::{
+    change::letters,
     locate::Fit,
     refusal::{Reason, Refusal},
     steps::Steps,
@@ -13,11 +14,11 @@ use crate::patch::{
 /// 40, Git at 80.
 const CUT: usize = 40;
 
-/// How many letters and digits make a line one that says something, and how many such lines are
-/// enough without the line that they are said to be below, which alone tells where they are if there
-/// are no numbers.
-const SAYS: usize = 4;
-const FEW: usize = 2;
+/// How many letters and digits all different lines must have together where the line that they are
+/// said to be below is nowhere: if a number tells where they are, even if it is wrong, and if that
+/// line alone does.
+const NUMBERED: usize = 4;
+const UNNUMBERED: usize = 16;
 
 /// Words in front of the name of what a line begins.
 const KEYWORDS: [&str; 14] = [
@@ -127,7 +128,7 @@ impl Round<'_> {
         Err(Refusal::new(Reason::Ambiguous, message).places(self.text, &others, lines))
     }
 
-    /// Whether nothing but a few short lines speaks for a place: the line that the hunk is said to be
+    /// Whether nothing but lines that say little speaks for a place: the line that the hunk is said to be
     /// below is nowhere, and its number is another.
     fn is_unfounded(
         &self,
@@ -136,23 +137,17 @@ impl Round<'_> {
         anchor: &str,
         steps: &mut Steps<'_>,
     ) -> Result<bool, Refusal> {
-        let lines: HashSet<_> = found
-            .hunk
-            .old_lines()
-            .map(|line| line.text.trim())
-            .filter(|line| line.chars().filter(|it| it.is_alphanumeric()).count() >= SAYS)
-            .collect();
         let is_at_number = found.hunk.old.is_some_and(|(start, _)| start == place + 1);
-        let enough = if found.hunk.old.is_some() { 1 } else { FEW };
-        if lines.len() >= enough || is_at_number || anchor.trim().is_empty() {
+        let enough = if found.hunk.old.is_some() { NUMBERED } else { UNNUMBERED };
+        if is_at_number || anchor.trim().is_empty() || letters(found.hunk.old_lines()) >= enough {
             return Ok(false);
         }
         steps.take(2 * self.text.cost())?;
         let wanted = Fit::Punctuation.key(anchor.as_bytes());
-        let says = |line: &[u8]| {
-            let line = Fit::Punctuation.key(line);
-            line.windows(wanted.len()).any(|part| part == &*wanted)
-        };
+        let wanted = String::from_utf8_lossy(&wanted);
+        // The search in text takes no longer for a long heading.
+        let says =
+            |line: &[u8]| String::from_utf8_lossy(&Fit::Punctuation.key(line)).contains(&*wanted);
         Ok(!self.text.lines().any(says))
     }
 

@@ -2,12 +2,16 @@
 
 use crate::patch::text::{Edit, Text};
 
+/// How many lines on each side show that lines of the file begin with numbers of its own, such as
+/// keys.
+const NEAR: usize = 8;
+
 /// Whether all lines of an edit begin with the numbers that they get in the file, and those that
-/// they replace do not begin like that.
+/// they replace and those around do not begin like that.
 pub(super) fn is_numbered(text: &Text<'_>, edit: &Edit) -> bool {
     let said = |line: &[u8]| !line.trim_ascii().is_empty();
     let begins = |line: &[u8]| number(line).is_some();
-    let near = edit.start.saturating_sub(1)..edit.end + 1;
+    let near = edit.start.saturating_sub(NEAR)..edit.end + NEAR;
     edit.lines.iter().any(|line| said(&line.text))
         && edit
             .lines

@@ -3,10 +3,8 @@
 //! A path may have directories too many in front, such as those of somebody's checkout, or lack
 //! some. Then all lines of the change are in the file; but a few short ones are in many files.
 
-use std::collections::HashSet;
-
 use crate::patch::{
-    change::Section,
+    change::{self, Section},
     files::{Entry, Files},
     paths,
     refusal::{Reason, Refusal},
@@ -15,9 +13,12 @@ use crate::patch::{
 /// How many letters and digits all different lines must have together, if both paths end in the same
 /// directories and a name that few files have, or the one is that of a checkout.
 const OF_PATH: usize = 0;
-/// If they share either of these: a long line, or two.
+/// If all that is named is the name of one file alone, and few files have that.
+const OF_ONLY_NAME: usize = 8;
+/// If they share either of these, or many files have the name alone: a long line, or two.
 const OF_NAME: usize = 16;
-/// If all that they share is a name that is short, or that many files have: several lines.
+/// If all that they share is a name that is short, or that many files have, and the directory of
+/// another is named: several lines.
 const OF_COMMON_NAME: usize = 40;
 /// If the directory that is named is there, so that the file could have been meant to be in it: more
 /// than two files of one project say alike.
@@ -87,9 +88,7 @@ pub(super) fn check(
     };
     let Some(label) = readings.iter().find(related) else { return Ok(()) };
     let enough = enough(files, label, path)?;
-    let lines = section.hunks.iter().flat_map(|hunk| hunk.old_lines());
-    let said: HashSet<_> = lines.map(|line| line.text.trim()).collect();
-    let said: usize = said.into_iter().map(letters).sum();
+    let said = change::letters(section.hunks.iter().flat_map(|hunk| hunk.old_lines()));
     if enough.is_some_and(|enough| said >= enough) {
         return Ok(());
     }
@@ -101,9 +100,9 @@ pub(super) fn check(
 
 /// How many different lines that say something are enough; `None` if no number is.
 fn enough(files: &dyn Files, label: &str, path: &str) -> Result<Option<usize>, Refusal> {
-    if let Some(above) = path.strip_suffix(label)
-        && above.split('/').any(|part| COPIES.contains(&part))
-    {
+    // In front of either.
+    let more = path.strip_suffix(label).or_else(|| label.strip_suffix(path));
+    if more.is_some_and(|more| more.split('/').any(|part| COPIES.contains(&part))) {
         return Ok(None);
     }
     let directory = label.rsplit_once('/').map(|(directory, _)| directory);
@@ -116,8 +115,12 @@ fn enough(files: &dyn Files, label: &str, path: &str) -> Result<Option<usize>, R
     let is_of_checkout = label.len() > path.len() && CHECKOUTS.contains(&first);
     let (shared, least) = if label.len() > path.len() { (path, 1) } else { (label, 2) };
     let is_path = shared.matches('/').count() >= least;
-    Ok(Some(match (is_of_checkout, is_path, is_common(shared)) {
-        (true, ..) | (_, true, false) => OF_PATH,
+    let is_common = is_common(shared);
+    if directory.is_none() {
+        return Ok(Some(if is_common { OF_NAME } else { OF_ONLY_NAME }));
+    }
+    Ok(Some(match (is_of_checkout, is_path, is_common) {
+        (_, true, false) | (true, true, _) | (true, _, false) => OF_PATH,
         (_, true, true) | (_, _, false) => OF_NAME,
         _ => OF_COMMON_NAME,
     }))

@@ -10,8 +10,8 @@ use crate::patch::{
 };
 
 impl Planner<'_> {
-    /// Refuses a path where something is and stays.
-    pub(super) fn check_vacant(&self, path: &str) -> Result<(), Refusal> {
+    /// Refuses a path where something is and stays; otherwise what is made there is known from then on.
+    pub(super) fn check_vacant(&mut self, path: &str) -> Result<(), Refusal> {
         if self.written.contains_key(path) {
             return Err(Refusal::new(
                 Reason::Conflict,
@@ -37,7 +37,8 @@ impl Planner<'_> {
         }
         let lower = path.to_lowercase();
         let is_same = |other: &&String| other.as_str() != path && other.to_lowercase() == lower;
-        let made = self.written.keys().find(is_same);
+        let is_made = |other: &&String| is_same(other) && self.written.contains_key(*other);
+        let made = self.made.get(&lower).filter(is_made);
         let known = self.letters()?.get(&lower).into_iter().flatten();
         if let Some(other) = known.filter(is_same).find(|other| stays(other)).or(made) {
             let message = format!(
@@ -45,6 +46,7 @@ impl Planner<'_> {
             );
             return Err(Refusal::new(Reason::Exists, message).file(path));
         }
+        self.made.insert(lower, path.to_owned());
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Which language a file is in, by its name, and how it is looked at.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use super::{
     Fault, data, make, python, scan,
@@ -61,18 +61,20 @@ impl Language {
     }
 
     /// The first of the lines within `changed` that is indented with blanks beyond ASCII, where
-    /// indentation means something.
-    pub(super) fn wide_blank(&self, text: &str, changed: Range<usize>) -> Option<usize> {
+    /// indentation means something and `old` has no such line: lines between two changes are no
+    /// new ones.
+    pub(super) fn wide_blank(&self, old: &str, text: &str, changed: Range<usize>) -> Option<usize> {
         if !matches!(self.look, Look::Read(_)) || text.is_ascii() {
             return None;
         }
-        let first = super::line_of(text, changed.start);
-        let lines = text.get(changed)?.lines();
         let is_wide = |line: &str| {
             let rest = line.trim_start();
             !rest.is_empty() && !line[..line.len() - rest.len()].is_ascii()
         };
-        lines.enumerate().find(|(_, line)| is_wide(line)).map(|(at, _)| first + at)
+        let known: HashSet<_> = old.lines().filter(|line| is_wide(line)).collect();
+        let first = super::line_of(text, changed.start);
+        let mut lines = text.get(changed)?.lines();
+        lines.position(|line| is_wide(line) && !known.contains(line)).map(|at| first + at)
     }
 }
 

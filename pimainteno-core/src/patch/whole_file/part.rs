@@ -79,7 +79,8 @@ pub(super) fn check_marks(old: &[&[u8]], new: &[&[u8]]) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses a block that lacks something of a file with data which the reply, in `said`, does not name.
+/// Refuses a block that lacks a key of a file with data which the reply, in `said`, does not name,
+/// unless another line stands in its place.
 pub(super) fn check_data(
     old: &[&[u8]],
     new: &[String],
@@ -92,15 +93,32 @@ pub(super) fn check_data(
         start.split(|letter| !is_of_key(letter)).next().unwrap_or_default().to_lowercase()
     };
     let kept: HashSet<_> = new.iter().map(|line| key(line)).collect();
-    let gone = differences.iter().flat_map(|difference| &old[difference.old.clone()]);
-    let gone = gone.map(|line| key(&String::from_utf8_lossy(line)));
-    let gone: BTreeSet<_> =
-        gone.filter(|key| !key.is_empty() && !kept.contains(key)).take(MOST_NAMED + 1).collect();
+    let is_said = |line: &&[u8]| !line.trim_ascii().is_empty();
+    let lacks = |difference: &&Difference| {
+        let others = new[difference.new.clone()].iter().map(String::as_bytes);
+        old[difference.old.clone()].iter().copied().filter(|line| is_said(line)).count()
+            > others.filter(|line| is_said(line)).count()
+    };
+    let gone = differences.iter().filter(lacks).flat_map(|found| &old[found.old.clone()]);
+    let gone = gone.map(|line| String::from_utf8_lossy(line)).filter(|line| has_key(line.trim()));
+    let gone: BTreeSet<_> = gone
+        .map(|line| key(&line))
+        .filter(|key| !key.is_empty() && !kept.contains(key))
+        .take(MOST_NAMED + 1)
+        .collect();
     let is_named = |key: &&String| gone.len() <= MOST_NAMED && said.contains(*key);
     match gone.iter().find(|key| !is_named(key)) {
         Some(key) => Err(is_part(&format!("`{key}` is not in it, and the reply does not say so"))),
         None => Ok(()),
     }
+}
+
+/// Whether a line of data has a key, or is the heading of those below: a comment has none, nor has
+/// most of what is in a list.
+fn has_key(line: &str) -> bool {
+    let is_heading = line.starts_with('[') && line.ends_with(']') && !line.contains(',');
+    !["#", ";", "//"].iter().any(|mark| line.starts_with(mark))
+        && (line.contains([':', '=']) || is_heading)
 }
 
 /// Whether a fence opens in the lines and is not closed: then it was closed by what looks like the end

@@ -257,6 +257,30 @@ fn a_whole_file_of_data_lacks_nothing_that_the_reply_does_not_name() {
     let old = "[a]\nx = 1\ny = 2\n\n[b]\nz = 3\n";
     let reply = "a.toml\n```toml\n[a]\nx = 2\n\n[b]\nz = 3\n```\n";
     check(&[(reply, &[("a.toml", old)], Err((Reason::Ambiguous, "`y` is not in it")))]);
+    let reply = "a.toml\n```toml\n[a]\nx = 2\ny = 2\nz = 3\n```\n";
+    check(&[(reply, &[("a.toml", old)], Err((Reason::Ambiguous, "`b` is not in it")))]);
+}
+
+#[test]
+fn what_has_no_key_may_go_from_a_whole_file_of_data() {
+    let old = "# The settings\na:\n  # of a\n  - first\n  - second\n  - https://old.example.org\nb: 1\nc: 2\n";
+    for (from, to) in [
+        ("# The settings\n", "# All settings\n"),
+        ("  # of a\n", ""),
+        ("  # of a\n", "  # of what is a\n"),
+        ("  - first\n", "  - third\n"),
+        ("  - first\n", ""),
+        ("https://old", "git://old"),
+    ] {
+        let new = old.replace(from, to);
+        let reply = format!("Done.\n\na.yml\n```yaml\n{new}```\n");
+        check(&[(&reply, &[("a.yml", old)], Ok(&[("a.yml", Some(&new))]))]);
+    }
+    for mark in [";", "//"] {
+        let old = format!("a = 1\n{mark} b: of both\nb = 2\nc = 3\n");
+        let reply = "Done.\n\na.conf\n```\na = 1\nb = 2\nc = 3\n```\n";
+        check(&[(reply, &[("a.conf", &old)], Ok(&[("a.conf", Some("a = 1\nb = 2\nc = 3\n"))]))]);
+    }
 }
 
 #[test]
