@@ -13,7 +13,7 @@ use super::{
     unified, whole_file,
 };
 
-/// The most hunks that are read: each is looked for in all of its file.
+/// The most hunks, and files without any, that are read: each hunk is looked for in all of its file.
 const MOST_HUNKS: usize = 5_000;
 
 /// The most names of a reply that a change without one of its own can be for: of more, none is near.
@@ -68,10 +68,11 @@ pub(super) fn read(regions: &[Region<'_>], rest: &str) -> Result<Vec<Section>, R
             }
         }
     }
-    if reader.sections.iter().map(|section| section.hunks.len()).sum::<usize>() > MOST_HUNKS {
+    if reader.sections.iter().map(|section| section.hunks.len().max(1)).sum::<usize>() > MOST_HUNKS
+    {
         return Err(Refusal::new(
             Reason::TooLarge,
-            format!("the reply has more than {MOST_HUNKS} hunks"),
+            format!("the reply has more than {MOST_HUNKS} hunks and files"),
         ));
     }
     if reader.sections.is_empty() && reader.same > 0 {

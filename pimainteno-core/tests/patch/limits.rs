@@ -90,6 +90,8 @@ fn as_many_hunks_as_a_reply_has_are_read() {
         refused(&file, &format!("--- a/f\n+++ b/f\n{}", hunks(5001))).reason,
         Reason::TooLarge
     );
+    let files = lines(5001, |number| format!("n{number}.txt\n```\nx\n```\n"));
+    assert_eq!(refused("one\n", &files).reason, Reason::TooLarge);
 }
 
 #[test]
