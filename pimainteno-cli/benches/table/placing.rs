@@ -72,13 +72,15 @@ pub(crate) fn measure(_: &Arguments) -> Result<Vec<Line>> {
     Ok(table)
 }
 
+/// What a diff of the file begins with.
+const HEADER: &str = "--- a/big.rs\n+++ b/big.rs\n";
+
 /// The inputs that are known to take longest: they are placed, or refused, within a bounded time.
 fn worst() -> Result<Vec<Line>> {
     let mut lines = Vec::new();
-    for (name, file, reply) in [similar(), mistyped(), repetitive()] {
+    for (name, file, reply) in [similar(), mistyped(), repetitive(), new_files(), thoughts()] {
         let content = Content { bytes: file.into_bytes(), executable: false };
         let files = BTreeMap::from([("big.rs".to_owned(), content)]);
-        let reply = format!("--- a/big.rs\n+++ b/big.rs\n{reply}");
         let [planned, copied] = medians(ROUNDS, || {
             // That it is refused is an answer, too.
             let planned = time(|| {
@@ -115,7 +117,7 @@ fn similar() -> (&'static str, String, String) {
     (
         "60 lines that are none of 4,000 long ones",
         file,
-        format!("@@ -1,60 +1,61 @@\n{context}+new\n"),
+        format!("{HEADER}@@ -1,60 +1,61 @@\n{context}+new\n"),
     )
 }
 
@@ -136,14 +138,26 @@ fn mistyped() -> (&'static str, String, String) {
     (
         "100 hunks with 6 mistyped lines each",
         file,
-        (0..100).map(|number| hunk(number * 25 + 3)).collect(),
+        HEADER.to_owned() + &(0..100).map(|number| hunk(number * 25 + 3)).collect::<String>(),
     )
 }
 
 /// The same two lines over and over, and a hunk that stands nowhere among them.
 fn repetitive() -> (&'static str, String, String) {
-    let hunk = format!("@@ -1,2001 +1,2002 @@\n{} c\n+d\n", " a\n b\n".repeat(1000));
+    let hunk = format!("{HEADER}@@ -1,2001 +1,2002 @@\n{} c\n+d\n", " a\n b\n".repeat(1000));
     ("2,000 of the same two lines in 600,000", "a\nb\n".repeat(300_000), hunk)
+}
+
+/// As many new files as a reply may have.
+fn new_files() -> (&'static str, String, String) {
+    let file = |number: usize| format!("`d/f{number}.py`:\n```python\nx = {number}\n```\n");
+    ("5,000 new files", "a\n".to_owned(), (0..5000).map(file).collect())
+}
+
+/// Very many thoughts that say nothing.
+fn thoughts() -> (&'static str, String, String) {
+    let reply = "<thought></thought>".repeat(100_000) + "\n" + HEADER + "@@ -1 +1 @@\n-a\n+b\n";
+    ("100,000 thoughts above a hunk", "a\n".to_owned(), reply)
 }
 
 /// A reply that changes every so many lines, three lines of context around each.
