@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::patch::{
     align::is_elision,
-    change::{Kind, Section},
+    change::{Action, Kind, Section},
     extract::{Extract, Form, Region, Unread},
     files::{Entry, Files},
     label,
@@ -41,7 +41,9 @@ struct Lookup<'a> {
     left: usize,
     /// The names that it has for files, by their last components.
     changed: HashMap<&'a str, HashSet<&'a str>>,
-    /// How these end, behind the last full stop.
+    /// Those of files that it removes or renames.
+    gone: HashMap<&'a str, HashSet<&'a str>>,
+    /// How names of files end, behind the last full stop.
     ends: HashSet<&'a str>,
 }
 
@@ -200,9 +202,17 @@ fn check_command(line: &str, files: &mut Lookup<'_>) -> Result<(), Refusal> {
     for command in line.split(is_end) {
         let mut words = command.split_whitespace().skip_while(|word| matches!(*word, "$" | "sudo"));
         let mut behind = words.clone().skip_while(|word| !matches!(*word, ">" | ">>")).skip(1);
+        let mut removes = false;
         let arguments: Vec<_> = match words.next() {
-            Some("git") if matches!(words.next(), Some("mv" | "rm")) => words.collect(),
-            Some("mv" | "rm" | "unlink" | "chmod" | "Remove-Item" | "Move-Item") => words.collect(),
+            Some("git") if matches!(words.next(), Some("mv" | "rm")) => {
+                removes = true;
+                words.collect()
+            }
+            Some("mv" | "rm" | "unlink" | "Remove-Item" | "Move-Item") => {
+                removes = true;
+                words.collect()
+            }
+            Some("chmod") => words.collect(),
             Some("sed" | "perl") if words.clone().any(edits_in_place) => words.collect(),
             // A file that is there needs no touch.
             Some("touch") if words.clone().any(|name| !files.is_changed(name)) => {
@@ -214,7 +224,8 @@ fn check_command(line: &str, files: &mut Lookup<'_>) -> Result<(), Refusal> {
             let name = name.trim_matches(['\'', '"']);
             let name = name.strip_prefix("./").unwrap_or(name).trim_end_matches('/');
             // What the change does itself may be told once more as a command.
-            let is_other = check_path(name).is_ok() && !files.is_changed(name);
+            let is_done = if removes { files.is_gone(name) } else { files.is_changed(name) };
+            let is_other = check_path(name).is_ok() && !is_done;
             if is_other && !matches!(files.entry(name)?, Entry::Missing) {
                 return Err(refusal(command).file(name));
             }
@@ -232,21 +243,23 @@ fn edits_in_place(word: &str) -> bool {
 impl<'a> Lookup<'a> {
     fn new(files: &'a dyn Files, rules: &'a Rules<'a>, sections: &'a [Section]) -> Self {
         let labels = sections.iter().flat_map(|section| [&section.old, &section.new]).flatten();
-        let (mut changed, mut ends) = (HashMap::<_, HashSet<_>>::new(), HashSet::new());
-        for name in labels.flat_map(|label| label.names()) {
-            changed.entry(last(name)).or_default().insert(name.as_str());
-            ends.extend(name.rsplit_once('.').map(|(_, end)| end));
-        }
-        Self { files, rules, left: MOST_LOOKED_UP, changed, ends }
+        let goes = |section: &&Section| matches!(section.action, Action::Delete | Action::Rename);
+        let gone = sections.iter().filter(goes).flat_map(|section| &section.old);
+        let gone = by_last(gone.flat_map(|label| label.names()));
+        let names = labels.flat_map(|label| label.names());
+        let ends = names.clone().filter_map(|name| name.rsplit_once('.')).map(|(_, end)| end);
+        let (ends, changed) = (ends.collect(), by_last(names));
+        Self { files, rules, left: MOST_LOOKED_UP, changed, gone, ends }
     }
 
     /// Whether the change is about a file of this name.
     fn is_changed(&self, name: &str) -> bool {
-        let named = self.changed.get(last(name));
-        let is_same = |other: &&str| {
-            other.strip_suffix(name).is_some_and(|above| above.is_empty() || above.ends_with('/'))
-        };
-        named.is_some_and(|named| named.iter().any(is_same))
+        holds(&self.changed, name)
+    }
+
+    /// Whether the change removes or renames a file of this name.
+    fn is_gone(&self, name: &str) -> bool {
+        holds(&self.gone, name)
     }
 
     /// Whether a file that the change is about ends as a name does.
@@ -267,4 +280,21 @@ impl<'a> Lookup<'a> {
 /// The last component of a path.
 fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Names by their last components.
+fn by_last<'a>(names: impl Iterator<Item = &'a String>) -> HashMap<&'a str, HashSet<&'a str>> {
+    let mut by_last = HashMap::<_, HashSet<_>>::new();
+    for name in names {
+        by_last.entry(last(name)).or_default().insert(name.as_str());
+    }
+    by_last
+}
+
+/// Whether one of the names ends with the components of this one.
+fn holds(names: &HashMap<&str, HashSet<&str>>, name: &str) -> bool {
+    let is_same = |other: &&str| {
+        other.strip_suffix(name).is_some_and(|above| above.is_empty() || above.ends_with('/'))
+    };
+    names.get(last(name)).is_some_and(|named| named.iter().any(is_same))
 }

@@ -135,6 +135,7 @@ fn parts_of_a_change_in_another_form_are_not_left_out() {
         ("```bash\ngit mv c.py b.py\n```\n", Reason::Malformed, "`git mv c.py b.py`"),
         ("```\n$ cd . && rm ./c.py\n```\n", Reason::Malformed, "`rm ./c.py`"),
         ("```sh\nmv docs guide\n```\n", Reason::Malformed, "`mv docs guide`"),
+        ("```sh\ngit mv a.py b.py\n```\n", Reason::Malformed, "`git mv a.py b.py`"),
         ("```sh\nsed -i 's/one/1/' c.py\n```\n", Reason::Malformed, "sed"),
         ("Then run `git rm c.py`.\n", Reason::Malformed, "`git rm c.py`"),
         ("In `c.py`:\n```python\nONE\n```\n", Reason::Ambiguous, "otherwise than it is"),
@@ -166,12 +167,16 @@ fn parts_of_a_change_in_another_form_are_not_left_out() {
         "Running `python c.py` prints:\n```\n1\n```\n",
         "`GET /users/c.py` gives:\n```json\n{}\n```\n",
         "I considered `git rm c.py`, but it is used.\n",
-        "```sh\nrm a.py\n```\n",
         "```sh\ngit commit -m \"rm c.py; mv c.py d.py\"\n```\n",
         "The body is:\n```json\n{\"path\": \"notes/x.md\", \"content\": \"a\\n\"}\n```\n",
     ] {
         check(&[(&format!("{SECOND}\n{beside}"), &files, Ok(&[("a.py", Some(NEW))]))]);
     }
+    // What the change does itself may be told once more.
+    let delete =
+        "--- a/c.py\n+++ /dev/null\n@@ -1,6 +0,0 @@\n-one\n-two\n-three\n-four\n-five\n-six\n";
+    let reply = format!("```diff\n{delete}```\n\n```sh\ngit rm c.py\n```\n");
+    check(&[(&reply, &files, Ok(&[("c.py", None)]))]);
     // What is said to be new is meant.
     for title in ["### New file: `d.py`", "`d.py` (new file)", "Create `d.py`:"] {
         let reply = format!("{SECOND}\n{title}\n\n```python\nx = 1\n```\n");
