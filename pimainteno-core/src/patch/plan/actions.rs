@@ -8,7 +8,7 @@ use super::{
 use crate::patch::{
     change::{Action, Section},
     files::{Content, Entry},
-    paths::{self, Meaning, check_way, existing},
+    paths::{self, Meaning, existing},
     refusal::{Reason, Refusal},
     remedy::Remedy,
 };
