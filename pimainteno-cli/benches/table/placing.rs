@@ -138,7 +138,9 @@ fn mistyped() -> (&'static str, String, String) {
     (
         "100 hunks with 6 mistyped lines each",
         file,
-        HEADER.to_owned() + &(0..100).map(|number| hunk(number * 25 + 3)).collect::<String>(),
+        std::iter::once(HEADER.to_owned())
+            .chain((0..100).map(|number| hunk(number * 25 + 3)))
+            .collect(),
     )
 }
 
