@@ -1,6 +1,8 @@
 //! The files that a change is placed in.
 
-use std::{collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{
+    cell::OnceCell, collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt as _, path::PathBuf,
+};
 
 /// How many files are looked through for a path that lacks its leading directories.
 const MOST_FILES: usize = 100_000;
@@ -18,6 +20,32 @@ pub trait Files {
     /// # Errors
     /// What kept them from being listed.
     fn paths(&self) -> io::Result<Vec<String>>;
+}
+
+/// Files that are listed once, however often a reply names them otherwise than they are.
+pub(super) struct Listed<'a> {
+    files: &'a dyn Files,
+    paths: OnceCell<Vec<String>>,
+}
+
+impl<'a> Listed<'a> {
+    pub(super) fn new(files: &'a dyn Files) -> Self {
+        Self { files, paths: OnceCell::new() }
+    }
+}
+
+impl Files for Listed<'_> {
+    fn entry(&self, path: &str) -> io::Result<Entry> {
+        self.files.entry(path)
+    }
+
+    fn paths(&self) -> io::Result<Vec<String>> {
+        if let Some(paths) = self.paths.get() {
+            return Ok(paths.clone());
+        }
+        let paths = self.files.paths()?;
+        Ok(self.paths.get_or_init(|| paths).clone())
+    }
 }
 
 /// What is at a path.

@@ -20,7 +20,7 @@ use super::{
     change::{Action, Hunk, Section},
     drafts,
     extract::extract,
-    files::{Content, Entry, Files},
+    files::{Content, Entry, Files, Listed},
     locate::Fit,
     other_format,
     paths::{self, Meaning, check_path, check_way},
@@ -78,6 +78,7 @@ pub struct Placement {
 /// which only a part can be placed.
 pub fn plan(reply: &[u8], files: &dyn Files, rules: &Rules<'_>) -> Result<Plan, Refusal> {
     let text = reply::read(reply, rules.verbatim)?;
+    let files = &Listed::new(files);
     let reply = extract(&text);
     let mut sections = sections::read(&reply.regions, &reply.rest)?;
     if sections.is_empty() {
