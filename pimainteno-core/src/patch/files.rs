@@ -1,7 +1,11 @@
 //! The files that a change is placed in.
 
 use std::{
-    cell::OnceCell, collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt as _, path::PathBuf,
+    cell::OnceCell,
+    collections::{BTreeMap, HashMap},
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
 };
 
 /// How many files are looked through for a path that lacks its leading directories.
@@ -20,17 +24,28 @@ pub trait Files {
     /// # Errors
     /// What kept them from being listed.
     fn paths(&self) -> io::Result<Vec<String>>;
+
+    /// Those of them that end with the components of `path` and have others in front.
+    ///
+    /// # Errors
+    /// As [`Self::paths`].
+    fn below_others(&self, path: &str) -> io::Result<Vec<String>> {
+        let end = format!("/{path}");
+        Ok(self.paths()?.into_iter().filter(|other| other.ends_with(&end)).collect())
+    }
 }
 
 /// Files that are listed once, however often a reply names them otherwise than they are.
 pub(super) struct Listed<'a> {
     files: &'a dyn Files,
     paths: OnceCell<Vec<String>>,
+    /// By their last components.
+    by_name: OnceCell<HashMap<String, Vec<String>>>,
 }
 
 impl<'a> Listed<'a> {
     pub(super) fn new(files: &'a dyn Files) -> Self {
-        Self { files, paths: OnceCell::new() }
+        Self { files, paths: OnceCell::new(), by_name: OnceCell::new() }
     }
 }
 
@@ -45,6 +60,23 @@ impl Files for Listed<'_> {
         }
         let paths = self.files.paths()?;
         Ok(self.paths.get_or_init(|| paths).clone())
+    }
+
+    fn below_others(&self, path: &str) -> io::Result<Vec<String>> {
+        let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let by_name = match self.by_name.get() {
+            Some(by_name) => by_name,
+            None => {
+                let mut by_name = HashMap::<_, Vec<_>>::new();
+                for path in self.paths()? {
+                    by_name.entry(name(&path)).or_default().push(path);
+                }
+                self.by_name.get_or_init(|| by_name)
+            }
+        };
+        let end = format!("/{path}");
+        let named = by_name.get(&name(path)).into_iter().flatten();
+        Ok(named.filter(|other| other.ends_with(&end)).cloned().collect())
     }
 }
 

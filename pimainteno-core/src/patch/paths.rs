@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    io,
     path::{Component, Path},
 };
 
@@ -196,9 +197,11 @@ pub(super) fn without_prefix(label: &str) -> Option<&str> {
 
 /// The paths of all files, up to a limit.
 pub(super) fn all(files: &dyn Files) -> Result<Vec<String>, Refusal> {
-    files.paths().map_err(|error| {
-        Refusal::new(Reason::Unreadable, format!("the project's files cannot be listed: {error}"))
-    })
+    files.paths().map_err(|error| not_listed(&error))
+}
+
+fn not_listed(error: &io::Error) -> Refusal {
+    Refusal::new(Reason::Unreadable, format!("the project's files cannot be listed: {error}"))
 }
 
 /// The other files whose names are the same text in other code points, as `é` is one or two of
@@ -300,10 +303,8 @@ fn elsewhere(
         }
     }
     if found.is_empty() {
-        let paths = all(files)?;
         for reading in readings {
-            let end = format!("/{reading}");
-            found.extend(paths.iter().filter(|path| path.ends_with(&end)).cloned());
+            found.extend(files.below_others(reading).map_err(|error| not_listed(&error))?);
         }
         found.sort();
         found.dedup();
