@@ -179,11 +179,11 @@ impl Found<'_> {
                 (Some(line), Side::Behind) => place..line,
                 (None, _) if element.what == What::Elision => return false,
                 (None, _) => {
-                    shown += usize::from(element.weight > 10 && element.what == What::Context);
+                    shown += usize::from(!element.is_blank() && element.what == What::Context);
                     continue;
                 }
             };
-            if element.what == What::Insertion || element.weight <= 10 {
+            if element.what == What::Insertion || element.is_blank() {
                 continue;
             }
             let is_said = |line: &usize| !self.text.line(*line).trim_ascii().is_empty();

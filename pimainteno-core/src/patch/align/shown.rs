@@ -1,15 +1,14 @@
 //! What a hunk shows of itself that a way through the table must keep to: what it leaves out, and
 //! how many lines it says it has.
 
-use super::{What, neighbours::Found};
+use super::{OF_WORDS, What, neighbours::Found};
 use crate::patch::{
     change::Kind,
     refusal::{Reason, Refusal},
     remedy::Remedy,
 };
 
-/// What a line weighs that says something, and how many such lines stand for themselves.
-const SAYS: i32 = 100;
+/// How many lines that say something stand for themselves.
 const FEW: usize = 2;
 
 impl Found<'_> {
@@ -55,7 +54,7 @@ impl Found<'_> {
         let behind = self.table.elements.iter().zip(self.lines).skip(at + 1);
         behind
             .take_while(|(element, place)| element.what != What::Elision || place.is_some())
-            .filter(|(element, place)| element.weight >= SAYS && place.is_some())
+            .filter(|(element, place)| element.weight >= OF_WORDS && place.is_some())
             .count()
     }
 
