@@ -8,6 +8,8 @@ use std::{
     path::PathBuf,
 };
 
+use super::paths::last;
+
 /// How many files are looked through for a path that lacks its leading directories.
 const MOST_FILES: usize = 100_000;
 
@@ -63,19 +65,18 @@ impl Files for Listed<'_> {
     }
 
     fn below_others(&self, path: &str) -> io::Result<Vec<String>> {
-        let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
         let by_name = match self.by_name.get() {
             Some(by_name) => by_name,
             None => {
                 let mut by_name = HashMap::<_, Vec<_>>::new();
                 for path in self.paths()? {
-                    by_name.entry(name(&path)).or_default().push(path);
+                    by_name.entry(last(&path).to_owned()).or_default().push(path);
                 }
                 self.by_name.get_or_init(|| by_name)
             }
         };
         let end = format!("/{path}");
-        let named = by_name.get(&name(path)).into_iter().flatten();
+        let named = by_name.get(last(path)).into_iter().flatten();
         Ok(named.filter(|other| other.ends_with(&end)).cloned().collect())
     }
 }

@@ -9,6 +9,8 @@ mod reference;
 
 pub(super) use reference::is_reference;
 
+use super::paths::last;
+
 /// Words that tools and people put behind a label, in parentheses.
 const REMARKS: [&str; 10] = [
     "original",
@@ -197,7 +199,7 @@ pub(super) fn are_alike(old: &str, new: &str) -> bool {
     };
     let (Some(old), Some(new)) = (read(old), read(new)) else { return true };
     let (Some(old), Some(new)) = (old.names.last(), new.names.last()) else { return true };
-    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let name = |path: &str| last(path).to_owned();
     let behind_prefix =
         |path: &str| path.split_once('/').map_or(path.to_owned(), |(_, path)| path.to_owned());
     let is_path = |path: &str| path.contains(['/', '.']) && !path.contains("  ");
@@ -208,7 +210,7 @@ pub(super) fn are_alike(old: &str, new: &str) -> bool {
 
 /// Whether a name ends as the names of most files do.
 pub(super) fn has_extension(name: &str) -> bool {
-    name.rsplit('/').next().and_then(|name| name.rsplit_once('.')).is_some_and(|(_, end)| {
+    last(name).rsplit_once('.').is_some_and(|(_, end)| {
         (1..=LONGEST_EXTENSION).contains(&end.len())
             && end.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && end.bytes().any(|byte| byte.is_ascii_alphabetic())

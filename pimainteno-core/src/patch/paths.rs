@@ -195,6 +195,11 @@ pub(super) fn without_prefix(label: &str) -> Option<&str> {
     PREFIXES.iter().any(|(a, b)| first == *a || first == *b).then_some(rest)
 }
 
+/// The last component of a path.
+pub(super) fn last(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 /// The paths of all files, up to a limit.
 pub(super) fn all(files: &dyn Files) -> Result<Vec<String>, Refusal> {
     files.paths().map_err(|error| not_listed(&error))

@@ -3,7 +3,10 @@
 
 use std::collections::HashSet;
 
-use super::label::{self, Label};
+use super::{
+    label::{self, Label},
+    paths::last,
+};
 
 /// Words that people put before a name.
 const LEADS: [&str; 12] = [
@@ -252,13 +255,13 @@ fn looks_like_path(text: &str) -> bool {
         && text.split('/').all(is_word)
         && (label::has_extension(text)
             || text.split('/').count() > 2
-            || text.rsplit('/').next().is_some_and(|name| PLAIN_NAMES.contains(&name)));
+            || PLAIN_NAMES.contains(&last(text)));
     let is_hidden = text.len() > 2
         && text.starts_with('.')
         && text[1..]
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    let has_stem = text.rsplit('/').next().is_some_and(|name| !name.starts_with('.'));
+    let has_stem = !last(text).starts_with('.');
     has_directory
         || is_hidden
         || (label::has_extension(text) && has_stem)

@@ -10,7 +10,7 @@ use crate::patch::{
     label,
     message::declines,
     other_format,
-    paths::{self, check_path},
+    paths::{self, check_path, last},
     plan::Rules,
     refusal::{Reason, Refusal},
     remedy::Remedy,
@@ -275,11 +275,6 @@ impl<'a> Lookup<'a> {
         let inner = self.rules.inner(self.files, name)?;
         paths::entry(self.files, inner.unwrap_or(name))
     }
-}
-
-/// The last component of a path.
-fn last(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Names by their last components.

@@ -128,7 +128,7 @@ fn enough(files: &dyn Files, label: &str, path: &str) -> Result<Option<usize>, R
 
 /// Whether many files have a name, or could.
 fn is_common(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or_default();
+    let name = paths::last(path);
     let stem = name.trim_start_matches('.').split('.').next().unwrap_or_default();
     letters(name) < RARE || letters(stem) < RARE || COMMON.contains(&stem.to_lowercase().as_str())
 }
