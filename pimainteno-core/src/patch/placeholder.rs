@@ -39,8 +39,8 @@ const LEFT: [&str; 12] = [
     "continues",
     "your",
 ];
-/// what it was,
-const NOUNS: [&str; 18] = [
+/// what it was: code,
+const CODE: [&str; 12] = [
     "code",
     "function",
     "functions",
@@ -48,41 +48,18 @@ const NOUNS: [&str; 18] = [
     "methods",
     "logic",
     "implementation",
-    "file",
-    "class",
     "body",
-    "lines",
-    "content",
     "helpers",
+    "lines",
     "rest",
     "remainder",
-    "here",
-    "before",
-    "unchanged",
 ];
+/// or something else,
+const NOUNS: [&str; 6] = ["file", "class", "content", "here", "before", "unchanged"];
 /// and what stands between these words.
 const BETWEEN: [&str; 14] = [
     "the", "of", "as", "is", "it", "was", "stays", "remains", "remain", "goes", "keep", "for",
     "brevity", "this",
-];
-
-/// Words for code that is left out, of which one stands in a remark behind code that does nothing:
-/// other remarks there, such as `no change`, say what that code does.
-const CODE: [&str; 14] = [
-    "code",
-    "function",
-    "functions",
-    "method",
-    "methods",
-    "logic",
-    "implementation",
-    "body",
-    "helpers",
-    "lines",
-    "rest",
-    "remainder",
-    "omitted",
-    "snip",
 ];
 
 /// Code that does nothing.
@@ -125,7 +102,9 @@ fn stands_for_others(line: &str) -> bool {
     let names_code = |comment: &str| {
         let comment = comment.to_lowercase();
         let mut words = comment.split(|letter: char| !letter.is_alphanumeric());
-        comment.contains("...") || comment.contains('…') || words.any(|word| CODE.contains(&word))
+        // Other remarks behind code that does nothing, such as `no change`, say what it does.
+        let is_code = |word| CODE.contains(&word) || matches!(word, "omitted" | "snip");
+        comment.contains("...") || comment.contains('…') || words.any(is_code)
     };
     let behind = || behind_nothing(line).filter(|comment| names_code(comment));
     if comment.or_else(behind).is_some_and(is_remark) {
@@ -208,15 +187,15 @@ fn is_remark(comment: &str) -> bool {
 fn is_filler(text: &str) -> bool {
     let words: Vec<_> =
         text.split(|letter: char| !letter.is_alphanumeric()).filter(|it| !it.is_empty()).collect();
-    let says = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    let is_noun = |word: &str| CODE.contains(&word) || NOUNS.contains(&word);
     let is_one = matches!(words.as_slice(), ["rest" | "snip" | "unchanged" | "omitted"]);
     is_one
         || (words.len() > 1
-            && says(&LEFT)
-            && says(&NOUNS)
+            && words.iter().any(|word| LEFT.contains(word))
+            && words.iter().any(|word| is_noun(word))
             && words
                 .iter()
-                .all(|word| LEFT.contains(word) || NOUNS.contains(word) || BETWEEN.contains(word)))
+                .all(|word| LEFT.contains(word) || is_noun(word) || BETWEEN.contains(word)))
 }
 
 #[cfg(test)]
