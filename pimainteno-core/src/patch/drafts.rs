@@ -46,7 +46,7 @@ const OTHERWISE: [&str; 11] = [
 const ASKS: [&str; 4] = ["choose one", "pick one of", "which one do you", "which do you prefer"];
 
 /// How the first sentence behind a change begins that takes it back.
-const TAKES_BACK: [&str; 26] = [
+const TAKES_BACK: [&str; 24] = [
     "that is wrong",
     "that's wrong",
     "that was wrong",
@@ -57,8 +57,6 @@ const TAKES_BACK: [&str; 26] = [
     "that isn't right",
     "that will not work",
     "that won't work",
-    "scratch that",
-    "strike that",
     "ignore that",
     "ignore the",
     "disregard",
