@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use pimainteno_web::{Notices, Proposals, Reject, Rollback, Run, Runs, ShowProposal, ShowRun};
+use pimainteno_web::{
+    Incidents, Notices, NotifyFailure, Proposals, Reject, Rollback, Run, Runs, ShowProposal,
+    ShowRun,
+};
 
 /// Maintains Git projects and their services with a language model.
 ///
@@ -61,7 +64,12 @@ pub(crate) enum Command {
     /// Lists what you should know, the newest first: projects that are left alone, sandboxes that
     /// are not whole, damaged files.
     Notices(Notices),
-    /// Shows one run: its steps, its change, its checks.
+    /// Lists units that failed, the newest first: why, what was done about it, and what ended it.
+    Incidents(Incidents),
+    /// Says that a unit has failed, for those who have systemd say so by `OnFailure=`: the daemon
+    /// looks after it now, or when it starts.
+    NotifyFailure(NotifyFailure),
+    /// Shows one run: its steps, its change, its checks; or one incident.
     Show(ShowRun),
     /// Prints what a run left behind: logs of checks, answers of the backend.
     #[command(after_help = LOG_EXAMPLES)]

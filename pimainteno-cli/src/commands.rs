@@ -7,6 +7,7 @@ mod decide;
 mod demo;
 mod diff;
 mod forget;
+mod incidents;
 mod init;
 mod log;
 mod notices;
@@ -57,6 +58,12 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
         Some(Command::Notices(notices)) => {
             done(notices::run(&look(config).await?, notices, terminal).await)
         }
+        Some(Command::Incidents(incidents)) => {
+            done(incidents::run(&look(config).await?, incidents, terminal).await)
+        }
+        Some(Command::NotifyFailure(failure)) => done(
+            incidents::notify(&Access::open(&setup()?, |_| {}).await?, failure, terminal).await,
+        ),
         Some(Command::Runs(runs)) => done(runs::run(&look(config).await?, runs, terminal).await),
         Some(Command::Show(run)) => done(show::run(&look(config).await?, run, terminal).await),
         Some(Command::Log(arguments)) => {

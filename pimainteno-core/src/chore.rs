@@ -1,6 +1,7 @@
 //! A chore's changes, and who makes them.
 
 pub(crate) mod backend;
+pub(crate) mod repair;
 
 use std::fmt::Debug;
 

@@ -145,7 +145,38 @@ pub struct SystemdMonitorConfig {
     #[serde(deserialize_with = "duration::any")]
     pub cooldown: Duration,
     /// After how many equal failures repair is frozen.
+    #[serde(deserialize_with = "check::positive")]
     pub freeze_after: u32,
+    /// When a unit that systemd restarts by itself is in trouble all the same.
+    pub flap: FlapConfig,
+    /// When units that fail together are the machine's trouble.
+    pub storm: StormConfig,
+}
+
+/// When a unit that systemd restarts by itself is in trouble all the same: `flap`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct FlapConfig {
+    /// After so many failures.
+    #[serde(deserialize_with = "check::at_least_one")]
+    pub failures: usize,
+    /// Within this time.
+    #[serde(deserialize_with = "duration::limit")]
+    pub within: Duration,
+}
+
+/// When units that fail together are the machine's trouble: `storm`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct StormConfig {
+    /// So many units.
+    #[serde(deserialize_with = "check::at_least_one")]
+    pub units: usize,
+    /// Within this time.
+    #[serde(deserialize_with = "duration::limit")]
+    pub within: Duration,
 }
 
 /// Which systemd is spoken to.
@@ -243,7 +274,21 @@ impl Default for SystemdMonitorConfig {
             bus: Bus::default(),
             cooldown: Duration::from_secs(15 * 60),
             freeze_after: 3,
+            flap: FlapConfig::default(),
+            storm: StormConfig::default(),
         }
+    }
+}
+
+impl Default for FlapConfig {
+    fn default() -> Self {
+        Self { failures: 3, within: Duration::from_secs(10 * 60) }
+    }
+}
+
+impl Default for StormConfig {
+    fn default() -> Self {
+        Self { units: 5, within: Duration::from_secs(30) }
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::RunId,
+    incident::Incident,
     job::Job,
     run::{RunRecord, StepRecord, StepStatus},
     secrets::Secrets,
@@ -92,6 +93,11 @@ pub enum EventKind {
         /// Why.
         reason: String,
     },
+    /// A unit failed, or what was known of that changed: more was done about it, or it is over.
+    Incident {
+        /// What is known of it now.
+        incident: Box<Incident>,
+    },
     /// Something that a person should know, outside of any step; it is kept, see
     /// [`crate::Maintainer::notices`].
     Notice {
@@ -122,6 +128,8 @@ pub enum NoticeKind {
     Unfinished,
     /// Files of the checkout were left as somebody else made them.
     Checkout,
+    /// A unit failed in a way that no change of the project can mend, or many did.
+    Incident,
     /// What checks left is not kept.
     Leftovers,
     /// The sandbox is not whole.
@@ -183,6 +191,7 @@ impl EventKind {
             }
             Self::StepFinished { step } => secrets.clean(&mut step.note),
             Self::RunFinished { record } => record.redact(secrets),
+            Self::Incident { incident } => incident.redact(secrets),
             Self::RunStarted { .. } | Self::StepStarted { .. } | Self::Queued { .. } => {}
         }
     }
@@ -198,6 +207,7 @@ impl NoticeKind {
             Self::Blocked => "blocked",
             Self::Unfinished => "unfinished",
             Self::Checkout => "checkout",
+            Self::Incident => "incident",
             Self::Leftovers => "leftovers",
             Self::Sandbox => "sandbox",
             Self::Store => "store",
@@ -257,6 +267,10 @@ impl fmt::Display for EventKind {
             Self::RunFinished { record } => formatter.write_str(&record.told()),
             Self::Queued { job } => write!(formatter, "waits for its turn: {job}"),
             Self::ProjectSkipped { reason, .. } => write!(formatter, "skipped: {reason}"),
+            Self::Incident { incident } => match &incident.ended {
+                None => formatter.write_str(&incident.told()),
+                Some(ended) => write!(formatter, "{} is well again, {}", incident.unit, ended.by),
+            },
             Self::Notice { message, .. } => formatter.write_str(message),
         }
     }

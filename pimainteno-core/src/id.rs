@@ -78,6 +78,11 @@ id! {
 }
 
 id! {
+    /// Names an incident; sorts by the time at which it was seen.
+    IncidentId, "incident"
+}
+
+id! {
     /// Names a proposal; sorts by the time at which it was made.
     ProposalId, "proposal"
 }

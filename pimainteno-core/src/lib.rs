@@ -91,6 +91,7 @@ mod fingerprint;
 pub mod git;
 pub mod hidden_text;
 mod id;
+pub mod incident;
 mod job;
 mod leftovers;
 mod maintainer;
@@ -111,6 +112,7 @@ mod step;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod watch;
 mod words;
 
 pub use backend::{Call, LlmBackend};
@@ -119,7 +121,7 @@ pub use config::Schedule;
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use event::{Event, EventId, EventKind, EventSink, Events, Heard, NoticeKind};
 pub use git::{Change, FileChange};
-pub use id::{ProposalId, RunId};
+pub use id::{IncidentId, ProposalId, RunId};
 pub use job::Job;
 pub use maintainer::{ChoreStatus, Maintainer, MaintainerBuilder, ProjectStatus, Spending};
 pub use pimainteno_plugin::{Edit, Reply, Request, Task, Usage};

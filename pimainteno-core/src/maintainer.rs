@@ -16,6 +16,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{EventId, Events},
     id::RunId,
+    incident::Incident,
     job::Job,
     proposal::Proposal,
     recovery,
@@ -23,7 +24,7 @@ use crate::{
     runner::{Live, Prepared, PreparedChore, Runner},
     scheduler,
     store::{ChoreState, Notice, Order, ProjectState, Store},
-    words::ProjectId,
+    words::{ProjectId, UnitName},
 };
 
 pub use builder::MaintainerBuilder;
@@ -355,6 +356,43 @@ impl Maintainer {
     /// [`ErrorKind::Store`].
     pub fn notices(&self, project: Option<&str>, limit: usize) -> Result<Vec<Notice>> {
         self.0.store.notices(project, limit)
+    }
+
+    /// The last `limit` incidents, the newest first: of one project, or of all and none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn incidents(&self, project: Option<&str>, limit: usize) -> Result<Vec<Incident>> {
+        self.0.store.incidents(project, limit)
+    }
+
+    /// One incident, named by its id or the beginning of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if there is none or more than one.
+    pub fn incident(&self, id: &str) -> Result<Incident> {
+        self.0.store.find_incident(id)
+    }
+
+    /// Takes note that a unit has failed, for a program that systemd starts by `OnFailure=`. While
+    /// [`Self::serve`] goes on, it is attended to at once; otherwise when that is called next. Gives
+    /// the incident, unless it is known already.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if the unit has not failed, [`ErrorKind::Service`] if its state cannot
+    /// be read.
+    pub async fn notify_failure(&self, unit: &UnitName) -> Result<Option<Incident>> {
+        self.runner().hear_of_failure(unit).await
+    }
+
+    /// Waits until the units of the configuration are watched; for ever where they are not to be.
+    pub async fn watching(&self) {
+        self.runner().incidents.is_watching.wait().await;
+    }
+
+    /// Whether the units of the configuration are watched now.
+    pub fn is_watching(&self) -> bool {
+        self.runner().incidents.is_watching.get()
     }
 
     /// What is kept of projects, runs and changes, to be read; clones of it are the same.

@@ -229,6 +229,10 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
         };
     }
     match &context.run.record.commit {
+        Some(commit) if context.run.mends_unit() && !context.run.is_proven => Outcome::Unproven {
+            commit: commit.clone(),
+            reason: "nothing watched whether the unit is well with it".into(),
+        },
         Some(commit) => Outcome::Applied { commit: commit.clone() },
         None => Outcome::NoChange,
     }

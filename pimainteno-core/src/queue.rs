@@ -18,6 +18,8 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     /// Told whenever something else may begin.
     changed: Notify,
+    /// Told whenever a run has ended, for the one who watches units.
+    ended: Notify,
 }
 
 #[derive(Default)]
@@ -60,7 +62,7 @@ impl Queue {
     /// An empty queue that lets `most` runs go on at once.
     pub(crate) fn new(most: usize) -> Self {
         let state = State { most: most.max(1), ..State::default() };
-        Self { state: Mutex::new(state), changed: Notify::new() }
+        Self { state: Mutex::new(state), changed: Notify::new(), ended: Notify::new() }
     }
 
     /// Lets `most` runs go on at once from now on; those that go on already are not stopped.
@@ -110,6 +112,11 @@ impl Queue {
     /// Whether a job of the project is carried out, or waits for its turn.
     pub(crate) fn is_busy(&self, project: &ProjectId) -> bool {
         self.state().tickets.iter().any(|ticket| ticket.project == *project)
+    }
+
+    /// Ready when a job has ended since this was last waited for.
+    pub(crate) async fn ended(&self) {
+        self.ended.notified().await;
     }
 
     /// Says whether the run of a project waits for somebody far away: then it takes no room, and
@@ -183,6 +190,7 @@ impl Drop for Turn<'_> {
         let mut state = self.queue.state();
         state.tickets.retain(|ticket| ticket.number != self.number);
         self.queue.changed.notify_waiters();
+        self.queue.ended.notify_one();
     }
 }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use crate::{
     backend::LlmBackend,
-    chore::{Proposer, backend::Backend},
+    chore::{Proposer, backend::Backend, repair::Repair},
     config::{BACKEND, Bus, Chore, LlmConfig, Project, RestartConfig, StepConfig},
     error::{Error, ErrorKind, Result},
     job::REPAIR,
@@ -72,9 +72,11 @@ impl Registry {
         Self {
             steps: built_in.into_iter().map(|step| (step.name().to_owned(), step)).collect(),
             backends: BTreeMap::new(),
-            proposers: [BACKEND, REPAIR]
-                .map(|name| (name.to_owned(), Arc::new(Backend) as _))
-                .into(),
+            proposers: [
+                (BACKEND.to_owned(), Arc::new(Backend) as Arc<dyn Proposer>),
+                (REPAIR.to_owned(), Arc::new(Repair)),
+            ]
+            .into(),
             services,
         }
     }

@@ -71,6 +71,14 @@ pub enum Outcome {
         /// The commit.
         commit: CommitId,
     },
+    /// The change is committed and delivered, and nobody knows whether it helped: it was to mend a
+    /// unit, and nothing watched that.
+    Unproven {
+        /// The commit.
+        commit: CommitId,
+        /// What is missing.
+        reason: String,
+    },
     /// A policy refused the change.
     Rejected {
         /// Why.
@@ -191,6 +199,7 @@ impl Outcome {
             Self::Skipped { .. } => "skipped",
             Self::Held { .. } => "held",
             Self::Applied { .. } => "applied",
+            Self::Unproven { .. } => "unproven",
             Self::Rejected { .. } => "rejected",
             Self::Failed { .. } => "failed",
             Self::RolledBack { .. } => "rolled-back",
@@ -211,6 +220,7 @@ impl Outcome {
             | Self::Held { reason }
             | Self::Rejected { reason }
             | Self::RolledBack { reason }
+            | Self::Unproven { reason, .. }
             | Self::Parked { reason, .. }
             | Self::Failed { message: reason, .. } => secrets.clean(reason),
             Self::NoChange | Self::Applied { .. } | Self::Interrupted => {}
@@ -240,6 +250,7 @@ impl fmt::Display for Outcome {
                 write!(formatter, ": {reason}")
             }
             Self::Applied { commit } => write!(formatter, ": {commit:.12}"),
+            Self::Unproven { commit, reason } => write!(formatter, ": {commit:.12}: {reason}"),
             Self::Failed { step, message } => write!(formatter, " in {step}: {message}"),
             Self::Parked { until, reason } => write!(formatter, " until {until:.0}: {reason}"),
         }

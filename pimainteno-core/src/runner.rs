@@ -1,8 +1,11 @@
 //! Runs of the configured projects: everything that was built at start, and the way from a trigger
 //! to a record.
 
+mod attend;
 mod blocked;
+mod diagnosis;
 mod forget;
+mod incidents;
 mod live;
 mod news;
 mod orders;
@@ -32,7 +35,9 @@ use crate::{
     words::ProjectId,
 };
 
+pub(crate) use attend::Due;
 pub use forget::Forgotten;
+pub(crate) use incidents::Incidents;
 pub(crate) use live::Live;
 pub(crate) use orders::UnderWay;
 pub(crate) use parked::Releases;
@@ -60,6 +65,7 @@ pub(crate) struct Runner {
     pub(crate) recovery: Arc<Recovery>,
     pub(crate) releases: Arc<Releases>,
     pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) incidents: Arc<Incidents>,
     /// Set when the repositories were looked at for what an earlier program left half made.
     pub(crate) looked: OnceLock<()>,
     /// What took the place of this one, when another configuration was read.

@@ -17,6 +17,7 @@ use crate::{
     recovery,
     run::{RunOptions, Trigger},
     runner::{Live, Prepared, PreparedChore, Runner},
+    watch,
     words::ProjectId,
 };
 
@@ -54,7 +55,10 @@ enum End {
 /// them.
 ///
 /// Whenever another configuration takes the place of the one that is there, it goes on with that.
-pub(crate) async fn serve(live: &Live, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
+pub(crate) async fn serve(
+    live: &Arc<Live>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<()> {
     let mut shutdown = std::pin::pin!(shutdown);
     let mut running = JoinSet::new();
     let mut runner = live.current();
@@ -63,6 +67,8 @@ pub(crate) async fn serve(live: &Live, shutdown: impl Future<Output = ()> + Send
     let recovering = runner.clone();
     running.spawn(async move { look_around(&recovering).await });
     begin_kept(&runner, &mut running, |_| true);
+    let watched = live.clone();
+    running.spawn(async move { watch::serve(&watched).await });
     let mut before: Option<Vec<WasDue>> = None;
     while let End::Replaced(was_due) =
         serve_one(live, &runner, before.as_deref(), &mut running, shutdown.as_mut()).await

@@ -5,11 +5,13 @@
 //! and gives a [`Verdict`].
 
 mod command;
+mod failure;
 mod health;
 mod journal;
 mod none;
 mod probation;
-mod systemd;
+mod properties;
+pub(crate) mod systemd;
 
 use std::{fmt, sync::Arc};
 
@@ -43,6 +45,31 @@ pub trait ServiceManager: fmt::Debug + Send + Sync {
     /// [`crate::ErrorKind::Cancelled`].
     async fn restart(&self, unit: &UnitName, cancel: &Cancel) -> Result<()>;
 
+    /// Has `unit` read its configuration again, or restarts it if it cannot, and waits until that is
+    /// done; restarts it unless overridden.
+    ///
+    /// # Errors
+    /// As [`Self::restart`].
+    async fn reload(&self, unit: &UnitName, cancel: &Cancel) -> Result<()> {
+        self.restart(unit, cancel).await
+    }
+
+    /// Takes up the files of these units if they have changed, and says whether they had; does
+    /// nothing unless overridden.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Service`] if they cannot be taken up.
+    async fn take_up_files(&self, units: &[UnitName]) -> Result<bool> {
+        let _ = units;
+        Ok(false)
+    }
+
+    /// These units in the order in which they are to be restarted: each behind those of them that it
+    /// is started after. As they are unless overridden.
+    async fn in_order(&self, units: Vec<UnitName>) -> Vec<UnitName> {
+        units
+    }
+
     /// The state that `unit` is in. A unit that does not exist is a state, not an error.
     ///
     /// # Errors
@@ -67,6 +94,7 @@ pub trait ServiceManager: fmt::Debug + Send + Sync {
 
 /// What is known of a unit; by default nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct UnitState {
     /// Whether it exists.
@@ -88,6 +116,15 @@ pub struct UnitState {
     pub main_pid: u32,
     /// When it last became active, in microseconds of the machine's monotonic clock; 0 is never.
     pub since: u64,
+    /// When it was last begun to be started, by the same clock.
+    pub begun: u64,
+    /// How its main process ended: 1 by an exit code, 2 by a signal, 3 by one and with a core dump
+    /// (`CLD_EXITED` … of waitid(2)); 0 if it has not.
+    pub code: i32,
+    /// That exit code or signal.
+    pub status: i32,
+    /// What tells this start of it from others, in hexadecimal; empty if it was never started.
+    pub invocation: String,
 }
 
 /// Whether a unit exists.

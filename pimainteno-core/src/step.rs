@@ -4,6 +4,7 @@ mod amend;
 pub(crate) mod apply;
 pub(crate) mod command;
 pub(crate) mod commit;
+mod evidence;
 mod hint;
 pub(crate) mod mend;
 pub(crate) mod monitor;

@@ -28,6 +28,7 @@ mod chore;
 mod file;
 mod forget;
 mod ids;
+mod incidents;
 mod journal;
 mod notices;
 mod open;
@@ -58,7 +59,9 @@ use pimainteno_plugin::Reply;
 use redb::{Database, Durability, Error as RedbError, ReadableDatabase};
 
 pub(crate) use checks::CheckResults;
+pub(crate) use chore::FREEZE_AFTER;
 pub use chore::{ChoreState, Frozen, Held, Parked, RepeatedFailure, Seen};
+pub(crate) use incidents::{Play, PlayedChange};
 pub(crate) use journal::{Announced, By, Intent, Journal, OfStep, OpenRun};
 pub use journal::{Answer, Effect, Entry, ReplyKey, What};
 pub use notices::Notice;

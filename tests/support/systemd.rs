@@ -87,8 +87,12 @@ impl TestSystemd {
     pub(crate) fn environment_by_way_of(&self, name: &str, prefix: &str) -> Environment {
         match &self.rig {
             Some(rig) => {
-                environment_with_tools(name, &format!("exec {} exec {prefix}", script().display()))
+                // By the tools alone: the bus takes whoever connects for who he is.
+                let enter = format!("exec {} exec", script().display());
+                let tools = format!("{enter} env --unset=DBUS_SYSTEM_BUS_ADDRESS {prefix}");
+                environment_with_tools(name, &tools)
                     .with("RIG_NAME", &rig.name)
+                    .with("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nonexistent/bus")
             }
             None => environment_with_tools(name, prefix),
         }
@@ -116,8 +120,18 @@ impl TestSystemd {
             environment: Environment::default(),
             rig: Some(Rig { name, _holder: holder }),
         };
-        systemd.environment = systemd.environment_by_way_of("rig", "");
+        let bus = systemd.bus_socket();
+        systemd.environment = systemd
+            .environment_by_way_of("rig", "")
+            .with("DBUS_SYSTEM_BUS_ADDRESS", format!("unix:path={bus}"));
         systemd
+    }
+
+    /// The socket of the bus that this systemd is on, as it is seen from here.
+    fn bus_socket(&self) -> String {
+        let Some(rig) = &self.rig else { return "/run/dbus/system_bus_socket".into() };
+        let pid = fs::read_to_string(format!("/run/pimainteno-rig/{}/pid", rig.name)).unwrap();
+        format!("/proc/{}/root/run/dbus/system_bus_socket", pid.trim())
     }
 
     fn of_user() -> Self {

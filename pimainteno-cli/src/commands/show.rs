@@ -1,12 +1,13 @@
-//! `show`: everything about one run.
+//! `show`: everything about one run, or one incident.
 
 use std::{fmt::Write as _, time::Duration};
 
 use anstyle::Style;
 use jiff::Timestamp;
 use pimainteno_core::{Result, RunRecord, Usage, store::UsageEntry};
-use pimainteno_web::{RunDetail, ShowRun};
+use pimainteno_web::{RunDetail, ShowIncident, ShowRun};
 
+use super::incidents;
 use crate::{
     access::Access,
     terminal::{
@@ -15,12 +16,22 @@ use crate::{
     },
 };
 
-/// Prints one run: why it started, how it ended, its steps, its change, what it left behind.
+/// Prints one run: why it started, how it ended, its steps, its change, what it left behind; or an
+/// incident, where no run has that id.
 ///
 /// # Errors
 /// As [`Access::ask`].
 pub(crate) async fn run(access: &Access, run: ShowRun, terminal: &Terminal) -> Result<()> {
-    let detail = access.ask(run).await?;
+    let id = run.id.clone();
+    let detail = match access.ask(run).await {
+        Ok(detail) => detail,
+        Err(error) => {
+            // Incidents have ids of the same kind.
+            let Ok(incident) = access.ask(ShowIncident { id }).await else { return Err(error) };
+            let text = || terminal.print(incidents::render(&incident, Timestamp::now()));
+            return terminal.give(&incident, text);
+        }
+    };
     terminal.give(&detail, || terminal.print(render(&detail, Timestamp::now(), terminal.width())))
 }
 

@@ -1,13 +1,13 @@
 //! `status`: every project at a glance.
 
 use jiff::Timestamp;
-use pimainteno_core::{Result, config::Mode};
+use pimainteno_core::{Result, config::Mode, incident::Incident};
 use pimainteno_web::{ChoreStatus, Overview, ProjectStatus, Status};
 
 use crate::{
     access::Access,
     terminal::{
-        FAINT, GOOD, NAME, NOTABLE, Terminal, cost, paint, plain,
+        BAD, FAINT, GOOD, NAME, NOTABLE, Terminal, cost, paint, plain,
         table::{Cell, Table},
         time,
         words::{outcome_style, short_id, told},
@@ -29,6 +29,9 @@ fn tell(status: &Overview, terminal: &Terminal) {
             .print("there are no projects; `pi-mainteno init` finds some, or add a `[[project]]`");
     }
     let now = Timestamp::now();
+    for incident in &status.incidents {
+        tell_incident(incident, status, now, terminal);
+    }
     let mut table = Table::new(["project", "mode", "next", "last run", "outcome"]);
     for project in &status.projects {
         table.row(row(project, status, now));
@@ -62,6 +65,12 @@ fn tell(status: &Overview, terminal: &Terminal) {
             ));
         }
     }
+    if status.daemon && status.watching == Some(false) {
+        terminal.print(format_args!(
+            "{} units are not watched: systemd's bus cannot be reached; it is tried again",
+            paint(NOTABLE, "●")
+        ));
+    }
     terminal.print(if status.daemon {
         format!(
             "{} {}",
@@ -81,6 +90,32 @@ fn tell(status: &Overview, terminal: &Terminal) {
             )
         )
     });
+}
+
+/// Tells what is known of a unit that is down, and what a person can do about it.
+fn tell_incident(incident: &Incident, status: &Overview, now: Timestamp, terminal: &Terminal) {
+    let show = paint(NAME, format!("pi-mainteno show {}", short_id(incident.id))).to_string();
+    let told = incident.told();
+    terminal.print(format_args!(
+        "{} {} {}; {show} tells more",
+        paint(BAD, "✖"),
+        plain::inline(&told),
+        paint(FAINT, time::relative(incident.seen, now))
+    ));
+    let project = status.projects.iter().find(|it| incident.project.as_ref() == Some(&it.id));
+    let held = project.and_then(|project| project.repair.as_ref());
+    let frozen = project.filter(|project| project.repair_frozen);
+    if let Some(held) = held {
+        let command = paint(NAME, format!("pi-mainteno diff {}", short_id(held.proposal)));
+        terminal.print(format_args!("  a repair waits for you; {command} shows it"));
+    } else if let Some(frozen) = frozen {
+        let resume = paint(NAME, format!("pi-mainteno resume {}", plain::inline(&frozen.id)));
+        terminal.print(format_args!("  nobody is asked any more; {resume} lets it be tried again"));
+    } else if let Some(trouble) = &incident.trouble {
+        terminal.print(format_args!("  {}", plain::inline(&trouble.remedy)));
+    } else if let Some(last) = incident.done.last().filter(|last| !last.outcome.is_empty()) {
+        terminal.print(format_args!("  {}: {}", last.what, plain::inline(&last.outcome)));
+    }
 }
 
 /// Tells what keeps a chore from its runs, and what a person can do about it.

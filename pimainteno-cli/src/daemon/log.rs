@@ -86,9 +86,20 @@ fn log(event: &Event) {
                 "A person should know this."
             );
         }
+        EventKind::Incident { incident } => {
+            let (unit, told) = (incident.unit.as_str(), &*what_of(event));
+            match &incident.ended {
+                None => tracing::warn!(project, unit, told, "A unit failed."),
+                Some(_) => tracing::info!(project, unit, told, "A unit is well again."),
+            }
+        }
         // What a newer core tells besides.
         what => tracing::info!(project, run, text = &*what.to_string(), "Something happened."),
     }
+}
+
+fn what_of(event: &Event) -> String {
+    event.what.to_string()
 }
 
 #[cfg(test)]

@@ -10,16 +10,19 @@ use serde_json::json;
 use crate::{
     config::Project,
     error::{Context, ErrorKind, Result},
+    incident::Place,
     patch::Refusal,
+    words::CommitId,
 };
 
 /// How many bytes of a diff a question about it carries.
 const TOLD_DIFF: usize = 32 << 10;
 
 /// The templates by their names. No value in them is called as one of the language's helpers.
-const TEXTS: [(&str, &str); 5] = [
+const TEXTS: [(&str, &str); 6] = [
     ("summarize", include_str!("prompt/summarize.hbs")),
     ("propose", include_str!("prompt/propose.hbs")),
+    ("repair", include_str!("prompt/repair.hbs")),
     ("mend", include_str!("prompt/mend.hbs")),
     ("rebase", include_str!("prompt/rebase.hbs")),
     ("commit_message", include_str!("prompt/commit_message.hbs")),
@@ -64,6 +67,70 @@ pub(crate) fn propose(
         "propose",
         &json!({
             "name": project.name,
+            "instructions": instructions,
+            "summary": summary,
+            "tried": tried,
+            "place": place,
+            "workspace": edit == Edit::Workspace,
+            "protect": project.protect,
+            "allow": project.allow,
+            "checks": project.verify,
+            "max_files": project.max_files,
+            "max_lines": project.max_lines,
+        }),
+    )
+}
+
+/// What is known of a unit that failed.
+pub(crate) struct Failed<'a> {
+    pub(crate) unit: &'a str,
+    /// Why it failed, as the end of a sentence about it.
+    pub(crate) cause: &'a str,
+    /// What its program said; empty if nothing is known of that.
+    pub(crate) message: &'a str,
+    /// What it logged.
+    pub(crate) lines: &'a [String],
+    /// The project's files that its trace names.
+    pub(crate) places: &'a [Place],
+    /// What stands there.
+    pub(crate) excerpts: &'a [Excerpt],
+    /// The last commits of these files, a line each.
+    pub(crate) commits: &'a str,
+    /// The commit with which it was well.
+    pub(crate) healthy: Option<&'a CommitId>,
+}
+
+/// Lines of a file.
+#[derive(Serialize)]
+pub(crate) struct Excerpt {
+    pub(crate) path: String,
+    /// The number of the first of them.
+    pub(crate) line: usize,
+    pub(crate) text: String,
+}
+
+/// Asks for a change that mends a unit which failed.
+pub(crate) fn repair(
+    project: &Project,
+    instructions: &str,
+    summary: &str,
+    tried: &[String],
+    place: &str,
+    edit: Edit,
+    failed: &Failed<'_>,
+) -> Result<String> {
+    render(
+        "repair",
+        &json!({
+            "name": project.name,
+            "unit": failed.unit,
+            "cause": failed.cause,
+            "message": failed.message,
+            "lines": failed.lines,
+            "places": failed.places,
+            "excerpts": failed.excerpts,
+            "commits": failed.commits.trim_end(),
+            "healthy": failed.healthy.map_or("", |commit| commit),
             "instructions": instructions,
             "summary": summary,
             "tried": tried,

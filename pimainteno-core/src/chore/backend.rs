@@ -53,7 +53,7 @@ impl Proposer for Backend {
 }
 
 /// What was tried lately and is not wanted: what each change was, and why, in one line.
-fn tried(context: &StepContext<'_>) -> Result<Vec<String>> {
+pub(super) fn tried(context: &StepContext<'_>) -> Result<Vec<String>> {
     let bad = context.parts.store.proposals(
         Some(&context.run.record.project),
         ProposalStatus::is_bad,
@@ -71,6 +71,6 @@ fn tried(context: &StepContext<'_>) -> Result<Vec<String>> {
     Ok(bad.iter().filter_map(line).collect())
 }
 
-fn subject(message: &str) -> &str {
+pub(super) fn subject(message: &str) -> &str {
     message.lines().next().filter(|line| !line.is_empty()).unwrap_or("a change without a word")
 }

@@ -1,7 +1,11 @@
 //! What a value must be beyond its type. Each check stands at its field, so that a complaint stands
 //! at its line.
 
-use std::{fmt, num::NonZeroUsize, str::FromStr};
+use std::{
+    fmt,
+    num::{NonZeroU32, NonZeroUsize},
+    str::FromStr,
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -41,6 +45,13 @@ pub(super) fn at_least_one<'de, D: Deserializer<'de>, T: From<usize>>(
     NonZeroUsize::new(number)
         .map(|number| T::from(number.get()))
         .ok_or_else(|| de::Error::custom("must be at least 1"))
+}
+
+/// The same, of what is counted in few.
+pub(super) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    NonZeroU32::deserialize(deserializer)
+        .map(NonZeroU32::get)
+        .map_err(|_| de::Error::custom("must be a number, and at least 1"))
 }
 
 /// Reads what is written either as a string or as a table; `expected` is what to say of anything

@@ -5,12 +5,8 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::{Config, LlmConfig, Mode, Project, problem::Problem, secret, tree::Node};
 
 /// The keys that are understood and have no effect yet, and what they will be good for.
-pub(super) const NOT_YET: [(&str, &str); 10] = [
+pub(super) const NOT_YET: [(&str, &str); 6] = [
     ("plugin", "backends from shared libraries"),
-    ("systemd_monitor.enabled", "runs that start when a unit fails"),
-    ("systemd_monitor.units", "the choice of units that are watched"),
-    ("systemd_monitor.cooldown", "a least time between two runs for the same unit"),
-    ("systemd_monitor.freeze_after", "an end to repairs that do not help"),
     ("web.host", "the dashboard"),
     ("web.port", "the dashboard"),
     ("web.token", "access to the dashboard"),

@@ -148,15 +148,12 @@ fn a_path_through_a_parent_directory_gives_the_project_its_directorys_name() {
 
 #[test]
 fn a_key_that_has_no_effect_yet_is_noticed_where_it_stands() {
-    let loaded = toml(
-        "web.port = 80\nsystemd_monitor = { cooldown = '1m', bus = 'user' }\nplugin = [{ name = 'p', path = '/p' }]\n",
-    );
+    let loaded = toml("web.port = 80\nplugin = [{ name = 'p', path = '/p' }]\n");
     assert_eq!(
         loaded.notices,
         [
             "/etc/pm/PiMainteno.toml:1:5: `web.port` has no effect yet; it is meant for the dashboard",
-            "/etc/pm/PiMainteno.toml:2:21: `systemd_monitor.cooldown` has no effect yet; it is meant for a least time between two runs for the same unit",
-            "/etc/pm/PiMainteno.toml:3:1: `plugin` has no effect yet; it is meant for backends from shared libraries",
+            "/etc/pm/PiMainteno.toml:2:1: `plugin` has no effect yet; it is meant for backends from shared libraries",
         ]
     );
     assert_eq!(toml("systemd_monitor.bus = 'user'\nweb.socket = 's'").notices, [""; 0]);

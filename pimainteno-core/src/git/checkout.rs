@@ -409,6 +409,38 @@ impl Checkout {
         self.call(self.scope.relative(&arguments)).output_limit(64 << 10).text().await
     }
 
+    /// The last `commits` up to `to` that changed one of these files of the project, a line each.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Git`] if the commit does not exist.
+    pub(crate) async fn log_of(
+        &self,
+        to: &CommitId,
+        files: &[&str],
+        commits: usize,
+    ) -> Result<String> {
+        let limit = format!("--max-count={commits}");
+        let format = "--format=%h %ad %s";
+        let mut arguments = vec![
+            "log",
+            &limit,
+            "--no-color",
+            "--no-decorate",
+            "--date=iso-strict",
+            format,
+            to,
+            "--",
+        ];
+        // Names, not patterns.
+        let files: Vec<_> = files
+            .iter()
+            .map(|file| self.scope.outer(Path::new(file)).to_string_lossy().into_owned())
+            .map(|file| format!(":(top,literal){file}"))
+            .collect();
+        arguments.extend(files.iter().map(String::as_str));
+        self.call(arguments).output_limit(16 << 10).text().await
+    }
+
     /// The differences between two commits as text, at most `bytes` of it.
     ///
     /// # Errors

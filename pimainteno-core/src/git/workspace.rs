@@ -369,6 +369,12 @@ impl Workspace {
         ))
     }
 
+    /// Whether `diff` could be placed in the clean workspace, on files that are as it says.
+    pub(crate) async fn applies(&self, diff: &str) -> bool {
+        let checked = self.applying(&["--index", "--check"]).input(diff).output().await;
+        checked.is_ok_and(|output| output.success())
+    }
+
     /// A call that applies a diff of the project, which is its input.
     pub(super) fn applying(&self, options: &[&str]) -> Call {
         let directory = self.scope().directory();

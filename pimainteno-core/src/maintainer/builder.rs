@@ -21,7 +21,7 @@ use crate::{
     process::{Cancel, Environment, SandboxHelper},
     queue::Queue,
     registry::{BackendFactory, Registry},
-    runner::{Live, Prepared, Recovery, Releases, Runner, UnderWay, learn_key},
+    runner::{Incidents, Live, Prepared, Recovery, Releases, Runner, UnderWay, learn_key},
     service::ServiceManager,
     step::Step,
     store::Store,
@@ -189,6 +189,7 @@ impl MaintainerBuilder {
             recovery: Arc::default(),
             releases: Arc::default(),
             under_way: Arc::default(),
+            incidents: Arc::default(),
             cancel: Cancel::new(),
         });
         let carried = runner.carry_pauses_over()?;
@@ -328,6 +329,7 @@ pub(super) struct Shared {
     pub(super) recovery: Arc<Recovery>,
     pub(super) releases: Arc<Releases>,
     pub(super) under_way: Arc<UnderWay>,
+    pub(super) incidents: Arc<Incidents>,
     pub(super) cancel: Cancel,
 }
 
@@ -349,7 +351,7 @@ impl Plan {
     }
 
     pub(super) fn runner(self, shared: Shared) -> Runner {
-        let Shared { store, bus, queue, recovery, releases, under_way, cancel } = shared;
+        let Shared { store, bus, queue, recovery, releases, under_way, incidents, cancel } = shared;
         let written =
             self.projects.iter().flat_map(|prepared| prepared.project.sandbox.write.clone());
         Runner {
@@ -367,6 +369,7 @@ impl Plan {
             recovery,
             releases,
             under_way,
+            incidents,
             cancel,
             looked: OnceLock::new(),
             newer: OnceLock::new(),

@@ -38,6 +38,7 @@ impl Maintainer {
                 recovery: current.recovery.clone(),
                 releases: current.releases.clone(),
                 under_way: current.under_way.clone(),
+                incidents: current.incidents.clone(),
                 cancel: current.cancel.clone(),
             });
             carried = runner.carry_pauses_over()?;

@@ -129,6 +129,8 @@ impl Maintainer {
             runner.store.project(id).is_kept_from_runs() || runner.store.has_open_run(id)?;
         if is_kept {
             runner.release(&prepared)?;
+            // What keeps a repair waiting may be over by that.
+            runner.incidents.found.notify_one();
         }
         Ok(is_kept)
     }

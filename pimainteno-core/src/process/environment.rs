@@ -11,7 +11,7 @@ use super::SandboxHelper;
 /// What children may see of the environment of whoever builds the library: where things are, which
 /// language to speak, which proxy to use. Everything else stays out, because that is where keys and
 /// tokens are.
-const ALLOWED: [&str; 27] = [
+const ALLOWED: [&str; 28] = [
     "PATH",
     "HOME",
     "USER",
@@ -27,6 +27,7 @@ const ALLOWED: [&str; 27] = [
     "XDG_DATA_HOME",
     "XDG_RUNTIME_DIR",
     "DBUS_SESSION_BUS_ADDRESS",
+    "DBUS_SYSTEM_BUS_ADDRESS",
     "SSH_AUTH_SOCK",
     "CARGO_HOME",
     "RUSTUP_HOME",

@@ -16,12 +16,19 @@ pub(crate) struct Live {
     /// What all of them share.
     pub(crate) store: Store,
     replaced: Notify,
+    /// The same for the one who watches units.
+    replaced_for_watch: Notify,
 }
 
 impl Live {
     pub(crate) fn new(runner: Runner) -> Self {
         let store = runner.store.clone();
-        Self { current: RwLock::new(Arc::new(runner)), store, replaced: Notify::new() }
+        Self {
+            current: RwLock::new(Arc::new(runner)),
+            store,
+            replaced: Notify::new(),
+            replaced_for_watch: Notify::new(),
+        }
     }
 
     /// The newest one.
@@ -37,12 +44,18 @@ impl Live {
         drop(current.newer.set(newer.clone()));
         *current = newer;
         self.replaced.notify_one();
+        self.replaced_for_watch.notify_one();
         Ok(())
     }
 
     /// Ready once for whoever waits when another runner is in place.
     pub(crate) async fn replaced(&self) {
         self.replaced.notified().await;
+    }
+
+    /// The same for the one who watches units.
+    pub(crate) async fn replaced_for_watch(&self) {
+        self.replaced_for_watch.notified().await;
     }
 }
 

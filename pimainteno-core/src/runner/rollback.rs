@@ -17,8 +17,13 @@ use crate::{
     words::CommitId,
 };
 
-/// Why a change is taken back, as it is told in the commit and in the history.
-const REASON: &str = "a person asked for it";
+/// Why a run takes a change back, as it is told in the commit and in the history.
+fn reason(record: &RunRecord) -> String {
+    match &record.trigger {
+        Trigger::UnitFailure { unit } => format!("{unit} failed with it"),
+        _ => "a person asked for it".into(),
+    }
+}
 
 /// A run whose change can be taken back.
 struct Target {
@@ -138,6 +143,7 @@ impl Runner {
         is_pushed: bool,
     ) -> Result<Run> {
         let Target { run: taken_back, commit, base } = target;
+        let reason = reason(&run.record);
         // Whether somebody committed something after it.
         let is_covered = run.base != *commit;
         let did = Announced::read(&self.store.run_journal(taken_back.id)?, false);
@@ -147,7 +153,7 @@ impl Runner {
         let way = Way {
             checkout,
             steps: &prepared.steps,
-            reason: REASON,
+            reason: &reason,
             inverted: Some(commit).filter(|_| !is_dropped),
             base,
             is_covered,
@@ -207,7 +213,7 @@ pub(super) fn fail_if_put_off(finished: &mut Run) {
 pub(super) fn takes_back(finished: &Run) -> Option<TakenBack> {
     let of = finished.record.job.takes_back()?;
     let is_done = finished.is_complete || finished.is_out();
-    is_done.then(|| TakenBack { run: of, reason: REASON.to_owned() })
+    is_done.then(|| TakenBack { run: of, reason: reason(&finished.record) })
 }
 
 fn is_rollback(run: &RunRecord) -> bool {
@@ -221,7 +227,7 @@ fn is_taken_back(run: &RunRecord) -> bool {
 /// Whether the run's commit is out there: it was applied, or taking it back did not succeed.
 fn has_delivered(run: &RunRecord) -> bool {
     let is_out = match &run.outcome {
-        Some(Outcome::Applied { .. }) => true,
+        Some(Outcome::Applied { .. } | Outcome::Unproven { .. }) => true,
         Some(Outcome::Failed { step, .. }) => step == ROLLBACK,
         _ => false,
     };

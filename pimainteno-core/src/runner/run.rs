@@ -25,7 +25,9 @@ use crate::{
         self, Part, Run, RunParts,
         sandboxed::{self, Sandboxing},
     },
-    store::{FinishedRun, Journal, Order, Parked, ProjectState, Seen, Store},
+    store::{
+        FREEZE_AFTER, FinishedRun, Journal, Order, Parked, PlayedChange, ProjectState, Seen, Store,
+    },
     words::CommitId,
 };
 
@@ -341,9 +343,9 @@ impl Runner {
         let record = self.conclude(prepared, journal, seen, stored, rollback, options);
         // What is known to be delivered is kept; a run that is cut off before this leaves the next
         // one cold.
-        let is_applied = record
-            .as_ref()
-            .is_ok_and(|record| matches!(record.outcome, Some(Outcome::Applied { .. })));
+        let is_applied = record.as_ref().is_ok_and(|record| {
+            matches!(record.outcome, Some(Outcome::Applied { .. } | Outcome::Unproven { .. }))
+        });
         keep_leftovers(&parts, is_applied).await;
         record
     }
@@ -369,8 +371,15 @@ impl Runner {
         let mut record = finished.record.clone();
         let waits = blocked_anew(&finished);
         let (needs_setup, none_passed) = (finished.needs_setup, finished.none_passed);
+        let is_played = finished.is_played;
         let (id, chore, rules) = (&prepared.project.id, &record.chore, record.job.rules());
         let before = self.store.project(id);
+        // A repair that does not help is told by what it was to mend.
+        let incident = record.job.unit().and_then(|unit| self.open_incident(unit));
+        let freeze_after = match record.job.unit() {
+            Some(_) => self.config.systemd_monitor.freeze_after,
+            None => FREEZE_AFTER,
+        };
         let change_state = |state: &mut ProjectState| {
             // What was delivered may have been what a unit lacked.
             if matches!(record.outcome, Some(Outcome::Applied { .. })) {
@@ -401,8 +410,11 @@ impl Runner {
                     if rules.counts_failures && !options.dry_run =>
                 {
                     let reason = failure.to_string();
-                    let signature = fingerprint::of_failure(&reason);
-                    state.note_failure(record.job.unit(), signature, reason);
+                    let signature = incident.as_ref().map_or_else(
+                        || fingerprint::of_failure(&reason),
+                        |it| it.signature.clone(),
+                    );
+                    state.note_failure(record.job.unit(), signature, reason, freeze_after);
                 }
                 _ => {}
             }
@@ -425,6 +437,10 @@ impl Runner {
             }
         };
         let became = finished.proposal.as_ref().map(|proposal| proposal.status.clone());
+        let change = finished.proposal.as_ref().map(|proposal| PlayedChange {
+            diff: proposal.diff.clone(),
+            message: proposal.message.clone(),
+        });
         self.store.finish_run(journal, finished, change_state)?;
         if record.outcome == Some(Outcome::NoChange) && record.job.delivers().is_some() {
             record.became = became.filter(|became| *became == ProposalStatus::Obsolete);
@@ -441,6 +457,9 @@ impl Runner {
             self.bus.notice(id, None, NoticeKind::Blocked, signature, message);
         }
         self.tell_parked(prepared, chore, before.parked.is_some());
+        if !options.dry_run {
+            self.settle_incident(&record, change, is_played);
+        }
         self.bus.finished(&record);
         Ok(record)
     }
@@ -533,7 +552,12 @@ fn has_looked(run: &Run) -> bool {
     // something: nobody else looked at it.
     let came_to_something = matches!(
         outcome,
-        Some(Outcome::Applied { .. } | Outcome::RolledBack { .. } | Outcome::Held { .. })
+        Some(
+            Outcome::Applied { .. }
+                | Outcome::Unproven { .. }
+                | Outcome::RolledBack { .. }
+                | Outcome::Held { .. }
+        )
     );
     let was_put_off = matches!(
         outcome,

@@ -45,6 +45,9 @@ pub struct JournalEntry {
     pub message: String,
     /// Its place in the journal, for [`Since::Cursor`].
     pub cursor: String,
+    /// What systemd does with the unit where it says so: `start`, `stop`, `restart` …; empty if it
+    /// does nothing, and in what others log.
+    pub job: String,
 }
 
 /// From where on the journal is read.
@@ -56,6 +59,9 @@ pub enum Since {
     Time(Timestamp),
     /// From after the entry with this [`JournalEntry::cursor`].
     Cursor(String),
+    /// That of one start of the unit alone, by its [`super::UnitState::invocation`], and what
+    /// systemd says about that.
+    Start(String),
 }
 
 /// An entry as `journalctl` writes it.
@@ -71,6 +77,8 @@ struct RawEntry {
     priority: Value,
     #[serde(rename = "SYSLOG_IDENTIFIER", default)]
     identifier: Value,
+    #[serde(rename = "JOB_TYPE", default)]
+    job: Value,
 }
 
 impl Journal {
@@ -103,11 +111,14 @@ impl Journal {
         let command = self.journalctl().args([
             "--quiet",
             "--output=json",
-            "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER",
+            "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,JOB_TYPE",
             // Otherwise a field of more than 4096 bytes is left out.
             "--all",
-            &selector,
         ]);
+        let command = match since {
+            Since::Start(_) => command,
+            _ => command.arg(selector),
+        };
         let command = match since {
             Since::Beginning => command.arg(format!("--lines={limit}")),
             Since::Time(time) => command.arg(format!("--lines={limit}")).arg(format!(
@@ -117,6 +128,15 @@ impl Journal {
             )),
             // With a cursor, `--lines` would give the first ones after it.
             Since::Cursor(cursor) => command.arg(format!("--after-cursor={cursor}")),
+            Since::Start(invocation) => command.arg(format!("--lines={limit}")).args([
+                // What the unit's processes logged, and what systemd says about this start
+                // (systemd.journal-fields(7)).
+                format!("_SYSTEMD_INVOCATION_ID={invocation}"),
+                "+".into(),
+                format!("INVOCATION_ID={invocation}"),
+                "+".into(),
+                format!("USER_INVOCATION_ID={invocation}"),
+            ]),
         };
         let output = command
             .run()
@@ -173,6 +193,7 @@ impl JournalEntry {
             identifier: plain(&text_of(&raw.identifier)),
             message,
             cursor: raw.cursor,
+            job: plain(&text_of(&raw.job)),
         })
     }
 }
@@ -217,6 +238,7 @@ mod tests {
             identifier: String::new(),
             message: "red".into(),
             cursor: "s=1".into(),
+            job: String::new(),
         };
         assert_eq!(read(&entry(r#""r\u001bed""#)), expected);
         assert_eq!(read(&entry("[104,105,255]")).message, "hi\u{fffd}");

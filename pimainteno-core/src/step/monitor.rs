@@ -12,7 +12,7 @@ use crate::{
 const LOGGED_ENTRIES: usize = 50;
 
 /// Watches that the restarted units stay active, do not restart by themselves, and that the health
-/// probe answers, for `probation`.
+/// probe answers, for `probation`; of a repair also that it did what it is for.
 #[derive(Debug)]
 pub(crate) struct Monitor;
 
@@ -38,10 +38,11 @@ impl Step for Monitor {
             ));
         }
         let progress = |message: &str| context.progress(message);
-        let before = delivery.before.clone().unwrap_or_default();
+        let before = context.baseline_of_repair(delivery.before.clone().unwrap_or_default());
         match context.probation(&delivery.restarted).watch(&before, parts.cancel, &progress).await?
         {
             Verdict::Healthy { watched } => {
+                context.prove().await?;
                 Ok(Flow::Done(format!("healthy for {:.1} s", watched.as_secs_f64())))
             }
             Verdict::UnchangedUnhealthy { reason, .. } => {

@@ -13,10 +13,21 @@ use crate::{
     words::{CommitId, UnitName},
 };
 
+/// What a policy writes in front of the name of a unit that is to read its configuration again, and
+/// not to be restarted.
+const RELOAD: &str = "reload:";
+
 /// Moves the checkout to the commit, then restarts the units that the policy maps to the changed
-/// files.
+/// files, and those that the change is to mend, in the order of their dependencies.
 #[derive(Debug)]
 pub(crate) struct Restart;
+
+/// A unit that is to be restarted.
+struct Restarted {
+    unit: UnitName,
+    /// Whether it is enough that it reads its configuration again.
+    is_reload: bool,
+}
 
 #[async_trait]
 impl Step for Restart {
@@ -37,7 +48,8 @@ impl Step for Restart {
             return Ok(Flow::End(Outcome::NoChange));
         };
         let is_unmanaged = context.project().restart == RestartConfig::None;
-        let units = if is_unmanaged { Vec::new() } else { self.units(context).await? };
+        let asked = if is_unmanaged { Vec::new() } else { self.units(context).await? };
+        let units: Vec<_> = asked.iter().map(|asked| asked.unit.clone()).collect();
         // What a rollback finds is what the change did; it is measured by what was before.
         let before = match context.run.delivery.before.take() {
             Some(before) => before,
@@ -56,9 +68,15 @@ impl Step for Restart {
             context.progress(format!("{unit} is stopped, and stays so"));
         }
         context.move_checkout().await?;
+        let services = context.parts.services;
+        if services.take_up_files(&units).await? {
+            context.progress("systemd has read changed unit files again");
+        }
+        let units = services.in_order(units).await;
         for unit in &units {
-            context.progress(format!("restarts {unit}"));
-            context.restart_unit(unit).await?;
+            let is_reload = asked.iter().any(|asked| asked.unit == *unit && asked.is_reload);
+            context.progress(format!("{} {unit}", if is_reload { "reloads" } else { "restarts" }));
+            context.restart_or_reload(unit, is_reload).await?;
         }
         Ok(Flow::Done(match units.as_slice() {
             [] if is_unmanaged => {
@@ -72,13 +90,17 @@ impl Step for Restart {
 
 impl Restart {
     /// The units to restart: those that the policy names and that exist.
-    async fn units(&self, context: &StepContext<'_>) -> Result<Vec<UnitName>> {
-        let mut units = Vec::new();
-        for unit in context.parts.policy.restart_units(&context.run.facts)? {
+    async fn units(&self, context: &StepContext<'_>) -> Result<Vec<Restarted>> {
+        let mut units: Vec<Restarted> = Vec::new();
+        for asked in self.asked(context)? {
+            let (Restarted { unit, .. }, restarts) = (&asked, &mut units);
+            if restarts.iter().any(|restart| restart.unit == *unit) {
+                continue;
+            }
             let is_guessed =
-                !context.project().units_are_explicit && context.project().units.contains(&unit);
-            match context.parts.services.state(&unit).await {
-                Ok(state) if state.load != LoadState::NotFound => units.push(unit),
+                !context.project().units_are_explicit && context.project().units.contains(unit);
+            match context.parts.services.state(unit).await {
+                Ok(state) if state.load != LoadState::NotFound => restarts.push(asked),
                 // The name was guessed from the directory's, and not every project has a service.
                 Ok(_) if is_guessed => {
                     context.progress(format!("there is no {unit} on this machine"));
@@ -86,11 +108,25 @@ impl Restart {
                 Err(error) if is_guessed => {
                     context.progress(format!("cannot ask for {unit}: {error}"));
                 }
-                Ok(_) => return Err(no_such_unit(&unit)),
+                Ok(_) => return Err(no_such_unit(unit)),
                 Err(error) => return Err(error),
             }
         }
         Ok(units)
+    }
+
+    /// The units that the change is to mend, and those that the policy names.
+    fn asked(&self, context: &StepContext<'_>) -> Result<Vec<Restarted>> {
+        let named = context.parts.policy.restart_units(&context.run.facts)?;
+        let to_mend = context.units_to_mend().into_iter();
+        let mut all: Vec<_> = to_mend.map(|unit| Restarted { unit, is_reload: false }).collect();
+        for named in named {
+            all.push(match named.strip_prefix(RELOAD) {
+                Some(unit) => Restarted { unit: unit.parse()?, is_reload: true },
+                None => Restarted { unit: named, is_reload: false },
+            });
+        }
+        Ok(all)
     }
 }
 
@@ -176,12 +212,21 @@ impl StepContext<'_> {
     /// [`ErrorKind::Service`] if it does not come up; [`ErrorKind::Step`] as
     /// [`Self::commit_change`].
     pub async fn restart_unit(&mut self, unit: &UnitName) -> Result<()> {
+        self.restart_or_reload(unit, false).await
+    }
+
+    async fn restart_or_reload(&mut self, unit: &UnitName, is_reload: bool) -> Result<()> {
         self.must_be_allowed("restarts a unit")?;
         let intent = self.announce(Effect::Restart { unit: unit.clone() })?;
         // Noted before the restart: one that fails half way has touched the unit as well.
         self.run.delivery.restarted.push(unit.clone());
         // A restart is not stopped half way; it has a deadline of its own.
-        self.parts.services.restart(unit, &Cancel::new()).await?;
+        let (services, never) = (self.parts.services, Cancel::new());
+        if is_reload {
+            services.reload(unit, &never).await?;
+        } else {
+            services.restart(unit, &never).await?;
+        }
         self.parts.journal.done(intent)
     }
 }

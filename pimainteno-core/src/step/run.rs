@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     fingerprint,
     git::Change,
-    job::Rules,
+    job::{REPAIR, Rules},
     patch,
     policy::{Checks, Facts},
     proposal::{Blocked, Proposal, ProposalStatus},
@@ -82,6 +82,10 @@ pub(crate) struct Run {
     pub(crate) cut_off: Option<String>,
     /// Whether the change has gone through the checks since it was placed.
     pub(crate) is_checked: bool,
+    /// Whether the unit that it is to mend was watched, and is well.
+    pub(crate) is_proven: bool,
+    /// Whether its change is one that helped before.
+    pub(crate) is_played: bool,
     /// Whether no backend is asked whatever the job allows: its change waited for something
     /// outside, and delivering it costs nothing.
     pub(crate) asks_nobody: bool,
@@ -176,6 +180,8 @@ impl Run {
             unknown: Vec::new(),
             cut_off: None,
             is_checked: false,
+            is_proven: false,
+            is_played: false,
             asks_nobody: false,
             hindered: None,
             blocked: None,
@@ -202,6 +208,11 @@ impl Run {
     /// Whether it takes something back.
     pub(crate) fn takes_back(&self) -> bool {
         self.taken_back || self.rules().brings_back
+    }
+
+    /// Whether its change is to mend a unit that failed: then that has to be shown.
+    pub(crate) fn mends_unit(&self) -> bool {
+        self.record.chore == REPAIR && !self.takes_back()
     }
 
     /// What is said about its change; empty if nothing is, or there is none.
@@ -247,6 +258,7 @@ impl Run {
             summary: self.summary,
             checks: self.base_checks,
             takes_back: None,
+            is_played: self.is_played,
             needs_setup: self.needs_setup,
             none_passed: self.facts.checks() == Checks::None && !self.red.is_empty(),
         }
@@ -293,7 +305,9 @@ impl Candidate {
 fn status_after(outcome: &Outcome) -> ProposalStatus {
     match outcome {
         Outcome::Held { reason } => ProposalStatus::Held { reason: reason.clone() },
-        Outcome::Applied { commit } => ProposalStatus::Applied { commit: commit.clone() },
+        Outcome::Applied { commit } | Outcome::Unproven { commit, .. } => {
+            ProposalStatus::Applied { commit: commit.clone() }
+        }
         Outcome::Rejected { reason } => ProposalStatus::Rejected { reason: reason.clone() },
         Outcome::RolledBack { reason } => ProposalStatus::RolledBack { reason: reason.clone() },
         Outcome::Failed { message, .. } => ProposalStatus::Failed { reason: message.clone() },

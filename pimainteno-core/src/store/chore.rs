@@ -12,8 +12,9 @@ use crate::{
     words::{CommitId, Sha256, UnitName},
 };
 
-/// How often a chore may fail in the same way before it is left alone.
-const FREEZE_AFTER: u32 = 3;
+/// How often a chore may fail in the same way before it is left alone, unless the configuration
+/// says otherwise.
+pub(crate) const FREEZE_AFTER: u32 = 3;
 
 /// The most bytes that are kept of the reason.
 const MAX_REASON: usize = 500;
@@ -99,6 +100,9 @@ pub struct Frozen {
     pub since: Timestamp,
     /// How it failed, the last time.
     pub reason: String,
+    /// How often it had failed so.
+    #[serde(default = "freeze_after")]
+    pub after: u32,
 }
 
 /// A failure that came more than once.
@@ -125,25 +129,31 @@ impl Frozen {
     pub fn describe(&self) -> String {
         let reason = self.reason.lines().next().unwrap_or_default();
         format!(
-            "frozen since {:.0}: it failed {FREEZE_AFTER} times in the same way: {reason}",
-            self.since
+            "frozen since {:.0}: it failed {} times in the same way: {reason}",
+            self.since, self.after
         )
     }
 }
 
 impl ChoreState {
-    /// Takes note of a failure of `unit`, or of the project itself: the third with the same
-    /// signature in a row freezes the chore.
-    pub fn note_failure(&mut self, unit: Option<&UnitName>, signature: String, mut reason: String) {
+    /// Takes note of a failure of `unit`, or of the project itself: so many with the same signature
+    /// in a row freeze the chore.
+    pub fn note_failure(
+        &mut self,
+        unit: Option<&UnitName>,
+        signature: String,
+        mut reason: String,
+        freeze_after: u32,
+    ) {
         let before = self.repeated.iter().position(|failure| failure.unit.as_ref() == unit);
         let before = before.map(|place| self.repeated.remove(place));
         let count = before
             .filter(|failure| failure.signature == signature)
             .map_or(1, |failure| failure.count.saturating_add(1));
         self.repeated.push(RepeatedFailure { unit: unit.cloned(), signature, count });
-        if count >= FREEZE_AFTER && self.frozen.is_none() {
+        if count >= freeze_after && self.frozen.is_none() {
             reason.truncate(reason.floor_char_boundary(MAX_REASON));
-            self.frozen = Some(Frozen { since: Timestamp::now(), reason });
+            self.frozen = Some(Frozen { since: Timestamp::now(), reason, after: count });
         }
     }
 
@@ -232,6 +242,10 @@ impl ChoreState {
     }
 }
 
+fn freeze_after() -> u32 {
+    FREEZE_AFTER
+}
+
 /// Reads repeated failures, also as they were written before: by unit, those of none under the
 /// empty name.
 fn repeated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RepeatedFailure>, D::Error> {
@@ -266,7 +280,7 @@ mod tests {
         let again: ChoreState =
             serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
         assert_eq!((again, state.repeated.len()), (state.clone(), 2));
-        state.note_failure(None, "s".into(), "again".into());
+        state.note_failure(None, "s".into(), "again".into(), FREEZE_AFTER);
         assert!(state.frozen.is_some(), "{state:?}");
     }
 }

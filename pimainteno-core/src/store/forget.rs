@@ -7,7 +7,9 @@ use super::{
     Store, locked,
     project::{ProjectState, put_state},
     proposals, rows,
-    schema::{ARCHIVE, CHECKS, NOTICES, PROPOSAL, RUN, STATE, SUMMARY, Table, USAGE},
+    schema::{
+        ARCHIVE, CHECKS, INCIDENT, NOTICES, PLAYBOOK, PROPOSAL, RUN, STATE, SUMMARY, Table, USAGE,
+    },
     usage,
 };
 use crate::{
@@ -40,11 +42,11 @@ impl Store {
         let is_known = state != ProjectState::default();
         let last_event = self.last_event();
         self.write(|table| {
-            for kind in [SUMMARY, CHECKS] {
+            for kind in [SUMMARY, CHECKS, PLAYBOOK] {
                 rows::remove(table, project, kind, &[])?;
             }
             if history {
-                for kind in [ARCHIVE, PROPOSAL, RUN] {
+                for kind in [ARCHIVE, INCIDENT, PROPOSAL, RUN] {
                     for id in rows::ids(table, project, kind)? {
                         rows::remove(table, project, kind, &id)?;
                     }

@@ -52,13 +52,17 @@ impl Store {
     /// # Errors
     /// [`crate::ErrorKind::Store`].
     pub(crate) fn notices(&self, project: Option<&str>, limit: usize) -> Result<Vec<Notice>> {
-        let mut projects: Vec<_> = self.named_or_known(project).into_iter().map(Some).collect();
-        if project.is_none() {
-            projects.push(None);
-        }
         let pending = locked(&self.0.pending_notices).clone();
         let mut all: Vec<Notice> = self.read(|table| {
             let mut all = Vec::new();
+            let mut projects: Vec<_> = match project {
+                Some(project) => vec![Some(ProjectId::unchecked(project))],
+                // Also of one that was never run.
+                None => rows::projects(table)?.into_iter().map(Some).chain([None]).collect(),
+            };
+            projects.extend(pending.keys().cloned().filter(|_| project.is_none()));
+            projects.sort();
+            projects.dedup();
             for project in &projects {
                 let row = row(project.as_ref());
                 let mut kept = rows::get_json(table, row, NOTICES, &[])?.unwrap_or_default();

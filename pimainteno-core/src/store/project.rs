@@ -22,7 +22,7 @@ use super::{
 use crate::{
     error::Result,
     id::{ProposalId, RunId},
-    job::IMPROVE,
+    job::{IMPROVE, REPAIR},
     proposal::Proposal,
     run::Outcome,
     secrets::Secrets,
@@ -75,6 +75,11 @@ impl ProjectState {
     /// What is remembered about a chore.
     pub fn chore(&self, name: &str) -> &ChoreState {
         self.chores.get(name).unwrap_or(&UNKNOWN)
+    }
+
+    /// What is remembered about looking after its units that failed.
+    pub fn repair(&self) -> &ChoreState {
+        self.chore(REPAIR)
     }
 
     /// The same, to be changed.

@@ -52,6 +52,8 @@ pub(crate) struct FinishedRun {
     pub checks: Vec<CheckResults>,
     /// The run whose change this one took back: its record and its proposal say so from now on.
     pub takes_back: Option<TakenBack>,
+    /// Whether its change is one that helped before.
+    pub is_played: bool,
     /// Whether it was put off because the backend is not set up.
     pub needs_setup: bool,
     /// Whether no check passed, with the change or without it.
@@ -93,6 +95,7 @@ impl FinishedRun {
             summary: None,
             checks: Vec::new(),
             takes_back: None,
+            is_played: false,
             needs_setup: false,
             none_passed: false,
         }
@@ -124,6 +127,7 @@ impl Store {
             mut summary,
             checks,
             mut takes_back,
+            is_played: _,
             needs_setup: _,
             none_passed: _,
         } = finished;

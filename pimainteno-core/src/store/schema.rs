@@ -14,6 +14,8 @@
 //! | [`USAGE`] | the day, complemented, so that the newest comes first | list of [`UsageEntry`](super::UsageEntry) |
 //! | [`CHECKS`] | empty | list of [`CheckResults`](super::CheckResults) |
 //! | [`NOTICES`] | empty | list of [`Notice`](super::Notice); those of no project are under the empty name |
+//! | [`INCIDENT`] | the incident's 16 bytes | [`Incident`](crate::incident::Incident); those of no project are under the empty name |
+//! | [`PLAYBOOK`] | empty | list of what helped against failures |
 //!
 //! The kinds are numbered so that what one run writes lies together: its record, the state and the
 //! newest day's usage are neighbours. The archive is apart, so that looking through the records
@@ -65,6 +67,8 @@ pub(super) const STATE: u8 = 5;
 pub(super) const USAGE: u8 = 6;
 pub(super) const CHECKS: u8 = 7;
 pub(super) const NOTICES: u8 = 8;
+pub(super) const INCIDENT: u8 = 9;
+pub(super) const PLAYBOOK: u8 = 10;
 
 /// What a file turned out to be.
 pub(super) enum Format {

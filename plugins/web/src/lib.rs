@@ -15,6 +15,9 @@
 //! | `GET /api/proposals` | [`Proposals`] | `project`, `all`, `limit` | a list of [`Proposal`] without their diffs |
 //! | `GET /api/proposals/{id}` | [`ShowProposal`] | `id` | [`Proposal`] |
 //! | `GET /api/notices` | [`Notices`] | `project`, `limit` | a list of [`Notice`] |
+//! | `GET /api/incidents` | [`Incidents`] | `project`, `limit` | a list of [`Incident`] |
+//! | `GET /api/incidents/{id}` | [`ShowIncident`] | `id` | an [`Incident`] |
+//! | `POST /api/units/{unit}/failed` | [`NotifyFailure`] | `unit` | [`Heard`] |
 //! | `POST /api/proposals/{id}/reject` | [`Reject`] | `id`, `reason` | [`Proposal`] |
 //! | `POST /api/projects/{project}/pause` | [`Pause`] | `project` | [`Paused`] |
 //! | `POST /api/projects/{project}/resume` | [`Resume`] | `project` | [`Paused`] |
@@ -41,6 +44,7 @@
 //! [`Event`]: pimainteno_core::Event
 //! [`Forgotten`]: pimainteno_core::Forgotten
 //! [`Notice`]: pimainteno_core::store::Notice
+//! [`Incident`]: pimainteno_core::incident::Incident
 //! [`Proposal`]: pimainteno_core::Proposal
 //! [`RunRecord`]: pimainteno_core::RunRecord
 
@@ -65,7 +69,7 @@ pub use routes::{Route, routes};
 pub use service::Service;
 pub use stream::RunLine;
 pub use verb::{Order, Verb};
-pub use verbs::{deciding::*, reading::*, running::*};
+pub use verbs::{deciding::*, incidents::*, reading::*, running::*};
 
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

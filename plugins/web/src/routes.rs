@@ -12,8 +12,9 @@ use axum::{
 };
 
 use crate::{
-    Approve, Forget, Healthz, Notices, Order, Pause, ProjectRuns, Proposals, Refusal, Reject,
-    Reload, Resume, Rollback, Run, Runs, Service, ShowProposal, ShowRun, Status, Verb,
+    Approve, Forget, Healthz, Incidents, Notices, NotifyFailure, Order, Pause, ProjectRuns,
+    Proposals, Refusal, Reject, Reload, Resume, Rollback, Run, Runs, Service, ShowIncident,
+    ShowProposal, ShowRun, Status, Verb,
     codec::{decode, fields},
     origin,
 };
@@ -58,6 +59,9 @@ impl Table {
             .verb::<Proposals>()
             .verb::<ShowProposal>()
             .verb::<Notices>()
+            .verb::<Incidents>()
+            .verb::<ShowIncident>()
+            .verb::<NotifyFailure>()
             .verb::<Reject>()
             .verb::<Pause>()
             .verb::<Resume>()

@@ -50,7 +50,7 @@ fn state(active: ActiveState, sub: &str, restarts: u32, since: u64) -> UnitState
         restarts,
         main_pid: 1,
         since,
-        oneshot: false,
+        ..UnitState::default()
     }
 }
 

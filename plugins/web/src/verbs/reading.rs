@@ -6,6 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use pimainteno_core::{
     Job, Maintainer, ProjectId, Proposal, Result, RunId, RunRecord, Spending,
     config::{Chore, Mode},
+    incident::Incident,
     store::{Entry, Frozen, Held, Notice, Output, Parked, UsageEntry},
 };
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,12 @@ pub struct Overview {
     /// What all projects together spent on that day, of how much.
     #[serde(default)]
     pub today: Spending,
+    /// Whether units are watched now; `None` where they are not to be.
+    #[serde(default)]
+    pub watching: Option<bool>,
+    /// The incidents that go on, the newest first.
+    #[serde(default)]
+    pub incidents: Vec<Incident>,
     /// The projects, in the configuration's order.
     pub projects: Vec<ProjectStatus>,
     /// Those that are not in the configuration any more, and of which something is left over that
@@ -90,6 +97,12 @@ pub struct ProjectStatus {
     pub frozen: Option<Frozen>,
     /// A change that waits for a person.
     pub held: Option<Held>,
+    /// A repair of a unit that waits for a person.
+    #[serde(default)]
+    pub repair: Option<Held>,
+    /// Whether units of it that fail are left alone until a person resumes it.
+    #[serde(default)]
+    pub repair_frozen: bool,
     /// Its lines of upkeep, each with what keeps it from its runs; the four above are of whichever
     /// waits longest.
     #[serde(default)]
@@ -256,6 +269,8 @@ impl Verb for Status {
                 parked: status.state.parked().cloned().filter(|parked| parked.until > now),
                 frozen: status.state.frozen().cloned(),
                 held: status.state.held().next().cloned(),
+                repair: status.state.repair().held.clone(),
+                repair_frozen: status.state.repair().frozen.is_some(),
                 queued: status.state.orders.iter().map(|order| order.job.clone()).collect(),
                 chores: status
                     .chores
@@ -270,7 +285,21 @@ impl Verb for Status {
         let (day, today) = (Some(maintainer.day()), maintainer.today());
         let (left_over, unfinished) = (maintainer.left_over(), maintainer.unfinished()?);
         let (version, daemon) = (VERSION.to_owned(), service.serves());
-        Ok(Overview { version, daemon, day, today, projects, left_over, unfinished })
+        let is_wanted = maintainer.config().systemd_monitor.enabled;
+        let watching = is_wanted.then(|| maintainer.is_watching());
+        let mut incidents = maintainer.incidents(None, MOST)?;
+        incidents.retain(|incident| incident.ended.is_none());
+        Ok(Overview {
+            version,
+            daemon,
+            day,
+            today,
+            watching,
+            incidents,
+            projects,
+            left_over,
+            unfinished,
+        })
     }
 }
 
@@ -341,17 +370,20 @@ impl Verb for Notices {
 }
 
 #[cfg(feature = "clap")]
-fn number() -> impl clap::builder::TypedValueParser<Value = usize> {
+pub(super) fn number() -> impl clap::builder::TypedValueParser<Value = usize> {
     use clap::builder::TypedValueParser as _;
     clap::value_parser!(u16).range(1..).map(usize::from)
 }
 
-fn length(limit: Option<usize>) -> usize {
+pub(super) fn length(limit: Option<usize>) -> usize {
     limit.unwrap_or(SOME).min(MOST)
 }
 
 /// The id of a project that is in the configuration or in the store.
-fn known_id(maintainer: &Maintainer, project: Option<String>) -> Result<Option<ProjectId>> {
+pub(super) fn known_id(
+    maintainer: &Maintainer,
+    project: Option<String>,
+) -> Result<Option<ProjectId>> {
     let Some(name) = project else { return Ok(None) };
     let known = maintainer.history().known_projects().into_iter().find(|known| *known == *name);
     known.map_or_else(|| maintainer.project_id(&name), Ok).map(Some)

@@ -1,0 +1,210 @@
+//! What a failure of a unit is: its cause, what it says, and what became of it.
+//!
+//! Why it failed is told from what systemd knows ([`Cause`]), whether code could mend it from a
+//! table ([`triage()`]), where it went wrong from its trace ([`trace`]), and whether it is the same
+//! as another one from its [`signature`](signature()).
+
+mod cause;
+mod exit_status;
+mod signature;
+pub mod trace;
+mod triage;
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{IncidentId, RunId},
+    secrets::Secrets,
+    words::{ProjectId, UnitName},
+};
+
+pub use cause::{Cause, CauseKind, Ending, Phase};
+pub use signature::signature;
+pub use trace::Place;
+pub use triage::{Trouble, TroubleKind, triage};
+
+/// One failure of a unit, from when it was seen until it is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Incident {
+    /// Tells it from others.
+    pub id: IncidentId,
+    /// The project that the unit runs from; `None` if it runs from none, or it is one of the whole
+    /// machine.
+    pub project: Option<ProjectId>,
+    /// The unit; of many that failed together, the first.
+    pub unit: UnitName,
+    /// Whether it is one of the whole machine: many units failed together.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_machine: bool,
+    /// The others that failed together with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<UnitName>,
+    /// The start of the unit that failed last; see [`crate::service::UnitState::invocation`].
+    pub invocation: String,
+    /// When it was seen.
+    pub seen: Timestamp,
+    /// When the unit failed last.
+    pub last: Timestamp,
+    /// How often it failed since.
+    pub count: u32,
+    /// Why.
+    pub cause: Cause,
+    /// What no change of the project's files can mend.
+    pub trouble: Option<Trouble>,
+    /// Tells this failure from others of the unit.
+    pub signature: String,
+    /// What the unit's program said, in one line.
+    pub message: Option<String>,
+    /// Where in the project's files it went wrong, the innermost place first.
+    pub places: Vec<Place>,
+    /// What the unit logged before its end.
+    pub log: Vec<LogLine>,
+    /// What was done about it, in order.
+    pub done: Vec<Attempt>,
+    /// How it ended; `None` while it goes on.
+    pub ended: Option<Ended>,
+}
+
+/// A unit ended as it should not, as it was seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnitFailure {
+    /// The start of it that failed; empty where nobody knows.
+    pub(crate) invocation: String,
+    pub(crate) ending: Ending,
+    /// Whether systemd starts it again by itself.
+    pub(crate) is_restarted: bool,
+}
+
+/// One line of a unit's journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Who logged it: the program's name, or `systemd` for the manager itself.
+    pub by: String,
+    /// From 0, an emergency, to 7, for debugging.
+    pub priority: u8,
+    /// What was logged.
+    pub text: String,
+}
+
+/// Something that was done about an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// When it was begun.
+    pub at: Timestamp,
+    /// What.
+    pub what: Remedy,
+    /// The run that did it; `None` before that has begun, or where it was none.
+    pub run: Option<RunId>,
+    /// What came of it; empty while it goes on.
+    pub outcome: String,
+}
+
+/// What can be done about an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Remedy {
+    /// A delivery of ours is taken back.
+    Reversal,
+    /// The backend is asked for a change.
+    Repair,
+    /// What helped before is done again, without a backend.
+    Playbook,
+    /// The unit is restarted, and nothing else.
+    Restart,
+    /// A person is told, and nothing is done.
+    Told,
+}
+
+/// How an incident ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Ended {
+    /// When.
+    pub at: Timestamp,
+    /// By what.
+    pub by: EndedBy,
+}
+
+/// What ended an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum EndedBy {
+    /// systemd restarted the unit, or its timer started it again.
+    Itself,
+    /// A delivery of ours was taken back.
+    Reversal,
+    /// A change mended it.
+    Repair,
+    /// What had helped before did so again.
+    Playbook,
+    /// A person did something: a commit, a restart, or the unit is stopped, masked or gone.
+    Person,
+}
+
+impl Incident {
+    /// How long it lasted, in minutes; `None` while it goes on.
+    pub fn minutes(&self) -> Option<f64> {
+        let ended = self.ended.as_ref()?;
+        Some(ended.at.duration_since(self.seen).as_secs_f64() / 60.0)
+    }
+
+    /// The units that it is about.
+    pub fn units(&self) -> impl Iterator<Item = &UnitName> {
+        std::iter::once(&self.unit).chain(&self.others)
+    }
+
+    /// What happened, in one line.
+    pub fn told(&self) -> String {
+        if self.is_of_machine {
+            let all = self.others.len() + 1;
+            return format!("{all} units failed together, {} first", self.unit);
+        }
+        let said = self.message.as_ref().map_or_else(String::new, |said| format!(": {said}"));
+        format!("{} {}{said}", self.unit, self.cause.text)
+    }
+
+    /// Takes the secrets out of what was said.
+    pub(crate) fn redact(&mut self, secrets: &Secrets) {
+        secrets.clean(&mut self.cause.text);
+        self.message.iter_mut().for_each(|said| secrets.clean(said));
+        self.log.iter_mut().for_each(|line| secrets.clean(&mut line.text));
+        self.done.iter_mut().for_each(|attempt| secrets.clean(&mut attempt.outcome));
+        if let Some(trouble) = &mut self.trouble {
+            secrets.clean(&mut trouble.evidence);
+            secrets.clean(&mut trouble.remedy);
+        }
+    }
+}
+
+/// Writes what ended it, as the end of a sentence: "ended by a repair".
+impl fmt::Display for EndedBy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Itself => "by itself",
+            Self::Reversal => "by taking back a delivery",
+            Self::Repair => "by a repair",
+            Self::Playbook => "by what had helped before",
+            Self::Person => "by a person",
+        })
+    }
+}
+
+/// Writes what was done, in words.
+impl fmt::Display for Remedy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Reversal => "took back a delivery",
+            Self::Repair => "asked for a repair",
+            Self::Playbook => "did again what had helped",
+            Self::Restart => "restarted it",
+            Self::Told => "told a person",
+        })
+    }
+}

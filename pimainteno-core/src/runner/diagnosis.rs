@@ -1,0 +1,166 @@
+//! What a unit's failure was: from what systemd saw, and from the journal of that start of it.
+
+use std::{path::Path, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+use super::{Prepared, Runner};
+use crate::{
+    incident::{self, Cause, Ending, LogLine, Phase, Place, Trouble, UnitFailure, trace},
+    service::{JournalEntry, ServiceManager, Since},
+    words::UnitName,
+};
+
+/// How many lines of the journal are read.
+const LINES: usize = 300;
+
+/// How many bytes of them are kept with the incident: the last ones.
+const KEPT: usize = 8 << 10;
+
+/// How long systemd's own line about the end may take to arrive in the journal.
+const ARRIVAL: Duration = Duration::from_secs(1);
+
+/// How often to look whether it has.
+const GLANCE: Duration = Duration::from_millis(25);
+
+/// Who says what systemd does.
+const MANAGER: &str = "systemd";
+
+/// What a unit's failure was.
+pub(super) struct Diagnosis {
+    pub(super) cause: Cause,
+    pub(super) trouble: Option<Trouble>,
+    pub(super) signature: String,
+    pub(super) message: Option<String>,
+    pub(super) places: Vec<Place>,
+    pub(super) log: Vec<LogLine>,
+    /// Whether somebody had told the unit to stop, and it did.
+    pub(super) was_stopped: bool,
+}
+
+impl Runner {
+    /// Finds out what a unit's failure was. `prepared` is the project that it runs from.
+    pub(super) async fn diagnose(
+        &self,
+        services: &dyn ServiceManager,
+        prepared: Option<&Prepared>,
+        unit: &UnitName,
+        failure: &UnitFailure,
+    ) -> Diagnosis {
+        let entries = entries(services, unit, &failure.invocation).await;
+        let was_told_to_stop = was_told_to_stop(&entries);
+        let mut ending = completed(failure.ending.clone(), &entries);
+        if was_told_to_stop {
+            ending.phase = Phase::Stopping;
+        }
+        let log: Vec<_> = entries.into_iter().map(LogLine::from).collect();
+        let cause = Cause::of(&ending);
+        let checkout = prepared.map(|prepared| &prepared.project.path);
+        let is_of_project = |path: &str| {
+            let path = Path::new(path);
+            checkout.is_some_and(|checkout| path.is_relative() || path.starts_with(checkout))
+        };
+        let places = trace::places(&log);
+        Diagnosis {
+            trouble: incident::triage(&cause, &log, &is_of_project),
+            signature: incident::signature(&cause, &log, &places),
+            message: trace::message(&log),
+            places,
+            // One that does not stop in time has failed, whoever told it to.
+            was_stopped: was_told_to_stop
+                && matches!(ending.result.as_str(), "exit-code" | "signal" | "success"),
+            cause,
+            log: last(log),
+        }
+    }
+}
+
+impl From<JournalEntry> for LogLine {
+    fn from(entry: JournalEntry) -> Self {
+        Self { by: entry.identifier, priority: entry.priority, text: entry.message }
+    }
+}
+
+/// The journal of one start of a unit, once systemd's line about its end is there. What cannot be
+/// read is missing: the failure itself is known.
+async fn entries(
+    services: &dyn ServiceManager,
+    unit: &UnitName,
+    invocation: &str,
+) -> Vec<JournalEntry> {
+    if invocation.is_empty() {
+        return Vec::new();
+    }
+    let since = Since::Start(invocation.to_owned());
+    let deadline = Instant::now() + ARRIVAL;
+    loop {
+        let entries = match services.journal(unit, &since, LINES).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::warn!(%unit, %error, "The journal of a unit that failed cannot be read.");
+                return Vec::new();
+            }
+        };
+        let says_end = |entry: &JournalEntry| {
+            entry.identifier == MANAGER
+                && ["Failed with result", "Scheduled restart", "Failed to start"]
+                    .iter()
+                    .any(|end| entry.message.contains(end))
+        };
+        if entries.iter().any(says_end) || Instant::now() >= deadline {
+            return entries;
+        }
+        sleep(GLANCE).await;
+    }
+}
+
+/// Whether somebody had the unit stopped, or restarted, before it ended: systemd says so when it
+/// begins to stop it.
+fn was_told_to_stop(entries: &[JournalEntry]) -> bool {
+    entries.iter().any(|entry| {
+        entry.identifier == MANAGER
+            && matches!(entry.job.as_str(), "stop" | "restart")
+            && entry.message.starts_with("Stopping ")
+    })
+}
+
+/// An ending of which nothing was seen, as the journal tells it: "Main process exited, code=exited,
+/// status=1/FAILURE", "Failed with result 'exit-code'."
+fn completed(mut ending: Ending, entries: &[JournalEntry]) -> Ending {
+    let is_told = !matches!(ending.result.as_str(), "" | "success");
+    if is_told && ending.code != 0 {
+        return ending;
+    }
+    let own = entries.iter().filter(|entry| entry.identifier == MANAGER);
+    for message in own.map(|entry| entry.message.as_str()) {
+        if let Some((_, ended)) = message.split_once("process exited, code=") {
+            let (code, rest) = ended.split_once(", status=").unwrap_or((ended, ""));
+            ending.code = match code {
+                "exited" => 1,
+                "killed" => 2,
+                "dumped" => 3,
+                _ => 0,
+            };
+            let status = rest.split('/').next().unwrap_or_default();
+            ending.status = status.parse().unwrap_or_default();
+        }
+        if let Some((_, result)) = message.split_once("Failed with result '")
+            && !is_told
+        {
+            result.trim_end_matches(['.', '\'']).clone_into(&mut ending.result);
+        }
+    }
+    ending
+}
+
+/// The last lines, as many as are kept.
+fn last(mut log: Vec<LogLine>) -> Vec<LogLine> {
+    let mut left = KEPT;
+    let fits = |line: &&LogLine| {
+        left = left.saturating_sub(line.text.len() + 1);
+        left > 0
+    };
+    let kept = log.iter().rev().take_while(fits).count();
+    log.drain(..log.len() - kept);
+    log
+}

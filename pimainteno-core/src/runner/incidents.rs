@@ -1,0 +1,489 @@
+//! Incidents from when a unit's failure is seen until they are over.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Notify, watch};
+
+use super::{Prepared, Runner};
+use crate::{
+    config::RestartConfig,
+    error::{Error, ErrorKind, Result},
+    event::{EventKind, NoticeKind},
+    id::IncidentId,
+    incident::{Attempt, Cause, CauseKind, Ended, EndedBy, Incident, Remedy, UnitFailure},
+    job::REPAIR,
+    run::{Outcome, RunRecord, Trigger},
+    service::{self, ServiceManager},
+    store::{Play, PlayedChange},
+    words::{ProjectId, UnitName},
+};
+
+/// Among how many of the last incidents an earlier one of a unit is looked for.
+const LOOKED_AT: usize = 100;
+
+/// How often a failure that systemd recovers from by itself is written down, at most.
+const WRITTEN_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// The incidents that go on, whichever configuration they are found in.
+#[derive(Default)]
+pub(crate) struct Incidents {
+    state: Mutex<State>,
+    /// Whether units are watched now.
+    pub(crate) is_watching: IsWatching,
+    /// Told when somebody else than the one who watches has found an incident.
+    pub(crate) found: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    is_loaded: bool,
+    open: Vec<Incident>,
+}
+
+/// Whether units are watched now.
+#[derive(Debug, Default)]
+pub(crate) struct IsWatching(watch::Sender<bool>);
+
+impl IsWatching {
+    /// Says so.
+    pub(crate) fn set(&self, is_watching: bool) {
+        self.0.send_replace(is_watching);
+    }
+
+    /// Says whether they are.
+    pub(crate) fn get(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until they are.
+    pub(crate) async fn wait(&self) {
+        // It fails where nobody can say so any more, and this is one who could.
+        drop(self.0.subscribe().wait_for(|is_watching| *is_watching).await);
+    }
+}
+
+impl Incidents {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Runner {
+    /// The incidents that go on, the oldest first.
+    pub(crate) fn open_incidents(&self) -> Vec<Incident> {
+        let mut state = self.incidents.state();
+        if !state.is_loaded {
+            match self.store.incidents(None, usize::MAX) {
+                Ok(all) => {
+                    let open = all.into_iter().filter(|incident| incident.ended.is_none());
+                    state.open = open.collect();
+                    state.open.reverse();
+                    state.is_loaded = true;
+                }
+                Err(error) => tracing::error!(%error, "Incidents cannot be read."),
+            }
+        }
+        state.open.clone()
+    }
+
+    /// The units that are watched: those that the configuration names, or those of the projects that
+    /// systemd restarts.
+    pub(crate) fn watched_units(&self) -> Vec<UnitName> {
+        let named = &self.config.systemd_monitor.units;
+        if !named.is_empty() {
+            return named.clone();
+        }
+        let projects = self.projects.iter().map(|prepared| &prepared.project);
+        let of_systemd = projects.filter(|project| project.restart == RestartConfig::Systemd);
+        let mut units: Vec<_> = of_systemd.flat_map(|project| project.units.clone()).collect();
+        units.sort();
+        units.dedup();
+        units
+    }
+
+    /// The incident of a unit that goes on.
+    pub(crate) fn open_incident(&self, unit: &UnitName) -> Option<Incident> {
+        let open = self.open_incidents();
+        open.into_iter().find(|it| it.unit == *unit || it.others.contains(unit))
+    }
+
+    /// Takes note that a unit failed, and finds out why. Gives the incident, unless this failure is
+    /// known already, or somebody wanted the unit to end.
+    pub(crate) async fn note_failure(
+        &self,
+        unit: &UnitName,
+        owner: Option<&ProjectId>,
+        failure: &UnitFailure,
+    ) -> Option<Incident> {
+        if self.is_dealt_with(unit, failure) {
+            return None;
+        }
+        let prepared = owner.and_then(|owner| self.project(owner).ok());
+        let services = self.services_of(prepared.as_deref());
+        let diagnosis = self.diagnose(&*services, prepared.as_deref(), unit, failure).await;
+        if diagnosis.was_stopped {
+            return None;
+        }
+        let now = Timestamp::now();
+        let before = self.open_incident(unit);
+        let (id, seen, count, done) = match before {
+            // It is one of the machine, and told as that.
+            Some(incident) if incident.is_of_machine => return None,
+            Some(it) => (it.id, it.seen, it.count.saturating_add(1), it.done),
+            None => (IncidentId::new(), now, 1, Vec::new()),
+        };
+        let incident = Incident {
+            id,
+            project: owner.cloned(),
+            unit: unit.clone(),
+            others: Vec::new(),
+            is_of_machine: false,
+            invocation: failure.invocation.clone(),
+            seen,
+            last: now,
+            count,
+            cause: diagnosis.cause,
+            trouble: diagnosis.trouble,
+            signature: diagnosis.signature,
+            message: diagnosis.message,
+            places: diagnosis.places,
+            log: diagnosis.log,
+            done,
+            ended: None,
+        };
+        let is_news = self.keep(&incident);
+        if let Some(trouble) = incident.trouble.as_ref().filter(|_| is_news) {
+            let message = format!(
+                "{}: {}; no change of the project mends that: {}",
+                incident.told(),
+                trouble.evidence,
+                trouble.remedy
+            );
+            // The same trouble again is no news.
+            let key = format!("{unit} {}", incident.signature);
+            self.bus.notice(owner, None, NoticeKind::Incident, key, message);
+        } else if owner.is_none() && is_news {
+            let message = format!(
+                "{}; it runs from no project, so nothing is done about it",
+                incident.told()
+            );
+            self.bus.notice(None, None, NoticeKind::Incident, unit.to_string(), message);
+        }
+        Some(incident)
+    }
+
+    /// Takes note that somebody says that a unit has failed, as systemd's `OnFailure=` does; gives
+    /// the incident, unless it is known or the unit was told to end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if it has not, [`ErrorKind::Service`] if its state cannot be read.
+    pub(crate) async fn hear_of_failure(&self, unit: &UnitName) -> Result<Option<Incident>> {
+        let of = |it: &&Arc<Prepared>| it.project.units.contains(unit);
+        let prepared = self.projects.iter().find(of);
+        let services = self.services_of(prepared.map(|prepared| &**prepared));
+        let state = services.state(unit).await?;
+        let Some(failure) = state.failed_since(None) else {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("`{unit}` has not failed: it is {state}"),
+            ));
+        };
+        let owner = prepared.map(|prepared| &prepared.project.id);
+        let incident = self.note_failure(unit, owner, &failure).await;
+        self.incidents.found.notify_one();
+        Ok(incident)
+    }
+
+    /// Takes note of a failure that systemd recovers from by itself: it is written down now and
+    /// then, and is over.
+    pub(crate) async fn note_recovered(
+        &self,
+        unit: &UnitName,
+        owner: Option<&ProjectId>,
+        failure: &UnitFailure,
+    ) {
+        let prepared = owner.and_then(|owner| self.project(owner).ok());
+        let services = self.services_of(prepared.as_deref());
+        let diagnosis = self.diagnose(&*services, prepared.as_deref(), unit, failure).await;
+        let now = Timestamp::now();
+        let earlier = self.last_incident(unit).filter(|it| it.signature == diagnosis.signature);
+        if diagnosis.was_stopped || earlier.is_some_and(|it| now < it.last + WRITTEN_EVERY) {
+            return;
+        }
+        let incident = Incident {
+            id: IncidentId::new(),
+            project: owner.cloned(),
+            unit: unit.clone(),
+            others: Vec::new(),
+            is_of_machine: false,
+            invocation: failure.invocation.clone(),
+            seen: now,
+            last: now,
+            count: 1,
+            cause: diagnosis.cause,
+            trouble: diagnosis.trouble,
+            signature: diagnosis.signature,
+            message: diagnosis.message,
+            places: diagnosis.places,
+            log: diagnosis.log,
+            done: Vec::new(),
+            ended: Some(Ended { at: now, by: EndedBy::Itself }),
+        };
+        self.write(&incident);
+        self.tell(&incident);
+    }
+
+    /// Takes note that many units failed together: that is one incident, of the machine, and those
+    /// of the units are no others. No project is repaired for it.
+    pub(crate) fn note_machine(&self, units: &[UnitName]) {
+        let Some((first, others)) = units.split_first() else { return };
+        let now = Timestamp::now();
+        let mut known = None;
+        for incident in self.open_incidents() {
+            if incident.is_of_machine {
+                known = Some(incident);
+            } else if units.contains(&incident.unit) {
+                self.forget_incident(&incident);
+            }
+        }
+        let is_new = known.is_none();
+        let incident = match known {
+            Some(mut incident) => {
+                let new = units.iter().filter(|unit| **unit != incident.unit);
+                let new: Vec<_> =
+                    new.filter(|unit| !incident.others.contains(*unit)).cloned().collect();
+                if new.is_empty() {
+                    return;
+                }
+                incident.count =
+                    incident.count.saturating_add(u32::try_from(new.len()).unwrap_or(u32::MAX));
+                incident.others.extend(new);
+                incident.last = now;
+                incident
+            }
+            None => Incident {
+                id: IncidentId::new(),
+                project: None,
+                unit: first.clone(),
+                others: others.to_vec(),
+                is_of_machine: true,
+                invocation: String::new(),
+                seen: now,
+                last: now,
+                count: u32::try_from(units.len()).unwrap_or(u32::MAX),
+                cause: Cause {
+                    kind: CauseKind::Other,
+                    text: "failed together with others".into(),
+                    gave_up: false,
+                },
+                trouble: None,
+                signature: "machine".into(),
+                message: None,
+                places: Vec::new(),
+                log: Vec::new(),
+                done: vec![Attempt {
+                    at: now,
+                    what: Remedy::Told,
+                    run: None,
+                    outcome: String::new(),
+                }],
+                ended: None,
+            },
+        };
+        self.keep(&incident);
+        if is_new {
+            let names: Vec<_> = units.iter().take(10).map(ToString::to_string).collect();
+            let message = format!(
+                "{} units failed together: {}{}; that is the machine's trouble, and no project is repaired for it",
+                units.len(),
+                names.join(", "),
+                if units.len() > names.len() { " …" } else { "" }
+            );
+            self.bus.notice(None, None, NoticeKind::Incident, incident.id.to_string(), message);
+        }
+    }
+
+    /// Ends the incident of a unit; one of the machine when none of its units `is_failing` any more.
+    pub(crate) fn end_incident(
+        &self,
+        unit: &UnitName,
+        by: EndedBy,
+        is_failing: impl Fn(&UnitName) -> bool,
+    ) {
+        let Some(mut incident) = self.open_incident(unit) else { return };
+        if incident.is_of_machine && incident.units().any(is_failing) {
+            return;
+        }
+        incident.ended = Some(Ended { at: Timestamp::now(), by });
+        self.incidents.state().open.retain(|open| open.id != incident.id);
+        self.write(&incident);
+        self.tell(&incident);
+    }
+
+    /// Takes note of what is begun about an incident.
+    pub(super) fn note_attempt(&self, unit: &UnitName, what: Remedy) {
+        self.change_incident(unit, |incident| {
+            let at = Timestamp::now();
+            incident.done.push(Attempt { at, what, run: None, outcome: String::new() });
+        });
+    }
+
+    /// Takes note of what came of a run that was about incidents, and ends those that it mended.
+    /// `change` is what it delivered, and `is_played` whether that had helped before.
+    pub(super) fn settle_incident(
+        &self,
+        record: &RunRecord,
+        change: Option<PlayedChange>,
+        is_played: bool,
+    ) {
+        for incident in self.incidents_of(record) {
+            let unit = &incident.unit;
+            let outcome = record.outcome.as_ref();
+            self.change_incident(unit, |incident| {
+                let is_open = |attempt: &&mut Attempt| attempt.outcome.is_empty();
+                let said = outcome.map(ToString::to_string).unwrap_or_default();
+                match incident.done.iter_mut().rev().find(is_open) {
+                    Some(attempt) => {
+                        attempt.run = Some(record.id);
+                        attempt.outcome = said;
+                        if is_played {
+                            attempt.what = Remedy::Playbook;
+                        }
+                    }
+                    None => incident.done.push(Attempt {
+                        at: record.started,
+                        what: Remedy::Repair,
+                        run: Some(record.id),
+                        outcome: said,
+                    }),
+                }
+            });
+            let (project, signature) = (&record.project, &incident.signature);
+            let stored = match outcome {
+                Some(Outcome::Applied { .. }) if record.job.takes_back().is_some() => {
+                    self.end_incident(unit, EndedBy::Reversal, |_| false);
+                    Ok(())
+                }
+                Some(Outcome::Applied { .. }) => {
+                    let by = if is_played { EndedBy::Playbook } else { EndedBy::Repair };
+                    self.end_incident(unit, by, |_| false);
+                    let (unit, signature) = (unit.clone(), signature.clone());
+                    change.clone().map_or(Ok(()), |change| {
+                        let change = Some(change);
+                        self.store.keep_play(project, Play { unit, signature, change })
+                    })
+                }
+                Some(
+                    Outcome::Failed { .. } | Outcome::RolledBack { .. } | Outcome::Unproven { .. },
+                ) if is_played => self.store.strike_play(project, unit, signature),
+                _ => Ok(()),
+            };
+            if let Err(error) = stored {
+                tracing::error!(%error, "What helped, or did not, could not be noted.");
+            }
+        }
+    }
+
+    /// The incidents that go on and that a run is about: that of its unit, or, where a person
+    /// approved a repair, those of the project that it was made for.
+    fn incidents_of(&self, record: &RunRecord) -> Vec<Incident> {
+        let is_meant = |incident: &Incident| match &record.trigger {
+            Trigger::UnitFailure { unit } => incident.unit == *unit,
+            _ => {
+                record.chore == REPAIR
+                    && record.job.takes_back().is_none()
+                    && incident.project.as_ref() == Some(&record.project)
+            }
+        };
+        self.open_incidents().into_iter().filter(is_meant).collect()
+    }
+
+    /// Takes note that what was to be done about an incident was refused.
+    pub(super) fn note_refused(&self, unit: &UnitName, why: &str) {
+        self.change_incident(unit, |incident| {
+            if let Some(attempt) = incident.done.last_mut() {
+                attempt.outcome = format!("refused: {why}");
+            }
+        });
+    }
+
+    /// Who knows the units of a project, or of none.
+    pub(super) fn services_of(&self, prepared: Option<&Prepared>) -> Arc<dyn ServiceManager> {
+        match prepared {
+            Some(prepared) => prepared.services.clone(),
+            None => Arc::new(service::Systemd::new(
+                self.config.systemd_monitor.bus,
+                self.environment.clone(),
+            )),
+        }
+    }
+
+    /// The last incident of a unit that is remembered.
+    fn last_incident(&self, unit: &UnitName) -> Option<Incident> {
+        let all = self.store.incidents(None, LOOKED_AT).unwrap_or_default();
+        all.into_iter().find(|incident| incident.unit == *unit)
+    }
+
+    /// Whether this start of the unit is known to have failed, and nothing came after it.
+    fn is_dealt_with(&self, unit: &UnitName, failure: &UnitFailure) -> bool {
+        if failure.invocation.is_empty() {
+            return false;
+        }
+        let is_same = |incident: &Incident| incident.invocation == failure.invocation;
+        match self.open_incident(unit) {
+            // That systemd gave up is news.
+            Some(open) => is_same(&open) && open.cause.gave_up == failure.ending.gave_up,
+            None => {
+                let ended = self.last_incident(unit).filter(is_same);
+                // One that was restarted by itself may fail for good in the end.
+                ended.is_some_and(|it| it.cause.gave_up == failure.ending.gave_up)
+            }
+        }
+    }
+
+    fn change_incident(&self, unit: &UnitName, change: impl FnOnce(&mut Incident)) {
+        let Some(mut incident) = self.open_incident(unit) else { return };
+        change(&mut incident);
+        self.keep(&incident);
+    }
+
+    /// Keeps an incident that goes on, and tells of it; says whether it is a new one, or fails in
+    /// another way than before.
+    fn keep(&self, incident: &Incident) -> bool {
+        let mut state = self.incidents.state();
+        let before = state.open.iter().position(|open| open.id == incident.id);
+        let is_news = match before {
+            Some(at) => {
+                let before = std::mem::replace(&mut state.open[at], incident.clone());
+                before.signature != incident.signature
+            }
+            None => {
+                state.open.push(incident.clone());
+                true
+            }
+        };
+        drop(state);
+        self.write(incident);
+        self.tell(incident);
+        is_news
+    }
+
+    fn forget_incident(&self, incident: &Incident) {
+        self.incidents.state().open.retain(|open| open.id != incident.id);
+        if let Err(error) = self.store.drop_incident(incident) {
+            tracing::error!(%error, "An incident could not be taken out of the history.");
+        }
+    }
+
+    fn write(&self, incident: &Incident) {
+        if let Err(error) = self.store.keep_incident(incident) {
+            tracing::error!(%error, "An incident could not be kept.");
+        }
+    }
+
+    fn tell(&self, incident: &Incident) {
+        let what = EventKind::Incident { incident: Box::new(incident.clone()) };
+        self.bus.tell(incident.project.as_ref(), None, what);
+    }
+}

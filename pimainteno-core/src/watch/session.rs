@@ -1,0 +1,396 @@
+//! Watching over one connection: from looking at all units once to what they tell from then on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    task::{JoinError, JoinSet},
+};
+
+use super::{
+    owner,
+    signals::{self, Signal},
+    unit::{News, Watched},
+    window::Window,
+};
+use crate::{
+    incident::{EndedBy, UnitFailure},
+    runner::{Due, Live, Runner},
+    service::{ActiveState, LoadState, UnitState, systemd::bus::Manager1},
+    words::{ProjectId, UnitName},
+};
+
+/// The least time for which a unit has to be well until its incident is over.
+const SHORTEST_PROBATION: Duration = Duration::from_secs(2);
+
+/// The longest time until what is to be done about open incidents is asked again: a project that was
+/// paused may be resumed.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
+/// Units under watch, and what is known of them over all connections.
+#[derive(Default)]
+pub(super) struct Watch {
+    units: BTreeMap<UnitName, Unit>,
+    /// Units that failed, and when: many together are the machine's trouble.
+    storm: Option<Window<UnitName>>,
+    /// Units that others could not be started without, watched until they are well.
+    needed: BTreeSet<UnitName>,
+    /// Those of whom something is done already.
+    in_hand: BTreeSet<UnitName>,
+    /// What was begun and has not ended; it gives the unit that was in hand.
+    running: JoinSet<Option<UnitName>>,
+}
+
+/// A unit under watch.
+#[derive(Default)]
+struct Unit {
+    watched: Watched,
+    owner: Option<ProjectId>,
+    /// When it failed and was restarted by itself.
+    flaps: Option<Window<()>>,
+    /// A failure that came while a run of its project went on: that may have been the run's doing.
+    during_run: Option<UnitFailure>,
+    /// Whether it was put away after it had failed, perhaps by a run that goes on.
+    is_put_away: bool,
+    /// Since when it is well after a failure, and whether it got so by itself.
+    well: Option<(Instant, bool)>,
+}
+
+/// Why a connection is not watched any more.
+pub(super) enum End {
+    /// The program stops.
+    Stopped,
+    /// Another configuration is in place.
+    Replaced,
+    /// The connection was lost.
+    Lost,
+}
+
+impl Watch {
+    /// Waits for what was begun.
+    pub(super) async fn finish(&mut self) {
+        while self.running.join_next().await.is_some() {}
+    }
+
+    /// Watches over one connection.
+    pub(super) async fn session(
+        &mut self,
+        live: &Live,
+        runner: &Arc<Runner>,
+        manager: &Manager1,
+    ) -> zbus::Result<End> {
+        let (paths, mut signals) = self.begin(runner, manager).await?;
+        runner.incidents.is_watching.set(true);
+        let mut again = self.attend(runner);
+        loop {
+            let wait = again.saturating_duration_since(Instant::now());
+            tokio::select! {
+                biased;
+                () = runner.cancel.raised() => return Ok(End::Stopped),
+                () = live.replaced_for_watch() => return Ok(End::Replaced),
+                signal = signals.recv() => {
+                    let Some(signal) = signal else { return Ok(End::Lost) };
+                    match self.hear(runner, manager, &paths, signal).await? {
+                        Heed::Nothing => continue,
+                        Heed::Attend => {}
+                        // Units may be there that were not, or be others by now.
+                        Heed::Anew => {
+                            let _ = drain(&mut signals);
+                            return Ok(End::Replaced);
+                        }
+                    }
+                }
+                () = runner.queue.ended() => self.judge_again(runner),
+                () = runner.incidents.found.notified() => {}
+                Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
+                    self.note_ended(ended);
+                }
+                () = tokio::time::sleep(wait), if self.is_waiting(runner) => {}
+            }
+            again = self.attend(runner);
+        }
+    }
+
+    /// Attends to incidents that others have found, without watching any unit.
+    pub(super) async fn idle(&mut self, live: &Live, runner: &Arc<Runner>) -> End {
+        self.units.clear();
+        loop {
+            let again = self.attend(runner);
+            let wait = again.saturating_duration_since(Instant::now());
+            tokio::select! {
+                biased;
+                () = runner.cancel.raised() => return End::Stopped,
+                () = live.replaced_for_watch() => return End::Replaced,
+                () = runner.queue.ended() => {}
+                () = runner.incidents.found.notified() => {}
+                Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
+                    self.note_ended(ended);
+                }
+                () = tokio::time::sleep(wait), if self.is_waiting(runner) => {}
+            }
+        }
+    }
+
+    fn note_ended(&mut self, ended: Result<Option<UnitName>, JoinError>) {
+        if let Ok(Some(unit)) = ended {
+            self.in_hand.remove(&unit);
+        }
+    }
+
+    /// Has systemd tell of the units, and looks at each once; gives their names by their paths.
+    async fn begin(
+        &mut self,
+        runner: &Arc<Runner>,
+        manager: &Manager1,
+    ) -> zbus::Result<(HashMap<String, UnitName>, UnboundedReceiver<Signal>)> {
+        let mut names = runner.watched_units();
+        names.extend(self.needed.iter().cloned());
+        self.units.retain(|unit, _| names.contains(unit));
+        let mut paths = HashMap::new();
+        for name in &names {
+            let path = manager.manager.load_unit(name).await?.to_string();
+            let owner = owner::owner(runner, manager, name, &path).await;
+            self.units.entry(name.clone()).or_default().owner = owner;
+            paths.insert(path, name.clone());
+        }
+        let all: Vec<_> = paths.keys().cloned().collect();
+        let mut states = Vec::new();
+        let mut missing = Vec::new();
+        for (path, name) in &paths {
+            // Looked at twice where it changes in between, which does no harm.
+            let state = manager.state(path, name).await?;
+            if state.load == LoadState::NotFound {
+                missing.push(name.to_string());
+            }
+            states.push((name.clone(), path.clone()));
+        }
+        let signals = signals::subscribe(manager, &all, &missing).await?;
+        for incident in runner.open_incidents() {
+            for name in incident.units() {
+                if let Some(unit) = self.units.get_mut(name) {
+                    unit.watched.fails_already(&incident.invocation);
+                }
+            }
+        }
+        for (name, path) in states {
+            let state = manager.state(&path, &name).await?;
+            self.look(runner, &name, state);
+        }
+        Ok((paths, signals))
+    }
+
+    /// Takes note of something that systemd told.
+    async fn hear(
+        &mut self,
+        runner: &Arc<Runner>,
+        manager: &Manager1,
+        paths: &HashMap<String, UnitName>,
+        signal: Signal,
+    ) -> zbus::Result<Heed> {
+        match signal {
+            Signal::Changed { path, changes, is_last } => {
+                let Some(name) = paths.get(&path) else { return Ok(Heed::Nothing) };
+                let Some(unit) = self.units.get_mut(name) else { return Ok(Heed::Nothing) };
+                changes.note(unit.watched.next());
+                // Those of its type come first, and tell of the same change.
+                if !is_last {
+                    return Ok(Heed::Nothing);
+                }
+                let mut state = unit.watched.next().clone();
+                // Each state is told that it goes through: `failed` before `auto-restart`, and the
+                // next start while the last state still stands. What it is by now is what counts.
+                if matches!(state.active, ActiveState::Failed | ActiveState::Inactive) {
+                    state = manager.state(&path, name).await?;
+                }
+                let is_news = self.look(runner, &name.clone(), state);
+                Ok(if is_news { Heed::Attend } else { Heed::Nothing })
+            }
+            Signal::New { name } => {
+                let is_missing = |unit: &Unit| !unit.watched.is_there();
+                let Some((name, _)) =
+                    self.units.iter().find(|(it, unit)| ***it == *name && is_missing(unit))
+                else {
+                    return Ok(Heed::Nothing);
+                };
+                let name = name.clone();
+                // Looking at it in the usual way would make it known once more, and tell of it.
+                let Ok(path) = manager.manager.get_unit(&name).await else {
+                    return Ok(Heed::Nothing);
+                };
+                let state = manager.state(&path, &name).await?;
+                let is_news = self.look(runner, &name, state);
+                Ok(if is_news { Heed::Attend } else { Heed::Nothing })
+            }
+            Signal::Anew => Ok(Heed::Anew),
+            Signal::Dependency { unit } => {
+                // The incident is of the one that failed, not of those that are not started for it.
+                let Some((path, _)) = paths.iter().find(|(_, name)| ***name == *unit) else {
+                    return Ok(Heed::Nothing);
+                };
+                let failed = owner::failed_needs(manager, path).await?;
+                let new: Vec<_> =
+                    failed.into_iter().filter(|it| !self.units.contains_key(it)).collect();
+                if new.is_empty() {
+                    return Ok(Heed::Nothing);
+                }
+                self.needed.extend(new);
+                Ok(Heed::Anew)
+            }
+        }
+    }
+
+    /// Looks at a unit's state; says whether that is news.
+    fn look(&mut self, runner: &Arc<Runner>, name: &UnitName, state: UnitState) -> bool {
+        let Some(unit) = self.units.get_mut(name) else { return false };
+        match unit.watched.look(state) {
+            None => return false,
+            Some(News::Failed(failure)) => {
+                (unit.well, unit.is_put_away) = (None, false);
+                self.failed(runner, name, failure);
+            }
+            Some(News::Well { by_itself }) => {
+                (unit.well, unit.is_put_away) = (Some((Instant::now(), by_itself)), false);
+            }
+            Some(News::PutAway) => (unit.well, unit.is_put_away) = (None, true),
+        }
+        true
+    }
+
+    /// Takes note of a unit's failure.
+    fn failed(&mut self, runner: &Arc<Runner>, name: &UnitName, failure: UnitFailure) {
+        let (now, config) = (Instant::now(), &runner.config.systemd_monitor);
+        let storm = self.storm.get_or_insert_with(|| Window::new(config.storm.within));
+        storm.note(now, name.clone());
+        let together: Vec<_> = storm.all().into_iter().cloned().collect();
+        if together.len() >= config.storm.units {
+            runner.note_machine(&together);
+            return;
+        }
+        let Some(unit) = self.units.get_mut(name) else { return };
+        let owner = unit.owner.clone();
+        if owner.as_ref().is_some_and(|owner| runner.queue.is_busy(owner)) {
+            // That run may have restarted it, and watches it then.
+            unit.during_run = Some(failure);
+            return;
+        }
+        let flaps = unit.flaps.get_or_insert_with(|| Window::new(config.flap.within));
+        let is_flap = failure.is_restarted && flaps.note(now, ()) < config.flap.failures;
+        let is_known = runner.open_incident(name).is_some();
+        let (runner, name) = (runner.clone(), name.clone());
+        self.running.spawn(async move {
+            if is_flap && !is_known {
+                runner.note_recovered(&name, owner.as_ref(), &failure).await;
+            } else {
+                runner.note_failure(&name, owner.as_ref(), &failure).await;
+            }
+            None
+        });
+    }
+
+    /// Judges again what failed while a run of its project went on that is over.
+    fn judge_again(&mut self, runner: &Arc<Runner>) {
+        let mut failed = Vec::new();
+        for (name, unit) in &mut self.units {
+            let is_free = unit.owner.as_ref().is_none_or(|owner| !runner.queue.is_busy(owner));
+            if is_free && let Some(failure) = unit.during_run.take()
+                // One that is well by now is as the run wanted it to be.
+                && unit.watched.is_failing()
+            {
+                failed.push((name.clone(), failure));
+            }
+        }
+        for (name, failure) in failed {
+            self.failed(runner, &name, failure);
+        }
+    }
+
+    /// Begins what is due, and ends what is over; gives when to ask again.
+    fn attend(&mut self, runner: &Arc<Runner>) -> Instant {
+        let now = Instant::now();
+        let mut again = now + LONGEST_WAIT;
+        let mut over = Vec::new();
+        for (name, unit) in &mut self.units {
+            // What a run of ours does to it, that says.
+            if unit.owner.as_ref().is_some_and(|owner| runner.queue.is_busy(owner)) {
+                continue;
+            }
+            if std::mem::take(&mut unit.is_put_away) {
+                over.push((name.clone(), false));
+            }
+            let Some((since, by_itself)) = unit.well else { continue };
+            let probation = unit
+                .owner
+                .as_ref()
+                .and_then(|owner| runner.project(owner).ok())
+                .map_or(SHORTEST_PROBATION, |it| it.project.probation.max(SHORTEST_PROBATION));
+            if now >= since + probation {
+                over.push((name.clone(), by_itself));
+            } else {
+                again = again.min(since + probation);
+            }
+        }
+        for (name, by_itself) in over {
+            if let Some(unit) = self.units.get_mut(&name) {
+                unit.well = None;
+            }
+            self.end(runner, &name, if by_itself { EndedBy::Itself } else { EndedBy::Person });
+        }
+        for incident in runner.open_incidents() {
+            // What is well for the moment may be over; one that fails time after time is not.
+            let unit = self.units.get(&incident.unit);
+            let is_well =
+                unit.is_some_and(|unit| unit.well.is_some_and(|(_, by_itself)| !by_itself));
+            if is_well || self.in_hand.contains(&incident.unit) {
+                continue;
+            }
+            match runner.due(&incident) {
+                Due::Nothing => {}
+                Due::Later(at) => {
+                    let wait = Duration::try_from(at.duration_since(Timestamp::now()));
+                    again = again.min(now + wait.unwrap_or_default());
+                }
+                Due::Now(due) => {
+                    self.in_hand.insert(incident.unit.clone());
+                    let (runner, unit) = (runner.clone(), incident.unit);
+                    self.running.spawn(async move {
+                        let (prepared, order) = *due;
+                        runner.carry_out_about(&prepared, order).await;
+                        Some(unit)
+                    });
+                }
+            }
+        }
+        again
+    }
+
+    /// Whether anything is to be asked again after a while; while nothing is wrong nothing is.
+    fn is_waiting(&self, runner: &Arc<Runner>) -> bool {
+        self.units.values().any(|unit| unit.well.is_some()) || !runner.open_incidents().is_empty()
+    }
+
+    fn end(&mut self, runner: &Arc<Runner>, name: &UnitName, by: EndedBy) {
+        self.needed.remove(name);
+        let is_failing =
+            |name: &UnitName| self.units.get(name).is_some_and(|unit| unit.watched.is_failing());
+        runner.end_incident(name, by, is_failing);
+    }
+}
+
+/// What is to be done about something that systemd told.
+enum Heed {
+    Nothing,
+    /// Something may be due.
+    Attend,
+    /// All units are to be looked at again.
+    Anew,
+}
+
+/// Takes what is there already: all of it is looked at again.
+fn drain(signals: &mut UnboundedReceiver<Signal>) -> usize {
+    std::iter::from_fn(|| signals.try_recv().ok()).count()
+}

@@ -1,0 +1,66 @@
+//! What comes several times in a while: a unit that fails again and again, units that fail
+//! together.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+/// The last failures within a span of time, and whose they were.
+#[derive(Debug)]
+pub(super) struct Window<T> {
+    span: Duration,
+    failures: VecDeque<(Instant, T)>,
+}
+
+/// The most failures that are remembered, however many come: a unit may fail each millisecond.
+const MOST: usize = 1000;
+
+impl<T: PartialEq> Window<T> {
+    /// Looks back as far as `span`.
+    pub(super) fn new(span: Duration) -> Self {
+        Self { span, failures: VecDeque::new() }
+    }
+
+    /// Takes note of a failure; gives how many there were within the span, this one included.
+    pub(super) fn note(&mut self, now: Instant, of: T) -> usize {
+        let is_old = |at: &Instant| now.saturating_duration_since(*at) > self.span;
+        while self.failures.front().is_some_and(|(at, _)| is_old(at)) || self.failures.len() == MOST
+        {
+            self.failures.pop_front();
+        }
+        self.failures.push_back((now, of));
+        self.failures.len()
+    }
+
+    /// Those of whom there are failures within the span, each once, the first first.
+    pub(super) fn all(&self) -> Vec<&T> {
+        let mut all = Vec::new();
+        for (_, of) in &self.failures {
+            if !all.contains(&of) {
+                all.push(of);
+            }
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_longer_ago_than_the_span_does_not_count() {
+        let (mut window, start) = (Window::new(Duration::from_secs(30)), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(window.note(start, "a"), 1);
+        assert_eq!(window.note(after(20), "b"), 2);
+        assert_eq!(window.note(after(30), "b"), 3);
+        assert_eq!(window.all(), [&"a", &"b"]);
+        assert_eq!((window.note(after(31), "c"), window.all()), (3, vec![&"b", &"c"]));
+        for at in 0..5000 {
+            window.note(after(31) + Duration::from_micros(at), "d");
+        }
+        assert!(window.failures.len() <= MOST);
+    }
+}
