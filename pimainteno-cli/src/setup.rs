@@ -23,10 +23,16 @@ pub(crate) use broken::daemon_of_broken;
 use crate::backends;
 
 /// Where the state of a daemon of the whole machine is.
-const SYSTEM_STATE: &str = "/var/lib/pi-mainteno";
+pub(crate) const SYSTEM_STATE: &str = "/var/lib/pi-mainteno";
 
 /// Where systemd puts the runtime directory of that daemon, if its unit asks for one.
-const SYSTEM_RUNTIME: &str = "/run/pi-mainteno";
+pub(crate) const SYSTEM_RUNTIME: &str = "/run/pi-mainteno";
+
+/// What systemd calls the service.
+const SERVICE: &str = "Pi-Maintainer.service";
+
+/// The variable in which systemd tells a service where its keys are.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// Everything that comes from the command line, the environment and the configuration file.
 #[derive(Debug)]
@@ -55,10 +61,9 @@ impl Setup {
     /// [`ErrorKind::Config`] if there is no usable configuration, or no place for state.
     pub(crate) fn load(explicit: Option<&Path>) -> Result<Self> {
         let environment = environment();
-        let path = config::find(explicit, &current_directory()?, Path::new(config::SYSTEM_PATH))
+        let path = config::find(explicit, &current_directory()?, &usual_path(&environment))
             .map_err(|error| error.hint("`pi-mainteno init` writes one"))?;
-        let loaded =
-            Config::load(&path, |name| env::var(name).ok(), environment.home().as_deref())?;
+        let loaded = Config::load(&path, of_configuration, environment.home().as_deref())?;
         let is_root = rustix::process::geteuid().is_root();
         let state_directory = state_directory(&loaded.config, variable, is_root)?;
         let socket = socket(&loaded.config, variable, &state_directory);
@@ -136,6 +141,33 @@ pub(crate) fn sandbox_helper() -> SandboxHelper {
     SandboxHelper::new("/proc/self/exe")
 }
 
+/// Where the configuration is if it is neither named nor here: that of the user's own service, if
+/// there is one, or else that of the machine.
+fn usual_path(environment: &Environment) -> PathBuf {
+    let own = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let own = own.or_else(|| Some(environment.home()?.join(".config")));
+    let own = own.map(|directory| directory.join("pi-mainteno/PiMainteno.toml"));
+    own.filter(|path| path.is_file()).unwrap_or_else(|| config::SYSTEM_PATH.into())
+}
+
+/// A variable that the configuration names. Where the service has its keys, a command that a person
+/// types does not know; it looks where they are while the service runs.
+fn of_configuration(name: &str) -> Option<String> {
+    let known = env::var(name).ok();
+    if name != CREDENTIALS || known.is_some() {
+        return known;
+    }
+    let places = [true, false].map(credentials_directory);
+    let there = places.iter().flatten().find(|place| place.is_dir());
+    there.or(places.last()?.as_ref())?.to_str().map(str::to_owned)
+}
+
+/// Where systemd puts the keys of the service: of that of this user, or of that of the machine.
+pub(crate) fn credentials_directory(is_user: bool) -> Option<PathBuf> {
+    let runtime = if is_user { variable("XDG_RUNTIME_DIR")?.into() } else { PathBuf::from("/run") };
+    Some(runtime.join("credentials").join(SERVICE))
+}
+
 /// The directory that the command was called in.
 ///
 /// # Errors
@@ -151,7 +183,10 @@ fn variable(name: &str) -> Option<OsString> {
 }
 
 /// The configured place, or what systemd gives a service, or else the usual place for the user.
-fn state_directory(
+///
+/// # Errors
+/// [`ErrorKind::Config`] if there is none.
+pub(crate) fn state_directory(
     config: &Config,
     variable: impl Fn(&str) -> Option<OsString>,
     is_root: bool,
@@ -162,7 +197,7 @@ fn state_directory(
     if let Some(directory) = variable("STATE_DIRECTORY") {
         return Ok(first(directory));
     }
-    if is_root {
+    if is_root || belongs_to_us(Path::new(SYSTEM_STATE)) {
         return Ok(PathBuf::from(SYSTEM_STATE));
     }
     // The specification of these directories has relative paths ignored.
@@ -176,9 +211,17 @@ fn state_directory(
     })
 }
 
+/// Whether it is this user's: the state of a service of the machine that runs as this user is that of
+/// the commands which this user types.
+fn belongs_to_us(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    path.metadata().is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw())
+}
+
 /// The configured place, or the runtime directory that systemd gives a service, or else beside the
 /// state.
-fn socket(
+pub(crate) fn socket(
     config: &Config,
     variable: impl Fn(&str) -> Option<OsString>,
     state_directory: &Path,
