@@ -17,6 +17,7 @@ use pimainteno_core::{
 use pimainteno_web::Configuration;
 
 mod broken;
+pub(crate) mod credentials;
 
 pub(crate) use broken::daemon_of_broken;
 
@@ -29,10 +30,7 @@ pub(crate) const SYSTEM_STATE: &str = "/var/lib/pi-mainteno";
 pub(crate) const SYSTEM_RUNTIME: &str = "/run/pi-mainteno";
 
 /// What systemd calls the service.
-const SERVICE: &str = "Pi-Maintainer.service";
-
-/// The variable in which systemd tells a service where its keys are.
-const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+pub(crate) const SERVICE: &str = "Pi-Maintainer.service";
 
 /// Everything that comes from the command line, the environment and the configuration file.
 #[derive(Debug)]
@@ -150,22 +148,9 @@ fn usual_path(environment: &Environment) -> PathBuf {
     own.filter(|path| path.is_file()).unwrap_or_else(|| config::SYSTEM_PATH.into())
 }
 
-/// A variable that the configuration names. Where the service has its keys, a command that a person
-/// types does not know; it looks where they are while the service runs.
+/// A variable that the configuration names.
 fn of_configuration(name: &str) -> Option<String> {
-    let known = env::var(name).ok();
-    if name != CREDENTIALS || known.is_some() {
-        return known;
-    }
-    let places = [true, false].map(credentials_directory);
-    let there = places.iter().flatten().find(|place| place.is_dir());
-    there.or(places.last()?.as_ref())?.to_str().map(str::to_owned)
-}
-
-/// Where systemd puts the keys of the service: of that of this user, or of that of the machine.
-pub(crate) fn credentials_directory(is_user: bool) -> Option<PathBuf> {
-    let runtime = if is_user { variable("XDG_RUNTIME_DIR")?.into() } else { PathBuf::from("/run") };
-    Some(runtime.join("credentials").join(SERVICE))
+    if name == credentials::VARIABLE { credentials::value() } else { env::var(name).ok() }
 }
 
 /// The directory that the command was called in.

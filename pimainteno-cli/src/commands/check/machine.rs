@@ -16,7 +16,7 @@ use pimainteno_web::{Client, Configuration};
 use super::Items;
 use crate::{
     access::Stale,
-    setup::{self, Setup},
+    setup::{self, Setup, credentials},
 };
 
 /// How long a program may take to say its version.
@@ -40,6 +40,8 @@ pub(super) struct Machine {
     state_directory: PathBuf,
     socket: PathBuf,
     projects: usize,
+    /// The keys that systemd hands to the service and this command has not got.
+    missing_keys: Vec<PathBuf>,
     /// The projects that have a sandbox, and those that run nothing without a whole one.
     sandboxed: Vec<String>,
     in_need: Vec<String>,
@@ -62,6 +64,7 @@ impl Machine {
             state_directory: setup.state_directory.clone(),
             socket: setup.socket.clone(),
             projects: projects.len(),
+            missing_keys: credentials::missing(&setup.config),
         }
     }
 }
@@ -70,6 +73,7 @@ impl Machine {
 pub(super) async fn look(machine: Machine) -> Items {
     let mut items = Items::new("");
     configuration(&machine, &mut items);
+    keys(&machine.missing_keys, &mut items);
     state(&machine.state_directory, &mut items);
     git(&machine.environment, &mut items).await;
     sandbox(&machine, &mut items).await;
@@ -90,6 +94,18 @@ fn configuration(machine: &Machine, items: &mut Items) {
     }
     for notice in &machine.notices {
         items.note("configuration", notice.clone(), "");
+    }
+}
+
+/// Whether this command has the keys that the service has from systemd.
+fn keys(missing: &[PathBuf], items: &mut Items) {
+    for path in missing {
+        let name = path.file_name().unwrap_or_default().display();
+        items.note(
+            "key",
+            format!("`{name}` is handed over by systemd, to the service alone and while it runs; for this command there is no `{}`", path.display()),
+            &format!("look with the service running (`systemctl start {0}`), or let `CREDENTIALS_DIRECTORY` name a directory with a file `{name}`; `pi-mainteno install` names the key in the unit", setup::SERVICE),
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use pimainteno_core::{
     Error, ErrorKind, Result,
-    config::{Bus, Config, LlmConfig, Loaded},
+    config::{Bus, Config, Loaded},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     plan,
     service::Account,
 };
-use crate::setup;
+use crate::setup::{self, credentials};
 
 /// What is written where there is no configuration: the annotated one, which has no projects.
 const DEFAULT: &str = include_str!("../../../../PiMainteno.toml");
@@ -108,22 +108,8 @@ pub(super) async fn find(
 /// The keys that the service has from systemd, by their names: those whose files are said to be in
 /// `${CREDENTIALS_DIRECTORY}`.
 pub(super) fn credentials(config: &Config, places: &Places) -> Vec<String> {
-    let directory = setup::credentials_directory(places.manager == Manager::User);
-    let in_directory = |path: &PathBuf| {
-        let name = path.strip_prefix(directory.as_deref()?).ok()?.to_str()?;
-        Some(name.to_owned())
-    };
-    let mut names: Vec<_> = keys(config).iter().filter_map(in_directory).collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-/// Every file that a key is read from.
-fn keys(config: &Config) -> Vec<PathBuf> {
-    let of = |llm: &LlmConfig| llm.api_key_file.clone();
-    let of_projects = config.projects().into_iter().filter_map(|project| of(&project.llm));
-    of(&config.llm).into_iter().chain(of_projects).chain(config.web.token_file.clone()).collect()
+    let directory = credentials::directory(places.manager == Manager::User);
+    directory.map(|directory| credentials::names(config, &directory)).unwrap_or_default()
 }
 
 /// Where the text comes from.
@@ -212,7 +198,7 @@ fn parse(text: &str, path: &Path, owner: &Account, places: &Places) -> Result<Lo
         let own = match name {
             "HOME" => Some(owner.home.clone()),
             "USER" | "LOGNAME" => Some(owner.name.clone().into()),
-            "CREDENTIALS_DIRECTORY" => setup::credentials_directory(is_user),
+            credentials::VARIABLE => credentials::directory(is_user),
             "STATE_DIRECTORY" if !is_user => Some(places.state.clone()),
             "RUNTIME_DIRECTORY" => places.runtime.clone(),
             _ => None,
@@ -263,15 +249,6 @@ mod tests {
             let error = placed(&source(text), &ada(), &places).unwrap_err();
             assert!(error.to_string().contains("would mean something else"), "{error}");
         }
-    }
-
-    #[test]
-    fn keys_from_systemd_are_told_from_others() {
-        let places = Places::of_system();
-        let text = "[llm]\napi_key_file = \"${CREDENTIALS_DIRECTORY}/openai\"\n[web]\ntoken_file = \"${CREDENTIALS_DIRECTORY}/web\"\n\
-            [[project]]\npath = \"~/a\"\nllm.api_key_file = \"~/key\"\n[[project]]\npath = \"~/b\"\n";
-        let config = placed(&source(text), &ada(), &places).unwrap();
-        assert_eq!(credentials(&config, &places), ["openai", "web"]);
     }
 
     #[test]

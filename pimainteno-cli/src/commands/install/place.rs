@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use clap_complete::Shell;
 use pimainteno_core::config;
 
+pub(super) use crate::setup::SERVICE as UNIT;
 use crate::setup::{SYSTEM_RUNTIME, SYSTEM_STATE};
-
-/// What the service is called.
-pub(super) const UNIT: &str = "Pi-Maintainer.service";
 
 /// What tells the daemon of a unit that failed; its instance is the unit's name.
 pub(super) const FAILED_UNIT: &str = "pi-mainteno-failed@.service";

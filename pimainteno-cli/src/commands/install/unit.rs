@@ -98,9 +98,9 @@ LockPersonality=yes
 RestrictRealtime=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 SystemCallArchitectures=native
-# Checks run in namespaces and a file system of their own, which the daemon makes as a user without rights: hence these five and `@mount`.
+# Checks run in namespaces and a file system of their own, which the daemon makes as a user without rights: hence these five, `@mount`, `seccomp` and Landlock.
 RestrictNamespaces=user mnt pid ipc net
-SystemCallFilter=@system-service @mount
+SystemCallFilter=@system-service @mount @pkey seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self
 SystemCallErrorNumber=EPERM
 ";
 
