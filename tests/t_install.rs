@@ -43,6 +43,21 @@ runuser -u ada -- sh -ec '
     git -C radio fetch --quiet'
 "#;
 
+/// The user's own systemd, with what logind would do for it.
+const SESSION: &str = r#"
+set -e
+mkdir -p /etc/systemd/system/user@.service.d
+cat > /etc/systemd/system/user-runtime-dir@.service << EOF
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/install -d -m 700 -o %i -g %i /run/user/%i
+EOF
+printf '[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%%i\n' > /etc/systemd/system/user@.service.d/runtime.conf
+systemctl daemon-reload
+systemctl start user@$(id -u ada).service
+"#;
+
 /// Every file that `install` writes but for the configuration.
 const FILES: [&str; 6] = [
     "/etc/systemd/system/Pi-Maintainer.service",
@@ -199,21 +214,29 @@ fn a_whole_run_goes_on_inside_of_the_walls_of_the_service() {
     // A remote that is reached by SSH with a key in the home, and no agent.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let _ = machine.root(&SSH.replace("PORT", &port.to_string())).expect(0);
+    let server = format!("ssh-keyscan -T 2 -p {port} 127.0.0.1 2> /dev/null | grep -q ed25519");
+    // `prepare` has the network, and what it makes is there for the checks.
+    let prepare = [
+        server.clone(),
+        "lib=$XDG_CACHE_HOME/lib; mkdir -p $lib; echo '{\"name\":\"lib\",\"version\":\"1.0.0\"}' > $lib/package.json; \
+         npm install --silent --offline --no-save --install-links --prefix . $lib"
+            .to_owned(),
+    ];
+    // They have a whole sandbox: no rights, filters, and nothing of the home, the machine and the
+    // network.
     let checks = [
-        // In a whole sandbox: no rights, filters, no home but what is named, no network.
         "grep -q 'CapEff:.0000000000000000' /proc/self/status",
         "grep -q 'Seccomp:.2' /proc/self/status",
         "test ! -e /home/ada/.ssh",
         "test $(ls /proc | grep -c '^[0-9]*$') -lt 12",
-        "! (echo > /dev/tcp/127.0.0.1/22) 2> /dev/null",
-        "cat ~/.cache/prepared",
+        &format!("! {server}"),
+        "test -f node_modules/lib/package.json && test -f $XDG_CACHE_HOME/lib/package.json",
         "grep -q receive README.md",
     ];
-    let verify = format!("{:?}", checks.map(str::to_owned));
     machine.configure(&configuration(
         OFFLINE,
         &format!(
-            "verify = {verify}\nsandbox = \"required\"\nprepare = [\"mkdir -p ~/.cache && cp README.md ~/.cache/prepared && getent hosts localhost\"]\n\
+            "prepare = {prepare:?}\nverify = {checks:?}\nsandbox = \"required\"\n\
              health = {{ command = \"pgrep --full radio.sh || systemctl is-active radio.service\", within = \"5s\" }}\n"
         ),
     ));
@@ -412,15 +435,11 @@ fn systemctl_reload_reads_the_configuration_and_refuses_one_that_cannot_be_used(
 #[test]
 fn a_user_has_a_service_without_root() {
     let Some(machine) = ServiceMachine::boot() else { return };
-    // What logind would do.
-    let _ = machine
-        .root(
-            "printf '[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=/usr/bin/install -d -m 700 -o %%i -g %%i /run/user/%%i\\n' \\\n             > /etc/systemd/system/user-runtime-dir@.service; systemctl daemon-reload; systemctl start user@$(id -u ada).service",
-        )
-        .expect(0);
+    let _ = machine.root(SESSION).expect(0);
     let _ = machine.root("systemctl stop radio.service; rm -rf /var/lib/pi-mainteno/*").expect(0);
-    let config = configuration(OFFLINE, "verify = [\"true\"]\nsandbox = \"required\"")
-        + "[systemd_monitor]\nbus = \"user\"\n";
+    let config =
+        configuration(OFFLINE, "verify = [\"grep -q receive README.md\"]\nsandbox = \"required\"")
+            + "[systemd_monitor]\nbus = \"user\"\n";
     let in_session =
         |text: &str| machine.ada(&format!("export XDG_RUNTIME_DIR=/run/user/$(id -u); {text}"));
     let _ = in_session("mkdir -p ~/.config/systemd/user; printf '[Service]\\nExecStart=/home/ada/radio/radio.sh\\n' > ~/.config/systemd/user/radio.service; systemctl --user daemon-reload; systemctl --user start radio").expect(0);
@@ -449,7 +468,7 @@ fn a_user_has_a_service_without_root() {
         .expect(0)
         .says(&["/home/ada/.local/state/pi-mainteno ", "/home/ada/.config/pi-mainteno "]);
     let left = machine
-        .root("find /home/ada /etc /usr/local -iname '*pi-maint*' -not -path '*/.local/state/*'");
+        .root("find /home/ada /etc /usr/local -iname '*pi*maint*' -not -path '*/.local/state/*' -not -path '*/radio/*'");
     let mut left: Vec<_> = left.stdout.lines().collect();
     left.sort_unstable();
     assert_eq!(
@@ -461,4 +480,55 @@ fn a_user_has_a_service_without_root() {
             "/usr/local/bin/pi-mainteno"
         ]
     );
+}
+
+#[test]
+fn the_script_brings_program_configuration_and_service_up_to_date() {
+    let Some(machine) = ServiceMachine::boot() else { return };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/upload_service.sh");
+    let upload = |program: &str| {
+        machine.root(&format!(
+            "SUDO_USER=ada {script} --program {program} --config /home/ada/own.toml"
+        ))
+    };
+    machine.write("/home/ada/own.toml", &configuration(OFFLINE, ""));
+    let program = env!("CARGO_BIN_EXE_pi-mainteno");
+    let _ = machine
+        .root("umount /usr/local/bin/pi-mainteno && rm /usr/local/bin/pi-mainteno")
+        .expect(0);
+    let _ = upload(program).expect(0).says(&["is this program now", "runs as ada", "radio"]);
+    let process = machine.property("MainPID");
+    let _ = upload(program).expect(0).says(&["already", "nothing to do", "radio"]);
+    assert_eq!(machine.property("MainPID"), process);
+    // A new program is what runs afterwards.
+    let newer = format!("cp {program} /run/newer && echo >> /run/newer");
+    let _ = machine.root(&newer).expect(0);
+    let _ = upload("/run/newer").expect(0).says(&["is this program now", "answers at"]);
+    assert_ne!(machine.property("MainPID"), process);
+    let _ = machine
+        .root("cmp /run/newer /proc/$(systemctl show --property=MainPID --value Pi-Maintainer)/exe")
+        .expect(0);
+    let _ = upload("/nowhere").expect(1);
+    let _ = machine.root(&format!("{script} --nonsense")).expect(2).tells(&["--help"]);
+}
+
+#[test]
+fn a_service_of_root_runs_checks_in_a_whole_sandbox_too() {
+    let Some(machine) = ServiceMachine::boot() else { return };
+    let _ = machine
+        .root("systemctl stop radio; chown -R root: /home/ada/radio /home/ada/radio.git; cp /home/ada/.gitconfig /root/; mv /home/ada/radio /home/ada/radio.git /srv/; git -C /srv/radio remote set-url origin /srv/radio.git; sed -i 's/User=ada//; s/.home.ada/\\/srv/' /etc/systemd/system/radio.service; systemctl daemon-reload; systemctl start radio")
+        .expect(0);
+    let project = "sandbox = \"required\"\nverify = [\"test ! -e /root/.gitconfig.none && test ! -e /srv/radio.git\", \"grep -q receive README.md\"]";
+    machine.configure(&configuration(OFFLINE, project).replace("~/radio", "/srv/radio"));
+    let _ = machine
+        .root("pi-mainteno install --yes")
+        .expect(0)
+        .says(&["runs as root"])
+        .tells(&["runs as root, and what keeps it in is less"]);
+    assert_ne!(machine.root("test -e /etc/polkit-1/rules.d/50-pi-mainteno.rules").code, Some(0));
+    let run = machine.root("pi-mainteno run radio");
+    let _ = run.expect(0).says(&["restarted radio.service", "applied"]);
+    let exposure =
+        machine.root("systemd-analyze security --no-pager Pi-Maintainer.service | tail -1");
+    println!("exposure as root: {}", exposure.stdout.trim());
 }

@@ -51,6 +51,7 @@ runuser -u ada -- sh -ec '
     printf "# Radio\n\nYou will recieve a signal.\n" > README.md
     printf "#!/bin/sh\nexec sleep infinity\n" > radio.sh
     chmod +x radio.sh
+    echo node_modules > .gitignore
     git add --all
     git commit --quiet --message begin
     git remote add origin ~/radio.git
