@@ -28,7 +28,8 @@ pub(crate) struct Cli {
 /// What works with every command.
 #[derive(Args, Debug)]
 pub(crate) struct GlobalOptions {
-    /// Reads this configuration instead of ./PiMainteno.toml or /etc/pi-mainteno/PiMainteno.toml.
+    /// Reads this configuration instead of ./PiMainteno.toml,
+    /// ~/.config/pi-mainteno/PiMainteno.toml or /etc/pi-mainteno/PiMainteno.toml.
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
 

@@ -62,8 +62,7 @@ impl Setup {
         let path = config::find(explicit, &current_directory()?, &usual_path(&environment))
             .map_err(|error| error.hint("`pi-mainteno init` writes one"))?;
         let loaded = Config::load(&path, of_configuration, environment.home().as_deref())?;
-        let is_root = rustix::process::geteuid().is_root();
-        let state_directory = state_directory(&loaded.config, variable, is_root)?;
+        let state_directory = state_directory(&loaded.config, variable, has_state_of_machine())?;
         let socket = socket(&loaded.config, variable, &state_directory);
         Ok(Self {
             config: loaded.config,
@@ -167,14 +166,15 @@ fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The configured place, or what systemd gives a service, or else the usual place for the user.
+/// The configured place, or what systemd gives a service, or else the usual place: that of the
+/// machine, or of the user.
 ///
 /// # Errors
 /// [`ErrorKind::Config`] if there is none.
 pub(crate) fn state_directory(
     config: &Config,
     variable: impl Fn(&str) -> Option<OsString>,
-    is_root: bool,
+    is_of_machine: bool,
 ) -> Result<PathBuf> {
     if let Some(file) = &config.cache.path {
         return Ok(file.parent().map(Path::to_owned).unwrap_or_default());
@@ -182,7 +182,7 @@ pub(crate) fn state_directory(
     if let Some(directory) = variable("STATE_DIRECTORY") {
         return Ok(first(directory));
     }
-    if is_root || belongs_to_us(Path::new(SYSTEM_STATE)) {
+    if is_of_machine {
         return Ok(PathBuf::from(SYSTEM_STATE));
     }
     // The specification of these directories has relative paths ignored.
@@ -196,12 +196,14 @@ pub(crate) fn state_directory(
     })
 }
 
-/// Whether it is this user's: the state of a service of the machine that runs as this user is that of
-/// the commands which this user types.
-fn belongs_to_us(path: &Path) -> bool {
+/// Whether the state of a daemon of the machine is that of this user's commands: root's are, and
+/// those of the user that its service runs as.
+pub(crate) fn has_state_of_machine() -> bool {
     use std::os::unix::fs::MetadataExt as _;
 
-    path.metadata().is_ok_and(|metadata| metadata.uid() == rustix::process::geteuid().as_raw())
+    let user = rustix::process::geteuid();
+    let owner = Path::new(SYSTEM_STATE).metadata().map(|metadata| metadata.uid());
+    user.is_root() || owner.is_ok_and(|owner| owner == user.as_raw())
 }
 
 /// The configured place, or the runtime directory that systemd gives a service, or else beside the
@@ -251,8 +253,8 @@ mod tests {
         let service =
             variables(&[("HOME", "/home/ada"), ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")]);
         let mut config = Config::default();
-        let place = |config: &Config, variable, is_root| {
-            state_directory(config, variable, is_root).unwrap()
+        let place = |config: &Config, variable, is_of_machine| {
+            state_directory(config, variable, is_of_machine).unwrap()
         };
         assert_eq!(place(&config, user, false), Path::new("/home/ada/.local/state/pi-mainteno"));
         assert_eq!(place(&config, user, true), Path::new(SYSTEM_STATE));

@@ -52,6 +52,9 @@ const JOURNAL_GROUP: &str = "systemd-journal";
 /// Where polkit has its own rules; a polkit without that directory reads none.
 const RULES_OF_POLKIT: &str = "/usr/share/polkit-1/rules.d";
 
+/// The file of the state by which it is known that there is any.
+const STORE: &str = "state.redb";
+
 /// What was done; the shape of `--json`.
 #[derive(Debug, Serialize)]
 struct Installed {
@@ -105,6 +108,7 @@ pub(crate) async fn run(
         show::show(&changes, &commands, terminal);
         show::confirm(arguments.yes, "Do this?", terminal)?;
     }
+    let notes = notes(&found, &service, &places);
     for change in &changes {
         plan::write(&change.file)?;
     }
@@ -114,7 +118,7 @@ pub(crate) async fn run(
     let written =
         |change: &plan::Change| Written { path: change.file.path.clone(), change: change.kind() };
     let installed = Installed {
-        notes: notes(&found, &service, &places),
+        notes,
         user: service.owner.name,
         files: changes.iter().map(written).collect(),
         commands,
@@ -281,6 +285,18 @@ fn notes(found: &Configuration, service: &Service, places: &Places) -> Vec<Strin
         notes.push(format!("there is no `{}`, which is a project in `{path}`", first.display()));
     }
     let is_system = places.manager == Manager::System;
+    let before = service.owner.home.join(".local/state/pi-mainteno");
+    if is_system
+        && found.config.cache.path.is_none()
+        && before.join(STORE).exists()
+        && !places.state.join(STORE).exists()
+    {
+        notes.push(format!(
+            "what was remembered so far stays in `{0}`, and the service begins anew; to go on with it, stop the service and move what is in there to `{1}`",
+            before.display(),
+            places.state.display()
+        ));
+    }
     if is_system && service.owner.is_root() {
         notes.push("the projects are root's, so the service runs as root, and what keeps it in is less; projects of another user are safer".into());
     }

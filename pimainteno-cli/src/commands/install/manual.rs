@@ -6,6 +6,20 @@ use pimainteno_core::{Error, ErrorKind, Result};
 
 use crate::arguments::Cli;
 
+/// Where everything is.
+const FILES: &str = "\
+.SH FILES
+.TP
+\\fI./PiMainteno.toml\\fR, \\fI~/.config/pi\\-mainteno/PiMainteno.toml\\fR, \\fI/etc/pi\\-mainteno/PiMainteno.toml\\fR
+The configuration: the first one that is there.
+.TP
+\\fI/var/lib/pi\\-mainteno\\fR, \\fI~/.local/state/pi\\-mainteno\\fR
+The state of a service of the machine, and of a user: what is remembered, and the workspaces.
+.TP
+\\fI/etc/pi\\-mainteno/credentials\\fR
+Keys that systemd hands to the service, for the configuration to name by \\fB${CREDENTIALS_DIRECTORY}\\fR.
+";
+
 /// The manual: one page with every command in it.
 ///
 /// # Errors
@@ -22,6 +36,7 @@ pub(super) fn page() -> Result<String> {
         man.render_options_section(&mut page)?;
         page.extend(b".SH COMMANDS\n");
         commands(&command, "", &mut page)?;
+        page.extend(FILES.as_bytes());
         man.render_extra_section(&mut page)
     };
     write().map_err(|source: std::io::Error| {
@@ -39,6 +54,8 @@ fn commands(parent: &Command, prefix: &str, page: &mut Vec<u8>) -> std::io::Resu
             continue;
         }
         page.extend(format!(".SS {}\n", name.replace('-', "\\-")).bytes());
+        // That there is help is told once.
+        let command = command.clone().disable_help_flag(true);
         let man = Man::new(command.clone().bin_name(format!("pi-mainteno {name}")));
         let mut section = Vec::new();
         man.render_synopsis_section(&mut section)?;

@@ -52,13 +52,11 @@ impl Account {
     }
 }
 
-/// Places below a home that programs are installed to, most telling first. Version managers that
-/// need a shell to choose are taken at their default.
-const PROGRAMS_OF_HOME: [&str; 12] = [
-    ".local/bin",
-    "bin",
-    ".cargo/bin",
-    ".npm-global/bin",
+/// Places below a home that programs are installed to, maybe later than the service is.
+const USUAL_OF_HOME: [&str; 4] = [".local/bin", "bin", ".cargo/bin", ".npm-global/bin"];
+
+/// More of them, of tools that not everybody has.
+const PROGRAMS_OF_HOME: [&str; 8] = [
     ".volta/bin",
     ".bun/bin",
     ".deno/bin",
@@ -82,17 +80,16 @@ const PROGRAMS: [&str; 9] = [
     "/home/linuxbrew/.linuxbrew/bin",
 ];
 
-/// Where a service of somebody with this home finds programs: of the places that are there, so that
-/// it finds what its owner has installed, codex above all.
+/// Where a service of somebody with this home finds programs: what its owner has installed, codex
+/// above all, and what the machine has.
 pub(super) fn path(home: &Path) -> String {
     let node = newest_node(&home.join(".nvm/versions/node")).map(|version| version.join("bin"));
-    let of_home = PROGRAMS_OF_HOME.iter().map(|place| home.join(place)).chain(node);
-    let all = of_home.chain(PROGRAMS.iter().map(PathBuf::from));
-    let is_usable = |place: &PathBuf| {
-        place.is_dir() && place.to_str().is_some_and(|text| !text.contains([':', '\n']))
-    };
-    let all: Vec<_> = all.filter(is_usable).map(|place| place.display().to_string()).collect();
-    all.join(":")
+    let more = PROGRAMS_OF_HOME.iter().map(|place| home.join(place)).chain(node);
+    let more = more.chain(PROGRAMS.iter().map(PathBuf::from)).filter(|place| place.is_dir());
+    let all = USUAL_OF_HOME.iter().map(|place| home.join(place)).chain(more);
+    let text = |place: PathBuf| place.into_os_string().into_string().ok();
+    let is_usable = |place: &String| !place.contains([':', '\n']);
+    all.filter_map(text).filter(is_usable).collect::<Vec<_>>().join(":")
 }
 
 /// The newest Node that nvm has: which one a shell would take, only a shell could tell.
@@ -118,14 +115,20 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_looked_for_where_the_owner_has_them_and_only_where_something_is() {
+    fn programs_are_looked_for_where_the_owner_has_them() {
         let home = tempfile::tempdir().unwrap();
-        for place in [".cargo/bin", ".nvm/versions/node/v9.1.0", ".nvm/versions/node/v22.3.1/bin"] {
+        for place in [".bun/bin", ".nvm/versions/node/v9.1.0", ".nvm/versions/node/v22.3.1/bin"] {
             std::fs::create_dir_all(home.path().join(place)).unwrap();
         }
         let path = path(home.path());
         let home = home.path().display();
-        let expected = format!("{home}/.cargo/bin:{home}/.nvm/versions/node/v22.3.1/bin:/usr");
-        assert!(path.starts_with(&expected), "{path}");
+        let expected = format!(
+            "{home}/.npm-global/bin:{home}/.bun/bin:{home}/.nvm/versions/node/v22.3.1/bin:/usr"
+        );
+        assert!(
+            path.contains(&expected) && path.starts_with(&format!("{home}/.local/bin:")),
+            "{path}"
+        );
+        assert!(!path.contains(".volta"), "{path}");
     }
 }
