@@ -331,7 +331,8 @@ async fn codex_works_in_the_service_with_a_key_that_systemd_hands_over() {
     // A command outside of the service, while that does not run, says where the key would be from.
     let outside = machine.ada("pi-mainteno check");
     assert_eq!(outside.code, Some(1));
-    let _ = outside.says(&["openai", "handed over by systemd"]);
+    let _ = outside.says(&["/openai", "systemd hands `openai` to Pi-Maintainer.service"]);
+    let _ = machine.ada("pi-mainteno run").expect(2).tells(&["systemd hands `openai`"]);
     let _ = machine
         .root("umask 077; mkdir /etc/pi-mainteno/credentials; echo sk-of-the-service > /etc/pi-mainteno/credentials/openai")
         .expect(0);
@@ -442,9 +443,10 @@ fn a_user_has_a_service_without_root() {
     let Some(machine) = ServiceMachine::boot() else { return };
     let _ = machine.root(SESSION).expect(0);
     let _ = machine.root("systemctl stop radio.service; rm -rf /var/lib/pi-mainteno/*").expect(0);
-    let config =
-        configuration(OFFLINE, "verify = [\"grep -q receive README.md\"]\nsandbox = \"required\"")
-            + "[systemd_monitor]\nbus = \"user\"\n";
+    let config = configuration(
+        OFFLINE,
+        "verify = [\"grep -q receive README.md\"]\nsandbox = \"required\"",
+    ) + "[systemd_monitor]\nbus = \"user\"\n[web]\ntoken_file = \"${CREDENTIALS_DIRECTORY}/web\"\n";
     let in_session =
         |text: &str| machine.ada(&format!("export XDG_RUNTIME_DIR=/run/user/$(id -u); {text}"));
     let _ = in_session("mkdir -p ~/.config/systemd/user; printf '[Service]\\nExecStart=/home/ada/radio/radio.sh\\n' > ~/.config/systemd/user/radio.service; systemctl --user daemon-reload; systemctl --user start radio").expect(0);
@@ -454,7 +456,10 @@ fn a_user_has_a_service_without_root() {
         .root("cd /home/ada && SUDO_USER=ada pi-mainteno install --yes")
         .expect(2)
         .tells(&["install --user"]);
+    let _ = in_session("mkdir -p ~/.config/pi-mainteno/credentials && echo secret > ~/.config/pi-mainteno/credentials/web").expect(0);
     let output = in_session("pi-mainteno install --user --yes").expect(0);
+    let key = "grep secret $XDG_RUNTIME_DIR/credentials/Pi-Maintainer.service/web";
+    let _ = in_session(key).expect(0);
     let _ = output
         .says(&["runs as ada and answers at /home/ada/.local/state/pi-mainteno/control.sock"])
         .tells(&[

@@ -1,6 +1,6 @@
 //! `install` and `uninstall`: the daemon as a service of systemd.
 //!
-//! What is to be written depends on a [`Service`](service::Service) alone, which is found out
+//! What is to be written depends on a [`Service`] alone, which is found out
 //! first. Then it is compared with what is there, shown, asked about, and carried out.
 
 mod configuration;
@@ -93,7 +93,7 @@ pub(crate) async fn run(
     let state = systemd.state().await?;
     let found = configuration::find(explicit, arguments.owner.as_deref(), &places).await?;
     let service = service(&found, &places, &systemd).await?;
-    refuse_unusable(&service, &found.config)?;
+    refuse_unusable(&service, &found.config, places.manager)?;
     let with_failed = arguments.with_on_failure
         || places.failed.exists()
         || (!arguments.yes && !state.is_loaded && offer_on_failure(terminal));
@@ -201,7 +201,7 @@ async fn units(config: &Config, projects: &[Project], systemd: &Systemd) -> Resu
 }
 
 /// What would keep the service from starting, as far as it can be seen before.
-fn refuse_unusable(service: &Service, config: &Config) -> Result<()> {
+fn refuse_unusable(service: &Service, config: &Config, manager: Manager) -> Result<()> {
     let Service { owner, program, .. } = service;
     if !owner::may_run(owner, program) {
         let message = format!("{} may not run `{}`", owner.name, program.display());
@@ -220,7 +220,9 @@ fn refuse_unusable(service: &Service, config: &Config) -> Result<()> {
             )));
         }
     }
-    let temporary = |path: &Path| ["/tmp", "/var/tmp"].iter().any(|it| path.starts_with(it));
+    let temporary = |path: &Path| {
+        manager == Manager::System && ["/tmp", "/var/tmp"].iter().any(|it| path.starts_with(it))
+    };
     let projects = config.projects();
     if let Some(project) = projects.iter().find(|project| temporary(&project.path)) {
         let message = format!("the service has a `/tmp` of its own: `{}`", project.path.display());
@@ -346,11 +348,13 @@ fn tell(installed: &Installed, places: &Places, terminal: &Terminal) {
         return;
     }
     let journal = format!("{} --unit {UNIT} --follow", places.manager.journalctl());
+    let width = journal.len();
     for (command, purpose) in [
         ("pi-mainteno check", "sees whether everything is in place"),
         ("pi-mainteno status", "shows every project at a glance"),
         (journal.as_str(), "shows what it does"),
     ] {
+        let command = format!("{command:<width$}");
         terminal.print(format_args!("  {}  {}", paint(NAME, command), paint(FAINT, purpose)));
     }
 }
@@ -379,19 +383,22 @@ mod tests {
         }
     }
 
+    const SYSTEM: Manager = Manager::System;
+
     #[test]
     fn a_key_that_is_not_there_and_a_project_in_tmp_are_told_before_anything_is_written() {
-        let error = refuse_unusable(&service(), &Config::default()).unwrap_err();
+        let error = refuse_unusable(&service(), &Config::default(), SYSTEM).unwrap_err();
         assert!(error.to_string().contains("may not run") || error.to_string().contains("key"));
         let mut of_root = service();
         of_root.owner.user = 0;
-        let error = refuse_unusable(&of_root, &Config::default()).unwrap_err();
+        let error = refuse_unusable(&of_root, &Config::default(), SYSTEM).unwrap_err();
         assert!(error.to_string().contains("the key `openai` is not at"), "{error}");
         of_root.credentials.clear();
         let mut config = Config::default();
-        assert!(refuse_unusable(&of_root, &config).is_ok());
+        assert!(refuse_unusable(&of_root, &config, SYSTEM).is_ok());
         config.scheduler.projects = vec!["/tmp/site".into()];
-        let error = refuse_unusable(&of_root, &config).unwrap_err();
+        assert!(refuse_unusable(&of_root, &config, Manager::User).is_ok());
+        let error = refuse_unusable(&of_root, &config, SYSTEM).unwrap_err();
         assert!(error.to_string().contains("`/tmp` of its own"), "{error}");
     }
 

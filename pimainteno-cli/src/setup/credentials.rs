@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pimainteno_core::config::{Config, LlmConfig};
+use pimainteno_core::{
+    Error, ErrorKind,
+    config::{Config, LlmConfig},
+};
 
 use super::{SERVICE, variable};
 
@@ -44,6 +47,22 @@ pub(crate) fn missing(config: &Config) -> Vec<PathBuf> {
     let Some(directory) = value().map(PathBuf::from) else { return Vec::new() };
     let paths = names(config, &directory).into_iter().map(|name| directory.join(name));
     paths.filter(|path| !path.exists()).collect()
+}
+
+/// The error, with what to do where a key is missing for it that only the service has.
+pub(crate) fn explained(error: Error, config: &Config) -> Error {
+    match missing(config).first() {
+        Some(path) if error.kind() == ErrorKind::Config => error.hint(remedy(path)),
+        _ => error,
+    }
+}
+
+/// What to do where a command has not got the key that would be at `path`.
+pub(crate) fn remedy(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().display();
+    format!(
+        "systemd hands `{name}` to {SERVICE}, and only while that runs: start it, or let `{VARIABLE}` name a directory with a file `{name}`; `pi-mainteno install` names the key in the unit"
+    )
 }
 
 /// Every file that a key is read from.

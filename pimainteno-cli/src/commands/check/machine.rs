@@ -100,12 +100,8 @@ fn configuration(machine: &Machine, items: &mut Items) {
 /// Whether this command has the keys that the service has from systemd.
 fn keys(missing: &[PathBuf], items: &mut Items) {
     for path in missing {
-        let name = path.file_name().unwrap_or_default().display();
-        items.note(
-            "key",
-            format!("`{name}` is handed over by systemd, to the service alone and while it runs; for this command there is no `{}`", path.display()),
-            &format!("look with the service running (`systemctl start {0}`), or let `CREDENTIALS_DIRECTORY` name a directory with a file `{name}`; `pi-mainteno install` names the key in the unit", setup::SERVICE),
-        );
+        let message = format!("for this command there is no `{}`", path.display());
+        items.note("key", message, &credentials::remedy(path));
     }
 }
 
