@@ -22,6 +22,10 @@ need npm nodejs npm
 need /usr/lib/systemd/systemd systemd
 need systemd-run systemd
 need dbus-daemon dbus
+need pkcheck polkitd
+need /usr/sbin/sshd openssh-server
+need useradd passwd
+need pgrep procps
 need unshare util-linux
 need strace strace
 need faketime faketime

@@ -5,6 +5,7 @@ pub(crate) mod crash;
 pub(crate) mod faults;
 pub(crate) mod machine;
 pub(crate) mod model_server;
+pub(crate) mod service;
 pub(crate) mod world;
 
 use std::{

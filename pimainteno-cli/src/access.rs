@@ -14,7 +14,7 @@ use pimainteno_core::{
 };
 use pimainteno_web::{Client, Configuration, Order, Service, Verb};
 
-use crate::setup::Setup;
+use crate::setup::{Setup, credentials};
 
 /// How long to look for the socket of a process that has the store: a daemon that is starting
 /// answers a moment after it opened its store.
@@ -54,7 +54,8 @@ impl Access {
         events: impl Fn(&Event) + Send + Sync + 'static,
     ) -> Result<Self> {
         let own = setup.configuration();
-        Self::reach(&setup.socket, Some(own), || setup.builder(), Arc::new(events)).await
+        let access = Self::reach(&setup.socket, Some(own), || setup.builder(), Arc::new(events));
+        access.await.map_err(|error| credentials::explained(error, &setup.config))
     }
 
     /// The same with its parts: where the daemon would be, which configuration the command has, and

@@ -31,7 +31,8 @@ pub(crate) struct Cli {
 /// What works with every command.
 #[derive(Args, Debug)]
 pub(crate) struct GlobalOptions {
-    /// Reads this configuration instead of ./PiMainteno.toml or /etc/pi-mainteno/PiMainteno.toml.
+    /// Reads this configuration instead of ./PiMainteno.toml,
+    /// ~/.config/pi-mainteno/PiMainteno.toml or /etc/pi-mainteno/PiMainteno.toml.
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) config: Option<PathBuf>,
 
@@ -99,6 +100,12 @@ pub(crate) enum Command {
     /// Has the daemon read its configuration again, as SIGHUP does. One that cannot be used is told,
     /// and the one before goes on.
     Reload,
+    /// Makes the daemon a service of systemd that runs as the owner of the projects, or brings that
+    /// up to date: unit, rights to restart units, manual, completions.
+    #[command(after_help = INSTALL_EXAMPLES)]
+    Install(InstallArguments),
+    /// Stops the service and removes what `install` wrote; configuration and state stay.
+    Uninstall(UninstallArguments),
     /// Works with policies.
     Policy {
         #[command(subcommand)]
@@ -196,6 +203,40 @@ pub(crate) struct ForgetArguments {
     pub(crate) history: bool,
 }
 
+/// How to install the service.
+#[derive(Args, Debug)]
+pub(crate) struct InstallArguments {
+    /// As a service of yours, below your home and without root.
+    #[arg(long)]
+    pub(crate) user: bool,
+
+    /// The user that owns the projects, where that cannot be told: there are none yet, or `~` in the
+    /// configuration is somebody else's.
+    #[arg(long, value_name = "USER", conflicts_with = "user")]
+    pub(crate) owner: Option<String>,
+
+    /// Also writes `pi-mainteno-failed@.service`, by which other units tell the daemon of their
+    /// failure.
+    #[arg(long)]
+    pub(crate) with_on_failure: bool,
+
+    /// Does it without asking.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// What to uninstall.
+#[derive(Args, Debug)]
+pub(crate) struct UninstallArguments {
+    /// The service of yours, not that of the machine.
+    #[arg(long)]
+    pub(crate) user: bool,
+
+    /// Does it without asking.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
 /// What can be done with policies.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
@@ -271,6 +312,16 @@ Examples:
 
 A project that is still in the configuration must be paused, and stays so. Changes that wait are given up.
 Nothing that others made is touched, and what was cut off is finished by doing it again.";
+
+const INSTALL_EXAMPLES: &str = "\
+Examples:
+  sudo pi-mainteno install                            shows what it would write, and asks
+  sudo pi-mainteno install --config ~/PiMainteno.toml --yes
+                                                      with this configuration, which is copied
+  pi-mainteno install --user                          below your home, without root
+
+The service reads /etc/pi-mainteno/PiMainteno.toml, with --user ~/.config/pi-mainteno/PiMainteno.toml. Where that is not there,
+./PiMainteno.toml is copied to it. Done again, it changes only what differs, and shows how.";
 
 const POLICY_EXAMPLES: &str = "\
 Examples:

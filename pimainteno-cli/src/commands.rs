@@ -9,6 +9,7 @@ mod diff;
 mod forget;
 mod incidents;
 mod init;
+mod install;
 mod log;
 mod notices;
 mod pause;
@@ -88,6 +89,10 @@ pub(crate) async fn dispatch(cli: Cli, terminal: &Terminal) -> Result<Ending> {
             done(forget::run(&Access::open(&setup()?, |_| {}).await?, arguments, terminal).await)
         }
         Some(Command::Reload) => done(reload::run(&setup()?, terminal).await),
+        Some(Command::Install(arguments)) => done(install::run(&arguments, config, terminal).await),
+        Some(Command::Uninstall(arguments)) => {
+            done(install::uninstall::run(&arguments, terminal).await)
+        }
         Some(Command::Policy { command: PolicyCommand::Test { files } }) => {
             policy::test(&files, terminal)
         }

@@ -28,6 +28,9 @@ const LONGEST_STOP: Duration = Duration::from_secs(80);
 /// How long the last answers may take to be read after the runs have ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
+/// How long a stop takes at most in all; what its unit says has to be more.
+pub(crate) const LONGEST_END: Duration = LONGEST_STOP.saturating_add(LAST_ANSWERS);
+
 /// Maintains the projects on their schedules and answers on the control socket until `shutdown` is
 /// ready; reads the configuration again at each of the `hangups`.
 ///

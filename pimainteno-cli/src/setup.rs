@@ -17,16 +17,20 @@ use pimainteno_core::{
 use pimainteno_web::Configuration;
 
 mod broken;
+pub(crate) mod credentials;
 
 pub(crate) use broken::daemon_of_broken;
 
 use crate::backends;
 
 /// Where the state of a daemon of the whole machine is.
-const SYSTEM_STATE: &str = "/var/lib/pi-mainteno";
+pub(crate) const SYSTEM_STATE: &str = "/var/lib/pi-mainteno";
 
 /// Where systemd puts the runtime directory of that daemon, if its unit asks for one.
-const SYSTEM_RUNTIME: &str = "/run/pi-mainteno";
+pub(crate) const SYSTEM_RUNTIME: &str = "/run/pi-mainteno";
+
+/// What systemd calls the service.
+pub(crate) const SERVICE: &str = "Pi-Maintainer.service";
 
 /// Everything that comes from the command line, the environment and the configuration file.
 #[derive(Debug)]
@@ -55,12 +59,10 @@ impl Setup {
     /// [`ErrorKind::Config`] if there is no usable configuration, or no place for state.
     pub(crate) fn load(explicit: Option<&Path>) -> Result<Self> {
         let environment = environment();
-        let path = config::find(explicit, &current_directory()?, Path::new(config::SYSTEM_PATH))
+        let path = config::find(explicit, &current_directory()?, &usual_path(&environment))
             .map_err(|error| error.hint("`pi-mainteno init` writes one"))?;
-        let loaded =
-            Config::load(&path, |name| env::var(name).ok(), environment.home().as_deref())?;
-        let is_root = rustix::process::geteuid().is_root();
-        let state_directory = state_directory(&loaded.config, variable, is_root)?;
+        let loaded = Config::load(&path, of_configuration, environment.home().as_deref())?;
+        let state_directory = state_directory(&loaded.config, variable, has_state_of_machine())?;
         let socket = socket(&loaded.config, variable, &state_directory);
         Ok(Self {
             config: loaded.config,
@@ -136,6 +138,20 @@ pub(crate) fn sandbox_helper() -> SandboxHelper {
     SandboxHelper::new("/proc/self/exe")
 }
 
+/// Where the configuration is if it is neither named nor here: that of the user's own service, if
+/// there is one, or else that of the machine.
+fn usual_path(environment: &Environment) -> PathBuf {
+    let own = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let own = own.or_else(|| Some(environment.home()?.join(".config")));
+    let own = own.map(|directory| directory.join("pi-mainteno/PiMainteno.toml"));
+    own.filter(|path| path.is_file()).unwrap_or_else(|| config::SYSTEM_PATH.into())
+}
+
+/// A variable that the configuration names.
+fn of_configuration(name: &str) -> Option<String> {
+    if name == credentials::VARIABLE { credentials::value() } else { env::var(name).ok() }
+}
+
 /// The directory that the command was called in.
 ///
 /// # Errors
@@ -150,11 +166,15 @@ fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The configured place, or what systemd gives a service, or else the usual place for the user.
-fn state_directory(
+/// The configured place, or what systemd gives a service, or else the usual place: that of the
+/// machine, or of the user.
+///
+/// # Errors
+/// [`ErrorKind::Config`] if there is none.
+pub(crate) fn state_directory(
     config: &Config,
     variable: impl Fn(&str) -> Option<OsString>,
-    is_root: bool,
+    is_of_machine: bool,
 ) -> Result<PathBuf> {
     if let Some(file) = &config.cache.path {
         return Ok(file.parent().map(Path::to_owned).unwrap_or_default());
@@ -162,7 +182,7 @@ fn state_directory(
     if let Some(directory) = variable("STATE_DIRECTORY") {
         return Ok(first(directory));
     }
-    if is_root {
+    if is_of_machine {
         return Ok(PathBuf::from(SYSTEM_STATE));
     }
     // The specification of these directories has relative paths ignored.
@@ -176,9 +196,19 @@ fn state_directory(
     })
 }
 
+/// Whether the state of a daemon of the machine is that of this user's commands: root's are, and
+/// those of the user that its service runs as.
+pub(crate) fn has_state_of_machine() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let user = rustix::process::geteuid();
+    let owner = Path::new(SYSTEM_STATE).metadata().map(|metadata| metadata.uid());
+    user.is_root() || owner.is_ok_and(|owner| owner == user.as_raw())
+}
+
 /// The configured place, or the runtime directory that systemd gives a service, or else beside the
 /// state.
-fn socket(
+pub(crate) fn socket(
     config: &Config,
     variable: impl Fn(&str) -> Option<OsString>,
     state_directory: &Path,
@@ -223,8 +253,8 @@ mod tests {
         let service =
             variables(&[("HOME", "/home/ada"), ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")]);
         let mut config = Config::default();
-        let place = |config: &Config, variable, is_root| {
-            state_directory(config, variable, is_root).unwrap()
+        let place = |config: &Config, variable, is_of_machine| {
+            state_directory(config, variable, is_of_machine).unwrap()
         };
         assert_eq!(place(&config, user, false), Path::new("/home/ada/.local/state/pi-mainteno"));
         assert_eq!(place(&config, user, true), Path::new(SYSTEM_STATE));

@@ -134,6 +134,18 @@ impl Terminal {
         self.tell(format_args!("{} {}", paint(NOTABLE.bold(), "note:"), plain::text(text)));
     }
 
+    /// Asks a person a question that is answered by yes or no; `None` if there is nobody to ask.
+    pub(crate) fn ask(&self, question: &str) -> Option<bool> {
+        if self.is_json() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        let question = format!("{} [y/N] ", paint(STRONG, plain::text(question)));
+        self.0.bars.suspend(|| drop(anstream::stderr().lock().write_all(question.as_bytes())));
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// Tells an error: what failed, its causes, what to do about it. Where standard output is for a
     /// JSON document and none was given, it is that document, too.
     pub(crate) fn error(&self, error: &Error) {

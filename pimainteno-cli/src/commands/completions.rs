@@ -7,7 +7,12 @@ use crate::{arguments::Cli, terminal::Terminal};
 
 /// Prints the script for `shell`.
 pub(crate) fn run(shell: Shell, terminal: &Terminal) {
+    terminal.print_raw(&script(shell));
+}
+
+/// The script for `shell`.
+pub(super) fn script(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "pi-mainteno", &mut script);
-    terminal.print_raw(&String::from_utf8_lossy(&script));
+    String::from_utf8_lossy(&script).into_owned()
 }

@@ -14,7 +14,10 @@ use pimainteno_core::{
 use pimainteno_web::Client;
 use toml::Table;
 
-use super::{current_directory, environment, socket, state_directory, variable};
+use super::{
+    current_directory, environment, has_state_of_machine, socket, state_directory, usual_path,
+    variable,
+};
 
 /// The daemon that uses an earlier text of the configuration at `explicit` or at one of the usual
 /// places; `None` if none can be found.
@@ -31,11 +34,10 @@ pub(crate) async fn daemon_of_broken(explicit: Option<&Path>) -> Result<Option<C
 /// The configuration's path, and where its daemon listens as far as its text tells.
 fn place(explicit: Option<&Path>) -> Option<(PathBuf, PathBuf)> {
     let directory = current_directory().ok()?;
-    let path = config::find(explicit, &directory, Path::new(config::SYSTEM_PATH)).ok()?;
+    let path = config::find(explicit, &directory, &usual_path(&environment())).ok()?;
     let text = fs::read(&path).ok()?;
     let told = places(&String::from_utf8_lossy(&text), &path, environment().home().as_deref());
-    let is_root = rustix::process::geteuid().is_root();
-    let state = state_directory(&told, variable, is_root).ok()?;
+    let state = state_directory(&told, variable, has_state_of_machine()).ok()?;
     let socket = socket(&told, variable, &state);
     Some((path, socket))
 }

@@ -16,7 +16,7 @@ use pimainteno_web::{Client, Configuration};
 use super::Items;
 use crate::{
     access::Stale,
-    setup::{self, Setup},
+    setup::{self, Setup, credentials},
 };
 
 /// How long a program may take to say its version.
@@ -40,6 +40,8 @@ pub(super) struct Machine {
     state_directory: PathBuf,
     socket: PathBuf,
     projects: usize,
+    /// The keys that systemd hands to the service and this command has not got.
+    missing_keys: Vec<PathBuf>,
     /// The projects that have a sandbox, and those that run nothing without a whole one.
     sandboxed: Vec<String>,
     in_need: Vec<String>,
@@ -62,6 +64,7 @@ impl Machine {
             state_directory: setup.state_directory.clone(),
             socket: setup.socket.clone(),
             projects: projects.len(),
+            missing_keys: credentials::missing(&setup.config),
         }
     }
 }
@@ -70,6 +73,7 @@ impl Machine {
 pub(super) async fn look(machine: Machine) -> Items {
     let mut items = Items::new("");
     configuration(&machine, &mut items);
+    keys(&machine.missing_keys, &mut items);
     state(&machine.state_directory, &mut items);
     git(&machine.environment, &mut items).await;
     sandbox(&machine, &mut items).await;
@@ -90,6 +94,14 @@ fn configuration(machine: &Machine, items: &mut Items) {
     }
     for notice in &machine.notices {
         items.note("configuration", notice.clone(), "");
+    }
+}
+
+/// Whether this command has the keys that the service has from systemd.
+fn keys(missing: &[PathBuf], items: &mut Items) {
+    for path in missing {
+        let message = format!("for this command there is no `{}`", path.display());
+        items.note("key", message, &credentials::remedy(path));
     }
 }
 
