@@ -1,0 +1,505 @@
+//! Puts the lines of a trace together.
+
+use super::{
+    Place,
+    line::{Level, Line},
+    pattern::{self, Found},
+    table::{FORMS, Form, Runtime, What},
+};
+
+/// How many places of one part of a trace are kept, those nearest to the error.
+const MOST_PLACES: usize = 64;
+
+/// How many parts a trace has at most, those nearest to the error that ended the program.
+const MOST_PARTS: usize = 16;
+
+/// How many lines may stand between two frames of a trace, such as lines of source, or what other
+/// threads log.
+const WIDEST_GAP: usize = 12;
+
+/// How many lines a message may have before the first frame.
+const LONGEST_MESSAGE: usize = 12;
+
+/// A trace: an error, and those that led to it.
+#[derive(Debug)]
+pub(in super::super) struct Trace {
+    runtime: Runtime,
+    /// The errors in the order in which they are written.
+    parts: Vec<Part>,
+    /// The part that is being read.
+    current: usize,
+    /// The index of its last line.
+    pub(in super::super) end: usize,
+    /// Whether frames belong to something else until the next part.
+    is_aside: bool,
+    /// Whether another header is another part of it.
+    is_linked: bool,
+    /// What it was read from says that it does not matter.
+    is_weak: bool,
+}
+
+/// One error of a trace.
+#[derive(Debug, Default)]
+struct Part {
+    message: Option<String>,
+    /// In the order in which they are written.
+    places: Vec<Place>,
+    /// How far its last frame was indented.
+    indent: usize,
+    /// Whether the message comes in the line that follows.
+    wants_message: bool,
+}
+
+impl Trace {
+    fn new(runtime: Runtime, end: usize) -> Self {
+        Self {
+            runtime,
+            parts: vec![Part::default()],
+            current: 0,
+            end,
+            is_aside: false,
+            is_linked: false,
+            is_weak: false,
+        }
+    }
+
+    fn part(&mut self) -> Option<&mut Part> {
+        self.parts.get_mut(self.current)
+    }
+
+    fn begin_part(&mut self) {
+        if self.parts.len() >= MOST_PARTS {
+            let superfluous = if self.runtime.is_ending_last() { 0 } else { self.parts.len() - 1 };
+            self.parts.remove(superfluous);
+        }
+        self.parts.push(Part::default());
+        self.current = self.parts.len() - 1;
+        self.is_aside = false;
+    }
+
+    fn push(&mut self, place: Place, indent: usize) {
+        let is_innermost_last = self.runtime.is_innermost_last();
+        if let Some(part) = self.part().filter(|part| part.places.last() != Some(&place)) {
+            part.indent = indent;
+            if part.places.len() < MOST_PLACES {
+                part.places.push(place);
+            } else if is_innermost_last {
+                part.places.remove(0);
+                part.places.push(place);
+            }
+        }
+    }
+
+    fn has_places(&self) -> bool {
+        self.parts.iter().any(|part| !part.places.is_empty())
+    }
+
+    /// Its errors, the one that ended the program first.
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        let is_ending_last = self.runtime.is_ending_last();
+        let (forward, backward) = (!is_ending_last, is_ending_last);
+        let forward = self.parts.iter().filter(move |_| forward);
+        forward.chain(self.parts.iter().rev().filter(move |_| backward))
+    }
+
+    /// The places, of the error that ended the program first, and the innermost first.
+    pub(in super::super) fn places(&self) -> Vec<Place> {
+        let is_innermost_last = self.runtime.is_innermost_last();
+        let places = self.parts().flat_map(|part| {
+            let mut places = part.places.clone();
+            if is_innermost_last {
+                places.reverse();
+            }
+            places
+        });
+        places.collect()
+    }
+
+    /// What its errors say, the one that ended the program first.
+    pub(in super::super) fn messages(&self) -> impl Iterator<Item = &str> {
+        self.parts().filter_map(|part| part.message.as_deref())
+    }
+}
+
+/// The last trace in the lines that counts.
+pub(in super::super) fn last(lines: &[Line]) -> Option<Trace> {
+    let mut reader =
+        Reader { lines, open: None, counted: None, announced: None, is_ignored: false };
+    for index in 0..lines.len() {
+        reader.read(index);
+    }
+    reader.close();
+    reader.counted
+}
+
+struct Reader<'a> {
+    lines: &'a [Line],
+    /// The trace that is being read.
+    open: Option<Trace>,
+    /// The last one that counts.
+    counted: Option<Trace>,
+    /// The last line that reads like the name of an error, and which line it is.
+    announced: Option<(usize, String)>,
+    /// Whether the trace that comes was ignored by the program.
+    is_ignored: bool,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, index: usize) {
+        let lines = self.lines;
+        let Some(line) = lines.get(index).filter(|line| !line.is_systemds()) else {
+            return;
+        };
+        let body = without_bars(line.body());
+        if body.starts_with("Exception ignored in") {
+            self.is_ignored = true;
+        }
+        if let Some((form, found)) = recognised(body) {
+            self.take(form, &found, index, line);
+        } else {
+            self.message(index, line, body);
+        }
+    }
+
+    /// Takes a line of a trace.
+    fn take(&mut self, form: &Form, found: &Found<'_>, index: usize, line: &Line) {
+        let runtime = form.runtime;
+        let place = self.place(form, found, index);
+        match form.what {
+            What::Header => self.header(runtime, found, place, index, line),
+            What::Frame | What::FrameBelow => self.frame(runtime, place, index, line),
+            What::Link => {
+                if let Some(open) = self.open.as_mut().filter(|open| open.runtime == runtime) {
+                    open.end = index;
+                    open.is_linked = true;
+                    if found.message.is_some() {
+                        self.header(runtime, found, place, index, line);
+                    }
+                }
+            }
+            What::Cause => self.cause(runtime, found, index),
+            What::Back => self.with_open(runtime, index, |open| open.current = 0),
+            What::Aside => self.with_open(runtime, index, |open| {
+                open.is_aside = open.has_places();
+            }),
+            What::Says => self.with_open(runtime, index, |open| {
+                if let (Some(part), Some(said)) = (open.part(), found.message) {
+                    let before = part.message.take().map_or_else(String::new, |type_| type_ + ": ");
+                    part.message = Some(before + said);
+                }
+            }),
+            What::Hint => self.hint(runtime, found, place, index, line),
+        }
+    }
+
+    fn with_open(&mut self, runtime: Runtime, index: usize, change: impl FnOnce(&mut Trace)) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.runtime == runtime) {
+            open.end = index;
+            change(open);
+        }
+    }
+
+    fn header(
+        &mut self,
+        runtime: Runtime,
+        found: &Found<'_>,
+        place: Option<Place>,
+        index: usize,
+        line: &Line,
+    ) {
+        let is_next = self.open.as_ref().is_some_and(|open| {
+            // Ruby writes the error that led to another right below it.
+            let is_below = runtime == Runtime::Ruby && open.end + 1 == index && open.has_places();
+            open.runtime == runtime && (open.is_linked || is_below)
+        });
+        if is_next {
+            self.with_open(runtime, index, Trace::begin_part);
+        } else {
+            self.close();
+            let mut open = Trace::new(runtime, index);
+            open.is_weak = std::mem::take(&mut self.is_ignored);
+            self.open = Some(open);
+        }
+        let message = found.message.map(|message| worded(runtime, message, line.body()));
+        self.announced = None;
+        if let Some(open) = self.open.as_mut() {
+            open.is_linked = false;
+            if let Some(place) = place {
+                open.push(place, line.indent);
+            }
+            if let Some(part) = open.part() {
+                part.wants_message = message.is_none();
+                part.message = message;
+            }
+        }
+    }
+
+    fn frame(&mut self, runtime: Runtime, place: Option<Place>, index: usize, line: &Line) {
+        let announced = self.announced.take();
+        let goes_on = self.open.as_ref().is_some_and(|open| {
+            let is_near = index.saturating_sub(open.end) <= WIDEST_GAP;
+            let is_done = runtime == Runtime::Python
+                && open.parts.get(open.current).is_some_and(|part| part.message.is_some());
+            let is_another = announced.is_some() && open.has_places();
+            open.runtime == runtime && is_near && !is_done && !is_another
+        });
+        if !goes_on {
+            self.close();
+            let mut open = Trace::new(runtime, index);
+            if let Some((at, message)) = announced
+                && runtime != Runtime::Python
+                && index - at <= LONGEST_MESSAGE
+            {
+                if let Some(part) = open.part() {
+                    part.message = Some(message);
+                }
+            } else if runtime == Runtime::JavaScript {
+                let before = index.checked_sub(1).and_then(|before| self.lines.get(before));
+                let message = before.map(|line| line.body()).filter(|body| !body.is_empty());
+                if let Some(part) = open.part() {
+                    part.message = message.map(str::to_owned);
+                }
+            }
+            self.open = Some(open);
+        }
+        if let Some(open) = self.open.as_mut() {
+            open.end = index;
+            if let Some(place) = place.filter(|_| !open.is_aside) {
+                open.push(place, line.indent);
+            }
+        }
+    }
+
+    fn cause(&mut self, runtime: Runtime, found: &Found<'_>, index: usize) {
+        if self.open.as_ref().is_none_or(|open| open.runtime != runtime) {
+            // An error without a stack of its own: `Error: …` and `Caused by: …`.
+            let announced = self.announced.take();
+            self.close();
+            let mut open = Trace::new(runtime, index);
+            if let Some(part) = open.part() {
+                part.message = announced.map(|(_, message)| message);
+            }
+            self.open = Some(open);
+        }
+        self.with_open(runtime, index, |open| {
+            open.begin_part();
+            if let Some(part) = open.part() {
+                part.message = found.message.map(str::to_owned);
+            }
+        });
+    }
+
+    /// A place that is named above an error or in its message.
+    fn hint(
+        &mut self,
+        runtime: Runtime,
+        found: &Found<'_>,
+        place: Option<Place>,
+        index: usize,
+        line: &Line,
+    ) {
+        let is_open = self.open.as_ref().is_some_and(|open| {
+            open.runtime == runtime && index.saturating_sub(open.end) <= LONGEST_MESSAGE
+        });
+        // `/x/app.js:5` above the source line begins a trace; so does a warning of PHP.
+        if !is_open || found.line.is_some() {
+            self.close();
+            self.open =
+                Some(Trace { is_weak: runtime == Runtime::Php, ..Trace::new(runtime, index) });
+        }
+        let announced = error(line.body(), false);
+        if let Some(open) = self.open.as_mut() {
+            open.end = index;
+            if let Some(place) = place {
+                open.push(place, line.indent);
+            }
+            if let Some(part) = open.part() {
+                let said = found.message.map(str::to_owned).or(announced);
+                part.message = part.message.take().or(said);
+            }
+        }
+    }
+
+    /// Takes a line that is none of a trace's forms: it may say what went wrong.
+    fn message(&mut self, index: usize, line: &Line, body: &str) {
+        let open = self.open.as_mut().filter(|open| index - open.end <= LONGEST_MESSAGE);
+        if let Some(open) = open {
+            let runtime = open.runtime;
+            let end = open.end;
+            let Some(part) = open.parts.get_mut(open.current) else {
+                return;
+            };
+            let said = match runtime {
+                Runtime::Python if part.message.is_none() && !part.places.is_empty() => {
+                    python_error(line, body, part.indent)
+                }
+                Runtime::Rust if part.wants_message && !body.is_empty() && end + 1 == index => {
+                    let place = part.places.first();
+                    place.map(|place| format!("panicked at {}: {body}", shown(place)))
+                }
+                // Below `/x/app.js:5` and the source line.
+                Runtime::JavaScript if part.message.is_none() => error(body, false),
+                _ => None,
+            };
+            if said.is_some() {
+                part.message = said;
+                part.wants_message = false;
+                open.end = index;
+                self.announced = None;
+                return;
+            }
+        }
+        if let Some(message) = error(body, line.level == Some(Level::Error)) {
+            self.announced = Some((index, message));
+        }
+    }
+
+    /// The place that a line names, with the function from the line above where it stands there.
+    fn place(&self, form: &Form, found: &Found<'_>, index: usize) -> Option<Place> {
+        let path = match (found.path, form.runtime) {
+            (Some(path), Runtime::Shell) if form.pattern.starts_with('/') => format!("/{path}"),
+            (Some(path), _) => path.to_owned(),
+            (None, _) => return None,
+        };
+        let above = || {
+            let above = self.lines.get(index.checked_sub(1)?)?.body();
+            function_above(form.runtime, above)
+        };
+        let function = match form.what {
+            What::FrameBelow => above(),
+            _ => found.function.map(|function| function_named(form.runtime, function)),
+        };
+        Some(Place { path, line: found.line, function })
+    }
+
+    /// Ends the trace that is being read: it counts unless it is weak and there is one that is not.
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else {
+            return;
+        };
+        let is_empty = !open.has_places() && open.parts.iter().all(|part| part.message.is_none());
+        if !is_empty && (!open.is_weak || self.counted.is_none()) {
+            self.counted = Some(open);
+        }
+    }
+}
+
+/// The form that a line has.
+fn recognised(body: &str) -> Option<(&'static Form, Found<'_>)> {
+    FORMS.iter().find_map(|form| Some((form, pattern::find(form.pattern, body)?)))
+}
+
+/// A line of a group of Python's exceptions without what is drawn at its left.
+fn without_bars(body: &str) -> &str {
+    if body.starts_with("| ") || body.starts_with("+ Exception Group") {
+        body.trim_start_matches(['|', '+', ' '])
+    } else {
+        body
+    }
+}
+
+/// A message as its runtime's users know it.
+fn worded(runtime: Runtime, message: &str, body: &str) -> String {
+    let with = |start: &str| format!("{start}{message}");
+    match runtime {
+        Runtime::Go if body.starts_with("panic: ") => with("panic: "),
+        Runtime::Go if body.starts_with("fatal error: ") => with("fatal error: "),
+        Runtime::Php => message.trim_start().trim_start_matches("Uncaught ").to_owned(),
+        Runtime::Elixir => body.to_owned(),
+        Runtime::Rust => body.to_owned(),
+        _ => message.to_owned(),
+    }
+}
+
+/// What Python says below the frames: less indented than they are and, where no indentation is
+/// left, unmistakably an error.
+fn python_error(line: &Line, body: &str, indent: usize) -> Option<String> {
+    let name = body.split(':').next().unwrap_or_default();
+    let is_name = !name.is_empty()
+        && name.split('.').all(|part| {
+            part.starts_with(|first: char| first.is_alphabetic() || first == '_')
+                && part.chars().all(|next| next.is_alphanumeric() || next == '_')
+        });
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_error = last.starts_with(|first: char| first.is_uppercase())
+        || ["error", "exception", "timeout"].iter().any(|end| last.ends_with(end));
+    let is_below = line.indent < indent;
+    let rest = body.get(name.len()..).unwrap_or_default();
+    let is_said = rest.is_empty() || rest.starts_with(": ") || rest == ":";
+    (is_name && is_said && (is_below || is_error && indent == 0)).then(|| body.to_owned())
+}
+
+/// The error that a line names, such as `TypeError: x is undefined`.
+fn error(body: &str, is_called_error: bool) -> Option<String> {
+    let text =
+        ["Uncaught ", "error: Uncaught (in promise) ", "error: Uncaught ", "[", "Error: Uncaught "]
+            .iter()
+            .find_map(|start| body.strip_prefix(start))
+            .unwrap_or(body);
+    let name_end = text
+        .find(|next: char| !next.is_alphanumeric() && !"._$#\\".contains(next))
+        .unwrap_or(text.len());
+    let (name, rest) = text.split_at_checked(name_end)?;
+    let rest = match rest.strip_prefix(" [").and_then(|rest| rest.split_once(']')) {
+        Some((_, rest)) => rest,
+        None => rest,
+    };
+    let last = name.rsplit(['.', '$']).next().unwrap_or_default();
+    let is_error = ["Error", "Exception", "Failure", "Rejection", "Throwable", "Fault"]
+        .iter()
+        .any(|end| last.ends_with(end));
+    let is_dotted = name.contains('.') && last.starts_with(|first: char| first.is_uppercase());
+    let is_said = rest.is_empty() || rest.starts_with(": ") || rest == ":";
+    let is_plain = is_called_error && is_said && !name.is_empty();
+    let is_bun = body.starts_with("error: ");
+    ((is_error || is_dotted || is_plain) && is_said || is_bun).then(|| text.to_owned())
+}
+
+/// A place as a message names it.
+fn shown(place: &Place) -> String {
+    place.line.map_or_else(|| place.path.clone(), |line| format!("{}:{line}", place.path))
+}
+
+/// The name of a function without what some runtimes add to it.
+fn function_named(runtime: Runtime, name: &str) -> String {
+    let name = match runtime {
+        // `java.base/java.lang.Thread.run`, `app//com.example.Main.main`
+        Runtime::Java => name.rsplit('/').next().unwrap_or(name),
+        Runtime::Php => name.split_once('(').map_or(name, |(name, _)| name),
+        Runtime::DotNet => name.split_once('(').map_or(name, |(name, _)| name),
+        Runtime::Lua => {
+            let name = name.split_once(' ').map_or(name, |(_, name)| name);
+            name.trim_matches(['\'', '<', '>'])
+        }
+        _ => name,
+    };
+    name.to_owned()
+}
+
+/// The function that the line above a place names.
+fn function_above(runtime: Runtime, above: &str) -> Option<String> {
+    match runtime {
+        Runtime::Go => {
+            let above = above.trim_start_matches("created by ");
+            let above = above.split_once(" in goroutine ").map_or(above, |(name, _)| name);
+            let name = match above.strip_suffix(')').and_then(|name| name.rsplit_once('(')) {
+                Some((name, _)) => name,
+                None => above,
+            };
+            (!name.is_empty() && !name.contains(' ')).then(|| name.to_owned())
+        }
+        Runtime::Rust => {
+            // `6: main::f` or `6:     0x555b8efebd6a - main::f::h1baee35be45e3c90`
+            let (number, name) = above.split_once(':')?;
+            number.parse::<u32>().ok()?;
+            let name = name.trim();
+            let name = match name.split_once(" - ") {
+                Some((address, name)) if address.starts_with("0x") => name,
+                _ => name,
+            };
+            let hash = name.rfind("::h").filter(|at| name.len() - at == 19);
+            Some(name.get(..hash.unwrap_or(name.len()))?.to_owned())
+        }
+        _ => None,
+    }
+}

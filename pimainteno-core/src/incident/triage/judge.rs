@@ -1,0 +1,536 @@
+//! Judges what a program said last by the table.
+
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
+use super::{
+    Trouble, TroubleKind,
+    find::{self, Address, Named},
+    shown,
+    table::{About, ROWS, Row},
+};
+use crate::incident::trace::{ending::Ended, line::Line};
+
+/// How many lines that say that something went wrong are looked at, from the last one on.
+const MOST_ERRORS: usize = 8;
+
+/// Errors that only code makes: how their names end.
+const OF_CODE: [&str; 42] = [
+    "ArgumentError",
+    "ArgumentException",
+    "ArgumentNullException",
+    "ArithmeticError",
+    "ArithmeticException",
+    "ArrayIndexOutOfBoundsException",
+    "AssertionError",
+    "AttributeError",
+    "BadMatchError",
+    "CaseClauseError",
+    "ClassCastException",
+    "DivideByZeroException",
+    "DivisionByZeroError",
+    "FunctionClauseError",
+    "ImportError",
+    "IndentationError",
+    "IndexError",
+    "IndexOutOfBoundsException",
+    "IndexOutOfRangeException",
+    "InvalidCastException",
+    "KeyError",
+    "MatchError",
+    "ModuleNotFoundError",
+    "NameError",
+    "NoMethodError",
+    "NoSuchMethodError",
+    "NotImplementedError",
+    "NullPointerException",
+    "NullReferenceException",
+    "NumberFormatException",
+    "RangeError",
+    "RecursionError",
+    "ReferenceError",
+    "StackOverflowError",
+    "SyntaxError",
+    "TabError",
+    "TypeError",
+    "UnboundLocalError",
+    "UndefinedFunctionError",
+    "UnsupportedOperationException",
+    "ZeroDivisionError",
+    "JSONDecodeError",
+];
+
+/// The users' data base of Python and the loader of its libraries report by such errors.
+const NOT_OF_CODE: [&str; 3] = ["getpwnam(", "getgrnam(", "shared object file"];
+
+/// What a line says that only tells that a program gives up, in lower case: the one before it says
+/// why.
+const GIVING_UP: [&str; 34] = [
+    "startup failed",
+    "start-up failed",
+    "failed to start",
+    "failed to launch",
+    "could not start",
+    "couldn't start",
+    "can't start",
+    "cannot start",
+    "unable to start",
+    "failed to boot",
+    "failed to run",
+    "failed to initialize",
+    "failed to initialise",
+    "initialization failed",
+    "giving up",
+    "gave up",
+    "aborting",
+    "aborted",
+    "exiting",
+    "exited with",
+    "exit code",
+    "exit status",
+    "exit 1",
+    "command failed",
+    "terminating",
+    "terminated",
+    "shutting down",
+    "retrying",
+    "still could not",
+    "can't connect to ('",
+    "already have another",
+    "fatal error, ",
+    "unexpected shutdown",
+    "lifecycle script",
+];
+
+/// Directories in a checkout that no commit holds: what is in them was installed or built.
+const INSTALLED: [&str; 12] = [
+    "/.venv/",
+    "/venv/",
+    "/env/bin/",
+    "/virtualenv/",
+    "/node_modules/",
+    "/target/",
+    "/build/",
+    "/dist/",
+    "/out/",
+    "/vendor/bundle/",
+    "/_build/",
+    "/.bundle/",
+];
+
+/// Ports of services that other programs connect to.
+const SERVICES: [(u16, &str); 31] = [
+    (22, "SSH"),
+    (25, "a mail server"),
+    (53, "a name server"),
+    (80, "a web server"),
+    (110, "a mail server"),
+    (111, "rpcbind"),
+    (143, "a mail server"),
+    (389, "LDAP"),
+    (443, "a web server"),
+    (445, "SMB"),
+    (465, "a mail server"),
+    (587, "a mail server"),
+    (631, "CUPS"),
+    (636, "LDAP"),
+    (993, "a mail server"),
+    (1433, "SQL Server"),
+    (1883, "an MQTT broker"),
+    (2049, "NFS"),
+    (2375, "Docker"),
+    (3306, "MySQL or MariaDB"),
+    (4222, "NATS"),
+    (5432, "PostgreSQL"),
+    (5672, "RabbitMQ"),
+    (6379, "Redis"),
+    (6600, "MPD"),
+    (8086, "InfluxDB"),
+    (8883, "an MQTT broker"),
+    (9042, "Cassandra"),
+    (9092, "Kafka"),
+    (9200, "Elasticsearch"),
+    (27017, "MongoDB"),
+];
+
+/// The words of all rows, in one search, and the row of each; none if they cannot be compiled,
+/// which a test would show.
+static WORDS: LazyLock<Option<(AhoCorasick, Vec<usize>)>> = LazyLock::new(|| {
+    let words = || {
+        ROWS.iter().enumerate().flat_map(|(row, of)| of.words.iter().map(move |word| (row, word)))
+    };
+    let mut search = AhoCorasick::builder();
+    let search = search.ascii_case_insensitive(true).build(words().map(|(_, word)| word)).ok()?;
+    Some((search, words().map(|(row, _)| row).collect()))
+});
+
+/// What a message shows.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Trouble of the machine.
+    Trouble(Trouble),
+    /// Something that code may be at fault for.
+    Code,
+    /// Nothing.
+    Open,
+}
+
+/// Judges by what a program said last.
+pub(super) struct Judge<'a> {
+    ended: &'a Ended<'a>,
+    is_of_project: &'a dyn Fn(&str) -> bool,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(ended: &'a Ended<'a>, is_of_project: &'a dyn Fn(&str) -> bool) -> Self {
+        Self { ended, is_of_project }
+    }
+
+    /// The trouble that the program said last.
+    pub(super) fn by_words(&self) -> Option<Trouble> {
+        let errors = &self.ended.errors;
+        if let Some(text) = &self.ended.with_causes
+            && let Some(verdict) = self.decided(self.message(text, text))
+        {
+            return verdict;
+        }
+        for line in errors.iter().take(MOST_ERRORS) {
+            let body = line.body();
+            if let Some(verdict) = self.decided(self.message(body, &line.text)) {
+                return verdict;
+            }
+            if is_of_code(body) {
+                return None;
+            }
+            if !self.ended.is_trace_last && !is_giving_up(line) {
+                break;
+            }
+        }
+        if !self.ended.is_trace_last {
+            return None;
+        }
+        for message in self.ended.trace.as_ref()?.messages() {
+            if is_of_code(message) {
+                return None;
+            }
+            if let Some(verdict) = self.decided(self.message(message, message)) {
+                return verdict;
+            }
+        }
+        None
+    }
+
+    fn decided(&self, verdict: Verdict) -> Option<Option<Trouble>> {
+        match verdict {
+            Verdict::Trouble(trouble) => Some(Some(trouble)),
+            Verdict::Code => Some(None),
+            Verdict::Open => None,
+        }
+    }
+
+    /// What a message shows by the words in it.
+    pub(super) fn message(&self, text: &str, evidence: &str) -> Verdict {
+        let Some((search, rows)) = WORDS.as_ref() else {
+            return Verdict::Open;
+        };
+        let Ok(found) = search.try_find_overlapping_iter(text) else {
+            return Verdict::Open;
+        };
+        let mut found: Vec<_> = found
+            .filter_map(|found| {
+                Some((*rows.get(found.pattern().as_usize())?, found.start(), found.end()))
+            })
+            .filter(|(_, start, _)| !is_mention(text, *start))
+            .collect();
+        found.sort_unstable();
+        for (row, start, end) in found {
+            let Some(row) = ROWS.get(row) else {
+                continue;
+            };
+            let words = Words { text, start, end };
+            match self.about(row, &words) {
+                Subject::It(it) => {
+                    return Verdict::Trouble(trouble(row, Some(&it), evidence));
+                }
+                Subject::Unnamed => return Verdict::Trouble(trouble(row, None, evidence)),
+                Subject::Code => return Verdict::Code,
+                Subject::Another => {}
+            }
+        }
+        Verdict::Open
+    }
+
+    /// What the words are about, and whether it is the machine's.
+    fn about(&self, row: &Row, words: &Words<'_>) -> Subject {
+        match row.about {
+            About::Nothing => Subject::Unnamed,
+            About::AnyPath => match words.path() {
+                Some(Named::Absolute(path)) => Subject::It(path),
+                _ => Subject::Unnamed,
+            },
+            About::ForeignPath => self.foreign(words.path()),
+            About::SystemPath => match words.path() {
+                Some(Named::Absolute(path)) if find::is_of_system(&path) => {
+                    self.foreign(Some(Named::Absolute(path)))
+                }
+                _ => Subject::Another,
+            },
+            About::PathOrPort => match words.path() {
+                Some(Named::Absolute(path)) => self.foreign(Some(Named::Absolute(path))),
+                relative => {
+                    let port = find::address(words.text).port.filter(|port| *port < 1024);
+                    match (port, relative) {
+                        (Some(port), _) => Subject::It(format!("port {port}")),
+                        (None, Some(_)) => Subject::Code,
+                        (None, None) => Subject::Another,
+                    }
+                }
+            },
+            About::Program => self.program(words),
+            About::Port => self.port(words),
+            About::Host => host(words),
+            About::Machine => {
+                let address = find::address(words.text);
+                if address.is_own() { Subject::Another } else { Subject::It(address.shown()) }
+            }
+            About::Service => service(words),
+            About::User => find::user(words.text, words.end)
+                .map_or(Subject::Unnamed, |user| Subject::It(user.to_owned())),
+        }
+    }
+
+    /// A path that has to be outside of the project.
+    fn foreign(&self, named: Option<Named>) -> Subject {
+        match named {
+            Some(Named::Absolute(path)) if self.is_projects(&path) => Subject::Code,
+            Some(Named::Absolute(path)) => Subject::It(path),
+            Some(Named::Relative(_)) => Subject::Code,
+            None => Subject::Another,
+        }
+    }
+
+    /// Whether the project, or its program, is what made a path.
+    pub(super) fn is_projects(&self, path: &str) -> bool {
+        (self.is_of_project)(path) || find::is_made_up(path)
+    }
+
+    /// Whether a program is one that a commit can hold.
+    pub(super) fn is_projects_program(&self, path: &str) -> bool {
+        self.is_projects(path) && !INSTALLED.iter().any(|directory| path.contains(directory))
+    }
+
+    /// A program that was to be run.
+    fn program(&self, words: &Words<'_>) -> Subject {
+        let Some(name) = self.program_named(words) else {
+            return Subject::Another;
+        };
+        let is_function = name.contains(['_', '(', ' ', '$'])
+            || name.starts_with(|first: char| first.is_uppercase());
+        let is_relative = name.contains('/') && !name.starts_with('/');
+        if name.is_empty() || is_function || is_relative || self.is_projects_program(&name) {
+            Subject::Code
+        } else {
+            Subject::It(name)
+        }
+    }
+
+    fn program_named(&self, words: &Words<'_>) -> Option<String> {
+        let before = words.text.get(..words.start)?;
+        let behind = words.text.get(words.end..)?;
+        let said = words.text.get(words.start..words.end)?.to_ascii_lowercase();
+        let last_word = |text: &str| {
+            let text = text.trim_end_matches([':', ' ']);
+            let word = text.rsplit([' ', ':']).next()?;
+            Some(word.trim_matches(['\'', '"', '‘', '’', '`']).to_owned())
+        };
+        match said.as_str() {
+            // zsh writes the name behind, bash before.
+            "command not found" => match behind.strip_prefix(": ") {
+                Some(behind) => behind.split_whitespace().next().map(str::to_owned),
+                None => last_word(before),
+            },
+            ": not found" => {
+                let is_shell = before
+                    .split(": ")
+                    .next()
+                    .is_some_and(|shell| shell.ends_with("sh") || shell.ends_with(".cgi"));
+                let number = before.split(": ").nth(1)?.trim_start_matches("line ");
+                (is_shell && number.parse::<u32>().is_ok()).then(|| last_word(before))?
+            }
+            "executable file not found in $path" => {
+                find::quoted(before).map(str::to_owned).or_else(|| last_word(before))
+            }
+            "spawn " => {
+                let (name, rest) = behind.split_once(' ').unwrap_or((behind, ""));
+                rest.starts_with("ENOENT").then(|| name.to_owned())
+            }
+            "env: " => {
+                let name = behind.split(": ").next()?;
+                let is_missing = behind.contains("No such file");
+                is_missing.then(|| name.trim_matches(['\'', '"', '‘', '’', '`']).to_owned())
+            }
+            "no such file or directory" => self.program_of_call(behind),
+            // `cannot run program "`, and the like.
+            _ => behind.split(['"', '\'']).next().map(str::to_owned),
+        }
+    }
+
+    /// The name behind `No such file or directory`, if it is that of a program: Python runs programs
+    /// in one of its modules, and Ruby writes where it opens files.
+    fn program_of_call(&self, behind: &str) -> Option<String> {
+        if let Some(name) = behind.strip_prefix(" - ") {
+            let name = name.split(" (").next()?.trim();
+            return (!name.contains('.')).then(|| name.to_owned());
+        }
+        let name = find::quoted(behind.strip_prefix(": ")?)?;
+        let places = self.ended.trace.as_ref()?.places();
+        let runs = |path: &str| path.ends_with("subprocess.py") || path.ends_with("pty.py");
+        places.first().filter(|place| runs(&place.path))?;
+        Some(name.to_owned())
+    }
+
+    /// A port that another program has.
+    fn port(&self, words: &Words<'_>) -> Subject {
+        let said = words.text.get(words.start..words.end).unwrap_or_default().to_ascii_lowercase();
+        let address = find::address(words.text);
+        let lower = words.text.to_ascii_lowercase();
+        let is_loose =
+            said.contains("in use") && !said.contains("address") && !said.contains("port");
+        if is_loose && address.port.is_none() && !lower.contains("address") {
+            return Subject::Another;
+        }
+        // A socket in a file that was left there: whoever makes it has to take it away first.
+        if matches!(words.path(), Some(Named::Absolute(_))) && address.port.is_none() {
+            return Subject::Code;
+        }
+        match address.port {
+            Some(port) if self.opened_it_itself(port) => Subject::Code,
+            Some(port) => Subject::It(format!("port {port}")),
+            None => Subject::Unnamed,
+        }
+    }
+
+    /// Whether this program said before that it listens at a port: it opens it twice.
+    fn opened_it_itself(&self, port: u16) -> bool {
+        let port = port.to_string();
+        let says = |line: &Line| {
+            let body = line.body();
+            let lower = body.to_ascii_lowercase();
+            let is_told =
+                ["listening", "serving", "running on", "started on", "bound to", "server on"]
+                    .iter()
+                    .any(|word| lower.contains(word));
+            let words = body.split(|next: char| !next.is_ascii_digit());
+            is_told
+                && !lower.contains("in use")
+                && !lower.contains("fail")
+                && words.into_iter().any(|word| word == port)
+        };
+        self.ended.programs_lines().any(says)
+    }
+}
+
+/// Words of the table in a message.
+struct Words<'a> {
+    text: &'a str,
+    start: usize,
+    end: usize,
+}
+
+impl Words<'_> {
+    fn path(&self) -> Option<Named> {
+        find::path(self.text, self.start, self.end)
+    }
+}
+
+/// What words are about.
+enum Subject {
+    /// Something of the machine.
+    It(String),
+    /// Something of the machine that is not named.
+    Unnamed,
+    /// Something that the code may be at fault for.
+    Code,
+    /// Not what the row is for.
+    Another,
+}
+
+/// A host whose name can be one. One that cannot be was put together by the program.
+fn host(words: &Words<'_>) -> Subject {
+    match find::address(words.text).host {
+        Some(host) if find::is_host(&host) => Subject::It(host),
+        Some(_) => Subject::Code,
+        None => Subject::Unnamed,
+    }
+}
+
+/// A service that does not listen. On this machine it has to be one that is known by its port:
+/// another port may be a mistake, or the program's own.
+fn service(words: &Words<'_>) -> Subject {
+    let address = find::address(words.text);
+    let known = address.port.and_then(|port| SERVICES.iter().find(|(known, _)| *known == port));
+    let shown = |address: &Address| match known {
+        Some((_, name)) => format!("{} ({name})", address.shown()),
+        None => address.shown(),
+    };
+    let is_named = address.host.is_some() || address.port.is_some();
+    let is_wrong = address.host.as_deref().is_some_and(|host| !find::is_host(host));
+    match known {
+        _ if !is_named => Subject::Another,
+        _ if is_wrong => Subject::Code,
+        None if address.is_own() => Subject::Code,
+        _ => Subject::It(shown(&address)),
+    }
+}
+
+/// Whether words stand in quotes, as a text that is spoken of: `expected "no space left on
+/// device"`. What a field of a record says, as in `message: "…"`, does not.
+fn is_mention(text: &str, start: usize) -> bool {
+    let before = text.get(..start).unwrap_or_default();
+    let Some(outside) = before.strip_suffix(['"', '\'', '`', '“', '‘']) else {
+        return false;
+    };
+    let outside = outside.trim_end();
+    !outside.is_empty() && !outside.ends_with([':', '=', '(', '[', '{', ','])
+}
+
+/// Whether an error is one that only code makes.
+fn is_of_code(message: &str) -> bool {
+    let name = message.split([':', ' ']).next().unwrap_or_default();
+    let in_brackets = message.rsplit_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    let elixir = message.strip_prefix("** (").and_then(|rest| rest.split(')').next());
+    let names = [Some(name), in_brackets, elixir];
+    let is_one = |name: &str| {
+        let name = name.rsplit(['.', ':', '\\']).next().unwrap_or_default();
+        OF_CODE.contains(&name)
+    };
+    names.into_iter().flatten().any(is_one)
+        && !NOT_OF_CODE.iter().any(|words| message.contains(words))
+}
+
+/// Whether a line only tells that the program gives up.
+fn is_giving_up(line: &Line) -> bool {
+    let lower = line.body().to_lowercase();
+    GIVING_UP.iter().any(|words| lower.contains(words))
+}
+
+fn trouble(row: &Row, it: Option<&str>, evidence: &str) -> Trouble {
+    let remedy = match it {
+        Some(it) if !row.remedy.is_empty() => {
+            // What was put together already has its marks.
+            let is_marked = it.starts_with("port ") || it.contains('`');
+            let marked = if is_marked { it.to_owned() } else { format!("`{it}`") };
+            row.remedy.replace("{it}", &marked).replace("{bare}", it)
+        }
+        _ if row.general.is_empty() => row.remedy.replace("{it}", "it").replace("{bare}", "NAME"),
+        _ => row.general.to_owned(),
+    };
+    Trouble { kind: row.kind, evidence: shown(evidence), remedy }
+}
+
+impl Trouble {
+    pub(super) fn new(kind: TroubleKind, evidence: &str, remedy: String) -> Self {
+        Self { kind, evidence: shown(evidence), remedy }
+    }
+}
