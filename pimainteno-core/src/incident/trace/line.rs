@@ -30,6 +30,8 @@ pub(in super::super) struct Line {
     pub(in super::super) text: String,
     /// Where in `text` the message begins, behind time, level and name of the logger.
     body: usize,
+    /// The same, where what was taken for the name of the logger is a part of the message.
+    body_with_name: usize,
     /// How far the message is indented.
     pub(in super::super) indent: usize,
     /// How bad the program calls it, if it does.
@@ -40,20 +42,28 @@ pub(in super::super) struct Line {
 
 impl Line {
     fn new(entry: &LogLine, text: &str) -> Self {
-        let text = without_colours(truncated(text.trim_end()));
+        let mut text = without_colours(truncated(text));
+        text.truncate(text.trim_end().len());
         let found = prefix::find(&text);
         let rest = text.get(found.end..).unwrap_or_default();
         let blanks = rest.len() - rest.trim_start().len();
         // One blank behind a prefix parts it from the message.
         let indent = if found.end > 0 { blanks.saturating_sub(1) } else { blanks };
         let body = found.end + blanks;
+        let with_name = text.get(found.end_without_name..).unwrap_or_default();
+        let body_with_name = text.len() - with_name.trim_start().len();
         let (by, priority) = (entry.by.clone(), entry.priority);
-        Self { by, text, body, indent, level: found.level, priority }
+        Self { by, text, body, body_with_name, indent, level: found.level, priority }
     }
 
     /// The message: the line without what a logger puts in front, and without blanks.
     pub(in super::super) fn body(&self) -> &str {
         self.text.get(self.body..).unwrap_or_default()
+    }
+
+    /// The message with what may be the name of the logger, or of the program.
+    pub(in super::super) fn body_with_name(&self) -> &str {
+        self.text.get(self.body_with_name..).unwrap_or_default()
     }
 
     /// Whether systemd says it, of the unit or in the place of its program.
@@ -67,7 +77,8 @@ pub(in super::super) fn lines(entries: &[LogLine]) -> Vec<Line> {
     let from = entries.len().saturating_sub(MOST_LINES);
     let mut lines = Vec::new();
     for entry in entries.get(from..).unwrap_or_default() {
-        for text in entry.text.split(['\n', '\r']) {
+        let texts = entry.text.split('\n').flat_map(|text| text.trim_end_matches('\r').split('\r'));
+        for text in texts {
             match unfold::unfold(text) {
                 Some(unfolded) => {
                     lines.extend(unfolded.split('\n').map(|text| Line::new(entry, text)));

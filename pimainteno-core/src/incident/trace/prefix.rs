@@ -41,6 +41,8 @@ const MONTHS: [&str; 12] =
 pub(super) struct Prefix {
     /// Where it ends.
     pub(super) end: usize,
+    /// Where it ends if its last part, which may be the name of a logger, is none.
+    pub(super) end_without_name: usize,
     /// The level that it names.
     pub(super) level: Option<Level>,
 }
@@ -51,23 +53,29 @@ pub(super) struct Prefix {
 /// there, a number, a dash or the name of a logger. What cannot be told from the message stays.
 pub(super) fn find(text: &str) -> Prefix {
     let mut found = Prefix::default();
-    let mut is_after_time = false;
+    let mut before = Before::default();
     for _ in 0..MOST_PARTS {
         let rest = text.get(found.end..).unwrap_or_default();
-        let rest_trimmed = rest.trim_start();
-        let start = found.end + rest.len() - rest_trimmed.len();
-        let Some(part) = part(rest_trimmed, is_after_time, found.level.is_some()) else {
+        let blanks = rest.len() - rest.trim_start().len();
+        let Some((length, what)) = part(rest.trim_start(), &before) else {
             break;
         };
         // An indented line begins with no prefix: a source line of a trace may look like one.
-        if found.end == 0 && start > 0 && !matches!(part.what, What::Time) {
+        if found.end == 0 && blanks > 0 && what != What::Time {
             break;
         }
-        found.end = start + part.length;
-        match part.what {
-            What::Time => is_after_time = true,
-            What::Level(level) => found.level = found.level.max(Some(level)),
-            What::Other => {}
+        if what != What::Name {
+            found.end_without_name = found.end + blanks + length;
+        }
+        found.end += blanks + length;
+        match what {
+            What::Time => before.time = true,
+            What::Level(level) => {
+                found.level = Some(level);
+                before.level = true;
+            }
+            What::Name => before.name = true,
+            What::Other => before.other = true,
         }
     }
     // A level that stays with the message, as in `error: no such option`.
@@ -78,125 +86,105 @@ pub(super) fn find(text: &str) -> Prefix {
     found
 }
 
+/// What the parts before are.
+#[derive(Default)]
+struct Before {
+    time: bool,
+    level: bool,
+    name: bool,
+    other: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum What {
     Time,
     Level(Level),
+    Name,
     Other,
 }
 
-struct Part {
-    length: usize,
-    what: What,
-}
-
-/// The first part of `text`, if it is one of a prefix.
-fn part(text: &str, is_after_time: bool, is_after_level: bool) -> Option<Part> {
-    let is_after = is_after_time || is_after_level;
+/// How long the first part of `text` is, and what it is, if it is one of a prefix.
+fn part(text: &str, before: &Before) -> Option<(usize, What)> {
+    let is_after = before.time || before.level;
     let end = text.find(char::is_whitespace).unwrap_or(text.len());
-    let token = text.get(..end)?;
-    let part = |length, what| Some(Part { length, what });
-    if let Some(length) = time(token, text, is_after_time) {
-        return part(length, What::Time);
+    let (token, behind) = text.split_at_checked(end)?;
+    let behind = behind.trim_start();
+    if is_time(token, behind, before.time) {
+        return Some((token.len(), What::Time));
     }
     if let Some(inner) = text.strip_prefix('[').and_then(bracketed) {
-        let what = level(inner.trim()).map_or(What::Other, What::Level);
-        return part(inner.len() + 2, what);
+        return Some((inner.len() + 2, level(inner.trim()).map_or(What::Other, What::Level)));
     }
     // `E1130 23:56:03.123456   12345 main.go:12] message`, of klog and glog.
-    if let Some(letter) = token.strip_suffix(|last: char| last.is_ascii_digit()).and_then(glog) {
-        let length = text.find("] ").map_or(end, |end| end + 1);
-        return part(length, What::Level(letter));
+    if let Some(level) = glog(token) {
+        return Some((text.find("] ").map_or(end, |end| end + 1), What::Level(level)));
     }
     if let Some((length, level)) = leading_level(text, is_after) {
-        return part(length, What::Level(level));
-    }
-    if token == "---" || is_after && matches!(token, "-" | "|" | ":" | "--") {
-        return part(token.len(), What::Other);
+        return Some((length, What::Level(level)));
     }
     // `web_1  | message`, of docker compose.
-    let behind = text.get(end..)?.trim_start();
-    if !is_after && behind.starts_with("| ") && is_name(token) {
-        return part(text.len() - behind.len() + 1, What::Other);
+    let is_first = !is_after && !before.name && !before.other;
+    if is_first && behind.starts_with("| ") && is_name(token) {
+        return Some((text.len() - behind.len() + 1, What::Other));
     }
     if !is_after {
         return None;
     }
-    // Ids of processes and threads; `name[123]:` of syslog, with the host before it.
-    if is_number(token) && is_after_level {
-        return part(token.len(), What::Other);
+    let is_separator =
+        matches!(token, "-" | "|" | ":") || token == "---" && behind.starts_with('[');
+    if is_separator {
+        return Some((token.len(), What::Other));
     }
-    let is_program = |token: &str| {
-        token
-            .strip_suffix("]:")
-            .and_then(|name| name.split_once('['))
-            .is_some_and(|(name, number)| is_name(name) && is_number(number))
-    };
-    if is_program(token) {
-        return part(token.len(), What::Other);
+    // The number of a process or a thread.
+    if before.level && is_number(token) && !behind.is_empty() {
+        return Some((token.len(), What::Other));
     }
+    if before.name {
+        return None;
+    }
+    // `name[123]:` of syslog, with the host before it.
     let next = behind.split(char::is_whitespace).next().unwrap_or_default();
-    if is_after_time && !is_after_level && is_name(token) && is_program(next) {
-        return part(text.len() - behind.len() + next.len(), What::Other);
+    if is_program(token) {
+        return Some((token.len(), What::Name));
+    }
+    if before.time && is_name(token) && is_program(next) {
+        return Some((text.len() - behind.len() + next.len(), What::Name));
     }
     // `name - `, `name : ` and, once the level was there, `name: `.
-    if is_name(token) && (behind.starts_with("- ") || is_after_level && behind.starts_with(": ")) {
-        return part(text.len() - behind.len() + 1, What::Other);
+    if is_name(token) && (behind.starts_with("- ") || before.level && behind.starts_with(": ")) {
+        return Some((text.len() - behind.len() + 1, What::Name));
     }
-    let name = token.split_once(':').map(|(name, _)| name)?;
-    let is_logger = is_after_level && is_name(name) && !is_error_name(name);
-    let ends_it = token.len() == name.len() + 1 || text.starts_with(&format!("{name}:"));
-    if is_logger
-        && ends_it
-        && !token
-            .get(name.len() + 1..)?
-            .starts_with(|next: char| next == ':' || next.is_ascii_digit())
-    {
-        return part(name.len() + 1, What::Other);
-    }
-    None
+    let (name, rest) = text.split_once(':').filter(|(name, _)| before.level && is_name(name))?;
+    let is_place = rest.starts_with(|next: char| ":/".contains(next) || next.is_ascii_digit());
+    (!is_place && !is_error_name(name)).then_some((name.len() + 1, What::Name))
 }
 
-/// How long the time is that a text begins with.
-fn time(token: &str, text: &str, is_after_time: bool) -> Option<usize> {
+/// Whether a token is a part of a time: `2026-01-01T12:00:00Z`, `12:00:00,123`, or one of `Nov 30,
+/// 2026 11:56:38 PM`.
+fn is_time(token: &str, behind: &str, is_after_time: bool) -> bool {
+    let plain = token.trim_end_matches([':', ',', ']']);
     let is_part = |byte: u8| byte.is_ascii_digit() || b"-/:.,TZ+".contains(&byte);
-    let token_end = token.trim_end_matches([':', ',', ']']);
-    let starts_with_digit = token_end.starts_with(|first: char| first.is_ascii_digit());
-    let separators = token_end.bytes().filter(|byte| b"-/:".contains(byte)).count();
-    if starts_with_digit
-        && token_end.len() >= 8
-        && separators >= 2
-        && token_end.bytes().all(is_part)
-    {
-        return Some(token.len());
+    let separators = plain.bytes().filter(|byte| b"-/:".contains(byte)).count();
+    let begins = plain.starts_with(|first: char| first.is_ascii_digit());
+    if begins && plain.len() >= 8 && separators >= 2 && plain.bytes().all(is_part) {
+        return true;
     }
-    // `Nov 30 12:00:00`, `Nov 30, 2026 11:56:38 PM`.
-    let is_day = |word: &str| {
-        let digits = word.trim_end_matches(',');
-        matches!(digits.len(), 1 | 2 | 4) && is_number(digits)
-    };
+    let begins_with_digit = behind.starts_with(|first: char| first.is_ascii_digit());
     if MONTHS.contains(&token) {
-        let day = text.get(token.len()..)?.trim_start();
-        return day.split(char::is_whitespace).next().is_some_and(is_day).then_some(token.len());
+        return begins_with_digit;
     }
-    let belongs = is_day(token) || matches!(token, "AM" | "PM" | "UTC");
-    // A level and a message never begin with such a number.
-    let is_followed = || {
-        let behind = text.get(token.len()..).unwrap_or_default().trim_start();
-        behind.starts_with(|first: char| first.is_ascii_digit())
-            || matches!(token, "AM" | "PM" | "UTC")
-    };
-    (belongs
-        && is_followed()
-        && (is_after_time || token.ends_with(',') || is_day(token) && is_time_next(text, token)))
-    .then_some(token.len())
+    if !is_after_time {
+        return false;
+    }
+    // A day or a year has the clock, or the year, behind it.
+    let is_day = matches!(plain.len(), 1 | 2 | 4) && is_number(plain) && begins_with_digit;
+    is_day || matches!(token, "AM" | "PM" | "UTC")
 }
 
-/// Whether a clock time comes behind a token.
-fn is_time_next(text: &str, token: &str) -> bool {
-    let behind = text.get(token.len()..).unwrap_or_default().trim_start();
-    let next = behind.split(char::is_whitespace).next().unwrap_or_default();
-    next.bytes().filter(|byte| *byte == b':').count() >= 2
-        && next.bytes().all(|byte| byte.is_ascii_digit() || b":.,".contains(&byte))
+/// Whether a token is a program with its number: `app[4711]:`.
+fn is_program(token: &str) -> bool {
+    let split = token.strip_suffix("]:").and_then(|name| name.split_once('['));
+    split.is_some_and(|(name, number)| is_name(name) && is_number(number))
 }
 
 /// What stands in brackets that were opened, if it is no message: `[AggregateError: all failed]`
@@ -206,9 +194,12 @@ fn bracketed(text: &str) -> Option<&str> {
     let inner = text.get(..end)?;
     let rest = text.get(end + 1..)?;
     let is_short = (2..=LONGEST_BRACKET).contains(&inner.len());
-    let is_message = inner.contains(": ") || is_error_name(inner.split(':').next()?);
+    let is_level = level(inner.trim()).is_some();
+    let is_message = inner.contains(": ")
+        || matches!(inner, "cause" | "errors")
+        || is_error_name(inner.split(':').next()?);
     let is_parted = rest.is_empty() || rest.starts_with([' ', ':', '[', '\t']);
-    (is_short && !is_message && is_parted).then_some(inner)
+    (is_short && (is_level || !is_message) && is_parted).then_some(inner)
 }
 
 /// The level that a text begins with, and how long it is with its colon.
@@ -219,9 +210,10 @@ fn leading_level(text: &str, is_after: bool) -> Option<(usize, Level)> {
     let rest = text.get(end..)?;
     let is_upper = word.bytes().all(|byte| byte.is_ascii_uppercase());
     let is_lower = word.bytes().all(|byte| byte.is_ascii_lowercase());
-    // `panic: …` and `Error: …` are messages.
+    // `panic: …`, `fatal error: …` and `Error: …` are messages.
+    let is_message = matches!(word, "panic" | "fatal") || rest.starts_with(" error: ");
     let is_level = is_upper && rest.starts_with([':', ' ', '\t', '|', ']'])
-        || is_after && is_lower && word != "panic" && rest.starts_with([' ', '\t', ']']);
+        || is_after && is_lower && !is_message && rest.starts_with([' ', '\t', ']']);
     is_level.then_some((end + usize::from(rest.starts_with([':', '|', ']'])), level))
 }
 
@@ -230,7 +222,7 @@ fn level(name: &str) -> Option<Level> {
     LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, level)| *level)
 }
 
-/// The level of a word such as `E1130` without its last digit.
+/// The level of a word such as `E1130`: its letter, month and day.
 fn glog(word: &str) -> Option<Level> {
     let mut bytes = word.bytes();
     let level = match bytes.next()? {
@@ -239,7 +231,7 @@ fn glog(word: &str) -> Option<Level> {
         b'E' | b'F' => Level::Error,
         _ => return None,
     };
-    (word.len() == 4 && bytes.all(|byte| byte.is_ascii_digit())).then_some(level)
+    (word.len() == 5 && bytes.all(|byte| byte.is_ascii_digit())).then_some(level)
 }
 
 /// Whether a word can be the name of a logger, a program or a host.

@@ -15,7 +15,7 @@ const MOST_PARTS: usize = 16;
 
 /// How many lines may stand between two frames of a trace, such as lines of source, or what other
 /// threads log.
-const WIDEST_GAP: usize = 12;
+const WIDEST_GAP: usize = 24;
 
 /// How many lines a message may have before the first frame.
 const LONGEST_MESSAGE: usize = 12;
@@ -77,9 +77,26 @@ impl Trace {
         self.is_aside = false;
     }
 
-    fn push(&mut self, place: Place, indent: usize) {
+    fn push(&mut self, mut place: Place, indent: usize) {
         let is_innermost_last = self.runtime.is_innermost_last();
-        if let Some(part) = self.part().filter(|part| part.places.last() != Some(&place)) {
+        let names_callee = self.runtime.names_callee();
+        let Some(part) = self.part() else {
+            return;
+        };
+        if let Some(last) = part.places.last_mut() {
+            // A frame that says which function it called tells where the place before is.
+            if names_callee {
+                last.function = place.function.take().or(last.function.take());
+            }
+            // What is named once as the place of the error, and once as a frame.
+            let is_same = last.path == place.path && last.line == place.line;
+            if is_same && (names_callee || last.function.is_none() || *last == place) {
+                last.function = last.function.take().or(place.function);
+                return;
+            }
+        }
+        place.function = place.function.filter(|_| !names_callee);
+        {
             part.indent = indent;
             if part.places.len() < MOST_PLACES {
                 part.places.push(place);
@@ -123,8 +140,14 @@ impl Trace {
 
 /// The last trace in the lines that counts.
 pub(in super::super) fn last(lines: &[Line]) -> Option<Trace> {
-    let mut reader =
-        Reader { lines, open: None, counted: None, announced: None, is_ignored: false };
+    let mut reader = Reader {
+        lines,
+        open: None,
+        counted: None,
+        announced: None,
+        blamed: None,
+        is_ignored: false,
+    };
     for index in 0..lines.len() {
         reader.read(index);
     }
@@ -140,6 +163,8 @@ struct Reader<'a> {
     counted: Option<Trace>,
     /// The last line that reads like the name of an error, and which line it is.
     announced: Option<(usize, String)>,
+    /// The last line that its program calls an error.
+    blamed: Option<usize>,
     /// Whether the trace that comes was ignored by the program.
     is_ignored: bool,
 }
@@ -151,33 +176,41 @@ impl Reader<'_> {
             return;
         };
         let body = without_bars(line.body());
+        // How far a line in a group of Python's exceptions is indented behind what is drawn.
+        let indent = line.indent + line.body().len() - body.len();
         if body.starts_with("Exception ignored in") {
             self.is_ignored = true;
         }
-        if let Some((form, found)) = recognised(body) {
-            self.take(form, &found, index, line);
+        let with_name = line.body_with_name();
+        let recognised = recognised(body).map(|found| (body, found)).or_else(|| {
+            let is_other = with_name.len() > line.body().len();
+            is_other.then(|| recognised(with_name)).flatten().map(|found| (with_name, found))
+        });
+        if let Some((body, (form, found))) = recognised {
+            self.take(form, &found, index, body, indent);
         } else {
-            self.message(index, line, body);
+            self.message(index, line, body, indent);
         }
     }
 
     /// Takes a line of a trace.
-    fn take(&mut self, form: &Form, found: &Found<'_>, index: usize, line: &Line) {
+    fn take(&mut self, form: &Form, found: &Found<'_>, index: usize, body: &str, indent: usize) {
         let runtime = form.runtime;
         let place = self.place(form, found, index);
         match form.what {
-            What::Header => self.header(runtime, found, place, index, line),
-            What::Frame | What::FrameBelow => self.frame(runtime, place, index, line),
+            What::Header => self.header(runtime, found, place, index, body, indent),
+            What::Frame | What::FrameBelow => self.frame(runtime, place, index, indent),
             What::Link => {
                 if let Some(open) = self.open.as_mut().filter(|open| open.runtime == runtime) {
                     open.end = index;
                     open.is_linked = true;
                     if found.message.is_some() {
-                        self.header(runtime, found, place, index, line);
+                        self.header(runtime, found, place, index, body, indent);
                     }
                 }
             }
             What::Cause => self.cause(runtime, found, index),
+            What::Skip => self.with_open(runtime, index, |open| open.is_aside = true),
             What::Back => self.with_open(runtime, index, |open| open.current = 0),
             What::Aside => self.with_open(runtime, index, |open| {
                 open.is_aside = open.has_places();
@@ -188,7 +221,7 @@ impl Reader<'_> {
                     part.message = Some(before + said);
                 }
             }),
-            What::Hint => self.hint(runtime, found, place, index, line),
+            What::Hint => self.hint(runtime, found, place, index, body, indent),
         }
     }
 
@@ -205,11 +238,25 @@ impl Reader<'_> {
         found: &Found<'_>,
         place: Option<Place>,
         index: usize,
-        line: &Line,
+        body: &str,
+        indent: usize,
     ) {
+        if self.goes_on_with(runtime, index) {
+            return self.with_open(runtime, index, |open| {
+                if let Some(place) = place {
+                    open.push(place, indent);
+                }
+            });
+        }
         let is_next = self.open.as_ref().is_some_and(|open| {
-            // Ruby writes the error that led to another right below it.
-            let is_below = runtime == Runtime::Ruby && open.end + 1 == index && open.has_places();
+            // Ruby writes the error that led to another right below it; of threads in Rust, one
+            // that panics is followed by the one that waits for it.
+            let is_below = open.has_places()
+                && match runtime {
+                    Runtime::Ruby => open.end + 1 == index,
+                    Runtime::Rust => index - open.end <= LONGEST_MESSAGE,
+                    _ => false,
+                };
             open.runtime == runtime && (open.is_linked || is_below)
         });
         if is_next {
@@ -220,54 +267,82 @@ impl Reader<'_> {
             open.is_weak = std::mem::take(&mut self.is_ignored);
             self.open = Some(open);
         }
-        let message = found.message.map(|message| worded(runtime, message, line.body()));
+        let message = found.message.map(|message| worded(runtime, message, body));
+        let heading = body.find("panicked at ").and_then(|start| body.get(start..));
         self.announced = None;
         if let Some(open) = self.open.as_mut() {
             open.is_linked = false;
             if let Some(place) = place {
-                open.push(place, line.indent);
+                open.push(place, indent);
             }
             if let Some(part) = open.part() {
                 part.wants_message = message.is_none();
-                part.message = message;
+                part.message = message
+                    .or_else(|| heading.map(|heading| heading.trim_end_matches(':').to_owned()));
             }
         }
     }
 
-    fn frame(&mut self, runtime: Runtime, place: Option<Place>, index: usize, line: &Line) {
+    /// Whether a header only is one more error of the same kind: what compilers find is one failure,
+    /// which the first error tells best.
+    fn goes_on_with(&self, runtime: Runtime, index: usize) -> bool {
+        let Some(open) = self.open.as_ref().filter(|open| open.runtime == runtime) else {
+            return false;
+        };
+        let message = open.messages().next().unwrap_or_default();
+        let is_near = index.saturating_sub(open.end) <= WIDEST_GAP;
+        match runtime {
+            Runtime::Compiler => is_near,
+            Runtime::Perl => {
+                is_near
+                    && ["syntax error", "Global symbol"]
+                        .iter()
+                        .any(|start| message.starts_with(start))
+            }
+            _ => false,
+        }
+    }
+
+    fn frame(&mut self, runtime: Runtime, place: Option<Place>, index: usize, indent: usize) {
         let announced = self.announced.take();
         let goes_on = self.open.as_ref().is_some_and(|open| {
             let is_near = index.saturating_sub(open.end) <= WIDEST_GAP;
             let is_done = runtime == Runtime::Python
                 && open.parts.get(open.current).is_some_and(|part| part.message.is_some());
-            let is_another = announced.is_some() && open.has_places();
+            let is_another = announced.is_some() && open.has_places() && runtime != Runtime::Python;
             open.runtime == runtime && is_near && !is_done && !is_another
         });
         if !goes_on {
             self.close();
             let mut open = Trace::new(runtime, index);
-            if let Some((at, message)) = announced
-                && runtime != Runtime::Python
-                && index - at <= LONGEST_MESSAGE
-            {
-                if let Some(part) = open.part() {
-                    part.message = Some(message);
-                }
-            } else if runtime == Runtime::JavaScript {
-                let before = index.checked_sub(1).and_then(|before| self.lines.get(before));
-                let message = before.map(|line| line.body()).filter(|body| !body.is_empty());
-                if let Some(part) = open.part() {
-                    part.message = message.map(str::to_owned);
-                }
+            if let Some(part) = open.part().filter(|_| runtime != Runtime::Python) {
+                part.message = self.said_before(runtime, announced, index);
             }
             self.open = Some(open);
         }
         if let Some(open) = self.open.as_mut() {
             open.end = index;
             if let Some(place) = place.filter(|_| !open.is_aside) {
-                open.push(place, line.indent);
+                open.push(place, indent);
             }
         }
+    }
+
+    /// What was said about an error whose first frame is at `index`.
+    fn said_before(
+        &self,
+        runtime: Runtime,
+        announced: Option<(usize, String)>,
+        index: usize,
+    ) -> Option<String> {
+        let is_near = |at: usize| index - at <= LONGEST_MESSAGE;
+        if let Some((_, message)) = announced.filter(|(at, _)| is_near(*at)) {
+            return Some(message);
+        }
+        let above = index.checked_sub(1).filter(|_| runtime == Runtime::JavaScript);
+        let at = above.or_else(|| self.blamed.filter(|at| is_near(*at)))?;
+        let body = self.lines.get(at)?.body();
+        (!body.is_empty()).then(|| body.to_owned())
     }
 
     fn cause(&mut self, runtime: Runtime, found: &Found<'_>, index: usize) {
@@ -296,7 +371,8 @@ impl Reader<'_> {
         found: &Found<'_>,
         place: Option<Place>,
         index: usize,
-        line: &Line,
+        body: &str,
+        indent: usize,
     ) {
         let is_open = self.open.as_ref().is_some_and(|open| {
             open.runtime == runtime && index.saturating_sub(open.end) <= LONGEST_MESSAGE
@@ -307,21 +383,23 @@ impl Reader<'_> {
             self.open =
                 Some(Trace { is_weak: runtime == Runtime::Php, ..Trace::new(runtime, index) });
         }
-        let announced = error(line.body(), false);
+        let announced = error(body);
         if let Some(open) = self.open.as_mut() {
             open.end = index;
             if let Some(place) = place {
-                open.push(place, line.indent);
+                open.push(place, indent);
             }
             if let Some(part) = open.part() {
-                let said = found.message.map(str::to_owned).or(announced);
+                let said = found.message.map(|said| said.trim_start().to_owned()).or(announced);
                 part.message = part.message.take().or(said);
             }
         }
     }
 
     /// Takes a line that is none of a trace's forms: it may say what went wrong.
-    fn message(&mut self, index: usize, line: &Line, body: &str) {
+    fn message(&mut self, index: usize, line: &Line, body: &str, indent: usize) {
+        let above = index.checked_sub(1).and_then(|above| self.lines.get(above));
+        let is_marked = above.is_some_and(|line| is_marks(line.body()));
         let open = self.open.as_mut().filter(|open| index - open.end <= LONGEST_MESSAGE);
         if let Some(open) = open {
             let runtime = open.runtime;
@@ -331,14 +409,17 @@ impl Reader<'_> {
             };
             let said = match runtime {
                 Runtime::Python if part.message.is_none() && !part.places.is_empty() => {
-                    python_error(line, body, part.indent)
+                    python_error(body, indent, part.indent)
                 }
                 Runtime::Rust if part.wants_message && !body.is_empty() && end + 1 == index => {
-                    let place = part.places.first();
-                    place.map(|place| format!("panicked at {}: {body}", shown(place)))
+                    part.message.take().map(|heading| format!("{heading}: {body}"))
                 }
-                // Below `/x/app.js:5` and the source line.
-                Runtime::JavaScript if part.message.is_none() => error(body, false),
+                // Below `/x/app.js:5`, the source line and the mark below it; what is thrown need
+                // not be an error.
+                Runtime::JavaScript if part.message.is_none() => {
+                    let thrown = (is_marked && !body.is_empty()).then(|| body.to_owned());
+                    error(body).or(thrown)
+                }
                 _ => None,
             };
             if said.is_some() {
@@ -349,7 +430,10 @@ impl Reader<'_> {
                 return;
             }
         }
-        if let Some(message) = error(body, line.level == Some(Level::Error)) {
+        if line.level == Some(Level::Error) {
+            self.blamed = Some(index);
+        }
+        if let Some(message) = error(body) {
             self.announced = Some((index, message));
         }
     }
@@ -406,14 +490,18 @@ fn worded(runtime: Runtime, message: &str, body: &str) -> String {
         Runtime::Go if body.starts_with("fatal error: ") => with("fatal error: "),
         Runtime::Php => message.trim_start().trim_start_matches("Uncaught ").to_owned(),
         Runtime::Elixir => body.to_owned(),
-        Runtime::Rust => body.to_owned(),
+        Runtime::Rust => {
+            let start = body.find("panicked at ").unwrap_or_default();
+            body.get(start..).unwrap_or(body).to_owned()
+        }
+        Runtime::C if body.contains(": Assertion ") => with("Assertion "),
         _ => message.to_owned(),
     }
 }
 
 /// What Python says below the frames: less indented than they are and, where no indentation is
 /// left, unmistakably an error.
-fn python_error(line: &Line, body: &str, indent: usize) -> Option<String> {
+fn python_error(body: &str, indent: usize, of_frames: usize) -> Option<String> {
     let name = body.split(':').next().unwrap_or_default();
     let is_name = !name.is_empty()
         && name.split('.').all(|part| {
@@ -423,14 +511,14 @@ fn python_error(line: &Line, body: &str, indent: usize) -> Option<String> {
     let last = name.rsplit('.').next().unwrap_or_default();
     let is_error = last.starts_with(|first: char| first.is_uppercase())
         || ["error", "exception", "timeout"].iter().any(|end| last.ends_with(end));
-    let is_below = line.indent < indent;
+    let is_below = indent < of_frames;
     let rest = body.get(name.len()..).unwrap_or_default();
     let is_said = rest.is_empty() || rest.starts_with(": ") || rest == ":";
-    (is_name && is_said && (is_below || is_error && indent == 0)).then(|| body.to_owned())
+    (is_name && is_said && (is_below || is_error && of_frames == 0)).then(|| body.to_owned())
 }
 
 /// The error that a line names, such as `TypeError: x is undefined`.
-fn error(body: &str, is_called_error: bool) -> Option<String> {
+fn error(body: &str) -> Option<String> {
     let text =
         ["Uncaught ", "error: Uncaught (in promise) ", "error: Uncaught ", "[", "Error: Uncaught "]
             .iter()
@@ -450,14 +538,13 @@ fn error(body: &str, is_called_error: bool) -> Option<String> {
         .any(|end| last.ends_with(end));
     let is_dotted = name.contains('.') && last.starts_with(|first: char| first.is_uppercase());
     let is_said = rest.is_empty() || rest.starts_with(": ") || rest == ":";
-    let is_plain = is_called_error && is_said && !name.is_empty();
     let is_bun = body.starts_with("error: ");
-    ((is_error || is_dotted || is_plain) && is_said || is_bun).then(|| text.to_owned())
+    ((is_error || is_dotted) && is_said || is_bun).then(|| text.to_owned())
 }
 
-/// A place as a message names it.
-fn shown(place: &Place) -> String {
-    place.line.map_or_else(|| place.path.clone(), |line| format!("{}:{line}", place.path))
+/// Whether a line only marks something in the line above it.
+fn is_marks(body: &str) -> bool {
+    !body.is_empty() && body.chars().all(|next| matches!(next, '^' | '~' | ' '))
 }
 
 /// The name of a function without what some runtimes add to it.
@@ -465,12 +552,11 @@ fn function_named(runtime: Runtime, name: &str) -> String {
     let name = match runtime {
         // `java.base/java.lang.Thread.run`, `app//com.example.Main.main`
         Runtime::Java => name.rsplit('/').next().unwrap_or(name),
-        Runtime::Php => name.split_once('(').map_or(name, |(name, _)| name),
-        Runtime::DotNet => name.split_once('(').map_or(name, |(name, _)| name),
-        Runtime::Lua => {
-            let name = name.split_once(' ').map_or(name, |(_, name)| name);
-            name.trim_matches(['\'', '<', '>'])
+        Runtime::Php | Runtime::Perl | Runtime::DotNet => {
+            name.split_once('(').map_or(name, |(name, _)| name)
         }
+        // `function 'play'`, `local 'play'`, `main chunk`
+        Runtime::Lua => name.split('\'').nth(1).unwrap_or(name),
         _ => name,
     };
     name.to_owned()

@@ -151,14 +151,14 @@ impl Project<'_> {
         if let Some(inside) = self.in_root(path) {
             return (self.tracked)(&inside).then_some(inside);
         }
+        if is_java(path) {
+            return self.of_class(path, place.function.as_deref()?);
+        }
         if !path.starts_with('/') && (self.tracked)(path) {
             return Some(path.to_owned());
         }
         if is_library(path, place) {
             return None;
-        }
-        if is_java(path) {
-            return self.of_class(path, place.function.as_deref()?);
         }
         if path.starts_with('/') || is_of_module(path) {
             return self.end_of(path);

@@ -4,7 +4,7 @@
 //! tried with the forms from the first to the last; the language of the patterns is told in
 //! `pattern.rs`.
 
-use What::{Aside, Back, Cause, Frame, FrameBelow, Header, Hint, Link, Says};
+use What::{Aside, Back, Cause, Frame, FrameBelow, Header, Hint, Link, Says, Skip};
 
 /// Whose trace it is: frames of different ones never belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +34,14 @@ impl Runtime {
         self == Self::Python
     }
 
+    /// Whether a frame names the function that was called there, and not the one that it lies in.
+    pub(super) fn names_callee(self) -> bool {
+        matches!(self, Self::Php | Self::Perl)
+    }
+
     /// Whether, of errors that led to one another, the one that ended the program is written last.
     pub(super) fn is_ending_last(self) -> bool {
-        matches!(self, Self::Python | Self::Php)
+        matches!(self, Self::Python | Self::Php | Self::Rust)
     }
 }
 
@@ -55,8 +60,11 @@ pub(super) enum What {
     Cause,
     /// What follows belongs to the first error again.
     Back,
-    /// What follows is about something else: where memory was freed, what other threads do.
+    /// What follows is about something else, once there were frames: where memory was freed, what
+    /// other threads do.
     Aside,
+    /// What follows is about something else.
+    Skip,
     /// Says what went wrong, below the header.
     Says,
     /// Names a place, in a line that is no error: it counts where nothing else is said.
@@ -94,10 +102,11 @@ pub(super) static FORMS: &[Form] = &[
     form(Rust, Header, "thread '{any}' has overflowed {message}"),
     form(Rust, Header, "panicked at {path:rs}:{line}:{n}:"),
     form(Rust, Header, "fatal runtime error: {message}"),
-    form(Rust, FrameBelow, "at {path:rs}:{line}:{n}"),
+    form(Rust, FrameBelow, "at {path:rs|h|c|s|S|cc|cpp}:{line}:{n}"),
     form(Go, Header, "panic: {message}"),
     form(Go, Header, "fatal error: {message}"),
     form(Go, Header, "http: panic serving {word}: {message}"),
+    form(Go, Skip, "runtime stack:"),
     form(Go, Aside, "goroutine {n} [{any}"),
     form(Go, FrameBelow, "{path:go|s}:{line} +{hex}{any}"),
     form(Go, FrameBelow, "{path:go|s}:{line}"),
@@ -139,6 +148,7 @@ pub(super) static FORMS: &[Form] = &[
     form(Php, Header, "{any}Uncaught {message} in {path:php|phtml|inc}:{line}"),
     form(Php, Link, "Next {message} in {path:php|phtml|inc}:{line}"),
     form(Php, Frame, "#{n} {path:php|phtml|inc}({line}): {function}"),
+    form(Php, Frame, "#{n} [internal function]: {function}"),
     form(Php, Hint, "{any}Warning: {message} in {path} on line {line}"),
     form(Perl, Frame, "{function} called at {path} line {line}{any}"),
     form(Perl, Header, "{message} at {path:pl|pm|t|cgi|psgi} line {line}{any}"),
@@ -149,6 +159,9 @@ pub(super) static FORMS: &[Form] = &[
     form(Elixir, Header, "** ({word}) {path:ex|exs|erl}:{line}{any}: {message}"),
     form(Elixir, Header, "** ({any}) {message}"),
     form(Elixir, Header, "** exception {message}"),
+    form(Elixir, Frame, "(elixir {any}) {any}"),
+    form(Elixir, Frame, "(stdlib {any}) {any}"),
+    form(Elixir, Frame, "(kernel {any}) {any}"),
     form(Elixir, Frame, "({any}) {path:ex|exs|erl|eex|heex|leex|hrl}:{line}: {function}"),
     form(Elixir, Frame, "{path:ex|exs|erl|eex|heex|leex|hrl}:{line}: {function}"),
     form(Elixir, Frame, "{any}{function} ({path:erl|hrl}, line {line}){any}"),
@@ -165,7 +178,9 @@ pub(super) static FORMS: &[Form] = &[
     form(C, Aside, "previously allocated by thread {any}"),
     form(C, Aside, "allocated by thread {any}"),
     form(C, Aside, "Thread {any} created by {any}"),
-    form(C, Aside, "SUMMARY: {any}"),
+    form(C, Skip, "SUMMARY: {any}"),
+    form(C, Skip, "Shadow byte{any}"),
+    form(C, Skip, "=={n}==ABORTING"),
     form(C, Frame, "#{n} {hex} in {function} {path:c|cc|cpp|cxx|h|hpp|m|rs|zig}:{line}:{n}"),
     form(C, Frame, "#{n} {hex} in {function} {path:c|cc|cpp|cxx|h|hpp|m|rs|zig}:{line}"),
     form(C, Frame, "#{n}  {hex} in {function} ({any}) at {path}:{line}"),

@@ -200,6 +200,11 @@ pub(super) fn address(text: &str) -> Address {
     found
 }
 
+/// The host that a text is about: the one that is named as such, or else that of an address.
+pub(super) fn host(text: &str) -> Option<String> {
+    host_named(text).or_else(|| address(text).host)
+}
+
 /// `host:port`, `[::1]:80`, `:::8080`, `:80`, `tcp://host:80/path`.
 fn host_and_port(word: &str) -> Option<Address> {
     let (word, is_url) = match word.split_once("://") {

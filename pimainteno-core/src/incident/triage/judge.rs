@@ -241,7 +241,7 @@ impl<'a> Judge<'a> {
             .filter_map(|found| {
                 Some((*rows.get(found.pattern().as_usize())?, found.start(), found.end()))
             })
-            .filter(|(_, start, _)| !is_mention(text, *start))
+            .filter(|(_, start, end)| is_word(text, *start, *end) && !is_mention(text, *start))
             .collect();
         found.sort_unstable();
         for (row, start, end) in found {
@@ -458,7 +458,7 @@ enum Subject {
 
 /// A host whose name can be one. One that cannot be was put together by the program.
 fn host(words: &Words<'_>) -> Subject {
-    match find::address(words.text).host {
+    match find::host(words.text) {
         Some(host) if find::is_host(&host) => Subject::It(host),
         Some(_) => Subject::Code,
         None => Subject::Unnamed,
@@ -482,6 +482,16 @@ fn service(words: &Words<'_>) -> Subject {
         None if address.is_own() => Subject::Code,
         _ => Subject::It(shown(&address)),
     }
+}
+
+/// Whether what was found begins and ends where a word does.
+fn is_word(text: &str, start: usize, end: usize) -> bool {
+    let is_part = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+    let found = text.get(start..end).unwrap_or_default();
+    let before = text.get(..start).unwrap_or_default();
+    let behind = text.get(end..).unwrap_or_default();
+    !(is_part(before.chars().next_back()) && is_part(found.chars().next()))
+        && !(is_part(found.chars().next_back()) && is_part(behind.chars().next()))
 }
 
 /// Whether words stand in quotes, as a text that is spoken of: `expected "no space left on
