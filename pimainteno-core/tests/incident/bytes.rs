@@ -104,7 +104,7 @@ fn what_was_made_to_take_long_does_not() {
         long("{file,\"x\"},{line,"),
     ];
     for text in &hostile {
-        let lines: Vec<_> = (0..1_000)
+        let lines: Vec<_> = (0..200)
             .map(|_| LogLine { by: "app".into(), priority: 3, text: text.clone() })
             .collect();
         let start = Instant::now();
@@ -113,7 +113,7 @@ fn what_was_made_to_take_long_does_not() {
             &Ending { result: "exit-code".into(), code: 1, status: 1, ..Ending::default() },
         );
         let taken = start.elapsed();
-        assert!(taken.as_secs() < 20, "{taken:?} for {}", &text[..text.floor_char_boundary(30)]);
+        assert!(taken.as_secs() < 10, "{taken:?} for {}", &text[..text.floor_char_boundary(30)]);
     }
 }
 

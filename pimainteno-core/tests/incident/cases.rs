@@ -65,13 +65,11 @@ fn checkout() -> Vec<String> {
 
 impl Case {
     /// What is wrong with what is made of these lines.
-    fn mistakes(&self, lines: &[LogLine], variant: &str) -> Vec<String> {
+    fn mistakes(&self, lines: &[LogLine]) -> Vec<String> {
         let mut mistakes = Vec::new();
         let mut expect = |what: &str, expected: String, is: String| {
             if expected != is {
-                mistakes.push(format!(
-                    "{what} of variant {variant} is\n    {is}\n  and not\n    {expected}"
-                ));
+                mistakes.push(format!("{what} is\n    {is}\n  and not\n    {expected}"));
             }
         };
         let cause = self.ending.cause();
@@ -162,21 +160,26 @@ fn check(start: &str) {
         for case in cases.case {
             let lines = journal(&case.journal, &case.by);
             let variants = variants::all(&lines).into_iter();
-            for (variant, lines) in
-                variants.filter(|(name, _)| !case.except.iter().any(|no| no == name))
-            {
-                number += 1;
-                wrong.extend(
-                    case.mistakes(&lines, variant)
-                        .into_iter()
-                        .map(|mistake| format!("{file}: {}: {mistake}", case.name)),
-                );
+            let variants =
+                variants.filter(|(name, _)| !case.except.iter().any(|except| except == name));
+            let mistakes: Vec<_> = variants
+                .map(|(variant, lines)| {
+                    number += 1;
+                    (variant, case.mistakes(&lines))
+                })
+                .filter(|(_, mistakes)| !mistakes.is_empty())
+                .collect();
+            // What is wrong in one variant mostly is in others, too.
+            if let Some((_, first)) = mistakes.first() {
+                let variants: Vec<_> = mistakes.iter().map(|(variant, _)| *variant).collect();
+                let (name, variants) = (&case.name, variants.join(", "));
+                wrong.push(format!("{file}: {name} ({variants}):\n{}", first.join("\n")));
             }
         }
     }
     assert!(
         wrong.is_empty(),
-        "{} mistakes in {number} readings:\n{}",
+        "{} wrong cases in {number} readings:\n{}",
         wrong.len(),
         wrong.join("\n")
     );
