@@ -2,24 +2,24 @@
 //! program, and those that programs agreed on.
 
 /// A status that systemd itself ends a unit's process with, before the program is run.
-pub(super) struct SetupStatus {
+pub struct SetupStatus {
     /// The number, from 200 on.
-    pub(super) status: i32,
+    pub status: i32,
     /// What systemd writes behind the number, such as `EXEC`.
-    pub(super) name: &'static str,
+    pub name: &'static str,
     /// What failed, as a part of a sentence: "its user does not exist".
-    pub(super) meaning: &'static str,
+    pub meaning: &'static str,
     /// What a person can do, as a sentence.
-    pub(super) remedy: &'static str,
+    pub remedy: &'static str,
 }
 
 /// Why systemd could not run a unit's program, if `status` says that.
-pub(super) fn setup(status: i32) -> Option<&'static SetupStatus> {
+pub fn setup(status: i32) -> Option<&'static SetupStatus> {
     SETUP.iter().find(|setup| setup.status == status)
 }
 
 /// The name of a status that the LSB, the BSDs or systemd gave one, such as `CONFIG` for 78.
-pub(super) fn name(status: i32) -> Option<&'static str> {
+pub fn name(status: i32) -> Option<&'static str> {
     let agreed = AGREED.iter().find(|(number, _)| *number == status).map(|(_, name)| *name);
     agreed.or_else(|| setup(status).map(|setup| setup.name))
 }

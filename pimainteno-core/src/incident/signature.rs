@@ -72,9 +72,13 @@ fn how(cause: &Cause) -> String {
     format!("{:?} {text}", cause.kind)
 }
 
-/// A text with a number in place of each word that is made up of digits and letters, such as an id.
+/// Lengths of the parts of a UUID.
+const UUID: [usize; 5] = [8, 4, 4, 4, 12];
+
+/// A text with a number in place of each UUID, and of each word that is made up of digits and letters, such as an id.
 fn without_ids(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
+    let text = without_uuids(text);
     for part in text.split_inclusive(|next: char| !next.is_alphanumeric()) {
         let word = part.trim_end_matches(|next: char| !next.is_alphanumeric());
         if is_made_up(word) {
@@ -83,6 +87,19 @@ fn without_ids(text: &str) -> String {
         } else {
             plain.push_str(part);
         }
+    }
+    plain
+}
+
+/// A text with a number in place of each UUID: some of its parts may read like words.
+fn without_uuids(text: &str) -> String {
+    let is_outside = |next: char| !next.is_ascii_hexdigit() && next != '-';
+    let mut plain = String::with_capacity(text.len());
+    for part in text.split_inclusive(is_outside) {
+        let id = part.trim_end_matches(is_outside);
+        let is_uuid = id.split('-').map(str::len).eq(UUID);
+        plain.push_str(if is_uuid { "0" } else { id });
+        plain.push_str(part.get(id.len()..).unwrap_or_default());
     }
     plain
 }

@@ -19,16 +19,16 @@ const MOST_ERRORS: usize = 12;
 const CAUSES_WITHIN: usize = 40;
 
 /// What a line that says that something went wrong has in it, in lower case.
-const ERROR_WORDS: [&str; 40] = [
+const ERROR_WORDS: [&str; 50] = [
     "abort",
     "already",
     "bad ",
-    "cannot",
     "can't",
+    "cannot",
     "could not",
     "couldn't",
-    "critical",
     "crash",
+    "critical",
     "denied",
     "does not exist",
     "doesn't exist",
@@ -42,72 +42,128 @@ const ERROR_WORDS: [&str; 40] = [
     "fatal",
     "full",
     "illegal",
+    "in use",
+    "insufficient",
     "invalid",
     "killed",
     "lost",
     "missing",
     "must be",
+    "no free",
     "no route",
     "no space",
     "no such",
+    "not available",
+    "not enough",
     "not found",
     "not permitted",
-    "out of memory",
+    "not yet valid",
+    "out of ",
     "panic",
     "read-only",
     "refus",
     "timed out",
     "unable",
+    "unavailable",
     "unknown",
     "unreachable",
+    "unsupported",
+    "violat",
+    "wrong",
 ];
 
 /// What programs say in parting, or below an error, in lower case; it is no sign that they went on.
-const PARTING_WORDS: [&str; 44] = [
-    "exit",
-    "shut",
-    "stop",
-    "clos",
-    "clean",
-    "bye",
-    "goodbye",
-    "terminat",
-    "quit",
-    "finish",
-    "flush",
-    "disconnect",
-    "node.js v",
-    "npm ",
-    "note:",
-    "hint",
-    "help",
-    "usage",
-    "see ",
-    "for more",
-    "try ",
-    "please",
-    "waiting for",
-    "make:",
-    "errno:",
-    "code:",
-    "syscall:",
-    "address:",
-    "port:",
-    "path:",
-    "hostname:",
-    "spawnargs:",
-    "url:",
-    "}",
-    "]",
-    ")",
+const PARTING_WORDS: [&str; 34] = [
     "...",
     "^",
     "~",
-    "run with",
-    "run `",
-    "stack backtrace",
+    ")",
+    "+",
+    "bye",
+    "clean",
+    "clos",
+    "disconnect",
+    "dmesg(1)",
     "emitted 'error'",
-    "(use `node",
+    "exit",
+    "finish",
+    "flush",
+    "for more",
+    "goodbye",
+    "help",
+    "hint",
+    "make:",
+    "node.js v",
+    "note:",
+    "npm ",
+    "please",
+    "quit",
+    "run `",
+    "run with",
+    "see ",
+    "shut",
+    "stack backtrace",
+    "stop",
+    "terminat",
+    "try ",
+    "usage",
+    "waiting for",
+];
+
+/// The fields of an error that Node writes below its stack.
+const DETAILS: [&str; 12] = [
+    "address:",
+    "code:",
+    "errno:",
+    "hostname:",
+    "path:",
+    "port:",
+    "spawnargs:",
+    "syscall:",
+    "url:",
+    "requirestack:",
+    "}",
+    "]",
+];
+
+/// What a line says that only tells that a program gives up, in lower case: the one before it says
+/// why.
+const GIVING_UP: [&str; 35] = [
+    "startup failed",
+    "start-up failed",
+    "failed to start",
+    "failed to launch",
+    "could not start",
+    "couldn't start",
+    "can't start",
+    "cannot start",
+    "unable to start",
+    "failed to boot",
+    "failed to run",
+    "failed to initialize",
+    "failed to initialise",
+    "initialization failed",
+    "giving up",
+    "gave up",
+    "aborting",
+    "aborted",
+    "exiting",
+    "exited with",
+    "exit code",
+    "exit status",
+    "exit 1",
+    "command failed",
+    "terminating",
+    "terminated",
+    "shutting down",
+    "retrying",
+    "still could not",
+    "can't connect to ('",
+    "already have another",
+    "fatal error, ",
+    "unexpected shutdown",
+    "lifecycle script",
+    "could not read from remote repository",
 ];
 
 /// How a program ended, as far as it told.
@@ -173,7 +229,10 @@ impl<'a> Ended<'a> {
         }
         let of_line = || {
             let is_worst = |line: &&&Line| line.level == Some(Level::Error) || line.priority <= 3;
-            let line = self.errors.iter().find(is_worst).or_else(|| self.errors.first())?;
+            let tells = |line: &&&Line| !line.is_giving_up();
+            let errors = || self.errors.iter();
+            let line = errors().filter(tells).find(is_worst).or_else(|| errors().find(tells));
+            let line = line.or_else(|| errors().next())?;
             Some(line.body().to_owned())
         };
         let message = self.with_causes.clone().or_else(of_line).or_else(of_trace);
@@ -211,10 +270,13 @@ enum Sort {
 
 fn sort(line: &Line) -> Sort {
     let body = line.body();
-    if body.is_empty() {
+    let lower = body.to_lowercase();
+    // `code:` reads like the name of a logger.
+    let with_name = line.body_with_name().to_lowercase();
+    let is_detail = |field: &&str| lower.starts_with(*field) || with_name.starts_with(*field);
+    if body.is_empty() || DETAILS.iter().any(is_detail) {
         return Sort::Nothing;
     }
-    let lower = body.to_lowercase();
     let is_parting = || PARTING_WORDS.iter().any(|word| lower.starts_with(word));
     let tells_of_error = || ERROR_WORDS.iter().any(|word| lower.contains(word));
     match line.level {
@@ -228,6 +290,15 @@ fn sort(line: &Line) -> Sort {
         None if tells_of_error() => Sort::Error,
         None if is_parting() => Sort::Nothing,
         None => Sort::Ordinary,
+    }
+}
+
+impl Line {
+    /// Whether it only tells that the program gives up, and another one why.
+    pub(in super::super) fn is_giving_up(&self) -> bool {
+        let lower = self.body().to_lowercase();
+        let is_parting = || PARTING_WORDS.iter().any(|word| lower.starts_with(word));
+        GIVING_UP.iter().any(|words| lower.contains(words)) || is_parting()
     }
 }
 

@@ -8,7 +8,7 @@ use super::{prefix, unfold};
 const MOST_LINES: usize = 4_000;
 
 /// How much of a line is looked at, in bytes.
-const LONGEST_LINE: usize = 4_000;
+const LONGEST_LINE: usize = 2_000;
 
 /// How bad a program calls what it logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -16,116 +16,179 @@
 //!
 //! A pattern is for a whole line, from its message on; each word stands for as little as it can.
 
-/// How many steps are taken to match one line with one pattern: it bounds the time that a line
-/// made for it can cost.
-const MOST_STEPS: u32 = 2_000;
+/// How many bytes of a line are looked at for one pattern, over and over: it bounds the time that
+/// a line made for it can cost.
+const MOST_BYTES: usize = 16_000;
+
+/// A pattern that was read.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    pieces: Vec<Piece>,
+    /// The longest of its texts: a line without it is not as the pattern says.
+    longest: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(&'static str),
+    Word(Word),
+}
+
+/// What a word in braces stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// A path, with the endings that it may have: `go|mod`.
+    Path(&'static str),
+    Line,
+    Function,
+    Message,
+    Number,
+    Hexadecimal,
+    Word,
+    Any,
+}
 
 /// What a pattern found in a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Found<'a> {
-    pub(in super::super) path: Option<&'a str>,
-    pub(in super::super) line: Option<u32>,
-    pub(in super::super) function: Option<&'a str>,
-    pub(in super::super) message: Option<&'a str>,
-    /// What stood for the first `{word}`.
-    pub(in super::super) word: Option<&'a str>,
+pub(super) struct Found<'a> {
+    pub(super) path: Option<&'a str>,
+    pub(super) line: Option<u32>,
+    pub(super) function: Option<&'a str>,
+    pub(super) message: Option<&'a str>,
 }
 
-/// What a text holds that is as the pattern says, if it is.
-pub(in super::super) fn find<'a>(pattern: &'static str, text: &'a str) -> Option<Found<'a>> {
-    // Most patterns begin with text that most lines do not begin with.
-    let literal = pattern.split('{').next().unwrap_or_default();
-    if !text.starts_with(literal) {
-        return None;
+impl Pattern {
+    /// Reads a pattern. A word that is none stands for anything.
+    pub(super) fn new(mut pattern: &'static str) -> Self {
+        let mut pieces = Vec::new();
+        while let Some((text, behind)) = pattern.split_once('{') {
+            if !text.is_empty() {
+                pieces.push(Piece::Text(text));
+            }
+            if let Some(rest) = behind.strip_prefix('{') {
+                pieces.push(Piece::Text("{"));
+                pattern = rest;
+            } else {
+                let (word, rest) = behind.split_once('}').unwrap_or((behind, ""));
+                pieces.push(Piece::Word(Word::new(word)));
+                pattern = rest;
+            }
+        }
+        if !pattern.is_empty() {
+            pieces.push(Piece::Text(pattern));
+        }
+        let texts = pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(*text),
+            Piece::Word(_) => None,
+        });
+        let longest = texts.max_by_key(|text| text.len()).unwrap_or_default();
+        Self { pieces, longest }
     }
-    let mut found = Found::default();
-    let mut steps = MOST_STEPS;
-    matches(pattern, text, &mut found, &mut steps).then_some(found)
+
+    /// What a text holds that is as the pattern says, if it is.
+    pub(super) fn find<'a>(&self, text: &'a str) -> Option<Found<'a>> {
+        let starts = match self.pieces.first() {
+            Some(Piece::Text(start)) => text.starts_with(start),
+            _ => true,
+        };
+        let ends = match self.pieces.last() {
+            Some(Piece::Text(end)) => text.ends_with(end),
+            _ => true,
+        };
+        if !starts || !ends || !text.contains(self.longest) {
+            return None;
+        }
+        let mut found = Found::default();
+        let mut left = MOST_BYTES;
+        matches(&self.pieces, text, &mut found, &mut left).then_some(found)
+    }
 }
 
-/// Whether `text` is as `pattern` says. It calls itself once for each word of a pattern.
-fn matches<'a>(
-    pattern: &'static str,
-    text: &'a str,
-    found: &mut Found<'a>,
-    steps: &mut u32,
-) -> bool {
-    let (literal, word, rest) = split(pattern);
-    let Some(text) = text.strip_prefix(literal) else {
-        return false;
-    };
-    let Some(word) = word else {
+/// Whether `text` is as the pieces say. It calls itself once for each piece of a pattern.
+fn matches<'a>(pieces: &[Piece], text: &'a str, found: &mut Found<'a>, left: &mut usize) -> bool {
+    let Some((piece, rest)) = pieces.split_first() else {
         return text.is_empty();
     };
-    if word == "{" {
-        return text.strip_prefix('{').is_some_and(|text| matches(rest, text, found, steps));
-    }
-    let next = split(rest).0;
-    let longest = longest(word, text);
-    let mut end = shortest(word);
-    loop {
-        if *steps == 0 {
-            return false;
+    let word = match piece {
+        Piece::Text(start) => {
+            return text
+                .strip_prefix(start)
+                .is_some_and(|behind| matches(rest, behind, found, left));
         }
-        *steps -= 1;
+        Piece::Word(word) => *word,
+    };
+    let longest = word.longest(text);
+    let mut end = word.shortest();
+    loop {
         // The next place where the text behind the word can begin.
-        let Some(at) = text.get(end..).and_then(|behind| {
-            if rest.is_empty() { Some(behind.len()) } else { behind.find(next) }
-        }) else {
+        let Some(behind) = text.get(end..) else {
             return false;
         };
-        end += at;
-        if end > longest {
-            return false;
+        let at = match rest.first() {
+            None => Some(behind.len()),
+            Some(Piece::Text(next)) => behind.find(next),
+            Some(Piece::Word(_)) => Some(0),
+        };
+        // The value, too, is looked at, and what comes behind it.
+        let looked_at = at.unwrap_or(behind.len()) + end + 16;
+        match (at, left.checked_sub(looked_at)) {
+            (Some(at), Some(rest)) if end + at <= longest => {
+                *left = rest;
+                end += at;
+            }
+            _ => return false,
         }
         let Some((value, behind)) = text.split_at_checked(end) else {
             return false;
         };
-        if fits(word, value) && matches(rest, behind, found, steps) {
+        if word.fits(value) && matches(rest, behind, found, left) {
             found.take(word, value);
             return true;
         }
-        let Some(character) = behind.chars().next() else {
+        let Some(next) = behind.chars().next() else {
             return false;
         };
-        end += character.len_utf8();
+        end += next.len_utf8();
     }
 }
 
-/// The text up to the first word of a pattern, the word, and what comes behind it.
-fn split(pattern: &'static str) -> (&'static str, Option<&'static str>, &'static str) {
-    let Some((literal, behind)) = pattern.split_once('{') else {
-        return (pattern, None, "");
-    };
-    if let Some(rest) = behind.strip_prefix('{') {
-        return (literal, Some("{"), rest);
+impl Word {
+    fn new(word: &'static str) -> Self {
+        match word {
+            "line" => Self::Line,
+            "function" => Self::Function,
+            "message" => Self::Message,
+            "n" => Self::Number,
+            "hex" => Self::Hexadecimal,
+            "word" => Self::Word,
+            "path" => Self::Path(""),
+            _ => word.strip_prefix("path:").map_or(Self::Any, Self::Path),
+        }
     }
-    let (word, rest) = behind.split_once('}').unwrap_or((behind, ""));
-    (literal, Some(word), rest)
-}
 
-/// How many bytes a word stands for at least.
-fn shortest(word: &str) -> usize {
-    usize::from(word != "any")
-}
-
-/// How many bytes of `text` a word can stand for at most.
-fn longest(word: &str, text: &str) -> usize {
-    let while_is = |is: fn(char) -> bool| text.find(|next| !is(next)).unwrap_or(text.len());
-    match word {
-        "n" | "line" => while_is(|next| next.is_ascii_digit()),
-        "hex" => while_is(|next| next.is_ascii_hexdigit() || next == 'x'),
-        "word" => while_is(|next| !next.is_whitespace()),
-        _ => text.len(),
+    /// How many bytes it stands for at least.
+    fn shortest(self) -> usize {
+        usize::from(self != Self::Any)
     }
-}
 
-fn fits(word: &str, value: &str) -> bool {
-    match word {
-        "n" | "hex" | "word" | "any" | "message" => true,
-        "line" => value.len() <= 9,
-        "function" => is_function(value),
-        _ => word.strip_prefix("path").is_some_and(|ends| is_path(value, ends)),
+    /// How many bytes of `text` it can stand for at most.
+    fn longest(self, text: &str) -> usize {
+        let while_is = |is: fn(char) -> bool| text.find(|next| !is(next)).unwrap_or(text.len());
+        match self {
+            Self::Number | Self::Line => while_is(|next| next.is_ascii_digit()),
+            Self::Hexadecimal => while_is(|next| next.is_ascii_hexdigit() || next == 'x'),
+            Self::Word => while_is(|next| !next.is_whitespace()),
+            _ => text.len(),
+        }
+    }
+
+    fn fits(self, value: &str) -> bool {
+        match self {
+            Self::Line => value.len() <= 9,
+            Self::Function => is_function(value),
+            Self::Path(ends) => is_path(value, ends),
+            _ => true,
+        }
     }
 }
 
@@ -135,27 +198,27 @@ fn is_function(value: &str) -> bool {
     is_name && !value.starts_with(' ') && !value.ends_with(' ')
 }
 
-/// Whether a text can be a path, with one of the `ends` in `:go|mod` if there are any.
+/// Whether a text can be a path, with one of the `ends` if there are any.
 fn is_path(value: &str, ends: &str) -> bool {
-    let is_clean = !value.starts_with([' ', '(', '"', '\'', '`'])
-        && !value.ends_with([' ', ':', '"', '\'', '`'])
-        && !value.contains(['\t', '"']);
-    let Some(ends) = ends.strip_prefix(':') else {
-        return is_clean;
-    };
     let end = value.rsplit_once('.').map(|(_, end)| end);
-    is_clean && ends.split('|').any(|known| end == Some(known))
+    if !ends.is_empty() && !ends.split('|').any(|known| end == Some(known)) {
+        return false;
+    }
+    // Blanks are in names of directories further down; before that they part words of a sentence.
+    let first = value.split('/').next().unwrap_or_default();
+    !first.contains(char::is_whitespace)
+        && !value.starts_with(['(', '"', '\'', '`'])
+        && !value.ends_with([' ', ':', '"', '\'', '`'])
+        && !value.contains(['\t', '"'])
 }
 
 impl<'a> Found<'a> {
-    fn take(&mut self, word: &str, value: &'a str) {
+    fn take(&mut self, word: Word, value: &'a str) {
         match word {
-            "line" => self.line = value.parse().ok(),
-            "function" => self.function = Some(value),
-            "message" => self.message = Some(value),
-            // The words are taken from the last one to the first.
-            "word" => self.word = Some(value),
-            _ if word.starts_with("path") => self.path = Some(value),
+            Word::Line => self.line = value.parse().ok(),
+            Word::Function => self.function = Some(value),
+            Word::Message => self.message = Some(value),
+            Word::Path(_) => self.path = Some(value),
             _ => {}
         }
     }
@@ -164,6 +227,10 @@ impl<'a> Found<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn find<'a>(pattern: &'static str, text: &'a str) -> Option<Found<'a>> {
+        Pattern::new(pattern).find(text)
+    }
 
     #[test]
     fn a_word_stands_for_as_little_as_fits() {

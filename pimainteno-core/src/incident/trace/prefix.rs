@@ -9,7 +9,7 @@ const MOST_PARTS: usize = 12;
 const LONGEST_BRACKET: usize = 80;
 
 /// Levels by their names.
-const LEVELS: [(&str, Level); 21] = [
+const LEVELS: [(&str, Level); 22] = [
     ("TRACE", Level::Ordinary),
     ("DEBUG", Level::Ordinary),
     ("DBG", Level::Ordinary),
@@ -17,6 +17,7 @@ const LEVELS: [(&str, Level); 21] = [
     ("INF", Level::Ordinary),
     ("NOTICE", Level::Ordinary),
     ("FINE", Level::Ordinary),
+    ("LOG", Level::Ordinary),
     ("WARN", Level::Warning),
     ("WRN", Level::Warning),
     ("WARNING", Level::Warning),
@@ -197,7 +198,7 @@ fn bracketed(text: &str) -> Option<&str> {
     let is_level = level(inner.trim()).is_some();
     let is_message = inner.contains(": ")
         || matches!(inner, "cause" | "errors")
-        || is_error_name(inner.split(':').next()?);
+        || names_error(inner.split(':').next()?);
     let is_parted = rest.is_empty() || rest.starts_with([' ', ':', '[', '\t']);
     (is_short && (is_level || !is_message) && is_parted).then_some(inner)
 }
@@ -243,11 +244,16 @@ fn is_name(word: &str) -> bool {
 
 /// Whether a word rather is what an error is called, or begins what it says.
 fn is_error_name(word: &str) -> bool {
-    let last = word.rsplit(['.', ':']).next().unwrap_or_default();
+    let last = word.rsplit('.').next().unwrap_or_default();
+    names_error(last) || last.starts_with(|first: char| first.is_ascii_uppercase())
+}
+
+/// Whether a word says itself that it is the name of an error.
+fn names_error(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
     ["error", "exception", "failure", "rejection", "panic", "interrupt", "errno", "fatal"]
         .iter()
-        .any(|end| last.to_ascii_lowercase().ends_with(end))
-        || last.starts_with(|first: char| first.is_ascii_uppercase()) && !word.contains('.')
+        .any(|end| lower.ends_with(end))
 }
 
 fn is_number(word: &str) -> bool {

@@ -1,9 +1,11 @@
 //! Puts the lines of a trace together.
 
+use std::sync::LazyLock;
+
 use super::{
     Place,
     line::{Level, Line},
-    pattern::{self, Found},
+    pattern::{Found, Pattern},
     table::{FORMS, Form, Runtime, What},
 };
 
@@ -468,9 +470,13 @@ impl Reader<'_> {
     }
 }
 
+/// The forms with their patterns, read once.
+static PATTERNS: LazyLock<Vec<(&Form, Pattern)>> =
+    LazyLock::new(|| FORMS.iter().map(|form| (form, Pattern::new(form.pattern))).collect());
+
 /// The form that a line has.
 fn recognised(body: &str) -> Option<(&'static Form, Found<'_>)> {
-    FORMS.iter().find_map(|form| Some((form, pattern::find(form.pattern, body)?)))
+    PATTERNS.iter().find_map(|(form, pattern)| Some((*form, pattern.find(body)?)))
 }
 
 /// A line of a group of Python's exceptions without what is drawn at its left.

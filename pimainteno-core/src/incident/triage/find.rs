@@ -40,7 +40,7 @@ pub(super) fn path(text: &str, start: usize, end: usize) -> Option<Named> {
     let leads_on = |behind: &str| {
         let behind = behind.trim_start_matches(|next: char| next == ')' || next.is_numeric());
         let behind = behind.trim_start();
-        [":", ",", "@", "- ", "'", "\"", "(", "→"].iter().any(|lead| behind.starts_with(lead))
+        [":", ",", "@", "- ", "'", "\"", "(", "/"].iter().any(|lead| behind.starts_with(lead))
             || text.get(..end).is_some_and(|before| before.ends_with(QUOTES))
     };
     let found_behind = if text.get(..end).is_some_and(|before| before.ends_with(QUOTES)) {
@@ -281,6 +281,9 @@ fn host_named(text: &str) -> Option<String> {
         });
         let host = behind.get(..end.unwrap_or(behind.len()))?;
         let host = host.trim_end_matches([':', '.']);
+        if host.contains('/') {
+            return Some(host.to_owned());
+        }
         let name = host.split(':').next().unwrap_or(host);
         let is_word = matches!(name, "on" | "failed" | "for" | "error" | "timed");
         (!name.is_empty() && !is_word).then(|| if is_host(name) { name } else { host }.to_owned())

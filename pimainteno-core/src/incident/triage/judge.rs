@@ -64,45 +64,6 @@ const OF_CODE: [&str; 42] = [
 /// The users' data base of Python and the loader of its libraries report by such errors.
 const NOT_OF_CODE: [&str; 3] = ["getpwnam(", "getgrnam(", "shared object file"];
 
-/// What a line says that only tells that a program gives up, in lower case: the one before it says
-/// why.
-const GIVING_UP: [&str; 34] = [
-    "startup failed",
-    "start-up failed",
-    "failed to start",
-    "failed to launch",
-    "could not start",
-    "couldn't start",
-    "can't start",
-    "cannot start",
-    "unable to start",
-    "failed to boot",
-    "failed to run",
-    "failed to initialize",
-    "failed to initialise",
-    "initialization failed",
-    "giving up",
-    "gave up",
-    "aborting",
-    "aborted",
-    "exiting",
-    "exited with",
-    "exit code",
-    "exit status",
-    "exit 1",
-    "command failed",
-    "terminating",
-    "terminated",
-    "shutting down",
-    "retrying",
-    "still could not",
-    "can't connect to ('",
-    "already have another",
-    "fatal error, ",
-    "unexpected shutdown",
-    "lifecycle script",
-];
-
 /// Directories in a checkout that no commit holds: what is in them was installed or built.
 const INSTALLED: [&str; 12] = [
     "/.venv/",
@@ -196,14 +157,13 @@ impl<'a> Judge<'a> {
             return verdict;
         }
         for line in errors.iter().take(MOST_ERRORS) {
-            let body = line.body();
-            if let Some(verdict) = self.decided(self.message(body, &line.text)) {
+            if let Some(verdict) = self.decided(self.message(line.body_with_name(), &line.text)) {
                 return verdict;
             }
-            if is_of_code(body) {
+            if is_of_code(line.body()) {
                 return None;
             }
-            if !self.ended.is_trace_last && !is_giving_up(line) {
+            if !self.ended.is_trace_last && !line.is_giving_up() {
                 break;
             }
         }
@@ -243,19 +203,23 @@ impl<'a> Judge<'a> {
             })
             .filter(|(_, start, end)| is_word(text, *start, *end) && !is_mention(text, *start))
             .collect();
-        found.sort_unstable();
-        for (row, start, end) in found {
-            let Some(row) = ROWS.get(row) else {
+        // The first row decides, and in it the words that say most.
+        found.sort_unstable_by_key(|(row, start, end)| (*row, usize::MAX - (end - start), *start));
+        for of_row in found.chunk_by(|one, other| one.0 == other.0) {
+            let Some(row) = of_row.first().and_then(|(row, ..)| ROWS.get(*row)) else {
                 continue;
             };
-            let words = Words { text, start, end };
-            match self.about(row, &words) {
-                Subject::It(it) => {
-                    return Verdict::Trouble(trouble(row, Some(&it), evidence));
+            let mut is_unnamed = false;
+            for (_, start, end) in of_row {
+                match self.about(row, &Words { text, start: *start, end: *end }) {
+                    Subject::It(it) => return Verdict::Trouble(trouble(row, Some(&it), evidence)),
+                    Subject::Code => return Verdict::Code,
+                    Subject::Unnamed => is_unnamed = true,
+                    Subject::Another => {}
                 }
-                Subject::Unnamed => return Verdict::Trouble(trouble(row, None, evidence)),
-                Subject::Code => return Verdict::Code,
-                Subject::Another => {}
+            }
+            if is_unnamed {
+                return Verdict::Trouble(trouble(row, None, evidence));
             }
         }
         Verdict::Open
@@ -265,6 +229,9 @@ impl<'a> Judge<'a> {
     fn about(&self, row: &Row, words: &Words<'_>) -> Subject {
         match row.about {
             About::Nothing => Subject::Unnamed,
+            // Go says that it is either of the two, and then which time is after or before which.
+            About::Clock if words.text.contains(" is after ") => Subject::Another,
+            About::Clock => Subject::Unnamed,
             About::AnyPath => match words.path() {
                 Some(Named::Absolute(path)) => Subject::It(path),
                 _ => Subject::Unnamed,
@@ -351,12 +318,12 @@ impl<'a> Judge<'a> {
                 None => last_word(before),
             },
             ": not found" => {
-                let is_shell = before
-                    .split(": ")
-                    .next()
-                    .is_some_and(|shell| shell.ends_with("sh") || shell.ends_with(".cgi"));
-                let number = before.split(": ").nth(1)?.trim_start_matches("line ");
-                (is_shell && number.parse::<u32>().is_ok()).then(|| last_word(before))?
+                // `sh: 1: ffmpeg`, whatever is in front of it.
+                let mut parts = before.rsplit(": ");
+                let (name, number, shell) = (parts.next()?, parts.next()?, parts.next()?);
+                let number = number.trim_start_matches("line ");
+                let is_shell = shell.ends_with("sh") && number.parse::<u32>().is_ok();
+                is_shell.then(|| name.to_owned())
             }
             "executable file not found in $path" => {
                 find::quoted(before).map(str::to_owned).or_else(|| last_word(before))
@@ -405,14 +372,14 @@ impl<'a> Judge<'a> {
             return Subject::Code;
         }
         match address.port {
-            Some(port) if self.opened_it_itself(port) => Subject::Code,
+            Some(port) if self.opened_it_itself(port, words.text) => Subject::Code,
             Some(port) => Subject::It(format!("port {port}")),
             None => Subject::Unnamed,
         }
     }
 
-    /// Whether this program said before that it listens at a port: it opens it twice.
-    fn opened_it_itself(&self, port: u16) -> bool {
+    /// Whether this program said before `error` that it listens at a port: it opens it twice.
+    fn opened_it_itself(&self, port: u16, error: &str) -> bool {
         let port = port.to_string();
         let says = |line: &Line| {
             let body = line.body();
@@ -427,7 +394,8 @@ impl<'a> Judge<'a> {
                 && !lower.contains("fail")
                 && words.into_iter().any(|word| word == port)
         };
-        self.ended.programs_lines().any(says)
+        let is_before = |line: &&Line| !line.text.contains(error);
+        self.ended.programs_lines().take_while(is_before).any(says)
     }
 }
 
@@ -517,12 +485,6 @@ fn is_of_code(message: &str) -> bool {
     };
     names.into_iter().flatten().any(is_one)
         && !NOT_OF_CODE.iter().any(|words| message.contains(words))
-}
-
-/// Whether a line only tells that the program gives up.
-fn is_giving_up(line: &Line) -> bool {
-    let lower = line.body().to_lowercase();
-    GIVING_UP.iter().any(|words| lower.contains(words))
 }
 
 fn trouble(row: &Row, it: Option<&str>, evidence: &str) -> Trouble {

@@ -11,6 +11,8 @@ use super::TroubleKind::{self, *};
 pub(super) enum About {
     /// Nothing in particular.
     Nothing,
+    /// A time that is too early.
+    Clock,
     /// A path, if one is named; it may be any.
     AnyPath,
     /// A path outside of the project.
@@ -57,8 +59,8 @@ const fn row(
 }
 
 use About::{
-    AnyPath, ForeignPath, Host, Machine, Nothing, PathOrPort, Port, Program, Service, SystemPath,
-    User,
+    AnyPath, Clock, ForeignPath, Host, Machine, Nothing, PathOrPort, Port, Program, Service,
+    SystemPath, User,
 };
 
 pub(super) static ROWS: &[Row] = &[
@@ -160,7 +162,7 @@ pub(super) static ROWS: &[Row] = &[
     ),
     row(
         ClockNotSet,
-        Nothing,
+        Clock,
         &[
             "is not yet valid",
             "not yet valid:",
