@@ -2,24 +2,24 @@
 //! program, and those that programs agreed on.
 
 /// A status that systemd itself ends a unit's process with, before the program is run.
-pub struct SetupStatus {
+pub(super) struct SetupStatus {
     /// The number, from 200 on.
-    pub status: i32,
+    pub(super) status: i32,
     /// What systemd writes behind the number, such as `EXEC`.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// What failed, as a part of a sentence: "its user does not exist".
-    pub meaning: &'static str,
+    pub(super) meaning: &'static str,
     /// What a person can do, as a sentence.
-    pub remedy: &'static str,
+    pub(super) remedy: &'static str,
 }
 
 /// Why systemd could not run a unit's program, if `status` says that.
-pub fn setup(status: i32) -> Option<&'static SetupStatus> {
+pub(super) fn setup(status: i32) -> Option<&'static SetupStatus> {
     SETUP.iter().find(|setup| setup.status == status)
 }
 
 /// The name of a status that the LSB, the BSDs or systemd gave one, such as `CONFIG` for 78.
-pub fn name(status: i32) -> Option<&'static str> {
+pub(super) fn name(status: i32) -> Option<&'static str> {
     let agreed = AGREED.iter().find(|(number, _)| *number == status).map(|(_, name)| *name);
     agreed.or_else(|| setup(status).map(|setup| setup.name))
 }

@@ -2,13 +2,7 @@
 
 use std::time::Instant;
 
-use pimainteno_core::incident::{
-    LogLine,
-    cause::{Cause, Ending},
-    signature::signature,
-    trace,
-    triage::triage,
-};
+use pimainteno_core::incident::{Cause, Ending, LogLine, signature, trace, triage};
 use proptest::prelude::*;
 
 use crate::{files, journal};

@@ -3,10 +3,9 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use pimainteno_core::incident::{
-    LogLine,
-    cause::{Cause, CauseKind, Ending},
+    Cause, CauseKind, Ending, LogLine, Trouble, TroubleKind,
     trace::{self, Place},
-    triage::{Trouble, TroubleKind, triage},
+    triage,
 };
 use serde::Deserialize;
 

@@ -11,10 +11,7 @@ mod cases;
 mod signatures;
 mod variants;
 
-use pimainteno_core::incident::{
-    LogLine,
-    cause::{Cause, Ending},
-};
+use pimainteno_core::incident::{Cause, Ending, LogLine};
 use serde::Deserialize;
 
 /// How a unit ended, as a case writes it.
@@ -26,7 +23,7 @@ struct End {
     status: i32,
     restarts: u32,
     gave_up: bool,
-    phase: pimainteno_core::incident::cause::Phase,
+    phase: pimainteno_core::incident::Phase,
 }
 
 impl Default for End {

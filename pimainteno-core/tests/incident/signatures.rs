@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pimainteno_core::incident::{signature::signature, trace};
+use pimainteno_core::incident::{signature, trace};
 use serde::Deserialize;
 
 use crate::{End, files, journal, variants};
