@@ -115,6 +115,18 @@ const SERVICES: [(u16, &str); 31] = [
     (27017, "MongoDB"),
 ];
 
+/// The same by words of what their clients say.
+const NAMED_SERVICES: [(&str, &str); 8] = [
+    ("mysql", "MySQL or MariaDB"),
+    ("postgres", "PostgreSQL"),
+    ("psycopg", "PostgreSQL"),
+    ("redis", "Redis"),
+    ("mongo", "MongoDB"),
+    ("mqtt", "an MQTT broker"),
+    ("amqp", "RabbitMQ"),
+    ("influx", "InfluxDB"),
+];
+
 /// The words of all rows, in one search, and the row of each; none if they cannot be compiled,
 /// which a test would show.
 static WORDS: LazyLock<Option<(AhoCorasick, Vec<usize>)>> = LazyLock::new(|| {
@@ -437,9 +449,13 @@ fn host(words: &Words<'_>) -> Subject {
 /// another port may be a mistake, or the program's own.
 fn service(words: &Words<'_>) -> Subject {
     let address = find::address(words.text);
-    let known = address.port.and_then(|port| SERVICES.iter().find(|(known, _)| *known == port));
+    let lower = words.text.to_lowercase();
+    let by_name =
+        || NAMED_SERVICES.iter().find(|(word, _)| lower.contains(word)).map(|(_, name)| *name);
+    let by_port = |port| SERVICES.iter().find(|(known, _)| *known == port).map(|(_, name)| *name);
+    let known = address.port.and_then(by_port).or_else(by_name);
     let shown = |address: &Address| match known {
-        Some((_, name)) => format!("{} ({name})", address.shown()),
+        Some(name) => format!("{} ({name})", address.shown()),
         None => address.shown(),
     };
     let is_named = address.host.is_some() || address.port.is_some();
@@ -458,8 +474,9 @@ fn is_word(text: &str, start: usize, end: usize) -> bool {
     let found = text.get(start..end).unwrap_or_default();
     let before = text.get(..start).unwrap_or_default();
     let behind = text.get(end..).unwrap_or_default();
-    !(is_part(before.chars().next_back()) && is_part(found.chars().next()))
-        && !(is_part(found.chars().next_back()) && is_part(behind.chars().next()))
+    let is_torn = |one: Option<char>, next: Option<char>| is_part(one) && is_part(next);
+    !is_torn(before.chars().next_back(), found.chars().next())
+        && !is_torn(found.chars().next_back(), behind.chars().next())
 }
 
 /// Whether words stand in quotes, as a text that is spoken of: `expected "no space left on
@@ -489,6 +506,9 @@ fn is_of_code(message: &str) -> bool {
 
 fn trouble(row: &Row, it: Option<&str>, evidence: &str) -> Trouble {
     let remedy = match it {
+        Some(it) if row.kind == TroubleKind::MissingFile && it.starts_with("/dev/") => format!(
+            "Look whether what is behind `{it}` is plugged in and turned on, and its driver loaded: `dmesg` tells what the kernel saw. Or give the service the right path."
+        ),
         Some(it) if !row.remedy.is_empty() => {
             // What was put together already has its marks.
             let is_marked = it.starts_with("port ") || it.contains('`');
