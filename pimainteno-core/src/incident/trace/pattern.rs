@@ -243,9 +243,9 @@ mod tests {
         assert_eq!(
             found,
             Some(Found {
-                path: Some("b) (/x (1)/y.js"),
+                path: Some("/x (1)/y.js"),
                 line: Some(3),
-                function: Some("a"),
+                function: Some("a (b)"),
                 ..Found::default()
             })
         );

@@ -156,7 +156,7 @@ impl Project<'_> {
             return self.of_class(path, place.function.as_deref()?);
         }
         if !path.starts_with('/') {
-            match self.from_roots(path).as_slice() {
+            match self.below_roots(path).as_slice() {
                 [] => {}
                 [one] => return Some(one.clone()),
                 _ => return None,
@@ -186,12 +186,12 @@ impl Project<'_> {
     }
 
     /// The tracked files that a relative path is from the top, or from one of the roots.
-    fn from_roots(&self, path: &str) -> Vec<String> {
-        let from_roots = self.roots.iter().filter_map(|root| {
+    fn below_roots(&self, path: &str) -> Vec<String> {
+        let below = self.roots.iter().filter_map(|root| {
             let path = plain(&format!("{root}/{path}"))?;
             self.in_root(&path)
         });
-        let mut files: Vec<_> = from_roots.chain([path.to_owned()]).collect();
+        let mut files: Vec<_> = below.chain([path.to_owned()]).collect();
         files.retain(|file| (self.tracked)(file));
         files.sort();
         files.dedup();

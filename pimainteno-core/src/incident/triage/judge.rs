@@ -7,6 +7,7 @@ use aho_corasick::AhoCorasick;
 use super::{
     Trouble, TroubleKind,
     find::{self, Address, Named},
+    known::{INSTALLED, NAMED_SERVICES, NOT_OF_CODE, OF_CODE, SERVICES},
     shown,
     table::{About, ROWS, Row},
 };
@@ -14,118 +15,6 @@ use crate::incident::trace::{ending::Ended, line::Line};
 
 /// How many lines that say that something went wrong are looked at, from the last one on.
 const MOST_ERRORS: usize = 8;
-
-/// Errors that only code makes: how their names end.
-const OF_CODE: [&str; 42] = [
-    "ArgumentError",
-    "ArgumentException",
-    "ArgumentNullException",
-    "ArithmeticError",
-    "ArithmeticException",
-    "ArrayIndexOutOfBoundsException",
-    "AssertionError",
-    "AttributeError",
-    "BadMatchError",
-    "CaseClauseError",
-    "ClassCastException",
-    "DivideByZeroException",
-    "DivisionByZeroError",
-    "FunctionClauseError",
-    "ImportError",
-    "IndentationError",
-    "IndexError",
-    "IndexOutOfBoundsException",
-    "IndexOutOfRangeException",
-    "InvalidCastException",
-    "KeyError",
-    "MatchError",
-    "ModuleNotFoundError",
-    "NameError",
-    "NoMethodError",
-    "NoSuchMethodError",
-    "NotImplementedError",
-    "NullPointerException",
-    "NullReferenceException",
-    "NumberFormatException",
-    "RangeError",
-    "RecursionError",
-    "ReferenceError",
-    "StackOverflowError",
-    "SyntaxError",
-    "TabError",
-    "TypeError",
-    "UnboundLocalError",
-    "UndefinedFunctionError",
-    "UnsupportedOperationException",
-    "ZeroDivisionError",
-    "JSONDecodeError",
-];
-
-/// The users' data base of Python and the loader of its libraries report by such errors.
-const NOT_OF_CODE: [&str; 3] = ["getpwnam(", "getgrnam(", "shared object file"];
-
-/// Directories in a checkout that no commit holds: what is in them was installed or built.
-const INSTALLED: [&str; 12] = [
-    "/.venv/",
-    "/venv/",
-    "/env/bin/",
-    "/virtualenv/",
-    "/node_modules/",
-    "/target/",
-    "/build/",
-    "/dist/",
-    "/out/",
-    "/vendor/bundle/",
-    "/_build/",
-    "/.bundle/",
-];
-
-/// Ports of services that other programs connect to.
-const SERVICES: [(u16, &str); 31] = [
-    (22, "SSH"),
-    (25, "a mail server"),
-    (53, "a name server"),
-    (80, "a web server"),
-    (110, "a mail server"),
-    (111, "rpcbind"),
-    (143, "a mail server"),
-    (389, "LDAP"),
-    (443, "a web server"),
-    (445, "SMB"),
-    (465, "a mail server"),
-    (587, "a mail server"),
-    (631, "CUPS"),
-    (636, "LDAP"),
-    (993, "a mail server"),
-    (1433, "SQL Server"),
-    (1883, "an MQTT broker"),
-    (2049, "NFS"),
-    (2375, "Docker"),
-    (3306, "MySQL or MariaDB"),
-    (4222, "NATS"),
-    (5432, "PostgreSQL"),
-    (5672, "RabbitMQ"),
-    (6379, "Redis"),
-    (6600, "MPD"),
-    (8086, "InfluxDB"),
-    (8883, "an MQTT broker"),
-    (9042, "Cassandra"),
-    (9092, "Kafka"),
-    (9200, "Elasticsearch"),
-    (27017, "MongoDB"),
-];
-
-/// The same by words of what their clients say.
-const NAMED_SERVICES: [(&str, &str); 8] = [
-    ("mysql", "MySQL or MariaDB"),
-    ("postgres", "PostgreSQL"),
-    ("psycopg", "PostgreSQL"),
-    ("redis", "Redis"),
-    ("mongo", "MongoDB"),
-    ("mqtt", "an MQTT broker"),
-    ("amqp", "RabbitMQ"),
-    ("influx", "InfluxDB"),
-];
 
 /// The words of all rows, in one search, and the row of each; none if they cannot be compiled,
 /// which a test would show.
