@@ -15,6 +15,7 @@ pub(super) mod read;
 mod resolve;
 mod table;
 mod unfold;
+mod wording;
 
 use serde::{Deserialize, Serialize};
 

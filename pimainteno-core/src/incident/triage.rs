@@ -25,6 +25,7 @@
 
 mod find;
 mod judge;
+mod known;
 mod setup;
 mod table;
 

@@ -4,7 +4,11 @@
 //! `@NAME N: ` was logged by NAME with priority N. Besides as it stands, each journal is read in
 //! the other ways in which the same may be logged: `variants.rs` has them.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says where, or in which file"
+)]
 
 mod bytes;
 mod cases;

@@ -10,7 +10,7 @@ use super::{
 const MOST_AFTER_ERROR: usize = 2;
 
 /// The same for a trace, which says more clearly that it was an end.
-const MOST_AFTER_TRACE: usize = 8;
+const MOST_AFTER_TRACE: usize = 5;
 
 /// How many lines that say that something went wrong are looked at, the last ones.
 const MOST_ERRORS: usize = 12;
@@ -72,6 +72,9 @@ const ERROR_WORDS: [&str; 50] = [
     "wrong",
 ];
 
+/// What a line has in it that says that nothing went wrong, in lower case.
+const NO_ERROR: [&str; 4] = ["no error", " 0 error", "without error", " 0 failed"];
+
 /// What programs say in parting, or below an error, in lower case; it is no sign that they went on.
 const PARTING_WORDS: [&str; 34] = [
     "...",
@@ -128,7 +131,7 @@ const DETAILS: [&str; 12] = [
 
 /// What a line says that only tells that a program gives up, in lower case: the one before it says
 /// why.
-const GIVING_UP: [&str; 35] = [
+const GIVING_UP: [&str; 39] = [
     "startup failed",
     "start-up failed",
     "failed to start",
@@ -164,6 +167,10 @@ const GIVING_UP: [&str; 35] = [
     "unexpected shutdown",
     "lifecycle script",
     "could not read from remote repository",
+    "rsync error:",
+    "see previous errors",
+    "unable to open logs",
+    "cannot bind any address",
 ];
 
 /// How a program ended, as far as it told.
@@ -197,10 +204,14 @@ impl<'a> Ended<'a> {
     fn look_back(&mut self) {
         let trace_end = self.trace.as_ref().map(|trace| trace.end);
         let mut ordinary = 0;
+        // How many of them are before the first error behind the trace.
+        let mut before_errors = 0;
         let mut is_survived = false;
         for (index, line) in self.lines.iter().enumerate().rev() {
             if trace_end == Some(index) {
-                self.is_trace_last = ordinary <= MOST_AFTER_TRACE;
+                let tells_more = self.errors.iter().any(|line| !line.is_giving_up());
+                let is_another = before_errors > 0 && tells_more;
+                self.is_trace_last = ordinary <= MOST_AFTER_TRACE && !is_another;
                 return;
             }
             if line.is_systemds() {
@@ -208,8 +219,14 @@ impl<'a> Ended<'a> {
             }
             match sort(line) {
                 Sort::Error if is_survived => {}
-                Sort::Error => self.errors.push(line),
-                Sort::Ordinary => ordinary += 1,
+                Sort::Error => {
+                    self.errors.push(line);
+                    before_errors = 0;
+                }
+                Sort::Ordinary => {
+                    ordinary += 1;
+                    before_errors += 1;
+                }
                 Sort::Nothing => {}
             }
             is_survived |= ordinary > MOST_AFTER_ERROR || self.errors.len() >= MOST_ERRORS;
@@ -278,7 +295,10 @@ fn sort(line: &Line) -> Sort {
         return Sort::Nothing;
     }
     let is_parting = || PARTING_WORDS.iter().any(|word| lower.starts_with(word));
-    let tells_of_error = || ERROR_WORDS.iter().any(|word| lower.contains(word));
+    let tells_of_error = || {
+        ERROR_WORDS.iter().any(|word| lower.contains(word))
+            && !NO_ERROR.iter().any(|words| lower.contains(words))
+    };
     match line.level {
         Some(Level::Ordinary) if is_parting() => Sort::Nothing,
         Some(Level::Ordinary) => Sort::Ordinary,

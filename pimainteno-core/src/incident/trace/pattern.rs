@@ -31,7 +31,7 @@ pub(super) struct Pattern {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece {
     Text(&'static str),
-    Word(Word),
+    Gap(Word),
 }
 
 /// What a word in braces stands for.
@@ -44,7 +44,7 @@ enum Word {
     Message,
     Number,
     Hexadecimal,
-    Word,
+    Unbroken,
     Any,
 }
 
@@ -70,7 +70,7 @@ impl Pattern {
                 pattern = rest;
             } else {
                 let (word, rest) = behind.split_once('}').unwrap_or((behind, ""));
-                pieces.push(Piece::Word(Word::new(word)));
+                pieces.push(Piece::Gap(Word::new(word)));
                 pattern = rest;
             }
         }
@@ -79,7 +79,7 @@ impl Pattern {
         }
         let texts = pieces.iter().filter_map(|piece| match piece {
             Piece::Text(text) => Some(*text),
-            Piece::Word(_) => None,
+            Piece::Gap(_) => None,
         });
         let longest = texts.max_by_key(|text| text.len()).unwrap_or_default();
         Self { pieces, longest }
@@ -115,10 +115,11 @@ fn matches<'a>(pieces: &[Piece], text: &'a str, found: &mut Found<'a>, left: &mu
                 .strip_prefix(start)
                 .is_some_and(|behind| matches(rest, behind, found, left));
         }
-        Piece::Word(word) => *word,
+        Piece::Gap(word) => *word,
     };
     let longest = word.longest(text);
-    let mut end = word.shortest();
+    // A number ends where its digits do.
+    let mut end = if word.is_number() { longest.max(1) } else { word.shortest() };
     loop {
         // The next place where the text behind the word can begin.
         let Some(behind) = text.get(end..) else {
@@ -127,7 +128,7 @@ fn matches<'a>(pieces: &[Piece], text: &'a str, found: &mut Found<'a>, left: &mu
         let at = match rest.first() {
             None => Some(behind.len()),
             Some(Piece::Text(next)) => behind.find(next),
-            Some(Piece::Word(_)) => Some(0),
+            Some(Piece::Gap(_)) => Some(0),
         };
         // The value, too, is looked at, and what comes behind it.
         let looked_at = at.unwrap_or(behind.len()) + end + 16;
@@ -160,10 +161,14 @@ impl Word {
             "message" => Self::Message,
             "n" => Self::Number,
             "hex" => Self::Hexadecimal,
-            "word" => Self::Word,
+            "word" => Self::Unbroken,
             "path" => Self::Path(""),
             _ => word.strip_prefix("path:").map_or(Self::Any, Self::Path),
         }
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Line | Self::Number | Self::Hexadecimal)
     }
 
     /// How many bytes it stands for at least.
@@ -177,7 +182,7 @@ impl Word {
         match self {
             Self::Number | Self::Line => while_is(|next| next.is_ascii_digit()),
             Self::Hexadecimal => while_is(|next| next.is_ascii_hexdigit() || next == 'x'),
-            Self::Word => while_is(|next| !next.is_whitespace()),
+            Self::Unbroken => while_is(|next| !next.is_whitespace()),
             _ => text.len(),
         }
     }
@@ -238,9 +243,9 @@ mod tests {
         assert_eq!(
             found,
             Some(Found {
-                path: Some("b) (/x (1)/y.js"),
+                path: Some("/x (1)/y.js"),
                 line: Some(3),
-                function: Some("a"),
+                function: Some("a (b)"),
                 ..Found::default()
             })
         );
@@ -250,6 +255,7 @@ mod tests {
         let found = find("{{file,\"{path}\"},{{line,{line}}{any}", "{file,\"a.erl\"},{line,7}]");
         assert_eq!(found.unwrap().line, Some(7));
         assert_eq!(find("a{n}", "a1b"), None);
+        assert_eq!(find("{any} line {line}{any}", "at x line 12.").unwrap().line, Some(12));
     }
 
     #[test]

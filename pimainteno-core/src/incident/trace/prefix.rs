@@ -120,11 +120,18 @@ fn part(text: &str, before: &Before) -> Option<(usize, What)> {
     if let Some(level) = glog(token) {
         return Some((text.find("] ").map_or(end, |end| end + 1), What::Level(level)));
     }
+    // `E, [2026-01-01T12:00:00.123456 #4711] ERROR -- : message`, of Ruby.
+    let is_first = !is_after && !before.name && !before.other;
+    if is_first
+        && behind.starts_with('[')
+        && matches!(token, "D," | "I," | "W," | "E," | "F," | "A,")
+    {
+        return Some((token.len(), What::Time));
+    }
     if let Some((length, level)) = leading_level(text, is_after) {
         return Some((length, What::Level(level)));
     }
     // `web_1  | message`, of docker compose.
-    let is_first = !is_after && !before.name && !before.other;
     if is_first && behind.starts_with("| ") && is_name(token) {
         return Some((text.len() - behind.len() + 1, What::Other));
     }
@@ -132,12 +139,13 @@ fn part(text: &str, before: &Before) -> Option<(usize, What)> {
         return None;
     }
     let is_separator =
-        matches!(token, "-" | "|" | ":") || token == "---" && behind.starts_with('[');
+        matches!(token, "-" | "--" | "|" | ":") || token == "---" && behind.starts_with('[');
     if is_separator {
         return Some((token.len(), What::Other));
     }
     // The number of a process or a thread.
-    if before.level && is_number(token) && !behind.is_empty() {
+    let is_followed = before.level && !behind.is_empty() || behind.starts_with('[');
+    if is_number(token) && is_followed {
         return Some((token.len(), What::Other));
     }
     if before.name {

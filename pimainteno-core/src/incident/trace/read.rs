@@ -7,6 +7,9 @@ use super::{
     line::{Level, Line},
     pattern::{Found, Pattern},
     table::{FORMS, Form, Runtime, What},
+    wording::{
+        error, function_above, function_named, is_marks, python_error, without_bars, worded,
+    },
 };
 
 /// How many places of one part of a trace are kept, those nearest to the error.
@@ -463,9 +466,13 @@ impl Reader<'_> {
         let Some(open) = self.open.take() else {
             return;
         };
-        let is_empty = !open.has_places() && open.parts.iter().all(|part| part.message.is_none());
-        if !is_empty && (!open.is_weak || self.counted.is_none()) {
-            self.counted = Some(open);
+        if !open.has_places() && open.messages().next().is_none() {
+            return;
+        }
+        match &mut self.counted {
+            // What is said after the end is no sign that the program went on.
+            Some(counted) if open.is_weak => counted.end = open.end,
+            counted => *counted = Some(open),
         }
     }
 }
@@ -477,121 +484,4 @@ static PATTERNS: LazyLock<Vec<(&Form, Pattern)>> =
 /// The form that a line has.
 fn recognised(body: &str) -> Option<(&'static Form, Found<'_>)> {
     PATTERNS.iter().find_map(|(form, pattern)| Some((*form, pattern.find(body)?)))
-}
-
-/// A line of a group of Python's exceptions without what is drawn at its left.
-fn without_bars(body: &str) -> &str {
-    if body.starts_with("| ") || body.starts_with("+ Exception Group") {
-        body.trim_start_matches(['|', '+', ' '])
-    } else {
-        body
-    }
-}
-
-/// A message as its runtime's users know it.
-fn worded(runtime: Runtime, message: &str, body: &str) -> String {
-    let with = |start: &str| format!("{start}{message}");
-    match runtime {
-        Runtime::Go if body.starts_with("panic: ") => with("panic: "),
-        Runtime::Go if body.starts_with("fatal error: ") => with("fatal error: "),
-        Runtime::Php => message.trim_start().trim_start_matches("Uncaught ").to_owned(),
-        Runtime::Elixir => body.to_owned(),
-        Runtime::Rust => {
-            let start = body.find("panicked at ").unwrap_or_default();
-            body.get(start..).unwrap_or(body).to_owned()
-        }
-        Runtime::C if body.contains(": Assertion ") => with("Assertion "),
-        _ => message.to_owned(),
-    }
-}
-
-/// What Python says below the frames: less indented than they are and, where no indentation is
-/// left, unmistakably an error.
-fn python_error(body: &str, indent: usize, of_frames: usize) -> Option<String> {
-    let name = body.split(':').next().unwrap_or_default();
-    let is_name = !name.is_empty()
-        && name.split('.').all(|part| {
-            part.starts_with(|first: char| first.is_alphabetic() || first == '_')
-                && part.chars().all(|next| next.is_alphanumeric() || next == '_')
-        });
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let is_error = last.starts_with(|first: char| first.is_uppercase())
-        || ["error", "exception", "timeout"].iter().any(|end| last.ends_with(end));
-    let is_below = indent < of_frames;
-    let rest = body.get(name.len()..).unwrap_or_default();
-    let is_said = rest.is_empty() || rest.starts_with(": ") || rest == ":";
-    (is_name && is_said && (is_below || is_error && of_frames == 0)).then(|| body.to_owned())
-}
-
-/// The error that a line names, such as `TypeError: x is undefined`.
-fn error(body: &str) -> Option<String> {
-    let text =
-        ["Uncaught ", "error: Uncaught (in promise) ", "error: Uncaught ", "[", "Error: Uncaught "]
-            .iter()
-            .find_map(|start| body.strip_prefix(start))
-            .unwrap_or(body);
-    let name_end = text
-        .find(|next: char| !next.is_alphanumeric() && !"._$#\\".contains(next))
-        .unwrap_or(text.len());
-    let (name, rest) = text.split_at_checked(name_end)?;
-    let rest = match rest.strip_prefix(" [").and_then(|rest| rest.split_once(']')) {
-        Some((_, rest)) => rest,
-        None => rest,
-    };
-    let last = name.rsplit(['.', '$']).next().unwrap_or_default();
-    let is_error = ["Error", "Exception", "Failure", "Rejection", "Throwable", "Fault"]
-        .iter()
-        .any(|end| last.ends_with(end));
-    let is_dotted = name.contains('.') && last.starts_with(|first: char| first.is_uppercase());
-    let is_said = rest.is_empty() || rest.starts_with(": ") || rest == ":";
-    let is_bun = body.starts_with("error: ");
-    ((is_error || is_dotted) && is_said || is_bun).then(|| text.to_owned())
-}
-
-/// Whether a line only marks something in the line above it.
-fn is_marks(body: &str) -> bool {
-    !body.is_empty() && body.chars().all(|next| matches!(next, '^' | '~' | ' '))
-}
-
-/// The name of a function without what some runtimes add to it.
-fn function_named(runtime: Runtime, name: &str) -> String {
-    let name = match runtime {
-        // `java.base/java.lang.Thread.run`, `app//com.example.Main.main`
-        Runtime::Java => name.rsplit('/').next().unwrap_or(name),
-        Runtime::Php | Runtime::Perl | Runtime::DotNet => {
-            name.split_once('(').map_or(name, |(name, _)| name)
-        }
-        // `function 'play'`, `local 'play'`, `main chunk`
-        Runtime::Lua => name.split('\'').nth(1).unwrap_or(name),
-        _ => name,
-    };
-    name.to_owned()
-}
-
-/// The function that the line above a place names.
-fn function_above(runtime: Runtime, above: &str) -> Option<String> {
-    match runtime {
-        Runtime::Go => {
-            let above = above.trim_start_matches("created by ");
-            let above = above.split_once(" in goroutine ").map_or(above, |(name, _)| name);
-            let name = match above.strip_suffix(')').and_then(|name| name.rsplit_once('(')) {
-                Some((name, _)) => name,
-                None => above,
-            };
-            (!name.is_empty() && !name.contains(' ')).then(|| name.to_owned())
-        }
-        Runtime::Rust => {
-            // `6: main::f` or `6:     0x555b8efebd6a - main::f::h1baee35be45e3c90`
-            let (number, name) = above.split_once(':')?;
-            number.parse::<u32>().ok()?;
-            let name = name.trim();
-            let name = match name.split_once(" - ") {
-                Some((address, name)) if address.starts_with("0x") => name,
-                _ => name,
-            };
-            let hash = name.rfind("::h").filter(|at| name.len() - at == 19);
-            Some(name.get(..hash.unwrap_or(name.len()))?.to_owned())
-        }
-        _ => None,
-    }
 }

@@ -104,7 +104,8 @@ const BUILT: [&str; 4] = ["dist/", "build/", "out/", "lib/"];
 /// WorkingDirectory, where it lies in a container. `tracked` says whether a path from the top is
 /// that of a tracked file, `by_name` lists the tracked files whose last component is a name.
 ///
-/// A path in a root is the rest of it, and nothing else. Any other one, as a container, another
+/// A path in a root is the rest of it, and nothing else. A relative one is from the top, or from a
+/// root that lies below it. Any other one, as a container, another
 /// machine or a compiler knew it, is the longest of its ends that is a tracked file; a relative one
 /// may also be the end of a single tracked file. What can mean several files is left out, and so
 /// are libraries and what is built, unless they are tracked.
@@ -154,8 +155,12 @@ impl Project<'_> {
         if is_java(path) {
             return self.of_class(path, place.function.as_deref()?);
         }
-        if !path.starts_with('/') && (self.tracked)(path) {
-            return Some(path.to_owned());
+        if !path.starts_with('/') {
+            match self.below_roots(path).as_slice() {
+                [] => {}
+                [one] => return Some(one.clone()),
+                _ => return None,
+            }
         }
         if is_library(path, place) {
             return None;
@@ -166,7 +171,8 @@ impl Project<'_> {
         self.only(path, &|file| is_end(file, path))
     }
 
-    /// A path in one of the roots, from there on; that of the innermost root.
+    /// A path in one of the roots as it is from the project's top: where the unit works may lie in
+    /// the checkout, so that the outermost root in which it is tracked counts.
     fn in_root(&self, path: &str) -> Option<String> {
         let inside = self.roots.iter().filter_map(|root| {
             let root = plain(root)?;
@@ -174,9 +180,22 @@ impl Project<'_> {
             Some(rest.to_owned())
         });
         let mut inside: Vec<_> = inside.collect();
-        inside.sort_by_key(String::len);
+        inside.sort_by_key(|path| usize::MAX - path.len());
         let tracked = inside.iter().find(|path| (self.tracked)(path)).cloned();
         tracked.or_else(|| inside.into_iter().next())
+    }
+
+    /// The tracked files that a relative path is from the top, or from one of the roots.
+    fn below_roots(&self, path: &str) -> Vec<String> {
+        let below = self.roots.iter().filter_map(|root| {
+            let path = plain(&format!("{root}/{path}"))?;
+            self.in_root(&path)
+        });
+        let mut files: Vec<_> = below.chain([path.to_owned()]).collect();
+        files.retain(|file| (self.tracked)(file));
+        files.sort();
+        files.dedup();
+        files
     }
 
     /// The longest end of a path that is a tracked file. A mere name has to be the only one.

@@ -40,6 +40,9 @@ pub(super) fn unfold(text: &str) -> Option<String> {
     if let Some(object) = text.find('{').and_then(|start| object(text, start)) {
         return from_object(&object);
     }
+    if let Some(line) = from_fields(text) {
+        return Some(line);
+    }
     let has_stack = FRAMES.iter().any(|frame| {
         text.match_indices("\\n").any(|(at, end)| {
             let rest = text.get(at + end.len()..).unwrap_or_default();
@@ -48,6 +51,44 @@ pub(super) fn unfold(text: &str) -> Option<String> {
         })
     });
     has_stack.then(|| unescaped(text))
+}
+
+/// The message of a line of fields, `level=error msg="cannot start" err="no stations"`, with its
+/// level in front.
+fn from_fields(text: &str) -> Option<String> {
+    let message = field(text, "msg").or_else(|| field(text, "message"))?;
+    let level = level(&Value::String(field(text, "level").or_else(|| field(text, "lvl"))?))?;
+    let error = ["err", "error"].iter().find_map(|key| field(text, key));
+    let stack = ["stack", "stacktrace"].iter().find_map(|key| field(text, key));
+    let mut line = format!("{level}: {message}");
+    if let Some(error) = error.filter(|error| !message.contains(error.as_str())) {
+        line.push_str(": ");
+        line.push_str(&error);
+    }
+    if let Some(stack) = stack {
+        line.push('\n');
+        line.push_str(&stack);
+    }
+    Some(line)
+}
+
+/// What a field of such a line holds.
+fn field(text: &str, key: &str) -> Option<String> {
+    let with_sign = format!("{key}=");
+    let (at, _) = text.match_indices(&with_sign).find(|(at, _)| {
+        text.get(..*at).is_some_and(|before| before.is_empty() || before.ends_with(' '))
+    })?;
+    let value = text.get(at + with_sign.len()..)?;
+    let Some(quoted) = value.strip_prefix('"') else {
+        return Some(value.split(' ').next()?.to_owned());
+    };
+    let mut is_escaped = false;
+    let end = quoted.find(|next: char| {
+        let ends = next == '"' && !is_escaped;
+        is_escaped = next == '\\' && !is_escaped;
+        ends
+    })?;
+    Some(unescaped(quoted.get(..end)?))
 }
 
 /// The JSON object that a line consists of, but for what a logger puts in front.

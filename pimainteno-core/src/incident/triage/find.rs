@@ -45,7 +45,7 @@ pub(super) fn path(text: &str, start: usize, end: usize) -> Option<Named> {
     };
     let found_behind = if text.get(..end).is_some_and(|before| before.ends_with(QUOTES)) {
         let name = behind.split(QUOTES).next().filter(|name| !name.is_empty());
-        name.map(|name| named(name))
+        name.map(named)
     } else if leads_on(behind) {
         let paths = absolute_paths(behind);
         paths.into_iter().next().map(Named::Absolute).or_else(|| quoted(behind).map(named))
@@ -189,10 +189,12 @@ impl Address {
 /// The address that a text names: the last host and port that stand together, or else each where it
 /// is named.
 pub(super) fn address(text: &str) -> Address {
+    // Prisma writes "`db`:`5432`".
+    let text = &text.replace("`:`", ":");
     let words = text.split(|next: char| {
         next.is_whitespace() || QUOTES.contains(&next) || "(),;=<>{}".contains(next)
     });
-    let together = words.filter_map(host_and_port).last();
+    let together = words.filter_map(host_and_port).next_back();
     let mut found = together.unwrap_or_default();
     found.port = found.port.or_else(|| port_named(text));
     found.host =
@@ -251,7 +253,7 @@ fn port_named(text: &str) -> Option<u16> {
 
 /// The host that a text names without a port.
 fn host_named(text: &str) -> Option<String> {
-    const LEADS: [&str; 21] = [
+    const LEADS: [&str; 22] = [
         "ENOTFOUND ",
         "EAI_AGAIN ",
         "EAI_NONAME ",
@@ -269,6 +271,7 @@ fn host_named(text: &str) -> Option<String> {
         "host name \"",
         "UnknownHostException: ",
         "hostname: '",
+        " server on '",
         "server at \"",
         "unknown host ",
         "Unknown host ",

@@ -7,6 +7,7 @@ use aho_corasick::AhoCorasick;
 use super::{
     Trouble, TroubleKind,
     find::{self, Address, Named},
+    known::{INSTALLED, NAMED_SERVICES, NOT_OF_CODE, OF_CODE, SERVICES},
     shown,
     table::{About, ROWS, Row},
 };
@@ -14,106 +15,6 @@ use crate::incident::trace::{ending::Ended, line::Line};
 
 /// How many lines that say that something went wrong are looked at, from the last one on.
 const MOST_ERRORS: usize = 8;
-
-/// Errors that only code makes: how their names end.
-const OF_CODE: [&str; 42] = [
-    "ArgumentError",
-    "ArgumentException",
-    "ArgumentNullException",
-    "ArithmeticError",
-    "ArithmeticException",
-    "ArrayIndexOutOfBoundsException",
-    "AssertionError",
-    "AttributeError",
-    "BadMatchError",
-    "CaseClauseError",
-    "ClassCastException",
-    "DivideByZeroException",
-    "DivisionByZeroError",
-    "FunctionClauseError",
-    "ImportError",
-    "IndentationError",
-    "IndexError",
-    "IndexOutOfBoundsException",
-    "IndexOutOfRangeException",
-    "InvalidCastException",
-    "KeyError",
-    "MatchError",
-    "ModuleNotFoundError",
-    "NameError",
-    "NoMethodError",
-    "NoSuchMethodError",
-    "NotImplementedError",
-    "NullPointerException",
-    "NullReferenceException",
-    "NumberFormatException",
-    "RangeError",
-    "RecursionError",
-    "ReferenceError",
-    "StackOverflowError",
-    "SyntaxError",
-    "TabError",
-    "TypeError",
-    "UnboundLocalError",
-    "UndefinedFunctionError",
-    "UnsupportedOperationException",
-    "ZeroDivisionError",
-    "JSONDecodeError",
-];
-
-/// The users' data base of Python and the loader of its libraries report by such errors.
-const NOT_OF_CODE: [&str; 3] = ["getpwnam(", "getgrnam(", "shared object file"];
-
-/// Directories in a checkout that no commit holds: what is in them was installed or built.
-const INSTALLED: [&str; 12] = [
-    "/.venv/",
-    "/venv/",
-    "/env/bin/",
-    "/virtualenv/",
-    "/node_modules/",
-    "/target/",
-    "/build/",
-    "/dist/",
-    "/out/",
-    "/vendor/bundle/",
-    "/_build/",
-    "/.bundle/",
-];
-
-/// Ports of services that other programs connect to.
-const SERVICES: [(u16, &str); 31] = [
-    (22, "SSH"),
-    (25, "a mail server"),
-    (53, "a name server"),
-    (80, "a web server"),
-    (110, "a mail server"),
-    (111, "rpcbind"),
-    (143, "a mail server"),
-    (389, "LDAP"),
-    (443, "a web server"),
-    (445, "SMB"),
-    (465, "a mail server"),
-    (587, "a mail server"),
-    (631, "CUPS"),
-    (636, "LDAP"),
-    (993, "a mail server"),
-    (1433, "SQL Server"),
-    (1883, "an MQTT broker"),
-    (2049, "NFS"),
-    (2375, "Docker"),
-    (3306, "MySQL or MariaDB"),
-    (4222, "NATS"),
-    (5432, "PostgreSQL"),
-    (5672, "RabbitMQ"),
-    (6379, "Redis"),
-    (6600, "MPD"),
-    (8086, "InfluxDB"),
-    (8883, "an MQTT broker"),
-    (9042, "Cassandra"),
-    (9092, "Kafka"),
-    (9200, "Elasticsearch"),
-    (27017, "MongoDB"),
-];
 
 /// The words of all rows, in one search, and the row of each; none if they cannot be compiled,
 /// which a test would show.
@@ -437,9 +338,13 @@ fn host(words: &Words<'_>) -> Subject {
 /// another port may be a mistake, or the program's own.
 fn service(words: &Words<'_>) -> Subject {
     let address = find::address(words.text);
-    let known = address.port.and_then(|port| SERVICES.iter().find(|(known, _)| *known == port));
+    let lower = words.text.to_lowercase();
+    let by_name =
+        || NAMED_SERVICES.iter().find(|(word, _)| lower.contains(word)).map(|(_, name)| *name);
+    let by_port = |port| SERVICES.iter().find(|(known, _)| *known == port).map(|(_, name)| *name);
+    let known = address.port.and_then(by_port).or_else(by_name);
     let shown = |address: &Address| match known {
-        Some((_, name)) => format!("{} ({name})", address.shown()),
+        Some(name) => format!("{} ({name})", address.shown()),
         None => address.shown(),
     };
     let is_named = address.host.is_some() || address.port.is_some();
@@ -458,8 +363,9 @@ fn is_word(text: &str, start: usize, end: usize) -> bool {
     let found = text.get(start..end).unwrap_or_default();
     let before = text.get(..start).unwrap_or_default();
     let behind = text.get(end..).unwrap_or_default();
-    !(is_part(before.chars().next_back()) && is_part(found.chars().next()))
-        && !(is_part(found.chars().next_back()) && is_part(behind.chars().next()))
+    let is_torn = |one: Option<char>, next: Option<char>| is_part(one) && is_part(next);
+    !is_torn(before.chars().next_back(), found.chars().next())
+        && !is_torn(found.chars().next_back(), behind.chars().next())
 }
 
 /// Whether words stand in quotes, as a text that is spoken of: `expected "no space left on
@@ -489,6 +395,9 @@ fn is_of_code(message: &str) -> bool {
 
 fn trouble(row: &Row, it: Option<&str>, evidence: &str) -> Trouble {
     let remedy = match it {
+        Some(it) if row.kind == TroubleKind::MissingFile && it.starts_with("/dev/") => format!(
+            "Look whether what is behind `{it}` is plugged in and turned on, and its driver loaded: `dmesg` tells what the kernel saw. Or give the service the right path."
+        ),
         Some(it) if !row.remedy.is_empty() => {
             // What was put together already has its marks.
             let is_marked = it.starts_with("port ") || it.contains('`');
