@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{IncidentId, RunId},
     secrets::Secrets,
-    words::{ProjectId, UnitName},
+    words::{CommitId, ProjectId, UnitName},
 };
 
 pub use cause::{Cause, CauseKind, Ending, Phase};
@@ -61,6 +61,9 @@ pub struct Incident {
     pub message: Option<String>,
     /// Where in the project's files it went wrong, the innermost place first.
     pub places: Vec<Place>,
+    /// The commit that the project's checkout was at.
+    #[serde(default)]
+    pub head: Option<CommitId>,
     /// What the unit logged before its end.
     pub log: Vec<LogLine>,
     /// What was done about it, in order.

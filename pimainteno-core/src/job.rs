@@ -67,6 +67,8 @@ pub(crate) struct Rules {
     pub(crate) looks_around: bool,
     /// Whether its failures freeze the project when they come again and again.
     pub(crate) counts_failures: bool,
+    /// Whether its calls may come from those that the budget keeps back.
+    pub(crate) uses_reserve: bool,
     /// Whether trouble that passes parks the project. Where not, it failed: nobody but whoever
     /// asked does so again.
     pub(crate) may_park: bool,
@@ -86,13 +88,14 @@ const UPKEEP: Rules = Rules {
     needs_news: true,
     looks_around: true,
     counts_failures: true,
+    uses_reserve: false,
     may_park: true,
     is_taken_back: true,
     brings_back: false,
 };
 
 /// What failed says that there is something to do.
-const INCIDENT: Rules = Rules { urgency: 1, needs_news: false, ..UPKEEP };
+const INCIDENT: Rules = Rules { urgency: 1, needs_news: false, uses_reserve: true, ..UPKEEP };
 
 /// A person saw exactly this change, and wants it now.
 const DELIVERY: Rules = Rules {

@@ -48,12 +48,19 @@ impl Budget<'_> {
         usage
     }
 
-    /// Refuses a call for which nothing is left.
+    /// Refuses a call for which nothing is left. What is kept back is for those that mend a change, or
+    /// a unit (`uses_reserve`).
     ///
     /// # Errors
     /// [`ErrorKind::Backend`]; with [`crate::Retry::After`] if there is a new budget tomorrow. A
     /// run never gets a new one.
-    pub(super) fn allow(&self, task: Task, spent: Spent, now: &Zoned) -> Result<()> {
+    pub(super) fn allow(
+        &self,
+        task: Task,
+        uses_reserve: bool,
+        spent: Spent,
+        now: &Zoned,
+    ) -> Result<()> {
         let run = self.project;
         let limits = [run.calls_per_run, run.tokens_per_run, micros(run.money_per_run)];
         if let Some((name, figures)) = used_up(spent.run, limits) {
@@ -70,7 +77,7 @@ impl Budget<'_> {
             ("the day's budget", "llm.budget", self.all, spent.all),
         ];
         for (whose, table, budget, spent) in days {
-            let reserve = if matches!(task, Task::Mend | Task::Rebase) {
+            let reserve = if uses_reserve || matches!(task, Task::Mend | Task::Rebase) {
                 0
             } else {
                 budget.repair_reserve.unwrap_or(0)
@@ -132,7 +139,7 @@ pub(super) fn one_call() -> Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Retry;
+    use crate::{error::Retry, job::Job, words::UnitName};
 
     fn config(text: &str) -> BudgetConfig {
         toml::from_str(text).unwrap()
@@ -146,7 +153,7 @@ mod tests {
         let mut spent = Usage::call(500, 0, 50);
         (spent.calls, spent.cost_micros) = (5, 1_250_000);
         let now: Zoned = "2026-03-04T23:59:50[UTC]".parse().unwrap();
-        budget.allow(task, Spent { run: spent, project: spent, all: spent }, &now).err()
+        budget.allow(task, false, Spent { run: spent, project: spent, all: spent }, &now).err()
     }
 
     #[test]
@@ -193,6 +200,15 @@ mod tests {
             assert!(refusal(reserve, reserve, task).is_none());
         }
         assert!(refusal("calls_per_day = 5\nrepair_reserve = 2", "", Task::Mend).is_some());
+        // Whatever is asked to mend a unit.
+        assert!(Job::Repair { unit: UnitName::unchecked("a.service") }.rules().uses_reserve);
+        let (all, none) = (config(reserve), BudgetConfig::default());
+        let budget = Budget { all: &all, project: &none, price: None, timezone: &TimeZone::UTC };
+        let mut spent = Usage::default();
+        spent.calls = 5;
+        let spent = Spent { run: Usage::default(), project: spent, all: spent };
+        let now: Zoned = "2026-03-04T23:59:50[UTC]".parse().unwrap();
+        assert!(budget.allow(Task::Propose, true, spent, &now).is_ok());
     }
 
     #[test]

@@ -85,7 +85,10 @@ impl Desk<'_> {
         let mut uncounted = Uncounted { journal: self.journal, answer: None };
         let (mut claim, mut intent) = (None, None);
         if self.backend.is_paid() {
-            let allow = |project, all| self.budget.allow(task, Spent { run, project, all }, &now);
+            let uses_reserve = record.job.rules().uses_reserve;
+            let allow = |project, all| {
+                self.budget.allow(task, uses_reserve, Spent { run, project, all }, &now)
+            };
             claim = Some(self.store.claim_call(&record.project, today, allow)?);
         }
         let tree = self.tree.at(base, placed).await?;

@@ -10,12 +10,14 @@ use jiff::Timestamp;
 
 use super::{Prepared, Runner};
 use crate::{
+    config::Mode,
+    error::ErrorKind,
     git::Head,
     incident::{EndedBy, Incident, Remedy},
     job::{Job, REPAIR},
     run::{Outcome, RunOptions, RunRecord, Trigger},
-    service::ActiveState,
-    store::{Effect, Entry, Order, What},
+    service::{ActiveState, Baseline, Probation, Verdict},
+    store::{Effect, Entry, Order, Play, What},
     words::UnitName,
 };
 
@@ -30,6 +32,8 @@ const LOOKED_AT: usize = 50;
 pub(crate) enum Due {
     /// This, now.
     Now(Box<(Arc<Prepared>, Order)>),
+    /// The unit is restarted, and nothing else: that helped before.
+    Restart(Arc<Prepared>),
     /// Something, but not before then.
     Later(Timestamp),
     /// Nothing, until something else happens.
@@ -62,6 +66,14 @@ impl Runner {
         let was_reversed = incident.done.iter().any(|it| it.what == Remedy::Reversal);
         if !was_reversed && let Some(of) = self.delivery_at_fault(&prepared, incident) {
             return order(Job::Reversal { of: of.id });
+        }
+        let was_restarted = incident.done.iter().any(|it| it.what == Remedy::Restart);
+        let may_restart = prepared.project.mode == Mode::Auto && !was_restarted;
+        if may_restart
+            && let Ok(Some(Play { change: None, .. })) =
+                self.store.play(id, unit, &incident.signature)
+        {
+            return Due::Restart(prepared);
         }
         let repair = state.chore(REPAIR);
         if repair.frozen.is_some() {
@@ -111,8 +123,44 @@ impl Runner {
             }
             Ok(_) => {}
             Err(error) => {
-                self.note_refused(unit, &error.to_string());
+                self.note_outcome(unit, &format!("refused: {error}"));
                 tracing::warn!(project = %prepared.project.id, %unit, %error, "Nothing could be done about a unit that failed.");
+            }
+        }
+    }
+
+    /// Restarts a unit, as it helped before, and watches whether it does so again.
+    pub(crate) async fn restart_again(&self, prepared: &Prepared, incident: &Incident) {
+        let (unit, project) = (&incident.unit, &prepared.project);
+        self.note_attempt(unit, Remedy::Restart);
+        // Nobody else does anything with the project meanwhile.
+        let job = Job::Repair { unit: unit.clone() };
+        let turn = self.queue.turn(&project.id, &prepared.repository, &job, &self.cancel, || {});
+        let Ok(_turn) = turn.await else { return };
+        let units = [unit.clone()];
+        let probation =
+            Probation::new(&*prepared.services, &units, prepared.probe.as_ref(), project.probation);
+        let helped = async {
+            prepared.services.restart(unit, &self.cancel).await?;
+            probation.watch(&Baseline::default(), &self.cancel, &|_| {}).await
+        };
+        match helped.await {
+            Ok(Verdict::Healthy { .. }) => {
+                self.note_outcome(unit, "it runs");
+                self.end_incident(unit, EndedBy::Playbook, |_| false);
+            }
+            // It is asked again at the next start.
+            Err(error) if error.kind() == ErrorKind::Cancelled => {}
+            other => {
+                let why = match other {
+                    Ok(Verdict::Unhealthy { reason, .. }) => reason,
+                    Ok(verdict) => format!("{verdict:?}"),
+                    Err(error) => error.to_string(),
+                };
+                self.note_outcome(unit, &format!("it did not help: {why}"));
+                if let Err(error) = self.store.strike_play(&project.id, unit, &incident.signature) {
+                    tracing::error!(%error, "What did not help could not be struck out.");
+                }
             }
         }
     }

@@ -10,13 +10,14 @@ use crate::{
     config::RestartConfig,
     error::{Error, ErrorKind, Result},
     event::{EventKind, NoticeKind},
+    git::Head,
     id::IncidentId,
     incident::{Attempt, Cause, CauseKind, Ended, EndedBy, Incident, Remedy, UnitFailure},
     job::REPAIR,
     run::{Outcome, RunRecord, Trigger},
     service::{self, ServiceManager},
     store::{Play, PlayedChange},
-    words::{ProjectId, UnitName},
+    words::{CommitId, ProjectId, UnitName},
 };
 
 /// Among how many of the last incidents an earlier one of a unit is looked for.
@@ -149,6 +150,7 @@ impl Runner {
             message: diagnosis.message,
             places: diagnosis.places,
             log: diagnosis.log,
+            head: prepared.as_deref().and_then(head),
             done,
             ended: None,
         };
@@ -227,6 +229,7 @@ impl Runner {
             message: diagnosis.message,
             places: diagnosis.places,
             log: diagnosis.log,
+            head: prepared.as_deref().and_then(head),
             done: Vec::new(),
             ended: Some(Ended { at: now, by: EndedBy::Itself }),
         };
@@ -282,6 +285,7 @@ impl Runner {
                 message: None,
                 places: Vec::new(),
                 log: Vec::new(),
+                head: None,
                 done: vec![Attempt {
                     at: now,
                     what: Remedy::Told,
@@ -316,6 +320,7 @@ impl Runner {
             return;
         }
         incident.ended = Some(Ended { at: Timestamp::now(), by });
+        self.learn_restart(&incident);
         self.incidents.state().open.retain(|open| open.id != incident.id);
         self.write(&incident);
         self.tell(&incident);
@@ -399,13 +404,32 @@ impl Runner {
         self.open_incidents().into_iter().filter(is_meant).collect()
     }
 
-    /// Takes note that what was to be done about an incident was refused.
-    pub(super) fn note_refused(&self, unit: &UnitName, why: &str) {
+    /// Takes note of what came of the last thing that was done about an incident.
+    pub(super) fn note_outcome(&self, unit: &UnitName, outcome: &str) {
         self.change_incident(unit, |incident| {
             if let Some(attempt) = incident.done.last_mut() {
-                attempt.outcome = format!("refused: {why}");
+                outcome.clone_into(&mut attempt.outcome);
             }
         });
+    }
+
+    /// Takes note that a start alone helped a unit which systemd had given up: nothing else was done
+    /// about it, and the project is as it was.
+    fn learn_restart(&self, incident: &Incident) {
+        let by_start = incident.ended.as_ref().is_some_and(|it| it.by == EndedBy::Person);
+        let was_left_alone = incident.done.iter().all(|attempt| attempt.run.is_none());
+        let Some(prepared) = incident.project.as_ref().and_then(|it| self.project(it).ok()) else {
+            return;
+        };
+        let is_same = incident.head.is_some() && incident.head == head(&prepared);
+        if !(by_start && incident.cause.gave_up && was_left_alone && is_same) {
+            return;
+        }
+        let (unit, signature) = (incident.unit.clone(), incident.signature.clone());
+        let play = Play { unit, signature, change: None };
+        if let Err(error) = self.store.keep_play(&prepared.project.id, play) {
+            tracing::error!(%error, "That a restart helped could not be noted.");
+        }
     }
 
     /// Who knows the units of a project, or of none.
@@ -430,15 +454,14 @@ impl Runner {
         if failure.invocation.is_empty() {
             return false;
         }
-        let is_same = |incident: &Incident| incident.invocation == failure.invocation;
+        // That systemd gave up is news, and so is that one failed for good which was restarted.
+        let is_known = |incident: &Incident| {
+            incident.invocation == failure.invocation
+                && (incident.cause.gave_up || !failure.ending.gave_up)
+        };
         match self.open_incident(unit) {
-            // That systemd gave up is news.
-            Some(open) => is_same(&open) && open.cause.gave_up == failure.ending.gave_up,
-            None => {
-                let ended = self.last_incident(unit).filter(is_same);
-                // One that was restarted by itself may fail for good in the end.
-                ended.is_some_and(|it| it.cause.gave_up == failure.ending.gave_up)
-            }
+            Some(open) => is_known(&open),
+            None => self.last_incident(unit).is_some_and(|ended| is_known(&ended)),
         }
     }
 
@@ -486,4 +509,9 @@ impl Runner {
         let what = EventKind::Incident { incident: Box::new(incident.clone()) };
         self.bus.tell(incident.project.as_ref(), None, what);
     }
+}
+
+/// The commit that a project's checkout is at, if that is known.
+fn head(prepared: &Prepared) -> Option<CommitId> {
+    Head::read(&prepared.project.path).ok().flatten().map(|head| head.commit)
 }

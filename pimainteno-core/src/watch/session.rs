@@ -354,6 +354,14 @@ impl Watch {
                     let wait = Duration::try_from(at.duration_since(Timestamp::now()));
                     again = again.min(now + wait.unwrap_or_default());
                 }
+                Due::Restart(prepared) => {
+                    self.in_hand.insert(incident.unit.clone());
+                    let runner = runner.clone();
+                    self.running.spawn(async move {
+                        runner.restart_again(&prepared, &incident).await;
+                        Some(incident.unit)
+                    });
+                }
                 Due::Now(due) => {
                     self.in_hand.insert(incident.unit.clone());
                     let (runner, unit) = (runner.clone(), incident.unit);

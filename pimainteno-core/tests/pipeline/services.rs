@@ -117,3 +117,56 @@ async fn a_unit_that_does_not_exist_is_noticed_before_anything_is_asked_or_pushe
     );
     assert_eq!((world.seen_from_outside(), backend.requests().len()), (before, 0));
 }
+
+/// Units of a project of which each writes its name where it is started, or reloaded.
+fn writing(world: &World, name: &str, more: &str) -> Unit {
+    let log = world.root().join("log");
+    let text = format!(
+        "{more}\n[Service]\nExecStartPre=/bin/sh -c 'echo start {name} >>{0}'\nExecStart=/bin/sleep infinity\n\
+         ExecReload=/bin/sh -c 'echo reload {name} >>{0}'\n",
+        log.display()
+    );
+    let unique = world.root().file_name().unwrap().to_str().unwrap().trim_start_matches('.');
+    TestSystemd::get().unit(&format!("{name}-{unique}.service"), &text)
+}
+
+#[tokio::test]
+async fn units_are_restarted_in_their_order_or_reloaded_and_their_changed_files_are_taken_up() {
+    let mut world = World::new();
+    let database = writing(&world, "database", "");
+    let web = writing(&world, "web", &format!("[Unit]\nAfter={}", database.name));
+    let proxy = writing(&world, "proxy", "");
+    world.project.units = Some(vec![web.name.clone(), database.name.clone(), proxy.name.clone()]);
+    world.config.systemd_monitor.bus = TestSystemd::get().bus;
+    world.project.hold = Some(Globs::default());
+    let policy = format!(
+        "fn restart_units(facts) {{ [\"{}\", \"reload:{}\", \"{}\"] }}",
+        web.name, proxy.name, database.name
+    );
+    let world = world.with_policy(&policy);
+    let units = [&web, &database, &proxy].map(|unit| unit.name.to_string()).join(" ");
+    let directory = match TestSystemd::get().bus {
+        pimainteno_core::config::Bus::System => "/run/systemd/system",
+        pimainteno_core::config::Bus::User => return,
+    };
+    // The file of one is another since systemd has read it.
+    let log = world.root().join("log");
+    TestSystemd::get().shell(
+        &format!(
+            "systemctl start {units} && rm {} && sleep 0.01 && sed -i 's/echo start web/echo start newer/' {directory}/{}",
+            log.display(),
+            web.name
+        ),
+        "",
+    );
+    let backend = proposal("#!/bin/sh\necho other\n");
+    let maintainer = world.builder(backend).environment(environment()).build().unwrap();
+    let records = maintainer.run_once().await.unwrap();
+    assert!(matches!(outcome(&records), Outcome::Applied { .. }), "{records:#?}");
+    let told = std::fs::read_to_string(&log).unwrap();
+    let mut lines: Vec<_> = told.lines().collect();
+    // One that is reloaded has no place among those that wait for each other.
+    let reloaded = lines.iter().position(|line| *line == "reload proxy").unwrap();
+    lines.remove(reloaded);
+    assert_eq!(lines, ["start database", "start newer"]);
+}

@@ -242,3 +242,45 @@ async fn a_person_who_mends_it_ends_the_incident() {
     assert_eq!(watching.end(house.unit()).await, EndedBy::Person);
     watching.stop().await;
 }
+
+#[tokio::test]
+async fn a_restart_that_helped_a_person_is_tried_before_anybody_is_asked() {
+    // It works once its three starts have failed, so that only a start after that helps.
+    let text = "[Unit]\nStartLimitIntervalSec=60\nStartLimitBurst=3\n[Service]\nRestart=on-failure\nRestartSec=50ms\n\
+                ExecStart=/bin/sh -c 'sleep 0.1; test -e {root}/ready || exit 9; exec sleep infinity'\n\
+                ExecStopPost=/bin/sh -c 'echo >>{root}/tries; test $(wc -l <{root}/tries) -lt 3 || touch {root}/ready'\n";
+    let mut house = House::new(&[("lazy.service", text)]);
+    house.world.project.probation = Some(Duration::from_secs(1));
+    let backend = nobody();
+    let mut watching = house.watch(backend.clone()).await;
+    // Nobody but the person does anything.
+    watching.maintainer.pause("radio").unwrap();
+    house.start();
+    loop {
+        let incident = watching.incident(house.unit()).await;
+        if incident.cause.gave_up {
+            break;
+        }
+    }
+    house.shell(&format!("{0} reset-failed {1}; {0} start {1}", systemctl(), house.unit()));
+    assert_eq!(watching.end(house.unit()).await, EndedBy::Person);
+    watching.maintainer.resume("radio").unwrap();
+    let again = house.world.root().display();
+    house.shell(&format!(
+        "rm {again}/ready {again}/tries; {0} restart {1}",
+        systemctl(),
+        house.unit()
+    ));
+    // What systemd restarts by itself in between is told, too.
+    let ended = loop {
+        let by = watching.end(house.unit()).await;
+        if by != EndedBy::Itself {
+            break by;
+        }
+    };
+    assert_eq!(ended, EndedBy::Playbook);
+    let incidents = watching.maintainer.incidents(None, 10).unwrap();
+    assert_eq!(incidents[0].done.last().map(|attempt| attempt.what), Some(Remedy::Restart));
+    watching.stop().await;
+    assert_eq!(backend.requests().len(), 0);
+}
