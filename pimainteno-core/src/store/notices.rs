@@ -60,7 +60,9 @@ impl Store {
                 // Also of one that was never run.
                 None => rows::projects(table)?.into_iter().map(Some).chain([None]).collect(),
             };
-            projects.extend(pending.keys().cloned().filter(|_| project.is_none()));
+            if project.is_none() {
+                projects.extend(pending.keys().cloned());
+            }
             projects.sort();
             projects.dedup();
             for project in &projects {

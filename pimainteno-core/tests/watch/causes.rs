@@ -1,7 +1,5 @@
 //! Every way in which a unit fails is seen, once, with its cause.
 
-use std::time::Duration;
-
 use pimainteno_core::{
     Edit, Task,
     incident::{CauseKind, EndedBy},
@@ -227,5 +225,4 @@ async fn a_failure_that_came_while_nobody_watched_is_found_once() {
     let watching = house.watch(nobody()).await;
     let known = watching.maintainer.incidents(None, 10).unwrap();
     assert_eq!((known.len(), known[0].id, known[0].count), (1, first.id, 1));
-    let _ = Duration::ZERO;
 }

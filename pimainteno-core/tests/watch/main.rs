@@ -1,6 +1,12 @@
 //! Units of a real systemd fail in every way that there is, while a maintainer watches them.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of a test fail as it does")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says where"
+)]
 
 #[path = "../pipeline/support.rs"]
 #[allow(dead_code, reason = "each test program uses what it needs")]
