@@ -37,7 +37,7 @@ struct House {
 }
 
 /// A process that is ended with the value.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 /// What a process holds and does while it is idle.
 struct Idle {
@@ -177,7 +177,7 @@ fn answers(socket: &Path) -> io::Result<bool> {
 
 impl Process {
     /// How often its threads went to sleep by themselves, and thus had been woken.
-    fn switches(&self) -> Result<f64> {
+    pub(crate) fn switches(&self) -> Result<f64> {
         let mut switches = 0.0;
         for task in fs::read_dir(format!("/proc/{}/task", self.0.id()))? {
             switches += figure(&task?.path().join("status"), "voluntary_ctxt_switches:")?;
@@ -185,8 +185,13 @@ impl Process {
         Ok(switches)
     }
 
+    /// The file that tells how much memory it has.
+    pub(crate) fn memory(&self) -> PathBuf {
+        format!("/proc/{}/smaps_rollup", self.0.id()).into()
+    }
+
     fn idle(&self, switches_before: f64, minutes: f64) -> Result<Idle> {
-        let memory = PathBuf::from(format!("/proc/{}/smaps_rollup", self.0.id()));
+        let memory = self.memory();
         Ok(Idle {
             resident: figure(&memory, "Rss:")? * 1024.0,
             anonymous: figure(&memory, "Anonymous:")? * 1024.0,
@@ -203,7 +208,7 @@ impl Drop for Process {
 }
 
 /// The figure behind a label, in a file of `/proc`.
-fn figure(file: &Path, label: &str) -> Result<f64> {
+pub(crate) fn figure(file: &Path, label: &str) -> Result<f64> {
     let text = fs::read_to_string(file)?;
     let line = text.lines().find_map(|line| line.strip_prefix(label));
     let figure =

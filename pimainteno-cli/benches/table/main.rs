@@ -13,7 +13,16 @@ mod repository;
 mod sample;
 mod sandbox;
 mod scan;
+#[path = "../../../tests/support/systemd.rs"]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the tests' own, of which the table needs a part"
+)]
+mod systemd;
 mod transaction;
+mod watch;
 mod writes;
 
 use std::{error::Error, process::ExitCode};
@@ -31,7 +40,7 @@ struct Group {
     measure: fn(&Arguments) -> Result<Vec<Line>>,
 }
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     Group { name: scan::NAME, measure: scan::measure },
     Group { name: transaction::NAME, measure: transaction::measure },
     Group { name: sandbox::NAME, measure: sandbox::measure },
@@ -39,6 +48,7 @@ const GROUPS: [Group; 7] = [
     Group { name: placing::NAME, measure: placing::measure },
     Group { name: policy::NAME, measure: policy::measure },
     Group { name: daemon::NAME, measure: daemon::measure },
+    Group { name: watch::NAME, measure: watch::measure },
 ];
 
 #[expect(clippy::print_stderr, reason = "a program tells what went wrong")]

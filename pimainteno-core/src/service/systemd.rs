@@ -114,7 +114,7 @@ impl Systemd {
 
     /// How a unit ended that has just failed, as the end of a sentence; nothing if that is not known.
     async fn how_it_ended(&self, unit: &UnitName) -> String {
-        let Ok(state) = self.state_by_systemctl(unit).await else { return String::new() };
+        let Ok(state) = self.state(unit).await else { return String::new() };
         let ending = Ending {
             result: state.result,
             code: state.code,
@@ -141,7 +141,18 @@ impl ServiceManager for Systemd {
     }
 
     async fn state(&self, unit: &UnitName) -> Result<UnitState> {
-        self.state_by_systemctl(unit).await
+        // One that was never looked at could be a pattern, which names several.
+        unit.parse::<UnitName>()?;
+        let by_bus = async {
+            let manager = self.manager().await?;
+            let path = manager.manager.load_unit(unit).await?;
+            manager.state(&path, unit).await
+        };
+        match timeout(QUERY_DEADLINE, by_bus).await {
+            Ok(Ok(state)) => Ok(state),
+            // It knows better what is missing.
+            _ => self.state_by_systemctl(unit).await,
+        }
     }
 
     async fn take_up_files(&self, units: &[UnitName]) -> Result<bool> {
