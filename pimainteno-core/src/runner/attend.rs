@@ -18,7 +18,6 @@ use crate::{
     run::{Outcome, RunOptions, RunRecord, Trigger},
     service::{ActiveState, Baseline, Probation, Verdict},
     store::{Effect, Entry, Order, Play, What},
-    words::UnitName,
 };
 
 /// How long a delivery has to have done well until a failure that was never seen before is not
@@ -89,7 +88,10 @@ impl Runner {
             return Due::Later(parked.until);
         }
         let cooldown = self.config.systemd_monitor.cooldown;
-        let over = self.last_attempt(unit).and_then(|at| at.checked_add(cooldown).ok());
+        let over = self
+            .incidents
+            .last_attempt(&self.store, unit)
+            .and_then(|at| at.checked_add(cooldown).ok());
         match over.filter(|over| *over > Timestamp::now()) {
             Some(over) => Due::Later(over),
             None => order(Job::Repair { unit: unit.clone() }),
@@ -197,15 +199,5 @@ impl Runner {
             })
         };
         (age < project.probation || !was_seen_before()).then_some(last)
-    }
-
-    /// When something was last done about a unit.
-    fn last_attempt(&self, unit: &UnitName) -> Option<Timestamp> {
-        let all = self.store.incidents(None, LOOKED_AT).unwrap_or_default();
-        let of_unit = all.iter().filter(|incident| incident.unit == *unit);
-        let repairs = of_unit.flat_map(|incident| &incident.done).filter(|attempt| {
-            matches!(attempt.what, Remedy::Repair | Remedy::Playbook | Remedy::Restart)
-        });
-        repairs.map(|attempt| attempt.at).max()
     }
 }

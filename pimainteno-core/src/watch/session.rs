@@ -359,12 +359,12 @@ impl Watch {
                     let runner = runner.clone();
                     self.running.spawn(async move {
                         runner.restart_again(&prepared, &incident).await;
-                        Some(incident.unit)
+                        Some(incident.unit.clone())
                     });
                 }
                 Due::Now(due) => {
                     self.in_hand.insert(incident.unit.clone());
-                    let (runner, unit) = (runner.clone(), incident.unit);
+                    let (runner, unit) = (runner.clone(), incident.unit.clone());
                     self.running.spawn(async move {
                         let (prepared, order) = *due;
                         runner.carry_out_about(&prepared, order).await;
