@@ -24,6 +24,9 @@ use crate::{
 /// taken for its fault.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long systemd may go on restarting a unit by itself that a restart has helped before.
+const SELF_HELP: Duration = Duration::from_secs(60);
+
 /// Among how many of a project's last runs the last delivery is looked for.
 const LOOKED_AT: usize = 50;
 
@@ -72,7 +75,13 @@ impl Runner {
             && let Ok(Some(Play { change: None, .. })) =
                 self.store.play(id, unit, &incident.signature)
         {
-            return Due::Restart(prepared);
+            // systemd may still be about to restart it by itself.
+            let patient = incident.seen.checked_add(SELF_HELP).unwrap_or(Timestamp::MAX);
+            if incident.cause.gave_up {
+                return Due::Restart(prepared);
+            } else if patient > Timestamp::now() {
+                return Due::Later(patient);
+            }
         }
         let repair = state.chore(REPAIR);
         if repair.frozen.is_some() {
