@@ -4,6 +4,9 @@
 //! Only root can boot a systemd apart from the machine's; for anybody else there is nothing to see
 //! here.
 
+mod cut_off;
+mod handed_over;
+mod people;
 mod scene;
 
 use self::scene::{BUG, MENDED, NO_HELP, Scene};
