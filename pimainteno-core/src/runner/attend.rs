@@ -63,11 +63,13 @@ impl Runner {
             let order = Order::new(trigger, job, RunOptions::default());
             Due::Now(Box::new((prepared.clone(), order)))
         };
-        let was_reversed = incident.done.iter().any(|it| it.what == Remedy::Reversal);
+        let was_done =
+            |what| incident.done.iter().any(|it| it.what == what && !it.was_cut_off());
+        let was_reversed = was_done(Remedy::Reversal);
         if !was_reversed && let Some(of) = self.delivery_at_fault(&prepared, incident) {
             return order(Job::Reversal { of: of.id });
         }
-        let was_restarted = incident.done.iter().any(|it| it.what == Remedy::Restart);
+        let was_restarted = was_done(Remedy::Restart);
         let may_restart = prepared.project.mode == Mode::Auto && !was_restarted;
         if may_restart
             && let Ok(Some(Play { change: None, .. })) =
@@ -199,12 +201,14 @@ impl Runner {
         (age < project.probation || !was_seen_before()).then_some(last)
     }
 
-    /// When something was last done about a unit.
+    /// When something was last done about a unit. What was cut off, as by the end of the program, does
+    /// not count: it is done again at once.
     fn last_attempt(&self, unit: &UnitName) -> Option<Timestamp> {
         let all = self.store.incidents(None, LOOKED_AT).unwrap_or_default();
         let of_unit = all.iter().filter(|incident| incident.unit == *unit);
         let repairs = of_unit.flat_map(|incident| &incident.done).filter(|attempt| {
             matches!(attempt.what, Remedy::Repair | Remedy::Playbook | Remedy::Restart)
+                && !attempt.was_cut_off()
         });
         repairs.map(|attempt| attempt.at).max()
     }

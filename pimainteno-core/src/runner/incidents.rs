@@ -326,10 +326,16 @@ impl Runner {
         self.tell(&incident);
     }
 
-    /// Takes note of what is begun about an incident.
+    /// Takes note of what is begun about an incident. What was begun before and has not ended was cut
+    /// off.
     pub(super) fn note_attempt(&self, unit: &UnitName, what: Remedy) {
         self.change_incident(unit, |incident| {
             let at = Timestamp::now();
+            for earlier in incident.done.iter_mut().filter(|it| it.what != Remedy::Told) {
+                if earlier.outcome.is_empty() {
+                    earlier.outcome = Outcome::Interrupted.to_string();
+                }
+            }
             incident.done.push(Attempt { at, what, run: None, outcome: String::new() });
         });
     }
