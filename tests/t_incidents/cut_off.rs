@@ -51,6 +51,23 @@ fn a_daemon_that_is_killed_between_failure_and_repair_repairs_once() {
 }
 
 #[test]
+fn a_daemon_that_is_killed_while_a_repair_proves_itself_has_it_prove_itself() {
+    let Some(scene) = Scene::boot(MENDED) else { return };
+    scene.install("", "mode = \"auto\"\nprobation = \"4s\"");
+    let _ = scene.machine.root(QUICK).expect(0);
+    scene.guests(0);
+    scene.wait("the repair is there", || (scene.state() == "active").then_some(()));
+    kill(&scene);
+    let incident = scene.ended(1);
+    assert_eq!(incident["ended"]["by"], "repair", "{incident:#}");
+    let runs = scene.repairs();
+    assert_eq!((runs.len(), &runs[0]["outcome"]["kind"]), (1, &"applied".into()), "{runs:#?}");
+    assert_eq!(&incident["done"][0]["run"], &runs[0]["id"]);
+    assert_eq!((scene.delivered(), scene.state()), (1, "active".into()));
+    assert_eq!(scene.questions().len(), 1);
+}
+
+#[test]
 fn what_failed_while_no_daemon_ran_is_found_once() {
     let Some(scene) = Scene::boot(MENDED) else { return };
     scene.install("cooldown = \"0s\"", "mode = \"auto\"");

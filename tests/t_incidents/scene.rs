@@ -137,10 +137,12 @@ impl Scene {
 
     /// The configuration of the daemon; `monitor` and `project` are what it says besides.
     pub(super) fn configuration(&self, monitor: &str, project: &str) -> String {
+        let probation =
+            if project.contains("probation") { "" } else { "probation = \"1s\"" };
         format!(
             "[llm]\nprovider = \"codex\"\nmodel = \"gpt-5.5\"\nbase_url = \"{}\"\napi_key = \"sk-test\"\ntimeout = \"60s\"\n\
              [scheduler]\ncron = \"0 3 1 1 *\"\n[systemd_monitor]\n{monitor}\n[[project]]\npath = \"~/radio\"\nunits = [\"radio.service\"]\n\
-             probation = \"1s\"\nhold = []\nverify = [\"python3 -B -m unittest --quiet\"]\n{project}\n",
+             {probation}\nhold = []\nverify = [\"python3 -B -m unittest --quiet\"]\n{project}\n",
             self.server.base_url()
         )
     }
