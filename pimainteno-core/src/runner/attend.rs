@@ -63,8 +63,7 @@ impl Runner {
             let order = Order::new(trigger, job, RunOptions::default());
             Due::Now(Box::new((prepared.clone(), order)))
         };
-        let was_done =
-            |what| incident.done.iter().any(|it| it.what == what && !it.was_cut_off());
+        let was_done = |what| incident.done.iter().any(|it| it.what == what && !it.was_cut_off());
         let was_reversed = was_done(Remedy::Reversal);
         if !was_reversed && let Some(of) = self.delivery_at_fault(&prepared, incident) {
             return order(Job::Reversal { of: of.id });

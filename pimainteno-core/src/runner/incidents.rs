@@ -354,6 +354,10 @@ impl Runner {
             self.change_incident(unit, |incident| {
                 let is_open = |attempt: &&mut Attempt| attempt.outcome.is_empty();
                 let said = outcome.map(ToString::to_string).unwrap_or_default();
+                // A run that ended in order has said so.
+                if incident.done.iter().any(|it| it.run == Some(record.id) && it.outcome == said) {
+                    return;
+                }
                 match incident.done.iter_mut().rev().find(is_open) {
                     Some(attempt) => {
                         attempt.run = Some(record.id);

@@ -260,6 +260,7 @@ impl Run {
             takes_back: None,
             is_played: self.is_played,
             needs_setup: self.needs_setup,
+            is_futile: self.is_futile,
             none_passed: self.facts.checks() == Checks::None && !self.red.is_empty(),
         }
     }
