@@ -6,9 +6,9 @@ use super::scene::{MENDED, Scene};
 #[test]
 fn a_unit_that_tells_of_its_failure_is_repaired_though_nobody_watches_it() {
     let Some(scene) = Scene::boot(MENDED) else { return };
-    scene.machine.configure(
-        &scene.configuration("enabled = false\ncooldown = \"0s\"", "mode = \"auto\""),
-    );
+    scene
+        .machine
+        .configure(&scene.configuration("enabled = false\ncooldown = \"0s\"", "mode = \"auto\""));
     let install = "SUDO_USER=ada pi-mainteno install --yes --with-on-failure";
     let _ = scene.machine.root(install).expect(0);
     let tells = "mkdir -p /etc/systemd/system/radio.service.d && \
@@ -52,17 +52,17 @@ fn a_unit_of_a_user_is_repaired_by_a_daemon_of_that_user() {
     let _ = machine.in_session(unit).expect(0);
     let config = scene.configuration("enabled = true\nbus = \"user\"", "mode = \"auto\"");
     machine.write("/home/ada/PiMainteno.toml", &config);
-    let _ = machine.in_session("PATH=$HOME/.local/bin:$PATH pi-mainteno install --user --yes && rm PiMainteno.toml").expect(0);
+    let _ = machine
+        .in_session(
+            "PATH=$HOME/.local/bin:$PATH pi-mainteno install --user --yes && rm PiMainteno.toml",
+        )
+        .expect(0);
     scene.wait_until_watching();
     scene.guests(0);
     let incident = scene.ended(1);
     assert_eq!(
         (&incident["ended"]["by"], &incident["message"], &incident["unit"]),
-        (
-            &"repair".into(),
-            &"ZeroDivisionError: division by zero".into(),
-            &"radio.service".into()
-        ),
+        (&"repair".into(), &"ZeroDivisionError: division by zero".into(), &"radio.service".into()),
         "{incident:#}"
     );
     assert_eq!(machine.in_session("systemctl --user is-active radio").stdout, "active\n");

@@ -41,13 +41,13 @@ fn in_review_mode_a_repair_waits_for_a_person_who_sees_it_first() {
 #[test]
 fn a_repair_that_may_not_restart_the_unit_says_what_would_allow_it_and_is_taken_back() {
     let Some(scene) = Scene::boot(MENDED) else { return };
-    scene.install("cooldown = \"0s\"\nfreeze_after = 1", "mode = \"auto\"");
+    scene.install("cooldown = \"0s\"", "mode = \"auto\"");
     let rules = "rm /etc/polkit-1/rules.d/50-pi-mainteno.rules && systemctl restart polkit";
     let _ = scene.machine.root(rules).expect(0);
     let before = scene.contents();
     scene.guests(0);
-    let done = scene
-        .incident(1, |it| it["done"][0]["outcome"].as_str().is_some_and(|it| !it.is_empty()));
+    let done =
+        scene.incident(1, |it| it["done"][0]["outcome"].as_str().is_some_and(|it| !it.is_empty()));
     let outcome = done["done"][0]["outcome"].as_str().unwrap();
     for part in [
         "cannot restart `radio.service`",
@@ -60,5 +60,19 @@ fn a_repair_that_may_not_restart_the_unit_says_what_would_allow_it_and_is_taken_
     }
     assert_eq!((&done["ended"], scene.state()), (&Value::Null, "failed".into()));
     assert_eq!(scene.contents(), before);
-    // Allowed by that rule, it is done.
+    assert!(outcome.starts_with("rolled-back: restart: "), "{outcome}");
+    // It waits for whoever puts that right, and nobody is asked meanwhile.
+    let status = scene.machine.ada("pi-mainteno status").expect(0);
+    let _ = status.says(&["✖ radio.service exited with code 1", "a repair waits for you"]);
+    let proposal = scene.machine.json("proposals")[0].clone();
+    let reason = proposal["status"]["reason"].as_str().unwrap();
+    let rule = reason.split("allows exactly this: ").nth(1).unwrap();
+    let rule = rule.split("; or run the daemon as root").next().unwrap();
+    scene.machine.write("/etc/polkit-1/rules.d/50-pi-mainteno.rules", &format!("{rule}\n"));
+    let _ = scene.machine.root("systemctl restart polkit").expect(0);
+    let id = proposal["id"].as_str().unwrap();
+    let _ = scene.machine.ada(&format!("pi-mainteno approve {id}")).expect(0).says(&["applied"]);
+    let ended = scene.ended(1);
+    assert_eq!((&ended["ended"]["by"], scene.state()), (&"repair".into(), "active".into()));
+    assert_eq!((scene.questions().len(), scene.repairs().len()), (1, 1));
 }

@@ -137,8 +137,7 @@ impl Scene {
 
     /// The configuration of the daemon; `monitor` and `project` are what it says besides.
     pub(super) fn configuration(&self, monitor: &str, project: &str) -> String {
-        let probation =
-            if project.contains("probation") { "" } else { "probation = \"1s\"" };
+        let probation = if project.contains("probation") { "" } else { "probation = \"1s\"" };
         format!(
             "[llm]\nprovider = \"codex\"\nmodel = \"gpt-5.5\"\nbase_url = \"{}\"\napi_key = \"sk-test\"\ntimeout = \"60s\"\n\
              [scheduler]\ncron = \"0 3 1 1 *\"\n[systemd_monitor]\n{monitor}\n[[project]]\npath = \"~/radio\"\nunits = [\"radio.service\"]\n\
@@ -149,8 +148,7 @@ impl Scene {
 
     /// Installs the daemon with such a configuration; units are watched from then on.
     pub(super) fn install(&self, monitor: &str, project: &str) {
-        self.machine
-            .configure(&self.configuration(&format!("enabled = true\n{monitor}"), project));
+        self.machine.configure(&self.configuration(&format!("enabled = true\n{monitor}"), project));
         let _ = self.machine.install();
         self.wait_until_watching();
     }
