@@ -94,6 +94,52 @@ fn a_crash_is_repaired_by_codex_and_the_same_one_again_by_what_helped() {
 }
 
 #[test]
+fn a_unit_that_systemd_gives_up_after_restarts_is_repaired() {
+    let Some(scene) = Scene::boot(MENDED) else { return };
+    let restarts = "mkdir -p /etc/systemd/system/radio.service.d && printf '[Service]\\nRestart=always\\n' > /etc/systemd/system/radio.service.d/restart.conf && \
+        systemctl daemon-reload";
+    let _ = scene.machine.root(restarts).expect(0);
+    scene.install("cooldown = \"0s\"", "mode = \"auto\"");
+    scene.guests(0);
+    let is_over =
+        |incident: &Value| !incident["ended"].is_null() && incident["ended"]["by"] != "itself";
+    let incident = scene
+        .wait("it is repaired", || scene.incidents().first().filter(|it| is_over(it)).cloned());
+    assert_eq!(
+        (&incident["ended"]["by"], &incident["message"]),
+        (&"repair".into(), &"ZeroDivisionError: division by zero".into()),
+        "{incident:#}"
+    );
+    assert_eq!(
+        (scene.state(), scene.delivered(), scene.questions().len()),
+        ("active".into(), 1, 1)
+    );
+    let restarts = scene.machine.root("systemctl show --property=NRestarts --value radio");
+    assert_eq!(restarts.stdout, "0\n");
+}
+
+#[test]
+fn what_a_service_said_is_known_though_the_journal_is_slow() {
+    let Some(scene) = Scene::boot(MENDED) else { return };
+    scene.install("", "mode = \"auto\"");
+    // Its lines are taken in when nobody can tell any more which start they are of.
+    let _ = scene.machine.root("systemctl stop radio").expect(0);
+    scene.guests(0);
+    let _ = scene
+        .machine
+        .root("systemctl kill --signal=STOP systemd-journald && systemctl start radio")
+        .expect(0);
+    scene.wait_until_failed();
+    let _ = scene.machine.root("systemctl kill --signal=CONT systemd-journald").expect(0);
+    let incident = scene.ended(1);
+    assert_eq!(
+        (&incident["ended"]["by"], &incident["message"]),
+        (&"repair".into(), &"ZeroDivisionError: division by zero".into()),
+        "{incident:#}"
+    );
+}
+
+#[test]
 fn a_repair_that_does_not_help_is_taken_back() {
     let Some(scene) = Scene::boot(NO_HELP) else { return };
     scene.install("cooldown = \"0s\"\nfreeze_after = 2", "mode = \"auto\"");

@@ -56,7 +56,9 @@ fn a_daemon_that_is_killed_while_a_repair_proves_itself_has_it_prove_itself() {
     scene.install("", "mode = \"auto\"\nprobation = \"4s\"");
     let _ = scene.machine.root(QUICK).expect(0);
     scene.guests(0);
-    scene.wait("the repair is there", || (scene.state() == "active").then_some(()));
+    scene.wait("the repair runs", || {
+        (scene.delivered() == 1 && scene.state() == "active").then_some(())
+    });
     kill(&scene);
     let incident = scene.ended(1);
     assert_eq!(incident["ended"]["by"], "repair", "{incident:#}");
