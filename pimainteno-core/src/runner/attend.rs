@@ -18,7 +18,7 @@ use crate::{
     run::{Outcome, RunOptions, RunRecord, Trigger},
     service::{ActiveState, Baseline, Probation, Verdict},
     store::{Effect, Entry, Order, Play, What},
-    words::UnitName,
+    words::{ProjectId, UnitName},
 };
 
 /// How long a delivery has to have done well until a failure that was never seen before is not
@@ -53,7 +53,7 @@ impl Runner {
             || incident.ended.is_some()
             || state.paused
             // Looked at again when that has ended.
-            || self.queue.is_busy(id)
+            || self.is_at_work(id)
         {
             return Due::Nothing;
         }
@@ -95,6 +95,15 @@ impl Runner {
             Some(over) => Due::Later(over),
             None => order(Job::Repair { unit: unit.clone() }),
         }
+    }
+
+    /// Whether something is done with a project that may be about its units: a job, or a run that was
+    /// cut off is finished, which may be a repair that proves itself.
+    pub(crate) fn is_at_work(&self, id: &ProjectId) -> bool {
+        let has_open = || self.store.has_open_run(id).unwrap_or_default();
+        let is_recovered =
+            |prepared: Arc<Prepared>| self.recovery.is_due(&prepared.repository, has_open);
+        self.queue.is_busy(id) || self.project(id).is_ok_and(is_recovered)
     }
 
     /// Carries out what is to be done about an incident.
