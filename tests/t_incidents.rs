@@ -105,15 +105,12 @@ fn a_unit_that_systemd_gives_up_after_restarts_is_repaired() {
         |incident: &Value| !incident["ended"].is_null() && incident["ended"]["by"] != "itself";
     let incident = scene
         .wait("it is repaired", || scene.incidents().first().filter(|it| is_over(it)).cloned());
-    assert_eq!(
-        (&incident["ended"]["by"], &incident["message"]),
-        (&"repair".into(), &"ZeroDivisionError: division by zero".into()),
-        "{incident:#}"
-    );
+    assert_eq!(incident["ended"]["by"], "repair", "{incident:#}");
     assert_eq!(
         (scene.state(), scene.delivered(), scene.questions().len()),
         ("active".into(), 1, 1)
     );
+    // Nothing is held against what runs now.
     let restarts = scene.machine.root("systemctl show --property=NRestarts --value radio");
     assert_eq!(restarts.stdout, "0\n");
 }
