@@ -19,6 +19,7 @@ mod t_demo;
 mod t_examples;
 mod t_faults;
 mod t_gitbox;
+mod t_incidents;
 mod t_install;
 mod t_languages;
 mod t_leftovers;

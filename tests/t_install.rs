@@ -43,21 +43,6 @@ runuser -u ada -- sh -ec '
     git -C radio fetch --quiet'
 "#;
 
-/// The user's own systemd, with what logind would do for it.
-const SESSION: &str = r#"
-set -e
-mkdir -p /etc/systemd/system/user@.service.d
-cat > /etc/systemd/system/user-runtime-dir@.service << EOF
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/bin/install -d -m 700 -o %i -g %i /run/user/%i
-EOF
-printf '[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%%i\n' > /etc/systemd/system/user@.service.d/runtime.conf
-systemctl daemon-reload
-systemctl start user@$(id -u ada).service
-"#;
-
 /// Every file that `install` writes but for the configuration.
 const FILES: [&str; 6] = [
     "/etc/systemd/system/Pi-Maintainer.service",
@@ -441,14 +426,13 @@ fn systemctl_reload_reads_the_configuration_and_refuses_one_that_cannot_be_used(
 #[test]
 fn a_user_has_a_service_without_root() {
     let Some(machine) = ServiceMachine::boot() else { return };
-    let _ = machine.root(SESSION).expect(0);
+    machine.begin_session();
     let _ = machine.root("systemctl stop radio.service; rm -rf /var/lib/pi-mainteno/*").expect(0);
     let config = configuration(
         OFFLINE,
         "verify = [\"grep -q receive README.md\"]\nsandbox = \"required\"",
     ) + "[systemd_monitor]\nbus = \"user\"\n[web]\ntoken_file = \"${CREDENTIALS_DIRECTORY}/web\"\n";
-    let in_session =
-        |text: &str| machine.ada(&format!("export XDG_RUNTIME_DIR=/run/user/$(id -u); {text}"));
+    let in_session = |text: &str| machine.in_session(text);
     let _ = in_session("mkdir -p ~/.config/systemd/user; printf '[Service]\\nExecStart=/home/ada/radio/radio.sh\\n' > ~/.config/systemd/user/radio.service; systemctl --user daemon-reload; systemctl --user start radio").expect(0);
     machine.write("/home/ada/PiMainteno.toml", &config);
     // That of the machine would be another systemd than that of the units.

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{IncidentId, RunId},
+    run::Outcome,
     secrets::Secrets,
     words::{CommitId, ProjectId, UnitName},
 };
@@ -149,6 +150,13 @@ pub enum EndedBy {
     Playbook,
     /// A person did something: a commit, a restart, or the unit is stopped, masked or gone.
     Person,
+}
+
+impl Attempt {
+    /// Whether it came to no end, where nobody is at it any more.
+    pub(crate) fn was_cut_off(&self) -> bool {
+        self.outcome.is_empty() || self.outcome == Outcome::Interrupted.to_string()
+    }
 }
 
 impl Incident {

@@ -150,6 +150,8 @@ pub(crate) async fn recover_checkout(
         }
     }
     attempt.end(unfinished);
+    // What failed meanwhile is judged now.
+    runner.incidents.found.notify_one();
     Ok(records)
 }
 

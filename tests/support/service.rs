@@ -63,6 +63,21 @@ systemctl daemon-reload
 systemctl start polkit radio other
 "##;
 
+/// The user's own systemd, with what logind would do for it.
+const SESSION: &str = r#"
+set -e
+mkdir -p /etc/systemd/system/user@.service.d
+cat > /etc/systemd/system/user-runtime-dir@.service << EOF
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/install -d -m 700 -o %i -g %i /run/user/%i
+EOF
+printf '[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%%i\n' > /etc/systemd/system/user@.service.d/runtime.conf
+systemctl daemon-reload
+systemctl start user@$(id -u ada).service
+"#;
+
 impl ServiceMachine {
     /// Boots it. `None` if that is not possible, because only root can.
     pub(crate) fn boot() -> Option<Self> {
@@ -110,6 +125,16 @@ impl ServiceMachine {
     pub(crate) fn ada(&self, text: &str) -> Output {
         let text = format!("cd; {text}");
         Output::of(&mut self.command(&["runuser", "-u", "ada", "--", "sh", "-c", &text]))
+    }
+
+    /// Starts Ada's own systemd.
+    pub(crate) fn begin_session(&self) {
+        let _ = self.root(SESSION).expect(0);
+    }
+
+    /// Runs a shell's text as Ada, with her own systemd at hand.
+    pub(crate) fn in_session(&self, text: &str) -> Output {
+        self.ada(&format!("export XDG_RUNTIME_DIR=/run/user/$(id -u); {text}"))
     }
 
     /// What the program answers Ada as JSON.

@@ -112,6 +112,8 @@ enter() {
   mount -t sysfs -o ro sysfs sys
   mount -t cgroup2 cgroup2 sys/fs/cgroup
   mount -t tmpfs -o mode=0755 tmpfs run
+  # As tmpfiles would: those of the group read the journal, and others do not.
+  install --directory --mode=2755 --group=systemd-journal run/log/journal
   mount -t tmpfs -o mode=0755 tmpfs dev
   for node in null zero full random urandom tty; do
     : >"dev/$node"

@@ -140,8 +140,9 @@ impl Repair {
         )?;
         let mut request = context.request(Task::Propose, prompt);
         request.edit = edit;
-        // What a unit logs is not the same twice; the same failure is the same question.
-        let attempt = incident.done.len();
+        // What a unit logs is not the same twice; the same failure is the same question, and one that
+        // was cut off is asked as before.
+        let attempt = incident.done.iter().filter(|attempt| !attempt.was_cut_off()).count();
         let question = format!("repair {unit}, attempt {attempt}: {}", incident.signature);
         let reply = context.ask_as(request, Some(&question)).await?;
         let said = reply.text.clone();

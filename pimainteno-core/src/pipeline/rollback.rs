@@ -96,6 +96,7 @@ pub(crate) async fn roll_back(
     };
     prepare(&mut run, &way, failed.change.clone()).await;
     run.delivery.before = Some(failed.delivery.before.clone().unwrap_or_default());
+    run.delivery.refused.clone_from(&failed.delivery.refused);
     let rollback = execute(run, parts).await;
     failed.record.rolled_back_by =
         Some(rollback.record.id).filter(|_| rollback.record.outcome != Some(Outcome::Interrupted));

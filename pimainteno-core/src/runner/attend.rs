@@ -18,6 +18,7 @@ use crate::{
     run::{Outcome, RunOptions, RunRecord, Trigger},
     service::{ActiveState, Baseline, Probation, Verdict},
     store::{Effect, Entry, Order, Play, What},
+    words::ProjectId,
 };
 
 /// How long a delivery has to have done well until a failure that was never seen before is not
@@ -55,7 +56,7 @@ impl Runner {
             || incident.ended.is_some()
             || state.paused
             // Looked at again when that has ended.
-            || self.queue.is_busy(id)
+            || self.is_at_work(id)
         {
             return Due::Nothing;
         }
@@ -65,11 +66,12 @@ impl Runner {
             let order = Order::new(trigger, job, RunOptions::default());
             Due::Now(Box::new((prepared.clone(), order)))
         };
-        let was_reversed = incident.done.iter().any(|it| it.what == Remedy::Reversal);
+        let was_done = |what| incident.done.iter().any(|it| it.what == what && !it.was_cut_off());
+        let was_reversed = was_done(Remedy::Reversal);
         if !was_reversed && let Some(of) = self.delivery_at_fault(&prepared, incident) {
             return order(Job::Reversal { of: of.id });
         }
-        let was_restarted = incident.done.iter().any(|it| it.what == Remedy::Restart);
+        let was_restarted = was_done(Remedy::Restart);
         let may_restart = prepared.project.mode == Mode::Auto && !was_restarted;
         if may_restart
             && let Ok(Some(Play { change: None, .. })) =
@@ -105,6 +107,15 @@ impl Runner {
             Some(over) => Due::Later(over),
             None => order(Job::Repair { unit: unit.clone() }),
         }
+    }
+
+    /// Whether something is done with a project that may be about its units: a job, or a run that was
+    /// cut off is finished, which may be a repair that proves itself.
+    pub(crate) fn is_at_work(&self, id: &ProjectId) -> bool {
+        let has_open = || self.store.has_open_run(id).unwrap_or_default();
+        let is_recovered =
+            |prepared: Arc<Prepared>| self.recovery.is_due(&prepared.repository, has_open);
+        self.queue.is_busy(id) || self.project(id).is_ok_and(is_recovered)
     }
 
     /// Carries out what is to be done about an incident.

@@ -271,10 +271,16 @@ impl Runner {
         self.tell(&incident);
     }
 
-    /// Takes note of what is begun about an incident.
+    /// Takes note of what is begun about an incident. What was begun before and has not ended was cut
+    /// off.
     pub(super) fn note_attempt(&self, unit: &UnitName, what: Remedy) {
         self.change_incident(unit, |incident| {
             let at = Timestamp::now();
+            for earlier in incident.done.iter_mut().filter(|it| it.what != Remedy::Told) {
+                if earlier.outcome.is_empty() {
+                    earlier.outcome = Outcome::Interrupted.to_string();
+                }
+            }
             incident.done.push(Attempt { at, what, run: None, outcome: String::new() });
         });
     }
@@ -293,6 +299,10 @@ impl Runner {
             self.change_incident(unit, |incident| {
                 let is_open = |attempt: &&mut Attempt| attempt.outcome.is_empty();
                 let said = outcome.map(ToString::to_string).unwrap_or_default();
+                // A run that ended in order has said so.
+                if incident.done.iter().any(|it| it.run == Some(record.id) && it.outcome == said) {
+                    return;
+                }
                 match incident.done.iter_mut().rev().find(is_open) {
                     Some(attempt) => {
                         attempt.run = Some(record.id);

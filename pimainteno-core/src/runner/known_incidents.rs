@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use crate::{
-    incident::{Incident, Remedy},
+    incident::{Attempt, Incident, Remedy},
     store::Store,
     words::UnitName,
 };
@@ -111,11 +111,18 @@ impl Incidents {
 
 impl State {
     fn note(&mut self, incident: Arc<Incident>) -> Option<Arc<Incident>> {
-        let is_repair =
-            |what: Remedy| matches!(what, Remedy::Repair | Remedy::Playbook | Remedy::Restart);
-        let repairs = incident.done.iter().filter(|attempt| is_repair(attempt.what));
-        if let Some(last) = repairs.map(|attempt| attempt.at).max() {
-            self.attempts.insert(incident.unit.clone(), last);
+        // What was cut off, as by the end of the program, does not count: it is done again at once.
+        let is_repair = |attempt: &&Attempt| {
+            matches!(attempt.what, Remedy::Repair | Remedy::Playbook | Remedy::Restart)
+                && !attempt.was_cut_off()
+        };
+        match incident.done.iter().filter(is_repair).map(|attempt| attempt.at).max() {
+            Some(last) => _ = self.attempts.insert(incident.unit.clone(), last),
+            // The one that was noted may have been cut off since.
+            None if incident.done.iter().any(Attempt::was_cut_off) => {
+                _ = self.attempts.remove(&incident.unit);
+            }
+            None => {}
         }
         let place = self.open.iter().position(|open| open.id == incident.id);
         if incident.ended.is_some() {

@@ -372,6 +372,8 @@ impl Runner {
         let waits = blocked_anew(&finished);
         let (needs_setup, none_passed) = (finished.needs_setup, finished.none_passed);
         let is_played = finished.is_played;
+        // Whoever knows only what did not help is not to be asked for ever.
+        let was_in_vain = finished.is_futile && finished.record.job.unit().is_some();
         let (id, chore, rules) = (&prepared.project.id, &record.chore, record.job.rules());
         let before = self.store.project(id);
         // A repair that does not help is told by what it was to mend.
@@ -406,8 +408,10 @@ impl Runner {
             }
             match &record.outcome {
                 Some(Outcome::Applied { .. }) => state.note_success(),
-                Some(failure @ (Outcome::Failed { .. } | Outcome::RolledBack { .. }))
-                    if rules.counts_failures && !options.dry_run =>
+                Some(failure)
+                    if (was_in_vain || is_failure(failure))
+                        && rules.counts_failures
+                        && !options.dry_run =>
                 {
                     let reason = failure.to_string();
                     let signature = incident.as_ref().map_or_else(
@@ -566,6 +570,10 @@ fn has_looked(run: &Run) -> bool {
     // One that failed before its first step has looked at nothing.
     let is_begun = !run.record.steps.is_empty() || !matches!(outcome, Some(Outcome::Failed { .. }));
     is_begun && (run.is_futile || !was_put_off) && (rules.looks_around || came_to_something)
+}
+
+fn is_failure(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed { .. } | Outcome::RolledBack { .. })
 }
 
 /// Why a run's change has to be taken back: a step failed after it was delivered.

@@ -67,6 +67,13 @@ impl Recovery {
         known.unfinished().why.clone()
     }
 
+    /// Whether the runs in a checkout, of which some are open if `has_open`, are being finished, or
+    /// will be: nobody has said yet that they cannot be.
+    pub(crate) fn is_due(&self, repository: &ProjectId, has_open: impl FnOnce() -> bool) -> bool {
+        let known = self.known(repository);
+        known.attempt.try_lock().is_err() || known.unfinished().why.is_none() && has_open()
+    }
+
     /// Notes that a run of this program was left open, once its journal is not written any more.
     pub(crate) fn leave_open(&self, repository: &ProjectId, why: String) {
         let known = self.known(repository);

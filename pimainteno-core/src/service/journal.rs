@@ -79,6 +79,12 @@ struct RawEntry {
     identifier: Value,
     #[serde(rename = "JOB_TYPE", default)]
     job: Value,
+    #[serde(rename = "_SYSTEMD_INVOCATION_ID", default)]
+    invocation: Value,
+    #[serde(rename = "INVOCATION_ID", default)]
+    about: Value,
+    #[serde(rename = "USER_INVOCATION_ID", default)]
+    about_of_user: Value,
 }
 
 impl Journal {
@@ -111,7 +117,7 @@ impl Journal {
         let command = self.journalctl().args([
             "--quiet",
             "--output=json",
-            "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,JOB_TYPE",
+            "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,JOB_TYPE,_SYSTEMD_INVOCATION_ID,INVOCATION_ID,USER_INVOCATION_ID",
             // Otherwise a field of more than 4096 bytes is left out.
             "--all",
         ]);
@@ -128,15 +134,25 @@ impl Journal {
             )),
             // With a cursor, `--lines` would give the first ones after it.
             Since::Cursor(cursor) => command.arg(format!("--after-cursor={cursor}")),
-            Since::Start(invocation) => command.arg(format!("--lines={limit}")).args([
-                // What the unit's processes logged, and what systemd says about this start
-                // (systemd.journal-fields(7)).
-                format!("_SYSTEMD_INVOCATION_ID={invocation}"),
-                "+".into(),
-                format!("INVOCATION_ID={invocation}"),
-                "+".into(),
-                format!("USER_INVOCATION_ID={invocation}"),
-            ]),
+            Since::Start(invocation) => {
+                // Some of them are of other starts.
+                command.arg(format!("--lines={}", limit.saturating_mul(2))).args([
+                    // What the unit's processes logged, and what systemd says about this start
+                    // (systemd.journal-fields(7)).
+                    format!("_SYSTEMD_INVOCATION_ID={invocation}"),
+                    "+".into(),
+                    format!("INVOCATION_ID={invocation}"),
+                    "+".into(),
+                    format!("USER_INVOCATION_ID={invocation}"),
+                    "+".into(),
+                    // Of a process that had ended when its lines were taken in, the journal may know
+                    // the unit alone.
+                    match self.bus {
+                        Bus::System => format!("_SYSTEMD_UNIT={unit}"),
+                        Bus::User => format!("_SYSTEMD_USER_UNIT={unit}"),
+                    },
+                ])
+            }
         };
         let output = command
             .run()
@@ -153,10 +169,12 @@ impl Journal {
         }
         let text = output.text();
         // What the limit on output has cut in two is no JSON any more.
-        let mut entries: Vec<_> = text
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok().and_then(JournalEntry::read))
-            .collect();
+        let all = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let all: Vec<RawEntry> = match since {
+            Since::Start(invocation) => of_start(all, invocation).collect(),
+            _ => all.collect(),
+        };
+        let mut entries: Vec<_> = all.into_iter().filter_map(JournalEntry::read).collect();
         entries.drain(..entries.len().saturating_sub(limit));
         Ok(entries)
     }
@@ -178,6 +196,31 @@ impl Journal {
     fn journalctl(&self) -> Command {
         Command::new("journalctl").arg("--no-pager").envs(self.environment.iter()).timeout(DEADLINE)
     }
+}
+
+impl RawEntry {
+    /// The start of the unit that it is of; empty if nobody knows.
+    fn start(&self) -> String {
+        // What systemd says of a unit is of another start than its own.
+        let mut told =
+            [&self.about, &self.about_of_user, &self.invocation].into_iter().map(text_of);
+        told.find(|of| !of.is_empty()).unwrap_or_default()
+    }
+}
+
+/// Of a unit's entries those of one start: from the first one that is, with those between of which
+/// nobody knows, until another start.
+fn of_start(
+    entries: impl Iterator<Item = RawEntry>,
+    invocation: &str,
+) -> impl Iterator<Item = RawEntry> {
+    let mut is_within = false;
+    entries.filter(move |entry| {
+        let start = entry.start();
+        let is_own = start == invocation;
+        is_within = is_own || is_within && start.is_empty();
+        is_within
+    })
 }
 
 impl JournalEntry {
@@ -223,6 +266,31 @@ mod tests {
 
     fn read(json: &str) -> JournalEntry {
         JournalEntry::read(serde_json::from_str(json).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn lines_that_came_late_are_of_the_start_before_them() {
+        let entry = |text: &str| -> RawEntry {
+            let (field, of) = text.split_once(' ').unwrap_or_default();
+            let json = format!(
+                r#"{{"__REALTIME_TIMESTAMP":"1","__CURSOR":"s=1","MESSAGE":"{text}","{field}":"{of}"}}"#
+            );
+            serde_json::from_str(&json).unwrap()
+        };
+        let all = [
+            "x late",
+            "_SYSTEMD_INVOCATION_ID a",
+            "x of a",
+            "INVOCATION_ID b",
+            "_SYSTEMD_INVOCATION_ID b",
+            "x of b",
+            "INVOCATION_ID b",
+            "x of b, too",
+            "_SYSTEMD_INVOCATION_ID c",
+            "x of c",
+        ];
+        let of = of_start(all.into_iter().map(entry), "b").map(|entry| text_of(&entry.message));
+        assert_eq!(of.collect::<Vec<_>>(), all[3..8]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{Effects, Flow, Need, Step, StepContext};
 use crate::{
     config::RestartConfig,
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, Retry},
     process::Cancel,
     run::Outcome,
     service::{ActiveState, LoadState},
@@ -94,7 +94,8 @@ impl Restart {
         let mut units: Vec<Restarted> = Vec::new();
         for asked in self.asked(context)? {
             let (Restarted { unit, .. }, restarts) = (&asked, &mut units);
-            if restarts.iter().any(|restart| restart.unit == *unit) {
+            let is_refused = context.run.delivery.refused.contains(unit);
+            if is_refused || restarts.iter().any(|restart| restart.unit == *unit) {
                 continue;
             }
             let is_guessed =
@@ -222,10 +223,18 @@ impl StepContext<'_> {
         self.run.delivery.restarted.push(unit.clone());
         // A restart is not stopped half way; it has a deadline of its own.
         let (services, never) = (self.parts.services, Cancel::new());
-        if is_reload {
-            services.reload(unit, &never).await?;
-        } else {
-            services.restart(unit, &never).await?;
+        let done = match is_reload {
+            true => services.reload(unit, &never).await,
+            false => services.restart(unit, &never).await,
+        };
+        if let Err(error) = done {
+            // What was not allowed has touched nothing, and has not to be taken back.
+            if error.retry() == Retry::WhenUnblocked {
+                let delivery = &mut self.run.delivery;
+                delivery.restarted.retain(|restarted| restarted != unit);
+                delivery.refused.push(unit.clone());
+            }
+            return Err(error);
         }
         self.parts.journal.done(intent)
     }

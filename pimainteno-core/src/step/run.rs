@@ -136,6 +136,8 @@ pub(crate) struct Delivery {
     pub(crate) moved: bool,
     /// The units that were restarted.
     pub(crate) restarted: Vec<UnitName>,
+    /// The units that nobody let be restarted: they run as they did before.
+    pub(crate) refused: Vec<UnitName>,
     /// How units and probe were before the change came to the checkout; `None` while it has not.
     pub(crate) before: Option<Baseline>,
 }
@@ -260,6 +262,7 @@ impl Run {
             takes_back: None,
             is_played: self.is_played,
             needs_setup: self.needs_setup,
+            is_futile: self.is_futile,
             none_passed: self.facts.checks() == Checks::None && !self.red.is_empty(),
         }
     }

@@ -58,6 +58,8 @@ pub(crate) struct FinishedRun {
     pub needs_setup: bool,
     /// Whether no check passed, with the change or without it.
     pub none_passed: bool,
+    /// Whether it ended because its change was tried before.
+    pub is_futile: bool,
 }
 
 /// A run's change is taken back by another run.
@@ -98,6 +100,7 @@ impl FinishedRun {
             is_played: false,
             needs_setup: false,
             none_passed: false,
+            is_futile: false,
         }
     }
 }
@@ -130,6 +133,7 @@ impl Store {
             is_played: _,
             needs_setup: _,
             none_passed: _,
+            is_futile: _,
         } = finished;
         let secrets = self.secrets();
         record.redact(secrets);

@@ -118,7 +118,7 @@ impl Watch {
                     }
                 }
                 () = runner.queue.ended() => self.judge_again(runner),
-                () = runner.incidents.found.notified() => {}
+                () = runner.incidents.found.notified() => self.judge_again(runner),
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
                     self.note_ended(runner, ended);
                 }
@@ -292,7 +292,7 @@ impl Watch {
         }
         let Some(unit) = self.units.get_mut(name) else { return };
         let owner = unit.owner.clone();
-        if owner.as_ref().is_some_and(|owner| runner.queue.is_busy(owner)) {
+        if owner.as_ref().is_some_and(|owner| runner.is_at_work(owner)) {
             // That run may have restarted it, and watches it then.
             unit.during_run = Some(failure);
             return;
@@ -323,7 +323,7 @@ impl Watch {
     fn judge_again(&mut self, runner: &Arc<Runner>) {
         let mut failed = Vec::new();
         for (name, unit) in &mut self.units {
-            let is_free = unit.owner.as_ref().is_none_or(|owner| !runner.queue.is_busy(owner));
+            let is_free = unit.owner.as_ref().is_none_or(|owner| !runner.is_at_work(owner));
             if is_free && let Some(failure) = unit.during_run.take()
                 // One that is well by now is as the run wanted it to be.
                 && unit.watched.is_failing()
@@ -342,8 +342,11 @@ impl Watch {
         let mut again = now + LONGEST_WAIT;
         let mut over = Vec::new();
         for (name, unit) in &mut self.units {
+            if unit.well.is_none() && !unit.is_put_away {
+                continue;
+            }
             // What a run of ours does to it, that says.
-            if unit.owner.as_ref().is_some_and(|owner| runner.queue.is_busy(owner)) {
+            if unit.owner.as_ref().is_some_and(|owner| runner.is_at_work(owner)) {
                 continue;
             }
             if std::mem::take(&mut unit.is_put_away) {

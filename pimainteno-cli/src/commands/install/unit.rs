@@ -151,13 +151,8 @@ pub(super) fn service(service: &Service, places: &Places) -> String {
     let mut text = head(places, UNIT);
     text += &filled(SERVICE, &values);
     if is_system {
-        let journal = match service.reads_journal && !service.owner.is_root() {
-            true => {
-                "# It reads what the units of the projects log.\nSupplementaryGroups=systemd-journal\n"
-            }
-            false => "",
-        };
-        text += &filled(OF_SYSTEM, &[("owner", &service.owner.name), ("journal", journal)]);
+        let values = [("owner", &*service.owner.name), ("journal", journal(service))];
+        text += &filled(OF_SYSTEM, &values);
         let capabilities =
             if service.owner.is_root() { CAPABILITIES_OF_ROOT } else { NO_CAPABILITIES };
         text += &filled(WALLS_OF_SYSTEM, &[("capabilities", capabilities)]);
@@ -195,7 +190,7 @@ TimeoutStartSec=1min
         let _ = write!(
             text,
             "User={}
-ProtectSystem=strict
+{}ProtectSystem=strict
 ReadWritePaths=-{}
 ProtectHome=read-only
 PrivateTmp=yes
@@ -203,10 +198,22 @@ PrivateDevices=yes
 CapabilityBoundingSet=
 ",
             service.owner.name,
+            // Where no daemon runs it looks itself why the unit failed.
+            journal(service),
             word(&places.state.display().to_string())
         );
     }
     text + "NoNewPrivileges=yes\nRestrictNamespaces=yes\nSystemCallFilter=@system-service\n"
+}
+
+/// What lets somebody who is not root read the journal of the machine's units.
+fn journal(service: &Service) -> &'static str {
+    match service.reads_journal && !service.owner.is_root() {
+        true => {
+            "# It reads what the units of the projects log.\nSupplementaryGroups=systemd-journal\n"
+        }
+        false => "",
+    }
 }
 
 fn head(places: &Places, unit: &str) -> String {
@@ -309,6 +316,7 @@ mod tests {
     fn the_template_hands_over_the_name_of_the_unit() {
         let text = failed(&sample(), &Places::of_system());
         assert!(text.contains("PiMainteno.toml notify-failure %i\n"), "{text}");
+        assert!(text.contains("\nSupplementaryGroups=systemd-journal\n"), "{text}");
         assert!(text.contains("`systemctl edit pi-mainteno-failed@.service`"), "{text}");
     }
 }

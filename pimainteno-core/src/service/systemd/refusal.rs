@@ -89,7 +89,9 @@ impl Refusal {
                 "systemd goes on with it; a unit that ignores the request to stop is killed after its `TimeoutStopSec=`",
             ),
             Self::NotAllowed => error("systemd does not allow it to this user".into())
-                .hint(allowing(unit, bus, user)),
+                .hint(allowing(unit, bus, user))
+                // Neither the change nor the unit is to blame.
+                .blocked(),
             Self::NoSuchUnit => error("there is no such unit".into()).hint(
                 "correct the project's `units`, or run `systemctl daemon-reload` if the unit's file is new",
             ),
