@@ -6,6 +6,7 @@ mod blocked;
 mod diagnosis;
 mod forget;
 mod incidents;
+mod known_incidents;
 mod live;
 mod news;
 mod orders;
@@ -37,7 +38,7 @@ use crate::{
 
 pub(crate) use attend::Due;
 pub use forget::Forgotten;
-pub(crate) use incidents::Incidents;
+pub(crate) use known_incidents::Incidents;
 pub(crate) use live::Live;
 pub(crate) use orders::UnderWay;
 pub(crate) use parked::Releases;

@@ -62,13 +62,19 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
-/// Crashes a unit time after time; each is seen, and a run begins that comes to nothing.
+/// Crashes one unit after the other; each is seen, and a run begins that comes to nothing.
 fn crashes(systemd: &'static TestSystemd) -> Result<Vec<Line>> {
     let directory = tempfile::tempdir()?;
     let repository = Repository::new(&directory.path().join("project"), 10)?;
-    let mark = format!("86{}", std::process::id());
-    let unit = systemd.unit("bench.service", &format!("[Service]\nExecStart=/bin/sleep {mark}\n"));
-    let mut project = project(&repository.path, vec![unit.name.clone()]);
+    let mark = |number: usize| format!("{}{number:02}", std::process::id());
+    let unit = |number| {
+        let text = format!("[Service]\nExecStart=/bin/sleep {}\n", mark(number));
+        systemd.unit(&format!("bench-{number}.service"), &text)
+    };
+    let units: Vec<Unit> = (0..CRASHES).map(unit).collect();
+    let names: Vec<_> = units.iter().map(|unit| unit.name.clone()).collect();
+    systemd.shell(&format!("systemctl start {}", names.join(" ")), "");
+    let mut project = project(&repository.path, names);
     project.steps =
         Some(vec![StepConfig::Named("propose".into()), StepConfig::Named("apply".into())]);
     let backend = (0..=CRASHES).fold(ScriptedBackend::new("instant", Edit::Reply), |it, _| {
@@ -78,7 +84,8 @@ fn crashes(systemd: &'static TestSystemd) -> Result<Vec<Line>> {
     config.scheduler.enabled = false;
     config.project.push(project);
     let monitor = &mut config.systemd_monitor;
-    (monitor.enabled, monitor.cooldown, monitor.freeze_after) = (true, Duration::ZERO, u32::MAX);
+    // Each is looked after once, and by itself.
+    (monitor.enabled, monitor.storm.units) = (true, usize::MAX);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tools = tools(directory.path())?;
     let maintainer = repository::maintainer([], &directory.path().join("state"))
@@ -95,13 +102,13 @@ fn crashes(systemd: &'static TestSystemd) -> Result<Vec<Line>> {
             tokio::spawn(async move { serving.serve(async { drop(stopped.await) }).await });
         maintainer.watching().await;
         let mut events = maintainer.events(None);
-        for _ in 0..CRASHES {
-            let process = start(systemd, &unit, &mark)?;
+        for number in 0..CRASHES {
+            let process = process(&mark(number))?;
             let (clock, crashed) = (Instant::now(), Timestamp::now());
             rustix::process::kill_process(process, rustix::process::Signal::KILL)?;
             // What becomes of the one before is told, too.
             let is_new = |what: &EventKind| {
-                matches!(what, EventKind::Incident { incident } if incident.last >= crashed)
+                matches!(what, EventKind::Incident { incident } if incident.seen >= crashed)
             };
             heard(&mut events, is_new).await;
             seen.push(clock.elapsed().as_secs_f64());
@@ -195,9 +202,8 @@ fn project(path: &Path, units: Vec<UnitName>) -> ProjectConfig {
     project
 }
 
-/// Starts a unit; gives its process.
-fn start(systemd: &TestSystemd, unit: &Unit, mark: &str) -> Result<rustix::process::Pid> {
-    systemd.shell(&format!("systemctl reset-failed {0}; systemctl start {0}", unit.name), "");
+/// The process of a unit that sleeps for as long as `mark` says.
+fn process(mark: &str) -> Result<rustix::process::Pid> {
     let clock = Instant::now();
     // Its process may not have become that program yet.
     while clock.elapsed() < SETTLE {

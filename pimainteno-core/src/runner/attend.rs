@@ -18,12 +18,15 @@ use crate::{
     run::{Outcome, RunOptions, RunRecord, Trigger},
     service::{ActiveState, Baseline, Probation, Verdict},
     store::{Effect, Entry, Order, Play, What},
-    words::{ProjectId, UnitName},
+    words::ProjectId,
 };
 
 /// How long a delivery has to have done well until a failure that was never seen before is not
 /// taken for its fault.
 const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long systemd may go on restarting a unit by itself that a restart has helped before.
+const SELF_HELP: Duration = Duration::from_secs(60);
 
 /// Among how many of a project's last runs the last delivery is looked for.
 const LOOKED_AT: usize = 50;
@@ -74,7 +77,13 @@ impl Runner {
             && let Ok(Some(Play { change: None, .. })) =
                 self.store.play(id, unit, &incident.signature)
         {
-            return Due::Restart(prepared);
+            // systemd may still be about to restart it by itself.
+            let patient = incident.seen.checked_add(SELF_HELP).unwrap_or(Timestamp::MAX);
+            if incident.cause.gave_up {
+                return Due::Restart(prepared);
+            } else if patient > Timestamp::now() {
+                return Due::Later(patient);
+            }
         }
         let repair = state.chore(REPAIR);
         if repair.frozen.is_some() {
@@ -90,7 +99,10 @@ impl Runner {
             return Due::Later(parked.until);
         }
         let cooldown = self.config.systemd_monitor.cooldown;
-        let over = self.last_attempt(unit).and_then(|at| at.checked_add(cooldown).ok());
+        let over = self
+            .incidents
+            .last_attempt(&self.store, unit)
+            .and_then(|at| at.checked_add(cooldown).ok());
         match over.filter(|over| *over > Timestamp::now()) {
             Some(over) => Due::Later(over),
             None => order(Job::Repair { unit: unit.clone() }),
@@ -207,17 +219,5 @@ impl Runner {
             })
         };
         (age < project.probation || !was_seen_before()).then_some(last)
-    }
-
-    /// When something was last done about a unit. What was cut off, as by the end of the program, does
-    /// not count: it is done again at once.
-    fn last_attempt(&self, unit: &UnitName) -> Option<Timestamp> {
-        let all = self.store.incidents(None, LOOKED_AT).unwrap_or_default();
-        let of_unit = all.iter().filter(|incident| incident.unit == *unit);
-        let repairs = of_unit.flat_map(|incident| &incident.done).filter(|attempt| {
-            matches!(attempt.what, Remedy::Repair | Remedy::Playbook | Remedy::Restart)
-                && !attempt.was_cut_off()
-        });
-        repairs.map(|attempt| attempt.at).max()
     }
 }

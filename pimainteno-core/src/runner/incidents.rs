@@ -1,9 +1,8 @@
 //! Incidents from when a unit's failure is seen until they are over.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Notify, watch};
 
 use super::{Prepared, Runner};
 use crate::{
@@ -20,72 +19,13 @@ use crate::{
     words::{CommitId, ProjectId, UnitName},
 };
 
-/// Among how many of the last incidents an earlier one of a unit is looked for.
-const LOOKED_AT: usize = 100;
-
 /// How often a failure that systemd recovers from by itself is written down, at most.
 const WRITTEN_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
-/// The incidents that go on, whichever configuration they are found in.
-#[derive(Default)]
-pub(crate) struct Incidents {
-    state: Mutex<State>,
-    /// Whether units are watched now.
-    pub(crate) is_watching: IsWatching,
-    /// Told when somebody else than the one who watches has found an incident.
-    pub(crate) found: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    is_loaded: bool,
-    open: Vec<Incident>,
-}
-
-/// Whether units are watched now.
-#[derive(Debug, Default)]
-pub(crate) struct IsWatching(watch::Sender<bool>);
-
-impl IsWatching {
-    /// Says so.
-    pub(crate) fn set(&self, is_watching: bool) {
-        self.0.send_replace(is_watching);
-    }
-
-    /// Says whether they are.
-    pub(crate) fn get(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Waits until they are.
-    pub(crate) async fn wait(&self) {
-        // It fails where nobody can say so any more, and this is one who could.
-        drop(self.0.subscribe().wait_for(|is_watching| *is_watching).await);
-    }
-}
-
-impl Incidents {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Runner {
     /// The incidents that go on, the oldest first.
-    pub(crate) fn open_incidents(&self) -> Vec<Incident> {
-        let mut state = self.incidents.state();
-        if !state.is_loaded {
-            match self.store.incidents(None, usize::MAX) {
-                Ok(all) => {
-                    let open = all.into_iter().filter(|incident| incident.ended.is_none());
-                    state.open = open.collect();
-                    state.open.reverse();
-                    state.is_loaded = true;
-                }
-                Err(error) => tracing::error!(%error, "Incidents cannot be read."),
-            }
-        }
-        state.open.clone()
+    pub(crate) fn open_incidents(&self) -> Vec<Arc<Incident>> {
+        self.incidents.open(&self.store)
     }
 
     /// The units that are watched: those that the configuration names, or those of the projects that
@@ -104,9 +44,8 @@ impl Runner {
     }
 
     /// The incident of a unit that goes on.
-    pub(crate) fn open_incident(&self, unit: &UnitName) -> Option<Incident> {
-        let open = self.open_incidents();
-        open.into_iter().find(|it| it.unit == *unit || it.others.contains(unit))
+    pub(crate) fn open_incident(&self, unit: &UnitName) -> Option<Arc<Incident>> {
+        self.incidents.open_of(&self.store, unit)
     }
 
     /// Takes note that a unit failed, and finds out why. Gives the incident, unless this failure is
@@ -131,7 +70,7 @@ impl Runner {
         let (id, seen, count, done) = match before {
             // It is one of the machine, and told as that.
             Some(incident) if incident.is_of_machine => return None,
-            Some(it) => (it.id, it.seen, it.count.saturating_add(1), it.done),
+            Some(it) => (it.id, it.seen, it.count.saturating_add(1), it.done.clone()),
             None => (IncidentId::new(), now, 1, Vec::new()),
         };
         let incident = Incident {
@@ -209,7 +148,10 @@ impl Runner {
         let services = self.services_of(prepared.as_deref());
         let diagnosis = self.diagnose(&*services, prepared.as_deref(), unit, failure).await;
         let now = Timestamp::now();
-        let earlier = self.last_incident(unit).filter(|it| it.signature == diagnosis.signature);
+        let earlier = self
+            .incidents
+            .ended_of(&self.store, unit)
+            .filter(|it| it.signature == diagnosis.signature);
         if diagnosis.was_stopped || earlier.is_some_and(|it| now < it.last + WRITTEN_EVERY) {
             return;
         }
@@ -233,6 +175,7 @@ impl Runner {
             done: Vec::new(),
             ended: Some(Ended { at: now, by: EndedBy::Itself }),
         };
+        self.incidents.note(&self.store, &incident);
         self.write(&incident);
         self.tell(&incident);
     }
@@ -252,7 +195,8 @@ impl Runner {
         }
         let is_new = known.is_none();
         let incident = match known {
-            Some(mut incident) => {
+            Some(incident) => {
+                let mut incident = Incident::clone(&incident);
                 let new = units.iter().filter(|unit| **unit != incident.unit);
                 let new: Vec<_> =
                     new.filter(|unit| !incident.others.contains(*unit)).cloned().collect();
@@ -315,13 +259,14 @@ impl Runner {
         by: EndedBy,
         is_failing: impl Fn(&UnitName) -> bool,
     ) {
-        let Some(mut incident) = self.open_incident(unit) else { return };
+        let Some(incident) = self.open_incident(unit) else { return };
         if incident.is_of_machine && incident.units().any(is_failing) {
             return;
         }
+        let mut incident = Incident::clone(&incident);
         incident.ended = Some(Ended { at: Timestamp::now(), by });
         self.learn_restart(&incident);
-        self.incidents.state().open.retain(|open| open.id != incident.id);
+        self.incidents.note(&self.store, &incident);
         self.write(&incident);
         self.tell(&incident);
     }
@@ -402,8 +347,8 @@ impl Runner {
 
     /// The incidents that go on and that a run is about: that of its unit, or, where a person
     /// approved a repair, those of the project that it was made for.
-    fn incidents_of(&self, record: &RunRecord) -> Vec<Incident> {
-        let is_meant = |incident: &Incident| match &record.trigger {
+    fn incidents_of(&self, record: &RunRecord) -> Vec<Arc<Incident>> {
+        let is_meant = |incident: &Arc<Incident>| match &record.trigger {
             Trigger::UnitFailure { unit } => incident.unit == *unit,
             _ => {
                 record.chore == REPAIR
@@ -453,12 +398,6 @@ impl Runner {
         }
     }
 
-    /// The last incident of a unit that is remembered.
-    fn last_incident(&self, unit: &UnitName) -> Option<Incident> {
-        let all = self.store.incidents(None, LOOKED_AT).unwrap_or_default();
-        all.into_iter().find(|incident| incident.unit == *unit)
-    }
-
     /// Whether this start of the unit is known to have failed, and nothing came after it.
     fn is_dealt_with(&self, unit: &UnitName, failure: &UnitFailure) -> bool {
         if failure.invocation.is_empty() {
@@ -471,12 +410,15 @@ impl Runner {
         };
         match self.open_incident(unit) {
             Some(open) => is_known(&open),
-            None => self.last_incident(unit).is_some_and(|ended| is_known(&ended)),
+            None => {
+                self.incidents.ended_of(&self.store, unit).is_some_and(|ended| is_known(&ended))
+            }
         }
     }
 
     fn change_incident(&self, unit: &UnitName, change: impl FnOnce(&mut Incident)) {
-        let Some(mut incident) = self.open_incident(unit) else { return };
+        let Some(incident) = self.open_incident(unit) else { return };
+        let mut incident = Incident::clone(&incident);
         change(&mut incident);
         self.keep(&incident);
     }
@@ -484,26 +426,15 @@ impl Runner {
     /// Keeps an incident that goes on, and tells of it; says whether it is a new one, or fails in
     /// another way than before.
     fn keep(&self, incident: &Incident) -> bool {
-        let mut state = self.incidents.state();
-        let before = state.open.iter().position(|open| open.id == incident.id);
-        let is_news = match before {
-            Some(at) => {
-                let before = std::mem::replace(&mut state.open[at], incident.clone());
-                before.signature != incident.signature
-            }
-            None => {
-                state.open.push(incident.clone());
-                true
-            }
-        };
-        drop(state);
+        let before = self.incidents.note(&self.store, incident);
+        let is_news = before.is_none_or(|before| before.signature != incident.signature);
         self.write(incident);
         self.tell(incident);
         is_news
     }
 
     fn forget_incident(&self, incident: &Incident) {
-        self.incidents.state().open.retain(|open| open.id != incident.id);
+        self.incidents.forget(incident);
         if let Err(error) = self.store.drop_incident(incident) {
             tracing::error!(%error, "An incident could not be taken out of the history.");
         }

@@ -42,8 +42,8 @@ pub(super) struct Watch {
     needed: BTreeSet<UnitName>,
     /// Those of whom something is done already.
     in_hand: BTreeSet<UnitName>,
-    /// What was begun and has not ended; it gives the unit that was in hand.
-    running: JoinSet<Option<UnitName>>,
+    /// What was begun and has not ended.
+    running: JoinSet<Ended>,
 }
 
 /// A unit under watch.
@@ -55,10 +55,22 @@ struct Unit {
     flaps: Option<Window<()>>,
     /// A failure that came while a run of its project went on: that may have been the run's doing.
     during_run: Option<UnitFailure>,
+    /// Whether it is being found out why it failed: one failure of a unit after the other.
+    is_noting: bool,
+    /// The newest failure that came meanwhile, and whether systemd is left to it.
+    next: Option<(UnitFailure, bool)>,
     /// Whether it was put away after it had failed, perhaps by a run that goes on.
     is_put_away: bool,
     /// Since when it is well after a failure, and whether it got so by itself.
     well: Option<(Instant, bool)>,
+}
+
+/// What was begun about a unit, and has ended.
+enum Ended {
+    /// A failure of it was taken note of.
+    Noting(UnitName),
+    /// Something was done about it.
+    Attending(UnitName),
 }
 
 /// Why a connection is not watched any more.
@@ -108,7 +120,7 @@ impl Watch {
                 () = runner.queue.ended() => self.judge_again(runner),
                 () = runner.incidents.found.notified() => self.judge_again(runner),
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
-                    self.note_ended(ended);
+                    self.note_ended(runner, ended);
                 }
                 () = tokio::time::sleep(wait), if self.is_waiting(runner) => {}
             }
@@ -129,16 +141,23 @@ impl Watch {
                 () = runner.queue.ended() => {}
                 () = runner.incidents.found.notified() => {}
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
-                    self.note_ended(ended);
+                    self.note_ended(runner, ended);
                 }
                 () = tokio::time::sleep(wait), if self.is_waiting(runner) => {}
             }
         }
     }
 
-    fn note_ended(&mut self, ended: Result<Option<UnitName>, JoinError>) {
-        if let Ok(Some(unit)) = ended {
-            self.in_hand.remove(&unit);
+    fn note_ended(&mut self, runner: &Arc<Runner>, ended: Result<Ended, JoinError>) {
+        match ended {
+            Ok(Ended::Noting(name)) => {
+                if let Some(unit) = self.units.get_mut(&name) {
+                    unit.is_noting = false;
+                }
+                self.note_next(runner, &name);
+            }
+            Ok(Ended::Attending(name)) => drop(self.in_hand.remove(&name)),
+            Err(error) => tracing::error!(%error, "Looking after a unit ended by a panic."),
         }
     }
 
@@ -280,15 +299,23 @@ impl Watch {
         }
         let flaps = unit.flaps.get_or_insert_with(|| Window::new(config.flap.within));
         let is_flap = failure.is_restarted && flaps.note(now, ()) < config.flap.failures;
-        let is_known = runner.open_incident(name).is_some();
-        let (runner, name) = (runner.clone(), name.clone());
+        unit.next = Some((failure, is_flap));
+        self.note_next(runner, name);
+    }
+
+    /// Has the next failure of a unit taken note of, unless one is already.
+    fn note_next(&mut self, runner: &Arc<Runner>, name: &UnitName) {
+        let Some(unit) = self.units.get_mut(name).filter(|unit| !unit.is_noting) else { return };
+        let Some((failure, is_flap)) = unit.next.take() else { return };
+        unit.is_noting = true;
+        let (runner, name, owner) = (runner.clone(), name.clone(), unit.owner.clone());
         self.running.spawn(async move {
-            if is_flap && !is_known {
+            if is_flap && runner.open_incident(&name).is_none() {
                 runner.note_recovered(&name, owner.as_ref(), &failure).await;
             } else {
                 runner.note_failure(&name, owner.as_ref(), &failure).await;
             }
-            None
+            Ended::Noting(name)
         });
     }
 
@@ -362,16 +389,16 @@ impl Watch {
                     let runner = runner.clone();
                     self.running.spawn(async move {
                         runner.restart_again(&prepared, &incident).await;
-                        Some(incident.unit)
+                        Ended::Attending(incident.unit.clone())
                     });
                 }
                 Due::Now(due) => {
                     self.in_hand.insert(incident.unit.clone());
-                    let (runner, unit) = (runner.clone(), incident.unit);
+                    let (runner, unit) = (runner.clone(), incident.unit.clone());
                     self.running.spawn(async move {
                         let (prepared, order) = *due;
                         runner.carry_out_about(&prepared, order).await;
-                        Some(unit)
+                        Ended::Attending(unit)
                     });
                 }
             }

@@ -267,7 +267,7 @@ async fn a_restart_that_helped_a_person_is_tried_before_anybody_is_asked() {
     watching.maintainer.resume("radio").unwrap();
     let again = house.world.root().display();
     house.shell(&format!(
-        "rm {again}/ready {again}/tries; {0} restart {1}",
+        "{0} stop {1}; rm {again}/ready {again}/tries; {0} start {1}",
         systemctl(),
         house.unit()
     ));
