@@ -6,6 +6,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{Prepared, Runner};
 use crate::{
+    error::Result,
+    event::NoticeKind,
     incident::{self, Cause, Ending, LogLine, Phase, Place, Trouble, UnitFailure, trace},
     service::{JournalEntry, ServiceManager, Since},
     words::UnitName,
@@ -19,6 +21,9 @@ const KEPT: usize = 8 << 10;
 
 /// How long systemd's own line about the end may take to arrive in the journal.
 const ARRIVAL: Duration = Duration::from_secs(1);
+
+/// How long the last words of a program that ended with an error may take behind that line.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// How often to look whether it has.
 const GLANCE: Duration = Duration::from_millis(25);
@@ -47,7 +52,19 @@ impl Runner {
         unit: &UnitName,
         failure: &UnitFailure,
     ) -> Diagnosis {
-        let entries = entries(services, unit, &failure.invocation).await;
+        let entries = match entries(services, unit, &failure.invocation).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                let hints: Vec<_> = error.hints().collect();
+                let message = format!(
+                    "what a unit said before it failed is not known, and nobody can tell whether a change would help: {error}; {}",
+                    hints.join("; ")
+                );
+                let project = prepared.map(|prepared| &prepared.project.id);
+                self.bus.notice(project, None, NoticeKind::Daemon, "journal", message);
+                Vec::new()
+            }
+        };
         let was_told_to_stop = was_told_to_stop(&entries);
         let mut ending = completed(failure.ending.clone(), &entries);
         if was_told_to_stop {
@@ -81,34 +98,37 @@ impl From<JournalEntry> for LogLine {
     }
 }
 
-/// The journal of one start of a unit, once systemd's line about its end is there. What cannot be
-/// read is missing: the failure itself is known.
+/// The journal of one start of a unit, once systemd's line about its end is there, and of a program
+/// that ended with an error something that it said itself, unless it says nothing for a while.
 async fn entries(
     services: &dyn ServiceManager,
     unit: &UnitName,
     invocation: &str,
-) -> Vec<JournalEntry> {
+) -> Result<Vec<JournalEntry>> {
     if invocation.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let since = Since::Start(invocation.to_owned());
     let deadline = Instant::now() + ARRIVAL;
+    let mut last_words = None;
     loop {
-        let entries = match services.journal(unit, &since, LINES).await {
-            Ok(entries) => entries,
-            Err(error) => {
-                tracing::warn!(%unit, %error, "The journal of a unit that failed cannot be read.");
-                return Vec::new();
-            }
-        };
+        let entries = services.journal(unit, &since, LINES).await?;
         let says_end = |entry: &JournalEntry| {
             entry.identifier == MANAGER
                 && ["Failed with result", "Scheduled restart", "Failed to start"]
                     .iter()
                     .any(|end| entry.message.contains(end))
         };
-        if entries.iter().any(says_end) || Instant::now() >= deadline {
-            return entries;
+        let now = Instant::now();
+        if entries.iter().any(says_end) {
+            let has_spoken = entries.iter().any(|entry| entry.identifier != MANAGER);
+            let exited = |entry: &JournalEntry| entry.message.contains("code=exited");
+            let is_awaited = !has_spoken && entries.iter().any(exited);
+            if !is_awaited || now >= *last_words.get_or_insert(now + LAST_WORDS) {
+                return Ok(entries);
+            }
+        } else if now >= deadline {
+            return Ok(entries);
         }
         sleep(GLANCE).await;
     }
