@@ -15,7 +15,6 @@ mod sandbox;
 mod scan;
 #[path = "../../../tests/support/systemd.rs"]
 #[expect(
-    clippy::disallowed_methods,
     clippy::panic,
     clippy::unwrap_used,
     reason = "the tests' own, of which the table needs a part"
