@@ -181,11 +181,24 @@ impl Incident {
         format!("{} {}{said}", self.unit, self.cause.text)
     }
 
+    /// Takes the secrets out of the log: as one text, because a key may take several lines. What
+    /// stands in its place takes as many.
+    fn redact_log(&mut self, secrets: &Secrets) {
+        let lines: Vec<_> = self.log.iter().map(|line| line.text.as_str()).collect();
+        let mut text = lines.join("\n");
+        secrets.clean(&mut text);
+        let mut clean = text.split('\n');
+        for line in &mut self.log {
+            let height = line.text.split('\n').count();
+            line.text = clean.by_ref().take(height).collect::<Vec<_>>().join("\n");
+        }
+    }
+
     /// Takes the secrets out of what was said.
     pub(crate) fn redact(&mut self, secrets: &Secrets) {
         secrets.clean(&mut self.cause.text);
         self.message.iter_mut().for_each(|said| secrets.clean(said));
-        self.log.iter_mut().for_each(|line| secrets.clean(&mut line.text));
+        self.redact_log(secrets);
         self.done.iter_mut().for_each(|attempt| secrets.clean(&mut attempt.outcome));
         if let Some(trouble) = &mut self.trouble {
             secrets.clean(&mut trouble.evidence);
@@ -217,5 +230,32 @@ impl fmt::Display for Remedy {
             Self::Restart => "restarted it",
             Self::Told => "told a person",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_over_several_lines_of_the_log_is_taken_out_and_the_others_stay() {
+        let key = [
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "MIIEpAIBAAKCAQEA04up8hoqzS1MIIEpAIBAAKCAQEA04up8hoqzS1MIIEpAIBA",
+            "-----END RSA PRIVATE KEY-----",
+        ];
+        let lines = ["starts", key[0], key[1], key[2], "fails"];
+        let mut incident: Incident = serde_json::from_value(serde_json::json!({
+            "id": "0199a3b4-c5d6-7000-8000-000000000000", "project": null, "unit": "a.service",
+            "invocation": "i", "seen": "2026-01-02T03:04:05Z", "last": "2026-01-02T03:05:05Z",
+            "count": 1, "signature": "s", "message": null, "trouble": null, "places": [],
+            "cause": { "kind": "exit-code", "text": "exited with code 1", "gave_up": false },
+            "log": lines.map(|text| serde_json::json!({ "by": "app", "priority": 3, "text": text })),
+            "done": [], "ended": null,
+        }))
+        .unwrap();
+        incident.redact(&Secrets::new().unwrap());
+        let log: Vec<_> = incident.log.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(log, ["starts", key[0], "[redacted: private key]", key[2], "fails"]);
     }
 }

@@ -205,7 +205,8 @@ impl Runner {
             return None;
         }
         let ended = last.ended?;
-        let age = Duration::try_from(incident.seen.duration_since(ended)).unwrap_or_default();
+        // What was down before it, or is dated before it, is not its fault.
+        let age = Duration::try_from(incident.seen.duration_since(ended)).ok()?;
         let restarted = |entry: &Entry| matches!(&entry.what, What::Intent { effect: Effect::Restart { unit }, .. } if *unit == incident.unit);
         if age >= FRESH || !self.store.run_journal(last.id).ok()?.iter().any(restarted) {
             return None;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Prepared, Runner};
+use super::{Prepared, Runner, diagnosis::Diagnosis};
 use crate::{
     config::RestartConfig,
     error::{Error, ErrorKind, Result},
@@ -63,35 +63,22 @@ impl Runner {
         let services = self.services_of(prepared.as_deref());
         let diagnosis = self.diagnose(&*services, prepared.as_deref(), unit, failure).await;
         if diagnosis.was_stopped {
+            self.end_incident(unit, EndedBy::Person, |_| true);
             return None;
         }
         let now = Timestamp::now();
         let before = self.open_incident(unit);
-        let (id, seen, count, done) = match before {
-            // It is one of the machine, and told as that.
-            Some(incident) if incident.is_of_machine => return None,
-            Some(it) => (it.id, it.seen, it.count.saturating_add(1), it.done.clone()),
-            None => (IncidentId::new(), now, 1, Vec::new()),
-        };
+        // It is one of the machine, and told as that.
+        if before.as_ref().is_some_and(|before| before.is_of_machine) {
+            return None;
+        }
+        let before = before.as_deref();
         let incident = Incident {
-            id,
-            project: owner.cloned(),
-            unit: unit.clone(),
-            others: Vec::new(),
-            is_of_machine: false,
-            invocation: failure.invocation.clone(),
-            seen,
-            last: now,
-            count,
-            cause: diagnosis.cause,
-            trouble: diagnosis.trouble,
-            signature: diagnosis.signature,
-            message: diagnosis.message,
-            places: diagnosis.places,
-            log: diagnosis.log,
-            head: prepared.as_deref().and_then(head),
-            done,
-            ended: None,
+            id: before.map_or_else(IncidentId::new, |it| it.id),
+            seen: before.map_or(now, |it| it.seen),
+            count: before.map_or(1, |it| it.count.saturating_add(1)),
+            done: before.map(|it| it.done.clone()).unwrap_or_default(),
+            ..self.incident_of(unit, prepared.as_deref(), failure, diagnosis, now)
         };
         let is_news = self.keep(&incident);
         if let Some(trouble) = incident.trouble.as_ref().filter(|_| is_news) {
@@ -156,11 +143,30 @@ impl Runner {
             return;
         }
         let incident = Incident {
+            ended: Some(Ended { at: now, by: EndedBy::Itself }),
+            ..self.incident_of(unit, prepared.as_deref(), failure, diagnosis, now)
+        };
+        self.incidents.note(&self.store, &incident);
+        self.write(&incident);
+        self.tell(&incident);
+    }
+
+    /// The first failure of a unit as an incident that goes on, without the secrets in it: whoever is
+    /// told gets the same.
+    fn incident_of(
+        &self,
+        unit: &UnitName,
+        prepared: Option<&Prepared>,
+        failure: &UnitFailure,
+        diagnosis: Diagnosis,
+        now: Timestamp,
+    ) -> Incident {
+        let mut incident = Incident {
             id: IncidentId::new(),
-            project: owner.cloned(),
+            project: prepared.map(|prepared| prepared.project.id.clone()),
             unit: unit.clone(),
-            others: Vec::new(),
             is_of_machine: false,
+            others: Vec::new(),
             invocation: failure.invocation.clone(),
             seen: now,
             last: now,
@@ -171,13 +177,12 @@ impl Runner {
             message: diagnosis.message,
             places: diagnosis.places,
             log: diagnosis.log,
-            head: prepared.as_deref().and_then(head),
+            head: prepared.and_then(head),
             done: Vec::new(),
-            ended: Some(Ended { at: now, by: EndedBy::Itself }),
+            ended: None,
         };
-        self.incidents.note(&self.store, &incident);
-        self.write(&incident);
-        self.tell(&incident);
+        incident.redact(self.store.secrets());
+        incident
     }
 
     /// Takes note that many units failed together: that is one incident, of the machine, and those
@@ -265,7 +270,6 @@ impl Runner {
         }
         let mut incident = Incident::clone(&incident);
         incident.ended = Some(Ended { at: Timestamp::now(), by });
-        self.learn_restart(&incident);
         self.incidents.note(&self.store, &incident);
         self.write(&incident);
         self.tell(&incident);
@@ -368,21 +372,28 @@ impl Runner {
         });
     }
 
-    /// Takes note that a start alone helped a unit which systemd had given up: nothing else was done
-    /// about it, and the project is as it was.
-    fn learn_restart(&self, incident: &Incident) {
-        let by_start = incident.ended.as_ref().is_some_and(|it| it.by == EndedBy::Person);
-        let was_left_alone = incident.done.iter().all(|attempt| attempt.run.is_none());
+    /// Takes note that a start alone, by a person, helped a unit which systemd had given up: nothing
+    /// else was done about it, and the project is as it was.
+    pub(crate) fn learn_restart(&self, unit: &UnitName) {
+        let Some(incident) = self.open_incident(unit).filter(|it| it.cause.gave_up) else { return };
         let Some(prepared) = incident.project.as_ref().and_then(|it| self.project(it).ok()) else {
             return;
         };
+        let was_left_alone = incident.done.iter().all(|attempt| attempt.run.is_none());
         let is_same = incident.head.is_some() && incident.head == head(&prepared);
-        if !(by_start && incident.cause.gave_up && was_left_alone && is_same) {
+        if !was_left_alone || !is_same {
             return;
         }
-        let (unit, signature) = (incident.unit.clone(), incident.signature.clone());
-        let play = Play { unit, signature, change: None };
-        if let Err(error) = self.store.keep_play(&prepared.project.id, play) {
+        let (id, signature) = (&prepared.project.id, &incident.signature);
+        let learned = self.store.play(id, unit, signature).and_then(|known| match known {
+            // A change that was proven is worth more.
+            Some(_) => Ok(()),
+            None => {
+                let (unit, signature) = (unit.clone(), signature.clone());
+                self.store.keep_play(id, Play { unit, signature, change: None })
+            }
+        });
+        if let Err(error) = learned {
             tracing::error!(%error, "That a restart helped could not be noted.");
         }
     }

@@ -359,6 +359,9 @@ impl Watch {
                 .and_then(|owner| runner.project(owner).ok())
                 .map_or(SHORTEST_PROBATION, |it| it.project.probation.max(SHORTEST_PROBATION));
             if now >= since + probation {
+                if !by_itself {
+                    runner.learn_restart(name);
+                }
                 over.push((name.clone(), by_itself));
             } else {
                 again = again.min(since + probation);

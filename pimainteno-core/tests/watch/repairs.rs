@@ -284,3 +284,57 @@ async fn a_restart_that_helped_a_person_is_tried_before_anybody_is_asked() {
     watching.stop().await;
     assert_eq!(backend.requests().len(), 0);
 }
+
+#[tokio::test]
+async fn a_delivery_is_not_taken_back_for_what_was_down_before_it() {
+    let mut house = house(BROKEN);
+    // Nobody is asked about the unit any more, and the project goes on.
+    house.world.config.systemd_monitor.freeze_after = 1;
+    house.world.config.systemd_monitor.cooldown = Duration::from_secs(3600);
+    let backend = nobody();
+    let mut watching = house.watch(backend).await;
+    house.start();
+    let run = watching.run().await;
+    assert!(matches!(run.outcome, Some(Outcome::Failed { .. })), "{run:#?}");
+    watching.stop().await;
+    house.world.config.systemd_monitor.enabled = false;
+    let upkeep = nobody().answer(
+        Task::Propose,
+        Scripted::Edit {
+            path: "README.md".into(),
+            content: "# Radio\n".into(),
+            text: "readme: shorter".into(),
+        },
+    );
+    let environment = crate::house::environment();
+    let maintainer = house.world.builder(upkeep).environment(environment).build().unwrap();
+    let records = maintainer.run_once().await.unwrap();
+    assert!(matches!(records[0].outcome, Some(Outcome::Applied { .. })), "{records:#?}");
+    drop(maintainer);
+    house.world.config.systemd_monitor.enabled = true;
+    let delivered = house.world.head();
+    let watching = house.watch(nobody()).await;
+    // What is to be done about it was asked when watching began.
+    let incident = &watching.maintainer.incidents(None, 10).unwrap()[0];
+    assert!(incident.ended.is_none(), "{incident:#?}");
+    watching.stop().await;
+    assert_eq!(house.world.head(), delivered);
+    let incident = &house.world.builder(nobody()).build().unwrap().incidents(None, 10).unwrap()[0];
+    assert!(incident.done.iter().all(|it| it.what != Remedy::Reversal), "{incident:#?}");
+}
+
+#[tokio::test]
+async fn a_unit_that_is_stopped_after_it_failed_is_let_be() {
+    // It ends with an error when it is told to stop, and by itself.
+    let text = "[Service]\nRestart=always\nRestartSec=50ms\n\
+                ExecStart=/bin/sh -c 'trap \"exit 1\" TERM; sleep 0.4 & wait; exit 1'\n";
+    let mut house = House::new(&[("rude.service", text)]);
+    house.world.config.systemd_monitor.flap.failures = 1;
+    let mut watching = house.watch(nobody()).await;
+    watching.maintainer.pause("radio").unwrap();
+    house.start();
+    assert!(watching.incident(house.unit()).await.ended.is_none());
+    house.shell(&format!("{} stop {}", systemctl(), house.unit()));
+    assert_eq!(watching.end(house.unit()).await, EndedBy::Person);
+    watching.stop().await;
+}
