@@ -47,15 +47,20 @@ pub(crate) async fn serve(live: &Live) {
         }
         match Manager1::connect(runner.config.systemd_monitor.bus, &runner.environment).await {
             Ok(manager) => {
+                let begun = Instant::now();
                 let ended = watch.session(live, &runner, &manager).await;
+                if runner.incidents.is_watching.get() {
+                    without_bus = None;
+                }
+                // One that ends as soon as it is there is tried ever more rarely.
+                if begun.elapsed() > wait {
+                    wait = FIRST_WAIT;
+                }
                 runner.incidents.is_watching.set(false);
                 match ended {
                     Ok(End::Stopped) => break,
                     Ok(End::Replaced) => continue,
-                    Ok(End::Lost) => {
-                        tracing::info!("The connection to systemd's bus was lost.");
-                        (wait, without_bus) = (FIRST_WAIT, None);
-                    }
+                    Ok(End::Lost) => tracing::info!("The connection to systemd's bus was lost."),
                     Err(error) => tell_missing(&runner, &error, &mut without_bus),
                 }
             }

@@ -101,6 +101,23 @@ async fn a_unit_that_fails_to_start_says_what_it_logged() {
 }
 
 #[tokio::test]
+async fn a_unit_that_fails_right_after_its_restart_is_known_to_have_failed() {
+    // It counts as started once it is executed.
+    let text = "[Service]\nExecStart=/bin/sh -c 'exit 3'\n";
+    let unit = TestSystemd::get().unit("after.service", text);
+    for _ in 0..10 {
+        manager().restart(&unit.name, &Cancel::new()).await.unwrap();
+        let state = loop {
+            let state = manager().state(&unit.name).await.unwrap();
+            if !matches!(state.active, ActiveState::Active | ActiveState::Deactivating) {
+                break state;
+            }
+        };
+        assert_eq!((state.active, state.result.as_str()), (ActiveState::Failed, "exit-code"));
+    }
+}
+
+#[tokio::test]
 async fn a_unit_that_does_not_exist_is_a_state_but_cannot_be_restarted() {
     let name: UnitName = "pimainteno-test-missing.service".parse().unwrap();
     assert_eq!(manager().state(&name).await.unwrap().load, LoadState::NotFound);

@@ -14,7 +14,7 @@ use self::{
     bus::{Manager1, Verb},
     refusal::Refusal,
 };
-use super::{Journal, JournalEntry, ServiceManager, Since, UnitState};
+use super::{ActiveState, Journal, JournalEntry, ServiceManager, Since, UnitState};
 use crate::{
     config::Bus,
     error::{Error, ErrorKind, Result},
@@ -102,7 +102,9 @@ impl Systemd {
             Ok(Ok(result)) if matches!(result.as_str(), "done" | "skipped") => {
                 // The counter of restarts outlives a restart that comes while the unit waits for
                 // its next one, and would be held against what runs now.
-                drop(manager.manager.reset_failed_unit(unit).await);
+                if self.has_old_counter(unit).await {
+                    drop(manager.manager.reset_failed_unit(unit).await);
+                }
                 Ok(())
             }
             Ok(Ok(result)) if result == "failed" => {
@@ -110,6 +112,13 @@ impl Systemd {
             }
             Ok(Ok(result)) => Err(Refusal::of_job(&result)),
         }
+    }
+
+    /// Whether a unit that was just restarted runs with restarts on its counter. One that has failed
+    /// since keeps what says so.
+    async fn has_old_counter(&self, unit: &UnitName) -> bool {
+        let state = self.state(unit).await;
+        state.is_ok_and(|state| state.active == ActiveState::Active && state.restarts > 0)
     }
 
     /// How a unit ended that has just failed, as the end of a sentence; nothing if that is not known.

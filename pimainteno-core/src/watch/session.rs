@@ -7,21 +7,22 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::{
-    sync::mpsc::UnboundedReceiver,
-    task::{JoinError, JoinSet},
-};
+use tokio::task::{JoinError, JoinSet};
 
 use super::{
     owner,
-    signals::{self, Signal},
+    signals::{self, Changes, Signals, Told},
     unit::{News, Watched},
     window::Window,
 };
 use crate::{
+    event::NoticeKind,
     incident::{EndedBy, UnitFailure},
     runner::{Due, Live, Runner},
-    service::{ActiveState, LoadState, UnitState, systemd::bus::Manager1},
+    service::{
+        ActiveState, LoadState, UnitState,
+        systemd::bus::{self, Manager1},
+    },
     words::{ProjectId, UnitName},
 };
 
@@ -101,22 +102,17 @@ impl Watch {
         let mut again = self.attend(runner);
         loop {
             let wait = again.saturating_duration_since(Instant::now());
+            // None before the others: a unit may fail faster than all else is done.
             tokio::select! {
-                biased;
                 () = runner.cancel.raised() => return Ok(End::Stopped),
                 () = live.replaced_for_watch() => return Ok(End::Replaced),
-                signal = signals.recv() => {
-                    let Some(signal) = signal else { return Ok(End::Lost) };
-                    match self.hear(runner, manager, &paths, signal).await? {
-                        Heed::Nothing => continue,
-                        Heed::Attend => {}
-                        // Units may be there that were not, or be others by now.
-                        Heed::Anew => {
-                            let _ = drain(&mut signals);
-                            return Ok(End::Replaced);
-                        }
-                    }
-                }
+                told = signals.next() => match self.hear(runner, manager, &paths, told).await? {
+                    Heed::Nothing => continue,
+                    Heed::Attend => {}
+                    // Units may be there that were not, or be others by now.
+                    Heed::Anew => return Ok(End::Replaced),
+                    Heed::Lost => return Ok(End::Lost),
+                },
                 () = runner.queue.ended() => self.judge_again(runner),
                 () = runner.incidents.found.notified() => self.judge_again(runner),
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
@@ -153,6 +149,9 @@ impl Watch {
             Ok(Ended::Noting(name)) => {
                 if let Some(unit) = self.units.get_mut(&name) {
                     unit.is_noting = false;
+                    // What was over before it was known why it failed has ended no incident.
+                    let is_over = !unit.watched.is_failing() && unit.well.is_none();
+                    unit.is_put_away |= is_over && unit.next.is_none();
                 }
                 self.note_next(runner, &name);
             }
@@ -166,28 +165,33 @@ impl Watch {
         &mut self,
         runner: &Arc<Runner>,
         manager: &Manager1,
-    ) -> zbus::Result<(HashMap<String, UnitName>, UnboundedReceiver<Signal>)> {
+    ) -> zbus::Result<(HashMap<String, UnitName>, Signals)> {
         let mut names = runner.watched_units();
         names.extend(self.needed.iter().cloned());
         self.units.retain(|unit, _| names.contains(unit));
         let mut paths = HashMap::new();
-        for name in &names {
-            let path = manager.manager.load_unit(name).await?.to_string();
-            let owner = owner::owner(runner, manager, name, &path).await;
+        for name in names {
+            let path = match manager.manager.load_unit(&name).await {
+                Ok(path) => path.to_string(),
+                Err(error) => {
+                    let Some(reason) = bus::refusal(&error) else { return Err(error) };
+                    self.units.remove(&name);
+                    tell_refused(runner, &name, reason);
+                    continue;
+                }
+            };
+            let owner = owner::owner(runner, manager, &name, &path).await;
             self.units.entry(name.clone()).or_default().owner = owner;
-            paths.insert(path, name.clone());
+            paths.insert(path, name);
         }
-        let all: Vec<_> = paths.keys().cloned().collect();
-        let mut states = Vec::new();
         let mut missing = Vec::new();
         for (path, name) in &paths {
             // Looked at twice where it changes in between, which does no harm.
-            let state = manager.state(path, name).await?;
-            if state.load == LoadState::NotFound {
+            if manager.state(path, name).await?.load == LoadState::NotFound {
                 missing.push(name.to_string());
             }
-            states.push((name.clone(), path.clone()));
         }
+        let all: Vec<_> = paths.keys().cloned().collect();
         let signals = signals::subscribe(manager, &all, &missing).await?;
         for incident in runner.open_incidents() {
             for name in incident.units() {
@@ -196,71 +200,84 @@ impl Watch {
                 }
             }
         }
-        for (name, path) in states {
-            let state = manager.state(&path, &name).await?;
-            self.look(runner, &name, state);
+        for (path, name) in &paths {
+            let state = manager.state(path, name).await?;
+            self.look(runner, name, state);
         }
         Ok((paths, signals))
     }
 
-    /// Takes note of something that systemd told.
+    /// Takes note of what systemd told.
     async fn hear(
         &mut self,
         runner: &Arc<Runner>,
         manager: &Manager1,
         paths: &HashMap<String, UnitName>,
-        signal: Signal,
+        told: Told,
     ) -> zbus::Result<Heed> {
-        match signal {
-            Signal::Changed { path, changes, is_last } => {
-                let Some(name) = paths.get(&path) else { return Ok(Heed::Nothing) };
-                let Some(unit) = self.units.get_mut(name) else { return Ok(Heed::Nothing) };
-                changes.note(unit.watched.next());
-                // Those of its type come first, and tell of the same change.
-                if !is_last {
-                    return Ok(Heed::Nothing);
-                }
-                let mut state = unit.watched.next().clone();
-                // Each state is told that it goes through: `failed` before `auto-restart`, and the
-                // next start while the last state still stands. What it is by now is what counts.
-                if matches!(state.active, ActiveState::Failed | ActiveState::Inactive) {
-                    state = manager.state(&path, name).await?;
-                }
-                let is_news = self.look(runner, &name.clone(), state);
-                Ok(if is_news { Heed::Attend } else { Heed::Nothing })
-            }
-            Signal::New { name } => {
-                let is_missing = |unit: &Unit| !unit.watched.is_there();
-                let Some((name, _)) =
-                    self.units.iter().find(|(it, unit)| ***it == *name && is_missing(unit))
-                else {
-                    return Ok(Heed::Nothing);
-                };
-                let name = name.clone();
-                // Looking at it in the usual way would make it known once more, and tell of it.
-                let Ok(path) = manager.manager.get_unit(&name).await else {
-                    return Ok(Heed::Nothing);
-                };
-                let state = manager.state(&path, &name).await?;
-                let is_news = self.look(runner, &name, state);
-                Ok(if is_news { Heed::Attend } else { Heed::Nothing })
-            }
-            Signal::Anew => Ok(Heed::Anew),
-            Signal::Dependency { unit } => {
-                // The incident is of the one that failed, not of those that are not started for it.
-                let Some((path, _)) = paths.iter().find(|(_, name)| ***name == *unit) else {
-                    return Ok(Heed::Nothing);
-                };
-                let failed = owner::failed_needs(manager, path).await?;
-                let new: Vec<_> =
-                    failed.into_iter().filter(|it| !self.units.contains_key(it)).collect();
-                if new.is_empty() {
-                    return Ok(Heed::Nothing);
-                }
-                self.needed.extend(new);
-                Ok(Heed::Anew)
+        if told.is_lost {
+            return Ok(Heed::Lost);
+        }
+        let mut is_news = false;
+        for (path, changes) in told.changed {
+            if let Some(name) = paths.get(&path) {
+                is_news |= self.hear_of_change(runner, manager, &path, name, &changes).await?;
             }
         }
+        for name in told.new {
+            is_news |= self.hear_of_new(runner, manager, &name).await?;
+        }
+        let mut is_anew = told.is_anew;
+        for unit in told.dependency {
+            // The incident is of the one that failed, not of those that are not started for it.
+            let Some((path, _)) = paths.iter().find(|(_, name)| ***name == *unit) else { continue };
+            let failed = owner::failed_needs(manager, path).await?;
+            let new = failed.into_iter().filter(|it| !self.units.contains_key(it));
+            let known = self.needed.len();
+            self.needed.extend(new);
+            is_anew |= self.needed.len() > known;
+        }
+        Ok(match (is_anew, is_news) {
+            (true, _) => Heed::Anew,
+            (false, true) => Heed::Attend,
+            (false, false) => Heed::Nothing,
+        })
+    }
+
+    /// Takes note that a unit changed; says whether that is news.
+    async fn hear_of_change(
+        &mut self,
+        runner: &Arc<Runner>,
+        manager: &Manager1,
+        path: &str,
+        name: &UnitName,
+        changes: &Changes,
+    ) -> zbus::Result<bool> {
+        let Some(unit) = self.units.get_mut(name) else { return Ok(false) };
+        changes.note(unit.watched.next());
+        let mut state = unit.watched.next().clone();
+        // Each state is told that it goes through: `failed` before `auto-restart`, and the next start
+        // while the last state still stands. What it is by now is what counts.
+        if matches!(state.active, ActiveState::Failed | ActiveState::Inactive) {
+            state = manager.state(path, name).await?;
+        }
+        Ok(self.look(runner, name, state))
+    }
+
+    /// Takes note that systemd knows a unit that it did not know; says whether that is news.
+    async fn hear_of_new(
+        &mut self,
+        runner: &Arc<Runner>,
+        manager: &Manager1,
+        name: &str,
+    ) -> zbus::Result<bool> {
+        let is_missing = |unit: &Unit| !unit.watched.is_there();
+        let awaited = self.units.iter().find(|(it, unit)| ***it == *name && is_missing(unit));
+        let Some(name) = awaited.map(|(name, _)| name.clone()) else { return Ok(false) };
+        // Looking at it in the usual way would make it known once more, and tell of it.
+        let Ok(path) = manager.manager.get_unit(&name).await else { return Ok(false) };
+        let state = manager.state(&path, &name).await?;
+        Ok(self.look(runner, &name, state))
     }
 
     /// Looks at a unit's state; says whether that is news.
@@ -429,9 +446,14 @@ enum Heed {
     Attend,
     /// All units are to be looked at again.
     Anew,
+    /// The connection was lost.
+    Lost,
 }
 
-/// Takes what is there already: all of it is looked at again.
-fn drain(signals: &mut UnboundedReceiver<Signal>) -> usize {
-    std::iter::from_fn(|| signals.try_recv().ok()).count()
+/// Tells a person that systemd does not take a name for that of a unit.
+fn tell_refused(runner: &Runner, name: &UnitName, reason: &str) {
+    let message = format!(
+        "`{name}` is not watched: systemd knows no unit of that name: {reason}; name the units with their type, and of a template the instances, as in `worker@1.service`"
+    );
+    runner.bus.notice(None, None, NoticeKind::Daemon, format!("watch {name}"), message);
 }

@@ -85,3 +85,18 @@ async fn a_unit_that_a_socket_starts_is_watched() {
     assert_eq!(incident.cause.kind, CauseKind::ExitCode);
     house.shell(&format!("{} stop {socket} {service}", systemctl()));
 }
+
+#[tokio::test]
+async fn a_name_that_systemd_refuses_is_told_and_the_others_are_watched() {
+    let mut house = House::new(&[("other.service", FAILS)]);
+    let mut names: Vec<_> = ["no-type", "template@.service"].map(|it| it.parse().unwrap()).into();
+    names.push(house.unit().clone());
+    house.world.config.systemd_monitor.units = names;
+    let mut watching = house.watch(nobody()).await;
+    house.start();
+    assert_eq!(watching.incident(house.unit()).await.cause.kind, CauseKind::ExitCode);
+    let notices = watching.maintainer.notices(None, 10).unwrap();
+    for refused in ["`no-type` is not watched", "`template@.service` is not watched"] {
+        assert!(notices.iter().any(|notice| notice.message.contains(refused)), "{notices:#?}");
+    }
+}

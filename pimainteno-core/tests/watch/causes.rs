@@ -226,3 +226,40 @@ async fn a_failure_that_came_while_nobody_watched_is_found_once() {
     let known = watching.maintainer.incidents(None, 10).unwrap();
     assert_eq!((known.len(), known[0].id, known[0].count), (1, first.id, 1));
 }
+
+#[tokio::test]
+async fn what_is_put_away_while_it_is_found_out_why_it_failed_is_over() {
+    // That takes a while where the journal says nothing of its end.
+    let quiet = "[Service]\nLogLevelMax=emerg\nExecStart=/bin/sh -c 'sleep 0.1; exit 4'\n";
+    let mark = "[Service]\nExecStart=/bin/sh -c 'sleep 0.2; exit 5'\n";
+    let mut house = House::new(&[("quiet.service", quiet), ("mark.service", mark)]);
+    house.world.config.systemd_monitor.flap.failures = 1;
+    let mut watching = house.watch(nobody()).await;
+    let (systemctl, unit, mark) = (systemctl(), &house.units[0].name, &house.units[1].name);
+    house.shell(&format!("{systemctl} start {unit} {mark}"));
+    // The other one failed later.
+    assert_eq!(watching.incident(mark).await.cause.kind, CauseKind::ExitCode);
+    house.shell(&format!("{systemctl} reset-failed {unit}"));
+    assert_eq!(watching.end(unit).await, EndedBy::Person);
+    watching.stop().await;
+}
+
+#[tokio::test]
+async fn a_unit_that_fails_faster_than_it_can_be_looked_at_is_an_incident_all_the_same() {
+    let spins = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\nRestartSec=1ms\nExecStart=/bin/false\n";
+    let names = ["one.service", "two.service", "three.service"];
+    let mut house = House::alone(&names.map(|name| (name, spins)));
+    house.world.config.systemd_monitor.storm.units = 10;
+    let mut watching = house.watch(nobody()).await;
+    watching.maintainer.pause("radio").unwrap();
+    let units: Vec<_> = house.units.iter().map(|unit| unit.name.clone()).collect();
+    house.shell(&format!("{} start {}", systemctl(), units.join(" ")));
+    loop {
+        let incident = watching.incident(&units[0]).await;
+        if incident.ended.is_none() {
+            break;
+        }
+    }
+    house.shell(&format!("{} stop {}", systemctl(), units.join(" ")));
+    watching.stop().await;
+}

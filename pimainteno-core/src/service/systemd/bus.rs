@@ -8,6 +8,7 @@ use std::{
 use zbus::{
     Connection, MessageStream, OwnedObjectPath, Variant, connection,
     export::futures_core::Stream as _,
+    fdo,
     message::{Message, Type},
     proxy,
     proxy::CacheProperties,
@@ -176,6 +177,18 @@ pub(crate) fn interface_of(unit: &str) -> String {
     let mut letters = kind.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     format!("{SYSTEMD}.{}{}", first.map_or(String::new(), String::from), letters.as_str())
+}
+
+/// Why systemd refused what it was asked for; `None` if it did not answer.
+pub(crate) fn refusal(error: &zbus::Error) -> Option<&str> {
+    match error {
+        zbus::Error::MethodError(_, reason, _) => Some(reason.as_deref().unwrap_or_default()),
+        zbus::Error::FDO(fdo) => match &**fdo {
+            fdo::Error::InvalidArgs(reason) | fdo::Error::Failed(reason) => Some(reason),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Properties as `systemctl show` writes them; those alone that a state is read from have a type

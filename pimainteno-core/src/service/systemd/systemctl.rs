@@ -31,9 +31,10 @@ impl Systemd {
         let output = done.map_err(Refusal::Other)?;
         match output.end {
             End::Exited(0) => {
-                // The counter of restarts outlives a restart that comes while the unit waits for
-                // its next one, and would be held against what runs now.
-                self.forget_crashes(unit).await;
+                // As by the bus.
+                if self.has_old_counter(unit).await {
+                    self.forget_crashes(unit).await;
+                }
                 Ok(())
             }
             _ => Err(self.refusal(unit, &output)),
