@@ -229,11 +229,12 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
         };
     }
     match &context.run.record.commit {
-        Some(commit) if context.run.mends_unit() && !context.run.is_proven => Outcome::Unproven {
-            commit: commit.clone(),
-            reason: "nothing watched whether the unit is well with it".into(),
+        Some(commit) => match &context.run.doubt {
+            Some(doubt) if context.run.mends_unit() => {
+                Outcome::Unproven { commit: commit.clone(), reason: doubt.clone() }
+            }
+            _ => Outcome::Applied { commit: commit.clone() },
         },
-        Some(commit) => Outcome::Applied { commit: commit.clone() },
         None => Outcome::NoChange,
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     id::{ProposalId, RunId},
     job::IMPROVE,
     secrets::Secrets,
-    words::{CommitId, ProjectId, Sha256, filled},
+    words::{CommitId, ProjectId, Sha256, UnitName, filled},
 };
 
 pub use blocked::Blocked;
@@ -36,6 +36,9 @@ pub struct Proposal {
     /// The chore that it was made for.
     #[serde(default = "improve")]
     pub chore: String,
+    /// The unit that it is to mend, if it was made because one failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitName>,
     /// The commit that the diff was made against.
     pub base: CommitId,
     /// The project's directory in its repository, which the diff's paths begin at; empty for the
@@ -191,6 +194,7 @@ impl Proposal {
             id: ProposalId::new(),
             project,
             chore: improve(),
+            unit: None,
             base,
             directory: None,
             sha256: Sha256::of(&diff),

@@ -53,7 +53,7 @@ impl Proposer for Repair {
         let Job::Repair { unit } = context.job().clone() else {
             return backend::Backend.propose(context).await;
         };
-        let Some(incident) = context.incidents_to_mend().into_iter().next() else {
+        let Some(incident) = context.incident_to_mend() else {
             // Whoever asked for the run knows of a failure that nobody has seen here.
             return backend::Backend.propose(context).await;
         };
@@ -64,7 +64,7 @@ impl Proposer for Repair {
             return Ok(Flow::Done(format!("what helped before is done again: {subject}")));
         }
         self.settle(context, &incident).await?;
-        if context.incidents_to_mend().is_empty() {
+        if context.incident_to_mend().is_none() {
             let reason = format!("{unit} is well again, or failed together with others");
             return Ok(Flow::End(Outcome::Skipped { reason }));
         }

@@ -13,7 +13,7 @@ use crate::{
     config::Mode,
     error::ErrorKind,
     git::Head,
-    incident::{EndedBy, Incident, Remedy},
+    incident::{EndedBy, Incident, Remedy, TroubleKind},
     job::{Job, REPAIR},
     run::{Outcome, RunOptions, RunRecord, Trigger},
     service::{ActiveState, Baseline, Probation, Verdict},
@@ -52,7 +52,6 @@ impl Runner {
         let id = &prepared.project.id;
         let state = self.store.project(id);
         if incident.is_of_machine
-            || incident.trouble.is_some()
             || incident.ended.is_some()
             || state.paused
             // Looked at again when that has ended.
@@ -67,9 +66,16 @@ impl Runner {
             Due::Now(Box::new((prepared.clone(), order)))
         };
         let was_done = |what| incident.done.iter().any(|it| it.what == what && !it.was_cut_off());
-        let was_reversed = was_done(Remedy::Reversal);
-        if !was_reversed && let Some(of) = self.delivery_at_fault(&prepared, incident) {
+        let trouble = incident.trouble.as_ref().map(|trouble| trouble.kind);
+        let may_be_brought = trouble.is_none_or(TroubleKind::may_be_brought);
+        if may_be_brought
+            && !was_done(Remedy::Reversal)
+            && let Some(of) = self.delivery_at_fault(&prepared, incident)
+        {
             return order(Job::Reversal { of: of.id });
+        }
+        if trouble.is_some() {
+            return Due::Nothing;
         }
         let was_restarted = was_done(Remedy::Restart);
         let may_restart = prepared.project.mode == Mode::Auto && !was_restarted;
@@ -86,7 +92,7 @@ impl Runner {
             }
         }
         let repair = state.chore(REPAIR);
-        if repair.frozen.is_some() {
+        if repair.frozen_for(Some(unit)).is_some() {
             return Due::Nothing;
         }
         // A held repair waits for a person, and another one would take its place.
@@ -141,7 +147,7 @@ impl Runner {
         match done {
             // One that never began is no attempt that counts, and says why.
             Ok(record) if matches!(record.outcome, Some(Outcome::Skipped { .. })) => {
-                self.settle_incident(&record, None, false);
+                self.settle_incident(&record, None, None, false);
             }
             Ok(_) => {}
             Err(error) => {

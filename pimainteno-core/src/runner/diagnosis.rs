@@ -6,9 +6,10 @@ use tokio::time::{Instant, sleep};
 
 use super::{Prepared, Runner};
 use crate::{
-    error::Result,
-    event::NoticeKind,
-    incident::{self, Cause, Ending, LogLine, Phase, Place, Trouble, UnitFailure, trace},
+    error::{Error, Result},
+    incident::{
+        self, Cause, Ending, LogLine, Phase, Place, Trouble, TroubleKind, UnitFailure, trace,
+    },
     service::{JournalEntry, ServiceManager, Since},
     words::UnitName,
 };
@@ -52,18 +53,9 @@ impl Runner {
         unit: &UnitName,
         failure: &UnitFailure,
     ) -> Diagnosis {
-        let entries = match entries(services, unit, &failure.invocation).await {
-            Ok(entries) => entries,
-            Err(error) => {
-                let hints: Vec<_> = error.hints().collect();
-                let message = format!(
-                    "what a unit said before it failed is not known, and nobody can tell whether a change would help: {error}; {}",
-                    hints.join("; ")
-                );
-                let project = prepared.map(|prepared| &prepared.project.id);
-                self.bus.notice(project, None, NoticeKind::Daemon, "journal", message);
-                Vec::new()
-            }
+        let (entries, unread) = match entries(services, unit, &failure.invocation).await {
+            Ok(entries) => (entries, None),
+            Err(error) => (Vec::new(), Some(no_journal(&error))),
         };
         let was_told_to_stop = was_told_to_stop(&entries);
         let mut ending = completed(failure.ending.clone(), &entries);
@@ -79,7 +71,7 @@ impl Runner {
         };
         let places = trace::places(&log);
         Diagnosis {
-            trouble: incident::triage(&cause, &log, &is_of_project),
+            trouble: unread.or_else(|| incident::triage(&cause, &log, &is_of_project)),
             signature: incident::signature(&cause, &log, &places),
             message: trace::message(&log),
             places,
@@ -89,6 +81,16 @@ impl Runner {
             cause,
             log: last(log),
         }
+    }
+}
+
+/// That nobody knows what a unit said.
+fn no_journal(error: &Error) -> Trouble {
+    let hints: Vec<_> = error.hints().collect();
+    Trouble {
+        kind: TroubleKind::NoJournal,
+        evidence: format!("what it said before it failed is not known: {error}"),
+        remedy: hints.join("; "),
     }
 }
 

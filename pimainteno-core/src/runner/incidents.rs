@@ -12,7 +12,6 @@ use crate::{
     git::Head,
     id::IncidentId,
     incident::{Attempt, Cause, CauseKind, Ended, EndedBy, Incident, Remedy, UnitFailure},
-    job::REPAIR,
     run::{Outcome, RunRecord, Trigger},
     service::{self, ServiceManager},
     store::{Play, PlayedChange},
@@ -289,15 +288,22 @@ impl Runner {
         });
     }
 
-    /// Takes note of what came of a run that was about incidents, and ends those that it mended.
-    /// `change` is what it delivered, and `is_played` whether that had helped before.
+    /// Takes note of what came of a run that was about an incident, and ends that if it mended it.
+    /// `to_mend` is the unit that its change is for, `change` what it delivered, and `is_played`
+    /// whether that had helped before.
     pub(super) fn settle_incident(
         &self,
         record: &RunRecord,
+        to_mend: Option<&UnitName>,
         change: Option<PlayedChange>,
         is_played: bool,
     ) {
-        for incident in self.incidents_of(record) {
+        // A person may have approved it, or taken it back.
+        let unit = match &record.trigger {
+            Trigger::UnitFailure { unit } => Some(unit),
+            _ => to_mend.filter(|_| record.job.takes_back().is_none()),
+        };
+        if let Some(incident) = unit.and_then(|unit| self.open_incident(unit)) {
             let unit = &incident.unit;
             let outcome = record.outcome.as_ref();
             self.change_incident(unit, |incident| {
@@ -347,20 +353,6 @@ impl Runner {
                 tracing::error!(%error, "What helped, or did not, could not be noted.");
             }
         }
-    }
-
-    /// The incidents that go on and that a run is about: that of its unit, or, where a person
-    /// approved a repair, those of the project that it was made for.
-    fn incidents_of(&self, record: &RunRecord) -> Vec<Arc<Incident>> {
-        let is_meant = |incident: &Arc<Incident>| match &record.trigger {
-            Trigger::UnitFailure { unit } => incident.unit == *unit,
-            _ => {
-                record.chore == REPAIR
-                    && record.job.takes_back().is_none()
-                    && incident.project.as_ref() == Some(&record.project)
-            }
-        };
-        self.open_incidents().into_iter().filter(is_meant).collect()
     }
 
     /// Takes note of what came of the last thing that was done about an incident.

@@ -30,7 +30,7 @@ impl Runner {
         }
         let name = job.chore()?;
         let chore = state.chore(name);
-        if let Some(frozen) = &chore.frozen {
+        if let Some(frozen) = chore.frozen_for(job.unit()) {
             return Some(frozen.describe());
         }
         let is_asked_for = *trigger == Trigger::Manual;

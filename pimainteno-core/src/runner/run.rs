@@ -26,7 +26,8 @@ use crate::{
         sandboxed::{self, Sandboxing},
     },
     store::{
-        FREEZE_AFTER, FinishedRun, Journal, Order, Parked, PlayedChange, ProjectState, Seen, Store,
+        ChoreState, FREEZE_AFTER, FinishedRun, Journal, Order, Parked, PlayedChange, ProjectState,
+        Seen, Store,
     },
     words::CommitId,
 };
@@ -445,12 +446,14 @@ impl Runner {
             diff: proposal.diff.clone(),
             message: proposal.message.clone(),
         });
+        let unit = finished.proposal.as_ref().and_then(|proposal| proposal.unit.clone());
         self.store.finish_run(journal, finished, change_state)?;
         if record.outcome == Some(Outcome::NoChange) && record.job.delivers().is_some() {
             record.became = became.filter(|became| *became == ProposalStatus::Obsolete);
         }
         let (before, after) = (before.chore(chore), self.store.project(id));
-        if let (None, Some(frozen)) = (&before.frozen, &after.chore(chore).frozen) {
+        let frozen = |state: &ChoreState| state.frozen_for(record.job.unit()).cloned();
+        if let (None, Some(frozen)) = (frozen(before), frozen(after.chore(chore))) {
             let message = format!(
                 "{}; it is left alone until it is resumed or run by force",
                 frozen.describe()
@@ -462,7 +465,7 @@ impl Runner {
         }
         self.tell_parked(prepared, chore, before.parked.is_some());
         if !options.dry_run {
-            self.settle_incident(&record, change, is_played);
+            self.settle_incident(&record, unit.as_ref(), change, is_played);
         }
         self.bus.finished(&record);
         Ok(record)

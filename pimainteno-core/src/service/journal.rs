@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::process::getuid;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -38,7 +39,8 @@ pub struct JournalEntry {
     pub at: Timestamp,
     /// From 0, an emergency, over 3, an error, to 7, for debugging.
     pub priority: u8,
-    /// Who logged it: the program's name, or `systemd`.
+    /// Who logged it: the program's name as it says, or `systemd` where the journal itself vouches
+    /// that it was.
     pub identifier: String,
     /// What was logged, cut at 2000 bytes. What is not UTF-8 is replaced; control characters are
     /// dropped.
@@ -64,7 +66,18 @@ pub enum Since {
     Start(String),
 }
 
-/// An entry as `journalctl` writes it.
+/// The fields that are read of an entry; see systemd.journal-fields(7).
+const FIELDS: &str = "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,JOB_TYPE,INVOCATION_ID,\
+                      USER_INVOCATION_ID,_SYSTEMD_INVOCATION_ID,_SYSTEMD_USER_UNIT,_PID,_UID,_COMM";
+
+/// The unit that a user's systemd itself runs in.
+const USER_MANAGER: &str = "init.scope";
+
+/// What systemd calls itself.
+const MANAGER: &str = "systemd";
+
+/// An entry as `journalctl` writes it. Everybody may write any field into the journal whose name does
+/// not begin with an underscore; those are the journal's own.
 #[derive(Deserialize)]
 struct RawEntry {
     #[serde(rename = "__REALTIME_TIMESTAMP")]
@@ -85,6 +98,14 @@ struct RawEntry {
     about: Value,
     #[serde(rename = "USER_INVOCATION_ID", default)]
     about_of_user: Value,
+    #[serde(rename = "_PID", default)]
+    process: Value,
+    #[serde(rename = "_UID", default)]
+    user: Value,
+    #[serde(rename = "_SYSTEMD_USER_UNIT", default)]
+    user_unit: Value,
+    #[serde(rename = "_COMM", default)]
+    program: Value,
 }
 
 impl Journal {
@@ -114,13 +135,8 @@ impl Journal {
             Bus::System => format!("--unit={unit}"),
             Bus::User => format!("--user-unit={unit}"),
         };
-        let command = self.journalctl().args([
-            "--quiet",
-            "--output=json",
-            "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,JOB_TYPE,_SYSTEMD_INVOCATION_ID,INVOCATION_ID,USER_INVOCATION_ID",
-            // Otherwise a field of more than 4096 bytes is left out.
-            "--all",
-        ]);
+        // Without `--all` a field of more than 4096 bytes is left out.
+        let command = self.journalctl().args(["--quiet", "--output=json", FIELDS, "--all"]);
         let command = match since {
             Since::Start(_) => command,
             _ => command.arg(selector),
@@ -135,15 +151,18 @@ impl Journal {
             // With a cursor, `--lines` would give the first ones after it.
             Since::Cursor(cursor) => command.arg(format!("--after-cursor={cursor}")),
             Since::Start(invocation) => {
+                let user = getuid().as_raw();
                 // Some of them are of other starts.
-                command.arg(format!("--lines={}", limit.saturating_mul(2))).args([
+                let command = command.arg(format!("--lines={}", limit.saturating_mul(2))).args([
                     // What the unit's processes logged, and what systemd says about this start
                     // (systemd.journal-fields(7)).
                     format!("_SYSTEMD_INVOCATION_ID={invocation}"),
                     "+".into(),
                     format!("INVOCATION_ID={invocation}"),
+                    "_PID=1".into(),
                     "+".into(),
                     format!("USER_INVOCATION_ID={invocation}"),
+                    format!("_UID={user}"),
                     "+".into(),
                     // Of a process that had ended when its lines were taken in, the journal may know
                     // the unit alone.
@@ -151,7 +170,11 @@ impl Journal {
                         Bus::System => format!("_SYSTEMD_UNIT={unit}"),
                         Bus::User => format!("_SYSTEMD_USER_UNIT={unit}"),
                     },
-                ])
+                ]);
+                match self.bus {
+                    Bus::System => command,
+                    Bus::User => command.arg(format!("_UID={user}")),
+                }
             }
         };
         let output = command
@@ -171,10 +194,11 @@ impl Journal {
         // What the limit on output has cut in two is no JSON any more.
         let all = text.lines().filter_map(|line| serde_json::from_str(line).ok());
         let all: Vec<RawEntry> = match since {
-            Since::Start(invocation) => of_start(all, invocation).collect(),
+            Since::Start(invocation) => of_start(all, invocation, self.bus).collect(),
             _ => all.collect(),
         };
-        let mut entries: Vec<_> = all.into_iter().filter_map(JournalEntry::read).collect();
+        let read = |entry| JournalEntry::read(&entry, self.bus);
+        let mut entries: Vec<_> = all.into_iter().filter_map(read).collect();
         entries.drain(..entries.len().saturating_sub(limit));
         Ok(entries)
     }
@@ -199,12 +223,32 @@ impl Journal {
 }
 
 impl RawEntry {
+    /// Whether systemd itself logged it, as the journal vouches: the machine's, or that of the user
+    /// who asks.
+    fn is_of_manager(&self, bus: Bus) -> bool {
+        let is_of_user = || {
+            text_of(&self.user_unit) == USER_MANAGER
+                && text_of(&self.user) == getuid().as_raw().to_string()
+        };
+        text_of(&self.process) == "1" || (bus == Bus::User && is_of_user())
+    }
+
+    /// Who logged it.
+    fn by(&self, bus: Bus) -> String {
+        let said = plain(&text_of(&self.identifier));
+        if said != MANAGER || self.is_of_manager(bus) {
+            return said;
+        }
+        let program = plain(&text_of(&self.program));
+        if matches!(program.as_str(), "" | MANAGER) { "?".into() } else { program }
+    }
+
     /// The start of the unit that it is of; empty if nobody knows.
-    fn start(&self) -> String {
+    fn start(&self, bus: Bus) -> String {
         // What systemd says of a unit is of another start than its own.
-        let mut told =
-            [&self.about, &self.about_of_user, &self.invocation].into_iter().map(text_of);
-        told.find(|of| !of.is_empty()).unwrap_or_default()
+        let about = [&self.about, &self.about_of_user].into_iter().map(text_of);
+        let mut about = about.filter(|of| !of.is_empty() && self.is_of_manager(bus));
+        about.next().unwrap_or_else(|| text_of(&self.invocation))
     }
 }
 
@@ -213,10 +257,11 @@ impl RawEntry {
 fn of_start(
     entries: impl Iterator<Item = RawEntry>,
     invocation: &str,
+    bus: Bus,
 ) -> impl Iterator<Item = RawEntry> {
     let mut is_within = false;
     entries.filter(move |entry| {
-        let start = entry.start();
+        let start = entry.start(bus);
         let is_own = start == invocation;
         is_within = is_own || is_within && start.is_empty();
         is_within
@@ -224,7 +269,7 @@ fn of_start(
 }
 
 impl JournalEntry {
-    fn read(raw: RawEntry) -> Option<Self> {
+    fn read(raw: &RawEntry, bus: Bus) -> Option<Self> {
         let mut message = plain(&text_of(&raw.message));
         if message.len() > MESSAGE_LIMIT {
             message.truncate(message.floor_char_boundary(MESSAGE_LIMIT));
@@ -233,10 +278,10 @@ impl JournalEntry {
         Some(Self {
             at: Timestamp::from_microsecond(raw.microseconds.parse().ok()?).ok()?,
             priority: text_of(&raw.priority).parse().unwrap_or(DEFAULT_PRIORITY),
-            identifier: plain(&text_of(&raw.identifier)),
+            identifier: raw.by(bus),
             message,
-            cursor: raw.cursor,
-            job: plain(&text_of(&raw.job)),
+            cursor: raw.cursor.clone(),
+            job: if raw.is_of_manager(bus) { plain(&text_of(&raw.job)) } else { String::new() },
         })
     }
 }
@@ -265,7 +310,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> JournalEntry {
-        JournalEntry::read(serde_json::from_str(json).unwrap()).unwrap()
+        JournalEntry::read(&serde_json::from_str(json).unwrap(), Bus::System).unwrap()
     }
 
     #[test]
@@ -273,7 +318,7 @@ mod tests {
         let entry = |text: &str| -> RawEntry {
             let (field, of) = text.split_once(' ').unwrap_or_default();
             let json = format!(
-                r#"{{"__REALTIME_TIMESTAMP":"1","__CURSOR":"s=1","MESSAGE":"{text}","{field}":"{of}"}}"#
+                r#"{{"__REALTIME_TIMESTAMP":"1","__CURSOR":"s=1","MESSAGE":"{text}","_PID":"1","{field}":"{of}"}}"#
             );
             serde_json::from_str(&json).unwrap()
         };
@@ -289,8 +334,35 @@ mod tests {
             "_SYSTEMD_INVOCATION_ID c",
             "x of c",
         ];
-        let of = of_start(all.into_iter().map(entry), "b").map(|entry| text_of(&entry.message));
+        let of = of_start(all.into_iter().map(entry), "b", Bus::System)
+            .map(|entry| text_of(&entry.message));
         assert_eq!(of.collect::<Vec<_>>(), all[3..8]);
+    }
+
+    #[test]
+    fn only_systemd_is_taken_for_systemd() {
+        let entry = |fields: &str| -> RawEntry {
+            let json = format!(
+                r#"{{"__REALTIME_TIMESTAMP":"1","__CURSOR":"s=1","MESSAGE":"Stopping a.service...","SYSLOG_IDENTIFIER":"systemd","JOB_TYPE":"stop","INVOCATION_ID":"a","_SYSTEMD_INVOCATION_ID":"b",{fields}}}"#
+            );
+            serde_json::from_str(&json).unwrap()
+        };
+        let read = |fields: &str, bus: Bus| {
+            let raw = entry(fields);
+            let entry = JournalEntry::read(&raw, bus).unwrap();
+            (entry.identifier, entry.job, raw.start(bus))
+        };
+        let own = |by: &str| (by.to_owned(), String::new(), "b".to_owned());
+        let of_systemd = ("systemd".to_owned(), "stop".to_owned(), "a".to_owned());
+        assert_eq!(read(r#""_PID":"1""#, Bus::System), of_systemd);
+        assert_eq!(read(r#""_PID":"17","_COMM":"app""#, Bus::System), own("app"));
+        assert_eq!(read(r#""_PID":"17","_COMM":"systemd""#, Bus::System), own("?"));
+        let user = getuid().as_raw();
+        let of_user = format!(r#""_PID":"17","_SYSTEMD_USER_UNIT":"init.scope","_UID":"{user}""#);
+        assert_eq!(read(&of_user, Bus::User), of_systemd);
+        assert_eq!(read(&of_user, Bus::System), own("?"));
+        let of_other = of_user.replace(&format!("\"{user}\""), "\"12345\"");
+        assert_eq!(read(&of_other, Bus::User), own("?"));
     }
 
     #[test]

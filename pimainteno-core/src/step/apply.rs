@@ -80,6 +80,7 @@ impl StepContext<'_> {
         let note = change.describe();
         // A stored proposal that is placed again on the same lines stays the same proposal: an
         // approval is bound to its diff.
+        let unit = self.run.unit_to_mend().cloned();
         let before = self.run.proposal.take();
         let blocked = before.as_ref().and_then(|proposal| proposal.blocked.clone());
         let unchanged = before.filter(|proposal| proposal.diff == change.diff);
@@ -93,7 +94,7 @@ impl StepContext<'_> {
                 self.parts.desk.backend_name(),
             );
             let directory = Some(workspace.scope().place().to_owned());
-            Proposal { chore: record.chore.clone(), directory, blocked, ..new }
+            Proposal { chore: record.chore.clone(), unit, directory, blocked, ..new }
         });
         self.parts.journal.proposed(&proposal)?;
         self.run.record.proposal = Some(proposal.id);

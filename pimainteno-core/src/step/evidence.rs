@@ -5,9 +5,7 @@ use super::StepContext;
 use crate::{
     error::{Error, ErrorKind, Result},
     incident::{self, Incident, LogLine, trace},
-    job::Job,
     service::{Baseline, Since},
-    words::UnitName,
 };
 
 /// How many of the project's last incidents are looked at.
@@ -17,79 +15,59 @@ const LOOKED_AT: usize = 50;
 const LINES: usize = 300;
 
 impl StepContext<'_> {
-    /// The units that the run's change is to mend; none of a change that is not for that.
-    pub(crate) fn units_to_mend(&self) -> Vec<UnitName> {
-        if !self.run.mends_unit() {
-            return Vec::new();
-        }
-        match &self.run.record.job {
-            Job::Repair { unit } => vec![unit.clone()],
-            // A person approved it: it is for whatever is down.
-            _ => self.incidents_to_mend().into_iter().map(|incident| incident.unit).collect(),
-        }
-    }
-
-    /// The incidents that go on and that the run's change is to end.
-    pub(crate) fn incidents_to_mend(&self) -> Vec<Incident> {
-        if !self.run.mends_unit() {
-            return Vec::new();
-        }
+    /// The incident that goes on and that the run's change is to end, if it is for one.
+    pub(crate) fn incident_to_mend(&self) -> Option<Incident> {
+        let unit = self.run.unit_to_mend()?;
         let project = Some(self.run.record.project.as_str());
         let all = self.parts.store.incidents(project, LOOKED_AT).unwrap_or_default();
-        let is_meant = |incident: &Incident| {
-            let unit = self.run.record.job.unit();
-            incident.ended.is_none() && unit.is_none_or(|unit| *unit == incident.unit)
-        };
-        all.into_iter().filter(is_meant).collect()
+        all.into_iter().find(|incident| incident.ended.is_none() && incident.unit == *unit)
     }
 
     /// How things were before, without what the change is to mend: that is no excuse.
     pub(super) fn baseline_of_repair(&self, mut before: Baseline) -> Baseline {
-        let units = self.units_to_mend();
-        if !units.is_empty() {
-            before.unit_faults.retain(|unit, _| !units.contains(unit));
+        if let Some(unit) = self.run.unit_to_mend() {
+            before.unit_faults.remove(unit);
             before.probe_fault = None;
         }
         before
     }
 
-    /// Takes note that everything that the change is to mend was watched and is well.
+    /// Takes note that what the change is to mend was watched and is well; not where nobody can tell
+    /// what it says.
     ///
     /// # Errors
-    /// [`ErrorKind::Service`] if a unit runs and says again what it said when it failed.
+    /// [`ErrorKind::Service`] if the unit runs and says again what it said when it failed.
     pub(super) async fn prove(&mut self) -> Result<()> {
-        let units = self.units_to_mend();
-        let restarted = &self.run.delivery.restarted;
-        if units.is_empty() || !units.iter().all(|unit| restarted.contains(unit)) {
+        let Some(unit) = self.run.unit_to_mend().cloned() else { return Ok(()) };
+        if !self.run.delivery.restarted.contains(&unit) {
             return Ok(());
         }
-        for incident in self.incidents_to_mend() {
-            if self.fails_as(&incident).await? {
-                let said = incident.message.unwrap_or(incident.cause.text);
-                return Err(Error::new(
-                    ErrorKind::Service,
-                    format!(
-                        "`{}` runs, and says the same as when it failed: {said}",
-                        incident.unit
-                    ),
-                ));
-            }
-        }
-        self.run.is_proven = true;
-        Ok(())
-    }
-
-    /// Whether the start of a unit that runs now logs what it logged when it failed.
-    async fn fails_as(&self, incident: &Incident) -> Result<bool> {
-        let services = self.services();
-        let state = services.state(&incident.unit).await?;
-        if state.invocation.is_empty() || incident.message.is_none() {
-            return Ok(false);
+        let state = self.services().state(&unit).await?;
+        if state.invocation.is_empty() {
+            self.run.doubt = Some(format!("nobody knows whether `{unit}` runs"));
+            return Ok(());
         }
         let since = Since::Start(state.invocation);
-        let entries = services.journal(&incident.unit, &since, LINES).await.unwrap_or_default();
-        let log: Vec<_> = entries.into_iter().map(LogLine::from).collect();
-        let signature = incident::signature(&incident.cause, &log, &trace::places(&log));
-        Ok(trace::message(&log).is_some() && signature == incident.signature)
+        let log = match self.services().journal(&unit, &since, LINES).await {
+            Ok(entries) => entries.into_iter().map(LogLine::from).collect::<Vec<_>>(),
+            Err(error) => {
+                self.run.doubt = Some(format!("what `{unit}` says cannot be read: {error}"));
+                return Ok(());
+            }
+        };
+        if let Some(incident) = self.incident_to_mend().filter(|it| says_again(it, &log)) {
+            let said = incident.message.unwrap_or(incident.cause.text);
+            let message = format!("`{unit}` runs, and says the same as when it failed: {said}");
+            return Err(Error::new(ErrorKind::Service, message));
+        }
+        self.run.doubt = None;
+        Ok(())
     }
+}
+
+/// Whether a unit that runs logs what it logged when it failed.
+fn says_again(incident: &Incident, log: &[LogLine]) -> bool {
+    let signature = || incident::signature(&incident.cause, log, &trace::places(log));
+    let has_words = incident.message.is_some() && trace::message(log).is_some();
+    has_words && signature() == incident.signature
 }

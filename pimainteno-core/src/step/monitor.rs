@@ -45,7 +45,9 @@ impl Step for Monitor {
                 context.prove().await?;
                 Ok(Flow::Done(format!("healthy for {:.1} s", watched.as_secs_f64())))
             }
+            // What the change is to mend is not excused, so it is well.
             Verdict::UnchangedUnhealthy { reason, .. } => {
+                context.prove().await?;
                 Ok(Flow::Done(format!("no worse than before: {reason}")))
             }
             Verdict::Unhealthy { unit, reason } => {

@@ -119,7 +119,7 @@ impl Restart {
     /// The units that the change is to mend, and those that the policy names.
     fn asked(&self, context: &StepContext<'_>) -> Result<Vec<Restarted>> {
         let named = context.parts.policy.restart_units(&context.run.facts)?;
-        let to_mend = context.units_to_mend().into_iter();
+        let to_mend = context.run.unit_to_mend().cloned().into_iter();
         let mut all: Vec<_> = to_mend.map(|unit| Restarted { unit, is_reload: false }).collect();
         for named in named {
             all.push(match named.strip_prefix(RELOAD) {

@@ -82,8 +82,9 @@ pub(crate) struct Run {
     pub(crate) cut_off: Option<String>,
     /// Whether the change has gone through the checks since it was placed.
     pub(crate) is_checked: bool,
-    /// Whether the unit that it is to mend was watched, and is well.
-    pub(crate) is_proven: bool,
+    /// Why it is not known whether the unit that it is to mend is well; `None` where that was watched
+    /// and is so.
+    pub(crate) doubt: Option<String>,
     /// Whether its change is one that helped before.
     pub(crate) is_played: bool,
     /// Whether no backend is asked whatever the job allows: its change waited for something
@@ -182,7 +183,7 @@ impl Run {
             unknown: Vec::new(),
             cut_off: None,
             is_checked: false,
-            is_proven: false,
+            doubt: Some("nothing watched whether the unit is well with it".into()),
             is_played: false,
             asks_nobody: false,
             hindered: None,
@@ -215,6 +216,12 @@ impl Run {
     /// Whether its change is to mend a unit that failed: then that has to be shown.
     pub(crate) fn mends_unit(&self) -> bool {
         self.record.chore == REPAIR && !self.takes_back()
+    }
+
+    /// The unit that its change is to mend.
+    pub(crate) fn unit_to_mend(&self) -> Option<&UnitName> {
+        let proposal = || self.proposal.as_ref().and_then(|proposal| proposal.unit.as_ref());
+        self.record.job.unit().or_else(proposal).filter(|_| self.mends_unit())
     }
 
     /// What is said about its change; empty if nothing is, or there is none.

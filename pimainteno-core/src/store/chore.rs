@@ -47,7 +47,7 @@ pub struct ChoreState {
     )]
     pub repeated: Vec<RepeatedFailure>,
     /// Why it is left alone until a person resumes the project: it fails in the same way again and
-    /// again.
+    /// again. Of looking after units that failed, what came first: see [`Self::frozen_for`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Frozen>,
     /// The change that waits for a person; there is one at most. The store keeps this in step with
@@ -115,6 +115,9 @@ pub struct RepeatedFailure {
     pub signature: String,
     /// How many times in a row it was seen.
     pub count: u32,
+    /// Why nothing is tried about it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<Frozen>,
 }
 
 impl Parked {
@@ -136,8 +139,19 @@ impl Frozen {
 }
 
 impl ChoreState {
+    /// Why it is left alone as far as `unit` goes, or the project itself.
+    pub(crate) fn frozen_for(&self, unit: Option<&UnitName>) -> Option<&Frozen> {
+        let mut each = self.repeated.iter().filter(|failure| failure.frozen.is_some()).peekable();
+        // It was written before that was told apart.
+        each.peek()
+            .is_none()
+            .then_some(self.frozen.as_ref())
+            .flatten()
+            .or_else(|| each.find(|failure| failure.unit.as_ref() == unit)?.frozen.as_ref())
+    }
+
     /// Takes note of a failure of `unit`, or of the project itself: so many with the same signature
-    /// in a row freeze the chore.
+    /// in a row freeze the chore, as far as that goes.
     pub fn note_failure(
         &mut self,
         unit: Option<&UnitName>,
@@ -150,11 +164,14 @@ impl ChoreState {
         let count = before
             .filter(|failure| failure.signature == signature)
             .map_or(1, |failure| failure.count.saturating_add(1));
-        self.repeated.push(RepeatedFailure { unit: unit.cloned(), signature, count });
-        if count >= freeze_after && self.frozen.is_none() {
+        let frozen = (count >= freeze_after).then(|| {
             reason.truncate(reason.floor_char_boundary(MAX_REASON));
-            self.frozen = Some(Frozen { since: Timestamp::now(), reason, after: count });
+            Frozen { since: Timestamp::now(), reason, after: count }
+        });
+        if self.frozen.is_none() {
+            self.frozen.clone_from(&frozen);
         }
+        self.repeated.push(RepeatedFailure { unit: unit.cloned(), signature, count, frozen });
     }
 
     /// Takes note that a change was delivered and proved healthy: whatever failed before is
@@ -237,7 +254,8 @@ impl ChoreState {
     /// Takes the secrets out of what was said.
     pub(super) fn redact(&mut self, secrets: &Secrets) {
         self.parked.iter_mut().for_each(|parked| secrets.clean(&mut parked.reason));
-        self.frozen.iter_mut().for_each(|frozen| secrets.clean(&mut frozen.reason));
+        let each = self.repeated.iter_mut().filter_map(|failure| failure.frozen.as_mut());
+        each.chain(&mut self.frozen).for_each(|frozen| secrets.clean(&mut frozen.reason));
         self.failed.iter_mut().for_each(|failure| secrets.clean(failure));
     }
 }
@@ -282,5 +300,25 @@ mod tests {
         assert_eq!((again, state.repeated.len()), (state.clone(), 2));
         state.note_failure(None, "s".into(), "again".into(), FREEZE_AFTER);
         assert!(state.frozen.is_some(), "{state:?}");
+    }
+
+    #[test]
+    fn a_unit_that_is_given_up_keeps_no_other_waiting() {
+        let [broken, other]: [UnitName; 2] =
+            ["a.service", "b.service"].map(|it| it.parse().unwrap());
+        let mut state = ChoreState::default();
+        for _ in 0..2 {
+            state.note_failure(Some(&broken), "s".into(), "of a".into(), 2);
+        }
+        assert!(state.frozen_for(Some(&broken)).is_some() && state.frozen.is_some());
+        assert_eq!(state.frozen_for(Some(&other)), None);
+        for _ in 0..2 {
+            state.note_failure(Some(&other), "t".into(), "of b".into(), 2);
+        }
+        assert_eq!(state.frozen_for(Some(&other)).map(|frozen| &*frozen.reason), Some("of b"));
+        assert_eq!(state.frozen.as_ref().map(|frozen| &*frozen.reason), Some("of a"));
+        // What was written before that was told apart is of all.
+        let before = ChoreState { frozen: state.frozen.take(), ..ChoreState::default() };
+        assert!(before.frozen_for(Some(&other)).is_some() && before.frozen_for(None).is_some());
     }
 }

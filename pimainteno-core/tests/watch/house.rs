@@ -85,7 +85,16 @@ impl House {
 
     /// Begins to watch; what is seen is answered by `backend`.
     pub(crate) async fn watch(&self, backend: impl LlmBackend + 'static) -> Watching {
-        let maintainer = self.world.builder(backend).environment(environment()).build().unwrap();
+        self.watch_within(backend, environment()).await
+    }
+
+    /// The same in this environment.
+    pub(crate) async fn watch_within(
+        &self,
+        backend: impl LlmBackend + 'static,
+        environment: Environment,
+    ) -> Watching {
+        let maintainer = self.world.builder(backend).environment(environment).build().unwrap();
         Watching::of(maintainer).await
     }
 

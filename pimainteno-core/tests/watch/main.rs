@@ -17,5 +17,6 @@ mod systemd;
 
 mod bus;
 mod causes;
+mod evidence;
 mod house;
 mod repairs;

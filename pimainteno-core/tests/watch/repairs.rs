@@ -17,10 +17,10 @@ use crate::{
 
 const UNIT: &str = "[Service]\nExecStart=/usr/bin/python3 {path}/app.py\n";
 
-const BROKEN: &str = "import time\n\n\ndef share(total, guests):\n    return total / guests\n\n\n\
+pub(crate) const BROKEN: &str = "import time\n\n\ndef share(total, guests):\n    return total / guests\n\n\n\
 time.sleep(0.1)\nprint(share(12, 0), flush=True)\nwhile True:\n    time.sleep(1)\n";
 
-const MENDED: &str = "import time\n\n\ndef share(total, guests):\n    return total / guests if guests else 0\n\n\n\
+pub(crate) const MENDED: &str = "import time\n\n\ndef share(total, guests):\n    return total / guests if guests else 0\n\n\n\
 time.sleep(0.1)\nprint(share(12, 0), flush=True)\nwhile True:\n    time.sleep(1)\n";
 
 /// Fails as before, a little later: longer than it takes to be restarted.
@@ -28,7 +28,7 @@ const NO_HELP: &str = "import time\n\n\ndef share(total, guests):\n    return to
 time.sleep(0.4)\nprint(share(12, 0), flush=True)\nwhile True:\n    time.sleep(1)\n";
 
 /// A project whose program is this, committed and pushed.
-fn house(program: &str) -> House {
+pub(crate) fn house(program: &str) -> House {
     let mut house = House::new(&[("app.service", UNIT)]);
     house.world.project.probation = Some(Duration::from_secs(1));
     house.world.write("app.py", program);
@@ -37,7 +37,7 @@ fn house(program: &str) -> House {
     house
 }
 
-fn edits(contents: &[&str]) -> ScriptedBackend {
+pub(crate) fn edits(contents: &[&str]) -> ScriptedBackend {
     contents.iter().fold(nobody(), |backend, content| {
         backend.answer(
             Task::Propose,
@@ -51,7 +51,7 @@ fn edits(contents: &[&str]) -> ScriptedBackend {
 }
 
 /// Waits for a notice of this kind; gives what it says.
-async fn notice(watching: &mut Watching, kind: NoticeKind) -> String {
+pub(crate) async fn notice(watching: &mut Watching, kind: NoticeKind) -> String {
     watching
         .hear(|event| match &event.what {
             EventKind::Notice { notice, message, .. } if *notice == kind => Some(message.clone()),
