@@ -10,12 +10,13 @@ mod signature;
 pub mod trace;
 mod triage;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    error::Error,
     id::{IncidentId, RunId},
     run::Outcome,
     secrets::Secrets,
@@ -44,8 +45,12 @@ pub struct Incident {
     /// The others that failed together with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<UnitName>,
-    /// The start of the unit that failed last; see [`crate::service::UnitState::invocation`].
+    /// The start of the unit that failed last; see [`crate::service::UnitState::invocation`]. Empty of
+    /// one of the whole machine.
     pub invocation: String,
+    /// The starts that failed together, of each unit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub starts: BTreeMap<UnitName, String>,
     /// When it was seen.
     pub seen: Timestamp,
     /// When the unit failed last.
@@ -153,6 +158,16 @@ pub enum EndedBy {
 }
 
 impl Attempt {
+    /// What came of one that could not begin.
+    pub(crate) fn refused(error: &Error) -> String {
+        format!("refused: {error}")
+    }
+
+    /// Whether nothing was begun: there was nothing to do, or something kept it from that.
+    pub(crate) fn never_began(&self) -> bool {
+        ["skipped", "refused: "].iter().any(|it| self.outcome.starts_with(it))
+    }
+
     /// Whether it came to no end, where nobody is at it any more.
     pub(crate) fn was_cut_off(&self) -> bool {
         self.outcome.is_empty() || self.outcome == Outcome::Interrupted.to_string()
@@ -169,6 +184,11 @@ impl Incident {
     /// The units that it is about.
     pub fn units(&self) -> impl Iterator<Item = &UnitName> {
         std::iter::once(&self.unit).chain(&self.others)
+    }
+
+    /// The start of one of its units that failed.
+    pub(crate) fn start_of(&self, unit: &UnitName) -> &str {
+        self.starts.get(unit).unwrap_or(&self.invocation)
     }
 
     /// What happened, in one line.

@@ -109,6 +109,11 @@ async fn go_through(context: &mut StepContext<'_>, mending: &mut Mending) -> Out
         if context.parts.cancel.is_raised() {
             return Outcome::Interrupted;
         }
+        if step.effects().is_outside()
+            && let Some(reason) = context.needs_no_mending().await
+        {
+            return Outcome::Skipped { reason };
+        }
         match gate::rule(context, step.as_ref()) {
             Ok(Ruling::Go) => context.is_allowed = step.effects().is_outside(),
             Ok(Ruling::Pass(reason)) => {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use crate::{
     backend::LlmBackend,
     chore::{Proposer, backend::Backend, repair::Repair},
-    config::{BACKEND, Bus, Chore, LlmConfig, Project, RestartConfig, StepConfig},
+    config::{BACKEND, Chore, LlmConfig, Project, RestartConfig, StepConfig, SystemdMonitorConfig},
     error::{Error, ErrorKind, Result},
     job::REPAIR,
     process::Environment,
@@ -109,12 +109,12 @@ impl Registry {
     pub(crate) fn services(
         &self,
         project: &Project,
-        bus: Bus,
+        monitor: &SystemdMonitorConfig,
         environment: &Environment,
     ) -> Arc<dyn ServiceManager> {
         match (&project.restart, &self.services) {
             (RestartConfig::Systemd, Some(services)) => services.clone(),
-            _ => service::manager(project, bus, environment),
+            _ => service::manager(project, monitor, environment),
         }
     }
 

@@ -1,12 +1,9 @@
 //! Runs of the configured projects: everything that was built at start, and the way from a trigger
 //! to a record.
 
-mod attend;
 mod blocked;
-mod diagnosis;
 mod forget;
 mod incidents;
-mod known_incidents;
 mod live;
 mod news;
 mod orders;
@@ -36,9 +33,8 @@ use crate::{
     words::ProjectId,
 };
 
-pub(crate) use attend::Due;
 pub use forget::Forgotten;
-pub(crate) use known_incidents::Incidents;
+pub(crate) use incidents::{Due, Incidents, SHORTEST_PROBATION};
 pub(crate) use live::Live;
 pub(crate) use orders::UnderWay;
 pub(crate) use parked::Releases;

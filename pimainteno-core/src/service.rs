@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Bus, Project, RestartConfig},
+    config::{Project, RestartConfig, SystemdMonitorConfig},
     error::Result,
     process::{Cancel, Environment},
     words::UnitName,
@@ -123,8 +123,11 @@ pub struct UnitState {
     pub code: i32,
     /// That exit code or signal.
     pub status: i32,
-    /// What tells this start of it from others, in hexadecimal; empty if it was never started.
+    /// What tells this start of it from others, in hexadecimal; empty if it was never started, or
+    /// systemd has forgotten that.
     pub invocation: String,
+    /// Whether other units start it: timers, sockets, paths.
+    pub is_triggered: bool,
 }
 
 /// Whether a unit exists.
@@ -168,13 +171,20 @@ pub enum ActiveState {
     Deactivating,
 }
 
-/// The manager that the configuration of `project` names.
-pub fn manager(project: &Project, bus: Bus, environment: &Environment) -> Arc<dyn ServiceManager> {
+/// The manager that the configuration of `project` names, where `monitor` says which systemd that is
+/// and which units it watches.
+pub fn manager(
+    project: &Project,
+    monitor: &SystemdMonitorConfig,
+    environment: &Environment,
+) -> Arc<dyn ServiceManager> {
+    let systemd = Systemd::new(monitor.bus, environment.clone());
     match &project.restart {
-        RestartConfig::Systemd => Arc::new(Systemd::new(bus, environment.clone())),
+        RestartConfig::Systemd => Arc::new(systemd),
         RestartConfig::None => Arc::new(Unmanaged),
         RestartConfig::Command(command) => {
-            Arc::new(RestartCommand::new(command, &project.path, environment.clone()))
+            let command = RestartCommand::new(command, &project.path, environment.clone());
+            Arc::new(command.known_to(systemd, &monitor.units))
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     event::NoticeKind,
     runner::{Live, Runner},
     service::systemd::bus::Manager1,
+    words::{ProjectId, UnitName},
 };
 
 /// How long to wait before a bus is tried again that is not there: at first, and at most.
@@ -72,6 +73,18 @@ pub(crate) async fn serve(live: &Live) {
         }
     }
     watch.finish().await;
+}
+
+/// The project that a unit runs from, if any; one that names it where no bus tells more.
+pub(crate) async fn owner_of(runner: &Runner, unit: &UnitName) -> Option<ProjectId> {
+    let named = owner::named(runner, unit);
+    if named.is_some() {
+        return named;
+    }
+    let manager =
+        Manager1::connect(runner.config.systemd_monitor.bus, &runner.environment).await.ok()?;
+    let path = manager.manager.load_unit(unit).await.ok()?;
+    owner::by_place(runner, &manager, unit, &path).await
 }
 
 /// Tells a person, once, that there has been no bus for a while.

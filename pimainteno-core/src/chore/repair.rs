@@ -22,8 +22,8 @@ use crate::{
     words::{CommitId, UnitName},
 };
 
-/// How long a failure has to be known before a backend is asked: others may fail with it, and then
-/// it is the machine's trouble.
+/// How long a failure has to be known before a change is looked for: others may fail with it, and
+/// then it is the machine's trouble.
 const SETTLES_IN: SignedDuration = SignedDuration::from_secs(2);
 
 /// How many places of a trace are told, and of how many the lines around them are shown.
@@ -57,16 +57,19 @@ impl Proposer for Repair {
             // Whoever asked for the run knows of a failure that nobody has seen here.
             return backend::Backend.propose(context).await;
         };
+        self.settle(context, &incident).await?;
+        if context.incident_to_mend().is_none() {
+            let reason = format!("{unit} is well again, or failed together with others");
+            return Ok(Flow::End(Outcome::Skipped { reason }));
+        }
+        if let Some(reason) = context.needs_no_mending().await {
+            return Ok(Flow::End(Outcome::Skipped { reason }));
+        }
         if let Some(change) = self.helped_before(context, &incident).await? {
             context.run.is_played = true;
             let subject = change.message.lines().next().unwrap_or_default().to_owned();
             context.propose(change.diff, change.message);
             return Ok(Flow::Done(format!("what helped before is done again: {subject}")));
-        }
-        self.settle(context, &incident).await?;
-        if context.incident_to_mend().is_none() {
-            let reason = format!("{unit} is well again, or failed together with others");
-            return Ok(Flow::End(Outcome::Skipped { reason }));
         }
         self.ask(context, &unit, &incident).await
     }

@@ -1,25 +1,38 @@
 //! Incidents from when a unit's failure is seen until they are over.
 
-use std::sync::Arc;
+mod attend;
+mod diagnosis;
+mod ended;
+mod known;
+mod machine;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Prepared, Runner, diagnosis::Diagnosis};
+use super::{Prepared, Runner};
 use crate::{
     config::RestartConfig,
     error::{Error, ErrorKind, Result},
     event::{EventKind, NoticeKind},
     git::Head,
     id::IncidentId,
-    incident::{Attempt, Cause, CauseKind, Ended, EndedBy, Incident, Remedy, UnitFailure},
-    run::{Outcome, RunRecord, Trigger},
+    incident::{Attempt, Ended, EndedBy, Incident, Remedy, UnitFailure},
+    run::Outcome,
     service::{self, ServiceManager},
-    store::{Play, PlayedChange},
+    watch,
     words::{CommitId, ProjectId, UnitName},
 };
 
+use self::diagnosis::Diagnosis;
+
+pub(crate) use self::{attend::Due, ended::SHORTEST_PROBATION, known::Incidents};
+
 /// How often a failure that systemd recovers from by itself is written down, at most.
 const WRITTEN_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// The most things done about an incident that are kept.
+const MOST_ATTEMPTS: usize = 50;
 
 impl Runner {
     /// The incidents that go on, the oldest first.
@@ -47,13 +60,14 @@ impl Runner {
         self.incidents.open_of(&self.store, unit)
     }
 
-    /// Takes note that a unit failed, and finds out why. Gives the incident, unless this failure is
-    /// known already, or somebody wanted the unit to end.
+    /// Takes note that a unit failed, so many `times` since that was noted last, and finds out why.
+    /// Gives the incident, unless this failure is known already, or somebody wanted the unit to end.
     pub(crate) async fn note_failure(
         &self,
         unit: &UnitName,
         owner: Option<&ProjectId>,
         failure: &UnitFailure,
+        times: u32,
     ) -> Option<Incident> {
         if self.is_dealt_with(unit, failure) {
             return None;
@@ -63,23 +77,34 @@ impl Runner {
         let diagnosis = self.diagnose(&*services, prepared.as_deref(), unit, failure).await;
         if diagnosis.was_stopped {
             self.end_incident(unit, EndedBy::Person, |_| true);
+        }
+        if diagnosis.was_stopped || diagnosis.ended_well {
+            return None;
+        }
+        // Somebody else may have told of it meanwhile.
+        if self.is_dealt_with(unit, failure) {
             return None;
         }
         let now = Timestamp::now();
-        let before = self.open_incident(unit);
-        // It is one of the machine, and told as that.
-        if before.as_ref().is_some_and(|before| before.is_of_machine) {
-            return None;
+        let mut before = self.open_incident(unit);
+        if let Some(machine) = before.take_if(|before| before.is_of_machine) {
+            // It is told as that; what comes later is another matter.
+            if now < machine.last + self.config.systemd_monitor.storm.within {
+                return None;
+            }
+            self.leave_machine(&machine, unit);
         }
         let before = before.as_deref();
         let incident = Incident {
             id: before.map_or_else(IncidentId::new, |it| it.id),
             seen: before.map_or(now, |it| it.seen),
-            count: before.map_or(1, |it| it.count.saturating_add(1)),
+            count: before.map_or(0, |it| it.count).saturating_add(times),
             done: before.map(|it| it.done.clone()).unwrap_or_default(),
             ..self.incident_of(unit, prepared.as_deref(), failure, diagnosis, now)
         };
-        let is_news = self.keep(&incident);
+        self.keep(&incident);
+        let kind = |incident: &Incident| incident.trouble.as_ref().map(|trouble| trouble.kind);
+        let is_news = before.is_none_or(|before| kind(before) != kind(&incident));
         if let Some(trouble) = incident.trouble.as_ref().filter(|_| is_news) {
             let message = format!(
                 "{}: {}; no change of the project mends that: {}",
@@ -87,8 +112,8 @@ impl Runner {
                 trouble.evidence,
                 trouble.remedy
             );
-            // The same trouble again is no news.
-            let key = format!("{unit} {}", incident.signature);
+            // The same trouble again is no news, in whatever words.
+            let key = format!("{unit} {:?}", trouble.kind);
             self.bus.notice(owner, None, NoticeKind::Incident, key, message);
         } else if owner.is_none() && is_news {
             let message = format!(
@@ -106,18 +131,16 @@ impl Runner {
     /// # Errors
     /// [`ErrorKind::Usage`] if it has not, [`ErrorKind::Service`] if its state cannot be read.
     pub(crate) async fn hear_of_failure(&self, unit: &UnitName) -> Result<Option<Incident>> {
-        let of = |it: &&Arc<Prepared>| it.project.units.contains(unit);
-        let prepared = self.projects.iter().find(of);
-        let services = self.services_of(prepared.map(|prepared| &**prepared));
-        let state = services.state(unit).await?;
+        let owner = watch::owner_of(self, unit).await;
+        let prepared = owner.as_ref().and_then(|owner| self.project(owner).ok());
+        let state = self.services_of(prepared.as_deref()).state(unit).await?;
         let Some(failure) = state.failed_since(None) else {
             return Err(Error::new(
                 ErrorKind::Usage,
                 format!("`{unit}` has not failed: it is {state}"),
             ));
         };
-        let owner = prepared.map(|prepared| &prepared.project.id);
-        let incident = self.note_failure(unit, owner, &failure).await;
+        let incident = self.note_failure(unit, owner.as_ref(), &failure, 1).await;
         self.incidents.found.notify_one();
         Ok(incident)
     }
@@ -138,16 +161,17 @@ impl Runner {
             .incidents
             .ended_of(&self.store, unit)
             .filter(|it| it.signature == diagnosis.signature);
-        if diagnosis.was_stopped || earlier.is_some_and(|it| now < it.last + WRITTEN_EVERY) {
+        if diagnosis.was_stopped
+            || diagnosis.ended_well
+            || earlier.is_some_and(|it| now < it.last + WRITTEN_EVERY)
+        {
             return;
         }
         let incident = Incident {
             ended: Some(Ended { at: now, by: EndedBy::Itself }),
             ..self.incident_of(unit, prepared.as_deref(), failure, diagnosis, now)
         };
-        self.incidents.note(&self.store, &incident);
-        self.write(&incident);
-        self.tell(&incident);
+        self.keep(&incident);
     }
 
     /// The first failure of a unit as an incident that goes on, without the secrets in it: whoever is
@@ -167,6 +191,7 @@ impl Runner {
             is_of_machine: false,
             others: Vec::new(),
             invocation: failure.invocation.clone(),
+            starts: BTreeMap::new(),
             seen: now,
             last: now,
             count: 1,
@@ -184,96 +209,6 @@ impl Runner {
         incident
     }
 
-    /// Takes note that many units failed together: that is one incident, of the machine, and those
-    /// of the units are no others. No project is repaired for it.
-    pub(crate) fn note_machine(&self, units: &[UnitName]) {
-        let Some((first, others)) = units.split_first() else { return };
-        let now = Timestamp::now();
-        let mut known = None;
-        for incident in self.open_incidents() {
-            if incident.is_of_machine {
-                known = Some(incident);
-            } else if units.contains(&incident.unit) {
-                self.forget_incident(&incident);
-            }
-        }
-        let is_new = known.is_none();
-        let incident = match known {
-            Some(incident) => {
-                let mut incident = Incident::clone(&incident);
-                let new = units.iter().filter(|unit| **unit != incident.unit);
-                let new: Vec<_> =
-                    new.filter(|unit| !incident.others.contains(*unit)).cloned().collect();
-                if new.is_empty() {
-                    return;
-                }
-                incident.count =
-                    incident.count.saturating_add(u32::try_from(new.len()).unwrap_or(u32::MAX));
-                incident.others.extend(new);
-                incident.last = now;
-                incident
-            }
-            None => Incident {
-                id: IncidentId::new(),
-                project: None,
-                unit: first.clone(),
-                others: others.to_vec(),
-                is_of_machine: true,
-                invocation: String::new(),
-                seen: now,
-                last: now,
-                count: u32::try_from(units.len()).unwrap_or(u32::MAX),
-                cause: Cause {
-                    kind: CauseKind::Other,
-                    text: "failed together with others".into(),
-                    gave_up: false,
-                },
-                trouble: None,
-                signature: "machine".into(),
-                message: None,
-                places: Vec::new(),
-                log: Vec::new(),
-                head: None,
-                done: vec![Attempt {
-                    at: now,
-                    what: Remedy::Told,
-                    run: None,
-                    outcome: String::new(),
-                }],
-                ended: None,
-            },
-        };
-        self.keep(&incident);
-        if is_new {
-            let names: Vec<_> = units.iter().take(10).map(ToString::to_string).collect();
-            let message = format!(
-                "{} units failed together: {}{}; that is the machine's trouble, and no project is repaired for it",
-                units.len(),
-                names.join(", "),
-                if units.len() > names.len() { " …" } else { "" }
-            );
-            self.bus.notice(None, None, NoticeKind::Incident, incident.id.to_string(), message);
-        }
-    }
-
-    /// Ends the incident of a unit; one of the machine when none of its units `is_failing` any more.
-    pub(crate) fn end_incident(
-        &self,
-        unit: &UnitName,
-        by: EndedBy,
-        is_failing: impl Fn(&UnitName) -> bool,
-    ) {
-        let Some(incident) = self.open_incident(unit) else { return };
-        if incident.is_of_machine && incident.units().any(is_failing) {
-            return;
-        }
-        let mut incident = Incident::clone(&incident);
-        incident.ended = Some(Ended { at: Timestamp::now(), by });
-        self.incidents.note(&self.store, &incident);
-        self.write(&incident);
-        self.tell(&incident);
-    }
-
     /// Takes note of what is begun about an incident. What was begun before and has not ended was cut
     /// off.
     pub(super) fn note_attempt(&self, unit: &UnitName, what: Remedy) {
@@ -285,74 +220,11 @@ impl Runner {
                 }
             }
             incident.done.push(Attempt { at, what, run: None, outcome: String::new() });
-        });
-    }
-
-    /// Takes note of what came of a run that was about an incident, and ends that if it mended it.
-    /// `to_mend` is the unit that its change is for, `change` what it delivered, and `is_played`
-    /// whether that had helped before.
-    pub(super) fn settle_incident(
-        &self,
-        record: &RunRecord,
-        to_mend: Option<&UnitName>,
-        change: Option<PlayedChange>,
-        is_played: bool,
-    ) {
-        // A person may have approved it, or taken it back.
-        let unit = match &record.trigger {
-            Trigger::UnitFailure { unit } => Some(unit),
-            _ => to_mend.filter(|_| record.job.takes_back().is_none()),
-        };
-        if let Some(incident) = unit.and_then(|unit| self.open_incident(unit)) {
-            let unit = &incident.unit;
-            let outcome = record.outcome.as_ref();
-            self.change_incident(unit, |incident| {
-                let is_open = |attempt: &&mut Attempt| attempt.outcome.is_empty();
-                let said = outcome.map(ToString::to_string).unwrap_or_default();
-                // A run that ended in order has said so.
-                if incident.done.iter().any(|it| it.run == Some(record.id) && it.outcome == said) {
-                    return;
-                }
-                match incident.done.iter_mut().rev().find(is_open) {
-                    Some(attempt) => {
-                        attempt.run = Some(record.id);
-                        attempt.outcome = said;
-                        if is_played {
-                            attempt.what = Remedy::Playbook;
-                        }
-                    }
-                    None => incident.done.push(Attempt {
-                        at: record.started,
-                        what: Remedy::Repair,
-                        run: Some(record.id),
-                        outcome: said,
-                    }),
-                }
-            });
-            let (project, signature) = (&record.project, &incident.signature);
-            let stored = match outcome {
-                Some(Outcome::Applied { .. }) if record.job.takes_back().is_some() => {
-                    self.end_incident(unit, EndedBy::Reversal, |_| false);
-                    Ok(())
-                }
-                Some(Outcome::Applied { .. }) => {
-                    let by = if is_played { EndedBy::Playbook } else { EndedBy::Repair };
-                    self.end_incident(unit, by, |_| false);
-                    let (unit, signature) = (unit.clone(), signature.clone());
-                    change.clone().map_or(Ok(()), |change| {
-                        let change = Some(change);
-                        self.store.keep_play(project, Play { unit, signature, change })
-                    })
-                }
-                Some(
-                    Outcome::Failed { .. } | Outcome::RolledBack { .. } | Outcome::Unproven { .. },
-                ) if is_played => self.store.strike_play(project, unit, signature),
-                _ => Ok(()),
-            };
-            if let Err(error) = stored {
-                tracing::error!(%error, "What helped, or did not, could not be noted.");
+            // The first ones tell how it began.
+            if incident.done.len() > MOST_ATTEMPTS {
+                incident.done.remove(MOST_ATTEMPTS / 2);
             }
-        }
+        });
     }
 
     /// Takes note of what came of the last thing that was done about an incident.
@@ -364,35 +236,14 @@ impl Runner {
         });
     }
 
-    /// Takes note that a start alone, by a person, helped a unit which systemd had given up: nothing
-    /// else was done about it, and the project is as it was.
-    pub(crate) fn learn_restart(&self, unit: &UnitName) {
-        let Some(incident) = self.open_incident(unit).filter(|it| it.cause.gave_up) else { return };
-        let Some(prepared) = incident.project.as_ref().and_then(|it| self.project(it).ok()) else {
-            return;
-        };
-        let was_left_alone = incident.done.iter().all(|attempt| attempt.run.is_none());
-        let is_same = incident.head.is_some() && incident.head == head(&prepared);
-        if !was_left_alone || !is_same {
-            return;
-        }
-        let (id, signature) = (&prepared.project.id, &incident.signature);
-        let learned = self.store.play(id, unit, signature).and_then(|known| match known {
-            // A change that was proven is worth more.
-            Some(_) => Ok(()),
-            None => {
-                let (unit, signature) = (unit.clone(), signature.clone());
-                self.store.keep_play(id, Play { unit, signature, change: None })
-            }
-        });
-        if let Err(error) = learned {
-            tracing::error!(%error, "That a restart helped could not be noted.");
-        }
-    }
-
-    /// Who knows the units of a project, or of none.
-    pub(super) fn services_of(&self, prepared: Option<&Prepared>) -> Arc<dyn ServiceManager> {
-        match prepared {
+    /// Who knows a unit that failed, of a project or of none: whoever else restarts it, systemd tells
+    /// of it.
+    pub(in crate::runner) fn services_of(
+        &self,
+        prepared: Option<&Prepared>,
+    ) -> Arc<dyn ServiceManager> {
+        let of_systemd = |it: &&Prepared| it.project.restart == RestartConfig::Systemd;
+        match prepared.filter(of_systemd) {
             Some(prepared) => prepared.services.clone(),
             None => Arc::new(service::Systemd::new(
                 self.config.systemd_monitor.bus,
@@ -402,14 +253,14 @@ impl Runner {
     }
 
     /// Whether this start of the unit is known to have failed, and nothing came after it.
-    fn is_dealt_with(&self, unit: &UnitName, failure: &UnitFailure) -> bool {
+    pub(crate) fn is_dealt_with(&self, unit: &UnitName, failure: &UnitFailure) -> bool {
         if failure.invocation.is_empty() {
             return false;
         }
         // That systemd gave up is news, and so is that one failed for good which was restarted.
         let is_known = |incident: &Incident| {
-            incident.invocation == failure.invocation
-                && (incident.cause.gave_up || !failure.ending.gave_up)
+            incident.start_of(unit) == failure.invocation
+                && (incident.is_of_machine || incident.cause.gave_up || !failure.ending.gave_up)
         };
         match self.open_incident(unit) {
             Some(open) => is_known(&open),
@@ -419,24 +270,23 @@ impl Runner {
         }
     }
 
-    fn change_incident(&self, unit: &UnitName, change: impl FnOnce(&mut Incident)) {
+    pub(super) fn change_incident(&self, unit: &UnitName, change: impl FnOnce(&mut Incident)) {
         let Some(incident) = self.open_incident(unit) else { return };
         let mut incident = Incident::clone(&incident);
         change(&mut incident);
         self.keep(&incident);
     }
 
-    /// Keeps an incident that goes on, and tells of it; says whether it is a new one, or fails in
-    /// another way than before.
-    fn keep(&self, incident: &Incident) -> bool {
-        let before = self.incidents.note(&self.store, incident);
-        let is_news = before.is_none_or(|before| before.signature != incident.signature);
-        self.write(incident);
+    /// Keeps an incident as it is now, and tells of it. That it came once more is written down now
+    /// and then: a unit may fail each second.
+    pub(super) fn keep(&self, incident: &Incident) {
+        if self.incidents.note(&self.store, incident) {
+            self.write(incident);
+        }
         self.tell(incident);
-        is_news
     }
 
-    fn forget_incident(&self, incident: &Incident) {
+    pub(super) fn forget_incident(&self, incident: &Incident) {
         self.incidents.forget(incident);
         if let Err(error) = self.store.drop_incident(incident) {
             tracing::error!(%error, "An incident could not be taken out of the history.");
@@ -456,6 +306,6 @@ impl Runner {
 }
 
 /// The commit that a project's checkout is at, if that is known.
-fn head(prepared: &Prepared) -> Option<CommitId> {
+pub(super) fn head(prepared: &Prepared) -> Option<CommitId> {
     Head::read(&prepared.project.path).ok().flatten().map(|head| head.commit)
 }

@@ -73,7 +73,6 @@ impl Runner {
     /// Waits for the turn of an order.
     ///
     /// While the program serves, what a person or another program asked for is stored meanwhile.
-    /// What a slot asks for comes again with the next one.
     pub(super) async fn turn<'r>(
         &'r self,
         prepared: &'r Prepared,
@@ -82,7 +81,14 @@ impl Runner {
         let (project, job) = (&prepared.project.id, &order.job);
         let mark = self.under_way.mark(order);
         let is_stored = self.is_stored(prepared, order);
-        let is_kept = is_stored || (self.queue.is_served() && order.trigger != Trigger::Schedule);
+        // What a slot asks for comes again with the next one, and what a unit that failed does with
+        // its incident.
+        let comes_again = match &order.trigger {
+            Trigger::Schedule => true,
+            Trigger::UnitFailure { unit } => self.open_incident(unit).is_some(),
+            _ => false,
+        };
+        let is_kept = is_stored || (self.queue.is_served() && !comes_again);
         if is_kept && !is_stored {
             self.store.update_project(project, |state| state.orders.push(order.clone()))?;
         }

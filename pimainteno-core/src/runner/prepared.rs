@@ -73,7 +73,7 @@ impl Prepared {
             }
             None => (policies.bundled_default()?, String::new()),
         };
-        let services = registry.services(&project, config.systemd_monitor.bus, environment);
+        let services = registry.services(&project, &config.systemd_monitor, environment);
         let probe = match &project.health {
             Some(health) => Some(HealthProbe::new(health, &project.path, environment.clone())?),
             None => None,

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{ServiceManager, UnitState, plain};
+use super::{JournalEntry, ServiceManager, Since, Systemd, UnitState, plain};
 use crate::{
     error::{Error, ErrorKind, Result},
     process::{Cancel, Command, End, Environment},
@@ -21,10 +21,11 @@ const TOLD_LINES: usize = 10;
 ///
 /// It runs in the checkout, once for each unit, with the unit's name, which may be any text, in
 /// `PIMAINTENO_UNIT`. What it leaves running must write elsewhere than to the command's own output,
-/// which is closed when the command has ended. Nothing is known of the state: only a health probe
-/// can tell.
+/// which is closed when the command has ended. Nothing is known of the state, and only a health probe
+/// can tell; of units that systemd watches it is what systemd says.
 #[derive(Clone, Debug)]
 pub struct RestartCommand {
+    known: Option<(Systemd, Vec<UnitName>)>,
     command: String,
     checkout: PathBuf,
     environment: Environment,
@@ -37,7 +38,19 @@ impl RestartCommand {
         checkout: impl Into<PathBuf>,
         environment: Environment,
     ) -> Self {
-        Self { command: command.into(), checkout: checkout.into(), environment }
+        Self { known: None, command: command.into(), checkout: checkout.into(), environment }
+    }
+
+    /// The same where `systemd` knows the state and the journal of these units.
+    #[must_use]
+    pub fn known_to(mut self, systemd: Systemd, units: &[UnitName]) -> Self {
+        self.known = Some((systemd, units.to_vec()));
+        self
+    }
+
+    fn known(&self, unit: &UnitName) -> Option<&Systemd> {
+        let (systemd, units) = self.known.as_ref()?;
+        units.contains(unit).then_some(systemd)
     }
 }
 
@@ -69,8 +82,23 @@ impl ServiceManager for RestartCommand {
         }
     }
 
-    async fn state(&self, _: &UnitName) -> Result<UnitState> {
-        Ok(UnitState::default())
+    async fn state(&self, unit: &UnitName) -> Result<UnitState> {
+        match self.known(unit) {
+            Some(systemd) => systemd.state(unit).await,
+            None => Ok(UnitState::default()),
+        }
+    }
+
+    async fn journal(
+        &self,
+        unit: &UnitName,
+        since: &Since,
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>> {
+        match self.known(unit) {
+            Some(systemd) => systemd.journal(unit, since, limit).await,
+            None => Ok(Vec::new()),
+        }
     }
 }
 

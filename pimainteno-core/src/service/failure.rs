@@ -13,7 +13,9 @@ impl UnitState {
 fn failure(before: Option<&UnitState>, now: &UnitState) -> Option<UnitFailure> {
     let is_same_start = before.is_some_and(|it| it.invocation == now.invocation);
     let was = |active: ActiveState| before.is_some_and(|it| it.active == active);
-    let waits_for_restart = now.active == ActiveState::Activating && is_auto_restart(now);
+    // One that ended well and is started again was meant to.
+    let waits_for_restart =
+        now.active == ActiveState::Activating && is_auto_restart(now) && now.result != "success";
     let ending = |state: &UnitState, is_over: bool| Ending {
         result: state.result.clone(),
         code: state.code,

@@ -1,14 +1,17 @@
 //! A unit's state, property by property, whoever was asked for them: `systemctl` or the bus.
 
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 use serde::{
     Deserialize,
     de::{IntoDeserializer as _, value},
 };
 
-use super::UnitState;
+use super::{ActiveState, LoadState, UnitState};
 
 /// The properties that a [`UnitState`] is read from; see org.freedesktop.systemd1(5).
-pub(super) const PROPERTIES: [&str; 12] = [
+pub(super) const PROPERTIES: [&str; 13] = [
     "LoadState",
     "ActiveState",
     "SubState",
@@ -21,9 +24,42 @@ pub(super) const PROPERTIES: [&str; 12] = [
     "ExecMainCode",
     "ExecMainStatus",
     "InvocationID",
+    "TriggeredBy",
 ];
 
 impl UnitState {
+    /// For how long it has been active, where it is; `None` if the clock cannot be read.
+    pub(crate) fn runs_for(&self) -> Option<Duration> {
+        let now = clock_gettime(ClockId::Monotonic);
+        let now = Duration::new(u64::try_from(now.tv_sec).ok()?, u32::try_from(now.tv_nsec).ok()?);
+        Some(now.saturating_sub(Duration::from_micros(self.since)))
+    }
+
+    /// Whether somebody wants it to be down, or away, after it failed.
+    pub(crate) fn is_put_away(&self) -> bool {
+        match (self.load, self.active) {
+            (LoadState::Masked | LoadState::NotFound, _) => true,
+            // One that runs to its end is down most of the time, and one that systemd forgets as soon
+            // as it has failed was started never.
+            (_, ActiveState::Inactive) => !self.oneshot && !self.invocation.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether it has been well for so long, not by a restart of systemd's, after `failed` failed: that
+    /// start of it.
+    pub(crate) fn is_well_after(&self, failed: &str, for_so_long: Duration) -> bool {
+        match self.active {
+            ActiveState::Active => {
+                self.restarts == 0 && self.runs_for().is_some_and(|it| it >= for_so_long)
+            }
+            ActiveState::Inactive => {
+                self.oneshot && self.result == "success" && self.invocation != failed
+            }
+            _ => false,
+        }
+    }
+
     /// Takes note of a property, as text; of others than [`PROPERTIES`] nothing. What a unit's type
     /// does not have is missing or empty.
     pub(crate) fn note(&mut self, property: &str, value: &str) {
@@ -40,6 +76,7 @@ impl UnitState {
             "ExecMainCode" => self.code = value.parse().unwrap_or_default(),
             "ExecMainStatus" => self.status = value.parse().unwrap_or_default(),
             "InvocationID" => value.clone_into(&mut self.invocation),
+            "TriggeredBy" => self.is_triggered = !value.is_empty(),
             _ => {}
         }
     }

@@ -5,6 +5,7 @@ use super::StepContext;
 use crate::{
     error::{Error, ErrorKind, Result},
     incident::{self, Incident, LogLine, trace},
+    job::Job,
     service::{Baseline, Since},
 };
 
@@ -21,6 +22,23 @@ impl StepContext<'_> {
         let project = Some(self.run.record.project.as_str());
         let all = self.parts.store.incidents(project, LOOKED_AT).unwrap_or_default();
         all.into_iter().find(|incident| incident.ended.is_none() && incident.unit == *unit)
+    }
+
+    /// Why the unit that the run's change is to mend needs none any more, where nothing of it can be
+    /// seen yet: it has been well for its probation without it, or somebody has put it away.
+    pub(crate) async fn needs_no_mending(&self) -> Option<String> {
+        let Job::Repair { unit } = &self.run.record.job else { return None };
+        if self.run.is_delivered() || self.run.takes_back() || self.run.approved.is_some() {
+            return None;
+        }
+        let state = self.services().state(unit).await.ok()?;
+        let failed = self.incident_to_mend().map(|it| it.invocation).unwrap_or_default();
+        let is_well = state.is_well_after(&failed, self.project().probation);
+        match (state.is_put_away(), is_well) {
+            (true, _) => Some(format!("`{unit}` is {state}: somebody wants it to be so")),
+            (false, true) => Some(format!("`{unit}` is well again without a change")),
+            (false, false) => None,
+        }
     }
 
     /// How things were before, without what the change is to mend: that is no excuse.

@@ -2,14 +2,17 @@
 //! which units it needs.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use tokio::{task::spawn_blocking, time::timeout};
 use zbus::Variant;
 
 use crate::{
+    config::{Project, RestartConfig},
     runner::Runner,
     service::{
         ActiveState,
@@ -21,17 +24,27 @@ use crate::{
 /// The properties that name the units without which one is not started; see systemd.unit(5).
 const NEEDS: [&str; 3] = ["Requires", "Requisite", "BindsTo"];
 
-/// The project that a unit runs from, if any.
-pub(super) async fn owner(
+/// How long it may take to find out where a unit's paths lead to.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where the unit files of packages are: nothing of a project's.
+const OF_PACKAGES: [&str; 2] = ["/usr/lib/", "/lib/"];
+
+/// The project whose configuration names a unit.
+pub(super) fn named(runner: &Runner, unit: &UnitName) -> Option<ProjectId> {
+    // A name that was guessed may be that of something else.
+    let names = |project: &Project| project.units_are_explicit && project.units.contains(unit);
+    let prepared = runner.projects.iter().find(|prepared| names(&prepared.project))?;
+    Some(prepared.project.id.clone())
+}
+
+/// The project whose files a unit works with.
+pub(super) async fn by_place(
     runner: &Runner,
     manager: &Manager1,
     unit: &UnitName,
     path: &str,
 ) -> Option<ProjectId> {
-    let names = |it: &&std::sync::Arc<crate::runner::Prepared>| it.project.units.contains(unit);
-    if let Some(prepared) = runner.projects.iter().find(names) {
-        return Some(prepared.project.id.clone());
-    }
     let places = places(manager, unit, path).await;
     // The nearest one, where one project is inside of another.
     let owns = |place: &PathBuf| {
@@ -40,6 +53,38 @@ pub(super) async fn owner(
         Some(nearest.project.id.clone())
     };
     places.iter().find_map(owns)
+}
+
+/// The services that nobody names and that run from a project which systemd restarts.
+pub(super) async fn unnamed(runner: &Runner, manager: &Manager1) -> zbus::Result<Vec<UnitName>> {
+    let of_systemd = |project: &Project| project.restart == RestartConfig::Systemd;
+    if !runner.projects.iter().any(|prepared| of_systemd(&prepared.project)) {
+        return Ok(Vec::new());
+    }
+    let services = ["*.service"];
+    let files = manager.manager.list_unit_files_by_patterns(&[], &services).await?;
+    let own = files.iter().filter_map(|(path, _)| {
+        let is_of_package = OF_PACKAGES.iter().any(|directory| path.starts_with(directory));
+        path.rsplit('/').next().filter(|_| !is_of_package)
+    });
+    let own: BTreeSet<_> = own.collect();
+    let mut found = Vec::new();
+    for (name, _, _, _, _, _, path, ..) in
+        manager.manager.list_units_by_patterns(&[], &services).await?
+    {
+        // Of an instance, the file is the template's.
+        let template = name.split_once('@').map(|(template, _)| format!("{template}@.service"));
+        if !own.contains(template.as_deref().unwrap_or(&name)) {
+            continue;
+        }
+        let Ok(unit) = name.parse::<UnitName>() else { continue };
+        if let Some(owner) = by_place(runner, manager, &unit, &path).await
+            && runner.project(&owner).is_ok_and(|it| of_systemd(&it.project))
+        {
+            found.push(unit);
+        }
+    }
+    Ok(found)
 }
 
 /// The units that `unit` needs and that have failed.
@@ -77,8 +122,14 @@ async fn places(manager: &Manager1, unit: &UnitName, path: &str) -> Vec<PathBuf>
             texts(value, &mut places);
         }
     }
-    let led_to: Vec<_> = places.iter().filter_map(|place| fs::canonicalize(place).ok()).collect();
-    places.extend(led_to);
+    // A place may be on a disk that does not answer.
+    let named = places.clone();
+    let led_to = spawn_blocking(move || {
+        named.iter().filter_map(|place| fs::canonicalize(place).ok()).collect::<Vec<_>>()
+    });
+    if let Ok(Ok(led_to)) = timeout(PATIENCE, led_to).await {
+        places.extend(led_to);
+    }
     places.retain(|place| place.is_absolute() && place != Path::new("/"));
     places
 }

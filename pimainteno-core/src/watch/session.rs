@@ -18,7 +18,7 @@ use super::{
 use crate::{
     event::NoticeKind,
     incident::{EndedBy, UnitFailure},
-    runner::{Due, Live, Runner},
+    runner::{Due, Live, Runner, SHORTEST_PROBATION},
     service::{
         ActiveState, LoadState, UnitState,
         systemd::bus::{self, Manager1},
@@ -26,8 +26,8 @@ use crate::{
     words::{ProjectId, UnitName},
 };
 
-/// The least time for which a unit has to be well until its incident is over.
-const SHORTEST_PROBATION: Duration = Duration::from_secs(2);
+/// How often it is found out, at most, why a unit fails that systemd restarts again and again.
+const NOTED_EVERY: Duration = Duration::from_secs(10);
 
 /// The longest time until what is to be done about open incidents is asked again: a project that was
 /// paused may be resumed.
@@ -55,15 +55,27 @@ struct Unit {
     /// When it failed and was restarted by itself.
     flaps: Option<Window<()>>,
     /// A failure that came while a run of its project went on: that may have been the run's doing.
-    during_run: Option<UnitFailure>,
+    during_run: Option<(Instant, UnitFailure)>,
     /// Whether it is being found out why it failed: one failure of a unit after the other.
     is_noting: bool,
-    /// The newest failure that came meanwhile, and whether systemd is left to it.
-    next: Option<(UnitFailure, bool)>,
+    /// What is to be found out about next.
+    next: Option<Next>,
+    /// When that was begun last.
+    noted: Option<Instant>,
     /// Whether it was put away after it had failed, perhaps by a run that goes on.
     is_put_away: bool,
     /// Since when it is well after a failure, and whether it got so by itself.
     well: Option<(Instant, bool)>,
+}
+
+/// Failures of a unit of which nothing is known yet.
+struct Next {
+    /// The newest.
+    failure: UnitFailure,
+    /// How many.
+    times: u32,
+    /// Whether systemd is left to it.
+    is_flap: bool,
 }
 
 /// What was begun about a unit, and has ended.
@@ -118,7 +130,10 @@ impl Watch {
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
                     self.note_ended(runner, ended);
                 }
-                () = tokio::time::sleep(wait), if self.is_waiting(runner) => {}
+                () = tokio::time::sleep(wait), if self.is_waiting(runner) => {
+                    // Others may have handed over units that are not watched.
+                    runner.end_what_is_well(|unit| !self.units.contains_key(unit)).await;
+                }
             }
             again = self.attend(runner);
         }
@@ -127,7 +142,10 @@ impl Watch {
     /// Attends to incidents that others have found, without watching any unit.
     pub(super) async fn idle(&mut self, live: &Live, runner: &Arc<Runner>) -> End {
         self.units.clear();
+        runner.settle_what_ended();
+        runner.let_go_of_others(|_| false);
         loop {
+            runner.end_what_is_well(|_| true).await;
             let again = self.attend(runner);
             let wait = again.saturating_duration_since(Instant::now());
             tokio::select! {
@@ -166,7 +184,11 @@ impl Watch {
         runner: &Arc<Runner>,
         manager: &Manager1,
     ) -> zbus::Result<(HashMap<String, UnitName>, Signals)> {
-        let mut names = runner.watched_units();
+        let named = runner.watched_units();
+        let mut names: BTreeSet<_> = named.iter().cloned().collect();
+        if runner.config.systemd_monitor.units.is_empty() {
+            names.extend(owner::unnamed(runner, manager).await?);
+        }
         names.extend(self.needed.iter().cloned());
         self.units.retain(|unit, _| names.contains(unit));
         let mut paths = HashMap::new();
@@ -180,8 +202,7 @@ impl Watch {
                     continue;
                 }
             };
-            let owner = owner::owner(runner, manager, &name, &path).await;
-            self.units.entry(name.clone()).or_default().owner = owner;
+            self.units.entry(name.clone()).or_default();
             paths.insert(path, name);
         }
         let mut missing = Vec::new();
@@ -189,14 +210,19 @@ impl Watch {
             // Looked at twice where it changes in between, which does no harm.
             if manager.state(path, name).await?.load == LoadState::NotFound {
                 missing.push(name.to_string());
+            } else if !self.find_owner(runner, manager, path, name).await {
+                self.units.remove(name);
             }
         }
+        paths.retain(|_, name| self.units.contains_key(name));
         let all: Vec<_> = paths.keys().cloned().collect();
         let signals = signals::subscribe(manager, &all, &missing).await?;
+        runner.settle_what_ended();
+        runner.let_go_of_others(|unit| self.units.contains_key(unit));
         for incident in runner.open_incidents() {
             for name in incident.units() {
                 if let Some(unit) = self.units.get_mut(name) {
-                    unit.watched.fails_already(&incident.invocation);
+                    unit.watched.fails_already(incident.start_of(name));
                 }
             }
         }
@@ -205,6 +231,27 @@ impl Watch {
             self.look(runner, name, state);
         }
         Ok((paths, signals))
+    }
+
+    /// Finds out which project a unit runs from; says whether it is one to watch: not where its name
+    /// was only guessed from a project's, and it runs from something else.
+    async fn find_owner(
+        &mut self,
+        runner: &Runner,
+        manager: &Manager1,
+        path: &str,
+        name: &UnitName,
+    ) -> bool {
+        let owner = match owner::named(runner, name) {
+            Some(owner) => Some(owner),
+            None => owner::by_place(runner, manager, name, path).await,
+        };
+        let is_asked_for = runner.config.systemd_monitor.units.contains(name);
+        let is_wanted = owner.is_some() || is_asked_for || self.needed.contains(name);
+        if let Some(unit) = self.units.get_mut(name) {
+            unit.owner = owner;
+        }
+        is_wanted
     }
 
     /// Takes note of what systemd told.
@@ -259,7 +306,14 @@ impl Watch {
         // Each state is told that it goes through: `failed` before `auto-restart`, and the next start
         // while the last state still stands. What it is by now is what counts.
         if matches!(state.active, ActiveState::Failed | ActiveState::Inactive) {
-            state = manager.state(path, name).await?;
+            let now = manager.state(path, name).await?;
+            // One that systemd forgets as soon as it has failed (`CollectMode=`) is as it was told.
+            let is_forgotten = state.active == ActiveState::Failed
+                && now.active == ActiveState::Inactive
+                && now.invocation.is_empty();
+            if !is_forgotten {
+                state = now;
+            }
         }
         Ok(self.look(runner, name, state))
     }
@@ -276,6 +330,9 @@ impl Watch {
         let Some(name) = awaited.map(|(name, _)| name.clone()) else { return Ok(false) };
         // Looking at it in the usual way would make it known once more, and tell of it.
         let Ok(path) = manager.manager.get_unit(&name).await else { return Ok(false) };
+        if !self.find_owner(runner, manager, &path, &name).await {
+            return Ok(false);
+        }
         let state = manager.state(&path, &name).await?;
         Ok(self.look(runner, &name, state))
     }
@@ -287,7 +344,7 @@ impl Watch {
             None => return false,
             Some(News::Failed(failure)) => {
                 (unit.well, unit.is_put_away) = (None, false);
-                self.failed(runner, name, failure);
+                self.failed(runner, name, Instant::now(), failure);
             }
             Some(News::Well { by_itself }) => {
                 (unit.well, unit.is_put_away) = (Some((Instant::now(), by_itself)), false);
@@ -298,58 +355,74 @@ impl Watch {
     }
 
     /// Takes note of a unit's failure.
-    fn failed(&mut self, runner: &Arc<Runner>, name: &UnitName, failure: UnitFailure) {
-        let (now, config) = (Instant::now(), &runner.config.systemd_monitor);
-        let storm = self.storm.get_or_insert_with(|| Window::new(config.storm.within));
-        storm.note(now, name.clone());
-        let together: Vec<_> = storm.all().into_iter().cloned().collect();
-        if together.len() >= config.storm.units {
-            runner.note_machine(&together);
+    fn failed(&mut self, runner: &Arc<Runner>, name: &UnitName, at: Instant, failure: UnitFailure) {
+        // As after a start of the program.
+        if runner.is_dealt_with(name, &failure) {
             return;
         }
+        let config = &runner.config.systemd_monitor;
         let Some(unit) = self.units.get_mut(name) else { return };
-        let owner = unit.owner.clone();
-        if owner.as_ref().is_some_and(|owner| runner.is_at_work(owner)) {
+        if unit.owner.as_ref().is_some_and(|owner| runner.is_at_work(owner)) {
             // That run may have restarted it, and watches it then.
-            unit.during_run = Some(failure);
+            unit.during_run = Some((at, failure));
+            return;
+        }
+        let storm = self.storm.get_or_insert_with(|| Window::new(config.storm.within));
+        storm.note(at, name.clone());
+        let together = storm.all();
+        if together.len() >= config.storm.units {
+            let start = |unit: &Unit| unit.watched.failing().unwrap_or_default().to_owned();
+            let start = |name: &UnitName| self.units.get(name).map(start).unwrap_or_default();
+            let failed: Vec<_> = together.iter().map(|it| ((*it).clone(), start(it))).collect();
+            runner.note_machine(&failed);
             return;
         }
         let flaps = unit.flaps.get_or_insert_with(|| Window::new(config.flap.within));
-        let is_flap = failure.is_restarted && flaps.note(now, ()) < config.flap.failures;
-        unit.next = Some((failure, is_flap));
+        let is_flap = failure.is_restarted && flaps.note(at, ()) < config.flap.failures;
+        let times = unit.next.as_ref().map_or(0, |next| next.times).saturating_add(1);
+        unit.next = Some(Next { failure, times, is_flap });
         self.note_next(runner, name);
     }
 
-    /// Has the next failure of a unit taken note of, unless one is already.
-    fn note_next(&mut self, runner: &Arc<Runner>, name: &UnitName) {
-        let Some(unit) = self.units.get_mut(name).filter(|unit| !unit.is_noting) else { return };
-        let Some((failure, is_flap)) = unit.next.take() else { return };
-        unit.is_noting = true;
+    /// Has the next failure of a unit taken note of, unless one is already, or it failed time after
+    /// time and that was done just now; gives when that is to be done.
+    fn note_next(&mut self, runner: &Arc<Runner>, name: &UnitName) -> Option<Instant> {
+        let unit = self.units.get_mut(name).filter(|unit| !unit.is_noting)?;
+        let is_open = runner.open_incident(name).is_some();
+        if let (Some(noted), Some(next)) = (unit.noted, &unit.next)
+            && (is_open && next.failure.is_restarted)
+            && noted.elapsed() < NOTED_EVERY
+        {
+            return Some(noted + NOTED_EVERY);
+        }
+        let Next { failure, times, is_flap } = unit.next.take()?;
+        (unit.is_noting, unit.noted) = (true, Some(Instant::now()));
         let (runner, name, owner) = (runner.clone(), name.clone(), unit.owner.clone());
         self.running.spawn(async move {
-            if is_flap && runner.open_incident(&name).is_none() {
+            if is_flap && !is_open {
                 runner.note_recovered(&name, owner.as_ref(), &failure).await;
             } else {
-                runner.note_failure(&name, owner.as_ref(), &failure).await;
+                runner.note_failure(&name, owner.as_ref(), &failure, times).await;
             }
             Ended::Noting(name)
         });
+        None
     }
 
     /// Judges again what failed while a run of its project went on that is over.
     fn judge_again(&mut self, runner: &Arc<Runner>) {
-        let mut failed = Vec::new();
+        let mut all = Vec::new();
         for (name, unit) in &mut self.units {
             let is_free = unit.owner.as_ref().is_none_or(|owner| !runner.is_at_work(owner));
-            if is_free && let Some(failure) = unit.during_run.take()
+            if is_free && let Some((at, failure)) = unit.during_run.take()
                 // One that is well by now is as the run wanted it to be.
                 && unit.watched.is_failing()
             {
-                failed.push((name.clone(), failure));
+                all.push((name.clone(), at, failure));
             }
         }
-        for (name, failure) in failed {
-            self.failed(runner, &name, failure);
+        for (name, at, failure) in all {
+            self.failed(runner, &name, at, failure);
         }
     }
 
@@ -357,6 +430,11 @@ impl Watch {
     fn attend(&mut self, runner: &Arc<Runner>) -> Instant {
         let now = Instant::now();
         let mut again = now + LONGEST_WAIT;
+        let waits = |unit: &Unit| unit.next.is_some() && !unit.is_noting;
+        let waiting = self.units.iter().filter(|(_, unit)| waits(unit));
+        for name in waiting.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            again = self.note_next(runner, &name).map_or(again, |at| again.min(at));
+        }
         let mut over = Vec::new();
         for (name, unit) in &mut self.units {
             if unit.well.is_none() && !unit.is_put_away {

@@ -41,6 +41,11 @@ impl Watched {
         &mut self.next
     }
 
+    /// The start of it that failed, if it has not been well since.
+    pub(super) fn failing(&self) -> Option<&str> {
+        self.failing.as_deref()
+    }
+
     /// Whether it failed, and has not been well since.
     pub(super) fn is_failing(&self) -> bool {
         self.failing.is_some()
@@ -65,7 +70,8 @@ impl Watched {
         let has_ended_well = now.oneshot && matches!(now.result.as_str(), "" | "success");
         match now.active {
             ActiveState::Active => {
-                self.failing.take().map(|_| News::Well { by_itself: now.restarts > 0 })
+                let by_itself = now.restarts > 0 || now.is_triggered;
+                self.failing.take().map(|_| News::Well { by_itself })
             }
             ActiveState::Inactive => self.failing.take().map(|failing| {
                 // One that runs to its end was started again and has; any other was stopped.

@@ -22,14 +22,17 @@ impl<T: PartialEq> Window<T> {
         Self { span, failures: VecDeque::new() }
     }
 
-    /// Takes note of a failure; gives how many there were within the span, this one included.
-    pub(super) fn note(&mut self, now: Instant, of: T) -> usize {
-        let is_old = |at: &Instant| now.saturating_duration_since(*at) > self.span;
-        while self.failures.front().is_some_and(|(at, _)| is_old(at)) || self.failures.len() == MOST
+    /// Takes note of a failure, which may have been a while ago; gives how many there were within the
+    /// span up to the last one.
+    pub(super) fn note(&mut self, at: Instant, of: T) -> usize {
+        let place = self.failures.iter().rposition(|(other, _)| *other <= at);
+        self.failures.insert(place.map_or(0, |place| place + 1), (at, of));
+        let last = self.failures.back().map_or(at, |(last, _)| *last);
+        let is_old = |at: &Instant| last.saturating_duration_since(*at) > self.span;
+        while self.failures.front().is_some_and(|(at, _)| is_old(at)) || self.failures.len() > MOST
         {
             self.failures.pop_front();
         }
-        self.failures.push_back((now, of));
         self.failures.len()
     }
 
@@ -58,6 +61,10 @@ mod tests {
         assert_eq!(window.note(after(30), "b"), 3);
         assert_eq!(window.all(), [&"a", &"b"]);
         assert_eq!((window.note(after(31), "c"), window.all()), (3, vec![&"b", &"c"]));
+        // One that is told of late.
+        let _ = window.note(after(25), "e");
+        assert_eq!(window.all(), [&"b", &"e", &"c"]);
+        assert_eq!(window.note(start, "f"), 4);
         for at in 0..5000 {
             window.note(after(31) + Duration::from_micros(at), "d");
         }

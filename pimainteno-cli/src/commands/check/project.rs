@@ -372,7 +372,7 @@ impl Look {
             return items.ok("units", "systemd restarts none");
         }
         let manager =
-            service::manager(&self.project, self.alone.systemd_monitor.bus, &self.environment);
+            service::manager(&self.project, &self.alone.systemd_monitor, &self.environment);
         for unit in &self.project.units {
             let Ok(state) = tokio::time::timeout(LOCAL_DEADLINE, manager.state(unit)).await else {
                 return items.problem(

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
 use crate::{
     service::{ActiveState, LoadState, UnitState},
     words::UnitName,
@@ -86,10 +84,7 @@ pub(super) fn fault(state: &UnitState) -> Option<String> {
 /// What is wrong with a unit that runs, but was restarted by systemd so lately that it is likely to
 /// be again.
 pub(super) fn restarting(state: &UnitState, lately: Duration) -> Option<String> {
-    let now = clock_gettime(ClockId::Monotonic);
-    let now = Duration::new(u64::try_from(now.tv_sec).ok()?, u32::try_from(now.tv_nsec).ok()?);
-    let runs_for = now.saturating_sub(Duration::from_micros(state.since));
-    (state.restarts > 0 && runs_for < lately).then(|| restarted_itself(state))
+    (state.restarts > 0 && state.runs_for()? < lately).then(|| restarted_itself(state))
 }
 
 fn restarted_itself(state: &UnitState) -> String {

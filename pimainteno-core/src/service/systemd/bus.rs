@@ -54,6 +54,21 @@ pub(crate) trait Manager {
     /// The same, unless it is not known yet.
     fn get_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
 
+    /// The units of these types of name that are known: name, description, load state, active state,
+    /// sub state, what it follows, path, and its job's number, kind and path.
+    fn list_units_by_patterns(
+        &self,
+        states: &[&str],
+        patterns: &[&str],
+    ) -> zbus::Result<Vec<ListedUnit>>;
+
+    /// The files of units of these types of name, and whether they are enabled.
+    fn list_unit_files_by_patterns(
+        &self,
+        states: &[&str],
+        patterns: &[&str],
+    ) -> zbus::Result<Vec<(String, String)>>;
+
     /// Restarts a unit, or starts it; gives the job.
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
 
@@ -66,6 +81,10 @@ pub(crate) trait Manager {
     /// Reads the files of all units again.
     fn reload(&self) -> zbus::Result<()>;
 }
+
+/// A unit as systemd lists it; see [`Manager::list_units_by_patterns`].
+pub(crate) type ListedUnit =
+    (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
 
 /// systemd, and the connection to it.
 pub(crate) struct Manager1 {
@@ -205,12 +224,13 @@ fn text(value: &Variant<'_>) -> Option<String> {
         Variant::U32(number) => Some(number.to_string()),
         Variant::I32(number) => Some(number.to_string()),
         Variant::U64(number) => Some(number.to_string()),
-        Variant::Array(bytes) => {
-            let hexadecimal = |byte: &Variant<'_>| match byte {
+        Variant::Array(items) => {
+            let written = items.iter().map(|item| match item {
                 Variant::U8(byte) => Some(format!("{byte:02x}")),
+                Variant::Str(name) => Some(format!("{name} ")),
                 _ => None,
-            };
-            bytes.iter().map(hexadecimal).collect()
+            });
+            Some(written.collect::<Option<String>>()?.trim_end().to_owned())
         }
         _ => None,
     }

@@ -6,14 +6,18 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 
 use crate::{
+    id::IncidentId,
     incident::{Attempt, Incident, Remedy},
     store::Store,
     words::UnitName,
 };
+
+/// How often an incident is written down that only came once more, at most.
+const WRITTEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
 
 /// The incidents that go on, whichever configuration they are found in.
 #[derive(Default)]
@@ -34,6 +38,8 @@ struct State {
     ended: BTreeMap<UnitName, Arc<Incident>>,
     /// When each unit was last repaired, or that was tried.
     attempts: BTreeMap<UnitName, Timestamp>,
+    /// When those that go on were last written down.
+    written: BTreeMap<IncidentId, Timestamp>,
 }
 
 /// Whether units are watched now.
@@ -80,9 +86,20 @@ impl Incidents {
         self.loaded(store).attempts.get(unit).copied()
     }
 
-    /// Takes note of an incident, as it is now; gives how it was before.
-    pub(super) fn note(&self, store: &Store, incident: &Incident) -> Option<Arc<Incident>> {
-        self.loaded(store).note(Arc::new(incident.clone()))
+    /// Takes note of an incident, as it is now; says whether that is to be written down.
+    pub(super) fn note(&self, store: &Store, incident: &Incident) -> bool {
+        let mut state = self.loaded(store);
+        let before = state.note(Arc::new(incident.clone()));
+        let now = Timestamp::now();
+        let is_old = |at: &Timestamp| now > *at + WRITTEN_EVERY || now < *at;
+        let is_due = before.is_none_or(|before| is_other(&before, incident))
+            || state.written.get(&incident.id).is_none_or(is_old);
+        if incident.ended.is_some() {
+            state.written.remove(&incident.id);
+        } else if is_due {
+            state.written.insert(incident.id, now);
+        }
+        is_due
     }
 
     /// Forgets one, as if it had never been.
@@ -107,6 +124,18 @@ impl Incidents {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an incident is another than before, beside that it came once more.
+fn is_other(before: &Incident, incident: &Incident) -> bool {
+    let what = |it: &Incident| {
+        (it.signature.clone(), it.cause.gave_up, it.trouble.as_ref().map(|trouble| trouble.kind))
+    };
+    what(before) != what(incident)
+        || before.done != incident.done
+        || before.ended != incident.ended
+        || before.others != incident.others
+        || before.project != incident.project
 }
 
 impl State {

@@ -8,15 +8,15 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Prepared, Runner};
 use crate::{
     config::Mode,
     error::ErrorKind,
     git::Head,
-    incident::{EndedBy, Incident, Remedy, TroubleKind},
+    incident::{Attempt, EndedBy, Incident, Remedy, TroubleKind},
     job::{Job, REPAIR},
     run::{Outcome, RunOptions, RunRecord, Trigger},
-    service::{ActiveState, Baseline, Probation, Verdict},
+    runner::{Prepared, Runner},
+    service::{Baseline, Probation, Verdict},
     store::{Effect, Entry, Order, Play, What},
     words::ProjectId,
 };
@@ -27,6 +27,9 @@ const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long systemd may go on restarting a unit by itself that a restart has helped before.
 const SELF_HELP: Duration = Duration::from_secs(60);
+
+/// How long a unit is let be at least whose run had nothing to do or could not begin.
+const SKIPPED_FOR: Duration = Duration::from_secs(60);
 
 /// Among how many of a project's last runs the last delivery is looked for.
 const LOOKED_AT: usize = 50;
@@ -69,6 +72,7 @@ impl Runner {
         let trouble = incident.trouble.as_ref().map(|trouble| trouble.kind);
         let may_be_brought = trouble.is_none_or(TroubleKind::may_be_brought);
         if may_be_brought
+            && prepared.project.mode != Mode::DryRun
             && !was_done(Remedy::Reversal)
             && let Some(of) = self.delivery_at_fault(&prepared, incident)
         {
@@ -104,7 +108,10 @@ impl Runner {
         if let Some(parked) = repair.parked.as_ref().filter(|it| it.until > Timestamp::now()) {
             return Due::Later(parked.until);
         }
+        // What keeps a run from beginning does not pass at once.
+        let was_skipped = incident.done.last().is_some_and(Attempt::never_began);
         let cooldown = self.config.systemd_monitor.cooldown;
+        let cooldown = if was_skipped { cooldown.max(SKIPPED_FOR) } else { cooldown };
         let over = self
             .incidents
             .last_attempt(&self.store, unit)
@@ -127,14 +134,6 @@ impl Runner {
     /// Carries out what is to be done about an incident.
     pub(crate) async fn carry_out_about(&self, prepared: &Prepared, order: Order) {
         let Trigger::UnitFailure { unit } = &order.trigger else { return };
-        // Where nobody watches it, it may be well by now.
-        if !self.incidents.is_watching.get() {
-            let state = prepared.services.state(unit).await;
-            if state.is_ok_and(|state| state.active == ActiveState::Active) {
-                self.end_incident(unit, EndedBy::Person, |_| false);
-                return;
-            }
-        }
         let what = match &order.job {
             Job::Reversal { .. } => Remedy::Reversal,
             _ => Remedy::Repair,
@@ -151,7 +150,7 @@ impl Runner {
             }
             Ok(_) => {}
             Err(error) => {
-                self.note_outcome(unit, &format!("refused: {error}"));
+                self.note_outcome(unit, &Attempt::refused(&error));
                 tracing::warn!(project = %prepared.project.id, %unit, %error, "Nothing could be done about a unit that failed.");
             }
         }

@@ -4,12 +4,12 @@ use std::{path::Path, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use super::{Prepared, Runner};
 use crate::{
     error::{Error, Result},
     incident::{
         self, Cause, Ending, LogLine, Phase, Place, Trouble, TroubleKind, UnitFailure, trace,
     },
+    runner::{Prepared, Runner},
     service::{JournalEntry, ServiceManager, Since},
     words::UnitName,
 };
@@ -42,6 +42,8 @@ pub(super) struct Diagnosis {
     pub(super) log: Vec<LogLine>,
     /// Whether somebody had told the unit to stop, and it did.
     pub(super) was_stopped: bool,
+    /// Whether it ended as it should.
+    pub(super) ended_well: bool,
 }
 
 impl Runner {
@@ -78,6 +80,7 @@ impl Runner {
             // One that does not stop in time has failed, whoever told it to.
             was_stopped: was_told_to_stop
                 && matches!(ending.result.as_str(), "exit-code" | "signal" | "success"),
+            ended_well: ending.result == "success",
             cause,
             log: last(log),
         }
@@ -165,6 +168,11 @@ fn completed(mut ending: Ending, entries: &[JournalEntry]) -> Ending {
             };
             let status = rest.split('/').next().unwrap_or_default();
             ending.status = status.parse().unwrap_or_default();
+        }
+        // "Succeeded." before systemd 247.
+        let is_well = ["Deactivated successfully.", "Succeeded."];
+        if is_well.iter().any(|it| message.ends_with(it)) && !is_told {
+            "success".clone_into(&mut ending.result);
         }
         if let Some((_, result)) = message.split_once("Failed with result '")
             && !is_told
