@@ -42,7 +42,8 @@ fn failure(before: Option<&UnitState>, now: &UnitState) -> Option<UnitFailure> {
     }
     // It was restarted faster than it could be looked at. How it ended is forgotten by then, and
     // only the journal knows.
-    let before = before.filter(|it| it.restarts < now.restarts && !is_auto_restart(it))?;
+    let is_known = |it: &&UnitState| !it.invocation.is_empty() && !is_auto_restart(it);
+    let before = before.filter(|it| it.restarts < now.restarts).filter(is_known)?;
     let unknown = Ending { restarts: now.restarts, ..Ending::default() };
     let (invocation, is_restarted) = (before.invocation.clone(), true);
     Some(UnitFailure { invocation, ending: unknown, is_restarted })

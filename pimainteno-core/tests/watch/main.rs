@@ -19,4 +19,5 @@ mod bus;
 mod causes;
 mod evidence;
 mod house;
+mod meanwhile;
 mod repairs;

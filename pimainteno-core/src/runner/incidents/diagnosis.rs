@@ -29,6 +29,9 @@ const LAST_WORDS: Duration = Duration::from_millis(300);
 /// How often to look whether it has.
 const GLANCE: Duration = Duration::from_millis(25);
 
+/// What systemd says when it is about to start a unit again.
+const RESTARTS: &str = "Scheduled restart";
+
 /// Who says what systemd does.
 const MANAGER: &str = "systemd";
 
@@ -120,7 +123,7 @@ async fn entries(
         let entries = services.journal(unit, &since, LINES).await?;
         let says_end = |entry: &JournalEntry| {
             entry.identifier == MANAGER
-                && ["Failed with result", "Scheduled restart", "Failed to start"]
+                && ["Failed with result", RESTARTS, "Failed to start"]
                     .iter()
                     .any(|end| entry.message.contains(end))
         };
@@ -169,15 +172,14 @@ fn completed(mut ending: Ending, entries: &[JournalEntry]) -> Ending {
             let status = rest.split('/').next().unwrap_or_default();
             ending.status = status.parse().unwrap_or_default();
         }
-        // "Succeeded." before systemd 247.
-        let is_well = ["Deactivated successfully.", "Succeeded."];
-        if is_well.iter().any(|it| message.ends_with(it)) && !is_told {
-            "success".clone_into(&mut ending.result);
-        }
         if let Some((_, result)) = message.split_once("Failed with result '")
             && !is_told
         {
             result.trim_end_matches(['.', '\'']).clone_into(&mut ending.result);
+        }
+        // What failed was said to have before.
+        if ending.result.is_empty() && message.contains(RESTARTS) {
+            "success".clone_into(&mut ending.result);
         }
     }
     ending
