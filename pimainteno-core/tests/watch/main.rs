@@ -15,8 +15,10 @@ mod support;
 #[allow(dead_code, reason = "each test program uses what it needs")]
 mod systemd;
 
+mod attempts;
 mod bus;
 mod causes;
 mod evidence;
 mod house;
+mod kinds;
 mod repairs;

@@ -1,0 +1,134 @@
+//! Units of every kind, and what can become of them while they are watched.
+
+use std::fs;
+
+use pimainteno_core::{
+    NoticeKind, Task,
+    incident::{CauseKind, EndedBy, Incident, TroubleKind},
+};
+
+use crate::{
+    causes::nobody,
+    house::{House, Watching, systemctl, unit},
+    systemd::TestSystemd,
+};
+
+const FAILS: &str = "[Service]\nExecStart=/bin/sh -c 'sleep 0.2; exit 4'\n";
+
+/// The news of a unit's incident that this holds for.
+async fn incident_that(
+    watching: &mut Watching,
+    house: &House,
+    is_meant: impl Fn(&Incident) -> bool,
+) -> Incident {
+    loop {
+        let incident = watching.incident(house.unit()).await;
+        if is_meant(&incident) {
+            return incident;
+        }
+    }
+}
+
+/// Marks the control group of a unit as systemd-oomd does before it kills what is in it, and kills
+/// that.
+///
+/// The rig has no controller for memory, so nothing in it can run out; systemd takes the kill from
+/// the same place either way.
+const RUN_OUT_OF_MEMORY: &str = "group=/sys/fs/cgroup$(systemctl show --property=ControlGroup --value {unit})
+python3 -c 'import os, sys
+for name in (\"user.oomd_ooms\", \"user.oomd_kill\"):
+    os.setxattr(sys.argv[1], name, b\"1\")' \"$group\"
+systemctl kill --signal=KILL {unit}";
+
+#[tokio::test]
+async fn a_unit_that_is_killed_as_memory_ran_out_is_told_and_nobody_is_asked() {
+    if TestSystemd::get().bus == pimainteno_core::config::Bus::User {
+        return;
+    }
+    let house = House::new(&[("hungry.service", "[Service]\nExecStart=/bin/sleep infinity\n")]);
+    let backend = nobody();
+    let mut watching = house.watch(backend.clone()).await;
+    house.start();
+    house.shell(&RUN_OUT_OF_MEMORY.replace("{unit}", house.unit()));
+    let incident = watching.incident(house.unit()).await;
+    assert_eq!(incident.cause.kind, CauseKind::OutOfMemory, "{incident:#?}");
+    let trouble = incident.trouble.map(|trouble| trouble.kind);
+    assert_eq!(trouble, Some(TroubleKind::OutOfMemory));
+    let notices = watching.maintainer.notices(None, 10).unwrap();
+    assert!(notices.iter().any(|it| it.notice == NoticeKind::Incident), "{notices:#?}");
+    watching.stop().await;
+    assert_eq!(backend.calls(Task::Propose), 0);
+}
+
+#[tokio::test]
+async fn a_oneshot_that_a_path_starts_fails_and_is_over_when_it_succeeds() {
+    let once = "[Service]\nType=oneshot\nExecStart=/bin/test -e {root}/disk\n";
+    let house = House::new(&[("import.service", once)]);
+    let text = format!("[Path]\nPathChanged={{root}}/inbox\nUnit={}\n", house.unit());
+    let path = unit(&house.world, "import.path", &text);
+    house.shell(&format!("{} start {}", systemctl(), path.name));
+    let mut watching = house.watch(nobody()).await;
+    let inbox = house.world.root().join("inbox");
+    fs::write(&inbox, "one").unwrap();
+    let incident = watching.incident(house.unit()).await;
+    assert_eq!((incident.count, incident.cause.kind), (1, CauseKind::ExitCode), "{incident:#?}");
+    assert_eq!(incident.unit, *house.unit());
+    // The same once more is the same incident.
+    fs::write(&inbox, "two").unwrap();
+    let again = incident_that(&mut watching, &house, |it| it.count == 2).await;
+    assert_eq!(again.id, incident.id);
+    fs::write(house.world.root().join("disk"), "").unwrap();
+    fs::write(&inbox, "three").unwrap();
+    assert_eq!(watching.end(house.unit()).await, EndedBy::Itself);
+}
+
+#[tokio::test]
+async fn a_oneshot_that_a_path_starts_again_and_again_is_one_incident_and_given_up() {
+    let once = "[Unit]\nStartLimitIntervalSec=60\nStartLimitBurst=3\n\
+                [Service]\nType=oneshot\nExecStart=/bin/false\n";
+    let house = House::new(&[("queue.service", once)]);
+    let text = format!("[Path]\nPathExists={{root}}/inbox\nUnit={}\n", house.unit());
+    let path = unit(&house.world, "queue.path", &text);
+    let mut watching = house.watch(nobody()).await;
+    house.shell(&format!("{} start {}", systemctl(), path.name));
+    fs::write(house.world.root().join("inbox"), "").unwrap();
+    let first = watching.incident(house.unit()).await;
+    let last = incident_that(&mut watching, &house, |it| it.cause.gave_up).await;
+    assert_eq!((last.id, last.cause.kind), (first.id, CauseKind::StartLimit), "{last:#?}");
+}
+
+#[tokio::test]
+async fn a_unit_whose_file_is_removed_while_it_is_down_is_over_and_seen_when_it_is_back() {
+    let house = House::new(&[("moved.service", FAILS)]);
+    let unit = house.unit().clone();
+    let (file, away) = (format!("/run/systemd/system/{unit}"), format!("/run/{unit}.away"));
+    let mut watching = house.watch(nobody()).await;
+    house.start();
+    let first = watching.incident(&unit).await;
+    assert!(first.ended.is_none());
+    house.shell(&format!("mv {file} {away} && {} daemon-reload", systemctl()));
+    assert_eq!(watching.end(&unit).await, EndedBy::Person);
+    house.shell(&format!("mv {away} {file} && {} daemon-reload", systemctl()));
+    house.start();
+    let second = watching.incident(&unit).await;
+    assert_eq!((second.count, second.cause.kind), (1, CauseKind::ExitCode), "{second:#?}");
+    assert!(second.id != first.id && second.ended.is_none());
+}
+
+#[tokio::test]
+async fn a_unit_that_is_removed_while_it_runs_is_seen_when_it_is_back() {
+    let house = House::new(&[("back.service", "[Service]\nExecStart=/bin/sleep infinity\n")]);
+    let unit = house.unit().clone();
+    let (file, away) = (format!("/run/systemd/system/{unit}"), format!("/run/{unit}.away"));
+    let mut watching = house.watch(nobody()).await;
+    house.start();
+    // As the removal of a package does.
+    house.shell(&format!("mv {file} {away}; {0} stop {unit}; {0} daemon-reload", systemctl()));
+    let reloaded = house.shell(&format!("{} show --property=LoadState {unit}", systemctl()));
+    assert_eq!(reloaded, "LoadState=not-found");
+    // Nobody tells systemd of it: it is read as it is started.
+    house.shell(&format!("mv {away} {file} && {} start {unit}", systemctl()));
+    house.shell(&format!("{} kill --signal=KILL {unit}", systemctl()));
+    let incident = watching.incident(&unit).await;
+    assert_eq!((incident.count, incident.cause.kind), (1, CauseKind::Signal), "{incident:#?}");
+}
