@@ -1,9 +1,9 @@
 //! Units of every kind, and what can become of them while they are watched.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use pimainteno_core::{
-    NoticeKind, Task,
+    EventKind, NoticeKind, Task, UnitName,
     incident::{CauseKind, EndedBy, Incident, TroubleKind},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     systemd::TestSystemd,
 };
 
+const RUNS: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
 const FAILS: &str = "[Service]\nExecStart=/bin/sh -c 'sleep 0.2; exit 4'\n";
 
 /// The news of a unit's incident that this holds for.
@@ -34,7 +35,8 @@ async fn incident_that(
 ///
 /// The rig has no controller for memory, so nothing in it can run out; systemd takes the kill from
 /// the same place either way.
-const RUN_OUT_OF_MEMORY: &str = "group=/sys/fs/cgroup$(systemctl show --property=ControlGroup --value {unit})
+const RUN_OUT_OF_MEMORY: &str =
+    "group=/sys/fs/cgroup$(systemctl show --property=ControlGroup --value {unit})
 python3 -c 'import os, sys
 for name in (\"user.oomd_ooms\", \"user.oomd_kill\"):
     os.setxattr(sys.argv[1], name, b\"1\")' \"$group\"
@@ -45,7 +47,7 @@ async fn a_unit_that_is_killed_as_memory_ran_out_is_told_and_nobody_is_asked() {
     if TestSystemd::get().bus == pimainteno_core::config::Bus::User {
         return;
     }
-    let house = House::new(&[("hungry.service", "[Service]\nExecStart=/bin/sleep infinity\n")]);
+    let house = House::new(&[("hungry.service", RUNS)]);
     let backend = nobody();
     let mut watching = house.watch(backend.clone()).await;
     house.start();
@@ -83,18 +85,29 @@ async fn a_oneshot_that_a_path_starts_fails_and_is_over_when_it_succeeds() {
 }
 
 #[tokio::test]
-async fn a_oneshot_that_a_path_starts_again_and_again_is_one_incident_and_given_up() {
+async fn a_path_that_gives_up_is_an_incident_beside_that_of_what_it_starts() {
     let once = "[Unit]\nStartLimitIntervalSec=60\nStartLimitBurst=3\n\
                 [Service]\nType=oneshot\nExecStart=/bin/false\n";
-    let house = House::new(&[("queue.service", once)]);
+    let mut house = House::new(&[("queue.service", once)]);
     let text = format!("[Path]\nPathExists={{root}}/inbox\nUnit={}\n", house.unit());
     let path = unit(&house.world, "queue.path", &text);
+    house.world.project.units = Some(vec![house.unit().clone(), path.name.clone()]);
     let mut watching = house.watch(nobody()).await;
+    watching.maintainer.pause("radio").unwrap();
     house.shell(&format!("{} start {}", systemctl(), path.name));
     fs::write(house.world.root().join("inbox"), "").unwrap();
-    let first = watching.incident(house.unit()).await;
-    let last = incident_that(&mut watching, &house, |it| it.cause.gave_up).await;
-    assert_eq!((last.id, last.cause.kind), (first.id, CauseKind::StartLimit), "{last:#?}");
+    let mut kinds = BTreeMap::new();
+    while kinds.len() < 2 {
+        let incident = watching.hear(|event| match &event.what {
+            EventKind::Incident { incident } => Some(Incident::clone(incident)),
+            _ => None,
+        });
+        let incident = incident.await;
+        kinds.insert(incident.unit, incident.cause.kind);
+    }
+    assert_eq!(kinds[&path.name], CauseKind::StartLimit);
+    assert_eq!(kinds[house.unit()], CauseKind::ExitCode);
+    watching.stop().await;
 }
 
 #[tokio::test]
@@ -117,7 +130,7 @@ async fn a_unit_whose_file_is_removed_while_it_is_down_is_over_and_seen_when_it_
 
 #[tokio::test]
 async fn a_unit_that_is_removed_while_it_runs_is_seen_when_it_is_back() {
-    let house = House::new(&[("back.service", "[Service]\nExecStart=/bin/sleep infinity\n")]);
+    let house = House::new(&[("back.service", RUNS)]);
     let unit = house.unit().clone();
     let (file, away) = (format!("/run/systemd/system/{unit}"), format!("/run/{unit}.away"));
     let mut watching = house.watch(nobody()).await;
@@ -131,4 +144,26 @@ async fn a_unit_that_is_removed_while_it_runs_is_seen_when_it_is_back() {
     house.shell(&format!("{} kill --signal=KILL {unit}", systemctl()));
     let incident = watching.incident(&unit).await;
     assert_eq!((incident.count, incident.cause.kind), (1, CauseKind::Signal), "{incident:#?}");
+}
+
+#[tokio::test]
+async fn a_mount_that_cannot_be_is_the_incident_of_what_needs_it() {
+    let mut house = House::new(&[("web.service", "")]);
+    let place = house.world.root().join("disk").display().to_string();
+    let name = house.shell(&format!("systemd-escape --path --suffix=mount {place}"));
+    let text = format!("[Mount]\nWhat=none\nWhere={place}\nType=nosuchfs\n");
+    let web = house.unit().clone();
+    house.shell(&format!(
+        "cd /run/systemd/system; printf '{}' >'{name}'; printf '{}' >{web}; {} daemon-reload",
+        text.replace('\n', "\\n"),
+        format!("[Unit]\nRequiresMountsFor={place}\n{RUNS}").replace('\n', "\\n"),
+        systemctl()
+    ));
+    let mount: UnitName = name.parse().unwrap();
+    house.world.project.units = Some(vec![web.clone()]);
+    let mut watching = house.watch(nobody()).await;
+    house.shell(&format!("{} start {web} || :", systemctl()));
+    let incident = watching.incident(&mount).await;
+    assert_eq!((incident.project, incident.cause.kind), (None, CauseKind::ExitCode));
+    house.shell(&format!("rm '/run/systemd/system/{name}'; {} daemon-reload", systemctl()));
 }
