@@ -65,20 +65,28 @@ async fn a_unit_that_is_killed_as_memory_ran_out_is_told_and_nobody_is_asked() {
 #[tokio::test]
 async fn a_oneshot_that_a_path_starts_fails_and_is_over_when_it_succeeds() {
     let once = "[Service]\nType=oneshot\nExecStart=/bin/test -e {root}/disk\n";
-    let house = House::new(&[("import.service", once)]);
+    // A path is not watched for the moment in which all units are read again.
+    let house = House::alone(&[("import.service", once)]);
     let text = format!("[Path]\nPathChanged={{root}}/inbox\nUnit={}\n", house.unit());
     let path = unit(&house.world, "import.path", &text);
     house.shell(&format!("{} start {}", systemctl(), path.name));
     let mut watching = house.watch(nobody()).await;
+    let waits = format!(
+        "until systemctl show --property=SubState {} | grep -q waiting; do sleep 0.02; done",
+        path.name
+    )
+    .replace("systemctl", systemctl());
     let inbox = house.world.root().join("inbox");
     fs::write(&inbox, "one").unwrap();
     let incident = watching.incident(house.unit()).await;
     assert_eq!((incident.count, incident.cause.kind), (1, CauseKind::ExitCode), "{incident:#?}");
     assert_eq!(incident.unit, *house.unit());
     // The same once more is the same incident.
+    house.shell(&waits);
     fs::write(&inbox, "two").unwrap();
     let again = incident_that(&mut watching, &house, |it| it.count == 2).await;
     assert_eq!(again.id, incident.id);
+    house.shell(&waits);
     fs::write(house.world.root().join("disk"), "").unwrap();
     fs::write(&inbox, "three").unwrap();
     assert_eq!(watching.end(house.unit()).await, EndedBy::Itself);
@@ -148,7 +156,8 @@ async fn a_unit_that_is_removed_while_it_runs_is_seen_when_it_is_back() {
 
 #[tokio::test]
 async fn a_mount_that_cannot_be_is_the_incident_of_what_needs_it() {
-    let mut house = House::new(&[("web.service", "")]);
+    // What a job came to is told once, and nobody hears it while all units are looked at again.
+    let mut house = House::alone(&[("web.service", "")]);
     let place = house.world.root().join("disk").display().to_string();
     let name = house.shell(&format!("systemd-escape --path --suffix=mount {place}"));
     let text = format!("[Mount]\nWhat=none\nWhere={place}\nType=nosuchfs\n");
