@@ -137,21 +137,24 @@ async fn a_unit_whose_file_is_removed_while_it_is_down_is_over_and_seen_when_it_
 }
 
 #[tokio::test]
-async fn a_unit_that_is_removed_while_it_runs_is_seen_when_it_is_back() {
-    let house = House::new(&[("back.service", RUNS)]);
+async fn a_unit_that_is_removed_and_comes_back_without_a_word_is_seen() {
+    // Whoever else has all units read again would tell of it.
+    let house = House::alone(&[("back.service", FAILS)]);
     let unit = house.unit().clone();
     let (file, away) = (format!("/run/systemd/system/{unit}"), format!("/run/{unit}.away"));
     let mut watching = house.watch(nobody()).await;
     house.start();
-    // As the removal of a package does.
-    house.shell(&format!("mv {file} {away}; {0} stop {unit}; {0} daemon-reload", systemctl()));
-    let reloaded = house.shell(&format!("{} show --property=LoadState {unit}", systemctl()));
-    assert_eq!(reloaded, "LoadState=not-found");
-    // Nobody tells systemd of it: it is read as it is started.
-    house.shell(&format!("mv {away} {file} && {} start {unit}", systemctl()));
-    house.shell(&format!("{} kill --signal=KILL {unit}", systemctl()));
-    let incident = watching.incident(&unit).await;
-    assert_eq!((incident.count, incident.cause.kind), (1, CauseKind::Signal), "{incident:#?}");
+    let first = watching.incident(&unit).await;
+    house.shell(&format!("mv {file} {away}; {0} daemon-reload", systemctl()));
+    assert_eq!(watching.end(&unit).await, EndedBy::Person);
+    // Nobody tells systemd of it: it is forgotten, and read as it is started.
+    house.shell(&format!(
+        "{0} reset-failed {unit}; mv {away} {file}; {0} start {unit}",
+        systemctl()
+    ));
+    let second = watching.incident(&unit).await;
+    assert!(second.id != first.id && second.ended.is_none(), "{second:#?}");
+    assert_eq!((second.count, second.cause.kind), (1, CauseKind::ExitCode), "{second:#?}");
 }
 
 #[tokio::test]
