@@ -88,6 +88,14 @@ pub(crate) struct UnitFailure {
     pub(crate) is_restarted: bool,
 }
 
+impl UnitFailure {
+    /// One of a unit that was not started, for this result of its job.
+    pub(crate) fn without_start(result: &str) -> Self {
+        let ending = Ending { result: result.into(), phase: Phase::Starting, ..Ending::default() };
+        Self { invocation: String::new(), ending, is_restarted: false }
+    }
+}
+
 /// One line of a unit's journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {

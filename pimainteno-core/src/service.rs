@@ -126,8 +126,11 @@ pub struct UnitState {
     /// What tells this start of it from others, in hexadecimal; empty if it was never started, or
     /// systemd has forgotten that.
     pub invocation: String,
-    /// Whether other units start it: timers, sockets, paths.
-    pub is_triggered: bool,
+    /// Whether systemd forgets it as soon as it has ended, also when it failed
+    /// (`CollectMode=inactive-or-failed`).
+    pub is_collected: bool,
+    /// The units that start it: timers, sockets, paths.
+    pub triggered_by: Vec<UnitName>,
 }
 
 /// Whether a unit exists.

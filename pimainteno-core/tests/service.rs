@@ -315,3 +315,29 @@ async fn the_journal_is_read_from_a_time_or_a_place_on() {
     let capped = manager().journal(&unit.name, &Since::Beginning, 2).await.unwrap();
     assert_eq!(capped, second[second.len() - 2..]);
 }
+
+#[tokio::test]
+async fn a_socket_that_gave_up_its_service_listens_again_when_that_is_restarted() {
+    let systemd = TestSystemd::get();
+    let crashes = "[Unit]\nStartLimitBurst=2\n[Service]\nExecStart=/bin/sh -c 'test -e /run/mended-socket || exit 3; exec sleep infinity'\n";
+    let service = systemd.unit("gaveup.service", crashes);
+    let socket = systemd.unit("gaveup.socket", "[Socket]\nListenStream=/run/gaveup.sock\n");
+    let ask = "/usr/bin/python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"/run/gaveup.sock\")'";
+    let (systemctl, user) = match systemd.bus {
+        Bus::System => ("systemctl", false),
+        Bus::User => ("systemctl --user", true),
+    };
+    if user {
+        return;
+    }
+    systemd.shell(
+        &format!(
+            "{systemctl} start {0}; until {systemctl} is-failed --quiet {0}; do {ask} 2>/dev/null || :; sleep 0.05; done; touch /run/mended-socket",
+            socket.name
+        ),
+        "",
+    );
+    manager().restart(&service.name, &Cancel::new()).await.unwrap();
+    assert_eq!(manager().state(&socket.name).await.unwrap().active, ActiveState::Active);
+    systemd.shell(&format!("rm /run/mended-socket; {ask}"), "");
+}

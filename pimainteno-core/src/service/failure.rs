@@ -1,6 +1,6 @@
 //! What failed, from the states that a unit was seen in.
 
-use super::{ActiveState, UnitState};
+use super::{ActiveState, LoadState, UnitState};
 use crate::incident::{Ending, Phase, UnitFailure};
 
 impl UnitState {
@@ -31,6 +31,12 @@ fn failure(before: Option<&UnitState>, now: &UnitState) -> Option<UnitFailure> {
             ending: ending(now, true),
             is_restarted: false,
         });
+    }
+    let is_unusable =
+        |it: &UnitState| it.load == LoadState::Invalid && it.active == ActiveState::Inactive;
+    if is_unusable(now) {
+        let is_known = before.is_some_and(is_unusable);
+        return (!is_known).then(|| UnitFailure::without_start("bad-setting"));
     }
     if waits_for_restart {
         let is_known = before.is_some_and(|it| is_auto_restart(it) && is_same_start);

@@ -11,7 +11,7 @@ use serde::{
 use super::{ActiveState, LoadState, UnitState};
 
 /// The properties that a [`UnitState`] is read from; see org.freedesktop.systemd1(5).
-pub(super) const PROPERTIES: [&str; 13] = [
+pub(super) const PROPERTIES: [&str; 14] = [
     "LoadState",
     "ActiveState",
     "SubState",
@@ -25,6 +25,7 @@ pub(super) const PROPERTIES: [&str; 13] = [
     "ExecMainStatus",
     "InvocationID",
     "TriggeredBy",
+    "CollectMode",
 ];
 
 impl UnitState {
@@ -39,11 +40,15 @@ impl UnitState {
     pub(crate) fn is_put_away(&self) -> bool {
         match (self.load, self.active) {
             (LoadState::Masked | LoadState::NotFound, _) => true,
-            // One that runs to its end is down most of the time, and one that systemd forgets as soon
-            // as it has failed was started never.
-            (_, ActiveState::Inactive) => !self.oneshot && !self.invocation.is_empty(),
+            // One that runs to its end is down most of the time.
+            (_, ActiveState::Inactive) => !self.oneshot && !self.is_forgotten(),
             _ => false,
         }
+    }
+
+    /// Whether systemd knows no more of it than its file, so that how it ended cannot be asked for.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.is_collected && self.active == ActiveState::Inactive && self.invocation.is_empty()
     }
 
     /// Whether it has been well for so long, not by a restart of systemd's, after `failed` failed: that
@@ -76,7 +81,11 @@ impl UnitState {
             "ExecMainCode" => self.code = value.parse().unwrap_or_default(),
             "ExecMainStatus" => self.status = value.parse().unwrap_or_default(),
             "InvocationID" => value.clone_into(&mut self.invocation),
-            "TriggeredBy" => self.is_triggered = !value.is_empty(),
+            "CollectMode" => self.is_collected = value == "inactive-or-failed",
+            "TriggeredBy" => {
+                let names = value.split_whitespace();
+                self.triggered_by = names.filter_map(|name| name.parse().ok()).collect();
+            }
             _ => {}
         }
     }

@@ -96,6 +96,7 @@ impl Systemd {
         // A unit that has crashed too often is not started again by systemd until somebody says so.
         // Where that is not allowed or there is nothing to forget, the restart itself tells more.
         drop(manager.manager.reset_failed_unit(unit).await);
+        self.start_triggers(unit).await;
         match timeout(self.deadline, manager.do_job(unit, verb)).await {
             Err(_) => Err(Refusal::TimedOut(self.deadline)),
             Ok(Err(error)) => Err(Refusal::of_bus(error)),
@@ -111,6 +112,23 @@ impl Systemd {
                 Err(Refusal::Job(format!("failed{}", self.how_it_ended(unit).await)))
             }
             Ok(Ok(result)) => Err(Refusal::of_job(&result)),
+        }
+    }
+
+    /// Starts what starts a unit, where that has given up: a socket whose service crashed too often
+    /// does not listen any more. Where that is not allowed, the unit itself is all that there is.
+    async fn start_triggers(&self, unit: &UnitName) {
+        let Ok(state) = self.state(unit).await else { return };
+        for trigger in state.triggered_by {
+            let has_failed = self.state(&trigger).await;
+            if has_failed.is_ok_and(|state| state.active == ActiveState::Failed)
+                && let Ok(manager) = self.manager().await
+            {
+                drop(manager.manager.reset_failed_unit(&trigger).await);
+                if let Err(error) = manager.do_job(&trigger, Verb::Restart).await {
+                    tracing::warn!(%unit, %trigger, %error, "What starts the unit has failed, and cannot be started.");
+                }
+            }
         }
     }
 

@@ -60,7 +60,7 @@ impl Step for Restart {
             before
                 .units
                 .get(unit)
-                .is_some_and(|state| state.active == ActiveState::Inactive && !state.oneshot)
+                .is_some_and(|state| state.active == ActiveState::Inactive && state.is_put_away())
         };
         let (stopped, units): (Vec<_>, Vec<_>) = units.iter().cloned().partition(stopped);
         context.run.delivery.before = Some(before);

@@ -87,8 +87,29 @@ pub(super) async fn unnamed(runner: &Runner, manager: &Manager1) -> zbus::Result
     Ok(found)
 }
 
-/// The units that `unit` needs and that have failed.
+/// The units that the one at `path` needs and that have failed: by way of others that were not
+/// started for them, too.
 pub(super) async fn failed_needs(manager: &Manager1, path: &str) -> zbus::Result<Vec<UnitName>> {
+    let (mut failed, mut known) = (Vec::new(), BTreeSet::new());
+    let mut left = vec![path.to_owned()];
+    while let Some(path) = left.pop() {
+        for name in needs(manager, &path).await? {
+            if !known.insert(name.clone()) {
+                continue;
+            }
+            let path = manager.manager.load_unit(&name).await?;
+            match manager.state(&path, &name).await?.active {
+                ActiveState::Failed => failed.push(name),
+                ActiveState::Inactive => left.push(path.to_string()),
+                _ => {}
+            }
+        }
+    }
+    Ok(failed)
+}
+
+/// The units that the one at `path` is not started without.
+async fn needs(manager: &Manager1, path: &str) -> zbus::Result<Vec<UnitName>> {
     let reply = manager.properties(path, UNIT).await?;
     let body = reply.body();
     let properties: HashMap<&str, Variant<'_>> = body.deserialize()?;
@@ -96,15 +117,7 @@ pub(super) async fn failed_needs(manager: &Manager1, path: &str) -> zbus::Result
     for value in NEEDS.iter().filter_map(|name| properties.get(name)) {
         texts(value, &mut names);
     }
-    let mut failed = Vec::new();
-    for name in names.iter().filter_map(|name| name.to_str()?.parse::<UnitName>().ok()) {
-        let path = manager.manager.load_unit(&name).await?;
-        let state = manager.state(&path, &name).await?;
-        if state.active == ActiveState::Failed && !failed.contains(&name) {
-            failed.push(name);
-        }
-    }
-    Ok(failed)
+    Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
 }
 
 /// The files and directories that a unit is made of and works with: as systemd has them, and what

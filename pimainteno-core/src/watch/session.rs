@@ -189,6 +189,14 @@ impl Watch {
         if runner.config.systemd_monitor.units.is_empty() {
             names.extend(owner::unnamed(runner, manager).await?);
         }
+        // What a job came to was told once, and perhaps nobody heard.
+        for name in &names {
+            let Ok(path) = manager.manager.load_unit(name).await else { continue };
+            if manager.state(&path, name).await?.active == ActiveState::Inactive {
+                let failed = owner::failed_needs(manager, &path).await?;
+                self.needed.extend(failed.into_iter().filter(|it| !names.contains(it)));
+            }
+        }
         names.extend(self.needed.iter().cloned());
         self.units.retain(|unit, _| names.contains(unit));
         let mut paths = HashMap::new();
@@ -208,7 +216,8 @@ impl Watch {
         let mut missing = Vec::new();
         for (path, name) in &paths {
             // Looked at twice where it changes in between, which does no harm.
-            if manager.state(path, name).await?.load == LoadState::NotFound {
+            let state = manager.state(path, name).await?;
+            if state.load == LoadState::NotFound {
                 missing.push(name.to_string());
             } else if !self.find_owner(runner, manager, path, name).await {
                 self.units.remove(name);
@@ -276,9 +285,20 @@ impl Watch {
         }
         let mut is_anew = told.is_anew;
         for unit in told.dependency {
-            // The incident is of the one that failed, not of those that are not started for it.
-            let Some((path, _)) = paths.iter().find(|(_, name)| ***name == *unit) else { continue };
-            let failed = owner::failed_needs(manager, path).await?;
+            // The incident is of the one that failed, not of those that are not started for it. It is
+            // told under its own name, and watched under any.
+            let Ok(path) = manager.manager.load_unit(&unit).await else { continue };
+            let Some(name) = paths.get(path.as_str()) else { continue };
+            let failed = owner::failed_needs(manager, &path).await?;
+            if failed.is_empty() {
+                // A device that does not come has not failed.
+                if let Some(unit) = self.units.get_mut(name) {
+                    let failure = unit.watched.was_not_started("dependency");
+                    self.failed(runner, name, Instant::now(), failure);
+                    is_news = true;
+                }
+                continue;
+            }
             let new = failed.into_iter().filter(|it| !self.units.contains_key(it));
             let known = self.needed.len();
             self.needed.extend(new);
@@ -307,11 +327,8 @@ impl Watch {
         // while the last state still stands. What it is by now is what counts.
         if matches!(state.active, ActiveState::Failed | ActiveState::Inactive) {
             let now = manager.state(path, name).await?;
-            // One that systemd forgets as soon as it has failed (`CollectMode=`) is as it was told.
-            let is_forgotten = state.active == ActiveState::Failed
-                && now.active == ActiveState::Inactive
-                && now.invocation.is_empty();
-            if !is_forgotten {
+            // One that systemd forgets as soon as it has ended is as it was told.
+            if !now.is_forgotten() {
                 state = now;
             }
         }

@@ -56,6 +56,13 @@ impl Watched {
         self.failing = Some(invocation.to_owned());
     }
 
+    /// Says that it was not started, and for which result of its job; that is a failure without a
+    /// start.
+    pub(super) fn was_not_started(&mut self, result: &str) -> UnitFailure {
+        self.failing = Some(String::new());
+        UnitFailure::without_start(result)
+    }
+
     /// Takes note of its state; says what that means, if anything.
     pub(super) fn look(&mut self, now: UnitState) -> Option<News> {
         let before = self.state.replace(now.clone());
@@ -64,15 +71,23 @@ impl Watched {
             return self.failing.take().map(|_| News::PutAway);
         }
         if let Some(failure) = now.failed_since(before.as_ref()) {
+            // Whoever looks for the first time may know it already.
+            let is_known = self.failing.as_ref() == Some(&failure.invocation);
+            if is_known && failure.invocation.is_empty() {
+                return None;
+            }
             self.failing = Some(failure.invocation.clone());
             return Some(News::Failed(failure));
         }
         let has_ended_well = now.oneshot && matches!(now.result.as_str(), "" | "success");
         match now.active {
             ActiveState::Active => {
-                let by_itself = now.restarts > 0 || now.is_triggered;
+                let by_itself = now.restarts > 0 || !now.triggered_by.is_empty();
                 self.failing.take().map(|_| News::Well { by_itself })
             }
+            ActiveState::Inactive if now.is_forgotten() => None,
+            // It was not started, and is not yet.
+            ActiveState::Inactive if self.waits_for_start(before.as_ref(), &now) => None,
             ActiveState::Inactive => self.failing.take().map(|failing| {
                 // One that runs to its end was started again and has; any other was stopped.
                 if has_ended_well && failing != now.invocation {
@@ -83,6 +98,13 @@ impl Watched {
             }),
             _ => None,
         }
+    }
+
+    /// Whether it could not be started, and nothing is different yet.
+    fn waits_for_start(&self, before: Option<&UnitState>, now: &UnitState) -> bool {
+        let is_right = now.load == LoadState::Loaded
+            && before.is_some_and(|before| before.load == LoadState::Invalid);
+        self.failing.as_deref() == Some("") && now.invocation.is_empty() && !is_right
     }
 }
 

@@ -15,9 +15,12 @@ mod support;
 #[allow(dead_code, reason = "each test program uses what it needs")]
 mod systemd;
 
+mod attempts;
 mod bus;
 mod causes;
 mod evidence;
 mod house;
+mod kinds;
+mod lost;
 mod meanwhile;
 mod repairs;

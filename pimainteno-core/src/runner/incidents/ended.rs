@@ -171,7 +171,8 @@ impl Runner {
             };
             let probation = self.probation_of(&incident);
             if state.is_put_away() || state.is_well_after(&incident.invocation, probation) {
-                let by = if state.is_triggered { EndedBy::Itself } else { EndedBy::Person };
+                let is_by_person = state.triggered_by.is_empty();
+                let by = if is_by_person { EndedBy::Person } else { EndedBy::Itself };
                 self.end_incident(unit, by, |_| false);
             }
         }

@@ -1,0 +1,246 @@
+//! How often something is tried, when a failure is judged, and whose it is.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use pimainteno_core::{
+    EventKind, Outcome, RunRecord, Task, UnitName,
+    incident::{EndedBy, Incident, Remedy},
+    testing::{Scripted, ScriptedBackend},
+};
+
+use crate::{
+    causes::nobody,
+    house::{House, Watching, systemctl},
+    support::{Agent, World, git},
+    systemd::TestSystemd,
+};
+
+const APP: &str = "[Service]\nExecStart=/usr/bin/python3 {path}/app.py\n";
+
+const BROKEN: &str = "import time\n\n\ndef share(total, guests):\n    return total / guests\n\n\n\
+time.sleep(0.1)\nprint(share(12, 0), flush=True)\nwhile True:\n    time.sleep(1)\n";
+
+const MENDED: &str = "import time\n\n\ndef share(total, guests):\n    return total / guests if guests else 0\n\n\n\
+time.sleep(0.1)\nprint(share(12, 0), flush=True)\nwhile True:\n    time.sleep(1)\n";
+
+/// Helps for as long as there is a file `tables` beside the checkout.
+const HELPS_FOR_NOW: &str = "import os, time\n\n\ndef share(total, guests):\n    return 0 if os.path.exists('{root}/tables') else total / guests\n\n\n\
+time.sleep(0.1)\nprint(share(12, 0), flush=True)\nwhile True:\n    time.sleep(1)\n";
+
+/// A project whose program is this, committed and pushed.
+fn house(program: &str) -> House {
+    let mut house = House::new(&[("app.service", APP)]);
+    house.world.project.probation = Some(Duration::from_secs(1));
+    publish(&house.world, program, "app");
+    house
+}
+
+fn publish(world: &World, program: &str, message: &str) {
+    world.write("app.py", program);
+    world.commit(message);
+    world.git(&["push", "--quiet"]);
+}
+
+fn edits(contents: &[&str]) -> ScriptedBackend {
+    contents.iter().fold(nobody(), |backend, content| {
+        let text = "share: nobody is no divisor".into();
+        let (path, content) = ("app.py".into(), (*content).into());
+        backend.answer(Task::Propose, Scripted::Edit { path, content, text })
+    })
+}
+
+/// The end of the next run that repairs.
+async fn repair(watching: &mut Watching) -> RunRecord {
+    loop {
+        let run = watching.run().await;
+        if run.job.name() == "repair" {
+            return run;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_helped_before_and_does_not_now_is_not_tried_again() {
+    let house = house(BROKEN);
+    let tables = house.world.root().join("tables");
+    std::fs::write(&tables, "").unwrap();
+    let for_now = HELPS_FOR_NOW.replace("{root}", &house.world.root().display().to_string());
+    let backend = edits(&[&for_now, MENDED]);
+    let mut watching = house.watch(backend.clone()).await;
+    house.start();
+    let run = repair(&mut watching).await;
+    assert!(matches!(run.outcome, Some(Outcome::Applied { .. })), "{run:#?}");
+
+    // Somebody brings it back, and what helped cannot help any more.
+    std::fs::remove_file(&tables).unwrap();
+    publish(&house.world, BROKEN, "as it was");
+    house.shell(&format!("{} restart {}", systemctl(), house.unit()));
+    let second = repair(&mut watching).await;
+    assert!(matches!(second.outcome, Some(Outcome::RolledBack { .. })), "{second:#?}");
+    assert_eq!(backend.calls(Task::Propose), 1, "the second came from the playbook");
+    let third = repair(&mut watching).await;
+    assert!(matches!(third.outcome, Some(Outcome::Applied { .. })), "{third:#?}");
+    assert_eq!((backend.calls(Task::Propose), house.world.read("app.py")), (2, MENDED.into()));
+    let incident = &watching.maintainer.incidents(None, 10).unwrap()[0];
+    let tried: Vec<_> = incident.done.iter().map(|attempt| attempt.what).collect();
+    assert_eq!(tried, [Remedy::Playbook, Remedy::Repair], "{incident:#?}");
+    assert_eq!(incident.ended.as_ref().map(|ended| ended.by), Some(EndedBy::Repair));
+    watching.stop().await;
+}
+
+#[tokio::test]
+async fn within_the_cooldown_nothing_is_tried_again_and_after_it_something_is() {
+    let mut house = house(BROKEN);
+    let cooldown = Duration::from_secs(6);
+    house.world.config.systemd_monitor.cooldown = cooldown;
+    let mut watching = house.watch(nobody()).await;
+    house.start();
+    let first = repair(&mut watching).await;
+    assert!(matches!(first.outcome, Some(Outcome::Failed { .. })), "{first:#?}");
+    house.shell(&format!("{} restart {}", systemctl(), house.unit()));
+    let again = loop {
+        let incident = watching.incident(house.unit()).await;
+        if incident.count == 2 {
+            break incident;
+        }
+    };
+    assert_eq!(again.done.len(), 1, "{again:#?}");
+    let second = repair(&mut watching).await;
+    let incident = watching.maintainer.incident(&again.id.to_string()).unwrap();
+    let [one, two] = incident.done.as_slice() else { panic!("{incident:#?}") };
+    assert_eq!((one.run, two.run), (Some(first.id), Some(second.id)));
+    assert!(again.last < two.at, "it failed again before: {incident:#?}");
+    let between = Duration::try_from(two.at.duration_since(one.at)).unwrap();
+    assert!(between >= cooldown, "{between:?}");
+    watching.stop().await;
+}
+
+/// A backend that kills this unit when it is asked for the first time, waits until it is down, and
+/// then makes this of `README.md`, if anything; later it knows no change.
+fn saboteur(unit: &UnitName, readme: Option<&'static str>) -> Agent {
+    let (unit, is_done) = (unit.clone(), Arc::new(AtomicBool::new(false)));
+    Agent::new(move |workspace| {
+        if is_done.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let systemctl = systemctl();
+        let kill = format!("{systemctl} kill --signal=KILL {unit}; ");
+        let wait = format!("until {systemctl} is-failed --quiet {unit}; do sleep 0.02; done");
+        TestSystemd::get().shell(&format!("{kill}{wait}"), "");
+        if let Some(readme) = readme {
+            std::fs::write(workspace.join("README.md"), readme).unwrap();
+        }
+    })
+}
+
+/// A project with a unit that runs, and a unit of nobody that fails at once when it is started.
+fn house_with_mark() -> House {
+    let mut house = House::new(&[
+        ("app.service", "[Service]\nExecStart=/bin/sleep infinity\n"),
+        ("mark.service", "[Service]\nType=oneshot\nExecStart=/bin/false\n"),
+    ]);
+    let (unit, mark) = (house.unit().clone(), house.units[1].name.clone());
+    house.world.config.systemd_monitor.units = vec![unit.clone(), mark];
+    house.world.project.units = Some(vec![unit]);
+    house
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_during_a_run_that_restarts_it_is_no_incident() {
+    let house = house_with_mark();
+    let (unit, mark) = (house.unit(), &house.units[1].name);
+    house.start();
+    let mut watching = house.watch(saboteur(unit, Some("# Radio\n"))).await;
+    let runs = watching.maintainer.run_once().await.unwrap();
+    assert!(matches!(runs[0].outcome, Some(Outcome::Applied { .. })), "{runs:#?}");
+    house.shell(&format!("{} start {mark} || :", systemctl()));
+    watching.until_failed(mark).await;
+    let all = watching.maintainer.incidents(None, 10).unwrap();
+    let own: Vec<_> = all.iter().filter(|incident| incident.unit == *unit).collect();
+    assert!(own.is_empty(), "{own:#?}");
+    watching.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_during_a_run_and_is_still_down_is_an_incident_when_that_is_over() {
+    let house = house_with_mark();
+    let unit = house.unit();
+    house.start();
+    let mut watching = house.watch(saboteur(unit, None)).await;
+    let runs = watching.maintainer.run_once().await.unwrap();
+    assert!(matches!(runs[0].outcome, Some(Outcome::NoChange)), "{runs:#?}");
+    let mut is_over = false;
+    let incident = loop {
+        let news = watching.hear(|event| match &event.what {
+            EventKind::RunFinished { record } if record.id == runs[0].id => Some(None),
+            EventKind::Incident { incident } => Some(Some(Incident::clone(incident))),
+            _ => None,
+        });
+        match news.await {
+            None => is_over = true,
+            Some(incident) => break incident,
+        }
+    };
+    assert!(is_over && incident.seen >= runs[0].ended.unwrap(), "{incident:#?}");
+    assert_eq!((&incident.unit, incident.count), (unit, 1));
+    assert!(incident.cause.text.contains("SIGKILL") && incident.ended.is_none(), "{incident:#?}");
+    watching.stop().await;
+}
+
+/// A house whose project names no unit, though this one runs from it.
+fn house_of_nobody(unit: &str) -> House {
+    let mut house = House::new(&[("app.service", unit)]);
+    house.world.project.probation = Some(Duration::from_secs(1));
+    house.world.config.systemd_monitor.units = vec![house.unit().clone()];
+    house.world.project.units = Some(Vec::new());
+    publish(&house.world, BROKEN, "app");
+    house
+}
+
+#[tokio::test]
+async fn a_unit_that_no_project_names_is_of_the_one_that_it_runs_from() {
+    for unit in [
+        APP,
+        "[Service]\nWorkingDirectory={path}\nExecStart=/usr/bin/python3 app.py\n",
+        // One that may be missing.
+        "[Service]\nWorkingDirectory=-{path}\nExecStart=/usr/bin/python3 app.py\n",
+    ] {
+        let house = house_of_nobody(unit);
+        let mut watching = house.watch(edits(&[MENDED])).await;
+        house.start();
+        let run = repair(&mut watching).await;
+        assert!(matches!(run.outcome, Some(Outcome::Applied { .. })), "{unit}: {run:#?}");
+        assert_eq!(house.world.read("app.py"), MENDED);
+        let incident = &watching.maintainer.incidents(None, 10).unwrap()[0];
+        assert_eq!(incident.project.as_ref(), Some(&run.project), "{unit}");
+        assert_eq!(incident.ended.as_ref().map(|ended| ended.by), Some(EndedBy::Repair));
+        watching.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn of_projects_inside_of_each_other_the_nearest_has_the_unit() {
+    let text = "[Service]\nWorkingDirectory={path}/inner/src\nExecStart=/bin/false\n";
+    let mut house = house_of_nobody(text);
+    let inner = house.world.path().join("inner");
+    let remote = house.world.remote().display().to_string();
+    house.world.write(".gitignore", "inner\n");
+    house.world.commit("not ours");
+    git(house.world.root(), &["clone", "--quiet", &remote, inner.to_str().unwrap()]);
+    let mut project = house.world.project.clone();
+    project.path = inner;
+    house.world.config.project.push(project);
+    let mut watching = house.watch(nobody()).await;
+    let all = watching.maintainer.projects();
+    let nearest = all.iter().find(|it| it.project.path.ends_with("inner")).unwrap();
+    house.start();
+    let incident = watching.incident(house.unit()).await;
+    assert_eq!(incident.project.as_ref(), Some(&nearest.project.id), "{incident:#?}");
+    watching.stop().await;
+}
