@@ -136,7 +136,7 @@ pub enum CatchUp {
 pub struct SystemdMonitorConfig {
     /// Whether a failed unit starts a run.
     pub enabled: bool,
-    /// The units; empty is those of the projects.
+    /// The units; empty is those of the projects, and services that run from their checkouts.
     #[serde(deserialize_with = "UnitName::texts")]
     pub units: Vec<UnitName>,
     /// Which systemd the units belong to.
@@ -144,7 +144,7 @@ pub struct SystemdMonitorConfig {
     /// The least time between two runs for the same unit.
     #[serde(deserialize_with = "duration::any")]
     pub cooldown: Duration,
-    /// After how many equal failures repair is frozen.
+    /// After how many equal failures of a unit nothing is tried about it any more.
     #[serde(deserialize_with = "check::positive")]
     pub freeze_after: u32,
     /// When a unit that systemd restarts by itself is in trouble all the same.

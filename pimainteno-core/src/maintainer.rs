@@ -363,7 +363,9 @@ impl Maintainer {
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn incidents(&self, project: Option<&str>, limit: usize) -> Result<Vec<Incident>> {
-        self.0.store.incidents(project, limit)
+        let runner = self.runner();
+        let kept = self.0.store.incidents(project, limit)?;
+        Ok(kept.into_iter().map(|incident| runner.as_it_is(incident)).collect())
     }
 
     /// One incident, named by its id or the beginning of it.
@@ -371,7 +373,7 @@ impl Maintainer {
     /// # Errors
     /// [`ErrorKind::Usage`] if there is none or more than one.
     pub fn incident(&self, id: &str) -> Result<Incident> {
-        self.0.store.find_incident(id)
+        Ok(self.runner().as_it_is(self.0.store.find_incident(id)?))
     }
 
     /// Takes note that a unit has failed, for a program that systemd starts by `OnFailure=`. While

@@ -6,6 +6,7 @@ mod delivery;
 mod machine;
 mod project;
 mod unasked;
+mod watching;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -107,37 +107,6 @@ pub enum TroubleKind {
     NoJournal,
 }
 
-impl TroubleKind {
-    /// Whether a change of the project may have brought it, though none can mend it: by needing what
-    /// this machine does not have.
-    pub(crate) fn may_be_brought(self) -> bool {
-        match self {
-            Self::OutOfMemory
-            | Self::PortInUse
-            | Self::MissingUser
-            | Self::MissingFile
-            | Self::MissingProgram
-            | Self::MissingLibrary
-            | Self::PermissionDenied
-            | Self::UnitFile
-            | Self::NoJournal => true,
-            Self::DiskFull
-            | Self::InodesFull
-            | Self::QuotaExceeded
-            | Self::ReadOnlyFileSystem
-            | Self::DeviceFault
-            | Self::SystemLimit
-            | Self::NameResolution
-            | Self::NetworkDown
-            | Self::ConnectionRefused
-            | Self::SignInRefused
-            | Self::ClockNotSet
-            | Self::CertificateExpired
-            | Self::Dependency => false,
-        }
-    }
-}
-
 /// The trouble that ended a unit, if it is none that a change of the project can mend.
 ///
 /// `lines` are those of this start of the unit, the oldest first. `is_of_project` says whether a

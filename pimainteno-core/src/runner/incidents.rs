@@ -40,6 +40,12 @@ impl Runner {
         self.incidents.open(&self.store)
     }
 
+    /// An incident as it is by now, which is written down now and then.
+    pub(crate) fn as_it_is(&self, kept: Incident) -> Incident {
+        let newest = self.open_incidents().into_iter().find(|open| open.id == kept.id);
+        newest.map_or(kept, |newest| Incident::clone(&newest))
+    }
+
     /// The units that are watched: those that the configuration names, or those of the projects that
     /// systemd restarts.
     pub(crate) fn watched_units(&self) -> Vec<UnitName> {

@@ -56,6 +56,22 @@ impl Systemd {
         self
     }
 
+    /// Connects to its bus, as whoever watches units does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Service`] if it does not answer there.
+    pub async fn connect(&self) -> Result<()> {
+        let connected = async { self.manager().await?.manager.subscribe().await };
+        connected.await.map_err(|source| {
+            Error::new(ErrorKind::Service, "systemd cannot be reached by its bus").source(source).hint(
+                match self.journal.bus {
+                    Bus::System => "D-Bus must run, and this user reach /run/dbus/system_bus_socket",
+                    Bus::User => "`bus = \"user\"` needs XDG_RUNTIME_DIR, and a systemd of the user's: `loginctl enable-linger` keeps it",
+                },
+            )
+        })
+    }
+
     async fn manager(&self) -> zbus::Result<Manager1> {
         Manager1::connect(self.journal.bus, &self.journal.environment).await
     }

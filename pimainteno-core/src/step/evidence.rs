@@ -67,6 +67,11 @@ impl StepContext<'_> {
         }
         let since = Since::Start(state.invocation);
         let log = match self.services().journal(&unit, &since, LINES).await {
+            // systemd itself says that it started the unit.
+            Ok(entries) if entries.is_empty() => {
+                self.run.doubt = Some(format!("the journal has nothing of `{unit}`"));
+                return Ok(());
+            }
             Ok(entries) => entries.into_iter().map(LogLine::from).collect::<Vec<_>>(),
             Err(error) => {
                 self.run.doubt = Some(format!("what `{unit}` says cannot be read: {error}"));

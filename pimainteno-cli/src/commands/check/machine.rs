@@ -13,7 +13,10 @@ use pimainteno_core::{
 };
 use pimainteno_web::{Client, Configuration};
 
-use super::Items;
+use super::{
+    Items,
+    watching::{self, Watching},
+};
 use crate::{
     access::Stale,
     setup::{self, Setup, credentials},
@@ -45,6 +48,7 @@ pub(super) struct Machine {
     /// The projects that have a sandbox, and those that run nothing without a whole one.
     sandboxed: Vec<String>,
     in_need: Vec<String>,
+    watching: Watching,
 }
 
 impl Machine {
@@ -65,6 +69,7 @@ impl Machine {
             socket: setup.socket.clone(),
             projects: projects.len(),
             missing_keys: credentials::missing(&setup.config),
+            watching: Watching::new(&setup.config, &setup.environment),
         }
     }
 }
@@ -77,6 +82,7 @@ pub(super) async fn look(machine: Machine) -> Items {
     state(&machine.state_directory, &mut items);
     git(&machine.environment, &mut items).await;
     sandbox(&machine, &mut items).await;
+    watching::look(&machine.watching, &mut items).await;
     daemon(&machine, &mut items).await;
     items
 }

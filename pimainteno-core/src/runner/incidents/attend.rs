@@ -69,10 +69,12 @@ impl Runner {
             Due::Now(Box::new((prepared.clone(), order)))
         };
         let was_done = |what| incident.done.iter().any(|it| it.what == what && !it.was_cut_off());
+        // What lies outside of the project is not what a delivery did that was well with it.
         let trouble = incident.trouble.as_ref().map(|trouble| trouble.kind);
-        let may_be_brought = trouble.is_none_or(TroubleKind::may_be_brought);
-        if may_be_brought
-            && prepared.project.mode != Mode::DryRun
+        if trouble.is_some_and(|trouble| trouble != TroubleKind::NoJournal) {
+            return Due::Nothing;
+        }
+        if prepared.project.mode != Mode::DryRun
             && !was_done(Remedy::Reversal)
             && let Some(of) = self.delivery_at_fault(&prepared, incident)
         {

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     incident::{
         self, Cause, Ending, LogLine, Phase, Place, Trouble, TroubleKind, UnitFailure, trace,
     },
@@ -59,6 +59,14 @@ impl Runner {
         failure: &UnitFailure,
     ) -> Diagnosis {
         let (entries, unread) = match entries(services, unit, &failure.invocation).await {
+            // systemd itself says that the unit was started, and how it ended.
+            Ok(entries) if entries.is_empty() && !failure.invocation.is_empty() => {
+                let nothing = format!("the journal has nothing of this start of `{unit}`");
+                let error = Error::new(ErrorKind::Service, nothing).hint(
+                    "the daemon's user must be in the group `systemd-journal`, or be root; `Storage=` of journald and `LogLevelMax=` of the unit must not keep everything out",
+                );
+                (entries, Some(no_journal(&error)))
+            }
             Ok(entries) => (entries, None),
             Err(error) => (Vec::new(), Some(no_journal(&error))),
         };
