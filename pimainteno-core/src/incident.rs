@@ -209,29 +209,29 @@ impl Incident {
         format!("{} {}{said}", self.unit, self.cause.text)
     }
 
-    /// Takes the secrets out of the log: as one text, because a key may take several lines. What
-    /// stands in its place takes as many.
-    fn redact_log(&mut self, secrets: &Secrets) {
-        let lines: Vec<_> = self.log.iter().map(|line| line.text.as_str()).collect();
-        let mut text = lines.join("\n");
-        secrets.clean(&mut text);
-        let mut clean = text.split('\n');
-        for line in &mut self.log {
-            let height = line.text.split('\n').count();
-            line.text = clean.by_ref().take(height).collect::<Vec<_>>().join("\n");
-        }
-    }
-
     /// Takes the secrets out of what was said.
     pub(crate) fn redact(&mut self, secrets: &Secrets) {
         secrets.clean(&mut self.cause.text);
         self.message.iter_mut().for_each(|said| secrets.clean(said));
-        self.redact_log(secrets);
+        redact_log(&mut self.log, secrets);
         self.done.iter_mut().for_each(|attempt| secrets.clean(&mut attempt.outcome));
         if let Some(trouble) = &mut self.trouble {
             secrets.clean(&mut trouble.evidence);
             secrets.clean(&mut trouble.remedy);
         }
+    }
+}
+
+/// Takes the secrets out of what a unit logged: as one text, because a key may take several lines.
+/// What stands in its place takes as many.
+pub(crate) fn redact_log(log: &mut [LogLine], secrets: &Secrets) {
+    let lines: Vec<_> = log.iter().map(|line| line.text.as_str()).collect();
+    let mut text = lines.join("\n");
+    secrets.clean(&mut text);
+    let mut clean = text.split('\n');
+    for line in log {
+        let height = line.text.split('\n').count();
+        line.text = clean.by_ref().take(height).collect::<Vec<_>>().join("\n");
     }
 }
 

@@ -34,7 +34,7 @@ use crate::{
 };
 
 pub use forget::Forgotten;
-pub(crate) use incidents::{Due, Incidents, SHORTEST_PROBATION};
+pub(crate) use incidents::{Due, Incidents};
 pub(crate) use live::Live;
 pub(crate) use orders::UnderWay;
 pub(crate) use parked::Releases;

@@ -3,7 +3,7 @@
 //! systemd tells of each change of the watched units over its bus; nothing is polled, and nothing
 //! wakes up while nothing happens. What comes in between two connections, or was so before the
 //! first, is found by looking at the units' states once. What a failure means, and what is to be
-//! done about it, is the runner's to say (`runner/incidents.rs`, `runner/attend.rs`).
+//! done about it, is the runner's to say (`runner/incidents.rs`, `runner/incidents/attend.rs`).
 
 mod owner;
 mod session;
@@ -72,7 +72,7 @@ pub(crate) async fn serve(live: &Live) {
             () = sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
         }
     }
-    watch.finish().await;
+    watch.finish(&live.current()).await;
 }
 
 /// The project that a unit runs from, if any; one that names it where no bus tells more.

@@ -124,7 +124,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr)).into())
 }
 
-fn git(directory: &Path, arguments: &[&str]) -> Result<()> {
+pub(crate) fn git(directory: &Path, arguments: &[&str]) -> Result<()> {
     run(Command::new("git").args(arguments).current_dir(directory))
 }
 

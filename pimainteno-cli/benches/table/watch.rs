@@ -34,6 +34,9 @@ pub(crate) const NAME: &str = "watch";
 /// How many crashes are measured.
 const CRASHES: usize = 50;
 
+/// How many deliveries are taken back.
+const ROLLBACKS: usize = 5;
+
 /// How many units are watched while nothing happens.
 const UNITS: usize = 100;
 
@@ -44,10 +47,12 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// and 1018 ms.
 const POLL: f64 = 0.464;
 
-const LINES: [&str; 5] = [
+const LINES: [&str; 7] = [
     "watch: crash to event, median of 50",
     "watch: crash to event, worst of 50",
     "watch: crash to the first step of the repair, median of 50",
+    "watch: crash to the first step of the repair, worst of 50",
+    "watch: crash to the version before, median of 5",
     "watch: wake-ups a minute with 100 units",
     "watch: anonymous memory with 100 units",
 ];
@@ -58,6 +63,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Line>> {
     }
     let systemd = TestSystemd::get();
     let mut lines = crashes(systemd)?;
+    lines.push(rollback(systemd)?);
     lines.extend(idle(systemd, arguments.watch)?);
     Ok(lines)
 }
@@ -120,15 +126,94 @@ fn crashes(systemd: &'static TestSystemd) -> Result<Vec<Line>> {
         serving.await??;
         Ok::<_, Box<dyn std::error::Error>>(())
     })?;
-    let worst = seen.iter().copied().fold(0.0, f64::max);
+    let worst = |times: &[f64]| times.iter().copied().fold(0.0, f64::max);
+    let (worst_seen, worst_begun) = (worst(&seen), worst(&begun));
     let line = |name, figure, target| {
         Line::new(name, Figure::Time(figure), "a poll each second", Figure::Time(POLL), target)
     };
     Ok(vec![
         line(LINES[0], median(seen), Target::Open),
-        line(LINES[1], worst, Target::Open),
+        line(LINES[1], worst_seen, Target::Open),
         line(LINES[2], median(begun), Target::Figure(Figure::Time(15e-3))),
+        line(LINES[3], worst_begun, Target::Open),
     ])
+}
+
+/// A delivery does well for its probation and breaks its unit right after that, and is taken back:
+/// until the unit runs the version before.
+fn rollback(systemd: &'static TestSystemd) -> Result<Line> {
+    let directory = tempfile::tempdir()?;
+    let repository = Repository::new(&directory.path().join("project"), 10)?;
+    let (program, trigger) = (repository.path.join("run.sh"), directory.path().join("trigger"));
+    fs::write(&program, "exec sleep infinity\n")?;
+    repository::git(&repository.path, &["add", "run.sh"])?;
+    repository::git(&repository.path, &["commit", "--quiet", "--message", "run"])?;
+    repository.add_remote(&directory.path().join("remote.git"))?;
+    let text = format!("[Service]\nExecStart=/bin/sh {}\n", program.display());
+    let unit = systemd.unit("bench-rollback.service", &text);
+    systemd.shell(&format!("systemctl start {}", unit.name), "");
+    let steps = ["propose", "apply", "verify", "commit", "push", "restart", "monitor"];
+    let mut project = repository::project(&repository.path, &steps);
+    (project.units, project.restart) = (Some(vec![unit.name.clone()]), RestartConfig::Systemd);
+    project.probation = Some(Duration::from_secs(1));
+    let breaks = |round: usize| Scripted::Edit {
+        path: "run.sh".into(),
+        // Each fails otherwise than those before.
+        content: format!(
+            "until test -e {}; do sleep 0.01; done; exit {round}\n",
+            trigger.display()
+        ),
+        text: "run: until told".into(),
+    };
+    let backend = (1..=ROLLBACKS)
+        .fold(ScriptedBackend::new("instant", Edit::Workspace), |it, at| {
+            it.answer(Task::Propose, breaks(at))
+        });
+    let mut config = pimainteno_core::config::Config::default();
+    config.scheduler.enabled = false;
+    config.project.push(project);
+    config.systemd_monitor.enabled = true;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let maintainer = repository::maintainer([], &directory.path().join("state"))
+        .config(config)
+        .environment(environment(&tools(directory.path())?)?)
+        .provider("instant")
+        .backend(backend)
+        .build()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = maintainer.clone();
+    let mut times = Vec::new();
+    runtime.block_on(async {
+        let serving =
+            tokio::spawn(async move { serving.serve(async { drop(stopped.await) }).await });
+        maintainer.watching().await;
+        for _ in 0..ROLLBACKS {
+            maintainer.run_once().await?;
+            let mut events = maintainer.events(None);
+            fs::write(&trigger, "")?;
+            let clock = Instant::now();
+            let is_restarted = |what: &EventKind| {
+                matches!(what, EventKind::StepFinished { step } if step.name == "restart")
+            };
+            heard(&mut events, is_restarted).await;
+            times.push(clock.elapsed().as_secs_f64());
+            heard(&mut events, |what| matches!(what, EventKind::RunFinished { .. })).await;
+            fs::remove_file(&trigger)?;
+        }
+        drop(stop);
+        serving.await??;
+        Ok::<_, Box<dyn std::error::Error>>(())
+    })?;
+    let floor = Instant::now();
+    systemd.shell(&format!("systemctl restart {}", unit.name), "");
+    let floor = floor.elapsed().as_secs_f64();
+    Ok(Line::new(
+        LINES[4],
+        Figure::Time(median(times)),
+        "`systemctl restart` of it",
+        Figure::Time(floor),
+        Target::Figure(Figure::Time(1.0 + floor)),
+    ))
 }
 
 /// A daemon that watches units beside one that does not.
@@ -158,14 +243,14 @@ fn idle(systemd: &'static TestSystemd, time: Duration) -> Result<Vec<Line>> {
     );
     Ok(vec![
         Line::new(
-            LINES[3],
+            LINES[5],
             Figure::Count(with_ups),
             "the same without watching",
             Figure::Count(without_ups),
             Target::Figure(Figure::Count(without_ups.max(2.0))),
         ),
         Line::new(
-            LINES[4],
+            LINES[6],
             Figure::Bytes(with_memory),
             "the same without watching",
             Figure::Bytes(without_memory),

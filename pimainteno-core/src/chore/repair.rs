@@ -57,11 +57,8 @@ impl Proposer for Repair {
             // Whoever asked for the run knows of a failure that nobody has seen here.
             return backend::Backend.propose(context).await;
         };
+        context.run.incident = Some(incident.id);
         self.settle(context, &incident).await?;
-        if context.incident_to_mend().is_none() {
-            let reason = format!("{unit} is well again, or failed together with others");
-            return Ok(Flow::End(Outcome::Skipped { reason }));
-        }
         if let Some(reason) = context.needs_no_mending().await {
             return Ok(Flow::End(Outcome::Skipped { reason }));
         }

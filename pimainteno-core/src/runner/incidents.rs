@@ -26,7 +26,7 @@ use crate::{
 
 use self::diagnosis::Diagnosis;
 
-pub(crate) use self::{attend::Due, ended::SHORTEST_PROBATION, known::Incidents};
+pub(crate) use self::{attend::Due, known::Incidents};
 
 /// How often a failure that systemd recovers from by itself is written down, at most.
 const WRITTEN_EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -64,6 +64,11 @@ impl Runner {
     /// The incident of a unit that goes on.
     pub(crate) fn open_incident(&self, unit: &UnitName) -> Option<Arc<Incident>> {
         self.incidents.open_of(&self.store, unit)
+    }
+
+    /// The same, unless it is one of the whole machine.
+    pub(crate) fn own_incident(&self, unit: &UnitName) -> Option<Arc<Incident>> {
+        self.open_incident(unit).filter(|incident| !incident.is_of_machine)
     }
 
     /// Takes note that a unit failed, so many `times` since that was noted last, and finds out why.
@@ -137,7 +142,16 @@ impl Runner {
     /// # Errors
     /// [`ErrorKind::Usage`] if it has not, [`ErrorKind::Service`] if its state cannot be read.
     pub(crate) async fn hear_of_failure(&self, unit: &UnitName) -> Result<Option<Incident>> {
+        if self.incidents.is_watching.of(unit) {
+            // Then that is known already, or as good as.
+            return Ok(self.open_incident(unit).map(|incident| Incident::clone(&incident)));
+        }
         let owner = watch::owner_of(self, unit).await;
+        if owner.as_ref().is_some_and(|owner| self.is_at_work(owner)) {
+            // That run may have restarted it, and watches it then.
+            self.incidents.hear_again(unit);
+            return Ok(None);
+        }
         let prepared = owner.as_ref().and_then(|owner| self.project(owner).ok());
         let state = self.services_of(prepared.as_deref()).state(unit).await?;
         let Some(failure) = state.failed_since(None) else {
@@ -146,9 +160,27 @@ impl Runner {
                 format!("`{unit}` has not failed: it is {state}"),
             ));
         };
+        if failure.is_restarted {
+            self.note_recovered(unit, owner.as_ref(), &failure).await;
+            return Ok(None);
+        }
         let incident = self.note_failure(unit, owner.as_ref(), &failure, 1).await;
         self.incidents.found.notify_one();
         Ok(incident)
+    }
+
+    /// Looks again at units that were said to have failed while a run of their project went on.
+    pub(crate) async fn hear_again(&self) {
+        for unit in self.incidents.heard_again() {
+            if let Err(error) = self.hear_of_failure(&unit).await {
+                tracing::debug!(%unit, %error, "A unit that had failed is well by now.");
+            }
+        }
+    }
+
+    /// Writes down those that go on as they are by now.
+    pub(crate) fn write_open_incidents(&self) {
+        self.open_incidents().iter().for_each(|incident| self.write(incident));
     }
 
     /// Takes note of a failure that systemd recovers from by itself: it is written down now and
@@ -277,7 +309,7 @@ impl Runner {
     }
 
     pub(super) fn change_incident(&self, unit: &UnitName, change: impl FnOnce(&mut Incident)) {
-        let Some(incident) = self.open_incident(unit) else { return };
+        let Some(incident) = self.own_incident(unit) else { return };
         let mut incident = Incident::clone(&incident);
         change(&mut incident);
         self.keep(&incident);

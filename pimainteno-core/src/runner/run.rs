@@ -378,7 +378,7 @@ impl Runner {
         let (id, chore, rules) = (&prepared.project.id, &record.chore, record.job.rules());
         let before = self.store.project(id);
         // A repair that does not help is told by what it was to mend.
-        let incident = record.job.unit().and_then(|unit| self.open_incident(unit));
+        let incident = record.job.unit().and_then(|unit| self.own_incident(unit));
         let freeze_after = match record.job.unit() {
             Some(_) => self.config.systemd_monitor.freeze_after,
             None => FREEZE_AFTER,

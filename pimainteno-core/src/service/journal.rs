@@ -129,6 +129,23 @@ impl Journal {
         since: &Since,
         limit: usize,
     ) -> Result<Vec<JournalEntry>> {
+        let entries = self.read(unit, since, limit, true).await?;
+        match since {
+            // Those of the next start may have left no room for those of this one.
+            Since::Start(_) if entries.is_empty() => self.read(unit, since, limit, false).await,
+            _ => Ok(entries),
+        }
+    }
+
+    /// The same; of one start of a unit also those lines of which the journal knows the unit alone,
+    /// if `with_late` ones.
+    async fn read(
+        &self,
+        unit: &UnitName,
+        since: &Since,
+        limit: usize,
+        with_late: bool,
+    ) -> Result<Vec<JournalEntry>> {
         // One that was never looked at could be a pattern, which names several.
         unit.parse::<UnitName>()?;
         let selector = match self.bus {
@@ -163,17 +180,17 @@ impl Journal {
                     "+".into(),
                     format!("USER_INVOCATION_ID={invocation}"),
                     format!("_UID={user}"),
-                    "+".into(),
-                    // Of a process that had ended when its lines were taken in, the journal may know
-                    // the unit alone.
-                    match self.bus {
-                        Bus::System => format!("_SYSTEMD_UNIT={unit}"),
-                        Bus::User => format!("_SYSTEMD_USER_UNIT={unit}"),
-                    },
                 ]);
+                // Of a process that had ended when its lines were taken in, the journal may know the
+                // unit alone.
                 match self.bus {
-                    Bus::System => command,
-                    Bus::User => command.arg(format!("_UID={user}")),
+                    _ if !with_late => command,
+                    Bus::System => command.args(["+".into(), format!("_SYSTEMD_UNIT={unit}")]),
+                    Bus::User => command.args([
+                        "+".into(),
+                        format!("_SYSTEMD_USER_UNIT={unit}"),
+                        format!("_UID={user}"),
+                    ]),
                 }
             }
         };

@@ -9,6 +9,7 @@ use serde::{
 };
 
 use super::{ActiveState, LoadState, UnitState};
+use crate::words::UnitName;
 
 /// The properties that a [`UnitState`] is read from; see org.freedesktop.systemd1(5).
 pub(super) const PROPERTIES: [&str; 14] = [
@@ -36,12 +37,24 @@ impl UnitState {
         Some(now.saturating_sub(Duration::from_micros(self.since)))
     }
 
+    /// Whether it is one that does its work and ends, so that not running is nothing bad: by its type,
+    /// or because a timer or a path starts it.
+    pub(crate) fn runs_to_end(&self) -> bool {
+        let starts = |unit: &UnitName| unit.ends_with(".timer") || unit.ends_with(".path");
+        self.oneshot || self.triggered_by.iter().any(starts)
+    }
+
+    /// Whether it runs.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.active, ActiveState::Active | ActiveState::Reloading)
+    }
+
     /// Whether somebody wants it to be down, or away, after it failed.
     pub(crate) fn is_put_away(&self) -> bool {
         match (self.load, self.active) {
             (LoadState::Masked | LoadState::NotFound, _) => true,
             // One that runs to its end is down most of the time.
-            (_, ActiveState::Inactive) => !self.oneshot && !self.is_forgotten(),
+            (_, ActiveState::Inactive) => !self.runs_to_end() && !self.is_forgotten(),
             _ => false,
         }
     }
@@ -59,7 +72,7 @@ impl UnitState {
                 self.restarts == 0 && self.runs_for().is_some_and(|it| it >= for_so_long)
             }
             ActiveState::Inactive => {
-                self.oneshot && self.result == "success" && self.invocation != failed
+                self.runs_to_end() && self.result == "success" && self.invocation != failed
             }
             _ => false,
         }

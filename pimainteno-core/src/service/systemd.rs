@@ -141,8 +141,14 @@ impl Systemd {
                 && let Ok(manager) = self.manager().await
             {
                 drop(manager.manager.reset_failed_unit(&trigger).await);
-                if let Err(error) = manager.do_job(&trigger, Verb::Restart).await {
-                    tracing::warn!(%unit, %trigger, %error, "What starts the unit has failed, and cannot be started.");
+                match timeout(QUERY_DEADLINE, manager.do_job(&trigger, Verb::Restart)).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(error)) => {
+                        tracing::warn!(%unit, %trigger, %error, "What starts the unit has failed, and cannot be started.");
+                    }
+                    Err(_) => {
+                        tracing::warn!(%unit, %trigger, "What starts the unit has failed, and does not start.");
+                    }
                 }
             }
         }

@@ -5,7 +5,6 @@ use super::StepContext;
 use crate::{
     error::{Error, ErrorKind, Result},
     incident::{self, Incident, LogLine, trace},
-    job::Job,
     service::{Baseline, Since},
 };
 
@@ -25,19 +24,26 @@ impl StepContext<'_> {
     }
 
     /// Why the unit that the run's change is to mend needs none any more, where nothing of it can be
-    /// seen yet: it has been well for its probation without it, or somebody has put it away.
+    /// seen yet and no person wants it: it has been well for its probation without it, somebody has
+    /// put it away, or others failed with it.
     pub(crate) async fn needs_no_mending(&self) -> Option<String> {
-        let Job::Repair { unit } = &self.run.record.job else { return None };
-        if self.run.is_delivered() || self.run.takes_back() || self.run.approved.is_some() {
+        let unit = self.run.unit_to_mend()?;
+        if self.run.is_delivered() || self.run.approved.is_some() {
             return None;
         }
+        let incident = self.incident_to_mend();
+        let is_over = |id| incident.as_ref().is_none_or(|incident| incident.id != id);
+        if self.run.incident.is_some_and(is_over) {
+            return Some(format!("`{unit}` is well again, or failed together with others"));
+        }
         let state = self.services().state(unit).await.ok()?;
-        let failed = self.incident_to_mend().map(|it| it.invocation).unwrap_or_default();
-        let is_well = state.is_well_after(&failed, self.project().probation);
-        match (state.is_put_away(), is_well) {
-            (true, _) => Some(format!("`{unit}` is {state}: somebody wants it to be so")),
-            (false, true) => Some(format!("`{unit}` is well again without a change")),
-            (false, false) => None,
+        let failed = incident.map(|incident| incident.invocation).unwrap_or_default();
+        if state.is_put_away() {
+            Some(format!("`{unit}` is {state}: somebody wants it to be so"))
+        } else if state.is_well_after(&failed, self.project().probation) {
+            Some(format!("`{unit}` is well again without a change"))
+        } else {
+            None
         }
     }
 
@@ -66,7 +72,7 @@ impl StepContext<'_> {
             return Ok(());
         }
         let since = Since::Start(state.invocation);
-        let log = match self.services().journal(&unit, &since, LINES).await {
+        let mut log = match self.services().journal(&unit, &since, LINES).await {
             // systemd itself says that it started the unit.
             Ok(entries) if entries.is_empty() => {
                 self.run.doubt = Some(format!("the journal has nothing of `{unit}`"));
@@ -78,7 +84,14 @@ impl StepContext<'_> {
                 return Ok(());
             }
         };
-        if let Some(incident) = self.incident_to_mend().filter(|it| says_again(it, &log)) {
+        // As it was done to what is compared.
+        incident::redact_log(&mut log, self.parts.store.secrets());
+        let incident = self.incident_to_mend();
+        if incident.is_none() && self.run.incident.is_some() {
+            self.run.doubt = Some(format!("`{unit}` failed together with others meanwhile"));
+            return Ok(());
+        }
+        if let Some(incident) = incident.filter(|it| says_again(it, &log)) {
             let said = incident.message.unwrap_or(incident.cause.text);
             let message = format!("`{unit}` runs, and says the same as when it failed: {said}");
             return Err(Error::new(ErrorKind::Service, message));

@@ -9,6 +9,7 @@ use crate::{
     error::Result,
     fingerprint,
     git::Change,
+    id::IncidentId,
     job::{REPAIR, Rules},
     patch,
     policy::{Checks, Facts},
@@ -82,6 +83,8 @@ pub(crate) struct Run {
     pub(crate) cut_off: Option<String>,
     /// Whether the change has gone through the checks since it was placed.
     pub(crate) is_checked: bool,
+    /// The incident that its change is for, where it was made for one.
+    pub(crate) incident: Option<IncidentId>,
     /// Why it is not known whether the unit that it is to mend is well; `None` where that was watched
     /// and is so.
     pub(crate) doubt: Option<String>,
@@ -183,6 +186,7 @@ impl Run {
             unknown: Vec::new(),
             cut_off: None,
             is_checked: false,
+            incident: None,
             doubt: Some("nothing watched whether the unit is well with it".into()),
             is_played: false,
             asks_nobody: false,

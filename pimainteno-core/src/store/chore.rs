@@ -161,6 +161,7 @@ impl ChoreState {
     ) {
         let before = self.repeated.iter().position(|failure| failure.unit.as_ref() == unit);
         let before = before.map(|place| self.repeated.remove(place));
+        let was_frozen = before.as_ref().and_then(|failure| failure.frozen.clone());
         let count = before
             .filter(|failure| failure.signature == signature)
             .map_or(1, |failure| failure.count.saturating_add(1));
@@ -168,6 +169,7 @@ impl ChoreState {
             reason.truncate(reason.floor_char_boundary(MAX_REASON));
             Frozen { since: Timestamp::now(), reason, after: count }
         });
+        let frozen = was_frozen.or(frozen);
         if self.frozen.is_none() {
             self.frozen.clone_from(&frozen);
         }

@@ -98,10 +98,11 @@ pub(super) async fn failed_needs(manager: &Manager1, path: &str) -> zbus::Result
                 continue;
             }
             let path = manager.manager.load_unit(&name).await?;
-            match manager.state(&path, &name).await?.active {
-                ActiveState::Failed => failed.push(name),
-                ActiveState::Inactive => left.push(path.to_string()),
-                _ => {}
+            let state = manager.state(&path, &name).await?;
+            if state.failed_since(None).is_some() {
+                failed.push(name);
+            } else if state.active == ActiveState::Inactive {
+                left.push(path.to_string());
             }
         }
     }

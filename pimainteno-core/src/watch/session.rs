@@ -1,7 +1,7 @@
 //! Watching over one connection: from looking at all units once to what they tell from then on.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     event::NoticeKind,
     incident::{EndedBy, UnitFailure},
-    runner::{Due, Live, Runner, SHORTEST_PROBATION},
+    runner::{Due, Live, Runner},
     service::{
         ActiveState, LoadState, UnitState,
         systemd::bus::{self, Manager1},
@@ -98,8 +98,9 @@ pub(super) enum End {
 
 impl Watch {
     /// Waits for what was begun.
-    pub(super) async fn finish(&mut self) {
+    pub(super) async fn finish(&mut self, runner: &Runner) {
         while self.running.join_next().await.is_some() {}
+        runner.write_open_incidents();
     }
 
     /// Watches over one connection.
@@ -109,7 +110,9 @@ impl Watch {
         runner: &Arc<Runner>,
         manager: &Manager1,
     ) -> zbus::Result<End> {
-        let (paths, mut signals) = self.begin(runner, manager).await?;
+        let Some((paths, mut signals)) = self.begin(runner, manager).await? else {
+            return Ok(End::Replaced);
+        };
         runner.incidents.is_watching.set(true);
         let mut again = self.attend(runner);
         loop {
@@ -125,7 +128,10 @@ impl Watch {
                     Heed::Anew => return Ok(End::Replaced),
                     Heed::Lost => return Ok(End::Lost),
                 },
-                () = runner.queue.ended() => self.judge_again(runner),
+                () = runner.queue.ended() => {
+                    runner.hear_again().await;
+                    self.judge_again(runner);
+                }
                 () = runner.incidents.found.notified() => self.judge_again(runner),
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
                     self.note_ended(runner, ended);
@@ -143,7 +149,7 @@ impl Watch {
     pub(super) async fn idle(&mut self, live: &Live, runner: &Arc<Runner>) -> End {
         self.units.clear();
         runner.settle_what_ended();
-        runner.let_go_of_others(|_| false);
+        runner.let_go_of_others(|_| false).await;
         loop {
             runner.end_what_is_well(|_| true).await;
             let again = self.attend(runner);
@@ -152,7 +158,7 @@ impl Watch {
                 biased;
                 () = runner.cancel.raised() => return End::Stopped,
                 () = live.replaced_for_watch() => return End::Replaced,
-                () = runner.queue.ended() => {}
+                () = runner.queue.ended() => runner.hear_again().await,
                 () = runner.incidents.found.notified() => {}
                 Some(ended) = self.running.join_next(), if !self.running.is_empty() => {
                     self.note_ended(runner, ended);
@@ -178,27 +184,19 @@ impl Watch {
         }
     }
 
-    /// Has systemd tell of the units, and looks at each once; gives their names by their paths.
+    /// Has systemd tell of the units, and looks at each once; gives their names by their paths. `None`
+    /// if there are more to be watched.
     async fn begin(
         &mut self,
         runner: &Arc<Runner>,
         manager: &Manager1,
-    ) -> zbus::Result<(HashMap<String, UnitName>, Signals)> {
-        let named = runner.watched_units();
-        let mut names: BTreeSet<_> = named.iter().cloned().collect();
+    ) -> zbus::Result<Option<(HashMap<String, UnitName>, Signals)>> {
+        // Those with a name of their own first: a unit has several.
+        let mut names = runner.watched_units();
         if runner.config.systemd_monitor.units.is_empty() {
             names.extend(owner::unnamed(runner, manager).await?);
         }
-        // What a job came to was told once, and perhaps nobody heard.
-        for name in &names {
-            let Ok(path) = manager.manager.load_unit(name).await else { continue };
-            if manager.state(&path, name).await?.active == ActiveState::Inactive {
-                let failed = owner::failed_needs(manager, &path).await?;
-                self.needed.extend(failed.into_iter().filter(|it| !names.contains(it)));
-            }
-        }
         names.extend(self.needed.iter().cloned());
-        self.units.retain(|unit, _| names.contains(unit));
         let mut paths = HashMap::new();
         for name in names {
             let path = match manager.manager.load_unit(&name).await {
@@ -210,9 +208,12 @@ impl Watch {
                     continue;
                 }
             };
-            self.units.entry(name.clone()).or_default();
-            paths.insert(path, name);
+            if let Entry::Vacant(place) = paths.entry(path) {
+                self.units.entry(name.clone()).or_default();
+                place.insert(name);
+            }
         }
+        self.units.retain(|unit, _| paths.values().any(|name| name == unit));
         let mut missing = Vec::new();
         for (path, name) in &paths {
             // Looked at twice where it changes in between, which does no harm.
@@ -227,7 +228,7 @@ impl Watch {
         let all: Vec<_> = paths.keys().cloned().collect();
         let signals = signals::subscribe(manager, &all, &missing).await?;
         runner.settle_what_ended();
-        runner.let_go_of_others(|unit| self.units.contains_key(unit));
+        runner.let_go_of_others(|unit| self.units.contains_key(unit)).await;
         for incident in runner.open_incidents() {
             for name in incident.units() {
                 if let Some(unit) = self.units.get_mut(name) {
@@ -235,11 +236,18 @@ impl Watch {
                 }
             }
         }
+        let known = self.needed.len();
         for (path, name) in &paths {
             let state = manager.state(path, name).await?;
+            // What a job came to was told once, and perhaps nobody heard.
+            if state.active == ActiveState::Inactive {
+                let failed = owner::failed_needs(manager, path).await?;
+                self.needed.extend(failed.into_iter().filter(|it| !self.units.contains_key(it)));
+            }
             self.look(runner, name, state);
         }
-        Ok((paths, signals))
+        runner.incidents.is_watching.note(self.units.keys().cloned().collect());
+        Ok((self.needed.len() == known).then_some((paths, signals)))
     }
 
     /// Finds out which project a unit runs from; says whether it is one to watch: not where its name
@@ -294,6 +302,7 @@ impl Watch {
                 // A device that does not come has not failed.
                 if let Some(unit) = self.units.get_mut(name) {
                     let failure = unit.watched.was_not_started("dependency");
+                    (unit.well, unit.is_put_away) = (None, false);
                     self.failed(runner, name, Instant::now(), failure);
                     is_news = true;
                 }
@@ -348,6 +357,7 @@ impl Watch {
         // Looking at it in the usual way would make it known once more, and tell of it.
         let Ok(path) = manager.manager.get_unit(&name).await else { return Ok(false) };
         if !self.find_owner(runner, manager, &path, &name).await {
+            self.units.remove(&name);
             return Ok(false);
         }
         let state = manager.state(&path, &name).await?;
@@ -384,18 +394,22 @@ impl Watch {
             unit.during_run = Some((at, failure));
             return;
         }
-        let storm = self.storm.get_or_insert_with(|| Window::new(config.storm.within));
-        storm.note(at, name.clone());
-        let together = storm.all();
-        if together.len() >= config.storm.units {
-            let start = |unit: &Unit| unit.watched.failing().unwrap_or_default().to_owned();
-            let start = |name: &UnitName| self.units.get(name).map(start).unwrap_or_default();
-            let failed: Vec<_> = together.iter().map(|it| ((*it).clone(), start(it))).collect();
-            runner.note_machine(&failed);
-            return;
+        // What is known to fail by itself fails so once more.
+        if runner.own_incident(name).is_none() {
+            let storm = self.storm.get_or_insert_with(Window::default);
+            storm.note(at, name.clone(), config.storm.within);
+            let together = storm.all();
+            if together.len() >= config.storm.units {
+                let start = |unit: &Unit| unit.watched.failing().unwrap_or_default().to_owned();
+                let start = |name: &UnitName| self.units.get(name).map(start).unwrap_or_default();
+                let failed: Vec<_> = together.iter().map(|it| ((*it).clone(), start(it))).collect();
+                runner.note_machine(&failed);
+                return;
+            }
         }
-        let flaps = unit.flaps.get_or_insert_with(|| Window::new(config.flap.within));
-        let is_flap = failure.is_restarted && flaps.note(at, ()) < config.flap.failures;
+        let flaps = unit.flaps.get_or_insert_with(Window::default);
+        let mut repeats = || flaps.note(at, (), config.flap.within) >= config.flap.failures;
+        let is_flap = failure.is_restarted && !repeats();
         let times = unit.next.as_ref().map_or(0, |next| next.times).saturating_add(1);
         unit.next = Some(Next { failure, times, is_flap });
         self.note_next(runner, name);
@@ -465,11 +479,7 @@ impl Watch {
                 over.push((name.clone(), false));
             }
             let Some((since, by_itself)) = unit.well else { continue };
-            let probation = unit
-                .owner
-                .as_ref()
-                .and_then(|owner| runner.project(owner).ok())
-                .map_or(SHORTEST_PROBATION, |it| it.project.probation.max(SHORTEST_PROBATION));
+            let probation = runner.probation_of(unit.owner.as_ref());
             if now >= since + probation {
                 if !by_itself {
                     runner.learn_restart(name);

@@ -14,6 +14,8 @@ pub(super) struct Watched {
     next: UnitState,
     /// The start of it that failed, if it has not been well since.
     failing: Option<String>,
+    /// Whether it got well since, and was not put away again.
+    is_well_again: bool,
 }
 
 /// What a change of a unit's state means.
@@ -68,7 +70,7 @@ impl Watched {
         let before = self.state.replace(now.clone());
         self.next = now.clone();
         if matches!(now.load, LoadState::Masked | LoadState::NotFound) {
-            return self.failing.take().map(|_| News::PutAway);
+            return self.put_away();
         }
         if let Some(failure) = now.failed_since(before.as_ref()) {
             // Whoever looks for the first time may know it already.
@@ -76,28 +78,35 @@ impl Watched {
             if is_known && failure.invocation.is_empty() {
                 return None;
             }
-            self.failing = Some(failure.invocation.clone());
+            (self.failing, self.is_well_again) = (Some(failure.invocation.clone()), false);
             return Some(News::Failed(failure));
         }
-        let has_ended_well = now.oneshot && matches!(now.result.as_str(), "" | "success");
+        let has_ended_well = now.runs_to_end() && matches!(now.result.as_str(), "" | "success");
         match now.active {
             ActiveState::Active => {
                 let by_itself = now.restarts > 0 || !now.triggered_by.is_empty();
+                self.is_well_again |= self.failing.is_some();
                 self.failing.take().map(|_| News::Well { by_itself })
             }
             ActiveState::Inactive if now.is_forgotten() => None,
             // It was not started, and is not yet.
             ActiveState::Inactive if self.waits_for_start(before.as_ref(), &now) => None,
-            ActiveState::Inactive => self.failing.take().map(|failing| {
-                // One that runs to its end was started again and has; any other was stopped.
-                if has_ended_well && failing != now.invocation {
-                    News::Well { by_itself: true }
-                } else {
-                    News::PutAway
-                }
-            }),
+            // One that runs to its end was started again and has; any other was stopped.
+            ActiveState::Inactive if has_ended_well => {
+                self.is_well_again = false;
+                let failing = self.failing.take()?;
+                let is_new = failing != now.invocation;
+                Some(if is_new { News::Well { by_itself: true } } else { News::PutAway })
+            }
+            ActiveState::Inactive => self.put_away(),
             _ => None,
         }
+    }
+
+    /// Says that it is down, or away, if it failed before, also if it has got well since.
+    fn put_away(&mut self) -> Option<News> {
+        let (failing, was_well) = (self.failing.take(), std::mem::take(&mut self.is_well_again));
+        (failing.is_some() || was_well).then_some(News::PutAway)
     }
 
     /// Whether it could not be started, and nothing is different yet.
@@ -194,6 +203,16 @@ mod tests {
         assert_eq!(
             told(&[failed.clone(), state(Active, "running", "b", 0)]),
             ["a failed: exit-code", "well false"]
+        );
+        assert_eq!(
+            told(&[
+                failed.clone(),
+                state(Active, "running", "b", 0),
+                state(Inactive, "dead", "b", 0),
+                state(Inactive, "dead", "b", 0)
+            ]),
+            ["a failed: exit-code", "well false", "put away"],
+            "it was stopped before anybody knew that it is well"
         );
         let once = |active, invocation| UnitState {
             oneshot: true,

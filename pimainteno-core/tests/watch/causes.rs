@@ -222,8 +222,8 @@ async fn a_failure_that_came_while_nobody_watched_is_found_once() {
     assert_eq!(first.cause.kind, CauseKind::ExitCode);
     watching.stop().await;
     // Whoever comes next knows it already, and that it goes on.
-    let watching = house.watch(nobody()).await;
-    let known = watching.maintainer.incidents(None, 10).unwrap();
+    house.watch(nobody()).await.stop().await;
+    let known = house.world.builder(nobody()).build().unwrap().incidents(None, 10).unwrap();
     assert_eq!((known.len(), known[0].id, known[0].count), (1, first.id, 1));
 }
 

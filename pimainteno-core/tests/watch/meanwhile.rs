@@ -61,6 +61,50 @@ async fn what_a_person_got_well_during_a_repair_is_let_be() {
 }
 
 #[tokio::test]
+async fn a_repair_that_a_storm_comes_to_mends_nothing() {
+    let python = "[Service]\nExecStart=/usr/bin/python3 {path}/app.py\n";
+    let [one, two] = ["one", "two"].map(told);
+    let units = [("app.service", python), ("one.service", &*one), ("two.service", &*two)];
+    let mut house = House::new(&units);
+    let go_on = house.world.root().join("go-on");
+    house.world.project.verify =
+        vec![format!("until test -e {}; do sleep 0.02; done", go_on.display())];
+    house.world.config.systemd_monitor.storm.units = 3;
+    house.world.write("app.py", BROKEN);
+    house.world.commit("app");
+    house.world.git(&["push", "--quiet"]);
+    // Those are of nobody's project.
+    house.world.project.units = Some(vec![house.unit().clone()]);
+    let all: Vec<_> = house.units.iter().map(|unit| unit.name.clone()).collect();
+    house.world.config.systemd_monitor.units.clone_from(&all);
+    let before = house.world.head();
+    house.shell(&format!("{} start {} {}", systemctl(), all[1], all[2]));
+    let mut watching = house.watch(edits(&[MENDED])).await;
+    house.start();
+    watching
+        .hear(|event| {
+            matches!(&event.what, EventKind::StepStarted { step } if step == "verify").then_some(())
+        })
+        .await;
+    let root = house.world.root().display();
+    house.shell(&format!("touch {root}/one {root}/two"));
+    let machine = loop {
+        let incident = watching.incident(&all[2]).await;
+        if incident.is_of_machine {
+            break incident;
+        }
+    };
+    std::fs::write(&go_on, "").unwrap();
+    let run = watching.run().await;
+    let Some(Outcome::Skipped { reason }) = &run.outcome else { panic!("{run:#?}") };
+    assert!(reason.contains("failed together with others"), "{reason}");
+    assert_eq!((house.world.head(), house.world.remote_head()), (before.clone(), before));
+    let open = watching.maintainer.incident(&machine.id.to_string()).unwrap();
+    assert!(open.ended.is_none() && open.done.iter().all(|it| it.run.is_none()), "{open:#?}");
+    watching.stop().await;
+}
+
+#[tokio::test]
 async fn incidents_that_came_one_after_the_other_stay_so_when_they_are_found_again() {
     let names = ["one", "two", "three"];
     let texts = names.map(told);

@@ -22,6 +22,8 @@ pub(super) struct Watching {
     environment: Environment,
     /// The units that the configuration names, and whether they were only guessed.
     units: Vec<(UnitName, bool)>,
+    /// Whether units that nobody names are looked for.
+    is_by_place: bool,
 }
 
 impl Watching {
@@ -29,7 +31,8 @@ impl Watching {
     pub(super) fn new(config: &Config, environment: &Environment) -> Self {
         let monitor = &config.systemd_monitor;
         let mut units: Vec<_> = monitor.units.iter().map(|unit| (unit.clone(), false)).collect();
-        if units.is_empty() {
+        let is_by_place = units.is_empty();
+        if is_by_place {
             let of_systemd = |project: &&pimainteno_core::config::Project| {
                 project.restart == RestartConfig::Systemd
             };
@@ -41,7 +44,7 @@ impl Watching {
         units.sort();
         units.dedup();
         let environment = environment.clone();
-        Self { is_enabled: monitor.enabled, bus: monitor.bus, environment, units }
+        Self { is_enabled: monitor.enabled, bus: monitor.bus, environment, units, is_by_place }
     }
 }
 
@@ -62,28 +65,41 @@ pub(super) async fn look(watching: &Watching, items: &mut Items) {
             );
         }
     }
-    let (mut there, mut awaited) = (Vec::new(), Vec::new());
+    let (mut there, mut guessed, mut awaited) = (Vec::new(), Vec::new(), Vec::new());
     for (unit, is_guessed) in &watching.units {
-        let state = timeout(DEADLINE, systemd.state(unit)).await;
-        match state.map(|state| state.map(|state| state.load)) {
-            Ok(Ok(LoadState::NotFound)) if *is_guessed => {}
-            Ok(Ok(LoadState::NotFound)) => awaited.push(unit),
-            _ => there.push(unit),
+        let Ok(state) = timeout(DEADLINE, systemd.state(unit)).await else {
+            items.problem(
+                "watching",
+                format!("systemd does not say what `{unit}` is"),
+                "look at `systemctl status`",
+            );
+            continue;
+        };
+        match state.map(|state| state.load) {
+            Ok(LoadState::NotFound) if *is_guessed => {}
+            Ok(LoadState::NotFound) => awaited.push(unit),
+            Ok(_) if *is_guessed => guessed.push(unit),
+            Ok(_) => there.push(unit),
+            Err(error) => items.error("watching", Finding::Problem, &error),
         }
     }
     let names = |units: &[&UnitName]| {
         units.iter().map(|unit| format!("`{unit}`")).collect::<Vec<_>>().join(", ")
     };
-    match there.as_slice() {
-        [] if awaited.is_empty() => {
-            items.ok("watching", "what runs from a project is seen when it fails");
-        }
-        [] => {}
-        units => items.ok("watching", format!("{} are seen when they fail", names(units))),
+    if !there.is_empty() {
+        items.ok("watching", format!("seen when it fails: {}", names(&there)));
+    }
+    if !guessed.is_empty() {
+        let message =
+            format!("seen when it fails, if it runs from the project: {}", names(&guessed));
+        items.note("watching", message, "if it does, name it in the project's `units`");
     }
     if !awaited.is_empty() {
-        let message = format!("{} are not there, and watched from when they are", names(&awaited));
-        items.note("watching", message, "correct `units`, or install them");
+        let message = format!("not there, and watched from when it is: {}", names(&awaited));
+        items.note("watching", message, "correct `units`, or install it");
+    }
+    if watching.is_by_place {
+        items.ok("watching", "so is a service whose program, directory or file is in a checkout");
     }
     let Some(unit) = there.first() else { return };
     let journal = Journal::new(watching.bus, watching.environment.clone());

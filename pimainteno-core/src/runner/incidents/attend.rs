@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     config::Mode,
@@ -30,6 +30,9 @@ const SELF_HELP: Duration = Duration::from_secs(60);
 
 /// How long a unit is let be at least whose run had nothing to do or could not begin.
 const SKIPPED_FOR: Duration = Duration::from_secs(60);
+
+/// How long a unit waits at least for a change of another one that waits for something outside.
+const HELD_BY: SignedDuration = SignedDuration::from_mins(1);
 
 /// Among how many of a project's last runs the last delivery is looked for.
 const LOOKED_AT: usize = 50;
@@ -68,7 +71,15 @@ impl Runner {
             let order = Order::new(trigger, job, RunOptions::default());
             Due::Now(Box::new((prepared.clone(), order)))
         };
-        let was_done = |what| incident.done.iter().any(|it| it.what == what && !it.was_cut_off());
+        let is_done = |it: &Attempt| !it.was_cut_off() && !it.never_began();
+        let was_done = |what| incident.done.iter().any(|it| it.what == what && is_done(it));
+        // What keeps a run from beginning does not pass at once.
+        if let Some(last) = incident.done.last().filter(|it| it.never_began())
+            && let Some(again) = last.at.checked_add(SKIPPED_FOR).ok()
+            && again > Timestamp::now()
+        {
+            return Due::Later(again);
+        }
         // What lies outside of the project is not what a delivery did that was well with it.
         let trouble = incident.trouble.as_ref().map(|trouble| trouble.kind);
         if trouble.is_some_and(|trouble| trouble != TroubleKind::NoJournal) {
@@ -102,18 +113,23 @@ impl Runner {
             return Due::Nothing;
         }
         // A held repair waits for a person, and another one would take its place.
-        if let Some(held) = &repair.held
-            && held.again.is_none()
-        {
-            return Due::Nothing;
+        if let Some(held) = &repair.held {
+            let is_own = || {
+                let proposal = self.store.proposal(held.proposal).ok().flatten();
+                proposal.is_some_and(|it| it.unit.is_none_or(|of| of == *unit))
+            };
+            match held.again {
+                None => return Due::Nothing,
+                Some(again) if !is_own() => {
+                    return Due::Later(again.max(Timestamp::now() + HELD_BY));
+                }
+                Some(_) => {}
+            }
         }
         if let Some(parked) = repair.parked.as_ref().filter(|it| it.until > Timestamp::now()) {
             return Due::Later(parked.until);
         }
-        // What keeps a run from beginning does not pass at once.
-        let was_skipped = incident.done.last().is_some_and(Attempt::never_began);
         let cooldown = self.config.systemd_monitor.cooldown;
-        let cooldown = if was_skipped { cooldown.max(SKIPPED_FOR) } else { cooldown };
         let over = self
             .incidents
             .last_attempt(&self.store, unit)
@@ -166,6 +182,13 @@ impl Runner {
         let job = Job::Repair { unit: unit.clone() };
         let turn = self.queue.turn(&project.id, &prepared.repository, &job, &self.cancel, || {});
         let Ok(_turn) = turn.await else { return };
+        // While that was waited for, somebody may have been there.
+        let is_open = self.own_incident(unit).is_some_and(|open| open.id == incident.id);
+        let state = prepared.services.state(unit).await;
+        if !is_open || state.is_ok_and(|state| state.is_put_away() || state.is_up()) {
+            self.note_outcome(unit, "skipped: it is up, or somebody wants it to be down");
+            return;
+        }
         let units = [unit.clone()];
         let probation =
             Probation::new(&*prepared.services, &units, prepared.probe.as_ref(), project.probation);

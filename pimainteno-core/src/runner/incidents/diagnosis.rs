@@ -75,7 +75,9 @@ impl Runner {
         if was_told_to_stop {
             ending.phase = Phase::Stopping;
         }
-        let log: Vec<_> = entries.into_iter().map(LogLine::from).collect();
+        let mut log: Vec<_> = entries.into_iter().map(LogLine::from).collect();
+        // Before it is cut: half of a key is not known for one.
+        incident::redact_log(&mut log, self.store.secrets());
         let cause = Cause::of(&ending);
         let checkout = prepared.map(|prepared| &prepared.project.path);
         let is_of_project = |path: &str| {
@@ -84,7 +86,7 @@ impl Runner {
         };
         let places = trace::places(&log);
         Diagnosis {
-            trouble: unread.or_else(|| incident::triage(&cause, &log, &is_of_project)),
+            trouble: incident::triage(&cause, &log, &is_of_project).or(unread),
             signature: incident::signature(&cause, &log, &places),
             message: trace::message(&log),
             places,

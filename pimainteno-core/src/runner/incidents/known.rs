@@ -2,7 +2,7 @@
 //! unit.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -40,27 +40,42 @@ struct State {
     attempts: BTreeMap<UnitName, Timestamp>,
     /// When those that go on were last written down.
     written: BTreeMap<IncidentId, Timestamp>,
+    /// Units that were said to have failed, and are to be looked at when a run has ended.
+    heard: BTreeSet<UnitName>,
 }
 
-/// Whether units are watched now.
+/// Whether units are watched now, and which.
 #[derive(Debug, Default)]
-pub(crate) struct IsWatching(watch::Sender<bool>);
+pub(crate) struct IsWatching {
+    sender: watch::Sender<bool>,
+    units: Mutex<BTreeSet<UnitName>>,
+}
 
 impl IsWatching {
     /// Says so.
     pub(crate) fn set(&self, is_watching: bool) {
-        self.0.send_replace(is_watching);
+        self.sender.send_replace(is_watching);
     }
 
     /// Says whether they are.
     pub(crate) fn get(&self) -> bool {
-        *self.0.borrow()
+        *self.sender.borrow()
+    }
+
+    /// Says which they are.
+    pub(crate) fn note(&self, units: BTreeSet<UnitName>) {
+        *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
+    }
+
+    /// Says whether this one is watched.
+    pub(crate) fn of(&self, unit: &UnitName) -> bool {
+        self.get() && self.units.lock().unwrap_or_else(PoisonError::into_inner).contains(unit)
     }
 
     /// Waits until they are.
     pub(crate) async fn wait(&self) {
         // It fails where nobody can say so any more, and this is one who could.
-        drop(self.0.subscribe().wait_for(|is_watching| *is_watching).await);
+        drop(self.sender.subscribe().wait_for(|is_watching| *is_watching).await);
     }
 }
 
@@ -100,6 +115,16 @@ impl Incidents {
             state.written.insert(incident.id, now);
         }
         is_due
+    }
+
+    /// Has a unit looked at again when a run has ended.
+    pub(super) fn hear_again(&self, unit: &UnitName) {
+        self.state().heard.insert(unit.clone());
+    }
+
+    /// The units that are to be looked at again, once.
+    pub(super) fn heard_again(&self) -> BTreeSet<UnitName> {
+        std::mem::take(&mut self.state().heard)
     }
 
     /// Forgets one, as if it had never been.

@@ -52,12 +52,12 @@ impl Runner {
             }
             incident.starts.insert(unit, start);
         }
-        let new = incident.others.len() - known;
+        let new = u32::try_from(incident.others.len() - known).unwrap_or(u32::MAX);
         if new > 0 {
-            incident.count = incident.count.saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
+            incident.count = incident.count.saturating_add(new);
             incident.last = Timestamp::now();
-            self.keep(&incident);
         }
+        self.keep(&incident);
     }
 
     fn begin_machine(

@@ -34,7 +34,7 @@ impl<'a> WatchedUnit<'a> {
         if let Some(fault) = fault(&state) {
             return Some(fault);
         }
-        self.settled = state.oneshot
+        self.settled = state.runs_to_end()
             || !matches!(state.active, ActiveState::Activating | ActiveState::Deactivating);
         if overdue && !self.settled {
             return Some(format!("is still {state}"));
@@ -44,7 +44,9 @@ impl<'a> WatchedUnit<'a> {
                 return Some(restarted_itself(&state));
             }
             Some(reference)
-                if !state.oneshot && reference.since != 0 && state.since != reference.since =>
+                if !state.runs_to_end()
+                    && reference.since != 0
+                    && state.since != reference.since =>
             {
                 return Some("was started again during the probation".to_owned());
             }
@@ -68,7 +70,7 @@ impl<'a> WatchedUnit<'a> {
 
 /// What is wrong with a unit in this state, whatever came before.
 pub(super) fn fault(state: &UnitState) -> Option<String> {
-    let ended_well = state.oneshot && matches!(state.result.as_str(), "" | "success");
+    let ended_well = state.runs_to_end() && matches!(state.result.as_str(), "" | "success");
     let bad = match (state.load, state.active) {
         (LoadState::NotFound | LoadState::Masked | LoadState::Invalid, _)
         | (_, ActiveState::Failed) => true,
