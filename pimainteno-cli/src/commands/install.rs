@@ -24,6 +24,7 @@ use std::{
 use pimainteno_core::{
     Error, ErrorKind, Result, UnitName,
     config::{Config, Project, RestartConfig},
+    process::Environment,
 };
 use pimainteno_web::Client;
 use serde::Serialize;
@@ -194,6 +195,15 @@ async fn units(config: &Config, projects: &[Project], systemd: &Systemd) -> Resu
                 units.push(unit.clone());
             }
         }
+    }
+    let monitor = &config.systemd_monitor;
+    if monitor.enabled && monitor.units.is_empty() {
+        // What it would repair, it has to restart. Where the bus does not answer there is nothing to
+        // be seen either.
+        let environment = Environment::from_variables(std::env::vars_os());
+        let systemd = pimainteno_core::service::Systemd::new(monitor.bus, environment);
+        let found = systemd.services_in(&setup::unnamed(config)).await.unwrap_or_default();
+        units.extend(found.into_iter().map(|(unit, _)| unit));
     }
     units.sort();
     units.dedup();

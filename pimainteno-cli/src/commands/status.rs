@@ -103,6 +103,12 @@ fn tell_incident(incident: &Incident, status: &Overview, now: Timestamp, termina
         paint(FAINT, time::relative(incident.seen, now))
     ));
     let project = status.projects.iter().find(|it| incident.project.as_ref() == Some(&it.id));
+    // What code cannot mend comes before what is held or frozen of the project: that may be of
+    // another unit.
+    if let Some(trouble) = &incident.trouble {
+        terminal.print(format_args!("  {}", plain::inline(&trouble.remedy)));
+        return;
+    }
     let held = project.and_then(|project| project.repair.as_ref());
     let frozen = project.filter(|project| project.repair_frozen);
     if let Some(held) = held {
@@ -111,8 +117,6 @@ fn tell_incident(incident: &Incident, status: &Overview, now: Timestamp, termina
     } else if let Some(frozen) = frozen {
         let resume = paint(NAME, format!("pi-mainteno resume {}", plain::inline(&frozen.id)));
         terminal.print(format_args!("  nobody is asked any more; {resume} lets it be tried again"));
-    } else if let Some(trouble) = &incident.trouble {
-        terminal.print(format_args!("  {}", plain::inline(&trouble.remedy)));
     } else if let Some(last) = incident.done.last().filter(|last| !last.outcome.is_empty()) {
         terminal.print(format_args!("  {}: {}", last.what, plain::inline(&last.outcome)));
     }

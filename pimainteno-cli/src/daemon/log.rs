@@ -5,7 +5,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use pimainteno_core::{Event, EventKind, EventSink, Job, Outcome, ProjectId, StepStatus};
+use pimainteno_core::{
+    Event, EventKind, EventSink, Job, Outcome, ProjectId, StepStatus,
+    incident::{Ended, EndedBy},
+};
 
 /// What the log tells, by what it told.
 #[derive(Debug, Default)]
@@ -89,7 +92,14 @@ fn log(event: &Event) {
         EventKind::Incident { incident } => {
             let (unit, told) = (incident.unit.as_str(), &*what_of(event));
             match &incident.ended {
-                None => tracing::warn!(project, unit, told, "A unit failed."),
+                None if incident.done.is_empty() => {
+                    tracing::warn!(project, unit, told, incident = %incident.id, "A unit failed.");
+                }
+                // The run says what is done about it.
+                None => tracing::debug!(project, unit, told, "A unit is attended to."),
+                Some(Ended { by: EndedBy::Itself, at, .. }) if *at == incident.seen => {
+                    tracing::info!(project, unit, told, "A unit failed, and systemd restarts it.");
+                }
                 Some(_) => tracing::info!(project, unit, told, "A unit is well again."),
             }
         }

@@ -91,6 +91,12 @@ pub enum CauseKind {
 }
 
 impl Cause {
+    /// Whether it was ended from outside, as nothing in a program does to itself: it was killed, not
+    /// because memory ran out or something took too long.
+    pub(crate) fn is_from_outside(&self) -> bool {
+        self.kind == CauseKind::Signal && self.text.starts_with("was killed by SIGKILL")
+    }
+
     /// That of a unit with this ending.
     pub fn of(ending: &Ending) -> Self {
         let (kind, mut text) = kind_and_text(ending);

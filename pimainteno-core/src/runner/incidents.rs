@@ -103,8 +103,10 @@ impl Runner {
             if now < machine.last + self.config.systemd_monitor.storm.within {
                 return None;
             }
-            self.leave_machine(&machine, unit);
+            self.leave_machine(unit);
         }
+        // What systemd restarted it for just now was the beginning of it.
+        let before = before.or_else(|| self.recovered_from(unit, now));
         let before = before.as_deref();
         let incident = Incident {
             id: before.map_or_else(IncidentId::new, |it| it.id),
@@ -134,6 +136,17 @@ impl Runner {
             self.bus.notice(None, None, NoticeKind::Incident, unit.to_string(), message);
         }
         Some(incident)
+    }
+
+    /// The incident of a unit that was over when systemd restarted it, and goes on as it repeats.
+    fn recovered_from(&self, unit: &UnitName, now: Timestamp) -> Option<Arc<Incident>> {
+        let within = self.config.systemd_monitor.flap.within;
+        self.incidents.ended_of(&self.store, unit).filter(|incident| {
+            let ended = incident.ended.as_ref();
+            ended.is_some_and(|it| it.by == EndedBy::Itself && now < it.at + within)
+                && incident.done.is_empty()
+                && !incident.is_of_machine
+        })
     }
 
     /// Takes note that somebody says that a unit has failed, as systemd's `OnFailure=` does; gives

@@ -176,7 +176,8 @@ impl Journal {
                     format!("_SYSTEMD_INVOCATION_ID={invocation}"),
                     "+".into(),
                     format!("INVOCATION_ID={invocation}"),
-                    "_PID=1".into(),
+                    // What it says before a program takes its place is not of its own process.
+                    "_UID=0".into(),
                     "+".into(),
                     format!("USER_INVOCATION_ID={invocation}"),
                     format!("_UID={user}"),
@@ -250,6 +251,13 @@ impl RawEntry {
         text_of(&self.process) == "1" || (bus == Bus::User && is_of_user())
     }
 
+    /// Whether it is of somebody who is believed what he says about a unit: root, or the user who
+    /// asks about his own.
+    fn may_speak_of_others(&self, bus: Bus) -> bool {
+        let user = text_of(&self.user);
+        user == "0" || (bus == Bus::User && user == getuid().as_raw().to_string())
+    }
+
     /// Who logged it.
     fn by(&self, bus: Bus) -> String {
         let said = plain(&text_of(&self.identifier));
@@ -264,7 +272,7 @@ impl RawEntry {
     fn start(&self, bus: Bus) -> String {
         // What systemd says of a unit is of another start than its own.
         let about = [&self.about, &self.about_of_user].into_iter().map(text_of);
-        let mut about = about.filter(|of| !of.is_empty() && self.is_of_manager(bus));
+        let mut about = about.filter(|of| !of.is_empty() && self.may_speak_of_others(bus));
         about.next().unwrap_or_else(|| text_of(&self.invocation))
     }
 }
@@ -286,6 +294,13 @@ fn of_start(
 }
 
 impl JournalEntry {
+    /// Whether systemd says by it that somebody has it stop or restart the unit.
+    pub(crate) fn tells_of_stop(&self) -> bool {
+        self.identifier == MANAGER
+            && matches!(self.job.as_str(), "stop" | "restart")
+            && self.message.starts_with("Stopping ")
+    }
+
     fn read(raw: &RawEntry, bus: Bus) -> Option<Self> {
         let mut message = plain(&text_of(&raw.message));
         if message.len() > MESSAGE_LIMIT {
@@ -335,7 +350,7 @@ mod tests {
         let entry = |text: &str| -> RawEntry {
             let (field, of) = text.split_once(' ').unwrap_or_default();
             let json = format!(
-                r#"{{"__REALTIME_TIMESTAMP":"1","__CURSOR":"s=1","MESSAGE":"{text}","_PID":"1","{field}":"{of}"}}"#
+                r#"{{"__REALTIME_TIMESTAMP":"1","__CURSOR":"s=1","MESSAGE":"{text}","_PID":"1","_UID":"0","{field}":"{of}"}}"#
             );
             serde_json::from_str(&json).unwrap()
         };
@@ -371,13 +386,15 @@ mod tests {
         };
         let own = |by: &str| (by.to_owned(), String::new(), "b".to_owned());
         let of_systemd = ("systemd".to_owned(), "stop".to_owned(), "a".to_owned());
-        assert_eq!(read(r#""_PID":"1""#, Bus::System), of_systemd);
+        assert_eq!(read(r#""_PID":"1","_UID":"0""#, Bus::System), of_systemd);
         assert_eq!(read(r#""_PID":"17","_COMM":"app""#, Bus::System), own("app"));
         assert_eq!(read(r#""_PID":"17","_COMM":"systemd""#, Bus::System), own("?"));
         let user = getuid().as_raw();
         let of_user = format!(r#""_PID":"17","_SYSTEMD_USER_UNIT":"init.scope","_UID":"{user}""#);
         assert_eq!(read(&of_user, Bus::User), of_systemd);
-        assert_eq!(read(&of_user, Bus::System), own("?"));
+        // Root may speak of other units, and is not systemd for that.
+        let start = if user == 0 { "a" } else { "b" };
+        assert_eq!(read(&of_user, Bus::System), ("?".into(), String::new(), start.into()));
         let of_other = of_user.replace(&format!("\"{user}\""), "\"12345\"");
         assert_eq!(read(&of_other, Bus::User), own("?"));
     }

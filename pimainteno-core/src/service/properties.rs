@@ -9,7 +9,6 @@ use serde::{
 };
 
 use super::{ActiveState, LoadState, UnitState};
-use crate::words::UnitName;
 
 /// The properties that a [`UnitState`] is read from; see org.freedesktop.systemd1(5).
 pub(super) const PROPERTIES: [&str; 14] = [
@@ -38,10 +37,9 @@ impl UnitState {
     }
 
     /// Whether it is one that does its work and ends, so that not running is nothing bad: by its type,
-    /// or because a timer or a path starts it.
+    /// or because a timer, a path or a socket starts it.
     pub(crate) fn runs_to_end(&self) -> bool {
-        let starts = |unit: &UnitName| unit.ends_with(".timer") || unit.ends_with(".path");
-        self.oneshot || self.triggered_by.iter().any(starts)
+        self.oneshot || !self.triggered_by.is_empty()
     }
 
     /// Whether it runs.
@@ -72,7 +70,8 @@ impl UnitState {
                 self.restarts == 0 && self.runs_for().is_some_and(|it| it >= for_so_long)
             }
             ActiveState::Inactive => {
-                self.runs_to_end() && self.result == "success" && self.invocation != failed
+                let has_run = !self.invocation.is_empty() && self.invocation != failed;
+                self.runs_to_end() && self.result == "success" && has_run
             }
             _ => false,
         }

@@ -1,6 +1,7 @@
 //! Units that systemd manages: by its bus, or by way of `systemctl` where there is none.
 
 pub(crate) mod bus;
+pub(crate) mod places;
 mod refusal;
 mod systemctl;
 

@@ -1,15 +1,23 @@
 //! Watches the service for the length of its probation.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::{Effects, Flow, Part, Step, StepContext};
 use crate::{
     error::{Error, ErrorKind, Result},
-    service::{Since, Verdict},
+    service::{JournalEntry, ServiceManager, Since, Verdict},
+    words::UnitName,
 };
 
 /// How many of an unhealthy unit's journal entries are kept with the run.
 const LOGGED_ENTRIES: usize = 50;
+
+/// Whether somebody had a unit stopped, or restarted, since then.
+async fn told_to_stop(services: &dyn ServiceManager, unit: &UnitName, since: Timestamp) -> bool {
+    let entries = services.journal(unit, &Since::Time(since), LOGGED_ENTRIES).await;
+    entries.is_ok_and(|entries| entries.iter().any(JournalEntry::tells_of_stop))
+}
 
 /// Watches that the restarted units stay active, do not restart by themselves, and that the health
 /// probe answers, for `probation`; of a repair also that it did what it is for.
@@ -39,8 +47,18 @@ impl Step for Monitor {
         }
         let progress = |message: &str| context.progress(message);
         let before = context.baseline_of_repair(delivery.before.clone().unwrap_or_default());
-        match context.probation(&delivery.restarted).watch(&before, parts.cancel, &progress).await?
-        {
+        let begun = Timestamp::now();
+        let verdict =
+            context.probation(&delivery.restarted).watch(&before, parts.cancel, &progress).await?;
+        match verdict {
+            // That is not the change's doing, and nobody knows more.
+            Verdict::Unhealthy { unit: Some(unit), reason }
+                if told_to_stop(parts.services, &unit, begun).await =>
+            {
+                let note = format!("{reason}, because somebody stopped or restarted it");
+                context.run.doubt = Some(note.clone());
+                Ok(Flow::Done(note))
+            }
             Verdict::Healthy { watched } => {
                 context.prove().await?;
                 Ok(Flow::Done(format!("healthy for {:.1} s", watched.as_secs_f64())))

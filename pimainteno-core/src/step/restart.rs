@@ -8,7 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result, Retry},
     process::Cancel,
     run::Outcome,
-    service::{ActiveState, LoadState},
+    service::{LoadState, UnitState},
     store::Effect,
     words::{CommitId, UnitName},
 };
@@ -56,16 +56,11 @@ impl Step for Restart {
             None => context.probation(&units).baseline(context.cancel()).await?,
         };
         // Somebody stopped these on purpose.
-        let stopped = |unit: &UnitName| {
-            before
-                .units
-                .get(unit)
-                .is_some_and(|state| state.active == ActiveState::Inactive && state.is_put_away())
-        };
+        let stopped = |unit: &UnitName| before.units.get(unit).is_some_and(UnitState::is_put_away);
         let (stopped, units): (Vec<_>, Vec<_>) = units.iter().cloned().partition(stopped);
         context.run.delivery.before = Some(before);
         for unit in stopped {
-            context.progress(format!("{unit} is stopped, and stays so"));
+            context.progress(format!("{unit} is stopped or masked, and stays so"));
         }
         context.move_checkout().await?;
         let services = context.parts.services;

@@ -259,9 +259,10 @@ impl Watch {
         path: &str,
         name: &UnitName,
     ) -> bool {
-        let owner = match owner::named(runner, name) {
+        let place = || owner::by_place(runner, manager, name, path);
+        let owner = match owner::named(runner, name, place()).await {
             Some(owner) => Some(owner),
-            None => owner::by_place(runner, manager, name, path).await,
+            None => place().await,
         };
         let is_asked_for = runner.config.systemd_monitor.units.contains(name);
         let is_wanted = owner.is_some() || is_asked_for || self.needed.contains(name);
@@ -457,6 +458,28 @@ impl Watch {
         }
     }
 
+    /// Takes out of an incident of the machine what still fails when others of it have been well again
+    /// since: that fails by itself.
+    fn judge_what_a_storm_left(&mut self, runner: &Arc<Runner>) {
+        let within = runner.config.systemd_monitor.storm.within;
+        for incident in runner.open_incidents().iter().filter(|incident| incident.is_of_machine) {
+            let state = |name: &UnitName| self.units.get(name).map(|unit| &unit.watched);
+            let fails = |name: &&UnitName| state(name).is_some_and(Watched::is_failing);
+            let failing: Vec<_> = incident.units().filter(fails).cloned().collect();
+            let is_storm_over = Timestamp::now() >= incident.last + within;
+            if !is_storm_over || failing.len() == incident.units().count() {
+                continue;
+            }
+            for name in failing {
+                let failure = self.units.get(&name).and_then(|unit| unit.watched.failure());
+                if let Some(failure) = failure {
+                    runner.leave_machine(&name);
+                    self.failed(runner, &name, Instant::now(), failure);
+                }
+            }
+        }
+    }
+
     /// Begins what is due, and ends what is over; gives when to ask again.
     fn attend(&mut self, runner: &Arc<Runner>) -> Instant {
         let now = Instant::now();
@@ -466,6 +489,7 @@ impl Watch {
         for name in waiting.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             again = self.note_next(runner, &name).map_or(again, |at| again.min(at));
         }
+        self.judge_what_a_storm_left(runner);
         let mut over = Vec::new();
         for (name, unit) in &mut self.units {
             if unit.well.is_none() && !unit.is_put_away {
@@ -491,7 +515,8 @@ impl Watch {
         }
         for (name, by_itself) in over {
             if let Some(unit) = self.units.get_mut(&name) {
-                unit.well = None;
+                // What comes from now on is another matter.
+                (unit.well, unit.flaps) = (None, None);
             }
             self.end(runner, &name, if by_itself { EndedBy::Itself } else { EndedBy::Person });
         }

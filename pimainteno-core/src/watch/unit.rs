@@ -48,6 +48,11 @@ impl Watched {
         self.failing.as_deref()
     }
 
+    /// How it fails, as it was seen last.
+    pub(super) fn failure(&self) -> Option<UnitFailure> {
+        self.state.as_ref().and_then(|state| state.failed_since(None))
+    }
+
     /// Whether it failed, and has not been well since.
     pub(super) fn is_failing(&self) -> bool {
         self.failing.is_some()

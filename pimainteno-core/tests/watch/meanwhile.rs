@@ -61,6 +61,44 @@ async fn what_a_person_got_well_during_a_repair_is_let_be() {
 }
 
 #[tokio::test]
+async fn what_a_person_stops_while_a_repair_proves_itself_stays_stopped_and_the_repair_stays() {
+    let mut house = house(BROKEN);
+    house.world.project.probation = Some(Duration::from_secs(4));
+    let mut watching = house.watch(edits(&[MENDED])).await;
+    house.start();
+    watching
+        .hear(|event| {
+            matches!(&event.what, EventKind::StepStarted { step } if step == "monitor")
+                .then_some(())
+        })
+        .await;
+    house.shell(&format!("{} stop {}", systemctl(), house.unit()));
+    let run = watching.run().await;
+    let Some(Outcome::Unproven { reason, .. }) = &run.outcome else { panic!("{run:#?}") };
+    assert!(reason.contains("somebody stopped"), "{reason}");
+    assert_eq!(house.world.read("app.py"), MENDED);
+    let state = format!("{} is-active {} || :", systemctl(), house.unit());
+    assert_eq!(house.shell(&state), "inactive");
+    watching.stop().await;
+}
+
+#[tokio::test]
+async fn a_repair_is_not_taken_back_because_somebody_kills_its_unit() {
+    let house = house(BROKEN);
+    let backend = edits(&[MENDED]);
+    let mut watching = house.watch(backend.clone()).await;
+    house.start();
+    let run = watching.run().await;
+    assert!(matches!(run.outcome, Some(Outcome::Applied { .. })), "{run:#?}");
+    let repaired = house.world.head();
+    house.shell(&format!("{} kill --signal=KILL {}", systemctl(), house.unit()));
+    let run = watching.run().await;
+    assert!(run.job.takes_back().is_none(), "{run:#?}");
+    assert_eq!((house.world.head(), house.world.remote_head()), (repaired.clone(), repaired));
+    watching.stop().await;
+}
+
+#[tokio::test]
 async fn a_repair_that_a_storm_comes_to_mends_nothing() {
     let python = "[Service]\nExecStart=/usr/bin/python3 {path}/app.py\n";
     let [one, two] = ["one", "two"].map(told);
@@ -195,7 +233,7 @@ async fn a_service_that_is_to_run_again_and_again_is_no_failure() {
 async fn a_unit_that_nobody_names_is_found_by_where_it_runs() {
     let text = "[Service]\nWorkingDirectory={path}\nExecStart=/usr/bin/python3 app.py\n";
     let mut house = House::new(&[("found.service", text)]);
-    house.world.project.units = Some(Vec::new());
+    house.world.project.units = None;
     house.world.project.probation = Some(Duration::from_secs(1));
     house.world.write("app.py", BROKEN);
     house.world.commit("app");

@@ -1,6 +1,6 @@
 //! Whether units that fail are seen, and what they say can be read.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use pimainteno_core::{
     UnitName,
@@ -11,6 +11,7 @@ use pimainteno_core::{
 use tokio::time::timeout;
 
 use super::{Finding, Items};
+use crate::setup;
 
 /// How long a question to systemd may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -22,8 +23,8 @@ pub(super) struct Watching {
     environment: Environment,
     /// The units that the configuration names, and whether they were only guessed.
     units: Vec<(UnitName, bool)>,
-    /// Whether units that nobody names are looked for.
-    is_by_place: bool,
+    /// The checkouts from which services are seen that nobody names.
+    unnamed: Vec<PathBuf>,
 }
 
 impl Watching {
@@ -31,8 +32,9 @@ impl Watching {
     pub(super) fn new(config: &Config, environment: &Environment) -> Self {
         let monitor = &config.systemd_monitor;
         let mut units: Vec<_> = monitor.units.iter().map(|unit| (unit.clone(), false)).collect();
-        let is_by_place = units.is_empty();
-        if is_by_place {
+        let mut unnamed = Vec::new();
+        if units.is_empty() {
+            unnamed = setup::unnamed(config);
             let of_systemd = |project: &&pimainteno_core::config::Project| {
                 project.restart == RestartConfig::Systemd
             };
@@ -44,7 +46,7 @@ impl Watching {
         units.sort();
         units.dedup();
         let environment = environment.clone();
-        Self { is_enabled: monitor.enabled, bus: monitor.bus, environment, units, is_by_place }
+        Self { is_enabled: monitor.enabled, bus: monitor.bus, environment, units, unnamed }
     }
 }
 
@@ -98,8 +100,15 @@ pub(super) async fn look(watching: &Watching, items: &mut Items) {
         let message = format!("not there, and watched from when it is: {}", names(&awaited));
         items.note("watching", message, "correct `units`, or install it");
     }
-    if watching.is_by_place {
-        items.ok("watching", "so is a service whose program, directory or file is in a checkout");
+    match systemd.services_in(&watching.unnamed).await {
+        Ok(found) => {
+            let found: Vec<_> = found.iter().map(|(unit, _)| unit).collect();
+            if !found.is_empty() {
+                let message = format!("seen, because it runs from a checkout: {}", names(&found));
+                items.ok("watching", message);
+            }
+        }
+        Err(error) => items.error("watching", Finding::Problem, &error),
     }
     let Some(unit) = there.first() else { return };
     let journal = Journal::new(watching.bus, watching.environment.clone());

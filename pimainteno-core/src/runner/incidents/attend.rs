@@ -12,6 +12,7 @@ use crate::{
     config::Mode,
     error::ErrorKind,
     git::Head,
+    id::RunId,
     incident::{Attempt, EndedBy, Incident, Remedy, TroubleKind},
     job::{Job, REPAIR},
     run::{Outcome, RunOptions, RunRecord, Trigger},
@@ -229,6 +230,13 @@ impl Runner {
                     matches!(outcome, Outcome::Applied { .. } | Outcome::Unproven { .. })
                 })
         })?;
+        // What mended a unit is not taken back to what was broken: this one, or for anything that did
+        // not show at once.
+        let mended = |of: RunId| {
+            let run = self.store.run(of).ok().flatten()?;
+            self.store.proposal(run.proposal?).ok().flatten()?.unit
+        };
+        let mended = (last.chore == REPAIR).then(|| mended(last.id)).flatten();
         // What others committed since is as likely, and cannot be taken back.
         let head = Head::read(&project.path).ok()??;
         if last.rolled_back_by.is_some() || last.commit.as_ref() != Some(&head.commit) {
@@ -249,6 +257,10 @@ impl Runner {
                     && it.seen < last.started
             })
         };
-        (age < project.probation || !was_seen_before()).then_some(last)
+        if mended.as_ref() == Some(&incident.unit) || incident.cause.is_from_outside() {
+            return None;
+        }
+        let is_new = || mended.is_none() && !was_seen_before();
+        (age < project.probation || is_new()).then_some(last)
     }
 }

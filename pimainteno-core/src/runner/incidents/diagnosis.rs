@@ -60,8 +60,9 @@ impl Runner {
     ) -> Diagnosis {
         let (entries, unread) = match entries(services, unit, &failure.invocation).await {
             // systemd itself says that the unit was started, and how it ended.
-            Ok(entries) if entries.is_empty() && !failure.invocation.is_empty() => {
-                let nothing = format!("the journal has nothing of this start of `{unit}`");
+            Ok(entries) if !failure.invocation.is_empty() && !has_manager(&entries) => {
+                let nothing =
+                    format!("the journal has nothing that systemd says of this start of `{unit}`");
                 let error = Error::new(ErrorKind::Service, nothing).hint(
                     "the daemon's user must be in the group `systemd-journal`, or be root; `Storage=` of journald and `LogLevelMax=` of the unit must not keep everything out",
                 );
@@ -70,7 +71,7 @@ impl Runner {
             Ok(entries) => (entries, None),
             Err(error) => (Vec::new(), Some(no_journal(&error))),
         };
-        let was_told_to_stop = was_told_to_stop(&entries);
+        let was_told_to_stop = entries.iter().any(JournalEntry::tells_of_stop);
         let mut ending = completed(failure.ending.clone(), &entries);
         if was_told_to_stop {
             ending.phase = Phase::Stopping;
@@ -98,6 +99,11 @@ impl Runner {
             log: last(log),
         }
     }
+}
+
+/// Whether something of it is systemd's.
+fn has_manager(entries: &[JournalEntry]) -> bool {
+    entries.iter().any(|entry| entry.identifier == MANAGER)
 }
 
 /// That nobody knows what a unit said.
@@ -150,16 +156,6 @@ async fn entries(
         }
         sleep(GLANCE).await;
     }
-}
-
-/// Whether somebody had the unit stopped, or restarted, before it ended: systemd says so when it
-/// begins to stop it.
-fn was_told_to_stop(entries: &[JournalEntry]) -> bool {
-    entries.iter().any(|entry| {
-        entry.identifier == MANAGER
-            && matches!(entry.job.as_str(), "stop" | "restart")
-            && entry.message.starts_with("Stopping ")
-    })
 }
 
 /// An ending of which nothing was seen, as the journal tells it: "Main process exited, code=exited,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::head;
 use crate::{
+    event::NoticeKind,
     incident::{Attempt, Ended, EndedBy, Incident, Remedy},
     job::REPAIR,
     run::{Outcome, RunRecord, Trigger},
@@ -108,6 +109,16 @@ impl Runner {
                     let by = if is_played { EndedBy::Playbook } else { EndedBy::Repair };
                     self.end_incident(unit, by, |_| false);
                     kept
+                }
+                Some(Outcome::Failed { .. }) if record.job.takes_back().is_some() => {
+                    let message = format!(
+                        "{}: a delivery of ours was taken back, and that did not help; look at it yourself: `pi-mainteno show {}`",
+                        incident.told(),
+                        incident.id
+                    );
+                    let key = format!("{unit} reversal");
+                    self.bus.notice(project, Some(record.id), NoticeKind::Incident, key, message);
+                    Ok(())
                 }
                 Some(
                     Outcome::Failed { .. } | Outcome::RolledBack { .. } | Outcome::Unproven { .. },

@@ -186,6 +186,8 @@ impl State {
         match place.and_then(|place| self.open.get_mut(place)) {
             Some(open) => Some(std::mem::replace(open, incident)),
             None => {
+                // One that was over may go on.
+                self.ended.retain(|_, ended| ended.id != incident.id);
                 self.open.push(incident);
                 None
             }

@@ -105,8 +105,9 @@ impl Runner {
 
     /// Takes a unit out of an incident of the machine: it fails by itself since. The incident is over
     /// with its last unit.
-    pub(super) fn leave_machine(&self, incident: &Incident, unit: &UnitName) {
-        let mut incident = incident.clone();
+    pub(crate) fn leave_machine(&self, unit: &UnitName) {
+        let open = self.open_incident(unit).filter(|incident| incident.is_of_machine);
+        let Some(mut incident) = open.map(Arc::unwrap_or_clone) else { return };
         incident.starts.remove(unit);
         let mut left: Vec<_> = incident.units().filter(|it| *it != unit).cloned().collect();
         if left.is_empty() {
