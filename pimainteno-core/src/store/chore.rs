@@ -47,7 +47,7 @@ pub struct ChoreState {
     )]
     pub repeated: Vec<RepeatedFailure>,
     /// Why it is left alone until a person resumes the project: it fails in the same way again and
-    /// again. Of looking after units that failed, what came first: see [`Self::frozen_for`].
+    /// again. Of looking after units that failed, what came first; each unit has its own in [`Self::repeated`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Frozen>,
     /// The change that waits for a person; there is one at most. The store keeps this in step with

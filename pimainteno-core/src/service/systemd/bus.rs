@@ -82,7 +82,7 @@ pub(crate) trait Manager {
     fn reload(&self) -> zbus::Result<()>;
 }
 
-/// A unit as systemd lists it; see [`Manager::list_units_by_patterns`].
+/// A unit as systemd lists it; see `ListUnitsByPatterns` in org.freedesktop.systemd1(5).
 pub(crate) type ListedUnit =
     (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
 
