@@ -12,7 +12,7 @@ use std::{
 
 use jiff::Timestamp;
 use pimainteno_core::{
-    Edit, EventKind, Events, Heard, Task, UnitName,
+    Edit, EventKind, Events, Heard, Outcome, Task, UnitName,
     config::{ProjectConfig, RestartConfig, StepConfig},
     process::Environment,
     testing::{Scripted, ScriptedBackend},
@@ -33,6 +33,9 @@ pub(crate) const NAME: &str = "watch";
 
 /// How many crashes are measured.
 const CRASHES: usize = 50;
+
+/// How long to wait for an event.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many deliveries are taken back.
 const ROLLBACKS: usize = 5;
@@ -63,7 +66,8 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Line>> {
     }
     let systemd = TestSystemd::get();
     let mut lines = crashes(systemd)?;
-    lines.push(rollback(systemd)?);
+    lines
+        .push(rollback(systemd).unwrap_or_else(|error| Line::missing(LINES[4], error.to_string())));
     lines.extend(idle(systemd, arguments.watch)?);
     Ok(lines)
 }
@@ -116,11 +120,11 @@ fn crashes(systemd: &'static TestSystemd) -> Result<Vec<Line>> {
             let is_new = |what: &EventKind| {
                 matches!(what, EventKind::Incident { incident } if incident.seen >= crashed)
             };
-            heard(&mut events, is_new).await;
+            heard(&mut events, is_new).await?;
             seen.push(clock.elapsed().as_secs_f64());
-            heard(&mut events, |what| matches!(what, EventKind::StepStarted { .. })).await;
+            heard(&mut events, |what| matches!(what, EventKind::StepStarted { .. })).await?;
             begun.push(clock.elapsed().as_secs_f64());
-            heard(&mut events, |what| matches!(what, EventKind::RunFinished { .. })).await;
+            heard(&mut events, |what| matches!(what, EventKind::RunFinished { .. })).await?;
         }
         drop(stop);
         serving.await??;
@@ -188,16 +192,20 @@ fn rollback(systemd: &'static TestSystemd) -> Result<Line> {
             tokio::spawn(async move { serving.serve(async { drop(stopped.await) }).await });
         maintainer.watching().await;
         for _ in 0..ROLLBACKS {
-            maintainer.run_once().await?;
+            let records = maintainer.run_once().await?;
+            let outcome = records.first().and_then(|record| record.outcome.as_ref());
+            if !matches!(outcome, Some(Outcome::Applied { .. })) {
+                return Err(format!("the delivery ended as {outcome:?}").into());
+            }
             let mut events = maintainer.events(None);
             fs::write(&trigger, "")?;
             let clock = Instant::now();
             let is_restarted = |what: &EventKind| {
                 matches!(what, EventKind::StepFinished { step } if step.name == "restart")
             };
-            heard(&mut events, is_restarted).await;
+            heard(&mut events, is_restarted).await?;
             times.push(clock.elapsed().as_secs_f64());
-            heard(&mut events, |what| matches!(what, EventKind::RunFinished { .. })).await;
+            heard(&mut events, |what| matches!(what, EventKind::RunFinished { .. })).await?;
             fs::remove_file(&trigger)?;
         }
         drop(stop);
@@ -327,12 +335,16 @@ fn environment(tools: &Path) -> Result<Environment> {
     Ok(environment.with("GIT_CONFIG_GLOBAL", "/dev/null").with("GIT_CONFIG_SYSTEM", "/dev/null"))
 }
 
-async fn heard(events: &mut Events, is_wanted: impl Fn(&EventKind) -> bool) {
-    while let Some(heard) = events.next().await {
-        if let Heard::Event(event) = heard
-            && is_wanted(&event.what)
-        {
-            return;
+/// Waits for an event, not for ever.
+async fn heard(events: &mut Events, is_wanted: impl Fn(&EventKind) -> bool) -> Result<()> {
+    let hearing = async {
+        while let Some(heard) = events.next().await {
+            if let Heard::Event(event) = heard
+                && is_wanted(&event.what)
+            {
+                return;
+            }
         }
-    }
+    };
+    tokio::time::timeout(PATIENCE, hearing).await.map_err(|_| "an event did not come".into())
 }
