@@ -11,7 +11,7 @@ use std::{
 use jiff::tz::TimeZone;
 use pimainteno_core::{
     Error, ErrorKind, Maintainer, MaintainerBuilder, Result, Sha256,
-    config::{self, Config, Project, RestartConfig},
+    config::{self, Config},
     process::{Environment, SandboxHelper},
 };
 use pimainteno_web::Configuration;
@@ -233,13 +233,6 @@ pub(crate) fn socket(
 /// systemd separates several directories by colons; the first one is ours.
 fn first(directories: OsString) -> PathBuf {
     env::split_paths(&directories).next().unwrap_or_default()
-}
-
-/// The checkouts from which services are watched that nobody names: of projects that systemd
-/// restarts, and whose units are not named.
-pub(crate) fn unnamed(config: &Config) -> Vec<PathBuf> {
-    let is_meant = |it: &Project| it.restart == RestartConfig::Systemd && !it.units_are_explicit;
-    config.projects().into_iter().filter(is_meant).map(|project| project.path).collect()
 }
 
 #[cfg(test)]

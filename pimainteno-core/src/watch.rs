@@ -77,16 +77,13 @@ pub(crate) async fn serve(live: &Live) {
 
 /// The project that a unit runs from, if any; one that names it where no bus tells more.
 pub(crate) async fn owner_of(runner: &Runner, unit: &UnitName) -> Option<ProjectId> {
-    let place = || async {
+    let place = async {
         let bus = runner.config.systemd_monitor.bus;
         let manager = Manager1::connect(bus, &runner.environment).await.ok()?;
         let path = manager.manager.load_unit(unit).await.ok()?;
         owner::by_place(runner, &manager, unit, &path).await
     };
-    match owner::named(runner, unit, place()).await {
-        Some(owner) => Some(owner),
-        None => place().await,
-    }
+    owner::owner(runner, unit, place).await
 }
 
 /// Tells a person, once, that there has been no bus for a while.

@@ -202,8 +202,7 @@ async fn units(config: &Config, projects: &[Project], systemd: &Systemd) -> Resu
         // be seen either.
         let environment = Environment::from_variables(std::env::vars_os());
         let systemd = pimainteno_core::service::Systemd::new(monitor.bus, environment);
-        let found = systemd.services_in(&setup::unnamed(config)).await.unwrap_or_default();
-        units.extend(found.into_iter().map(|(unit, _)| unit));
+        units.extend(systemd.unnamed_services(projects).await.unwrap_or_default());
     }
     units.sort();
     units.dedup();

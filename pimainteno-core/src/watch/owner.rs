@@ -6,13 +6,13 @@ use std::collections::{BTreeSet, HashMap};
 use zbus::Variant;
 
 use crate::{
-    config::{Project, RestartConfig},
+    config::Project,
     runner::Runner,
     service::{
         ActiveState,
         systemd::{
             bus::{Manager1, UNIT},
-            places::{nearest, places, real, services_in, texts},
+            places::{nearest, places, real, texts},
         },
     },
     words::{ProjectId, UnitName},
@@ -21,8 +21,9 @@ use crate::{
 /// The properties that name the units without which one is not started; see systemd.unit(5).
 const NEEDS: [&str; 3] = ["Requires", "Requisite", "BindsTo"];
 
-/// The project whose configuration names a unit; of several, the one that it runs from.
-pub(super) async fn named(
+/// The project that a unit runs from, if any: the one whose configuration names it, or else that of
+/// its `place`, which also decides between several.
+pub(super) async fn owner(
     runner: &Runner,
     unit: &UnitName,
     place: impl Future<Output = Option<ProjectId>>,
@@ -32,7 +33,8 @@ pub(super) async fn named(
     let projects = runner.projects.iter().map(|prepared| &prepared.project);
     let all: Vec<_> = projects.filter(|project| names(project)).map(|it| it.id.clone()).collect();
     match all.as_slice() {
-        [] | [_] => all.into_iter().next(),
+        [] => place.await,
+        [only] => Some(only.clone()),
         [first, ..] => Some(place.await.filter(|it| all.contains(it)).unwrap_or(first.clone())),
     }
 }
@@ -47,22 +49,6 @@ pub(super) async fn by_place(
     let all: Vec<_> = runner.projects.iter().map(|it| it.project.path.clone()).collect();
     let place = nearest(&places(manager, unit, path).await, &real(&all).await)?;
     runner.projects.get(place).map(|prepared| prepared.project.id.clone())
-}
-
-/// The services that nobody names and that run from a project which systemd restarts and whose units
-/// are not named.
-pub(super) async fn unnamed(runner: &Runner, manager: &Manager1) -> zbus::Result<Vec<UnitName>> {
-    let projects = runner.projects.iter().map(|prepared| &prepared.project);
-    let (of_systemd, others): (Vec<_>, Vec<_>) = projects.partition(|project| {
-        project.restart == RestartConfig::Systemd && !project.units_are_explicit
-    });
-    if of_systemd.is_empty() {
-        return Ok(Vec::new());
-    }
-    let all: Vec<_> = of_systemd.iter().chain(&others).map(|it| it.path.clone()).collect();
-    let found = services_in(manager, &all).await?;
-    let is_of_systemd = |place: &usize| *place < of_systemd.len();
-    Ok(found.into_iter().filter(|(_, place)| is_of_systemd(place)).map(|(unit, _)| unit).collect())
 }
 
 /// The units that the one at `path` needs and that have failed: by way of others that were not

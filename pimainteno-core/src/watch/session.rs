@@ -21,7 +21,10 @@ use crate::{
     runner::{Due, Live, Runner},
     service::{
         ActiveState, LoadState, UnitState,
-        systemd::bus::{self, Manager1},
+        systemd::{
+            bus::{self, Manager1},
+            places::unnamed_services,
+        },
     },
     words::{ProjectId, UnitName},
 };
@@ -194,7 +197,8 @@ impl Watch {
         // Those with a name of their own first: a unit has several.
         let mut names = runner.watched_units();
         if runner.config.systemd_monitor.units.is_empty() {
-            names.extend(owner::unnamed(runner, manager).await?);
+            let projects = runner.projects.iter().map(|prepared| &prepared.project);
+            names.extend(unnamed_services(manager, projects).await?);
         }
         names.extend(self.needed.iter().cloned());
         let mut paths = HashMap::new();
@@ -259,11 +263,8 @@ impl Watch {
         path: &str,
         name: &UnitName,
     ) -> bool {
-        let place = || owner::by_place(runner, manager, name, path);
-        let owner = match owner::named(runner, name, place()).await {
-            Some(owner) => Some(owner),
-            None => place().await,
-        };
+        let place = owner::by_place(runner, manager, name, path);
+        let owner = owner::owner(runner, name, place).await;
         let is_asked_for = runner.config.systemd_monitor.units.contains(name);
         let is_wanted = owner.is_some() || is_asked_for || self.needed.contains(name);
         if let Some(unit) = self.units.get_mut(name) {

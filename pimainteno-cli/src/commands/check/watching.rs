@@ -1,17 +1,16 @@
 //! Whether units that fail are seen, and what they say can be read.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use pimainteno_core::{
     UnitName,
-    config::{Bus, Config, RestartConfig},
+    config::{Bus, Config, Project, RestartConfig},
     process::Environment,
     service::{Journal, LoadState, ServiceManager as _, Since, Systemd},
 };
 use tokio::time::timeout;
 
 use super::{Finding, Items};
-use crate::setup;
 
 /// How long a question to systemd may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -23,8 +22,8 @@ pub(super) struct Watching {
     environment: Environment,
     /// The units that the configuration names, and whether they were only guessed.
     units: Vec<(UnitName, bool)>,
-    /// The checkouts from which services are seen that nobody names.
-    unnamed: Vec<PathBuf>,
+    /// The projects of which services are seen that nobody names.
+    unnamed: Vec<Project>,
 }
 
 impl Watching {
@@ -34,11 +33,9 @@ impl Watching {
         let mut units: Vec<_> = monitor.units.iter().map(|unit| (unit.clone(), false)).collect();
         let mut unnamed = Vec::new();
         if units.is_empty() {
-            unnamed = setup::unnamed(config);
-            let of_systemd = |project: &&pimainteno_core::config::Project| {
-                project.restart == RestartConfig::Systemd
-            };
-            for project in config.projects().iter().filter(of_systemd) {
+            unnamed = config.projects();
+            let of_systemd = |project: &&Project| project.restart == RestartConfig::Systemd;
+            for project in unnamed.iter().filter(of_systemd) {
                 let is_guessed = !project.units_are_explicit;
                 units.extend(project.units.iter().map(|unit| (unit.clone(), is_guessed)));
             }
@@ -100,13 +97,11 @@ pub(super) async fn look(watching: &Watching, items: &mut Items) {
         let message = format!("not there, and watched from when it is: {}", names(&awaited));
         items.note("watching", message, "correct `units`, or install it");
     }
-    match systemd.services_in(&watching.unnamed).await {
+    match systemd.unnamed_services(&watching.unnamed).await {
+        Ok(found) if found.is_empty() => {}
         Ok(found) => {
-            let found: Vec<_> = found.iter().map(|(unit, _)| unit).collect();
-            if !found.is_empty() {
-                let message = format!("seen, because it runs from a checkout: {}", names(&found));
-                items.ok("watching", message);
-            }
+            let found: Vec<_> = found.iter().collect();
+            items.ok("watching", format!("seen, as it runs from a checkout: {}", names(&found)));
         }
         Err(error) => items.error("watching", Finding::Problem, &error),
     }

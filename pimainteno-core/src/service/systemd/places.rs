@@ -17,6 +17,7 @@ use super::{
     bus::{Manager1, UNIT, interface_of},
 };
 use crate::{
+    config::{Project, RestartConfig},
     error::{Error, ErrorKind, Result},
     words::UnitName,
 };
@@ -31,14 +32,15 @@ const MOST_WAITING: usize = 4;
 const OF_PACKAGES: [&str; 2] = ["/usr/lib/", "/lib/"];
 
 impl Systemd {
-    /// The services that run from one of these directories, each with the place of that among them:
-    /// their program, working directory or file lies there. None of a package's, and of a template's
+    /// The services that run from one of these projects and that none of them names: their program,
+    /// working directory or file lies in the checkout. Of projects that systemd restarts and whose
+    /// units are not named at all; of the services none of a package's, and of a template's
     /// instances those that systemd knows by now.
     ///
     /// # Errors
     /// [`ErrorKind::Service`] if its bus does not answer.
-    pub async fn services_in(&self, directories: &[PathBuf]) -> Result<Vec<(UnitName, usize)>> {
-        let found = async { services_in(&self.manager().await?, directories).await };
+    pub async fn unnamed_services(&self, projects: &[Project]) -> Result<Vec<UnitName>> {
+        let found = async { unnamed_services(&self.manager().await?, projects).await };
         found.await.map_err(|source| {
             Error::new(ErrorKind::Service, "systemd does not say which services there are")
                 .source(source)
@@ -47,7 +49,25 @@ impl Systemd {
 }
 
 /// The same over a connection.
-pub(crate) async fn services_in(
+pub(crate) async fn unnamed_services(
+    manager: &Manager1,
+    projects: impl IntoIterator<Item = &Project>,
+) -> zbus::Result<Vec<UnitName>> {
+    let (meant, others): (Vec<_>, Vec<_>) = projects.into_iter().partition(|project| {
+        project.restart == RestartConfig::Systemd && !project.units_are_explicit
+    });
+    if meant.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A project inside of another one has its own.
+    let all: Vec<_> = meant.iter().chain(&others).map(|project| project.path.clone()).collect();
+    let found = services_in(manager, &all).await?;
+    let is_meant = |place: &usize| *place < meant.len();
+    Ok(found.into_iter().filter(|(_, place)| is_meant(place)).map(|(unit, _)| unit).collect())
+}
+
+/// The services that run from one of these directories, each with the place of that among them.
+async fn services_in(
     manager: &Manager1,
     directories: &[PathBuf],
 ) -> zbus::Result<Vec<(UnitName, usize)>> {
