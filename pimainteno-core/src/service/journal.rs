@@ -294,9 +294,14 @@ fn of_start(
 }
 
 impl JournalEntry {
+    /// Whether systemd itself says it.
+    pub(crate) fn is_of_systemd(&self) -> bool {
+        self.identifier == MANAGER
+    }
+
     /// Whether systemd says by it that somebody has it stop or restart the unit.
     pub(crate) fn tells_of_stop(&self) -> bool {
-        self.identifier == MANAGER
+        self.is_of_systemd()
             && matches!(self.job.as_str(), "stop" | "restart")
             && self.message.starts_with("Stopping ")
     }

@@ -32,9 +32,6 @@ const GLANCE: Duration = Duration::from_millis(25);
 /// What systemd says when it is about to start a unit again.
 const RESTARTS: &str = "Scheduled restart";
 
-/// Who says what systemd does.
-const MANAGER: &str = "systemd";
-
 /// What a unit's failure was.
 pub(super) struct Diagnosis {
     pub(super) cause: Cause,
@@ -60,7 +57,10 @@ impl Runner {
     ) -> Diagnosis {
         let (entries, unread) = match entries(services, unit, &failure.invocation).await {
             // systemd itself says that the unit was started, and how it ended.
-            Ok(entries) if !failure.invocation.is_empty() && !has_manager(&entries) => {
+            Ok(entries)
+                if !failure.invocation.is_empty()
+                    && !entries.iter().any(JournalEntry::is_of_systemd) =>
+            {
                 let nothing =
                     format!("the journal has nothing that systemd says of this start of `{unit}`");
                 let error = Error::new(ErrorKind::Service, nothing).hint(
@@ -101,11 +101,6 @@ impl Runner {
     }
 }
 
-/// Whether something of it is systemd's.
-fn has_manager(entries: &[JournalEntry]) -> bool {
-    entries.iter().any(|entry| entry.identifier == MANAGER)
-}
-
 /// That nobody knows what a unit said.
 fn no_journal(error: &Error) -> Trouble {
     let hints: Vec<_> = error.hints().collect();
@@ -138,14 +133,14 @@ async fn entries(
     loop {
         let entries = services.journal(unit, &since, LINES).await?;
         let says_end = |entry: &JournalEntry| {
-            entry.identifier == MANAGER
+            entry.is_of_systemd()
                 && ["Failed with result", RESTARTS, "Failed to start"]
                     .iter()
                     .any(|end| entry.message.contains(end))
         };
         let now = Instant::now();
         if entries.iter().any(says_end) {
-            let has_spoken = entries.iter().any(|entry| entry.identifier != MANAGER);
+            let has_spoken = !entries.iter().all(JournalEntry::is_of_systemd);
             let exited = |entry: &JournalEntry| entry.message.contains("code=exited");
             let is_awaited = !has_spoken && entries.iter().any(exited);
             if !is_awaited || now >= *last_words.get_or_insert(now + LAST_WORDS) {
@@ -165,7 +160,7 @@ fn completed(mut ending: Ending, entries: &[JournalEntry]) -> Ending {
     if is_told && ending.code != 0 {
         return ending;
     }
-    let own = entries.iter().filter(|entry| entry.identifier == MANAGER);
+    let own = entries.iter().filter(|entry| entry.is_of_systemd());
     for message in own.map(|entry| entry.message.as_str()) {
         if let Some((_, ended)) = message.split_once("process exited, code=") {
             let (code, rest) = ended.split_once(", status=").unwrap_or((ended, ""));
