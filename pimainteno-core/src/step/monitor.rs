@@ -13,12 +13,6 @@ use crate::{
 /// How many of an unhealthy unit's journal entries are kept with the run.
 const LOGGED_ENTRIES: usize = 50;
 
-/// Whether somebody had a unit stopped, or restarted, since then.
-async fn told_to_stop(services: &dyn ServiceManager, unit: &UnitName, since: Timestamp) -> bool {
-    let entries = services.journal(unit, &Since::Time(since), LOGGED_ENTRIES).await;
-    entries.is_ok_and(|entries| entries.iter().any(JournalEntry::tells_of_stop))
-}
-
 /// Watches that the restarted units stay active, do not restart by themselves, and that the health
 /// probe answers, for `probation`; of a repair also that it did what it is for.
 #[derive(Debug)]
@@ -81,4 +75,10 @@ impl Step for Monitor {
             }
         }
     }
+}
+
+/// Whether somebody had a unit stopped, or restarted, since then.
+async fn told_to_stop(services: &dyn ServiceManager, unit: &UnitName, since: Timestamp) -> bool {
+    let entries = services.journal(unit, &Since::Time(since), LOGGED_ENTRIES).await;
+    entries.is_ok_and(|entries| entries.iter().any(JournalEntry::tells_of_stop))
 }

@@ -47,7 +47,8 @@ pub struct ChoreState {
     )]
     pub repeated: Vec<RepeatedFailure>,
     /// Why it is left alone until a person resumes the project: it fails in the same way again and
-    /// again. Of looking after units that failed, what came first; each unit has its own in [`Self::repeated`].
+    /// again. Of looking after units that failed, what came first; each unit has its own in
+    /// [`Self::repeated`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Frozen>,
     /// The change that waits for a person; there is one at most. The store keeps this in step with
@@ -141,13 +142,12 @@ impl Frozen {
 impl ChoreState {
     /// Why it is left alone as far as `unit` goes, or the project itself.
     pub(crate) fn frozen_for(&self, unit: Option<&UnitName>) -> Option<&Frozen> {
-        let mut each = self.repeated.iter().filter(|failure| failure.frozen.is_some()).peekable();
-        // It was written before that was told apart.
-        each.peek()
-            .is_none()
-            .then_some(self.frozen.as_ref())
-            .flatten()
-            .or_else(|| each.find(|failure| failure.unit.as_ref() == unit)?.frozen.as_ref())
+        // It may have been written before that was told apart.
+        if self.repeated.iter().all(|failure| failure.frozen.is_none()) {
+            return self.frozen.as_ref();
+        }
+        let of_unit = self.repeated.iter().find(|failure| failure.unit.as_ref() == unit)?;
+        of_unit.frozen.as_ref()
     }
 
     /// Takes note of a failure of `unit`, or of the project itself: so many with the same signature

@@ -93,7 +93,7 @@ impl Signals {
     }
 
     /// Takes what is there already.
-    pub(super) fn take(&mut self) -> Told {
+    fn take(&mut self) -> Told {
         self.inbox.with(|incoming| {
             let is_lost = incoming.told.is_lost;
             std::mem::replace(&mut incoming.told, Told { is_lost, ..Told::default() })

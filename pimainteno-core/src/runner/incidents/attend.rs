@@ -12,7 +12,6 @@ use crate::{
     config::Mode,
     error::ErrorKind,
     git::Head,
-    id::RunId,
     incident::{Attempt, EndedBy, Incident, Remedy, TroubleKind},
     job::{Job, REPAIR},
     run::{Outcome, RunOptions, RunRecord, Trigger},
@@ -230,13 +229,9 @@ impl Runner {
                     matches!(outcome, Outcome::Applied { .. } | Outcome::Unproven { .. })
                 })
         })?;
-        // What mended a unit is not taken back to what was broken: this one, or for anything that did
-        // not show at once.
-        let mended = |of: RunId| {
-            let run = self.store.run(of).ok().flatten()?;
-            self.store.proposal(run.proposal?).ok().flatten()?.unit
-        };
-        let mended = (last.chore == REPAIR).then(|| mended(last.id)).flatten();
+        if incident.cause.is_from_outside() {
+            return None;
+        }
         // What others committed since is as likely, and cannot be taken back.
         let head = Head::read(&project.path).ok()??;
         if last.rolled_back_by.is_some() || last.commit.as_ref() != Some(&head.commit) {
@@ -257,7 +252,11 @@ impl Runner {
                     && it.seen < last.started
             })
         };
-        if mended.as_ref() == Some(&incident.unit) || incident.cause.is_from_outside() {
+        // What mended a unit is not taken back to what was broken: this one, or for anything that did
+        // not show at once.
+        let proposal = || self.store.proposal(last.proposal?).ok().flatten();
+        let mended = (last.chore == REPAIR).then(proposal).flatten().and_then(|it| it.unit);
+        if mended.as_ref() == Some(&incident.unit) {
             return None;
         }
         let is_new = || mended.is_none() && !was_seen_before();

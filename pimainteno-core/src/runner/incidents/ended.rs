@@ -99,9 +99,8 @@ impl Runner {
                     Ok(())
                 }
                 Some(Outcome::Applied { .. }) => {
-                    let of = (unit.clone(), signature.clone());
                     let kept = change.map_or(Ok(()), |change| {
-                        let (unit, signature) = of;
+                        let (unit, signature) = (unit.clone(), signature.clone());
                         self.store
                             .keep_play(project, Play { unit, signature, change: Some(change) })
                     });
