@@ -9,61 +9,21 @@ use std::{
 };
 
 use pimainteno_core::{
-    EventKind, Outcome, RunRecord, Task, UnitName,
+    EventKind, Outcome, Task, UnitName,
     incident::{EndedBy, Incident, Remedy},
-    testing::{Scripted, ScriptedBackend},
 };
 
 use crate::{
     causes::nobody,
-    house::{House, Watching, systemctl},
-    support::{Agent, World, git},
+    house::{House, systemctl},
+    repairs::{BROKEN, MENDED, UNIT, edits, house, publish},
+    support::{Agent, git},
     systemd::TestSystemd,
 };
-
-const APP: &str = "[Service]\nExecStart=/usr/bin/python3 {path}/app.py\n";
-
-const BROKEN: &str = "import time\n\n\ndef share(total, guests):\n    return total / guests\n\n\n\
-time.sleep(0.1)\nprint(share(12, 0), flush=True)\nwhile True:\n    time.sleep(1)\n";
-
-const MENDED: &str = "import time\n\n\ndef share(total, guests):\n    return total / guests if guests else 0\n\n\n\
-time.sleep(0.1)\nprint(share(12, 0), flush=True)\nwhile True:\n    time.sleep(1)\n";
 
 /// Helps for as long as there is a file `tables` beside the checkout.
 const HELPS_FOR_NOW: &str = "import os, time\n\n\ndef share(total, guests):\n    return 0 if os.path.exists('{root}/tables') else total / guests\n\n\n\
 time.sleep(0.1)\nprint(share(12, 0), flush=True)\nwhile True:\n    time.sleep(1)\n";
-
-/// A project whose program is this, committed and pushed.
-fn house(program: &str) -> House {
-    let mut house = House::new(&[("app.service", APP)]);
-    house.world.project.probation = Some(Duration::from_secs(1));
-    publish(&house.world, program, "app");
-    house
-}
-
-fn publish(world: &World, program: &str, message: &str) {
-    world.write("app.py", program);
-    world.commit(message);
-    world.git(&["push", "--quiet"]);
-}
-
-fn edits(contents: &[&str]) -> ScriptedBackend {
-    contents.iter().fold(nobody(), |backend, content| {
-        let text = "share: nobody is no divisor".into();
-        let (path, content) = ("app.py".into(), (*content).into());
-        backend.answer(Task::Propose, Scripted::Edit { path, content, text })
-    })
-}
-
-/// The end of the next run that repairs.
-async fn repair(watching: &mut Watching) -> RunRecord {
-    loop {
-        let run = watching.run().await;
-        if run.job.name() == "repair" {
-            return run;
-        }
-    }
-}
 
 #[tokio::test]
 async fn what_helped_before_and_does_not_now_is_not_tried_again() {
@@ -74,17 +34,17 @@ async fn what_helped_before_and_does_not_now_is_not_tried_again() {
     let backend = edits(&[&for_now, MENDED]);
     let mut watching = house.watch(backend.clone()).await;
     house.start();
-    let run = repair(&mut watching).await;
+    let run = watching.repair().await;
     assert!(matches!(run.outcome, Some(Outcome::Applied { .. })), "{run:#?}");
 
     // Somebody brings it back, and what helped cannot help any more.
     std::fs::remove_file(&tables).unwrap();
     publish(&house.world, BROKEN, "as it was");
     house.shell(&format!("{} restart {}", systemctl(), house.unit()));
-    let second = repair(&mut watching).await;
+    let second = watching.repair().await;
     assert!(matches!(second.outcome, Some(Outcome::RolledBack { .. })), "{second:#?}");
     assert_eq!(backend.calls(Task::Propose), 1, "the second came from the playbook");
-    let third = repair(&mut watching).await;
+    let third = watching.repair().await;
     assert!(matches!(third.outcome, Some(Outcome::Applied { .. })), "{third:#?}");
     assert_eq!((backend.calls(Task::Propose), house.world.read("app.py")), (2, MENDED.into()));
     let incident = &watching.maintainer.incidents(None, 10).unwrap()[0];
@@ -101,7 +61,7 @@ async fn within_the_cooldown_nothing_is_tried_again_and_after_it_something_is() 
     house.world.config.systemd_monitor.cooldown = cooldown;
     let mut watching = house.watch(nobody()).await;
     house.start();
-    let first = repair(&mut watching).await;
+    let first = watching.repair().await;
     assert!(matches!(first.outcome, Some(Outcome::Failed { .. })), "{first:#?}");
     house.shell(&format!("{} restart {}", systemctl(), house.unit()));
     let again = loop {
@@ -111,7 +71,7 @@ async fn within_the_cooldown_nothing_is_tried_again_and_after_it_something_is() 
         }
     };
     assert_eq!(again.done.len(), 1, "{again:#?}");
-    let second = repair(&mut watching).await;
+    let second = watching.repair().await;
     let incident = watching.maintainer.incident(&again.id.to_string()).unwrap();
     let [one, two] = incident.done.as_slice() else { panic!("{incident:#?}") };
     assert_eq!((one.run, two.run), (Some(first.id), Some(second.id)));
@@ -156,15 +116,12 @@ async fn what_fails_during_a_run_that_restarts_it_is_no_incident() {
     let house = house_with_mark();
     let (unit, mark) = (house.unit(), &house.units[1].name);
     house.start();
-    let mut watching = house.watch(saboteur(unit, Some("# Radio\n"))).await;
+    let watching = house.watch(saboteur(unit, Some("# Radio\n"))).await;
     let runs = watching.maintainer.run_once().await.unwrap();
     assert!(matches!(runs[0].outcome, Some(Outcome::Applied { .. })), "{runs:#?}");
     house.shell(&format!("{} start {mark} || :", systemctl()));
-    watching.until_failed(mark).await;
-    let all = watching.maintainer.incidents(None, 10).unwrap();
-    let own: Vec<_> = all.iter().filter(|incident| incident.unit == *unit).collect();
-    assert!(own.is_empty(), "{own:#?}");
-    watching.stop().await;
+    let failed = watching.failed_before(mark).await;
+    assert!(failed.is_empty(), "{failed:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,7 +163,7 @@ fn house_of_nobody(unit: &str) -> House {
 #[tokio::test]
 async fn a_unit_that_no_project_names_is_of_the_one_that_it_runs_from() {
     for unit in [
-        APP,
+        UNIT,
         "[Service]\nWorkingDirectory={path}\nExecStart=/usr/bin/python3 app.py\n",
         // One that may be missing.
         "[Service]\nWorkingDirectory=-{path}\nExecStart=/usr/bin/python3 app.py\n",
@@ -214,7 +171,7 @@ async fn a_unit_that_no_project_names_is_of_the_one_that_it_runs_from() {
         let house = house_of_nobody(unit);
         let mut watching = house.watch(edits(&[MENDED])).await;
         house.start();
-        let run = repair(&mut watching).await;
+        let run = watching.repair().await;
         assert!(matches!(run.outcome, Some(Outcome::Applied { .. })), "{unit}: {run:#?}");
         assert_eq!(house.world.read("app.py"), MENDED);
         let incident = &watching.maintainer.incidents(None, 10).unwrap()[0];

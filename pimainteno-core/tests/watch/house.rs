@@ -177,21 +177,24 @@ impl Watching {
         .await
     }
 
-    /// Everything that is heard until a unit, that is there for this, has failed: what came before
-    /// it has been told by then.
-    pub(crate) async fn until_failed(&mut self, mark: &UnitName) -> Vec<String> {
-        let mut heard = Vec::new();
-        let hearing = async {
-            loop {
-                let Some(Heard::Event(event)) = self.events.next().await else { panic!() };
-                match &event.what {
-                    EventKind::Incident { incident } if incident.unit == *mark => return,
-                    _ => heard.push(event.to_string()),
-                }
+    /// The end of the next run that repairs: the run that takes one back is told, too.
+    pub(crate) async fn repair(&mut self) -> pimainteno_core::RunRecord {
+        loop {
+            let run = self.run().await;
+            if run.job.name() == "repair" {
+                return run;
             }
-        };
-        timeout(DEADLINE, hearing).await.expect("the mark is not heard");
-        heard
+        }
+    }
+
+    /// All incidents but those of a unit that is there for this, which fails last; watching stops then,
+    /// when it has been found out what had failed before.
+    pub(crate) async fn failed_before(mut self, mark: &UnitName) -> Vec<Incident> {
+        let _ = self.incident(mark).await;
+        let maintainer = self.maintainer.clone();
+        self.stop().await;
+        let all = maintainer.incidents(None, 100).unwrap();
+        all.into_iter().filter(|incident| incident.unit != *mark).collect()
     }
 
     /// Stops watching, and waits for what goes on.

@@ -11,6 +11,7 @@ use crate::{
     causes::nobody,
     house::{House, Watching, systemctl},
     repairs::{BROKEN, MENDED, edits, house},
+    support::World,
 };
 
 /// Fails once it is told to.
@@ -208,28 +209,6 @@ async fn a_unit_that_fails_after_a_storm_is_its_own_incident() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_to_run_again_and_again_is_no_failure() {
-    let text = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=always\nRestartSec=20ms\nExecStart=/bin/sh -c 'sleep 0.05'\n";
-    let mark = told("mark");
-    let mut house = House::new(&[("again.service", text), ("mark.service", &mark)]);
-    house.world.config.systemd_monitor.flap.failures = 1;
-    let mut watching = house.watch(nobody()).await;
-    watching.maintainer.pause("radio").unwrap();
-    let (unit, mark) = (&house.units[0].name, &house.units[1].name);
-    let count = format!("{} show --value --property=NRestarts {unit}", systemctl());
-    house.shell(&format!(
-        "{0} start {unit} {mark}; until test \"$({count})\" -gt 5; do sleep 0.02; done; touch {1}/mark",
-        systemctl(),
-        house.world.root().display()
-    ));
-    let heard = watching.until_failed(mark).await;
-    assert!(heard.iter().all(|event| !event.contains(&**unit)), "{heard:#?}");
-    watching.stop().await;
-    let all = house.world.builder(nobody()).build().unwrap().incidents(None, 10).unwrap();
-    assert!(all.iter().all(|incident| incident.unit == *mark), "{all:#?}");
-}
-
-#[tokio::test]
 async fn a_unit_that_nobody_names_is_found_by_where_it_runs() {
     let text = "[Service]\nWorkingDirectory={path}\nExecStart=/usr/bin/python3 app.py\n";
     let mut house = House::new(&[("found.service", text)]);
@@ -248,6 +227,29 @@ async fn a_unit_that_nobody_names_is_found_by_where_it_runs() {
 }
 
 #[tokio::test]
+async fn a_project_with_an_empty_list_of_units_has_none_whatever_runs_from_it() {
+    let told = |name| told(name).replace("[Service]", "[Service]\nWorkingDirectory={path}");
+    let (own, mark) = (told("own"), told("mark"));
+    let mut house = House::new(&[("own.service", &*own), ("mark.service", &*mark)]);
+    let (unit, mark) = (house.unit().clone(), house.units[1].name.clone());
+    house.world.project.units = Some(Vec::new());
+    let world = World::new();
+    let mut other = world.project.clone();
+    (other.name, other.units) = (Some("other".into()), Some(vec![mark.clone()]));
+    other.restart = RestartConfig::Systemd;
+    house.world.config.project.push(other);
+    house.shell(&format!("{} start {unit} {mark}", systemctl()));
+    let watching = house.watch(nobody()).await;
+    house.shell(&format!(
+        "touch {1}/own; until {0} is-failed --quiet {unit}; do sleep 0.02; done; touch {1}/mark",
+        systemctl(),
+        house.world.root().display()
+    ));
+    let failed = watching.failed_before(&mark).await;
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[tokio::test]
 async fn a_guessed_name_is_not_answered_for_where_something_else_runs_under_it() {
     let mark = told("mark").replace("[Service]", "[Service]\nWorkingDirectory={root}/link");
     let foreign = told("foreign");
@@ -260,15 +262,14 @@ async fn a_guessed_name_is_not_answered_for_where_something_else_runs_under_it()
     std::os::unix::fs::symlink(&at, house.world.root().join("link")).unwrap();
     house.world.project.path = at;
     house.shell(&format!("{} start {unit} {mark}", systemctl()));
-    let mut watching = house.watch(nobody()).await;
+    let watching = house.watch(nobody()).await;
     house.shell(&format!(
         "touch {1}/foreign; until {0} is-failed --quiet {unit}; do sleep 0.02; done; touch {1}/mark",
         systemctl(),
         house.world.root().display()
     ));
-    let heard = watching.until_failed(&mark).await;
-    assert!(heard.iter().all(|event| !event.contains(&*unit)), "{heard:#?}");
-    watching.stop().await;
+    let failed = watching.failed_before(&mark).await;
+    assert!(failed.is_empty(), "{failed:#?}");
 }
 
 #[tokio::test]
@@ -303,13 +304,8 @@ async fn a_project_that_a_command_restarts_has_its_repair_proven_by_what_systemd
     let backend = edits(&[BROKEN.replace("0.1", "0.3").as_str(), MENDED]);
     let mut watching = house.watch(backend.clone()).await;
     house.start();
-    let mut outcomes = Vec::new();
-    while outcomes.len() < 2 {
-        let run = watching.run().await;
-        if run.job.name() == "repair" {
-            outcomes.push(run.outcome.unwrap());
-        }
-    }
+    let outcomes =
+        [watching.repair().await, watching.repair().await].map(|run| run.outcome.unwrap());
     assert!(matches!(&outcomes[0], Outcome::RolledBack { .. }), "{outcomes:#?}");
     assert!(matches!(&outcomes[1], Outcome::Applied { .. }), "{outcomes:#?}");
     watching.stop().await;

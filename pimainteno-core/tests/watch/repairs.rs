@@ -13,9 +13,10 @@ use pimainteno_core::{
 use crate::{
     causes::nobody,
     house::{House, Watching, systemctl},
+    support::World,
 };
 
-const UNIT: &str = "[Service]\nExecStart=/usr/bin/python3 {path}/app.py\n";
+pub(crate) const UNIT: &str = "[Service]\nExecStart=/usr/bin/python3 {path}/app.py\n";
 
 pub(crate) const BROKEN: &str = "import time\n\n\ndef share(total, guests):\n    return total / guests\n\n\n\
 time.sleep(0.1)\nprint(share(12, 0), flush=True)\nwhile True:\n    time.sleep(1)\n";
@@ -31,10 +32,15 @@ time.sleep(0.4)\nprint(share(12, 0), flush=True)\nwhile True:\n    time.sleep(1)
 pub(crate) fn house(program: &str) -> House {
     let mut house = House::new(&[("app.service", UNIT)]);
     house.world.project.probation = Some(Duration::from_secs(1));
-    house.world.write("app.py", program);
-    house.world.commit("app");
-    house.world.git(&["push", "--quiet"]);
+    publish(&house.world, program, "app");
     house
+}
+
+/// Commits and pushes this program.
+pub(crate) fn publish(world: &World, program: &str, message: &str) {
+    world.write("app.py", program);
+    world.commit(message);
+    world.git(&["push", "--quiet"]);
 }
 
 pub(crate) fn edits(contents: &[&str]) -> ScriptedBackend {
@@ -110,13 +116,8 @@ async fn a_repair_that_does_not_help_is_taken_back_and_after_some_nobody_is_aske
     let mut watching = house.watch(backend.clone()).await;
     house.start();
     // The run that takes it back is told first.
-    let mut outcomes = Vec::new();
-    while outcomes.len() < 2 {
-        let run = watching.run().await;
-        if run.job.name() == "repair" {
-            outcomes.push(run.outcome.unwrap());
-        }
-    }
+    let outcomes =
+        [watching.repair().await, watching.repair().await].map(|run| run.outcome.unwrap());
     let is_taken_back = |outcome: &Outcome| matches!(outcome, Outcome::RolledBack { .. });
     assert!(outcomes.iter().all(is_taken_back), "{outcomes:#?}");
     assert_eq!(house.world.read("app.py"), BROKEN);
