@@ -5,7 +5,7 @@
 //! first, is found by looking at the units' states once. What a failure means, and what is to be
 //! done about it, is the runner's to say (`runner/incidents.rs`, `runner/incidents/attend.rs`).
 
-mod owner;
+mod needs;
 mod session;
 mod signals;
 mod unit;
@@ -20,7 +20,6 @@ use crate::{
     event::NoticeKind,
     runner::{Live, Runner},
     service::systemd::bus::Manager1,
-    words::{ProjectId, UnitName},
 };
 
 /// How long to wait before a bus is tried again that is not there: at first, and at most.
@@ -73,17 +72,6 @@ pub(crate) async fn serve(live: &Live) {
         }
     }
     watch.finish(&live.current()).await;
-}
-
-/// The project that a unit runs from, if any; one that names it where no bus tells more.
-pub(crate) async fn owner_of(runner: &Runner, unit: &UnitName) -> Option<ProjectId> {
-    let place = async {
-        let bus = runner.config.systemd_monitor.bus;
-        let manager = Manager1::connect(bus, &runner.environment).await.ok()?;
-        let path = manager.manager.load_unit(unit).await.ok()?;
-        owner::by_place(runner, &manager, unit, &path).await
-    };
-    owner::owner(runner, unit, place).await
 }
 
 /// Tells a person, once, that there has been no bus for a while.

@@ -5,6 +5,7 @@ mod diagnosis;
 mod ended;
 mod known;
 mod machine;
+mod owner;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,7 +21,6 @@ use crate::{
     incident::{Attempt, Ended, EndedBy, Incident, Remedy, UnitFailure},
     run::Outcome,
     service::{self, ServiceManager},
-    watch,
     words::{CommitId, ProjectId, UnitName},
 };
 
@@ -159,7 +159,7 @@ impl Runner {
             // Then that is known already, or as good as.
             return Ok(self.open_incident(unit).map(|incident| Incident::clone(&incident)));
         }
-        let owner = watch::owner_of(self, unit).await;
+        let owner = self.owner(unit).await;
         if owner.as_ref().is_some_and(|owner| self.is_at_work(owner)) {
             // That run may have restarted it, and watches it then.
             self.incidents.hear_again(unit);

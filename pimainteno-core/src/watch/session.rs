@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::task::{JoinError, JoinSet};
 
 use super::{
-    owner,
+    needs,
     signals::{self, Changes, Signals, Told},
     unit::{News, Watched},
     window::Window,
@@ -245,7 +245,7 @@ impl Watch {
             let state = manager.state(path, name).await?;
             // What a job came to was told once, and perhaps nobody heard.
             if state.active == ActiveState::Inactive {
-                let failed = owner::failed_needs(manager, path).await?;
+                let failed = needs::failed_needs(manager, path).await?;
                 self.needed.extend(failed.into_iter().filter(|it| !self.units.contains_key(it)));
             }
             self.look(runner, name, state);
@@ -263,8 +263,7 @@ impl Watch {
         path: &str,
         name: &UnitName,
     ) -> bool {
-        let place = owner::by_place(runner, manager, name, path);
-        let owner = owner::owner(runner, name, place).await;
+        let owner = runner.owner_at(manager, name, path).await;
         let is_asked_for = runner.config.systemd_monitor.units.contains(name);
         let is_wanted = owner.is_some() || is_asked_for || self.needed.contains(name);
         if let Some(unit) = self.units.get_mut(name) {
@@ -299,7 +298,7 @@ impl Watch {
             // told under its own name, and watched under any.
             let Ok(path) = manager.manager.load_unit(&unit).await else { continue };
             let Some(name) = paths.get(path.as_str()) else { continue };
-            let failed = owner::failed_needs(manager, &path).await?;
+            let failed = needs::failed_needs(manager, &path).await?;
             if failed.is_empty() {
                 // A device that does not come has not failed.
                 if let Some(unit) = self.units.get_mut(name) {

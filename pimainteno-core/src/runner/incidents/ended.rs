@@ -12,7 +12,6 @@ use crate::{
     run::{Outcome, RunRecord, Trigger},
     runner::Runner,
     store::{Play, PlayedChange},
-    watch,
     words::{ProjectId, UnitName},
 };
 
@@ -174,7 +173,7 @@ impl Runner {
                     || self.projects.iter().any(|prepared| prepared.project.units.contains(unit))
             };
             if !incident.units().any(|unit| is_watched(unit) || is_named(unit))
-                && watch::owner_of(self, &incident.unit).await.is_none()
+                && self.owner(&incident.unit).await.is_none()
             {
                 self.end_incident(&incident.unit, EndedBy::Person, |_| false);
             }
