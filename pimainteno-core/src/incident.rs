@@ -9,6 +9,7 @@ mod exit_status;
 mod signature;
 pub mod trace;
 mod triage;
+mod waiting;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -27,6 +28,7 @@ pub use cause::{Cause, CauseKind, Ending, Phase};
 pub use signature::signature;
 pub use trace::Place;
 pub use triage::{Trouble, TroubleKind, triage};
+pub use waiting::{Waiting, WaitsOn};
 
 /// One failure of a unit, from when it was seen until it is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +78,10 @@ pub struct Incident {
     pub done: Vec<Attempt>,
     /// How it ended; `None` while it goes on.
     pub ended: Option<Ended>,
+    /// What keeps anything from being done about it now. It is told where the incident is asked for,
+    /// and not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
 }
 
 /// A unit ended as it should not, as it was seen from outside.

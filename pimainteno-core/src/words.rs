@@ -20,6 +20,21 @@ const LONGEST_FOREIGN_ID: usize = 120;
 /// The longest name that systemd gives a unit, in bytes; from systemd.unit(5).
 const LONGEST_UNIT_NAME: usize = 255;
 
+/// The types that a unit can have; from systemd.unit(5).
+const UNIT_KINDS: [&str; 11] = [
+    "automount",
+    "device",
+    "mount",
+    "path",
+    "scope",
+    "service",
+    "slice",
+    "socket",
+    "swap",
+    "target",
+    "timer",
+];
+
 /// Makes a type of words: what each is like, the kind of error of a text that is none, and what is
 /// said of that text.
 macro_rules! word {
@@ -155,6 +170,18 @@ impl ProjectId {
         let end = if is_latin { slug.len() } else { slug.floor_char_boundary(LONGEST_FOREIGN_ID) };
         let slug = slug.get(..end).unwrap_or_default().trim_end_matches('-');
         Self(if slug.is_empty() { "project".into() } else { slug.into() })
+    }
+}
+
+impl UnitName {
+    /// Why systemd starts no unit of this name, if so.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        match self.0.rsplit_once('.') {
+            Some((prefix, kind)) if UNIT_KINDS.contains(&kind) => prefix.ends_with('@').then_some(
+                "of a template the instances are started; name them, as in `worker@1.service`",
+            ),
+            _ => Some("a unit's name ends with its type, as in `blog.service`"),
+        }
     }
 }
 

@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 use jiff::Timestamp;
-use pimainteno_core::{Result, incident::Incident};
+use pimainteno_core::{
+    Result,
+    incident::{Incident, Waiting, WaitsOn},
+};
 use pimainteno_web::{Incidents, NotifyFailure};
 
 use crate::{
@@ -87,6 +90,9 @@ pub(super) fn render(incident: &Incident, now: Timestamp) -> String {
         }
         _ => fact("ended", paint(BAD, "not yet").to_string()),
     }
+    if let Some(waiting) = &incident.waiting {
+        fact("waits", waits(incident, waiting, now));
+    }
     if !incident.others.is_empty() {
         heading(&mut text, "with it");
         for unit in &incident.others {
@@ -126,6 +132,28 @@ pub(super) fn render(incident: &Incident, now: Timestamp) -> String {
             }
         }
     }
+    text
+}
+
+/// What an incident waits for, and what a person can do about that.
+pub(super) fn waits(incident: &Incident, waiting: &Waiting, now: Timestamp) -> String {
+    let mut text = match (&waiting.on, &incident.trouble) {
+        (WaitsOn::Trouble, Some(trouble)) => plain::inline(&trouble.remedy).into_owned(),
+        (on, _) => plain::inline(&on.to_string()).into_owned(),
+    };
+    if let Some(until) = waiting.until {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "; looked at again {}", time::relative(until, now));
+    }
+    let project = incident.project.as_ref().map_or("PROJECT", |project| project.as_str());
+    let (command, does) = match &waiting.on {
+        WaitsOn::Held { proposal, .. } => (format!("diff {}", short_id(*proposal)), "shows it"),
+        WaitsOn::Frozen { .. } => (format!("resume {project}"), "lets it be tried again"),
+        WaitsOn::Paused | WaitsOn::Parked { .. } => (format!("resume {project}"), "lets it go on"),
+        _ => return text,
+    };
+    let command = plain::inline(&command).into_owned();
+    let _ = write!(text, "; {} {does}", paint(NAME, format_args!("pi-mainteno {command}")));
     text
 }
 

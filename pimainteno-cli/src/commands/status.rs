@@ -1,9 +1,14 @@
 //! `status`: every project at a glance.
 
 use jiff::Timestamp;
-use pimainteno_core::{Result, config::Mode, incident::Incident};
+use pimainteno_core::{
+    Result,
+    config::Mode,
+    incident::{Incident, Waiting, WaitsOn},
+};
 use pimainteno_web::{ChoreStatus, Overview, ProjectStatus, Status};
 
+use super::incidents;
 use crate::{
     access::Access,
     terminal::{
@@ -30,7 +35,7 @@ fn tell(status: &Overview, terminal: &Terminal) {
     }
     let now = Timestamp::now();
     for incident in &status.incidents {
-        tell_incident(incident, status, now, terminal);
+        tell_incident(incident, now, terminal);
     }
     let mut table = Table::new(["project", "mode", "next", "last run", "outcome"]);
     for project in &status.projects {
@@ -52,6 +57,7 @@ fn tell(status: &Overview, terminal: &Terminal) {
         for chore in &project.chores {
             tell_chore(project, chore, terminal);
         }
+        tell_repairs(project, &status.incidents, terminal);
     }
     let own = status.projects.iter().filter(|project| project.today.budget.limits_a_day());
     let spendings = own.map(|project| (plain::inline(&project.id).into_owned(), &project.today));
@@ -93,7 +99,7 @@ fn tell(status: &Overview, terminal: &Terminal) {
 }
 
 /// Tells what is known of a unit that is down, and what a person can do about it.
-fn tell_incident(incident: &Incident, status: &Overview, now: Timestamp, terminal: &Terminal) {
+fn tell_incident(incident: &Incident, now: Timestamp, terminal: &Terminal) {
     let show = paint(NAME, format!("pi-mainteno show {}", short_id(incident.id))).to_string();
     let told = incident.told();
     terminal.print(format_args!(
@@ -102,22 +108,15 @@ fn tell_incident(incident: &Incident, status: &Overview, now: Timestamp, termina
         plain::inline(&told),
         paint(FAINT, time::relative(incident.seen, now))
     ));
-    let project = status.projects.iter().find(|it| incident.project.as_ref() == Some(&it.id));
-    // What code cannot mend comes before what is held or frozen of the project: that may be of
-    // another unit.
-    if let Some(trouble) = &incident.trouble {
-        terminal.print(format_args!("  {}", plain::inline(&trouble.remedy)));
-        return;
+    let waiting = incident.waiting.as_ref();
+    if let Some(waiting) = waiting {
+        terminal.print(format_args!("  {}", incidents::waits(incident, waiting, now)));
     }
-    let held = project.and_then(|project| project.repair.as_ref());
-    let frozen = project.filter(|project| project.repair_frozen);
-    if let Some(held) = held {
-        let command = paint(NAME, format!("pi-mainteno diff {}", short_id(held.proposal)));
-        terminal.print(format_args!("  a repair waits for you; {command} shows it"));
-    } else if let Some(frozen) = frozen {
-        let resume = paint(NAME, format!("pi-mainteno resume {}", plain::inline(&frozen.id)));
-        terminal.print(format_args!("  nobody is asked any more; {resume} lets it be tried again"));
-    } else if let Some(last) = incident.done.last().filter(|last| !last.outcome.is_empty()) {
+    // What was done last tells more than that it is not done again yet.
+    let is_told = |it: &Waiting| it.until.is_none() || matches!(it.on, WaitsOn::Retry { .. });
+    if !waiting.is_some_and(is_told)
+        && let Some(last) = incident.done.last().filter(|last| !last.outcome.is_empty())
+    {
         terminal.print(format_args!("  {}: {}", last.what, plain::inline(&last.outcome)));
     }
 }
@@ -152,6 +151,29 @@ fn tell_chore(project: &ProjectStatus, chore: &ChoreStatus, terminal: &Terminal)
             _ => "a change waits for you",
         };
         terminal.print(format_args!("{} {name}: {what}; {command} shows it", paint(NOTABLE, "●")));
+    }
+}
+
+/// Tells of what keeps units from being repaired, where no incident that goes on tells it.
+fn tell_repairs(project: &ProjectStatus, incidents: &[Incident], terminal: &Terminal) {
+    let own = incidents.iter().filter(|incident| incident.project.as_ref() == Some(&project.id));
+    let waits: Vec<_> = own.filter_map(|it| it.waiting.as_ref()).map(|it| &it.on).collect();
+    let id = plain::inline(&project.id);
+    let is_held = waits.iter().any(|on| matches!(on, WaitsOn::Held { .. }));
+    if let Some(held) = project.repair.as_ref().filter(|_| !is_held) {
+        let command = paint(NAME, format!("pi-mainteno diff {}", short_id(held.proposal)));
+        terminal.print(format_args!(
+            "{} {id}: a repair waits for you, of a unit that has not failed any more; {command} shows it",
+            paint(NOTABLE, "●")
+        ));
+    }
+    let is_told = waits.iter().any(|on| matches!(on, WaitsOn::Frozen { .. }));
+    if project.repair_frozen && !is_told {
+        let resume = paint(NAME, format!("pi-mainteno resume {id}"));
+        terminal.print(format_args!(
+            "{} {id}: units of it that fail are left alone: repairs failed in the same way again and again; {resume} lets it be tried again",
+            paint(NOTABLE, "●")
+        ));
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BudgetConfig, Config, problem::Problem, tree::Node};
+use super::{BudgetConfig, Config, RestartConfig, problem::Problem, tree::Node};
+use crate::words::UnitName;
 
 /// Checks a configuration that was read from `tree`. Of a table that something was taken out of,
 /// only what is in it counts.
@@ -17,7 +18,16 @@ pub(super) fn check(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
     for section in elements(tree, &["project"]) {
         check_project(section, problems);
     }
+    check_units(&config.systemd_monitor.units, tree, &["systemd_monitor", "units"], problems);
     for (project, section) in config.project.iter().zip(elements(tree, &["project"])) {
+        if project.restart == RestartConfig::Systemd {
+            check_units(
+                project.units.as_deref().unwrap_or_default(),
+                section,
+                &["units"],
+                problems,
+            );
+        }
         if let Some((llm, budget)) =
             section.find(["llm"]).zip(project.llm.as_ref().and_then(|llm| llm.budget.as_ref()))
         {
@@ -73,6 +83,16 @@ fn check_reserve(llm: &Node, budget: &BudgetConfig, problems: &mut Vec<Problem>)
             ));
         }
         Some(_) => {}
+    }
+}
+
+/// What systemd is asked about has names that it takes.
+fn check_units(units: &[UnitName], table: &Node, keys: &[&str], problems: &mut Vec<Problem>) {
+    // What is no name at all is told already, and not among them.
+    let nodes = elements(table, keys);
+    for (unit, node) in units.iter().zip(nodes) {
+        let Some(reason) = unit.refusal() else { continue };
+        problems.push(Problem::new(node.at, format!("systemd starts no `{unit}`: {reason}")));
     }
 }
 

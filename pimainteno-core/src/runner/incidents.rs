@@ -40,10 +40,13 @@ impl Runner {
         self.incidents.open(&self.store)
     }
 
-    /// An incident as it is by now, which is written down now and then.
+    /// An incident as it is by now, which is written down now and then, and what it waits for.
     pub(crate) fn as_it_is(&self, kept: Incident) -> Incident {
         let newest = self.open_incidents().into_iter().find(|open| open.id == kept.id);
-        newest.map_or(kept, |newest| Incident::clone(&newest))
+        newest.map_or(kept, |newest| Incident {
+            waiting: self.due(&newest).waiting(),
+            ..Incident::clone(&newest)
+        })
     }
 
     /// The units that are watched: those that the configuration names, or those of the projects that
@@ -255,6 +258,7 @@ impl Runner {
             head: prepared.and_then(head),
             done: Vec::new(),
             ended: None,
+            waiting: None,
         };
         incident.redact(self.store.secrets());
         incident

@@ -64,6 +64,12 @@ impl Runner {
             ordered.hand_on();
             return Box::pin(newest.take_back(&prepared, of, order)).await;
         }
+        if let Trigger::UnitFailure { unit } = &order.trigger
+            && let Some(reason) = self.is_settled(prepared, unit).await
+        {
+            ordered.forget()?;
+            return Ok(self.skipped(prepared.record(&order.trigger, &order.job), reason));
+        }
         let refused = |reason: String| {
             Error::new(ErrorKind::Usage, format!("nothing was taken back: {reason}"))
         };

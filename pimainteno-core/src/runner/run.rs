@@ -386,7 +386,7 @@ impl Runner {
         let change_state = |state: &mut ProjectState| {
             // What was delivered may have been what a unit lacked.
             if matches!(record.outcome, Some(Outcome::Applied { .. })) {
-                state.chore_mut(REPAIR).note_success();
+                state.chore_mut(REPAIR).note_success(record.job.unit());
             }
             state.checkout = Some(prepared.project.path.clone());
             let state = state.chore_mut(chore);
@@ -408,7 +408,7 @@ impl Runner {
                 _ => state.parked = None,
             }
             match &record.outcome {
-                Some(Outcome::Applied { .. }) => state.note_success(),
+                Some(Outcome::Applied { .. }) => state.note_success(record.job.unit()),
                 Some(failure)
                     if (was_in_vain || is_failure(failure))
                         && rules.counts_failures

@@ -9,6 +9,7 @@ use serde::{
 };
 
 use super::{ActiveState, LoadState, UnitState};
+use crate::words::UnitName;
 
 /// The properties that a [`UnitState`] is read from; see org.freedesktop.systemd1(5).
 pub(super) const PROPERTIES: [&str; 14] = [
@@ -74,6 +75,22 @@ impl UnitState {
                 self.runs_to_end() && self.result == "success" && has_run
             }
             _ => false,
+        }
+    }
+
+    /// Why nothing has to be done any more about `unit`, whose state it is and whose start `failed` did:
+    /// it has been well for its `probation`, or somebody has put it away.
+    pub(crate) fn needs_nothing(
+        &self,
+        unit: &UnitName,
+        failed: &str,
+        probation: Duration,
+    ) -> Option<String> {
+        if self.is_put_away() {
+            Some(format!("`{unit}` is {self}: somebody wants it to be so"))
+        } else {
+            self.is_well_after(failed, probation)
+                .then(|| format!("`{unit}` is well again without a change"))
         }
     }
 

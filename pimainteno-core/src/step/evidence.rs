@@ -38,13 +38,7 @@ impl StepContext<'_> {
         }
         let state = self.services().state(unit).await.ok()?;
         let failed = incident.map(|incident| incident.invocation).unwrap_or_default();
-        if state.is_put_away() {
-            Some(format!("`{unit}` is {state}: somebody wants it to be so"))
-        } else if state.is_well_after(&failed, self.project().probation) {
-            Some(format!("`{unit}` is well again without a change"))
-        } else {
-            None
-        }
+        state.needs_nothing(unit, &failed, self.project().probation)
     }
 
     /// How things were before, without what the change is to mend: that is no excuse.

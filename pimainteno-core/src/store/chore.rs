@@ -177,10 +177,10 @@ impl ChoreState {
     }
 
     /// Takes note that a change was delivered and proved healthy: whatever failed before is
-    /// forgotten.
-    pub fn note_success(&mut self) {
-        self.repeated.clear();
-        self.frozen = None;
+    /// forgotten. A repair of `unit` says nothing of other units.
+    pub fn note_success(&mut self, unit: Option<&UnitName>) {
+        self.repeated.retain(|failure| unit.is_some() && failure.unit.as_ref() != unit);
+        self.frozen = self.repeated.iter().find_map(|failure| failure.frozen.clone());
     }
 
     /// Takes note of how the last run that looked for something to do failed, if it did.
@@ -319,6 +319,12 @@ mod tests {
         }
         assert_eq!(state.frozen_for(Some(&other)).map(|frozen| &*frozen.reason), Some("of b"));
         assert_eq!(state.frozen.as_ref().map(|frozen| &*frozen.reason), Some("of a"));
+        let mut mended = state.clone();
+        mended.note_success(Some(&broken));
+        assert_eq!(mended.frozen_for(Some(&broken)), None);
+        assert_eq!(mended.frozen.as_ref().map(|frozen| &*frozen.reason), Some("of b"));
+        mended.note_success(None);
+        assert_eq!((mended.repeated.len(), mended.frozen), (0, None));
         // What was written before that was told apart is of all.
         let before = ChoreState { frozen: state.frozen.take(), ..ChoreState::default() };
         assert!(before.frozen_for(Some(&other)).is_some() && before.frozen_for(None).is_some());

@@ -529,8 +529,8 @@ impl Watch {
                 continue;
             }
             match runner.due(&incident) {
-                Due::Nothing => {}
-                Due::Later(at) => {
+                Due::Nothing(_) | Due::Over => {}
+                Due::Later(at, _) => {
                     let wait = Duration::try_from(at.duration_since(Timestamp::now()));
                     again = again.min(now + wait.unwrap_or_default());
                 }
@@ -580,10 +580,9 @@ enum Heed {
     Lost,
 }
 
-/// Tells a person that systemd does not take a name for that of a unit.
+/// Tells a person that systemd does not let a unit be watched.
 fn tell_refused(runner: &Runner, name: &UnitName, reason: &str) {
-    let message = format!(
-        "`{name}` is not watched: systemd knows no unit of that name: {reason}; name the units with their type, and of a template the instances, as in `worker@1.service`"
-    );
+    let why = name.refusal().unwrap_or(reason);
+    let message = format!("`{name}` is not watched: systemd refuses it: {why}");
     runner.bus.notice(None, None, NoticeKind::Daemon, format!("watch {name}"), message);
 }

@@ -10,7 +10,8 @@ use std::{
 
 use pimainteno_core::{
     EventKind, Outcome, Task, UnitName,
-    incident::{EndedBy, Incident, Remedy},
+    config::Mode,
+    incident::{EndedBy, Incident, Remedy, WaitsOn},
 };
 
 use crate::{
@@ -71,14 +72,46 @@ async fn within_the_cooldown_nothing_is_tried_again_and_after_it_something_is() 
         }
     };
     assert_eq!(again.done.len(), 1, "{again:#?}");
+    let waiting = watching.maintainer.incident(&again.id.to_string()).unwrap().waiting.unwrap();
+    assert_eq!(waiting.on, WaitsOn::Cooldown);
     let second = watching.repair().await;
     let incident = watching.maintainer.incident(&again.id.to_string()).unwrap();
+    assert!(second.started >= waiting.until.unwrap(), "{second:#?}");
     let [one, two] = incident.done.as_slice() else { panic!("{incident:#?}") };
     assert_eq!((one.run, two.run), (Some(first.id), Some(second.id)));
     assert!(again.last < two.at, "it failed again before: {incident:#?}");
     let between = Duration::try_from(two.at.duration_since(one.at)).unwrap();
     assert!(between >= cooldown, "{between:?}");
     watching.stop().await;
+}
+
+#[tokio::test]
+async fn a_unit_that_waits_for_a_repair_of_another_one_says_so() {
+    let fails = "[Service]\nExecStart=/bin/sh -c 'echo no table; exit 3'\n";
+    let mut house = House::new(&[("app.service", UNIT), ("other.service", fails)]);
+    house.world.project.mode = Mode::Review;
+    publish(&house.world, BROKEN, "app");
+    let backend = edits(&[MENDED]);
+    let mut watching = house.watch(backend.clone()).await;
+    house.start();
+    let run = watching.repair().await;
+    assert!(matches!(run.outcome, Some(Outcome::Held { .. })), "{run:#?}");
+    let other = house.units[1].name.clone();
+    house.shell(&format!("{} start {other}", systemctl()));
+    let seen = watching.incident(&other).await;
+    assert_eq!(seen.waiting, None, "an event does not tell what may be otherwise by now");
+    let waiting = |unit: &UnitName| {
+        let all = watching.maintainer.incidents(None, 10).unwrap();
+        all.into_iter().find(|it| it.unit == *unit).unwrap().waiting.map(|it| it.on)
+    };
+    let proposal = run.proposal.unwrap();
+    assert_eq!(waiting(house.unit()), Some(WaitsOn::Held { proposal, unit: None }));
+    let unit = Some(house.unit().clone());
+    assert_eq!(waiting(&other), Some(WaitsOn::Held { proposal, unit }));
+    watching.maintainer.pause("radio").unwrap();
+    assert_eq!(waiting(&other), Some(WaitsOn::Paused));
+    watching.stop().await;
+    assert_eq!(backend.calls(Task::Propose), 1);
 }
 
 /// A backend that kills this unit when it is asked for the first time, waits until it is down, and

@@ -22,6 +22,19 @@ fn one_problem_is_one_line() {
 }
 
 #[test]
+fn names_that_systemd_takes_for_no_unit_are_refused_where_it_is_asked() {
+    check(
+        "a.toml",
+        "[systemd_monitor]\nunits = ['a.service', 'blog']\n\
+         [[project]]\npath = '/a'\nunits = ['worker@1.service', 'worker@.service']\n\
+         [[project]]\npath = '/b'\nrestart = { command = 'docker restart b' }\nunits = ['b']\n",
+        "the configuration has 2 problems
+         a.toml:2:23: systemd starts no `blog`: a unit's name ends with its type, as in `blog.service`
+         a.toml:5:30: systemd starts no `worker@.service`: of a template the instances are started; name them, as in `worker@1.service`",
+    );
+}
+
+#[test]
 fn everything_that_is_wrong_is_said_at_once_and_in_order() {
     let text = r#"
 [llm]

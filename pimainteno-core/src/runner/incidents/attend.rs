@@ -12,13 +12,13 @@ use crate::{
     config::Mode,
     error::ErrorKind,
     git::Head,
-    incident::{Attempt, EndedBy, Incident, Remedy, TroubleKind},
+    incident::{Attempt, EndedBy, Incident, Remedy, TroubleKind, Waiting, WaitsOn},
     job::{Job, REPAIR},
     run::{Outcome, RunOptions, RunRecord, Trigger},
     runner::{Prepared, Runner},
     service::{Baseline, Probation, Verdict},
     store::{Effect, Entry, Order, Play, What},
-    words::ProjectId,
+    words::{ProjectId, UnitName},
 };
 
 /// How long a delivery has to have done well until a failure that was never seen before is not
@@ -43,27 +43,51 @@ pub(crate) enum Due {
     Now(Box<(Arc<Prepared>, Order)>),
     /// The unit is restarted, and nothing else: that helped before.
     Restart(Arc<Prepared>),
-    /// Something, but not before then.
-    Later(Timestamp),
+    /// Something, but not before then, because of this.
+    Later(Timestamp, WaitsOn),
     /// Nothing, until something else happens.
-    Nothing,
+    Nothing(WaitsOn),
+    /// Nothing: it is over.
+    Over,
+}
+
+impl Due {
+    /// What keeps anything from being done now.
+    pub(crate) fn waiting(self) -> Option<Waiting> {
+        match self {
+            Self::Now(_) | Self::Restart(_) | Self::Over => None,
+            // That waits for a person, however often it is looked at.
+            Self::Nothing(on) | Self::Later(_, on @ WaitsOn::Frozen { .. }) => Some(on.into()),
+            Self::Later(until, on) => Some(Waiting { on, until: Some(until) }),
+        }
+    }
 }
 
 impl Runner {
     /// What is to be done about an incident now.
     pub(crate) fn due(&self, incident: &Incident) -> Due {
+        if incident.ended.is_some() {
+            return Due::Over;
+        }
+        if incident.is_of_machine {
+            return Due::Nothing(WaitsOn::Machine);
+        }
+        // What lies outside of the project is not what a delivery did that was well with it.
+        let trouble = incident.trouble.as_ref().map(|trouble| trouble.kind);
+        if trouble.is_some_and(|trouble| trouble != TroubleKind::NoJournal) {
+            return Due::Nothing(WaitsOn::Trouble);
+        }
         let Some(prepared) = incident.project.as_ref().and_then(|it| self.project(it).ok()) else {
-            return Due::Nothing;
+            return Due::Nothing(WaitsOn::NoProject);
         };
         let id = &prepared.project.id;
         let state = self.store.project(id);
-        if incident.is_of_machine
-            || incident.ended.is_some()
-            || state.paused
-            // Looked at again when that has ended.
-            || self.is_at_work(id)
-        {
-            return Due::Nothing;
+        if state.paused {
+            return Due::Nothing(WaitsOn::Paused);
+        }
+        // Looked at again when that has ended.
+        if self.is_at_work(id) {
+            return Due::Nothing(WaitsOn::Work);
         }
         let unit = &incident.unit;
         let order = |job: Job| {
@@ -73,17 +97,16 @@ impl Runner {
         };
         let is_done = |it: &Attempt| !it.was_cut_off() && !it.never_began();
         let was_done = |what| incident.done.iter().any(|it| it.what == what && is_done(it));
+        let repair = state.chore(REPAIR);
+        let frozen = repair.frozen_for(Some(unit));
+        let frozen = frozen.map(|it| WaitsOn::Frozen { reason: it.reason.clone() });
         // What keeps a run from beginning does not pass at once.
         if let Some(last) = incident.done.last().filter(|it| it.never_began())
             && let Some(again) = last.at.checked_add(SKIPPED_FOR).ok()
             && again > Timestamp::now()
         {
-            return Due::Later(again);
-        }
-        // What lies outside of the project is not what a delivery did that was well with it.
-        let trouble = incident.trouble.as_ref().map(|trouble| trouble.kind);
-        if trouble.is_some_and(|trouble| trouble != TroubleKind::NoJournal) {
-            return Due::Nothing;
+            let retry = || WaitsOn::Retry { reason: last.outcome.clone() };
+            return Due::Later(again, frozen.unwrap_or_else(retry));
         }
         if prepared.project.mode != Mode::DryRun
             && !was_done(Remedy::Reversal)
@@ -92,7 +115,7 @@ impl Runner {
             return order(Job::Reversal { of: of.id });
         }
         if trouble.is_some() {
-            return Due::Nothing;
+            return Due::Nothing(WaitsOn::Trouble);
         }
         let was_restarted = was_done(Remedy::Restart);
         let may_restart = prepared.project.mode == Mode::Auto && !was_restarted;
@@ -105,29 +128,29 @@ impl Runner {
             if incident.cause.gave_up {
                 return Due::Restart(prepared);
             } else if patient > Timestamp::now() {
-                return Due::Later(patient);
+                return Due::Later(patient, WaitsOn::Systemd);
             }
         }
-        let repair = state.chore(REPAIR);
-        if repair.frozen_for(Some(unit)).is_some() {
-            return Due::Nothing;
+        if let Some(on) = frozen {
+            return Due::Nothing(on);
         }
         // A held repair waits for a person, and another one would take its place.
         if let Some(held) = &repair.held {
-            let is_own = || {
-                let proposal = self.store.proposal(held.proposal).ok().flatten();
-                proposal.is_some_and(|it| it.unit.is_none_or(|of| of == *unit))
-            };
+            let proposal = self.store.proposal(held.proposal).ok().flatten();
+            let other = proposal.and_then(|it| it.unit).filter(|of| of != unit);
+            let is_own = other.is_none();
+            let on = WaitsOn::Held { proposal: held.proposal, unit: other };
             match held.again {
-                None => return Due::Nothing,
-                Some(again) if !is_own() => {
-                    return Due::Later(again.max(Timestamp::now() + HELD_BY));
+                None => return Due::Nothing(on),
+                Some(again) if !is_own => {
+                    return Due::Later(again.max(Timestamp::now() + HELD_BY), on);
                 }
                 Some(_) => {}
             }
         }
         if let Some(parked) = repair.parked.as_ref().filter(|it| it.until > Timestamp::now()) {
-            return Due::Later(parked.until);
+            let reason = parked.reason.clone();
+            return Due::Later(parked.until, WaitsOn::Parked { reason });
         }
         let cooldown = self.config.systemd_monitor.cooldown;
         let over = self
@@ -135,7 +158,7 @@ impl Runner {
             .last_attempt(&self.store, unit)
             .and_then(|at| at.checked_add(cooldown).ok());
         match over.filter(|over| *over > Timestamp::now()) {
-            Some(over) => Due::Later(over),
+            Some(over) => Due::Later(over, WaitsOn::Cooldown),
             None => order(Job::Repair { unit: unit.clone() }),
         }
     }
@@ -172,6 +195,16 @@ impl Runner {
                 tracing::warn!(project = %prepared.project.id, %unit, %error, "Nothing could be done about a unit that failed.");
             }
         }
+    }
+
+    /// Why nothing has to be done any more about a unit that failed: what was ordered may have waited
+    /// for its turn.
+    pub(crate) async fn is_settled(&self, prepared: &Prepared, unit: &UnitName) -> Option<String> {
+        let Some(incident) = self.own_incident(unit) else {
+            return Some(format!("`{unit}` is well again, or failed together with others"));
+        };
+        let state = prepared.services.state(unit).await.ok()?;
+        state.needs_nothing(unit, &incident.invocation, prepared.project.probation)
     }
 
     /// Restarts a unit, as it helped before, and watches whether it does so again.

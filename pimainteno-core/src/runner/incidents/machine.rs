@@ -91,6 +91,7 @@ impl Runner {
             head: None,
             done: vec![Attempt { at: now, what: Remedy::Told, run: None, outcome: String::new() }],
             ended: None,
+            waiting: None,
         };
         self.keep(&incident);
         let all = incident.others.len() + 1;
