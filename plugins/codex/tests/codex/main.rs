@@ -11,6 +11,7 @@ mod support;
 
 use std::{
     fs,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -344,14 +345,16 @@ async fn what_codex_keeps_does_not_grow() {
     let server = ModelServer::start([Answer::message("hello")]).await;
     let bench = Bench::new();
     let codex = bench.codex(&server);
-    let mut sizes = Vec::new();
+    let mut kept = Vec::new();
     for _ in 0..4 {
         codex.complete(&bench.request(Edit::None), &call().0).await.unwrap();
-        sizes.push(bench.size("state"));
+        kept.push(bench.kept("state"));
     }
-    // SQLite's logs and shared-memory files come and go; what is kept of a call adds to each.
-    let stays = sizes.windows(2).any(|pair| pair[1] <= pair[0]);
-    assert!(stays && sizes.iter().all(|size| *size < 2 << 20), "{sizes:?}");
+    let [first, last] = [0, 3].map(|call: usize| &kept[call]);
+    assert!(first.keys().eq(last.keys()) && bench.size("state") < 2 << 20, "{kept:#?}");
+    // Four pages of a database.
+    let grows = |(file, size): (&PathBuf, &u64)| *size > first[file] + (16 << 10);
+    assert!(!last.iter().any(grows), "{kept:#?}");
 
     fs::create_dir(bench.path("run")).unwrap();
     let environment = bench.environment().with("XDG_RUNTIME_DIR", bench.path("run"));

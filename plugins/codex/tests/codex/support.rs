@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
@@ -78,6 +79,21 @@ impl Bench {
             .filter_map(|file| fs::symlink_metadata(file).ok())
             .map(|metadata| metadata.len())
             .sum()
+    }
+
+    /// The files in a directory, and how much each holds. SQLite may have what it keeps in a database or
+    /// still in the log beside it, which count as one.
+    pub(crate) fn kept(&self, directory: &str) -> BTreeMap<PathBuf, u64> {
+        let mut kept = BTreeMap::new();
+        for file in files(&self.path(directory)) {
+            let name = file.to_str().unwrap();
+            let Ok(metadata) = fs::symlink_metadata(&file) else { continue };
+            if !name.ends_with("-shm") {
+                let place = kept.entry(name.trim_end_matches("-wal").into()).or_default();
+                *place = metadata.len().max(*place);
+            }
+        }
+        kept
     }
 
     /// Whether any file here holds `text`.
