@@ -163,7 +163,7 @@ fn tell_repairs(project: &ProjectStatus, incidents: &[Incident], terminal: &Term
     if let Some(held) = project.repair.as_ref().filter(|_| !is_held) {
         let command = paint(NAME, format!("pi-mainteno diff {}", short_id(held.proposal)));
         terminal.print(format_args!(
-            "{} {id}: a repair waits for you, of a unit that has not failed any more; {command} shows it",
+            "{} {id}: a repair of a unit waits for you; {command} shows it",
             paint(NOTABLE, "●")
         ));
     }

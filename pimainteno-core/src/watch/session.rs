@@ -529,7 +529,7 @@ impl Watch {
                 continue;
             }
             match runner.due(&incident) {
-                Due::Nothing(_) | Due::Over => {}
+                Due::Nothing(_) => {}
                 Due::Later(at, _) => {
                     let wait = Duration::try_from(at.duration_since(Timestamp::now()));
                     again = again.min(now + wait.unwrap_or_default());

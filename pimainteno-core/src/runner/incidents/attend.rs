@@ -47,15 +47,13 @@ pub(crate) enum Due {
     Later(Timestamp, WaitsOn),
     /// Nothing, until something else happens.
     Nothing(WaitsOn),
-    /// Nothing: it is over.
-    Over,
 }
 
 impl Due {
     /// What keeps anything from being done now.
     pub(crate) fn waiting(self) -> Option<Waiting> {
         match self {
-            Self::Now(_) | Self::Restart(_) | Self::Over => None,
+            Self::Now(_) | Self::Restart(_) => None,
             // That waits for a person, however often it is looked at.
             Self::Nothing(on) | Self::Later(_, on @ WaitsOn::Frozen { .. }) => Some(on.into()),
             Self::Later(until, on) => Some(Waiting { on, until: Some(until) }),
@@ -64,11 +62,8 @@ impl Due {
 }
 
 impl Runner {
-    /// What is to be done about an incident now.
+    /// What is to be done now about an incident that goes on.
     pub(crate) fn due(&self, incident: &Incident) -> Due {
-        if incident.ended.is_some() {
-            return Due::Over;
-        }
         if incident.is_of_machine {
             return Due::Nothing(WaitsOn::Machine);
         }
@@ -137,8 +132,9 @@ impl Runner {
         // A held repair waits for a person, and another one would take its place.
         if let Some(held) = &repair.held {
             let proposal = self.store.proposal(held.proposal).ok().flatten();
+            let is_own =
+                proposal.as_ref().is_some_and(|it| it.unit.as_ref().is_none_or(|of| of == unit));
             let other = proposal.and_then(|it| it.unit).filter(|of| of != unit);
-            let is_own = other.is_none();
             let on = WaitsOn::Held { proposal: held.proposal, unit: other };
             match held.again {
                 None => return Due::Nothing(on),
