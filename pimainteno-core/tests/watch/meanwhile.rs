@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use pimainteno_core::{
-    EventKind, Outcome, Task, UnitName, config::RestartConfig, incident::EndedBy,
+    EventKind, Maintainer, Outcome, RunOptions, Task, UnitName,
+    config::RestartConfig,
+    incident::{EndedBy, Incident},
 };
 
 use crate::{
@@ -26,6 +28,23 @@ impl House {
     async fn fail(&self, watching: &mut Watching, unit: &UnitName, name: &str) {
         self.shell(&format!("touch {}/{name}", self.world.root().display()));
         let _ = watching.incident(unit).await;
+    }
+
+    /// The incidents until `mark` fails, after the unit that waits for this name has.
+    async fn incidents_before(
+        &self,
+        mark: &UnitName,
+        unit: &UnitName,
+        name: &str,
+    ) -> Vec<Incident> {
+        self.shell(&format!("{} start {unit} {mark}", systemctl()));
+        let watching = self.watch(nobody()).await;
+        self.shell(&format!(
+            "touch {1}/{name}; until {0} is-failed --quiet {unit}; do sleep 0.02; done; touch {1}/mark",
+            systemctl(),
+            self.world.root().display()
+        ));
+        watching.failed_before(mark).await
     }
 }
 
@@ -58,6 +77,47 @@ async fn what_a_person_got_well_during_a_repair_is_let_be() {
     assert!(reason.contains("well again without a change"), "{reason}");
     assert_eq!(watching.end(unit).await, EndedBy::Person);
     assert_eq!((house.world.head(), house.world.remote_head()), (before.clone(), before));
+    watching.stop().await;
+}
+
+#[tokio::test]
+async fn a_reversal_that_waited_for_its_turn_is_let_be_where_somebody_has_put_the_unit_away() {
+    let mut house = house(MENDED);
+    let go_on = house.world.root().join("go-on");
+    let world = World::new();
+    let mut other = world.project.clone();
+    (other.name, other.units) = (Some("other".into()), Some(Vec::new()));
+    other.verify = vec![format!("until test -e {}; do sleep 0.02; done", go_on.display())];
+    house.world.config.project.push(other);
+    house.world.config.scheduler.concurrency = 1;
+    house.start();
+    // It does well for longer than its probation.
+    let later = BROKEN.replace("0.1", "3");
+    let mut watching = house.watch(edits(&[&later, "another\n"])).await;
+    let run = |maintainer: Maintainer, id: &'static str| async move {
+        maintainer.run_projects(&[id], None, RunOptions::default()).await.unwrap().remove(0)
+    };
+    let delivery = run(watching.maintainer.clone(), "radio").await;
+    assert!(matches!(delivery.outcome, Some(Outcome::Applied { .. })), "{delivery:#?}");
+    let busy = tokio::spawn(run(watching.maintainer.clone(), "other"));
+    let unit = house.unit();
+    watching
+        .hear(|event| {
+            let EventKind::Queued { job } = &event.what else { return None };
+            (job.takes_back() == Some(delivery.id)).then_some(())
+        })
+        .await;
+    house.shell(&format!("{} reset-failed {unit}; touch {}", systemctl(), go_on.display()));
+    let reason = watching
+        .hear(|event| match &event.what {
+            EventKind::ProjectSkipped { reason, .. } => Some(reason.clone()),
+            _ => None,
+        })
+        .await;
+    assert!(reason.contains("somebody wants it to be so"), "{reason}");
+    assert_eq!(watching.end(unit).await, EndedBy::Person);
+    assert_eq!(house.world.read("app.py"), later);
+    busy.await.unwrap();
     watching.stop().await;
 }
 
@@ -238,14 +298,7 @@ async fn a_project_with_an_empty_list_of_units_has_none_whatever_runs_from_it() 
     (other.name, other.units) = (Some("other".into()), Some(vec![mark.clone()]));
     other.restart = RestartConfig::Systemd;
     house.world.config.project.push(other);
-    house.shell(&format!("{} start {unit} {mark}", systemctl()));
-    let watching = house.watch(nobody()).await;
-    house.shell(&format!(
-        "touch {1}/own; until {0} is-failed --quiet {unit}; do sleep 0.02; done; touch {1}/mark",
-        systemctl(),
-        house.world.root().display()
-    ));
-    let failed = watching.failed_before(&mark).await;
+    let failed = house.incidents_before(&mark, &unit, "own").await;
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
@@ -261,14 +314,7 @@ async fn a_guessed_name_is_not_answered_for_where_something_else_runs_under_it()
     std::fs::rename(house.world.path(), &at).unwrap();
     std::os::unix::fs::symlink(&at, house.world.root().join("link")).unwrap();
     house.world.project.path = at;
-    house.shell(&format!("{} start {unit} {mark}", systemctl()));
-    let watching = house.watch(nobody()).await;
-    house.shell(&format!(
-        "touch {1}/foreign; until {0} is-failed --quiet {unit}; do sleep 0.02; done; touch {1}/mark",
-        systemctl(),
-        house.world.root().display()
-    ));
-    let failed = watching.failed_before(&mark).await;
+    let failed = house.incidents_before(&mark, &unit, "foreign").await;
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
