@@ -195,6 +195,7 @@ mod tests {
             "log": [{ "by": "python\u{1b}3", "priority": 3, "text": "one\u{1b}[31m\ntwo" }],
             "done": [{ "at": "2026-01-02T03:04:06Z", "what": "repair", "run": null, "outcome": "no\u{1b}" }],
             "ended": { "at": "2026-01-02T03:07:05Z", "by": "repair" },
+            "waiting": { "on": "frozen", "reason": "no\u{1b}t again", "until": "2026-01-02T03:06:05Z" },
         }))
         .unwrap();
         let text = anstream::adapter::strip_str(&render(&incident, incident.last)).to_string();
@@ -204,6 +205,7 @@ mod tests {
             "app␇.py:3 in main",
             "2 times",
             "asked for a repair: no␛",
+            "again and again: no␛t again; looked at again in 1 min; pi-mainteno resume site lets it be tried again",
         ] {
             assert!(text.contains(expected), "{expected:?} in {text}");
         }
